@@ -1,0 +1,1 @@
+"""The vocabulary that everything speaks: errors, units, grid, layer, levels, schemas."""

@@ -1,0 +1,247 @@
+"""Schemas of every product frame: names, types, ranges and order of columns as in the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pandera.pandas as pa
+
+from geo_risk.core.errors import CrsError, SchemaError
+
+POINT_KINDS = ("landslide", "rockfall", "debris_flow", "unstable_slope", "ground_collapse", "ground_fissure",
+               "ground_subsidence", "mining_subsidence", "tailings_pond")  # fmt: skip
+AREA_KINDS = ("landslide", "mining_subsidence", "groundwater_subsidence", "structure_settlement", "unknown")
+ACTIVITIES = ("stable", "steady", "accelerating", "decelerating", "seasonal", "step", "unknown")
+SITE_KINDS = ("underpass", "low_lying", "underground_space", "road_dip", "culvert", "other")
+CAUSES = (
+    "drain_undersized",
+    "drain_blocked",
+    "pump_failed",
+    "inflow_from_upstream",
+    "sag_without_outlet",
+    "unknown",
+)
+STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
+
+_LEVEL = "level"
+_TYPES: dict[str, tuple[str, dict[str, Any]]] = {
+    # kind of column -> (dtype, bounds); every one may be missing unless its column is required
+    "id": ("string", {}),
+    "text": ("string", {}),
+    "number": ("float64", {}),
+    "positive": ("float64", {"ge": 0}),
+    "share": ("float64", {"ge": 0, "le": 1}),
+    "count": ("Int64", {"ge": 0}),
+    "whole": ("Int64", {}),
+    "rank": ("Int64", {"ge": 1}),
+    _LEVEL: ("int8", {"ge": -1, "le": 4}),
+    "time": ("string", {}),
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One product frame: its id column, geometry type (None: a plain table), columns in order, and choices."""
+
+    name: str
+    id: str | None
+    geometry: str | None
+    columns: dict[str, str]
+    choices: dict[str, tuple[str, ...]]
+    required: tuple[str, ...]
+
+
+def _schema(
+    name: str,
+    id_: str | None,
+    geometry: str | None,
+    spec: str,
+    *,
+    required: str = "",
+    **choices: tuple[str, ...],
+) -> Schema:
+    columns = dict(part.split(":") for part in spec.split())
+    must = tuple(required.split()) + ((id_,) if id_ else ()) + (("reasons",) if "reasons" in columns else ())
+    return Schema(name, id_, geometry, columns, choices, must)
+
+
+SCHEMAS: dict[str, Schema] = {
+    s.name: s
+    for s in (
+        _schema(
+            "hazard_points", "point_id", "Point",
+            "point_id:id name:text kind:text source:text status:text velocity_mm_yr:number velocity_std_mm_yr:positive "
+            "acceleration_mm_yr2:number activity:text area_m2:positive volume_m3:positive scale:text hazard_level:level "
+            "people:count households:count assets_cny:positive danger_grade:text zone_id:text responsible:text "
+            "monitor:text first_seen:time last_seen:time confidence:share reasons:text",
+            required="kind source status activity hazard_level",
+            kind=POINT_KINDS, source=("inventory", "insar", "inventory+insar"), status=STATUSES, activity=ACTIVITIES,
+            scale=("small", "medium", "large", "giant"), danger_grade=("I", "II", "III", "IV"),
+        ),
+        _schema(
+            "risk_zones", "zone_id", "Polygon",
+            "zone_id:id kind:text hazard_level:level vulnerability_level:level risk_level:level people:count "
+            "households:count buildings:count road_km:positive assets_cny:positive point_ids:text warning_72h:level "
+            "warning_24h:level warning_6h:level warning_3h:level warning_1h:level responsible:text confidence:share "
+            "reasons:text",
+            required="kind hazard_level vulnerability_level risk_level",
+        ),
+        _schema(
+            "active_deformation", "area_id", "Polygon",
+            "area_id:id track:text n_pixels:count area_m2:positive velocity_mean_mm_yr:number velocity_max_mm_yr:number "
+            "quality:count activity:text acceleration_mm_yr2:number failure_window_start:time failure_window_end:time "
+            "kind:text false_alarm_p:share status:text confidence:share reasons:text",
+            required="track n_pixels area_m2 velocity_mean_mm_yr velocity_max_mm_yr quality activity kind status",
+            activity=ACTIVITIES, kind=AREA_KINDS,
+        ),
+        _schema(
+            "mining_clues", "clue_id", "Polygon",
+            "clue_id:id max_subsidence_mm_yr:number radius_m:positive roundness:share depth_estimate_m:positive "
+            "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text",
+            required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed"),
+        ),
+        _schema(
+            "evacuation", "settlement_id", "Point",
+            "rank:rank settlement_id:id name:text people:count vulnerable_people:count hazard_kinds:text risk_level:level "
+            "warning_level:level leave_before:time shelter_id:text shelter_name:text assigned_people:count "
+            "unassigned_people:count route_km:positive travel_min:positive route_exposed_km:positive cut_off_risk:text "
+            "backup_shelter_id:text responsible:text score:number reasons:text",
+            required="rank risk_level warning_level cut_off_risk",
+            cut_off_risk=("none", "low", "medium", "high", "unknown"),
+        ),
+        _schema(
+            "evacuation_assignments", None, None,
+            "settlement_id:id shelter_id:id people:count route_km:positive travel_min:positive route_id:text",
+            required="settlement_id shelter_id people",
+        ),
+        _schema(
+            "evacuation_routes", "route_id", "LineString",
+            "route_id:id settlement_id:id shelter_id:id km:positive exposed_km:positive role:text",
+            required="settlement_id shelter_id km role", role=("main", "backup"),
+        ),
+        _schema(
+            "waterlogging", "site_id", "Point",
+            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole duration_h:positive "
+            "volume_m3:positive catchment_m2:positive impervious_share:share critical_rain_mm_h:positive "
+            "return_period_yr:positive people:count traffic_class:text cause:text measures:text responsible:text "
+            "score:number reasons:text",
+            required="rank kind source cause",
+            kind=SITE_KINDS, source=("inventory", "detected", "both"), cause=CAUSES,
+            traffic_class=("trunk", "primary", "secondary", "local", "none"),
+        ),
+        _schema(
+            "ponding", "site_id", "Polygon",
+            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole volume_m3:positive "
+            "catchment_m2:positive reasons:text",
+            required="kind source", kind=SITE_KINDS, source=("inventory", "detected", "both"),
+        ),
+        _schema(
+            "relocation", "settlement_id", "Point",
+            "rank:rank settlement_id:id people:count risk_level:level relocate_cost_cny:positive treat_cost_cny:positive "
+            "monitor_cost_cny:positive advice:text reasons:text",
+            required="rank risk_level advice", advice=("relocate", "treat", "monitor"),
+        ),
+        _schema(
+            "linear_risk", "segment_id", "LineString",
+            "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
+            "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text reasons:text",
+            required="risk_level",
+        ),
+    )
+}  # fmt: skip
+"""The frames of CONTRACT.md, by layer name."""
+
+
+@lru_cache(maxsize=None)
+def _pandera(name: str) -> pa.DataFrameSchema:
+    schema = SCHEMAS[name]
+    columns: dict[str, pa.Column] = {}
+    for column, kind in schema.columns.items():
+        dtype, bounds = _TYPES[kind]
+        checks = [getattr(pa.Check, check)(bound) for check, bound in bounds.items()]
+        if column in schema.choices:
+            checks.append(pa.Check.isin(list(schema.choices[column])))
+        nullable = column not in schema.required and kind != _LEVEL
+        columns[column] = pa.Column(dtype, checks=checks, nullable=nullable, coerce=True)
+    return pa.DataFrameSchema(columns, strict=False)
+
+
+def conform(frame: pd.DataFrame, name: str) -> Any:
+    """Return the frame with the schema's columns first and in order, its types, and every rule checked.
+
+    Parameters
+    ----------
+    frame : a GeoDataFrame, or a DataFrame for plain tables. Missing optional columns are added as missing
+        (levels as -1); columns that the schema does not know are kept behind the known ones.
+    name : a key of SCHEMAS.
+
+    Raises
+    ------
+    SchemaError : a required value is missing, a value is outside its range or choices, an id or a rank repeats,
+        or ranks have gaps. The message lists every broken rule with ids.
+    CrsError : a frame with geometry has no CRS.
+    """
+    schema = SCHEMAS[name]
+    out = frame.copy()
+    for column, kind in schema.columns.items():
+        if column not in out.columns:
+            out[column] = -1 if kind == _LEVEL else pd.NA
+        dtype = _TYPES[kind][0]
+        try:
+            out[column] = (
+                pd.to_numeric(out[column]).astype(dtype)
+                if dtype != "string"
+                else out[column].astype("string")
+            )
+        except (ValueError, TypeError) as error:
+            what = f"{name}.{column} cannot be read as {dtype}: {error}"
+            raise SchemaError(
+                what, where=f"{name}.{column}", fix="mend the task that makes this column"
+            ) from error
+    _check_rules(out, schema)
+    if schema.geometry:
+        if not isinstance(out, gpd.GeoDataFrame) or out.crs is None:
+            what = f"{name} has no CRS"
+            raise CrsError(what, where=name, fix="make the frame with the run grid's CRS")
+        _check_geometry(out, schema)
+    rest = [c for c in out.columns if c not in schema.columns and c != "geometry"]
+    order = [*schema.columns, *rest, *(["geometry"] if schema.geometry else [])]
+    return out[order].reset_index(drop=True)
+
+
+def _check_rules(out: pd.DataFrame, schema: Schema) -> None:
+    problems: list[str] = []
+    try:
+        _pandera(schema.name).validate(pd.DataFrame(out), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        for (column, check), rows in cases.groupby(["column", "check"], dropna=False):
+            bad = rows["index"].dropna().astype(int).tolist()[:5]
+            ids = out[schema.id].iloc[bad].tolist() if schema.id and schema.id in out else bad
+            problems.append(f"{column}: {check} (rows {ids}, values {rows['failure_case'].tolist()[:5]})")
+    if schema.id and out[schema.id].duplicated().any():
+        doubled = sorted(out.loc[out[schema.id].duplicated(), schema.id].astype(str).unique())
+        problems.append(f"{schema.id} repeats: {doubled[:20]}")
+    if "rank" in schema.columns and schema.name != "ponding" and not _is_ranking(out["rank"]):
+        problems.append("rank must be 1, 2, 3, ... without ties or gaps")
+    if problems:
+        what = f"{schema.name} breaks its schema: " + "; ".join(problems)
+        raise SchemaError(
+            what, where=schema.name, fix="mend the rows named, or quarantine them with a reason"
+        )
+
+
+def _is_ranking(rank: pd.Series[Any]) -> bool:
+    return bool(sorted(rank.dropna().astype(int)) == list(range(1, len(rank) + 1)))
+
+
+def _check_geometry(out: gpd.GeoDataFrame, schema: Schema) -> None:
+    types = set(out.geometry.geom_type.dropna()) - {schema.geometry, f"Multi{schema.geometry}"}
+    empty = out.geometry.isna() | out.geometry.is_empty
+    if types or empty.any():
+        what = f"{schema.name} has geometry {sorted(types)} and {int(empty.sum())} empty ones; {schema.geometry} needed"
+        raise SchemaError(what, where=schema.name, fix="mend the task that makes these rows")

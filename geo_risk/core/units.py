@@ -1,0 +1,104 @@
+"""Units of layers and numbers, through pint."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import cast
+
+import pint
+import xarray as xr
+
+from geo_risk.core.errors import UnitError
+
+_ALIASES = {
+    "": None,
+    "1": "dimensionless",
+    "-": "dimensionless",
+    "m3": "m**3",
+    "m2": "m**2",
+    "m3/s": "m**3/s",
+    "mm/yr": "mm/year",
+    "m/yr": "m/year",
+    "cm/yr": "cm/year",
+    "mm/yr2": "mm/year**2",
+    "mm/h": "mm/hour",
+    "mm/hr": "mm/hour",
+    "kg m-2": "kg/m**2",
+    "kg m**-2": "kg/m**2",
+    "kg m-2 s-1": "kg/m**2/s",
+    "mm s-1": "mm/s",
+    "level": "dimensionless",
+    "degrees": "degree",
+}
+
+
+@lru_cache(maxsize=1)
+def registry() -> pint.UnitRegistry[float]:
+    """Return the unit registry: pint's own, a year of 365.25 days, and water's 1 kg m-2 = 1 mm."""
+    units: pint.UnitRegistry[float] = pint.UnitRegistry(cache_folder=None)
+    water = pint.Context("water")
+    density = units.Quantity(1000.0, "kg/m**3")
+    water.add_transformation("[mass]/[length]**2", "[length]", lambda _, x: x / density)
+    water.add_transformation("[length]", "[mass]/[length]**2", lambda _, x: x * density)
+    water.add_transformation("[mass]/[length]**2/[time]", "[length]/[time]", lambda _, x: x / density)
+    water.add_transformation("[length]/[time]", "[mass]/[length]**2/[time]", lambda _, x: x * density)
+    units.add_context(water)
+    return units
+
+
+def _parse(unit: str | None, *, where: str, wanted: str) -> pint.Unit:
+    text = None if unit is None else _ALIASES.get(unit.strip(), unit.strip())
+    if not text:
+        what = f"{where} has units {unit!r}; {wanted!r} needed"
+        raise UnitError(
+            what, where=where, fix=f"add `units: {wanted}` to this source, or the unit it really has"
+        )
+    try:
+        return cast("pint.Unit", registry().Unit(text))
+    except (pint.errors.PintError, AttributeError, ValueError, TypeError) as error:
+        what = f"{where} has units {unit!r}, which are not known; {wanted!r} needed"
+        raise UnitError(what, where=where, fix=f"write a unit such as {wanted!r}") from error
+
+
+def factor(from_unit: str | None, to_unit: str, *, where: str = "value") -> float:
+    """Return the number that turns `from_unit` into `to_unit`.
+
+    Raises
+    ------
+    UnitError : units absent, unknown or incompatible (an offset unit such as degC counts as incompatible).
+    """
+    source = _parse(from_unit, where=where, wanted=to_unit)
+    target = _parse(to_unit, where=where, wanted=to_unit)
+    try:
+        with registry().context("water"):
+            return float(registry().Quantity(1.0, source).to(target).magnitude)
+    except pint.errors.PintError as error:
+        what = f"{where} has units {from_unit!r}, which cannot become {to_unit!r}"
+        raise UnitError(
+            what, where=where, fix=f"give a quantity in a unit that converts to {to_unit!r}"
+        ) from error
+
+
+def in_units(layer: xr.DataArray, unit: str) -> xr.DataArray:
+    """Return the layer in `unit`; the input is not touched, lazy stays lazy.
+
+    Parameters
+    ----------
+    layer : any dims, attr `units`.
+    unit : the unit wanted.
+
+    Raises
+    ------
+    UnitError : units absent, unknown or incompatible.
+    """
+    name = f"layer {str(layer.name or 'unnamed')!r}"
+    have = layer.attrs.get("units")
+    scale = factor(None if have is None else str(have), unit, where=name)
+    out = (
+        layer
+        if scale == 1.0
+        else layer * layer.dtype.type(scale)
+        if layer.dtype.kind == "f"
+        else layer * scale
+    )
+    return out.assign_attrs({**layer.attrs, "units": unit})

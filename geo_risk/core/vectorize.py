@@ -1,0 +1,65 @@
+"""Labels to polygons and polygons to labels: the only user of rasterio.features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import rasterio.features
+from numpy.typing import NDArray
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from geo_risk.core.grid import Grid
+
+
+def polygons_of_labels(
+    labels: NDArray[np.integer[Any]], grid: Grid, *, connectivity: int = 4
+) -> gpd.GeoDataFrame:
+    """Return one (multi)polygon per label > 0, dissolved, in the grid's CRS, sorted by label.
+
+    Parameters
+    ----------
+    labels : (y, x) integers on the grid; 0 and below is background.
+    connectivity : 4 or 8 neighbours while tracing.
+
+    Returns
+    -------
+    GeoDataFrame with columns `label` (int64) and geometry; empty where there is no label.
+    """
+    array = np.ascontiguousarray(labels, dtype=np.int32)
+    traced = rasterio.features.shapes(
+        array, mask=array > 0, connectivity=connectivity, transform=grid.transform
+    )
+    rows = [(int(value), shape(geometry)) for geometry, value in traced]
+    frame = gpd.GeoDataFrame(
+        {"label": np.array([r[0] for r in rows], dtype=np.int64)}, geometry=[r[1] for r in rows], crs=grid.crs
+    )
+    return frame.dissolve("label").reset_index() if len(frame) else frame
+
+
+def rasterize(
+    shapes: Iterable[tuple[BaseGeometry, float]],
+    grid: Grid,
+    *,
+    fill: float,
+    dtype: str,
+    all_touched: bool = False,
+) -> NDArray[Any]:
+    """Burn (geometry, value) pairs into an array of the grid; later ones win, empty geometries are passed over.
+
+    Parameters
+    ----------
+    shapes : geometries in the grid's CRS with their values.
+    fill : value of cells that no geometry covers.
+    dtype : NumPy dtype name of the result.
+    all_touched : burn every cell that is touched, not only those whose centre is inside.
+    """
+    pairs = [(g, v) for g, v in shapes if g is not None and not g.is_empty]
+    if not pairs:
+        return np.full(grid.shape, fill, dtype=dtype)
+    return rasterio.features.rasterize(
+        pairs, out_shape=grid.shape, transform=grid.transform, fill=fill, dtype=dtype, all_touched=all_touched
+    )

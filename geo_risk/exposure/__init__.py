@@ -1,0 +1,1 @@
+"""People, buildings, roads and shelters, and the road network between them."""

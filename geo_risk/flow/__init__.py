@@ -1,0 +1,1 @@
+"""Config, plan, run: from one YAML file to a finished output folder."""

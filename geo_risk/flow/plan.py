@@ -1,0 +1,125 @@
+"""The plan of a run: ordered steps with the files they read and write, and what is left out because of what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.core.names import is_published_raster
+from geo_risk.core.params import Params
+
+if TYPE_CHECKING:
+    from geo_risk.flow.config import Config
+
+Reads = Mapping[str, "Path | list[Path] | None"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task: a function that is called with its reads, writes and parameters by keyword.
+
+    Attributes
+    ----------
+    name : dotted, unique in a run, such as "deformation.velocity[asc]".
+    function : module-level function; returns nothing and writes exactly `writes`.
+    reads : path (or list of paths, or None for an optional one that is not there) by keyword.
+    writes : path by keyword.
+    params : parameter models or plain values by keyword; their values are part of the step's identity.
+    """
+
+    name: str
+    function: Callable[..., None]
+    reads: dict[str, Path | list[Path] | None]
+    writes: dict[str, Path]
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Omission:
+    """A step that was left out, and the inputs or products it would have needed."""
+
+    step: str
+    products: tuple[str, ...]
+    needs: tuple[str, ...]
+
+
+@dataclass
+class Plan:
+    """Collects steps in order; a step whose required reads cannot be had is left out by name.
+
+    Parameters
+    ----------
+    cfg : the frozen configuration.
+    """
+
+    cfg: Config
+    steps: list[Step] = field(default_factory=list)
+    omissions: list[Omission] = field(default_factory=list)
+
+    @property
+    def out(self) -> Path:
+        """The output folder."""
+        return self.cfg.output
+
+    def layer(self, name: str) -> Path:
+        """Return where a raster of this name lives: `layers/` for those of the contract, else the work folder."""
+        folder = "layers" if is_published_raster(name) else ".work"
+        return self.out / folder / f"{name}.tif"
+
+    def frame(self, name: str) -> Path:
+        """Return where a table or vector layer of this name lives between tasks."""
+        return self.out / ".work" / f"{name}.gpkg"
+
+    def facts(self, name: str) -> Path:
+        """Return where plain facts (audits, counts, gaps, notes for the report) of this name live, as JSON."""
+        return self.out / ".work" / f"{name}.json"
+
+    def cube(self, name: str) -> Path:
+        """Return where a (time, y, x) dataset of this name lives between tasks, as NetCDF."""
+        return self.out / ".work" / f"{name}.nc"
+
+    def has(self, path: Path | None) -> bool:
+        """Return whether a path is an input that is there or a product of an earlier step."""
+        return path is not None and (path in self._products() or not self._is_inside(path))
+
+    def add(
+        self,
+        name: str,
+        function: Callable[..., None],
+        *,
+        reads: Reads,
+        writes: Mapping[str, Path],
+        optional: Reads | None = None,
+        **params: Params | str | float | int | bool | list[Any] | tuple[Any, ...] | dict[str, Any] | None,
+    ) -> bool:
+        """Add a step; return False where a required read is missing, and remember why.
+
+        Parameters
+        ----------
+        name : dotted name, a track or stage in brackets.
+        function : module-level function, called with all reads, writes and params by keyword.
+        reads : required paths; None means the config does not give this input (use the config key as keyword).
+        writes : paths of the products.
+        optional : paths that the function can do without; those not available are passed as None.
+        params : parameter models and plain values.
+        """
+        missing = tuple(key for key, value in reads.items() if not self._all_there(value))
+        if missing:
+            self.omissions.append(Omission(name, tuple(p.stem for p in writes.values()), missing))
+            return False
+        chosen = {key: value if self._all_there(value) else None for key, value in (optional or {}).items()}
+        self.steps.append(Step(name, function, {**dict(reads), **chosen}, dict(writes), dict(params)))
+        return True
+
+    def _all_there(self, value: Path | list[Path] | None) -> bool:
+        if isinstance(value, list):
+            return bool(value) and all(self.has(p) for p in value)
+        return self.has(value)
+
+    def _products(self) -> set[Path]:
+        return {p for step in self.steps for p in step.writes.values()}
+
+    def _is_inside(self, path: Path) -> bool:
+        return path.is_relative_to(self.out)

@@ -1,0 +1,1 @@
+"""Step builders, one module a domain: the glue between sources, science and publish."""

@@ -1,0 +1,1 @@
+"""One package a hazard, all of the same shape; none imports another."""

@@ -1,0 +1,1 @@
+"""Deformation: InSAR displacement to moving areas and mining clues."""

@@ -1,0 +1,1 @@
+"""Floods: depressions, runoff and depth at waterlogging sites."""

@@ -1,0 +1,1 @@
+"""Landslides: susceptibility and rainfall-driven warning levels."""

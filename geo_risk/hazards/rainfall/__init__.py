@@ -1,0 +1,1 @@
+"""Rainfall: accumulations, grades and effective antecedent rain."""

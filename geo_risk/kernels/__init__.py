@@ -1,0 +1,1 @@
+"""Pure NumPy and Numba loops, one phenomenon a file."""

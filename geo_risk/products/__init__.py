@@ -1,0 +1,1 @@
+"""Hazard points, risk zones and ranked lists."""

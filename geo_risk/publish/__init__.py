@@ -1,0 +1,1 @@
+"""Writers: atomic files, escaping, GIS layers, lists, map and report."""

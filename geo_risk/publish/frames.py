@@ -1,0 +1,80 @@
+"""Tables and vector layers to GeoPackage, and facts to JSON, verified before they get their name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+
+from geo_risk.core.errors import DataError
+from geo_risk.publish.atomic import disk_full, staged, write_text
+
+_CLOCK = "2000-01-01T00:00:00Z"
+
+
+def write_frame(frame: pd.DataFrame, path: Path, *, layer: str | None = None) -> None:
+    """Publish one frame as a GeoPackage with one layer (named after the file), the same bytes for the same rows.
+
+    Raises
+    ------
+    DataError : the frame has geometry but no CRS.
+    DiskFullError : the file did not read back with as many rows.
+    """
+    write_frames({layer or path.stem: frame}, path)
+
+
+def write_frames(frames: dict[str, pd.DataFrame], path: Path) -> None:
+    """Publish several frames as layers of one GeoPackage; plain tables become tables without geometry."""
+
+    def verify(written: Path) -> None:
+        found = {name: pyogrio.read_info(written, layer=name)["features"] for name in frames}
+        if found != {name: len(frame) for name, frame in frames.items()}:
+            raise disk_full(path)
+
+    with staged(path, verify=verify) as temporary:
+        _clock(_CLOCK)
+        try:
+            for i, (name, frame) in enumerate(frames.items()):
+                _write(frame, temporary, name=name, append=i > 0)
+        finally:
+            _clock(None)
+
+
+def _clock(value: str | None) -> None:
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": value})
+
+
+def _write(frame: pd.DataFrame, path: Path, *, name: str, append: bool) -> None:
+    has_geometry = isinstance(frame, gpd.GeoDataFrame)
+    if has_geometry and frame.crs is None:
+        what = f"frame {name!r} has no CRS"
+        raise DataError(what, where=str(path), fix="make the frame with the run grid's CRS")
+    kind = _geometry_type(frame) if has_geometry else None
+    options = (
+        {"geometry_type": kind, "promote_to_multi": bool(kind and kind.startswith("Multi"))}
+        if has_geometry
+        else {}
+    )
+    pyogrio.write_dataframe(frame, path, layer=name, driver="GPKG", append=append, **options)
+
+
+def _geometry_type(frame: gpd.GeoDataFrame) -> str | None:
+    types = sorted(set(frame.geometry.geom_type.dropna()))
+    if not types:
+        return "Unknown"
+    base = {t.removeprefix("Multi") for t in types}
+    if len(base) > 1:
+        return "Unknown"
+    return types[0] if len(types) == 1 else f"Multi{base.pop()}"
+
+
+def write_json(facts: Any, path: Path) -> None:
+    """Publish plain values as UTF-8 JSON with sorted keys; NaN is refused."""
+    write_text(
+        path,
+        json.dumps(facts, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False, default=str) + "\n",
+    )

@@ -1,0 +1,1 @@
+"""The seeded demo county and its ground truth."""

@@ -1,0 +1,1 @@
+"""Scores of any run against any truth."""

@@ -1,0 +1,1 @@
+"""Readers: sniff, check, normalise units, CRS and nodata, bring onto the grid."""
