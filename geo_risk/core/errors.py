@@ -140,7 +140,5 @@ def raise_all(problems: Sequence[GeoRiskError]) -> None:
     first = problems[0]
     if len(problems) == 1:
         raise first
-    what = f"{len(problems)} problems: " + "; ".join(
-        f"({i}) {p.what} [{p.where}]" for i, p in enumerate(problems, 1)
-    )
+    what = f"{len(problems)} problems: " + "; ".join(f"({i}) {p.what} [{p.where}]" for i, p in enumerate(problems, 1))
     raise type(first)(what, where=first.where, fix=" / ".join(dict.fromkeys(p.fix for p in problems)))

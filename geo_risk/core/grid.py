@@ -35,20 +35,14 @@ class Grid:
         crs = self.geobox.crs
         if crs is None or not crs.projected or {a.unit_name for a in crs.proj.axis_info} != {"metre"}:
             what = f"the run grid has CRS {crs}; a projected one in metres is needed"
-            raise CrsError(
-                what, where="area.crs", fix="set area.crs to a metric CRS, in Shanxi EPSG:4546 or EPSG:4547"
-            )
+            raise CrsError(what, where="area.crs", fix="set area.crs to a metric CRS, in Shanxi EPSG:4546 or EPSG:4547")
         t = self.geobox.transform
         if not (t.b == 0 and t.d == 0 and t.a > 0 and t.e < 0 and abs(t.a + t.e) <= 1e-9 * t.a):
             what = f"the run grid has the transform {tuple(t)[:6]}; north-up square cells are needed"
-            raise GridError(
-                what, where="area", fix="set area.crs and area.resolution_m so that inputs are resampled"
-            )
+            raise GridError(what, where="area", fix="set area.crs and area.resolution_m so that inputs are resampled")
 
     @classmethod
-    def from_bounds(
-        cls, bounds: tuple[float, float, float, float], *, crs: str | int, resolution_m: float
-    ) -> Grid:
+    def from_bounds(cls, bounds: tuple[float, float, float, float], *, crs: str | int, resolution_m: float) -> Grid:
         """Return the grid that covers `bounds` (left, bottom, right, top) with its corner on a multiple of the cell."""
         left, bottom, right, top = bounds
         x0 = np.floor(left / resolution_m + 1e-9) * resolution_m
@@ -133,9 +127,7 @@ class Grid:
         """Return a lazy array of one value in this grid's blocks."""
         return da.full(self.shape, value, dtype=dtype, chunks=(CHUNK, CHUNK))
 
-    def index(
-        self, x: ArrayLike, y: ArrayLike
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    def index(self, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
         """Return rows, columns and whether each point lies on the grid (rows and columns are clipped where not)."""
         column, row = ~self.transform * (np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         n_y, n_x = self.shape
@@ -189,7 +181,5 @@ def same_grid(*layers: xr.DataArray) -> Grid:
     for layer, grid in zip(layers[1:], grids[1:], strict=True):
         if grid != grids[0]:
             what = f"layers {str(layers[0].name)!r} and {str(layer.name)!r} are on different grids"
-            raise GridError(
-                what, where=str(layer.name), fix="bring both onto the run grid in geo_risk.sources"
-            )
+            raise GridError(what, where=str(layer.name), fix="bring both onto the run grid in geo_risk.sources")
     return grids[0]

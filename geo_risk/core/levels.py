@@ -76,7 +76,7 @@ def classify(values: NDArray[np.floating], lower_bounds: Sequence[float]) -> NDA
 
 def classify_layer(layer: xr.DataArray, lower_bounds: Sequence[float], *, long_name: str) -> xr.DataArray:
     """Return the int8 level layer of a float layer; lazy stays lazy, NaN becomes unknown."""
-    out = xr.apply_ufunc(
+    out: xr.DataArray = xr.apply_ufunc(
         classify,
         layer,
         kwargs={"lower_bounds": tuple(lower_bounds)},
@@ -88,5 +88,7 @@ def classify_layer(layer: xr.DataArray, lower_bounds: Sequence[float], *, long_n
 
 def combine_level_layers(*layers: xr.DataArray, long_name: str) -> xr.DataArray:
     """Combine level layers on one grid as `combine_levels` does; coordinates must be equal."""
-    out = xr.apply_ufunc(combine_levels, *layers, join="exact", dask="parallelized", output_dtypes=[np.int8])
+    out: xr.DataArray = xr.apply_ufunc(
+        combine_levels, *layers, join="exact", dask="parallelized", output_dtypes=[np.int8]
+    )
     return out.assign_attrs(units="level", long_name=long_name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import geopandas as gpd
 import pandas as pd
@@ -74,10 +74,11 @@ SCHEMAS: dict[str, Schema] = {
     for s in (
         _schema(
             "hazard_points", "point_id", "Point",
-            "point_id:id name:text kind:text source:text status:text velocity_mm_yr:number velocity_std_mm_yr:positive "
-            "acceleration_mm_yr2:number activity:text area_m2:positive volume_m3:positive scale:text hazard_level:level "
-            "people:count households:count assets_cny:positive danger_grade:text zone_id:text responsible:text "
-            "monitor:text first_seen:time last_seen:time confidence:share reasons:text",
+            "point_id:id name:text kind:text source:text status:text velocity_mm_yr:number "
+            "velocity_std_mm_yr:positive acceleration_mm_yr2:number activity:text area_m2:positive "
+            "volume_m3:positive scale:text hazard_level:level people:count households:count assets_cny:positive "
+            "danger_grade:text zone_id:text responsible:text monitor:text first_seen:time last_seen:time "
+            "confidence:share reasons:text",
             required="kind source status activity hazard_level",
             kind=POINT_KINDS, source=("inventory", "insar", "inventory+insar"), status=STATUSES, activity=ACTIVITIES,
             scale=("small", "medium", "large", "giant"), danger_grade=("I", "II", "III", "IV"),
@@ -85,16 +86,17 @@ SCHEMAS: dict[str, Schema] = {
         _schema(
             "risk_zones", "zone_id", "Polygon",
             "zone_id:id kind:text hazard_level:level vulnerability_level:level risk_level:level people:count "
-            "households:count buildings:count road_km:positive assets_cny:positive point_ids:text warning_72h:level "
-            "warning_24h:level warning_6h:level warning_3h:level warning_1h:level responsible:text confidence:share "
-            "reasons:text",
+            "households:count buildings:count road_km:positive assets_cny:positive point_ids:text "
+            "warning_72h:level warning_24h:level warning_6h:level warning_3h:level warning_1h:level "
+            "responsible:text confidence:share reasons:text",
             required="kind hazard_level vulnerability_level risk_level",
         ),
         _schema(
             "active_deformation", "area_id", "Polygon",
-            "area_id:id track:text n_pixels:count area_m2:positive velocity_mean_mm_yr:number velocity_max_mm_yr:number "
-            "quality:count activity:text acceleration_mm_yr2:number failure_window_start:time failure_window_end:time "
-            "kind:text false_alarm_p:share status:text confidence:share reasons:text",
+            "area_id:id track:text n_pixels:count area_m2:positive velocity_mean_mm_yr:number "
+            "velocity_max_mm_yr:number quality:count activity:text acceleration_mm_yr2:number "
+            "failure_window_start:time failure_window_end:time kind:text false_alarm_p:share status:text "
+            "confidence:share reasons:text",
             required="track n_pixels area_m2 velocity_mean_mm_yr velocity_max_mm_yr quality activity kind status",
             activity=ACTIVITIES, kind=AREA_KINDS,
         ),
@@ -106,10 +108,11 @@ SCHEMAS: dict[str, Schema] = {
         ),
         _schema(
             "evacuation", "settlement_id", "Point",
-            "rank:rank settlement_id:id name:text people:count vulnerable_people:count hazard_kinds:text risk_level:level "
-            "warning_level:level leave_before:time shelter_id:text shelter_name:text assigned_people:count "
-            "unassigned_people:count route_km:positive travel_min:positive route_exposed_km:positive cut_off_risk:text "
-            "backup_shelter_id:text responsible:text score:number reasons:text",
+            "rank:rank settlement_id:id name:text people:count vulnerable_people:count hazard_kinds:text "
+            "risk_level:level warning_level:level leave_before:time shelter_id:text shelter_name:text "
+            "assigned_people:count unassigned_people:count route_km:positive travel_min:positive "
+            "route_exposed_km:positive cut_off_risk:text backup_shelter_id:text responsible:text score:number "
+            "reasons:text",
             required="rank risk_level warning_level cut_off_risk",
             cut_off_risk=("none", "low", "medium", "high", "unknown"),
         ),
@@ -125,30 +128,31 @@ SCHEMAS: dict[str, Schema] = {
         ),
         _schema(
             "waterlogging", "site_id", "Point",
-            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole duration_h:positive "
-            "volume_m3:positive catchment_m2:positive impervious_share:share critical_rain_mm_h:positive "
-            "return_period_yr:positive people:count traffic_class:text cause:text measures:text responsible:text "
-            "score:number reasons:text",
+            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
+            "duration_h:positive volume_m3:positive catchment_m2:positive impervious_share:share "
+            "critical_rain_mm_h:positive return_period_yr:positive people:count traffic_class:text cause:text "
+            "measures:text responsible:text score:number reasons:text",
             required="rank kind source cause",
             kind=SITE_KINDS, source=("inventory", "detected", "both"), cause=CAUSES,
             traffic_class=("trunk", "primary", "secondary", "local", "none"),
         ),
         _schema(
             "ponding", "site_id", "Polygon",
-            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole volume_m3:positive "
-            "catchment_m2:positive reasons:text",
+            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
+            "volume_m3:positive catchment_m2:positive reasons:text",
             required="kind source", kind=SITE_KINDS, source=("inventory", "detected", "both"),
         ),
         _schema(
             "relocation", "settlement_id", "Point",
-            "rank:rank settlement_id:id people:count risk_level:level relocate_cost_cny:positive treat_cost_cny:positive "
-            "monitor_cost_cny:positive advice:text reasons:text",
+            "rank:rank settlement_id:id people:count risk_level:level relocate_cost_cny:positive "
+            "treat_cost_cny:positive monitor_cost_cny:positive advice:text reasons:text",
             required="rank risk_level advice", advice=("relocate", "treat", "monitor"),
         ),
         _schema(
             "linear_risk", "segment_id", "LineString",
             "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
-            "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text reasons:text",
+            "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text "
+            "reasons:text",
             required="risk_level",
         ),
     )
@@ -156,7 +160,7 @@ SCHEMAS: dict[str, Schema] = {
 """The frames of CONTRACT.md, by layer name."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pandera(name: str) -> pa.DataFrameSchema:
     schema = SCHEMAS[name]
     columns: dict[str, pa.Column] = {}
@@ -193,15 +197,11 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
         dtype = _TYPES[kind][0]
         try:
             out[column] = (
-                pd.to_numeric(out[column]).astype(dtype)
-                if dtype != "string"
-                else out[column].astype("string")
+                pd.to_numeric(out[column]).astype(dtype) if dtype != "string" else out[column].astype("string")
             )
         except (ValueError, TypeError) as error:
             what = f"{name}.{column} cannot be read as {dtype}: {error}"
-            raise SchemaError(
-                what, where=f"{name}.{column}", fix="mend the task that makes this column"
-            ) from error
+            raise SchemaError(what, where=f"{name}.{column}", fix="mend the task that makes this column") from error
     _check_rules(out, schema)
     if schema.geometry:
         if not isinstance(out, gpd.GeoDataFrame) or out.crs is None:
@@ -230,9 +230,7 @@ def _check_rules(out: pd.DataFrame, schema: Schema) -> None:
         problems.append("rank must be 1, 2, 3, ... without ties or gaps")
     if problems:
         what = f"{schema.name} breaks its schema: " + "; ".join(problems)
-        raise SchemaError(
-            what, where=schema.name, fix="mend the rows named, or quarantine them with a reason"
-        )
+        raise SchemaError(what, where=schema.name, fix="mend the rows named, or quarantine them with a reason")
 
 
 def _is_ranking(rank: pd.Series[Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import cast
+from typing import Any
 
 import pint
 import xarray as xr
@@ -38,10 +38,16 @@ def registry() -> pint.UnitRegistry[float]:
     units: pint.UnitRegistry[float] = pint.UnitRegistry(cache_folder=None)
     water = pint.Context("water")
     density = units.Quantity(1000.0, "kg/m**3")
-    water.add_transformation("[mass]/[length]**2", "[length]", lambda _, x: x / density)
-    water.add_transformation("[length]", "[mass]/[length]**2", lambda _, x: x * density)
-    water.add_transformation("[mass]/[length]**2/[time]", "[length]/[time]", lambda _, x: x / density)
-    water.add_transformation("[length]/[time]", "[mass]/[length]**2/[time]", lambda _, x: x * density)
+
+    def to_depth(ureg: Any, value: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - the signature is pint's
+        return value / density
+
+    def to_mass(ureg: Any, value: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - the signature is pint's
+        return value * density
+
+    for per in ("", "/[time]"):
+        water.add_transformation(f"[mass]/[length]**2{per}", f"[length]{per}", to_depth)
+        water.add_transformation(f"[length]{per}", f"[mass]/[length]**2{per}", to_mass)
     units.add_context(water)
     return units
 
@@ -50,12 +56,10 @@ def _parse(unit: str | None, *, where: str, wanted: str) -> pint.Unit:
     text = None if unit is None else _ALIASES.get(unit.strip(), unit.strip())
     if not text:
         what = f"{where} has units {unit!r}; {wanted!r} needed"
-        raise UnitError(
-            what, where=where, fix=f"add `units: {wanted}` to this source, or the unit it really has"
-        )
+        raise UnitError(what, where=where, fix=f"add `units: {wanted}` to this source, or the unit it really has")
     try:
-        return cast("pint.Unit", registry().Unit(text))
-    except (pint.errors.PintError, AttributeError, ValueError, TypeError) as error:
+        return registry().Unit(text)
+    except (pint.errors.PintError, AttributeError, ValueError, TypeError, AssertionError) as error:
         what = f"{where} has units {unit!r}, which are not known; {wanted!r} needed"
         raise UnitError(what, where=where, fix=f"write a unit such as {wanted!r}") from error
 
@@ -74,9 +78,7 @@ def factor(from_unit: str | None, to_unit: str, *, where: str = "value") -> floa
             return float(registry().Quantity(1.0, source).to(target).magnitude)
     except pint.errors.PintError as error:
         what = f"{where} has units {from_unit!r}, which cannot become {to_unit!r}"
-        raise UnitError(
-            what, where=where, fix=f"give a quantity in a unit that converts to {to_unit!r}"
-        ) from error
+        raise UnitError(what, where=where, fix=f"give a quantity in a unit that converts to {to_unit!r}") from error
 
 
 def in_units(layer: xr.DataArray, unit: str) -> xr.DataArray:
@@ -94,11 +96,5 @@ def in_units(layer: xr.DataArray, unit: str) -> xr.DataArray:
     name = f"layer {str(layer.name or 'unnamed')!r}"
     have = layer.attrs.get("units")
     scale = factor(None if have is None else str(have), unit, where=name)
-    out = (
-        layer
-        if scale == 1.0
-        else layer * layer.dtype.type(scale)
-        if layer.dtype.kind == "f"
-        else layer * scale
-    )
+    out = layer if scale == 1.0 else layer * layer.dtype.type(scale) if layer.dtype.kind == "f" else layer * scale
     return out.assign_attrs({**layer.attrs, "units": unit})

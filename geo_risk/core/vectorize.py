@@ -15,9 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from geo_risk.core.grid import Grid
 
 
-def polygons_of_labels(
-    labels: NDArray[np.integer[Any]], grid: Grid, *, connectivity: int = 4
-) -> gpd.GeoDataFrame:
+def polygons_of_labels(labels: NDArray[np.integer[Any]], grid: Grid, *, connectivity: int = 4) -> gpd.GeoDataFrame:
     """Return one (multi)polygon per label > 0, dissolved, in the grid's CRS, sorted by label.
 
     Parameters
@@ -30,9 +28,7 @@ def polygons_of_labels(
     GeoDataFrame with columns `label` (int64) and geometry; empty where there is no label.
     """
     array = np.ascontiguousarray(labels, dtype=np.int32)
-    traced = rasterio.features.shapes(
-        array, mask=array > 0, connectivity=connectivity, transform=grid.transform
-    )
+    traced = rasterio.features.shapes(array, mask=array > 0, connectivity=connectivity, transform=grid.transform)
     rows = [(int(value), shape(geometry)) for geometry, value in traced]
     frame = gpd.GeoDataFrame(
         {"label": np.array([r[0] for r in rows], dtype=np.int64)}, geometry=[r[1] for r in rows], crs=grid.crs
@@ -60,6 +56,7 @@ def rasterize(
     pairs = [(g, v) for g, v in shapes if g is not None and not g.is_empty]
     if not pairs:
         return np.full(grid.shape, fill, dtype=dtype)
-    return rasterio.features.rasterize(
+    burned: NDArray[Any] = rasterio.features.rasterize(
         pairs, out_shape=grid.shape, transform=grid.transform, fill=fill, dtype=dtype, all_touched=all_touched
     )
+    return burned
