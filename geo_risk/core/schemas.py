@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -196,9 +196,8 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
             out[column] = -1 if kind == _LEVEL else pd.NA
         dtype = _TYPES[kind][0]
         try:
-            out[column] = (
-                pd.to_numeric(out[column]).astype(dtype) if dtype != "string" else out[column].astype("string")
-            )
+            values: Any = out[column] if dtype == "string" else pd.to_numeric(out[column])
+            out[column] = values.astype(dtype)
         except (ValueError, TypeError) as error:
             what = f"{name}.{column} cannot be read as {dtype}: {error}"
             raise SchemaError(what, where=f"{name}.{column}", fix="mend the task that makes this column") from error

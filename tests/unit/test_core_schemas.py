@@ -27,7 +27,8 @@ def test_missing_optional_columns_become_missing_and_order_is_the_contracts():
 
 def test_a_missing_level_is_unknown_not_zero():
     points = gpd.GeoDataFrame(
-        {"zone_id": ["Z1"], "kind": "landslide", "hazard_level": 3, "vulnerability_level": -1, "risk_level": -1, "reasons": "r"},
+        {"zone_id": ["Z1"], "kind": "landslide", "hazard_level": 3,
+            "vulnerability_level": -1, "risk_level": -1, "reasons": "r"},
         geometry=[box(0, 0, 1, 1)], crs="EPSG:4546",
     )  # fmt: skip
     assert conform(points, "risk_zones").loc[0, "warning_72h"] == -1
@@ -61,7 +62,8 @@ def test_stops_bad_rows_by_name(changes, named):
 @pytest.mark.parametrize("ranks", [[1, 1], [1, 3], [0, 1], [2, 3]])
 def test_ranks_have_no_ties_and_no_gaps(ranks):
     frame = gpd.GeoDataFrame(
-        {"rank": ranks, "site_id": ["a", "b"], "kind": "underpass", "source": "both", "cause": "unknown", "reasons": "r"},
+        {"rank": ranks, "site_id": ["a", "b"], "kind": "underpass", "source": "both",
+         "cause": "unknown", "reasons": "r"},
         geometry=[Point(0, 0), Point(1, 1)], crs="EPSG:4546",
     )  # fmt: skip
     with pytest.raises(SchemaError, match="rank"):

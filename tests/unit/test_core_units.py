@@ -54,5 +54,5 @@ def test_lazy_stays_lazy_and_float32_stays_float32():
 
 
 def test_error_names_layer_and_both_units():
-    with pytest.raises(UnitError, match="rain.*None.*mm"):
+    with pytest.raises(UnitError, match=r"rain.*None.*mm"):
         in_units(xr.DataArray([1.0], dims="x", name="rain"), "mm")
