@@ -1,0 +1,121 @@
+"""Parameters of the landslide hazard."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from geo_risk.core.params import Params, parameter
+
+Matrix = tuple[tuple[int, int, int, int, int], ...]
+
+
+class LandslideParams(Params):
+    """How susceptibility is learned from an inventory, classed, and turned into warning levels by rain."""
+
+    factors: tuple[str, ...] = parameter(
+        (
+            *("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "twi", "relief_m", "lithology"),
+            *("landcover", "distance_rivers_m", "distance_roads_m", "distance_faults_m"),
+        ),
+        "Factors to use where they are there; those of which no input is given are left out by name.",
+        source="factors of most county surveys; see METHOD.md",
+    )
+    classes: int = parameter(
+        8,
+        "Quantile classes of a continuous factor (aspect is always cut into eight sectors and flat).",
+        source="choice of geo_risk: with a few hundred events more classes fit noise",
+        ge=2,
+        le=30,
+    )
+    prior_events: float = parameter(
+        4.0,
+        "Strength of the pull of each class's frequency ratio towards 1, in expected events.",
+        source="choice of geo_risk: a gamma prior of mean 1, which also keeps classes without events finite",
+        gt=0,
+        le=100,
+    )
+    combination: Literal["weighted", "sum"] = parameter(
+        "weighted",
+        "`sum`: plain information value, rescaled by one logistic slope; `weighted`: one weight a factor from a "
+        "ridge logistic fit pulled towards the plain sum, so that related factors are not counted twice.",
+        source="choice of geo_risk: factors such as slope and relief share their information",
+    )
+    relief_radius_m: float = parameter(
+        150.0, "Half width of the square in which local relief is taken.", source="choice of geo_risk", gt=0, le=5000
+    )
+    max_distance_m: float = parameter(
+        2000.0,
+        "Distances to rivers, roads and faults are cut off here; farther is one class.",
+        source="choice of geo_risk: an influence farther than this is not seen in inventories; it also bounds memory",
+        gt=0,
+        le=20000,
+    )
+    negatives_per_event: int = parameter(
+        20,
+        "Background cells drawn for each event for the logistic step.",
+        source="choice of geo_risk: above ten the coefficients no longer move",
+        ge=1,
+        le=1000,
+    )
+    duplicate_distance_m: float = parameter(
+        100.0, "Events nearer than this to one another are one event.", source="DEMO_COUNTY.md, inventory", ge=0, le=5000
+    )
+    block_m: float = parameter(
+        3000.0,
+        "Side of the square blocks of the spatial cross-validation.",
+        source="choice of geo_risk: several times the length of a slope",
+        gt=0,
+        le=100000,
+    )
+    folds: int = parameter(5, "Folds of the spatial cross-validation.", source="common practice", ge=2, le=50)
+    seed: int = parameter(1, "Seed of background sampling and folds.", source="choice of geo_risk", ge=0)
+    min_events: int = parameter(
+        30, "Fewer events than this make no model.", source="choice of geo_risk: a class then holds less than four", ge=5
+    )
+    level_event_shares: tuple[float, float, float, float] = parameter(
+        (0.99, 0.9, 0.7, 0.4),
+        "Shares of known events that lie in levels 1-4, 2-4, 3-4 and 4 when cells are taken by falling susceptibility.",
+        source="choice of geo_risk after success-rate curves",
+    )
+    rain_bounds_mm: tuple[float, float, float, float] = parameter(
+        (25.0, 50.0, 80.0, 120.0),
+        "Lower bounds of the classes 1-4 of effective rain for the matrix.",
+        source="choice of geo_risk near the rainstorm grades of GB/T 28592; fit them to the area's own events",
+    )
+    warning_matrix: Matrix = parameter(
+        ((0, 0, 0, 0, 0), (0, 0, 1, 1, 2), (0, 1, 1, 2, 3), (0, 1, 2, 3, 4), (0, 1, 3, 4, 4)),
+        "Warning level by hazard level 0-4 (rows) and class of effective rain 0-4 (columns).",
+        source="choice of geo_risk: no standard table was found; printed in the report",
+    )
+    warning_event_shares: tuple[float, float, float, float] = parameter(
+        (0.97, 0.9, 0.65, 0.35),
+        "Shares of the past storms' slides that lie in warning levels 1-4, 2-4, 3-4 and 4 of the fitted model.",
+        source="choice of geo_risk: yellow, from which warnings are public, is to hold nine slides in ten",
+    )
+    min_past_slides: int = parameter(
+        30, "Fewer slides in past storms than this: the matrix is used.", source="choice of geo_risk", ge=5
+    )
+
+    @model_validator(mode="after")
+    def _ordered_tables(self) -> Self:
+        for name in ("level_event_shares", "warning_event_shares"):
+            shares = getattr(self, name)
+            if not all(0 < b < a <= 1 for a, b in zip(shares, shares[1:], strict=False)):
+                what = f"{name} must fall from at most 1 to above 0, got {list(shares)}"
+                raise ValueError(what)
+        if not all(0 < a < b for a, b in zip(self.rain_bounds_mm, self.rain_bounds_mm[1:], strict=False)):
+            what = f"rain_bounds_mm must rise and be positive, got {list(self.rain_bounds_mm)}"
+            raise ValueError(what)
+        rows = self.warning_matrix
+        if len(rows) != 5 or not all(0 <= v <= 4 for row in rows for v in row) or not _is_monotone(rows):
+            what = "warning_matrix must be 5 x 5 levels 0-4 that never fall with hazard or rain"
+            raise ValueError(what)
+        return self
+
+
+def _is_monotone(rows: Matrix) -> bool:
+    along = all(a <= b for row in rows for a, b in zip(row, row[1:], strict=False))
+    down = all(a <= b for r, s in zip(rows, rows[1:], strict=False) for a, b in zip(r, s, strict=True))
+    return along and down
