@@ -1,0 +1,152 @@
+"""Parameters of the deformation hazard."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from geo_risk.core.params import Params, parameter
+
+
+class VelocityParams(Params):
+    """From displacement series to velocity on the track's own grid."""
+
+    minimum_dates: int = parameter(
+        10, "Fewest dates a pixel must have for a velocity", ge=3, le=10_000,
+        source="choice of geo_risk: seven degrees of freedom beside trend and season",
+    )
+    minimum_coherence: float = parameter(
+        0.25, "Pixels with a lower mean coherence are missing (where coherence is given)", ge=0, lt=1,
+        source="usual mask of Sentinel-1 time series processors; choice of geo_risk",
+    )
+    atmosphere: Literal["none", "ramp", "ramp_height"] = parameter(
+        "ramp_height", "What is taken off every date before the fit: nothing, a plane, or a plane and a part "
+        "proportional to height, fitted robustly to the stable part of the scene",
+        source="standard practice, e.g. Doin et al. 2009, J. Appl. Geophys. 69:35",
+    )  # fmt: skip
+    reference: Literal["as_given", "stable_median"] = parameter(
+        "stable_median", "Zero of each date: the reference of the processor, or the robust median of the stable "
+        "part of the scene (a reference point can itself move)",
+        source="choice of geo_risk",
+    )  # fmt: skip
+    annual: Literal["auto", "never", "always"] = parameter(
+        "auto", "Estimate a yearly term beside the trend; auto: from 1.5 years and 20 dates on",
+        source="choice of geo_risk: less than 1.5 cycles cannot be told from a trend",
+    )  # fmt: skip
+    estimator: Literal["least_squares", "huber"] = parameter(
+        "huber", "Plain least squares, or Huber's M-estimator which limits the pull of unwrapping jumps",
+        source="Huber 1964, Ann. Math. Statist. 35:73",
+    )  # fmt: skip
+    huber_k: float = parameter(
+        1.345, "Huber's constant in robust standard deviations", gt=0.5, le=5,
+        source="Huber 1981, 95 % efficiency at the normal distribution",
+    )  # fmt: skip
+    date_weights: bool = parameter(
+        True, "Weigh each date by the inverse of its scene variance after the correction",
+        source="choice of geo_risk: summer atmosphere is two to three times that of winter",
+    )  # fmt: skip
+    sample_pixels: int = parameter(
+        20_000, "Pixels of the regular sample that the corrections of each date are fitted to", ge=100, le=10_000_000,
+        source="choice of geo_risk: four to six coefficients need far fewer",
+    )  # fmt: skip
+    resampling: Literal["bilinear", "nearest"] = parameter(
+        "bilinear", "How velocities reach the run grid; bilinear gives missing where any neighbour is missing",
+        source="choice of geo_risk",
+    )  # fmt: skip
+
+
+class AreaParams(Params):
+    """From velocity maps to active deformation areas."""
+
+    sigma_factor: float = parameter(
+        2.0, "A pixel is active beyond this many robust standard deviations of stable ground", gt=0, le=10,
+        source="Barra et al. 2017, Remote Sens. 9(10):1002",
+    )  # fmt: skip
+    scales_m: tuple[float, ...] = parameter(
+        (60.0, 150.0, 400.0, 1200.0), "Standard deviations of the Gaussian filters that look for small to wide areas",
+        source="choice of geo_risk: slides from 150 m, cones to 3 km", min_length=1, max_length=8,
+    )  # fmt: skip
+    n_simulations: int = parameter(
+        199, "Simulated noise maps behind each false-alarm probability", ge=39, le=10_000,
+        source="choice of geo_risk: resolves p to 0.005",
+    )  # fmt: skip
+    false_alarm_p: float = parameter(
+        0.05, "Areas whose false-alarm probability is above this are dropped (false discoveries controlled)",
+        gt=0, lt=1, source="95 % quantile of areas in simulated noise; Benjamini and Hochberg 1995",
+    )  # fmt: skip
+    minimum_pixels: int = parameter(
+        5, "Fewest pixels of an area", ge=1, le=1000, source="Barra et al. 2017 (five points)",
+    )  # fmt: skip
+    absolute_threshold_mm_yr: float = parameter(
+        20.0, "Pixel threshold where no stable ground can be found", gt=0, le=1000,
+        source="choice of geo_risk: above the error of any series of a season or more",
+    )  # fmt: skip
+    maximum_stable_sigma_mm_yr: float = parameter(
+        15.0, "A map whose robust standard deviation is above this has no stable part", gt=0, le=1000,
+        source="choice of geo_risk: ten times the error of two years of Sentinel-1",
+    )  # fmt: skip
+    seed: int = parameter(20170, "Seed of the simulated noise", ge=0, le=2**31 - 1, source="choice of geo_risk")
+
+
+class DecompositionParams(Params):
+    """From lines of sight to east and up."""
+
+    minimum_angle_deg: float = parameter(
+        20.0, "Smallest angle between two lines of sight in the east-up plane that is decomposed", gt=0, lt=90,
+        source="choice of geo_risk: error is amplified by about 1/sin of it",
+    )  # fmt: skip
+
+
+class SlopeParams(Params):
+    """Projection onto the slope and what the radar cannot see."""
+
+    minimum_sensitivity: float = parameter(
+        0.2, "Where |C| is below this the geometry is called insensitive", gt=0, lt=1,
+        source="Notti et al. 2014, Nat. Hazards 72:1 (from memory)",
+    )  # fmt: skip
+    minimum_slope_deg: float = parameter(
+        5.0, "Flatter ground has no downslope velocity", ge=0, lt=90, source="Marmoni et al. 2025 (EGMS)",
+    )  # fmt: skip
+    detection_factor: float = parameter(
+        2.0, "Smallest detectable velocity in standard deviations", gt=0, le=10, source="two sigma, as for areas",
+    )  # fmt: skip
+
+
+class MiningParams(Params):
+    """Bowls of underground mining, and licences."""
+
+    minimum_subsidence_mm_yr: float = parameter(
+        30.0, "Slowest peak subsidence of a clue", gt=0, le=10_000,
+        source="choice of geo_risk: worked seams sink decimetres a year",
+    )  # fmt: skip
+    minimum_roundness: float = parameter(
+        0.3, "Smallest roundness 4 pi area / perimeter^2 of a clue", ge=0, le=1, source="choice of geo_risk",
+    )  # fmt: skip
+    maximum_radius_m: float = parameter(
+        1500.0, "Widest bowl of one working", gt=0, le=20_000,
+        source="choice of geo_risk: H cot(delta0) of 800 m depth plus a panel",
+    )  # fmt: skip
+    minimum_strain_per_yr: float = parameter(
+        1e-4, "Smallest peak subsidence over radius; groundwater cones are near 1e-5", gt=0, le=1,
+        source="choice of geo_risk, from the probability integral method with H of 150-800 m",
+    )  # fmt: skip
+    tan_beta: float = parameter(
+        1.9, "Tangent of the main influence angle", ge=1, le=3,
+        source="Sci. Rep. 2025 s41598-025-02697-2, table 2 (1.5-2.2)",
+    )  # fmt: skip
+    boundary_error_m: float = parameter(
+        60.0, "Standard error of a bowl's outline", ge=0, le=1000, source="choice of geo_risk: one InSAR cell",
+    )  # fmt: skip
+
+
+class DeformationParams(Params):
+    """Everything of the deformation hazard."""
+
+    velocity: VelocityParams = VelocityParams()
+    decomposition: DecompositionParams = DecompositionParams()
+    areas: AreaParams = AreaParams()
+    slope: SlopeParams = SlopeParams()
+    mining: MiningParams = MiningParams()
+    level_bounds_mm_yr: tuple[float, float, float, float] = parameter(
+        (5.0, 16.0, 50.0, 160.0), "Lower bounds of the levels 1-4 of the speed of active ground",
+        source="Cigna et al. 2012 (5 and 16 mm/yr); choice of geo_risk above",
+    )  # fmt: skip
