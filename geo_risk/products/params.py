@@ -1,0 +1,165 @@
+"""Parameters of hazard points, risk zones, evacuation and waterlogging."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from geo_risk.core.params import Params, parameter
+
+_CHOICE = "choice of geo_risk"
+_PLANS = "danger grades of Chinese county plans, METHODS.md section 3"
+
+Matrix = tuple[tuple[int, int, int, int], ...]
+
+
+class RiskParams(Params):
+    """How hazard points are merged and graded, and how risk zones are drawn and graded."""
+
+    match_distance_m: float = parameter(
+        120.0, "Distance up to which a ledger point belongs to a moving area.",
+        source=f"{_CHOICE}: two InSAR cells of 60 m", ge=0, le=2000,
+    )  # fmt: skip
+    duplicate_distance_m: float = parameter(
+        30.0, "Ledger rows of one kind closer than this are named as possibly the same place.",
+        source=f"{_CHOICE}: one cell of the run grid", ge=0, le=500,
+    )  # fmt: skip
+    point_radius_m: float = parameter(
+        60.0, "Radius around a point without an area in which levels are looked up.",
+        source=f"{_CHOICE}: the tenth part of a usual slope", gt=0, le=2000,
+    )  # fmt: skip
+    false_alarm_max: float = parameter(
+        0.05, "Moving areas with a higher false-alarm probability make no hazard point.",
+        source=f"{_CHOICE}: the usual 95 % quantile", ge=0, le=1,
+    )  # fmt: skip
+    dormant_max_level: int = parameter(
+        1, "A ledger point is proposed dormant only where the hazard level is at most this.",
+        source=f"{_CHOICE}: low or none", ge=0, le=3,
+    )  # fmt: skip
+    velocity_bounds_mm_yr: tuple[float, float, float, float] = parameter(
+        (5.0, 10.0, 20.0, 50.0), "Speeds from which a moving point has hazard level 1, 2, 3, 4.",
+        source=f"{_CHOICE} after the activity classes 5 and 16 mm/yr of Cigna 2012",
+    )  # fmt: skip
+    scale_volume_m3: tuple[float, float, float] = parameter(
+        (1e5, 1e6, 1e7), "Volumes from which a point is medium, large, giant.",
+        source="Chinese practice for landslides, from memory: set your province's table",
+    )  # fmt: skip
+    danger_grade_people: tuple[int, int, int] = parameter(
+        (100, 500, 1000), "Threatened people from which the danger grade is III, II, I.", source=_PLANS
+    )
+    danger_grade_assets_cny: tuple[float, float, float] = parameter(
+        (5e6, 5e7, 1e8), "Threatened assets from which the danger grade is III, II, I.", source=_PLANS
+    )
+    zone_min_level: int = parameter(
+        3, "Hazard level from which cells become a risk zone.", source=f"{_CHOICE}: high", ge=1, le=4
+    )
+    zone_min_area_m2: float = parameter(
+        5400.0, "Zones smaller than this are dropped unless a building stands in them.",
+        source=f"{_CHOICE}: six cells of 30 m", ge=0,
+    )  # fmt: skip
+    zone_max_area_m2: float = parameter(
+        500_000.0, "Larger connected zones are divided across their longest axis.",
+        source=f"{_CHOICE}: what one responsible person can watch", gt=0,
+    )  # fmt: skip
+    zone_smooth_m: float = parameter(
+        20.0, "Radius by which zone outlines are rounded.", source=f"{_CHOICE}: below one cell", ge=0, le=500
+    )
+    warning_area_share: float = parameter(
+        0.1, "A zone has the highest warning level that at least this share of its known area reaches.",
+        source=f"{_CHOICE}: single cells do not warn a zone", gt=0, le=1,
+    )  # fmt: skip
+    min_known_share: float = parameter(
+        0.5, "Below this share of known cells a level under medium is unknown.", source=_CHOICE, ge=0, le=1
+    )
+    vulnerability_people: tuple[float, float, float, float] = parameter(
+        (1.0, 10.0, 100.0, 500.0), "People in a zone from which its vulnerability is 1, 2, 3, 4.",
+        source=f"{_CHOICE}: the upper two are danger grades III and II",
+    )  # fmt: skip
+    vulnerability_road_km: float = parameter(
+        0.1, "Roads in a zone from which its vulnerability is at least 1.", source=_CHOICE, ge=0
+    )
+    risk_matrix: Matrix = parameter(
+        ((1, 1, 2, 2), (1, 2, 2, 3), (2, 2, 3, 4), (2, 3, 4, 4)),
+        "Risk level by hazard level (rows 1-4) and vulnerability level (columns 1-4).",
+        source=f"{_CHOICE}: symmetric, and never falling along a row or column",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _tables_rise(self) -> RiskParams:
+        tables: dict[str, tuple[float, ...]] = {
+            "velocity_bounds_mm_yr": self.velocity_bounds_mm_yr,
+            "scale_volume_m3": self.scale_volume_m3,
+            "danger_grade_people": self.danger_grade_people,
+            "danger_grade_assets_cny": self.danger_grade_assets_cny,
+            "vulnerability_people": self.vulnerability_people,
+        }
+        for name, bounds in tables.items():
+            if not all(0 < a < b for a, b in zip(bounds, bounds[1:], strict=False)):
+                what = f"{name} is {bounds}; increasing numbers above 0 needed"
+                raise ValueError(what)
+        _check_matrix(self.risk_matrix)
+        return self
+
+
+def _check_matrix(matrix: Matrix) -> None:
+    columns = tuple(zip(*matrix, strict=True))
+    rising = all(a <= b for line in (*matrix, *columns) for a, b in zip(line, line[1:], strict=False))
+    if not (len(matrix) == 4 and rising and all(1 <= v <= 4 for row in matrix for v in row)):
+        what = f"risk_matrix is {matrix}; 4 x 4 levels 1-4 that never fall along a row or a column needed"
+        raise ValueError(what)
+
+
+class EvacuationParams(Params):
+    """Who must leave, where to, and by which road."""
+
+    warning_level: int = parameter(
+        3, "Warning level of a zone from which its people must leave.",
+        source="orange: the level at which plans order people out", ge=1, le=4,
+    )  # fmt: skip
+    risk_level: int = parameter(
+        3, "Where no stage has a forecast, risk level of a zone from which its people must leave.",
+        source=f"{_CHOICE}: high", ge=1, le=4,
+    )  # fmt: skip
+    flood_level: int = parameter(
+        3, "Hazard level of a flood zone from which its people must leave.", source=f"{_CHOICE}: high", ge=1, le=4
+    )
+    house_share: float = parameter(
+        0.05, "A house must be left when at least this share of its footprint lies in a zone that calls.",
+        source=f"{_CHOICE}: nobody leaves half a house", gt=0, le=1,
+    )  # fmt: skip
+    settlement_radius_m: float = parameter(
+        150.0, "Radius over which people are spread where a settlement has no buildings.",
+        source=f"{_CHOICE}: a small village", gt=0, le=2000,
+    )  # fmt: skip
+    snap_distance_m: float = parameter(
+        1.0, "Road ends closer than this are one junction.", source=f"{_CHOICE}: survey accuracy", ge=0, le=50
+    )
+    access_distance_m: float = parameter(
+        1000.0, "Farther from every road than this, a settlement or shelter is off the network.",
+        source=f"{_CHOICE}: a quarter of an hour on foot", gt=0,
+    )  # fmt: skip
+    walking_km_h: float = parameter(
+        4.0, "Speed between a house or shelter and the road.", source="a usual walking pace", gt=0, le=10
+    )
+    speed_km_h: dict[str, float] = parameter(
+        {"trunk": 60.0, "primary": 50.0, "secondary": 40.0, "local": 20.0},
+        "Speed by road class where the road gives none.", source=f"{_CHOICE}: loaded buses in rain",
+    )  # fmt: skip
+    exposed_time_factor: float = parameter(
+        10.0, "Time on sections inside a risk zone counts this many times when routes are chosen.",
+        source=f"{_CHOICE}: a long detour is better than an exposed road", ge=1,
+    )  # fmt: skip
+    n_candidates: int = parameter(
+        20, "Nearest shelters offered to each settlement at first; more are added until the plan is optimal.",
+        source="METHODS.md section 6", ge=1,
+    )  # fmt: skip
+    shelter_max_level: int = parameter(
+        2, "Shelters in zones of a higher hazard level are not used.", source=f"{_CHOICE}: below high", ge=0, le=4
+    )
+    scores: dict[str, float] = parameter(
+        {"warning": 0.35, "risk": 0.25, "people": 0.2, "vulnerable": 0.1, "cut_off": 0.1},
+        "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: danger before size",
+    )  # fmt: skip
+
+
+class WaterloggingParams(Params):
+    """How waterlogging sites are found, filled and ranked."""
