@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -60,7 +61,11 @@ class LandslideParams(Params):
         le=1000,
     )
     duplicate_distance_m: float = parameter(
-        100.0, "Events nearer than this to one another are one event.", source="DEMO_COUNTY.md, inventory", ge=0, le=5000
+        100.0,
+        "Events nearer than this to one another are one event.",
+        source="choice of geo_risk: the usual error of a hand-held position and a headscarp's width",
+        ge=0,
+        le=5000,
     )
     block_m: float = parameter(
         3000.0,
@@ -72,7 +77,7 @@ class LandslideParams(Params):
     folds: int = parameter(5, "Folds of the spatial cross-validation.", source="common practice", ge=2, le=50)
     seed: int = parameter(1, "Seed of background sampling and folds.", source="choice of geo_risk", ge=0)
     min_events: int = parameter(
-        30, "Fewer events than this make no model.", source="choice of geo_risk: a class then holds less than four", ge=5
+        30, "Fewer events than this make no model.", source="choice of geo_risk: a class then has under four", ge=5
     )
     level_event_shares: tuple[float, float, float, float] = parameter(
         (0.99, 0.9, 0.7, 0.4),
@@ -102,10 +107,10 @@ class LandslideParams(Params):
     def _ordered_tables(self) -> Self:
         for name in ("level_event_shares", "warning_event_shares"):
             shares = getattr(self, name)
-            if not all(0 < b < a <= 1 for a, b in zip(shares, shares[1:], strict=False)):
+            if not all(0 < b < a <= 1 for a, b in pairwise(shares)):
                 what = f"{name} must fall from at most 1 to above 0, got {list(shares)}"
                 raise ValueError(what)
-        if not all(0 < a < b for a, b in zip(self.rain_bounds_mm, self.rain_bounds_mm[1:], strict=False)):
+        if not all(0 < a < b for a, b in pairwise(self.rain_bounds_mm)):
             what = f"rain_bounds_mm must rise and be positive, got {list(self.rain_bounds_mm)}"
             raise ValueError(what)
         rows = self.warning_matrix
@@ -116,6 +121,6 @@ class LandslideParams(Params):
 
 
 def _is_monotone(rows: Matrix) -> bool:
-    along = all(a <= b for row in rows for a, b in zip(row, row[1:], strict=False))
-    down = all(a <= b for r, s in zip(rows, rows[1:], strict=False) for a, b in zip(r, s, strict=True))
+    along = all(a <= b for row in rows for a, b in pairwise(row))
+    down = all(a <= b for r, s in pairwise(rows) for a, b in zip(r, s, strict=True))
     return along and down
