@@ -12,6 +12,7 @@ from geo_risk.core.params import Params
 
 if TYPE_CHECKING:
     from geo_risk.flow.config import Config
+    from geo_risk.flow.inputs import Source
 
 Reads = Mapping[str, "Path | list[Path] | None"]
 
@@ -62,6 +63,21 @@ class Plan:
     def out(self) -> Path:
         """The output folder."""
         return self.cfg.output
+
+    def input(self, name: str) -> Path | list[Path] | None:
+        """Return the absolute path of a configured input such as "dem" or "rainfall.observed".
+
+        A list where the input takes several files, None where it is not given.
+
+        Raises
+        ------
+        KeyError : the contract has no such input.
+        """
+        return self.cfg.input(name)
+
+    def source(self, name: str) -> Source | None:
+        """Return an input with its file, units, crs, nodata, layer, encoding and resampling, to pass as a parameter."""
+        return self.cfg.source(name)
 
     def layer(self, name: str) -> Path:
         """Return where a raster of this name lives: `layers/` for those of the contract, else the work folder."""

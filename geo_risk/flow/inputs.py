@@ -1,0 +1,178 @@
+"""What a configuration may say about its input files."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo, model_validator
+from pydantic_core import CoreSchema
+
+from geo_risk.core.params import Params
+
+VARIABLE = "GEO_RISK_REAL"
+"""The one environment variable that input paths may name, as `${GEO_RISK_REAL}`: the folder of real data."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://|/vsi|[A-Za-z0-9_]{2,}:", re.IGNORECASE)
+
+
+def absolute_path(value: object, info: ValidationInfo) -> Path:
+    """Return a configured path made absolute: relative ones stand beside the configuration file.
+
+    Raises
+    ------
+    ValueError : a URL, a /vsi path, a subdataset string, another variable than `${GEO_RISK_REAL}`, or that one unset.
+    """
+    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+        what = f"a file path needed, got {value!r}"
+        raise ValueError(what)
+    text = str(value)
+    if text.startswith("${" + VARIABLE + "}"):
+        folder = os.environ.get(VARIABLE)
+        if not folder:
+            what = f"the environment variable {VARIABLE} is not set: export it with the folder of real data"
+            raise ValueError(what)
+        text = str(Path(folder).resolve()) + text.removeprefix("${" + VARIABLE + "}")
+    if "$" in text:
+        what = f"{text!r}: only ${{{VARIABLE}}} at the start of a path is replaced"
+        raise ValueError(what)
+    if _URL.match(text):
+        what = f"{text!r} is a URL, a virtual path or a subdataset; a plain file path needed"
+        raise ValueError(what)
+    base = (info.context or {}).get("folder", Path.cwd())
+    return Path(os.path.normpath(Path(base) / text))
+
+
+InputPath = Annotated[Path, BeforeValidator(absolute_path)]
+
+
+class Source(Params):
+    """One input file. A bare path in the configuration is the same as `{file: path}`."""
+
+    file: InputPath = Field(description="Path of the file, relative to the configuration file.")
+    units: str | None = Field(None, description="Unit of its values, where the file does not say it itself.")
+    crs: str | None = Field(None, description="CRS as EPSG:nnnn, where the file does not say it itself.")
+    nodata: float | None = Field(None, description="Value that means missing, where the file does not say it itself.")
+    layer: str | None = Field(None, description="Layer of a file with several (GeoPackage), or sheet of a workbook.")
+    encoding: str | None = Field(None, description="Text encoding, such as gb18030, where it is not UTF-8.")
+    resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
+        None, description="How a raster is brought onto the run grid; the default depends on the quantity."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str | Path) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe the short form too."""
+        return {"anyOf": [{"type": "string", "description": "path of the file"}, handler(core)]}
+
+
+class PastEvent(Source):
+    """Rain of a past storm; its id links reported depths and slides to it."""
+
+    storm_id: str | None = Field(None, description="Id used in past depths and past slides; default: the file's stem.")
+
+    @property
+    def id(self) -> str:
+        """The storm's id."""
+        return self.storm_id or self.file.stem
+
+
+class Forecast(Params):
+    """A rain forecast as issued at one time."""
+
+    issued: AwareDatetime = Field(description="Issue time with its zone, such as 2024-07-20T00:00:00Z.")
+    file: InputPath = Field(description="Hourly rain, NetCDF, GRIB2 or MICAPS.")
+    units: str | None = Field(None, description="Unit of its values, where the file does not say it itself.")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str | Path) else value
+
+
+class InsarTrack(Params):
+    """One InSAR track: its displacement or velocity files, geometry and coherence."""
+
+    track: str = Field(description="Short name, used in file names.", pattern=r"^[A-Za-z0-9\-]+$", max_length=20)
+    files: Annotated[tuple[InputPath, ...], BeforeValidator(_listed)] = Field(
+        description="A time series file, a velocity file, or dated GeoTIFFs (a folder of them will do).", min_length=1
+    )
+    geometry: InputPath | None = Field(None, description="Look angles, or unit vectors towards the satellite.")
+    coherence: InputPath | None = Field(None, description="Mean spatial or temporal coherence.")
+    units: str | None = Field(None, description="Unit of the values, where the file does not say it itself.")
+    crs: str | None = Field(None, description="CRS as EPSG:nnnn, where the file does not say it itself.")
+    positive: Literal["toward", "away"] | None = Field(
+        None, description="Which LOS motion is positive in the file, where the product does not fix it."
+    )
+
+
+class StormFormula(Params):
+    """A city's storm intensity q = 167 a (1 + c lg P) / (t + b)^n, in L/s/ha, with its document."""
+
+    city: str = Field(description="City the formula was made for.", min_length=1)
+    edition: str = Field(description="Edition or year of the formula.", min_length=1)
+    document: str = Field(description="Document that publishes it.", min_length=1)
+    a: float = Field(description="Coefficient A [mm/min].", gt=0)
+    c: float = Field(description="Coefficient C of the return period [1].", ge=0)
+    b: float = Field(description="Time constant b [min].", ge=0)
+    n: float = Field(description="Exponent n [1].", gt=0)
+    valid_minutes: tuple[float, float] = Field(description="Durations the formula holds for [min].")
+    valid_years: tuple[float, float] = Field(description="Return periods the formula holds for [yr].")
+
+
+class RainfallInputs(Params):
+    """Rain that was observed, forecast, and of past storms."""
+
+    observed: Source | None = Field(None, description="Observed hourly rain, NetCDF.")
+    forecast: tuple[Forecast, ...] = Field((), description="Forecasts with their issue times.")
+    past_events: tuple[PastEvent, ...] = Field((), description="Rain of past storms, daily or hourly.")
+    gauges: Source | None = Field(None, description="Rain at gauges, a table.")
+    idf: StormFormula | None = Field(None, description="The city's storm intensity formula.")
+
+
+def _input(description: str) -> Any:
+    return Field(None, description=description)
+
+
+class Inputs(Params):
+    """Every input may be left out; what depends on it is left out too, and the report says so by name."""
+
+    dem: Source | None = _input("Terrain height [m], GeoTIFF.")
+    dem_town: Source | None = _input("Terrain height of the town at 5 m or finer [m], GeoTIFF.")
+    insar: tuple[InsarTrack, ...] = Field((), description="InSAR tracks.")
+    ground_control: Source | None = _input("GNSS or levelling points, a table with velocity [mm/yr].")
+    rainfall: RainfallInputs = Field(default_factory=RainfallInputs, description="Rainfall grids.")
+    hazard_points: Source | None = _input("Ledger of hazard points, XLSX, CSV or GeoPackage.")
+    landslide_inventory: Source | None = _input("Past landslides, points or polygons.")
+    past_slides: Source | None = _input("Slides of the past storms, points with storm_id.")
+    waterlogging_sites: Source | None = _input("Ledger of waterlogging sites.")
+    past_depths: Source | None = _input("Depths reported at sites in past storms: storm_id, site_id, depth_m.")
+    drains: Source | None = _input("Drain inlets with capacity [m3/s].")
+    pumps: Source | None = _input("Pumps with capacity [m3/s].")
+    underground_spaces: Source | None = _input("Underground entrances with sill height [m].")
+    bridges: Source | None = _input("Bridge decks, points or lines.")
+    culverts: Source | None = _input("Culverts, lines with diameter [m].")
+    settlements: Source | None = _input("Settlements with people.")
+    buildings: Source | None = _input("Building footprints.")
+    population: Source | None = _input("People per cell, GeoTIFF.")
+    roads: Source | None = _input("Roads with class.")
+    railways: Source | None = _input("Railways.")
+    rivers: Source | None = _input("River lines.")
+    reservoirs: Source | None = _input("Reservoirs.")
+    shelters: Source | None = _input("Shelters with capacity [people].")
+    facilities: Source | None = _input("Schools, hospitals and other facilities.")
+    stocks: Source | None = _input("Stocks of relief goods.")
+    mines: Source | None = _input("Mining licences, polygons.")
+    tailings_ponds: Source | None = _input("Tailings ponds.")
+    planned_sites: Source | None = _input("Planned sites.")
+    soils: Source | None = _input("Soils with hydrologic group A-D.")
+    landcover: Source | None = _input("Land cover classes, GeoTIFF with a legend CSV beside it.")
+    geology: Source | None = _input("Lithology, polygons.")
+    faults: Source | None = _input("Fault lines.")
+    shakemap: Source | None = _input("ShakeMap grid of an earthquake.")
+    admin: Source | None = _input("County, township and village borders.")
