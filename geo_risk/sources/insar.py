@@ -1,0 +1,257 @@
+"""InSAR products of one track, recognised without being told, as one lazy dataset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError, TimeError
+
+MAX_BYTES = 2**40
+"""A header that asks for more than this (1 TiB) is refused before anything is read."""
+
+LOS_TOLERANCE = 0.01
+"""Largest difference of a line-of-sight vector's length from 1."""
+
+COMPONENTS = ("los_east", "los_north", "los_up")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a raster of a track lies: CRS, upper-left corner transform, and shape (y, x)."""
+
+    crs: str
+    transform: Affine
+    shape: tuple[int, int]
+
+    def coords(self) -> dict[str, NDArray[np.float64]]:
+        """Return the cell-centre coordinates by dimension, in the units of the CRS."""
+        t = self.transform
+        return {"y": t.f + t.e * (np.arange(self.shape[0]) + 0.5), "x": t.c + t.a * (np.arange(self.shape[1]) + 0.5)}
+
+    def check_same(self, other: Frame, *, where: str) -> None:
+        """Raise GridError where another raster of the track lies elsewhere (a thousandth of a cell is forgiven)."""
+        tolerance = 1e-3 * abs(self.transform.a)
+        near = all(abs(a - b) <= tolerance for a, b in zip(self.transform[:6], other.transform[:6], strict=True))
+        if self.shape != other.shape or not near or CRS(self.crs) != CRS(other.crs):
+            what = f"shape {other.shape}, corner {other.transform.c, other.transform.f}, {other.crs} where the track has "
+            what += f"{self.shape}, {self.transform.c, self.transform.f}, {self.crs}"
+            raise GridError(what, where=where, fix="geocode all files of a track onto one grid")
+
+
+def frame_of(dataset: xr.Dataset) -> Frame:
+    """Return the frame of a dataset that `open_insar` made."""
+    a, b, c, d, e, f = (float(v) for v in dataset.attrs["transform"])
+    return Frame(str(dataset.attrs["crs"]), Affine(a, b, c, d, e, f), (dataset.sizes["y"], dataset.sizes["x"]))
+
+
+def open_insar(
+    files: Path | Sequence[Path],
+    *,
+    track: str,
+    geometry: Path | Sequence[Path] | None = None,
+    coherence: Path | None = None,
+) -> xr.Dataset:
+    """Open the product of one track, whatever its format, as one lazy dataset.
+
+    Parameters
+    ----------
+    files : a MintPy `timeseries.h5` or `velocity.h5`, a LiCSBAS folder or its GeoTIFFs, or a folder or list of
+        GeoTIFFs with a date in each name.
+    track : name of the track, for messages.
+    geometry : MintPy `geometryGeo.h5`, or GeoTIFFs E, N, U. LiCSBAS sets carry their own.
+    coherence : MintPy `avgSpatialCoh.h5`, or a GeoTIFF; 0-1.
+
+    Returns
+    -------
+    Dataset, lazy, with either `displacement` (time, y, x) [m] or `velocity` (y, x) [mm/yr] (with `velocity_std` where
+    the product has it), and `los_east`, `los_north`, `los_up` [1] ground to satellite; `coherence` [1] and `height` [m]
+    where given. Positive is toward the satellite. NaN is missing. Attributes: `product`, `crs`, `transform`,
+    `audit` (list of sentences: what was seen of unit, sign, geometry and registration).
+
+    Raises
+    ------
+    DataError, UnitError, CrsError, GridError, TimeError, CorruptFileError, RefusedFileError, LimitError :
+        the files cannot be used; AmbiguousError : they allow two readings.
+    """
+    from geo_risk.sources import licsbas, mintpy, stack
+
+    paths = listed(files)
+    product = sniff_insar(paths)
+    readers: dict[str, Callable[..., xr.Dataset]] = {
+        "mintpy_timeseries": mintpy.open_timeseries,
+        "mintpy_velocity": mintpy.open_velocity,
+        "licsbas_geotiff": licsbas.open_set,
+        "geotiff_stack": stack.open_stack,
+    }
+    dataset = readers[product](paths, geometry=listed(geometry) if geometry else [], coherence=coherence, track=track)
+    _check_size(dataset, paths[0])
+    return dataset.assign_attrs(product=product, track=track)
+
+
+def listed(files: Path | Sequence[Path]) -> list[Path]:
+    """Return the files of a path, a list, or a folder (its GeoTIFFs, sorted by name).
+
+    Raises
+    ------
+    DataError : a file is not there, or a folder has no GeoTIFF.
+    """
+    out: list[Path] = []
+    for path in [files] if isinstance(files, Path) else list(files):
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in {".tif", ".tiff"})
+            if not found:
+                what = "the folder holds no GeoTIFF"
+                raise DataError(what, where=str(path), fix="name the files, or the folder that holds them")
+            out.extend(found)
+        elif path.is_file():
+            out.append(path)
+        else:
+            what = "the file is not there"
+            raise DataError(what, where=str(path), fix="correct the path under inputs.insar")
+    return out
+
+
+def sniff_insar(paths: Sequence[Path]) -> str:
+    """Return which product these files are: mintpy_timeseries, mintpy_velocity, licsbas_geotiff or geotiff_stack.
+
+    Raises
+    ------
+    RefusedFileError : none of them.
+    """
+    from geo_risk.sources import licsbas, mintpy, stack
+
+    if len(paths) == 1 and has_signature(paths[0], b"\x89HDF"):
+        return mintpy.kind_of(paths[0])
+    if paths and all(has_signature(p, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") for p in paths):
+        if licsbas.is_set(paths):
+            return "licsbas_geotiff"
+        if len(stack.dated(paths)) == len(paths):
+            return "geotiff_stack"
+    what = f"{len(paths)} file(s) that are no MintPy HDF5, LiCSBAS set or GeoTIFF stack with dates in the names"
+    fix = "give timeseries.h5 or velocity.h5, a folder with vel/E/N/U.geo.tif, or files such as 20240118.tif"
+    raise RefusedFileError(what, where=", ".join(p.name for p in paths[:5]), fix=fix)
+
+
+def has_signature(path: Path, *signatures: bytes) -> bool:
+    """Return whether the file begins with one of the signatures."""
+    with path.open("rb") as stream:
+        head = stream.read(16)
+    return any(head.startswith(s) for s in signatures)
+
+
+def check_times(days: Sequence[str], *, where: str) -> NDArray[np.datetime64]:
+    """Return YYYYMMDD texts as dates.
+
+    Raises
+    ------
+    TimeError : a text is no date, fewer than two dates, a date twice, or not rising.
+    """
+    fix = "repair the date list; one entry a date, rising"
+    try:
+        times = np.array([np.datetime64(f"{d[:4]}-{d[4:6]}-{d[6:8]}", "ns") for d in days])
+    except ValueError as error:
+        what = f"the dates hold something else than YYYYMMDD: {error}"
+        raise TimeError(what, where=where, fix=fix) from error
+    if any(not re.fullmatch(r"\d{8}", d) for d in days):
+        what = f"the dates hold {next(d for d in days if not re.fullmatch(r'[0-9]{8}', d))!r}; YYYYMMDD needed"
+        raise TimeError(what, where=where, fix=fix)
+    if len(times) < 2:
+        what = f"{len(times)} date; a velocity needs at least two"
+        raise TimeError(what, where=where, fix="give the whole series")
+    steps = np.diff(times)
+    if not (steps > np.timedelta64(0, "ns")).all():
+        at = int(np.flatnonzero(~(steps > np.timedelta64(0, "ns")))[0])
+        what = f"the dates are doubled or not rising at {days[at]}, {days[at + 1]}"
+        raise TimeError(what, where=where, fix=fix)
+    return times
+
+
+def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> str:
+    """Check unit vectors on a sample and return the sentence of evidence.
+
+    Parameters
+    ----------
+    components : east, north, up, arrays that can be sliced; the sample is every k-th cell.
+    where : file, for messages.
+    orbit : "ascending", "descending" or None where the product does not say.
+
+    Raises
+    ------
+    DataError : the vectors are not of unit length, or point down.
+    AmbiguousError : the orbit the product names looks from the other side (left-looking, or east with the wrong sign).
+    """
+    n_y, n_x = components[0].shape
+    step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)
+    e, n, u = (np.asarray(c[::step_y, ::step_x], dtype=np.float64) for c in components)
+    length = np.sqrt(e * e + n * n + u * u)
+    known = np.isfinite(length)
+    if not known.any():
+        what = "the line-of-sight geometry is missing everywhere"
+        raise DataError(what, where=where, fix="give the geometry of this track's grid")
+    worst = float(np.abs(length[known] - 1).max())
+    if not worst <= LOS_TOLERANCE:
+        what = f"line-of-sight vectors are up to {worst:.3f} off unit length"
+        raise DataError(what, where=where, fix="give unit vectors from ground to satellite, or angles in degrees")
+    east, up = float(np.median(e[known])), float(np.median(u[known]))
+    if not up > 0:
+        what = f"line-of-sight vectors point down (up {up:.2f})"
+        raise DataError(what, where=where, fix="turn the vectors: from ground to satellite is needed")
+    side = "west" if east < 0 else "east"
+    if orbit and (side == "west") != (orbit == "ascending"):
+        what = f"the product says {orbit}, but its vectors put the satellite in the {side} (east {east:+.2f}): a "
+        what += "left-looking pass, or the east component has the wrong sign"
+        raise AmbiguousError(what, where=where, fix="correct the sign of the east component, or the orbit attribute")
+    tail = f", as a right-looking {orbit} pass must" if orbit else ""
+    return f"geometry: unit vectors within {worst:.1e}, satellite in the {side} (east {east:+.2f}, up {up:.2f}){tail}"
+
+
+def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str) -> str:
+    """Check that values are displacements or velocities of the ground in `unit`, and return the sentence of evidence.
+
+    Raises
+    ------
+    AmbiguousError : larger than ground moves (beyond 20 m or 20 m/yr): millimetres called metres, or phase.
+    DataError : no value at all.
+    """
+    finite = np.abs(sample[np.isfinite(sample)])
+    if not finite.size:
+        what = "no value in the sample: the frame is empty or wholly decorrelated"
+        raise DataError(what, where=where, fix="leave this track out, or give a product with coherent pixels")
+    high = float(np.quantile(finite, 0.99))
+    limit = 20.0 if unit.startswith("m") and not unit.startswith("mm") else 20_000.0
+    if not high <= limit:
+        what = f"99 % of the values reach {high:.4g} {unit}; the ground does not move so: is the unit really {unit}?"
+        raise AmbiguousError(what, where=where, fix="write the true unit into the file (UNIT attribute or band unit)")
+    return f"unit: {unit}, 99 % of |values| are below {high:.4g}"
+
+
+def build(variables: dict[str, tuple[Any, str, str]], frame: Frame, *, times: Any = None, audit: list[str]) -> xr.Dataset:
+    """Return the dataset of arrays (array, units, long name) on a frame; three-dimensional ones get `times`."""
+    coords: dict[str, Any] = frame.coords()
+    if times is not None:
+        coords["time"] = times
+    data = {}
+    for name, (array, units, long_name) in variables.items():
+        dims = ("time", "y", "x") if array.ndim == 3 else ("y", "x")
+        attrs = {"units": units, "long_name": long_name}
+        if name in {"displacement", "velocity"}:
+            attrs["positive"] = "toward the satellite"
+        data[name] = (dims, array, attrs)
+    attrs_all = {"crs": frame.crs, "transform": list(frame.transform)[:6], "audit": audit}
+    return xr.Dataset(data, coords=coords, attrs=attrs_all)
+
+
+def _check_size(dataset: xr.Dataset, path: Path) -> None:
+    if not dataset.nbytes <= MAX_BYTES:
+        what = f"the header asks for {dataset.nbytes / 2**40:.2f} TiB; the limit is {MAX_BYTES / 2**40:.0f} TiB"
+        raise LimitError(what, where=str(path), fix="cut the product to the area of the run")

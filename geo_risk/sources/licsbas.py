@@ -1,0 +1,103 @@
+"""LiCSBAS GeoTIFF sets: vel, vstd, E/N/U.geo and mask, on one geographic grid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude
+from geo_risk.sources.stack import lazy_tif, tif_frame
+
+_PARTS = {
+    "vel": "velocity", "vstd": "velocity_std", "E": "los_east", "N": "los_north", "U": "los_up", "mask": "mask",
+    "coh_avg": "coherence", "hgt": "height",
+}  # fmt: skip
+_NAME = re.compile(r"(?:^|[._\-])(vel|vstd|E|N|U|mask|coh_avg|hgt)(?:\.geo)?\.tiff?$")
+_FRAME_ID = re.compile(r"(?<![0-9A-Za-z])\d{3}([AD])_\d{5}_\d{6}")
+
+
+def parts(paths: Sequence[Path]) -> dict[str, Path]:
+    """Return the files of a set by what they hold; others are passed over.
+
+    Raises
+    ------
+    AmbiguousError : two files claim the same part.
+    """
+    out: dict[str, Path] = {}
+    for path in paths:
+        match = _NAME.search(path.name)
+        if match:
+            name = _PARTS[match.group(1)]
+            if name in out:
+                what = f"two files claim to be {name}: {out[name].name} and {path.name}"
+                raise AmbiguousError(what, where=str(path.parent), fix="list the files of one track by name")
+            out[name] = path
+    return out
+
+
+def is_set(paths: Sequence[Path]) -> bool:
+    """Return whether the files are a LiCSBAS set: a velocity, by its name."""
+    return any((match := _NAME.search(p.name)) and match.group(1) == "vel" for p in paths)
+
+
+def open_set(paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str) -> xr.Dataset:
+    """Open a LiCSBAS GeoTIFF set; see `sources.insar.open_insar`.
+
+    `vel` and `vstd` are mm/yr, positive toward the satellite; E, N, U run from ground to satellite; `mask` is 1 on
+    good pixels, and velocities elsewhere become missing.
+    """
+    found = parts([*paths, *geometry])
+    if coherence is not None:
+        found["coherence"] = coherence
+    absent = [n for n in ("los_east", "los_north", "los_up") if n not in found]
+    if absent:
+        what = f"track {track!r} has no {absent}"
+        raise DataError(what, where=str(paths[0].parent), fix="add E.geo.tif, N.geo.tif and U.geo.tif")
+    frame = tif_frame(found["velocity"])
+    arrays: dict[str, da.Array] = {}
+    for name, path in found.items():
+        frame.check_same(tif_frame(path), where=str(path))
+        arrays[name] = lazy_tif(path)
+    return _assemble(found, arrays, frame)
+
+
+def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame) -> xr.Dataset:
+    velocity = found["velocity"]
+    step = max(1, frame.shape[0] // 64)
+    audit = [
+        check_magnitude(np.asarray(arrays["velocity"][::step]), unit="mm/yr", where=str(velocity)),
+        "sign: positive toward the satellite, the convention of LiCSBAS",
+        f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
+        check_los([arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(velocity.parent), orbit=_orbit(velocity)),
+    ]
+    if "mask" in arrays:
+        good = arrays.pop("mask") == 1
+        for name in ("velocity", "velocity_std"):
+            if name in arrays:
+                arrays[name] = da.where(good, arrays[name], np.float32(np.nan))
+        audit.append("mask: 1 is good, everything else is missing")
+    if "velocity_std" in arrays:
+        # the reference pixel has an error of exactly zero by construction: no weight can be made of it
+        arrays["velocity_std"] = da.where(arrays["velocity_std"] > 0, arrays["velocity_std"], np.float32(np.nan))
+    units: dict[str, tuple[str, str]] = {
+        "velocity": ("mm/yr", "line-of-sight velocity"),
+        "velocity_std": ("mm/yr", "standard error of the line-of-sight velocity"),
+        "coherence": ("1", "mean coherence"),
+        "height": ("m", "height"),
+    }
+    variables: dict[str, tuple[Any, str, str]] = {
+        n: (a, *units.get(n, ("1", f"line of sight, {n[4:]} component, ground to satellite"))) for n, a in arrays.items()
+    }
+    return build(variables, frame, audit=audit)
+
+
+def _orbit(path: Path) -> str | None:
+    match = _FRAME_ID.search(path.name) or _FRAME_ID.search(path.parent.name)
+    return {"A": "ascending", "D": "descending"}[match.group(1)] if match else None
