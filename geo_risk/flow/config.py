@@ -20,6 +20,7 @@ from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.products.params import EvacuationParams, RiskParams, WaterloggingParams
+from geo_risk.sources.options import ReadLimits
 
 
 class Area(Params):
@@ -56,24 +57,8 @@ class PublishSection(Params):
     """What is written beside the standard products."""
 
 
-class StorageSection(Params):
+class StorageSection(ReadLimits):
     """Limits on what is read, checked from headers before anything is loaded."""
-
-    max_pixels: int = Field(
-        4_000_000_000, description="Pixels of one raster, bands counted; larger ones are refused.", gt=0
-    )
-    max_vertices: int = Field(50_000_000, description="Vertices of one vector file; larger ones are refused.", gt=0)
-    max_bytes: int = Field(200_000_000_000, description="Uncompressed bytes of one raster.", gt=0)
-    max_masked_share: float = Field(
-        0.05, description="Share of the impossible values (masked) from which an input is refused.",
-        ge=0, le=1,
-    )  # fmt: skip
-    min_valid_fraction: float = Field(
-        0.05,
-        description="Share of the run grid an input must cover, or its products are marked incomplete.",
-        ge=0,
-        le=1,
-    )
 
 
 class ClusterSection(Params):

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from geo_risk.core.params import Params
+from geo_risk.sources.options import ReadOptions
 
 VARIABLE = "GEO_RISK_REAL"
 """The one environment variable that input paths may name, as `${GEO_RISK_REAL}`: the folder of real data."""
@@ -48,18 +49,10 @@ def absolute_path(value: object, info: ValidationInfo) -> Path:
 InputPath = Annotated[Path, BeforeValidator(absolute_path)]
 
 
-class Source(Params):
+class Source(ReadOptions):
     """One input file. A bare path in the configuration is the same as `{file: path}`."""
 
     file: InputPath = Field(description="Path of the file, relative to the configuration file.")
-    units: str | None = Field(None, description="Unit of its values, where the file does not say it itself.")
-    crs: str | None = Field(None, description="CRS as EPSG:nnnn, where the file does not say it itself.")
-    nodata: float | None = Field(None, description="Value that means missing, where the file does not say it itself.")
-    layer: str | None = Field(None, description="Layer of a file with several (GeoPackage), or sheet of a workbook.")
-    encoding: str | None = Field(None, description="Text encoding, such as gb18030, where it is not UTF-8.")
-    resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
-        None, description="How a raster is brought onto the run grid; the default depends on the quantity."
-    )
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,47 @@
+"""What a reader is told about a file beside its path."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from geo_risk.core.params import Params
+
+Resampling = Literal["nearest", "bilinear", "cubic", "average"]
+
+
+class ReadOptions(Params):
+    """Facts about a file that the file itself does not state, as the configuration gives them."""
+
+    units: str | None = Field(None, description="Unit of its values, where the file does not say it itself.")
+    crs: str | None = Field(None, description="CRS as EPSG:nnnn, where the file does not say it itself.")
+    nodata: float | None = Field(None, description="Value that means missing, beside the one the file declares.")
+    layer: str | None = Field(None, description="Layer of a file with several (GeoPackage), or sheet of a workbook.")
+    encoding: str | None = Field(None, description="Text encoding, such as gb18030, where it is not UTF-8.")
+    resampling: Resampling | None = Field(
+        None, description="How a raster is brought onto the run grid; the default depends on the quantity."
+    )
+
+
+class ReadLimits(Params):
+    """Limits on what is read, checked from headers before anything is loaded."""
+
+    max_pixels: int = Field(
+        4_000_000_000, description="Pixels of one raster, bands counted; larger ones are refused.", gt=0
+    )
+    max_vertices: int = Field(50_000_000, description="Vertices of one vector file; larger ones are refused.", gt=0)
+    max_bytes: int = Field(50_000_000_000, description="Uncompressed bytes of one raster.", gt=0)
+    max_masked_share: float = Field(
+        0.05, description="Share of impossible values (they are masked) above which an input is refused.", ge=0, le=1
+    )
+    min_valid_fraction: float = Field(
+        0.05, description="Share of the run grid an input must cover, else what it makes is incomplete.", ge=0, le=1
+    )
+
+
+NO_OPTIONS = ReadOptions()
+"""Nothing beside the path is known."""
+
+LIMITS = ReadLimits()
+"""The default limits."""
