@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
@@ -49,6 +51,10 @@ class RiskParams(Params):
     danger_grade_assets_cny: tuple[float, float, float] = parameter(
         (5e6, 5e7, 1e8), "Threatened assets from which the danger grade is III, II, I.", source=_PLANS
     )
+    settlement_radius_m: float = parameter(
+        150.0, "Radius over which people are spread where a settlement has no buildings.",
+        source=f"{_CHOICE}: a small village", gt=0, le=2000,
+    )  # fmt: skip
     zone_min_level: int = parameter(
         3, "Hazard level from which cells become a risk zone.", source=f"{_CHOICE}: high", ge=1, le=4
     )
@@ -93,7 +99,7 @@ class RiskParams(Params):
             "vulnerability_people": self.vulnerability_people,
         }
         for name, bounds in tables.items():
-            if not all(0 < a < b for a, b in zip(bounds, bounds[1:], strict=False)):
+            if not all(0 < a < b for a, b in pairwise(bounds)):
                 what = f"{name} is {bounds}; increasing numbers above 0 needed"
                 raise ValueError(what)
         _check_matrix(self.risk_matrix)
@@ -102,7 +108,7 @@ class RiskParams(Params):
 
 def _check_matrix(matrix: Matrix) -> None:
     columns = tuple(zip(*matrix, strict=True))
-    rising = all(a <= b for line in (*matrix, *columns) for a, b in zip(line, line[1:], strict=False))
+    rising = all(a <= b for line in (*matrix, *columns) for a, b in pairwise(line))
     if not (len(matrix) == 4 and rising and all(1 <= v <= 4 for row in matrix for v in row)):
         what = f"risk_matrix is {matrix}; 4 x 4 levels 1-4 that never fall along a row or a column needed"
         raise ValueError(what)
@@ -125,10 +131,6 @@ class EvacuationParams(Params):
     house_share: float = parameter(
         0.05, "A house must be left when at least this share of its footprint lies in a zone that calls.",
         source=f"{_CHOICE}: nobody leaves half a house", gt=0, le=1,
-    )  # fmt: skip
-    settlement_radius_m: float = parameter(
-        150.0, "Radius over which people are spread where a settlement has no buildings.",
-        source=f"{_CHOICE}: a small village", gt=0, le=2000,
     )  # fmt: skip
     snap_distance_m: float = parameter(
         1.0, "Road ends closer than this are one junction.", source=f"{_CHOICE}: survey accuracy", ge=0, le=50

@@ -1,0 +1,232 @@
+"""Ledgers in XLSX or CSV with Chinese headers: read, understood row by row, doubtful rows set aside with the reason.
+
+A repeated id does not stop a ledger as it stops a map layer (`vectors.read_vector`): ledgers are kept by hand, and one
+doubled number must not silence the other rows. The first row of a repeated id is used, the others are quarantined.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pandas as pd
+from openpyxl.utils.exceptions import InvalidFileException
+
+from geo_risk.core.errors import CorruptFileError, DataError, LimitError, OverlapError, RefusedFileError, SchemaError
+from geo_risk.sources.ledger_places import place_rows
+from geo_risk.sources.ledger_tables import TABLES, LedgerTable
+from geo_risk.sources.vector_files import open_vector, read_text_table
+from geo_risk.sources.vectors import Bounds, VectorRead
+
+MAX_ROWS = 200_000
+MAX_UNPACKED_BYTES = 500_000_000
+_HEADER_ROWS = 12
+_MIN_HEADERS = 3
+
+
+def read_ledger(
+    path: Path,
+    table: str | LedgerTable,
+    *,
+    crs: str,
+    where: str,
+    area: Bounds,
+    reference: gpd.GeoDataFrame | None = None,
+    gcj02: str = "detect",
+    lonlat_crs: str = "EPSG:4490",
+) -> VectorRead:
+    """Read a ledger into points of the run's CRS.
+
+    Parameters
+    ----------
+    path : .xlsx, .csv, or any vector file with the same columns; the true type is sniffed.
+    table : "hazard_points", "waterlogging_sites", or a table of one's own.
+    crs : CRS of the run, metres.
+    where : config field to name in errors.
+    area : left, bottom, right, top of the run in `crs`.
+    reference : features near which true rows lie (roads for waterlogging sites), to find shifted coordinates.
+    gcj02 : "no": coordinates are taken as they are; "yes": all are shifted back; "detect": single rows are shifted
+        back where the reference shows it, else all are taken as they are and the notes say so.
+    lonlat_crs : CRS of the columns lon, lat.
+
+    Returns
+    -------
+    VectorRead : the frame has every column of the table (missing where the ledger has none), the other columns under
+        their own header, `row` (number in the sheet), `coordinate_note` and `coordinate_confidence` (1 as written,
+        0.8 changed, 0.6 doubtful). Text is in NFKC form (full-width digits become plain).
+
+    Raises
+    ------
+    SchemaError : no header row is found, or no id or coordinate column.
+    OverlapError : no row lies in the area.
+    CorruptFileError, RefusedFileError, LimitError, DataError : as in `vectors`.
+    """
+    rules = TABLES[table] if isinstance(table, str) else table
+    raw, notes = _open_table(path, rules, where=where)
+    frame, said = _understand(raw, rules, path=path, where=where)
+    notes += said
+    frame, quarantine = _drop_without_id(frame, rules.id)
+    frame, doubled = _first_of_each(frame, rules.id)
+    quarantine += doubled
+    placed = place_rows(frame, crs=crs, area=area, reference=reference, gcj02=gcj02, lonlat_crs=lonlat_crs)
+    quarantine += [{"id": str(frame.loc[i, rules.id]), "reason": reason} for i, reason in placed.rejected.items()]
+    kept = frame.drop(index=list(placed.rejected)).assign(
+        coordinate_note=placed.note.drop(index=list(placed.rejected)),
+        coordinate_confidence=placed.confidence.drop(index=list(placed.rejected)),
+    )
+    if not len(kept):
+        what = f"none of the {len(raw)} rows of {path.name} lies in the area"
+        raise OverlapError(what, where=where, fix="check the file and its coordinate columns")
+    out = gpd.GeoDataFrame(kept, geometry=placed.points.loc[kept.index], crs=crs)
+    notes += [f"{path.name}: {len(raw)} rows read, {len(out)} used, {len(quarantine)} set aside", *placed.notes]
+    return VectorRead(out.reset_index(drop=True), quarantine, notes)
+
+
+def _open_table(path: Path, rules: LedgerTable, *, where: str) -> tuple[pd.DataFrame, list[str]]:
+    if not path.is_file():
+        what = f"{path.name} is not there"
+        raise DataError(what, where=f"{where}: {path}", fix="mend the path in the config")
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    if head.startswith(b"PK\x03\x04"):
+        return _read_xlsx(path, rules, where=where), []
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        what = f"{path.name} is an old .xls workbook"
+        raise RefusedFileError(what, where=where, fix="save it as .xlsx or CSV")
+    if path.suffix.lower() in (".csv", ".txt"):
+        frame, notes = read_text_table(path, where=where)
+        frame.insert(0, "row", np.arange(2, len(frame) + 2))
+        return frame, notes
+    vector, notes = open_vector(path, where=where)
+    lonlat = vector.to_crs("EPSG:4490")
+    plain = pd.DataFrame(vector.drop(columns="geometry"))
+    points = lonlat.geometry.representative_point()
+    return plain.assign(row=np.arange(1, len(plain) + 1), lon=points.x, lat=points.y), notes
+
+
+def _read_xlsx(path: Path, rules: LedgerTable, *, where: str) -> pd.DataFrame:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_UNPACKED_BYTES:
+            what = f"{path.name} unpacks to {size} bytes; at most {MAX_UNPACKED_BYTES} are accepted"
+            raise LimitError(what, where=where, fix="keep only the ledger's sheet")
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError) as error:
+        what = f"{path.name} does not read as a workbook: {error}"
+        raise CorruptFileError(what, where=where, fix="open and save it again, or export it as CSV") from error
+    try:
+        for sheet in book.worksheets:
+            rows = [list(r) for r in sheet.iter_rows(max_row=MAX_ROWS + _HEADER_ROWS, values_only=True)]
+            start = _header_row(rows, rules)
+            if start is None:
+                continue
+            if len(rows) - start > MAX_ROWS:
+                what = f"{path.name} has more than {MAX_ROWS} rows"
+                raise LimitError(what, where=where, fix="split the ledger")
+            return _table(rows, start)
+    finally:
+        book.close()
+    wanted = [names[0] for names in rules.columns.values()]
+    what = f"{path.name} has no sheet with a header row; headers such as {wanted[:8]} are looked for"
+    raise SchemaError(what, where=where, fix="name the columns as listed in geo_risk/sources/ledger_tables.py")
+
+
+def _header_row(rows: list[list[Any]], rules: LedgerTable) -> int | None:
+    names = _aliases(rules)
+    counts = [sum(_plain(cell) in names for cell in row) for row in rows[:_HEADER_ROWS]]
+    if not counts or max(counts) < _MIN_HEADERS:
+        return None
+    return counts.index(max(counts))
+
+
+def _table(rows: list[list[Any]], start: int) -> pd.DataFrame:
+    header = [_plain(c) or f"column_{i}" for i, c in enumerate(rows[start], 1)]
+    body = [(n, r) for n, r in enumerate(rows[start + 1 :], start + 2) if any(_plain(c) for c in r)]
+    frame = pd.DataFrame([r for _, r in body], columns=header, dtype=object)
+    frame = frame.loc[:, ~frame.columns.duplicated()]
+    frame.insert(0, "row", [n for n, _ in body])
+    return frame
+
+
+def _aliases(rules: LedgerTable) -> dict[str, str]:
+    return {_plain(alias): name for name, found in rules.columns.items() for alias in (name, *found)}
+
+
+def _plain(value: Any) -> str:
+    """Return a cell as text in NFKC form without spaces at its ends; missing is ""."""
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return unicodedata.normalize("NFKC", str(value)).strip()
+
+
+def _understand(raw: pd.DataFrame, rules: LedgerTable, *, path: Path, where: str) -> tuple[pd.DataFrame, list[str]]:
+    aliases = _aliases(rules)
+    names = {c: aliases.get(_plain(c), str(c)) for c in raw.columns}
+    renamed = raw.rename(columns=names).loc[:, ~pd.Index(list(names.values())).duplicated()]
+    has_place = {"lon", "lat"} <= set(renamed) or {"x", "y"} <= set(renamed)
+    if rules.id not in renamed or not has_place:
+        lacks = rules.id if rules.id not in renamed else "lon, lat (or x, y)"
+        what = f"{path.name} has no column for {lacks}; it has {[str(c) for c in raw.columns][:20]}"
+        raise SchemaError(what, where=where, fix=f"name it {rules.columns[rules.id][0]}, 经度, 纬度 or x, y")
+    notes: list[str] = []
+    out = pd.DataFrame({"row": renamed["row"].to_numpy()})
+    for name in dict.fromkeys([*rules.columns, *renamed.columns]):
+        if name == "row":
+            continue
+        texts = renamed[name].map(_plain) if name in renamed else pd.Series("", index=renamed.index)
+        column = pd.Series(texts.to_numpy(), index=out.index, dtype="string").replace("", pd.NA)
+        if name in rules.numbers:
+            column, said = _numbers(column, rules.numbers[name], f"{path.name} {name}")
+            notes += said
+        elif name in rules.values:
+            column, said = _words(column, dict(rules.values[name]), f"{path.name} {name}")
+            notes += said
+        out[name] = column
+    return out, notes
+
+
+def _numbers(texts: pd.Series[Any], factor: float, what: str) -> tuple[pd.Series[Any], list[str]]:
+    cleaned = texts.str.replace(",", "").str.extract(r"^(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\D*$")[0]
+    values = pd.to_numeric(cleaned, errors="coerce").astype("float64") * factor
+    values = values.where(values >= 0)
+    bad = values.isna() & texts.notna()
+    shown = texts[bad].tolist()[:5]
+    return values, [f"{what}: {int(bad.sum())} values are not numbers >= 0 and count as unknown: {shown}"] * bool(
+        bad.any()
+    )
+
+
+def _words(texts: pd.Series[Any], words: dict[str, str], what: str) -> tuple[pd.Series[Any], list[str]]:
+    def find(text: Any) -> Any:
+        if text is pd.NA:
+            return pd.NA
+        return words.get(text) or next((w for k, w in words.items() if k in text), pd.NA)
+
+    found = texts.map(find).astype("string")
+    bad = found.isna() & texts.notna()
+    shown = sorted(texts[bad].unique())[:5]
+    return found, [f"{what}: {int(bad.sum())} values are not known and count as missing: {shown}"] * bool(bad.any())
+
+
+def _drop_without_id(frame: pd.DataFrame, id_column: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    empty = frame[id_column].isna()
+    out = [{"id": f"row {row}", "reason": "no id"} for row in frame.loc[empty, "row"]]
+    return frame[~empty].copy(), out
+
+
+def _first_of_each(frame: pd.DataFrame, id_column: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    again = frame[id_column].duplicated()
+    first = frame.drop_duplicates(id_column).set_index(id_column)["row"]
+    out = [
+        {"id": str(row[id_column]), "reason": f"row {row['row']} repeats the id of row {first[row[id_column]]}"}
+        for _, row in frame[again].iterrows()
+    ]
+    return frame[~again].copy(), out

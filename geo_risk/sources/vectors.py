@@ -1,0 +1,265 @@
+"""Vector inputs: checked, mended or quarantined, and brought into the run's CRS."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import CrsError, DataError, LimitError, OverlapError, SchemaError
+from geo_risk.sources.vector_files import open_vector
+
+Bounds = tuple[float, float, float, float]
+
+MAX_VERTICES = 20_000_000
+MAX_AREA_CHANGE = 0.01
+"""Share of its area that a polygon may change by when it is made valid; more is quarantined (FAULTS 13)."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a file does not say of itself: its CRS, the layer to take, the encoding of its texts."""
+
+    crs: str | None = None
+    layer: str | None = None
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class VectorRead:
+    """What came out of a file: good rows, rows set aside with the reason, and sentences for the report.
+
+    Attributes
+    ----------
+    frame : GeoDataFrame in the run's CRS.
+    quarantine : {"id", "reason"} of each row that was not used.
+    notes : what was done to the file, one sentence each.
+    """
+
+    frame: gpd.GeoDataFrame
+    quarantine: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_vector(
+    path: Path,
+    *,
+    crs: str,
+    where: str,
+    area: Bounds | None = None,
+    id_column: str | None = None,
+    columns: Sequence[str] = (),
+    geometry: str | None = None,
+    hints: Hints = Hints(),
+) -> VectorRead:
+    """Read a vector layer of any accepted type and bring it into the run's CRS.
+
+    Parameters
+    ----------
+    path : GeoPackage, shapefile, FlatGeobuf, GeoJSON, or CSV with x,y or lon,lat; the true type is sniffed.
+    crs : CRS of the run, metres.
+    where : config field to name in errors, e.g. "inputs.settlements".
+    area : left, bottom, right, top of the run in `crs`; some feature must touch it.
+    id_column : column whose values must be there and be unique; it becomes text.
+    columns : columns that must be there; a name that ends in "?" is added as missing where the file lacks it.
+    geometry : "Point", "LineString" or "Polygon"; rows of another type are quarantined (multi-parts are accepted).
+    hints : what the file does not say of itself.
+
+    Returns
+    -------
+    VectorRead : rows with an empty or non-finite geometry, or a polygon whose repair changes its area by more than
+        1 %, are quarantined; everything else is in `frame`, in file order.
+
+    Raises
+    ------
+    CrsError : no CRS, or degrees in a file that says metres.
+    SchemaError : a column is missing, or ids repeat or are empty; all of them are listed.
+    OverlapError : nothing touches the area.
+    LimitError : more than MAX_VERTICES vertices.
+    DataError : as `open_vector`.
+    """
+    frame, notes = open_vector(path, where=where, layer=hints.layer, crs=hints.crs, encoding=hints.encoding)
+    _check_columns(frame, [c for c in columns if not c.endswith("?")], path=path, where=where)
+    n_vertices = int(shapely.get_num_coordinates(frame.geometry.to_numpy()).sum())
+    if n_vertices > MAX_VERTICES:
+        what = f"{path.name} has {n_vertices} vertices; at most {MAX_VERTICES} are accepted"
+        raise LimitError(what, where=where, fix="cut or simplify the layer")
+    frame, said = _clean_texts(frame, path=path)
+    notes += said
+    if id_column is not None:
+        frame = _check_ids(frame, id_column, path=path, where=where)
+    for name in (c.removesuffix("?") for c in columns):
+        if name not in frame:
+            frame[name] = pd.NA
+    frame, quarantine, said = _check_geometry(frame, id_column, geometry=geometry, path=path)
+    notes += said
+    frame, said = _to_crs(frame, crs, area=area, path=path, where=where)
+    notes += said
+    if area is not None and len(frame):
+        _check_overlap(frame, area, path=path, where=where)
+    return VectorRead(frame.reset_index(drop=True), quarantine, notes)
+
+
+def _check_columns(frame: gpd.GeoDataFrame, columns: Sequence[str], *, path: Path, where: str) -> None:
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        near = {c: difflib.get_close_matches(c, [str(n) for n in frame.columns], n=1) for c in missing}
+        hint = "; ".join(f"{c} (is it {n[0]!r}?)" if n else c for c, n in near.items())
+        what = f"{path.name} lacks columns: {hint}; it has {list(frame.columns)[:20]}"
+        raise SchemaError(what, where=where, fix="rename the columns in the file")
+
+
+def _clean_texts(frame: gpd.GeoDataFrame, *, path: Path) -> tuple[gpd.GeoDataFrame, list[str]]:
+    out, n_cleaned = frame.copy(), 0
+    for name in out.columns:
+        if name == "geometry" or not (out[name].dtype == object or isinstance(out[name].dtype, pd.StringDtype)):
+            continue
+        is_bad = out[name].map(lambda v: isinstance(v, str) and bool(_CONTROL.search(v))).astype(bool)
+        if is_bad.any():
+            n_cleaned += int(is_bad.sum())
+            out.loc[is_bad, name] = out.loc[is_bad, name].map(lambda v: _CONTROL.sub("", v))
+    return out, [f"{path.name}: control characters removed from {n_cleaned} texts"] if n_cleaned else []
+
+
+def _check_ids(frame: gpd.GeoDataFrame, id_column: str, *, path: Path, where: str) -> gpd.GeoDataFrame:
+    if id_column not in frame:
+        what = f"{path.name} has no column {id_column!r}; it has {list(frame.columns)[:20]}"
+        raise SchemaError(what, where=where, fix=f"add a column {id_column!r} with one id a row")
+    ids = id_texts(frame[id_column])
+    problems = []
+    if (empty := ids.isna() | (ids == "")).any():
+        problems.append(f"{int(empty.sum())} rows have no {id_column} (rows {np.flatnonzero(empty)[:5].tolist()})")
+    repeated = sorted(ids[ids.duplicated() & ~empty].unique())
+    if repeated:
+        problems.append(f"{id_column} repeats: {repeated[:20]}" + (" ..." if len(repeated) > 20 else ""))
+    if problems:
+        what = f"{path.name}: " + "; ".join(problems)
+        raise SchemaError(what, where=where, fix="give every row an id of its own")
+    return frame.assign(**{id_column: ids})
+
+
+def id_texts(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return ids as stripped text; whole numbers lose their ".0", missing stays missing."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("string").str.strip()
+
+
+def _check_geometry(
+    frame: gpd.GeoDataFrame, id_column: str | None, *, geometry: str | None, path: Path
+) -> tuple[gpd.GeoDataFrame, list[dict[str, str]], list[str]]:
+    shapes = frame.geometry.to_numpy()
+    reasons = np.full(len(frame), "", dtype=object)
+    mended = np.zeros(len(frame), dtype=bool)
+    shapes = shapes.copy()
+    for i, value in enumerate(shapes):
+        reasons[i] = _defect(value, geometry)
+        if not reasons[i] and value.geom_type.endswith("Polygon") and not value.is_valid:
+            shapes[i], change = mend_polygon(value)
+            mended[i] = True
+            if not change <= MAX_AREA_CHANGE:
+                reasons[i] = f"polygon crosses itself; making it valid would change its area by {change:.0%}"
+    ids = frame[id_column].astype(str) if id_column else pd.Series([f"row {i}" for i in range(len(frame))])
+    bad = reasons != ""
+    quarantine = [{"id": str(i), "reason": str(r)} for i, r in zip(ids[bad], reasons[bad], strict=True)]
+    notes = []
+    if bad.any():
+        notes.append(f"{path.name}: {int(bad.sum())} of {len(frame)} rows set aside, each with its reason")
+    kept = mended & ~bad
+    if kept.any():
+        notes.append(f"{path.name}: {int(kept.sum())} polygons that cross themselves were made valid "
+                     f"(area changed by at most 1 %): {list(ids[kept])[:10]}")  # fmt: skip
+    out = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
+    return out[~bad], quarantine, notes
+
+
+def _defect(value: Any, geometry: str | None) -> str:
+    if value is None or value.is_empty:
+        return "no geometry"
+    if not np.isfinite(shapely.get_coordinates(value)).all():
+        return "coordinates that are not numbers"
+    if geometry is not None and value.geom_type.removeprefix("Multi") != geometry:
+        return f"is a {value.geom_type}; {geometry} needed"
+    return ""
+
+
+def mend_polygon(polygon: Any) -> tuple[Any, float]:
+    """Return the valid polygonal part of a self-crossing polygon, and by what share its area changed.
+
+    The change is against the larger of the two areas: a bow-tie, whose lobes cancel in the crossing ring, changes by
+    up to 1; NaN where both are 0.
+    """
+    valid = shapely.make_valid(polygon)
+    parts = [g for g in shapely.get_parts(valid) if g.geom_type == "Polygon"]
+    if valid.geom_type == "GeometryCollection":
+        parts = [p for g in shapely.get_parts(valid) for p in shapely.get_parts(g) if p.geom_type == "Polygon"]
+    out = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    larger = max(out.area, polygon.area)
+    return out, abs(out.area - polygon.area) / larger if larger > 0 else float("nan")
+
+
+def _to_crs(
+    frame: gpd.GeoDataFrame, crs: str, *, area: Bounds | None, path: Path, where: str
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    if not len(frame):
+        return frame.to_crs(crs), []
+    left, bottom, right, top = frame.total_bounds
+    looks_like_degrees = -180 <= left <= right <= 180 and -90 <= bottom <= top <= 90
+    fits_as_it_is = area is not None and frame.crs == crs and touches(frame.bounds.to_numpy(), area).any()
+    if not frame.crs.is_geographic and looks_like_degrees and not fits_as_it_is:
+        what = f"{path.name} says {frame.crs.to_string()} but its coordinates ({left:.4g}, {bottom:.4g}) are degrees"
+        raise CrsError(what, where=where, fix="give the file its true CRS, in China usually EPSG:4490")
+    if frame.crs.is_geographic and not looks_like_degrees:
+        what = f"{path.name} says {frame.crs.to_string()} but holds coordinates like ({left:.6g}, {bottom:.6g})"
+        raise CrsError(what, where=where, fix="give the file its true CRS (metres), or swap the columns")
+    if frame.crs == crs:
+        return frame, []
+    moved = frame.to_crs(crs)
+    if not np.isfinite(moved.total_bounds).all():
+        what = f"{path.name} cannot be brought from {frame.crs.to_string()} to {crs}: coordinates leave its domain"
+        raise CrsError(what, where=where, fix="check whether x and y are swapped, and the CRS of the file")
+    return moved, [f"{path.name} was reprojected from {frame.crs.to_string()} to {crs}"]
+
+
+def _check_overlap(frame: gpd.GeoDataFrame, area: Bounds, *, path: Path, where: str) -> None:
+    if touches(frame.bounds.to_numpy(), area).any():
+        return
+    left, bottom, right, top = frame.total_bounds
+    what = (f"{path.name} does not touch the area: it spans x {left:.0f}..{right:.0f}, y {bottom:.0f}..{top:.0f}, "
+            f"the area x {area[0]:.0f}..{area[2]:.0f}, y {area[1]:.0f}..{area[3]:.0f}")  # fmt: skip
+    swapped = touches(np.array([[bottom, left, top, right]]), area).any()
+    fix = "x and y look swapped: swap them" if swapped else "check its CRS, and that it is the right file"
+    raise OverlapError(what, where=where, fix=fix)
+
+
+def touches(bounds: NDArray[np.float64], area: Bounds) -> NDArray[np.bool_]:
+    """Return which of the boxes (n, 4) touch the area; NaN touches nothing."""
+    left, bottom, right, top = np.asarray(bounds, dtype=np.float64).T
+    out: NDArray[np.bool_] = (left <= area[2]) & (right >= area[0]) & (bottom <= area[3]) & (top >= area[1])
+    return out
+
+
+def require_numbers(frame: pd.DataFrame, column: str, *, where: str) -> pd.Series[float]:
+    """Return a column as float64, missing as NaN.
+
+    Raises
+    ------
+    DataError : it holds text that is not a number; the first few are shown.
+    """
+    values = pd.to_numeric(frame[column], errors="coerce")
+    bad = values.isna() & frame[column].notna()
+    if bad.any():
+        what = f"column {column!r} holds {frame.loc[bad, column].astype(str).tolist()[:5]}; numbers needed"
+        raise DataError(what, where=where, fix="leave unknown values empty")
+    return values.astype("float64")
