@@ -98,7 +98,7 @@ def test_bad_files_stop(tmp_path):
         read(fake)
     old = tmp_path / "a.xls"
     old.write_bytes(b"\xd0\xcf\x11\xe0" + b"\x00" * 100)
-    with pytest.raises(RefusedFileError, match="old .xls"):
+    with pytest.raises(RefusedFileError, match="old"):
         read(old)
     book = openpyxl.Workbook()
     book.active.append(["一", "二"])
