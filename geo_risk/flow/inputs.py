@@ -59,6 +59,11 @@ class Source(ReadOptions):
     def _from_text(cls, value: Any) -> Any:
         return {"file": value} if isinstance(value, str | Path) else value
 
+    @property
+    def options(self) -> ReadOptions:
+        """What the configuration says about the file, without its path."""
+        return ReadOptions(**self.model_dump(include=set(ReadOptions.model_fields)))
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Describe the short form too."""
