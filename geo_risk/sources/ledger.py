@@ -20,6 +20,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from geo_risk.core.errors import CorruptFileError, DataError, LimitError, OverlapError, RefusedFileError, SchemaError
 from geo_risk.sources.ledger_places import place_rows
 from geo_risk.sources.ledger_tables import TABLES, LedgerTable
+from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vector_files import open_vector, read_text_table
 from geo_risk.sources.vectors import Bounds, VectorRead
 
@@ -38,7 +39,7 @@ def read_ledger(
     area: Bounds,
     reference: gpd.GeoDataFrame | None = None,
     gcj02: str = "detect",
-    lonlat_crs: str = "EPSG:4490",
+    options: ReadOptions = NO_OPTIONS,
 ) -> VectorRead:
     """Read a ledger into points of the run's CRS.
 
@@ -52,7 +53,7 @@ def read_ledger(
     reference : features near which true rows lie (roads for waterlogging sites), to find shifted coordinates.
     gcj02 : "no": coordinates are taken as they are; "yes": all are shifted back; "detect": single rows are shifted
         back where the reference shows it, else all are taken as they are and the notes say so.
-    lonlat_crs : CRS of the columns lon, lat.
+    options : `crs` of the columns lon, lat (default EPSG:4490), `layer` (sheet) and `encoding`.
 
     Returns
     -------
@@ -67,13 +68,15 @@ def read_ledger(
     CorruptFileError, RefusedFileError, LimitError, DataError : as in `vectors`.
     """
     rules = TABLES[table] if isinstance(table, str) else table
-    raw, notes = _open_table(path, rules, where=where)
+    raw, notes = _open_table(path, rules, where=where, options=options)
     frame, said = _understand(raw, rules, path=path, where=where)
     notes += said
     frame, quarantine = _drop_without_id(frame, rules.id)
     frame, doubled = _first_of_each(frame, rules.id)
     quarantine += doubled
-    placed = place_rows(frame, crs=crs, area=area, reference=reference, gcj02=gcj02, lonlat_crs=lonlat_crs)
+    placed = place_rows(
+        frame, crs=crs, area=area, reference=reference, gcj02=gcj02, lonlat_crs=options.crs or "EPSG:4490"
+    )
     quarantine += [{"id": str(frame.loc[i, rules.id]), "reason": reason} for i, reason in placed.rejected.items()]
     kept = frame.drop(index=list(placed.rejected)).assign(
         coordinate_note=placed.note.drop(index=list(placed.rejected)),
@@ -87,29 +90,29 @@ def read_ledger(
     return VectorRead(out.reset_index(drop=True), quarantine, notes)
 
 
-def _open_table(path: Path, rules: LedgerTable, *, where: str) -> tuple[pd.DataFrame, list[str]]:
+def _open_table(path: Path, rules: LedgerTable, *, where: str, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
     if not path.is_file():
         what = f"{path.name} is not there"
         raise DataError(what, where=f"{where}: {path}", fix="mend the path in the config")
     with path.open("rb") as stream:
         head = stream.read(8)
     if head.startswith(b"PK\x03\x04"):
-        return _read_xlsx(path, rules, where=where), []
+        return _read_xlsx(path, rules, where=where, sheet=options.layer), []
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         what = f"{path.name} is an old .xls workbook"
         raise RefusedFileError(what, where=where, fix="save it as .xlsx or CSV")
     if path.suffix.lower() in (".csv", ".txt"):
-        frame, notes = read_text_table(path, where=where)
+        frame, notes = read_text_table(path, where=where, encoding=options.encoding)
         frame.insert(0, "row", np.arange(2, len(frame) + 2))
         return frame, notes
-    vector, notes = open_vector(path, where=where)
+    vector, notes = open_vector(path, where=where, layer=options.layer, crs=options.crs, encoding=options.encoding)
     lonlat = vector.to_crs("EPSG:4490")
     plain = pd.DataFrame(vector.drop(columns="geometry"))
     points = lonlat.geometry.representative_point()
     return plain.assign(row=np.arange(1, len(plain) + 1), lon=points.x, lat=points.y), notes
 
 
-def _read_xlsx(path: Path, rules: LedgerTable, *, where: str) -> pd.DataFrame:
+def _read_xlsx(path: Path, rules: LedgerTable, *, where: str, sheet: str | None) -> pd.DataFrame:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -121,8 +124,10 @@ def _read_xlsx(path: Path, rules: LedgerTable, *, where: str) -> pd.DataFrame:
         what = f"{path.name} does not read as a workbook: {error}"
         raise CorruptFileError(what, where=where, fix="open and save it again, or export it as CSV") from error
     try:
-        for sheet in book.worksheets:
-            rows = [list(r) for r in sheet.iter_rows(max_row=MAX_ROWS + _HEADER_ROWS, values_only=True)]
+        for page in book.worksheets:
+            if sheet is not None and page.title != sheet:
+                continue
+            rows = [list(r) for r in page.iter_rows(max_row=MAX_ROWS + _HEADER_ROWS, values_only=True)]
             start = _header_row(rows, rules)
             if start is None:
                 continue

@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import CrsError, DataError, LimitError, OverlapError, SchemaError
+from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vector_files import open_vector
 
 Bounds = tuple[float, float, float, float]
@@ -25,15 +26,6 @@ MAX_AREA_CHANGE = 0.01
 """Share of its area that a polygon may change by when it is made valid; more is quarantined (FAULTS 13)."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What a file does not say of itself: its CRS, the layer to take, the encoding of its texts."""
-
-    crs: str | None = None
-    layer: str | None = None
-    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ def read_vector(
     id_column: str | None = None,
     columns: Sequence[str] = (),
     geometry: str | None = None,
-    hints: Hints = Hints(),
+    options: ReadOptions = NO_OPTIONS,
 ) -> VectorRead:
     """Read a vector layer of any accepted type and bring it into the run's CRS.
 
@@ -74,7 +66,7 @@ def read_vector(
     id_column : column whose values must be there and be unique; it becomes text.
     columns : columns that must be there; a name that ends in "?" is added as missing where the file lacks it.
     geometry : "Point", "LineString" or "Polygon"; rows of another type are quarantined (multi-parts are accepted).
-    hints : what the file does not say of itself.
+    options : crs, layer and encoding where the file does not say them itself.
 
     Returns
     -------
@@ -89,7 +81,7 @@ def read_vector(
     LimitError : more than MAX_VERTICES vertices.
     DataError : as `open_vector`.
     """
-    frame, notes = open_vector(path, where=where, layer=hints.layer, crs=hints.crs, encoding=hints.encoding)
+    frame, notes = open_vector(path, where=where, layer=options.layer, crs=options.crs, encoding=options.encoding)
     _check_columns(frame, [c for c in columns if not c.endswith("?")], path=path, where=where)
     n_vertices = int(shapely.get_num_coordinates(frame.geometry.to_numpy()).sum())
     if n_vertices > MAX_VERTICES:

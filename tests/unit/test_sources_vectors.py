@@ -16,7 +16,8 @@ from geo_risk.core.errors import (
     RefusedFileError,
     SchemaError,
 )
-from geo_risk.sources.vectors import Hints, mend_polygon, read_vector, require_numbers
+from geo_risk.sources.options import ReadOptions
+from geo_risk.sources.vectors import mend_polygon, read_vector, require_numbers
 
 CRS = "EPSG:4546"
 AREA = (480_000.0, 4_000_000.0, 500_000.0, 4_020_000.0)
@@ -51,7 +52,7 @@ def test_csv_needs_a_crs_and_keeps_codes(tmp_path):
     path.write_text("id,x,y,depth_m\n007,490000,4010000,0.3\n008,490010,4010000,\n", encoding="utf-8")
     with pytest.raises(CrsError, match="has no CRS"):
         read_vector(path, crs=CRS, where="inputs.past_depths")
-    got = read_vector(path, crs=CRS, where="inputs.past_depths", id_column="id", hints=Hints(crs=CRS))
+    got = read_vector(path, crs=CRS, where="inputs.past_depths", id_column="id", options=ReadOptions(crs=CRS))
     assert got.frame["id"].tolist() == ["007", "008"]
     assert got.frame["depth_m"].isna().tolist() == [False, True]
 
@@ -161,7 +162,7 @@ def test_several_layers_need_a_name(tmp_path):
     written(villages(), path, layer="two", append=True)
     with pytest.raises(AmbiguousError, match="2 layers"):
         read_vector(path, crs=CRS, where="w")
-    assert len(read_vector(path, crs=CRS, where="w", hints=Hints(layer="two")).frame) == 3
+    assert len(read_vector(path, crs=CRS, where="w", options=ReadOptions(layer="two")).frame) == 3
 
 
 def test_control_characters_leave_the_texts(tmp_path):
