@@ -66,7 +66,8 @@ def ordered_times(rain: xr.DataArray, *, where: str) -> tuple[xr.DataArray, floa
     """
     times = pd.DatetimeIndex(rain["time"].to_numpy())
     if len(times) < 2 or times.hasnans:
-        what = f"{where} has {len(times)} times, {int(times.isna().sum())} of them missing; two or more are needed"
+        n_missing = int(np.isnat(times.to_numpy()).sum())
+        what = f"{where} has {len(times)} times, {n_missing} of them missing; two or more are needed"
         raise TimeError(what, where=f"{where}, time", fix="give a series; one field alone has no interval length")
     doubled = times[times.duplicated()].unique()
     if len(doubled):

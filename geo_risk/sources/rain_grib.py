@@ -72,7 +72,7 @@ def _checked(tags: list[dict[str, str]], path: Path) -> float:
     if odd:
         first = tags[odd[0] - 1]
         what = (
-            f"{path.name}: {len(odd)} of {len(tags)} messages are not rain summed over an interval; message {odd[0]} is "
+            f"{path.name}: {len(odd)} of {len(tags)} messages are not rain summed over an interval; number {odd[0]} is "
             f"{first['GRIB_ELEMENT']!r} with template 4.{first['GRIB_PDS_PDTN']}"
         )
         raise AmbiguousError(

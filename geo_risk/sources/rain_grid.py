@@ -55,6 +55,47 @@ def onto_grid(rain: xr.DataArray, grid: Grid) -> xr.DataArray:
     return grid.layer(data, units=units, long_name=long_name, name=name)
 
 
+def align(cube: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
+    """Bring a rain cube onto the native grid of another one, so that the two can be joined in time.
+
+    Parameters
+    ----------
+    cube : (time, y, x), coordinate `spatial_ref`.
+    like : the cube whose cells are wanted.
+
+    Returns
+    -------
+    (time, y, x) on `like`'s cells, lazy: the same values where the cells are the same lattice, else bilinear; NaN
+    outside `cube`.
+
+    Raises
+    ------
+    CrsError : one of them carries no CRS.
+    """
+    target = like.isel(time=0, drop=True) if "time" in like.dims else like
+    refs = [c.coords["spatial_ref"].attrs.get("crs_wkt") if "spatial_ref" in c.coords else None for c in (cube, target)]
+    if not all(refs):
+        what = f"rain {cube.name!r} or {like.name!r} carries no CRS"
+        raise CrsError(what, where=str(cube.name), fix="read both through geo_risk.sources.rain")
+    to, wanted = pyproj.CRS(refs[0]), pyproj.CRS(refs[1])
+    x, y = np.meshgrid(target["x"].to_numpy().astype(np.float64), target["y"].to_numpy().astype(np.float64))
+    if to != wanted:
+        x, y = pyproj.Transformer.from_crs(wanted, to, always_xy=True).transform(x, y)
+    column, row = _index(x, cube["x"].to_numpy()), _index(y, cube["y"].to_numpy())
+    snapped = [np.round(i) if np.abs(i - np.round(i)).max() < 1e-3 else i for i in (row, column)]
+    data = da.asarray(cube.transpose("time", "y", "x").data)
+    data = data.rechunk({0: "auto" if max(data.numblocks[1:]) > 1 else data.chunks[0], 1: -1, 2: -1})
+    pick = partial(_each, row=snapped[0], column=snapped[1])
+    out = da.map_blocks(pick, data, dtype=np.float32, chunks=(data.chunks[0], (target.sizes["y"],), (target.sizes["x"],)),
+                        meta=np.empty((0, 0, 0), np.float32))  # fmt: skip
+    coords = {"time": cube["time"], **{c: target.coords[c] for c in ("y", "x", "spatial_ref")}}
+    return xr.DataArray(out, dims=("time", "y", "x"), coords=coords, name=cube.name, attrs=dict(cube.attrs))
+
+
+def _each(cube: NDArray[Any], *, row: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.stack([bilinear(step.astype(np.float64), row=row, column=column) for step in cube]).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class _Field:
     values: NDArray[np.float64]

@@ -1,0 +1,169 @@
+"""Warning stages: what was known when each was issued, joined from observed and forecast rain without overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import GridError, TimeError
+from geo_risk.hazards.rainfall.params import RainfallParams
+
+MISSING, OBSERVED, FORECAST = 0, 1, 2
+"""Provenance of an hour."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One forecast: when it was issued, and the first and last interval end it holds (aware times)."""
+
+    issued: datetime
+    first: datetime
+    last: datetime
+
+    def covers(self, start: datetime, end: datetime) -> bool:
+        """Return whether every hour of (start, end] is in it."""
+        return self.first <= start + timedelta(hours=1) and self.last >= end
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: the horizon (issued, issued + hours], and the forecast it stands on; None is "no forecast"."""
+
+    hours: int
+    issued: datetime
+    forecast: int | None
+
+    @property
+    def until(self) -> datetime:
+        """End of the horizon."""
+        return self.issued + timedelta(hours=self.hours)
+
+    @property
+    def note(self) -> str:
+        """What the stage stands on, in a sentence."""
+        start = self.issued.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        if self.forecast is None:
+            return (
+                f"Stage {self.hours} h issued {start}: no forecast covers it; its level is unknown, not 'no warning'."
+            )
+        return f"Stage {self.hours} h issued {start} uses forecast {self.forecast + 1}."
+
+
+def plan_stages(params: RainfallParams, forecasts: Sequence[Forecast], *, latest: datetime) -> tuple[Stage, ...]:
+    """Choose for each stage the newest forecast issued not later than the stage that covers its whole horizon.
+
+    Parameters
+    ----------
+    params : `issued` or `event_time`, and the stages.
+    forecasts : in any order; one that holds hours before its own issue is allowed, those hours are not used.
+    latest : issue time where the parameters give none (the newest forecast's, or the end of the observations).
+    """
+    stages = []
+    for hours in params.stages_h:
+        issued = params.stage_issued(hours, latest)
+        until = issued + timedelta(hours=hours)
+        usable = [(f.issued, i) for i, f in enumerate(forecasts) if f.issued <= issued and f.covers(issued, until)]
+        stages.append(Stage(hours, issued, max(usable)[1] if usable else None))
+    return tuple(stages)
+
+
+def latest_known(forecasts: Sequence[Forecast], observed_end: datetime | None) -> datetime:
+    """Return the newest issue time, or the end of the observations where there is no forecast.
+
+    Raises
+    ------
+    TimeError : there is neither.
+    """
+    if forecasts:
+        return max(f.issued for f in forecasts)
+    if observed_end is None:
+        what = "there is neither observed nor forecast rain"
+        raise TimeError(what, where="inputs.rainfall", fix="give at least one of them")
+    return observed_end
+
+
+def stitch(
+    observed: xr.DataArray | None,
+    forecast: xr.DataArray | None,
+    *,
+    start: datetime,
+    issued: datetime,
+    until: datetime,
+) -> xr.DataArray:
+    """Join observed rain up to `issued` and forecast rain after it into one unbroken hourly cube.
+
+    Parameters
+    ----------
+    observed, forecast : (time, y, x) hourly [mm] at the UTC end of the hour; on one native grid. Observed hours after
+        `issued` are not used (they were not known). Forecast hours fill what is not observed, none is used twice.
+    start, until : first hour's beginning and last hour's end (aware).
+
+    Returns
+    -------
+    (time, y, x) float32 [mm], lazy, with coordinate `provenance` (time): 0 missing (NaN), 1 observed, 2 forecast.
+
+    Raises
+    ------
+    TimeError : both are None, or `until` is not after `start`.
+    GridError : they lie on different grids (bring the forecast onto the observed grid first).
+    """
+    given = [cube for cube in (observed, forecast) if cube is not None]
+    hours = pd.date_range(naive(start) + np.timedelta64(1, "h"), naive(until), freq="1h")
+    if len(given) == 2 and not all(np.array_equal(given[0][d].to_numpy(), given[1][d].to_numpy()) for d in ("y", "x")):
+        what = "observed and forecast rain are on different grids"
+        raise GridError(what, where="rainfall stages", fix="align the forecast in geo_risk.sources.rain_grid first")
+    if not given or not len(hours):
+        what = f"rain from {start} to {until} cannot be joined from {len(given)} series"
+        raise TimeError(what, where="rainfall stages", fix="give rain that reaches past the issue time")
+    provenance = np.full(len(hours), MISSING, dtype=np.int8)
+    if forecast is not None:
+        provenance[hours.isin(_times(forecast))] = FORECAST
+    if observed is not None:
+        known = hours.isin(_times(observed)) & (hours.to_numpy() <= naive(issued))
+        provenance[known] = OBSERVED
+    parts = _pieces({OBSERVED: observed, FORECAST: forecast}, hours, provenance)
+    first = given[0]
+    coords = {c: first.coords[c] for c in ("y", "x", "spatial_ref") if c in first.coords}
+    out = xr.DataArray(
+        da.concatenate(parts, axis=0), dims=("time", "y", "x"), coords={"time": hours.to_numpy(), **coords}, name="rain"
+    )
+    out = out.assign_coords(provenance=("time", provenance))
+    return out.assign_attrs(units="mm", long_name="hourly rain, observed then forecast", interval_h=1.0)
+
+
+def _pieces(
+    cubes: Mapping[int, xr.DataArray | None], hours: pd.DatetimeIndex, provenance: NDArray[np.int8]
+) -> list[da.Array]:
+    """Return the data of each run of hours of one provenance, in order."""
+    shape = next(cube.shape[1:] for cube in cubes.values() if cube is not None)
+    edges = np.flatnonzero(np.diff(provenance)) + 1
+    parts = []
+    for run in np.split(np.arange(len(hours)), edges):
+        cube = cubes.get(int(provenance[run[0]]))
+        if cube is None:
+            parts.append(da.full((len(run), *shape), np.nan, dtype=np.float32))
+        else:
+            index = _times(cube).get_indexer(hours[run])
+            parts.append(da.asarray(cube.data)[index].astype(np.float32))
+    return parts
+
+
+def _times(cube: xr.DataArray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(cube["time"].to_numpy().astype("datetime64[ns]"))
+
+
+def naive(time: datetime) -> np.datetime64:
+    """Return an aware time as a UTC datetime64 [ns], as the time axes of cubes have it."""
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "ns")
+
+
+def aware(time: np.datetime64) -> datetime:
+    """Return a UTC datetime64 as an aware time."""
+    return pd.Timestamp(time).to_pydatetime().replace(tzinfo=UTC)
