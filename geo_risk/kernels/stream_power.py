@@ -84,8 +84,7 @@ def drainage(elevation_m: F8, base: B1, step_m: float) -> tuple[F8, I8, I8]:
                 i, j = r + dr, c + dc
                 if 0 <= i < rows and 0 <= j < columns and receiver[i, j] < 0:
                     receiver[i, j] = cell
-                    if filled[i, j] < filled[r, c] + step_m:
-                        filled[i, j] = filled[r, c] + step_m
+                    filled[i, j] = max(filled[i, j], filled[r, c] + step_m)
                     n = _push(keys, cells, n, filled[i, j], i * columns + j)
     for k in range(done):
         r, c = order[k] // columns, order[k] % columns
@@ -130,7 +129,7 @@ def incise(
     uplift_dt_m : (y, x), U dt; base cells are given theirs too (use 0 to hold them).
     spacing_m : cell size.
     """
-    rows, columns = elevation_m.shape
+    columns = elevation_m.shape[1]
     out = elevation_m.copy()
     for k in range(order.size):
         cell = order[k]
@@ -170,7 +169,6 @@ def cap_slope(elevation_m: F8, steepest: F8, spacing_m: float, sweeps: int) -> F
                         if (dr != 0 or dc != 0) and 0 <= i < rows and 0 <= j < columns:
                             distance = diagonal if dr != 0 and dc != 0 else spacing_m
                             limit = out[i, j] + steepest[r, c] * distance
-                            if limit < top:
-                                top = limit
+                            top = min(top, limit)
                 out[r, c] = top
     return out

@@ -31,7 +31,7 @@ _FOREST_SHARE, _BARE_SHARE = 0.22, 0.30
 
 @dataclass(frozen=True)
 class Slope:
-    """Slope [degree], downslope azimuth [degree clockwise from north, NaN where flat], height over the surroundings [m]."""
+    """Slope and downslope azimuth [degree, clockwise from north, NaN where flat], height over the surroundings [m]."""
 
     slope_deg: Array
     aspect_deg: Array
@@ -67,7 +67,7 @@ def lithology_of(relief: Relief, slope: Slope, faults: list[tuple[Array, Array]]
     columns = np.arange(size)[None, :]
     raised = [columns > np.interp(np.arange(size), rows, across)[:, None] for rows, across in faults]
     lifted = raised[0] ^ raised[1]
-    floor = np.where(lifted, -12.0, -24.0) + 7.0 * field
+    floor = np.where(lifted, -7.0, -16.0) + 7.0 * field
     out = np.where(slope.relief_m < floor, MUDSTONE, LOESS)
     out = np.where(relief.hardness > np.where(raised[1], 0.35, 0.60), LIMESTONE, out)
     out = np.where((relief.hardness > 0.12) & (out == LOESS) & (field > 0.2), MUDSTONE, out)

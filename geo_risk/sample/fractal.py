@@ -37,10 +37,10 @@ def power_law_field(
     white[0, 0] = 0
     field = scipy.fft.irfft2(white, s=(rows, columns))[: shape[0], : shape[1]]
     field = (field - field.mean()) / field.std()
-    return np.round(field / ROUND_TO) * ROUND_TO
+    return np.asarray(np.round(field / ROUND_TO) * ROUND_TO, dtype=np.float64)
 
 
-def smooth_step(value: Array, low: float, high: float) -> Array:
+def smooth_step(value: Array, low: float | Array, high: float | Array) -> Array:
     """Return 0 below `low`, 1 above `high`, a cubic between."""
     t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t), dtype=np.float64)

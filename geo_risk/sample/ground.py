@@ -138,7 +138,7 @@ def _town(relief: Relief, grid: Grid, *, river: LineString, trunk: LineString, r
     size = grid.shape[0]
     span = int(np.ceil(TOWN_CELLS * TOWN_CELL_M / CELL_M))
     row = int(np.clip(0.42 * size - span / 2, 2, size - span - 2))
-    middle = float(np.interp(row + span / 2, relief.river_rows, relief.river_columns)) + 500 / CELL_M
+    middle = float(np.interp(row + span / 2, relief.river_rows, relief.river_columns)) + 300 / CELL_M
     column = int(np.clip(middle - span / 2, 2, size - span - 2))
     fine = town_grid(LEFT_M + column * CELL_M, TOP_M - row * CELL_M, crs=grid.crs)
     coords = fine.coords()

@@ -66,7 +66,7 @@ def make_relief(size: int, seed: int) -> Relief:
     elevation = _stretched(elevation, hardness, pad=pad, size=size)
     line = np.arange(n)[:, None], main[:, None]
     distance = _distance_to_line(n, main)
-    elevation = _with_plain(elevation, distance, main, seed=seed)
+    elevation = _with_plain(elevation, distance, seed=seed)
     base = _base_cells(n, [main] if len(valleys) == 1 else valleys, 1) | _frame(n)
     filled, receiver, order = drainage(elevation, base, 0.002)
     area = upslope_area(receiver, order, CELL_M**2)
@@ -134,7 +134,7 @@ def _river_level(rows: int) -> Array:
 
 def _shrunk(field: Array, factor: int) -> Array:
     n = field.shape[0] // factor
-    return field.reshape(n, factor, n, factor).mean(axis=(1, 3))
+    return np.asarray(field.reshape(n, factor, n, factor).mean(axis=(1, 3)))
 
 
 def _refined(elevation: Array, shape: tuple[int, int], rng: np.random.Generator) -> Array:
@@ -200,7 +200,7 @@ def _distance_to_line(n: int, line: Array) -> Array:
     return np.asarray(ndimage.distance_transform_edt(on) * CELL_M, dtype=np.float64)
 
 
-def _with_plain(elevation: Array, distance: Array, line: Array, *, seed: int) -> Array:
+def _with_plain(elevation: Array, distance: Array, *, seed: int) -> Array:
     """Lay the alluvial plain with one terrace step and the river's bed into the valley."""
     n = elevation.shape[0]
     rng = stream(seed, "ground.plain")

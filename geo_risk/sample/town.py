@@ -67,7 +67,7 @@ def make_town(
     """
     streets = _streets(grid, trunk=trunk, river=river, railway=railway, seed=seed)
     crossings = _crossings(streets, railway)
-    cover = _cover(grid, streets, river=river, railway=railway, seed=seed)
+    cover = _cover(grid, elevation_m, streets, river=river, railway=railway, seed=seed)
     offset = np.zeros(grid.shape)
     for code, metres in _LEVEL_OFFSET_M.items():
         offset[cover == code] = metres
@@ -88,9 +88,8 @@ def _streets(grid: Grid, *, trunk: LineString, river: LineString, railway: LineS
         kind = ("local", "secondary", "local", "primary")[k % 4]
         lines.append((kind, LineString([(left + 40, y), (right - 40, y + rng.uniform(-20, 20))])))
     for k, x in enumerate(np.arange(left + 110, right - 60, 250) + rng.uniform(-25, 25, 8)):
-        lines.append(
-            (("local", "secondary")[k % 2], LineString([(x, bottom + 40), (x + rng.uniform(-20, 20), top - 40)]))
-        )
+        line = LineString([(x, bottom + 40), (x + rng.uniform(-20, 20), top - 40)])
+        lines.append((("local", "secondary")[k % 2], line))
     rows = []
     for kind, line in lines:
         open_line = line if kind in ("trunk", "primary") else line.difference(east_bank)
@@ -123,12 +122,15 @@ def _crossings(streets: gpd.GeoDataFrame, railway: LineString) -> tuple[tuple[fl
     return tuple(out)
 
 
-def _cover(grid: Grid, streets: gpd.GeoDataFrame, *, river: LineString, railway: LineString, seed: int) -> Codes:
+def _cover(
+    grid: Grid, elevation_m: Array, streets: gpd.GeoDataFrame, *, river: LineString, railway: LineString, seed: int
+) -> Codes:
     field = power_law_field(grid.shape, stream(seed, "town.cover"), slope=2.0, outer_cells=120)
     n_y, n_x = grid.shape
     y, x = np.mgrid[0:n_y, 0:n_x]
     from_middle = np.hypot((y - n_y / 2) / n_y, (x - n_x / 2) / n_x) + 0.06 * field
-    in_town = from_middle < 0.52
+    slopes = np.gradient(ndimage.gaussian_filter(elevation_m, 6, mode="nearest"), TOWN_CELL_M)
+    in_town = (from_middle < 0.52) & (np.hypot(slopes[0], slopes[1]) < 0.12)
     small = power_law_field(grid.shape, stream(seed, "town.courts"), slope=1.2, outer_cells=14)
     paved = rasterize([(g.buffer(w / 2), 1.0) for g, w in zip(streets.geometry, streets["width_m"], strict=True)],
                       grid, fill=0, dtype="uint8")  # fmt: skip
