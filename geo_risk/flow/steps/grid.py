@@ -157,9 +157,12 @@ def _frame(
 
 
 def _boundary(path: Path, *, layer: str | None, crs: str) -> tuple[float, float, float, float]:
-    from geo_risk.sources.vectors import Hints, read_vector
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.vectors import read_vector
 
-    frame = read_vector(path, crs=crs, where="area.boundary", geometry="Polygon", hints=Hints(layer=layer)).frame
+    frame = read_vector(
+        path, crs=crs, where="area.boundary", geometry="Polygon", options=ReadOptions(layer=layer)
+    ).frame
     left, bottom, right, top = (float(v) for v in frame.total_bounds)
     if not (right - left > 0 and top - bottom > 0):
         what = "the boundary has no area"
