@@ -1,0 +1,153 @@
+"""Which depression fills, spills into which, and how deep the water stands: timeless, and in time with drains."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from geo_risk.core.errors import DataError
+
+Array = NDArray[np.float64]
+
+
+class Cascade(NamedTuple):
+    """Volumes of every depression [m3] after all the water has come down; arrays (n,)."""
+
+    inflow_m3: Array
+    stored_m3: Array
+    spilled_m3: Array
+
+
+class TimedCascade(NamedTuple):
+    """A cascade in time; arrays (n,) but `left_m3`, the volume that left the last depressions.
+
+    Attributes
+    ----------
+    stored_max_m3, stored_m3 : greatest and last volume.
+    drained_m3, spilled_m3 : taken by drains, passed on.
+    first_spill_h : hours until the first spill; NaN where none.
+    """
+
+    stored_max_m3: Array
+    stored_m3: Array
+    drained_m3: Array
+    spilled_m3: Array
+    first_spill_h: Array
+    left_m3: float
+
+
+def spill_order(below: ArrayLike) -> NDArray[np.int64]:
+    """Positions of the depressions, every one before the one it spills into.
+
+    Parameters
+    ----------
+    below : (n,) position of the depression that each spills into; -1: the water leaves.
+
+    Raises
+    ------
+    DataError : a position outside -1..n-1, or depressions that spill into one another in a ring.
+    """
+    down = np.asarray(below, dtype=np.int64)
+    n = down.size
+    if ((down < -1) | (down >= n)).any():
+        what = f"depressions spill into positions {sorted(set(down[(down < -1) | (down >= n)].tolist()))[:5]} of {n}"
+        raise DataError(what, where="spill cascade", fix="number the depressions 0..n-1 and use -1 for `leaves`")
+    waiting = np.bincount(down[down >= 0], minlength=n)
+    order = np.empty(n, dtype=np.int64)
+    ready = np.flatnonzero(waiting == 0).tolist()[::-1]
+    size = 0
+    while ready:
+        k = ready.pop()
+        order[size] = k
+        size += 1
+        if down[k] >= 0:
+            waiting[down[k]] -= 1
+            if waiting[down[k]] == 0:
+                ready.append(int(down[k]))
+    if size < n:
+        ring = np.flatnonzero(waiting > 0)[:5].tolist()
+        what = f"depressions spill into one another in a ring (positions {ring} ...)"
+        raise DataError(what, where="spill cascade", fix="make the graph with kernels.depressions.find_depressions")
+    return order
+
+
+def spill_cascade(input_m3: ArrayLike, capacity_m3: ArrayLike, below: ArrayLike) -> Cascade:
+    """Fill and spill until all water is stored or gone; how long it takes plays no part.
+
+    The timeless bluespot model of Balstrøm & Crawford (2018), Computers & Geosciences 116: stored = min(inflow,
+    capacity), the rest goes to the depression below.
+
+    Parameters
+    ----------
+    input_m3 : (n,) [m3], runoff of each own catchment, >= 0.
+    capacity_m3 : (n,) [m3], volume to the spill level, >= 0; 0 makes a junction.
+    below : (n,) as in `spill_order`.
+
+    Raises
+    ------
+    DataError : negative or missing volumes, or a graph that is none.
+    """
+    inflow, capacity = _volumes(input_m3, "input_m3").copy(), _volumes(capacity_m3, "capacity_m3")
+    down = np.asarray(below, dtype=np.int64)
+    spilled = np.zeros_like(inflow)
+    for k in spill_order(down):
+        spilled[k] = max(inflow[k] - capacity[k], 0.0)
+        if down[k] >= 0:
+            inflow[down[k]] += spilled[k]
+    return Cascade(inflow, np.minimum(inflow, capacity), spilled)
+
+
+def timed_cascade(
+    input_m3: ArrayLike, capacity_m3: ArrayLike, below: ArrayLike, *, step_s: float, drain_m3_s: ArrayLike = 0.0
+) -> TimedCascade:
+    """Fill, drain and spill in time steps; water spilled in a step reaches the next depression in the same step.
+
+    Parameters
+    ----------
+    input_m3 : (t, n) [m3], runoff of each own catchment in each step, >= 0.
+    capacity_m3, below : as in `spill_cascade`.
+    step_s : length of a step [s], > 0.
+    drain_m3_s : number or (n,) [m3/s], what drains and pumps take at most, >= 0.
+
+    Raises
+    ------
+    DataError : negative or missing values, or a graph that is none.
+    """
+    inputs = np.atleast_2d(_volumes(input_m3, "input_m3"))
+    capacity = _volumes(capacity_m3, "capacity_m3")
+    if not step_s > 0:
+        what = f"step_s is {step_s}; a number > 0 needed"
+        raise DataError(what, where="spill cascade", fix="give the length of a step in seconds")
+    take = np.broadcast_to(_volumes(drain_m3_s, "drain_m3_s"), capacity.shape) * step_s
+    down, order = np.asarray(below, dtype=np.int64), spill_order(below)
+    stored, drained, spilled, highest = (np.zeros(capacity.size) for _ in range(4))
+    first = np.full(capacity.size, np.nan)
+    left = 0.0
+    for t, row in enumerate(inputs):
+        coming = row.copy()
+        for k in order:
+            held = stored[k] + coming[k]
+            gone = min(held, take[k])
+            over = max(held - gone - capacity[k], 0.0)
+            stored[k] = held - gone - over
+            drained[k] += gone
+            if over > 0:
+                spilled[k] += over
+                if np.isnan(first[k]):
+                    first[k] = (t + 1) * step_s / 3600
+                if down[k] >= 0:
+                    coming[down[k]] += over
+                else:
+                    left += over
+        np.maximum(highest, stored, out=highest)
+    return TimedCascade(highest, stored, drained, spilled, first, left)
+
+
+def _volumes(values: ArrayLike, name: str) -> Array:
+    array = np.asarray(values, dtype=np.float64)
+    if not ((array >= 0) & np.isfinite(array)).all():
+        what = f"{name} holds negative, infinite or missing values"
+        raise DataError(what, where=f"spill cascade, {name}", fix="leave out depressions whose values are unknown")
+    return array

@@ -1,0 +1,112 @@
+"""D8 flow directions on a filled surface, and the order in which water visits the cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geo_risk.kernels.priority_flood import COLUMN_STEP, MISSING, OUTLET, ROW_STEP
+
+
+def flow_direction(filled: NDArray[Any], parent: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Direction of the steepest descent; on flats and in filled hollows towards the cell the flood came from.
+
+    O'Callaghan & Mark (1984): the greatest drop per distance among eight neighbours (diagonals sqrt(2) away), the
+    lowest code among equals. Because the parents of a priority flood never form a ring, neither do the directions.
+
+    Parameters
+    ----------
+    filled, parent : (y, x), as `priority_flood.fill` returns them; square cells.
+
+    Returns
+    -------
+    (y, x) int8: 0-7 clockwise from east (0 E, 1 SE, 2 S, ..., 7 NE), OUTLET (8) where water leaves the raster,
+    MISSING (-1) where the elevation is missing.
+    """
+    out: NDArray[np.int8] = _directions(filled, parent)
+    return out
+
+
+def drainage_order(direction: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Flat indices of the known cells, every cell before the cell it flows into.
+
+    Raises
+    ------
+    ValueError : the directions form a ring or point outside the raster.
+    """
+    order, bad = _order(direction)
+    if bad:
+        msg = "flow directions form a ring, or point outside the raster or into missing cells"
+        raise ValueError(msg)
+    return np.asarray(order, dtype=np.int64)
+
+
+@njit(cache=True, nogil=True)
+def downstream(index: int, code: int, n_x: int) -> int:
+    """Flat index of the cell that a cell with this direction code flows into; -1 at outlets and missing cells."""
+    if code < 0 or code > 7:
+        return -1
+    return int(index + ROW_STEP[code] * n_x + COLUMN_STEP[code])
+
+
+@njit(cache=True, nogil=True)
+def _directions(filled: Any, parent: Any) -> Any:
+    ny, nx = filled.shape
+    out = np.empty((ny, nx), dtype=np.int8)
+    for j in range(ny):
+        for i in range(nx):
+            if parent[j, i] == MISSING:
+                out[j, i] = MISSING
+                continue
+            best, code = 0.0, parent[j, i]
+            here = np.float64(filled[j, i])
+            for k in range(8):
+                a, b = j + ROW_STEP[k], i + COLUMN_STEP[k]
+                if a < 0 or b < 0 or a >= ny or b >= nx or parent[a, b] == MISSING:
+                    continue
+                drop = here - np.float64(filled[a, b])
+                if k % 2 == 1:
+                    drop *= 0.7071067811865476
+                if drop > best:
+                    best, code = drop, np.int8(k)
+            out[j, i] = code
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _order(direction: Any) -> Any:
+    ny, nx = direction.shape
+    flat = direction.ravel()
+    n_in = np.zeros(flat.size, dtype=np.int8)
+    n_known = 0
+    bad = False
+    for c in range(flat.size):
+        code = flat[c]
+        if code == MISSING:
+            continue
+        n_known += 1
+        if code == OUTLET:
+            continue
+        j, i = c // nx + ROW_STEP[code], c % nx + COLUMN_STEP[code]
+        if j < 0 or i < 0 or j >= ny or i >= nx or flat[j * nx + i] == MISSING:
+            bad = True
+            continue
+        n_in[j * nx + i] += 1
+    order = np.empty(n_known, dtype=np.int64)
+    if bad:
+        return order, True
+    n = 0
+    for start in range(flat.size):
+        c = start
+        # follow the water down as long as the cell ahead has nothing else to wait for
+        while c >= 0 and flat[c] != MISSING and n_in[c] == 0:
+            order[n] = c
+            n += 1
+            n_in[c] = -1
+            c = downstream(c, flat[c], nx)
+            if c >= 0:
+                n_in[c] -= 1
+    return order, n != n_known
