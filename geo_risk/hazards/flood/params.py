@@ -1,9 +1,138 @@
-"""Parameters of the flood hazard."""
+"""Parameters of the flood hazard: drainage, runoff, rivers, depressions and the flow in the town."""
 
 from __future__ import annotations
 
-from geo_risk.core.params import Params
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import model_validator
+
+from geo_risk.core.params import Params, parameter
+
+_CHOICE = "choice of geo_risk"
+_TR55 = "USDA TR-55 (1986) table 2-2, average antecedent moisture"
+
+
+class DrainageParams(Params):
+    """How the drainage network is derived from the DEM."""
+
+    stream_area_m2: float = parameter(
+        500_000.0, "Upslope area from which a cell is a stream.",
+        source=f"{_CHOICE}: permanent gullies of the loess plateau; set it from a map of your rivers", gt=0,
+    )  # fmt: skip
+    cells_max: int = parameter(
+        60_000_000, "Largest grid whose drainage is computed in memory (about 45 bytes a cell).",
+        source=f"{_CHOICE}: 2.7 GB", gt=0,
+    )  # fmt: skip
+
+
+class RunoffParams(Params):
+    """Runoff of a storm by the curve-number method."""
+
+    curve_numbers: dict[int, tuple[float, float, float, float]] = parameter(
+        {
+            1: (67.0, 78.0, 85.0, 89.0), 2: (30.0, 55.0, 70.0, 77.0), 3: (77.0, 86.0, 91.0, 94.0),
+            4: (77.0, 85.0, 90.0, 92.0), 5: (98.0, 98.0, 98.0, 98.0),
+            10: (30.0, 55.0, 70.0, 77.0), 20: (30.0, 48.0, 65.0, 73.0), 30: (39.0, 61.0, 74.0, 80.0),
+            40: (67.0, 78.0, 85.0, 89.0), 50: (77.0, 85.0, 90.0, 92.0), 60: (77.0, 86.0, 91.0, 94.0),
+            80: (98.0, 98.0, 98.0, 98.0), 90: (98.0, 98.0, 98.0, 98.0),
+        },
+        "Curve number of hydrologic soil groups A, B, C, D by land-cover code: 1-5 crops, forest, bare ground, town, "
+        "water (the sample county), 10-90 the classes of ESA WorldCover.",
+        source=f"{_TR55}: row crops straight good; woods good; fallow bare soil; residential 1/8 acre; brush fair/good; "
+        "pasture good; open water as paved, 98",
+    )  # fmt: skip
+    ia_ratio: float = parameter(
+        0.2, "Initial abstraction as a share of the retention.", source="USDA TR-55 (1986) eq. 2-2", ge=0, lt=1
+    )
+
+    @model_validator(mode="after")
+    def _numbers_possible(self) -> RunoffParams:
+        for code, row in self.curve_numbers.items():
+            if not all(0 < number <= 100 for number in row) or any(a > b for a, b in pairwise(row)):
+                what = f"curve_numbers[{code}] is {row}; four numbers in (0, 100] that do not fall from A to D needed"
+                raise ValueError(what)
+        return self
+
+
+class RiverParams(Params):
+    """Peak discharge and water level of every stream cell."""
+
+    storm_h: Literal[1, 3, 6, 12, 24, 72] = parameter(
+        6, "Duration of the storm whose accumulation makes the river flood.",
+        source=f"{_CHOICE}: near the time of concentration of a county's rivers",
+    )  # fmt: skip
+    width_coefficient: float = parameter(
+        4.8, "Width of the water surface [m] per square root of the discharge [m3/s].",
+        source="Lacey (1930), wetted perimeter of regime channels P = 4.8 Q^0.5", gt=0, le=50,
+    )  # fmt: skip
+    manning_n: float = parameter(
+        0.04, "Roughness of channel and banks.", source="Chow (1959) table 5-6: natural streams, winding", gt=0, le=0.5
+    )
+    slope_min: float = parameter(
+        0.0005, "Least slope of the river bed; the DEM's steps are coarser.", source=_CHOICE, gt=0, le=0.1
+    )
+    slope_length_m: float = parameter(
+        500.0, "Length over which the slope of the bed is averaged downstream.", source=_CHOICE, gt=0, le=50_000
+    )
+
+
+class BluespotParams(Params):
+    """Which depressions count."""
+
+    depth_min_m: float = parameter(
+        0.10, "Depressions that are not deeper than this when full are noise of the DEM.",
+        source=f"{_CHOICE}: the vertical noise of a town's DEM", ge=0, le=10,
+    )  # fmt: skip
+    area_min_m2: float = parameter(
+        50.0, "Depressions of a smaller water surface are left out.", source=f"{_CHOICE}: two cells of 5 m", ge=0
+    )
+
+
+class TownFlowParams(Params):
+    """Rain-on-grid flow in the town on its fine DEM."""
+
+    window_h: int = parameter(
+        6, "Hours of rain that are run: those with the greatest sum.",
+        source=f"{_CHOICE}: what fills a town's low places", ge=1, le=72,
+    )  # fmt: skip
+    after_h: float = parameter(
+        0.0, "Hours that are run on after the rain.", source=f"{_CHOICE}: depth peaks within the rain", ge=0, le=72
+    )
+    cells_max: int = parameter(
+        1_000_000, "Largest town grid that is run.", source=f"{_CHOICE}: some minutes on one core", gt=0
+    )
+    manning_n: float = parameter(
+        0.03, "Roughness of streets and courts.", source="Chow (1959) table 5-6: between concrete and short grass",
+        gt=0, le=0.5,
+    )  # fmt: skip
+    theta: float = parameter(
+        0.9, "Weight of a face's own flux in the q-centred scheme.", source="de Almeida et al. 2012", gt=0, le=1
+    )
+    courant: float = parameter(
+        0.7, "Share of the gravity-wave limit used for a step.", source="METHODS.md section 4: 0.5-0.7", gt=0, le=1
+    )
+    open_boundary: bool = parameter(
+        True, "Water leaves over the edges of the town's DEM.", source=f"{_CHOICE}: no wall stands there"
+    )
 
 
 class FloodParams(Params):
-    """How flood depth and hazard are computed."""
+    """River floods, ponding in depressions, and the flow in the town."""
+
+    drainage: DrainageParams = DrainageParams()
+    runoff: RunoffParams = RunoffParams()
+    river: RiverParams = RiverParams()
+    bluespots: BluespotParams = BluespotParams()
+    town: TownFlowParams = TownFlowParams()
+    depth_bounds_m: tuple[float, float, float, float] = parameter(
+        (0.15, 0.5, 1.0, 2.0), "Depths from which the flood level is 1, 2, 3, 4.",
+        source=f"{_CHOICE}: kerb; adults lose footing; ground floors; storeys",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _bounds_rise(self) -> FloodParams:
+        if not all(0 < a < b for a, b in pairwise(self.depth_bounds_m)):
+            what = f"depth_bounds_m is {self.depth_bounds_m}; increasing depths above 0 needed"
+            raise ValueError(what)
+        return self
