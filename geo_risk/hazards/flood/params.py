@@ -39,8 +39,8 @@ class RunoffParams(Params):
         },
         "Curve number of hydrologic soil groups A, B, C, D by land-cover code: 1-5 crops, forest, bare ground, town, "
         "water (the sample county), 10-90 the classes of ESA WorldCover.",
-        source=f"{_TR55}: row crops straight good; woods good; fallow bare soil; residential 1/8 acre; brush fair/good; "
-        "pasture good; open water as paved, 98",
+        source=f"{_TR55}: row crops straight, good; woods, good; fallow, bare soil; residential 1/8 acre; brush, good; "
+        "pasture, good; open water as paved, 98",
     )  # fmt: skip
     ia_ratio: float = parameter(
         0.2, "Initial abstraction as a share of the retention.", source="USDA TR-55 (1986) eq. 2-2", ge=0, lt=1
