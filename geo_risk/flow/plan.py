@@ -60,9 +60,19 @@ class Plan:
     omissions: list[Omission] = field(default_factory=list)
 
     @property
+    def work(self) -> Path:
+        """The folder of the run's own state, inside the output folder."""
+        return self.cfg.output / ".work"
+
+    @property
     def out(self) -> Path:
-        """The output folder."""
-        return self.cfg.output
+        """Where tasks write the products of the contract; a run that ends well links them into the output folder."""
+        return self.work / "stage"
+
+    @property
+    def between(self) -> Path:
+        """Where tasks write what only later tasks read."""
+        return self.work / "between"
 
     def input(self, name: str) -> Path | list[Path] | None:
         """Return the absolute path of a configured input such as "dem" or "rainfall.observed".
@@ -81,20 +91,20 @@ class Plan:
 
     def layer(self, name: str) -> Path:
         """Return where a raster of this name lives: `layers/` for those of the contract, else the work folder."""
-        folder = "layers" if is_published_raster(name) else ".work"
-        return self.out / folder / f"{name}.tif"
+        folder = self.out / "layers" if is_published_raster(name) else self.between
+        return folder / f"{name}.tif"
 
     def frame(self, name: str) -> Path:
         """Return where a table or vector layer of this name lives between tasks."""
-        return self.out / ".work" / f"{name}.gpkg"
+        return self.between / f"{name}.gpkg"
 
     def facts(self, name: str) -> Path:
         """Return where plain facts (audits, counts, gaps, notes for the report) of this name live, as JSON."""
-        return self.out / ".work" / f"{name}.json"
+        return self.between / f"{name}.json"
 
     def cube(self, name: str) -> Path:
         """Return where a (time, y, x) dataset of this name lives between tasks, as NetCDF."""
-        return self.out / ".work" / f"{name}.nc"
+        return self.between / f"{name}.nc"
 
     def has(self, path: Path | None) -> bool:
         """Return whether a path is an input that is there or a product of an earlier step."""
@@ -138,4 +148,4 @@ class Plan:
         return {p for step in self.steps for p in step.writes.values()}
 
     def _is_inside(self, path: Path) -> bool:
-        return path.is_relative_to(self.out)
+        return path.is_relative_to(self.cfg.output)

@@ -1,0 +1,213 @@
+"""Steps of the rainfall hazard: the joined cube, accumulations and effective rain, and what each stage knew."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.core.names import RAIN_HOURS, STAGES_H
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.rainfall.params import RainfallParams
+    from geo_risk.hazards.rainfall.stages import Forecast, Period, Stage
+    from geo_risk.sources.rain_audit import RainAudit
+
+
+def rainfall(plan: Plan) -> None:
+    """Add the steps that write rain_hourly, rain_{h}h, rain_effective, and rain of each warning stage."""
+    forecasts = plan.cfg.inputs.rainfall.forecast
+    given: dict[str, Any] = {
+        "issued_times": [f.issued.isoformat() for f in forecasts],
+        "units": [f.units for f in forecasts],
+        "params": plan.cfg.rainfall,
+    }
+    if plan.input("rainfall.observed") is None and not forecasts:
+        needs: Any = {"rainfall.observed": None}
+    else:
+        needs = {"grid": plan.facts("grid")}
+    series: Any = {"observed": plan.input("rainfall.observed"), "forecasts": plan.input("rainfall.forecast")}
+    plan.add(
+        "rainfall.cube", write_cube, reads=needs, optional=series,
+        writes={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall")}, **given,
+    )  # fmt: skip
+    durations = [h for h in plan.cfg.rainfall.durations_h if h in RAIN_HOURS]
+    names = [*(f"rain_{h}h" for h in durations), "rain_effective"]
+    plan.add(
+        "rainfall.accumulations", write_accumulations,
+        reads={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall"), "grid": plan.facts("grid")},
+        writes={name: plan.layer(name) for name in names}, params=plan.cfg.rainfall,
+    )  # fmt: skip
+    stages = [s for s in plan.cfg.rainfall.stages_h if s in STAGES_H]
+    names = [f"{kind}_stage_{s}h" for s in stages for kind in ("rain", "rain_effective")]
+    layers = {name: plan.layer(name) for name in names}
+    plan.add(
+        "rainfall.stages", write_stages, reads=needs, optional=series,
+        writes={**layers, "facts": plan.facts("rainfall_stages")}, **given,
+    )  # fmt: skip
+
+
+def _read(
+    observed: Path | None, forecasts: list[Path] | None, units: list[str | None], params: RainfallParams
+) -> tuple[xr.DataArray | None, list[xr.DataArray], list[RainAudit]]:
+    """Read every series as hours, forecasts on the observed cells."""
+    from geo_risk.sources.rain import RainRules, hourly, read_rain
+    from geo_risk.sources.rain_grid import align
+
+    audits, cubes = [], []
+    for path, unit in [(observed, None), *zip(forecasts or [], units, strict=True)]:
+        if path is None:
+            continue
+        rules = RainRules(limit_mm_h=params.rain_limit_mm_h, max_bad_share=params.max_bad_share, units=unit)
+        cube, audit = read_rain(path, rules)
+        cubes.append(hourly(cube, where=path.name))
+        audits.append(audit)
+    base = cubes.pop(0) if observed is not None else None
+    like = base if base is not None else cubes[0]
+    return base, [align(c, like) for c in cubes], audits
+
+
+def _forecasts(cubes: list[xr.DataArray], issued_times: list[str]) -> list[Forecast]:
+    from geo_risk.hazards.rainfall.stages import Forecast, aware
+
+    return [
+        Forecast(datetime.fromisoformat(issued), aware(cube["time"].to_numpy()[0]), aware(cube["time"].to_numpy()[-1]))
+        for cube, issued in zip(cubes, issued_times, strict=True)
+    ]
+
+
+def write_cube(
+    *,
+    observed: Path | None,
+    forecasts: list[Path] | None,
+    cube: Path,
+    facts: Path,
+    issued_times: list[str],
+    units: list[str | None],
+    params: RainfallParams,
+    grid: Path,  # noqa: ARG001 - the rain is read after the grid is known to be good
+) -> None:
+    """Write the joined hourly cube of the analysis period with its past, and the audits."""
+    from dataclasses import asdict
+
+    from geo_risk.hazards.rainfall.compute import CARD
+    from geo_risk.hazards.rainfall.stages import analysis_period, aware, stitch
+    from geo_risk.publish import cube as cubes
+    from geo_risk.publish.frames import write_json
+
+    base, others, audits = _read(observed, forecasts, units, params)
+    end = None if base is None else aware(base["time"].to_numpy()[-1])
+    period = analysis_period(params, _forecasts(others, issued_times), observed_end=end)
+    newest = None if period.forecast is None else others[period.forecast]
+    joined = stitch(base, newest, start=period.past, issued=period.known, until=period.until)
+    cubes.write_cube(joined, cube)
+    provenance = joined["provenance"].to_numpy()
+    write_json(
+        {
+            "notes": [*_notes(audits), *_period_notes(period, provenance)],
+            "counts": {a.path: a.counts for a in audits}, "quarantine": [],
+            "audits": [a.to_dict() for a in audits], "period": period.to_dict(), "methods": [asdict(CARD)],
+            "provenance": provenance.tolist(),
+        },
+        facts,
+    )  # fmt: skip
+
+
+def write_accumulations(*, cube: Path, facts: Path, grid: Path, params: RainfallParams, **layers: Path) -> None:
+    """Write rain_{h}h and rain_effective [mm] on the run grid, resampled from two-dimensional sums."""
+    from geo_risk.hazards.rainfall.compute import compute
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid, read_json
+    from geo_risk.sources.rain import read_rain
+    from geo_risk.sources.rain_grid import onto_grid
+
+    rain, _ = read_rain(cube)
+    hours = int(read_json(facts)["period"]["hours"])
+    result = compute({"rain_hourly": rain}, params.model_copy(update={"lookback_h": hours}))
+    target = read_grid(grid)
+    for name, path in layers.items():
+        write_layer(onto_grid(result.extra[name], target), path)
+
+
+def write_stages(
+    *,
+    observed: Path | None,
+    forecasts: list[Path] | None,
+    grid: Path,
+    facts: Path,
+    issued_times: list[str],
+    units: list[str | None],
+    params: RainfallParams,
+    **layers: Path,
+) -> None:
+    """Write rain_stage_{s}h and rain_effective_stage_{s}h [mm]; all NaN where a stage has no forecast."""
+    from geo_risk.hazards.rainfall.stages import aware, latest_known, plan_stages, stage_rain
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.rain_grid import onto_grid
+
+    base, others, _ = _read(observed, forecasts, units, params)
+    end = None if base is None else aware(base["time"].to_numpy()[-1])
+    known = _forecasts(others, issued_times)
+    stages = plan_stages(params, known, latest=latest_known(known, end))
+    target = read_grid(grid)
+    for stage in stages:
+        names = {"rain": f"rain_stage_{stage.hours}h", "effective": f"rain_effective_stage_{stage.hours}h"}
+        if names["rain"] not in layers:
+            continue
+        forecast = None if stage.forecast is None else others[stage.forecast]
+        made = stage_rain(base, forecast, stage, params)
+        for kind, name in names.items():
+            text = f"{kind} rain of the {stage.hours} h stage"
+            layer = target.layer(target.full(float("nan")), units="mm", long_name=text, name=name)
+            write_layer(layer if made is None else onto_grid(made[kind].rename(name), target), layers[name])
+    write_json({"notes": _stage_notes(stages), "stages": [_stage_facts(s) for s in stages], "counts": {}}, facts)
+
+
+def _stage_facts(stage: Stage) -> dict[str, Any]:
+    issued, until = stage.issued.isoformat(), stage.until.isoformat()
+    return {"hours": stage.hours, "issued": issued, "until": until, "forecast": stage.forecast}
+
+
+def _stage_notes(stages: tuple[Stage, ...]) -> list[dict[str, str]]:
+    return [
+        {
+            "level": "warning" if stage.forecast is None else "info",
+            "text_en": stage.note,
+            "text_zh": f"{stage.hours} 小时阶段无可用预报：等级未知，并非“无预警”。"
+            if stage.forecast is None
+            else f"{stage.hours} 小时阶段采用第 {stage.forecast + 1} 份预报。",
+        }
+        for stage in stages
+    ]
+
+
+def _notes(audits: list[RainAudit]) -> list[dict[str, str]]:
+    bad = ("gaps", "unsorted", "negative", "infinite", "fill", "above_limit")
+    return [
+        {
+            "level": "warning" if any(a.counts[k] for k in bad) else "info",
+            "text_en": f"{a.path}: {' '.join(a.sentences)}",
+            "text_zh": f"{a.path}：逐 {a.interval_h:g} 小时降水，{a.first} 至 {a.last}，缺测时次 {a.counts['gaps']}，"
+            f"屏蔽异常值 {sum(a.counts[k] for k in bad[2:])}。",
+        }
+        for a in audits
+    ]
+
+
+def _period_notes(period: Period, provenance: Any) -> list[dict[str, str]]:
+    counts = [int((provenance == code).sum()) for code in (1, 2, 0)]
+    start, until = (t.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") for t in (period.start, period.until))
+    return [
+        {
+            "level": "warning" if counts[2] else "info",
+            "text_en": f"Rain accumulations describe {start} to {until}; with their past they stand on {counts[0]} "
+            f"observed and {counts[1]} forecast hours, {counts[2]} hours are missing.",
+            "text_zh": f"累计雨量时段 {start} 至 {until}；含前期共实况 {counts[0]} 小时、预报 {counts[1]} 小时、"
+            f"缺测 {counts[2]} 小时。",
+        }
+    ]
