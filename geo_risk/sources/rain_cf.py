@@ -56,6 +56,7 @@ def open_cf(path: Path, *, crs: str | None = None, units: str | None = None) -> 
     rain, horizontal = _placed(data, rain, path=path, crs=crs)
     rain, temporal = _timed(data, rain, path=path)
     rain, unit = _amount(rain, units=units, path=path)
+    rain.attrs.update({k: str(data.attrs[k]) for k in ("storm_id", "issued") if k in data.attrs})
     return rain, (unit, temporal, horizontal)
 
 

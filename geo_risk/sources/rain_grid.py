@@ -86,7 +86,8 @@ def align(cube: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
     data = da.asarray(cube.transpose("time", "y", "x").data)
     data = data.rechunk({0: "auto" if max(data.numblocks[1:]) > 1 else data.chunks[0], 1: -1, 2: -1})
     pick = partial(_each, row=snapped[0], column=snapped[1])
-    out = da.map_blocks(pick, data, dtype=np.float32, chunks=(data.chunks[0], (target.sizes["y"],), (target.sizes["x"],)),
+    chunks = (data.chunks[0], (target.sizes["y"],), (target.sizes["x"],))
+    out = da.map_blocks(pick, data, dtype=np.float32, chunks=chunks,
                         meta=np.empty((0, 0, 0), np.float32))  # fmt: skip
     coords = {"time": cube["time"], **{c: target.coords[c] for c in ("y", "x", "spatial_ref")}}
     return xr.DataArray(out, dims=("time", "y", "x"), coords=coords, name=cube.name, attrs=dict(cube.attrs))

@@ -15,7 +15,7 @@ from odc.geo.xr import xr_coords
 from geo_risk.core.errors import CorruptFileError, GridError, TimeError
 
 BEIJING = np.timedelta64(8, "h")
-_HEADER = 17
+_HEADER = 19
 """Numbers between the title and the values: date (4), lead, level, steps (2), bounds (4), shape (2), contours (3),
 smoothing (2)."""
 
@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[np.datetime64, tuple[float, ...], NDArray[np.floa
     except (ValueError, IndexError) as error:
         what = f"{path.name}: header or values cannot be read: {error}"
         raise CorruptFileError(
-            what, where=str(path), fix="copy the file again; 17 numbers must follow the title"
+            what, where=str(path), fix="copy the file again; 19 numbers must follow the title"
         ) from error
     if n_x < 2 or n_y < 2 or values.size != n_x * n_y:
         what = f"{path.name} holds {values.size} values for a grid of {n_y} x {n_x}"

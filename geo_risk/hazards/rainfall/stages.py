@@ -13,6 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import GridError, TimeError
+from geo_risk.hazards.rainfall.accumulation import accumulate
+from geo_risk.hazards.rainfall.antecedent import largest_effective_rain
 from geo_risk.hazards.rainfall.params import RainfallParams
 
 MISSING, OBSERVED, FORECAST = 0, 1, 2
@@ -87,6 +89,67 @@ def latest_known(forecasts: Sequence[Forecast], observed_end: datetime | None) -
         what = "there is neither observed nor forecast rain"
         raise TimeError(what, where="inputs.rainfall", fix="give at least one of them")
     return observed_end
+
+
+@dataclass(frozen=True)
+class Period:
+    """What the accumulations describe.
+
+    Attributes
+    ----------
+    past : beginning of the hours that only fill windows and antecedent days.
+    start, until : the analysis period (start, until].
+    known : observations count up to here.
+    forecast : index of the forecast that follows them, or None.
+    """
+
+    past: datetime
+    start: datetime
+    until: datetime
+    known: datetime
+    forecast: int | None
+
+    @property
+    def hours(self) -> int:
+        """Length of the analysis period."""
+        return round((self.until - self.start).total_seconds() / 3600)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values."""
+        times = {k: getattr(self, k).astimezone(UTC).isoformat() for k in ("past", "start", "until", "known")}
+        return {**times, "hours": self.hours, "forecast": self.forecast}
+
+
+def analysis_period(params: RainfallParams, forecasts: Sequence[Forecast], *, observed_end: datetime | None) -> Period:
+    """Return the period that the accumulations describe.
+
+    In a warning run: from `lookback_h` before the issue time to the end of the newest forecast issued by then (not
+    beyond the longest stage), with observations up to the issue time. In a hindcast (`event_time`): `lookback_h` on
+    both sides of the event, with all observations, since it describes what happened; what was known is in the stages.
+
+    Raises
+    ------
+    TimeError : there is neither observed nor forecast rain, or none reaches into the period.
+    """
+    latest = latest_known(forecasts, observed_end)
+    centre = params.event_time or params.issued or latest
+    look = timedelta(hours=params.lookback_h)
+    usable = [(f.issued, i) for i, f in enumerate(forecasts) if f.issued <= centre and f.last > centre]
+    newest = max(usable)[1] if usable else None
+    after = look if params.event_time else timedelta(hours=max(params.stages_h))
+    ends = [] if newest is None else [forecasts[newest].last]
+    if observed_end is not None:
+        ends.append(observed_end if params.event_time else min(observed_end, centre))
+    start = centre - look
+    until = min(max(ends, default=start), centre + after)
+    if not until > start:
+        what = f"no rain is known between {start.isoformat()} and {centre.isoformat()}"
+        raise TimeError(
+            what, where="rainfall.issued, rainfall.event_time", fix="check the times, their zone, the files"
+        )
+    history = timedelta(hours=max(24 * params.antecedent_days, *params.durations_h))
+    known = until if params.event_time else centre
+    return Period(start - history, start, until, known, newest)
 
 
 def stitch(
@@ -167,3 +230,29 @@ def naive(time: datetime) -> np.datetime64:
 def aware(time: np.datetime64) -> datetime:
     """Return a UTC datetime64 as an aware time."""
     return pd.Timestamp(time).to_pydatetime().replace(tzinfo=UTC)
+
+
+def stage_rain(
+    observed: xr.DataArray | None, forecast: xr.DataArray | None, stage: Stage, params: RainfallParams
+) -> dict[str, xr.DataArray] | None:
+    """Rain of a stage's horizon, as it was known when the stage was issued.
+
+    Parameters
+    ----------
+    observed, forecast : hourly cubes on one native grid; the forecast is the one the stage names.
+
+    Returns
+    -------
+    `rain`: sum over the horizon [mm]; `effective`: largest effective antecedent rain at any hour of it [mm], both
+    (y, x), lazy, NaN where an hour they need is unknown. None where the stage has no forecast.
+    """
+    if stage.forecast is None or forecast is None:
+        return None
+    past = 24 * params.antecedent_days
+    start = stage.issued - timedelta(hours=past)
+    cube = stitch(observed, forecast, start=start, issued=stage.issued, until=stage.until)
+    total = accumulate(cube, stage.hours, how="ending", min_known_share=1.0)
+    effective = largest_effective_rain(
+        cube, first=past, decay_per_day=params.decay_per_day, days=params.antecedent_days
+    )
+    return {"rain": total, "effective": effective}
