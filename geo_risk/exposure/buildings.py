@@ -1,0 +1,75 @@
+"""Buildings: to which settlement each belongs, and how much room it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geo_risk.core.errors import CrsError
+
+MAX_DISTANCE_M = 1000.0
+"""A building without a settlement belongs to the nearest one within this distance."""
+
+
+def assign_settlements(
+    buildings: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Return the buildings with a settlement each where one can be told, and what was done in sentences.
+
+    Parameters
+    ----------
+    buildings : polygons with building_id and, where known, settlement_id.
+    settlements : points with settlement_id, in the same CRS.
+
+    Returns
+    -------
+    A copy with settlement_id: as given where such a settlement exists, else the nearest within MAX_DISTANCE_M, else
+    missing.
+
+    Raises
+    ------
+    CrsError : the two are in different CRS.
+    """
+    if buildings.crs != settlements.crs:
+        what = f"buildings are in {buildings.crs}, settlements in {settlements.crs}"
+        raise CrsError(what, where="buildings", fix="bring both into the run's CRS in geo_risk.sources")
+    out, notes = buildings.copy(), []
+    given = out["settlement_id"] if "settlement_id" in out else pd.Series(pd.NA, index=out.index)
+    ids: pd.Series[Any] = given.astype("string")
+    ids[~given.isin(set(settlements["settlement_id"]))] = pd.NA
+    lost = ids.isna()
+    if lost.any() and len(settlements):
+        order, distance = settlements.sindex.nearest(
+            out.geometry[lost].centroid, return_all=False, return_distance=True, max_distance=MAX_DISTANCE_M
+        )
+        rows = np.flatnonzero(lost.to_numpy())[order[0]]
+        ids.iloc[rows] = settlements["settlement_id"].to_numpy()[order[1]]
+        notes.append(f"{len(rows)} buildings without a settlement were given the nearest one "
+                     f"(at most {distance.max() if len(distance) else 0:.0f} m away)")  # fmt: skip
+    if ids.isna().any():
+        notes.append(f"{int(ids.isna().sum())} buildings belong to no settlement and have no residents here")
+    return out.assign(settlement_id=ids), notes
+
+
+def dwelling_weights(buildings: gpd.GeoDataFrame) -> pd.Series[Any]:
+    """Return the share of residents each building draws: its households, else its floor area [m2].
+
+    Households count in a settlement only where every building of it has a number and some number is above 0;
+    floors that are missing or not above 0 count as one.
+    """
+    floors = _numbers(buildings, "floors")
+    room = buildings.geometry.area * floors.where(floors > 0, 1.0)
+    households = _numbers(buildings, "households")
+    usable = households.where(households >= 0)
+    by_settlement = usable.groupby(buildings["settlement_id"].fillna(""))
+    whole = by_settlement.transform("count").eq(by_settlement.transform("size")) & by_settlement.transform("sum").gt(0)
+    return usable.where(whole, room).astype("float64")
+
+
+def _numbers(frame: pd.DataFrame, column: str) -> pd.Series[Any]:
+    if column not in frame:
+        return pd.Series(np.nan, index=frame.index)
+    return pd.to_numeric(frame[column], errors="coerce").astype("float64")

@@ -1,0 +1,57 @@
+"""Shelters that can be used, and why the others cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geo_risk.exposure.zonal import overlaps
+
+
+def usable_shelters(
+    shelters: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, *, max_level: int
+) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
+    """Return the shelters that may take people, with whole capacities, and each other one with the reason.
+
+    Parameters
+    ----------
+    shelters : points (or polygons) with shelter_id and capacity [people].
+    zones : risk zones with hazard_level and zone_id in the same CRS; None where there are none.
+    max_level : a shelter that touches a zone of a higher hazard level, or of an unknown one, is not used.
+
+    Returns
+    -------
+    (usable, excluded) : usable has `capacity` as int64; excluded are {"id", "reason"}.
+    """
+    out = shelters.copy()
+    capacity = pd.to_numeric(out["capacity"], errors="coerce").astype("float64")
+    reasons = pd.Series("", index=out.index, dtype=object)
+    reasons[capacity == 0] = "capacity is 0"
+    reasons[capacity.isna() | ~np.isfinite(capacity)] = "capacity is unknown"
+    reasons[capacity < 0] = "capacity is negative"
+    if zones is not None and len(zones):
+        worst = _worst_zone(out, zones)
+        harmful = (worst["level"] > max_level) | (worst["level"] == -1)
+        for row in worst[harmful].itertuples():
+            index: Any = out.index[row.Index]
+            said = "unknown hazard" if row.level == -1 else f"hazard level {row.level}"
+            reasons[index] = f"stands in zone {row.zone_id} of {said}"
+    excluded = [
+        {"id": str(i), "reason": f"shelter not used: {r}"} for i, r in zip(out["shelter_id"], reasons, strict=True) if r
+    ]
+    kept = out[reasons == ""].copy()
+    kept["capacity"] = np.floor(capacity[kept.index]).astype("int64")
+    return kept.reset_index(drop=True), excluded
+
+
+def _worst_zone(shelters: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return level and zone_id of the worst zone each shelter touches, by position; unknown counts as the worst."""
+    pairs = overlaps(shelters, zones)
+    pairs["level"] = zones["hazard_level"].to_numpy()[pairs["zone"]].astype(int)
+    pairs["zone_id"] = zones["zone_id"].astype(str).to_numpy()[pairs["zone"]]
+    pairs["severity"] = pairs["level"].where(pairs["level"] >= 0, 9)
+    ordered = pairs.sort_values(["feature", "severity", "zone_id"], ascending=[True, False, True])
+    return ordered.drop_duplicates("feature").set_index("feature")[["level", "zone_id"]]

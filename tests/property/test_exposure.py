@@ -1,0 +1,160 @@
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.geometry import LineString, Point, box
+
+from geo_risk.core.errors import CrsError, DataError
+from geo_risk.core.grid import Grid
+from geo_risk.exposure.buildings import assign_settlements, dwelling_weights
+from geo_risk.exposure.people import apportion, clean_counts, spread_people
+from geo_risk.exposure.shelters import usable_shelters
+from geo_risk.exposure.zonal import covered_shares, level_at_share, overlaps, zonal_sums
+
+CRS = "EPSG:4546"
+
+
+def settlements(people, **columns):
+    n = len(people)
+    data = {"settlement_id": [f"S{i}" for i in range(n)], "people": people, **columns}
+    return gpd.GeoDataFrame(data, geometry=[Point(1000 * i, 0) for i in range(n)], crs=CRS)
+
+
+def houses(owners, sizes, **columns):
+    shapes = [box(20 * i, 0, 20 * i + s, 10) for i, s in enumerate(sizes)]
+    data = {"building_id": [f"B{i:03d}" for i in range(len(sizes))], "settlement_id": owners, **columns}
+    return gpd.GeoDataFrame(data, geometry=shapes, crs=CRS)
+
+
+@given(st.integers(0, 10**6), st.lists(st.floats(0, 1e6), min_size=1, max_size=40))
+def test_apportion_adds_up_and_is_within_one_of_its_share(total, weights):
+    got = apportion(total, weights)
+    assert got.sum() == total
+    w = np.array(weights)
+    exact = total * (w / w.sum() if w.sum() > 0 else np.full(len(w), 1 / len(w)))
+    assert (np.abs(got - exact) < 1 + 1e-6).all()
+    assert (got == np.floor(got)).all()
+
+
+def test_apportion_by_hand_and_its_limits():
+    # Hamilton: shares 4.8, 3.6, 1.6 of 10 -> 4, 3, 1 and the two largest remainders get one more
+    np.testing.assert_array_equal(apportion(10, [0.48, 0.36, 0.16]), [5, 4, 1])
+    assert np.isnan(apportion(np.nan, [1, 2])).all()
+    for total, weights in ((-1, [1]), (1.5, [1]), (3, []), (3, [np.nan]), (3, [-1])):
+        with pytest.raises(DataError):
+            apportion(total, weights)
+
+
+@given(st.lists(st.integers(0, 3000) | st.none(), min_size=1, max_size=6), st.integers(0, 40), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_people_are_conserved_from_census_to_houses(people, n_houses, seed):
+    rng = np.random.default_rng(seed)
+    owners = [f"S{i}" for i in rng.integers(0, len(people), n_houses)]
+    vulnerable = [None if p is None else p // 4 for p in people]
+    towns, remarks = clean_counts(settlements(people, vulnerable_people=vulnerable))
+    assert not remarks
+    built = houses(owners, rng.uniform(5, 19, n_houses), floors=rng.integers(0, 4, n_houses))
+    got, _ = spread_people(towns, built, radius_m=100)
+    sums = got.groupby("settlement_id")[["people", "vulnerable_people"]].sum(min_count=1)
+    for i, (p, v) in enumerate(zip(people, vulnerable, strict=True)):
+        row = sums.loc[f"S{i}"]
+        assert np.isnan(row["people"]) if p is None else row["people"] == p
+        assert np.isnan(row["vulnerable_people"]) if v is None else row["vulnerable_people"] == v
+    assert not (got["vulnerable_people"] > got["people"]).any()
+
+
+def test_weights_are_households_or_floor_area():
+    frame = houses(["S0", "S0", "S1", "S1"], [10, 10, 10, 5], floors=[1, 3, None, 0], households=[2, 1, None, 4])
+    np.testing.assert_allclose(dwelling_weights(frame), [2, 1, 100, 50])
+
+
+def test_buildings_find_their_settlement():
+    frame = houses(["S0", None, "nowhere"], [10, 10, 10])
+    frame.loc[2, "geometry"] = box(50_000, 0, 50_010, 10)
+    got, notes = assign_settlements(frame, settlements([1, 2]))
+    assert got["settlement_id"].tolist()[:2] == ["S0", "S0"]
+    assert pd.isna(got["settlement_id"].iloc[2])
+    assert len(notes) == 2
+    with pytest.raises(CrsError):
+        assign_settlements(frame.to_crs("EPSG:4547"), settlements([1]))
+
+
+def test_bad_counts_become_unknown_with_a_remark():
+    towns, remarks = clean_counts(settlements([-5, "many", 10, np.inf], vulnerable_people=[1, 1, 11, None]))
+    assert towns["people"].isna().tolist() == [True, True, False, True]
+    assert np.isnan(towns["vulnerable_people"].iloc[2])
+    assert len(remarks) == 4
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_zonal_sums_are_the_exact_coverage(seed):
+    rng = np.random.default_rng(seed)
+    grid = Grid.from_bounds((0, 0, 60, 60), crs=CRS, resolution_m=10)
+    values = rng.uniform(0, 5, (6, 6)).astype("float32")
+    values[0, 0] = np.nan
+    layer = grid.layer(values, units="1", long_name="people")
+    x0, y0, x1, y1 = (float(v) for v in (*rng.uniform(0, 30, 2), *rng.uniform(31, 80, 2)))
+    zones = gpd.GeoDataFrame(geometry=[box(x0, y0, x1, y1), box(0, 50, 10, 60), box(500, 500, 510, 510)], crs=CRS)
+    got = zonal_sums(layer, zones)
+    edges = np.arange(0, 70, 10.0)
+    in_x = (np.minimum(edges[1:], x1) - np.maximum(edges[:-1], x0)).clip(0)
+    in_y = (np.minimum(edges[1:], y1) - np.maximum(edges[:-1], y0)).clip(0)[::-1]
+    share = np.outer(in_y, in_x) / 100
+    assert got["sum"][0] == pytest.approx(np.nansum(values * share), rel=1e-5, abs=1e-5)
+    known = np.where(np.isnan(values), 0, share).sum() * 100 / ((x1 - x0) * (y1 - y0))
+    assert got["known_share"][0] == pytest.approx(known, rel=1e-5)
+    assert got["sum"].isna().tolist()[1:] == [True, True]
+
+
+def test_zone_levels_by_area_share_and_unknown():
+    grid = Grid.from_bounds((0, 0, 100, 100), crs=CRS, resolution_m=10)
+    values = np.ones((10, 10), dtype="int8")
+    values[0] = 4  # 10 % of the area
+    values[9] = 3
+    zone = gpd.GeoDataFrame(geometry=[box(0, 0, 100, 100)], crs=CRS)
+
+    def level(array, share):
+        layer = grid.layer(array, units="level", long_name="warning")
+        return level_at_share(layer, zone, share=share, min_known_share=0.5)[0]
+
+    assert level(values, 0.1) == 4
+    assert level(values, 0.11) == 3
+    assert level(values, 0.5) == 1
+    unknown = values.copy()
+    unknown[1:9] = -1
+    assert level(unknown, 0.5) == 4  # known cells alone: half of them reach 4
+    unknown[unknown > 1] = 1
+    assert level(unknown, 0.5) == -1  # low, but most of it was not looked at
+    assert level(np.full((10, 10), -1, dtype="int8"), 0.5) == -1
+
+
+def test_overlaps_and_their_union():
+    zones = gpd.GeoDataFrame(geometry=[box(0, 0, 50, 10), box(25, 0, 75, 10)], crs=CRS)
+    features = gpd.GeoDataFrame(
+        geometry=[box(0, 0, 100, 10), LineString([(0, 5), (100, 5)]), Point(30, 5), box(200, 0, 210, 10)], crs=CRS
+    )
+    pairs = overlaps(features, zones)
+    assert pairs["share"].tolist() == [0.5, 0.5, 0.5, 0.5, 1.0, 1.0]
+    np.testing.assert_allclose(covered_shares(features, zones), [0.75, 0.75, 1.0, 0.0])
+    with pytest.raises(CrsError):
+        overlaps(features, zones.to_crs("EPSG:4547"))
+
+
+def test_shelters_in_harms_way_or_without_places_are_not_used():
+    shelters = gpd.GeoDataFrame(
+        {"shelter_id": list("abcdef"), "capacity": [10, 0, np.nan, -3, 20.7, 5]},
+        geometry=[Point(x, 5) for x in (10, 200, 200, 200, 300, 60)], crs=CRS,
+    )  # fmt: skip
+    zones = gpd.GeoDataFrame(
+        {"zone_id": ["Z1", "Z2"], "hazard_level": [3, 2]}, geometry=[box(0, 0, 50, 10), box(55, 0, 80, 10)], crs=CRS
+    )
+    usable, excluded = usable_shelters(shelters, zones, max_level=2)
+    assert usable["shelter_id"].tolist() == ["e", "f"]
+    assert usable["capacity"].tolist() == [20, 5]
+    assert {e["id"]: e["reason"] for e in excluded}["a"] == "shelter not used: stands in zone Z1 of hazard level 3"
+    assert len(excluded) == 4
+    zones["hazard_level"] = [3, -1]
+    assert usable_shelters(shelters, zones, max_level=2)[0]["shelter_id"].tolist() == ["e"]
