@@ -53,12 +53,27 @@ class LandslideParams(Params):
         gt=0,
         le=20000,
     )
-    negatives_per_event: int = parameter(
-        20,
-        "Background cells drawn for each event for the logistic step.",
-        source="choice of geo_risk: above ten the coefficients no longer move",
-        ge=1,
-        le=1000,
+    max_road_distance_m: float = parameter(
+        300.0,
+        "Distances to roads are cut off here.",
+        source="choice of geo_risk: a road cut acts within a few hundred metres; farther off, the distance tells where "
+        "people report slides",
+        gt=0,
+        le=20000,
+    )
+    min_factor_coverage: float = parameter(
+        0.8,
+        "A factor known on a smaller share of the background is left out by name.",
+        source="choice of geo_risk: susceptibility is unknown where a used factor is unknown",
+        gt=0,
+        le=1,
+    )
+    background_cells: int = parameter(
+        100_000,
+        "Cells drawn at random as the background of the events.",
+        source="choice of geo_risk: shares of area are then known to a tenth of a percent",
+        ge=1000,
+        le=10_000_000,
     )
     duplicate_distance_m: float = parameter(
         100.0,

@@ -1,0 +1,153 @@
+"""Factors of susceptibility: how they are made, and how a value becomes a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import dask.array as da
+import geopandas as gpd
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from geo_risk.core.errors import DataError
+from geo_risk.core.grid import CHUNK, Grid
+from geo_risk.core.vectorize import rasterize
+
+UNITS = {
+    "slope_deg": "degree", "aspect_deg": "degree", "curvature_plan": "1/m", "curvature_profile": "1/m", "twi": "1",
+    "relief_m": "m", "lithology": "1", "landcover": "1", "distance_rivers_m": "m", "distance_roads_m": "m",
+    "distance_faults_m": "m",
+}  # fmt: skip
+"""Factors that are known, and their units."""
+
+CATEGORIES = ("lithology", "landcover")
+SECTORS = 8
+Kind = Literal["quantile", "sector", "category"]
+
+
+@dataclass(frozen=True)
+class Classing:
+    """How one factor becomes classes 0 .. n - 1.
+
+    Attributes
+    ----------
+    name : of the factor.
+    kind : "quantile" by `bounds` (increasing inner bounds), "sector" (eight of 45 degrees centred on north, and flat
+        as the ninth), "category" by `bounds` (the codes that are known; others are unknown).
+    has_flat : the last class is for cells that are flat, where the factor is not defined.
+    """
+
+    name: str
+    kind: Kind
+    bounds: tuple[float, ...]
+    has_flat: bool
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, the flat one included."""
+        n = {"quantile": len(self.bounds) + 1, "sector": SECTORS, "category": len(self.bounds)}[self.kind]
+        return n + int(self.has_flat)
+
+    def classes(self, values: NDArray[Any], slope_deg: NDArray[Any]) -> NDArray[np.int16]:
+        """Return the class of each value, -1 where it is unknown.
+
+        Parameters
+        ----------
+        values, slope_deg : one shape; a value that is NaN where the slope is exactly 0 is flat, where the factor has
+            that class, else unknown.
+        """
+        gone = np.isnan(values)
+        if self.kind == "sector":
+            out = (np.floor((np.where(gone, 0, values) + 22.5) / 45) % SECTORS).astype(np.int16)
+        elif self.kind == "quantile":
+            out = np.searchsorted(np.asarray(self.bounds), values, side="right").astype(np.int16)
+        else:
+            codes = np.asarray(self.bounds)
+            at = np.minimum(np.searchsorted(codes, np.where(gone, codes[0], values)), len(codes) - 1)
+            out = np.where(codes[at] == values, at, -1).astype(np.int16)
+        out[gone] = -1
+        if self.has_flat:
+            out[gone & (slope_deg == 0)] = self.n_classes - 1
+        return out
+
+
+def class_of_factor(name: str, sample: NDArray[np.floating[Any]], *, classes: int) -> Classing | None:
+    """Decide the classes of a factor from its values at the background sample.
+
+    Returns
+    -------
+    None where the factor says nothing: all unknown, or one value (one class) only.
+    """
+    known = sample[~np.isnan(sample)]
+    if name == "aspect_deg":
+        return Classing(name, "sector", (), True) if known.size else None
+    if name in CATEGORIES:
+        codes = np.unique(known)
+        return Classing(name, "category", tuple(map(float, codes)), False) if codes.size > 1 else None
+    if not known.size:
+        return None
+    inner = np.unique(np.quantile(known, np.arange(1, classes) / classes))
+    inner = inner[(inner > known.min()) & (inner <= known.max())]
+    if not inner.size:
+        return None
+    return Classing(name, "quantile", tuple(map(float, inner)), name == "curvature_plan")
+
+
+def line_distance(lines: gpd.GeoDataFrame, grid: Grid, *, max_m: float, name: str) -> xr.DataArray:
+    """Distance from each cell centre to the nearest cell that a line touches, cut off at `max_m`.
+
+    Exact (Euclidean distance transform) up to the bound; blocks see their surroundings as far as the bound, so that
+    memory is bounded and blocks do not change a value.
+
+    Parameters
+    ----------
+    lines : in the grid's CRS.
+    max_m : farther cells get this value.
+
+    Returns
+    -------
+    (y, x) float32 [m], lazy.
+
+    Raises
+    ------
+    DataError : `max_m` is not positive, or there is no line.
+    """
+    if not max_m > 0 or not len(lines):
+        what = f"{len(lines)} lines with a bound of {max_m} m make no distance layer"
+        raise DataError(what, where=name, fix="give lines on the grid and a positive bound")
+    burned = rasterize([(g, 1.0) for g in lines.geometry], grid, fill=0, dtype="uint8", all_touched=True)
+    data = da.from_array(burned, chunks=(CHUNK, CHUNK))
+    depth = min(int(np.ceil(max_m / grid.resolution_m)), max(grid.shape))
+    distance = partial(_bounded_distance, cell_m=grid.resolution_m, max_m=max_m)
+    out = da.map_overlap(distance, data, depth=depth, boundary=0, dtype=np.float32, allow_rechunk=True,
+                         meta=np.empty((0, 0), np.float32))  # fmt: skip
+    return grid.layer(out, units="m", long_name=name.removesuffix("_m").replace("_", " to "), name=name)
+
+
+def _bounded_distance(burned: NDArray[np.uint8], *, cell_m: float, max_m: float) -> NDArray[np.float32]:
+    if not burned.any():
+        return np.full(burned.shape, max_m, dtype=np.float32)
+    distance: NDArray[np.float64] = distance_transform_edt(burned == 0) * cell_m
+    return np.minimum(distance, max_m).astype(np.float32)
+
+
+def category_layer(
+    polygons: gpd.GeoDataFrame, grid: Grid, *, column: str, name: str
+) -> tuple[xr.DataArray, dict[int, str]]:
+    """Burn a text column of polygons as codes 1, 2, ... in the order of the sorted names.
+
+    Returns
+    -------
+    (y, x) float32 [1], NaN where no polygon lies; and the name of each code.
+    """
+    names = sorted({str(v) for v in polygons[column].dropna()})
+    code = {text: i for i, text in enumerate(names, 1)}
+    shapes = [
+        (g, float(code[str(v)])) for g, v in zip(polygons.geometry, polygons[column], strict=True) if str(v) in code
+    ]
+    burned = rasterize(shapes, grid, fill=float("nan"), dtype="float32")
+    return grid.layer(burned, units="1", long_name=name, name=name), {i: text for text, i in code.items()}

@@ -1,0 +1,165 @@
+"""Information value of factor classes, their combination, and the calibrated probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import DataError
+from geo_risk.hazards.landslide.factors import Classing
+
+RIDGE = 4.0
+"""Strength of the pull of factor weights, in events: a prior of standard deviation 0.5 (choice of geo_risk)."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted susceptibility model: classes and information values of each factor, weights, and the intercept.
+
+    The logit of the probability is `intercept + sum over factors of weight * information value of the cell's class`.
+    """
+
+    classings: tuple[Classing, ...]
+    tables: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+    intercept: float
+
+    def logit(self, values: Sequence[NDArray[Any]], slope_deg: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the logit of susceptibility.
+
+        Parameters
+        ----------
+        values : one array (...) a factor, in the order of `classings`. slope_deg : (...), to tell flat from unknown.
+
+        Returns
+        -------
+        float64 (...); NaN where the class of any factor with a weight is unknown.
+        """
+        out = np.full(slope_deg.shape, self.intercept)
+        for classing, table, weight, value in zip(self.classings, self.tables, self.weights, values, strict=True):
+            if weight != 0:
+                out += weight * looked_up(classing.classes(value, slope_deg), table)
+        return out
+
+
+def looked_up(classes: NDArray[np.int16], table: Sequence[float]) -> NDArray[np.float64]:
+    """Return the table's value of each class; NaN for -1."""
+    out: NDArray[np.float64] = np.append(np.asarray(table, dtype=np.float64), np.nan)[classes]
+    return out
+
+
+def information_values(
+    event_classes: NDArray[np.int16],
+    area_classes: NDArray[np.int16],
+    *,
+    n_classes: int,
+    prior_events: float,
+    event_weights: NDArray[np.float64] | None = None,
+) -> tuple[float, ...]:
+    """Information value ln FR of each class; FR = share of events in the class / share of area in the class.
+
+    Yin and Yan (1988), 5th ISL, Lausanne; van Westen (1993), ITC. The frequency ratio is pulled towards 1 by a prior:
+    FR = (n_c + a) / (e_c + a) with n_c events and e_c = n A_c / A expected ones, so that a class without events has a
+    finite value, the lower the more events would be expected, and a class without area has 0.
+
+    Parameters
+    ----------
+    event_classes, area_classes : classes of events and of background cells, -1 where unknown (not counted).
+    prior_events : a; with a = 0 the plain information value (a class without events is then refused).
+    event_weights : weight of each event, 1 where None.
+
+    Raises
+    ------
+    DataError : no event or no background with a known class, or an empty class without a prior.
+    """
+    known = event_classes >= 0
+    weights = np.ones(event_classes.shape) if event_weights is None else event_weights
+    found = np.bincount(event_classes[known], weights=weights[known], minlength=n_classes)
+    area = np.bincount(area_classes[area_classes >= 0], minlength=n_classes)
+    if not (found.sum() > 0 and area.sum() > 0):
+        what = f"{found.sum():g} events and {area.sum()} background cells have a known class"
+        raise DataError(what, where="landslide factors", fix="check that the factors cover the inventory")
+    expected = found.sum() * area / area.sum()
+    if not prior_events > 0 and ((found == 0) | (expected == 0)).any():
+        what = "a class holds no event or no area, its information value is not finite"
+        raise DataError(what, where="landslide.prior_events", fix="use a positive prior or fewer classes")
+    return tuple(map(float, np.log((found + prior_events) / (expected + prior_events))))
+
+
+def fit_weights(
+    scores: NDArray[np.float64],
+    is_event: NDArray[np.bool_],
+    *,
+    target: float,
+    ridge: float = RIDGE,
+) -> tuple[NDArray[np.float64], float]:
+    """Ridge logistic weights of factor scores, not below 0, with events and background of equal total weight.
+
+    Parameters
+    ----------
+    scores : (case, factor), no NaN. is_event : (case,).
+    target : the weights are pulled towards it.
+    ridge : strength of the pull, in events.
+
+    Returns
+    -------
+    Weights (factor,) and the intercept. With events and background weighted to equal sums the probability is that of
+    a place picked from one event and one random cell.
+
+    Raises
+    ------
+    DataError : events or background are missing, or the fit does not settle.
+    """
+    n_events, n_other = int(is_event.sum()), int((~is_event).sum())
+    if not (n_events and n_other and np.isfinite(scores).all()):
+        what = f"{n_events} events and {n_other} background cells with finite scores cannot be fitted"
+        raise DataError(what, where="landslide model", fix="check the factors' coverage")
+    case = np.where(is_event, 1.0, n_events / n_other)
+    design = np.column_stack([scores, np.ones(len(scores))])
+    pull = np.append(np.full(scores.shape[1], ridge), 0.0)
+    goal = np.append(np.full(scores.shape[1], target), 0.0)
+    free = np.ones(design.shape[1], dtype=bool)
+    beta = goal.copy()
+    while True:
+        beta = _newton(design, is_event, case, pull=pull, goal=goal, free=free, start=np.where(free, beta, 0.0))
+        negative = free & (beta < 0)
+        negative[-1] = False
+        if not negative.any():
+            return beta[:-1], float(beta[-1])
+        free[np.argmin(np.where(negative, beta, 0.0))] = False
+
+
+def _newton(
+    design: NDArray[np.float64],
+    is_event: NDArray[np.bool_],
+    case: NDArray[np.float64],
+    *,
+    pull: NDArray[np.float64],
+    goal: NDArray[np.float64],
+    free: NDArray[np.bool_],
+    start: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    beta = start
+    x = design[:, free]
+    for _ in range(100):
+        p = probability(design @ beta)
+        gradient = x.T @ (case * (is_event - p)) - (pull * (beta - goal))[free]
+        hessian = (x * (case * p * (1 - p))[:, None]).T @ x + np.diag(pull[free] + 1e-9)
+        step = np.linalg.solve(hessian, gradient)
+        step *= min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
+        beta = beta.copy()
+        beta[free] += step
+        if np.abs(step).max() < 1e-9:
+            return beta
+    what = "the logistic fit of the factor weights did not settle in 100 steps"
+    raise DataError(what, where="landslide model", fix="use combination: sum, or fewer factors")
+
+
+def probability(logit: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the probability of a logit, without overflow; NaN stays NaN."""
+    out: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * np.asarray(logit, dtype=np.float64)))
+    return out

@@ -1,0 +1,98 @@
+"""Past landslides: what is set aside, what is one event, and whether some places were looked at more than others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import geopandas as gpd
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from geo_risk.core.errors import CrsError
+from geo_risk.core.grid import Grid
+
+
+@dataclass(frozen=True)
+class CleanInventory:
+    """Events that can be used, one row each, and what became of the others.
+
+    Attributes
+    ----------
+    events : Points on the grid; columns `x`, `y`, `n_merged` (rows that were one event) and those of the input.
+    quarantine : {"id", "reason"} of rows that were not used.
+    n_duplicates : rows merged into another one.
+    """
+
+    events: gpd.GeoDataFrame
+    quarantine: list[dict[str, str]] = field(default_factory=list)
+    n_duplicates: int = 0
+
+
+def clean_inventory(frame: gpd.GeoDataFrame, grid: Grid, *, duplicate_distance_m: float) -> CleanInventory:
+    """Set aside events off the grid and merge those that are one.
+
+    Parameters
+    ----------
+    frame : points or polygons (their inner point is taken) in the grid's CRS; column `event_id` where there is one.
+    grid : the run grid.
+    duplicate_distance_m : events linked by steps not longer than this are one; the first row's place and values stay,
+        so that a survey's own position is not averaged away.
+
+    Raises
+    ------
+    CrsError : the frame is not in the grid's CRS.
+    """
+    if frame.crs is None or frame.crs != grid.crs:
+        what = f"the landslide inventory is in {frame.crs}, the grid in {grid.crs}"
+        raise CrsError(what, where="inputs.landslide_inventory", fix="read it through geo_risk.sources.vectors")
+    points = frame.geometry.representative_point() if len(frame) else frame.geometry
+    x, y = points.x.to_numpy(dtype=np.float64), points.y.to_numpy(dtype=np.float64)
+    inside, swapped = grid.index(x, y)[2], grid.index(y, x)[2]
+    ids = frame["event_id"].astype(str) if "event_id" in frame else frame.index.astype(str).to_series(index=frame.index)
+    quarantine = [
+        {"id": ids.iloc[i], "reason": "coordinates look swapped" if swapped[i] else "lies off the run grid"}
+        for i in np.flatnonzero(~inside)
+    ]
+    group = _groups(x[inside], y[inside], duplicate_distance_m)
+    _, first, size = np.unique(group, return_index=True, return_counts=True)
+    keep = np.flatnonzero(inside)[first]
+    events = frame.iloc[keep].drop(columns=["x", "y"], errors="ignore").set_geometry(points.iloc[keep].to_numpy())
+    events = events.assign(x=x[keep], y=y[keep], n_merged=size).sort_index().reset_index(drop=True)
+    return CleanInventory(events, quarantine, int(inside.sum() - len(keep)))
+
+
+def _groups(x: NDArray[np.float64], y: NDArray[np.float64], distance_m: float) -> NDArray[np.int32]:
+    n = len(x)
+    if n == 0:
+        return np.empty(0, dtype=np.int32)
+    pairs = cKDTree(np.column_stack([x, y])).query_pairs(distance_m, output_type="ndarray")
+    links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    labels: NDArray[np.int32] = connected_components(links, directed=False)[1]
+    return labels
+
+
+def event_layer(events: gpd.GeoDataFrame, grid: Grid) -> xr.DataArray:
+    """Return the number of events in each cell, (y, x) float32 [1], as the layer `landslide_events`."""
+    counts = np.zeros(grid.shape, dtype=np.float32)
+    rows, columns, inside = grid.index(events["x"], events["y"])
+    np.add.at(counts, (rows[inside], columns[inside]), 1)
+    return grid.layer(counts, units="1", long_name="past landslides in the cell", name="landslide_events")
+
+
+def far_share(
+    distance_m: NDArray[np.float64], background_m: NDArray[np.float64], *, far_m: float
+) -> tuple[float, float]:
+    """Return the share of events and of background farther than `far_m` from a road; NaN where there is none known.
+
+    Events that are rarer far from roads than the ground is may be rarer there, or less often reported: the report
+    shows both numbers, no correction is made.
+    """
+    shares = []
+    for values in (distance_m, background_m):
+        known = values[~np.isnan(values)]
+        shares.append(float((known >= far_m).mean()) if known.size else float("nan"))
+    return shares[0], shares[1]
