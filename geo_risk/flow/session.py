@@ -14,7 +14,7 @@ from geo_risk.flow.plan import Step
 from geo_risk.flow.tasks import StepTask
 from geo_risk.publish.atomic import disk_full, is_full, write_text
 
-Outcome = Literal["done", "up to date", "would run", "failed", "not reached"]
+Outcome = Literal["running", "done", "up to date", "would run", "failed", "not reached"]
 Around = Callable[[Step, Callable[[], None]], None]
 
 
