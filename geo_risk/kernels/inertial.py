@@ -139,9 +139,7 @@ def _run(
     """Step through the rain intervals; all arrays are checked, walls are WALL_M high."""
     ny, nx = z.shape
     area = float(settings[0]) ** 2
-    gn2_x, gn2_y = _face_friction(friction)
     qx, qy = np.zeros((ny, nx + 1)), np.zeros((ny + 1, nx))
-    qx_new, qy_new = qx.copy(), qy.copy()
     held_cells = np.flatnonzero(np.isfinite(held).ravel())
     held_depth = np.maximum(held.ravel()[held_cells] - z.ravel()[held_cells], 0.0)
     sink_cells = np.flatnonzero(sinks.ravel() > 0)
@@ -160,13 +158,11 @@ def _run(
         if k < len(rain):
             rate[:] = np.where(known, rain[k], 0.0) / 3.6e6
         rain_m += float(rate.sum()) * (end - time)
-        n = _advance(
-            z, depth, qx, qy, qx_new, qy_new, gn2_x, gn2_y, rate, sink_cells, sink_rate, sink_state,
+        steps += _advance(
+            z, depth, qx, qy, friction, rate, sink_cells, sink_rate, sink_state,
             held_cells, held_depth, deepest, above, totals, end - time, open_boundary, settings,
         )  # fmt: skip
-        if n % 2:
-            qx, qx_new, qy, qy_new = qx_new, qx, qy_new, qy
-        steps, time = steps + n, end
+        time = end
     final, drained = float(depth.sum()) * area, float(sink_state[0].sum()) * area
     left, given, rain_m3 = float(totals[0]) * area, float(totals[1]) * area, rain_m * area
     error = final - initial - rain_m3 + drained + left - given
@@ -183,39 +179,21 @@ def _run(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _advance(
-    z: Array, h: Array, qx: Array, qy: Array, qx_new: Array, qy_new: Array, gn2_x: Array, gn2_y: Array,
-    rate: Array, sink_cells: Any, sink_rate: Array, sink_state: Array, held_cells: Any, held_depth: Array,
-    deepest: Array, above: Array, totals: Array, span_s: float, is_open: bool, settings: Array,
+    z: Array, h: Array, qx: Array, qy: Array, friction: Array, rate: Array, sink_cells: Any, sink_rate: Array,
+    sink_state: Array, held_cells: Any, held_depth: Array, deepest: Array, above: Array, totals: Array,
+    span_s: float, is_open: bool, settings: Array,
 ) -> int:  # fmt: skip
-    """Advance by `span_s` under one rain rate [m/s]; return the number of steps (odd: the new fluxes are in q*_new)."""
-    ny, nx = z.shape
+    """Advance by `span_s` under one rain rate [m/s]; return the number of steps."""
     dx, theta, courant, dt_max, threshold = settings[0], settings[1], settings[2], settings[3], settings[4]
-    factor = np.ones((ny, nx))
-    limited = np.zeros(ny + 1, dtype=np.bool_)
     flat_h, flat_deepest = h.reshape(-1), deepest.reshape(-1)
     max_rate = rate.max()
     remaining, n_steps = span_s, 0
     h_max = h.max()
     while remaining > 0.0:
-        dt = dt_max
-        dt = min(dt, courant * dx / np.sqrt(GRAVITY * max(h_max + max_rate * dt_max, 1e-9)))
+        dt = min(dt_max, courant * dx / np.sqrt(GRAVITY * max(h_max + max_rate * dt_max, 1e-9)))
         dt = remaining if dt >= remaining else (0.5 * remaining if dt > 0.5 * remaining else dt)
-        ratio = dt / dx
-        for j in range(ny):
-            _flux_x(z[j], h[j], qx[j], qx_new[j], gn2_x[j], ratio, dt, theta, is_open)
-        _edge_rows(h, qy_new, is_open)
-        for j in range(1, ny):
-            _flux_y(z[j - 1], z[j], h[j - 1], h[j], qy[j - 1], qy[j], qy[j + 1], qy_new[j], gn2_y[j], ratio, dt, theta)
-        for j in range(ny):
-            limited[j] = _outflow_factor(h[j], qx_new[j], qy_new[j], qy_new[j + 1], factor[j], ratio) < 1.0
-        _limit(qx_new, qy_new, factor, limited)
-        totals[0] += ratio * _edge_outflow(qx_new, qy_new)
-        h_max = 0.0
-        for j in range(ny):
-            row_max = _update(
-                h[j], qx_new[j], qy_new[j], qy_new[j + 1], rate[j], deepest[j], above[j], ratio, dt, threshold
-            )
-            h_max = max(h_max, row_max)
+        h_max = _sweep(z, h, qx, qy, friction, rate, deepest, above, dt / dx, dt, theta, threshold, is_open)
+        totals[0] += dt / dx * _edge_outflow(qx, qy)
         for s in range(sink_cells.size):
             c = sink_cells[s]
             taken = min(flat_h[c], sink_rate[s] * dt)
@@ -229,27 +207,61 @@ def _advance(
             flat_h[c] = held_depth[s]
             flat_deepest[c] = held_depth[s]
             h_max = max(h_max, held_depth[s])
-        qx, qx_new, qy, qy_new = qx_new, qx, qy_new, qy
         remaining -= dt
         n_steps += 1
     return n_steps
 
 
+@njit(cache=True, nogil=True)
+def _sweep(
+    z: Array, h: Array, qx: Array, qy: Array, friction: Array, rate: Array, deepest: Array, above: Array,
+    ratio: float, dt: float, theta: float, threshold: float, is_open: bool,
+) -> float:  # fmt: skip
+    """One step over all rows, each touched once while it is in cache; return the greatest depth.
+
+    A row's depth may change only when the faces on both its sides are final: it follows one row behind the fluxes.
+    """
+    ny, nx = z.shape
+    old_x, old_above, old_below = np.empty(nx + 1), qy[0].copy(), np.empty(nx)
+    greatest = 0.0
+    for j in range(ny):
+        old_x[:] = qx[j]
+        _flux_x(z[j], h[j], friction[j], old_x, qx[j], ratio, dt, theta, is_open)
+        old_below[:] = qy[j + 1]
+        if j == 0:
+            _edge_row(h[0], qy[0], -1.0 if is_open else 0.0)
+        if j == ny - 1:
+            _edge_row(h[j], qy[ny], 1.0 if is_open else 0.0)
+        else:
+            _flux_y(z[j], z[j + 1], h[j], h[j + 1], friction[j], friction[j + 1], old_above, old_below, qy[j + 2],
+                    qy[j + 1], ratio, dt, theta)  # fmt: skip
+        old_above, old_below = old_below, old_above
+        if _overdrawn(h[j], qx[j], qy[j], qy[j + 1], ratio):
+            _limit(h[j], qx[j], qy[j], qy[j + 1], ratio)
+        if j > 0:
+            row = _update(h[j - 1], qx[j - 1], qy[j - 1], qy[j], rate[j - 1], deepest[j - 1], above[j - 1],
+                          ratio, dt, threshold)  # fmt: skip
+            greatest = max(greatest, row)
+    j = ny - 1
+    row = _update(h[j], qx[j], qy[j], qy[ny], rate[j], deepest[j], above[j], ratio, dt, threshold)
+    return float(max(greatest, row))
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
-def _power_seven_thirds(x: float) -> float:
-    """x^(7/3) for x >= DRY_M: a cube root from its bits, refined by two steps of Halley (relative error < 1e-12)."""
-    bits = np.float32(x).view(np.int32)
-    root = np.float64(np.int32(bits // np.int32(3) + np.int32(709921077)).view(np.float32))
+def _power_minus_seven_thirds(x: float) -> float:
+    """x^(-7/3) for x >= DRY_M: x^(-1/3) from its bits, refined by three Newton steps without division."""
+    root = np.float64(np.int32(np.int32(1419967116) - np.float32(x).view(np.int32) // np.int32(3)).view(np.float32))
+    third = x * 0.3333333333333333
+    root *= 1.3333333333333333 - third * root * root * root
+    root *= 1.3333333333333333 - third * root * root * root
+    root *= 1.3333333333333333 - third * root * root * root
     cube = root * root * root
-    root = root * (cube + 2.0 * x) / (2.0 * cube + x)
-    cube = root * root * root
-    root = root * (cube + 2.0 * x) / (2.0 * cube + x)
-    return x * x * root
+    return cube * cube * root
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
 def _face(
-    z_a: float, h_a: float, z_b: float, h_b: float, q: float, q_sides: float, gn2: float,
+    z_a: float, h_a: float, n_a: float, z_b: float, h_b: float, n_b: float, q: float, q_sides: float,
     ratio: float, dt: float, theta: float,
 ) -> float:  # fmt: skip
     """New unit discharge [m2/s] from cell a to cell b; `q_sides` is the sum of the fluxes of the faces beside."""
@@ -257,73 +269,68 @@ def _face(
     depth = (eta_a if eta_a > eta_b else eta_b) - (z_a if z_a > z_b else z_b)
     wet = depth if depth > DRY_M else DRY_M
     mean = theta * q + 0.5 * (1.0 - theta) * q_sides
-    friction = dt * gn2 * abs(q) / _power_seven_thirds(wet)
-    new = (mean - GRAVITY * ratio * wet * (eta_b - eta_a)) / (1.0 + friction)
+    gn2 = 0.25 * GRAVITY * (n_a + n_b) * (n_a + n_b)
+    new = (mean - GRAVITY * ratio * wet * (eta_b - eta_a)) / (1.0 + dt * gn2 * abs(q) * _power_minus_seven_thirds(wet))
     return new if depth > DRY_M else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _flux_x(
-    z: Array, h: Array, q: Array, out: Array, gn2: Array, ratio: float, dt: float, theta: float, is_open: bool
+    z: Array, h: Array, n: Array, q: Array, out: Array, ratio: float, dt: float, theta: float, is_open: bool
 ) -> None:
     """New unit discharge [m2/s] through the faces of one row; positive to the right."""
     nx = z.size
     for i in range(1, nx):
-        out[i] = _face(z[i - 1], h[i - 1], z[i], h[i], q[i], q[i - 1] + q[i + 1], gn2[i], ratio, dt, theta)
+        sides = q[i - 1] + q[i + 1]
+        out[i] = _face(z[i - 1], h[i - 1], n[i - 1], z[i], h[i], n[i], q[i], sides, ratio, dt, theta)
     out[0] = -FREE_OUTFALL * h[0] * np.sqrt(h[0]) if is_open else 0.0
     out[nx] = FREE_OUTFALL * h[nx - 1] * np.sqrt(h[nx - 1]) if is_open else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _flux_y(
-    z_a: Array, z_b: Array, h_a: Array, h_b: Array, q_a: Array, q: Array, q_b: Array, out: Array, gn2: Array,
-    ratio: float, dt: float, theta: float,
+    z_a: Array, z_b: Array, h_a: Array, h_b: Array, n_a: Array, n_b: Array, q_a: Array, q: Array, q_b: Array,
+    out: Array, ratio: float, dt: float, theta: float,
 ) -> None:  # fmt: skip
     """New unit discharge [m2/s] between two rows; positive towards the higher row number."""
     for i in range(z_a.size):
-        out[i] = _face(z_a[i], h_a[i], z_b[i], h_b[i], q[i], q_a[i] + q_b[i], gn2[i], ratio, dt, theta)
+        out[i] = _face(z_a[i], h_a[i], n_a[i], z_b[i], h_b[i], n_b[i], q[i], q_a[i] + q_b[i], ratio, dt, theta)
 
 
 @njit(cache=True, nogil=True)
-def _edge_rows(h: Array, qy: Array, is_open: bool) -> None:
-    ny, nx = h.shape
-    for i in range(nx):
-        qy[0, i] = -FREE_OUTFALL * h[0, i] * np.sqrt(h[0, i]) if is_open else 0.0
-        qy[ny, i] = FREE_OUTFALL * h[ny - 1, i] * np.sqrt(h[ny - 1, i]) if is_open else 0.0
+def _edge_row(h: Array, q: Array, sign: float) -> None:
+    """Critical flow over an outer row of faces; `sign` is -1 at the first, 1 at the last, 0 at a wall."""
+    for i in range(h.size):
+        q[i] = sign * FREE_OUTFALL * h[i] * np.sqrt(h[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _outflow_factor(h: Array, qx: Array, q_up: Array, q_down: Array, factor: Array, ratio: float) -> float:
-    """Share of its outflow that each cell of a row can give; return the least."""
-    least = 1.0
+def _overdrawn(h: Array, qx: Array, q_up: Array, q_down: Array, ratio: float) -> bool:
+    """Whether any cell of a row would give more water than it holds (the sign bit tells: it reduces in SIMD)."""
+    most = np.int64(0)
     for i in range(h.size):
         right, left = max(qx[i + 1], 0.0), max(-qx[i], 0.0)
         down, up = max(q_down[i], 0.0), max(-q_up[i], 0.0)
-        out = ratio * (right + left + down + up)
-        share = h[i] / out if out > h[i] else 1.0
-        factor[i] = share
-        least = share if share < least else least
-    return least
+        lack = np.float64(ratio * (right + left + down + up) - h[i]).view(np.int64)
+        most = lack if lack > most else most
+    return bool(most > 0)
 
 
 @njit(cache=True, nogil=True)
-def _limit(qx: Array, qy: Array, factor: Array, limited: Any) -> None:
-    """Scale the outflows of cells that cannot give them all."""
-    ny, nx = factor.shape
-    for j in range(ny):
-        if not limited[j]:
-            continue
-        for i in range(nx):
-            f = factor[j, i]
-            if f < 1.0:
-                if qx[j, i] < 0.0:
-                    qx[j, i] *= f
-                if qx[j, i + 1] > 0.0:
-                    qx[j, i + 1] *= f
-                if qy[j, i] < 0.0:
-                    qy[j, i] *= f
-                if qy[j + 1, i] > 0.0:
-                    qy[j + 1, i] *= f
+def _limit(h: Array, qx: Array, q_up: Array, q_down: Array, ratio: float) -> None:
+    """Scale the outflows of a row's cells that cannot give them all; every face has one giving side."""
+    for i in range(h.size):
+        out = ratio * (max(qx[i + 1], 0.0) + max(-qx[i], 0.0) + max(q_down[i], 0.0) + max(-q_up[i], 0.0))
+        if out > h[i]:
+            f = h[i] / out
+            if qx[i] < 0.0:
+                qx[i] *= f
+            if qx[i + 1] > 0.0:
+                qx[i + 1] *= f
+            if q_up[i] < 0.0:
+                q_up[i] *= f
+            if q_down[i] > 0.0:
+                q_down[i] *= f
 
 
 @njit(cache=True, nogil=True)
@@ -342,25 +349,17 @@ def _update(
     h: Array, qx: Array, q_up: Array, q_down: Array, rate: Array, deepest: Array, above: Array,
     ratio: float, dt: float, threshold: float,
 ) -> float:  # fmt: skip
-    """New depth of one row; return its greatest."""
-    greatest = 0.0
+    """New depth of one row; return its greatest (bit patterns of numbers >= 0 are ordered: they reduce in SIMD)."""
+    greatest = np.int64(0)
     for i in range(h.size):
         # max() only removes the last bit of rounding: outflow was limited to what the cell holds
         new = max(h[i] + ratio * (qx[i] - qx[i + 1] + q_up[i] - q_down[i]), 0.0) + rate[i] * dt
         h[i] = new
         deepest[i] = new if new > deepest[i] else deepest[i]
         above[i] += dt if new > threshold else 0.0
-        greatest = new if new > greatest else greatest
-    return greatest
-
-
-def _face_friction(n: Array) -> tuple[Array, Array]:
-    """Return g n^2 at the faces, n the mean of the two cells."""
-    ny, nx = n.shape
-    x, y = np.zeros((ny, nx + 1)), np.zeros((ny + 1, nx))
-    x[:, 1:nx] = GRAVITY * (0.5 * (n[:, :-1] + n[:, 1:])) ** 2
-    y[1:ny] = GRAVITY * (0.5 * (n[:-1] + n[1:])) ** 2
-    return x, y
+        bits = np.float64(new).view(np.int64)
+        greatest = bits if bits > greatest else greatest
+    return float(np.int64(greatest).view(np.float64))
 
 
 def _check_numbers(rain_step: float, cell: float, theta: float, courant: float, step_max: float, above: float) -> None:
