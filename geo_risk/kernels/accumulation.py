@@ -67,6 +67,33 @@ def _stretch(direction: Any, order: Any, length: Any, n_x: int) -> None:
             length[below] = max(length[below], length[c] + step)
 
 
+def upslope_highest(direction: NDArray[np.int8], order: NDArray[np.int64], values: ArrayLike) -> NDArray[np.float64]:
+    """Greatest value over every cell's upslope area, the cell itself included.
+
+    Parameters
+    ----------
+    direction, order : as above.
+    values : (y, x), for example heights [m].
+
+    Returns
+    -------
+    (y, x) float64; NaN where the direction is MISSING.
+    """
+    highest = np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), direction.shape))
+    _carry_highest(direction.ravel(), order, highest.reshape(-1), direction.shape[1])
+    highest[direction == MISSING] = np.nan
+    return highest
+
+
+@njit(cache=True, nogil=True)
+def _carry_highest(direction: Any, order: Any, highest: Any, n_x: int) -> None:
+    for k in range(order.size):
+        c = order[k]
+        below = downstream(c, direction[c], n_x)
+        if below >= 0:
+            highest[below] = max(highest[below], highest[c])
+
+
 def first_marked_downstream(
     direction: NDArray[np.int8], order: NDArray[np.int64], marks: NDArray[np.integer[Any]]
 ) -> NDArray[np.int64]:

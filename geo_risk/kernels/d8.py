@@ -44,6 +44,45 @@ def drainage_order(direction: NDArray[np.int8]) -> NDArray[np.int64]:
     return np.asarray(order, dtype=np.int64)
 
 
+def fall_downstream(
+    direction: NDArray[np.int8], elevation: NDArray[Any], where: NDArray[np.bool_], n_steps: int
+) -> NDArray[np.float64]:
+    """Mean fall per cell side over the next `n_steps` cells of the water's way (fewer where it leaves the raster).
+
+    Parameters
+    ----------
+    direction : (y, x) as `flow_direction` returns it; it must not form a ring.
+    elevation : (y, x) [m]. where : cells to look from.
+    n_steps : > 0.
+
+    Returns
+    -------
+    (y, x) float64, height per cell side; divide by the cell size for the slope. NaN elsewhere, 0 at outlets.
+    """
+    if not n_steps > 0:
+        msg = f"n_steps is {n_steps}; a number > 0 needed"
+        raise ValueError(msg)
+    z = np.ascontiguousarray(elevation, dtype=np.float64)
+    out = np.full(z.shape, np.nan)
+    _fall(direction.ravel(), z.reshape(-1), where.ravel(), n_steps, out.reshape(-1), direction.shape[1])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _fall(direction: Any, z: Any, where: Any, n_steps: int, out: Any, n_x: int) -> None:
+    for start in range(z.size):
+        if not where[start] or direction[start] == MISSING:
+            continue
+        c, length = start, 0.0
+        for _ in range(n_steps):
+            below = downstream(c, direction[c], n_x)
+            if below < 0:
+                break
+            length += 1.4142135623730951 if direction[c] % 2 == 1 else 1.0
+            c = below
+        out[start] = (z[start] - z[c]) / length if length > 0.0 else 0.0
+
+
 @njit(cache=True, nogil=True)
 def downstream(index: int, code: int, n_x: int) -> int:
     """Flat index of the cell that a cell with this direction code flows into; -1 at outlets and missing cells."""
