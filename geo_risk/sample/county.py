@@ -174,7 +174,7 @@ def write_motion_truth(folder: Path, motion: Motion, masks: Masks, movers: gpd.G
 
 def _reference(grid: Grid) -> xr.DataArray:
     layer = grid.layer(np.zeros(grid.shape, np.int8), units="1", long_name="grid")
-    return layer.coords["spatial_ref"].drop_vars("spatial_ref")
+    return xr.DataArray(0, attrs=layer.coords["spatial_ref"].attrs)
 
 
 def _dem_facts(given: GivenDem) -> dict[str, Any]:
