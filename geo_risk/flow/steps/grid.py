@@ -53,25 +53,28 @@ def grid(plan: Plan) -> None:
     )
 
 
-def make_grid(
+def make_grid(*, out: Path, **given: Any) -> None:
+    """Write the run grid as facts; see `grid_of_step`."""
+    from geo_risk.publish.frames import write_json
+
+    write_json(grid_of_step(**given).to_dict(), out)
+
+
+def grid_of_step(
     *,
     raster: Path | list[Path],
     boundary: Path | None,
     geometry: Path | None,
-    out: Path,
     key: str,
     crs: str | None,
     resolution_m: float | None,
     layer: str | None,
     options: ReadOptions | None,
-) -> None:
-    """Write the run grid as facts."""
-    from geo_risk.publish.frames import write_json
-
+) -> Grid:
+    """Return the run grid from the first raster (input `key`) and what `area` says."""
     frame_crs, transform, shape = _frame(raster, geometry, key=key, options=options)
     bounds = None if boundary is None else _boundary(boundary, layer=layer, crs=crs or frame_crs)
-    made = choose_grid(frame_crs, transform, shape, crs=crs, resolution_m=resolution_m, bounds=bounds)
-    write_json(made.to_dict(), out)
+    return choose_grid(frame_crs, transform, shape, crs=crs, resolution_m=resolution_m, bounds=bounds)
 
 
 def choose_grid(

@@ -1,0 +1,76 @@
+"""What the commands print: JSON on stdout, tables, and errors as three lines on stderr."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import typer
+
+from geo_risk import __version__
+
+
+def show_version(show: bool) -> None:
+    """Print the version and stop."""
+    if show:
+        sys.stdout.write(f"{__version__}\n")
+        raise typer.Exit
+
+
+def say(text: str) -> None:
+    """Print a line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def say_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on stdout; outside a terminal it is as wide as it needs."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 220, highlight=False)
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console.print(table)
+
+
+def fail(code_text: str, what: str, where: str, fix: str, *, code: int, as_json: bool) -> int:
+    """Print an error as three lines on stderr (and as the JSON document, where one is due); return the exit code."""
+    one_line = " ".join(str(what).split())
+    sys.stderr.write(
+        f"[{code_text}] {one_line}\n  where: {' '.join(where.split())}\n  fix:   {' '.join(fix.split())}\n"
+    )
+    if as_json:
+        say_json({"error": {"code": code_text, "what": what, "where": where, "fix": fix, "exit_code": code}})
+    return code
+
+
+def bug(error: Exception, *, as_json: bool) -> int:
+    """Print an unexpected error as three lines; a full disk and the like are environment, not bugs."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        place = str(error.filename or "the disk")
+        return fail("GR400", str(error), place, "free space, or choose another `output`", code=4, as_json=as_json)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f"{last[0].filename}, line {last[0].lineno}" if last else "geo_risk"
+    notes = "; ".join(getattr(error, "__notes__", []))
+    what = f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
+    return fail(
+        "GR000", what, place, "this is a bug: run with --debug and report what it prints", code=1, as_json=as_json
+    )
+
+
+def stop(code: int) -> NoReturn:
+    """Leave with an exit code."""
+    raise typer.Exit(code)

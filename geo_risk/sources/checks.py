@@ -1,0 +1,212 @@
+"""What a file is, told without writing anything: type, place, units, dates, gaps, and problems with their fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from geo_risk.core.errors import GeoRiskError
+from geo_risk.sources.files import sniff
+from geo_risk.sources.options import LIMITS, NO_OPTIONS, ReadLimits, ReadOptions
+
+_VECTORS = frozenset({"GPKG", "SQLite", "Shapefile", "FlatGeobuf", "JSON"})
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What was found out about one input.
+
+    `extent` is left, bottom, right, top in `crs`; `nodata_share` counts cells (or dates x cells) without a value;
+    `problems` are (what, fix) pairs: with one of them the input cannot be used.
+    """
+
+    path: str
+    key: str = ""
+    type: str = ""
+    product: str = ""
+    crs: str = ""
+    extent: tuple[float, ...] = ()
+    resolution: float | None = None
+    size: str = ""
+    units: str = ""
+    dates: str = ""
+    nodata_share: float | None = None
+    notes: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for --json."""
+        out = asdict(self)
+        out["problems"] = [{"what": what, "fix": fix} for what, fix in self.problems]
+        return out
+
+
+def inspect_file(
+    path: Path, *, key: str = "", options: ReadOptions = NO_OPTIONS, limits: ReadLimits = LIMITS
+) -> FileFacts:
+    """Return what one file is; every block of a raster and every date of a series is read. Nothing is raised."""
+    start = FileFacts(str(path), key)
+
+    def look() -> FileFacts:
+        if path.is_dir():
+            return _insar(replace(start, type="folder"), [path], None, None)
+        kind = sniff(path) if path.is_file() else "missing"
+        facts = replace(start, type=kind)
+        looks: dict[str, Callable[[], FileFacts]] = {
+            "GTiff": lambda: _raster(facts, path, options, limits),
+            "HDF5": lambda: _hdf5(facts, path, options),
+            "GRIB": lambda: _rain(facts, path, options),
+            "MICAPS": lambda: _rain(facts, path, options),
+        }
+        if kind in looks:
+            return looks[kind]()
+        if kind in ("XLSX", "text"):
+            return _table(facts, path, options)
+        return _vector(facts, path, options)
+
+    return _caught(start, look)
+
+
+def inspect_track(
+    files: Sequence[Path], *, key: str, geometry: Path | None = None, coherence: Path | None = None
+) -> FileFacts:
+    """Return what the files of an InSAR track are, read together; nothing is raised."""
+    start = FileFacts(", ".join(str(p) for p in files), key, "InSAR")
+    return _caught(start, lambda: _insar(start, files, geometry, coherence))
+
+
+def _caught(start: FileFacts, look: Callable[[], FileFacts]) -> FileFacts:
+    try:
+        return look()
+    except GeoRiskError as error:
+        kind = start.type
+        path = Path(start.path)
+        if not kind and path.is_file():
+            kind = sniff(path)
+        return replace(start, type=kind or "missing", problems=((error.what, error.fix),))
+
+
+def _raster(facts: FileFacts, path: Path, options: ReadOptions, limits: ReadLimits) -> FileFacts:
+    from rasterio.crs import CRS
+
+    from geo_risk.sources.geotiff import audit_raster, check_audit, read_header
+
+    where = facts.key or path.name
+    header = read_header(path, where=where, options=options, limits=limits)
+    audit = audit_raster(path, where=where, nodata=header.nodata)
+    notes = [f"values {audit.low:g} to {audit.high:g}"] if audit.high >= audit.low else ["no value at all"]
+    stated = ", ".join(f"{v:g}" for v in header.nodata) or "none"
+    out = replace(
+        facts, product=header.long_name, crs=CRS.from_wkt(header.crs).to_string()[:60], extent=_round(header.bounds),
+        resolution=round(abs(header.transform.a), 9), units=header.units or "",
+        size=f"{header.shape[1]} x {header.shape[0]}" + (f" x {header.count}" if header.count > 1 else ""),
+        nodata_share=round(audit.missing / max(audit.cells, 1), 4), notes=(*notes, f"nodata {stated}"),
+    )  # fmt: skip
+    try:
+        check_audit(audit, header, place=where, limits=limits)
+    except GeoRiskError as error:
+        return replace(out, problems=((error.what, error.fix),))
+    return out
+
+
+def _hdf5(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
+    from geo_risk.sources.mintpy import kind_of
+
+    try:
+        kind = kind_of(path)
+    except GeoRiskError:
+        return _rain(facts, path, options)
+    beside = [path.with_name(n) for n in ("geometryGeo.h5", "geo_geometryRadar.h5") if path.with_name(n).is_file()]
+    facts = replace(facts, product=kind)
+    return _insar(facts, [path], beside[0] if beside else None, None)
+
+
+def _insar(facts: FileFacts, files: Sequence[Path], geometry: Path | None, coherence: Path | None) -> FileFacts:
+    import dask
+    import dask.array as da
+
+    from geo_risk.sources.insar import frame_of, open_insar
+
+    dataset = open_insar(list(files), track=facts.key or "track", geometry=geometry, coherence=coherence)
+    frame = frame_of(dataset)
+    name = "displacement" if "displacement" in dataset else "velocity"
+    counts = {v: da.isnan(dataset[v].data).sum() for v in dataset.data_vars}
+    (read,) = dask.compute(counts, scheduler="threads")
+    times = dataset["time"].to_numpy() if "time" in dataset.coords else None
+    a, e = frame.transform.a, frame.transform.e
+    extent = (frame.transform.c, frame.transform.f + e * frame.shape[0],
+              frame.transform.c + a * frame.shape[1], frame.transform.f)  # fmt: skip
+    return replace(
+        facts, product=str(dataset.attrs.get("product", "")), crs=frame.crs[:60], extent=_round(extent),
+        resolution=round(abs(a), 9), size=f"{frame.shape[1]} x {frame.shape[0]}",
+        units=str(dataset[name].attrs["units"]),
+        dates="" if times is None else f"{str(times[0])[:10]} to {str(times[-1])[:10]}, {len(times)} dates",
+        nodata_share=round(float(read[name]) / max(dataset[name].size, 1), 4),
+        notes=tuple(str(s) for s in dataset.attrs.get("audit", [])),
+    )  # fmt: skip
+
+
+def _rain(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
+    import numpy as np
+
+    from geo_risk.sources.rain import RainRules, read_rain
+
+    rain, audit = read_rain(path, RainRules(crs=options.crs, units=options.units))
+    x, y = rain["x"].to_numpy(), rain["y"].to_numpy()
+    step = float(np.median(np.diff(x))) if len(x) > 1 else float("nan")
+    half = abs(step) / 2
+    ref = rain.coords.get("spatial_ref")
+    missing = float(np.isnan(rain).mean().compute())
+    return replace(
+        facts, product="rain series", crs=_crs_name("" if ref is None else str(ref.attrs.get("crs_wkt", ""))),
+        extent=_round((x.min() - half, y.min() - half, x.max() + half, y.max() + half)), resolution=round(abs(step), 9),
+        size=f"{len(x)} x {len(y)}", units=f"mm per {audit.interval_h:g} h",
+        dates=f"{audit.first} to {audit.last}, {rain.sizes['time']} intervals", nodata_share=round(missing, 4),
+        notes=audit.sentences,
+    )  # fmt: skip
+
+
+def _crs_name(wkt: str) -> str:
+    if not wkt:
+        return ""
+    from pyproj import CRS
+
+    crs = CRS.from_wkt(wkt)
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.name)
+
+
+def _table(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
+    if facts.type == "XLSX":
+        import openpyxl
+
+        book = openpyxl.load_workbook(path, read_only=True)
+        try:
+            sheets = [f"{s.title}: {s.max_row} rows, {s.max_column} columns" for s in book.worksheets]
+        finally:
+            book.close()
+        return replace(facts, product="workbook", size="; ".join(sheets))
+    from geo_risk.sources.vector_files import read_text_table
+
+    frame, notes = read_text_table(path, where=facts.key or path.name, encoding=options.encoding)
+    columns = f"columns {', '.join(map(str, frame.columns[:12]))}"
+    return replace(facts, type="CSV", product="table", size=f"{len(frame)} rows", notes=(columns, *notes))
+
+
+def _vector(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
+    from geo_risk.sources.vector_files import open_vector
+
+    frame, notes = open_vector(path, where=facts.key or path.name, layer=options.layer, crs=options.crs,
+                               encoding=options.encoding)  # fmt: skip
+    kinds = ", ".join(sorted(set(frame.geometry.geom_type.dropna())))
+    columns = f"columns {', '.join(str(c) for c in frame.columns if c != 'geometry')}"
+    return replace(
+        facts, product=kinds or "table", crs=str(frame.crs.to_string())[:60], extent=_round(frame.total_bounds),
+        size=f"{len(frame)} features", notes=(columns, *notes),
+    )  # fmt: skip
+
+
+def _round(values: Any) -> tuple[float, ...]:
+    return tuple(round(float(v), 6) for v in values)
