@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from geo_risk.core.errors import DiskFullError, GeoRiskError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_LEFTOVER = re.compile(r"\..*\.[0-9a-f]{12}\.part(\.|-|$)")
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def staged(final: Path, *, verify: Callable[[Path], None]) -> Iterator[Path]:
     GeoRiskError : what `verify` raised. In every case the temporary file is gone and `final` is untouched.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:12]}.part{final.suffix}")
+    temporary = _temporary(final)
     try:
         yield temporary
         verify(temporary)
@@ -48,17 +50,41 @@ def staged(final: Path, *, verify: Callable[[Path], None]) -> Iterator[Path]:
             raise disk_full(final) from error
         raise
     finally:
-        for leftover in temporary.parent.glob(f"{temporary.name}*"):
-            with contextlib.suppress(OSError):
-                leftover.unlink()
+        _remove(p for p in _files(final.parent) if p.name.startswith(temporary.name))
+
+
+def _temporary(final: Path) -> Path:
+    """Return a name beside `final` that is hidden, unique, keeps the suffix and fits 255 bytes whatever the name."""
+    stem = final.stem.encode()[:80].decode(errors="ignore")
+    return final.with_name(f".{stem}.{uuid.uuid4().hex[:12]}.part{final.suffix}")
+
+
+def is_leftover(path: Path) -> bool:
+    """Return whether a file is what a killed run left: the temporary of `staged`, or what a driver put beside it."""
+    return bool(_LEFTOVER.match(path.name))
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove what killed runs left in a folder and below; return it. Only for the holder of the folder's lock."""
+    found = sorted(p for p in folder.rglob(".*.part*") if is_leftover(p) and p.is_file())
+    _remove(found)
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def disk_full(path: Path) -> DiskFullError:
     """Return the error for a file that does not fit on its disk."""
     what = f"{path.name} could not be written whole: no space left on the disk"
-    return DiskFullError(
-        what, where=str(path), fix="free space or set `output` to another disk, then run again"
-    )
+    return DiskFullError(what, where=str(path), fix="free space or set `output` to another disk, then run again")
 
 
 def is_full(folder: Path, *, margin_bytes: int = 1 << 16) -> bool:
@@ -86,7 +112,7 @@ def write_text(final: Path, text: str) -> None:
 
 
 def _fsync(path: Path) -> None:
-    with path.open("rb") as stream:
+    with path.open("rb+") as stream:  # some systems sync only what is open for writing
         os.fsync(stream.fileno())
 
 

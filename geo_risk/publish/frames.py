@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import pandas as pd
 import pyogrio
 
 from geo_risk.core.errors import DataError
+from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.atomic import disk_full, staged, write_text
+from geo_risk.publish.hashing import frame_sha256
 
 _CLOCK = "2000-01-01T00:00:00Z"
+_LOCK = threading.Lock()
+"""GDAL's clock option is one for the whole process."""
 
 
 def write_frame(frame: pd.DataFrame, path: Path, *, layer: str | None = None) -> None:
@@ -21,7 +26,7 @@ def write_frame(frame: pd.DataFrame, path: Path, *, layer: str | None = None) ->
 
     Raises
     ------
-    DataError : the frame has geometry but no CRS.
+    DataError : the frame has geometry but no CRS, or holds values that a GeoPackage does not keep.
     DiskFullError : the file did not read back with as many rows.
     """
     write_frames({layer or path.stem: frame}, path)
@@ -34,8 +39,10 @@ def write_frames(frames: dict[str, pd.DataFrame], path: Path) -> None:
         found = {name: pyogrio.read_info(written, layer=name)["features"] for name in frames}
         if found != {name: len(frame) for name, frame in frames.items()}:
             raise disk_full(path)
+        for name, frame in frames.items():
+            _compare(frame, pyogrio.read_dataframe(written, layer=name), where=f"{path.name}, layer {name}")
 
-    with staged(path, verify=verify) as temporary:
+    with staged(path, verify=verify) as temporary, _LOCK:
         _clock(_CLOCK)
         try:
             for i, (name, frame) in enumerate(frames.items()):
@@ -44,28 +51,39 @@ def write_frames(frames: dict[str, pd.DataFrame], path: Path) -> None:
             _clock(None)
 
 
+def _compare(frame: pd.DataFrame, read: pd.DataFrame, *, where: str) -> None:
+    """Refuse a file whose rows are not those that were given (times are compared by count only: ms are kept)."""
+    if isinstance(frame, gpd.GeoDataFrame) and frame.geometry.name != "geometry":
+        frame = frame.rename_geometry("geometry")
+    times = [c for c in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[c].dtype)]
+    if frame_sha256(frame.drop(columns=times)) == frame_sha256(read.drop(columns=times)):
+        return
+    kept = [str(c) for c in frame.columns if c in read.columns and c not in {*times, "geometry"}]
+    changed = [c for c in kept if frame_sha256(frame[[c]]) != frame_sha256(read[[c]])]
+    what = f"columns {changed or ['geometry']} did not read back as they were written"
+    raise DataError(what, where=where, fix="use text, numbers, truth values and 2-D geometries, one kind a column")
+
+
 def _clock(value: str | None) -> None:
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": value})
 
 
 def _write(frame: pd.DataFrame, path: Path, *, name: str, append: bool) -> None:
     has_geometry = isinstance(frame, gpd.GeoDataFrame)
-    if has_geometry and frame.crs is None:
+    if has_geometry and getattr(frame, "crs", None) is None:
         what = f"frame {name!r} has no CRS"
         raise DataError(what, where=str(path), fix="make the frame with the run grid's CRS")
-    kind = _geometry_type(frame) if has_geometry else None
+    kind = _geometry_type(frame, name) if has_geometry else None
     options = (
-        {"geometry_type": kind, "promote_to_multi": bool(kind and kind.startswith("Multi"))}
-        if has_geometry
-        else {}
+        {"geometry_type": kind, "promote_to_multi": bool(kind and kind.startswith("Multi"))} if has_geometry else {}
     )
     pyogrio.write_dataframe(frame, path, layer=name, driver="GPKG", append=append, **options)
 
 
-def _geometry_type(frame: gpd.GeoDataFrame) -> str | None:
+def _geometry_type(frame: gpd.GeoDataFrame, name: str) -> str | None:
     types = sorted(set(frame.geometry.geom_type.dropna()))
     if not types:
-        return "Unknown"
+        return (SCHEMAS[name].geometry if name in SCHEMAS else None) or "Unknown"
     base = {t.removeprefix("Multi") for t in types}
     if len(base) > 1:
         return "Unknown"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +10,35 @@ import dask.array as da
 import numpy as np
 import rasterio
 import xarray as xr
+from numpy.typing import NDArray
 from rasterio.shutil import copy as rasterio_copy
 from rasterio.windows import Window
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import grid_of
 from geo_risk.publish.atomic import disk_full, staged
+from geo_risk.publish.hashing import array_sha256
 
 BLOCK = 512
+WHOLE_BYTES = 256 << 20
+"""Up to this size a layer is computed in one go, so that nothing upstream is computed twice."""
+
 _NODATA = {"f": float("nan"), "i": -1, "u": 255}
 
 
 def write_layer(layer: xr.DataArray, path: Path) -> None:
     """Publish a layer (y, x) as a COG with unit, description and nodata (NaN; -1 for levels).
 
-    The layer is computed in row bands of blocks, never whole; each band is hashed as it is written and compared
-    after reopening.
+    A layer above `WHOLE_BYTES` is computed in row bands of blocks, never whole; each band is hashed as it is written
+    and compared after reopening, together with the place, the unit and the layout of the file.
 
     Raises
     ------
-    DataError : not (y, x), no units, or a dtype that has no nodata value.
+    DataError : not (y, x), no units, or a dtype that has no nodata value (float, signed int and uint8 have).
     DiskFullError : the file did not read back as written.
     """
     grid = grid_of(layer)
-    if layer.dims != ("y", "x") or not layer.attrs.get("units") or layer.dtype.kind not in _NODATA:
-        what = f"layer {str(layer.name)!r} has dims {layer.dims}, units {layer.attrs.get('units')!r}, dtype {layer.dtype}"
-        raise DataError(
-            what, where=str(path), fix="give it dims (y, x), units, and float32, int or uint8 values"
-        )
-    out = layer.astype("float32") if layer.dtype.kind == "f" else layer
-    out = out.astype("int16") if out.dtype == np.int8 else out
+    out = _storable(layer, path)
     profile: dict[str, Any] = {
         "driver": "GTiff", "height": grid.shape[0], "width": grid.shape[1], "count": 1, "dtype": str(out.dtype),
         "crs": grid.geobox.crs.to_wkt(), "transform": grid.transform, "nodata": _NODATA[out.dtype.kind],
@@ -51,7 +50,9 @@ def write_layer(layer: xr.DataArray, path: Path) -> None:
     def verify(cog: Path) -> None:
         with rasterio.open(cog, driver="GTiff") as source:
             found = [_digest(source.read(1, window=w)) for w in _bands(grid.shape)]
-        if found != hashes:
+            place = source.transform == grid.transform and source.units == (str(layer.attrs["units"]),)
+            is_cog = source.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"
+        if not (found == hashes and place and is_cog):
             raise disk_full(path)
 
     with staged(path, verify=verify) as temporary:
@@ -60,13 +61,32 @@ def write_layer(layer: xr.DataArray, path: Path) -> None:
             target.set_band_description(1, str(layer.attrs.get("long_name", layer.name or path.stem)))
             target.units = (str(layer.attrs["units"]),)
             target.update_tags(1, **facts)
-            for window in _bands(grid.shape):
-                rows = slice(window.row_off, window.row_off + window.height)
-                block = np.ascontiguousarray(_computed(out.isel(y=rows)))
+            for window, block in _blocks(out):
                 hashes.append(_digest(block))
                 target.write(block, 1, window=window)
-        rasterio_copy(plain, temporary, driver="COG", compress="deflate", predictor="yes", blocksize=BLOCK,
-                      overview_resampling="nearest" if out.dtype.kind != "f" else "average", num_threads="2")  # fmt: skip
+        overviews = "average" if out.dtype.kind == "f" else "nearest"
+        options = {"compress": "deflate", "predictor": "yes", "blocksize": BLOCK, "num_threads": "2"}
+        rasterio_copy(plain, temporary, driver="COG", overview_resampling=overviews, **options)
+
+
+def _storable(layer: xr.DataArray, path: Path) -> xr.DataArray:
+    """Return the layer in a dtype that a GeoTIFF can hold with a nodata value of its own."""
+    dtype = layer.dtype
+    has_nodata = dtype.kind in "fi" or dtype == np.uint8
+    if layer.dims != ("y", "x") or not layer.attrs.get("units") or not has_nodata:
+        what = f"layer {str(layer.name)!r} has dims {layer.dims}, units {layer.attrs.get('units')!r}, dtype {dtype}"
+        raise DataError(what, where=str(path), fix="give it dims (y, x), units, and float32, int or uint8 values")
+    if dtype.kind == "f":
+        return layer.astype("float32")
+    return layer.astype("int16") if dtype == np.int8 else layer
+
+
+def _blocks(layer: xr.DataArray) -> Iterator[tuple[Window, NDArray[Any]]]:
+    whole = _computed(layer) if layer.nbytes <= WHOLE_BYTES else None
+    for window in _bands((layer.sizes["y"], layer.sizes["x"])):
+        rows = slice(window.row_off, window.row_off + window.height)
+        block = _computed(layer.isel(y=rows)) if whole is None else whole[rows]
+        yield window, np.ascontiguousarray(block)
 
 
 def _bands(shape: tuple[int, int]) -> list[Window]:
@@ -81,7 +101,4 @@ def _computed(layer: xr.DataArray) -> Any:
 
 
 def _digest(block: Any) -> str:
-    array = np.asarray(block)
-    if array.dtype.kind == "f":
-        array = np.where(np.isnan(array), np.float32(np.nan), array)
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return array_sha256(np.asarray(block))

@@ -1,0 +1,67 @@
+"""The one translation table: every label in Chinese and English, from `translations.csv`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from geo_risk.core.errors import ConfigError
+
+LANGUAGES = ("zh", "en")
+_TABLE = Path(__file__).parent / "translations.csv"
+
+
+@cache
+def labels(language: str) -> Mapping[str, str]:
+    """Return every label of a language by key; `value.*` keys are choices, `column.*` keys are columns.
+
+    Raises
+    ------
+    ConfigError : the language is not one of `LANGUAGES`.
+    """
+    if language not in LANGUAGES:
+        what = f"language {language!r} has no labels; {' or '.join(LANGUAGES)} needed"
+        raise ConfigError(what, where="language", fix="set `language: zh` or `language: en`")
+    with _TABLE.open(encoding="utf-8", newline="") as stream:
+        return MappingProxyType({row["key"]: row[language] for row in csv.DictReader(stream)})
+
+
+def label(key: str, language: str, **values: object) -> str:
+    """Return one label with its `{placeholders}` filled.
+
+    Raises
+    ------
+    KeyError : the table has no such key: a mistake in the package, found by the tests.
+    """
+    text = labels(language)[key]
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", str(value))
+    return text
+
+
+def column_label(column: str, language: str) -> str:
+    """Return the heading of a column; one that the table does not know keeps its English name."""
+    return labels(language).get(f"column.{column}", column)
+
+
+def value_label(value: str, language: str) -> str:
+    """Return a choice such as "landslide" in the language; other text comes back as it is."""
+    known = labels(language)
+    if "," in value:
+        return ("、" if language == "zh" else ", ").join(value_label(v.strip(), language) for v in value.split(","))
+    return known.get(f"value.{value}", value)
+
+
+def level_label(column: str, level: int, language: str) -> str:
+    """Return a level -1..4 in words: warning columns by their colour, others from none to very high."""
+    family = "warning" if column.startswith("warning") else "level"
+    return labels(language)[f"{family}.{level}"]
+
+
+def reasons_of(row: Mapping[str, object], language: str) -> object:
+    """Return the reasons of a row in the language where the row has them so (`reasons_zh`), else its `reasons`."""
+    special = row.get(f"reasons_{language}")
+    return special if isinstance(special, str) and special else row.get("reasons")

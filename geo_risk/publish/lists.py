@@ -1,0 +1,234 @@
+"""Priority lists: XLSX made for printing, and plain CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from geo_risk.core.schemas import SCHEMAS
+from geo_risk.publish.atomic import disk_full, staged, write_bytes
+from geo_risk.publish.escape import clean_text, csv_value, is_missing, set_cell
+from geo_risk.publish.i18n import column_label, label, level_label, reasons_of, value_label
+from geo_risk.publish.legend import LEVEL_COLORS
+
+LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
+         "active_deformation", "mining_clues")  # fmt: skip
+"""Frames that become lists."""
+
+_SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "max_subsidence_mm_yr"}
+_WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
+_ID = re.compile(r".*_ids?$")
+_PLAIN = re.compile(
+    r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|measures|shelter_name|responsible|monitor|track)$"
+)
+_THIN = Side(style="thin", color="BFC6CC")
+_HEADER_ROW = 3
+_STAMP = (2000, 1, 1, 0, 0, 0)
+
+
+def list_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a frame as its list: contract columns in order without geometry, the gravest rows first.
+
+    Ranked frames go by rank; others by level or size, unknown before low (unknown is not safe), then by id.
+    """
+    columns = [c for c in SCHEMAS[name].columns if c in frame.columns]
+    extra = [c for c in ("reasons_zh", "reasons_en") if c in frame.columns]
+    out = pd.DataFrame(frame[[*columns, *extra]])
+    if "rank" in columns:
+        return out.sort_values("rank", kind="stable").reset_index(drop=True)
+    keys = pd.DataFrame(index=out.index)
+    column = _SORT.get(name)
+    if column is not None and column.endswith("_level"):
+        keys["grave"] = -out[column].astype(float).replace(-1, 1.5)
+    elif column is not None:
+        keys["grave"] = -out[column].astype(float).abs().fillna(float("inf"))
+    keys["id"] = out[SCHEMAS[name].id or columns[0]].astype(str)
+    return out.loc[keys.sort_values(list(keys.columns), kind="stable").index].reset_index(drop=True)
+
+
+def write_csv(frame: pd.DataFrame, path: Path, *, name: str) -> None:
+    """Publish a list as CSV: English column names, values as in the GeoPackage, UTF-8 with a byte-order mark.
+
+    The mark is there because spreadsheets on Chinese systems take a file without one for GBK; pandas, R and GDAL pass
+    over it. Text that a spreadsheet would run as a formula stands behind an apostrophe; numbers are untouched.
+    """
+    rows = list_rows(frame, name)
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(list(rows.columns))
+    for row in _records(rows):
+        writer.writerow([csv_value(v) for v in row])
+    write_bytes(path, stream.getvalue().encode("utf-8-sig"))
+
+
+def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language: str) -> None:
+    """Publish a list as a workbook to print on A4 landscape: title, unit in each heading, filters, signature line.
+
+    Parameters
+    ----------
+    frame : the product frame.
+    name : its name in the contract.
+    run : name of the run, under the title.
+    language : of title, headings and choices; ids, names and reasons stay as they are.
+    """
+    rows = list_rows(frame, name)
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
+    columns = [c for c in rows.columns if c not in ("reasons_zh", "reasons_en")]
+    _head(sheet, columns, name=name, run=run, rows=rows, language=language)
+    for i, row in enumerate(rows.to_dict("records"), _HEADER_ROW + 1):
+        _body_row(sheet, i, row, columns, language)
+    _foot(sheet, len(rows), columns, language)
+    _layout(sheet, rows, columns, language)
+    book.properties.creator = "geo_risk"
+    book.properties.created = book.properties.modified = pd.Timestamp("2000-01-01").to_pydatetime()
+    _publish(book, path, cells=len(rows) + _HEADER_ROW)
+
+
+def _records(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Yield rows as tuples of scalars; whole numbers that were read as floats come back as whole."""
+    whole = {c for c in rows.columns if pd.api.types.is_float_dtype(rows[c].dtype) and _is_whole(rows[c])}
+    for record in rows.to_dict("records"):
+        yield tuple(int(v) if c in whole and not is_missing(v) else v for c, v in record.items())
+
+
+def _is_whole(values: Any) -> bool:
+    kinds = {k for s in SCHEMAS.values() for c, k in s.columns.items() if c == values.name}
+    known = values.dropna()
+    return bool(kinds & {"count", "whole", "rank", "level"}) and bool((known == known.round()).all())
+
+
+def _head(sheet: Worksheet, columns: Sequence[str], *, name: str, run: str, rows: pd.DataFrame, language: str) -> None:
+    set_cell(sheet.cell(1, 1), label(f"list.title_{name}", language))
+    sheet.cell(1, 1).font = Font(size=16, bold=True)
+    sheet.cell(1, 1).alignment = Alignment(horizontal="center", vertical="center")
+    sheet.row_dimensions[1].height = 30
+    set_cell(sheet.cell(2, 1), _summary(rows, run, language))
+    sheet.cell(2, 1).alignment = Alignment(horizontal="left", vertical="center")
+    for row in (1, 2):
+        sheet.merge_cells(start_row=row, start_column=1, end_row=row, end_column=len(columns))
+    for i, column in enumerate(columns, 1):
+        cell = sheet.cell(_HEADER_ROW, i)
+        set_cell(cell, column_label(column, language))
+        cell.font = Font(bold=True, color="FFFFFF")
+        cell.fill = PatternFill("solid", fgColor="17303D")
+        cell.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
+        cell.border = Border(_THIN, _THIN, _THIN, _THIN)
+    sheet.row_dimensions[_HEADER_ROW].height = 34
+
+
+def _summary(rows: pd.DataFrame, run: str, language: str) -> str:
+    parts = [f"{label('list.made_from', language)}: {run}", f"{label('list.rows', language)}: {len(rows)}"]
+    if "people" in rows:
+        people = pd.to_numeric(rows["people"])
+        parts.append(f"{label('list.total_people', language)}: {int(people.sum()):,}")
+        if people.isna().any():
+            parts.append(f"{label('list.unknown_people', language)}: {int(people.isna().sum())}")
+    return "    ".join(parts)
+
+
+def _body_row(sheet: Worksheet, i: int, row: dict[str, Any], columns: Sequence[str], language: str) -> None:
+    for j, column in enumerate(columns, 1):
+        cell, value = sheet.cell(i, j), row[column]
+        set_cell(cell, shown(column, reasons_of(row, language) if column == "reasons" else value, language))
+        is_number = isinstance(cell.value, int | float)
+        cell.alignment = Alignment(vertical="center", wrap_text=True, horizontal="right" if is_number else "left")
+        cell.border = Border(_THIN, _THIN, _THIN, _THIN)
+        if is_number:
+            cell.number_format = "#,##0" if float(cell.value).is_integer() else "#,##0.00"
+        if _is_level(column) and not is_missing(value) and int(value) in LEVEL_COLORS:
+            cell.fill = PatternFill("solid", fgColor=LEVEL_COLORS[int(value)].removeprefix("#").upper())
+            cell.font = Font(bold=True, color="FFFFFF" if int(value) in (1, 4) else "000000")
+
+
+def shown(column: str, value: object, language: str) -> object:
+    """Return a value as people read it: levels and choices in words, missing as "unknown", numbers as numbers."""
+    if is_missing(value):
+        return label("ui.unknown", language) if column in ("people", "vulnerable_people", "depth_m") else ""
+    if _is_level(column):
+        return level_label(column, int(str(value).removesuffix(".0")), language)
+    if isinstance(value, str):
+        return value if _PLAIN.match(column) or column == "reasons" else value_label(value, language)
+    return value
+
+
+def _is_level(column: str) -> bool:
+    return column.endswith("_level") or bool(re.match(r"warning_\d+h$", column))
+
+
+def _foot(sheet: Worksheet, n_rows: int, columns: Sequence[str], language: str) -> None:
+    row = _HEADER_ROW + n_rows + 2
+    set_cell(sheet.cell(row, 1), label("list.signature", language))
+    sheet.merge_cells(start_row=row, start_column=1, end_row=row, end_column=len(columns))
+    sheet.row_dimensions[row].height = 26
+    sheet.cell(row, 1).alignment = Alignment(vertical="center")
+    last = _HEADER_ROW + max(n_rows, 1)
+    sheet.auto_filter.ref = f"A{_HEADER_ROW}:{get_column_letter(len(columns))}{last}"
+    sheet.freeze_panes = sheet.cell(_HEADER_ROW + 1, 1 + min(2, len(columns) - 1))
+    sheet.print_title_rows = f"{_HEADER_ROW}:{_HEADER_ROW}"
+
+
+def _layout(sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[str], language: str) -> None:
+    """Set widths from headings and contents, row heights from the longest wrapped text, and the page."""
+    for j, column in enumerate(columns, 1):
+        texts = [
+            str(sheet.cell(i, j).value or "") for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + min(len(rows), 200))
+        ]
+        content = max((_width(t) for t in texts), default=0)
+        heading = _width(column_label(column, language)) / 2 + 3
+        limit = _WIDE.get(column, 16 if _ID.match(column) else 14)
+        sheet.column_dimensions[get_column_letter(j)].width = round(max(7, heading, min(content + 2, limit)), 1)
+    widths = [sheet.column_dimensions[get_column_letter(j)].width for j in range(1, len(columns) + 1)]
+    for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + len(rows)):
+        lines = max(-(-_width(str(sheet.cell(i, j).value or "")) // w) for j, w in enumerate(widths, 1))
+        sheet.row_dimensions[i].height = 15.5 * min(max(1, int(lines)), 12) + 3
+    setup = sheet.page_setup
+    setup.orientation, setup.paperSize, setup.fitToWidth, setup.fitToHeight = "landscape", sheet.PAPERSIZE_A4, 1, 0
+    sheet.sheet_properties.pageSetUpPr = openpyxl.worksheet.properties.PageSetupProperties(fitToPage=True)
+    sheet.page_margins = openpyxl.worksheet.page.PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.oddFooter.center.text = label("list.page", language)
+
+
+def _width(text: str) -> float:
+    """Return the width of the longest line in Latin letters; a Chinese one is two wide."""
+    return max((sum(2 if ord(c) > 0x2E7F else 1.05 for c in line) for line in text.split("\n")), default=0)
+
+
+def _publish(book: openpyxl.Workbook, path: Path, *, cells: int) -> None:
+    def verify(written: Path) -> None:
+        again = openpyxl.load_workbook(written, read_only=True)
+        found = again.worksheets[0].max_row or 0
+        again.close()
+        if found < cells:
+            raise disk_full(path)
+
+    with staged(path, verify=verify) as temporary:
+        raw = io.BytesIO()
+        book.save(raw)
+        temporary.write_bytes(_without_clock(raw.getvalue()))
+
+
+def _without_clock(content: bytes) -> bytes:
+    """Return an XLSX archive whose members carry a fixed time, so that the same rows give the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "docProps/core.xml":
+                data = re.sub(rb"(<dcterms:(created|modified)[^>]*>)[^<]*", rb"\g<1>2000-01-01T00:00:00Z", data)
+            entry = zipfile.ZipInfo(name, _STAMP)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            target.writestr(entry, data)
+    return out.getvalue()

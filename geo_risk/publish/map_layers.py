@@ -1,0 +1,191 @@
+"""Product frames as light feature layers of the map: classified, simplified, in longitude and latitude."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geo_risk.core.schemas import SCHEMAS
+from geo_risk.publish.escape import clean_text, is_missing
+from geo_risk.publish.i18n import reasons_of
+from geo_risk.publish.legend import FeatureClass, level_classes
+
+SIMPLIFY_DEG = 1e-5
+"""About a metre: what the eye cannot see at the deepest zoom."""
+
+DECIMALS = 5
+CONTACTS = ("responsible", "monitor")
+"""Personal data: on printed lists and cards, never in the map or the report."""
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """How one frame becomes a layer.
+
+    Attributes
+    ----------
+    name : frame name; its label is `layer.<name>`.
+    by : column whose value chooses the class; "" for one class.
+    classes : class by value; the key None takes what no other takes.
+    group : vectors or base.
+    visible : shown when the map opens.
+    listed : its rows also stand in the list panel.
+    """
+
+    name: str
+    by: str
+    classes: Mapping[object, FeatureClass]
+    group: str = "vectors"
+    visible: bool = True
+    listed: bool = False
+
+
+def _one(label: str, color: str, **look: Any) -> dict[object, FeatureClass]:
+    return {None: FeatureClass(label, color, **look)}
+
+
+SPECS: tuple[LayerSpec, ...] = (
+    LayerSpec("admin", "", _one("layer.admin", "#7d8590", width=1.2, dash="6 4"), group="base"),
+    LayerSpec("rivers", "", _one("layer.rivers", "#6aaede", width=2), group="base"),
+    LayerSpec(
+        "roads",
+        "class",
+        {
+            "trunk": FeatureClass("value.trunk", "#a8743a", width=2.4),
+            "primary": FeatureClass("value.primary", "#b98d5e", width=1.8),
+            None: FeatureClass("layer.roads", "#b3a698", width=1),
+        },
+        group="base",
+    ),
+    LayerSpec("railways", "", _one("layer.railways", "#55595e", width=1.6, dash="8 5"), group="base"),
+    LayerSpec("risk_zones", "risk_level", level_classes("level")),
+    LayerSpec("ponding", "", _one("layer.ponding", "#08519c", fill="#2a83c0", width=1, opacity=0.6)),
+    LayerSpec(
+        "active_deformation",
+        "activity",
+        {
+            "accelerating": FeatureClass("value.accelerating", "#b3003c", "#e0457b", width=2, opacity=0.3),
+            None: FeatureClass("layer.active_deformation", "#6a3d9a", "#9b7cc1", width=1.6, opacity=0.25),
+        },
+    ),
+    LayerSpec(
+        "mining_clues",
+        "verdict",
+        {
+            "unlicensed": FeatureClass("value.unlicensed", "#b3003c", width=2.4, dash="2 4"),
+            "across_boundary": FeatureClass("value.across_boundary", "#e07b00", width=2.4, dash="2 4"),
+            None: FeatureClass("value.inside_licence", "#1b7837", width=2.4, dash="2 4"),
+        },
+        listed=True,
+    ),
+    LayerSpec(
+        "evacuation_routes",
+        "role",
+        {
+            "main": FeatureClass("ui.route_main", "#007a5e", width=3),
+            None: FeatureClass("ui.route_backup", "#5ab4a0", width=2, dash="6 5"),
+        },
+        visible=False,
+    ),
+    LayerSpec("linear_risk", "risk_level", level_classes("level"), visible=False),
+    LayerSpec("shelters", "", _one("layer.shelters", "#00513f", fill="#00a37a", shape="house", radius=9, opacity=1)),
+    LayerSpec(
+        "waterlogging",
+        "",
+        _one("layer.waterlogging", "#08306b", fill="#2a83c0", shape="square", radius=8, opacity=1),
+        listed=True,
+    ),  # fmt: skip
+    LayerSpec("hazard_points", "hazard_level", level_classes("level", shape="triangle", radius=8), listed=True),
+    LayerSpec("relocation", "risk_level", level_classes("level", shape="square"), visible=False),
+    LayerSpec("evacuation", "risk_level", level_classes("level", radius=9), listed=True),
+)
+"""Layers of the map from the bottom to the top."""
+
+_LIST_COLUMNS = {
+    "evacuation": ("people", "risk_level", "shelter_name"),
+    "waterlogging": ("depth_m", "kind", "cause"),
+    "hazard_points": ("kind", "hazard_level", "people"),
+    "mining_clues": ("verdict", "max_subsidence_mm_yr", "licence_id"),
+}
+_FIRST = "name kind risk_level hazard_level warning_level verdict depth_m people"
+
+
+def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:
+    """Return a frame as plain values for the map: classes with counts, fields, and features in EPSG:4326.
+
+    Parameters
+    ----------
+    frame : the product frame, any CRS; contact columns are left out, rows without geometry are counted, not drawn.
+    spec : how it is drawn.
+
+    Raises
+    ------
+    ValueError : the frame has no CRS.
+    """
+    if frame.crs is None:
+        what = f"layer {spec.name!r} has no CRS"
+        raise ValueError(what)
+    keys = list(spec.classes)
+    rows = frame.drop(columns=[frame.geometry.name]).to_dict("records")
+    fields = _fields(frame, spec)
+    features = []
+    for row, text in zip(rows, _geometries(frame), strict=True):
+        kept = {f: _value(row[f]) for f in fields}
+        kept |= {f"reasons_{k}": clean_text(reasons_of(row, k)) for k in ("zh", "en") if "reasons" in row}
+        feature = {"c": _class_of(row, spec, keys), "g": json.loads(text) if text else None, "p": kept}
+        features.append(feature)
+    id_column = SCHEMAS[spec.name].id if spec.name in SCHEMAS else f"{spec.name.removesuffix('s')}_id"
+    counts = np.bincount([f["c"] for f in features], minlength=len(keys)).tolist()
+    return {
+        "id": spec.name, "group": spec.group, "visible": spec.visible, "listed": spec.listed, "idColumn": id_column,
+        "fields": [f for f in fields if f != "name"], "listColumns": _LIST_COLUMNS.get(spec.name, ()),
+        "classes": [asdict(spec.classes[k]) | {"count": n} for k, n in zip(keys, counts, strict=True)],
+        "features": features,
+    }  # fmt: skip
+
+
+def _fields(frame: gpd.GeoDataFrame, spec: LayerSpec) -> list[str]:
+    """Return the columns of the popup in order; the base layers have no popup."""
+    if spec.group == "base":
+        return [c for c in ("name", "class") if c in frame.columns]
+    known = list(SCHEMAS[spec.name].columns) if spec.name in SCHEMAS else ["name", "capacity", "kind"]
+    order = sorted(known, key=lambda c: (_FIRST.split().index(c) if c in _FIRST.split() else 99, known.index(c)))
+    hidden = {*CONTACTS, "reasons", "score"}
+    return [c for c in order if c in frame.columns and c not in hidden and frame[c].notna().any()]
+
+
+def _class_of(row: Mapping[str, Any], spec: LayerSpec, keys: list[Any]) -> int:
+    value = row.get(spec.by) if spec.by else None
+    if is_missing(value):
+        value = -1 if -1 in keys else None
+    if isinstance(value, float | np.integer):
+        value = int(value)
+    return keys.index(value) if value in keys else len(keys) - 1
+
+
+def _value(value: Any) -> Any:
+    """Return a cell for the page: numbers to six digits, text clean, missing None."""
+    if is_missing(value):
+        return None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(f"{float(value):.6g}")
+    return clean_text(value)
+
+
+def _geometries(frame: gpd.GeoDataFrame) -> list[str | None]:
+    """Return GeoJSON texts: simplified to `SIMPLIFY_DEG`, rounded to `DECIMALS`; None where there is no geometry."""
+    shapes = shapely.force_2d(frame.geometry.to_crs(4326).to_numpy())
+    simple = shapely.simplify(shapes, SIMPLIFY_DEG, preserve_topology=True)
+    rounded = shapely.transform(simple, lambda xy: np.round(xy, DECIMALS))
+    empty = shapely.is_missing(rounded) | shapely.is_empty(rounded)
+    return [None if gone else str(text) for gone, text in zip(empty, shapely.to_geojson(rounded), strict=True)]

