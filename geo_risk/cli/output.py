@@ -48,10 +48,8 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
 
 def fail(code_text: str, what: str, where: str, fix: str, *, code: int, as_json: bool) -> int:
     """Print an error as three lines on stderr (and as the JSON document, where one is due); return the exit code."""
-    one_line = " ".join(str(what).split())
-    sys.stderr.write(
-        f"[{code_text}] {one_line}\n  where: {' '.join(where.split())}\n  fix:   {' '.join(fix.split())}\n"
-    )
+    first, second, third = (" ".join(str(text).split()) for text in (what, where, fix))
+    sys.stderr.write(f"[{code_text}] {first}\n  where: {second}\n  fix:   {third}\n")
     if as_json:
         say_json({"error": {"code": code_text, "what": what, "where": where, "fix": fix, "exit_code": code}})
     return code
@@ -66,9 +64,8 @@ def bug(error: Exception, *, as_json: bool) -> int:
     place = f"{last[0].filename}, line {last[0].lineno}" if last else "geo_risk"
     notes = "; ".join(getattr(error, "__notes__", []))
     what = f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
-    return fail(
-        "GR000", what, place, "this is a bug: run with --debug and report what it prints", code=1, as_json=as_json
-    )
+    fix = "this is a bug: run with --debug and report what it prints"
+    return fail("GR000", what, place, fix, code=1, as_json=as_json)
 
 
 def stop(code: int) -> NoReturn:

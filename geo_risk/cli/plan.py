@@ -30,7 +30,6 @@ def command(
     rows = [(t.name, t.outcome, "; ".join(t.reasons)) for t in report.tasks]
     output.say_table(f"Plan of {report.name}", ("task", "outcome", "why"), rows)
     for omission in report.omissions:
-        output.say(
-            f"left out: {omission.step} (makes {', '.join(omission.products)}): needs {', '.join(omission.needs)}"
-        )
+        makes, needs = ", ".join(omission.products), ", ".join(omission.needs)
+        output.say(f"left out: {omission.step} (makes {makes}): needs {needs}")
     output.say(guess.sentence())

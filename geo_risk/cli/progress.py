@@ -46,7 +46,7 @@ class Progress:
         self.rows[report.name] = report
         if self._live is not None:
             self._live.update(self._table())
-        elif report.outcome != "running" and report.outcome != "up to date":
+        elif report.outcome not in {"running", "up to date"}:
             again = f" ({'; '.join(report.reasons)})" if report.reasons else ""
             self.stream.write(f"{report.outcome:>12}  {report.seconds:7.2f} s  {report.name}{again}\n")
             self.stream.flush()

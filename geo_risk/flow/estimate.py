@@ -79,7 +79,8 @@ def _cells(cfg: Any) -> int:
     if step is None:
         return 0
     try:
-        made: Grid = grid_of_step(**step.reads, **step.params)
+        given: dict[str, Any] = {**step.reads, **step.params}
+        made: Grid = grid_of_step(**given)
     except GeoRiskError:
         return 0
     return made.shape[0] * made.shape[1]

@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Omission:
-    """A step that was left out, and the inputs or products it would have needed."""
+    """A step that was left out, its products, and the inputs it would have needed (also those of the steps before it)."""
 
     step: str
     products: tuple[str, ...]
@@ -58,6 +58,7 @@ class Plan:
     cfg: Config
     steps: list[Step] = field(default_factory=list)
     omissions: list[Omission] = field(default_factory=list)
+    _lost: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def work(self) -> Path:
@@ -133,11 +134,19 @@ class Plan:
         """
         missing = tuple(key for key, value in reads.items() if not self._all_there(value))
         if missing:
-            self.omissions.append(Omission(name, tuple(p.stem for p in writes.values()), missing))
+            needs = tuple(dict.fromkeys(need for key in missing for need in self._needs_of(key, reads[key])))
+            self._lost.update(dict.fromkeys(writes.values(), needs))
+            self.omissions.append(Omission(name, tuple(p.stem for p in writes.values()), needs))
             return False
         chosen = {key: value if self._all_there(value) else None for key, value in (optional or {}).items()}
         self.steps.append(Step(name, function, {**dict(reads), **chosen}, dict(writes), dict(params)))
         return True
+
+    def _needs_of(self, key: str, value: Path | list[Path] | None) -> tuple[str, ...]:
+        """Return the inputs behind a missing read: those that kept its own step from being added, else its key."""
+        paths = value if isinstance(value, list) else [] if value is None else [value]
+        behind = [need for path in paths if not self.has(path) for need in self._lost.get(path, ())]
+        return tuple(dict.fromkeys(behind)) or (key,)
 
     def _all_there(self, value: Path | list[Path] | None) -> bool:
         if isinstance(value, list):

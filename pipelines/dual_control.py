@@ -1,0 +1,16 @@
+"""Everything: hazard points and risk zones under dual control, evacuation and waterlogging lists, and the map."""
+
+from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.grid import grid
+from geo_risk.flow.steps.hydrology import hydrology
+from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.terrain import terrain, wetness
+
+
+def build(plan: Plan) -> None:
+    """Order the steps; a step whose inputs are not given leaves itself out."""
+    grid(plan)
+    terrain(plan)
+    hydrology(plan)
+    wetness(plan)
+    rainfall(plan)
