@@ -18,6 +18,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from geo_risk.kernels.flow_input import check_numbers, checked_grid, checked_rain
+
 Array = NDArray[np.float64]
 
 GRAVITY = 9.80665
@@ -47,6 +49,14 @@ class MassBalance(NamedTuple):
     error_m3: float
 
 
+class Record(NamedTuple):
+    """State of chosen cells in time; `time_s` (k,) from 0, `depth_m` and `drained_m3` (k, n), drained since the start."""
+
+    time_s: Array
+    depth_m: Array
+    drained_m3: Array
+
+
 class FloodRun(NamedTuple):
     """What `simulate` returns; arrays (y, x) float64, NaN where the elevation is missing."""
 
@@ -56,6 +66,7 @@ class FloodRun(NamedTuple):
     drained_m3: Array
     balance: MassBalance
     n_steps: int
+    record: Record | None = None
 
 
 def simulate(
@@ -74,6 +85,8 @@ def simulate(
     courant: float = 0.7,
     step_max_s: float = 10.0,
     depth_threshold_m: float = 0.15,
+    record_cells: ArrayLike | None = None,
+    record_step_s: float = 300.0,
 ) -> FloodRun:
     """Run rain-on-grid flow and return the deepest and the last water, and where all the water went.
 
@@ -97,11 +110,12 @@ def simulate(
     courant : share of the gravity-wave limit used for the step, 0 < courant <= 1; 0.5-0.7 is usual.
     step_max_s : longest step [s], for the time when all is nearly dry.
     depth_threshold_m : depth whose time of exceedance is counted [m].
+    record_cells : (n,) flat indices of cells whose depth and drained volume are kept every record_step_s [s].
 
     Returns
     -------
     FloodRun : max_depth_m, depth_m (at the end), duration_above_s (time with depth > threshold), drained_m3 (taken
-        by the sink of each cell), balance, n_steps.
+        by the sink of each cell), balance, n_steps, record.
 
     Raises
     ------
@@ -115,26 +129,33 @@ def simulate(
     if not known.any():
         msg = "elevation_m holds no finite value"
         raise ValueError(msg)
-    _check_numbers(rain_step_s, cell_m, theta, courant, step_max_s, depth_threshold_m)
-    rain = _checked_rain(rain_mm_h, known)
+    check_numbers(
+        rain_step_s=rain_step_s, cell_m=cell_m, step_max_s=step_max_s, depth_threshold_m=depth_threshold_m,
+        record_step_s=record_step_s,
+    )  # fmt: skip
+    check_numbers(1.0, theta=theta, courant=courant)
+    rain = checked_rain(rain_mm_h, known)
     duration = len(rain) * rain_step_s if duration_s is None else float(duration_s)
     if not 0 <= duration < np.inf:
         msg = f"duration_s is {duration_s}; a finite number >= 0 needed"
         raise ValueError(msg)
-    friction = _checked_grid(manning_n, known, "manning_n", above=0.0)
-    sinks = _checked_grid(0.0 if sink_m3_s is None else sink_m3_s, known, "sink_m3_s")
-    depth = _checked_grid(0.0 if initial_depth_m is None else initial_depth_m, known, "initial_depth_m")
+    friction = checked_grid(manning_n, known, "manning_n", above=0.0)
+    sinks = checked_grid(0.0 if sink_m3_s is None else sink_m3_s, known, "sink_m3_s")
+    depth = checked_grid(0.0 if initial_depth_m is None else initial_depth_m, known, "initial_depth_m")
     held = np.full(z.shape, np.nan) if level_m is None else np.where(known, np.asarray(level_m, np.float64), np.nan)
     return _run(
         np.where(known, z, WALL_M), known, friction, rain, depth, sinks, held,
         rain_step_s=float(rain_step_s), duration_s=duration, open_boundary=open_boundary,
         settings=np.array([cell_m, theta, courant, step_max_s, depth_threshold_m], dtype=np.float64),
+        record_cells=None if record_cells is None else np.asarray(record_cells, dtype=np.int64),
+        record_step_s=float(record_step_s),
     )  # fmt: skip
 
 
 def _run(
     z: Array, known: NDArray[np.bool_], friction: Array, rain: Array, depth: Array, sinks: Array, held: Array,
     *, rain_step_s: float, duration_s: float, open_boundary: bool, settings: Array,
+    record_cells: NDArray[np.int64] | None, record_step_s: float,
 ) -> FloodRun:  # fmt: skip
     """Step through the rain intervals; all arrays are checked, walls are WALL_M high."""
     ny, nx = z.shape
@@ -150,19 +171,21 @@ def _run(
     deepest, above = depth.copy(), np.zeros((ny, nx))
     totals = np.zeros(2)  # left over the edges, given by held cells [m of depth]
     rain_m, steps, time = 0.0, 0, 0.0
-    edges = [min((k + 1) * rain_step_s, duration_s) for k in range(len(rain))] + [duration_s]
-    for k, end in enumerate(edges):
-        if end <= time:
-            continue
-        rate = np.zeros(z.shape)
-        if k < len(rain):
-            rate[:] = np.where(known, rain[k], 0.0) / 3.6e6
+    rate, interval, rows = np.zeros(z.shape), -1, []
+    for end in _times(len(rain), rain_step_s, duration_s, None if record_cells is None else record_step_s):
+        k = int((0.5 * (time + end)) // rain_step_s)
+        if k != interval:
+            rate[:] = np.where(known, rain[k], 0.0) / 3.6e6 if k < len(rain) else 0.0
+            interval = k
         rain_m += float(rate.sum()) * (end - time)
         steps += _advance(
             z, depth, qx, qy, friction, rate, sink_cells, sink_rate, sink_state,
             held_cells, held_depth, deepest, above, totals, end - time, open_boundary, settings,
         )  # fmt: skip
         time = end
+        if record_cells is not None:
+            drained_m = np.bincount(sink_cells, weights=sink_state[0], minlength=z.size)[record_cells]
+            rows.append((time, depth.ravel()[record_cells], drained_m * area))
     final, drained = float(depth.sum()) * area, float(sink_state[0].sum()) * area
     left, given, rain_m3 = float(totals[0]) * area, float(totals[1]) * area, rain_m * area
     error = final - initial - rain_m3 + drained + left - given
@@ -172,9 +195,17 @@ def _run(
     deepest, depth, above, taken = (
         np.where(known, a, np.nan) for a in (deepest, depth, above, by_cell.reshape(z.shape))
     )
-    return FloodRun(
-        deepest, depth, above, taken, MassBalance(initial, final, rain_m3, drained, left, given, error), steps
-    )
+    balance = MassBalance(initial, final, rain_m3, drained, left, given, error)
+    record = None if record_cells is None else Record(*(np.array(column) for column in zip(*rows, strict=True)))
+    return FloodRun(deepest, depth, above, taken, balance, steps, record)
+
+
+def _times(n_rain: int, rain_step_s: float, duration_s: float, record_step_s: float | None) -> list[float]:
+    """Ends of the pieces in which rain is constant and nothing is recorded, ascending, the last is the duration."""
+    ends = {duration_s, *(k * rain_step_s for k in range(1, n_rain + 1))}
+    if record_step_s is not None:
+        ends |= {k * record_step_s for k in range(1, int(duration_s / record_step_s) + 1)}
+    return sorted(t for t in ends if 0 < t <= duration_s)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -360,41 +391,3 @@ def _update(
         bits = np.float64(new).view(np.int64)
         greatest = bits if bits > greatest else greatest
     return float(np.int64(greatest).view(np.float64))
-
-
-def _check_numbers(rain_step: float, cell: float, theta: float, courant: float, step_max: float, above: float) -> None:
-    for name, value, top in (
-        ("rain_step_s", rain_step, np.inf), ("cell_m", cell, np.inf), ("theta", theta, 1.0),
-        ("courant", courant, 1.0), ("step_max_s", step_max, np.inf), ("depth_threshold_m", above, np.inf),
-    ):  # fmt: skip
-        if not (0 < value <= top and np.isfinite(value)):
-            msg = f"{name} is {value}; a number in (0, {top}] needed"
-            raise ValueError(msg)
-
-
-def _checked_rain(rain: ArrayLike, known: NDArray[np.bool_]) -> Array:
-    array = np.asarray(rain, dtype=np.float64)
-    if array.ndim == 1:
-        array = array[:, None, None]
-    if array.ndim != 3 or array.shape[1:] not in ((1, 1), known.shape):
-        msg = f"rain_mm_h has shape {np.shape(rain)}; (t,) or (t, {known.shape[0]}, {known.shape[1]}) needed"
-        raise ValueError(msg)
-    used = array if array.shape[1:] == (1, 1) else array[:, known]
-    if not ((used >= 0) & np.isfinite(used)).all():
-        msg = "rain_mm_h holds values that are negative, infinite or missing where the elevation is known"
-        raise ValueError(msg)
-    return array
-
-
-def _checked_grid(value: ArrayLike, known: NDArray[np.bool_], name: str, *, above: float | None = None) -> Array:
-    try:
-        array = np.broadcast_to(np.asarray(value, dtype=np.float64), known.shape)
-    except ValueError as error:
-        msg = f"{name} has shape {np.shape(value)}; {known.shape} needed"
-        raise ValueError(msg) from error
-    low = array[known] >= 0 if above is None else array[known] > above
-    if not (low & np.isfinite(array[known])).all():
-        wanted = ">= 0" if above is None else f"> {above:g}"
-        msg = f"{name} holds values that are not finite and {wanted} where the elevation is known"
-        raise ValueError(msg)
-    return np.where(known, array, above if above is not None else 0.0)

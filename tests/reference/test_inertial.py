@@ -109,6 +109,24 @@ def test_missing_ground_is_a_wall_and_stays_missing() -> None:
     assert (run.depth_m[:, 5:] == 0).all()
 
 
+def test_records_follow_the_water() -> None:
+    z = bowl()
+    sink = np.zeros(z.shape)
+    sink[10, 10] = 0.01
+    cells = [10 * 21 + 10, 0]
+    run = simulate(z, 0.03, [40.0, 0.0], rain_step_s=1000, cell_m=5, sink_m3_s=sink, record_cells=cells,
+                   record_step_s=300)  # fmt: skip
+    assert run.record is not None
+    assert run.record.time_s.tolist() == [300, 600, 900, 1000, 1200, 1500, 1800, 2000]
+    assert run.record.depth_m.shape == (8, 2)
+    assert run.record.depth_m[-1, 0] == run.depth_m[10, 10]
+    assert run.record.drained_m3[-1, 0] == pytest.approx(run.balance.drained_m3)
+    assert (np.diff(run.record.drained_m3[:, 0]) >= 0).all()
+    assert (run.record.drained_m3[:, 1] == 0).all()
+    plain = simulate(z, 0.03, [40.0, 0.0], rain_step_s=1000, cell_m=5, sink_m3_s=sink)
+    np.testing.assert_allclose(plain.max_depth_m, run.max_depth_m, rtol=0.01, atol=1e-3)  # other time steps
+
+
 def test_duration_counts_the_time_above_the_threshold() -> None:
     z = np.zeros((3, 3))
     run = simulate(z, 0.03, [36.0], rain_step_s=1000, cell_m=5, open_boundary=False, depth_threshold_m=0.004,
