@@ -50,7 +50,7 @@ class MassBalance(NamedTuple):
 
 
 class Record(NamedTuple):
-    """State of chosen cells in time; `time_s` (k,) from 0, `depth_m` and `drained_m3` (k, n), drained since the start."""
+    """State of chosen cells in time; `time_s` (k,), `depth_m` and `drained_m3` since the start (k, n)."""
 
     time_s: Array
     depth_m: Array
