@@ -7,12 +7,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 F8 = NDArray[np.float64]
-I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
 B1 = NDArray[np.bool_]
 
 
 @njit(cache=True, nogil=True)
-def _push(keys: F8, cells: I8, n: int, key: float, cell: int) -> int:
+def _push(keys: F8, cells: I4, n: int, key: float, cell: int) -> int:
     child = n
     while child > 0:
         parent = (child - 1) >> 1
@@ -25,7 +25,7 @@ def _push(keys: F8, cells: I8, n: int, key: float, cell: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _pop(keys: F8, cells: I8, n: int) -> int:
+def _pop(keys: F8, cells: I4, n: int) -> int:
     last, last_cell = keys[n - 1], cells[n - 1]
     n -= 1
     parent = 0
@@ -46,7 +46,7 @@ def _pop(keys: F8, cells: I8, n: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def drainage(elevation_m: F8, base: B1, step_m: float) -> tuple[F8, I8, I8]:
+def drainage(elevation_m: F8, base: B1, step_m: float) -> tuple[F8, I4, I4]:
     """Route every cell to base level: priority flood (Barnes 2014) with a gradient on flats, then D8.
 
     Parameters
@@ -64,9 +64,9 @@ def drainage(elevation_m: F8, base: B1, step_m: float) -> tuple[F8, I8, I8]:
     rows, columns = elevation_m.shape
     n_cells = rows * columns
     filled = elevation_m.copy()
-    receiver = np.full((rows, columns), -1, np.int64)
-    order = np.empty(n_cells, np.int64)
-    keys, cells = np.empty(n_cells, np.float64), np.empty(n_cells, np.int64)
+    receiver = np.full((rows, columns), -1, np.int32)
+    order = np.empty(n_cells, np.int32)
+    keys, cells = np.empty(n_cells, np.float64), np.empty(n_cells, np.int32)
     n, done = 0, 0
     for r in range(rows):
         for c in range(columns):
@@ -103,7 +103,7 @@ def drainage(elevation_m: F8, base: B1, step_m: float) -> tuple[F8, I8, I8]:
 
 
 @njit(cache=True, nogil=True)
-def upslope_area(receiver: I8, order: I8, cell_area_m2: float) -> F8:
+def upslope_area(receiver: I4, order: I4, cell_area_m2: float) -> F8:
     """Upslope area [m2] (y, x), own cell included, along the receivers of `drainage`."""
     rows, columns = receiver.shape
     area = np.full(rows * columns, cell_area_m2)
@@ -117,7 +117,7 @@ def upslope_area(receiver: I8, order: I8, cell_area_m2: float) -> F8:
 
 @njit(cache=True, nogil=True)
 def incise(
-    elevation_m: F8, receiver: I8, order: I8, area_m2: F8, erodibility_dt: F8, uplift_dt_m: F8, spacing_m: float
+    elevation_m: F8, receiver: I4, order: I4, area_m2: F8, erodibility_dt: F8, uplift_dt_m: F8, spacing_m: float
 ) -> F8:
     """One implicit step of dz/dt = U - K A^0.5 S (Braun & Willett 2013, eq. 22 with n = 1, m = 0.5).
 

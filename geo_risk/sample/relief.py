@@ -23,6 +23,7 @@ LOW_M, HIGH_M = 700.0, 1600.0
 VALLEY_SPACING_M = 15000.0
 PLAIN_HALF_WIDTH_M = 900.0
 _STEPS = {4: 40, 2: 25, 1: 14}
+_REROUTE = 2
 _UPLIFT_M = 3.5
 _ERODIBILITY = 0.36
 _RISE_M = 430.0
@@ -158,9 +159,10 @@ def _evolved(elevation: Array, hardness: Array, valleys: list[Array], *, factor:
     steepest = 0.62 + 0.30 * hardness
     z = np.where(base, level, elevation)
     for step in range(steps):
-        filled, receiver, order = drainage(z, base, 0.01)
-        area = upslope_area(receiver, order, spacing**2)
-        z = incise(filled, receiver, order, area, erodibility, uplift, spacing)
+        if step % _REROUTE == 0:
+            z, receiver, order = drainage(z, base, 0.01)
+            area = upslope_area(receiver, order, spacing**2)
+        z = incise(z, receiver, order, area, erodibility, uplift, spacing)
         if step % 4 == 3 or step == steps - 1:
             z = _diffused(cap_slope(z, steepest, spacing, 1), base, spacing)
     return z
