@@ -85,3 +85,35 @@ def slope_family(z: NDArray[np.floating], cell_m: float) -> NDArray[np.float32]:
             elif r == 0.0 and t == 0.0 and cross == 0.0:
                 out[3, i, j] = 0.0
     return out
+
+
+@njit(cache=True, nogil=True)
+def height_above_mean(z: NDArray[np.floating], n: int) -> NDArray[np.float32]:
+    """Height above the mean of the square of (2 n + 1)^2 cells around each cell [unit of z].
+
+    Parameters
+    ----------
+    z : (y + 2 n, x + 2 n) heights with a halo of n cells; NaN where unknown or outside.
+    n : half width in cells, 1 or more.
+
+    Returns
+    -------
+    (y, x) float32; missing heights do not count in the mean, NaN where the cell itself is missing. Summed in a fixed
+    order, so that blocks do not change a bit.
+    """
+    n_y, n_x = z.shape[0] - 2 * n, z.shape[1] - 2 * n
+    out = np.full((n_y, n_x), np.nan, dtype=np.float32)
+    for i in range(n_y):
+        for j in range(n_x):
+            c = float(z[i + n, j + n])
+            if math.isnan(c):
+                continue
+            total, count = 0.0, 0
+            for di in range(2 * n + 1):
+                for dj in range(2 * n + 1):
+                    v = float(z[i + di, j + dj])
+                    if not math.isnan(v):
+                        total += v - c
+                        count += 1
+            out[i, j] = -total / count
+    return out

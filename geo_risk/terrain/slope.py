@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from geo_risk.core.errors import DataError
-from geo_risk.core.grid import CHUNK, grid_of, same_grid
+from geo_risk.core.grid import CHUNK, Grid, grid_of, same_grid
 from geo_risk.core.units import in_units
-from geo_risk.kernels.slope import N_TERRAIN, slope_family
+from geo_risk.kernels.slope import N_TERRAIN, height_above_mean, slope_family
 
 MIN_TAN_SLOPE = 0.001
 """Least tangent of the slope in the wetness index (0.06 degrees): below it the slope is within the DEM's noise."""
@@ -97,6 +97,48 @@ def _wetness(area: NDArray[np.float64], angle: NDArray[np.float64], cell_m: floa
     return np.log(specific / np.maximum(np.tan(angle), MIN_TAN_SLOPE)).astype(np.float32)
 
 
+def topographic_position(dem: xr.DataArray, *, radius_m: float) -> xr.DataArray:
+    """Topographic position index: height above the mean height around (Weiss 2001, ESRI User Conference), as a square.
+
+    Parameters
+    ----------
+    dem : (y, x), any length unit.
+    radius_m : half width of the square, rounded to whole cells, at least one.
+
+    Returns
+    -------
+    (y, x) float32 [m], lazy; negative in hollows, positive on noses; missing heights do not count, NaN where the cell
+    itself is missing.
+
+    Raises
+    ------
+    DataError : the radius is not positive.
+    """
+    grid, n = _window(dem, radius_m, where="landslide.position_radius_m")
+    data = blocks(in_units(dem, "m"))
+    padded = da.overlap.overlap(data.astype(np.float64), depth=n, boundary=np.nan, allow_rechunk=True)
+    out = da.map_blocks(_above_mean, padded, n, dtype=np.float32, chunks=_trimmed(padded, n),
+                        meta=np.empty((0, 0), np.float32))  # fmt: skip
+    return grid.layer(out, units="m", long_name="topographic position", name="position_m")
+
+
+def _trimmed(padded: da.Array, n: int) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(c - 2 * n for c in axis) for axis in padded.chunks)
+
+
+def _above_mean(z: NDArray[np.float64], n: int) -> NDArray[np.float32]:
+    out: NDArray[np.float32] = height_above_mean(z, n)
+    return out
+
+
+def _window(dem: xr.DataArray, radius_m: float, *, where: str) -> tuple[Grid, int]:
+    if not radius_m > 0:
+        what = f"the radius is {radius_m} m; a positive length is needed"
+        raise DataError(what, where=where, fix="give a radius of a few cells")
+    grid = grid_of(dem)
+    return grid, max(1, round(radius_m / grid.resolution_m))
+
+
 def local_relief(dem: xr.DataArray, *, radius_m: float) -> xr.DataArray:
     """Highest minus lowest height in a square of half width `radius_m` around each cell.
 
@@ -113,11 +155,7 @@ def local_relief(dem: xr.DataArray, *, radius_m: float) -> xr.DataArray:
     ------
     DataError : the radius is not positive.
     """
-    if not radius_m > 0:
-        what = f"the relief radius is {radius_m} m; a positive length is needed"
-        raise DataError(what, where="landslide.relief_radius_m", fix="give a radius of a few cells")
-    grid = grid_of(dem)
-    n = max(1, round(radius_m / grid.resolution_m))
+    grid, n = _window(dem, radius_m, where="landslide.relief_radius_m")
     data = blocks(in_units(dem, "m"))
     relief = da.map_overlap(partial(_relief, n=n), data, depth=n, boundary=np.nan, dtype=np.float32, allow_rechunk=True,
                             meta=np.empty((0, 0), np.float32))  # fmt: skip

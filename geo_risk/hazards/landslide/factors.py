@@ -19,12 +19,15 @@ from geo_risk.core.vectorize import rasterize
 
 UNITS = {
     "slope_deg": "degree", "aspect_deg": "degree", "curvature_plan": "1/m", "curvature_profile": "1/m", "twi": "1",
-    "relief_m": "m", "lithology": "1", "landcover": "1", "distance_rivers_m": "m", "distance_roads_m": "m",
-    "distance_faults_m": "m",
+    "position_m": "m", "relief_m": "m", "lithology": "1", "landcover": "1",
+    "distance_rivers_m": "m", "distance_roads_m": "m", "distance_faults_m": "m",
 }  # fmt: skip
 """Factors that are known, and their units."""
 
 CATEGORIES = ("lithology", "landcover")
+CAPPED = ("distance_rivers_m", "distance_roads_m", "distance_faults_m")
+"""Factors with a largest value that stands for "farther": it is a class of its own, quantiles are of the rest."""
+
 SECTORS = 8
 Kind = Literal["quantile", "sector", "category"]
 
@@ -90,7 +93,10 @@ def class_of_factor(name: str, sample: NDArray[np.floating[Any]], *, classes: in
         return Classing(name, "category", tuple(map(float, codes)), False) if codes.size > 1 else None
     if not known.size:
         return None
-    inner = np.unique(np.quantile(known, np.arange(1, classes) / classes))
+    capped = name in CAPPED and (known == known.max()).mean() > 1 / classes
+    free = known[known < known.max()] if capped else known
+    n = classes - int(capped)
+    inner = np.unique(np.append(np.quantile(free, np.arange(1, n) / n), known.max() if capped else []))
     inner = inner[(inner > known.min()) & (inner <= known.max())]
     if not inner.size:
         return None

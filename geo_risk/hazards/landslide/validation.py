@@ -189,7 +189,7 @@ class _Cases:
         return Model(self.classings, self.tables(), tuple(map(float, weights)), intercept)
 
 
-WEIGHT_TARGET = 0.5
+WEIGHT_TARGET = 0.25
 """Weights are pulled towards this: related factors share what they say (choice of geo_risk)."""
 
 
