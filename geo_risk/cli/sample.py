@@ -21,7 +21,7 @@ def command(
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
     """Write a demo county of any size, with config.yaml ready to run and its truth in truth/."""
-    from geo_risk.sample.county import write_county
+    from geo_risk.sample.county import make_county
 
-    write_county(folder, size=size, seed=seed, insar_resolution_m=insar_resolution)
+    make_county(folder, size=size, seed=seed, insar_resolution_m=insar_resolution)
     output.say(f"Written to {folder}. Next: geo-risk run {folder / 'config.yaml'}")

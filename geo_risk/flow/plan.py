@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Omission:
-    """A step that was left out, its products, and the inputs it would have needed (also those of the steps before it)."""
+    """A step that was left out, its products, and the inputs that it, or a step before it, would have needed."""
 
     step: str
     products: tuple[str, ...]
