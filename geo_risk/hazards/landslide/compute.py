@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import same_grid
+from geo_risk.core.grid import grid_of, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.hazards.landslide.factors import UNITS
@@ -76,6 +76,17 @@ def predict(layers: Mapping[str, xr.DataArray], params: LandslideParams, fitted:
             planes[1].astype(np.int8), units="level", long_name="landslide hazard level", name="hazard_landslide"
         ),
         grid.layer(planes[2], units="1", long_name="skill of the susceptibility on blocks kept out", name="confidence"),
+        CARD,
+    )
+
+
+def unknown(slope: xr.DataArray) -> HazardResult:
+    """Return the result where no model can be made: unknown everywhere, on the grid of `slope`; lazy."""
+    grid = grid_of(slope)
+    return HazardResult(
+        grid.layer(grid.full(float("nan")), units="1", long_name="landslide susceptibility (no model)"),
+        grid.layer(grid.full(-1, np.int8), units="level", long_name="landslide hazard level (no model)"),
+        grid.layer(grid.full(0.0), units="1", long_name="no model"),
         CARD,
     )
 

@@ -83,16 +83,39 @@ def event_layer(events: gpd.GeoDataFrame, grid: Grid) -> xr.DataArray:
     return grid.layer(counts, units="1", long_name="past landslides in the cell", name="landslide_events")
 
 
-def far_share(
-    distance_m: NDArray[np.float64], background_m: NDArray[np.float64], *, far_m: float
-) -> tuple[float, float]:
-    """Return the share of events and of background farther than `far_m` from a road; NaN where there is none known.
+@dataclass(frozen=True)
+class RoadBias:
+    """Share of events and of the ground beyond the road distance bound: a check, no correction is made."""
 
-    Events that are rarer far from roads than the ground is may be rarer there, or less often reported: the report
-    shows both numbers, no correction is made.
+    far_m: float
+    events: float
+    ground: float
+
+    def note(self) -> dict[str, str]:
+        """Return the check as a note for the report."""
+        few = self.events < 0.7 * self.ground
+        return {
+            "level": "warning" if few else "info",
+            "text_en": f"{self.events:.0%} of the events and {self.ground:.0%} of the ground lie {self.far_m:g} m or "
+            "more from a road"
+            + ("; slides far from roads are rarer or reported less often, so susceptibility there is a lower bound."
+               if few else "."),
+            "text_zh": f"距道路 {self.far_m:g} 米以外：灾点占 {self.events:.0%}，面积占 {self.ground:.0%}"
+            + ("；远离道路处可能漏报，其易发性偏低。" if few else "。"),
+        }  # fmt: skip
+
+
+def road_bias(distance_m: NDArray[np.float64], is_event: NDArray[np.bool_], *, far_m: float) -> RoadBias | None:
+    """Compare events with the ground far from roads; None where distances are not known.
+
+    Parameters
+    ----------
+    distance_m : (case,) distance to roads, cut off at `far_m` or beyond. is_event : (case,), the others are background.
     """
     shares = []
-    for values in (distance_m, background_m):
+    for values in (distance_m[is_event], distance_m[~is_event]):
         known = values[~np.isnan(values)]
-        shares.append(float((known >= far_m).mean()) if known.size else float("nan"))
-    return shares[0], shares[1]
+        if not known.size:
+            return None
+        shares.append(float((known >= far_m).mean()))
+    return RoadBias(far_m, *shares)

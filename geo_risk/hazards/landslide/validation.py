@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.landslide.factors import Classing, class_of_factor
 from geo_risk.hazards.landslide.information_value import Model, fit_weights, information_values, looked_up, probability
+from geo_risk.hazards.landslide.inventory import RoadBias, road_bias
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.landslide.sampling import Sample
 
@@ -27,7 +28,7 @@ class Fit:
         data it was fitted to (optimistic).
     level_bounds : probabilities from which a cell is level 1, 2, 3, 4.
     n_events, n_background : cells the model was fitted to.
-    left_out : factors not used, with the reason.
+    left_out : factors not used, with the reason. road_bias : whether events are rare far from roads.
     factors : {"name", "weight", "classes", "information_values"} of each factor used.
     """
 
@@ -39,6 +40,7 @@ class Fit:
     n_events: int
     n_background: int
     left_out: dict[str, str]
+    road_bias: RoadBias | None = None
 
     @property
     def factors(self) -> list[dict[str, Any]]:
@@ -126,8 +128,15 @@ def fit(sample: Sample, params: LandslideParams) -> Fit:
     bounds = _level_bounds(probability(scores[is_event]), params.level_event_shares)
     return Fit(
         model, float(np.mean(aucs)), tuple(aucs), auc(case.scored(model), is_event), bounds,
-        int(is_event.sum()), int((~is_event).sum()), left_out,
+        int(is_event.sum()), int((~is_event).sum()), left_out, _road_bias(sample, params),
     )  # fmt: skip
+
+
+def _road_bias(sample: Sample, params: LandslideParams) -> RoadBias | None:
+    if "distance_roads_m" not in sample.names:
+        return None
+    distance = sample.values[sample.names.index("distance_roads_m")]
+    return road_bias(distance, sample.is_event, far_m=params.max_road_distance_m)
 
 
 def _classings(sample: Sample, params: LandslideParams) -> tuple[tuple[Classing, ...], dict[str, str]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import dask
 import dask.array as da
+import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -69,6 +72,37 @@ class PastCases:
     rain_mm: NDArray[np.float64]
     storm: NDArray[np.str_]
     slid: NDArray[np.bool_]
+
+
+def past_cases(
+    susceptibility: xr.DataArray,
+    rain_of_storm: Mapping[str, xr.DataArray],
+    slides: gpd.GeoDataFrame,
+    params: LandslideParams,
+) -> PastCases:
+    """Gather the cells that slid in past storms, and a random background of each storm.
+
+    Parameters
+    ----------
+    susceptibility : (y, x) [1] on the run grid.
+    rain_of_storm : effective rain (y, x) [mm] of each storm on the same grid, by storm id.
+    slides : Points in the grid's CRS with column `storm_id`; those of other storms or off the grid do not count.
+    params : seed and number of background cells (shared among the storms).
+    """
+    grid = same_grid(susceptibility, *rain_of_storm.values())
+    each = params.background_cells // max(1, len(rain_of_storm))
+    rng = np.random.default_rng([params.seed, 20_240_703])
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for storm in sorted(rain_of_storm):
+        own = slides[slides["storm_id"].astype(str) == storm]
+        rows, columns, inside = grid.index(own.geometry.x, own.geometry.y)
+        drawn = np.divmod(np.sort(rng.integers(0, grid.shape[0] * grid.shape[1], size=each)), grid.shape[1])
+        at = (np.concatenate([rows[inside], drawn[0]]), np.concatenate([columns[inside], drawn[1]]))
+        slid = np.arange(len(at[0])) < int(inside.sum())
+        picked = [blocks(layer).vindex[at] for layer in (susceptibility, in_units(rain_of_storm[storm], "mm"))]
+        values = [np.asarray(v, dtype=np.float64) for v in dask.compute(*picked)]
+        parts.append((*values, np.full(len(slid), storm), slid))
+    return PastCases(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _logit(p: NDArray[Any]) -> NDArray[np.float64]:

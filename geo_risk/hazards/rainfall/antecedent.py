@@ -85,6 +85,25 @@ def largest_effective_rain(
     return field(cube, out, name="rain_effective", long_name=f"effective antecedent rain, K = {decay_per_day:g}")
 
 
+def storm_effective_rain(cube: xr.DataArray, *, decay_per_day: float, days: int) -> xr.DataArray:
+    """Largest effective antecedent rain of a past storm: over every step whose whole window the cube holds.
+
+    Parameters
+    ----------
+    cube : (time, y, x) daily or hourly rain of the storm and the days before it, attr `interval_h`.
+
+    Returns
+    -------
+    (y, x) float32 [mm], lazy; all NaN where the cube is shorter than the window.
+    """
+    per_day = round(24 / float(cube.attrs.get("interval_h", 1.0)))
+    first = days * per_day - 1
+    if first >= cube.sizes["time"]:
+        nothing = da.full((cube.sizes["y"], cube.sizes["x"]), np.nan, dtype=np.float32)
+        return field(cube, nothing, name="rain_effective", long_name="effective antecedent rain (series too short)")
+    return largest_effective_rain(cube, first=first, decay_per_day=decay_per_day, days=days)
+
+
 def _reduced(
     rain: NDArray[Any], *, first: int, decay_per_day: float, days: int, per_day: int, share: float
 ) -> NDArray[np.float32]:

@@ -1,0 +1,245 @@
+"""Steps of the landslide hazard: factors, inventory, susceptibility, and a warning level for each stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.core.names import STAGES_H
+from geo_risk.flow.steps.landslide_warning import write_warning, write_warning_model
+
+if TYPE_CHECKING:
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.landslide.params import LandslideParams
+    from geo_risk.hazards.landslide.validation import Fit
+    from geo_risk.sources.options import ReadLimits, ReadOptions
+
+TERRAIN = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "twi")
+MADE = ("position_m", "relief_m", "lithology", "landcover_class", "distance_rivers_m", "distance_roads_m",
+        "distance_faults_m")  # fmt: skip
+"""Factors that come from the terrain steps, and those made here (land cover is named apart from the input)."""
+
+
+def landslide(plan: Plan) -> None:
+    """Add the steps that write susceptibility, hazard_landslide and warning_{s}h."""
+    _factors(plan)
+    params = plan.cfg.landslide
+    inventory = plan.source("landslide_inventory")
+    plan.add(
+        "landslide.inventory", write_inventory,
+        reads={"landslide_inventory": plan.input("landslide_inventory"), "grid": plan.facts("grid")},
+        writes={"events": plan.layer("landslide_events"), "facts": plan.facts("landslide_inventory")},
+        options=None if inventory is None else inventory.options, duplicate_distance_m=params.duplicate_distance_m,
+    )  # fmt: skip
+    factors = {name: plan.layer(name) for name in (*TERRAIN[1:], *MADE)}
+    plan.add(
+        "landslide.susceptibility", write_susceptibility,
+        reads={"events": plan.layer("landslide_events"), "slope_deg": plan.layer("slope_deg")}, optional=factors,
+        writes={"susceptibility": plan.layer("susceptibility"), "hazard_landslide": plan.layer("hazard_landslide"),
+                "facts": plan.facts("landslide")},
+        params=params,
+    )  # fmt: skip
+    _warnings(plan)
+
+
+def _factors(plan: Plan) -> None:
+    params, grid = plan.cfg.landslide, plan.facts("grid")
+    plan.add(
+        "landslide.position", write_position, reads={"dem": plan.layer("dem")},
+        writes={"position": plan.layer("position_m"), "relief": plan.layer("relief_m")},
+        position_radius_m=params.position_radius_m, relief_radius_m=params.relief_radius_m,
+    )  # fmt: skip
+    for name, max_m in (
+        ("rivers", params.max_distance_m), ("roads", params.max_road_distance_m), ("faults", params.max_distance_m)
+    ):  # fmt: skip
+        source = plan.source(name)
+        plan.add(
+            f"landslide.distance[{name}]", write_distance, reads={name: plan.input(name), "grid": grid},
+            writes={"out": plan.layer(f"distance_{name}_m")}, max_m=max_m,
+            options=None if source is None else source.options,
+        )  # fmt: skip
+    geology, landcover = plan.source("geology"), plan.source("landcover")
+    plan.add(
+        "landslide.lithology", write_lithology, reads={"geology": plan.input("geology"), "grid": grid},
+        writes={"out": plan.layer("lithology"), "facts": plan.facts("lithology")},
+        options=None if geology is None else geology.options,
+    )  # fmt: skip
+    plan.add(
+        "landslide.landcover", write_landcover, reads={"landcover": plan.input("landcover"), "grid": grid},
+        writes={"out": plan.layer("landcover_class")}, options=None if landcover is None else landcover.options,
+        limits=plan.cfg.storage,
+    )  # fmt: skip
+
+
+def _warnings(plan: Plan) -> None:
+    past = plan.source("past_slides")
+    plan.add(
+        "landslide.past_storms", write_warning_model,
+        reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
+               "susceptibility": plan.layer("susceptibility"), "grid": plan.facts("grid")},
+        writes={"facts": plan.facts("landslide_past_storms")}, params=plan.cfg.landslide, rainfall=plan.cfg.rainfall,
+        storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
+        units=[e.units for e in plan.cfg.inputs.rainfall.past_events],
+        options=None if past is None else past.options,
+    )  # fmt: skip
+    for stage in plan.cfg.rainfall.stages_h:
+        if stage not in STAGES_H:
+            continue
+        plan.add(
+            f"landslide.warning[{stage}h]", write_warning,
+            reads={"susceptibility": plan.layer("susceptibility"), "hazard_landslide": plan.layer("hazard_landslide"),
+                   "rain_effective": plan.layer(f"rain_effective_stage_{stage}h"),
+                   "stages": plan.facts("rainfall_stages")},
+            optional={"model": plan.facts("landslide_past_storms")},
+            writes={"out": plan.layer(f"warning_{stage}h"), "facts": plan.facts(f"warning_{stage}h")},
+            params=plan.cfg.landslide, stage_h=stage,
+        )  # fmt: skip
+
+
+def write_position(
+    *, dem: Path, position: Path, relief: Path, position_radius_m: float, relief_radius_m: float
+) -> None:
+    """Write topographic position and local relief [m]."""
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer
+    from geo_risk.terrain.slope import local_relief, topographic_position
+
+    height = open_layer(dem)
+    write_layer(topographic_position(height, radius_m=position_radius_m), position)
+    write_layer(local_relief(height, radius_m=relief_radius_m), relief)
+
+
+def write_distance(*, grid: Path, out: Path, max_m: float, options: ReadOptions | None, **lines: Path) -> None:
+    """Write the distance [m] to the lines given under their config name."""
+    from geo_risk.hazards.landslide.factors import line_distance
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.vectors import read_vector
+
+    (name, path), target = next(iter(lines.items())), read_grid(grid)
+    read = read_vector(path, crs=target.crs, where=f"inputs.{name}", area=target.bounds, geometry="LineString",
+                       options=options or NO_OPTIONS)  # fmt: skip
+    write_layer(line_distance(read.frame, target, max_m=max_m, name=f"distance_{name}_m"), out)
+
+
+def write_lithology(*, geology: Path, grid: Path, out: Path, facts: Path, options: ReadOptions | None) -> None:
+    """Write lithology codes [1], and what each code means."""
+    from geo_risk.hazards.landslide.factors import category_layer
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.vectors import read_vector
+
+    target = read_grid(grid)
+    read = read_vector(geology, crs=target.crs, where="inputs.geology", area=target.bounds, columns=("lithology",),
+                       geometry="Polygon", options=options or NO_OPTIONS)  # fmt: skip
+    layer, legend = category_layer(read.frame, target, column="lithology", name="lithology")
+    write_layer(layer, out)
+    write_json({"legend": {str(k): v for k, v in legend.items()}, "quarantine": read.quarantine, "notes": [],
+                "counts": {"polygons": len(read.frame)}}, facts)  # fmt: skip
+
+
+def write_landcover(*, landcover: Path, grid: Path, out: Path, options: ReadOptions | None, limits: ReadLimits) -> None:
+    """Write land cover classes [1] on the run grid, nearest neighbour."""
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.raster import load_raster
+
+    layer = load_raster(landcover, read_grid(grid), units=None, where="inputs.landcover", resampling="nearest",
+                        options=options or NO_OPTIONS, limits=limits)  # fmt: skip
+    write_layer(layer.rename("landcover_class").assign_attrs(long_name="land cover class"), out)
+
+
+def write_inventory(
+    *, landslide_inventory: Path, grid: Path, events: Path, facts: Path, options: ReadOptions | None,
+    duplicate_distance_m: float,
+) -> None:  # fmt: skip
+    """Write the events per cell [1], and what was set aside or merged."""
+    from geo_risk.hazards.landslide.inventory import clean_inventory, event_layer
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.vectors import read_vector
+
+    target = read_grid(grid)
+    read = read_vector(landslide_inventory, crs=target.crs, where="inputs.landslide_inventory", area=target.bounds,
+                       options=options or NO_OPTIONS)  # fmt: skip
+    clean = clean_inventory(read.frame, target, duplicate_distance_m=duplicate_distance_m)
+    write_layer(event_layer(clean.events, target), events)
+    aside = [*read.quarantine, *clean.quarantine]
+    n, merged = len(clean.events), clean.n_duplicates
+    note = {
+        "level": "warning" if aside else "info",
+        "text_en": f"Landslide inventory: {n} events used, {merged} duplicates merged, {len(aside)} rows set aside.",
+        "text_zh": f"滑坡编录：采用 {n} 个，合并重复 {merged} 个，搁置 {len(aside)} 行。",
+    }
+    write_json({"notes": [note], "quarantine": aside,
+                "counts": {"events": n, "duplicates": merged, "quarantined": len(aside)}}, facts)  # fmt: skip
+
+
+def write_susceptibility(
+    *, events: Path, slope_deg: Path, susceptibility: Path, hazard_landslide: Path, facts: Path,
+    params: LandslideParams, **factors: Path | None,
+) -> None:  # fmt: skip
+    """Write susceptibility [1], its level, and how well it ranks blocks kept out."""
+    from geo_risk.hazards.landslide.compute import fit_later, predict, unknown, used_factors
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer
+
+    given = {"landslide_events": events, "slope_deg": slope_deg,
+             **{k.replace("landcover_class", "landcover"): v for k, v in factors.items() if v is not None}}  # fmt: skip
+    layers = {name: open_layer(path).rename(name) for name, path in given.items()}
+    n_events = float(layers["landslide_events"].sum())
+    names = used_factors(layers, params)
+    if not n_events >= params.min_events:
+        result, found = unknown(layers["slope_deg"]), _too_few(n_events, params)
+    else:
+        fitted: Fit = fit_later(layers, params).compute()
+        result, found = predict(layers, params, fitted), _facts(fitted, names, params)
+    write_layer(result.intensity, susceptibility)
+    write_layer(result.level, hazard_landslide)
+    write_json(found, facts)
+
+
+def _too_few(n_events: float, params: LandslideParams) -> dict[str, Any]:
+    note = {
+        "level": "warning",
+        "text_en": f"Susceptibility is unknown: {n_events:g} past landslides on the grid, {params.min_events} needed.",
+        "text_zh": f"易发性未知：区内滑坡 {n_events:g} 个，至少需要 {params.min_events} 个。",
+    }
+    return {"notes": [note], "counts": {"events": int(n_events)}, "methods": []}
+
+
+def _facts(fitted: Fit, names: tuple[str, ...], params: LandslideParams) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from geo_risk.hazards.landslide.compute import CARD
+
+    missing = {n: "no input" for n in params.factors if n not in names}
+    absent = {**missing, **fitted.left_out}
+    used = ", ".join(f["name"] for f in fitted.factors if f["weight"] > 0)
+    notes = [
+        {
+            "level": "info",
+            "text_en": f"Susceptibility ranks blocks of {params.block_m / 1000:g} km kept out with AUC "
+            f"{fitted.auc_spatial:.3f} (folds {min(fitted.auc_folds):.3f}-{max(fitted.auc_folds):.3f}; on its own data "
+            f"{fitted.auc_fit:.3f}). Factors with weight: {used}.",
+            "text_zh": f"易发性空间分块交叉验证 AUC {fitted.auc_spatial:.3f}（拟合 {fitted.auc_fit:.3f}）。",
+        }
+    ]
+    if absent:
+        text = "; ".join(f"{k} ({v})" for k, v in absent.items())
+        notes.append({"level": "info", "text_en": f"Factors left out: {text}.", "text_zh": f"未采用因子：{text}。"})
+    if fitted.road_bias is not None:
+        notes.append(fitted.road_bias.note())
+    return {
+        "notes": notes, "methods": [asdict(CARD)], "factors": fitted.factors, "left_out": absent,
+        "counts": {"event_cells": fitted.n_events, "background_cells": fitted.n_background},
+        "auc_spatial": fitted.auc_spatial, "auc_folds": list(fitted.auc_folds), "auc_fit": fitted.auc_fit,
+        "level_bounds": list(fitted.level_bounds),
+    }  # fmt: skip

@@ -1,0 +1,128 @@
+"""Step functions of the landslide warning: the model of past storms, and the level of a stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.hazards.landslide.params import LandslideParams
+    from geo_risk.hazards.landslide.warning import WarningModel
+    from geo_risk.hazards.rainfall.params import RainfallParams
+    from geo_risk.sources.options import ReadOptions
+
+
+def write_warning_model(
+    *,
+    rainfall_past_events: list[Path],
+    past_slides: Path,
+    susceptibility: Path,
+    grid: Path,
+    facts: Path,
+    params: LandslideParams,
+    rainfall: RainfallParams,
+    storm_ids: list[str],
+    units: list[str | None],
+    options: ReadOptions | None,
+) -> None:
+    """Write the warning model fitted to past storms, or why there is none."""
+    from geo_risk.hazards.landslide.warning import fit_warning, past_cases
+    from geo_risk.publish.frames import write_json
+    from geo_risk.sources.layers import open_layer, read_grid
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.vectors import read_vector
+
+    target = read_grid(grid)
+    read = read_vector(past_slides, crs=target.crs, where="inputs.past_slides", area=target.bounds, geometry="Point",
+                       columns=("storm_id",), options=options or NO_OPTIONS)  # fmt: skip
+    rain = _past_rain(rainfall_past_events, storm_ids, units, target=target, rainfall=rainfall)
+    known = read.frame["storm_id"].astype(str).isin(list(rain))
+    aside = [*read.quarantine, *({"id": str(i), "reason": f"storm {s!r} has no rain among inputs.rainfall.past_events"}
+                                 for i, s in read.frame.loc[~known, "storm_id"].items())]  # fmt: skip
+    model = fit_warning(past_cases(open_layer(susceptibility), rain, read.frame[known], params), params)
+    counts = {"storms": len(rain), "slides": int(known.sum())}
+    write_json({"notes": [_model_note(model, counts)], "counts": counts, "quarantine": aside,
+                "model": None if model is None else model.to_dict()}, facts)  # fmt: skip
+
+
+def _past_rain(
+    paths: list[Path], storm_ids: list[str], units: list[str | None], *, target: Grid, rainfall: RainfallParams
+) -> dict[str, xr.DataArray]:
+    """Return the effective rain of each past storm on the run grid; the id in the file comes before the config's."""
+    from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
+    from geo_risk.sources.rain import RainRules, read_rain
+    from geo_risk.sources.rain_grid import onto_grid
+
+    out = {}
+    for path, storm_id, unit in zip(paths, storm_ids, units, strict=True):
+        rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, units=unit)
+        cube, _ = read_rain(path, rules)
+        effective = storm_effective_rain(cube, decay_per_day=rainfall.decay_per_day, days=rainfall.antecedent_days)
+        out[str(cube.attrs.get("storm_id", storm_id))] = onto_grid(effective, target)
+    return out
+
+
+def _model_note(model: WarningModel | None, counts: dict[str, int]) -> dict[str, str]:
+    if model is None:
+        return {
+            "level": "warning",
+            "text_en": f"No warning model: {counts['slides']} slides in {counts['storms']} past storms are too few, or "
+            "do not follow the rain; the matrix of hazard level and effective rain is used.",
+            "text_zh": f"过去 {counts['storms']} 场降雨中 {counts['slides']} 个滑坡不足以拟合，采用判别矩阵。",
+        }
+    return {
+        "level": "info",
+        "text_en": f"Warning model fitted to {model.n_slides} slides in {len(model.storms)} past storms: AUC "
+        f"{model.auc_storms:.3f} with storms left out; rain alone {model.auc_rain:.3f}, susceptibility alone "
+        f"{model.auc_susceptibility:.3f}. Susceptibility was learned from an inventory that may hold these slides.",
+        "text_zh": f"预警模型由 {len(model.storms)} 场降雨的 {model.n_slides} 个滑坡拟合，"
+        f"留一场次 AUC {model.auc_storms:.3f}。",
+    }
+
+
+def write_warning(
+    *,
+    susceptibility: Path,
+    hazard_landslide: Path,
+    rain_effective: Path,
+    stages: Path,
+    model: Path | None,
+    out: Path,
+    facts: Path,
+    params: LandslideParams,
+    stage_h: int,
+) -> None:
+    """Write the warning level of one stage, and what drove it; unknown everywhere where it has no forecast."""
+    from geo_risk.hazards.landslide.warning import WarningModel, warning_by_matrix, warning_by_model
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer, read_json
+
+    rain = open_layer(rain_effective)
+    stage = next(s for s in read_json(stages)["stages"] if s["hours"] == stage_h)
+    found = None if model is None else read_json(model)["model"]
+    fitted = None if found is None else WarningModel.from_dict(found)
+    if fitted is None:
+        level = warning_by_matrix(open_layer(hazard_landslide), rain, params)
+    else:
+        level = warning_by_model(open_layer(susceptibility), rain, fitted)
+    level = level.rename(f"warning_{stage_h}h").assign_attrs(
+        long_name=f"landslide warning level, {stage_h} h stage", valid_time=stage["until"]
+    )
+    write_layer(level, out)
+    write_json(_warning_facts(open_layer(out), rain, stage, method="matrix" if fitted is None else "model"), facts)
+
+
+def _warning_facts(level: xr.DataArray, rain: xr.DataArray, stage: dict[str, Any], *, method: str) -> dict[str, Any]:
+    """Return cells by level, and the drivers: the method and the range of effective rain."""
+    import dask
+
+    names = ("unknown", "none", "blue", "yellow", "orange", "red")
+    cells = [(level == k).sum() for k in range(-1, 5)]
+    found = dask.compute(*cells, rain.min(), rain.max(), rain.notnull().sum())
+    counts = {name: int(n) for name, n in zip(names, found, strict=False)}
+    span = [round(float(found[6]), 2), round(float(found[7]), 2)] if int(found[8]) else None
+    return {"stage": stage, "drivers": {"method": method, "rain_effective_mm": span}, "counts": counts, "notes": []}
