@@ -1,8 +1,11 @@
 """Everything: hazard points and risk zones under dual control, evacuation and waterlogging lists, and the map."""
 
 from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.deformation import deformation
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
+from geo_risk.flow.steps.landslide import landslide
+from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.terrain import terrain, wetness
 
@@ -13,4 +16,7 @@ def build(plan: Plan) -> None:
     terrain(plan)
     hydrology(plan)
     wetness(plan)
+    deformation(plan)
     rainfall(plan)
+    landslide(plan)
+    publish(plan)
