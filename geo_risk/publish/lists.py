@@ -14,7 +14,8 @@ import openpyxl
 import pandas as pd
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.worksheet.page import PageMargins
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.atomic import disk_full, staged, write_bytes
@@ -84,12 +85,12 @@ def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language
     """
     rows = list_rows(frame, name)
     book = openpyxl.Workbook()
-    sheet = book.active
+    sheet: Any = book.worksheets[0]
     sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
     columns = [c for c in rows.columns if c not in ("reasons_zh", "reasons_en")]
     _head(sheet, columns, name=name, run=run, rows=rows, language=language)
-    for i, row in enumerate(rows.to_dict("records"), _HEADER_ROW + 1):
-        _body_row(sheet, i, row, columns, language)
+    for i, values in enumerate(rows.itertuples(index=False, name=None), _HEADER_ROW + 1):
+        _body_row(sheet, i, dict(zip(rows.columns, values, strict=True)), columns, language)
     _foot(sheet, len(rows), columns, language)
     _layout(sheet, rows, columns, language)
     book.properties.creator = "geo_risk"
@@ -110,7 +111,7 @@ def _is_whole(values: Any) -> bool:
     return bool(kinds & {"count", "whole", "rank", "level"}) and bool((known == known.round()).all())
 
 
-def _head(sheet: Worksheet, columns: Sequence[str], *, name: str, run: str, rows: pd.DataFrame, language: str) -> None:
+def _head(sheet: Any, columns: Sequence[str], *, name: str, run: str, rows: pd.DataFrame, language: str) -> None:
     set_cell(sheet.cell(1, 1), label(f"list.title_{name}", language))
     sheet.cell(1, 1).font = Font(size=16, bold=True)
     sheet.cell(1, 1).alignment = Alignment(horizontal="center", vertical="center")
@@ -139,7 +140,7 @@ def _summary(rows: pd.DataFrame, run: str, language: str) -> str:
     return "    ".join(parts)
 
 
-def _body_row(sheet: Worksheet, i: int, row: dict[str, Any], columns: Sequence[str], language: str) -> None:
+def _body_row(sheet: Any, i: int, row: dict[str, Any], columns: Sequence[str], language: str) -> None:
     for j, column in enumerate(columns, 1):
         cell, value = sheet.cell(i, j), row[column]
         set_cell(cell, shown(column, reasons_of(row, language) if column == "reasons" else value, language))
@@ -147,7 +148,7 @@ def _body_row(sheet: Worksheet, i: int, row: dict[str, Any], columns: Sequence[s
         cell.alignment = Alignment(vertical="center", wrap_text=True, horizontal="right" if is_number else "left")
         cell.border = Border(_THIN, _THIN, _THIN, _THIN)
         if is_number:
-            cell.number_format = "#,##0" if float(cell.value).is_integer() else "#,##0.00"
+            cell.number_format = "#,##0" if float(str(cell.value)).is_integer() else "#,##0.00"
         if _is_level(column) and not is_missing(value) and int(value) in LEVEL_COLORS:
             cell.fill = PatternFill("solid", fgColor=LEVEL_COLORS[int(value)].removeprefix("#").upper())
             cell.font = Font(bold=True, color="FFFFFF" if int(value) in (1, 4) else "000000")
@@ -168,7 +169,7 @@ def _is_level(column: str) -> bool:
     return column.endswith("_level") or bool(re.match(r"warning_\d+h$", column))
 
 
-def _foot(sheet: Worksheet, n_rows: int, columns: Sequence[str], language: str) -> None:
+def _foot(sheet: Any, n_rows: int, columns: Sequence[str], language: str) -> None:
     row = _HEADER_ROW + n_rows + 2
     set_cell(sheet.cell(row, 1), label("list.signature", language))
     sheet.merge_cells(start_row=row, start_column=1, end_row=row, end_column=len(columns))
@@ -180,7 +181,7 @@ def _foot(sheet: Worksheet, n_rows: int, columns: Sequence[str], language: str) 
     sheet.print_title_rows = f"{_HEADER_ROW}:{_HEADER_ROW}"
 
 
-def _layout(sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[str], language: str) -> None:
+def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: str) -> None:
     """Set widths from headings and contents, row heights from the longest wrapped text, and the page."""
     for j, column in enumerate(columns, 1):
         texts = [
@@ -196,8 +197,8 @@ def _layout(sheet: Worksheet, rows: pd.DataFrame, columns: Sequence[str], langua
         sheet.row_dimensions[i].height = 15.5 * min(max(1, int(lines)), 12) + 3
     setup = sheet.page_setup
     setup.orientation, setup.paperSize, setup.fitToWidth, setup.fitToHeight = "landscape", sheet.PAPERSIZE_A4, 1, 0
-    sheet.sheet_properties.pageSetUpPr = openpyxl.worksheet.properties.PageSetupProperties(fitToPage=True)
-    sheet.page_margins = openpyxl.worksheet.page.PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.6)
     sheet.oddFooter.center.text = label("list.page", language)
 
 

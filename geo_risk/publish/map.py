@@ -46,7 +46,7 @@ class MapOptions:
     basemaps: tuple[OnlineBasemap, ...] = ()
 
 
-class _Part(MacroElement):
+class _Part(MacroElement):  # type: ignore[misc]
     """Markup of this package at one place of the page; it is inserted as it is, never read as a template."""
 
     def __init__(self, name: str, *, header: str = "", html: str = "", script: str = "") -> None:
@@ -111,7 +111,7 @@ def map_data(
     rasters = [r for name in _raster_order(layers) if (r := _raster(name, layers)) is not None]
     drawn = [feature_layer(frames[s.name], s) for s in SPECS if s.name in frames and len(frames[s.name])]
     west, south, east, north = transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
-    stages = next((r["stages"] for r in rasters if r["id"] == "warning"), {})
+    stages: dict[str, Any] = next((r["stages"] for r in rasters if r["id"] == "warning"), {})
     return {
         "name": options.name, "language": options.language, "dataTime": options.data_time,
         "labels": {k: dict(labels(k)) for k in LANGUAGES}, "levelColors": {str(k): v for k, v in LEVEL_COLORS.items()},

@@ -36,5 +36,5 @@ def _read(path: Path) -> str:
 
 
 def _without_pictures(css: str) -> str:
-    """Return Leaflet's style without the rules that load pictures: default markers and its layer switch, unused here."""
+    """Return Leaflet's style without the rules that load pictures (default marker, layer switch)."""
     return re.sub(r"[^{}]*\{[^{}]*url\([^{}]*\}", "", css)

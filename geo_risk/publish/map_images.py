@@ -150,7 +150,7 @@ def to_mercator(
 
 def _hatched(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the codes with unknown cells left clear but for slanting stripes."""
-    rows, columns = np.indices(codes.shape, sparse=True)
+    rows, columns = np.ogrid[: codes.shape[0], : codes.shape[1]]
     gap = (rows + columns) % _HATCH >= _HATCH // 3
     return np.where((codes == UNKNOWN) & gap, OUTSIDE, codes).astype(np.uint8)
 

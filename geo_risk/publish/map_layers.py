@@ -100,7 +100,7 @@ SPECS: tuple[LayerSpec, ...] = (
         "",
         _one("layer.waterlogging", "#08306b", fill="#2a83c0", shape="square", radius=8, opacity=1),
         listed=True,
-    ),  # fmt: skip
+    ),
     LayerSpec("hazard_points", "hazard_level", level_classes("level", shape="triangle", radius=8), listed=True),
     LayerSpec("relocation", "risk_level", level_classes("level", shape="square"), visible=False),
     LayerSpec("evacuation", "risk_level", level_classes("level", radius=9), listed=True),
@@ -141,7 +141,7 @@ def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:
         feature = {"c": _class_of(row, spec, keys), "g": json.loads(text) if text else None, "p": kept}
         features.append(feature)
     id_column = SCHEMAS[spec.name].id if spec.name in SCHEMAS else f"{spec.name.removesuffix('s')}_id"
-    counts = np.bincount([f["c"] for f in features], minlength=len(keys)).tolist()
+    counts = [sum(f["c"] == i for f in features) for i in range(len(keys))]
     return {
         "id": spec.name, "group": spec.group, "visible": spec.visible, "listed": spec.listed, "idColumn": id_column,
         "fields": [f for f in fields if f != "name"], "listColumns": _LIST_COLUMNS.get(spec.name, ()),

@@ -49,11 +49,16 @@ def layers(*, stages: Sequence[int] = (72, 24, 6, 1)) -> dict[str, xr.DataArray]
     def make(values: object, units: str, name: str) -> xr.DataArray:
         return GRID.layer(np.asarray(values), units=units, long_name=name, name=name)
 
-    out = {"dem": make(dem.astype("f4"), "m", "dem"), "velocity_up": make(velocity.astype("f4"), "mm/yr", "velocity_up"),
-           "velocity_asc": make((velocity * 0.8).astype("f4"), "mm/yr", "velocity_asc"),
-           "susceptibility": make(p.astype("f4"), "1", "susceptibility"), "depth_max_m": make(depth.astype("f4"), "m", "depth"),
-           "hazard_landslide": make(level, "level", "hazard_landslide"), "risk_level": make(level, "level", "risk_level"),
-           "hazard_flood": make((depth * 2).astype("i1"), "level", "hazard_flood")}  # fmt: skip
+    out = {
+        "dem": make(dem.astype("f4"), "m", "dem"),
+        "velocity_up": make(velocity.astype("f4"), "mm/yr", "velocity_up"),
+        "velocity_asc": make((velocity * 0.8).astype("f4"), "mm/yr", "velocity_asc"),
+        "susceptibility": make(p.astype("f4"), "1", "susceptibility"),
+        "depth_max_m": make(depth.astype("f4"), "m", "depth"),
+        "hazard_landslide": make(level, "level", "hazard_landslide"),
+        "risk_level": make(level, "level", "risk_level"),
+        "hazard_flood": make((depth * 2).astype("i1"), "level", "hazard_flood"),
+    }
     for hours in stages:
         shift = np.maximum(level - (hours > 6), np.minimum(level, 0)).astype(np.int8)
         out[f"warning_{hours}h"] = make(shift, "level", f"warning_{hours}h")
@@ -71,51 +76,158 @@ def frames(texts: Sequence[str] = ()) -> dict[str, gpd.GeoDataFrame]:
     shape = [_at(i, n) for i in range(n)]
     box = [p.buffer(260 + 10 * (i % 9)) for i, p in enumerate(shape)]
     kinds = ("landslide", "rockfall", "debris_flow", "mining_subsidence")
-    points = [{"point_id": f"P{i:03d}", "name": name[i], "kind": kinds[i % 4], "source": ("inventory", "insar")[i % 2],
-               "status": "existing", "activity": "accelerating" if i % 7 == 0 else "steady", "hazard_level": (i % 6) - 1,
-               "velocity_mm_yr": -10.5 - i if i % 3 else np.nan, "people": 12 * i if i % 5 else None, "zone_id": f"Z{i:03d}",
-               "responsible": f"责任人-{i:03d}", "monitor": f"监测人-{i:03d}", "confidence": 0.8, "reasons": why[i]}
-              for i in range(n)]  # fmt: skip
-    zones = [{"zone_id": f"Z{i:03d}", "kind": kinds[i % 4], "hazard_level": (i % 6) - 1, "vulnerability_level": 2,
-              "risk_level": (4, 3, 2, 1, -1)[i % 5], "people": 30 * i, "point_ids": f"P{i:03d}", "warning_24h": 3,
-              "warning_72h": 1, "reasons": why[i]} for i in range(n)]  # fmt: skip
-    active = [{"area_id": f"A{i}", "track": "asc", "n_pixels": 40, "area_m2": 36000.0, "velocity_mean_mm_yr": -20.0,
-               "velocity_max_mm_yr": -60.0, "quality": 1 + i % 4, "activity": "accelerating" if i == 0 else "steady",
-               "kind": "landslide", "status": "new", "reasons": why[i]} for i in range(5)]  # fmt: skip
-    clues = [{"clue_id": f"C{i}", "max_subsidence_mm_yr": -80.0 - i, "radius_m": 300.0, "roundness": 0.8, "licence_id": "L1",
-              "verdict": ("inside_licence", "across_boundary", "unlicensed")[i], "reasons": why[i]} for i in range(3)]  # fmt: skip
-    moved = [{"rank": i + 1, "settlement_id": f"V{i:03d}", "name": name[i], "people": 400 - 9 * i if i != 4 else None,
-              "vulnerable_people": 60, "hazard_kinds": "landslide,flood", "risk_level": 4 - i // 6 if i != 4 else -1, "warning_level": 3,
-              "leave_before": "2025-07-25 14:00", "shelter_id": "S1", "shelter_name": "县第一中学", "assigned_people": 300 - i if i != 4 else 0,
-              "unassigned_people": 100 - 8 * i if i != 4 else None, "route_km": 3.2, "travel_min": 40.0, "cut_off_risk": "low",
-              "responsible": f"责任人-{i:03d}", "score": 9.0 - i, "reasons": why[i]} for i in range(min(n, 12))]  # fmt: skip
+    points = [
+        {
+            "point_id": f"P{i:03d}",
+            "name": name[i],
+            "kind": kinds[i % 4],
+            "source": ("inventory", "insar")[i % 2],
+            "status": "existing",
+            "activity": "accelerating" if i % 7 == 0 else "steady",
+            "hazard_level": (i % 6) - 1,
+            "velocity_mm_yr": -10.5 - i if i % 3 else np.nan,
+            "people": 12 * i if i % 5 else None,
+            "zone_id": f"Z{i:03d}",
+            "responsible": f"责任人-{i:03d}",
+            "monitor": f"监测人-{i:03d}",
+            "confidence": 0.8,
+            "reasons": why[i],
+        }
+        for i in range(n)
+    ]
+    zones = [
+        {
+            "zone_id": f"Z{i:03d}",
+            "kind": kinds[i % 4],
+            "hazard_level": (i % 6) - 1,
+            "vulnerability_level": 2,
+            "risk_level": (4, 3, 2, 1, -1)[i % 5],
+            "people": 30 * i,
+            "point_ids": f"P{i:03d}",
+            "warning_24h": 3,
+            "warning_72h": 1,
+            "reasons": why[i],
+        }
+        for i in range(n)
+    ]
+    active = [
+        {
+            "area_id": f"A{i}",
+            "track": "asc",
+            "n_pixels": 40,
+            "area_m2": 36000.0,
+            "velocity_mean_mm_yr": -20.0,
+            "velocity_max_mm_yr": -60.0,
+            "quality": 1 + i % 4,
+            "activity": "accelerating" if i == 0 else "steady",
+            "kind": "landslide",
+            "status": "new",
+            "reasons": why[i],
+        }
+        for i in range(5)
+    ]
+    clues = [
+        {
+            "clue_id": f"C{i}",
+            "max_subsidence_mm_yr": -80.0 - i,
+            "radius_m": 300.0,
+            "roundness": 0.8,
+            "licence_id": "L1",
+            "verdict": ("inside_licence", "across_boundary", "unlicensed")[i],
+            "reasons": why[i],
+        }
+        for i in range(3)
+    ]
+    moved = [
+        {
+            "rank": i + 1,
+            "settlement_id": f"V{i:03d}",
+            "name": name[i],
+            "people": 400 - 9 * i if i != 4 else None,
+            "vulnerable_people": 60,
+            "hazard_kinds": "landslide,flood",
+            "risk_level": 4 - i // 6 if i != 4 else -1,
+            "warning_level": 3,
+            "leave_before": "2025-07-25 14:00",
+            "shelter_id": "S1",
+            "shelter_name": "县第一中学",
+            "assigned_people": 300 - i if i != 4 else 0,
+            "unassigned_people": 100 - 8 * i if i != 4 else None,
+            "route_km": 3.2,
+            "travel_min": 40.0,
+            "cut_off_risk": "low",
+            "responsible": f"责任人-{i:03d}",
+            "score": 9.0 - i,
+            "reasons": why[i],
+        }
+        for i in range(min(n, 12))
+    ]
     if len(texts) > 12:
         moved += [
             dict(moved[0], rank=i + 1, settlement_id=f"V{i:03d}", name=name[i], reasons=why[i]) for i in range(12, n)
         ]
-    sites = [{"rank": i + 1, "site_id": f"W{i:03d}", "name": name[i], "kind": ("underpass", "road_dip", "low_lying")[i % 3],
-              "source": "inventory", "depth_m": round(1.9 - 0.1 * (i % 15), 2), "depth_class": 3, "cause": "drain_blocked",
-              "people": 50, "measures": "架设移动泵车；封闭车道", "responsible": f"责任人-{i:03d}", "reasons": why[i]} for i in range(n)]  # fmt: skip
+    sites = [
+        {
+            "rank": i + 1,
+            "site_id": f"W{i:03d}",
+            "name": name[i],
+            "kind": ("underpass", "road_dip", "low_lying")[i % 3],
+            "source": "inventory",
+            "depth_m": round(1.9 - 0.1 * (i % 15), 2),
+            "depth_class": 3,
+            "cause": "drain_blocked",
+            "people": 50,
+            "measures": "架设移动泵车；封闭车道",
+            "responsible": f"责任人-{i:03d}",
+            "reasons": why[i],
+        }
+        for i in range(n)
+    ]
     ponds = [
         {"site_id": f"W{i:03d}", "kind": "road_dip", "source": "detected", "depth_m": 0.6, "reasons": why[i]}
         for i in range(6)
     ]
-    routes = [{"route_id": f"R{i}", "settlement_id": f"V{i:03d}", "shelter_id": "S1", "km": 3.0, "exposed_km": 0.0,
-               "role": ("main", "backup")[i % 2]} for i in range(8)]  # fmt: skip
+    routes = [
+        {
+            "route_id": f"R{i}",
+            "settlement_id": f"V{i:03d}",
+            "shelter_id": "S1",
+            "km": 3.0,
+            "exposed_km": 0.0,
+            "role": ("main", "backup")[i % 2],
+        }
+        for i in range(8)
+    ]
     shelter = Point(_X0 + 9000, _Y0 + 6000)
     paths = [LineString([shape[i], (shelter.x, shape[i].y), shelter]) for i in range(8)]
     town = [Polygon(p.buffer(150).exterior) for p in shape[:6]]
     base = {
-        "roads": gpd.GeoDataFrame({"road_id": ["r1", "r2"], "class": ["trunk", "local"], "name": ["G209", None]},
-                                  geometry=[LineString([(_X0, _Y0 + 2000), (_X0 + 7000, _Y0 + 6500), (_X0 + 15000, _Y0 + 9000)]),
-                                            LineString([(_X0 + 7000, _Y0 + 6500), (_X0 + 5000, _Y0 + 14000)])], crs=GRID.crs),
-        "rivers": gpd.GeoDataFrame({"name": ["昕水河"]}, geometry=[LineString([(_X0 + x, _Y0 + 7500 + 1500 * np.sin(x / 2100)) for x in range(0, 15001, 200)])], crs=GRID.crs),
-        "shelters": gpd.GeoDataFrame({"shelter_id": ["S1"], "name": ["县第一中学"], "capacity": [800], "kind": ["school"]}, geometry=[shelter], crs=GRID.crs),
-    }  # fmt: skip
+        "roads": gpd.GeoDataFrame(
+            {"road_id": ["r1", "r2"], "class": ["trunk", "local"], "name": ["G209", None]},
+            geometry=[
+                LineString([(_X0, _Y0 + 2000), (_X0 + 7000, _Y0 + 6500), (_X0 + 15000, _Y0 + 9000)]),
+                LineString([(_X0 + 7000, _Y0 + 6500), (_X0 + 5000, _Y0 + 14000)]),
+            ],
+            crs=GRID.crs,
+        ),
+        "rivers": gpd.GeoDataFrame(
+            {"name": ["昕水河"]},
+            geometry=[LineString([(_X0 + x, _Y0 + 7500 + 1500 * np.sin(x / 2100)) for x in range(0, 15001, 200)])],
+            crs=GRID.crs,
+        ),
+        "shelters": gpd.GeoDataFrame(
+            {"shelter_id": ["S1"], "name": ["县第一中学"], "capacity": [800], "kind": ["school"]},
+            geometry=[shelter],
+            crs=GRID.crs,
+        ),
+    }
     return base | {
-        "hazard_points": _gdf(points, shape, "hazard_points"), "risk_zones": _gdf(zones, box, "risk_zones"),
-        "active_deformation": _gdf(active, box[:5], "active_deformation"), "mining_clues": _gdf(clues, box[5:8], "mining_clues"),
-        "evacuation": _gdf(moved, [p for p in shape[: len(moved)]], "evacuation"),
+        "hazard_points": _gdf(points, shape, "hazard_points"),
+        "risk_zones": _gdf(zones, box, "risk_zones"),
+        "active_deformation": _gdf(active, box[:5], "active_deformation"),
+        "mining_clues": _gdf(clues, box[5:8], "mining_clues"),
+        "evacuation": _gdf(moved, shape[: len(moved)], "evacuation"),
         "waterlogging": _gdf(sites, [Point(p.x + 200, p.y - 100) for p in shape], "waterlogging"),
-        "ponding": _gdf(ponds, town, "ponding"), "evacuation_routes": _gdf(routes, paths, "evacuation_routes"),
-    }  # fmt: skip
+        "ponding": _gdf(ponds, town, "ponding"),
+        "evacuation_routes": _gdf(routes, paths, "evacuation_routes"),
+    }

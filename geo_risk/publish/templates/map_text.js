@@ -30,7 +30,7 @@ GeoRisk.choice = function (text) {
 GeoRisk.plainColumns = /^(name|.*_id|.*_ids|leave_before|first_.*|last_.*|failure_.*|measures|shelter_name|reasons)$/;
 
 GeoRisk.valueText = function (column, value) {
-  if (value === null || value === undefined || value === "") { return GeoRisk.t("ui.unknown"); }
+  if (value === null || value === undefined || value === "") { return /_ids?$|^(shelter_name|leave_before|name|measures)$/.test(column) ? "—" : GeoRisk.t("ui.unknown"); }
   if (GeoRisk.isLevel(column)) { return GeoRisk.levelText(column, value); }
   if (typeof value === "boolean") { return GeoRisk.t(value ? "ui.yes" : "ui.no"); }
   if (typeof value === "number") { return GeoRisk.number(value); }
