@@ -28,6 +28,7 @@ from geo_risk.sample.dem_faults import GivenDem, given_dem
 from geo_risk.sample.ground import Ground, make_ground
 from geo_risk.sample.insar import epochs, lost_after, make_scene, seen
 from geo_risk.sample.insar_files import write_coherence, write_geometry, write_part, write_timeseries
+from geo_risk.sample.life import write_life
 from geo_risk.sample.look import ASCENDING, TRACKS, insar_grid
 from geo_risk.sample.maps import admin_frame, geology_frame, soils_frame
 from geo_risk.sample.mines import mining_frames, tailings_frame
@@ -67,8 +68,16 @@ def make_county(folder: Path, *, size: int = 500, seed: int = 7, insar_resolutio
     movers = movers_frame(motion, masks)
     inputs |= {"insar": tracks} | write_mines(folder, ground, motion)
     write_motion_truth(folder / "truth", motion, masks, movers)
-    truth = {"size": size, "seed": seed, "insar_resolution_m": insar_resolution_m, "dem": _dem_facts(given),
-             "reference": {"row": reference[0], "column": reference[1]}}  # fmt: skip
+    more, life = write_life(folder, ground=ground, people=people, movers=movers)
+    inputs |= more
+    truth = {
+        "size": size,
+        "seed": seed,
+        "insar_resolution_m": insar_resolution_m,
+        "reference": {"row": reference[0], "column": reference[1]},
+        "dem": _dem_facts(given),
+        "life": life,
+    }
     write_json(truth, folder / "truth" / "truth.json")
     _write_config(folder, inputs)
     write_checksums(folder)

@@ -62,9 +62,9 @@ _BOWL_COLUMNS = ["mover_id", "verdict", "licence_id", "outside_share", "depth_m"
 
 
 def _verdict(outside: float) -> str:
-    if outside <= 0.0:
+    if outside <= 0.001:
         return "inside_licence"
-    return "unlicensed" if outside >= 1.0 else "across_boundary"
+    return "unlicensed" if outside >= 0.999 else "across_boundary"
 
 
 def _contour(motion: Motion, mover: Mover) -> BaseGeometry:
