@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from geo_risk.cli import check, info, init, output, plan, run, sample, schema, score, verify
 from geo_risk.core.errors import GeoRiskError
+
+_USAGE: type[Exception] = typer.BadParameter.__mro__[1]
+_CLICK: type[Exception] = typer.BadParameter.__mro__[2]
+"""UsageError and ClickException of the click that Typer uses: its own copy in some versions."""
 
 app = typer.Typer(
     name="geo-risk",
@@ -38,13 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     as_json = "--json" in words
     try:
         code = app(args=words, prog_name="geo-risk", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        code = 2
-    except click.ClickException as error:
-        place = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "geo-risk"
-        code = output.fail("GR100", error.format_message(), place, f"see `{place} --help`", code=2, as_json=as_json)
-    except (click.Abort, KeyboardInterrupt):
+    except _CLICK as error:
+        code = _usage(error, as_json=as_json)
+    except (typer.Abort, KeyboardInterrupt):
         code = output.fail("GR400", "stopped by the user", "geo-risk", "run it again: it goes on where it stopped",
                            code=4, as_json=as_json)  # fmt: skip
     except GeoRiskError as error:
@@ -56,3 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         code = output.bug(error, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Exception, *, as_json: bool) -> int:
+    """Print what is wrong with the words of a command; the help where there were none."""
+    message = str(error.format_message()) if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None) if isinstance(error, _USAGE) else None
+    place = context.command_path if context is not None else "geo-risk"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(message + "\n")
+        return 2
+    return output.fail("GR100", message, place, f"see `{place} --help`", code=2, as_json=as_json)
