@@ -1,0 +1,131 @@
+"""Who must leave: the zones that call, the houses in them, the people in the houses, and by when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_risk.core.names import STAGES_H
+from geo_risk.exposure.zonal import covered_shares, overlaps
+from geo_risk.products.params import EvacuationParams
+from geo_risk.products.zones import WARNED_KINDS
+
+WATER_KINDS = ("flood", "waterlogging")
+SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")
+
+
+def calling_zones(zones: gpd.GeoDataFrame, params: EvacuationParams) -> NDArray[np.bool_]:
+    """Return which zones call for leaving.
+
+    A landslide zone calls where some stage warns of at least `warning_level`, or, where no stage has a forecast, where
+    its risk is at least `risk_level`. A water zone calls where its hazard level is at least `flood_level`. A moving
+    area calls while it accelerates. An unknown hazard of a water zone calls too: unknown is not safe.
+    """
+    kind = zones["kind"].astype(str)
+    warning = zones[[f"warning_{s}h" for s in STAGES_H]].max(axis=1)
+    warned = kind.isin(WARNED_KINDS)
+    by_warning = warned & (warning >= params.warning_level)
+    by_risk = warned & (warning < 0) & (zones["risk_level"] >= params.risk_level)
+    water = kind.isin(WATER_KINDS) & ((zones["hazard_level"] >= params.flood_level) | (zones["hazard_level"] < 0))
+    activity = zones["activity"] if "activity" in zones else pd.Series("unknown", index=zones.index)
+    moving = kind.isin(SUDDEN_KINDS) & (activity == "accelerating")
+    return np.asarray(by_warning | by_risk | water | moving, dtype=bool)
+
+
+def people_to_move(
+    settlements: gpd.GeoDataFrame,
+    houses: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    *,
+    params: EvacuationParams,
+    stages: Sequence[Mapping[str, Any]] = (),
+) -> gpd.GeoDataFrame:
+    """Return one row for each settlement with a house in a calling zone.
+
+    A house must be left whole when at least `house_share` of its footprint lies in calling zones (overlaps of zones
+    counted once). Of a settlement that is known only as a disc, the share of people inside leaves, rounded up.
+
+    Parameters
+    ----------
+    settlements : points with settlement_id, people and the rest as `clean_counts` leaves them.
+    houses : as `spread_people` makes them.
+    zones : the calling zones only.
+    stages : {"hours", "issued"} of each warning stage, issued as ISO time with zone.
+
+    Returns
+    -------
+    GeoDataFrame at the settlements: settlement_id, name, people, vulnerable_people, settlement_people, responsible,
+        hazard_kinds, zone_ids, risk_level, warning_level, leave_before. people is NaN where the population is unknown.
+    """
+    share = covered_shares(houses, zones)
+    leaves = share >= params.house_share
+    factor = np.where(houses["is_building"].to_numpy(dtype=bool), leaves.astype(np.float64), np.where(leaves, share, 0))
+    table = pd.DataFrame({"settlement_id": houses["settlement_id"].to_numpy(), "leaves": leaves})
+    for column in ("people", "vulnerable_people"):
+        table[column] = houses[column].to_numpy(dtype=np.float64) * factor
+    gone = table[table["leaves"]]
+    sums = gone.groupby("settlement_id")[["people", "vulnerable_people"]].sum(min_count=1).round(6)
+    sums = sums.apply(np.ceil)
+    unknown = gone[gone["people"].isna()]["settlement_id"].unique()
+    sums.loc[unknown, "people"] = np.nan
+    sums = sums[sums["people"].isna() | (sums["people"] > 0)]
+    facts = _zone_facts(houses[leaves], zones, params, stages)
+    rows = settlements[settlements["settlement_id"].isin(sums.index)].sort_values("settlement_id", kind="stable")
+    out = rows.drop(columns=["vulnerable_people"]).rename(columns={"people": "settlement_people"})
+    out = out.merge(sums, left_on="settlement_id", right_index=True, how="left")
+    out = out.merge(facts, left_on="settlement_id", right_index=True, how="left")
+    for column in ("name", "responsible"):
+        if column not in out:
+            out[column] = pd.NA
+    return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
+
+
+def _zone_facts(
+    houses: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    params: EvacuationParams,
+    stages: Sequence[Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Return what the zones that touch a settlement's leaving houses say, by settlement."""
+    pairs = overlaps(houses, zones)
+    owner = houses["settlement_id"].to_numpy()[pairs["feature"]]
+    table = zones.drop(columns="geometry").iloc[pairs["zone"].to_numpy()].assign(settlement_id=owner)
+    table = table.drop_duplicates(["settlement_id", "zone_id"])
+    names = [f"warning_{s}h" for s in STAGES_H]
+    table["warning_level"] = table[names].max(axis=1)
+    table["leave_before"] = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
+    groups = table.groupby("settlement_id")
+    return pd.DataFrame(
+        {
+            "hazard_kinds": groups["kind"].agg(lambda v: ",".join(sorted(set(v.astype(str))))),
+            "zone_ids": groups["zone_id"].agg(lambda v: ",".join(sorted(set(v.astype(str))))),
+            "risk_level": groups["risk_level"].max(),
+            "warning_level": groups["warning_level"].max(),
+            "leave_before": groups["leave_before"].agg(lambda v: min((x for x in v if x), default=None)),
+        }
+    )
+
+
+def leave_before(
+    warnings: Mapping[str, Any], params: EvacuationParams, stages: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """Return the time by which a zone must be empty, ISO UTC; None where no stage that calls has an issue time.
+
+    Of the stages that call the shortest counts, since it is the newest: the danger lies within its hours but not
+    within those of the next shorter stage, which does not call. So the time is its issue plus the next shorter
+    stage's hours, and its issue itself for the shortest stage.
+    """
+    issued = {int(s["hours"]): s.get("issued") for s in stages}
+    calling = [s for s in STAGES_H if warnings[f"warning_{s}h"] >= params.warning_level and issued.get(s)]
+    if not calling:
+        return None
+    shortest = min(calling)
+    shorter = max((s for s in STAGES_H if s < shortest), default=0)
+    start = datetime.fromisoformat(str(issued[shortest]))
+    return (start + timedelta(hours=shorter)).isoformat()

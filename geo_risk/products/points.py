@@ -1,0 +1,340 @@
+"""Hazard points: the ledger and what radar found, merged by explicit rules, each row with its reasons.
+
+1. A ledger point belongs to the nearest moving area of a compatible kind within `match_distance_m` (linking.py).
+2. Areas of several tracks that overlap are one place; a place without a ledger point becomes a new point, unless its
+   false-alarm probability is above `false_alarm_max`.
+3. Hazard level: the highest known of the landslide hazard around the point, the speed class, and very high where it
+   accelerates; an unknown part makes none and low unknown (core.levels).
+4. A ledger point is proposed dormant only where radar sees the place, finds no motion, and the landslide hazard is at
+   most `dormant_max_level`. Nothing is ever dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import DataError
+from geo_risk.core.levels import Level, classify, combine_levels
+from geo_risk.core.schemas import conform
+from geo_risk.exposure.zonal import level_at_share, overlaps, zonal_sums
+from geo_risk.products.linking import POINT_KIND, group_areas, match_points, near_doubles, with_clues
+from geo_risk.products.params import RiskParams
+from geo_risk.products.wording import joined, say
+
+_SEEN_SHARE = 0.5
+_LEDGER_COLUMNS = ("name", "scale", "area_m2", "volume_m3", "households", "people", "assets_cny", "responsible",
+                   "monitor", "first_seen")  # fmt: skip
+_SCALES = ("small", "medium", "large", "giant")
+_GRADES = ("IV", "III", "II", "I")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known around the points, each part optional.
+
+    Attributes
+    ----------
+    hazard : landslide hazard level (y, x), int8.
+    blind_map : 0 seen, 1 no data, 2 insensitive, 3 layover or shadow, (y, x).
+    houses : houses with people, as `exposure.people.spread_people` makes them.
+    clues : mining clues.
+    zones : risk zones with zone_id, hazard_level.
+    """
+
+    hazard: xr.DataArray | None = None
+    blind_map: xr.DataArray | None = None
+    houses: gpd.GeoDataFrame | None = None
+    clues: gpd.GeoDataFrame | None = None
+    zones: gpd.GeoDataFrame | None = None
+
+
+def merge_points(
+    ledger: gpd.GeoDataFrame | None,
+    areas: gpd.GeoDataFrame | None,
+    around: Surroundings,
+    *,
+    params: RiskParams,
+    language: str = "zh",
+) -> gpd.GeoDataFrame:
+    """Merge the ledger with moving areas into the frame `hazard_points`.
+
+    Parameters
+    ----------
+    ledger : points as `sources.ledger.read_ledger` gives them; None where there is no ledger.
+    areas : `active_deformation`; None where there is no InSAR.
+    around : layers and frames that are looked up around the points, in the CRS of the two.
+    params, language : rules, and "zh" or "en" for the reasons.
+
+    Raises
+    ------
+    DataError : neither a ledger nor areas.
+    SchemaError, CrsError : frames do not fit together.
+    """
+    if ledger is None and areas is None and around.clues is None:
+        what = "neither a ledger nor moving areas"
+        raise DataError(what, where="hazard_points", fix="give inputs.hazard_points or inputs.insar")
+    moving = areas if around.clues is None else with_clues(areas, around.clues)
+    found = None if moving is None or not len(moving) else _places(moving, params)
+    matches = pd.DataFrame({"area": [], "distance_m": []})
+    if ledger is not None and found is not None:
+        matches = match_points(ledger, found, distance_m=params.match_distance_m)
+    old = None if ledger is None else _from_ledger(ledger, found, matches)
+    new = None if found is None else _from_areas(found, set(matches["area"].astype(int)), ledger)
+    parts = [p for p in (old, new) if p is not None and len(p)]
+    if not parts:
+        return conform(_no_points(ledger if ledger is not None else moving), "hazard_points")
+    points = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=parts[0].crs)
+    points = _look_around(points, around, params)
+    points = _grade(points, around, params)
+    points["reasons"] = _reasons(points, params, language, has_radar=around.blind_map is not None)
+    points["zone_id"] = _zone_of(points, around.zones, params)
+    if "footprint" in points:
+        points = points.drop(columns=["footprint"])
+    return conform(points, "hazard_points")
+
+
+def _no_points(like: Any) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"point_id": []}, geometry=[], crs=like.crs)
+
+
+def _places(areas: gpd.GeoDataFrame, params: RiskParams) -> gpd.GeoDataFrame:
+    """Return one row for each place that moves: its fastest reliable area stands for all that overlap it."""
+    reliable = areas[~(areas["false_alarm_p"].astype("float64") > params.false_alarm_max)]
+    if not len(reliable):
+        return reliable
+    out = reliable.assign(
+        group=group_areas(reliable), speed=reliable["velocity_max_mm_yr"].abs(), id=reliable["area_id"].astype(str)
+    )
+    accelerating = out.assign(is_fast=out["activity"] == "accelerating").groupby("group")["is_fast"].transform("any")
+    out["tracks"] = out.groupby("group")["track"].transform(lambda t: "+".join(sorted(set(t.astype(str)))))
+    out.loc[accelerating, "activity"] = "accelerating"
+    best = out.sort_values(["group", "quality", "speed", "id"], ascending=[True, True, False, True])
+    return best.drop_duplicates("group").reset_index(drop=True)
+
+
+def _motion(found: gpd.GeoDataFrame, rows: Any) -> dict[str, Any]:
+    chosen = found.iloc[rows]
+    std = chosen["velocity_std_mm_yr"] if "velocity_std_mm_yr" in chosen else pd.Series(np.nan, index=chosen.index)
+    return {
+        "velocity_mm_yr": chosen["velocity_mean_mm_yr"].to_numpy(dtype=np.float64),
+        "velocity_max_mm_yr": chosen["velocity_max_mm_yr"].to_numpy(dtype=np.float64),
+        "velocity_std_mm_yr": std.to_numpy(dtype=np.float64),
+        "acceleration_mm_yr2": chosen["acceleration_mm_yr2"].to_numpy(dtype=np.float64, na_value=np.nan),
+        "activity": chosen["activity"].to_numpy(),
+        "area_id": chosen["area_id"].astype("string").to_numpy(),
+        "tracks": chosen["tracks"].to_numpy(),
+        "false_alarm_p": chosen["false_alarm_p"].to_numpy(dtype=np.float64, na_value=np.nan),
+        "area_kind": chosen["kind"].to_numpy(),
+        **{c: chosen[c].to_numpy() if c in chosen else None for c in ("clue_id", "clue_verdict", "clue_peak")},
+        "moving_area_m2": chosen["area_m2"].to_numpy(dtype=np.float64),
+        "footprint": chosen.geometry.to_numpy(),
+    }
+
+
+def _from_ledger(ledger: gpd.GeoDataFrame, found: gpd.GeoDataFrame | None, matches: pd.DataFrame) -> gpd.GeoDataFrame:
+    out = gpd.GeoDataFrame({"point_id": ledger["point_id"].to_numpy()}, geometry=ledger.geometry.to_numpy())
+    out = out.set_crs(ledger.crs)
+    for column in (*_LEDGER_COLUMNS, "kind", "status", "coordinate_note", "coordinate_confidence"):
+        out[column] = ledger[column].to_numpy() if column in ledger else pd.NA
+    out["ledger_status"] = out["status"].fillna("existing")
+    out["kind"] = out["kind"].fillna("unstable_slope")
+    out["people_from"] = np.where(out["people"].notna(), "ledger", "none")
+    out["source"] = "inventory"
+    if found is not None and len(matches):
+        rows = matches.index.to_numpy(dtype=int)
+        motion = pd.DataFrame(_motion(found, matches["area"].to_numpy(dtype=int)), index=rows)
+        out = out.join(motion)
+        out.loc[rows, "source"] = "inventory+insar"
+        out["distance_m"] = matches["distance_m"]
+    return out
+
+
+def _from_areas(found: gpd.GeoDataFrame, taken: set[int], ledger: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+    rows = np.array([i for i in range(len(found)) if i not in taken], dtype=int)
+    data = _motion(found, rows)
+    kinds = [POINT_KIND.get(str(k), "unstable_slope") for k in data["area_kind"]]
+    ids = ["IS-" + str(i) for i in data["area_id"]]
+    known = set() if ledger is None else set(ledger["point_id"].astype(str))
+    return gpd.GeoDataFrame(
+        {
+            **data,
+            "point_id": [f"{i}-2" if i in known else i for i in ids],
+            "kind": kinds,
+            "area_m2": data["moving_area_m2"],
+            "source": "insar",
+            "people_from": "none",
+            "ledger_status": "none",
+        },
+        geometry=found.geometry.iloc[rows].representative_point().to_numpy(),
+        crs=found.crs,
+    )
+
+
+def _look_around(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
+    out = points.copy()
+    for column in ("footprint", "area_id", "activity", "velocity_max_mm_yr", "velocity_mm_yr", "false_alarm_p",
+                   "velocity_std_mm_yr", "acceleration_mm_yr2", "coordinate_note", "coordinate_confidence",
+                   "distance_m", "tracks", "clue_id", *_LEDGER_COLUMNS):  # fmt: skip
+        if column not in out:
+            out[column] = pd.NA
+    discs = gpd.GeoDataFrame(geometry=out.geometry.buffer(params.point_radius_m), crs=out.crs)
+    out["slope_level"] = Level.UNKNOWN
+    if around.hazard is not None:
+        share = params.warning_area_share
+        out["slope_level"] = level_at_share(around.hazard, discs, share=share, min_known_share=params.min_known_share)
+    out["seen_share"] = np.nan
+    if around.blind_map is not None:
+        values = np.asarray(around.blind_map.data)
+        seen = around.blind_map.copy(data=np.where(values == 0, 1.0, 0.0))
+        sums = zonal_sums(seen, discs)["sum"].to_numpy() * _cell_area(around.blind_map)
+        out["seen_share"] = np.nan_to_num(sums / discs.area.to_numpy())
+    out["twin"], out["twin_m"] = pd.NA, np.nan
+    doubles = near_doubles(out, distance_m=params.duplicate_distance_m)
+    if len(doubles):
+        out.loc[doubles.index, "twin"] = out["point_id"].to_numpy()[doubles["other"]]
+        out.loc[doubles.index, "twin_m"] = doubles["distance_m"]
+    return out
+
+
+def _cell_area(layer: xr.DataArray) -> float:
+    x = layer["x"].to_numpy()
+    return float((x[1] - x[0]) ** 2) if len(x) > 1 else 0.0
+
+
+def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
+    """Give activity, status, hazard level, people, scale, danger grade and confidence."""
+    out = points.copy()
+    moves = out["area_id"].notna()
+    seen = (out["seen_share"].astype("float64") >= _SEEN_SHARE) & ~moves
+    out["activity"] = out["activity"].where(moves, np.where(seen, "stable", "unknown"))
+    peak = out["velocity_max_mm_yr"].astype("float64").abs().to_numpy()
+    speed = classify(np.where(moves, peak, np.where(seen, 0.0, np.nan)), params.velocity_bounds_mm_yr)
+    speed = np.where(out["activity"] == "accelerating", np.int8(Level.VERY_HIGH), speed)
+    out["hazard_level"] = combine_levels(out["slope_level"].to_numpy(), speed)
+    low = (out["slope_level"] >= 0) & (out["slope_level"] <= params.dormant_max_level)
+    out["status"] = _status(out, moves=moves, is_dormant=seen & low)
+    out = _people(out, around, params)
+    volume = out["volume_m3"].astype("float64")
+    by_volume = pd.Series(np.array(_SCALES)[np.searchsorted(params.scale_volume_m3, volume.fillna(0), side="right")])
+    out["scale"] = out["scale"].fillna(by_volume.where(volume.notna().to_numpy()).set_axis(out.index))
+    out["danger_grade"] = _danger_grade(out["people"], out["assets_cny"], params)
+    base = np.select(
+        [out["source"] == "inventory+insar", moves, seen],
+        [0.95, 1 - out["false_alarm_p"].astype("float64").fillna(0.5), 0.7], default=0.5,
+    )  # fmt: skip
+    out["confidence"] = base * out["coordinate_confidence"].astype("float64").fillna(1.0).to_numpy()
+    return out
+
+
+def _status(points: gpd.GeoDataFrame, *, moves: pd.Series[bool], is_dormant: pd.Series[bool]) -> NDArray[Any]:
+    ledger = points["ledger_status"]
+    off = ledger.isin(["cancelled", "dormant"])
+    accelerates = points["activity"] == "accelerating"
+    conditions = [
+        ledger == "none",
+        moves & (off | accelerates),
+        (ledger == "cancelled"),
+        is_dormant | (ledger == "dormant"),
+    ]
+    return np.asarray(np.select(conditions, ["new", "changed", "cancelled", "dormant"], default="existing"))
+
+
+def _people(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
+    """Fill people and households that the ledger does not give by those who live in the moving area or the disc."""
+    out = points.copy()
+    for column in ("people", "households", "assets_cny", "volume_m3", "area_m2"):
+        out[column] = pd.to_numeric(out[column], errors="coerce").astype("float64")
+    if around.houses is None or not len(around.houses):
+        return out
+    discs = out.geometry.buffer(params.point_radius_m)
+    reach = [d if f is None or pd.isna(f) else f for f, d in zip(out["footprint"], discs, strict=True)]
+    pairs = overlaps(around.houses, gpd.GeoDataFrame(geometry=reach, crs=out.crs))
+    lacking = out["people"].isna().to_numpy()
+    for column in ("people", "households"):
+        amounts = around.houses[column].to_numpy(dtype=np.float64)[pairs["feature"]] * pairs["share"].to_numpy()
+        sums = np.zeros(len(out))
+        np.add.at(sums, pairs["zone"].to_numpy(), amounts)  # NaN of one house makes the sum unknown
+        out[column] = np.where(out[column].isna() & lacking, np.round(sums), out[column])
+    out.loc[lacking & out["people"].notna(), "people_from"] = "houses"
+    return out
+
+
+def _danger_grade(people: pd.Series[Any], assets: pd.Series[Any], params: RiskParams) -> NDArray[Any]:
+    """Return I-IV by the worse of people and assets; missing where both are unknown."""
+    index = np.full(len(people), -1)
+    for values, bounds in ((people, params.danger_grade_people), (assets, params.danger_grade_assets_cny)):
+        known = values.notna().to_numpy()
+        found = np.searchsorted(bounds, values.fillna(0).to_numpy(dtype=np.float64), side="right")
+        index = np.maximum(index, np.where(known, found, -1))
+    grades = np.array([*_GRADES, None], dtype=object)  # index -1, unknown, is the last
+    out: NDArray[Any] = grades[index]
+    return out
+
+
+def _zone_of(points: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, params: RiskParams) -> pd.Series[Any]:
+    """Return the zone a point stands in, else the nearest within `match_distance_m`; of several the most hazardous."""
+    out = pd.Series(pd.NA, index=points.index, dtype="string")
+    if zones is None or not len(zones):
+        return out
+    tree = zones.sindex
+    pairs = tree.query(points.geometry, predicate="dwithin", distance=params.match_distance_m)
+    table = pd.DataFrame({"point": pairs[0], "zone": pairs[1]})
+    shapes, places = zones.geometry.to_numpy(), points.geometry.to_numpy()
+    table["distance"] = gpd.GeoSeries(places[table["point"]]).distance(gpd.GeoSeries(shapes[table["zone"]])).to_numpy()
+    table["level"] = zones["hazard_level"].to_numpy()[table["zone"]]
+    table["zone_id"] = zones["zone_id"].astype(str).to_numpy()[table["zone"]]
+    best = table.sort_values(["point", "distance", "level", "zone_id"], ascending=[True, True, False, True])
+    best = best.drop_duplicates("point")
+    out.iloc[best["point"].to_numpy()] = best["zone_id"].to_numpy()
+    return out
+
+
+def _reasons(points: gpd.GeoDataFrame, params: RiskParams, language: str, *, has_radar: bool) -> list[str]:
+    return [
+        joined(_sentences(row, params, language, has_radar=has_radar), language)
+        for row in points.drop(columns="geometry").itertuples()
+    ]
+
+
+def _sentences(row: Any, params: RiskParams, language: str, *, has_radar: bool) -> list[str]:
+    moves = not pd.isna(row.area_id)
+    out = [say("not_in_ledger" if row.ledger_status == "none" else "in_ledger", language)]
+    if moves:
+        mean, peak = float(row.velocity_mm_yr), float(row.velocity_max_mm_yr)
+        out.append(say("moves", language, area_id=row.area_id, track=row.tracks, mean=mean, peak=peak,
+                       activity=row.activity))  # fmt: skip
+        if not pd.isna(row.distance_m) and row.distance_m > 0:
+            out.append(say("moves_near", language, distance=row.distance_m))
+        if not pd.isna(row.false_alarm_p):
+            out.append(say("false_alarm", language, p=row.false_alarm_p))
+        if not pd.isna(row.clue_id):
+            out.append(say("clue", language, clue_id=row.clue_id, verdict=row.clue_verdict, peak=row.clue_peak))
+        if row.ledger_status in ("cancelled", "dormant"):
+            out.append(say("revived", language))
+    else:
+        out.append(say("still" if row.activity == "stable" else "blind" if has_radar else "no_radar", language))
+    if row.slope_level >= 0:
+        out.append(say("susceptible", language, level=row.slope_level, radius=params.point_radius_m))
+    else:
+        out.append(say("hazard_unknown", language))
+    if row.status == "dormant":
+        out.append(say("dormant", language))
+    elif row.activity == "stable":
+        out.append(say("cancelled" if row.status == "cancelled" else "kept", language))
+    if pd.isna(row.people):
+        out.append(say("people_unknown", language))
+    else:
+        key = "people_ledger" if row.people_from == "ledger" else "people_counted"
+        out.append(say(key, language, people=row.people))
+    if not pd.isna(row.twin):
+        out.append(say("same_place", language, other=row.twin, distance=row.twin_m))
+    if not pd.isna(row.coordinate_note) and row.coordinate_note:
+        out.append(say("coordinates", language, note=row.coordinate_note))
+    return out

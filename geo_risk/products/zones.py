@@ -1,0 +1,305 @@
+"""Risk zones: where it is dangerous, who and what is there, and the level that follows from both.
+
+Zones come from the landslide and flood hazard (cells of at least `zone_min_level`), from moving areas and from ponding.
+Each has its own hazard; zones of different kinds may overlap, and sums over several zones count a house once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from geo_risk.core.errors import GridError
+from geo_risk.core.grid import Grid, grid_of
+from geo_risk.core.levels import Level, classify, combine_levels
+from geo_risk.core.names import STAGES_H
+from geo_risk.core.schemas import conform
+from geo_risk.core.vectorize import rasterize
+from geo_risk.exposure.zonal import level_at_share, overlaps
+from geo_risk.products.delineation import zone_polygons
+from geo_risk.products.params import Matrix, RiskParams
+from geo_risk.products.wording import joined, say
+
+WARNED_KINDS = ("landslide",)
+"""Kinds of zones that rain warnings speak of."""
+
+SLOW_KINDS = ("groundwater_subsidence", "structure_settlement")
+"""Kinds that harm buildings and roads over years, not people within hours."""
+
+_PREFIX: Mapping[str, str] = {
+    "landslide": "LS", "flood": "FL", "waterlogging": "WL", "mining_subsidence": "MS", "groundwater_subsidence": "GS",
+    "structure_settlement": "SS", "unknown": "DF",
+}  # fmt: skip
+_WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """What can be harmed, each part optional, in the CRS of the run.
+
+    Attributes
+    ----------
+    houses : houses with people, as `exposure.people.spread_people` makes them.
+    roads : lines.
+    """
+
+    houses: gpd.GeoDataFrame | None = None
+    roads: gpd.GeoDataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Dangers:
+    """Where zones come from, each part optional.
+
+    Attributes
+    ----------
+    levels : hazard level layers (y, x) on one grid by kind ("landslide", "flood").
+    warnings : warning level layers by name ("warning_24h").
+    areas : `active_deformation`.
+    ponding : `ponding`.
+    """
+
+    levels: Mapping[str, xr.DataArray]
+    warnings: Mapping[str, xr.DataArray]
+    areas: gpd.GeoDataFrame | None = None
+    ponding: gpd.GeoDataFrame | None = None
+
+
+def risk_zones(
+    dangers: Dangers, exposed: Exposed, grid: Grid, *, params: RiskParams, language: str = "zh"
+) -> gpd.GeoDataFrame:
+    """Delineate and grade the zones: the frame `risk_zones` without its point ids.
+
+    Parameters
+    ----------
+    dangers, exposed : where it is dangerous, and who and what is there.
+    grid : of the run.
+    params, language : rules, and "zh" or "en" for the reasons.
+
+    Returns
+    -------
+    Conforms to the schema, ordered from the highest risk down, with the further columns activity and
+    n_unknown_settlements. people is missing where a settlement of unknown population is inside.
+
+    Raises
+    ------
+    GridError : a layer is not on the grid.
+    """
+    _check_grids(dangers, grid)
+    parts = [
+        *(_from_level(kind, layer, grid, exposed.houses, params) for kind, layer in dangers.levels.items()),
+        _from_areas(dangers.areas, params),
+        _from_ponding(dangers.ponding, params),
+    ]
+    found = [p for p in parts if p is not None and len(p)]
+    if not found:
+        return conform(gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs=grid.crs), "risk_zones")
+    zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
+    zones["zone_id"] = _ids(zones, grid)
+    zones = zones.join(_warnings(zones, dangers.warnings, params))
+    zones = zones.join(exposure_of(zones, exposed))
+    zones["vulnerability_level"] = _vulnerability(zones, exposed, params)
+    zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
+    zones["confidence"] = zones["confidence"].astype("float64")
+    zones["reasons"] = [_reasons(row, language) for row in zones.itertuples()]
+    order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True])
+    return conform(order.reset_index(drop=True), "risk_zones")
+
+
+def _check_grids(dangers: Dangers, grid: Grid) -> None:
+    for name, layer in {**dangers.levels, **dangers.warnings}.items():
+        if grid_of(layer) != grid:
+            what = f"layer {name!r} is not on the run grid"
+            raise GridError(what, where=name, fix="bring it onto the run grid in geo_risk.sources")
+
+
+def _from_level(
+    kind: str, layer: xr.DataArray, grid: Grid, houses: gpd.GeoDataFrame | None, params: RiskParams
+) -> gpd.GeoDataFrame:
+    levels = np.asarray(layer.data)
+    zones = zone_polygons(levels >= params.zone_min_level, grid, houses=houses, params=params)
+    share, known = params.warning_area_share, params.min_known_share
+    found = level_at_share(layer, zones, share=share, min_known_share=known)
+    zones["hazard_level"] = np.where(found >= 0, np.maximum(found, params.zone_min_level), Level.UNKNOWN)
+    return zones.assign(kind=kind, activity="unknown", confidence=0.7).drop(columns="label")
+
+
+def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDataFrame | None:
+    """Return the moving areas that are no false alarm; slow kinds are at most medium."""
+    if areas is None or not len(areas):
+        return None
+    chosen = areas[~(areas["false_alarm_p"].astype("float64") > params.false_alarm_max)]
+    speed = chosen["velocity_max_mm_yr"].abs().to_numpy(dtype=np.float64)
+    level = classify(speed, params.velocity_bounds_mm_yr)
+    level = np.where(chosen["activity"] == "accelerating", np.int8(Level.VERY_HIGH), level)
+    slow = chosen["kind"].isin(SLOW_KINDS).to_numpy()
+    level = np.where(slow, np.minimum(level, np.int8(Level.MEDIUM)), level)
+    out = gpd.GeoDataFrame(
+        {
+            "kind": chosen["kind"].to_numpy(),
+            "hazard_level": level,
+            "activity": chosen["activity"].to_numpy(),
+            "confidence": 1 - chosen["false_alarm_p"].astype("float64").fillna(0.5).to_numpy(),
+        },
+        geometry=chosen.geometry.to_numpy(),
+        crs=areas.crs,
+    )
+    return out[out["hazard_level"] != Level.NONE]
+
+
+def _from_ponding(ponding: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDataFrame | None:
+    if ponding is None or not len(ponding):
+        return None
+    depth_class = pd.to_numeric(ponding["depth_class"]).astype("Int64").fillna(Level.UNKNOWN)
+    level = depth_class.clip(-1, 4).to_numpy(dtype=np.int8)
+    chosen = level >= params.zone_min_level
+    return gpd.GeoDataFrame(
+        {"kind": "waterlogging", "hazard_level": level[chosen], "activity": "unknown", "confidence": 0.6},
+        geometry=ponding.geometry.to_numpy()[chosen],
+        crs=ponding.crs,
+    )
+
+
+def _ids(zones: gpd.GeoDataFrame, grid: Grid) -> list[str]:
+    """Return ids made of the kind and the grid cell of an inner point, so that they stay while the zone stays."""
+    inner = zones.geometry.representative_point()
+    rows, columns, _ = grid.index(inner.x, inner.y)
+    base = [f"{_PREFIX.get(k, 'RZ')}-{r:05d}-{c:05d}" for k, r, c in zip(zones["kind"], rows, columns, strict=True)]
+    again = pd.Series(base).groupby(base).cumcount()
+    return [b if n == 0 else f"{b}-{n + 1}" for b, n in zip(base, again, strict=True)]
+
+
+def _warnings(zones: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], params: RiskParams) -> pd.DataFrame:
+    """Return the warning level of each stage: what `warning_area_share` of the zone reaches; -1 where none speaks."""
+    out = pd.DataFrame(Level.UNKNOWN, index=zones.index, columns=list(_WARNINGS), dtype="int8")
+    warned = zones["kind"].isin(WARNED_KINDS)
+    for name in _WARNINGS:
+        if name in layers and warned.any():
+            share, known = params.warning_area_share, params.min_known_share
+            out.loc[warned, name] = level_at_share(layers[name], zones[warned], share=share, min_known_share=known)
+    return out
+
+
+def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
+    """Return people, households, buildings, road_km of each zone, each weighted by the share inside.
+
+    people and households are rounded to whole ones, and missing where an unknown settlement has a house inside
+    (n_unknown_settlements of them) or no houses are given; buildings counts those that touch the zone.
+    """
+    n = len(zones)
+    out = pd.DataFrame({"people": np.nan, "households": np.nan, "buildings": pd.NA, "road_km": np.nan},
+                       index=zones.index)  # fmt: skip
+    out["n_unknown_settlements"] = 0
+    if exposed.houses is not None and len(exposed.houses):
+        houses = exposed.houses
+        pairs = overlaps(houses, zones)
+        feature, zone, share = (pairs[c].to_numpy() for c in ("feature", "zone", "share"))
+        for column in ("people", "households"):
+            sums = np.zeros(n)
+            np.add.at(sums, zone, houses[column].to_numpy(dtype=np.float64)[feature] * share)
+            out[column] = np.round(sums)
+        is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
+        out["buildings"] = np.bincount(zone[is_building], minlength=n)
+        unknown = houses["people"].isna().to_numpy()[feature]
+        lost = pd.DataFrame({"zone": zone[unknown], "id": houses["settlement_id"].to_numpy()[feature[unknown]]})
+        counts = lost.drop_duplicates().groupby("zone").size()
+        out["n_unknown_settlements"] = counts.reindex(range(n), fill_value=0).to_numpy()
+    if exposed.roads is not None and len(exposed.roads):
+        pairs = overlaps(exposed.roads, zones)
+        length = exposed.roads.length.to_numpy()[pairs["feature"]] * pairs["share"].to_numpy()
+        out["road_km"] = np.bincount(pairs["zone"], weights=length, minlength=n) / 1000
+    return out
+
+
+def _vulnerability(zones: gpd.GeoDataFrame, exposed: Exposed, params: RiskParams) -> NDArray[np.int8]:
+    """Return 0-4 by people, at least 1 where buildings or roads stand; unknown people make none and low unknown."""
+    people = zones["people"].to_numpy(dtype=np.float64)
+    level = classify(people, params.vulnerability_people)
+    buildings = zones["buildings"].astype("float64").fillna(0).to_numpy()
+    things = (buildings > 0) | (zones["road_km"].to_numpy(dtype=np.float64) >= params.vulnerability_road_km)
+    if exposed.houses is None:
+        return combine_levels(np.full(len(zones), -1), np.where(things, 1, 0))
+    known = np.where(
+        np.isnan(people), classify(_known_people(zones, exposed.houses), params.vulnerability_people), level
+    )
+    return combine_levels(np.where(np.isnan(people), -1, level), np.maximum(known, things.astype(np.int8)))
+
+
+def _known_people(zones: gpd.GeoDataFrame, houses: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    pairs = overlaps(houses, zones)
+    amounts = np.nan_to_num(houses["people"].to_numpy(dtype=np.float64)[pairs["feature"]]) * pairs["share"].to_numpy()
+    sums: NDArray[np.float64] = np.bincount(pairs["zone"], weights=amounts, minlength=len(zones)).astype(np.float64)
+    return sums
+
+
+def matrix_risk(hazard: ArrayLike, vulnerability: ArrayLike, matrix: Matrix) -> NDArray[np.int8]:
+    """Return the risk level of hazard and vulnerability by the 4 x 4 matrix.
+
+    Vulnerability 0 (nobody, nothing) counts as 1. Hazard -1 gives -1. Vulnerability -1 gives the least that the
+    matrix allows where that is at least medium, else -1. Hazard 0 gives 0.
+    """
+    table = np.zeros((5, 5), dtype=np.int8)
+    table[1:, 1:] = np.asarray(matrix, dtype=np.int8)
+    table[1:, 0] = table[1:, 1]
+    h, v = np.asarray(hazard, dtype=np.int64), np.asarray(vulnerability, dtype=np.int64)
+    least = table[h.clip(0), np.maximum(v, 0)]
+    return np.where(h < 0, np.int8(-1), np.where(v < 0, combine_levels(least, np.full(h.shape, -1)), least))
+
+
+def _reasons(row: Any, language: str) -> str:
+    out = [say("zone_hazard", language, kind=row.kind, level=row.hazard_level, area=row.geometry.area / 1e6)]
+    if not pd.isna(row.people):
+        out.append(say("zone_people", language, people=row.people, buildings=int(row.buildings),
+                       road=0.0 if pd.isna(row.road_km) else row.road_km, level=row.vulnerability_level))  # fmt: skip
+    elif row.n_unknown_settlements:
+        out.append(say("zone_unknown", language, n=row.n_unknown_settlements))
+    else:
+        out.append(say("people_unknown", language))
+    out.append(say("zone_risk", language, level=row.risk_level) if row.risk_level >= 0
+               else say("zone_risk_unknown", language))  # fmt: skip
+    if row.kind in WARNED_KINDS:
+        levels = {s: getattr(row, f"warning_{s}h") for s in STAGES_H}
+        stage = max(levels, key=lambda s: (levels[s], -s))
+        out.append(say("zone_warning", language, level=levels[stage], stage=stage) if levels[stage] >= 0
+                   else say("zone_no_forecast", language))  # fmt: skip
+    return joined(out, language)
+
+
+def link_points(zones: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, *, language: str = "zh") -> gpd.GeoDataFrame:
+    """Return the zones with the ids, and the responsible person, of the points that name them; rows stay in order."""
+    out = zones.copy()
+    if points is None or not len(points):
+        return conform(out, "risk_zones")
+    named = points[points["zone_id"].notna()].sort_values("point_id")
+    ids = named.groupby("zone_id")["point_id"].agg(lambda v: ",".join(v.astype(str)))
+    people = named.dropna(subset=["responsible"]).groupby("zone_id")["responsible"].first()
+    out["point_ids"] = out["zone_id"].map(ids)
+    out["responsible"] = out["responsible"].fillna(out["zone_id"].map(people))
+    said = [say("zone_points", language, ids=i) if not pd.isna(i) else "" for i in out["point_ids"]]
+    out["reasons"] = [joined([r, s], language) for r, s in zip(out["reasons"], said, strict=True)]
+    return conform(out, "risk_zones")
+
+
+def risk_layer(zones: gpd.GeoDataFrame, levels: Mapping[str, xr.DataArray], grid: Grid) -> xr.DataArray:
+    """Return risk_level on the grid: the highest risk of the zones on a cell.
+
+    Outside the zones: 0 where every hazard given is none, 1 where the highest is known and above none (below the
+    level that makes a zone), -1 where it is unknown. A zone of unknown risk is -1 unless another zone there is known.
+    """
+    ordered = zones.sort_values(["risk_level", "zone_id"])
+    shapes = zip(ordered.geometry, ordered["risk_level"].astype(float), strict=True)
+    burned = rasterize(shapes, grid, fill=-9, dtype="int16", all_touched=False)
+    if levels:
+        hazard = combine_levels(*(np.asarray(layer.data) for layer in levels.values()))
+    else:
+        hazard = np.full(grid.shape, Level.UNKNOWN, dtype=np.int8)
+    outside = np.minimum(hazard, np.int8(Level.LOW))
+    out = np.where(burned == -9, outside, burned).astype(np.int8)
+    return grid.layer(out, units="level", long_name="risk level", name="risk_level")

@@ -1,0 +1,210 @@
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.geometry import LineString, Point, box
+
+from geo_risk.core.schemas import conform
+from geo_risk.exposure.people import clean_counts, spread_people
+from geo_risk.products.demand import calling_zones, leave_before
+from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation, scores
+from geo_risk.products.params import EvacuationParams
+
+CRS = "EPSG:4546"
+PARAMS = EvacuationParams()
+STAGES = [{"hours": h, "issued": f"2024-07-24T{24 - h:02d}:00:00+00:00" if h <= 24 else "2024-07-21T23:00:00+00:00"}
+          for h in (72, 24, 6, 3, 1)]  # fmt: skip
+
+
+def zone(zone_id, shape, kind="landslide", warning=4, hazard=4, **more):
+    stages = {f"warning_{s}h": warning for s in (72, 24, 6, 3, 1)}
+    return {"zone_id": zone_id, "kind": kind, "hazard_level": hazard, "vulnerability_level": 2, "risk_level": 3,
+            "reasons": "r", "geometry": shape, **stages, **more}  # fmt: skip
+
+
+def zone_frame(*rows):
+    return conform(gpd.GeoDataFrame(list(rows), crs=CRS), "risk_zones")
+
+
+def scene(people=(100, 60, None), capacity=(80, 100, 50), zones=None, roads=True):
+    """Three villages of four houses on a west-east road, shelters at its ends and one off the road.
+
+    Village i stands at x = 1000 * (i + 1), y = 0; two of its houses (west) lie in zone Zi.
+    """
+    villages = gpd.GeoDataFrame(
+        {"settlement_id": [f"S{i}" for i in range(len(people))], "name": [f"村{i}" for i in range(len(people))],
+         "people": people, "vulnerable_people": [None if p is None else p // 5 for p in people]},
+        geometry=[Point(1000 * (i + 1), 0) for i in range(len(people))], crs=CRS,
+    )  # fmt: skip
+    villages, _ = clean_counts(villages)
+    blocks = [(i, k) for i in range(len(people)) for k in range(4)]
+    buildings = gpd.GeoDataFrame(
+        {"building_id": [f"B{i}{k}" for i, k in blocks], "settlement_id": [f"S{i}" for i, _ in blocks]},
+        geometry=[box(1000 * (i + 1) - 40 + 20 * k, 20, 1000 * (i + 1) - 30 + 20 * k, 30) for i, k in blocks], crs=CRS,
+    )  # fmt: skip
+    houses, _ = spread_people(villages, buildings, radius_m=100)
+    if zones is None:
+        zones = zone_frame(
+            *(zone(f"Z{i}", box(1000 * (i + 1) - 45, 15, 1000 * (i + 1) - 5, 60)) for i in range(len(people)))
+        )
+    shelters = gpd.GeoDataFrame(
+        {"shelter_id": ["H0", "H1", "H2"], "name": ["学校", "体育馆", "远处"], "capacity": capacity},
+        geometry=[Point(0, 0), Point(5000, 0), Point(0, 50_000)], crs=CRS,
+    )  # fmt: skip
+    lines = [LineString([(1000 * i, 0), (1000 * (i + 1), 0)]) for i in range(5)]
+    road = gpd.GeoDataFrame(
+        {"road_id": [f"R{i}" for i in range(5)], "class": "local", "bridge_id": [None, None, "BR1", None, None]},
+        geometry=lines, crs=CRS,
+    )  # fmt: skip
+    return EvacuationInputs(villages, houses, zones, road if roads else None, shelters, STAGES)
+
+
+def test_the_list_of_a_scene_worked_by_hand():
+    plan = plan_evacuation(scene(capacity=(50, 10, 50)), params=PARAMS, language="en")
+    rows = plan.evacuation.set_index("settlement_id")
+    # two of four equal houses of each village lie in its zone: half of the people
+    assert rows.loc["S0", "people"] == 50
+    assert rows.loc["S1", "people"] == 30
+    assert pd.isna(rows.loc["S2", "people"])
+    # S0 fills H0; of S1 ten find a place at H1, the others none; H2 is off the road
+    assert rows.loc["S0", ["shelter_id", "assigned_people", "unassigned_people"]].tolist() == ["H0", 50, 0]
+    assert rows.loc["S1", ["shelter_id", "assigned_people", "unassigned_people"]].tolist() == ["H1", 10, 20]
+    assert rows.loc["S0", "route_km"] == pytest.approx(1.0)
+    assert rows.loc["S0", "travel_min"] == pytest.approx(3.0)
+    assert rows.loc["S0", "backup_shelter_id"] == "H1"
+    assert rows.loc["S2", "shelter_id"] == "H1"
+    assert rows.loc["S2", "route_km"] == pytest.approx(2.0)
+    assert "20 people without a place" in rows.loc["S1", "reasons"]
+    assert "unknown" in rows.loc["S2", "reasons"]
+    assert plan.totals["people_total"] == 80
+    assert (plan.totals["people_assigned"], plan.totals["people_unassigned"], plan.totals["people_unassignable"]) == (
+        60,
+        20,
+        20,
+    )
+    # all stages call: the newest one was issued an hour before; S0 has no other way when bridge BR1 fails? it has: H0
+    assert rows.loc["S0", "leave_before"] == "2024-07-24T23:00:00+00:00"
+    assert rows["cut_off_risk"].tolist() == ["none"] * 3
+    roles = plan.routes.groupby("role").size()
+    assert roles["main"] == 3
+    assert set(plan.assignments["route_id"]) <= set(plan.routes["route_id"])
+
+
+def test_bridges_and_exposed_sections_make_the_cut_off_risk():
+    west_gone = zone("Z9", box(100, -10, 300, 10))
+    village = zone("Z1", box(1955, 15, 1995, 60))
+    plan = plan_evacuation(scene(zones=zone_frame(west_gone, village)), params=PARAMS, language="en")
+    row = plan.evacuation.set_index("settlement_id").loc["S1"]
+    # west is exposed, east hangs on bridge BR1 between x = 2000 and 3000
+    assert row["cut_off_risk"] == "medium"
+    assert "bridge BR1" in row["reasons"]
+    assert row["shelter_id"] == "H1"  # 3 km of open road beat 1.8 km and 0.2 km that count ten times
+    both = zone_frame(west_gone, village, zone("Z8", box(4100, -10, 4200, 10)))
+    row = plan_evacuation(scene(zones=both), params=PARAMS, language="en").evacuation.iloc[0]
+    assert row["cut_off_risk"] == "high"
+    assert row["route_exposed_km"] == pytest.approx(0.2)  # 1.6 + 0.2 * 10 is less than 2.9 + 0.1 * 10
+
+
+def test_without_roads_or_shelters_everyone_is_listed_with_the_reason():
+    plan = plan_evacuation(scene(roads=False), params=PARAMS, language="en")
+    assert plan.totals["people_unassigned"] == plan.totals["people_total"] == 80
+    assert plan.evacuation["reasons"].str.contains("No road network").all()
+    assert (plan.evacuation["cut_off_risk"] == "unknown").all()
+    inputs = scene(capacity=(0, np.nan, -1))
+    plan = plan_evacuation(inputs, params=PARAMS, language="en")
+    assert plan.evacuation["reasons"].str.contains("No usable shelter").all()
+    assert len(plan.quarantine) == 3
+    assert len(plan.routes) == len(plan.assignments) == 0
+
+
+def test_nobody_called_gives_empty_frames():
+    plan = plan_evacuation(scene(zones=zone_frame(zone("Z", box(0, 0, 9000, 90), warning=1))), params=PARAMS)
+    assert len(plan.evacuation) == 0
+    assert plan.totals["people_total"] == 0
+
+
+def test_a_shelter_in_a_zone_takes_nobody():
+    zones = zone_frame(zone("Z0", box(955, 15, 995, 60)), zone("Z7", box(-10, -10, 10, 10), warning=0, hazard=3))
+    plan = plan_evacuation(scene(zones=zones), params=PARAMS, language="en")
+    assert plan.evacuation["shelter_id"].tolist() == ["H1"]
+    assert plan.quarantine[0]["id"] == "H0"
+
+
+@given(
+    st.lists(st.integers(0, 400) | st.none(), min_size=3, max_size=3),
+    st.lists(st.integers(0, 120), min_size=3, max_size=3),
+)
+@settings(max_examples=6, deadline=None)
+def test_totals_reconcile_and_no_shelter_is_overfull(people, capacity):
+    inputs = scene(tuple(people), tuple(capacity))
+    plan = plan_evacuation(inputs, params=PARAMS)
+    rows = plan.evacuation
+    known = rows[rows["people"].notna()]
+    assert (known["assigned_people"] + known["unassigned_people"] == known["people"]).all()
+    assert rows["people"].isna().sum() == plan.totals["settlements_of_unknown_population"]
+    placed = plan.assignments.groupby("shelter_id")["people"].sum()
+    limit = inputs.shelters.set_index("shelter_id")["capacity"]
+    assert (placed <= limit.reindex(placed.index)).all()
+    by_settlement = plan.assignments.groupby("settlement_id")["people"].sum()
+    expected = known.set_index("settlement_id")["assigned_people"]
+    assert by_settlement.reindex(expected.index, fill_value=0).tolist() == expected.tolist()
+    totals = plan.totals
+    assert (
+        totals["people_unassigned"]
+        == totals["people_unassignable"]
+        == totals["people_total"] - totals["people_assigned"]
+    )
+    assert totals["over_capacity"] == 0
+    again = plan_evacuation(inputs, params=PARAMS)
+    pd.testing.assert_frame_equal(pd.DataFrame(rows), pd.DataFrame(again.evacuation))
+
+
+@given(
+    st.integers(-1, 4), st.integers(-1, 4), st.integers(0, 5000) | st.none(),
+    st.sampled_from(["none", "low", "medium", "high", "unknown"]),
+)  # fmt: skip
+def test_scores_never_fall_with_a_level_and_unknown_is_not_below_low(warning, risk, people, cut):
+    def score(warning, risk, people):
+        row = {"people": [np.nan if people is None else people], "vulnerable_people": [np.nan],
+               "warning_level": [warning], "risk_level": [risk], "cut_off_risk": [cut]}  # fmt: skip
+        return scores(pd.DataFrame(row), PARAMS)[0]
+
+    here = score(warning, risk, people)
+    assert 0 <= here <= 1
+    if warning >= 0:
+        assert score(min(4, warning + 1), risk, people) >= here
+    assert score(-1, risk, people) >= score(1, risk, people)
+    assert score(warning, -1, people) >= score(warning, 1, people)
+    if people is not None:
+        assert score(warning, risk, people + 10) >= here
+
+
+def test_which_zones_call():
+    shape = box(0, 0, 1, 1)
+    rows = [
+        (zone("a", shape, warning=3), True),
+        (zone("b", shape, warning=2), False),
+        (zone("c", shape, warning=-1), True),  # no forecast at all: the risk decides
+        (zone("d", shape, warning=-1, risk_level=2), False),
+        (zone("e", shape, kind="flood", warning=-1, hazard=3), True),
+        (zone("f", shape, kind="flood", warning=-1, hazard=2), False),
+        (zone("g", shape, kind="flood", warning=-1, hazard=-1), True),
+        (zone("h", shape, kind="groundwater_subsidence", warning=-1), False),
+        (zone("i", shape, kind="mining_subsidence", warning=-1, activity="accelerating"), True),
+        (zone("j", shape, kind="mining_subsidence", warning=-1), False),
+    ]
+    frame = gpd.GeoDataFrame([r for r, _ in rows], crs=CRS)
+    assert calling_zones(frame, PARAMS).tolist() == [wanted for _, wanted in rows]
+
+
+def test_leave_before_is_the_end_of_the_hours_that_do_not_call():
+    def when(*calling):
+        return leave_before({f"warning_{s}h": 3 if s in calling else 1 for s in (72, 24, 6, 3, 1)}, PARAMS, STAGES)
+
+    assert when(72) == "2024-07-22T23:00:00+00:00"  # not within the 24 h stage: a day after the issue
+    assert when(72, 24) == "2024-07-24T06:00:00+00:00"  # within 24 h of 00:00 but not within 6 h
+    assert when(72, 24, 6, 3, 1) == "2024-07-24T23:00:00+00:00"
+    assert when() is None
+    assert leave_before({f"warning_{s}h": 4 for s in (72, 24, 6, 3, 1)}, PARAMS, []) is None
