@@ -1,0 +1,87 @@
+"""Step of the evacuation: who leaves, where to, by which road."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.flow.steps.exposure import options_of
+from geo_risk.flow.steps.zones import read_roads
+
+if TYPE_CHECKING:
+    from geo_risk.flow.plan import Plan
+    from geo_risk.products.params import EvacuationParams
+    from geo_risk.sources.options import ReadOptions
+
+
+def evacuation(plan: Plan) -> None:
+    """Add the step that writes evacuation, evacuation_assignments and evacuation_routes, after `points`."""
+    frames = ("evacuation", "evacuation_assignments", "evacuation_routes")
+    plan.add(
+        "evacuation.plan", write_evacuation,
+        reads={**{n: plan.frame(n) for n in ("settlements", "houses", "risk_zones")}, "grid": plan.facts("grid")},
+        optional={"roads": plan.input("roads"), "shelters": plan.input("shelters"),
+                  "stages": plan.facts("rainfall_stages")},
+        writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
+        params=plan.cfg.evacuation, language=plan.cfg.language, road_options=options_of(plan, "roads"),
+        shelter_options=options_of(plan, "shelters"),
+    )  # fmt: skip
+
+
+def write_evacuation(
+    *,
+    settlements: Path,
+    houses: Path,
+    risk_zones: Path,
+    grid: Path,
+    roads: Path | None,
+    shelters: Path | None,
+    stages: Path | None,
+    evacuation: Path,
+    evacuation_assignments: Path,
+    evacuation_routes: Path,
+    facts: Path,
+    params: EvacuationParams,
+    language: str,
+    road_options: ReadOptions,
+    shelter_options: ReadOptions,
+) -> None:
+    """Write the list, the assignments, the routes, and totals that reconcile."""
+    from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
+    from geo_risk.products.wording import note
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.layers import read_frame, read_grid, read_json
+    from geo_risk.sources.vectors import read_vector
+
+    target = read_grid(grid)
+    lines, notes, quarantine = read_roads(roads, target, road_options)
+    places = None
+    if shelters is not None:
+        read = read_vector(
+            shelters, crs=target.crs, area=target.bounds, where="inputs.shelters", id_column="shelter_id",
+            columns=("capacity", "name?", "kind?"), options=shelter_options,
+        )  # fmt: skip
+        places, notes, quarantine = read.frame, notes + read.notes, quarantine + read.quarantine
+    known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
+    inputs = EvacuationInputs(
+        read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
+        [s for s in known if s.get("forecast") is not None],
+    )  # fmt: skip
+    made = plan_evacuation(inputs, params=params, language=language)
+    write_frame(made.evacuation, evacuation)
+    write_frame(made.assignments, evacuation_assignments)
+    write_frame(made.routes, evacuation_routes)
+    t = made.totals
+    said = [note("info", text) for text in notes]
+    said.append(note(
+        "warning" if t["people_unassigned"] or t["settlements_of_unknown_population"] else "info",
+        f"{t['people_total']} people of {t['settlements']} settlements must leave: {t['people_assigned']} have a "
+        f"place, {t['people_unassigned']} have none (at least {t['people_unassignable']} cannot have one); "
+        f"{t['settlements_of_unknown_population']} settlements of unknown population are listed.",
+        f"{t['settlements']} 个居民点共 {t['people_total']} 人需转移：已安置 {t['people_assigned']} 人，未安置 "
+        f"{t['people_unassigned']} 人（其中至少 {t['people_unassignable']} 人无法安置）；另有 "
+        f"{t['settlements_of_unknown_population']} 个居民点人口未知。",
+    ))  # fmt: skip
+    write_json({"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
+        {"name": "minimum-cost assignment", "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
+         "validity": "road times by class; places as stated by the shelters' owner"}]}, facts)  # fmt: skip

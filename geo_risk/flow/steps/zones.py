@@ -1,0 +1,98 @@
+"""Steps of the risk zones: delineate and grade them, then link them with the hazard points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.core.names import STAGES_H
+from geo_risk.flow.steps.exposure import facts_of, options_of
+
+if TYPE_CHECKING:
+    from geo_risk.flow.plan import Plan
+    from geo_risk.products.params import RiskParams
+    from geo_risk.sources.options import ReadOptions
+
+_LEVELS = {"landslide": "hazard_landslide", "flood": "hazard_flood"}
+_FRAMES = ("active_deformation", "ponding", "houses")
+
+
+def zones(plan: Plan) -> None:
+    """Add the step that delineates zones (frame zones_drawn, layer risk_level); `points` publishes them, linked."""
+    layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *(f"warning_{s}h" for s in STAGES_H))}
+    frames = {name: plan.frame(name) for name in _FRAMES}
+    dangers = [plan.layer(v) for v in _LEVELS.values()] + [plan.frame("active_deformation"), plan.frame("ponding")]
+    needs: dict[str, Any] = {"grid": plan.facts("grid")}
+    if not any(plan.has(path) for path in dangers):
+        needs["hazard_landslide"] = layers.pop("hazard_landslide")
+    plan.add(
+        "zones.draw", write_zones, reads=needs, optional={**layers, **frames, "roads": plan.input("roads")},
+        writes={"out": plan.frame("zones_drawn"), "risk": plan.layer("risk_level"), "facts": plan.facts("zones")},
+        params=plan.cfg.risk, language=plan.cfg.language, options=options_of(plan, "roads"),
+    )  # fmt: skip
+
+
+def write_zones(
+    *,
+    grid: Path,
+    roads: Path | None,
+    out: Path,
+    risk: Path,
+    facts: Path,
+    params: RiskParams,
+    language: str,
+    options: ReadOptions,
+    **reads: Path | None,
+) -> None:
+    """Write the zones without their point ids, and risk_level."""
+    from geo_risk.products.zones import Dangers, Exposed, risk_layer, risk_zones
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer, read_frame, read_grid
+
+    target = read_grid(grid)
+    found = {name: path for name, path in reads.items() if path is not None}
+    frames = {name: read_frame(found[name]) for name in _FRAMES if name in found}
+    levels = {kind: open_layer(found[name]).compute() for kind, name in _LEVELS.items() if name in found}
+    warnings = {name: open_layer(found[name]).compute() for name in found if name.startswith("warning_")}
+    lines, notes, quarantine = read_roads(roads, target, options)
+    dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"))
+    made = risk_zones(dangers, Exposed(frames.get("houses"), lines), target, params=params, language=language)
+    write_frame(made, out)
+    write_layer(risk_layer(made, levels, target), risk)
+    counts = {f"risk_{level}": int((made["risk_level"] == level).sum()) for level in range(-1, 5)}
+    kinds = {str(kind): int(n) for kind, n in made.groupby("kind").size().items()}
+    said = facts_of(notes, quarantine=quarantine, zones=len(made), kinds=kinds, **counts)
+    write_json({**said, "risk_matrix": [list(row) for row in params.risk_matrix]}, facts)
+
+
+def read_roads(roads: Path | None, target: Any, options: ReadOptions) -> tuple[Any, list[str], list[dict[str, str]]]:
+    """Return the roads in the run's CRS (None where not given), the notes and the rows set aside."""
+    from geo_risk.sources.vectors import read_vector
+
+    if roads is None:
+        return None, [], []
+    read = read_vector(
+        roads, crs=target.crs, area=target.bounds, where="inputs.roads", geometry="LineString",
+        columns=("road_id", "class?", "name?", "speed_km_h?", "bridge_id?"), options=options,
+    )  # fmt: skip
+    return read.frame, read.notes, read.quarantine
+
+
+def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language: str) -> None:
+    """Write risk_zones with the ids of the points that name them."""
+    from geo_risk.products.zones import link_points
+    from geo_risk.publish.frames import write_frame
+    from geo_risk.sources.layers import read_frame
+
+    named = None if points is None else read_frame(points)
+    write_frame(link_points(read_frame(zones_drawn), named, language=language), out)
+
+
+def write_exposed(*, settlements: Path, houses: Path, risk_zones: Path, out: Path) -> None:
+    """Write settlements_exposed: people of each settlement inside any zone, and the worst levels there."""
+    from geo_risk.products.demand import settlements_exposed
+    from geo_risk.publish.frames import write_frame
+    from geo_risk.sources.layers import read_frame
+
+    write_frame(settlements_exposed(read_frame(settlements), read_frame(houses), read_frame(risk_zones)), out)

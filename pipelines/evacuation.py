@@ -1,0 +1,30 @@
+"""From warnings and hazards to the evacuation list: zones, people in them, shelters and routes."""
+
+from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.deformation import deformation
+from geo_risk.flow.steps.evacuation import evacuation
+from geo_risk.flow.steps.exposure import exposure
+from geo_risk.flow.steps.grid import grid
+from geo_risk.flow.steps.hydrology import hydrology
+from geo_risk.flow.steps.landslide import landslide
+from geo_risk.flow.steps.points import points
+from geo_risk.flow.steps.publish import publish
+from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.terrain import terrain, wetness
+from geo_risk.flow.steps.zones import zones
+
+
+def build(plan: Plan) -> None:
+    """Order the steps; a step whose inputs are not given leaves itself out."""
+    grid(plan)
+    terrain(plan)
+    hydrology(plan)
+    wetness(plan)
+    deformation(plan)
+    rainfall(plan)
+    landslide(plan)
+    exposure(plan)
+    zones(plan)
+    points(plan)
+    evacuation(plan)
+    publish(plan)
