@@ -65,7 +65,8 @@ class Grid:
     @property
     def crs(self) -> str:
         """The CRS as an authority code where it has one, else WKT."""
-        return str(self.geobox.crs)
+        epsg = self.geobox.crs.to_epsg()
+        return f"EPSG:{epsg}" if epsg else str(self.geobox.crs.to_wkt())
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -45,9 +45,7 @@ def decompose_east_up(
                     continue
                 for j in range(k):
                     other = np.float64(los_east[j, r, c]) * u - np.float64(los_up[j, r, c]) * e
-                    length = math.hypot(e, u) * math.hypot(
-                        np.float64(los_east[j, r, c]), np.float64(los_up[j, r, c])
-                    )
+                    length = math.hypot(e, u) * math.hypot(np.float64(los_east[j, r, c]), np.float64(los_up[j, r, c]))
                     usable = math.isfinite(np.float64(velocity[j, r, c])) and std[j, r, c] > 0.0
                     if usable and length > 0.0 and abs(other) / length > widest:
                         widest = abs(other) / length

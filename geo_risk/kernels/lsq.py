@@ -81,6 +81,26 @@ def _solve(y: F64, rows: NDArray[np.int64], n: int, design: F64, w: F64, inverse
     return True
 
 
+BISQUARE_C = 4.685
+"""Tukey's constant: 95 % efficiency at the normal distribution."""
+
+
+@njit(cache=True, nogil=True)
+def _robust_weight(u: float, huber_k: float, is_bisquare: bool) -> float:
+    if is_bisquare:
+        v = u / BISQUARE_C
+        return (1.0 - v * v) ** 2 if v < 1.0 else 0.0
+    return 1.0 if u <= huber_k else huber_k / u
+
+
+@njit(cache=True, nogil=True)
+def _influence_slope(u: float, huber_k: float, is_bisquare: bool) -> float:
+    if is_bisquare:
+        v2 = (u / BISQUARE_C) ** 2
+        return (1.0 - v2) * (1.0 - 5.0 * v2) if v2 < 1.0 else 0.0
+    return 1.0 if u <= huber_k else 0.0
+
+
 @njit(cache=True, nogil=True)
 def _one(
     y: F64, rows: NDArray[np.int64], n: int, design: F64, base: F64, huber_k: float, rounds: int, out: F64, err: F64
@@ -90,40 +110,43 @@ def _one(
     inverse = np.zeros((p, p))
     resid = np.zeros(n)
     w = np.empty(n)
+    scaled = np.empty(n)
     for m in range(n):
         w[m] = base[rows[m]]
     if not _solve(y, rows, n, design, w, inverse, out, resid):
         return np.nan
     scale = 0.0
-    for _ in range(rounds):
-        scaled = np.empty(n)
+    for k in range(abs(rounds)):
+        is_bisquare = rounds < 0 and 2 * k >= abs(rounds)
         for m in range(n):
             scaled[m] = abs(resid[m]) * math.sqrt(base[rows[m]])
         scale = 1.4826 * np.median(scaled)
         if not scale > 0.0:
             break
         for m in range(n):
-            w[m] = base[rows[m]] * (1.0 if scaled[m] <= huber_k * scale else huber_k * scale / scaled[m])
+            w[m] = base[rows[m]] * _robust_weight(scaled[m] / scale, huber_k, is_bisquare)
         if not _solve(y, rows, n, design, w, inverse, out, resid):
             return np.nan
-    sse = 0.0
     plain = 0.0
-    inside = 0
+    psi = 0.0
+    slope = 0.0
     for m in range(n):
         r = abs(resid[m]) * math.sqrt(base[rows[m]])
         plain += resid[m] * resid[m]
-        if rounds > 0 and scale > 0.0 and r > huber_k * scale:
-            r = huber_k * scale
-        else:
-            inside += 1
-        sse += r * r
-    variance = sse / (n - p)
-    if rounds > 0 and scale > 0.0:
-        for m in range(n):
-            w[m] = base[rows[m]]
-        _solve(y, rows, n, design, w, inverse, np.empty(p), np.empty(n))
-        share = inside / n
-        variance = variance / (share * share)
+        weight, bend = 1.0, 1.0
+        if rounds != 0 and scale > 0.0:
+            weight = _robust_weight(r / scale, huber_k, rounds < 0)
+            bend = _influence_slope(r / scale, huber_k, rounds < 0)
+        psi += (weight * r) ** 2
+        slope += bend
+    share = slope / n
+    if not share > 0.05:
+        return np.nan
+    for m in range(n):
+        w[m] = base[rows[m]]
+    if rounds != 0 and not _solve(y, rows, n, design, w, inverse, np.empty(p), np.empty(n)):
+        return np.nan
+    variance = psi / (n - p) / (share * share)
     for i in range(p):
         err[i] = math.sqrt(variance * inverse[i, i])
     return math.sqrt(plain / (n - p))
@@ -149,16 +172,16 @@ def fit_series(
     weights : (time,) inverse variances up to a common factor; a weight of 0 leaves the date out.
     correction : (time, q) coefficients of a field that is subtracted from each date before the fit; q may be 0.
     basis : (q, y, x) what those coefficients multiply. A pixel where any of it is NaN is missing.
-    huber_k, rounds : Huber's constant, and how often the weights are renewed; 0 rounds is plain least squares.
+    huber_k, rounds : Huber's constant, and how often robust weights are renewed; 0 is plain least squares; below 0
+        the second half of the rounds uses Tukey's bisquare (constant 4.685), started from Huber's fit.
     minimum_n : fewest dates of a series.
 
     Returns
     -------
     coefficients (p, y, x), their standard errors (p, y, x), residual standard deviation (y, x), and the number of
     dates used (y, x) int16. NaN where there are fewer than max(minimum_n, p + 1) dates or the design is singular.
-    Errors come from SSE/(n-p) (G'WG)^-1; with Huber weights SSE is of the clipped residuals over the squared share
-    of unclipped ones (the leading term of the M-estimator covariance,
-    Huber 1981, section 7.6), so they hold for uncorrelated residuals only.
+    Errors are those of independent dates: sum(psi^2)/(n-p) / mean(psi')^2 (G'WG)^-1, psi the influence function of the
+    estimator (Huber 1981, section 7.6); for least squares that is SSE/(n-p) (G'WG)^-1.
     """
     n_t, n_y, n_x = values.shape
     p = design.shape[1]

@@ -43,7 +43,9 @@ class Frame:
         tolerance = 1e-3 * abs(self.transform.a)
         near = all(abs(a - b) <= tolerance for a, b in zip(self.transform[:6], other.transform[:6], strict=True))
         if self.shape != other.shape or not near or CRS(self.crs) != CRS(other.crs):
-            what = f"shape {other.shape}, corner {other.transform.c, other.transform.f}, {other.crs} where the track has "
+            what = (
+                f"shape {other.shape}, corner {other.transform.c, other.transform.f}, {other.crs} where the track has "
+            )
             what += f"{self.shape}, {self.transform.c, self.transform.f}, {self.crs}"
             raise GridError(what, where=where, fix="geocode all files of a track onto one grid")
 
@@ -60,6 +62,8 @@ def open_insar(
     track: str,
     geometry: Path | Sequence[Path] | None = None,
     coherence: Path | None = None,
+    units: str | None = None,
+    positive: str | None = None,
 ) -> xr.Dataset:
     """Open the product of one track, whatever its format, as one lazy dataset.
 
@@ -70,6 +74,7 @@ def open_insar(
     track : name of the track, for messages.
     geometry : MintPy `geometryGeo.h5`, or GeoTIFFs E, N, U. LiCSBAS sets carry their own.
     coherence : MintPy `avgSpatialCoh.h5`, or a GeoTIFF; 0-1.
+    units, positive : what a GeoTIFF stack does not say itself: the unit, and "toward" or "away" (from the satellite).
 
     Returns
     -------
@@ -93,7 +98,12 @@ def open_insar(
         "licsbas_geotiff": licsbas.open_set,
         "geotiff_stack": stack.open_stack,
     }
-    dataset = readers[product](paths, geometry=listed(geometry) if geometry else [], coherence=coherence, track=track)
+    given: dict[str, Any] = {"units": units, "positive": positive} if product == "geotiff_stack" else {}
+    if product != "geotiff_stack" and (units or positive):
+        what = f"a {product} file states its unit and sign itself; units={units!r}, positive={positive!r} would contradict it"
+        raise AmbiguousError(what, where=str(paths[0]), fix="remove units and positive from this track")
+    parts = listed(geometry) if geometry else []
+    dataset = readers[product](paths, geometry=parts, coherence=coherence, track=track, **given)
     _check_size(dataset, paths[0])
     return dataset.assign_attrs(product=product, track=track)
 
@@ -235,7 +245,9 @@ def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str)
     return f"unit: {unit}, 99 % of |values| are below {high:.4g}"
 
 
-def build(variables: dict[str, tuple[Any, str, str]], frame: Frame, *, times: Any = None, audit: list[str]) -> xr.Dataset:
+def build(
+    variables: dict[str, tuple[Any, str, str]], frame: Frame, *, times: Any = None, audit: list[str]
+) -> xr.Dataset:
     """Return the dataset of arrays (array, units, long name) on a frame; three-dimensional ones get `times`."""
     coords: dict[str, Any] = frame.coords()
     if times is not None:

@@ -75,7 +75,9 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame)
         check_magnitude(np.asarray(arrays["velocity"][::step]), unit="mm/yr", where=str(velocity)),
         "sign: positive toward the satellite, the convention of LiCSBAS",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
-        check_los([arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(velocity.parent), orbit=_orbit(velocity)),
+        check_los(
+            [arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(velocity.parent), orbit=_orbit(velocity)
+        ),
     ]
     if "mask" in arrays:
         good = arrays.pop("mask") == 1
@@ -93,7 +95,8 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame)
         "height": ("m", "height"),
     }
     variables: dict[str, tuple[Any, str, str]] = {
-        n: (a, *units.get(n, ("1", f"line of sight, {n[4:]} component, ground to satellite"))) for n, a in arrays.items()
+        n: (a, *units.get(n, ("1", f"line of sight, {n[4:]} component, ground to satellite")))
+        for n, a in arrays.items()
     }
     return build(variables, frame, audit=audit)
 

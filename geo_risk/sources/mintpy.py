@@ -90,7 +90,9 @@ def lazy_dataset(path: Path, name: str, *, scale: float = 1.0) -> da.Array:
     with _opened(path) as file:
         data = file[name]
         if data.dtype.kind not in "fiu" or data.ndim not in (2, 3):
-            what = f"dataset {name!r} has type {data.dtype} and shape {data.shape}; numbers (y, x) or (time, y, x) needed"
+            what = (
+                f"dataset {name!r} has type {data.dtype} and shape {data.shape}; numbers (y, x) or (time, y, x) needed"
+            )
             raise RefusedFileError(what, where=str(path), fix="write the product again with MintPy")
         shape = data.shape
     n_rows = max(1, min(shape[-2], BLOCK_BYTES // max(1, 4 * shape[-1] * (shape[0] if len(shape) == 3 else 1))))
@@ -251,10 +253,11 @@ def _sample(data: h5py.Dataset, path: Path) -> NDArray[np.float64]:
 
 def _sign(attrs: dict[str, str]) -> str:
     reference = f"reference pixel ({attrs.get('REF_Y', '?')}, {attrs.get('REF_X', '?')})"
-    return f"sign: positive toward the satellite, the convention of MintPy's {attrs.get('FILE_TYPE', 'file')}; {reference}"
+    return (
+        f"sign: positive toward the satellite, the convention of MintPy's {attrs.get('FILE_TYPE', 'file')}; {reference}"
+    )
 
 
 def _corner(attrs: dict[str, str], frame: Frame) -> str:
     x, y = float(attrs["X_FIRST"]), float(attrs["Y_FIRST"])
     return f"registration: X_FIRST, Y_FIRST = {x:.10g}, {y:.10g} taken as the upper-left corner, as MintPy writes it, {frame.crs}"
-

@@ -29,11 +29,19 @@ def dated(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     return sorted((days[0], p) for days, p in found if len(days) == 1)
 
 
-def open_stack(paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str) -> xr.Dataset:
+def open_stack(
+    paths: Sequence[Path],
+    *,
+    geometry: Sequence[Path],
+    coherence: Path | None,
+    track: str,
+    units: str | None = None,
+    positive: str | None = None,
+) -> xr.Dataset:
     """Open a stack of displacement GeoTIFFs; see `sources.insar.open_insar`.
 
-    Each file must name its band unit (m, cm or mm) and, as a tag `positive`, where positive points: a bare number can
-    be phase, metres or millimetres, toward or away from the satellite, and nothing in it tells.
+    Each file must name its band unit (m, cm or mm) and, as a tag `positive`, where positive points, or the caller
+    must: a bare number can be phase, metres or millimetres, toward or away from the satellite, and nothing in it tells.
 
     Raises
     ------
@@ -44,18 +52,18 @@ def open_stack(paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Pa
     facts = set()
     for _, path in rows:
         frame.check_same(tif_frame(path), where=str(path))
-        facts.add(_facts(path))
+        facts.add(_facts(path, units, positive))
     if len(facts) != 1:
         what = f"the files of the stack disagree in unit or sign: {sorted(facts)}"
         raise AmbiguousError(what, where=str(paths[0].parent), fix="write all dates with one unit and one sign")
-    unit, positive = facts.pop()
+    unit, sign = facts.pop()
     times = check_times([d for d, _ in rows], where=str(paths[0].parent))
-    scale = factor(unit, "m", where=f"{rows[0][1].name}, band unit") * _sign(positive, rows[0][1])
+    scale = factor(unit, "m", where=f"{rows[0][1].name}, band unit") * _sign(sign, rows[0][1])
     cube = da.stack([lazy_tif(path) for _, path in rows]).rechunk({0: -1}) * np.float32(scale)
     step = max(1, frame.shape[0] // 16)
     audit = [
         check_magnitude(np.asarray(lazy_tif(rows[-1][1])[::step]) * abs(scale), unit="m", where=str(rows[-1][1])),
-        f"sign: the tag `positive` of every file says {positive!r}",
+        f"sign: positive is {sign!r}, as the {'config' if positive else 'files'} say",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
     ]
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (cube, "m", "line-of-sight displacement")}
@@ -99,19 +107,30 @@ def lazy_tif(path: Path) -> da.Array:
         except RasterioError as error:
             what = f"rows {r0}-{r1}, columns {c0}-{c1} cannot be read: {error}"
             raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-        return out if nodata is None or np.isnan(nodata) else np.where(out == np.float32(nodata), np.float32(np.nan), out)
+        return (
+            out if nodata is None or np.isnan(nodata) else np.where(out == np.float32(nodata), np.float32(np.nan), out)
+        )
 
     return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
 
 
-def _facts(path: Path) -> tuple[str, str]:
+def _facts(path: Path, units: str | None, positive: str | None) -> tuple[str, str]:
     with rasterio.open(path, driver="GTiff") as source:
         tags = {k.lower(): v for k, v in {**source.tags(), **source.tags(1)}.items()}
-        unit = source.units[0] or tags.get("units") or tags.get("unit")
-    if not unit:
+        own = source.units[0] or tags.get("units") or tags.get("unit")
+    own_sign = str(tags.get("positive", ""))
+    if not (own or units):
         what = "the band names no unit; displacement needs m, cm or mm"
-        raise UnitError(what, where=str(path), fix="write the band unit (gdal_edit.py -units m)")
-    return str(unit), str(tags.get("positive", ""))
+        raise UnitError(
+            what, where=str(path), fix="write the band unit (gdal_edit.py -units m), or set `units` of the track"
+        )
+    if own and units and factor(own, "m", where=str(path)) != factor(units, "m", where="inputs.insar[].units"):
+        what = f"the file says {own!r}, the config says {units!r}"
+        raise AmbiguousError(what, where=str(path), fix="remove `units` from the track, or correct the file")
+    if own_sign and positive and positive not in own_sign.lower():
+        what = f"the file says positive is {own_sign!r}, the config says {positive!r}"
+        raise AmbiguousError(what, where=str(path), fix="remove `positive` from the track, or correct the file")
+    return str(own or units), own_sign or str(positive or "")
 
 
 def _sign(positive: str, path: Path) -> float:
@@ -121,7 +140,9 @@ def _sign(positive: str, path: Path) -> float:
     if "away" in text:
         return -1.0
     what = f"the tag `positive` is {positive!r}: does a positive value mean toward the satellite, or away from it?"
-    raise AmbiguousError(what, where=str(path), fix="write the tag positive=toward_satellite or positive=away_from_satellite")
+    raise AmbiguousError(
+        what, where=str(path), fix="set `positive: toward` or `positive: away` of the track, or write that tag"
+    )
 
 
 def _geometry(

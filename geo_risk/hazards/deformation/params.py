@@ -11,11 +11,17 @@ class VelocityParams(Params):
     """From displacement series to velocity on the track's own grid."""
 
     minimum_dates: int = parameter(
-        10, "Fewest dates a pixel must have for a velocity", ge=3, le=10_000,
+        10,
+        "Fewest dates a pixel must have for a velocity",
+        ge=3,
+        le=10_000,
         source="choice of geo_risk: seven degrees of freedom beside trend and season",
     )
     minimum_coherence: float = parameter(
-        0.25, "Pixels with a lower mean coherence are missing (where coherence is given)", ge=0, lt=1,
+        0.25,
+        "Pixels with a lower mean coherence are missing (where coherence is given)",
+        ge=0,
+        lt=1,
         source="usual mask of Sentinel-1 time series processors; choice of geo_risk",
     )
     atmosphere: Literal["none", "ramp", "ramp_height"] = parameter(
@@ -32,9 +38,10 @@ class VelocityParams(Params):
         "auto", "Estimate a yearly term beside the trend; auto: from 1.5 years and 20 dates on",
         source="choice of geo_risk: less than 1.5 cycles cannot be told from a trend",
     )  # fmt: skip
-    estimator: Literal["least_squares", "huber"] = parameter(
-        "huber", "Plain least squares, or Huber's M-estimator which limits the pull of unwrapping jumps",
-        source="Huber 1964, Ann. Math. Statist. 35:73",
+    estimator: Literal["least_squares", "huber", "bisquare"] = parameter(
+        "bisquare", "Plain least squares, Huber's M-estimator, or Tukey's bisquare started from it, which gives dates "
+        "with an unwrapping jump no say",
+        source="Huber 1964, Ann. Math. Statist. 35:73; Beaton and Tukey 1974, Technometrics 16:147",
     )  # fmt: skip
     huber_k: float = parameter(
         1.345, "Huber's constant in robust standard deviations", gt=0.5, le=5,
@@ -45,7 +52,7 @@ class VelocityParams(Params):
         source="choice of geo_risk: summer atmosphere is two to three times that of winter",
     )  # fmt: skip
     sample_pixels: int = parameter(
-        20_000, "Pixels of the regular sample that the corrections of each date are fitted to", ge=100, le=10_000_000,
+        8_000, "Pixels of the regular sample that the corrections of each date are fitted to", ge=100, le=10_000_000,
         source="choice of geo_risk: four to six coefficients need far fewer",
     )  # fmt: skip
     resampling: Literal["bilinear", "nearest"] = parameter(
@@ -62,12 +69,28 @@ class AreaParams(Params):
         source="Barra et al. 2017, Remote Sens. 9(10):1002",
     )  # fmt: skip
     scales_m: tuple[float, ...] = parameter(
-        (60.0, 150.0, 400.0, 1200.0), "Standard deviations of the Gaussian filters that look for small to wide areas",
+        (0.0, 75.0, 300.0, 1200.0),
+        "Standard deviations of the Gaussian filters that look for small to wide areas; 0 is the map as it is",
         source="choice of geo_risk: slides from 150 m, cones to 3 km", min_length=1, max_length=8,
     )  # fmt: skip
+    annual_scales_m: tuple[float, ...] = parameter(
+        (75.0,), "The same for maps of the yearly term", min_length=1, max_length=8,
+        source="choice of geo_risk: seasonal slides are small; wide yearly patterns are atmosphere",
+    )  # fmt: skip
+    background_factor: float = parameter(
+        4.0, "Each scale is held against stable ground around it, seen through a Gaussian this many times wider",
+        gt=1, le=20, source="choice of geo_risk: a difference of Gaussians whitens a power-law atmosphere",
+    )  # fmt: skip
+    narrowest_background_m: float = parameter(
+        300.0, "Standard deviation of the narrowest background", gt=0, le=50_000, source="choice of geo_risk",
+    )  # fmt: skip
+    outline_share: float = parameter(
+        0.25, "An area ends where the motion falls below this share of its peak", gt=0, lt=1,
+        source="choice of geo_risk: keeps the halo of fast movers out of their area",
+    )  # fmt: skip
     n_simulations: int = parameter(
-        199, "Simulated noise maps behind each false-alarm probability", ge=39, le=10_000,
-        source="choice of geo_risk: resolves p to 0.005",
+        99, "Simulated noise maps behind each false-alarm probability", ge=39, le=10_000,
+        source="choice of geo_risk: counts p to 0.1, a Gumbel tail beyond",
     )  # fmt: skip
     false_alarm_p: float = parameter(
         0.05, "Areas whose false-alarm probability is above this are dropped (false discoveries controlled)",
@@ -83,6 +106,10 @@ class AreaParams(Params):
     maximum_stable_sigma_mm_yr: float = parameter(
         15.0, "A map whose robust standard deviation is above this has no stable part", gt=0, le=1000,
         source="choice of geo_risk: ten times the error of two years of Sentinel-1",
+    )  # fmt: skip
+    minimum_stable_cells: int = parameter(
+        2000, "Fewest known cells of a map whose noise can be simulated", ge=400, le=10**9,
+        source="choice of geo_risk: some hundred independent cells of correlated noise",
     )  # fmt: skip
     seed: int = parameter(20170, "Seed of the simulated noise", ge=0, le=2**31 - 1, source="choice of geo_risk")
 

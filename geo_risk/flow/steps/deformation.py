@@ -1,0 +1,280 @@
+"""Deformation: series to velocity, east and up, slope projection and blind map, active areas, mining clues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.areas import TrackMaps
+    from geo_risk.hazards.deformation.decomposition import Track
+    from geo_risk.hazards.deformation.params import DecompositionParams, DeformationParams, SlopeParams, VelocityParams
+    from geo_risk.sources.options import ReadOptions
+
+LOS = ("los_east", "los_north", "los_up")
+EAST_UP = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std")
+SLOPE = ("velocity_slope", "detectable_slope", "blind_map")
+PER_TRACK = ("velocity", "velocity_std", *LOS)
+
+
+def deformation(plan: Plan) -> None:
+    """Add the steps from InSAR products to moving areas; each leaves itself out where its inputs are not given."""
+    tracks = [t.track for t in plan.cfg.inputs.insar]
+    params = plan.cfg.deformation
+    for t in plan.cfg.inputs.insar:
+        plan.add(
+            f"deformation.velocity[{t.track}]",
+            write_velocity,
+            reads={"files": list(t.files)},
+            optional={"geometry": t.geometry, "coherence": t.coherence},
+            writes={"out": _native(plan, t.track), "facts": plan.facts(f"deformation_{t.track}")},
+            track=t.track, units=t.units, positive=t.positive, params=params.velocity,
+            maximum_sigma_mm_yr=params.areas.maximum_stable_sigma_mm_yr,
+        )  # fmt: skip
+        plan.add(
+            f"deformation.grid[{t.track}]",
+            write_on_grid,
+            reads={"native": _native(plan, t.track), "grid": plan.facts("grid")},
+            writes={name: plan.layer(f"{name}_{t.track}") for name in PER_TRACK},
+            track=t.track, resampling=params.velocity.resampling,
+        )  # fmt: skip
+    layers: dict[str, Any] = {name: [plan.layer(f"{name}_{t}") for t in tracks] for name in PER_TRACK}
+    if len(tracks) >= 2:  # noqa: PLR2004 - two looks
+        plan.add(
+            "deformation.east_up", write_east_up, reads=layers,
+            writes={name: plan.layer(name) for name in EAST_UP}, tracks=tracks, params=params.decomposition,
+        )  # fmt: skip
+    ground = {name: plan.layer(name) for name in ("slope_deg", "aspect_deg")}
+    if tracks:
+        plan.add(
+            "deformation.slope", write_slope, reads={**layers, **ground},
+            writes={name: plan.layer(name) for name in SLOPE}, tracks=tracks, params=params.slope,
+        )  # fmt: skip
+    _areas(plan, tracks, ground)
+
+
+def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
+    moving = {name: plan.layer(name) for name in ("velocity_east", "velocity_up")}
+    mines = plan.source("mines")
+    plan.add(
+        "deformation.areas",
+        write_areas,
+        reads={"native": [_native(plan, t) for t in tracks], "grid": plan.facts("grid")},
+        optional={**ground, **moving},
+        writes={"active_deformation": plan.frame("active_deformation"), "facts": plan.facts("active_deformation"),
+                "labels": plan.layer("active_deformation_labels")},
+        tracks=tracks, params=plan.cfg.deformation,
+    )  # fmt: skip
+    plan.add(
+        "deformation.mining",
+        write_mining,
+        reads={"native": [_native(plan, t) for t in tracks], "labels": plan.layer("active_deformation_labels"),
+               "active_deformation": plan.frame("active_deformation")},
+        optional={"velocity_up": moving["velocity_up"], "mines": plan.input("mines")},
+        writes={"mining_clues": plan.frame("mining_clues"), "facts": plan.facts("mining_clues")},
+        tracks=tracks, params=plan.cfg.deformation, options=None if mines is None else mines.options,
+    )  # fmt: skip
+
+
+def _native(plan: Plan, track: str) -> Path:
+    return plan.cube(f"velocity_native_{track}").with_suffix(".h5")
+
+
+def write_velocity(
+    *,
+    files: list[Path],
+    geometry: Path | None,
+    coherence: Path | None,
+    out: Path,
+    facts: Path,
+    track: str,
+    units: str | None,
+    positive: str | None,
+    params: VelocityParams,
+    maximum_sigma_mm_yr: float,
+) -> None:
+    """Write velocity and its standard error on the track's own grid, and what the audit saw."""
+    from geo_risk.hazards.deformation.velocity import track_velocity
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.native import write_native
+    from geo_risk.sources.insar import open_insar
+
+    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, units=units, positive=positive)
+    result, notes, counts = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
+    write_native(result, out)
+    audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{text}") for text in source.attrs["audit"]]
+    said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in notes]
+    write_json({"notes": [_note("info", s) for s in audit] + [_note("warning", s) for s in said],
+                "counts": counts, "methods": [_method("velocity")]}, facts)  # fmt: skip
+
+
+def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **out: Path) -> None:
+    """Write velocity, its error and the LOS unit vector of a track on the run grid."""
+    from geo_risk.hazards.deformation.decomposition import unit_length
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.native import onto_grid
+
+    target = read_grid(grid)
+    layers = {name: onto_grid(native, name, target, method=resampling) for name in PER_TRACK}
+    layers |= dict(zip(LOS, unit_length(*(layers[n] for n in LOS)), strict=True))
+    for name in PER_TRACK:
+        layer = layers[name].rename(f"{name}_{track}")
+        write_layer(layer.assign_attrs(long_name=f"{layer.attrs['long_name']}, track {track}"), out[name])
+
+
+def write_east_up(*, tracks: list[str], params: DecompositionParams, **paths: Any) -> None:
+    """Write east and up velocities with their standard errors, from the layers of the tracks as they were written."""
+    from geo_risk.hazards.deformation.decomposition import east_up
+    from geo_risk.publish.raster import write_layer
+
+    layers = east_up(_tracks(tracks, paths), params)
+    for name in EAST_UP:
+        write_layer(layers[name], paths[name])
+
+
+def write_slope(*, tracks: list[str], params: SlopeParams, slope_deg: Path, aspect_deg: Path, **paths: Any) -> None:
+    """Write the velocity along the slope, the smallest detectable one, and the blind map."""
+    from geo_risk.hazards.deformation.downslope import downslope_layers
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer
+
+    layers = downslope_layers(_tracks(tracks, paths), open_layer(slope_deg), open_layer(aspect_deg), params)
+    for name in SLOPE:
+        write_layer(layers[name], paths[name])
+
+
+def write_areas(
+    *,
+    native: list[Path],
+    grid: Path,
+    active_deformation: Path,
+    facts: Path,
+    labels: Path,
+    tracks: list[str],
+    params: DeformationParams,
+    **context: Path | None,
+) -> None:
+    """Write active deformation areas with their false-alarm probabilities."""
+    from geo_risk.hazards.deformation.areas import active_areas
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer, read_grid
+    from geo_risk.sources.native import native_facts
+
+    cell = max(float(native_facts(p)["posting_m"]) for p in native)
+    area = _detection_grid(read_grid(grid), cell)
+    maps = [_maps(t, p, area) for t, p in zip(tracks, native, strict=True)]
+    known = {k: _nearest(open_layer(p), area) for k, p in context.items() if p is not None}
+    found = active_areas(maps, area, params, context=known)
+    write_frame(found.frame, active_deformation)
+    write_layer(area.layer(found.labels, units="1", long_name="label of active areas", name="labels"), labels)
+    kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
+    write_json({"notes": [_note("warning", n) for n in found.notes], "methods": [_method("areas")],
+                "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts}}, facts)  # fmt: skip
+
+
+def write_mining(
+    *,
+    native: list[Path],
+    labels: Path,
+    active_deformation: Path,
+    velocity_up: Path | None,
+    mines: Path | None,
+    mining_clues: Path,
+    facts: Path,
+    tracks: list[str],
+    params: DeformationParams,
+    options: ReadOptions | None,
+) -> None:
+    """Write bowls that look like mining, with a verdict against the licences where these are given."""
+    from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.deformation.mining import mining_clues as find_clues
+    from geo_risk.hazards.deformation.mining import up_velocity
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.layers import open_layer, read_frame
+    from geo_risk.sources.native import native_facts
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.vectors import read_vector
+
+    found = open_layer(labels)
+    grid = grid_of(found)
+    maps = [_maps(t, p, grid) for t, p in zip(tracks, native, strict=True)]
+    decomposed = None if velocity_up is None else _nearest(open_layer(velocity_up), grid)
+    up = up_velocity([(m.velocity, m.los[2]) for m in maps], decomposed)
+    read = None if mines is None else read_vector(
+        mines, crs=grid.crs, where="inputs.mines", id_column="licence_id", geometry="Polygon", options=options or NO_OPTIONS
+    )  # fmt: skip
+    first = min((str(native_facts(p).get("first_date", "")) for p in native), default="") or None
+    frame, notes = find_clues(
+        read_frame(active_deformation), found.to_numpy(), up, grid, params.mining,
+        licences=None if read is None else read.frame, first_date=first,
+    )  # fmt: skip
+    write_frame(frame, mining_clues)
+    write_json({"notes": [_note("warning", n) for n in notes], "methods": [_method("mining")],
+                "counts": {"clues": len(frame)}, "quarantine": [] if read is None else read.quarantine}, facts)  # fmt: skip
+
+
+def _tracks(names: list[str], paths: dict[str, Any]) -> list[Track]:
+    from geo_risk.hazards.deformation.decomposition import Track
+    from geo_risk.sources.layers import open_layer
+
+    return [Track(t, *(open_layer(paths[n][i]) for n in PER_TRACK)) for i, t in enumerate(names)]
+
+
+def _detection_grid(run: Grid, posting_m: float) -> Grid:
+    """Return the grid areas are looked for on: the run's area in cells of the coarsest track."""
+    from geo_risk.core.grid import Grid
+
+    if posting_m <= run.resolution_m * 1.01:
+        return run
+    factor = posting_m / run.resolution_m
+    cell = round(factor) * run.resolution_m if abs(factor - round(factor)) < 0.01 else posting_m
+    left, bottom, right, top = run.bounds
+    rows, columns = (max(1, int((b - a) / cell + 1e-6)) for a, b in ((bottom, top), (left, right)))
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+
+    return Grid(GeoBox((rows, columns), Affine(cell, 0, left, 0, -cell, top), run.geobox.crs))
+
+
+def _maps(track: str, native: Path, grid: Grid) -> TrackMaps:
+    from geo_risk.hazards.deformation.areas import TrackMaps
+    from geo_risk.sources.native import native_facts, onto_grid
+
+    names = native_facts(native)["names"]
+
+    def read(name: str) -> Any:
+        return onto_grid(native, name, grid, method="nearest").to_numpy()
+
+    annual = (read("annual_sin"), read("annual_cos")) if "annual_sin" in names else None
+    east, north, up = (read(n) for n in LOS)
+    rest = read("residual_std") if "residual_std" in names else None
+    return TrackMaps(track, read("velocity"), read("velocity_std"), (east, north, up), annual, rest)
+
+
+def _nearest(layer: xr.DataArray, grid: Grid) -> Any:
+    """Return the values of a run-grid layer at the cell centres of the detection grid."""
+    import numpy as np
+
+    from geo_risk.core.grid import grid_of
+
+    coords = grid.coords()
+    x, y = np.meshgrid(coords["x"], coords["y"])
+    rows, columns, inside = grid_of(layer).index(x - 1e-6, y + 1e-6)
+    return np.where(inside, layer.to_numpy()[rows, columns], np.float32(np.nan)).astype(np.float32)
+
+
+def _note(level: str, texts: tuple[str, str]) -> dict[str, str]:
+    return {"level": level, "text_en": texts[0], "text_zh": texts[1]}
+
+
+def _method(name: str) -> dict[str, str]:
+    from geo_risk.hazards.deformation.compute import CARDS
+
+    card = CARDS[name]
+    return {"name": card.name, "citation": card.citation, "validity": card.validity}

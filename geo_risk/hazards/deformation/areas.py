@@ -1,0 +1,267 @@
+"""From significant clusters to active deformation areas: joined over tracks, measured, graded, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geo_risk.core.grid import Grid
+from geo_risk.core.schemas import conform
+from geo_risk.core.vectorize import polygons_of_labels
+from geo_risk.hazards.deformation.classify import Evidence, classify_area
+from geo_risk.hazards.deformation.detect import Channel, Cluster, Search, search_all
+from geo_risk.hazards.deformation.noise import F32, Bool, robust_sigma
+from geo_risk.hazards.deformation.params import DeformationParams
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+_QUALITY_BOUNDS = (0.1, 0.25, 0.5)
+_QUALITY_CONFIDENCE = {1: 1.0, 2: 0.9, 3: 0.7, 4: 0.4}
+
+
+@dataclass(frozen=True)
+class TrackMaps:
+    """Maps of one track on the detection grid, (y, x) float32, NaN missing.
+
+    Attributes
+    ----------
+    name : of the track.
+    velocity, velocity_std : [mm/yr], LOS, positive toward the satellite.
+    annual : sine and cosine of the yearly term [mm], or None.
+    residual_std : of the series [mm], or None.
+    los : east, north, up of the unit vector ground to satellite.
+    """
+
+    name: str
+    velocity: F32
+    velocity_std: F32
+    los: tuple[F32, F32, F32]
+    annual: tuple[F32, F32] | None = None
+    residual_std: F32 | None = None
+
+
+@dataclass(frozen=True)
+class Areas:
+    """The frame of active areas, the label raster behind it, and notes (English, Chinese) for the report."""
+
+    frame: gpd.GeoDataFrame
+    labels: NDArray[np.int32]
+    notes: tuple[tuple[str, str], ...]
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Group:
+    cells: Bool
+    clusters: tuple[Cluster, ...]
+
+
+def active_areas(
+    tracks: Sequence[TrackMaps],
+    grid: Grid,
+    params: DeformationParams,
+    *,
+    context: Mapping[str, F32] | None = None,
+) -> Areas:
+    """Find the areas that move beyond what the maps' own noise explains, over all tracks together.
+
+    Parameters
+    ----------
+    tracks : maps on the detection grid.
+    grid : that grid.
+    params : of the areas, the slope projection and the bowls.
+    context : further maps that classification can use: slope_deg, aspect_deg [degree], velocity_up, velocity_east
+        [mm/yr]; whatever is missing is not used.
+
+    Returns
+    -------
+    Areas; the frame conforms to `active_deformation`. velocity_mean and velocity_max are LOS values, against stable
+    ground around, of the track that sees the area best. Where a map has no stable part its cells are taken by an
+    absolute threshold, false_alarm_p is missing, and a note says so.
+    """
+    searches: list[Search] = []
+    notes: list[tuple[str, str]] = []
+    channels = [c for t in tracks for c in _channels(t, params)]
+    searchable = [c for c in channels if _has_stable(c, params, notes)]
+    searches += search_all(searchable, grid.resolution_m, params.areas)
+    searches += [_absolute(c, params) for c in channels if c not in searchable and c.name.startswith("velocity:")]
+    groups = _joined([c for s in searches for c in s.clusters])
+    labels = _paint(groups, tracks, grid.shape)
+    motion = {s.channel.name: s.motion for s in searches}
+    rows = [
+        _row(k, g, labels == k, tracks, motion, params, context or {}, grid)
+        for k, g in enumerate(groups, 1)
+        if (labels == k).any()
+    ]
+    facts = {f"sigma_{s.channel.name}": s.sigma for s in searches if np.isfinite(s.sigma)}
+    facts |= {f"stable_share_{s.channel.name}": s.stable_share for s in searches}
+    return Areas(_frame(rows, labels, grid), labels, tuple(notes), facts)
+
+
+def _channels(track: TrackMaps, params: DeformationParams) -> list[Channel]:
+    out = [Channel(f"velocity:{track.name}", track.velocity, track.velocity_std, params.areas.scales_m)]
+    if track.annual is not None:
+        # a yearly amplitude has about the error of a velocity times the spread of the dates; only its pattern matters
+        out += [Channel(f"annual_{n}:{track.name}", a, track.velocity_std, params.areas.annual_scales_m)
+                for n, a in zip(("sin", "cos"), track.annual, strict=True)]  # fmt: skip
+    return out
+
+
+def _has_stable(channel: Channel, params: DeformationParams, notes: list[tuple[str, str]]) -> bool:
+    sigma = robust_sigma(channel.values)
+    known = int(np.isfinite(channel.values).sum())
+    limit = params.areas.maximum_stable_sigma_mm_yr
+    if known >= params.areas.minimum_stable_cells and sigma <= limit:
+        return True
+    why = f"only {known} cells are known" if known < params.areas.minimum_stable_cells else (
+        f"its values scatter by {sigma:.0f} (robust), more than {limit:g}"
+    )  # fmt: skip
+    if channel.name.startswith("velocity:"):
+        limit = params.areas.absolute_threshold_mm_yr
+        notes.append((
+            f"{channel.name}: no stable ground could be found ({why}); areas are cells beyond an absolute "
+            f"{limit:g} mm/yr, and have no false-alarm probability",
+            f"{channel.name}：找不到稳定区（有效像元 {known}，稳健标准差 {sigma:.0f}），"
+            f"改用绝对阈值 {limit:g} mm/yr，无虚警概率",
+        ))  # fmt: skip
+    return False
+
+
+def _absolute(channel: Channel, params: DeformationParams) -> Search:
+    clusters = []
+    for sign in (1, -1):
+        beyond = np.nan_to_num(sign * channel.values) >= params.areas.absolute_threshold_mm_yr
+        labels, n = ndimage.label(beyond, structure=_EIGHT)
+        sizes = np.bincount(labels.ravel(), minlength=n + 1)
+        for k in np.flatnonzero(sizes[1:] >= params.areas.minimum_pixels) + 1:
+            clusters.append(Cluster(channel.name, 0.0, sign, labels == k, np.nan, np.nan, np.nan))
+    return Search(channel, channel.values, tuple(clusters), float("nan"), 0.0)
+
+
+def _joined(clusters: Sequence[Cluster]) -> list[_Group]:
+    """Join clusters of different maps that are the same body: a third of the smaller is shared, sizes within 8."""
+    parent = list(range(len(clusters)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    sizes = [int(c.cells.sum()) for c in clusters]
+    for i, a in enumerate(clusters):
+        for j in range(i):
+            b = clusters[j]
+            small, large = sorted((sizes[i], sizes[j]))
+            if a.channel != b.channel and large <= 8 * small and int((a.cells & b.cells).sum()) * 3 >= small:
+                parent[root(i)] = root(j)
+    groups: dict[int, list[Cluster]] = {}
+    for i, c in enumerate(clusters):
+        groups.setdefault(root(i), []).append(c)
+    out = [_Group(np.logical_or.reduce([c.cells for c in g]), tuple(g)) for g in groups.values()]
+    return sorted(out, key=lambda g: (-int(g.cells.sum()), int(np.flatnonzero(g.cells)[0])))
+
+
+def _paint(groups: Sequence[_Group], tracks: Sequence[TrackMaps], shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Label the cells, small areas over large ones; values lost in the middle of an area belong to it."""
+    lost = np.logical_and.reduce([~np.isfinite(t.velocity) for t in tracks])
+    labels = np.zeros(shape, dtype=np.int32)
+    for k, group in enumerate(groups, 1):
+        holes = ndimage.binary_fill_holes(group.cells) & lost
+        labels[group.cells | holes] = k
+    return labels
+
+
+def _row(
+    label: int,
+    group: _Group,
+    cells: Bool,
+    tracks: Sequence[TrackMaps],
+    motion: Mapping[str, F32],
+    params: DeformationParams,
+    context: Mapping[str, F32],
+    grid: Grid,
+) -> dict[str, object]:
+    per_track = {t.name: _mean(motion.get(f"velocity:{t.name}", t.velocity), cells) for t in tracks}
+    best = max(tracks, key=lambda t: abs(np.nan_to_num(per_track[t.name])))
+    values = motion.get(f"velocity:{best.name}", best.velocity)
+    inside = cells & np.isfinite(values)
+    mean = per_track[best.name]
+    peak = float(values[inside][np.argmax(np.abs(values[inside]))]) if inside.any() else mean
+    quality, why_quality = _quality(best, values, inside, mean)
+    p = min((c.false_alarm_p for c in group.clusters), default=np.nan)
+    wave = _wave(group, tracks, motion, cells)
+    evidence = Evidence(
+        area_m2=float(cells.sum()) * grid.cell_area_m2, shape=cells, grid=grid, mean_mm_yr=mean, peak_mm_yr=peak,
+        los={t.name: (per_track[t.name], *(_mean(c, cells) for c in t.los)) for t in tracks},
+        context={k: v for k, v in context.items()}, annual_mm=wave,
+    )  # fmt: skip
+    kind, why_kind, certainty = classify_area(evidence, params)
+    seen = sorted({c.channel.split(":")[1] for c in group.clusters})
+    seasonal = all(c.channel.startswith("annual") for c in group.clusters)
+    known_p = "missing (absolute threshold)" if not np.isfinite(p) else f"{p:.2g}"
+    reasons = [
+        f"{mean:.1f} mm/yr mean, {peak:.1f} mm/yr largest along the line of sight of {best.name}",
+        f"false-alarm probability {known_p} in simulated noise",
+        f"quality {quality}: {why_quality}",
+        *([f"swings by {wave:.0f} mm over the year without a trend of its own"] if seasonal else []),
+        f"{kind}: {why_kind}",
+    ]
+    confidence = (1 - p if np.isfinite(p) else 0.5) * _QUALITY_CONFIDENCE[quality] * certainty
+    return {
+        "label": label, "track": "+".join(seen), "n_pixels": int(cells.sum()),
+        "area_m2": float(cells.sum()) * grid.cell_area_m2, "velocity_mean_mm_yr": mean, "velocity_max_mm_yr": peak,
+        "quality": quality, "activity": "seasonal" if seasonal else "unknown", "kind": kind,
+        "false_alarm_p": p, "status": "new", "confidence": float(np.clip(confidence, 0, 1)),
+        "reasons": "; ".join(reasons), "annual_mm": wave,
+    }  # fmt: skip
+
+
+def _mean(values: F32, cells: Bool) -> float:
+    inside = values[cells]
+    inside = inside[np.isfinite(inside)]
+    return float(np.mean(inside, dtype=np.float64)) if inside.size else float("nan")
+
+
+def _wave(group: _Group, tracks: Sequence[TrackMaps], motion: Mapping[str, F32], cells: Bool) -> float:
+    found = [0.0] if group.clusters else []
+    for t in tracks:
+        sine, cosine = (motion.get(f"annual_{n}:{t.name}") for n in ("sin", "cos"))
+        if sine is not None and cosine is not None:
+            found.append(float(np.hypot(np.nan_to_num(_mean(sine, cells)), np.nan_to_num(_mean(cosine, cells)))))
+    return max(found, default=0.0)
+
+
+def _quality(track: TrackMaps, values: F32, inside: Bool, mean: float) -> tuple[int, str]:
+    """Grade 1-4 by the larger of two ratios to |mean|: the standard error in time, and the roughness in space.
+
+    temporal = median(velocity_std) / |mean|; spatial = 1.4826 MAD(v - mean of the 8 neighbours inside) / |mean|.
+    1 below 0.1, 2 below 0.25, 3 below 0.5, else 4.
+    """
+    if not inside.any() or not abs(mean) > 0:
+        return 4, "no value in the area"
+    temporal = float(np.nanmedian(track.velocity_std[inside])) / abs(mean)
+    filled = np.where(inside, values, 0).astype(np.float64)
+    near = ndimage.convolve(filled, _EIGHT.astype(float), mode="constant") - filled
+    n = ndimage.convolve(inside.astype(np.float64), _EIGHT.astype(float), mode="constant") - inside
+    rough = (filled - near / np.maximum(n, 1))[inside & (n >= 3)]
+    spatial = robust_sigma(rough) / abs(mean) if rough.size else 1.0
+    worst = max(temporal, spatial)
+    grade = 1 + sum(not worst < b for b in _QUALITY_BOUNDS)
+    return grade, f"standard error {temporal:.0%} and roughness {spatial:.0%} of the mean velocity"
+
+
+def _frame(rows: list[dict[str, object]], labels: NDArray[np.int32], grid: Grid) -> gpd.GeoDataFrame:
+    if not rows:
+        empty = gpd.GeoDataFrame({"area_id": []}, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
+        return conform(empty, "active_deformation")
+    polygons = polygons_of_labels(labels, grid, connectivity=8)
+    frame = polygons.merge(pd.DataFrame(rows), on="label")
+    centre = frame.geometry.representative_point()
+    frame["area_id"] = [f"AD-{x:.0f}-{y:.0f}" for x, y in zip(centre.x, centre.y, strict=True)]
+    out: gpd.GeoDataFrame = conform(frame.sort_values("area_id").drop(columns="label"), "active_deformation")
+    return out

@@ -1,0 +1,85 @@
+"""The deformation hazard: how fast the ground moves, as a level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from geo_risk.core.grid import same_grid
+from geo_risk.core.levels import classify_layer
+from geo_risk.core.result import HazardResult, MethodCard, declared
+from geo_risk.hazards.deformation.params import DeformationParams
+
+INPUTS: dict[str, str] = {"velocity": "mm/yr", "velocity_std": "mm/yr", "velocity_slope?": "mm/yr"}
+"""Line-of-sight velocity with its standard error, and the velocity along the slope where it is known."""
+
+CARDS: dict[str, MethodCard] = {
+    "velocity": MethodCard(
+        "Velocity by robust least squares with gaps",
+        "Normal equations with Tukey's bisquare (Beaton and Tukey 1974); errors after Huber 1981, section 7.6",
+        "series of at least ten dates; errors hold for dates that are independent of one another",
+        ("a trend over less than 1.5 years may be season", "motion beyond a quarter wavelength a revisit is lost"),
+    ),
+    "areas": MethodCard(
+        "Active deformation areas against simulated noise",
+        "two-sigma seeds after Barra et al. 2017, Remote Sens. 9(10):1002; false-alarm probability from noise "
+        "simulated with the covariance of the map's own stable part",
+        "maps with a stable part; without one an absolute threshold is used and said",
+        ("noise is taken as stationary and isotropic", "turbulence that repeats each year looks like a season"),
+    ),
+    "mining": MethodCard(
+        "Mining bowls by the probability integral method",
+        "W = W0(x) W0(y) / W0, r = H / tan(beta); parameters: Sci. Rep. 2025 s41598-025-02697-2, table 2",
+        "level seams at 100-800 m, worked while the radar watched",
+        ("depth is r tan(beta) with an assumed tan(beta)", "only what was mined in the period is outlined"),
+    ),
+    "slope": MethodCard(
+        "Velocity along the slope", "V_slope = V_LOS / C (Notti et al. 2014; Cigna et al. 2012)",
+        "translational motion along the steepest descent where |C| >= 0.2",
+    ),
+}  # fmt: skip
+"""Method cards by phenomenon, for the report."""
+
+_SPEED_SCALE_MM_YR = 5.0
+
+
+def compute(layers: Mapping[str, xr.DataArray], params: DeformationParams) -> HazardResult:
+    """Return the speed of the ground, its level and confidence.
+
+    Parameters
+    ----------
+    layers : those of INPUTS, on one grid; lazy stays lazy.
+    params : level bounds [mm/yr].
+
+    Returns
+    -------
+    HazardResult. intensity: |velocity_slope| where it is known, else |velocity| [mm/yr]. level: by
+    `level_bounds_mm_yr`; 0 also where |velocity| does not exceed two standard errors; -1 where it is unknown.
+    confidence: 1 / (1 + (sigma / 5 mm/yr)^2), 0 where unknown.
+
+    Raises
+    ------
+    UnitError : a unit is absent or wrong. GridError : different grids.
+    """
+    given = declared(layers, INPUTS)
+    grid = same_grid(*given.values())
+    speed = np.abs(given["velocity"])
+    intensity = speed
+    if "velocity_slope" in given:
+        along = np.abs(given["velocity_slope"])
+        intensity = xr.where(np.isfinite(along) & np.isfinite(speed), along, speed)
+    sigma = given["velocity_std"]
+    known = np.isfinite(speed) & np.isfinite(sigma)
+    intensity = intensity.where(known).astype(np.float32)
+    level = classify_layer(intensity, params.level_bounds_mm_yr, long_name="deformation level")
+    quiet = known & ~(speed > 2 * sigma)
+    level = xr.where(quiet, np.int8(0), level).astype(np.int8)
+    confidence = (1 / (1 + (sigma / _SPEED_SCALE_MM_YR) ** 2)).where(known, 0.0).astype(np.float32)
+    return HazardResult(
+        grid.layer(intensity.data, units="mm/yr", long_name="speed of the ground", name="deformation_speed"),
+        grid.layer(level.data, units="level", long_name="deformation level", name="deformation_level"),
+        grid.layer(confidence.data, units="1", long_name="confidence", name="deformation_confidence"),
+        CARDS["velocity"],
+    )

@@ -1,0 +1,116 @@
+"""East and up from the lines of sight of two or more tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import DataError
+from geo_risk.core.grid import same_grid
+from geo_risk.core.units import in_units
+from geo_risk.hazards.deformation.params import DecompositionParams
+from geo_risk.kernels.decompose import decompose_east_up
+
+NAMES = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std", "velocity_east_up_covariance")
+_LONG = {
+    "velocity_east": "east velocity, north taken as zero",
+    "velocity_up": "vertical velocity, up positive, north taken as zero",
+    "velocity_east_std": "standard error of the east velocity",
+    "velocity_up_std": "standard error of the vertical velocity",
+    "velocity_east_up_covariance": "covariance of east and up velocity",
+}
+
+
+@dataclass(frozen=True)
+class Track:
+    """Velocity, its standard error [speed] and the LOS unit vector [1] of one track, layers (y, x) on one grid."""
+
+    name: str
+    velocity: xr.DataArray
+    velocity_std: xr.DataArray
+    los_east: xr.DataArray
+    los_north: xr.DataArray
+    los_up: xr.DataArray
+
+
+def east_up(tracks: Sequence[Track], params: DecompositionParams) -> dict[str, xr.DataArray]:
+    """Decompose line-of-sight velocities into east and up with propagated errors.
+
+    Parameters
+    ----------
+    tracks : two or more, of different look, on one grid.
+    params : the smallest usable angle between two looks.
+
+    Returns
+    -------
+    The layers NAMES, float32 [mm/yr; covariance mm2/yr2]; NaN where fewer than two tracks of different look are
+    known. Lazy stays lazy. Two tracks give v = E e + U u exactly; more are weighted by 1/std^2.
+
+    Raises
+    ------
+    DataError : fewer than two tracks. GridError : different grids. UnitError : no speed.
+    """
+    if len(tracks) < 2:
+        what = f"{len(tracks)} track; east and up need two looks"
+        raise DataError(what, where="inputs.insar", fix="add a track of the other orbit direction")
+    grid = same_grid(*(layer for t in tracks for layer in (t.velocity, t.velocity_std, t.los_east, t.los_up)))
+
+    def stack(name: str, unit: str) -> xr.DataArray:
+        layers = [in_units(getattr(t, name), unit).drop_vars("spatial_ref").astype(np.float32) for t in tracks]
+        return xr.concat(layers, dim="track", join="exact", combine_attrs="drop").chunk({"track": -1})
+
+    inputs = [stack("velocity", "mm/yr"), stack("velocity_std", "mm/yr"), stack("los_east", "1"), stack("los_up", "1")]
+    result: tuple[xr.DataArray, ...] = xr.apply_ufunc(
+        _decompose, *inputs,
+        kwargs={"minimum_sine": float(np.sin(np.deg2rad(params.minimum_angle_deg)))},
+        input_core_dims=[["track"]] * 4, output_core_dims=[[]] * 5, dask="parallelized",
+        output_dtypes=[np.float32] * 5, join="exact",
+    )  # fmt: skip
+    out = {}
+    for name, layer in zip(NAMES, result, strict=True):
+        units = "mm2/yr2" if name.endswith("covariance") else "mm/yr"
+        attrs = {"positive": "up"} if name == "velocity_up" else {"positive": "east"} if name == "velocity_east" else {}
+        out[name] = grid.layer(layer.data, units=units, long_name=_LONG[name], name=name, **attrs)
+    return out
+
+
+def unit_length(
+    east: xr.DataArray, north: xr.DataArray, up: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Return the vectors scaled to length 1 (resampling shortens them a little); NaN and laziness stay."""
+    length = np.sqrt(east.astype(np.float64) ** 2 + north.astype(np.float64) ** 2 + up.astype(np.float64) ** 2)
+    out = [(c / length).astype(np.float32).assign_attrs(c.attrs).rename(c.name) for c in (east, north, up)]
+    return out[0], out[1], out[2]
+
+
+def north_leak(tracks: Sequence[Track], *, north_mm_yr: float) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return by how much east and up [mm/yr] change if the ground moves north by `north_mm_yr`: the bound of the leak.
+
+    Two tracks only (the first two), float32, lazy.
+    """
+    a, d = tracks[0], tracks[1]
+    determinant = a.los_east * d.los_up - d.los_east * a.los_up
+    va, vd = a.los_north * north_mm_yr, d.los_north * north_mm_yr
+    east = (va * d.los_up - vd * a.los_up) / determinant
+    up = (a.los_east * vd - d.los_east * va) / determinant
+    return (
+        east.astype(np.float32).assign_attrs(units="mm/yr", long_name="change of east velocity by a north motion"),
+        up.astype(np.float32).assign_attrs(units="mm/yr", long_name="change of vertical velocity by a north motion"),
+    )
+
+
+def _decompose(
+    velocity: NDArray[np.float32],
+    std: NDArray[np.float32],
+    east: NDArray[np.float32],
+    up: NDArray[np.float32],
+    *,
+    minimum_sine: float,
+) -> tuple[NDArray[np.float32], ...]:
+    front = [np.ascontiguousarray(np.moveaxis(a, -1, 0), dtype=np.float32) for a in (velocity, std, east, up)]
+    out: tuple[NDArray[np.float32], ...] = decompose_east_up(*front, minimum_sine)
+    return out

@@ -1,0 +1,258 @@
+"""Clusters that simulated noise does not make, at several scales, over several maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geo_risk.hazards.deformation.noise import F32, Background, Bool, NoiseModel, Smoother, fit_noise, moving_cells
+from geo_risk.hazards.deformation.params import AreaParams
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+_EULER = 0.5772156649
+_MUCH_LARGER = 5
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One map to search: (y, x) values, NaN missing, and their standard errors in the same unit.
+
+    `scales_m` are the filters to look with.
+    """
+
+    name: str
+    values: F32
+    std: F32
+    scales_m: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A connected group of cells that moves more than noise would.
+
+    Attributes
+    ----------
+    channel, scale_m, sign : where it was found, and whether values are above (1) or below (-1) the background.
+    cells : (y, x) mask.
+    excess : sum over its cells of |z| beyond the threshold.
+    peak : largest |z|.
+    false_alarm_p : probability that noise alone makes one as large or as strong anywhere in the run's maps.
+    """
+
+    channel: str
+    scale_m: float
+    sign: int
+    cells: Bool
+    excess: float
+    peak: float
+    false_alarm_p: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found in one channel: the motion against stable ground, the noise, and the clusters."""
+
+    channel: Channel
+    motion: F32
+    clusters: tuple[Cluster, ...]
+    sigma: float
+    stable_share: float
+
+
+def search_channel(
+    channel: Channel, cell_m: float, params: AreaParams, *, rng: np.random.Generator, n_searches: int
+) -> Search:
+    """Find the clusters of one map that its own noise does not explain.
+
+    Parameters
+    ----------
+    channel : the map.
+    cell_m : side of its cells.
+    params : scales, threshold, number of simulations.
+    rng : the generator of the simulated noise.
+    n_searches : number of (channel, scale) pairs of the whole run: p values are raised for that many looks.
+
+    Returns
+    -------
+    Search with the clusters whose p is at most `params.false_alarm_p`, from small scales to wide ones. Cells of an
+    area, and two around it, take no part in the wider scales.
+
+    Raises
+    ------
+    ValueError : too few stable cells to know the noise.
+    """
+    scales = Scales.of(params, cell_m, channel.scales_m)
+    known = np.isfinite(channel.values)
+    stable = known & ~moving_cells(channel.values, scales.grounds)
+    ground = Background(stable, scales.grounds)
+    backgrounds = ground.of(channel.values)
+    noise = fit_noise(channel.values, stable, channel.std)
+    null = Null(noise, known, ground, scales, params, rng)
+    free = known.copy()
+    found: list[Cluster] = []
+    for i, scale_m in enumerate(channel.scales_m):
+        motion = channel.values - backgrounds[scales.ground[i]]
+        smoothed = Smoother(free, (scales.sigma[i],)).means(channel.values, (scales.sigma[i],))[0]
+        z = (smoothed - backgrounds[scales.ground[i]]) / null.sd[i]
+        z[~free] = np.nan
+        for sign in (1, -1):
+            for cells in _split(sign * z, sign * motion, params, keep_halo=scale_m == 0):
+                if _is_halo(cells, found, scale_m):
+                    continue
+                excess, peak = _strength(sign * z, cells, params)
+                p = min(1.0, null.p_value(i, excess, peak) * n_searches)
+                if cells.sum() >= params.minimum_pixels and p <= params.false_alarm_p:
+                    found.append(Cluster(channel.name, scale_m, sign, cells, excess, peak, p))
+        for cluster in found:
+            if cluster.scale_m == scale_m:
+                free &= ~ndimage.binary_dilation(cluster.cells, iterations=2)
+    widest = channel.values - backgrounds[max(scales.grounds)]
+    return Search(channel, widest, tuple(found), noise.sigma, float(stable.sum() / max(1, known.sum())))
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Widths in cells: the filters, the background that each is held against, and the distinct backgrounds."""
+
+    sigma: tuple[float, ...]
+    ground: tuple[float, ...]
+    grounds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, params: AreaParams, cell_m: float, scales_m: tuple[float, ...]) -> Scales:
+        """Return the scales of a channel for cells of `cell_m`."""
+        sigma = tuple(s / cell_m for s in scales_m)
+        narrowest = params.narrowest_background_m / cell_m
+        ground = tuple(max(narrowest, params.background_factor * s) for s in sigma)
+        return cls(sigma, ground, tuple(sorted(set(ground), reverse=True)))
+
+
+class Null:
+    """What the detector makes of pure noise: the spread of every cell, and the strongest cluster of every map."""
+
+    def __init__(
+        self, noise: NoiseModel, known: Bool, ground: Background, scales: Scales, params: AreaParams,
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        smooth = Smoother(known, scales.sigma)
+
+        def maps() -> list[F32]:
+            field = noise.simulate(rng)
+            grounds = ground.of(field)
+            whole = smooth.means(field, scales.sigma)
+            return [w - grounds[g] for w, g in zip(whole, scales.ground, strict=True)]
+
+        n_first = max(20, params.n_simulations // 4)
+        squares = [np.zeros(known.shape) for _ in scales.sigma]
+        for _ in range(n_first):
+            for total, m in zip(squares, maps(), strict=True):
+                total += np.nan_to_num(m.astype(np.float64)) ** 2
+        # the spread varies slowly; averaging over neighbours takes the sampling error of few maps out
+        around = Smoother(known, (2.0,))
+        self.sd = [
+            np.sqrt(np.maximum(around.means((q / n_first).astype(np.float32), (2.0,))[0], 1e-12)) for q in squares
+        ]
+        self.maxima = np.zeros((2, len(scales.sigma), params.n_simulations))
+        for k in range(params.n_simulations):
+            for i, m in enumerate(maps()):
+                z = np.where(known, m / self.sd[i], np.nan)
+                for sign in (1, -1):
+                    self.maxima[:, i, k] = np.maximum(self.maxima[:, i, k], _largest(sign * z, params))
+
+    def p_value(self, scale: int, excess: float, peak: float) -> float:
+        """Return the chance that a noise map has a cluster as large, or one as strong (the rarer, doubled)."""
+        return min(1.0, 2 * min(tail(self.maxima[0, scale], excess), tail(self.maxima[1, scale], peak)))
+
+
+def tail(maxima: NDArray[np.float64], value: float) -> float:
+    """Return the share of maxima that reach a value; where fewer than ten do, from a Gumbel law fitted by moments."""
+    beaten = int((maxima >= value).sum())
+    beta = float(np.std(maxima)) * np.sqrt(6) / np.pi
+    if beaten >= 10 or not beta > 0:
+        return (beaten + 1) / (len(maxima) + 1)
+    mode = float(np.mean(maxima)) - _EULER * beta
+    return float(-np.expm1(-np.exp(-(value - mode) / beta)))
+
+
+def _strength(z: F32, cells: Bool, params: AreaParams) -> tuple[float, float]:
+    inside = z[cells]
+    return float(np.maximum(inside - params.sigma_factor, 0).sum(dtype=np.float64)), float(inside.max())
+
+
+def _largest(z: F32, params: AreaParams) -> tuple[float, float]:
+    above = np.nan_to_num(z, nan=-np.inf) > params.sigma_factor
+    labels, n = ndimage.label(above, structure=_EIGHT)
+    if n == 0:
+        return 0.0, 0.0
+    inside = labels > 0
+    excess = np.bincount(labels[inside], weights=z[inside] - params.sigma_factor, minlength=n + 1)[1:]
+    large = np.bincount(labels[inside], minlength=n + 1)[1:] >= params.minimum_pixels
+    peaks = ndimage.maximum(z, labels, np.flatnonzero(large) + 1) if large.any() else [0.0]
+    return float(np.max(excess[large], initial=0.0)), float(np.max(peaks, initial=0.0))
+
+
+def _split(z: F32, motion: F32, params: AreaParams, *, keep_halo: bool) -> list[Bool]:
+    """Return the clusters beyond the threshold, each as its body and, if wanted, its halo.
+
+    The body of a cluster is what moves at least a share of its peak. What is left is looked at again: where it is much
+    larger than the bodies it touches (a wide cone that a bowl sits in) it is a cluster of its own, else a halo.
+    """
+    out: list[Bool] = []
+    rest = np.nan_to_num(z, nan=-np.inf) > params.sigma_factor
+    owner = np.zeros(rest.shape, dtype=np.int32)
+    for _ in range(6):
+        labels, n = ndimage.label(rest, structure=_EIGHT)
+        if n == 0:
+            break
+        sizes = np.bincount(labels.ravel(), minlength=n + 1)
+        boxes = ndimage.find_objects(labels)
+        bodies = np.zeros(rest.shape, dtype=bool)
+        for k in np.flatnonzero(sizes[1:] >= params.minimum_pixels) + 1:
+            box = tuple(slice(max(0, b.start - 2), b.stop + 2) for b in boxes[k - 1])
+            inside = labels[box] == k
+            touched = np.unique(owner[box][ndimage.binary_dilation(inside, _EIGHT, iterations=2)])
+            touched = touched[touched > 0]
+            if touched.size and inside.sum() <= _MUCH_LARGER * sum(int(out[t - 1].sum()) for t in touched):
+                if keep_halo and touched.size == 1:
+                    out[touched[0] - 1][box] |= inside
+                continue
+            body = _body(inside, motion[box], params.outline_share)
+            cells = np.zeros(rest.shape, dtype=bool)
+            cells[box] = body
+            out.append(cells)
+            owner[cells] = len(out)
+            bodies |= cells
+        if not bodies.any():
+            break
+        large = np.isin(labels, np.flatnonzero(sizes >= params.minimum_pixels)) & (labels > 0)
+        rest = large & (owner == 0)
+    return out
+
+
+def _is_halo(cells: Bool, found: list[Cluster], scale_m: float) -> bool:
+    """Return whether a cluster is but the smoothed rim of areas found at smaller scales."""
+    near = ndimage.binary_dilation(cells, _EIGHT, iterations=4)
+    touched = [int(c.cells.sum()) for c in found if c.scale_m < scale_m and (c.cells & near).any()]
+    return bool(touched) and int(cells.sum()) <= _MUCH_LARGER * sum(touched)
+
+
+def _body(inside: Bool, motion: F32, share: float) -> Bool:
+    value = np.where(inside, motion, -np.inf)
+    high = np.partition(value[inside], -3)[-3:].min() if inside.sum() >= 3 else value.max()
+    labels, _ = ndimage.label(value >= share * high, structure=_EIGHT)
+    body: Bool = labels == labels.ravel()[int(np.argmax(value))]
+    return body
+
+
+def search_all(channels: Sequence[Channel], cell_m: float, params: AreaParams) -> list[Search]:
+    """Search every channel, each with its own stream of simulated noise; the same result for the same seed."""
+    streams = np.random.SeedSequence(params.seed).spawn(len(channels))
+    n_searches = sum(len(c.scales_m) for c in channels)
+    return [
+        search_channel(c, cell_m, params, rng=np.random.default_rng(s), n_searches=n_searches)
+        for c, s in zip(channels, streams, strict=True)
+    ]
