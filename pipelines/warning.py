@@ -1,0 +1,20 @@
+"""Rain and susceptibility: landslide warnings for each stage, and their map."""
+
+from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.grid import grid
+from geo_risk.flow.steps.hydrology import hydrology
+from geo_risk.flow.steps.landslide import landslide
+from geo_risk.flow.steps.publish import publish
+from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.terrain import terrain, wetness
+
+
+def build(plan: Plan) -> None:
+    """Order the steps; a step whose inputs are not given leaves itself out."""
+    grid(plan)
+    terrain(plan)
+    hydrology(plan)
+    wetness(plan)
+    rainfall(plan)
+    landslide(plan)
+    publish(plan)
