@@ -14,6 +14,7 @@ from shapely.ops import linemerge, substring
 from shapely.strtree import STRtree
 
 from geo_risk.core.vectorize import rasterize
+from geo_risk.kernels.stream_power import drainage
 from geo_risk.sample.fractal import power_law_field
 from geo_risk.sample.ground import Ground, cell_of
 from geo_risk.sample.streams import count, stream
@@ -23,7 +24,9 @@ Floats = NDArray[np.float32]
 N_DECKS, N_CULVERTS = 4, 6
 SEAM_M = 1.5
 _DECK_M, _BANK_M = 1.5, 1.0
-_REACH_M = 75.0
+_REACHES_M = (60.0, 90.0, 140.0, 200.0)
+_HIGHEST_M, _HELD_M = 20.0, 1.5
+_AROUND = 30
 _CULVERT_HALF_M = 40.0
 
 
@@ -84,18 +87,37 @@ def given_dem(
 def _dammed(
     dem: NDArray[np.float64], ground: Ground, road: LineString, at: Point, *, above_m: float
 ) -> NDArray[np.float64] | None:
-    """Return the DEM with the road's crest across the water at `at`; None where that would dam nothing."""
+    """Return the DEM with the road's crest across the water at `at`, as long as it takes to hold water back.
+
+    None where no length of crest dams anything.
+    """
     middle = road.project(at)
-    part = substring(road, max(middle - _REACH_M, 0), min(middle + _REACH_M, road.length))
-    if part.length < 60:
-        return None
-    crest = rasterize([(part, 1.0)], ground.grid, fill=0, dtype="uint8", all_touched=True) > 0
-    ends = [dem[cell_of(ground.grid, Point(part.coords[k]))] for k in (0, -1)]
-    water = dem[cell_of(ground.grid, at)]
-    level = max(*ends, water + 1.5) + above_m
-    if not level - water <= 25:
-        return None
-    return np.where(crest, np.maximum(dem, level), dem)
+    for reach in _REACHES_M:
+        part = substring(road, max(middle - reach, 0), min(middle + reach, road.length))
+        if part.length < 60:
+            return None
+        crest = rasterize([(part, 1.0)], ground.grid, fill=0, dtype="uint8", all_touched=True) > 0
+        ends = [dem[cell_of(ground.grid, Point(part.coords[k]))] for k in (0, -1)]
+        water = dem[cell_of(ground.grid, at)]
+        level = max(min(ends), water + 1.5) + above_m
+        raised = np.where(crest, np.maximum(dem, level), dem)
+        if level - water <= _HIGHEST_M and _held_m(raised, dem, cell_of(ground.grid, at)) >= _HELD_M:
+            return raised
+    return None
+
+
+def _held_m(raised: NDArray[np.float64], dem: NDArray[np.float64], cell: tuple[int, int]) -> float:
+    """Return by how much the deepest water near a cell grows when the DEM is raised [m]."""
+    part = tuple(slice(max(k - _AROUND, 0), k + _AROUND + 1) for k in cell)
+    depth = []
+    for surface in (raised[part], dem[part]):
+        base = np.ones(surface.shape, dtype=bool)
+        base[1:-1, 1:-1] = False
+        filled, _, _ = drainage(np.ascontiguousarray(surface), base, 1e-6)
+        depth.append(filled - surface)
+    row, column = (k - s.start for k, s in zip(cell, part, strict=True))
+    near = (slice(max(row - 3, 0), row + 4), slice(max(column - 3, 0), column + 4))
+    return float((depth[0] - depth[1])[near].max())
 
 
 def _culverts(

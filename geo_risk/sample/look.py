@@ -43,6 +43,7 @@ class Track:
 ASCENDING = Track("asc", 347.0, FIRST_DATE)
 DESCENDING = Track("desc", 193.0, FIRST_DATE + timedelta(days=5))
 TRACKS = (ASCENDING, DESCENDING)
+SPAN_YR = (N_DATES - 1) * REPEAT_DAYS / DAYS_PER_YEAR
 LAST_DATE = DESCENDING.dates()[-1]
 
 

@@ -13,6 +13,7 @@ from shapely.geometry import LineString
 
 from geo_risk.core.grid import Grid
 from geo_risk.sample.fractal import smooth_step
+from geo_risk.sample.look import N_DATES, SPAN_YR
 
 Array = NDArray[np.float64]
 Window = tuple[slice, slice]
@@ -47,7 +48,7 @@ class TimeLaw:
     annual: float = 0.0
     phase_yr: float = 0.0
     failure_yr: float = np.inf
-    span_yr: float = 1.94
+    span_yr: float = SPAN_YR
 
     def __call__(self, years: float) -> float:
         """Return the value at a time since the first date; 0 there."""
@@ -57,7 +58,7 @@ class TimeLaw:
         wave = self.annual * np.sin(2 * np.pi * (years - self.phase_yr))
         if not np.isfinite(self.failure_yr):
             return float(self.rate_per_yr * years + wave)
-        t = np.linspace(0, self.span_yr, 200)
+        t = np.linspace(0, self.span_yr, N_DATES)
         creep = -np.log1p(-t / self.failure_yr)
         scale = self.rate_per_yr / np.polyfit(t, creep, 1)[0]
         return float(-scale * np.log1p(-years / self.failure_yr) + wave)

@@ -77,7 +77,7 @@ def _reference_patch(placer: Placer) -> tuple[Site, tuple[int, int]]:
     share = ellipse_share(
         *fine_coords(placer.grid, window), middle=(x, y), azimuth_deg=0, half_m=(half, half * 0.8), soft=0.45
     )
-    moving = PatternMover(window, _sinking(cell_mean(share) * REFERENCE_M_YR), TimeLaw(span_yr=LAST_YR))
+    moving = PatternMover(window, _sinking(cell_mean(share) * REFERENCE_M_YR), TimeLaw())
     return Site("reference_patch", "steady", x, y, moving, length_m=2 * half, width_m=1.6 * half), (row, column)
 
 
@@ -106,7 +106,7 @@ def _cone(placer: Placer) -> Site | None:
     azimuth = float(np.degrees(np.arctan2(b.x - a.x, b.y - a.y)) % 180)
     window = window_around(grid, x, y, half[0] + 60)
     share = ellipse_share(*fine_coords(grid, window), middle=(x, y), azimuth_deg=azimuth, half_m=half, soft=1.0)
-    law = TimeLaw(annual=CONE_ANNUAL_M / CONE_M_YR, phase_yr=float(rng.uniform(0, 1)), span_yr=LAST_YR)
+    law = TimeLaw(annual=CONE_ANNUAL_M / CONE_M_YR, phase_yr=float(rng.uniform(0, 1)))
     moving = PatternMover(window, _sinking(cell_mean(share) * CONE_M_YR), law)
     return Site(
         "groundwater_cone", "steady", x, y, moving, length_m=2 * half[0], width_m=2 * half[1], azimuth_deg=azimuth
@@ -137,7 +137,7 @@ def _embankment(placer: Placer) -> Site | None:
     middle = line.interpolate(0.5, normalized=True)
     window = window_around(grid, middle.x, middle.y, length / 2 + 90)
     share = band_share(*fine_coords(grid, window), line, half_m=18, soft_m=22)
-    moving = PatternMover(window, _sinking(cell_mean(share) * ROAD_M_YR), TimeLaw(span_yr=LAST_YR))
+    moving = PatternMover(window, _sinking(cell_mean(share) * ROAD_M_YR), TimeLaw())
     return Site("embankment", "steady", middle.x, middle.y, moving, length_m=length, width_m=80, line=line)
 
 
@@ -241,13 +241,11 @@ def _suits(placer: Placer, role: str) -> Mask:
 def _slide_law(role: str, speed_mm_yr: float, rng: np.random.Generator) -> tuple[TimeLaw, float]:
     """Return the law of a slide and what its pattern is multiplied by [m]."""
     if role == "seasonal":
-        return TimeLaw(0.0, annual=1.0, phase_yr=float(rng.uniform(0, 1)), span_yr=LAST_YR), 1e-3 * min(
-            max(speed_mm_yr / 5, 9.0), 14.0
-        )
+        return TimeLaw(0.0, annual=1.0, phase_yr=float(rng.uniform(0, 1))), 1e-3 * min(max(speed_mm_yr / 5, 9.0), 14.0)
     if role == "accelerating":
         failure = LAST_YR + float(rng.uniform(40, 120)) / DAYS_PER_YEAR
-        return TimeLaw(failure_yr=failure, span_yr=LAST_YR), 1e-3 * max(speed_mm_yr, 30.0)
-    return TimeLaw(span_yr=LAST_YR), 1e-3 * speed_mm_yr
+        return TimeLaw(failure_yr=failure), 1e-3 * max(speed_mm_yr, 30.0)
+    return TimeLaw(), 1e-3 * speed_mm_yr
 
 
 def _dam(placer: Placer) -> Site | None:
@@ -278,7 +276,7 @@ def _dam(placer: Placer) -> Site | None:
     )
     a, dip = np.radians(azimuth), np.radians(50.0)
     direction = np.array([np.sin(a) * np.cos(dip), np.cos(a) * np.cos(dip), -np.sin(dip)])
-    moving = PatternMover(window, direction[:, None, None] * cell_mean(share) * DAM_M_YR, TimeLaw(span_yr=LAST_YR))
+    moving = PatternMover(window, direction[:, None, None] * cell_mean(share) * DAM_M_YR, TimeLaw())
     half = length / 2
     crest = LineString([(x - half * np.cos(a), y + half * np.sin(a)), (x + half * np.cos(a), y - half * np.sin(a))])
     return Site(
