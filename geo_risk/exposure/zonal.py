@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
@@ -13,17 +14,77 @@ from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import CrsError
-from geo_risk.core.grid import grid_of
+from geo_risk.core.errors import CrsError, GridError
+from geo_risk.core.grid import Grid, grid_of
 
 
-def zonal_sums(layer: xr.DataArray, polygons: gpd.GeoDataFrame) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Coverage:
+    """Which share of which cell each polygon covers: found once, used for many layers of one grid.
+
+    Attributes
+    ----------
+    grid : of the cells.
+    polygon, cell : positions of the polygon and of the cell (row-major), one entry a pair.
+    share : of the cell that is covered, (0, 1].
+    n_cells : area of each polygon in cells, the part outside the grid too.
+    """
+
+    grid: Grid
+    polygon: NDArray[np.int64]
+    cell: NDArray[np.int64]
+    share: NDArray[np.float64]
+    n_cells: NDArray[np.float64]
+
+    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the covered sum of an array (y, x) for each polygon; it must hold no NaN."""
+        weights = np.asarray(values, dtype=np.float64).ravel()[self.cell] * self.share
+        out: NDArray[Any] = np.bincount(self.polygon, weights=weights, minlength=len(self.n_cells))
+        return np.asarray(out, dtype=np.float64)
+
+    def subset(self, chosen: NDArray[np.bool_]) -> Coverage:
+        """Return the coverage of some of the polygons, in their order."""
+        position = np.cumsum(chosen) - 1
+        kept = chosen[self.polygon]
+        return Coverage(
+            self.grid, position[self.polygon[kept]], self.cell[kept], self.share[kept], self.n_cells[chosen]
+        )
+
+
+def cell_coverage(polygons: gpd.GeoDataFrame, grid: Grid) -> Coverage:
+    """Return the exact coverage of the grid's cells by polygons (exactextract); they may overlap.
+
+    Raises
+    ------
+    CrsError : the polygons are in another CRS.
+    """
+    if polygons.crs is None or polygons.crs != grid.geobox.crs.to_wkt():
+        what = f"polygons are in {polygons.crs}, the grid in {grid.crs}"
+        raise CrsError(what, where="zones", fix="bring the polygons into the run's CRS in geo_risk.sources")
+    n_cells = polygons.geometry.area.to_numpy(dtype=np.float64) / grid.cell_area_m2
+    empty = np.array([], dtype=np.int64)
+    if not len(polygons):
+        return Coverage(grid, empty, empty, empty.astype(np.float64), n_cells)
+    left, bottom, right, top = grid.bounds
+    ones = np.broadcast_to(np.float32(1), grid.shape)
+    source = NumPyRasterSource(ones, left, bottom, right, top, srs_wkt=polygons.crs.to_wkt())
+    shapes = gpd.GeoDataFrame(geometry=polygons.geometry.to_numpy(), crs=polygons.crs)
+    found = exact_extract(source, shapes, ["cell_id", "coverage"], output="pandas")
+    lengths = [len(c) for c in found["coverage"]]
+    share = np.concatenate(found["coverage"].to_list()).astype(np.float64)
+    cell = np.concatenate(found["cell_id"].to_list()).astype(np.int64)
+    polygon = np.repeat(np.arange(len(polygons)), lengths)
+    good = share > 0
+    return Coverage(grid, polygon[good], cell[good], share[good], n_cells)
+
+
+def zonal_sums(layer: xr.DataArray, coverage: Coverage) -> pd.DataFrame:
     """Sum a layer of amounts per cell over polygons, each cell by the share of it that is covered.
 
     Parameters
     ----------
     layer : (y, x), an amount per cell (people, m3); NaN is unknown. Computed here.
-    polygons : in the layer's CRS; they may overlap (each is summed by itself).
+    coverage : of the polygons on the layer's grid; each polygon is summed by itself.
 
     Returns
     -------
@@ -32,61 +93,53 @@ def zonal_sums(layer: xr.DataArray, polygons: gpd.GeoDataFrame) -> pd.DataFrame:
 
     Raises
     ------
-    CrsError : the polygons are in another CRS.
+    GridError : the layer is on another grid.
     """
-    known = _extract(layer, polygons, values=np.asarray(layer.data, dtype=np.float64))
-    return pd.DataFrame(
-        {
-            "sum": np.where(known["count"] > 0, known["sum"], np.nan),
-            "known_share": _share(known["count"], layer, polygons),
-        }
-    )
+    _check_grid(layer, coverage)
+    values = np.asarray(layer.data, dtype=np.float64)
+    known = ~np.isnan(values)
+    n_known = coverage.sums(known)
+    sums = coverage.sums(np.where(known, values, 0.0))
+    return pd.DataFrame({"sum": np.where(n_known > 0, sums, np.nan), "known_share": _share(n_known, coverage)})
 
 
 def level_at_share(
-    levels: xr.DataArray, polygons: gpd.GeoDataFrame, *, share: float, min_known_share: float
+    levels: xr.DataArray, coverage: Coverage, *, share: float, min_known_share: float
 ) -> NDArray[np.int8]:
     """Return for each polygon the highest level that at least `share` of its known area reaches.
 
     Parameters
     ----------
     levels : (y, x) int8, -1 unknown.
-    polygons : in the layer's CRS.
+    coverage : of the polygons on the layer's grid.
     share : of the known area, in (0, 1].
     min_known_share : below this share of known area a level under MEDIUM is unknown (-1).
+
+    Raises
+    ------
+    GridError : the layer is on another grid.
     """
+    _check_grid(levels, coverage)
     values = np.asarray(levels.data).astype(np.int8)
-    known = values >= 0
-    n_known = _extract(levels, polygons, values=np.where(known, 1.0, np.nan))["count"].to_numpy(dtype=np.float64)
+    n_known = coverage.sums(values >= 0)
     out = np.where(n_known > 0, 0, -1).astype(np.int8)
     for level in range(1, 5):
-        reached = np.where(known, (values >= level).astype(np.float64), np.nan)
-        n_cells = _extract(levels, polygons, values=reached)["sum"].to_numpy(dtype=np.float64)
+        n_cells = coverage.sums(values >= level)
         out[(n_cells > 0) & (n_cells >= share * n_known - 1e-9)] = level
-    known_share = _share(n_known, levels, polygons)
-    out[(out < 2) & ~(known_share >= min_known_share)] = -1
+    out[(out < 2) & ~(_share(n_known, coverage) >= min_known_share)] = -1
     return out
 
 
-def _share(n_cells: Any, layer: xr.DataArray, polygons: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    area = polygons.geometry.area.to_numpy()
-    cells = np.asarray(n_cells, dtype=np.float64) * grid_of(layer).cell_area_m2
-    shares: NDArray[np.float64] = np.divide(cells, area, out=np.zeros_like(cells), where=area > 0)
+def _check_grid(layer: xr.DataArray, coverage: Coverage) -> None:
+    if grid_of(layer) != coverage.grid:
+        what = f"layer {str(layer.name)!r} is on another grid than the polygons' coverage"
+        raise GridError(what, where=str(layer.name), fix="bring it onto the run grid in geo_risk.sources")
+
+
+def _share(n_cells: NDArray[np.float64], coverage: Coverage) -> NDArray[np.float64]:
+    whole = coverage.n_cells
+    shares: NDArray[np.float64] = np.divide(n_cells, whole, out=np.zeros_like(n_cells), where=whole > 0)
     return shares.clip(0, 1)
-
-
-def _extract(layer: xr.DataArray, polygons: gpd.GeoDataFrame, *, values: NDArray[np.float64]) -> pd.DataFrame:
-    grid = grid_of(layer)
-    if polygons.crs is None or polygons.crs != grid.geobox.crs.to_wkt():
-        what = f"polygons are in {polygons.crs}, layer {str(layer.name)!r} in {grid.crs}"
-        raise CrsError(what, where=str(layer.name), fix="bring the polygons into the run's CRS in geo_risk.sources")
-    if not len(polygons):
-        return pd.DataFrame({"count": [], "sum": []}, dtype=np.float64)
-    left, bottom, right, top = grid.bounds
-    source = NumPyRasterSource(values, left, bottom, right, top, nodata=np.nan, srs_wkt=polygons.crs.to_wkt())
-    shapes = gpd.GeoDataFrame(geometry=polygons.geometry.to_numpy(), crs=polygons.crs)
-    result: pd.DataFrame = exact_extract(source, shapes, ["count", "sum"], output="pandas")
-    return result.fillna(0.0)
 
 
 def overlaps(features: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> pd.DataFrame:

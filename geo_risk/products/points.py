@@ -21,9 +21,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
+from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
-from geo_risk.core.schemas import conform
-from geo_risk.exposure.zonal import level_at_share, overlaps, zonal_sums
+from geo_risk.core.schemas import SCHEMAS, conform
+from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps, zonal_sums
 from geo_risk.products.linking import POINT_KIND, group_areas, match_points, near_doubles, with_clues
 from geo_risk.products.params import RiskParams
 from geo_risk.products.wording import joined, say
@@ -72,6 +73,10 @@ def merge_points(
     around : layers and frames that are looked up around the points, in the CRS of the two.
     params, language : rules, and "zh" or "en" for the reasons.
 
+    Returns
+    -------
+    Conforms to the schema, with area_id (moving area), clue_id and coordinate_note behind.
+
     Raises
     ------
     DataError : neither a ledger nor areas.
@@ -95,9 +100,10 @@ def merge_points(
     points = _grade(points, around, params)
     points["reasons"] = _reasons(points, params, language, has_radar=around.blind_map is not None)
     points["zone_id"] = _zone_of(points, around.zones, params)
-    if "footprint" in points:
-        points = points.drop(columns=["footprint"])
-    return conform(points, "hazard_points")
+    kept = [c for c in SCHEMAS["hazard_points"].columns if c in points]
+    for column in ("area_id", "clue_id", "coordinate_note"):
+        points[column] = points[column].astype("string")
+    return conform(points[[*kept, "area_id", "clue_id", "coordinate_note", "geometry"]], "hazard_points")
 
 
 def _no_points(like: Any) -> gpd.GeoDataFrame:
@@ -188,24 +194,21 @@ def _look_around(points: gpd.GeoDataFrame, around: Surroundings, params: RiskPar
     out["slope_level"] = Level.UNKNOWN
     if around.hazard is not None:
         share = params.warning_area_share
-        out["slope_level"] = level_at_share(around.hazard, discs, share=share, min_known_share=params.min_known_share)
+        coverage = cell_coverage(discs, grid_of(around.hazard))
+        known = params.min_known_share
+        out["slope_level"] = level_at_share(around.hazard, coverage, share=share, min_known_share=known)
     out["seen_share"] = np.nan
     if around.blind_map is not None:
         values = np.asarray(around.blind_map.data)
         seen = around.blind_map.copy(data=np.where(values == 0, 1.0, 0.0))
-        sums = zonal_sums(seen, discs)["sum"].to_numpy() * _cell_area(around.blind_map)
-        out["seen_share"] = np.nan_to_num(sums / discs.area.to_numpy())
+        coverage = cell_coverage(discs, grid_of(around.blind_map))
+        out["seen_share"] = np.nan_to_num(zonal_sums(seen, coverage)["sum"].to_numpy() / coverage.n_cells)
     out["twin"], out["twin_m"] = pd.NA, np.nan
     doubles = near_doubles(out, distance_m=params.duplicate_distance_m)
     if len(doubles):
         out.loc[doubles.index, "twin"] = out["point_id"].to_numpy()[doubles["other"]]
         out.loc[doubles.index, "twin_m"] = doubles["distance_m"]
     return out
-
-
-def _cell_area(layer: xr.DataArray) -> float:
-    x = layer["x"].to_numpy()
-    return float((x[1] - x[0]) ** 2) if len(x) > 1 else 0.0
 
 
 def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:

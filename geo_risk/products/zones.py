@@ -22,7 +22,7 @@ from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import rasterize
-from geo_risk.exposure.zonal import level_at_share, overlaps
+from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.params import Matrix, RiskParams
 from geo_risk.products.wording import joined, say
@@ -103,7 +103,7 @@ def risk_zones(
         return conform(gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs=grid.crs), "risk_zones")
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
     zones["zone_id"] = _ids(zones, grid)
-    zones = zones.join(_warnings(zones, dangers.warnings, params))
+    zones = zones.join(_warnings(zones, dangers.warnings, grid, params))
     zones = zones.join(exposure_of(zones, exposed))
     zones["vulnerability_level"] = _vulnerability(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
@@ -126,7 +126,7 @@ def _from_level(
     levels = np.asarray(layer.data)
     zones = zone_polygons(levels >= params.zone_min_level, grid, houses=houses, params=params)
     share, known = params.warning_area_share, params.min_known_share
-    found = level_at_share(layer, zones, share=share, min_known_share=known)
+    found = level_at_share(layer, cell_coverage(zones, grid), share=share, min_known_share=known)
     zones["hazard_level"] = np.where(found >= 0, np.maximum(found, params.zone_min_level), Level.UNKNOWN)
     return zones.assign(kind=kind, activity="unknown", confidence=0.7).drop(columns="label")
 
@@ -176,14 +176,16 @@ def _ids(zones: gpd.GeoDataFrame, grid: Grid) -> list[str]:
     return [b if n == 0 else f"{b}-{n + 1}" for b, n in zip(base, again, strict=True)]
 
 
-def _warnings(zones: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], params: RiskParams) -> pd.DataFrame:
+def _warnings(
+    zones: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], grid: Grid, params: RiskParams
+) -> pd.DataFrame:
     """Return the warning level of each stage: what `warning_area_share` of the zone reaches; -1 where none speaks."""
     out = pd.DataFrame(Level.UNKNOWN, index=zones.index, columns=list(_WARNINGS), dtype="int8")
     warned = zones["kind"].isin(WARNED_KINDS)
-    for name in _WARNINGS:
-        if name in layers and warned.any():
-            share, known = params.warning_area_share, params.min_known_share
-            out.loc[warned, name] = level_at_share(layers[name], zones[warned], share=share, min_known_share=known)
+    coverage = cell_coverage(zones[warned], grid)
+    share, known = params.warning_area_share, params.min_known_share
+    for name in (n for n in _WARNINGS if n in layers):
+        out.loc[warned, name] = level_at_share(layers[name], coverage, share=share, min_known_share=known)
     return out
 
 

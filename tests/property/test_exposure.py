@@ -11,7 +11,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.exposure.buildings import assign_settlements, dwelling_weights
 from geo_risk.exposure.people import apportion, clean_counts, spread_people
 from geo_risk.exposure.shelters import usable_shelters
-from geo_risk.exposure.zonal import covered_shares, level_at_share, overlaps, zonal_sums
+from geo_risk.exposure.zonal import cell_coverage, covered_shares, level_at_share, overlaps, zonal_sums
 
 CRS = "EPSG:4546"
 
@@ -98,7 +98,7 @@ def test_zonal_sums_are_the_exact_coverage(seed):
     layer = grid.layer(values, units="1", long_name="people")
     x0, y0, x1, y1 = (float(v) for v in (*rng.uniform(0, 30, 2), *rng.uniform(31, 80, 2)))
     zones = gpd.GeoDataFrame(geometry=[box(x0, y0, x1, y1), box(0, 50, 10, 60), box(500, 500, 510, 510)], crs=CRS)
-    got = zonal_sums(layer, zones)
+    got = zonal_sums(layer, cell_coverage(zones, grid))
     edges = np.arange(0, 70, 10.0)
     in_x = (np.minimum(edges[1:], x1) - np.maximum(edges[:-1], x0)).clip(0)
     in_y = (np.minimum(edges[1:], y1) - np.maximum(edges[:-1], y0)).clip(0)[::-1]
@@ -118,7 +118,7 @@ def test_zone_levels_by_area_share_and_unknown():
 
     def level(array, share):
         layer = grid.layer(array, units="level", long_name="warning")
-        return level_at_share(layer, zone, share=share, min_known_share=0.5)[0]
+        return level_at_share(layer, cell_coverage(zone, grid), share=share, min_known_share=0.5)[0]
 
     assert level(values, 0.1) == 4
     assert level(values, 0.11) == 3
