@@ -213,4 +213,4 @@ def _parameters(content: ReportContent) -> tables.Table:
 
 def _plain(value: object) -> object:
     """Return a parameter as it stands in a config: no thousands separators, lists in brackets."""
-    return str(value) if isinstance(value, float | list | tuple) or value is None else value
+    return str(value) if isinstance(value, float | list | tuple | dict) or value is None else value
