@@ -96,16 +96,44 @@ class TownFlowParams(Params):
         6, "Hours of rain that are run: those with the greatest sum.",
         source=f"{_CHOICE}: what fills a town's low places", ge=1, le=72,
     )  # fmt: skip
+    past_window_h: int = parameter(
+        4, "The same for past storms with reported depths.", source=f"{_CHOICE}: their peak", ge=1, le=72
+    )
     after_h: float = parameter(
         0.0, "Hours that are run on after the rain.", source=f"{_CHOICE}: depth peaks within the rain", ge=0, le=72
     )
     cells_max: int = parameter(
         1_000_000, "Largest town grid that is run.", source=f"{_CHOICE}: some minutes on one core", gt=0
     )
-    manning_n: float = parameter(
-        0.03, "Roughness of streets and courts.", source="Chow (1959) table 5-6: between concrete and short grass",
-        gt=0, le=0.5,
+    dry_gap_h: int = parameter(
+        12, "Dry hours that part a storm from the one before; runoff counts the storm's rain from its start.",
+        source=f"{_CHOICE}: usual in storm statistics (6-24 h)", ge=1, le=240,
     )  # fmt: skip
+    paved_curve_number: float = parameter(98.0, "Curve number of roads.", source=_TR55 + ": paved", gt=0, le=100)
+    built_curve_number: float = parameter(
+        92.0, "Least curve number of built-up ground in the town.",
+        source=f"{_TR55}: commercial and business, 85 % impervious, group B", gt=0, le=100,
+    )  # fmt: skip
+    unknown_curve_number: float = parameter(
+        85.0, "Curve number where soil or land cover is not known.", source=f"{_CHOICE}: on the wet side", gt=0, le=100
+    )
+    paved_manning_n: float = parameter(
+        0.016, "Roughness of roads.", source="Chow (1959) table 5-6: rough asphalt", gt=0, le=0.5
+    )
+    built_manning_n: float = parameter(
+        0.04, "Roughness of courts and ground between houses.", source=f"{_CHOICE}: obstacles count in", gt=0, le=0.5
+    )
+    manning_n: float = parameter(
+        0.05, "Roughness of open ground.", source="Chow (1959) table 5-6: fields with crops", gt=0, le=0.5
+    )
+    road_width_m: dict[str, float] = parameter(
+        {"trunk": 24.0, "primary": 20.0, "secondary": 14.0, "local": 8.0}, "Paved width by road class.",
+        source=f"{_CHOICE}: usual in Chinese towns",
+    )  # fmt: skip
+    duration_depth_m: float = parameter(
+        0.15, "Depth whose duration is counted.", source="lowest of the usual depth classes", gt=0, le=5
+    )
+    record_step_s: float = parameter(300.0, "Step of the water levels kept at sites.", source=_CHOICE, ge=10, le=3600)
     theta: float = parameter(
         0.9, "Weight of a face's own flux in the q-centred scheme.", source="de Almeida et al. 2012", gt=0, le=1
     )
@@ -117,6 +145,55 @@ class TownFlowParams(Params):
     )
 
 
+class SiteParams(Params):
+    """Where waterlogging sites are looked for, and how drains and reports belong to them."""
+
+    depth_min_m: float = parameter(
+        0.20, "Depressions of the town's DEM that are not deeper are no sites.",
+        source=f"{_CHOICE}: above the noise of a 5 m DEM, below the first depth class with a kerb", ge=0, le=10,
+    )  # fmt: skip
+    area_min_m2: float = parameter(
+        150.0, "Depressions of a smaller water surface are no sites.", source=f"{_CHOICE}: six cells of 5 m", ge=0
+    )
+    court_area_min_m2: float = parameter(
+        300.0, "Depressions off the roads must be this large: buildings make pits in DEMs.", source=_CHOICE, ge=0
+    )
+    building_share_max: float = parameter(
+        0.5, "A depression of which more lies under buildings is a pit of the DEM.", source=_CHOICE, ge=0, le=1
+    )
+    snap_m: float = parameter(
+        30.0, "Distance over which a ledger point belongs to a depression.", source=f"{_CHOICE}: a road junction",
+        ge=0, le=500,
+    )  # fmt: skip
+    crossing_m: float = parameter(
+        15.0, "Distance of a road x railway crossing or an underground entrance from a depression.", source=_CHOICE,
+        ge=0, le=500,
+    )  # fmt: skip
+    inlet_m: float = parameter(
+        10.0, "A drain or pump takes water from the lowest cell within this distance.", source=_CHOICE, ge=0, le=100
+    )
+    report_error_m: float = parameter(
+        0.03, "Standard deviation of depths that people report.", source=f"{_CHOICE}: marks read to 5 cm", gt=0, le=1
+    )
+    model_error_m: float = parameter(
+        0.10, "Standard deviation of modelled depths.", source=f"{_CHOICE}: rims in a smoothed 5 m DEM", gt=0, le=2
+    )
+    defect_prior: float = parameter(
+        0.1, "Share of drains and pumps that have a hidden defect, before anything is known.",
+        source=f"{_CHOICE}: one in ten", gt=0, lt=1,
+    )  # fmt: skip
+    defect_max_share: float = parameter(
+        0.6,
+        "A drain that past depths give at most this share of its capacity has a defect.",
+        source=_CHOICE,
+        gt=0,
+        lt=1,
+    )
+    local_m: float = parameter(
+        150.0, "Water from farther away than this comes from upstream.", source=f"{_CHOICE}: a block of houses", gt=0
+    )
+
+
 class FloodParams(Params):
     """River floods, ponding in depressions, and the flow in the town."""
 
@@ -125,6 +202,7 @@ class FloodParams(Params):
     river: RiverParams = RiverParams()
     bluespots: BluespotParams = BluespotParams()
     town: TownFlowParams = TownFlowParams()
+    sites: SiteParams = SiteParams()
     depth_bounds_m: tuple[float, float, float, float] = parameter(
         (0.15, 0.5, 1.0, 2.0), "Depths from which the flood level is 1, 2, 3, 4.",
         source=f"{_CHOICE}: kerb; adults lose footing; ground floors; storeys",

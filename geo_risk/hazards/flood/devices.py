@@ -1,0 +1,194 @@
+"""Drains and pumps: what each takes, which site it serves, and how much of it past depths say is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_risk.hazards.flood.params import SiteParams
+from geo_risk.hazards.flood.sites import Town
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pond:
+    """A site's pond while the water ran: what is needed to run it again with another drain.
+
+    Attributes
+    ----------
+    time_s : (t,) ends of steps. depth_m : (t,) at the site's cell. drained_m3 : (t,) since the start, by its devices.
+    bed_m : (c,) heights of the pond's cells above the site's cell, ascending. cell_m2 : area of a cell.
+    spill_m : height of the spill level above the site's cell.
+    """
+
+    time_s: Array
+    depth_m: Array
+    drained_m3: Array
+    bed_m: Array
+    cell_m2: float
+    spill_m: float
+
+
+def place_devices(
+    drains: gpd.GeoDataFrame | None,
+    pumps: gpd.GeoDataFrame | None,
+    sites: gpd.GeoDataFrame,
+    town: Town,
+    params: SiteParams,
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """Give every drain and pump the cell it takes water from, and its site.
+
+    Parameters
+    ----------
+    drains, pumps : points with drain_id / pump_id, capacity_m3_s, and where known site_id.
+    sites : as `sites.merge_ledger` returns them. town : ground. params : inlet_m, snap_m.
+
+    Returns
+    -------
+    devices : device_id, kind {drain, pump}, site_id (missing where it serves none), capacity_m3_s, cell.
+    quarantine : {"id", "reason"} of devices beyond the DEM, or with no capacity >= 0.
+    """
+    rows, quarantine = [], []
+    reach = max(0, round(params.inlet_m / town.grid.resolution_m))
+    n_y, n_x = town.grid.shape
+    by_cell = {}
+    for site in sites.itertuples():
+        if site.label > 0:
+            by_cell[int(site.label)] = site.site_id
+    for kind, frame in (("drain", drains), ("pump", pumps)):
+        for record in [] if frame is None else frame.to_dict("records"):
+            name, point = str(record[f"{kind}_id"]), record["geometry"]
+            capacity = float(pd.to_numeric(record["capacity_m3_s"], errors="coerce"))
+            r, c, inside = (v.item() for v in town.grid.index(point.x, point.y))
+            if not (capacity >= 0 and np.isfinite(capacity)):
+                quarantine.append({"id": name, "reason": "has no capacity >= 0: it is run as if it took nothing"})
+                continue
+            if not inside or not np.isfinite(town.elevation[r, c]):
+                quarantine.append({"id": name, "reason": "lies beyond the town's DEM"})
+                continue
+            top, left = max(0, r - reach), max(0, c - reach)
+            window = town.elevation[top : min(n_y, r + reach + 1), left : min(n_x, c + reach + 1)]
+            j, i = divmod(int(np.nanargmin(window)), window.shape[1])
+            cell = (top + j) * n_x + left + i
+            given = record.get("site_id")
+            known = not pd.isna(given) and str(given) in set(sites["site_id"])
+            site_id = str(given) if known else by_cell.get(int(town.found.labels.ravel()[cell]))
+            rows.append({"device_id": name, "kind": kind, "site_id": site_id, "capacity_m3_s": capacity, "cell": cell})
+    return pd.DataFrame(rows, columns=["device_id", "kind", "site_id", "capacity_m3_s", "cell"]), quarantine
+
+
+def sink_grid(devices: pd.DataFrame, shape: tuple[int, int], share: pd.Series[float] | None = None) -> Array:
+    """Capacity of all devices by cell, (y, x) [m3/s].
+
+    Parameters
+    ----------
+    devices : as `place_devices` returns them. shape : of the town's grid.
+    share : of its capacity that each site's devices really give, by site_id; 1 where a site is not listed.
+    """
+    factor = np.ones(len(devices))
+    if share is not None and len(devices):
+        factor[:] = devices["site_id"].map(share).astype("float64").fillna(1.0).to_numpy()
+    out = np.zeros(shape)
+    np.add.at(out.reshape(-1), devices["cell"].to_numpy(np.int64), devices["capacity_m3_s"].to_numpy(float) * factor)
+    return out
+
+
+def replay(pond: Pond, capacity_m3_s: float, *, inflow_share: float = 1.0) -> float:
+    """Greatest depth of a pond [m] had its devices taken up to `capacity_m3_s`, and only a share of the water come.
+
+    The inflow is what the recorded run shows: growth of the stored volume plus what was drained. Above its spill level
+    the pond does not rise further than the recorded run did (the water spreads): there the answer is a bound.
+
+    Parameters
+    ----------
+    pond : a recorded run. capacity_m3_s : >= 0. inflow_share : of the recorded inflow, >= 0.
+    """
+    stored = _volume(pond, pond.depth_m)
+    gain = np.diff(stored, prepend=0.0) + np.diff(pond.drained_m3, prepend=0.0)
+    cap = _volume(pond, np.array([max(pond.spill_m, float(pond.depth_m.max(initial=0.0)))]))[0]
+    held, most = 0.0, 0.0
+    for water, step in zip(gain * inflow_share, np.diff(pond.time_s, prepend=0.0), strict=True):
+        there = max(held + water, 0.0)
+        held = min(there - min(there, capacity_m3_s * step), cap)
+        most = max(most, held)
+    return float(_depth(pond, most))
+
+
+def _volume(pond: Pond, depth: Array) -> Array:
+    part = np.maximum(depth[:, None] - pond.bed_m[None], 0.0)
+    return np.asarray(part.sum(axis=1) * pond.cell_m2)
+
+
+def _depth(pond: Pond, volume: float) -> float:
+    """Water level above the site's cell that holds a volume: the inverse of `_volume`."""
+    beds = pond.bed_m
+    stored = _volume(pond, beds)
+    k = int(np.searchsorted(stored, volume, side="right")) - 1
+    if k < 0:
+        return max(float(beds[0]), 0.0) if beds.size else 0.0
+    return max(float(beds[k] + (volume - stored[k]) / ((k + 1) * pond.cell_m2)), 0.0)
+
+
+class Finding(NamedTuple):
+    """What past depths say of a site: share of the capacity that its devices gave, depth correction, and evidence.
+
+    `cost_sound` and `cost_defect` are the misfits (minus twice the log posterior) of the two explanations.
+    """
+
+    share: float
+    correction_m: float
+    is_defect: bool
+    cost_sound: float
+    cost_defect: float
+
+
+def infer_defect(ponds: list[Pond], reported_m: list[float], capacity_m3_s: float, params: SiteParams) -> Finding:
+    """Explain the depths reported in past storms: a sound drain and an error of the model, or a drain with a defect.
+
+    Both explanations may correct the modelled depth by a constant (rims and bottoms of the DEM) with the standard
+    deviation `model_error_m`; reports have `report_error_m`. The one with the greater posterior probability is taken,
+    defects having the prior `defect_prior`. Depths at other capacities come from `replay`.
+
+    Parameters
+    ----------
+    ponds : the site's pond in each past storm, run at nominal capacity. reported_m : depths in the same order.
+    capacity_m3_s : nominal; 0 leaves only the first explanation. params : errors, prior, and the largest share that
+        still counts as a defect.
+
+    Returns
+    -------
+    Finding : share 1 and no correction where nothing was reported.
+    """
+    reported = np.asarray(reported_m, dtype=np.float64)
+    if not reported.size:
+        return Finding(1.0, 0.0, False, 0.0, np.inf)
+    recorded = np.array([float(p.depth_m.max(initial=0.0)) for p in ponds])
+    sound, correction = _cost(reported - recorded, params)
+    if not capacity_m3_s > 0:
+        return Finding(1.0, correction, False, sound, np.inf)
+    full = np.array([replay(p, capacity_m3_s) for p in ponds])
+    odds = 2 * np.log((1 - params.defect_prior) / params.defect_prior)
+    shares = np.arange(0.0, params.defect_max_share + 1e-9, 0.025)
+    # the replay at full capacity should give the recorded depth: its own error is taken out
+    trials = [
+        _cost(reported - recorded + full - np.array([replay(p, capacity_m3_s * s) for p in ponds]), params)
+        for s in shares
+    ]
+    costs = np.array([cost for cost, _ in trials]) + odds
+    best = np.flatnonzero(costs <= costs.min() + 0.5)
+    if not costs.min() < sound:
+        return Finding(1.0, correction, False, sound, float(costs.min()))
+    return Finding(float(shares[best].mean()), trials[int(costs.argmin())][1], True, sound, float(costs.min()))
+
+
+def _cost(residual: Array, params: SiteParams) -> tuple[float, float]:
+    """Least misfit of a constant correction to the residuals, and the correction [m]."""
+    report, model = params.report_error_m**2, params.model_error_m**2
+    correction = float(residual.sum() / report / (residual.size / report + 1 / model))
+    return float(((residual - correction) ** 2).sum() / report + correction**2 / model), correction
