@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 import folium
 import geopandas as gpd
 import xarray as xr
-from branca.element import Figure, MacroElement
-from folium.template import Template
+from branca.element import Element, Figure
 from rasterio.warp import transform_bounds
 
 from geo_risk.core.grid import Grid
@@ -46,19 +45,33 @@ class MapOptions:
     basemaps: tuple[OnlineBasemap, ...] = ()
 
 
-class _Part(MacroElement):  # type: ignore[misc]
-    """Markup of this package at one place of the page; it is inserted as it is, never read as a template."""
+class _Raw(Element):  # type: ignore[misc]
+    """Finished text in a Folium page. Folium's own elements compile their text as a template, even text from data."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def render(self, **_: Any) -> str:
+        """Return the text as it is."""
+        return self._text
+
+
+class _Part(Element):  # type: ignore[misc]
+    """Markup of this package at its places of the page: head, body and the script behind the map's own."""
 
     def __init__(self, name: str, *, header: str = "", html: str = "", script: str = "") -> None:
         super().__init__()
         self._name, self._id = name, "geo_risk"
-        self.header, self.html, self.script = header, html, script
+        self._texts = {"header": header, "html": html, "script": script}
 
-    _template = Template(
-        "{% macro header(this, kwargs) %}{{ this.header }}{% endmacro %}"
-        "{% macro html(this, kwargs) %}{{ this.html }}{% endmacro %}"
-        "{% macro script(this, kwargs) %}{{ this.script }}{% endmacro %}"
-    )
+    def render(self, **_: Any) -> str:
+        """Hand the texts to the figure."""
+        figure = self.get_root()
+        for place, text in self._texts.items():
+            if text:
+                getattr(figure, place).add_child(_Raw(text), name=self.get_name())
+        return ""
 
 
 def write_map(

@@ -69,8 +69,8 @@ def relief_image(dem: xr.DataArray) -> MapImage:
     values, transform = thinned(dem, keep_highest=False)
     cell = abs(transform.a)
     gy, gx = np.gradient(values.astype(np.float64), cell)
-    light = (gx - gy) / np.sqrt(2)  # slope against the light: y falls with the row
-    shade = np.clip(0.72 - 0.42 * light / np.sqrt(1 + gx**2 + gy**2), 0, 1)
+    # the surface's normal times the way to the light (-1/2 east, 1/2 north, sqrt(1/2) up); rows run south
+    shade = np.clip((gx / 2 + gy / 2 + np.sqrt(0.5)) / np.sqrt(1 + gx**2 + gy**2), 0, 1)
     codes = np.where(np.isfinite(shade), FIRST + np.rint(np.nan_to_num(shade) * (_STEPS - 1)), OUTSIDE).astype(np.uint8)
     warped, bounds = to_mercator(codes, transform, grid_of(dem).geobox.crs.to_wkt())
     grey = [(0, 0, 0, 0)] * FIRST + [(*c, 255) for c in ramp_colors(("#6f716d", "#f8f8f5"), _STEPS)]

@@ -1,0 +1,332 @@
+import base64
+import csv
+import re
+import struct
+import zlib
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyogrio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.warp import transform as warp_points
+from shapely.geometry import Point, Polygon
+
+from geo_risk.core.grid import Grid
+from geo_risk.core.schemas import SCHEMAS
+from geo_risk.publish import cards, lists, map_images, map_layers, report, report_tables
+from geo_risk.publish.geopackage import qml, write_geopackage
+from geo_risk.publish.hashing import content_sha256, file_sha256
+from geo_risk.publish.legend import raster_style
+from geo_risk.publish.map import MapOptions, OnlineBasemap, map_data, page, write_map
+from tests.support import products
+
+
+def _pixels(url):
+    raw = base64.b64decode(url.split(",")[1])
+    width, height = struct.unpack(">II", raw[16:24])
+    data, at, palette, alpha = b"", 8, b"", b""
+    while at < len(raw):
+        (size,) = struct.unpack(">I", raw[at : at + 4])
+        kind, body = raw[at + 4 : at + 8], raw[at + 8 : at + 8 + size]
+        assert struct.unpack(">I", raw[at + 8 + size : at + 12 + size])[0] == zlib.crc32(kind + body)
+        data, palette, alpha = (data + body if kind == b"IDAT" else data, body if kind == b"PLTE" else palette,
+                                body if kind == b"tRNS" else alpha)  # fmt: skip
+        at += 12 + size
+    lines = np.frombuffer(zlib.decompress(data), np.uint8).reshape(height, width + 1)
+    assert (lines[:, 0] == 0).all()
+    colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    return lines[:, 1:], colors, np.frombuffer(alpha, np.uint8)
+
+
+def test_map_picture_lies_where_the_cell_is():
+    grid = Grid.from_bounds((500_000, 4_000_000, 560_000, 4_060_000), crs=4546, resolution_m=300)
+    levels = np.zeros(grid.shape, np.int8)
+    levels[40, 150] = 4
+    image = map_images.raster_image(grid.layer(levels, units="level", long_name="x"), raster_style("risk_level"))
+    codes, colors, alpha = _pixels(image.url)
+    rows, columns = np.nonzero(codes == map_images.FIRST + 3)
+    assert tuple(colors[map_images.FIRST + 3]) == (0xC1, 0x12, 0x1F)
+    assert alpha[map_images.FIRST + 3] == 255
+    (lon,), (lat,) = warp_points(grid.crs, "EPSG:4326", [grid.coords()["x"][150]], [grid.coords()["y"][40]])
+    (south, west), (north, east) = image.bounds
+
+    def mercator(angle):
+        return np.arctanh(np.sin(np.radians(angle)))
+
+    assert (columns.mean() + 0.5) / codes.shape[1] == pytest.approx(
+        (lon - west) / (east - west), abs=1.1 / codes.shape[1]
+    )
+    down = (mercator(north) - mercator(lat)) / (mercator(north) - mercator(south))
+    assert (rows.mean() + 0.5) / codes.shape[0] == pytest.approx(down, abs=1.1 / codes.shape[0])
+
+
+def test_unknown_is_striped_none_is_clear_and_beyond_is_clear():
+    levels = np.full(products.GRID.shape, -1, np.int8)
+    levels[:, 100:] = 0
+    layer = products.GRID.layer(levels, units="level", long_name="x")
+    image = map_images.raster_image(layer, raster_style("warning"))
+    codes, _, alpha = _pixels(image.url)
+    assert image.unknown_share == pytest.approx(0.4, abs=0.01)
+    assert set(np.unique(codes)) == {map_images.OUTSIDE, map_images.CLEAR, map_images.UNKNOWN}
+    assert alpha[[map_images.OUTSIDE, map_images.CLEAR]].tolist() == [0, 0]
+    left = codes[:, : codes.shape[1] // 3]
+    assert 0.2 < (left == map_images.UNKNOWN).mean() < 0.45
+
+
+def test_thinning_keeps_the_gravest_level_and_unknown_beats_low(monkeypatch):
+    monkeypatch.setattr(map_images, "MAX_SIDE", 50)
+    levels = np.ones(products.GRID.shape, np.int8)
+    levels[3, 5], levels[9, 9], levels[10, 10], levels[11, 11] = 4, -1, -1, 2
+    layer = products.GRID.layer(levels, units="level", long_name="x").chunk({"y": 64, "x": 64})
+    thin, transform = map_images.thinned(layer, keep_highest=True)
+    step = -(-products.GRID.shape[0] // 50)
+    assert transform.a == products.GRID.resolution_m * step
+    assert thin[3 // step, 5 // step] == 4
+    assert thin[9 // step, 9 // step] == (-1 if 9 // step != 11 // step else 2)
+    assert thin[11 // step, 11 // step] == 2
+    assert (thin == 1).sum() > thin.size - 5
+
+
+@given(st.floats(-200, 200, width=32), st.floats(-200, 200, width=32))
+@settings(max_examples=25, deadline=None)
+def test_ramp_codes_are_monotone(a, b):
+    values = np.array([[a, b], [-100, 100]], np.float32)
+    style = raster_style("velocity_up")
+    codes, low, high = map_images._codes(values, style)
+    assert (low, high) == (-high, -low)
+    assert (codes >= map_images.FIRST).all()
+    assert (a <= b) == (codes[0, 0] <= codes[0, 1]) or codes[0, 0] == codes[0, 1]
+
+
+def test_relief_is_lit_from_the_north_west():
+    y, x = np.mgrid[0 : products.GRID.shape[0], 0 : products.GRID.shape[1]] * 60.0
+    slope_to_nw = products.GRID.layer((0.5 * (x + y)).astype("f4"), units="m", long_name="z")
+    slope_to_se = products.GRID.layer(-slope_to_nw.to_numpy(), units="m", long_name="z")
+    bright, dark = (np.median(_pixels(map_images.relief_image(dem).url)[0]) for dem in (slope_to_nw, slope_to_se))
+    assert bright > dark + 50
+
+
+def test_feature_layer_is_in_degrees_counts_its_classes_and_has_no_contacts():
+    frame = products.frames()["hazard_points"]
+    spec = next(s for s in map_layers.SPECS if s.name == "hazard_points")
+    layer = map_layers.feature_layer(frame, spec)
+    assert sum(c["count"] for c in layer["classes"]) == len(frame)
+    by_label = {c["label"]: c["count"] for c in layer["classes"]}
+    assert by_label["level.-1"] == int((frame["hazard_level"] == -1).sum())
+    assert not {"responsible", "monitor"} & set(layer["features"][0]["p"])
+    lon, lat = layer["features"][0]["g"]["coordinates"]
+    there = frame.to_crs(4326).geometry.iloc[0]
+    assert (lon, lat) == (pytest.approx(there.x, abs=6e-6), pytest.approx(there.y, abs=6e-6))
+
+
+def test_feature_layer_keeps_rows_without_geometry_and_needs_a_crs():
+    spec = next(s for s in map_layers.SPECS if s.name == "shelters")
+    frame = gpd.GeoDataFrame({"shelter_id": ["a", "b"]}, geometry=[Point(500000, 4e6), None], crs=4546)
+    layer = map_layers.feature_layer(frame, spec)
+    assert [f["g"] is None for f in layer["features"]] == [False, True]
+    with pytest.raises(ValueError, match="no CRS"):
+        map_layers.feature_layer(frame.set_crs(None, allow_override=True), spec)
+
+
+def test_map_is_the_same_for_the_same_products_and_names_missing_stages(tmp_path):
+    given_ = {"grid": products.GRID, "layers": products.layers(), "frames": products.frames()}
+    for name in ("a", "b"):
+        write_map(tmp_path / f"{name}.html", **given_, options=MapOptions("x"))
+    assert file_sha256(tmp_path / "a.html") == file_sha256(tmp_path / "b.html")
+    data = map_data(**given_, options=MapOptions("x"))
+    warning = data["rasters"][0]
+    assert [h for h, image in warning["stages"].items() if image is None] == ["3"]
+    unknown = given_["layers"] | {"warning_6h": given_["layers"]["warning_6h"] * 0 - 1}
+    data = map_data(grid=products.GRID, layers=unknown, frames={}, options=MapOptions("x"))
+    assert [h for h, image in data["rasters"][0]["stages"].items() if image is None] == ["6", "3"]
+
+
+def test_map_of_nothing_still_opens_on_its_area():
+    data = map_data(grid=products.GRID, layers={}, frames={}, options=MapOptions("x", "en"))
+    assert data["rasters"] == data["layers"] == []
+    assert data["raster"] == ""
+    html = page(data, MapOptions("x", "en")).render()
+    assert (
+        re.findall(r"src=[\"']?(?:https?:|//)|url\([\"']?(?:https?:|//|images)|@import|<link rel=.stylesheet", html)
+        == []
+    )
+    assert "default-src 'none'" in html
+
+
+def test_online_base_maps_are_the_only_hosts_allowed():
+    online = OnlineBasemap("OSM", "https://{s}.tile.example.org/{z}/{x}/{y}.png", "<b>me</b>")
+    options = MapOptions("x", basemaps=(online,))
+    html = page(map_data(grid=products.GRID, layers={}, frames={}, options=options), options).render()
+    assert "img-src data: https://*.tile.example.org;" in html
+
+
+@pytest.mark.parametrize("name", [n for n in lists.LISTS if n in products.frames()])
+def test_sheet_is_made_for_printing_and_its_csv_for_programs(tmp_path, name):
+    frame = products.frames()[name]
+    lists.write_xlsx(frame, tmp_path / "a.xlsx", name=name, run="示范县", language="zh")
+    lists.write_xlsx(frame, tmp_path / "b.xlsx", name=name, run="示范县", language="zh")
+    assert file_sha256(tmp_path / "a.xlsx") == file_sha256(tmp_path / "b.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+    assert {"A1", "A2"} <= {r.coord.split(":")[0] for r in sheet.merged_cells.ranges}
+    assert sheet.freeze_panes == "C4"
+    assert sheet.auto_filter.ref.startswith("A3:")
+    assert sheet.page_setup.orientation == "landscape"
+    assert sheet.print_title_rows == "$3:$3"
+    assert "审核" in str(sheet.cell(sheet.max_row, 1).value)
+    headings = [c.value for c in sheet[3]]
+    assert all(any(ord(ch) > 0x2E7F for ch in h) for h in headings)
+    lists.write_csv(frame, tmp_path / "a.csv", name=name)
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    rows = pd.read_csv(tmp_path / "a.csv")
+    assert list(rows.columns) == list(SCHEMAS[name].columns)
+    assert len(rows) == len(frame) == sheet.max_row - 5
+    assert content_sha256(tmp_path / "a.xlsx") == content_sha256(tmp_path / "b.xlsx")
+
+
+def test_list_totals_count_the_known_and_name_the_unknown(tmp_path):
+    frame = products.frames()["evacuation"]
+    lists.write_xlsx(frame, tmp_path / "a.xlsx", name="evacuation", run="x", language="en")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+    assert f"{int(frame['people'].sum()):,}" in sheet["A2"].value
+    assert "unknown population: 1" in sheet["A2"].value
+    column = [c.value for c in sheet[3]].index("People") + 1
+    assert "unknown" in [sheet.cell(i, column).value for i in range(4, 16)]
+
+
+def test_unranked_lists_put_unknown_before_low():
+    frame = products.frames()["risk_zones"]
+    order = lists.list_rows(frame, "risk_zones")["risk_level"].tolist()
+    grave = [1.5 if v == -1 else v for v in order]
+    assert grave == sorted(grave, reverse=True)
+
+
+def test_whole_numbers_with_gaps_are_written_whole(tmp_path):
+    frame = products.frames()["evacuation"].astype({"people": float})
+    lists.write_csv(frame, tmp_path / "a.csv", name="evacuation")
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as stream:
+        people = [row["people"] for row in csv.DictReader(stream)]
+    assert people[0] == "400"
+    assert people[4] == ""
+
+
+def test_geopackage_has_every_layer_and_styles_that_are_registered(tmp_path):
+    frames = {k: v for k, v in products.frames().items() if k in SCHEMAS}
+    write_geopackage(frames, tmp_path / "a.gpkg")
+    names = {n for n, _ in pyogrio.list_layers(tmp_path / "a.gpkg")}
+    assert names == {*frames, "layer_styles"}
+    styles = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="layer_styles")
+    assert set(styles["f_table_name"]) == set(frames)
+    assert styles["useAsDefault"].all()
+    write_geopackage(frames, tmp_path / "b.gpkg")
+    assert content_sha256(tmp_path / "a.gpkg") == content_sha256(tmp_path / "b.gpkg")
+
+
+@pytest.mark.parametrize("spec", map_layers.SPECS, ids=lambda s: s.name)
+def test_style_names_every_class_and_is_well_formed(spec):
+    import xml.etree.ElementTree as ET
+
+    root = ET.fromstring(qml(spec, language="zh").split("\n", 1)[1])
+    symbols = root.findall("renderer-v2/symbols/symbol")
+    assert len(symbols) == len(spec.classes)
+    if spec.by:
+        categories = root.findall("renderer-v2/categories/category")
+        assert [c.get("value") for c in categories] == ["" if k is None else str(k) for k in spec.classes]
+        assert {c.get("symbol") for c in categories} == {s.get("name") for s in symbols}
+
+
+def test_report_names_gaps_quarantine_methods_and_hides_the_hour_from_the_hash(tmp_path, monkeypatch):
+    facts = {"rainfall": {"notes": ["plain", {"level": "warning", "text_zh": "缺一时次", "text_en": "an hour is missing"}],
+                          "counts": {"hours": {"used": 719}}, "quarantine": [{"id": "P9", "reason": "坐标在境外"}],
+                          "methods": [{"name": "SCS-CN", "citation": "TR-55 (1986)", "validity": "小流域"}]}}  # fmt: skip
+    gaps = [{"step": "flood.town", "products": ["depth_max_m"], "needs": ["dem_town"]}]
+    content = report.ReportContent("示范县", "zh", "", facts, gaps, [("inputs.dem", "dem.tif")], {"flood": {"cn": 75}})
+    for hour in ("01:00", "02:00"):
+        monkeypatch.setattr(report, "_now", lambda hour=hour: hour)
+        report.write_report(
+            tmp_path / f"{hour[:2]}.html", content=content, frames=products.frames(), layers=products.layers()
+        )
+    text = (tmp_path / "01.html").read_text(encoding="utf-8")
+    for wanted in (
+        "dem_town",
+        "depth_max_m",
+        "坐标在境外",
+        "TR-55 (1986)",
+        "缺一时次",
+        "hours.used",
+        "719",
+        "flood.cn",
+        "无预报",
+    ):
+        assert wanted in text
+    assert "责任人-0" not in text
+    assert content_sha256(tmp_path / "01.html") == content_sha256(tmp_path / "02.html")
+    assert file_sha256(tmp_path / "01.html") != file_sha256(tmp_path / "02.html")
+
+
+def test_report_totals_reconcile_with_the_frame():
+    frame = products.frames()["evacuation"]
+    values = {t["label"]: t["value"] for t in report.tiles({"evacuation": frame}, "en")}
+    assert values["People to evacuate (where known)"] == f"{int(frame['people'].sum()):,}"
+    assert values["People assigned"] == f"{int(frame['assigned_people'].sum()):,}"
+    assert values["Settlements with unknown population"] == "1"
+
+
+def test_report_of_nothing_says_so(tmp_path):
+    report.write_report(tmp_path / "r.html", content=report.ReportContent("x", "en"), frames={}, layers={})
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "No gaps: every step was run." in text
+    assert "No row was quarantined." in text
+
+
+def test_bars_are_in_proportion_and_unknown_is_grey():
+    figure = report_tables.level_bars("t", [4, 4, 1, -1], "en")
+    assert [b["width"] for b in figure["bars"]] == [250.0, 0.0, 0.0, 125.0, 125.0]
+    assert figure["bars"][-1]["label"] == "unknown"
+
+
+def test_cards_are_made_for_the_gravest_and_the_unknown_and_old_ones_go(tmp_path):
+    frames = products.frames()
+    (tmp_path / "old.html").write_text("x")
+    index = cards.write_cards(tmp_path, frames=frames, text=cards.CardText("示范县"))
+    files = {p.name for p in tmp_path.iterdir()}
+    assert files == {c["file"] for c in index["cards"]}
+    zones = frames["risk_zones"].set_index("zone_id")["risk_level"]
+    level = frames["hazard_points"]["zone_id"].map(zones)
+    assert index["counts"]["hazard_points"] == int(((level >= 3) | (level == -1)).sum())
+    assert index["counts"]["evacuation"] == len(frames["evacuation"])
+    assert index["counts"]["waterlogging"] == cards.FIRST_SITES
+    first = (tmp_path / "village_V000.html").read_text(encoding="utf-8")
+    assert "责任人-000" in first
+    assert frames["evacuation"]["reasons"].iloc[0] in first
+    assert first.count("<path") > 3
+
+
+def test_too_many_cards_are_cut_and_it_is_said(tmp_path):
+    index = cards.write_cards(tmp_path, frames=products.frames(), text=cards.CardText("x", "en"), limit=3)
+    assert index["counts"]["evacuation"] == 3
+    assert index["counts"]["left_out"] > 0
+    assert str(index["counts"]["left_out"]) in index["notes"][0]["text_en"]
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_card_file_stays_in_its_folder_and_ids_stay_apart(row_id):
+    name = cards.card_file("evacuation", row_id)
+    assert "/" not in name
+    assert "\\" not in name
+    assert not name.startswith(".")
+    assert len(name.encode()) < 255
+    assert cards.card_file("evacuation", row_id + "/") != name
+
+
+def test_sketch_is_north_up_and_cut_to_its_box():
+    zone = gpd.GeoDataFrame(
+        {"risk_level": [4]}, geometry=[Polygon([(900, 1000), (1100, 1000), (1100, 9000), (900, 9000)])], crs=4546
+    )
+    drawn = cards._sketch(Point(1000, 1000), {"risk_zones": zone}, 1000.0)
+    numbers = np.array([float(v) for v in drawn[0]["d"].replace("M", "").replace("L", "").replace("Z", "").split()])
+    assert numbers.reshape(-1, 2).min(axis=0).tolist() == pytest.approx([40, 0], abs=0.1)
+    assert numbers.reshape(-1, 2).max(axis=0).tolist() == pytest.approx([60, 50], abs=0.1)
