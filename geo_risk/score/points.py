@@ -56,7 +56,7 @@ def _listed_movers(ledger: Any) -> set[str]:
 
 
 def _alive(ledger: Any) -> set[str]:
-    """Return the ledger numbers whose true kind is a mover or a static danger."""
+    """Return the ledger numbers whose place moves, slides in the storm, or is as prone to slide as those."""
     if ledger is None or "true_kind" not in ledger:
         return set()
-    return set(ledger.loc[ledger["true_kind"].isin(["mover", "static"]), "point_id"].astype(str))
+    return set(ledger.loc[ledger["true_kind"].isin(["mover", "static", "sliding"]), "point_id"].astype(str))

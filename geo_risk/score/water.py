@@ -30,8 +30,8 @@ def score_waterlogging(run: RunOutput, truth: Truth) -> dict[str, dict[str, Figu
     top = sum(match.get(i) in first for i in worst)
     by_id: Any = sites.assign(site_id=sites["site_id"].astype(str)).set_index("site_id")
     error = pd.Series({i: _error(by_id, match.get(i), float(row["depth_m"])) for i, row in depths.iterrows()})
-    sound = ~depths["hidden_defect"].astype(bool)
-    floods = depths["depth_m"] > 0
+    sound = depths["hidden_defect"].isna() | depths["hidden_defect"].isin(["none", "", False])
+    floods = depths["floods"].astype(bool) if "floods" in depths else depths["depth_m"] > 0
     causes = depths["cause"].notna() & floods & (depths["cause"] != "none")
     right = sum(
         match.get(i) is not None and by_id.loc[match[i], "cause"] == depths["cause"][i] for i in depths.index[causes]
