@@ -8,18 +8,22 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from scipy import ndimage
 from shapely.geometry import LineString, Point, box
 from shapely.ops import linemerge, substring
 from shapely.strtree import STRtree
 
+from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import rasterize
 from geo_risk.kernels.stream_power import drainage
 from geo_risk.sample.fractal import power_law_field
 from geo_risk.sample.ground import Ground, cell_of
 from geo_risk.sample.streams import count, stream
 
+Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
+Patch = tuple[tuple[slice, slice], Array]
 
 N_DECKS, N_CULVERTS = 4, 6
 SEAM_M = 1.5
@@ -27,6 +31,7 @@ _DECK_M, _BANK_M = 1.5, 1.0
 _REACHES_M = (60.0, 90.0, 140.0, 200.0)
 _HIGHEST_M, _HELD_M = 20.0, 1.5
 _AROUND = 30
+_APART_M = 200.0
 _CULVERT_HALF_M = 40.0
 
 
@@ -72,11 +77,16 @@ def given_dem(
         row = bridges.iloc[k]
         if town.contains(row.geometry):
             continue
-        raised = _dammed(dem, ground, lines[row["road_id"]], row.geometry, above_m=_DECK_M)
-        if raised is not None:
-            dem = raised
+        patch = _dammed(dem, ground, lines[row["road_id"]], row.geometry, above_m=_DECK_M)
+        if patch is not None:
+            dem[patch[0]] = patch[1]
             decks.append(str(row["bridge_id"]))
-    dem, culverts = _culverts(dem, ground, lines, crossings)
+    sealed = _sealed(dem, ground, lines, crossings)
+    for part, raised, _ in sealed:
+        dem[part] = np.maximum(dem[part], raised)
+    columns = ["culvert_id", "road_id", "diameter_m", "geometry"]
+    rows = [row for *_, row in sealed]
+    culverts = gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=ground.grid.crs)
     seam = _seam_column(ground)
     dem[:, seam:] += SEAM_M
     void = _void(ground)
@@ -84,68 +94,70 @@ def given_dem(
     return GivenDem(dem.astype(np.float32), culverts, tuple(sorted(decks)), void, seam)
 
 
-def _dammed(
-    dem: NDArray[np.float64], ground: Ground, road: LineString, at: Point, *, above_m: float
-) -> NDArray[np.float64] | None:
-    """Return the DEM with the road's crest across the water at `at`, as long as it takes to hold water back.
+def _dammed(dem: Array, ground: Ground, road: LineString, at: Point, *, above_m: float) -> Patch | None:
+    """Return the part of the DEM with the road's crest across the water at `at`, as long as it takes to hold water.
 
     None where no length of crest dams anything.
     """
+    cell = cell_of(ground.grid, at)
+    part = tuple(slice(max(k - _AROUND, 0), k + _AROUND + 1) for k in cell)
+    t = ground.grid.transform
+    corner = t * t.translation(part[1].start, part[0].start)
+    local = Grid(GeoBox(dem[part].shape, corner, ground.grid.crs))
     middle = road.project(at)
     for reach in _REACHES_M:
-        part = substring(road, max(middle - reach, 0), min(middle + reach, road.length))
-        if part.length < 60:
+        line = substring(road, max(middle - reach, 0), min(middle + reach, road.length))
+        if line.length < 60:
             return None
-        crest = rasterize([(part, 1.0)], ground.grid, fill=0, dtype="uint8", all_touched=True) > 0
-        ends = [dem[cell_of(ground.grid, Point(part.coords[k]))] for k in (0, -1)]
-        water = dem[cell_of(ground.grid, at)]
-        level = max(min(ends), water + 1.5) + above_m
-        raised = np.where(crest, np.maximum(dem, level), dem)
-        if level - water <= _HIGHEST_M and _held_m(raised, dem, cell_of(ground.grid, at)) >= _HELD_M:
-            return raised
+        crest = rasterize([(line, 1.0)], local, fill=0, dtype="uint8", all_touched=True) > 0
+        ends = [dem[cell_of(ground.grid, Point(line.coords[k]))] for k in (0, -1)]
+        level = max(min(ends), dem[cell] + 1.5) + above_m
+        raised = np.where(crest, np.maximum(dem[part], level), dem[part])
+        inner = (cell[0] - part[0].start, cell[1] - part[1].start)
+        if level - dem[cell] <= _HIGHEST_M and _held_m(raised, dem[part], inner) >= _HELD_M:
+            return (part[0], part[1]), raised
     return None
 
 
-def _held_m(raised: NDArray[np.float64], dem: NDArray[np.float64], cell: tuple[int, int]) -> float:
-    """Return by how much the deepest water near a cell grows when the DEM is raised [m]."""
-    part = tuple(slice(max(k - _AROUND, 0), k + _AROUND + 1) for k in cell)
+def _held_m(raised: Array, plain: Array, cell: tuple[int, int]) -> float:
+    """Return by how much the deepest water near a cell grows when the ground is raised [m]."""
     depth = []
-    for surface in (raised[part], dem[part]):
+    for surface in (raised, plain):
         base = np.ones(surface.shape, dtype=bool)
         base[1:-1, 1:-1] = False
         filled, _, _ = drainage(np.ascontiguousarray(surface), base, 1e-6)
         depth.append(filled - surface)
-    row, column = (k - s.start for k, s in zip(cell, part, strict=True))
+    row, column = cell
     near = (slice(max(row - 3, 0), row + 4), slice(max(column - 3, 0), column + 4))
     return float((depth[0] - depth[1])[near].max())
 
 
-def _culverts(
-    dem: NDArray[np.float64], ground: Ground, lines: gpd.GeoSeries, crossings: pd.DataFrame
-) -> tuple[NDArray[np.float64], gpd.GeoDataFrame]:
+def _sealed(
+    dem: Array, ground: Ground, lines: gpd.GeoSeries, crossings: pd.DataFrame
+) -> list[tuple[tuple[slice, slice], Array, dict[str, object]]]:
+    """Return for each sealed culvert the part of the DEM it stands in, that part raised, and its row of the table."""
     rng = stream(ground.seed, "dem.culverts")
     town = box(*ground.town.grid.bounds).buffer(150)
     tree = STRtree(ground.streams.geometry.to_numpy())
-    rows: list[dict[str, object]] = []
-    taken: list[Point] = []
+    out: list[tuple[tuple[slice, slice], Array, dict[str, object]]] = []
+    taken = np.empty((0, 2))
     for k in rng.permutation(len(crossings)):
-        if len(rows) >= count(N_CULVERTS, ground.size):
+        if len(out) >= count(N_CULVERTS, ground.size):
             break
         road_id, at = str(crossings["road_id"].iloc[k]), Point(crossings["x"].iloc[k], crossings["y"].iloc[k])
-        if town.contains(at) or any(at.distance(p) < 200 for p in taken):
+        if town.contains(at) or (np.hypot(taken[:, 0] - at.x, taken[:, 1] - at.y) < _APART_M).any():
             continue
-        raised = _dammed(dem, ground, lines[road_id], at, above_m=_BANK_M)
+        patch = _dammed(dem, ground, lines[road_id], at, above_m=_BANK_M)
         pipe = _along_stream(ground, tree, at)
-        if raised is None or pipe is None:
+        if patch is None or pipe is None:
             continue
-        dem = raised
-        taken.append(at)
-        rows.append({
-            "culvert_id": f"CU{len(rows) + 1:03d}", "road_id": road_id,
+        taken = np.vstack([taken, [at.x, at.y]])
+        row: dict[str, object] = {
+            "culvert_id": f"CU{len(out) + 1:03d}", "road_id": road_id,
             "diameter_m": float(rng.choice([1.0, 1.5, 2.0, 2.5])), "geometry": pipe,
-        })  # fmt: skip
-    columns = ["culvert_id", "road_id", "diameter_m", "geometry"]
-    return dem, gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=ground.grid.crs)
+        }  # fmt: skip
+        out.append((*patch, row))
+    return out
 
 
 def _along_stream(ground: Ground, tree: STRtree, at: Point) -> LineString | None:

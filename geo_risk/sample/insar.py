@@ -23,6 +23,7 @@ from geo_risk.sample.look import (
     years_since_first,
 )
 from geo_risk.sample.motion import Motion
+from geo_risk.sample.site import Site
 from geo_risk.sample.streams import stream
 
 Array = NDArray[np.float64]
@@ -180,15 +181,17 @@ def seen(scene: Scene, motion: Motion, lost: NDArray[np.int16]) -> Mask:
     slides = np.zeros(scene.grid.shape, dtype=bool)
     for label, mover in enumerate(motion.movers, 1):
         if mover.kind == "slow_slide":
-            inside = motion.labels == label
-            slides |= inside
+            rows, columns = mover.moving.window
+            inside = motion.labels[rows, columns] == label
+            slides[rows, columns] |= inside
             if mover.site.seasonal:
-                contrast[inside] = abs(float(scene.los[:, inside].mean(axis=1) @ _direction(mover.site)))
+                look = scene.los[:, rows, columns][:, inside].mean(axis=1)
+                contrast[rows, columns][inside] = abs(float(look @ _direction(mover.site)))
     return np.asarray(
         (motion.labels > 0) & scene.kept & (lost >= len(scene.dates) / 2) & (~slides | (contrast >= MIN_CONTRAST))
     )
 
 
-def _direction(site: object) -> Array:
-    azimuth, dip = np.radians(getattr(site, "azimuth_deg", 0.0)), np.radians(getattr(site, "slope_deg", 0.0))
+def _direction(site: Site) -> Array:
+    azimuth, dip = np.radians(site.azimuth_deg), np.radians(site.slope_deg)
     return np.array([np.sin(azimuth) * np.cos(dip), np.cos(azimuth) * np.cos(dip), -np.sin(dip)])

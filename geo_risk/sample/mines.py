@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import shapely
+from odc.geo.geobox import GeoBox
 from shapely import affinity
 from shapely.geometry import LineString, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import polygons_of_labels
 from geo_risk.sample.cover import LIMESTONE
 from geo_risk.sample.ground import Ground, cell_of
@@ -70,9 +73,10 @@ def _verdict(outside: float) -> str:
 def _contour(motion: Motion, mover: Mover) -> BaseGeometry:
     """Return the ground that sank by more than 10 mm in the observed time."""
     rows, columns = mover.moving.window
-    labels = np.zeros(motion.grid.shape, dtype=np.int32)
-    labels[rows, columns] = mover.moving.displacement_m(LAST_YR)[2] < -CONTOUR_M
-    shape = unary_union(list(polygons_of_labels(labels, motion.grid).geometry))
+    labels = (mover.moving.displacement_m(LAST_YR)[2] < -CONTOUR_M).astype(np.int32)
+    t = motion.grid.transform
+    local = Grid(GeoBox(labels.shape, t * t.translation(columns.start, rows.start), motion.grid.crs))
+    shape = unary_union(list(polygons_of_labels(labels, local).geometry))
     half = motion.grid.resolution_m / 2
     rounded: BaseGeometry = shape.buffer(half).buffer(-half)
     return rounded
@@ -121,23 +125,22 @@ def _idle(ground: Ground, contours: list[BaseGeometry], taken: list[object]) -> 
     """Return licences without an active mine, at least 800 m from every bowl."""
     rng = stream(ground.seed, "mines.idle")
     left, bottom, right, top = ground.grid.bounds
-    near = unary_union([c.buffer(800) for c in contours])
-    others = unary_union([t for t in taken if isinstance(t, BaseGeometry)])
+    wanted = count(N_IDLE, ground.size)
+    near = [c.buffer(800) for c in contours] + [t for t in taken if isinstance(t, BaseGeometry)]
+    border = box(left, bottom, right, top)
     out: list[dict[str, object]] = []
-    for _ in range(600):
-        if len(out) >= count(N_IDLE, ground.size):
+    for _ in range(200 * wanted):
+        if len(out) >= wanted:
             break
         x, y = float(rng.uniform(left + 600, right - 600)), float(rng.uniform(bottom + 600, top - 600))
         half = rng.uniform(350, 800, 2)
         shape = affinity.rotate(box(x - half[0], y - half[1], x + half[0], y + half[1]), float(rng.uniform(0, 90)))
         cell = cell_of(ground.grid, Point(x, y))
-        if ground.plain[cell] or shape.intersects(near) or shape.intersects(others):
-            continue
-        if not box(left, bottom, right, top).contains(shape):
+        if ground.plain[cell] or shapely.intersects(near, shape).any() or not border.contains(shape):
             continue
         mineral = "石灰岩" if ground.lithology[cell] == LIMESTONE else "煤"
         out.append(_licence(f"L{len(taken) + len(out) + 1:03d}", shape, rng, mineral=mineral))
-        others = unary_union([others, shape])
+        near.append(shape)
     return out
 
 

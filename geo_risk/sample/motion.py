@@ -131,8 +131,9 @@ def movers_frame(motion: Motion, seen: dict[str, NDArray[np.bool_]]) -> gpd.GeoD
 
 
 def _row(motion: Motion, label: int, mover: Mover, seen: dict[str, NDArray[np.bool_]]) -> dict[str, object]:
-    inside = motion.labels == label
-    east, north, up = (v[inside] for v in motion.velocity_mm_yr)
+    window = mover.moving.window
+    inside = motion.labels[window] == label
+    east, north, up = (v[window][inside] for v in motion.velocity_mm_yr)
     speed = np.sqrt(east**2 + north**2 + up**2)
     fastest = int(np.argmax(speed))
     site = mover.site
@@ -142,7 +143,7 @@ def _row(motion: Motion, label: int, mover: Mover, seen: dict[str, NDArray[np.bo
         "class": CLASS_OF[mover.kind],
         "kind": mover.kind,
         "velocity_mm_yr": round(value, 2),
-        "annual_mm": round(float(motion.annual_mm[inside].max()), 2),
+        "annual_mm": round(float(motion.annual_mm[window][inside].max()), 2),
         "accelerating": bool(np.isfinite(site.failure_yr)),
         "seasonal": bool(site.seasonal),
         "failure_date": _failure_date(site),
@@ -153,7 +154,7 @@ def _row(motion: Motion, label: int, mover: Mover, seen: dict[str, NDArray[np.bo
         "cells": int(inside.sum()),
     }
     for track, mask in seen.items():
-        share = float(mask[inside].mean())
+        share = float(mask[window][inside].mean())
         row[f"seen_share_{track}"] = round(share, 3)
         row[f"visible_{track}"] = share >= 0.3
     return row
