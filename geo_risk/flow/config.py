@@ -91,7 +91,7 @@ class Config(Params):
     register_: RegisterSection = Field(
         default_factory=RegisterSection, alias="register", description="Register of points and zones."
     )
-    map: MapSection = Field(default_factory=MapSection, description="The interactive map.")
+    map: MapSection = Field(default_factory=MapSection, description="What the interactive map offers.")
     publish: PublishSection = Field(default_factory=PublishSection, description="Further products.")
     storage: StorageSection = Field(default_factory=StorageSection, description="Limits on what is read.")
     cluster: ClusterSection = Field(default_factory=ClusterSection, description="Dask.")

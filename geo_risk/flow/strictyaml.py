@@ -136,7 +136,7 @@ class _Reader:
             if type(event).__name__ != "ScalarEvent" or event.tag is not None or event.anchor is not None:
                 self._refuse("a key must be a plain word", event, "use the key names that `geo-risk schema` lists")
             name = str(event.value)
-            if name == "<<":
+            if name == "<<" and event.style is None:
                 self._refuse("merge keys (<<) are not allowed", event, "write the keys out")
             if name in out:
                 self._refuse(f"the key {name!r} is given twice", event, "remove one of the two")

@@ -1,0 +1,158 @@
+"""The configuration: contract keys, absolute paths, overrides, and errors that name line and nearest key."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from geo_risk.core.errors import ConfigError
+from geo_risk.flow.config import Config, load_config
+from geo_risk.flow.inputs import Inputs
+
+CONTRACT_TOP = (
+    "pipeline name language area inputs deformation rainfall landslide flood risk evacuation waterlogging register map "
+    "publish storage cluster output"
+).split()
+CONTRACT_INPUTS = (
+    "dem dem_town insar ground_control rainfall hazard_points landslide_inventory waterlogging_sites past_depths drains "
+    "pumps underground_spaces bridges culverts settlements buildings population roads railways rivers reservoirs shelters "
+    "facilities stocks mines tailings_ponds planned_sites soils landcover geology faults shakemap admin"
+).split()
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_(text, *overrides):
+        path = tmp_path / "run.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_config(path, overrides=overrides)
+
+    return load_
+
+
+def test_has_the_keys_of_the_contract():
+    top = {f.alias or n for n, f in Config.model_fields.items()}
+    assert top == set(CONTRACT_TOP)
+    # past_slides came later, with a changelog line
+    assert set(Inputs.model_fields) == {*CONTRACT_INPUTS, "past_slides"}
+    assert set(Inputs.model_fields["rainfall"].annotation.model_fields) == {
+        "observed", "forecast", "past_events", "gauges", "idf",
+    }  # fmt: skip
+
+
+def test_every_key_says_what_it_means():
+    def look(schema, place=""):
+        for name, entry in schema.get("properties", {}).items():
+            assert entry.get("description"), f"{place}.{name}"
+
+    schema = Config.model_json_schema()
+    look(schema)
+    for name, part in schema["$defs"].items():
+        look(part, name)
+    json.dumps(schema)
+
+
+def test_paths_stand_beside_the_file(load, tmp_path):
+    cfg = load("inputs: {dem: data/dem.tif, rainfall: {observed: {file: ../r.nc, units: mm}}}\noutput: out\n")
+    assert cfg.input("dem") == tmp_path / "data" / "dem.tif"
+    assert cfg.input("rainfall.observed") == tmp_path.parent / "r.nc"
+    assert cfg.source("rainfall.observed").options.units == "mm"
+    assert cfg.output == tmp_path / "out"
+    assert cfg.input("roads") is None
+    with pytest.raises(KeyError):
+        cfg.input("no_such_input")
+
+
+def test_lists_of_files(load, tmp_path):
+    cfg = load(
+        "inputs:\n  insar: [{track: asc, files: [a.h5, b.h5], geometry: g.h5}]\n"
+        "  rainfall:\n    forecast: [{issued: 2024-07-20T00:00:00Z, file: f.nc}]\n    past_events: [s1.nc, {file: s2.nc, storm_id: X}]\n"
+        "output: out\n"
+    )
+    assert cfg.input("insar") == [tmp_path / n for n in ("a.h5", "b.h5", "g.h5")]
+    assert cfg.input("rainfall.forecast") == [tmp_path / "f.nc"]
+    assert [e.id for e in cfg.inputs.rainfall.past_events] == ["s1", "X"]
+    assert list(cfg.files())[0] == "inputs.insar[0].files[0]"
+
+
+def test_real_data_variable_is_the_only_one(load, monkeypatch, tmp_path):
+    monkeypatch.setenv("GEO_RISK_REAL", str(tmp_path / "real"))
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert load("inputs: {dem: '${GEO_RISK_REAL}/d.tif'}\noutput: o\n").input("dem") == tmp_path / "real" / "d.tif"
+    with pytest.raises(ConfigError, match="only"):
+        load("inputs: {dem: '${HOME}/d.tif'}\noutput: o\n")
+    monkeypatch.delenv("GEO_RISK_REAL")
+    with pytest.raises(ConfigError, match="GEO_RISK_REAL is not set"):
+        load("inputs: {dem: '${GEO_RISK_REAL}/d.tif'}\noutput: o\n")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/vsicurl/http://x/d.tif", "/vsizip/a.zip/d.tif", "https://x/d.tif", "s3://b/d.tif", "NETCDF:a.nc:z", 'HDF5:"a.h5"://z'],
+)
+def test_refuses_urls_virtual_paths_and_subdatasets(load, path):
+    with pytest.raises(ConfigError, match="plain file path needed"):
+        load(f"inputs:\n  dem: '{path}'\noutput: o\n")
+
+
+def test_lists_every_problem_with_line_and_nearest_key(load, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load("pipline: dual_control\narea: {resolution_m: -30}\ninputs:\n  demm: d.tif\n  rainfall:\n    observd: r.nc\noutput: o\n")
+    error = caught.value
+    assert "unknown key pipline (line 1)" in error.what
+    assert "area.resolution_m (line 2)" in error.what
+    assert "unknown key inputs.demm (line 4)" in error.what
+    assert "unknown key inputs.rainfall.observd (line 6)" in error.what
+    for name in ("'pipeline'", "'dem'", "'observed'"):
+        assert f"did you mean {name}?" in error.fix
+    assert error.where.startswith(str(tmp_path / "run.yaml"))
+    assert "line 6" in error.where
+
+
+def test_times_need_a_zone(load):
+    with pytest.raises(ConfigError, match=r"issued \(line 3\).*timezone"):
+        load("inputs:\n  rainfall:\n    forecast: [{issued: 2024-07-20T00:00:00, file: f.nc}]\noutput: o\n")
+
+
+def test_overrides_reach_sections_and_list_items(load, tmp_path):
+    text = "inputs: {insar: [{track: asc, files: a.h5}]}\noutput: out\n"
+    cfg = load(text, "area.resolution_m=60", "inputs.insar.0.track=desc", "output=/tmp/x", "language=en")
+    assert cfg.area.resolution_m == 60
+    assert cfg.inputs.insar[0].track == "desc"
+    assert cfg.output == Path("/tmp/x")
+    for bad in ("area", "inputs.insar.7.track=x", "output.deeper=1", "inputs.nope=1", "=3"):
+        with pytest.raises(ConfigError):
+            load(text, bad)
+
+
+def test_is_frozen(load):
+    cfg = load("output: out\n")
+    with pytest.raises(ValidationError):
+        cfg.name = "other"
+    assert isinstance(cfg.inputs.insar, tuple)
+
+
+def test_a_pipeline_stays_beside_the_file(load):
+    for name in ("/etc/passwd", "../outside"):
+        with pytest.raises(ConfigError, match="pipeline"):
+            load(f"pipeline: {name}\noutput: o\n")
+
+
+@given(st.text(max_size=30))
+def test_never_fails_but_with_a_config_error(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("c") / "x.yaml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        load_config(path)
+    except ConfigError as error:
+        assert str(path) in error.where
+
+
+def test_names_a_file_that_is_not_utf8(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_bytes("name: 示范县\noutput: o\n".encode("gb18030"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(path)
