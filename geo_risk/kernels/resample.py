@@ -34,7 +34,7 @@ def sample_bilinear(values: F32, row: F64, column: F64) -> F32:
             r, c = row[i, j], column[i, j]
             if not (-1.0 < r < n_y and -1.0 < c < n_x):
                 continue
-            r0, c0 = int(math.floor(r)), int(math.floor(c))
+            r0, c0 = math.floor(r), math.floor(c)
             total = 0.0
             good = True
             for m in range(2):
@@ -61,5 +61,5 @@ def sample_nearest(values: F32, row: F64, column: F64) -> F32:
         for j in range(row.shape[1]):
             if not (-0.5 <= row[i, j] < n_y - 0.5 and -0.5 <= column[i, j] < n_x - 0.5):
                 continue
-            out[i, j] = values[int(math.floor(row[i, j] + 0.5)), int(math.floor(column[i, j] + 0.5))]
+            out[i, j] = values[math.floor(row[i, j] + 0.5), math.floor(column[i, j] + 0.5)]
     return out

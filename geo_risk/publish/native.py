@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def write_native(dataset: xr.Dataset, path: Path) -> None:
             )  # fmt: skip
             made.attrs["units"] = str(dataset[name].attrs.get("units", ""))
             made.attrs["long_name"] = str(dataset[name].attrs.get("long_name", name))
-        target.attrs["facts"] = json.dumps({k: v for k, v in dataset.attrs.items()}, sort_keys=True, default=str)
+        target.attrs["facts"] = json.dumps(dict(dataset.attrs), sort_keys=True, default=str)
         for rows in _bands(dataset, shape):
             part = dataset.isel(y=rows)
             for name, values in zip(names, compute(*(part[n].data for n in names)), strict=True):
@@ -72,7 +73,7 @@ def _bands(dataset: xr.Dataset, shape: tuple[int, int]) -> list[slice]:
     lazy = [v.data.chunks[0] for v in dataset.data_vars.values() if isinstance(v.data, da.Array) and v.ndim == 2]
     if lazy:
         edges = np.concatenate([[0], np.cumsum(max(lazy, key=len))])
-        return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [slice(int(a), int(b)) for a, b in pairwise(edges)]
     height = max(1, _BAND_BYTES // (4 * shape[1]))
     return [slice(r, min(r + height, shape[0])) for r in range(0, shape[0], height)]
 

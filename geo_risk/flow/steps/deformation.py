@@ -43,7 +43,7 @@ def deformation(plan: Plan) -> None:
             track=t.track, resampling=params.velocity.resampling,
         )  # fmt: skip
     layers: dict[str, Any] = {name: [plan.layer(f"{name}_{t}") for t in tracks] for name in PER_TRACK}
-    if len(tracks) >= 2:  # noqa: PLR2004 - two looks
+    if len(tracks) >= 2:
         plan.add(
             "deformation.east_up", write_east_up, reads=layers,
             writes={name: plan.layer(name) for name in EAST_UP}, tracks=tracks, params=params.decomposition,
@@ -72,8 +72,7 @@ def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
     plan.add(
         "deformation.mining",
         write_mining,
-        reads={"native": [_native(plan, t) for t in tracks], "labels": plan.layer("active_deformation_labels"),
-               "active_deformation": plan.frame("active_deformation")},
+        reads={"native": [_native(plan, t) for t in tracks], "labels": plan.layer("active_deformation_labels")},
         optional={"velocity_up": moving["velocity_up"], "mines": plan.input("mines")},
         writes={"mining_clues": plan.frame("mining_clues"), "facts": plan.facts("mining_clues")},
         tracks=tracks, params=plan.cfg.deformation, options=None if mines is None else mines.options,
@@ -182,7 +181,6 @@ def write_mining(
     *,
     native: list[Path],
     labels: Path,
-    active_deformation: Path,
     velocity_up: Path | None,
     mines: Path | None,
     mining_clues: Path,
@@ -196,7 +194,7 @@ def write_mining(
     from geo_risk.hazards.deformation.mining import mining_clues as find_clues
     from geo_risk.hazards.deformation.mining import up_velocity
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.sources.layers import open_layer, read_frame
+    from geo_risk.sources.layers import open_layer
     from geo_risk.sources.native import native_facts
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.vectors import read_vector
@@ -211,7 +209,7 @@ def write_mining(
     )  # fmt: skip
     first = min((str(native_facts(p).get("first_date", "")) for p in native), default="") or None
     frame, notes = find_clues(
-        read_frame(active_deformation), found.to_numpy(), up, grid, params.mining,
+        found.to_numpy(), up, grid, params.mining,
         licences=None if read is None else read.frame, first_date=first,
     )  # fmt: skip
     write_frame(frame, mining_clues)

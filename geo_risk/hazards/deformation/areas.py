@@ -90,7 +90,7 @@ def active_areas(
     searchable = [c for c in channels if _has_stable(c, params, notes)]
     searches += search_all(searchable, grid.resolution_m, params.areas)
     searches += [_absolute(c, params) for c in channels if c not in searchable and c.name.startswith("velocity:")]
-    groups = _joined([c for s in searches for c in s.clusters])
+    groups = [g for g in _joined([c for s in searches for c in s.clusters]) if _is_confirmed(g, tracks, params)]
     labels = _paint(groups, tracks, grid.shape)
     motion = {s.channel.name: s.motion for s in searches}
     rows = [
@@ -166,6 +166,19 @@ def _joined(clusters: Sequence[Cluster]) -> list[_Group]:
     return sorted(out, key=lambda g: (-int(g.cells.sum()), int(np.flatnonzero(g.cells)[0])))
 
 
+def _is_confirmed(group: _Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> bool:
+    """Return whether a group stands: what one track alone claims, where another looks too, must be surer.
+
+    A yearly term that one track alone shows is its atmosphere; a velocity must then reach `unconfirmed_p`.
+    """
+    looking = sum(bool(np.isfinite(t.velocity[group.cells]).mean() >= 0.5) for t in tracks)
+    seen = {c.channel.split(":")[1] for c in group.clusters}
+    if len(seen) > 1 or looking <= 1:
+        return True
+    ps = [c.false_alarm_p for c in group.clusters if c.channel.startswith("velocity:")]
+    return bool(ps) and not min(ps) > params.areas.unconfirmed_p
+
+
 def _paint(groups: Sequence[_Group], tracks: Sequence[TrackMaps], shape: tuple[int, int]) -> NDArray[np.int32]:
     """Label the cells, small areas over large ones; values lost in the middle of an area belong to it."""
     lost = np.logical_and.reduce([~np.isfinite(t.velocity) for t in tracks])
@@ -197,8 +210,8 @@ def _row(
     wave = _wave(group, tracks, motion, cells)
     evidence = Evidence(
         area_m2=float(cells.sum()) * grid.cell_area_m2, shape=cells, grid=grid, mean_mm_yr=mean, peak_mm_yr=peak,
-        los={t.name: (per_track[t.name], *(_mean(c, cells) for c in t.los)) for t in tracks},
-        context={k: v for k, v in context.items()}, annual_mm=wave,
+        los={t.name: (per_track[t.name], *_means(t.los, cells)) for t in tracks},
+        context=dict(context), annual_mm=wave,
     )  # fmt: skip
     kind, why_kind, certainty = classify_area(evidence, params)
     seen = sorted({c.channel.split(":")[1] for c in group.clusters})
@@ -225,6 +238,10 @@ def _mean(values: F32, cells: Bool) -> float:
     inside = values[cells]
     inside = inside[np.isfinite(inside)]
     return float(np.mean(inside, dtype=np.float64)) if inside.size else float("nan")
+
+
+def _means(maps: tuple[F32, F32, F32], cells: Bool) -> tuple[float, float, float]:
+    return _mean(maps[0], cells), _mean(maps[1], cells), _mean(maps[2], cells)
 
 
 def _wave(group: _Group, tracks: Sequence[TrackMaps], motion: Mapping[str, F32], cells: Bool) -> float:

@@ -62,7 +62,7 @@ class Evidence:
         cell = self.grid.resolution_m
         if y.size < 2:
             return 1.0, cell
-        low, high = np.linalg.eigvalsh(np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12)
+        low, high = (float(v) for v in np.linalg.eigvalsh(np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12))
         return float(np.sqrt(high / low)), float(4 * np.sqrt(low) * cell)
 
 
@@ -99,7 +99,8 @@ def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, s
     """
     slope = evidence.median("slope_deg")
     up = evidence.extreme("velocity_up")
-    sinking = np.isfinite(up) and up < 0 or not np.isfinite(up) and all(v[0] <= 0 for v in evidence.los.values())
+    alone = all(v[0] <= 0 for v in evidence.los.values())
+    sinking = up < 0 if np.isfinite(up) else alone
     rate = abs(up) if np.isfinite(up) else abs(evidence.peak_mm_yr)
     strain = rate / 1000 / evidence.radius_m
     m = params.mining

@@ -65,17 +65,17 @@ def compute(layers: Mapping[str, xr.DataArray], params: DeformationParams) -> Ha
     """
     given = declared(layers, INPUTS)
     grid = same_grid(*given.values())
-    speed = np.abs(given["velocity"])
+    speed = abs(given["velocity"])
+    sigma = given["velocity_std"]
+    known = speed.notnull() & sigma.notnull()
     intensity = speed
     if "velocity_slope" in given:
-        along = np.abs(given["velocity_slope"])
-        intensity = xr.where(np.isfinite(along) & np.isfinite(speed), along, speed)
-    sigma = given["velocity_std"]
-    known = np.isfinite(speed) & np.isfinite(sigma)
+        along = abs(given["velocity_slope"])
+        intensity = along.where(along.notnull(), speed)
     intensity = intensity.where(known).astype(np.float32)
     level = classify_layer(intensity, params.level_bounds_mm_yr, long_name="deformation level")
     quiet = known & ~(speed > 2 * sigma)
-    level = xr.where(quiet, np.int8(0), level).astype(np.int8)
+    level = level.where(~quiet, np.int8(0)).astype(np.int8)
     confidence = (1 / (1 + (sigma / _SPEED_SCALE_MM_YR) ** 2)).where(known, 0.0).astype(np.float32)
     return HazardResult(
         grid.layer(intensity.data, units="mm/yr", long_name="speed of the ground", name="deformation_speed"),

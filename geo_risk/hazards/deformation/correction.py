@@ -124,7 +124,7 @@ def _sample_basis(dataset: xr.Dataset, step: int, params: VelocityParams) -> tup
             mean, scale = float(np.nanmean(height)), float(np.nanstd(height))
             fields.append((height - mean) / scale)
             names.append("height")
-    return np.stack(fields), names, mean, scale
+    return np.asarray(np.stack(fields), dtype=np.float64), names, mean, scale
 
 
 def _rounds(values: F64, basis: F64, t: F64) -> tuple[F64, NDArray[np.bool_], F64]:
@@ -150,15 +150,15 @@ def _bisquare(y: F64, basis: F64) -> F64:
         return np.full(len(basis), np.nan)
     y, g = y[known], basis[:, known]
     resid = y - np.median(y)
-    out = np.zeros(len(g))
+    out: F64 = np.zeros(len(g))
     for _ in range(8):
         scale = _mad(resid)
         if not scale > 0:
             scale = float(np.std(resid)) or 1.0
         u = np.clip(resid / (_TUKEY * scale), -1, 1)
         weighted = g * (1 - u * u) ** 2
-        out = np.linalg.lstsq(weighted @ g.T, weighted @ y, rcond=None)[0]
-        resid = y - out @ g
+        out = np.asarray(np.linalg.lstsq(weighted @ g.T, weighted @ y, rcond=None)[0], dtype=np.float64)
+        resid = np.asarray(y - out @ g)
     return out
 
 
@@ -172,7 +172,7 @@ def _trend(values: F64, t: F64) -> tuple[F64, F64]:
         y_mean = y.sum(axis=0) / n
         dt = (t[:, None] - t_mean) * known
         slope = (dt * y).sum(axis=0) / (dt * dt).sum(axis=0)
-    return y_mean - slope * t_mean, slope
+    return np.asarray(y_mean - slope * t_mean), np.asarray(slope)
 
 
 def _spread(residual: F64, t: F64) -> tuple[F64, float]:
@@ -187,7 +187,7 @@ def _weights(sigma: F64) -> F64:
     if not floor > 0:
         return np.ones(len(sigma))
     w = np.where(np.isfinite(sigma), 1 / np.maximum(np.nan_to_num(sigma, nan=1.0), floor) ** 2, 0.0)
-    return w / w[w > 0].mean()
+    return np.asarray(w / w[w > 0].mean(), dtype=np.float64)
 
 
 def _mad(values: F64) -> float:

@@ -97,7 +97,7 @@ def search_channel(
     for i, scale_m in enumerate(channel.scales_m):
         motion = channel.values - backgrounds[scales.ground[i]]
         smoothed = Smoother(free, (scales.sigma[i],)).means(channel.values, (scales.sigma[i],))[0]
-        z = (smoothed - backgrounds[scales.ground[i]]) / null.sd[i]
+        z = ((smoothed - backgrounds[scales.ground[i]]) / null.sd[i]).astype(np.float32)
         z[~free] = np.nan
         for sign in (1, -1):
             for cells in _split(sign * z, sign * motion, params, keep_halo=scale_m == 0):
@@ -149,8 +149,8 @@ class Null:
         n_first = max(20, params.n_simulations // 4)
         squares = [np.zeros(known.shape) for _ in scales.sigma]
         for _ in range(n_first):
-            for total, m in zip(squares, maps(), strict=True):
-                total += np.nan_to_num(m.astype(np.float64)) ** 2
+            for i, m in enumerate(maps()):
+                squares[i] += np.nan_to_num(m.astype(np.float64)) ** 2
         # the spread varies slowly; averaging over neighbours takes the sampling error of few maps out
         around = Smoother(known, (2.0,))
         self.sd = [

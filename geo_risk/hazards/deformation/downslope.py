@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -25,7 +24,9 @@ def sensitivity(track: Track, slope_deg: xr.DataArray, aspect_deg: xr.DataArray)
     same_grid(track.los_east, slope_deg, aspect_deg)
     b = np.deg2rad(in_units(slope_deg, "degree"))
     a = np.deg2rad(in_units(aspect_deg, "degree"))
-    c = np.sin(a) * np.cos(b) * track.los_east + np.cos(a) * np.cos(b) * track.los_north - np.sin(b) * track.los_up
+    c: xr.DataArray = (
+        np.sin(a) * np.cos(b) * track.los_east + np.cos(a) * np.cos(b) * track.los_north - np.sin(b) * track.los_up
+    )
     return c.assign_attrs(units="1", long_name=f"sensitivity of {track.name} to downslope motion")
 
 
@@ -40,7 +41,8 @@ def is_shadow(track: Track, slope_deg: xr.DataArray, aspect_deg: xr.DataArray) -
     toward = np.arctan2(track.los_east, track.los_north)
     facing = np.arctan(np.tan(b) * np.cos(aspect - toward))
     incidence = np.arccos(np.clip(track.los_up, -1, 1))
-    return (facing >= incidence) | (facing <= incidence - np.pi / 2)
+    out: xr.DataArray = (facing >= incidence) | (facing <= incidence - np.pi / 2)
+    return out
 
 
 def downslope_layers(
@@ -58,46 +60,38 @@ def downslope_layers(
     -------
     velocity_slope [mm/yr], positive downslope: V_LOS / C of the track with the smallest sigma / |C|; NaN where the
     slope is below the minimum or |C| < minimum. detectable_slope [mm/yr]: k sigma_v / |C| of that track. blind_map
-    uint8: 0 seen, 1 no data, 2 insensitive, 3 layover or shadow; flat ground with data is "seen" (its motion is
-    vertical, and the LOS sees that). All lazy.
+    uint8: 0 seen; else 2 insensitive where a track has data; else 3 where one lies in layover or shadow; else 1 no
+    data. Flat ground with data is "seen" (its motion is vertical, and the LOS sees that). All lazy.
     """
     grid = same_grid(slope_deg, aspect_deg, *(t.velocity for t in tracks))
     steep = in_units(slope_deg, "degree") >= params.minimum_slope_deg
-    best = velocity = None
-    known: xr.DataArray | None = None
-    open_sky: xr.DataArray | None = None
-    seen: xr.DataArray | None = None
+    nothing = xr.zeros_like(slope_deg, dtype=np.float32).where(False)
+    no = nothing.notnull()
+    best, velocity, seen, clear_data, hidden = nothing, nothing, no, no, no
     for track in tracks:
         c = sensitivity(track, slope_deg, aspect_deg)
-        has = np.isfinite(in_units(track.velocity, "mm/yr"))
-        clear = ~is_shadow(track, slope_deg, aspect_deg)
-        usable = has & clear & steep & (np.abs(c) >= params.minimum_sensitivity)
-        noise = (params.detection_factor * in_units(track.velocity_std, "mm/yr") / np.abs(c)).where(usable)
-        along = (in_units(track.velocity, "mm/yr") / c).where(usable)
-        better = usable if best is None else usable & ~(best <= noise)
-        best = noise if best is None else xr.where(better, noise, best)
-        velocity = along if velocity is None else xr.where(better, along, velocity)
-        flat_or_sensitive = has & clear & (~steep | (np.abs(c) >= params.minimum_sensitivity))
-        known = has if known is None else known | has
-        open_sky = has & clear if open_sky is None else open_sky | (has & clear)
-        seen = flat_or_sensitive if seen is None else seen | flat_or_sensitive
-    blind = xr.where(seen, SEEN, xr.where(open_sky, INSENSITIVE, xr.where(known, SHADOW, NO_DATA)))
+        blocked = is_shadow(track, slope_deg, aspect_deg)
+        has = in_units(track.velocity, "mm/yr").notnull() & ~blocked
+        sensitive = abs(c) >= params.minimum_sensitivity
+        usable = has & steep & sensitive
+        noise = (params.detection_factor * in_units(track.velocity_std, "mm/yr") / abs(c)).where(usable)
+        better = usable & ~(best <= noise)
+        velocity = (in_units(track.velocity, "mm/yr") / c).where(better, velocity)
+        best = noise.where(better, best)
+        seen = seen | (has & (~steep | sensitive))
+        clear_data = clear_data | has
+        hidden = hidden | blocked
+    code = xr.zeros_like(slope_deg, dtype=np.uint8)
+    blind = code.where(seen, INSENSITIVE).where(seen | clear_data, SHADOW).where(seen | clear_data | hidden, NO_DATA)
     text = "0 seen, 1 no data, 2 insensitive, 3 layover or shadow"
     return {
         "velocity_slope": grid.layer(
-            _data(velocity, np.float32), units="mm/yr", long_name="velocity along the slope", name="velocity_slope",
+            velocity.data.astype(np.float32), units="mm/yr", long_name="velocity along the slope", name="velocity_slope",
             positive="downslope",
         ),
         "detectable_slope": grid.layer(
-            _data(best, np.float32), units="mm/yr", long_name="smallest detectable downslope velocity",
+            best.data.astype(np.float32), units="mm/yr", long_name="smallest detectable downslope velocity",
             name="detectable_slope",
         ),
-        "blind_map": grid.layer(_data(blind, np.uint8), units="1", long_name=f"blind map: {text}", name="blind_map"),
+        "blind_map": grid.layer(blind.data.astype(np.uint8), units="1", long_name=f"blind map: {text}", name="blind_map"),
     }  # fmt: skip
-
-
-def _data(layer: xr.DataArray | None, dtype: type[np.generic]) -> da.Array | np.ndarray:
-    if layer is None:
-        what = "no track was given"
-        raise ValueError(what)
-    return layer.data.astype(dtype)

@@ -107,7 +107,6 @@ def fit_bowl(x: F64, y: F64, sinking: F64, *, start: Bowl) -> Bowl:
 
 
 def mining_clues(
-    areas: gpd.GeoDataFrame,
     labels: NDArray[np.int32],
     up_mm_yr: F32,
     grid: Grid,
@@ -120,7 +119,7 @@ def mining_clues(
 
     Parameters
     ----------
-    areas, labels : active areas and their label raster (any order; matched by place).
+    labels : (y, x) label raster of the active areas, 0 where still.
     up_mm_yr : (y, x) vertical velocity on `grid`, NaN where lost.
     licences : polygons with `licence_id` in the grid's CRS; None where none were given: then there is no verdict, no
         row can be made (the contract knows three verdicts), and a note lists the bowls.
@@ -176,7 +175,7 @@ def _clue(shape: Bool, sinking: F32, grid: Grid, params: MiningParams) -> dict[s
     strain = rate / 1000 / radius
     y, x = np.nonzero(shape)
     eigen = np.linalg.eigvalsh(np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12)
-    roundness = float(np.clip(np.sqrt(eigen[0] / eigen[1]), 0, 1))
+    roundness = float(np.clip(np.sqrt(float(eigen[0]) / float(eigen[1])), 0, 1))
     if not (strain >= params.minimum_strain_per_yr and radius <= params.maximum_radius_m):
         return None
     if not (roundness >= params.minimum_roundness and radius >= 1.5 * cell):

@@ -64,7 +64,8 @@ class Smoother:
             offset = np.minimum(np.arange(n), n - np.arange(n))
             line = np.where(offset <= radius, np.exp(-0.5 * (offset / sigma) ** 2), 0.0)
             out.append((line / line.sum()).astype(np.float32))
-        return fft.rfft2(np.outer(out[0], out[1])).real.astype(np.float32)
+        result: F32 = fft.rfft2(np.outer(out[0], out[1])).real.astype(np.float32)
+        return result
 
     def _forward(self, values: F32) -> NDArray[np.complex64]:
         result: NDArray[np.complex64] = fft.rfft2(values, s=self._size)

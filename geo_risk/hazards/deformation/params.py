@@ -51,6 +51,11 @@ class VelocityParams(Params):
         True, "Weigh each date by the inverse of its scene variance after the correction",
         source="choice of geo_risk: summer atmosphere is two to three times that of winter",
     )  # fmt: skip
+    drop_jumps: bool = parameter(
+        True, "Leave out patches of single dates that stand off from all around them (unwrapping errors); only where "
+        "the scene has stable ground",
+        source="choice of geo_risk",
+    )  # fmt: skip
     sample_pixels: int = parameter(
         8_000, "Pixels of the regular sample that the corrections of each date are fitted to", ge=100, le=10_000_000,
         source="choice of geo_risk: four to six coefficients need far fewer",
@@ -95,6 +100,10 @@ class AreaParams(Params):
     false_alarm_p: float = parameter(
         0.05, "Areas whose false-alarm probability is above this are dropped (false discoveries controlled)",
         gt=0, lt=1, source="95 % quantile of areas in simulated noise; Benjamini and Hochberg 1995",
+    )  # fmt: skip
+    unconfirmed_p: float = parameter(
+        0.01, "The same for an area that one track alone shows although another looks at it too",
+        gt=0, lt=1, source="choice of geo_risk: atmosphere strikes one track, motion most often both",
     )  # fmt: skip
     minimum_pixels: int = parameter(
         5, "Fewest pixels of an area", ge=1, le=1000, source="Barra et al. 2017 (five points)",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError, TimeError
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.correction import SceneCorrection, basis_fields, scene_correction, years
+from geo_risk.hazards.deformation.jumps import Jumps, find_jumps
 from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.kernels.lsq import fit_series
 
@@ -45,7 +46,10 @@ def design_matrix(times: NDArray[np.datetime64], params: VelocityParams) -> NDAr
 
 
 def line_of_sight_velocity(
-    dataset: xr.Dataset, params: VelocityParams, correction: SceneCorrection | None = None
+    dataset: xr.Dataset,
+    params: VelocityParams,
+    correction: SceneCorrection | None = None,
+    jumps: Jumps | None = None,
 ) -> xr.Dataset:
     """Fit the motion model to every series of a track.
 
@@ -54,6 +58,7 @@ def line_of_sight_velocity(
     dataset : `displacement` (time, y, x), any length unit, NaN a gap; `coherence` (y, x) where there is one. Lazy.
     params : model and estimator.
     correction : what is taken off every date first; None for nothing.
+    jumps : patches of dates that are left out; None for none.
 
     Returns
     -------
@@ -81,7 +86,7 @@ def line_of_sight_velocity(
     count = 4 if design.shape[1] == 2 else 6
     fitted = da.map_blocks(
         _fit_block, data, basis, design=design, weights=weights, coefficients=coefficients, rounds=rounds,
-        huber_k=params.huber_k, minimum=params.minimum_dates,
+        huber_k=params.huber_k, minimum=params.minimum_dates, jumps=jumps,
         chunks=((count,), *data.chunks[1:]), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
     if "coherence" in dataset:
@@ -124,8 +129,12 @@ def track_velocity(
                     "no stable ground: reference, ramps and height delay are as the product gives them",
                     "无稳定区：参考点、轨道斜坡与高程相关延迟保持产品原样，未作改正",
                 ))  # fmt: skip
-        out = line_of_sight_velocity(source, params, correction)
         times = source["time"].to_numpy()
+        jumps = None
+        if params.drop_jumps and correction is not None and correction.stable_share > 0:
+            jumps = find_jumps(source, design_matrix(times, params), correction)
+            counts["jump_share"] = jumps.share
+        out = line_of_sight_velocity(source, params, correction, jumps)
         counts["dates"] = len(times)
         out.attrs["first_date"], out.attrs["last_date"] = (str(t)[:10] for t in (times[0], times[-1]))
     else:
@@ -172,8 +181,13 @@ def _fit_block(
     design: NDArray[np.float64],
     weights: NDArray[np.float64],
     coefficients: NDArray[np.float64],
+    jumps: Jumps | None,
+    block_info: Any = None,
     **options: Any,
 ) -> NDArray[np.float32]:
+    if jumps is not None and block_info:
+        _, rows, columns = block_info[0]["array-location"]
+        block = np.where(jumps.cells(rows, columns), np.float32(np.nan), block)
     values, errors, rms, n = fit_series(
         np.ascontiguousarray(block, dtype=np.float32), design, weights, coefficients,
         np.ascontiguousarray(basis, dtype=np.float32), options["huber_k"], options["rounds"], options["minimum"],
