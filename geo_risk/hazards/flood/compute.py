@@ -122,3 +122,23 @@ def _joined(
     stack = np.stack([depth, river, pond, confidence])
     stack[:, missing] = np.nan
     return stack.astype(np.float32)
+
+
+def flood_facts(
+    level: xr.DataArray, depth: xr.DataArray, river: xr.DataArray, pond: xr.DataArray, *, card: MethodCard
+) -> dict[str, Any]:
+    """Return counts, notes and the method card of computed flood layers for the report."""
+    from dataclasses import asdict
+
+    levels = level.to_numpy()
+    known = np.isfinite(depth.to_numpy())
+    unknown = float((levels < 0).mean())
+    counts = {f"cells_level_{k}": int((levels == k).sum()) for k in range(-1, 5)}
+    counts |= {"cells_river": int((river.to_numpy() > 0).sum()), "cells_pond": int((pond.to_numpy() > 0).sum())}
+    notes = [{
+        "level": "warning" if unknown > 0.05 else "info",
+        "text_en": f"The flood level is unknown on {unknown:.1%} of the area (no height, no runoff, or water that "
+                   "leaves before it meets a stream).",
+        "text_zh": f"{unknown:.1%} 的面积洪水等级未知（缺高程、缺径流或水流在汇入河沟前流出）。",
+    }] if unknown > 0 or not known.all() else []  # fmt: skip
+    return {"notes": notes, "counts": counts, "quarantine": [], "methods": [asdict(card)]}

@@ -114,6 +114,9 @@ class TownFlowParams(Params):
         92.0, "Least curve number of built-up ground in the town.",
         source=f"{_TR55}: commercial and business, 85 % impervious, group B", gt=0, le=100,
     )  # fmt: skip
+    built_codes: tuple[int, ...] = parameter(
+        (4, 50), "Land-cover codes of built-up ground.", source="the sample county; ESA WorldCover"
+    )
     unknown_curve_number: float = parameter(
         85.0, "Curve number where soil or land cover is not known.", source=f"{_CHOICE}: on the wet side", gt=0, le=100
     )

@@ -1,0 +1,116 @@
+"""Step that finds the town's waterlogging sites, merges the ledger, and places drains and pumps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.hazards.flood.params import SiteParams
+
+_COLUMNS: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
+    "roads": ("LineString", "road_id", ("class?", "name?")),
+    "railways": ("LineString", "", ()),
+    "underground_spaces": ("Point", "space_id", ("name?", "sill_height_m?", "people?")),
+    "buildings": ("Polygon", "", ()),
+    "drains": ("Point", "drain_id", ("capacity_m3_s", "site_id?")),
+    "pumps": ("Point", "pump_id", ("capacity_m3_s", "site_id?")),
+}
+
+
+def read_features(
+    path: Path | None, name: str, grid: Grid, *, options: dict[str, dict[str, Any]], aside: list[dict[str, str]]
+) -> gpd.GeoDataFrame:
+    """Return the features of an input that touch the town, with their columns; empty where it is not given.
+
+    Rows set aside by the reader go to `aside`.
+    """
+    import geopandas as gpd
+
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.vectors import read_vector
+
+    geometry, id_column, columns = _COLUMNS[name]
+    if path is None:
+        names = [c.removesuffix("?") for c in (*columns, id_column) if c]
+        return gpd.GeoDataFrame({c: [] for c in names}, geometry=[], crs=grid.crs)
+    read = read_vector(path, crs=grid.crs, where=f"inputs.{name}", geometry=geometry, id_column=id_column or None,
+                       columns=columns, options=ReadOptions(**options.get(name, {})))  # fmt: skip
+    aside += read.quarantine
+    left, bottom, right, top = grid.bounds
+    frame = read.frame if geometry == "Point" else read.frame.cx[left:right, bottom:top]
+    return frame.explode(index_parts=False).reset_index(drop=True)
+
+
+def write_sites(
+    *,
+    dem: Path,
+    built: Path,
+    waterlogging_sites: Path | None,
+    drains: Path | None,
+    pumps: Path | None,
+    roads: Path | None,
+    railways: Path | None,
+    underground_spaces: Path | None,
+    buildings: Path | None,
+    town_sites: Path,
+    town_devices: Path,
+    labels: Path,
+    facts: Path,
+    options: dict[str, dict[str, Any]],
+    params: SiteParams,
+) -> None:
+    """Write the sites, the devices and the labelled depressions of the town."""
+    from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.flood.devices import place_devices
+    from geo_risk.hazards.flood.sites import Features, detect_sites, merge_ledger, town_ground
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer
+
+    height = open_layer(dem)
+    grid = grid_of(height)
+    ground = town_ground(grid, height.to_numpy(), params)
+    aside: list[dict[str, str]] = []
+    paths = {"roads": roads, "railways": railways, "underground_spaces": underground_spaces, "buildings": buildings,
+             "drains": drains, "pumps": pumps}  # fmt: skip
+    read = {name: read_features(p, name, grid, options=options, aside=aside) for name, p in paths.items()}
+    features = Features(read["roads"], read["railways"], read["underground_spaces"], read["buildings"],
+                        open_layer(built).to_numpy() > 0)  # fmt: skip
+    detected = detect_sites(ground, features, params)
+    ledger, said = _ledger(waterlogging_sites, grid, read["roads"], options=options, aside=aside)
+    sites, beyond = merge_ledger(detected, ledger, ground, params)
+    devices, bad = place_devices(read["drains"], read["pumps"], sites, ground, params)
+    write_frame(sites, town_sites)
+    write_frame(devices, town_devices)
+    write_layer(grid.layer(ground.found.labels, units="1", long_name="depressions of the town", name="town_labels"),
+                labels)  # fmt: skip
+    counts = {
+        "depressions": int(ground.found.level.size), "sites": len(sites), "devices": len(devices),
+        **{f"sites_{k}": int(v) for k, v in sites["source"].value_counts().items()},
+    }  # fmt: skip
+    notes = [{"level": "info", "text_en": text, "text_zh": text} for text in said]
+    write_json({"notes": notes, "counts": counts, "quarantine": [*aside, *beyond, *bad]}, facts)
+
+
+def _ledger(
+    path: Path | None,
+    grid: Grid,
+    roads: gpd.GeoDataFrame,
+    *,
+    options: dict[str, dict[str, Any]],
+    aside: list[dict[str, str]],
+) -> tuple[gpd.GeoDataFrame | None, list[str]]:
+    from geo_risk.sources.ledger import read_ledger
+    from geo_risk.sources.options import ReadOptions
+
+    if path is None:
+        return None, []
+    read = read_ledger(path, "waterlogging_sites", crs=grid.crs, where="inputs.waterlogging_sites", area=grid.bounds,
+                       reference=roads if len(roads) else None,
+                       options=ReadOptions(**options.get("waterlogging_sites", {})))  # fmt: skip
+    aside += read.quarantine
+    return read.frame, read.notes

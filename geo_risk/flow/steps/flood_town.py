@@ -1,0 +1,284 @@
+"""Steps of the town's flood: its ground, the runs of past storms with reported depths, and the run of the storm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.hazards.flood.params import RunoffParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.sites import Town
+    from geo_risk.hazards.flood.town import Surface, Window
+    from geo_risk.sources.options import ReadLimits
+
+_MARGIN_M = 2000.0
+
+
+def write_ground(
+    *,
+    dem_town: Path,
+    grid: Path,
+    landcover: Path | None,
+    soils: Path | None,
+    roads: Path | None,
+    buildings: Path | None,
+    town_dem: Path,
+    town_curve_number: Path,
+    town_manning: Path,
+    town_built: Path,
+    facts: Path,
+    options: dict[str, dict[str, Any]],
+    limits: ReadLimits,
+    params: TownFlowParams,
+    runoff: RunoffParams,
+) -> None:
+    """Write the town's DEM on its own grid, its curve numbers, roughness and built-up ground."""
+    import numpy as np
+
+    from geo_risk.core.vectorize import rasterize
+    from geo_risk.flow.steps.flood import read_cover, read_soil
+    from geo_risk.flow.steps.flood_sites import read_features
+    from geo_risk.hazards.flood.town import curve_numbers, town_surface
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_grid
+
+    target, height = _town_dem(dem_town, read_grid(grid).crs, options=options, limits=limits)
+    aside: list[dict[str, str]] = []
+    cover = np.full(target.shape, np.nan)
+    if landcover is not None:
+        cover = read_cover(landcover, target, options=options, limits=limits)
+    soil = np.zeros(target.shape)
+    if soils is not None:
+        soil, said = read_soil(soils, target, options=options)
+        aside += said
+    natural = curve_numbers(cover, soil, runoff.curve_numbers)
+    streets = read_features(roads, "roads", target, options=options, aside=aside)
+    houses = read_features(buildings, "buildings", target, options=options, aside=aside)
+    built = np.isin(cover, params.built_codes)
+    built |= rasterize([(g, 1.0) for g in houses.geometry], target, fill=0, dtype="uint8") > 0
+    lines = list(zip(streets.geometry, streets["class"].fillna("local").astype(str), strict=True))
+    surface = town_surface(target, natural, roads=lines, is_built=built, params=params)
+    for values, path, units, name in (
+        (surface.curve_number, town_curve_number, "1", "curve number of the town"),
+        (surface.manning_n, town_manning, "s m-1/3", "roughness of the town"),
+        (built, town_built, "1", "built-up ground"),
+    ):
+        layer = target.layer(np.asarray(values, dtype=np.float32), units=units, long_name=name, name=path.stem)
+        write_layer(layer, path)
+    write_layer(height.rename("town_dem"), town_dem)
+    unknown = float(np.isnan(natural).mean())
+    write_json({"notes": [], "counts": {"unknown_curve_number_share": round(unknown, 4)}, "quarantine": aside}, facts)
+
+
+def _town_dem(
+    path: Path, crs: str, *, options: dict[str, dict[str, Any]], limits: ReadLimits
+) -> tuple[Grid, xr.DataArray]:
+    from geo_risk.core.errors import CrsError
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.raster import load_raster, raster_grid
+
+    own = ReadOptions(**options.get("dem_town", {}))
+    target = raster_grid(path, where="inputs.dem_town", options=own, limits=limits)
+    if target.crs != crs:
+        what = f"the town's DEM is in {target.crs}, the run in {crs}"
+        raise CrsError(what, where="inputs.dem_town", fix="warp it into the run's CRS, or set area.crs to its own")
+    layer = load_raster(path, target, units="m", where="inputs.dem_town", valid=(-500.0, 9000.0), options=own,
+                        limits=limits)  # fmt: skip
+    return target, layer
+
+
+def _opened(town_dem: Path, town_curve_number: Path, town_manning: Path, sites: SiteParams) -> tuple[Town, Surface]:
+    import numpy as np
+
+    from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.flood.sites import town_ground
+    from geo_risk.hazards.flood.town import Surface
+    from geo_risk.sources.layers import open_layer
+
+    height = open_layer(town_dem)
+    number, manning = (open_layer(p).to_numpy().astype(np.float64) for p in (town_curve_number, town_manning))
+    return town_ground(grid_of(height), height.to_numpy(), sites), Surface(number, manning)
+
+
+def _runoff(
+    rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int
+) -> tuple[NDArray[np.float64], Window, float]:
+    """Return hourly runoff (t, y, x) [mm/h] of the wettest window, the window, and its wettest hour [mm]."""
+    import numpy as np
+
+    from geo_risk.core.errors import OverlapError
+    from geo_risk.core.grid import Grid
+    from geo_risk.hazards.flood.town import storm_window, window_runoff_mm_h
+    from geo_risk.sources.rain_grid import onto_grid
+
+    coarse = Grid.from_bounds(grid.bounds, crs=grid.crs, resolution_m=grid.resolution_m * max(grid.shape) / 4)
+    means = [onto_grid(rain.isel(time=k, drop=True), coarse).to_numpy() for k in range(rain.sizes["time"])]
+    series = np.array([float(np.nanmean(m)) if np.isfinite(m).any() else np.nan for m in means])
+    if not np.isfinite(series).any():
+        what = "the rain does not cover the town"
+        raise OverlapError(what, where="inputs.rainfall", fix="give rain whose cells cover the town's DEM")
+    window = storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
+    fields = [onto_grid(rain.isel(time=k, drop=True), grid).to_numpy() for k in range(window.start, window.stop)]
+    hours = np.stack(fields[window.first - window.start :]).astype(np.float64)
+    before = np.nan_to_num(np.array(fields[: window.first - window.start], dtype=np.float64)).sum(axis=0)
+    net = window_runoff_mm_h(np.broadcast_to(before, grid.shape), np.nan_to_num(hours), surface.curve_number)
+    return net, window, float(np.nanmax(series[window.first : window.stop]))
+
+
+def write_past(
+    *,
+    town_dem: Path,
+    town_curve_number: Path,
+    town_manning: Path,
+    town_sites: Path,
+    town_devices: Path,
+    past_events: list[Path],
+    past_depths: Path,
+    findings: Path,
+    facts: Path,
+    storm_ids: list[str],
+    units: list[str | None],
+    params: TownFlowParams,
+    sites: SiteParams,
+    rain_limit_mm_h: float,
+) -> None:
+    """Run the past storms that have reported depths and hourly rain, and write what the reports say of the drains."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from geo_risk.hazards.flood.responses import findings as explain
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.layers import read_frame
+
+    ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
+    places, devices = read_frame(town_sites), read_frame(town_devices)
+    reports, aside = _reports(past_depths, set(places["site_id"]))
+    storms = _hourly_storms(past_events, storm_ids, units, wanted=set(reports["storm_id"]), limit=rain_limit_mm_h)
+    missing = sorted(set(reports["storm_id"]) - set(storms))
+    aside += [{"id": s, "reason": "has reported depths but no hourly rain: not used"} for s in missing]
+
+    def run(rain: xr.DataArray) -> Any:
+        net, _, _ = _runoff(rain, surface, ground.grid, params, window_h=params.past_window_h)
+        return _run(ground, surface, net, places, devices, None, params)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        runs = dict(zip(storms, pool.map(run, storms.values()), strict=True))
+    table = explain(places, devices, ground, runs, reports, sites)
+    write_frame(table, findings)
+    counts = {"storms": len(runs), "sites_with_reports": len(table), "defects": int(table["is_defect"].sum())}
+    write_json({"notes": _past_notes(table), "counts": counts, "quarantine": aside}, facts)
+
+
+def _past_notes(table: Any) -> list[dict[str, str]]:
+    bad = table[table["is_defect"].astype(bool)]
+    return [
+        {
+            "level": "warning",
+            "text_en": f"{r.site_id}: depths reported in past storms (to {r.reported_max_m:.2f} m) mean that its drain "
+                       f"or pump gave about {r.share:.0%} of its capacity.",
+            "text_zh": f"{r.site_id}：历史上报水深 {r.reported_max_m:.2f} m，排水设施实际能力约为标称的 {r.share:.0%}。",
+        }
+        for r in bad.itertuples()
+    ]  # fmt: skip
+
+
+def _reports(path: Path, known: set[str]) -> tuple[Any, list[dict[str, str]]]:
+    """Return storm_id, site_id, depth_m of good rows, and the others with the reason."""
+    import numpy as np
+    import pandas as pd
+
+    from geo_risk.core.errors import SchemaError
+    from geo_risk.sources.vector_files import read_text_table
+
+    table, _ = read_text_table(path, where="inputs.past_depths")
+    lacking = [c for c in ("storm_id", "site_id", "depth_m") if c not in table]
+    if lacking:
+        what = f"{path.name} lacks columns {lacking}; it has {list(table.columns)[:12]}"
+        raise SchemaError(what, where="inputs.past_depths", fix="name the columns storm_id, site_id, depth_m")
+    table["depth_m"] = pd.to_numeric(table["depth_m"], errors="coerce").astype("float64")
+    good = (table["depth_m"] >= 0) & (table["depth_m"] < 20) & np.isfinite(table["depth_m"])
+    strange = good & ~table["site_id"].isin(known)
+    aside = [
+        {"id": str(i), "reason": "reported depth is missing or not in 0-20 m"} for i in table.loc[~good, "site_id"]
+    ]
+    aside += [{"id": str(i), "reason": "reports name a site that is not in the ledger"}
+              for i in table.loc[strange, "site_id"]]  # fmt: skip
+    return table[good & ~strange].reset_index(drop=True), aside
+
+
+def _hourly_storms(
+    paths: list[Path], storm_ids: list[str], units: list[str | None], *, wanted: set[str], limit: float
+) -> dict[str, xr.DataArray]:
+    from geo_risk.sources.rain import RainRules, read_rain
+
+    out = {}
+    for path, storm_id, unit in zip(paths, storm_ids, units, strict=True):
+        cube, audit = read_rain(path, RainRules(limit_mm_h=limit, units=unit))
+        name = storm_id if storm_id in wanted else str(cube.attrs.get("storm_id", storm_id))
+        if name in wanted and audit.interval_h == 1:
+            out[name] = cube.load()
+    return out
+
+
+def _run(
+    ground: Town, surface: Surface, net: Any, places: Any, devices: Any, share: Any, params: TownFlowParams
+) -> Any:
+    from geo_risk.hazards.flood.devices import sink_grid
+    from geo_risk.hazards.flood.responses import record_cells
+    from geo_risk.hazards.flood.town import run_town
+
+    sinks = sink_grid(devices, ground.grid.shape, share)
+    return run_town(ground.elevation, surface, net, sinks, cell_m=ground.grid.resolution_m, params=params,
+                    record_cells=record_cells(places, devices))  # fmt: skip
+
+
+def write_town(
+    *,
+    town_dem: Path,
+    town_curve_number: Path,
+    town_manning: Path,
+    town_sites: Path,
+    town_devices: Path,
+    rain: Path,
+    findings: Path | None,
+    depth: Path,
+    duration: Path,
+    ponds: Path,
+    facts: Path,
+    params: TownFlowParams,
+    sites: SiteParams,
+) -> None:
+    """Run the storm over the town and write depth, duration, and each site's answer."""
+    import numpy as np
+
+    from geo_risk.hazards.flood.responses import responses
+    from geo_risk.hazards.flood.town import town_facts
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import read_frame
+    from geo_risk.sources.rain import read_rain
+
+    ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
+    places, devices = read_frame(town_sites), read_frame(town_devices)
+    found = None if findings is None else read_frame(findings)
+    share = None if found is None or not len(found) else found.set_index("site_id")["share"]
+    cube, _ = read_rain(rain)
+    cube = cube.load()
+    net, window, peak = _runoff(cube, surface, ground.grid, params, window_h=params.window_h)
+    run = _run(ground, surface, net, places, devices, share, params)
+    table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
+                      params=sites)  # fmt: skip
+    for values, path, units, name in (
+        (run.max_depth_m, depth, "m", "greatest depth in the town"),
+        (run.duration_above_s / 3600, duration, "hour", f"time deeper than {params.duration_depth_m:g} m"),
+    ):
+        layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
+        write_layer(layer, path)
+    write_frame(table, ponds)
+    times = [str(cube["time"].to_numpy()[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
+    write_json(town_facts(run, table, times=times, peak_rain_mm_h=peak), facts)

@@ -1,0 +1,200 @@
+"""How each site answers to water: its depth in the run, and what other drains or less inflow would have made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_risk.hazards.flood.devices import Finding, Pond, infer_defect, replay
+from geo_risk.hazards.flood.params import SiteParams
+from geo_risk.hazards.flood.sites import Town
+from geo_risk.kernels.inertial import FloodRun
+
+Array = NDArray[np.float64]
+
+CLEARED = 3.0
+"""A drain is called the bottleneck when this many times its capacity would help more than water kept away."""
+
+
+def site_depths(depth: NDArray[Any], cells: NDArray[np.int64]) -> Array:
+    """Greatest depth of each site's cell and its eight neighbours [m]; NaN where the cell is -1 or all are missing.
+
+    Parameters
+    ----------
+    depth : (y, x) [m]. cells : flat indices, -1 beyond the raster.
+    """
+    n_y, n_x = depth.shape
+    padded = np.full((n_y + 2, n_x + 2), -np.inf)
+    padded[1:-1, 1:-1] = np.where(np.isnan(depth), -np.inf, depth)
+    out = np.full(cells.size, -np.inf)
+    rows, columns = np.divmod(np.maximum(cells, 0), n_x)
+    for j in range(3):
+        for i in range(3):
+            out = np.maximum(out, padded[rows + j, columns + i])
+    return np.where((cells >= 0) & np.isfinite(out), out, np.nan)
+
+
+def recorded_ponds(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, town: Town) -> dict[str, Pond]:
+    """Return the pond of every site in a depression, by site_id, from a run that recorded `record_cells(...)`.
+
+    Raises
+    ------
+    ValueError : the run has no record.
+    """
+    if run.record is None:
+        msg = "the run recorded no cells"
+        raise ValueError(msg)
+    cells = record_cells(sites, devices)
+    position = {int(c): k for k, c in enumerate(cells)}
+    flat, labels = town.elevation.ravel(), town.found.labels.ravel()
+    order = np.argsort(labels, kind="stable")
+    start = np.searchsorted(labels[order], np.arange(town.found.level.size + 2))
+    out = {}
+    wet = sites[sites["label"] > 0]
+    for site_id, label, cell in zip(wet["site_id"].astype(str), wet["label"], wet["cell"], strict=True):
+        beds = np.sort(flat[order[start[label] : start[label + 1]]]) - flat[cell]
+        mine = devices.loc[devices["site_id"] == site_id, "cell"].unique()
+        drained = run.record.drained_m3[:, [position[int(c)] for c in mine]].sum(axis=1)
+        out[site_id] = Pond(
+            run.record.time_s, run.record.depth_m[:, position[cell]], drained, beds, town.grid.cell_area_m2,
+            float(town.found.level[label - 1] - flat[cell]),
+        )  # fmt: skip
+    return out
+
+
+def record_cells(sites: pd.DataFrame, devices: pd.DataFrame) -> NDArray[np.int64]:
+    """Flat indices of the cells whose water must be followed: those of sites and of devices."""
+    cells = np.concatenate([sites["cell"].to_numpy(np.int64), devices["cell"].to_numpy(np.int64)])
+    return np.unique(cells[cells >= 0])
+
+
+def capacities(sites: pd.DataFrame, devices: pd.DataFrame) -> pd.Series[float]:
+    """Nominal capacity of all devices of each site [m3/s], 0 where there is none, by site_id."""
+    sums = devices.dropna(subset=["site_id"]).groupby("site_id")["capacity_m3_s"].sum()
+    return sums.reindex(sites["site_id"], fill_value=0.0).astype("float64")
+
+
+def findings(
+    sites: pd.DataFrame,
+    devices: pd.DataFrame,
+    town: Town,
+    runs: Mapping[str, FloodRun],
+    reports: pd.DataFrame,
+    params: SiteParams,
+) -> pd.DataFrame:
+    """Explain the depths reported in past storms at every site that has reports (see `devices.infer_defect`).
+
+    Parameters
+    ----------
+    runs : the run of each past storm at nominal capacities, by storm_id.
+    reports : storm_id, site_id, depth_m [m] >= 0; storms without a run are passed over.
+
+    Returns
+    -------
+    site_id, share, correction_m, is_defect, cost_sound, cost_defect, n_reports, reported_max_m, modelled_max_m.
+    """
+    capacity = capacities(sites, devices)
+    recorded = {storm: recorded_ponds(run, sites, devices, town) for storm, run in runs.items()}
+    modelled = {s: pd.Series(site_depths(r.max_depth_m, sites["cell"].to_numpy(np.int64)), index=sites["site_id"])
+                for s, r in runs.items()}  # fmt: skip
+    rows = []
+    for site_id, group in reports[reports["storm_id"].isin(list(runs))].groupby("site_id"):
+        if site_id not in capacity.index or modelled[group["storm_id"].iloc[0]].isna()[site_id]:
+            continue
+        depths = [float(modelled[s][site_id]) for s in group["storm_id"]]
+        ponds = [_at_depth(recorded[s].get(str(site_id)), d) for s, d in zip(group["storm_id"], depths, strict=True)]
+        is_pond = all(p.bed_m.size > 0 for p in ponds)
+        found = infer_defect(ponds, group["depth_m"].tolist(), float(capacity[site_id]) if is_pond else 0.0, params)
+        rows.append({"site_id": site_id, **found._asdict(), "n_reports": len(group),
+                     "reported_max_m": float(group["depth_m"].max()), "modelled_max_m": max(depths)})  # fmt: skip
+    columns = ["site_id", *Finding._fields, "n_reports", "reported_max_m", "modelled_max_m"]
+    return pd.DataFrame(rows, columns=columns).replace([np.inf, -np.inf], np.nan)
+
+
+def _at_depth(pond: Pond | None, depth: float) -> Pond:
+    """Return the pond, or for a site outside every depression one that only knows its depth."""
+    if pond is None:
+        return Pond(np.zeros(1), np.array([depth]), np.zeros(1), np.empty(0), 1.0, 0.0)
+    return pond
+
+
+def responses(
+    sites: pd.DataFrame,
+    devices: pd.DataFrame,
+    town: Town,
+    run: FloodRun,
+    found: pd.DataFrame | None,
+    *,
+    peak_rain_mm_h: float,
+    depth_bound_m: float,
+    params: SiteParams,
+) -> pd.DataFrame:
+    """Describe what the storm did at every site, and what would have helped.
+
+    Parameters
+    ----------
+    run : with the shares of `found`. found : as `findings` returns it, or None.
+    peak_rain_mm_h : wettest hour of the storm. depth_bound_m : depth whose critical rain is asked for.
+
+    Returns
+    -------
+    site_id, depth_m (corrected by the past reports), depth_model_m, duration_h, volume_m3 (stored at the deepest),
+    capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all devices at nominal capacity), depth_cleared_m
+    (CLEARED times the capacity), depth_local_m (without water from upstream), local_share, critical_rain_mm_h (rain of
+    one hour that brings depth_bound_m, all rain scaled alike; missing where three times the rain does not).
+    """
+    cells = sites["cell"].to_numpy(np.int64)
+    out = pd.DataFrame({"site_id": sites["site_id"].astype(str), "depth_model_m": site_depths(run.max_depth_m, cells)})
+    hours = run.duration_above_s.ravel()[np.maximum(cells, 0)] / 3600
+    out["duration_h"] = np.where(cells >= 0, hours, np.nan)
+    out["capacity_m3_s"] = capacities(sites, devices).to_numpy()
+    known = None if found is None else found.set_index("site_id").reindex(out["site_id"])
+    for name, default in (("share", 1.0), ("correction_m", 0.0), ("is_defect", False)):
+        out[name] = default if known is None else known[name].astype(object).fillna(default).to_numpy()
+    out["share"], out["correction_m"] = out["share"].astype(float), out["correction_m"].astype(float)
+    out["is_defect"] = out["is_defect"].astype(bool)
+    out["depth_m"] = np.maximum(out["depth_model_m"] + out["correction_m"], 0.0)
+    reach = np.pi * params.local_m**2 / 2
+    catchment = sites["catchment_m2"].to_numpy(float)
+    out["local_share"] = np.where(catchment > 0, np.minimum(reach / np.maximum(catchment, 1.0), 1.0), 1.0)
+    ponds = recorded_ponds(run, sites, devices, town)
+    nothing = {"volume_m3": 0.0, "depth_sound_m": np.nan, "depth_cleared_m": np.nan, "depth_local_m": np.nan,
+               "critical_rain_mm_h": np.nan}  # fmt: skip
+    more = [
+        _what_if(ponds[str(row.site_id)], row, depth_bound_m, peak_rain_mm_h) if row.site_id in ponds else nothing
+        for row in out.itertuples()
+    ]
+    return pd.concat([out, pd.DataFrame(more, columns=list(nothing), index=out.index)], axis=1)
+
+
+def _what_if(pond: Pond, row: Any, bound_m: float, peak_mm_h: float) -> dict[str, float]:
+    real = row.capacity_m3_s * row.share
+    base = replay(pond, real)
+
+    def moved(capacity: float, inflow: float = 1.0) -> float:
+        """Return the site's depth, moved by what the replay says the change makes."""
+        return max(float(row.depth_m) + replay(pond, capacity, inflow_share=inflow) - base, 0.0)
+
+    beds = np.maximum(float(pond.depth_m.max(initial=0.0)) - pond.bed_m, 0.0)
+    return {
+        "volume_m3": float(beds.sum() * pond.cell_m2),
+        "depth_sound_m": moved(row.capacity_m3_s),
+        "depth_cleared_m": moved(max(row.capacity_m3_s * CLEARED, 0.01)),
+        "depth_local_m": moved(real, float(row.local_share)),
+        "critical_rain_mm_h": _critical(moved, real, bound_m) * peak_mm_h,
+    }
+
+
+def _critical(moved: Any, capacity: float, bound_m: float) -> float:
+    """Share of the storm's water at which the depth reaches the bound, by bisection in (0, 3]; NaN where never."""
+    low, high = 0.0, 3.0
+    if not moved(capacity, high) >= bound_m:
+        return float("nan")
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (low, middle) if moved(capacity, middle) >= bound_m else (middle, high)
+    return high
