@@ -74,12 +74,15 @@ def _down(clues: gpd.GeoDataFrame) -> pd.Series[Any]:
     return speed
 
 
-def group_areas(areas: gpd.GeoDataFrame) -> NDArray[np.int64]:
-    """Return the group of each area: areas that overlap, of whatever track, are one place."""
+def group_areas(areas: gpd.GeoDataFrame, *, min_iou: float) -> NDArray[np.int64]:
+    """Return the group of each area: areas that overlap by `min_iou` of their union, of whatever track, are one."""
     n = len(areas)
     shapes = areas.geometry.to_numpy()
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    graph = csr_array((np.ones(len(first)), (first, second)), shape=(n, n))
+    shared = shapely.area(shapely.intersection(shapes[first], shapes[second]))
+    union = shapely.area(shapes[first]) + shapely.area(shapes[second]) - shared
+    same = (shared > 0) & (shared >= min_iou * union)
+    graph = csr_array((np.ones(int(same.sum())), (first[same], second[same])), shape=(n, n))
     _, label = connected_components(graph, directed=False)
     out: NDArray[np.int64] = label.astype(np.int64)
     return out

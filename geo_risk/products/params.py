@@ -26,8 +26,16 @@ class RiskParams(Params):
         source=f"{_CHOICE}: one cell of the run grid", ge=0, le=500,
     )  # fmt: skip
     point_radius_m: float = parameter(
-        60.0, "Radius around a point without an area in which levels are looked up.",
-        source=f"{_CHOICE}: the tenth part of a usual slope", gt=0, le=2000,
+        30.0, "Radius around a point without an area in which levels and people are looked up.",
+        source=f"{_CHOICE}: one cell of the run grid, and the error of a hand-held position", gt=0, le=2000,
+    )  # fmt: skip
+    point_area_share: float = parameter(
+        0.5, "A point has the highest hazard level that at least this share of the area around it reaches.",
+        source=f"{_CHOICE}: the median", gt=0, le=1,
+    )  # fmt: skip
+    same_area_iou: float = parameter(
+        0.2, "Moving areas whose overlap is at least this share of their union are one place.",
+        source=f"{_CHOICE}: two tracks outline the same slide differently", ge=0, le=1,
     )  # fmt: skip
     false_alarm_max: float = parameter(
         0.05, "Moving areas with a higher false-alarm probability make no hazard point.",
@@ -164,4 +172,44 @@ class EvacuationParams(Params):
 
 
 class WaterloggingParams(Params):
-    """How waterlogging sites are found, filled and ranked."""
+    """How waterlogging sites are classed and ranked, and how their cause is told."""
+
+    depth_classes_m: tuple[float, ...] = parameter(
+        (0.15, 0.27, 0.40, 0.50), "Lower bounds of the depth classes 1, 2, 3, ...; they differ by city.",
+        source="depth classes 15/27/40/50 cm, METHODS.md section 4", min_length=1, max_length=8,
+    )  # fmt: skip
+    depth_scale_m: float = parameter(
+        0.6, "Depth at which the depth part of the score reaches 63 %.",
+        source=f"{_CHOICE}: cars float and adults lose footing near it", gt=0, le=5,
+    )  # fmt: skip
+    unknown_depth_m: float = parameter(
+        0.27, "Depth with which sites of unknown depth are ranked.",
+        source=f"{_CHOICE}: the second class; unknown is not safe", ge=0, le=5,
+    )  # fmt: skip
+    weights: dict[str, float] = parameter(
+        {"depth": 0.8, "people": 0.08, "traffic": 0.08, "duration": 0.04},
+        "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: depth before all",
+    )  # fmt: skip
+    cause_min_m: float = parameter(
+        0.02, "A change that would lower the water by less is no explanation.", source=_CHOICE, ge=0, le=1
+    )
+    upstream_share_max: float = parameter(
+        0.5, "Where neither change helps, water is called upstream water if at most this share falls nearby.",
+        source=f"{_CHOICE}: most of it", ge=0, le=1,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _profile_and_weights(self) -> WaterloggingParams:
+        bounds = self.depth_classes_m
+        if not (bounds[0] > 0 and all(a < b for a, b in pairwise(bounds))):
+            what = f"depth_classes_m is {bounds}; increasing depths above 0 needed"
+            raise ValueError(what)
+        parts = {"depth", "people", "traffic", "duration"}
+        if (
+            set(self.weights) != parts
+            or not all(w >= 0 for w in self.weights.values())
+            or not sum(self.weights.values())
+        ):
+            what = f"weights is {self.weights}; numbers >= 0, not all 0, for {sorted(parts)} needed"
+            raise ValueError(what)
+        return self

@@ -1,7 +1,7 @@
 """Hazard points: the ledger and what radar found, merged by explicit rules, each row with its reasons.
 
 1. A ledger point belongs to the nearest moving area of a compatible kind within `match_distance_m` (linking.py).
-2. Areas of several tracks that overlap are one place; a place without a ledger point becomes a new point, unless its
+2. Areas that overlap by `same_area_iou` are one place; a place without a ledger point becomes a new point, unless its
    false-alarm probability is above `false_alarm_max`.
 3. Hazard level: the highest known of the landslide hazard around the point, the speed class, and very high where it
    accelerates; an unknown part makes none and low unknown (core.levels).
@@ -32,6 +32,11 @@ from geo_risk.products.wording import joined, say
 _SEEN_SHARE = 0.5
 _LEDGER_COLUMNS = ("name", "scale", "area_m2", "volume_m3", "households", "people", "assets_cny", "responsible",
                    "monitor", "first_seen")  # fmt: skip
+_NUMBERS = ("velocity_max_mm_yr", "velocity_mm_yr", "velocity_std_mm_yr", "acceleration_mm_yr2", "false_alarm_p",
+            "coordinate_confidence", "distance_m", "clue_peak", "area_m2", "volume_m3", "households", "people",
+            "assets_cny")  # fmt: skip
+_TEXTS = ("footprint", "area_id", "activity", "tracks", "clue_id", "coordinate_note", "name", "scale", "responsible",
+          "monitor", "first_seen")  # fmt: skip
 _SCALES = ("small", "medium", "large", "giant")
 _GRADES = ("IV", "III", "II", "I")
 
@@ -116,7 +121,9 @@ def _places(areas: gpd.GeoDataFrame, params: RiskParams) -> gpd.GeoDataFrame:
     if not len(reliable):
         return reliable
     out = reliable.assign(
-        group=group_areas(reliable), speed=reliable["velocity_max_mm_yr"].abs(), id=reliable["area_id"].astype(str)
+        group=group_areas(reliable, min_iou=params.same_area_iou),
+        speed=reliable["velocity_max_mm_yr"].abs(),
+        id=reliable["area_id"].astype(str),
     )
     accelerating = out.assign(is_fast=out["activity"] == "accelerating").groupby("group")["is_fast"].transform("any")
     out["tracks"] = out.groupby("group")["track"].transform(lambda t: "+".join(sorted(set(t.astype(str)))))
@@ -185,15 +192,15 @@ def _from_areas(found: gpd.GeoDataFrame, taken: set[int], ledger: gpd.GeoDataFra
 
 def _look_around(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
     out = points.copy()
-    for column in ("footprint", "area_id", "activity", "velocity_max_mm_yr", "velocity_mm_yr", "false_alarm_p",
-                   "velocity_std_mm_yr", "acceleration_mm_yr2", "coordinate_note", "coordinate_confidence",
-                   "distance_m", "tracks", "clue_id", *_LEDGER_COLUMNS):  # fmt: skip
+    for column in (*_TEXTS, *_NUMBERS):
         if column not in out:
             out[column] = pd.NA
+    for column in _NUMBERS:
+        out[column] = pd.to_numeric(out[column], errors="coerce").astype("float64")
     discs = gpd.GeoDataFrame(geometry=out.geometry.buffer(params.point_radius_m), crs=out.crs)
     out["slope_level"] = Level.UNKNOWN
     if around.hazard is not None:
-        share = params.warning_area_share
+        share = params.point_area_share
         coverage = cell_coverage(discs, grid_of(around.hazard))
         known = params.min_known_share
         out["slope_level"] = level_at_share(around.hazard, coverage, share=share, min_known_share=known)
@@ -252,8 +259,6 @@ def _status(points: gpd.GeoDataFrame, *, moves: pd.Series[bool], is_dormant: pd.
 def _people(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
     """Fill people and households that the ledger does not give by those who live in the moving area or the disc."""
     out = points.copy()
-    for column in ("people", "households", "assets_cny", "volume_m3", "area_m2"):
-        out[column] = pd.to_numeric(out[column], errors="coerce").astype("float64")
     if around.houses is None or not len(around.houses):
         return out
     discs = out.geometry.buffer(params.point_radius_m)

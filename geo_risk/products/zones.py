@@ -196,7 +196,7 @@ def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
     (n_unknown_settlements of them) or no houses are given; buildings counts those that touch the zone.
     """
     n = len(zones)
-    out = pd.DataFrame({"people": np.nan, "households": np.nan, "buildings": pd.NA, "road_km": np.nan},
+    out = pd.DataFrame({"people": np.nan, "households": np.nan, "buildings": np.nan, "road_km": np.nan},
                        index=zones.index)  # fmt: skip
     out["n_unknown_settlements"] = 0
     if exposed.houses is not None and len(exposed.houses):
@@ -224,7 +224,7 @@ def _vulnerability(zones: gpd.GeoDataFrame, exposed: Exposed, params: RiskParams
     """Return 0-4 by people, at least 1 where buildings or roads stand; unknown people make none and low unknown."""
     people = zones["people"].to_numpy(dtype=np.float64)
     level = classify(people, params.vulnerability_people)
-    buildings = zones["buildings"].astype("float64").fillna(0).to_numpy()
+    buildings = zones["buildings"].fillna(0).to_numpy()
     things = (buildings > 0) | (zones["road_km"].to_numpy(dtype=np.float64) >= params.vulnerability_road_km)
     if exposed.houses is None:
         return combine_levels(np.full(len(zones), -1), np.where(things, 1, 0))

@@ -1,0 +1,164 @@
+import geopandas as gpd
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+from shapely.geometry import LineString, Point, box
+
+from geo_risk.core.errors import GridError
+from geo_risk.core.grid import Grid
+from geo_risk.products.delineation import divide_patches, zone_polygons
+from geo_risk.products.params import RiskParams
+from geo_risk.products.zones import Dangers, Exposed, exposure_of, link_points, matrix_risk, risk_layer, risk_zones
+
+CRS = "EPSG:4546"
+PARAMS = RiskParams()
+GRID = Grid.from_bounds((0, 0, 900, 900), crs=CRS, resolution_m=30)
+level = st.integers(-1, 4)
+
+
+def layer(array):
+    return GRID.layer(np.asarray(array, dtype="int8"), units="level", long_name="x")
+
+
+def houses(*rows):
+    """Rows of (x, y, people) of 10 m square houses."""
+    return gpd.GeoDataFrame(
+        {"house_id": [f"B{i}" for i in range(len(rows))], "settlement_id": [f"S{i}" for i in range(len(rows))],
+         "people": [r[2] for r in rows], "households": [r[2] for r in rows], "is_building": True},
+        geometry=[box(x, y, x + 10, y + 10) for x, y, _ in rows], crs=CRS,
+    )  # fmt: skip
+
+
+def hillside(value=3):
+    cells = np.ones((30, 30), dtype="int8")
+    cells[10:20, 10:20] = value  # x 300-600, y 300-600
+    return cells
+
+
+def test_a_zone_worked_by_hand():
+    there = houses((310, 310, 40.0), (400, 400, 80.0), (595, 400, 10.0), (10, 10, 500.0))
+    roads = gpd.GeoDataFrame({"road_id": ["r"]}, geometry=[LineString([(0, 450), (900, 450)])], crs=CRS)
+    warnings = {"warning_24h": layer(hillside(4)), "warning_1h": layer(np.full((30, 30), -1))}
+    params = RiskParams(zone_smooth_m=0)
+    zones = risk_zones(Dangers({"landslide": layer(hillside())}, warnings), Exposed(there, roads), GRID,
+                       params=params, language="en")  # fmt: skip
+    assert len(zones) == 1
+    row = zones.iloc[0]
+    assert row.geometry.equals(box(300, 300, 600, 600))
+    # half of the third house stands inside
+    assert row[["people", "households", "buildings"]].tolist() == [125, 125, 3]
+    assert row["road_km"] == pytest.approx(0.3)
+    assert row[["hazard_level", "vulnerability_level", "risk_level"]].tolist() == [3, 3, 3]
+    assert row[["warning_24h", "warning_1h", "warning_72h"]].tolist() == [4, -1, -1]
+    assert row["zone_id"].startswith("LS-")
+    assert "125 people" in row["reasons"]
+    burned = risk_layer(zones, {"landslide": layer(hillside())}, GRID)
+    assert (burned.data[10:20, 10:20] == 3).all()
+    assert burned.data[0, 0] == 1
+
+
+def test_unknown_people_and_unknown_hazard_are_never_low():
+    unknown = houses((400, 400, np.nan))
+    zones = risk_zones(Dangers({"landslide": layer(hillside())}, {}), Exposed(unknown), GRID, params=PARAMS)
+    assert zones["people"].isna().all()
+    # vulnerability is unknown; a high hazard is at least medium by the matrix (row 3, column 1)
+    assert zones[["vulnerability_level", "risk_level"]].iloc[0].tolist() == [-1, 2]
+    cells = hillside()
+    cells[0:5] = -1
+    burned = risk_layer(zones, {"landslide": layer(cells)}, GRID)
+    assert (burned.data[0:5] == -1).all()
+    none = risk_zones(Dangers({"landslide": layer(np.ones((30, 30)))}, {}), Exposed(), GRID, params=PARAMS)
+    assert len(none) == 0
+
+
+def test_moving_areas_and_ponds_become_zones_by_their_rules():
+    areas = gpd.GeoDataFrame(
+        {"area_id": list("abcd"), "kind": ["landslide", "groundwater_subsidence", "landslide", "unknown"],
+         "velocity_max_mm_yr": [-30.0, -300.0, -90.0, 6.0], "activity": ["steady", "steady", "steady", "accelerating"],
+         "false_alarm_p": [0.0, 0.0, 0.5, np.nan]},
+        geometry=[box(i * 100, 0, i * 100 + 90, 90) for i in range(4)], crs=CRS,
+    )  # fmt: skip
+    squares = [box(i * 100, 300, i * 100 + 50, 350) for i in range(3)]
+    ponds = gpd.GeoDataFrame({"depth_class": [4, 1, None]}, geometry=squares, crs=CRS)
+    zones = risk_zones(Dangers({}, {}, areas, ponds), Exposed(), GRID, params=PARAMS, language="en")
+    got = {(r.kind, r.hazard_level) for r in zones.itertuples()}
+    assert got == {("landslide", 3), ("groundwater_subsidence", 2), ("unknown", 4), ("waterlogging", 4)}
+    assert (zones[[f"warning_{s}h" for s in (72, 24, 6, 3, 1)]] == -1).all(axis=None)
+
+
+def test_layers_of_another_grid_stop():
+    other = Grid.from_bounds((0, 0, 600, 600), crs=CRS, resolution_m=30)
+    bad = other.layer(np.ones(other.shape, dtype="int8"), units="level", long_name="x")
+    with pytest.raises(GridError, match="landslide"):
+        risk_zones(Dangers({"landslide": bad}, {}), Exposed(), GRID, params=PARAMS)
+
+
+def test_points_and_zones_name_each_other():
+    zones = risk_zones(Dangers({"landslide": layer(hillside())}, {}), Exposed(), GRID, params=PARAMS, language="en")
+    zone_id = zones["zone_id"].iloc[0]
+    points = gpd.GeoDataFrame(
+        {"point_id": ["P2", "P1", "P3"], "zone_id": [zone_id, zone_id, None],
+         "responsible": ["责任人-002", None, None]},
+        geometry=[Point(0, 0)] * 3, crs=CRS,
+    )  # fmt: skip
+    linked = link_points(zones, points, language="en")
+    assert linked["point_ids"].tolist() == ["P1,P2"]
+    assert linked["responsible"].tolist() == ["责任人-002"]
+    assert link_points(zones, None)["point_ids"].isna().all()
+
+
+@given(level, level)
+def test_raising_a_level_never_lowers_the_risk(hazard, vulnerability):
+    here = matrix_risk([hazard], [vulnerability], PARAMS.risk_matrix)[0]
+    if 0 <= hazard < 4:
+        assert matrix_risk([hazard + 1], [vulnerability], PARAMS.risk_matrix)[0] >= here
+    if 0 <= vulnerability < 4:
+        assert matrix_risk([hazard], [vulnerability + 1], PARAMS.risk_matrix)[0] >= here
+    if hazard < 0:
+        assert here == -1
+    assert -1 <= here <= 4
+
+
+@given(hnp.arrays(bool, (30, 30)), st.integers(0, 10**6))
+@settings(max_examples=25, deadline=None)
+def test_no_threatened_house_is_lost_and_zones_do_not_overlap(cells, seed):
+    rng = np.random.default_rng(seed)
+    places = houses(*((x, y, 1.0) for x, y in rng.uniform(0, 880, (12, 2))))
+    params = RiskParams(zone_max_area_m2=27_000)
+    zones = zone_polygons(cells, GRID, houses=places, params=params)
+    assert zones.is_valid.all()
+    centres = places.geometry.representative_point()
+    rows, columns, _ = GRID.index(centres.x, centres.y)
+    threatened = places[cells[rows, columns]]
+    assert threatened.intersects(zones.union_all()).all() or not len(threatened)
+    # a house given back by its cell may overlap a neighbour by less than that cell
+    assert zones.area.sum() - zones.union_all().area <= 900 * len(places) if len(zones) else True
+
+
+@given(hnp.arrays(bool, (20, 20)), st.integers(1, 60))
+@settings(max_examples=30, deadline=None)
+def test_dividing_keeps_every_cell_and_the_limit(cells, max_cells):
+    labels, _ = ndimage.label(cells)
+    got = divide_patches(labels, max_cells=max_cells)
+    np.testing.assert_array_equal(got > 0, cells)
+    counts = np.bincount(got.ravel())[1:]
+    assert (counts <= max_cells).all()
+    assert (counts > 0).all()
+    for part in range(1, int(got.max()) + 1):
+        assert len(np.unique(labels[got == part])) == 1
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_people_of_disjoint_zones_that_cover_all_add_up(seed):
+    rng = np.random.default_rng(seed)
+    there = houses(
+        *((x, y, float(p)) for x, y, p in zip(*rng.uniform(0, 880, (2, 15)), rng.integers(0, 90, 15), strict=True))
+    )
+    cut = float(rng.uniform(100, 800))
+    zones = gpd.GeoDataFrame(geometry=[box(0, 0, cut, 900), box(cut, 0, 900, 900)], crs=CRS)
+    got = exposure_of(zones, Exposed(there))
+    assert got["people"].sum() == pytest.approx(there["people"].sum(), abs=1)  # each zone is rounded once
