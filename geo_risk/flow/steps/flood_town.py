@@ -181,7 +181,7 @@ def _past_notes(table: Any) -> list[dict[str, str]]:
             "level": "warning",
             "text_en": f"{r.site_id}: depths reported in past storms (to {r.reported_max_m:.2f} m) mean that its drain "
                        f"or pump gave about {r.share:.0%} of its capacity.",
-            "text_zh": f"{r.site_id}：历史上报水深 {r.reported_max_m:.2f} m，排水设施实际能力约为标称的 {r.share:.0%}。",
+            "text_zh": f"{r.site_id}：历史上报水深 {r.reported_max_m:.2f} m，排水能力约为标称的 {r.share:.0%}。",
         }
         for r in bad.itertuples()
     ]  # fmt: skip

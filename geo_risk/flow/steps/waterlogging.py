@@ -1,0 +1,80 @@
+"""Step of the waterlogging list: it only ranks; the water itself was run by the flood steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from geo_risk.flow.plan import Plan
+    from geo_risk.products.params import WaterloggingParams
+
+
+def waterlogging(plan: Plan) -> None:
+    """Add the step that writes the frames waterlogging and ponding."""
+    plan.add(
+        "waterlogging", write_waterlogging,
+        reads={
+            "town_sites": plan.frame("town_sites"), "town_ponds": plan.frame("town_ponds"),
+            "town_devices": plan.frame("town_devices"), "town_labels": plan.layer("town_labels"),
+            "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
+        },
+        writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
+                "facts": plan.facts("waterlogging")},
+        params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m,
+    )  # fmt: skip
+
+
+def write_waterlogging(
+    *,
+    town_sites: Path,
+    town_ponds: Path,
+    town_devices: Path,
+    town_labels: Path,
+    town_depth: Path,
+    town_built: Path,
+    waterlogging: Path,
+    ponding: Path,
+    facts: Path,
+    params: WaterloggingParams,
+    local_m: float,
+) -> None:
+    """Write the ranked list and the ponds."""
+    from geo_risk.core.grid import grid_of
+    from geo_risk.products import waterlogging as product
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.layers import open_layer, read_frame
+
+    sites, depth = read_frame(town_sites), open_layer(town_depth)
+    grid = grid_of(depth)
+    share = product.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
+    ranked = product.rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
+                                local_m=local_m, impervious_share=share)  # fmt: skip
+    labels = sites.set_index("site_id")["label"]
+    shapes = product.ponding(ranked, open_layer(town_labels).to_numpy(), labels, depth.to_numpy(), grid, params)
+    write_frame(ranked, waterlogging)
+    write_frame(shapes, ponding)
+    write_json(_facts(ranked, len(sites)), facts)
+
+
+def _facts(ranked: Any, n_sites: int) -> dict[str, Any]:
+    deep = ranked[ranked["depth_class"] > 0]
+    unknown = int((ranked["depth_class"] < 0).sum())
+    notes = [{
+        "level": "info",
+        "text_en": f"{len(deep)} of {len(ranked)} listed sites stand under water; {n_sites - len(ranked)} detected "
+                   "places stay below the first depth class and are not listed.",
+        "text_zh": f"清单 {len(ranked)} 处点位中 {len(deep)} 处积水；"
+                   f"另有 {n_sites - len(ranked)} 处洼地未达到最低水深等级，未列入。",
+    }]  # fmt: skip
+    if unknown:
+        notes.append({"level": "warning", "text_en": f"The depth of {unknown} sites is unknown.",
+                      "text_zh": f"{unknown} 处点位水深未知。"})  # fmt: skip
+    counts = {"listed": len(ranked), "flooded": len(deep), "unknown": unknown,
+              **{f"cause_{k}": int(v) for k, v in deep["cause"].value_counts().items()}}  # fmt: skip
+    methods = [{
+        "name": "Waterlogging list",
+        "citation": "weights, classes and rules are parameters, printed with the list",
+        "validity": "depth first, then people, traffic and duration; causes by counterfactual replay of each pond",
+    }]  # fmt: skip
+    return {"notes": notes, "counts": counts, "quarantine": [], "methods": methods}

@@ -1,0 +1,19 @@
+"""Water: drainage, rain, river floods and ponds, the town's own run, and the waterlogging list."""
+
+from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.flood import flood
+from geo_risk.flow.steps.grid import grid
+from geo_risk.flow.steps.hydrology import hydrology
+from geo_risk.flow.steps.publish import publish
+from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.waterlogging import waterlogging
+
+
+def build(plan: Plan) -> None:
+    """Order the steps; a step whose inputs are not given leaves itself out."""
+    grid(plan)
+    hydrology(plan)
+    rainfall(plan)
+    flood(plan)
+    waterlogging(plan)
+    publish(plan)
