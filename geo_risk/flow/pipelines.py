@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -63,7 +64,7 @@ def build_plan(cfg: Config, *, config: Path) -> Plan:
 
 
 def _load(path: Path) -> ModuleType:
-    name = f"geo_risk_pipeline_{path.stem}"
+    name = f"geo_risk_pipeline_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         what = "the pipeline cannot be loaded"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def run_session(
     GeoRiskError : what a step raised, DiskFullError where the state could not be written. Any other exception of a
         step is raised as it is: a bug.
     """
-    tasks = [StepTask(step, i, around) for i, step in enumerate(steps)]
+    tasks = [StepTask(step, i, state, around) for i, step in enumerate(steps)]
     if observe is not None:
         for task in tasks:
             task.attributes["observe"] = lambda t, r: observe(_report(t, r, explain=explain))
@@ -157,10 +158,10 @@ def _sentence(task: StepTask, change: Any) -> str:
     if name:
         verb = "is new" if change.reason == "not_in_db" else "changed"
         return f"the set of inputs {verb}" if name == "given inputs" else f"parameter {name} {verb}"
-    keys = [k for k, v in task.step.reads.items() if v is not None and change.node_name in _paths(v)]
+    keys = [k for k, v in task.step.reads.items() if v is not None and change.node_name in _names(v, task.root)]
     shown = f"input {keys[0] if keys else Path(change.node_name).stem} ({Path(change.node_name).name})"
     return f"{shown} {'is missing' if change.reason == 'missing' else 'changed'}"
 
 
-def _paths(value: Path | list[Path]) -> list[str]:
-    return [p.as_posix() for p in (value if isinstance(value, list) else [value])]
+def _names(value: Path | list[Path], root: Path) -> list[str]:
+    return [Path(os.path.relpath(p, root)).as_posix() for p in (value if isinstance(value, list) else [value])]

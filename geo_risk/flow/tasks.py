@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,27 +16,32 @@ from geo_risk.flow.plan import Step
 
 @dataclass
 class FileNode:
-    """A file or folder whose state is the hash of its content; its time stamp does not count."""
+    """A file or folder whose state is the hash of its content; its time stamp does not count.
 
-    path: Path
+    It is named by its path relative to `root`, so that an output folder may be moved. (It has no attribute `path`:
+    pytask would make the folders of such nodes, even for a plan.)
+    """
+
+    file: Path
+    root: Path
     name: str = ""
     attributes: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.name = self.path.as_posix()
+        self.name = Path(os.path.relpath(self.file, self.root)).as_posix()
 
     @property
     def signature(self) -> str:
         """Return the identity of the node in the graph."""
-        return hashlib.sha256(f"file {self.path}".encode()).hexdigest()
+        return hashlib.sha256(f"file {self.file}".encode()).hexdigest()
 
     def state(self) -> str | None:
         """Return the hash of the content, None where there is no file."""
-        return path_sha256(self.path)
+        return path_sha256(self.file)
 
     def load(self, is_product: bool = False) -> Path:  # noqa: ARG002 - the signature is pytask's
         """Return the path."""
-        return self.path
+        return self.file
 
     def save(self, value: Any) -> None:
         """Refuse: tasks write through geo_risk.publish."""
@@ -70,10 +76,17 @@ class ValueNode:
 
 @dataclass
 class StepTask:
-    """A step as pytask sees it. `position` is its place in the plan; `around` runs the call (retries, timing)."""
+    """A step as pytask sees it.
+
+    Attributes
+    ----------
+    position : its place in the plan. root : the folder that its files are named from.
+    around : runs the call (retries, messages).
+    """
 
     step: Step
     position: int
+    root: Path
     around: Callable[[Step, Callable[[], None]], None]
     name: str = ""
     depends_on: dict[str, Any] = field(default_factory=dict)
@@ -89,7 +102,8 @@ class StepTask:
         self.name, self.function = step.name, step.function
         files = {k: v for k, v in step.reads.items() if v is not None}
         self.depends_on = {
-            k: [FileNode(p) for p in v] if isinstance(v, list) else FileNode(v) for k, v in files.items()
+            k: [FileNode(p, self.root) for p in v] if isinstance(v, list) else FileNode(v, self.root)
+            for k, v in files.items()
         }
         for key, value in step.params.items():
             nodes = [ValueNode(f"{step.name}::{leaf}", digest) for leaf, digest in leaves(key, value)]
@@ -98,7 +112,7 @@ class StepTask:
         self.depends_on["given"] = ValueNode(
             f"{step.name}::given inputs", hashlib.sha256(repr(given).encode()).hexdigest()
         )
-        self.produces = {k: FileNode(p) for k, p in step.writes.items()}
+        self.produces = {k: FileNode(p, self.root) for k, p in step.writes.items()}
 
     @property
     def signature(self) -> str:

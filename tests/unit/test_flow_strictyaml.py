@@ -14,7 +14,9 @@ from geo_risk.flow.strictyaml import read_scalar, read_yaml
 
 plain = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
 text = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12)
-values = st.recursive(plain | text, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3))
+values = st.recursive(
+    plain | text, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3)
+)
 
 
 @given(st.dictionaries(text, values, max_size=4))
@@ -37,7 +39,9 @@ def _same(a, b):
 
 
 def test_agrees_with_ruamel_on_plain_yaml():
-    source = "a: 1\nb: [1.5, two, 'three', null]\nc:\n  d: true\n  e: 2024-07-20T00:00:00Z\n  f: |\n    two\n    lines\n"
+    source = (
+        "a: 1\nb: [1.5, two, 'three', null]\nc:\n  d: true\n  e: 2024-07-20T00:00:00Z\n  f: |\n    two\n    lines\n"
+    )
     ours = read_yaml(source, where="x.yaml").values
     theirs = YAML(typ="safe", pure=True).load(StringIO(source))
     assert ours["a"] == theirs["a"]
@@ -102,7 +106,9 @@ def test_remembers_lines_also_of_keys_within_lists():
     assert document.line(("nowhere",)) is None
 
 
-@pytest.mark.parametrize(("source", "value"), [("12.5", 12.5), ("true", True), ("[1, a]", [1, "a"]), ("", None), ("a b", "a b")])
+@pytest.mark.parametrize(
+    ("source", "value"), [("12.5", 12.5), ("true", True), ("[1, a]", [1, "a"]), ("", None), ("a b", "a b")]
+)
 def test_reads_single_values_as_the_command_line_gives_them(source, value):
     assert read_scalar(source, where="--set") == value
 

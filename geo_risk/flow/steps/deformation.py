@@ -192,7 +192,7 @@ def write_mining(
     """Write bowls that look like mining, with a verdict against the licences where these are given."""
     from geo_risk.core.grid import grid_of
     from geo_risk.hazards.deformation.mining import mining_clues as find_clues
-    from geo_risk.hazards.deformation.mining import up_velocity
+    from geo_risk.hazards.deformation.mining import observed_span, up_velocity
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer
     from geo_risk.sources.native import native_facts
@@ -207,11 +207,12 @@ def write_mining(
     read = None if mines is None else read_vector(
         mines, crs=grid.crs, where="inputs.mines", id_column="licence_id", geometry="Polygon", options=options or NO_OPTIONS
     )  # fmt: skip
-    first = min((str(native_facts(p).get("first_date", "")) for p in native), default="") or None
+    known = [native_facts(p) for p in native]
+    first, span_yr = observed_span([(f.get("first_date"), f.get("last_date")) for f in known])
+    licences = None if read is None else read.frame
     frame, notes = find_clues(
-        found.to_numpy(), up, grid, params.mining,
-        licences=None if read is None else read.frame, first_date=first,
-    )  # fmt: skip
+        found.to_numpy(), up, grid, params.mining, licences=licences, span_yr=span_yr, first_date=first
+    )
     write_frame(frame, mining_clues)
     write_json({"notes": [_note("warning", n) for n in notes], "methods": [_method("mining")],
                 "counts": {"clues": len(frame)}, "quarantine": [] if read is None else read.quarantine}, facts)  # fmt: skip

@@ -36,7 +36,7 @@ def landslide(plan: Plan) -> None:
         "landslide.susceptibility", write_susceptibility,
         reads={"events": plan.layer("landslide_events"), "slope_deg": plan.layer("slope_deg")}, optional=factors,
         writes={"susceptibility": plan.layer("susceptibility"), "hazard_landslide": plan.layer("hazard_landslide"),
-                "facts": plan.facts("landslide")},
+                "validation": plan.frame("landslide_validation"), "facts": plan.facts("landslide")},
         params=params,
     )  # fmt: skip
     _warnings(plan)
@@ -182,12 +182,14 @@ def write_inventory(
 
 
 def write_susceptibility(
-    *, events: Path, slope_deg: Path, susceptibility: Path, hazard_landslide: Path, facts: Path,
+    *, events: Path, slope_deg: Path, susceptibility: Path, hazard_landslide: Path, validation: Path, facts: Path,
     params: LandslideParams, **factors: Path | None,
 ) -> None:  # fmt: skip
     """Write susceptibility [1], its level, and how well it ranks blocks kept out."""
     from geo_risk.hazards.landslide.compute import fit_later, predict, unknown, used_factors
-    from geo_risk.publish.frames import write_json
+    from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.landslide.validation import held_out_frame
+    from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
 
@@ -197,12 +199,13 @@ def write_susceptibility(
     n_events = float(layers["landslide_events"].sum())
     names = used_factors(layers, params)
     if not n_events >= params.min_events:
-        result, found = unknown(layers["slope_deg"]), _too_few(n_events, params)
+        result, found, cells = unknown(layers["slope_deg"]), _too_few(n_events, params), None
     else:
         fitted: Fit = fit_later(layers, params).compute()
-        result, found = predict(layers, params, fitted), _facts(fitted, names, params)
+        result, found, cells = predict(layers, params, fitted), _facts(fitted, names, params), fitted.held_out
     write_layer(result.intensity, susceptibility)
     write_layer(result.level, hazard_landslide)
+    write_frame(held_out_frame(cells, crs=grid_of(layers["slope_deg"]).crs), validation)
     write_json(found, facts)
 
 
