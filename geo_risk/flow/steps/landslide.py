@@ -186,8 +186,8 @@ def write_susceptibility(
     params: LandslideParams, **factors: Path | None,
 ) -> None:  # fmt: skip
     """Write susceptibility [1], its level, and how well it ranks blocks kept out."""
-    from geo_risk.hazards.landslide.compute import fit_later, predict, unknown, used_factors
     from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.landslide.compute import fit_later, predict, unknown, used_factors
     from geo_risk.hazards.landslide.validation import held_out_frame
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer

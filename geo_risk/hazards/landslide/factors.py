@@ -55,6 +55,11 @@ class Classing:
         n = {"quantile": len(self.bounds) + 1, "sector": SECTORS, "category": len(self.bounds)}[self.kind]
         return n + int(self.has_flat)
 
+    @property
+    def n_ordered(self) -> int:
+        """Number of classes that follow one another in the order of the quantity."""
+        return len(self.bounds) + 1 if self.kind == "quantile" else 0
+
     def classes(self, values: NDArray[Any], slope_deg: NDArray[Any]) -> NDArray[np.int16]:
         """Return the class of each value, -1 where it is unknown.
 

@@ -58,7 +58,8 @@ def information_values(
     *,
     n_classes: int,
     prior_events: float,
-    event_weights: NDArray[np.float64] | None = None,
+    n_ordered: int = 0,
+    smoothing_passes: int = 0,
 ) -> tuple[float, ...]:
     """Information value ln FR of each class; FR = share of events in the class / share of area in the class.
 
@@ -70,24 +71,35 @@ def information_values(
     ----------
     event_classes, area_classes : classes of events and of background cells, -1 where unknown (not counted).
     prior_events : a; with a = 0 the plain information value (a class without events is then refused).
-    event_weights : weight of each event, 1 where None.
+    n_ordered : the first so many classes are in order of a quantity; only these are smoothed.
+    smoothing_passes : how often events and expected events are spread over neighbouring classes (1/4, 1/2, 1/4; the
+        outermost classes keep what would leave) before the ratio is taken; 0 is the plain information value.
 
     Raises
     ------
     DataError : no event or no background with a known class, or an empty class without a prior.
     """
     known = event_classes >= 0
-    weights = np.ones(event_classes.shape) if event_weights is None else event_weights
-    found = np.bincount(event_classes[known], weights=weights[known], minlength=n_classes)
+    found = np.bincount(event_classes[known], minlength=n_classes).astype(np.float64)
     area = np.bincount(area_classes[area_classes >= 0], minlength=n_classes)
     if not (found.sum() > 0 and area.sum() > 0):
         what = f"{found.sum():g} events and {area.sum()} background cells have a known class"
         raise DataError(what, where="landslide factors", fix="check that the factors cover the inventory")
     expected = found.sum() * area / area.sum()
+    for counts in (found, expected):
+        counts[:n_ordered] = _spread(counts[:n_ordered], smoothing_passes)
     if not prior_events > 0 and ((found == 0) | (expected == 0)).any():
         what = "a class holds no event or no area, its information value is not finite"
         raise DataError(what, where="landslide.prior_events", fix="use a positive prior or fewer classes")
     return tuple(map(float, np.log((found + prior_events) / (expected + prior_events))))
+
+
+def _spread(counts: NDArray[np.float64], passes: int) -> NDArray[np.float64]:
+    """Spread counts over neighbouring classes; their sum stays."""
+    for _ in range(passes if counts.size > 1 else 0):
+        padded = np.concatenate([counts[:1], counts, counts[-1:]])
+        counts = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return counts
 
 
 def fit_weights(

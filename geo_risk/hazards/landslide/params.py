@@ -17,11 +17,12 @@ class LandslideParams(Params):
 
     factors: tuple[str, ...] = parameter(
         (
-            *("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "twi", "position_m", "relief_m"),
-            *("lithology", "landcover", "distance_rivers_m", "distance_roads_m", "distance_faults_m"),
+            *("slope_deg", "curvature_plan", "curvature_profile", "twi", "position_m", "lithology", "landcover"),
+            "distance_roads_m",
         ),
-        "Factors to use where they are there; those of which no input is given are left out by name.",
-        source="factors of most county surveys; see METHOD.md",
+        "Factors to use where they are there; those of which no input is given are left out by name. Also known: "
+        "aspect_deg, relief_m, distance_rivers_m, distance_faults_m.",
+        source="choice of geo_risk: with a few hundred events each further factor costs about as much as it tells",
     )
     classes: int = parameter(
         12,
@@ -36,6 +37,13 @@ class LandslideParams(Params):
         source="choice of geo_risk: a gamma prior of mean 1, which also keeps classes without events finite",
         gt=0,
         le=100,
+    )
+    smoothing_passes: int = parameter(
+        3,
+        "How often the counts of ordered classes are spread over their neighbours (1/4, 1/2, 1/4).",
+        source="choice of geo_risk: neighbouring classes of slope behave alike; a few events a class are noisy",
+        ge=0,
+        le=50,
     )
     combination: Literal["weighted", "sum"] = parameter(
         "weighted",
@@ -76,9 +84,9 @@ class LandslideParams(Params):
         le=1,
     )
     background_cells: int = parameter(
-        100_000,
+        50_000,
         "Cells drawn at random as the background of the events.",
-        source="choice of geo_risk: shares of area are then known to a tenth of a percent",
+        source="choice of geo_risk: shares of area are then known to a few tenths of a percent",
         ge=1000,
         le=10_000_000,
     )
@@ -90,13 +98,13 @@ class LandslideParams(Params):
         le=5000,
     )
     block_m: float = parameter(
-        3000.0,
+        2000.0,
         "Side of the square blocks of the spatial cross-validation.",
         source="choice of geo_risk: several times the length of a slope",
         gt=0,
         le=100000,
     )
-    folds: int = parameter(5, "Folds of the spatial cross-validation.", source="common practice", ge=2, le=50)
+    folds: int = parameter(10, "Folds of the spatial cross-validation.", source="common practice", ge=2, le=50)
     seed: int = parameter(1, "Seed of background sampling and folds.", source="choice of geo_risk", ge=0)
     min_events: int = parameter(
         30, "Fewer events than this make no model.", source="choice of geo_risk: a class then has under four", ge=5

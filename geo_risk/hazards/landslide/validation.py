@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
@@ -18,6 +19,20 @@ from geo_risk.hazards.landslide.sampling import Sample
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Cells with the susceptibility they were given while their block was kept out.
+
+    All arrays (case,): x, y [m], score (probability), whether it stands for an event, and its fold.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    score: NDArray[np.float64]
+    is_event: NDArray[np.bool_]
+    fold: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Fit:
     """A model, and what is known of its skill.
 
@@ -28,7 +43,8 @@ class Fit:
         data it was fitted to (optimistic).
     level_bounds : probabilities from which a cell is level 1, 2, 3, 4.
     n_events, n_background : cells the model was fitted to.
-    left_out : factors not used, with the reason. road_bias : whether events are rare far from roads.
+    left_out : factors not used, with the reason. held_out : the cells of the validation. road_bias : whether events
+        are rare far from roads.
     factors : {"name", "weight", "classes", "information_values"} of each factor used.
     """
 
@@ -40,6 +56,7 @@ class Fit:
     n_events: int
     n_background: int
     left_out: dict[str, str]
+    held_out: HeldOut
     road_bias: RoadBias | None = None
 
     @property
@@ -125,10 +142,11 @@ def fit(sample: Sample, params: LandslideParams) -> Fit:
         outer = inner.cross_fitted(fold[fold != k])
         scores[fold == k] = case.subset(fold == k).scored(outer)
         aucs.append(auc(scores[fold == k], is_event[fold == k]))
+    held_out = HeldOut(sample.x[whole], sample.y[whole], probability(scores), is_event, fold)
     bounds = _level_bounds(probability(scores[is_event]), params.level_event_shares)
     return Fit(
         model, float(np.mean(aucs)), tuple(aucs), auc(case.scored(model), is_event), bounds,
-        int(is_event.sum()), int((~is_event).sum()), left_out, _road_bias(sample, params),
+        int(is_event.sum()), int((~is_event).sum()), left_out, held_out, _road_bias(sample, params),
     )  # fmt: skip
 
 
@@ -173,10 +191,11 @@ class _Cases:
     def tables(self) -> tuple[tuple[float, ...], ...]:
         return tuple(
             information_values(
-                c[self.is_event], c[~self.is_event], n_classes=k.n_classes, prior_events=self.params.prior_events
+                c[self.is_event], c[~self.is_event], n_classes=k.n_classes, prior_events=self.params.prior_events,
+                n_ordered=k.n_ordered, smoothing_passes=self.params.smoothing_passes,
             )
             for c, k in zip(self.classes, self.classings, strict=True)
-        )
+        )  # fmt: skip
 
     def values(self, tables: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
         return np.stack([looked_up(c, t) for c, t in zip(self.classes, tables, strict=True)], axis=1)
@@ -209,3 +228,17 @@ def _level_bounds(p_events: NDArray[np.float64], shares: tuple[float, ...]) -> t
         if not bounds[i] > bounds[i - 1]:
             bounds[i] = np.nextafter(bounds[i - 1], np.inf)
     return tuple(map(float, bounds))
+
+
+def held_out_frame(cells: HeldOut | None, *, crs: str, background: int = 20_000) -> gpd.GeoDataFrame:
+    """Return the validation cells as Points with columns `score`, `is_event`, `fold`; empty where there are none.
+
+    All events are in it, and every n-th cell of the background so that there are at most `background`.
+    """
+    if cells is None:
+        empty = HeldOut(*(np.empty(0),) * 3, np.empty(0, dtype=bool), np.empty(0, dtype=np.int64))
+        return held_out_frame(empty, crs=crs)
+    other = np.flatnonzero(~cells.is_event)
+    keep = np.concatenate([np.flatnonzero(cells.is_event), other[:: max(1, -(-len(other) // background))]])
+    table = {"score": cells.score[keep], "is_event": cells.is_event[keep], "fold": cells.fold[keep]}
+    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(cells.x[keep], cells.y[keep]), crs=crs)
