@@ -39,23 +39,28 @@ _STAMP = (2000, 1, 1, 0, 0, 0)
 
 
 def list_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return a frame as its list: contract columns in order without geometry, the gravest rows first.
+    """Return a frame as its list: contract columns in order without geometry, the gravest rows first."""
+    columns = [c for c in SCHEMAS[name].columns if c in frame.columns]
+    extra = [c for c in ("reasons_zh", "reasons_en") if c in frame.columns]
+    return pd.DataFrame(frame[[*columns, *extra]]).iloc[list_order(frame, name)].reset_index(drop=True)
+
+
+def list_order(frame: pd.DataFrame, name: str) -> list[int]:
+    """Return the positions of a frame's rows in the order of its list.
 
     Ranked frames go by rank; others by level or size, unknown before low (unknown is not safe), then by id.
     """
-    columns = [c for c in SCHEMAS[name].columns if c in frame.columns]
-    extra = [c for c in ("reasons_zh", "reasons_en") if c in frame.columns]
-    out = pd.DataFrame(frame[[*columns, *extra]])
-    if "rank" in columns:
-        return out.sort_values("rank", kind="stable").reset_index(drop=True)
+    out = pd.DataFrame(frame).reset_index(drop=True)
+    if "rank" in SCHEMAS[name].columns:
+        return [int(i) for i in out.sort_values("rank", kind="stable").index]
     keys = pd.DataFrame(index=out.index)
     column = _SORT.get(name)
     if column is not None and column.endswith("_level"):
         keys["grave"] = -out[column].astype(float).replace(-1, 1.5)
     elif column is not None:
         keys["grave"] = -out[column].astype(float).abs().fillna(float("inf"))
-    keys["id"] = out[SCHEMAS[name].id or columns[0]].astype(str)
-    return out.loc[keys.sort_values(list(keys.columns), kind="stable").index].reset_index(drop=True)
+    keys["id"] = out[SCHEMAS[name].id or next(iter(SCHEMAS[name].columns))].astype(str)
+    return [int(i) for i in keys.sort_values(list(keys.columns), kind="stable").index]
 
 
 def write_csv(frame: pd.DataFrame, path: Path, *, name: str) -> None:

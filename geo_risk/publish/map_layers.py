@@ -15,6 +15,7 @@ from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.escape import clean_text, is_missing
 from geo_risk.publish.i18n import reasons_of
 from geo_risk.publish.legend import FeatureClass, level_classes
+from geo_risk.publish.lists import LISTS, list_order
 
 SIMPLIFY_DEG = 1e-5
 """About a metre: what the eye cannot see at the deepest zoom."""
@@ -51,7 +52,16 @@ def _one(label: str, color: str, **look: Any) -> dict[object, FeatureClass]:
 
 
 SPECS: tuple[LayerSpec, ...] = (
-    LayerSpec("admin", "", _one("layer.admin", "#7d8590", width=1.2, dash="6 4"), group="base"),
+    LayerSpec(
+        "admin",
+        "level",
+        {
+            "village": FeatureClass("value.village_border", "#aab1b8", width=0.7, dash="2 4"),
+            "township": FeatureClass("value.township_border", "#8c949c", width=1, dash="5 4"),
+            None: FeatureClass("layer.admin", "#6d757d", width=1.6),
+        },
+        group="base",
+    ),
     LayerSpec("rivers", "", _one("layer.rivers", "#6aaede", width=2), group="base"),
     LayerSpec(
         "roads",
@@ -131,6 +141,8 @@ def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:
     if frame.crs is None:
         what = f"layer {spec.name!r} has no CRS"
         raise ValueError(what)
+    if spec.name in LISTS:
+        frame = frame.iloc[list_order(frame, spec.name)]
     keys = list(spec.classes)
     rows = frame.drop(columns=[frame.geometry.name]).to_dict("records")
     fields = _fields(frame, spec)

@@ -119,7 +119,9 @@ def test_feature_layer_is_in_degrees_counts_its_classes_and_has_no_contacts():
     assert by_label["level.-1"] == int((frame["hazard_level"] == -1).sum())
     assert not {"responsible", "monitor"} & set(layer["features"][0]["p"])
     lon, lat = layer["features"][0]["g"]["coordinates"]
-    there = frame.to_crs(4326).geometry.iloc[0]
+    first = frame["point_id"] == layer["features"][0]["p"]["point_id"]
+    there = frame.to_crs(4326).geometry[first].iloc[0]
+    assert frame["hazard_level"][first].iloc[0] == frame["hazard_level"].max()
     assert (lon, lat) == (pytest.approx(there.x, abs=6e-6), pytest.approx(there.y, abs=6e-6))
 
 
@@ -239,9 +241,14 @@ def test_style_names_every_class_and_is_well_formed(spec):
 
 
 def test_report_names_gaps_quarantine_methods_and_hides_the_hour_from_the_hash(tmp_path, monkeypatch):
-    facts = {"rainfall": {"notes": ["plain", {"level": "warning", "text_zh": "缺一时次", "text_en": "an hour is missing"}],
-                          "counts": {"hours": {"used": 719}}, "quarantine": [{"id": "P9", "reason": "坐标在境外"}],
-                          "methods": [{"name": "SCS-CN", "citation": "TR-55 (1986)", "validity": "小流域"}]}}  # fmt: skip
+    facts = {
+        "rainfall": {
+            "notes": ["plain", {"level": "warning", "text_zh": "缺一时次", "text_en": "an hour is missing"}],
+            "counts": {"hours": {"used": 719}},
+            "quarantine": [{"id": "P9", "reason": "坐标在境外"}],
+            "methods": [{"name": "SCS-CN", "citation": "TR-55 (1986)", "validity": "小流域"}],
+        }
+    }
     gaps = [{"step": "flood.town", "products": ["depth_max_m"], "needs": ["dem_town"]}]
     content = report.ReportContent("示范县", "zh", "", facts, gaps, [("inputs.dem", "dem.tif")], {"flood": {"cn": 75}})
     for hour in ("01:00", "02:00"):
