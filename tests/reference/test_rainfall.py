@@ -1,0 +1,108 @@
+"""Accumulations, grades and effective rain against hand sums and the printed table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from geo_risk.core.errors import DataError, UnitError
+from geo_risk.hazards.rainfall.accumulation import accumulate, running_sum
+from geo_risk.hazards.rainfall.antecedent import effective_rain, largest_effective_rain, storm_effective_rain
+from geo_risk.hazards.rainfall.grades import GRADES, grade, level_of_rain
+
+
+def cube(values, units="mm", interval_h=1.0):
+    data = np.asarray(values, dtype="float32").reshape(len(values), 1, 1)
+    times = np.datetime64("2024-07-01T01", "ns") + np.arange(len(values)) * np.timedelta64(
+        round(3600 * interval_h), "s"
+    )
+    attrs = {"units": units, "interval_h": interval_h}
+    return xr.DataArray(data, dims=("time", "y", "x"), coords={"time": times, "y": [0.0], "x": [0.0]}, attrs=attrs)
+
+
+@pytest.mark.parametrize(
+    ("hours", "mm", "name"),
+    [
+        *[(24, mm, g) for mm, g in ((0.0, "none"), (0.1, "light"), (9.9, "light"), (10.0, "moderate"), (24.9, "moderate"),
+          (25.0, "heavy"), (49.9, "heavy"), (50.0, "rainstorm"), (99.9, "rainstorm"), (100.0, "severe_rainstorm"),
+          (249.9, "severe_rainstorm"), (250.0, "extreme_rainstorm"))],
+        *[(12, mm, g) for mm, g in ((0.1, "light"), (4.9, "light"), (5.0, "moderate"), (15.0, "heavy"), (29.9, "heavy"),
+          (30.0, "rainstorm"), (70.0, "severe_rainstorm"), (139.9, "severe_rainstorm"), (140.0, "extreme_rainstorm"))],
+    ],
+)  # fmt: skip
+def test_grades_are_those_of_the_standard(hours, mm, name):
+    assert GRADES[int(grade(np.array([mm], dtype="float32"), hours=hours)[0])] == name
+
+
+def test_grades_refuse_other_durations_and_negative_rain():
+    with pytest.raises(DataError, match="6 h"):
+        grade(np.array([1.0]), hours=6)
+    with pytest.raises(DataError, match="-1"):
+        grade(np.array([-1.0]), hours=24)
+    assert grade(np.array([np.nan]), hours=24)[0] == -1
+
+
+def test_levels_follow_the_grade():
+    rain = cube([0, 30, 60, 120, 300, np.nan]).isel(y=0, drop=True).rename(time="y")
+    assert level_of_rain(rain, hours=24).to_numpy().ravel().tolist() == [0, 1, 2, 3, 4, -1]
+
+
+def test_running_sum_by_hand_and_through_a_gap():
+    got = running_sum(np.array([1.0, 2, 3, np.nan, 5, 6, 7]), 3)
+    np.testing.assert_array_equal(got, [np.nan, np.nan, 6, np.nan, np.nan, np.nan, 18])
+    assert np.isnan(running_sum(np.array([1.0, 2]), 3)).all()
+
+
+def test_maximum_and_ending_windows():
+    rain = cube([0, 5, 20, 1, 0, 2])
+    assert float(accumulate(rain, 2, how="maximum", min_known_share=1)[0, 0]) == 25
+    assert float(accumulate(rain, 2, how="ending", min_known_share=1)[0, 0]) == 2
+    assert float(accumulate(rain, 2, first=4, how="maximum", min_known_share=1)[0, 0]) == 2
+
+
+def test_a_gap_makes_the_maximum_unknown_unless_enough_windows_are_whole():
+    rain = cube([1, 1, np.nan, 9, 9, 1, 1, 1, 1, 1])
+    assert np.isnan(float(accumulate(rain, 2, how="maximum", min_known_share=0.9)[0, 0]))
+    assert float(accumulate(rain, 2, how="maximum", min_known_share=0.7)[0, 0]) == 18
+
+
+def test_units_are_converted_or_refused():
+    assert float(accumulate(cube([0.01, 0.02], units="m"), 2, how="ending", min_known_share=1)[0, 0]) == pytest.approx(
+        30
+    )
+    with pytest.raises(UnitError):
+        accumulate(cube([1, 2], units="degC"), 2, how="ending", min_known_share=1)
+
+
+def test_effective_rain_is_the_weighted_sum_of_days():
+    daily = np.array([10.0, 0, 20, 5])
+    # day 3: 5 + .8 * 20 + .64 * 0 ; with four days + .512 * 10
+    assert effective_rain(daily, decay_per_day=0.8, days=3, steps_per_day=1)[3] == pytest.approx(21.0)
+    assert effective_rain(daily, decay_per_day=0.8, days=4, steps_per_day=1)[3] == pytest.approx(26.12)
+    hourly = np.repeat(daily / 24, 24)
+    got = effective_rain(hourly, decay_per_day=0.8, days=3)
+    assert got[95] == pytest.approx(21.0)
+    assert np.isnan(got[70])
+    # six hours into day 3: R_0 = 6 h of it + 18 h of day 2, R_1 = 6 h of day 2 + 18 h of day 1, R_2 = 18 h of day 0
+    assert got[77] == pytest.approx(5 / 4 + 15 + 0.8 * 5 + 0.64 * 7.5)
+    assert effective_rain(daily, decay_per_day=0.0, days=1, steps_per_day=1).tolist() == daily.tolist()
+
+
+def test_largest_effective_rain_needs_its_whole_past():
+    rain = cube(np.r_[np.zeros(48), np.full(24, 2.0)])
+    got = largest_effective_rain(rain, first=48, decay_per_day=0.5, days=2)
+    assert float(got[0, 0]) == pytest.approx(48)
+    gap = rain.copy()
+    gap[40] = np.nan
+    assert np.isnan(float(largest_effective_rain(gap, first=48, decay_per_day=0.5, days=2)[0, 0]))
+    with pytest.raises(DataError):
+        largest_effective_rain(rain, first=72, decay_per_day=0.5, days=2)
+    with pytest.raises(DataError):
+        effective_rain(np.ones(3), decay_per_day=1.0, days=2)
+
+
+def test_past_storm_shorter_than_the_window_is_unknown():
+    daily = cube([5.0, 10, 20], interval_h=24.0)
+    assert float(storm_effective_rain(daily, decay_per_day=0.5, days=2)[0, 0]) == pytest.approx(25)
+    assert np.isnan(float(storm_effective_rain(daily, decay_per_day=0.5, days=4)[0, 0]))
