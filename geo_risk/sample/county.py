@@ -79,7 +79,7 @@ def make_county(folder: Path, *, size: int = 500, seed: int = 7, insar_resolutio
         "life": life,
     }
     write_json(truth, folder / "truth" / "truth.json")
-    _write_config(folder, inputs)
+    _write_config(folder, inputs, event_time=str(life["peak"]))
     write_checksums(folder)
 
 
@@ -195,9 +195,12 @@ def _dem_facts(given: GivenDem) -> dict[str, Any]:
     }
 
 
-def _write_config(folder: Path, inputs: dict[str, Any]) -> None:
-    """Write config.yaml: the whole pipeline on this county's files."""
-    config = {"pipeline": "dual_control", "name": "示范县", "language": "zh", "inputs": inputs, "output": OUTPUTS}
+def _write_config(folder: Path, inputs: dict[str, Any], *, event_time: str) -> None:
+    """Write config.yaml: the whole pipeline on this county's files, as a hindcast of the storm's peak."""
+    config = {
+        "pipeline": "dual_control", "name": "示范县", "language": "zh", "inputs": inputs,
+        "rainfall": {"event_time": event_time}, "output": OUTPUTS,
+    }  # fmt: skip
     stream = io.StringIO()
     yaml = YAML()
     yaml.default_flow_style = False
