@@ -74,7 +74,7 @@ def admin_frame(ground: Ground) -> gpd.GeoDataFrame:
     seats, grid = _seats(ground)
     n = grid.shape[0]
     rng = stream(ground.seed, "maps.townships")
-    warp = [power_law_field((n, n), rng, slope=2.0, outer_cells=n / 3) * n / 22 for _ in range(2)]
+    warp = [power_law_field((n, n), rng, slope=3.6, outer_cells=n / 3) * n / 25 for _ in range(2)]
     y, x = np.mgrid[0:n, 0:n]
     distance = np.stack([np.hypot(y + warp[0] - r * n, x + warp[1] - c * n) for r, c in seats])
     frame = polygons_of_labels((np.argmin(distance, axis=0) + 1).astype(np.int32), grid)
