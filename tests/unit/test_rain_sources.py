@@ -1,0 +1,206 @@
+"""Rain files: what is proved, what is mended and counted, and what stops the run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import CRS
+
+from geo_risk.core.errors import (
+    AmbiguousError,
+    CorruptFileError,
+    CrsError,
+    DataError,
+    RefusedFileError,
+    TimeError,
+    UnitError,
+)
+from geo_risk.core.grid import Grid
+from geo_risk.publish.cube import write_cube
+from geo_risk.sources.rain import hourly, read_rain
+from geo_risk.sources.rain_grid import align, bilinear, onto_grid
+
+
+def write(path, values=None, *, hours=None, attrs=None, time=None, crs="EPSG:4546", conventions="CF-1.8", y=None):
+    values = np.ones((3, 2, 2)) if values is None else np.asarray(values, dtype="float64")
+    hours = np.arange(1, len(values) + 1) if hours is None else hours
+    rain = {"units": "mm", "cell_methods": "time: sum", "grid_mapping": "spatial_ref"} | (attrs or {})
+    time = {"units": "hours since 2024-07-01 00:00:00", "long_name": "end"} | (time or {})
+    data = {"rain": (("time", "y", "x"), values, {k: v for k, v in rain.items() if v is not None})}
+    if crs:
+        data["spatial_ref"] = ((), 0, CRS(crs).to_cf())
+    y = [4_000_500.0, 3_999_500.0] if y is None else y
+    coords = {
+        "time": ("time", np.asarray(hours, dtype="float64"), time),
+        "y": ("y", y, {"units": "m"}), "x": ("x", [500_500.0, 501_500.0], {"units": "m"}),
+    }  # fmt: skip
+    xr.Dataset(data, coords=coords, attrs={"Conventions": conventions} if conventions else {}).to_netcdf(
+        path, engine="h5netcdf"
+    )
+    return path
+
+
+def test_a_good_file_is_read_as_it_is(tmp_path):
+    values = np.arange(12.0).reshape(3, 2, 2)
+    cube, audit = read_rain(write(tmp_path / "r.nc", values))
+    np.testing.assert_array_equal(cube.to_numpy(), values)
+    assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-01T01:00")
+    assert (audit.interval_h, audit.first, audit.counts["gaps"]) == (1.0, "2024-07-01T01:00:00Z", 0)
+    assert cube.chunks is not None
+
+
+def test_zone_start_stamp_rate_unit_and_south_up_are_normalised(tmp_path):
+    path = write(
+        tmp_path / "r.nc", np.full((3, 2, 2), 0.5) * [[[1], [2]]], y=[3_999_500.0, 4_000_500.0],
+        attrs={"units": "cm/h", "cell_methods": "time: mean"},
+        time={"units": "hours since 2024-07-01 08:00:00 +08:00", "long_name": "start of the interval"},
+    )  # fmt: skip
+    cube, _ = read_rain(path)
+    assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-01T02:00")
+    np.testing.assert_allclose(cube.to_numpy()[0], [[10, 10], [5, 5]])
+    assert cube["y"].to_numpy()[0] > cube["y"].to_numpy()[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"attrs": {"units": None}}, UnitError, "units"),
+        ({"attrs": {"units": "degC"}}, UnitError, "degC"),
+        ({"attrs": {"cell_methods": None}}, AmbiguousError, "amount"),
+        ({"attrs": {"units": "mm/h"}}, AmbiguousError, "rate"),
+        ({"conventions": None}, AmbiguousError, "no zone"),
+        ({"crs": None, "attrs": {"grid_mapping": None}}, CrsError, "no CRS"),
+        ({"hours": [1, 2, 2]}, TimeError, "twice"),
+        ({"hours": [1, 2, 3.5]}, TimeError, "multiples"),
+        ({"time": {"units": "months since 2024-01-01"}}, TimeError, "months"),
+        ({"values": np.full((3, 2, 2), -5.0)}, DataError, "12 negative"),
+        ({"values": np.full((3, 2, 2), np.inf)}, DataError, "12 infinite"),
+        ({"values": np.full((3, 2, 2), 9999.0)}, DataError, "no value"),
+        ({"values": np.full((3, 2, 2), 3000.0)}, DataError, "above_limit"),
+    ],
+)  # fmt: skip
+def test_doubt_stops_with_exit_code_3(tmp_path, change, error, words):
+    with pytest.raises(error, match=words) as caught:
+        read_rain(write(tmp_path / "r.nc", **change))
+    assert caught.value.exit_code == 3
+
+
+def test_few_faults_are_masked_and_counted(tmp_path):
+    values = np.ones((200, 2, 2))
+    values[0, 0, 0], values[1, 0, 0], values[2, 0, 0], values[3, 0, 0] = -1, np.inf, 9999, np.nan
+    cube, audit = read_rain(write(tmp_path / "r.nc", values))
+    found = {k: audit.counts[k] for k in ("negative", "infinite", "fill", "missing", "above_limit")}
+    assert found == {"negative": 1, "infinite": 1, "fill": 1, "missing": 1, "above_limit": 0}
+    assert int(np.isnan(cube.to_numpy()).sum()) == 4
+
+
+def test_gaps_become_unknown_and_disorder_is_sorted(tmp_path):
+    cube, audit = read_rain(write(tmp_path / "r.nc", np.arange(12.0).reshape(3, 2, 2), hours=[4, 1, 2]))
+    assert (audit.counts["gaps"], audit.counts["unsorted"]) == (1, 3)
+    assert np.isnan(cube.to_numpy()[2]).all()
+    assert cube.to_numpy()[3, 0, 0] == 0
+    assert any("missing" in s for s in audit.sentences)
+
+
+def test_wrong_types_are_refused(tmp_path):
+    (tmp_path / "a.nc").write_text("<VRTDataset/>")
+    with pytest.raises(RefusedFileError):
+        read_rain(tmp_path / "a.nc")
+    (tmp_path / "b.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + b"0" * 100)
+    with pytest.raises(CorruptFileError):
+        read_rain(tmp_path / "b.nc")
+    with pytest.raises(DataError):
+        read_rain(tmp_path / "gone.nc")
+
+
+def test_half_hours_become_hours_and_days_do_not(tmp_path):
+    cube, _ = read_rain(write(tmp_path / "r.nc", np.ones((4, 2, 2)), hours=[0.5, 1, 1.5, 2]))
+    got = hourly(cube, where="r.nc")
+    np.testing.assert_array_equal(got.to_numpy()[:, 0, 0], [2, 2])
+    daily, _ = read_rain(write(tmp_path / "d.nc", hours=[24, 48, 72]))
+    with pytest.raises(TimeError, match="24 h"):
+        hourly(daily, where="d.nc")
+
+
+def micaps(folder, *, encoding="utf-8", hour="20", cut=0, year="2024"):
+    rows = "1,000.0 2.0 3.0\n4.0 9999 6.0"
+    head = f"diamond 4 降水\n{year} 07 24 {hour} 0 0 0.01 -0.01 111.00 111.02 36.01 36.00 3 2 10 0 250 1 0\n"
+    path = folder / f"{hour}.txt"
+    path.write_bytes((head + rows[: len(rows) - cut]).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(("encoding", "year"), [("utf-8", "2024"), ("gb18030", "24")])
+def test_diamond_4_is_beijing_time_with_thousands_commas(tmp_path, encoding, year):
+    for hour in ("20", "21"):
+        micaps(tmp_path, encoding=encoding, hour=hour, year=year)
+    from geo_risk.sources.rain import RainRules
+
+    cube, audit = read_rain(tmp_path, RainRules(limit_mm_h=2000))
+    assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-24T12:00")
+    np.testing.assert_array_equal(cube.to_numpy()[0], [[1000, 2, 3], [4, np.nan, 6]])
+    np.testing.assert_allclose(cube["x"], [111.0, 111.01, 111.02])
+    np.testing.assert_allclose(cube["y"], [36.01, 36.0])
+    assert audit.counts["fill"] == 2
+
+
+def test_a_cut_off_text_is_named(tmp_path):
+    path = micaps(tmp_path, cut=4)
+    with pytest.raises(CorruptFileError, match="5 values"):
+        read_rain(path)
+
+
+def test_a_cube_goes_out_and_comes_back(tmp_path):
+    cube, _ = read_rain(write(tmp_path / "r.nc", np.arange(12.0).reshape(3, 2, 2)))
+    write_cube(cube.where(cube != 5), tmp_path / "out.nc")
+    back, audit = read_rain(tmp_path / "out.nc")
+    np.testing.assert_array_equal(back.to_numpy(), cube.where(cube != 5).to_numpy())
+    np.testing.assert_array_equal(back["time"].to_numpy(), cube["time"].to_numpy())
+    assert audit.counts["missing"] == 1
+    with pytest.raises(DataError, match="interval"):
+        write_cube(cube.assign_attrs(interval_h=None), tmp_path / "bad.nc")
+
+
+def plane(cube, grid):
+    c = grid.coords()
+    return 1 + (c["x"][None, :] - 500_500) / 1000 + 2 * (4_000_500 - c["y"][:, None]) / 1000
+
+
+def test_bilinear_is_exact_on_a_plane_and_unknown_outside(tmp_path):
+    values = np.array([[[1.0, 2], [3, 4]]] * 2)
+    cube, _ = read_rain(write(tmp_path / "r.nc", values))
+    grid = Grid.from_bounds((500_500, 3_999_500, 501_500, 4_000_500), crs=4546, resolution_m=100)
+    field = cube.isel(time=0, drop=True)
+    np.testing.assert_allclose(onto_grid(field, grid).to_numpy(), plane(cube, grid), rtol=1e-6)
+    wide = Grid.from_bounds((499_000, 3_998_000, 503_000, 4_002_000), crs=4546, resolution_m=500)
+    got = onto_grid(field, wide).to_numpy()
+    assert np.isnan(got[0]).all()
+    assert np.isfinite(got[3:5, 3:5]).all()
+    with pytest.raises(CrsError):
+        onto_grid(field.drop_vars("spatial_ref"), grid)
+
+
+def test_a_missing_neighbour_with_weight_makes_the_cell_unknown():
+    values = np.array([[1.0, np.nan], [3, 4]])
+    got = bilinear(values, row=np.array([0.0, 0.0, 0.5, 1.0]), column=np.array([0.0, 0.5, 0.5, 0.5]))
+    np.testing.assert_array_equal(got, [1, np.nan, np.nan, 3.5])
+
+
+@given(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5))
+def test_bilinear_stays_between_its_neighbours(row, column):
+    got = bilinear(np.array([[1.0, 2], [3, 7]]), row=np.array([row]), column=np.array([column]))
+    assert 1 <= got[0] <= 7
+
+
+def test_cubes_of_one_lattice_are_aligned_without_a_change(tmp_path):
+    big = np.arange(12.0).reshape(3, 2, 2)
+    cube, _ = read_rain(write(tmp_path / "a.nc", big))
+    same = align(cube, cube)
+    np.testing.assert_array_equal(same.to_numpy(), big)
+    moved = cube.assign_coords(x=cube["x"] + 1000)
+    got = align(cube, moved).to_numpy()
+    np.testing.assert_array_equal(got[:, :, 0], big[:, :, 1])
+    assert np.isnan(got[:, :, 1]).all()
