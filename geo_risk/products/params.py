@@ -179,15 +179,15 @@ class WaterloggingParams(Params):
         source="depth classes 15/27/40/50 cm, METHODS.md section 4", min_length=1, max_length=8,
     )  # fmt: skip
     depth_scale_m: float = parameter(
-        0.6, "Depth at which the depth part of the score reaches 63 %.",
-        source=f"{_CHOICE}: cars float and adults lose footing near it", gt=0, le=5,
+        1.0, "Depth at which the depth part of the score reaches 63 %.",
+        source=f"{_CHOICE}: still tells half a metre from one", gt=0, le=5,
     )  # fmt: skip
     unknown_depth_m: float = parameter(
         0.27, "Depth with which sites of unknown depth are ranked.",
         source=f"{_CHOICE}: the second class; unknown is not safe", ge=0, le=5,
     )  # fmt: skip
     weights: dict[str, float] = parameter(
-        {"depth": 0.8, "people": 0.08, "traffic": 0.08, "duration": 0.04},
+        {"depth": 0.9, "people": 0.04, "traffic": 0.04, "duration": 0.02},
         "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: depth before all",
     )  # fmt: skip
     cause_min_m: float = parameter(

@@ -1,4 +1,4 @@
-"""The waterlogging list: depth, cause, critical rain and rank of every site in plain words, and the ponds on the map."""
+"""The waterlogging list: depth, cause, critical rain and rank of every site in plain words, and the ponds."""
 
 from __future__ import annotations
 
@@ -138,11 +138,12 @@ def score_parts(frame: pd.DataFrame, params: WaterloggingParams) -> dict[str, ND
     """Weighted parts of the score, 0 to the weight each; their sum is the score, 0-1.
 
     depth : 1 - exp(-d / depth_scale_m). people : log10(1 + n) / 4, at most 1. traffic : trunk 1 to none 0.
-    duration : 1 - exp(-t / 2 h). Missing people, traffic and duration count as nothing; missing depth as
-    `unknown_depth_m`.
+    duration : 1 - exp(-t / 2 h). Missing people count as the median of the known, missing depth as
+    `unknown_depth_m`, missing duration as nothing.
     """
     depth = frame["depth_m"].astype("float64").fillna(params.unknown_depth_m).to_numpy()
-    people = pd.to_numeric(frame["people"]).astype("float64").fillna(0.0).to_numpy()
+    people = pd.to_numeric(frame["people"]).astype("float64")
+    people = people.fillna(people.median() if people.notna().any() else 0.0).to_numpy()
     hours = frame["duration_h"].astype("float64").fillna(0.0).to_numpy()
     traffic = frame["traffic_class"].map({c: 1 - k / 4 for k, c in enumerate(_CLASSES)}).fillna(0.0).to_numpy(float)
     raw = {
