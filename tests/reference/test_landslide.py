@@ -1,0 +1,159 @@
+"""Information value, weights, validation and inventory against hand-computed tables."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from scipy.spatial.distance import cdist
+
+from geo_risk.core.errors import CrsError, DataError
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.landslide.factors import Classing, category_layer, class_of_factor, line_distance
+from geo_risk.hazards.landslide.information_value import fit_weights, information_values, probability
+from geo_risk.hazards.landslide.inventory import clean_inventory, event_layer, road_bias
+from geo_risk.hazards.landslide.validation import auc, spatial_folds
+
+GRID = Grid(GeoBox((60, 80), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+
+
+def classes(counts):
+    return np.repeat(np.arange(len(counts)), counts).astype("int16")
+
+
+def test_plain_information_value_is_the_log_of_the_frequency_ratio():
+    # events 10, 30, 60 of 100; area 500, 300, 200 of 1000: FR = .1/.5, .3/.3, .6/.2
+    got = information_values(classes([10, 30, 60]), classes([500, 300, 200]), n_classes=3, prior_events=1e-9)
+    np.testing.assert_allclose(got, np.log([0.2, 1.0, 3.0]), atol=1e-6)
+
+
+def test_the_prior_keeps_classes_without_events_finite_and_pulls_towards_none():
+    # expected 50, 30, 20; with a = 8: (n + 8) / (e + 8)
+    got = information_values(classes([0, 30, 70]), classes([500, 300, 200]), n_classes=3, prior_events=8)
+    np.testing.assert_allclose(got, np.log([8 / 58, 38 / 38, 78 / 28]))
+    with pytest.raises(DataError, match="not finite"):
+        information_values(classes([0, 30, 70]), classes([500, 300, 200]), n_classes=3, prior_events=0)
+    with pytest.raises(DataError, match="0 events"):
+        information_values(classes([]), classes([5]), n_classes=1, prior_events=8)
+
+
+def test_smoothing_spreads_over_ordered_neighbours_only():
+    # one pass: (3 n0 + n1) / 4, (n0 + 2 n1 + n2) / 4, ...; the last class is not ordered
+    got = information_values(
+        classes([0, 8, 0, 8]), classes([100, 100, 100, 100]), n_classes=4, prior_events=4, n_ordered=3,
+        smoothing_passes=1,
+    )  # fmt: skip
+    np.testing.assert_allclose(got, np.log([(2 + 4) / 8, (4 + 4) / 8, (2 + 4) / 8, (8 + 4) / 8]))
+
+
+def test_unknown_classes_do_not_count():
+    some = np.array([-1, 0, 1, -1], dtype="int16")
+    assert information_values(some, some, n_classes=2, prior_events=1) == (0.0, 0.0)
+
+
+def test_weights_recover_a_logistic_model_and_drop_a_contrary_factor():
+    rng = np.random.default_rng(4)
+    scores = rng.normal(size=(60_000, 3))
+    p = probability(-2 + 1.2 * scores[:, 0] + 0.5 * scores[:, 1] - 0.4 * scores[:, 2])
+    weights, _ = fit_weights(scores, rng.random(60_000) < p, target=0.25)
+    np.testing.assert_allclose(weights[:2], [1.2, 0.5], atol=0.06)
+    assert weights[2] == 0
+    with pytest.raises(DataError):
+        fit_weights(scores, np.ones(60_000, bool), target=0.25)
+
+
+def test_auc_by_hand_with_ties():
+    # pairs (event, other): 3>1, 3>2, 2>1, 2=2 -> 3.5 of 4
+    assert auc(np.array([3.0, 2, 1, 2]), np.array([True, True, False, False])) == pytest.approx(3.5 / 4)
+    assert np.isnan(auc(np.array([1.0]), np.array([True])))
+
+
+@given(st.integers(0, 10_000))
+def test_auc_turns_round_with_the_scores(seed):
+    rng = np.random.default_rng(seed)
+    scores, events = rng.integers(0, 5, 30).astype(float), np.arange(30) < 7
+    assert auc(scores, events) == pytest.approx(1 - auc(-scores, events))
+    assert auc(scores, events) == pytest.approx(auc(np.exp(scores), events))
+
+
+def test_blocks_are_never_split_and_folds_are_balanced():
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0, 20_000, (2, 5000))
+    events = np.arange(5000) < 200
+    fold = spatial_folds(x, y, events, block_m=2000, folds=5, seed=3)
+    block = (y // 2000).astype(int) * 10 + (x // 2000).astype(int)
+    assert all(len(set(fold[block == b])) == 1 for b in np.unique(block))
+    assert np.ptp([events[fold == k].sum() for k in range(5)]) <= 6
+    np.testing.assert_array_equal(fold, spatial_folds(x, y, events, block_m=2000, folds=5, seed=3))
+    with pytest.raises(DataError, match="blocks"):
+        spatial_folds(x, y, events, block_m=50_000, folds=5, seed=3)
+
+
+def test_inventory_merges_duplicates_and_sets_strays_aside():
+    x0, y0 = 511_000.0, 4_064_000.0
+    xy = [(x0, y0), (x0 + 60, y0), (x0 + 150, y0), (x0 + 900, y0), (y0, x0), (x0 + 90_000, y0)]
+    frame = gpd.GeoDataFrame(
+        {"event_id": [f"E{i}" for i in range(6)]}, geometry=[shapely.Point(p) for p in xy], crs=GRID.crs
+    )
+    clean = clean_inventory(frame, GRID, duplicate_distance_m=100)
+    # 0-1 and 1-2 are within 100 m: one event, at the first row's place
+    assert clean.events["event_id"].tolist() == ["E0", "E3"]
+    assert clean.events["n_merged"].tolist() == [3, 1]
+    assert clean.n_duplicates == 2
+    assert [q["id"] for q in clean.quarantine] == ["E4", "E5"]
+    assert "swapped" in clean.quarantine[0]["reason"]
+    assert "off the run grid" in clean.quarantine[1]["reason"]
+    assert float(event_layer(clean.events, GRID).sum()) == 2
+    with pytest.raises(CrsError):
+        clean_inventory(frame.to_crs(4490), GRID, duplicate_distance_m=100)
+
+
+def test_road_bias_tells_both_shares():
+    found = road_bias(np.array([10.0, 300, 20, 300, 300, 300]), np.array([1, 1, 0, 0, 0, 0], bool), far_m=300)
+    assert (found.events, found.ground) == (0.5, 0.75)
+    assert found.note()["level"] == "warning"
+    assert road_bias(np.array([np.nan, 1]), np.array([True, False]), far_m=1) is None
+
+
+def test_distance_is_exact_within_its_bound_and_blocks_do_not_change_it(monkeypatch):
+    lines = gpd.GeoDataFrame(geometry=[shapely.LineString([(510_015, 4_064_985), (510_015, 4_064_100)])], crs=GRID.crs)
+    got = line_distance(lines, GRID, max_m=600, name="distance_roads_m").to_numpy()
+    rows = np.arange(30)
+    cells = np.array([(r, c) for r in range(60) for c in range(80)])
+    want = np.minimum(30 * cdist(cells, np.column_stack([rows, rows * 0])).min(axis=1).reshape(60, 80), 600)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    monkeypatch.setattr("geo_risk.hazards.landslide.factors.CHUNK", 17)
+    np.testing.assert_array_equal(line_distance(lines, GRID, max_m=600, name="distance_roads_m").to_numpy(), got)
+    with pytest.raises(DataError):
+        line_distance(lines.iloc[:0], GRID, max_m=600, name="distance_roads_m")
+
+
+def test_categories_get_codes_and_bare_ground_stays_unknown():
+    west = shapely.box(510_000, 4_063_200, 511_200, 4_065_000)
+    frame = gpd.GeoDataFrame({"lithology": ["loess"]}, geometry=[west], crs=GRID.crs)
+    layer, legend = category_layer(frame, GRID, column="lithology", name="lithology")
+    assert legend == {1: "loess"}
+    assert (layer.to_numpy()[:, :40] == 1).all()
+    assert np.isnan(layer.to_numpy()[:, 40:]).all()
+
+
+def test_classes_of_each_kind():
+    quantile = class_of_factor("slope_deg", np.arange(100.0), classes=4)
+    assert quantile.n_classes == 4
+    found = quantile.classes(np.array([0.0, 24.7, 24.8, 99, np.nan]), np.ones(5))
+    assert found.tolist() == [0, 0, 1, 3, -1]
+    aspect = Classing("aspect_deg", "sector", (), True)
+    compass = np.array([0.0, 22.4, 22.5, 337.5, 180, np.nan, np.nan])
+    flat = np.array([1.0, 1, 1, 1, 1, 0, np.nan])
+    assert aspect.classes(compass, flat).tolist() == [0, 0, 1, 0, 4, 8, -1]
+    category = class_of_factor("lithology", np.array([1.0, 3, 3]), classes=4)
+    assert category.classes(np.array([1.0, 2, 3, np.nan]), np.ones(4)).tolist() == [0, -1, 1, -1]
+    assert class_of_factor("slope_deg", np.full(9, 3.0), classes=4) is None
+    assert class_of_factor("twi", np.full(9, np.nan), classes=4) is None
+    capped = class_of_factor("distance_roads_m", np.r_[np.arange(50.0), np.full(50, 300.0)], classes=3)
+    assert capped.classes(np.array([0.0, 49, 300]), np.ones(3)).tolist() == [0, 1, 2]

@@ -1,0 +1,125 @@
+"""Stages: which forecast, which hours, and never "no warning" for want of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_risk.core.errors import GridError, TimeError
+from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.hazards.rainfall.stages import (
+    Forecast,
+    analysis_period,
+    aware,
+    naive,
+    plan_stages,
+    stage_rain,
+    stitch,
+)
+
+T0 = datetime(2024, 7, 25, tzinfo=UTC)
+
+
+def at(hours: float) -> datetime:
+    return T0 + timedelta(hours=hours)
+
+
+def series(first: int, last: int, value: float) -> xr.DataArray:
+    """Hours that end first .. last after T0, one value."""
+    n = last - first + 1
+    times = naive(at(first)) + np.arange(n) * np.timedelta64(1, "h")
+    coords = {"time": times, "y": [1000.0, 0.0], "x": [0.0, 1000.0]}
+    return xr.DataArray(np.full((n, 2, 2), value, "float32"), dims=("time", "y", "x"), coords=coords,
+                        attrs={"units": "mm", "interval_h": 1.0})  # fmt: skip
+
+
+def test_the_newest_forecast_issued_in_time_that_covers_the_horizon_is_used():
+    forecasts = [
+        Forecast(at(-72), at(-71), at(12)),
+        Forecast(at(-6), at(-5), at(12)),
+        Forecast(at(-3), at(-2), at(1)),
+        Forecast(at(-2), at(-1), at(12)),
+    ]
+    stages = {s.hours: s for s in plan_stages(RainfallParams(event_time=T0), forecasts, latest=T0)}
+    assert {h: s.forecast for h, s in stages.items()} == {72: 0, 24: 0, 6: 1, 3: 2, 1: 3}
+    assert all(s.until == T0 for s in stages.values())
+
+
+def test_a_forecast_from_the_future_or_too_short_is_no_forecast():
+    later, short = Forecast(at(1), at(2), at(99)), Forecast(at(-1), at(1), at(5))
+    stages = {s.hours: s for s in plan_stages(RainfallParams(issued=T0), [later, short], latest=at(50))}
+    assert {h: s.forecast for h, s in stages.items()} == {72: None, 24: None, 6: None, 3: 1, 1: 1}
+    assert "no forecast" in stages[72].note
+    assert "not 'no warning'" in stages[72].note
+    assert stage_rain(series(-300, 0, 1), None, stages[72], RainfallParams(issued=T0)) is None
+
+
+def test_joined_hours_do_not_overlap_and_the_future_is_not_observed():
+    joined = stitch(series(-5, 4, 1), series(-3, 6, 10), start=at(-8), issued=T0, until=at(8))
+    provenance = joined["provenance"].to_numpy().tolist()
+    # hours ending -7, -6 are before the record; -5..0 observed; 1..6 forecast; 7, 8 beyond both
+    assert provenance == [0, 0, *[1] * 6, *[2] * 6, 0, 0]
+    want = [np.nan] * 2 + [1.0] * 6 + [10.0] * 6 + [np.nan] * 2
+    np.testing.assert_array_equal(joined.to_numpy()[:, 0, 0], want)
+
+
+def test_hours_between_the_last_observation_and_the_issue_come_from_the_forecast():
+    joined = stitch(series(-5, -2, 1), series(-4, 6, 10), start=at(-5), issued=T0, until=at(2))
+    assert joined["provenance"].to_numpy().tolist() == [1, 1, 1, 2, 2, 2, 2]
+
+
+def test_different_grids_and_empty_spans_are_refused():
+    other = series(1, 6, 1).assign_coords(x=[5.0, 6.0])
+    with pytest.raises(GridError):
+        stitch(series(-5, 0, 1), other, start=at(-5), issued=T0, until=at(2))
+    with pytest.raises(TimeError):
+        stitch(series(-5, 0, 1), None, start=at(2), issued=T0, until=at(2))
+
+
+def test_rain_of_a_stage_by_hand():
+    params = RainfallParams(issued=T0, antecedent_days=2, decay_per_day=0.5)
+    stage = plan_stages(params, [Forecast(T0, at(1), at(6))], latest=T0)[2]
+    assert (stage.hours, stage.forecast) == (6, 0)
+    made = stage_rain(series(-60, 0, 1), series(1, 6, 4), stage, params)
+    assert float(made["rain"][0, 0]) == pytest.approx(24)
+    # at hour 6: 18 observed + 24 forecast in the last day, 24 the day before, halved
+    assert float(made["effective"][0, 0]) == pytest.approx(18 + 24 + 12)
+
+
+def test_a_hindcast_describes_what_happened_and_a_warning_what_is_known():
+    observed_end, forecast = at(200), [Forecast(at(-3), at(-2), at(9))]
+    hindcast = analysis_period(RainfallParams(event_time=T0), forecast, observed_end=observed_end)
+    assert (hindcast.start, hindcast.until, hindcast.known) == (at(-72), at(72), at(72))
+    warning = analysis_period(RainfallParams(issued=T0), forecast, observed_end=observed_end)
+    assert (warning.start, warning.until, warning.known, warning.forecast) == (at(-72), at(9), T0, 0)
+    assert warning.hours == 81
+    with pytest.raises(TimeError):
+        analysis_period(RainfallParams(issued=at(900)), [], observed_end=T0)
+    with pytest.raises(TimeError):
+        analysis_period(RainfallParams(), [], observed_end=None)
+
+
+def test_issued_and_event_time_together_are_refused():
+    with pytest.raises(ValueError, match="not both"):
+        RainfallParams(issued=T0, event_time=T0)
+    with pytest.raises(ValueError, match="timezone"):
+        RainfallParams(issued=datetime(2024, 7, 25))
+
+
+@given(st.integers(-20, 20), st.integers(0, 30), st.integers(-20, 20), st.integers(0, 30), st.integers(-10, 10))
+def test_every_hour_has_one_source(first, length, begin, span, issued):
+    observed, forecast = series(first, first + length, 1), series(begin, begin + span, 2)
+    joined = stitch(observed, forecast, start=at(-25), issued=at(issued), until=at(25))
+    values, code = joined.to_numpy()[:, 0, 0], joined["provenance"].to_numpy()
+    np.testing.assert_array_equal(np.nan_to_num(values), code)
+    late = joined["time"].to_numpy() > naive(at(issued))
+    assert not (code[late] == 1).any()
+
+
+def test_times_go_there_and_back():
+    assert aware(naive(at(5))) == at(5)
