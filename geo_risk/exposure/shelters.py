@@ -7,12 +7,17 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from geo_risk.exposure.zonal import overlaps
 
 
 def usable_shelters(
-    shelters: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, *, max_level: int
+    shelters: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame | None,
+    *,
+    max_level: int,
+    ground_level: NDArray[np.int8] | None = None,
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
     """Return the shelters that may take people, with whole capacities, and each other one with the reason.
 
@@ -21,6 +26,8 @@ def usable_shelters(
     shelters : points (or polygons) with shelter_id and capacity [people].
     zones : risk zones with hazard_level and zone_id in the same CRS; None where there are none.
     max_level : a shelter that touches a zone of a higher hazard level, or of an unknown one, is not used.
+    ground_level : highest hazard or warning level of each shelter's own ground, -1 unknown; a higher level than
+        `max_level` is not used either. None: not looked at.
 
     Returns
     -------
@@ -39,6 +46,9 @@ def usable_shelters(
             index: Any = out.index[row.Index]
             said = "unknown hazard" if row.level == -1 else f"hazard level {row.level}"
             reasons[index] = f"stands in zone {row.zone_id} of {said}"
+    if ground_level is not None:
+        for i in np.flatnonzero(np.asarray(ground_level) > max_level).tolist():
+            reasons.iloc[i] = f"its ground has hazard or warning level {ground_level[i]}"
     excluded = [
         {"id": str(i), "reason": f"shelter not used: {r}"} for i, r in zip(out["shelter_id"], reasons, strict=True) if r
     ]

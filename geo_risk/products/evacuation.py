@@ -14,11 +14,14 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
+from geo_risk.core.grid import grid_of
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.network import Route
 from geo_risk.exposure.shelters import usable_shelters
+from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Assignment, assign, most_people
 from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS, calling_zones, people_to_move
 from geo_risk.products.params import EvacuationParams
@@ -28,6 +31,9 @@ from geo_risk.products.wording import joined, say
 _CUT_OFF = {"none": 0.0, "low": 0.25, "unknown": 0.5, "medium": 0.6, "high": 1.0}
 _UNKNOWN_LEVEL = 1.5
 """An unknown level ranks between low and medium, never below low."""
+
+_SHELTER_RADIUS_M = 15.0
+"""A shelter's own ground: a school yard."""
 
 _MANY_PEOPLE = 1000.0
 """People from which the size of a settlement no longer raises its score (danger grade I)."""
@@ -42,6 +48,8 @@ class EvacuationInputs:
     settlements : as `clean_counts` leaves them. houses : as `spread_people` makes them. zones : `risk_zones`.
     roads, shelters : None where they are not given: everyone is then listed without a place, with that reason.
     stages : {"hours", "issued"} of each warning stage.
+    grounds : hazard and warning level layers (y, x) on one grid; a shelter is judged by its own ground there, and by
+        the zones drawn from these layers only where none is given (a zone is generalised, a shelter is one place).
     """
 
     settlements: gpd.GeoDataFrame
@@ -50,6 +58,7 @@ class EvacuationInputs:
     roads: gpd.GeoDataFrame | None = None
     shelters: gpd.GeoDataFrame | None = None
     stages: Sequence[Mapping[str, Any]] = ()
+    grounds: Sequence[xr.DataArray] = ()
 
 
 @dataclass(frozen=True)
@@ -118,8 +127,22 @@ def _shelters(inputs: EvacuationInputs, params: EvacuationParams) -> tuple[gpd.G
         empty = {"shelter_id": [], "name": [], "capacity": np.array([], dtype=np.int64)}
         return gpd.GeoDataFrame(empty, geometry=[], crs=inputs.settlements.crs), []
     harmful = inputs.zones[inputs.zones["kind"].isin((*SUDDEN_KINDS, *WATER_KINDS))]
-    usable, refused = usable_shelters(inputs.shelters, harmful, max_level=params.shelter_max_level)
+    if inputs.grounds and "origin" in harmful:
+        harmful = harmful[harmful["origin"] != "hazard"]
+    usable, refused = usable_shelters(
+        inputs.shelters, harmful, max_level=params.shelter_max_level, ground_level=_ground_level(inputs)
+    )
     return usable.sort_values("shelter_id", kind="stable").reset_index(drop=True), refused
+
+
+def _ground_level(inputs: EvacuationInputs) -> NDArray[np.int8] | None:
+    """Return the highest level that half of each shelter's ground reaches in any layer; -1 where none is known."""
+    if not inputs.grounds or inputs.shelters is None:
+        return None
+    ground = gpd.GeoDataFrame(geometry=inputs.shelters.geometry.buffer(_SHELTER_RADIUS_M), crs=inputs.shelters.crs)
+    coverage = cell_coverage(ground, grid_of(inputs.grounds[0]))
+    found = [level_at_share(layer, coverage, share=0.5, min_known_share=0.5) for layer in inputs.grounds]
+    return np.asarray(np.max(found, axis=0), dtype=np.int8)
 
 
 def _assign(

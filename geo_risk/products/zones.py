@@ -128,7 +128,7 @@ def _from_level(
     share, known = params.warning_area_share, params.min_known_share
     found = level_at_share(layer, cell_coverage(zones, grid), share=share, min_known_share=known)
     zones["hazard_level"] = np.where(found >= 0, np.maximum(found, params.zone_min_level), Level.UNKNOWN)
-    return zones.assign(kind=kind, activity="unknown", confidence=0.7).drop(columns="label")
+    return zones.assign(kind=kind, origin="hazard", activity="unknown", confidence=0.7).drop(columns="label")
 
 
 def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDataFrame | None:
@@ -144,6 +144,7 @@ def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDa
     out = gpd.GeoDataFrame(
         {
             "kind": chosen["kind"].to_numpy(),
+            "origin": "insar",
             "hazard_level": level,
             "activity": chosen["activity"].to_numpy(),
             "confidence": 1 - chosen["false_alarm_p"].astype("float64").fillna(0.5).to_numpy(),
@@ -161,7 +162,13 @@ def _from_ponding(ponding: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.G
     level = depth_class.clip(-1, 4).to_numpy(dtype=np.int8)
     chosen = level >= params.zone_min_level
     return gpd.GeoDataFrame(
-        {"kind": "waterlogging", "hazard_level": level[chosen], "activity": "unknown", "confidence": 0.6},
+        {
+            "kind": "waterlogging",
+            "origin": "ponding",
+            "hazard_level": level[chosen],
+            "activity": "unknown",
+            "confidence": 0.6,
+        },
         geometry=ponding.geometry.to_numpy()[chosen],
         crs=ponding.crs,
     )

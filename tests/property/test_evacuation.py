@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -6,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, box
 
+from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.people import clean_counts, spread_people
 from geo_risk.products.demand import calling_zones, leave_before
@@ -208,3 +211,16 @@ def test_leave_before_is_the_end_of_the_hours_that_do_not_call():
     assert when(72, 24, 6, 3, 1) == "2024-07-24T23:00:00+00:00"
     assert when() is None
     assert leave_before({f"warning_{s}h": 4 for s in (72, 24, 6, 3, 1)}, PARAMS, []) is None
+
+
+def test_a_shelter_is_judged_by_its_own_ground_where_layers_are_given():
+    grid = Grid.from_bounds((-90, -90, 5100, 90), crs=CRS, resolution_m=30)
+    cells = np.zeros(grid.shape, dtype="int8")
+    cells[:, -5:] = 3  # the ground of H1 at x = 5000
+    inputs = scene()
+    around = zone_frame(*inputs.zones.to_dict("records"), zone("Z7", box(-10, -10, 10, 10), warning=0, hazard=3))
+    layer = grid.layer(cells, units="level", long_name="hazard")
+    inputs = replace(inputs, zones=around.assign(origin="hazard"), grounds=[layer])
+    plan = plan_evacuation(inputs, params=PARAMS, language="en")
+    assert {q["id"] for q in plan.quarantine} == {"H1"}
+    assert set(plan.evacuation["shelter_id"]) == {"H0"}

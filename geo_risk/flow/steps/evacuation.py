@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.core.names import STAGES_H
 from geo_risk.flow.steps.exposure import options_of
 from geo_risk.flow.steps.zones import read_roads
 
@@ -13,15 +14,18 @@ if TYPE_CHECKING:
     from geo_risk.products.params import EvacuationParams
     from geo_risk.sources.options import ReadOptions
 
+_WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
+
 
 def evacuation(plan: Plan) -> None:
     """Add the step that writes evacuation, evacuation_assignments and evacuation_routes, after `points`."""
     frames = ("evacuation", "evacuation_assignments", "evacuation_routes")
+    grounds = {name: plan.layer(name) for name in ("hazard_landslide", "hazard_flood", *_WARNINGS)}
     plan.add(
         "evacuation.plan", write_evacuation,
         reads={**{n: plan.frame(n) for n in ("settlements", "houses", "risk_zones")}, "grid": plan.facts("grid")},
         optional={"roads": plan.input("roads"), "shelters": plan.input("shelters"),
-                  "stages": plan.facts("rainfall_stages")},
+                  "stages": plan.facts("rainfall_stages"), **grounds},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
         params=plan.cfg.evacuation, language=plan.cfg.language, road_options=options_of(plan, "roads"),
         shelter_options=options_of(plan, "shelters"),
@@ -45,12 +49,13 @@ def write_evacuation(
     language: str,
     road_options: ReadOptions,
     shelter_options: ReadOptions,
+    **grounds: Path | None,
 ) -> None:
     """Write the list, the assignments, the routes, and totals that reconcile."""
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.sources.layers import read_frame, read_grid, read_json
+    from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
     from geo_risk.sources.vectors import read_vector
 
     target = read_grid(grid)
@@ -66,6 +71,7 @@ def write_evacuation(
     inputs = EvacuationInputs(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
         [s for s in known if s.get("forecast") is not None],
+        [open_layer(path).compute() for path in grounds.values() if path is not None],
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, language=language)
     write_frame(made.evacuation, evacuation)
