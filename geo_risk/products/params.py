@@ -187,8 +187,9 @@ class WaterloggingParams(Params):
         source=f"{_CHOICE}: the second class; unknown is not safe", ge=0, le=5,
     )  # fmt: skip
     weights: dict[str, float] = parameter(
-        {"depth": 0.9, "people": 0.04, "traffic": 0.04, "duration": 0.02},
-        "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: depth before all",
+        {"depth": 0.94, "people": 0.02, "traffic": 0.02, "duration": 0.02},
+        "Weights of the score that ranks the list; they are scaled to one.",
+        source=f"{_CHOICE}: the deepest first; people, traffic and duration part sites of like depth",
     )  # fmt: skip
     cause_min_m: float = parameter(
         0.02, "A change that would lower the water by less is no explanation.", source=_CHOICE, ge=0, le=1

@@ -159,7 +159,11 @@ class SiteParams(Params):
         150.0, "Depressions of a smaller water surface are no sites.", source=f"{_CHOICE}: six cells of 5 m", ge=0
     )
     court_area_min_m2: float = parameter(
-        300.0, "Depressions off the roads must be this large: buildings make pits in DEMs.", source=_CHOICE, ge=0
+        300.0, "Depressions off the roads must be this large, or have the next value's catchment.",
+        source=f"{_CHOICE}: buildings make pits in DEMs", ge=0,
+    )  # fmt: skip
+    court_catchment_min_m2: float = parameter(
+        5000.0, "Smaller depressions off the roads count where this much ground drains to them.", source=_CHOICE, ge=0
     )
     building_share_max: float = parameter(
         0.5, "A depression of which more lies under buildings is a pit of the DEM.", source=_CHOICE, ge=0, le=1

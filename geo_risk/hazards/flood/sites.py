@@ -85,6 +85,7 @@ def detect_sites(town: Town, features: Features, params: SiteParams) -> gpd.GeoD
     crossings = _crossings(features.roads, features.railways)
     entrances = shapely.points(features.entrances.geometry.x, features.entrances.geometry.y)
     built = _share(features.is_built, found)
+    catchment = _catchment(town, np.arange(found.level.size))
     indoors = _share(_burned(features.buildings, grid), found)
     tree = shapely.STRtree(features.roads.geometry.to_numpy())
     rows: list[dict[str, Any]] = []
@@ -102,7 +103,10 @@ def detect_sites(town: Town, features: Features, params: SiteParams) -> gpd.GeoD
                     "name": door["name"]}  # fmt: skip
         elif len(roads):
             row["kind"] = "road_dip"
-        elif built[k] > 0.5 and found.n_cells[k] * grid.cell_area_m2 >= params.court_area_min_m2:
+        elif built[k] > 0.5 and (
+            found.n_cells[k] * grid.cell_area_m2 >= params.court_area_min_m2
+            or catchment[k] >= params.court_catchment_min_m2
+        ):
             row["kind"] = "low_lying"
         else:
             continue
