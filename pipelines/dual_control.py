@@ -4,6 +4,7 @@ from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.deformation import deformation
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
+from geo_risk.flow.steps.flood import flood
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
@@ -11,6 +12,7 @@ from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.terrain import terrain, wetness
+from geo_risk.flow.steps.waterlogging import waterlogging
 from geo_risk.flow.steps.zones import zones
 
 
@@ -23,6 +25,8 @@ def build(plan: Plan) -> None:
     deformation(plan)
     rainfall(plan)
     landslide(plan)
+    flood(plan)
+    waterlogging(plan)
     exposure(plan)
     zones(plan)
     points(plan)

@@ -1,4 +1,4 @@
-"""Water: drainage, rain, river floods and ponds, the town's own run, and the waterlogging list."""
+"""Rain on the town: where water stands, how deep, why, what to do first, and the map."""
 
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.flood import flood

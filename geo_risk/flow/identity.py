@@ -116,8 +116,13 @@ def _closure(module: str) -> set[Path]:
         if name in seen or path is None:
             continue
         seen[name] = path
-        queue.extend(n for n in _imports(path) if n not in seen and not n.startswith(f"{_PACKAGE}.flow"))
+        queue.extend(n for n in _imports(path) if n not in seen and not _is_machinery(n))
     return set(seen.values())
+
+
+def _is_machinery(module: str) -> bool:
+    """Return whether a module orders the work and does none of it: all of `flow` but its steps."""
+    return module.startswith(f"{_PACKAGE}.flow") and not module.startswith(f"{_PACKAGE}.flow.steps")
 
 
 @cache
