@@ -107,7 +107,7 @@ def _zone_facts(
             "zone_ids": groups["zone_id"].agg(lambda v: ",".join(sorted(set(v.astype(str))))),
             "risk_level": groups["risk_level"].max(),
             "warning_level": groups["warning_level"].max(),
-            "leave_before": groups["leave_before"].agg(lambda v: min((x for x in v if x), default=None)),
+            "leave_before": groups["leave_before"].agg(lambda v: min((str(x) for x in v.dropna()), default=None)),
         }
     )
 
