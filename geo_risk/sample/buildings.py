@@ -31,8 +31,8 @@ def make_buildings(ground: Ground, settlements: pd.DataFrame) -> gpd.GeoDataFram
     """
     rng = stream(ground.seed, "people.buildings")
     parts = [
-        _village(ground, float(row.x), float(row.y), int(row.households), str(row.settlement_id), rng)
-        for row in settlements[settlements["kind"] == "village"].itertuples()
+        _village(ground, float(row["x"]), float(row["y"]), int(row["households"]), str(row["settlement_id"]), rng)
+        for row in settlements[settlements["kind"] == "village"].to_dict("records")
     ]
     parts.append(_town(ground, settlements[settlements["kind"] == "neighbourhood"], rng))
     out = pd.concat(parts, ignore_index=True)
@@ -47,8 +47,8 @@ def _village(
     number = max(3, round(households / 4.5))
     turn = rng.uniform(0, np.pi)
     reach = int(np.ceil(2.2 * np.sqrt(number))) + 3
-    u, v = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
-    u, v = u.ravel() * VILLAGE_PITCH_M * 1.3, v.ravel() * VILLAGE_PITCH_M
+    steps = np.arange(-reach, reach + 1, dtype=np.float64) * VILLAGE_PITCH_M
+    u, v = (a.ravel() for a in np.meshgrid(1.3 * steps, steps))
     px, py = x + u * np.cos(turn) - v * np.sin(turn), y + u * np.sin(turn) + v * np.cos(turn)
     rows, columns, inside = ground.grid.index(px, py)
     slope = ground.slope_deg[rows, columns]
@@ -75,15 +75,21 @@ def _town(ground: Ground, hoods: pd.DataFrame, rng: np.random.Generator) -> pd.D
     centres = hoods[["x", "y"]].to_numpy()
     owner = np.argmin((px[:, None] - centres[:, 0]) ** 2 + (py[:, None] - centres[:, 1]) ** 2, axis=1)
     parts = []
-    for k, hood in enumerate(hoods.itertuples()):
+    for k, hood in enumerate(hoods.to_dict("records")):
         mine = np.flatnonzero(owner == k)
-        mine = mine if mine.size else np.array([int(np.argmin(np.hypot(px - hood.x, py - hood.y)))])
-        mine = np.sort(rng.permutation(mine)[: max(1, round(int(hood.households) / 16))])
+        mine = mine if mine.size else np.array([int(np.argmin(np.hypot(px - hood["x"], py - hood["y"])))])
+        mine = np.sort(rng.permutation(mine)[: max(1, round(int(hood["households"]) / 16))])
         boxes = _turned(px[mine], py[mine], 0.0, rng.uniform(22, 34, mine.size), rng.uniform(11, 15, mine.size))
         structure = rng.choice(list(TOWN_STRUCTURES), mine.size, p=list(TOWN_STRUCTURES.values()))
         floors = np.where(structure == "frame", rng.integers(5, 19, mine.size), rng.integers(2, 7, mine.size))
         parts.append(
-            _rows(str(hood.settlement_id), structure, floors, _shared(int(hood.households), mine.size, rng, floors), boxes)
+            _rows(
+                str(hood["settlement_id"]),
+                structure,
+                floors,
+                _shared(int(hood["households"]), mine.size, rng, floors),
+                boxes,
+            )
         )
     return pd.concat(parts, ignore_index=True)
 
@@ -102,7 +108,8 @@ def _shared(
     """Return whole numbers that add up to `total`."""
     share = rng.uniform(0.6, 1.4, number) * (1 if weight is None else weight)
     edges = np.round(np.cumsum(share) / share.sum() * total).astype(np.int64)
-    return np.diff(edges, prepend=0)
+    out: NDArray[np.int64] = np.diff(edges, prepend=0)
+    return out
 
 
 def _rows(

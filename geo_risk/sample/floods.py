@@ -32,11 +32,13 @@ SOIL_CURVE = {
 }
 """Curve numbers by land cover for soil groups A to D: crops, forest, bare loess, built up, water (TR-55)."""
 COUNTY_MANNING = {1: 0.05, 2: 0.10, 3: 0.035, 4: 0.05, 5: 0.03}
-COUNTY_HOURS = (9, 9)
+COUNTY_HOURS = (8, 5)
 """Hours before and after the peak that the county run covers."""
 FLOODED_M = 0.3
 LARGEST_COUNTY_CELLS = 1_500_000
 CHANNEL_M2, GENTLE_DEG = 4.0e5, 8.0
+UPSTREAM_M2 = 2.0e8
+"""Basin of the river above the county; it rains there as in the county."""
 INLET_ROW = 3
 """Row where the river's water from outside enters: far enough from the open edge not to run out of it."""
 
@@ -170,7 +172,7 @@ def _net_rain(ground: Ground, rain: RainField, peak: np.datetime64, curve: Array
 def _inflow_mm_h(ground: Ground, net: Array, cell: float, block: int) -> Array:
     """Return the rain rate (time, x) of the first row that brings the river's water from upstream of the county."""
     k = int(np.argmin(ground.river_distance_m[INLET_ROW * block]))
-    upstream = float(ground.upslope_m2[0].max())
+    upstream = max(float(ground.upslope_m2[0].max()), UPSTREAM_M2)
     out = np.zeros((net.shape[0], net.shape[2]))
     out[:, k // block] = net.mean(axis=(1, 2)) * upstream / cell**2
     return out

@@ -67,7 +67,7 @@ def make_ledger(
         ignore_index=True,
     )
     moving = shapely.union_all(movers.geometry.to_numpy())
-    truth = _add_places(ground, hidden, slides, moving, homes, truth, rng)
+    truth = _add_places(ground, hidden, slides, moving, truth, rng)
     truth = truth.iloc[rng.permutation(len(truth))].reset_index(drop=True)
     truth["point_id"] = [f"1410{ground.seed % 100:02d}{k:04d}" for k in range(1, len(truth) + 1)]
     truth = _with_faults(truth, rng)
@@ -102,8 +102,8 @@ def _sliding(slides: Slides, homes: gpd.GeoDataFrame, number: int) -> pd.DataFra
 
 
 def _add_places(
-    ground: Ground, hidden: Susceptibility, slides: Slides, moving: shapely.Geometry, homes: gpd.GeoDataFrame,
-    truth: pd.DataFrame, rng: np.random.Generator,
+    ground: Ground, hidden: Susceptibility, slides: Slides, moving: shapely.Geometry, truth: pd.DataFrame,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:  # fmt: skip
     """Add static places of high susceptibility near houses, and dead places of low susceptibility."""
     high = float(np.quantile(hidden.probability, 0.96))
@@ -122,7 +122,11 @@ def _add_places(
             if far and quiet:
                 taken.append((x, y))
                 slope = float(ground.slope_deg[r, c])
-                label = "rockfall" if slope > 36 else str(rng.choice(["landslide", "unstable_slope", "debris_flow"], p=[0.5, 0.35, 0.15]))
+                label = (
+                    "rockfall"
+                    if slope > 36
+                    else str(rng.choice(["landslide", "unstable_slope", "debris_flow"], p=[0.5, 0.35, 0.15]))
+                )
                 rows.append({"true_kind": kind, "mover_id": None, "slide_id": None, "kind": label, "x": x, "y": y,
                              "area_m2": float(np.exp(rng.normal(8.6, 0.8)))})  # fmt: skip
             if len(rows) == count(number, ground.size):
@@ -152,7 +156,7 @@ def _sheet(ground: Ground, truth: pd.DataFrame, homes: gpd.GeoDataFrame, rng: np
     lon[shifted], lat[shifted] = gcj02(lon[shifted], lat[shifted])
     swapped = truth["fault"].to_numpy() == "swapped"
     lon[swapped], lat[swapped] = lat[swapped], lon[swapped].copy()
-    households = _threatened(truth, homes)
+    households = np.maximum(_threatened(truth, homes), rng.integers(1, 7, len(truth)))
     people = np.round(households * rng.uniform(2.7, 3.4, len(truth))).astype(np.int64)
     volume = truth["area_m2"].to_numpy() * rng.uniform(2, 6, len(truth))
     scale = np.select([volume < 1e5, volume < 1e6, volume < 1e7], ["小型", "中型", "大型"], "特大型")
@@ -165,11 +169,13 @@ def _sheet(ground: Ground, truth: pd.DataFrame, homes: gpd.GeoDataFrame, rng: np
             "类型": [KIND_ZH[str(t)] for t in truth["kind"]],
             "经度": np.round(lon, 6), "纬度": np.round(lat, 6),
             "规模": scale, "面积(平方米)": np.round(truth["area_m2"], -1),
-            "威胁户数": households, "威胁人数": people, "威胁财产(万元)": np.round(households * rng.uniform(8, 25, n), 1),
+            "威胁户数": households, "威胁人数": people,
+            "威胁财产(万元)": np.round(households * rng.uniform(8, 25, n), 1),
             "变形迹象": [_signs(str(k), rng) for k in truth["true_kind"]],
-            "责任人": [f"责任人-{k:03d}" for k in range(1, n + 1)], "监测人": [f"监测人-{k:03d}" for k in range(1, n + 1)],
+            "责任人": [f"责任人-{k:03d}" for k in range(1, n + 1)],
+            "监测人": [f"监测人-{k:03d}" for k in range(1, n + 1)],
             "发现日期": [str(d) for d in dates],
-            "状态": [("已治理" if rng.random() < 0.35 else "在册") if k == "dead" else "在册" for k in truth["true_kind"]],
+            "状态": ["已治理" if k == "dead" and rng.random() < 0.35 else "在册" for k in truth["true_kind"]],
         }
     )  # fmt: skip
     return out[list(HEADERS)]

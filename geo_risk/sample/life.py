@@ -26,8 +26,8 @@ from geo_risk.sample.rain_files import write_rain
 from geo_risk.sample.sheets import site_sheet, write_sheet
 from geo_risk.sample.shelters import make_shelters, shelter_frame
 from geo_risk.sample.slides import Slides, make_slides
-from geo_risk.sample.susceptibility import Susceptibility, make_susceptibility
 from geo_risk.sample.streams import stream
+from geo_risk.sample.susceptibility import Susceptibility, make_susceptibility
 from geo_risk.sample.water import Water, make_water
 
 HIT_DEPTH_M = 0.5
@@ -158,7 +158,10 @@ def _write_slides(life: Life, folder: Path) -> dict[str, str]:
     write_sheet(life.ledger.sheet, folder / "hazard_points.xlsx", title="隐患点台账")
     write_frame(life.slides.inventory, folder / "landslide_inventory.gpkg")
     write_frame(life.slides.past, folder / "past_slides.gpkg")
-    return {"hazard_points": "hazard_points.xlsx", "landslide_inventory": "landslide_inventory.gpkg"}
+    return {
+        "hazard_points": "hazard_points.xlsx", "landslide_inventory": "landslide_inventory.gpkg",
+        "past_slides": "past_slides.gpkg",
+    }  # fmt: skip
 
 
 def _write_water(life: Life, ground: Ground, folder: Path, crs: str) -> dict[str, str]:
@@ -169,7 +172,8 @@ def _write_water(life: Life, ground: Ground, folder: Path, crs: str) -> dict[str
     write_sheet(site_sheet(water.sites, water.drains, crs), folder / "waterlogging_sites.xlsx", title="积水点台账")
     write_text(folder / "past_depths.csv", water.past[["storm_id", "site_id", "depth_m"]].to_csv(index=False))
     listed = set(water.sites.loc[water.sites["in_ledger"], "site_id"])
-    shown = water.drains.assign(site_id=[s if s in listed else None for s in water.drains["site_id"]])
+    owner = water.drains["site_id"]
+    shown = water.drains.assign(site_id=owner.where(owner.isin(listed), None))
     for name, is_pump, id_ in (("drains", False, "drain_id"), ("pumps", True, "pump_id")):
         part = shown[shown["is_pump"] == is_pump].rename(columns={"outlet_id": id_})
         frame = gpd.GeoDataFrame(

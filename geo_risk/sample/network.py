@@ -139,13 +139,16 @@ def crossings(roads: gpd.GeoDataFrame, ground: Ground) -> pd.DataFrame:
     tree = shapely.STRtree(lines)
     rows: list[tuple[int, float, float, float, str]] = []
     waters = [(ground.river, 1e6, "river")]
-    waters += [(g, float(a), "stream") for g, a in zip(ground.streams.geometry, ground.streams["upslope_km2"], strict=True)]
+    waters += [
+        (g, float(a), "stream") for g, a in zip(ground.streams.geometry, ground.streams["upslope_km2"], strict=True)
+    ]
     for water, area, kind in waters:
         for k in sorted(tree.query(water, predicate="intersects")):
             meeting = shapely.intersection(lines[k], water)
             for part in shapely.get_parts(meeting):
-                spot = shapely.get_coordinates(shapely.line_interpolate_point(part, 0.5, normalized=True)
-                                               if part.length > 0 else part)[0]
+                spot = shapely.get_coordinates(
+                    shapely.line_interpolate_point(part, 0.5, normalized=True) if part.length > 0 else part
+                )[0]
                 rows.append((int(k), float(spot[0]), float(spot[1]), area, kind))
     return pd.DataFrame(rows, columns=["road", "x", "y", "upslope_km2", "water"])
 

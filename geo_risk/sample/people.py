@@ -78,12 +78,12 @@ def make_people(ground: Ground) -> People:
     raw = main_roads(ground, lattice, main)
     cluster, link = _cluster(ground, lattice, raw, spare)
     raw += link
-    lonely = _lonely(raw, spare, cluster)
-    villages = np.concatenate([main, cluster, lonely])
     hoods = neighbourhood_sites(ground, rng)
-    points = np.concatenate([villages, hoods])
     special = np.arange(len(main), len(main) + CLUSTER)
-    roads, spots, cuts = _without_weak_bridges(ground, lattice, raw, points, special)
+    reached = np.concatenate([main, cluster, hoods])
+    roads, spots, cuts = _without_weak_bridges(ground, lattice, raw, reached, special)
+    villages = np.concatenate([main, cluster, _lonely(roads, spare, cluster)])
+    points = np.concatenate([villages, hoods])
     critical = _critical(spots, cuts, special)
     chosen = choose_bridges(spots, cuts, critical=critical, number=count(BRIDGES, ground.size), spare=CULVERTS)
     roads, bridges, open_ = _with_bridges(roads, spots, chosen)
@@ -99,9 +99,7 @@ def make_people(ground: Ground) -> People:
     )  # fmt: skip
 
 
-def _cluster(
-    ground: Ground, lattice: Lattice, raw: list[RawRoad], spare: Array
-) -> tuple[Array, list[RawRoad]]:
+def _cluster(ground: Ground, lattice: Lattice, raw: list[RawRoad], spare: Array) -> tuple[Array, list[RawRoad]]:
     """Return three villages and the roads that link them to the rest over one crossing of a stream."""
     vertices = shapely.get_coordinates([r.line for r in raw])
     tree = cKDTree(vertices)
@@ -147,9 +145,9 @@ def _gated(lattice: Lattice, group: Array, gate: Array, door: Array) -> list[Raw
     return [RawRoad(link, "local", "孤桥路")] + [RawRoad(line, "local", "村道") for line in inner]
 
 
-def _lonely(raw: list[RawRoad], spare: Array, cluster: Array) -> Array:
+def _lonely(roads: gpd.GeoDataFrame, spare: Array, cluster: Array) -> Array:
     """Return the one place that is farthest from every road."""
-    tree = shapely.STRtree([r.line for r in raw])
+    tree = shapely.STRtree(roads.geometry.to_numpy())
     _, distance = tree.query_nearest(shapely.points(spare), return_distance=True, all_matches=False)
     taken = cKDTree(cluster).query(spare)[0] < 1.0
     return spare[[int(np.argmax(np.where(taken, -1.0, distance)))]]
@@ -170,7 +168,7 @@ def _without_weak_bridges(
         spots = crossings(roads, ground)
         good = spots[~spots["road"].isin(cuts)].drop_duplicates("road")
         weak = spots[spots["road"].isin(cuts)]
-        weak = weak[[not set(cuts[k]) & names for k in weak["road"]]]
+        weak = weak[np.array([not set(cuts[k]) & names for k in weak["road"]], dtype=bool)]
         rivers = weak[weak["water"] == "river"]
         if round_ == _ROUNDS - 1 or (rivers.empty and len(good) >= wanted + CULVERTS) or weak.empty:
             break

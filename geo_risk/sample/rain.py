@@ -34,7 +34,7 @@ TOTAL_MM = (88.0, 212.0)
 HOURLY_CAP_MM = 58.0
 PEAK_MM_H = 38.0
 """The strongest hour over the county reaches at least this (times the amplitude of a past storm)."""
-HOURLY_SOURCES = (3, 7)
+HOURLY_SOURCES = (4, 7)
 """Numbers (from 1) of the past storms whose hourly rain is given: `a` and `b`."""
 _SUBSTEPS = 4
 
@@ -60,12 +60,12 @@ class RainField:
     @property
     def x(self) -> NDArray[np.float64]:
         """Cell centres, metres east."""
-        return self.left + CELL_M * (np.arange(self.rain_mm.shape[2]) + 0.5)
+        return np.asarray(self.left + CELL_M * (np.arange(self.rain_mm.shape[2]) + 0.5), dtype=np.float64)
 
     @property
     def y(self) -> NDArray[np.float64]:
         """Cell centres, metres north, falling."""
-        return self.top - CELL_M * (np.arange(self.rain_mm.shape[1]) + 0.5)
+        return np.asarray(self.top - CELL_M * (np.arange(self.rain_mm.shape[1]) + 0.5), dtype=np.float64)
 
     def crop(self, cells: int, *, hours: slice = slice(None)) -> RainField:
         """Return the field without `cells` cells at each side, of some hours."""
@@ -97,7 +97,7 @@ class RainTruth:
     peak : END of the hour with the largest county mean.
     forecasts : by stage in hours; fields reach 30 km beyond the county.
     past : daily rain of S1..S8 (15 days), county + 2 km.
-    past_hourly : the 72 storm hours of S1..S8, county + 2 km.
+    past_hourly : the same hour by hour (360 hours, the storm's 72 at the end).
     decay : K of the true effective rain, per day.
     """
 
@@ -176,16 +176,15 @@ def _past_storm(
     shape = (size[0] + 2 * margin, size[1] + 2 * margin)
     middle = (60.0, 85.0, 105.0, 75.0, 150.0, 110.0, 130.0, 95.0)[number]
     spread = rng.uniform(0.3, 0.45)
-    hourly = storm_cells(shape, rng, core=margin, total_mm=(middle * (1 - spread), middle * (1 + spread)))
+    storm = storm_cells(shape, rng, core=margin, total_mm=(middle * (1 - spread), middle * (1 + spread)))
     before = showers(shape, ANTECEDENT_DAYS * 24, rng, days=int(rng.integers(1, 8)))
     inner = slice(margin - OBSERVED_KM, -(margin - OBSERVED_KM))
-    hourly = rounded(hourly[:, inner, inner])
-    daily = rounded(np.concatenate([before[:, inner, inner], hourly]).reshape(-1, 24, *hourly.shape[1:]).sum(axis=1))
-    start = PAST_STORM_STARTS[number]
+    hourly = rounded(np.concatenate([before, storm])[:, inner, inner])
+    daily = rounded(hourly.reshape(-1, 24, *hourly.shape[1:]).sum(axis=1))
+    first = PAST_STORM_STARTS[number] - np.timedelta64(24 * ANTECEDENT_DAYS, "h")
     corner = (left - OBSERVED_KM * CELL_M, top + OBSERVED_KM * CELL_M)
-    days = start + 24 * np.arange(1 - ANTECEDENT_DAYS, 4).astype("timedelta64[h]")
-    hours = start + np.arange(1, STORM_HOURS + 1).astype("timedelta64[h]")
-    return RainField(daily, days, *corner), RainField(hourly, hours, *corner)
+    hours = first + np.arange(1, len(hourly) + 1).astype("timedelta64[h]")
+    return RainField(daily, hours[23::24], *corner), RainField(hourly, hours, *corner)
 
 
 def rounded(rain_mm: NDArray[np.floating]) -> Array:
@@ -213,9 +212,7 @@ def showers(shape: tuple[int, int], hours: int, rng: np.random.Generator, *, day
     return rain
 
 
-def storm_cells(
-    shape: tuple[int, int], rng: np.random.Generator, *, core: int, total_mm: tuple[float, float]
-) -> Array:
+def storm_cells(shape: tuple[int, int], rng: np.random.Generator, *, core: int, total_mm: tuple[float, float]) -> Array:
     """Return 72 hours of a storm (hour, y, x) [mm]: a moving rain sheet and cells with peaks of 35-60 mm/h.
 
     Parameters

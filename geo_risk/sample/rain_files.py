@@ -41,11 +41,15 @@ def write_rain(rain: RainTruth, folder: Path, *, crs: str) -> dict[str, Any]:
         attrs = {"title": "daily rain of a past storm", "storm_id": f"S{number}"}
         write_cube(field, root / "past" / f"storm_{number}.nc", crs=crs, attrs=attrs)
     for letter, number in zip("ab", HOURLY_SOURCES, strict=True):
-        attrs = {"title": "hourly rain of a past storm", "storm_id": f"S{number}"}
+        attrs = {"title": "hourly rain of a past storm and the days before", "storm_id": f"S{number}"}
         write_cube(rain.past_hourly[number - 1], root / f"past_hourly_{letter}.nc", crs=crs, attrs=attrs)
     _write_other_formats(rain, root, crs=crs)
     _write_truth(rain, folder / "truth" / "rain_effective.nc", crs=crs)
-    past = [f"rainfall/past/storm_{n}.nc" for n in range(1, len(rain.past) + 1)]
+    by_hour = {n: f"rainfall/past_hourly_{letter}.nc" for letter, n in zip("ab", HOURLY_SOURCES, strict=True)}
+    past = [
+        {"storm_id": f"S{n}", "file": by_hour.get(n, f"rainfall/past/storm_{n}.nc")}
+        for n in range(1, len(rain.past) + 1)
+    ]
     return {"observed": "rainfall/observed.nc", "forecast": forecast, "past_events": past}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -90,7 +91,7 @@ class Lattice:
         if mark:
             self.used[tuple(np.array(nodes).T)] = True
         points = [start, *(self.place(n) for n in nodes), end]
-        kept = [points[0], *(p for q, p in zip(points, points[1:], strict=False) if p != q)]
+        kept = [points[0], *(p for q, p in pairwise(points) if p != q)]
         return shapely.LineString(kept) if len(kept) > 1 else None
 
 
@@ -125,7 +126,7 @@ class RawRoad:
 
 
 def main_roads(ground: Ground, lattice: Lattice, villages: Array) -> list[RawRoad]:
-    """Return trunk, streets and village roads: a tree of least cost over villages, and loops so that few are cut off."""
+    """Return trunk, streets and village roads: a least tree over the villages, and loops."""
     trunk = shapely.segmentize(ground.trunk_road, ANCHOR_M)
     raw = [RawRoad(trunk, "trunk", "国道")]
     raw += [RawRoad(g, str(c), f"街道{i}") for i, c, g in _streets(ground)]
@@ -155,7 +156,9 @@ def _inside(ground: Ground, points: Array) -> NDArray[np.bool_]:
 def _edges(points: Array, n_villages: int, ground: Ground) -> list[tuple[int, int]]:
     """Return pairs of points to link: the least tree over Delaunay neighbours, then the shortest other ones."""
     triangles = Delaunay(points).simplices
-    pairs = np.unique(np.sort(np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]), axis=1), axis=0)
+    pairs = np.unique(
+        np.sort(np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]), axis=1), axis=0
+    )
     length = np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
     lines = shapely.linestrings(points[pairs])
     crosses = shapely.intersects(lines, ground.river)
@@ -166,7 +169,9 @@ def _edges(points: Array, n_villages: int, ground: Ground) -> list[tuple[int, in
     in_tree = {(int(min(i, j)), int(max(i, j))) for i, j in zip(tree.row, tree.col, strict=True)}
     ours = [(int(i), int(j)) for i, j in pairs[~on_trunk]]
     links = [e for e in ours if e in in_tree]
-    others = [(weight[~on_trunk][k], e) for k, e in enumerate(ours) if e not in in_tree and _links_villages(e, n_villages)]
+    others = [
+        (weight[~on_trunk][k], e) for k, e in enumerate(ours) if e not in in_tree and _links_villages(e, n_villages)
+    ]
     others.sort()
     return links + [e for _, e in others[: round(0.9 * n_villages)]]
 
@@ -228,5 +233,5 @@ def _split_at(lines: list[shapely.LineString], stops: Array) -> NDArray[np.objec
         coords = shapely.get_coordinates(line)
         marks = [k for k in range(1, len(coords) - 1) if (round(coords[k, 0], 2), round(coords[k, 1], 2)) in wanted]
         ends = [0, *marks, len(coords) - 1]
-        out += [shapely.LineString(coords[a : b + 1]) for a, b in zip(ends, ends[1:], strict=False)]
+        out += [shapely.LineString(coords[a : b + 1]) for a, b in pairwise(ends)]
     return np.array(out, dtype=object)

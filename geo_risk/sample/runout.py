@@ -59,14 +59,14 @@ def run_out(ground: Ground, row: int, column: int, mu: float) -> NDArray[np.floa
     return np.column_stack([x, y])
 
 
-def source_polygon(
-    x: float, y: float, *, azimuth_deg: float, length_m: float, width_m: float
-) -> shapely.Polygon:
+def source_polygon(x: float, y: float, *, azimuth_deg: float, length_m: float, width_m: float) -> shapely.Polygon:
     """Return the ellipse of the source, its long axis along the slope."""
     angle = np.linspace(0, 2 * np.pi, 17)[:-1]
     along, across = 0.5 * length_m * np.cos(angle), 0.5 * width_m * np.sin(angle)
     sin, cos = np.sin(np.radians(azimuth_deg)), np.cos(np.radians(azimuth_deg))
-    return shapely.Polygon(np.round(np.column_stack([x + along * sin + across * cos, y + along * cos - across * sin]), 1))
+    return shapely.Polygon(
+        np.round(np.column_stack([x + along * sin + across * cos, y + along * cos - across * sin]), 1)
+    )
 
 
 def hit_polygon(source: shapely.Polygon, way: NDArray[np.float64], width_m: float) -> shapely.Polygon:

@@ -114,7 +114,7 @@ def rank_size(number: int, total: int, rng: np.random.Generator) -> NDArray[np.i
 
 def _whole(weight: Array, total: int) -> NDArray[np.int64]:
     exact = weight / weight.sum() * total
-    out = np.floor(exact).astype(np.int64)
+    out: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     out[np.argsort(out - exact)[: total - int(out.sum())]] += 1
     return out
 
@@ -135,9 +135,7 @@ def village_names(number: int, rng: np.random.Generator) -> list[str]:
     return [name if not r else f"{name}{r + 1}村" for r in range(rounds) for name in pool][:number]
 
 
-def settlement_table(
-    villages: Array, hoods: Array, townships: NDArray[np.int64], *, seed: int
-) -> pd.DataFrame:
+def settlement_table(villages: Array, hoods: Array, townships: NDArray[np.int64], *, seed: int) -> pd.DataFrame:
     """Return every settlement with its TRUE people.
 
     Parameters

@@ -33,12 +33,12 @@ def write_sheet(table: pd.DataFrame, path: Path, *, title: str) -> None:
                 what = f"a cell of {title!r} starts with {value[0]!r}"
                 raise DataError(what, where=str(path), fix="give the text another first character")
     book = openpyxl.Workbook()
-    sheet = book.active
-    sheet.title = title
+    sheet = book.create_sheet(title[:31], 0)
+    del book[book.sheetnames[-1]]
     sheet.append(list(table.columns))
     for row in rows:
         sheet.append(row)
-    book.properties.created = book.properties.modified = datetime.datetime(2024, 7, 1)  # noqa: DTZ001 - a file property
+    book.properties.created = book.properties.modified = datetime.datetime(2024, 7, 1)
 
     def verify(written: Path) -> None:
         back = openpyxl.load_workbook(written, read_only=True)

@@ -1,4 +1,4 @@
-"""Places in the town where water stands: underpasses, dips, courts and underground entrances, carved into the ground."""
+"""Places in the town where water stands: underpasses, dips, courts, entrances, carved into the ground."""
 
 from __future__ import annotations
 
@@ -70,15 +70,15 @@ def carve_sites(ground: Ground, even: Floats, table: pd.DataFrame) -> Sites:
     """
     town = ground.town
     dem = even
-    for site in table.itertuples():
-        at = {"x": float(site.x), "y": float(site.y), "depth_m": float(site.carved_m)}
+    for site in table.to_dict("records"):
+        at = {"x": float(site["x"]), "y": float(site["y"]), "depth_m": float(site["carved_m"])}
         if at["depth_m"] <= 0:
             continue
-        if np.isnan(site.azimuth_deg):
-            dem = carve_bowl(dem, town.grid, radius_m=float(site.length_m) / 2, **at)
+        if np.isnan(site["azimuth_deg"]):
+            dem = carve_bowl(dem, town.grid, radius_m=float(site["length_m"]) / 2, **at)
         else:
-            shape = {"azimuth_deg": float(site.azimuth_deg), "length_m": float(site.length_m)}
-            dem = carve_box(dem, town.grid, width_m=float(site.width_m), **shape, **at)
+            shape = {"azimuth_deg": float(site["azimuth_deg"]), "length_m": float(site["length_m"])}
+            dem = carve_box(dem, town.grid, width_m=float(site["width_m"]), **shape, **at)
     out = _at_lowest(table, dem, ground)
     _, catchment = _drained(dem.astype(np.float64), town.cover)
     out["catchment_m2"] = [_largest(catchment, r, c) for r, c in zip(out["row"], out["column"], strict=True)]

@@ -198,7 +198,11 @@ def _recorded(events: pd.DataFrame, hidden: Susceptibility, ground: Ground) -> t
     order = np.argsort(events["date"].to_numpy()[source], kind="stable")
     ids = np.array([f"HS{k:05d}" for k in range(1, len(source) + 1)])
     inventory = gpd.GeoDataFrame(
-        {"event_id": ids, "date": events["date"].to_numpy()[source][order], "kind": events["kind"].to_numpy()[source][order]},
+        {
+            "event_id": ids,
+            "date": events["date"].to_numpy()[source][order],
+            "kind": events["kind"].to_numpy()[source][order],
+        },
         geometry=points[order],
         crs=ground.grid.crs,
     )
@@ -207,5 +211,7 @@ def _recorded(events: pd.DataFrame, hidden: Susceptibility, ground: Ground) -> t
         {"event_id": ids, "true_event_id": true_id[source][order], "fault": fault[order],
          "moved_m": np.round(distance[order], 1)}
     )  # fmt: skip
-    gone = pd.DataFrame({"event_id": None, "true_event_id": true_id[np.sort(missing)], "fault": "missing", "moved_m": np.nan})
+    gone = pd.DataFrame(
+        {"event_id": None, "true_event_id": true_id[np.sort(missing)], "fault": "missing", "moved_m": np.nan}
+    )
     return inventory, pd.concat([faults, gone.astype(faults.dtypes.to_dict())], ignore_index=True)

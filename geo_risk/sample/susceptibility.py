@@ -46,7 +46,8 @@ class Susceptibility:
     @property
     def probability(self) -> Floats:
         """The susceptibility as a number 0..1: 1 / (1 + exp(2 - logit))."""
-        return (1 / (1 + np.exp(2.0 - self.logit))).astype(np.float32)
+        out: Floats = (1 / (1 + np.exp(2.0 - self.logit))).astype(np.float32)
+        return out
 
 
 def make_susceptibility(ground: Ground, roads: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame) -> Susceptibility:
@@ -66,7 +67,9 @@ def make_susceptibility(ground: Ground, roads: gpd.GeoDataFrame, buildings: gpd.
     steep = np.clip((slope - 6) / 10, 0, 1)
     logit += steep * (ROAD_CUT * np.exp(-road / CUT_REACH_M) + HOUSE_CUT * np.exp(-house / CUT_REACH_M))
     logit += FAULT * np.exp(-fault / FAULT_REACH_M)
-    logit += UNSEEN * power_law_field(ground.grid.shape, stream(ground.seed, "slides.unseen"), slope=2.4, outer_cells=70)
+    logit += UNSEEN * power_law_field(
+        ground.grid.shape, stream(ground.seed, "slides.unseen"), slope=2.4, outer_cells=70
+    )
     logit = np.where((slope < 6) | (ground.landcover == 5), -np.inf, logit)
     good = np.isfinite(logit)
     logit -= np.log(np.mean(np.exp(logit[good])))

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geo_risk.sample.calendar import STORM_HOURS
 from geo_risk.sample.floods import town_run
 from geo_risk.sample.rain import HOURLY_SOURCES, RainTruth
 from geo_risk.sample.sites import Sites, carve_sites, make_sites
@@ -23,12 +24,13 @@ LEDGER, NEVER, UNLISTED = 25, 6, 8
 """Rows of the ledger; those of them that never flood; sites that flood but are not in the ledger."""
 BLOCKED, DEAD_PUMPS = 3, 1
 SILTED_TO = (0.20, 0.40)
-FLOODS_M, DRY_M = 0.15, 0.05
+FLOODS_M, DRY_M, CLEARLY_M = 0.15, 0.05, 0.20
 WANTED_M = 0.28
 """A place is made a site when a coarse run without drains puts at least this much water there."""
 PEAK_MM_H = 37.0
 STREET_DRAINS = 18
-PAST_HOURS = 4
+PAST_HOURS = 3
+_ATTEMPTS = 4
 _COARSE = 2
 QUOTA = {"underpass": 5, "road_dip": 11, "low_lying": 9, "underground_space": 6}
 
@@ -64,18 +66,25 @@ class Water:
 
 def make_water(ground: Ground, rain: RainTruth) -> Water:
     """Make the town's sites and drains and run this storm and two past ones over them."""
-    rng = stream(ground.seed, "water.drains")
     first = make_sites(ground)
-    sites, dem = _chosen(ground, first, rain, rng)
-    drains = _drains(ground, sites, rng)
-    sinks = _sinks(ground, drains)
-    run = town_run(ground, dem, rain.storm(), sinks)
-    depth = run.max_depth_m
-    sites["depth_m"] = np.round([_at_site(depth, r, c) for r, c in zip(sites["row"], sites["column"], strict=True)], 3)
-    sites["floods"] = sites["depth_m"] >= FLOODS_M
+    first_depth = _coarse_depth(ground, first, rain)
+    failed: set[int] = set()
+    for attempt in range(_ATTEMPTS):
+        rng = stream(ground.seed, f"water.drains.{attempt}")
+        sites, dem = _chosen(ground, first, first_depth, failed, rng)
+        drains = _drains(ground, sites, rng)
+        sinks = _sinks(ground, drains)
+        run = town_run(ground, dem, rain.storm(), sinks)
+        at = [_at_site(run.max_depth_m, r, c) for r, c in zip(sites["row"], sites["column"], strict=True)]
+        sites = sites.assign(depth_m=np.round(at, 3), floods=np.array(at) >= FLOODS_M)
+        wrong = (sites["cause"] != "none") & (sites["depth_m"] < CLEARLY_M)
+        wrong |= (sites["cause"] == "none") & (sites["depth_m"] > 2 * DRY_M)
+        if not wrong.any():
+            break
+        failed |= set(sites.loc[wrong, "place"])
     past = _past(ground, dem, sinks, sites, rain, rng)
     return Water(
-        sites, drains, past, dem, _given(ground, dem), depth.astype(np.float32),
+        sites.drop(columns="place"), drains, past, dem, _given(ground, dem), run.max_depth_m.astype(np.float32),
         float(run.balance.error_m3), float(run.balance.rain_m3),
     )  # fmt: skip
 
@@ -85,10 +94,14 @@ def _at_site(depth: Array, row: int, column: int) -> float:
 
 
 def _chosen(
-    ground: Ground, first: Sites, rain: RainTruth, rng: np.random.Generator
+    ground: Ground, first: Sites, first_depth: list[float], failed: set[int], rng: np.random.Generator
 ) -> tuple[pd.DataFrame, Floats]:
-    """Keep the places that a coarse run floods, as many as are wanted, and high places; carve only those."""
-    table = first.table.assign(first_depth_m=_coarse_depth(ground, first, rain))
+    """Keep the places that a coarse run floods, as many as are wanted, and high places; carve only those.
+
+    Places in `failed` (numbers in the first table) did not do in the fine run what they were meant to.
+    """
+    table = first.table.assign(first_depth_m=first_depth, place=np.arange(len(first.table)))
+    table = table[~table["place"].isin(failed)]
     wet = table[(table["carved_m"] > 0) & (table["first_depth_m"] >= WANTED_M)]
     wet = wet[(wet["kind"] != "underground_space") | (wet["first_depth_m"] > wet["sill_height_m"] + 0.05)]
     parts = [wet[wet["kind"] == kind].sort_values("first_depth_m", ascending=False) for kind in QUOTA]
@@ -98,11 +111,10 @@ def _chosen(
     underpasses = picked[picked["kind"] == "underpass"]
     others = picked[picked["kind"] != "underpass"].sample(frac=1.0, random_state=int(rng.integers(2**31)))
     flooding = pd.concat([underpasses, others, rest]).head(wanted)
-    high = table[(table["carved_m"] <= 0) & (table["first_depth_m"] < DRY_M / 2)].head(NEVER)
-    both = pd.concat([flooding, high])
-    carved = carve_sites(ground, first.even, both.drop(columns=["first_depth_m"]).reset_index(drop=True))
-    out = carved.table.assign(dry=(carved.table["carved_m"] <= 0).to_numpy())
-    return _named(out, rng), carved.dem
+    high = table[table["carved_m"] <= 0].sort_values(["catchment_m2", "first_depth_m"], kind="stable").head(NEVER)
+    both = pd.concat([flooding, high]).drop(columns=["first_depth_m"]).reset_index(drop=True)
+    carved = carve_sites(ground, first.even, both)
+    return _named(carved.table.assign(dry=(carved.table["carved_m"] <= 0).to_numpy()), rng), carved.dem
 
 
 def _coarse_depth(ground: Ground, sites: Sites, rain: RainTruth) -> list[float]:
@@ -132,16 +144,16 @@ def _named(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     out = table.copy()
     n = len(out)
     dry = out["dry"].to_numpy()
-    wet = np.flatnonzero(~dry)
+    wet = [int(k) for k in np.flatnonzero(~dry)]
     cause = np.full(n, "", dtype=object)
     cause[dry] = "none"
     under = [k for k in wet if out["kind"].iloc[k] == "underpass"]
-    dead = under[: DEAD_PUMPS] or [int(wet[0])]
+    dead = under[:DEAD_PUMPS] or wet[:1]
     cause[dead] = "pump_failed"
-    free = rng.permutation([k for k in wet if k not in dead])
+    free = [int(k) for k in rng.permutation([k for k in wet if k not in dead])]
     blocked = [k for k in free if out["catchment_m2"].iloc[k] < 1.5e5][:BLOCKED]
     cause[blocked] = "drain_blocked"
-    free = [int(k) for k in free if k not in blocked]
+    free = [k for k in free if k not in blocked]
     by_area = sorted(free, key=lambda k: -float(out["catchment_m2"].iloc[k]))
     upstream = [k for k in by_area if out["catchment_m2"].iloc[k] > 1.2 * out["local_m2"].iloc[k]][: len(free) // 4]
     cause[upstream] = "inflow_from_upstream"
@@ -162,14 +174,14 @@ def _named(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def _drains(ground: Ground, sites: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Give each site the drain its cause asks for; pumps to underpasses; gullies to streets elsewhere."""
     rows: list[dict[str, object]] = []
-    for site in sites.itertuples():
-        whole = float(site.catchment_m2) * PEAK_MM_H / 3.6e6
-        local = float(site.local_m2) * PEAK_MM_H / 3.6e6
-        nominal, true = _capacity(str(site.cause), whole, local, rng)
-        is_pump = site.kind == "underpass" and site.cause != "sag_without_outlet"
+    for site in sites.to_dict("records"):
+        whole = float(site["catchment_m2"]) * PEAK_MM_H / 3.6e6
+        local = float(site["local_m2"]) * PEAK_MM_H / 3.6e6
+        nominal, true = _capacity(str(site["cause"]), whole, local, rng)
+        is_pump = site["kind"] == "underpass" and site["cause"] != "sag_without_outlet"
         if nominal > 0:
             state = "dead" if true == 0 else "silted" if true < nominal else "good"
-            rows.append({"is_pump": is_pump, "site_id": site.site_id, "row": site.row, "column": site.column,
+            rows.append({"is_pump": is_pump, "site_id": site["site_id"], "row": site["row"], "column": site["column"],
                          "capacity_m3_s": round(nominal, 3), "true_m3_s": round(true, 4), "state": state})  # fmt: skip
     streets = np.argwhere(ground.town.cover == STREET)
     for row, column in streets[rng.choice(len(streets), STREET_DRAINS, replace=False)]:
@@ -214,12 +226,19 @@ def _past(
     listed = sites[sites["in_ledger"]]
     parts = []
     for number in HOURLY_SOURCES:
-        run = town_run(ground, dem, rain.past_hourly[number - 1], sinks, hours=PAST_HOURS)
+        storm = rain.past_hourly[number - 1].crop(0, hours=slice(-STORM_HOURS, None))
+        run = town_run(ground, dem, storm, sinks, hours=PAST_HOURS)
         true = np.array([_at_site(run.max_depth_m, r, c) for r, c in zip(listed["row"], listed["column"], strict=True)])
         reported = np.where(true < 0.03, 0.0, np.maximum(true + rng.uniform(-0.05, 0.05, true.size), 0.0))
         parts.append(
-            pd.DataFrame({"storm_id": f"S{number}", "site_id": listed["site_id"].to_numpy(),
-                          "depth_m": np.round(reported, 2), "true_depth_m": np.round(true, 3)})  # fmt: skip
+            pd.DataFrame(
+                {
+                    "storm_id": f"S{number}",
+                    "site_id": listed["site_id"].to_numpy(),
+                    "depth_m": np.round(reported, 2),
+                    "true_depth_m": np.round(true, 3),
+                }
+            )
         )
     return pd.concat(parts, ignore_index=True)
 
@@ -233,4 +252,5 @@ def _given(ground: Ground, dem: Floats) -> Floats:
     blocks = np.argwhere(ground.town.cover == 2)
     for row, column in blocks[rng.choice(len(blocks), 6, replace=False)]:
         out[row - 1 : row + 2, column - 1 : column + 2] -= rng.uniform(0.3, 0.7)
-    return (np.round(out * 128) / 128).astype(np.float32)
+    given: Floats = (np.round(out * 128) / 128).astype(np.float32)
+    return given
