@@ -53,8 +53,11 @@ def peak_discharge_m3_s(
 
 
 def normal_stage_m(discharge_m3_s: NDArray[Any], width_m: NDArray[Any], slope: NDArray[Any], manning_n: float) -> Array:
-    """Depth of uniform flow in a wide rectangular channel [m]: Manning, h = (Q n / (w sqrt(S)))^(3/5)."""
-    unit = np.divide(discharge_m3_s, width_m, out=np.zeros_like(discharge_m3_s), where=width_m > 0)
+    """Depth of uniform flow in a wide rectangular channel [m]: Manning, h = (Q n / (w sqrt(S)))^(3/5).
+
+    Zero where the discharge is zero (its width is, too); NaN stays NaN.
+    """
+    unit = np.divide(discharge_m3_s, width_m, out=0.0 * discharge_m3_s, where=width_m > 0)
     out: Array = (unit * manning_n / np.sqrt(slope)) ** 0.6
     return out
 

@@ -1,0 +1,123 @@
+"""Spill cascades, ponds and storage against hand-made depressions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_risk.core.errors import DataError
+from geo_risk.hazards.flood.bluespots import open_depressions, ponds
+from geo_risk.hazards.flood.cascade import spill_cascade, spill_order, timed_cascade
+from geo_risk.kernels.d8 import drainage_order, flow_direction
+from geo_risk.kernels.depressions import Depressions, find_depressions
+from geo_risk.kernels.priority_flood import fill
+
+
+def two_pits() -> tuple[np.ndarray, Depressions]:
+    z = np.full((5, 9), 12.0)
+    z[2, 1:] = [7.5, 8.0, 9.5, 9.0, 8.0, 8.9, 8.5, 8.0]
+    filled, parent = fill(z)
+    direction = flow_direction(filled, parent)
+    return z, find_depressions(z, filled, direction, drainage_order(direction))
+
+
+def test_three_in_a_row() -> None:
+    result = spill_cascade([10.0, 5.0, 1.0], [4.0, 20.0, 3.0], [1, 2, -1])
+    assert result.inflow_m3.tolist() == [10.0, 11.0, 1.0]
+    assert result.stored_m3.tolist() == [4.0, 11.0, 1.0]
+    assert result.spilled_m3.tolist() == [6.0, 0.0, 0.0]
+
+
+volumes = st.lists(st.tuples(st.floats(0, 1e4), st.floats(0, 1e4), st.floats(0, 1)), min_size=1, max_size=12)
+
+
+def graph(rows: list[tuple[float, float, float]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A forest: each spills into a later one, or leaves."""
+    n = len(rows)
+    below = [min(n, int(k + 1 + share * (n - k))) for k, (_, _, share) in enumerate(rows)]
+    return (
+        np.array([r[0] for r in rows]),
+        np.array([r[1] for r in rows]),
+        np.array([b if b < n else -1 for b in below]),
+    )
+
+
+@given(volumes)
+def test_water_is_kept_and_more_rain_never_stores_less(rows: list[tuple[float, float, float]]) -> None:
+    inflow, capacity, below = graph(rows)
+    result = spill_cascade(inflow, capacity, below)
+    left = result.spilled_m3[below < 0].sum()
+    assert result.stored_m3.sum() + left == pytest.approx(inflow.sum())
+    assert (result.stored_m3 <= capacity + 1e-9).all()
+    more = spill_cascade(inflow * 1.5, capacity, below)
+    assert (more.stored_m3 >= result.stored_m3 - 1e-9).all()
+
+
+@given(volumes, st.floats(0, 5))
+def test_timed_cascade_ends_where_the_timeless_does_and_drains_help(
+    rows: list[tuple[float, float, float]], drain: float
+) -> None:
+    inflow, capacity, below = graph(rows)
+    steps = np.tile(inflow / 4, (4, 1))
+    plain = timed_cascade(steps, capacity, below, step_s=600)
+    np.testing.assert_allclose(plain.stored_m3, spill_cascade(inflow, capacity, below).stored_m3, rtol=1e-9, atol=1e-6)
+    drained = timed_cascade(steps, capacity, below, step_s=600, drain_m3_s=drain)
+    assert (drained.stored_max_m3 <= plain.stored_max_m3 + 1e-6).all()
+    total = drained.stored_m3.sum() + drained.drained_m3.sum() + drained.left_m3
+    assert total == pytest.approx(inflow.sum(), abs=1e-6)
+
+
+def test_hours_until_the_first_spill() -> None:
+    result = timed_cascade([[1.0], [1.0], [1.0]], [2.5], [-1], step_s=1800)
+    assert result.first_spill_h.tolist() == [1.5]
+    assert result.left_m3 == pytest.approx(0.5)
+    assert np.isnan(timed_cascade([[1.0]], [2.5], [-1], step_s=1800).first_spill_h[0])
+
+
+@pytest.mark.parametrize("bad", [[-1.0], [np.nan], [np.inf]])
+def test_bad_volumes_are_refused(bad: list[float]) -> None:
+    with pytest.raises(DataError, match="negative, infinite or missing"):
+        spill_cascade(bad, [1.0], [-1])
+    with pytest.raises(DataError, match="negative, infinite or missing"):
+        timed_cascade([[1.0]], bad, [-1], step_s=1.0)
+
+
+def test_rings_and_strange_positions_are_refused() -> None:
+    with pytest.raises(DataError, match="ring"):
+        spill_order([1, 0, -1])
+    with pytest.raises(DataError, match="positions"):
+        spill_order([5])
+    with pytest.raises(DataError, match="step_s"):
+        timed_cascade([[1.0]], [1.0], [-1], step_s=np.nan)
+
+
+def test_ponds_fill_from_the_bottom_and_spill() -> None:
+    z, found = two_pits()
+    runoff = np.full(z.shape, 50.0)
+    result = ponds(z, found, runoff, cell_m=10.0)
+    inflow = 0.05 * found.catchment_cells * 100
+    assert result.cascade.inflow_m3[0] == pytest.approx(inflow[0])
+    assert result.volume_m3.sum() + result.cascade.spilled_m3[1] == pytest.approx(inflow.sum())
+    assert np.nansum(result.depth_m) * 100 == pytest.approx(result.volume_m3.sum())
+    full = ponds(z, found, np.full(z.shape, 1e6), cell_m=10.0)
+    np.testing.assert_allclose(full.level_m, found.level)
+
+
+def test_unknown_runoff_gives_unknown_ponds() -> None:
+    z, found = two_pits()
+    result = ponds(z, found, np.full(z.shape, np.nan), cell_m=10.0)
+    assert np.isnan(result.depth_m[found.labels > 0]).all()
+    assert (result.depth_m[found.labels == 0] == 0).all()
+
+
+def test_a_culvert_at_the_spill_point_opens_the_depression() -> None:
+    z, found = two_pits()
+    openings = np.zeros(z.shape, dtype=bool)
+    openings[2, 3] = True
+    is_open = open_depressions(found, openings, reach_cells=1)
+    assert is_open.tolist() == [True, False]
+    result = ponds(z, found, np.full(z.shape, 1000.0), cell_m=10.0, is_open=is_open)
+    assert (result.depth_m[found.labels == 1] == 0).all()
+    assert result.cascade.inflow_m3[1] > result.cascade.inflow_m3[0]

@@ -1,0 +1,162 @@
+"""River floods: the formulas against their published numbers, and what must hold on any valley."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from geo_risk.core.errors import DataError, GridError, LimitError, UnitError
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.flood.compute import INPUTS, compute, flood_facts
+from geo_risk.hazards.flood.params import FloodParams
+from geo_risk.hazards.flood.rivers import concentration_time_h, normal_stage_m, peak_discharge_m3_s
+from geo_risk.terrain import hydrology
+
+GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_002_400), crs="EPSG:4546", resolution_m=30)
+
+
+def valley(*, hole: bool = False) -> xr.DataArray:
+    rows, columns = np.mgrid[: GRID.shape[0], : GRID.shape[1]]
+    z = 900 + 0.8 * np.abs(rows - 40) - 0.15 * columns + 0.01 * np.cos(columns)
+    z[38:43, 50] += 3.0  # a bridge deck
+    if hole:
+        z[10:12, 10:14] = np.nan
+    return GRID.layer(z.astype(np.float32), units="m", long_name="terrain height", name="dem")
+
+
+def layers(rain_mm: float, dem: xr.DataArray | None = None) -> dict[str, xr.DataArray]:
+    height = valley() if dem is None else dem
+    routed = hydrology.drainage(height, cells_max=10**6)
+    stream = hydrology.streams(routed, stream_area_m2=100_000)
+    constant = {"rain": (rain_mm, "mm"), "curve_number": (80.0, "1")}
+    out = {"dem": height, "dem_filled": routed.filled, "flow_direction": routed.direction, "streams": stream,
+           "hand_m": hydrology.hand(routed, stream)}  # fmt: skip
+    for name, (value, units) in constant.items():
+        out[name] = GRID.layer(np.full(GRID.shape, value, np.float32), units=units, long_name=name, name=name)
+    return out
+
+
+def test_formulas_give_hand_computed_numbers() -> None:
+    # Kirpich: 0.0195 * 1000^0.77 * 0.01^-0.385 = 23.46 minutes
+    assert concentration_time_h(np.array([1000.0]), np.array([0.01]))[0] * 60 == pytest.approx(23.46, abs=0.02)
+    assert np.isnan(concentration_time_h(np.array([1000.0]), np.array([0.0]))[0])
+    # NEH-4: 10 km2, 25 mm, D = 2 h, Tc = 3 h: Tp = 2.8 h, 0.208 * 10 * 25 / 2.8 = 18.57 m3/s
+    assert peak_discharge_m3_s(np.array([10.0]), np.array([25.0]), 2.0, np.array([3.0]))[0] == pytest.approx(
+        18.571, abs=1e-3
+    )
+    # Manning: q = 2 m2/s, n = 0.04, S = 0.0016: h^(5/3) = 2 * 0.04 / 0.04 = 2
+    stage = normal_stage_m(np.array([20.0]), np.array([10.0]), np.array([0.0016]), 0.04)
+    assert stage[0] ** (5 / 3) == pytest.approx(2.0)
+
+
+def test_flood_lies_in_the_valley_and_grows_with_rain() -> None:
+    params = FloodParams()
+    less, more = (compute(layers(mm), params) for mm in (60.0, 120.0))
+    a, b = less.intensity.to_numpy(), more.intensity.to_numpy()
+    known = np.isfinite(a)
+    assert known.mean() > 0.6
+    assert (b[known] >= a[known] - 1e-6).all()
+    assert np.nanmax(b[38:43]) > 0.3
+    assert np.nanmax(b[:15]) == 0.0
+    assert (less.level.to_numpy()[~known] == -1).all()
+    facts = flood_facts(more.level, more.intensity, more.extra["depth_river"], more.extra["depth_pond"], card=more.card)
+    assert sum(v for k, v in facts["counts"].items() if k.startswith("cells_level")) == a.size
+
+
+def test_no_rain_no_flood() -> None:
+    depth = compute(layers(0.0), FloodParams()).intensity.to_numpy()
+    assert np.nanmax(depth) == 0.0
+
+
+def test_openings_drain_the_false_dam() -> None:
+    given = layers(120.0)
+    burned = np.zeros(GRID.shape, np.float32)
+    burned[38:43, 50] = 1
+    closed = compute(given, FloodParams()).extra["depth_pond"].to_numpy()
+    opened = compute({**given, "openings": GRID.layer(burned, units="1", long_name="openings")}, FloodParams())
+    assert np.nanmax(closed[:, 40:50]) > 1.0
+    assert np.nanmax(opened.extra["depth_pond"].to_numpy()[:, 40:50]) == 0.0
+
+
+def test_unknown_stays_unknown_and_inputs_are_not_touched() -> None:
+    given = layers(80.0, valley(hole=True))
+    gap = given["rain"].to_numpy().copy()
+    gap[:] = np.nan
+    given["rain"] = given["rain"].copy(data=gap)
+    before = {k: v.to_numpy().copy() for k, v in given.items()}
+    result = compute(given, FloodParams())
+    assert (result.level.to_numpy()[:, 5:-5] == -1).all()
+    for name, layer in given.items():
+        np.testing.assert_array_equal(layer.to_numpy(), before[name])
+
+
+def test_result_does_not_depend_on_chunks_and_is_lazy() -> None:
+    given = layers(80.0)
+    whole = compute(given, FloodParams())
+    parts = compute({k: v.chunk({"y": 17, "x": 23}) for k, v in given.items()}, FloodParams())
+    assert parts.intensity.chunks is not None
+    np.testing.assert_array_equal(whole.intensity.to_numpy(), parts.intensity.to_numpy())
+
+
+def test_town_depth_takes_the_place_of_ponds() -> None:
+    given = layers(80.0)
+    own = np.full(GRID.shape, np.nan, np.float32)
+    own[5:8, 5:8] = 1.2
+    result = compute({**given, "town_depth": GRID.layer(own, units="m", long_name="town")}, FloodParams())
+    np.testing.assert_allclose(result.intensity.to_numpy()[5:8, 5:8], 1.2)
+    assert (result.level.to_numpy()[5:8, 5:8] == 3).all()
+
+
+def test_bad_layers_are_refused() -> None:
+    given = layers(80.0)
+    for name in (k for k in INPUTS if not k.endswith("?")):
+        with pytest.raises(UnitError, match=name):
+            compute({k: v for k, v in given.items() if k != name}, FloodParams())
+    with pytest.raises(UnitError, match="rain"):
+        compute({**given, "rain": given["rain"].assign_attrs(units="kg")}, FloodParams())
+    other = Grid.from_bounds((500_015, 4_000_000, 503_015, 4_002_400), crs="EPSG:4546", resolution_m=15)
+    shifted = other.layer(np.zeros(other.shape, np.float32), units="mm", long_name="rain", name="rain")
+    with pytest.raises(GridError, match="different grids"):
+        compute({**given, "rain": shifted}, FloodParams())
+
+
+def test_impossible_curve_numbers_make_the_flood_unknown() -> None:
+    given = layers(80.0)
+    given["curve_number"] = given["curve_number"].copy(data=np.full(GRID.shape, 140.0, np.float32))
+    assert (compute(given, FloodParams()).level.to_numpy()[:, 5:-5] == -1).all()
+
+
+def test_drainage_limits_and_missing_ground() -> None:
+    with pytest.raises(LimitError, match="at most 100"):
+        hydrology.drainage(valley(), cells_max=100)
+    empty = valley().copy(data=np.full(GRID.shape, np.nan, np.float32))
+    with pytest.raises(DataError, match="every cell is missing"):
+        hydrology.drainage(empty, cells_max=10**6)
+    infinite = valley().to_numpy().copy()
+    infinite[3, 3] = np.inf
+    with pytest.raises(DataError, match="infinite"):
+        hydrology.drainage(valley().copy(data=infinite), cells_max=10**6)
+    with pytest.raises(UnitError):
+        hydrology.drainage(valley().assign_attrs(units="mm/h"), cells_max=10**6)
+
+
+def test_drainage_layers_agree_with_one_another() -> None:
+    dem = valley(hole=True)
+    routed = hydrology.drainage(dem, cells_max=10**6)
+    stream = hydrology.streams(routed, stream_area_m2=100_000)
+    above = hydrology.hand(routed, stream)
+    assert np.isnan(above.to_numpy()[10:12, 10:14]).all()
+    assert (above.to_numpy()[stream.to_numpy() > 0] == 0).all()
+    again = hydrology.read_back(routed.filled, routed.direction.astype("int16"), routed.upslope_area)
+    np.testing.assert_array_equal(hydrology.hand(again, stream).to_numpy(), above.to_numpy())
+    weight = GRID.layer(np.ones(GRID.shape), units="m2", long_name="one")
+    np.testing.assert_allclose(
+        hydrology.upslope_sum(routed, weight).to_numpy() * 900, routed.upslope_area.to_numpy(), rtol=1e-6
+    )
+    facts = hydrology.drainage_facts(dem, routed, stream, above)
+    assert facts["counts"]["cells"] == int(np.isfinite(dem.to_numpy()).sum())
+    found = hydrology.depressions(dem, routed, depth_min_m=0.5, area_min_m2=900.0)
+    assert found.level.size == 1
+    with pytest.raises(DataError, match="codes"):
+        hydrology.read_back(routed.filled, routed.direction.astype("int16") + 3, routed.upslope_area)
