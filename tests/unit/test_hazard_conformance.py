@@ -1,0 +1,247 @@
+"""What every hazard must keep: declared = used inputs, nothing mutated, unknown stays unknown, blocks do not matter,
+nothing is read before it is asked for, and the level never falls where the method says it rises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from geo_risk.core.errors import GridError, UnitError
+from geo_risk.core.grid import Grid
+from geo_risk.core.params import Params
+from geo_risk.hazards.deformation import compute as deformation
+from geo_risk.hazards.deformation.params import DeformationParams
+from geo_risk.hazards.flood import compute as flood
+from geo_risk.hazards.flood.params import FloodParams
+from geo_risk.hazards.landslide import compute as landslide
+from geo_risk.hazards.landslide.params import LandslideParams
+from geo_risk.hazards.rainfall import compute as rainfall
+from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.terrain.hydrology import drainage, hand, streams
+from geo_risk.terrain.slope import slope_layers, wetness_index
+
+GRID = Grid(GeoBox((48, 56), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+HOLE = (slice(20, 24), slice(30, 33))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One hazard: its module, parameters, layers, the layer in which HOLE is made, and what its level rises with."""
+
+    module: ModuleType
+    params: Params
+    layers: Callable[[], dict[str, xr.DataArray]]
+    hole: str
+    rises_with: str | None = None
+    is_blockwise: bool = field(default=True)
+
+
+def layer(values: Any, units: str, name: str) -> xr.DataArray:
+    return GRID.layer(np.asarray(values), units=units, long_name=name, name=name)
+
+
+def rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@cache
+def ground() -> xr.DataArray:
+    y, x = np.mgrid[0:48, 0:56]
+    z = 900 + 4 * y + 20 * np.sin(x / 4) + 12 * np.cos(y / 5) + rng(3).normal(0, 1.0, (48, 56))
+    z[30:34, 10:15] -= 25
+    return layer(z.astype("float32"), "m", "dem")
+
+
+def deformation_layers() -> dict[str, xr.DataArray]:
+    return {
+        "velocity": layer(rng(1).normal(0, 20, GRID.shape).astype("float32"), "mm/yr", "velocity"),
+        "velocity_std": layer(np.full(GRID.shape, 2.0, "float32"), "mm/yr", "velocity_std"),
+        "velocity_slope": layer(rng(2).normal(0, 25, GRID.shape).astype("float32"), "mm/yr", "velocity_slope"),
+    }
+
+
+def rainfall_layers() -> dict[str, xr.DataArray]:
+    hours = 24 * 14
+    rain = rng(4).gamma(0.3, 4.0, (hours, *GRID.shape)).astype("float32")
+    base = layer(rain[0], "mm", "rain_hourly")
+    times = np.datetime64("2024-07-01T01", "ns") + np.arange(hours) * np.timedelta64(1, "h")
+    coords = {"time": times, **{c: base.coords[c] for c in ("y", "x", "spatial_ref")}}
+    cube = xr.DataArray(rain, dims=("time", "y", "x"), coords=coords, name="rain_hourly", attrs={"units": "mm"})
+    return {"rain_hourly": cube}
+
+
+def landslide_layers() -> dict[str, xr.DataArray]:
+    dem = ground()
+    out = {k: v.compute() for k, v in slope_layers(dem).items()}
+    routed = drainage(dem, cells_max=10**6)
+    out["twi"] = wetness_index(routed.upslope_area, out["slope_deg"]).compute()
+    slope = np.nan_to_num(out["slope_deg"].to_numpy())
+    slid = rng(5).random(GRID.shape) < 0.002 * slope
+    out["landslide_events"] = layer(slid.astype("float32"), "1", "landslide_events")
+    for i, (name, units) in enumerate(landslide.UNITS.items()):
+        if name not in out:
+            values = rng(6 + i).integers(1, 4, GRID.shape) if units == "1" else rng(6 + i).uniform(0, 400, GRID.shape)
+            out[name] = layer(values.astype("float32"), units, name)
+    return out
+
+
+def flood_layers() -> dict[str, xr.DataArray]:
+    dem = ground()
+    routed = drainage(dem, cells_max=10**6)
+    stream = streams(routed, stream_area_m2=100_000)
+    town = np.full(GRID.shape, np.nan, "float32")
+    town[40:44, 40:50] = 0.4
+    openings = np.zeros(GRID.shape, "float32")
+    openings[5, 5] = 1
+    made = {
+        "dem": dem, "dem_filled": routed.filled, "flow_direction": routed.direction, "streams": stream,
+        "hand_m": hand(routed, stream), "rain": layer(np.full(GRID.shape, 120, "float32"), "mm", "rain"),
+        "curve_number": layer(np.full(GRID.shape, 82, "float32"), "1", "curve_number"),
+        "openings": layer(openings, "1", "openings"), "town_depth": layer(town, "m", "town_depth"),
+    }  # fmt: skip
+    return {name: value.compute() for name, value in made.items()}
+
+
+SLIDES = LandslideParams(
+    factors=tuple(landslide.UNITS), background_cells=2000, block_m=300.0, folds=3, classes=5, min_events=10
+)
+CASES = {
+    "deformation": Case(deformation, DeformationParams(), deformation_layers, "velocity", "velocity"),
+    "rainfall": Case(rainfall, RainfallParams(), rainfall_layers, "rain_hourly", "rain_hourly"),
+    "landslide": Case(landslide, SLIDES, landslide_layers, "slope_deg"),
+    "flood": Case(flood, FloodParams(), flood_layers, "dem", "rain"),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    with dask.config.set(scheduler="synchronous"):
+        yield CASES[request.param]
+
+
+_MADE: dict[str, dict[str, xr.DataArray]] = {}
+
+
+def layers_of(case: Case) -> dict[str, xr.DataArray]:
+    key = case.module.__name__
+    if key not in _MADE:
+        _MADE[key] = case.layers()
+    return {name: value.copy(deep=True) for name, value in _MADE[key].items()}
+
+
+def outputs(result: Any) -> dict[str, xr.DataArray]:
+    return {"intensity": result.intensity, "level": result.level, "confidence": result.confidence, **result.extra}
+
+
+def computed(case: Case, layers: dict[str, xr.DataArray]) -> dict[str, np.ndarray]:
+    result = outputs(case.module.compute(layers, case.params))
+    return dict(zip(result, dask.compute(*(v.data for v in result.values())), strict=True))
+
+
+def watched(layers: dict[str, xr.DataArray], seen: set[str]) -> dict[str, xr.DataArray]:
+    """Return the layers as lazy ones that leave their name in `seen` when a block of them is read."""
+
+    def read(block, name):
+        seen.add(name)
+        return block
+
+    return {
+        name: value.copy(data=da.from_array(value.to_numpy()).map_blocks(read, name, dtype=value.dtype,
+                                                                        meta=np.empty((0,) * value.ndim, value.dtype)))
+        for name, value in layers.items()
+    }  # fmt: skip
+
+
+def test_every_declared_layer_is_given_here(case):
+    assert set(layers_of(case)) == {name.removesuffix("?") for name in case.module.INPUTS}
+
+
+def test_nothing_is_read_before_it_is_asked_for_and_then_just_what_is_declared(case):
+    seen: set[str] = set()
+    layers = layers_of(case)
+    layers["undeclared"] = next(iter(layers.values())).rename("undeclared")
+    result = outputs(case.module.compute(watched(layers, seen), case.params))
+    assert not seen
+    dask.compute(*(v.data for v in result.values()))
+    assert seen == {name.removesuffix("?") for name in case.module.INPUTS}
+
+
+def test_inputs_are_not_touched(case):
+    layers = layers_of(case)
+    before = {name: (value.to_numpy().copy(), dict(value.attrs)) for name, value in layers.items()}
+    computed(case, layers)
+    for name, (values, attrs) in before.items():
+        np.testing.assert_array_equal(layers[name].to_numpy(), values)
+        assert layers[name].attrs == attrs
+
+
+def test_unknown_stays_unknown(case):
+    layers = layers_of(case)
+    layers[case.hole][..., HOLE[0], HOLE[1]] = np.nan
+    got = computed(case, layers)
+    assert (got["level"][HOLE] == -1).all()
+    assert np.isnan(got["intensity"][HOLE]).all()
+    assert (got["level"][np.isnan(got["intensity"])] == -1).all()
+    assert (got["level"] >= 0).any()
+
+
+@pytest.mark.parametrize("chunks", [(13, 17), (48, 5)])
+def test_blocks_do_not_matter(case, chunks):
+    layers = layers_of(case)
+    whole = computed(case, layers)
+    split = computed(case, {n: v.chunk({"y": chunks[0], "x": chunks[1]}) for n, v in layers.items()})
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, split[name], err_msg=name)
+
+
+def test_levels_are_levels_on_the_grid_with_their_units(case):
+    result = case.module.compute(layers_of(case), case.params)
+    assert result.level.dtype == np.int8
+    assert result.level.attrs["units"] == "level"
+    assert set(np.unique(result.level.to_numpy())) <= set(range(-1, 5))
+    for name, value in outputs(result).items():
+        assert value.dims == ("y", "x"), name
+        assert value.attrs["units"], name
+        np.testing.assert_array_equal(value["x"], GRID.coords()["x"])
+    assert result.card.citation
+    assert result.card.validity
+
+
+def test_a_layer_without_its_unit_or_on_another_grid_or_missing_is_refused(case):
+    layers = layers_of(case)
+    required = next(name for name in case.module.INPUTS if not name.endswith("?"))
+    with pytest.raises(UnitError):
+        case.module.compute({k: v for k, v in layers.items() if k != required}, case.params)
+    bad = layers | {required: layers[required].assign_attrs(units="kelvin")}
+    with pytest.raises(UnitError):
+        case.module.compute(bad, case.params)
+    if len(layers) > 1:
+        ref = layers[required].coords["spatial_ref"]
+        c, a, *rest = str(ref.attrs["GeoTransform"]).split()
+        moved = ref.assign_attrs(GeoTransform=" ".join([repr(float(c) + 15), a, *rest]))
+        shifted = layers[required].assign_coords(x=layers[required]["x"] + 15).assign_coords(spatial_ref=moved)
+        with pytest.raises(GridError):
+            case.module.compute(layers | {required: shifted}, case.params)
+
+
+def test_the_level_never_falls_as_the_cause_grows(case):
+    if case.rises_with is None:
+        pytest.skip("no single input of this hazard is monotone")
+    layers = layers_of(case)
+    low = computed(case, layers)
+    more = layers[case.rises_with]
+    high = computed(case, layers | {case.rises_with: more.copy(data=more.to_numpy() * np.float32(1.6))})
+    known = (low["level"] >= 0) & (high["level"] >= 0)
+    assert known.any()
+    assert not (high["level"] < low["level"])[known].any()
