@@ -12,6 +12,7 @@ from geo_risk.core.errors import (
     CorruptFileError,
     CrsError,
     DataError,
+    LimitError,
     OverlapError,
     RefusedFileError,
     SchemaError,
@@ -177,3 +178,16 @@ def test_numbers_are_numbers_or_named():
     with pytest.raises(DataError, match="abc"):
         require_numbers(frame, "people", where="w")
     assert np.isnan(require_numbers(frame.iloc[:2], "people", where="w")[1])
+
+
+def test_limits_are_checked_before_anything_is_done(tmp_path, monkeypatch):
+    path = written(villages(50), tmp_path / "v.gpkg")
+    monkeypatch.setattr("geo_risk.sources.vectors.MAX_VERTICES", 49)
+    with pytest.raises(LimitError, match="50 vertices"):
+        read_vector(path, crs=CRS, where="w")
+    monkeypatch.setattr("geo_risk.sources.vector_files.MAX_FEATURES", 10)
+    with pytest.raises(LimitError, match="50 features"):
+        read_vector(path, crs=CRS, where="w")
+    monkeypatch.setattr("geo_risk.sources.vector_files.MAX_BYTES", 100)
+    with pytest.raises(LimitError, match="bytes"):
+        read_vector(path, crs=CRS, where="w")
