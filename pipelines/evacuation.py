@@ -4,7 +4,6 @@ from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
-from geo_risk.flow.steps.flood import flood
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
