@@ -155,18 +155,28 @@ def _newton(
     free: NDArray[np.bool_],
     start: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    beta = start
-    x = design[:, free]
+    def loss(at: NDArray[np.float64]) -> float:
+        # log(1 + exp(-m)) of the signed margin m, without overflow
+        margin = np.where(is_event, 1.0, -1.0) * (design @ at)
+        return float(case @ np.logaddexp(0.0, -margin) + 0.5 * (pull * (at - goal) ** 2)[free].sum())
+
+    beta, x, now = start, design[:, free], loss(start)
     for _ in range(100):
         p = probability(design @ beta)
         gradient = x.T @ (case * (is_event - p)) - (pull * (beta - goal))[free]
         hessian = (x * (case * p * (1 - p))[:, None]).T @ x + np.diag(pull[free] + 1e-9)
-        step = np.linalg.solve(hessian, gradient)
-        step *= min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
-        beta = beta.copy()
-        beta[free] += step
-        if np.abs(step).max() < 1e-9:
+        step = np.zeros(len(beta))
+        step[free] = np.linalg.solve(hessian, gradient)
+        slope = float(gradient @ step[free])
+        if slope < 1e-12 * max(1.0, now):
             return beta
+        share = 1.0
+        while share > 1e-9 and not loss(beta + share * step) <= now - 1e-4 * share * slope:
+            share /= 2
+        if share <= 1e-9:
+            return beta
+        beta = beta + share * step
+        now = loss(beta)
     what = "the logistic fit of the factor weights did not settle in 100 steps"
     raise DataError(what, where="landslide model", fix="use combination: sum, or fewer factors")
 

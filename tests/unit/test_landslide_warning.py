@@ -1,0 +1,215 @@
+"""The fitted susceptibility, and the warning by past storms and by the matrix."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+
+from geo_risk.core.errors import DataError, GridError
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.landslide.compute import fit_later, predict, unknown
+from geo_risk.hazards.landslide.information_value import probability
+from geo_risk.hazards.landslide.params import LandslideParams
+from geo_risk.hazards.landslide.validation import auc, held_out_frame
+from geo_risk.hazards.landslide.warning import (
+    PastCases,
+    WarningModel,
+    fit_warning,
+    past_cases,
+    warning_by_matrix,
+    warning_by_model,
+)
+
+GRID = Grid(GeoBox((120, 120), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+PARAMS = LandslideParams(
+    factors=("slope_deg", "twi", "relief_m", "lithology"), background_cells=8000, block_m=600.0, folds=5
+)
+
+
+def layer(values, units, name, grid=GRID):
+    return grid.layer(np.asarray(values, dtype="float32"), units=units, long_name=name, name=name)
+
+
+def made_layers(seed=1, *, effect=0.12):
+    """Slides that follow slope alone; the wetness index is noise, lithology all one class."""
+    rng = np.random.default_rng(seed)
+    slope = rng.uniform(0, 45, GRID.shape)
+    logit = effect * slope - 6
+    return logit, {
+        "slope_deg": layer(slope, "degree", "slope_deg"),
+        "twi": layer(rng.normal(8, 2, GRID.shape), "1", "twi"),
+        "relief_m": layer(np.full(GRID.shape, np.nan), "m", "relief_m"),
+        "lithology": layer(np.ones(GRID.shape), "1", "lithology"),
+        "landslide_events": layer(rng.random(GRID.shape) < probability(logit), "1", "landslide_events"),
+    }
+
+
+def test_the_model_finds_the_factor_that_matters_and_names_those_left_out():
+    logit, layers = made_layers()
+    fitted = fit_later(layers, PARAMS).compute()
+    weight = {f["name"]: f["weight"] for f in fitted.factors}
+    assert weight["slope_deg"] > 0.7
+    assert weight["twi"] < 0.4
+    assert set(fitted.left_out) == {"relief_m", "lithology"}
+    p = predict(layers, PARAMS, fitted).intensity.to_numpy()
+    assert np.isfinite(p).all()
+    assert np.corrcoef(p.ravel(), logit.ravel())[0, 1] > 0.95
+    slid = layers["landslide_events"].to_numpy().ravel() > 0
+    # the background is drawn from all cells, so the truth is judged against all cells too
+    scores = np.concatenate([logit.ravel()[slid], logit.ravel()])
+    truth = auc(scores, np.arange(len(scores)) < slid.sum())
+    assert fitted.auc_spatial == pytest.approx(truth, abs=0.03)
+    assert fitted.auc_spatial <= fitted.auc_fit + 0.01
+
+
+def test_noise_alone_gets_no_skill():
+    _, layers = made_layers(effect=0.0)
+    layers["landslide_events"] = layer(np.random.default_rng(9).random(GRID.shape) < 0.02, "1", "landslide_events")
+    fitted = fit_later(layers, PARAMS).compute()
+    assert 0.4 < fitted.auc_spatial < 0.6
+
+
+def test_the_probability_is_calibrated_to_odds_of_one():
+    _, layers = made_layers()
+    fitted = fit_later(layers, PARAMS).compute()
+    cells = fitted.held_out
+    case = np.where(cells.is_event, 1.0, cells.is_event.sum() / (~cells.is_event).sum())
+    for low, high in ((0, 0.4), (0.4, 0.6), (0.6, 1)):
+        inside = (cells.score >= low) & (cells.score < high)
+        observed = case[inside & cells.is_event].sum() / case[inside].sum()
+        assert observed == pytest.approx(np.average(cells.score[inside], weights=case[inside]), abs=0.08)
+
+
+def test_levels_hold_the_stated_shares_of_held_out_events():
+    _, layers = made_layers()
+    fitted = fit_later(layers, PARAMS).compute()
+    scores = fitted.held_out.score[fitted.held_out.is_event]
+    for bound, share in zip(fitted.level_bounds, PARAMS.level_event_shares, strict=True):
+        assert (scores >= bound).mean() == pytest.approx(share, abs=0.01)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_does_not():
+    _, layers = made_layers()
+    first, again = (fit_later(layers, PARAMS).compute() for _ in range(2))
+    other = fit_later(layers, PARAMS.model_copy(update={"seed": 2})).compute()
+    assert first.model == again.model
+    assert first.model != other.model
+
+
+def test_too_few_events_stop_and_the_unknown_result_is_unknown():
+    _, layers = made_layers()
+    layers["landslide_events"] = layers["landslide_events"] * 0
+    with pytest.raises(DataError, match="30 are needed"):
+        fit_later(layers | {"landslide_events": layers["landslide_events"].assign_attrs(units="1")}, PARAMS).compute()
+    result = unknown(layers["slope_deg"])
+    assert (result.level.to_numpy() == -1).all()
+    assert np.isnan(result.intensity.to_numpy()).all()
+
+
+def test_held_out_cells_become_points():
+    _, layers = made_layers()
+    frame = held_out_frame(fit_later(layers, PARAMS).compute().held_out, crs=GRID.crs, background=100)
+    assert (~frame["is_event"]).sum() <= 100
+    assert frame["score"].between(0, 1).all()
+    assert len(held_out_frame(None, crs=GRID.crs)) == 0
+
+
+def cases(seed=3, rain_effect=1.5):
+    rng = np.random.default_rng(seed)
+    n = 40_000
+    storm = rng.integers(1, 9, n)
+    rain = np.clip(rng.normal(20 + 12 * storm, 15), 0, None)
+    s = rng.uniform(0.05, 0.95, n)
+    slid = rng.random(n) < probability(np.log(s / (1 - s)) + rain_effect * rain / 50 - 8)
+    return PastCases(s, rain, np.array([f"S{k}" for k in storm]), slid)
+
+
+def test_the_warning_model_recovers_the_rain_that_made_the_slides():
+    model = fit_warning(cases(), LandslideParams())
+    assert model.rain_weight == pytest.approx(1.5, abs=0.25)
+    assert model.susceptibility_weight == pytest.approx(1.0, abs=0.2)
+    assert model.auc_storms > max(model.auc_rain, model.auc_susceptibility)
+    assert model == WarningModel.from_dict(model.to_dict())
+    made = cases()
+    index = model.index(made.susceptibility, made.rain_mm)[made.slid]
+    for bound, share in zip(model.bounds, LandslideParams().warning_event_shares, strict=True):
+        assert (index >= bound).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_too_few_slides_or_slides_without_rain_make_no_model():
+    made = cases()
+    few = PastCases(made.susceptibility, made.rain_mm, made.storm, made.slid & (np.cumsum(made.slid) < 10))
+    assert fit_warning(few, LandslideParams()) is None
+    against = cases(rain_effect=-3.0)
+    slid = np.random.default_rng(1).random(len(against.slid)) < 0.02 * (against.rain_mm < 40)
+    assert (
+        fit_warning(PastCases(against.susceptibility, against.rain_mm, against.storm, slid), LandslideParams()) is None
+    )
+
+
+def test_warning_is_unknown_without_rain_and_never_falls_with_it():
+    model = fit_warning(cases(), LandslideParams())
+    s = layer(np.full(GRID.shape, 0.7), "1", "susceptibility")
+    hazard = s.copy(data=np.full(GRID.shape, 3, "int8")).assign_attrs(units="level")
+    rain = np.tile(np.linspace(0, 250, 120), (120, 1))
+    rain[0] = np.nan
+    for got in (
+        warning_by_model(s, layer(rain, "mm", "rain"), model).to_numpy(),
+        warning_by_matrix(hazard, layer(rain, "mm", "rain"), LandslideParams()).to_numpy(),
+    ):
+        assert (got[0] == -1).all()
+        assert (np.diff(got[1]) >= 0).all()
+        assert got[1, -1] == 4
+        assert got[1, 0] == 0
+
+
+@given(st.integers(-1, 4), st.floats(0, 300))
+def test_the_matrix_is_read_by_hazard_and_rain_class(hazard_level, rain_mm):
+    params = LandslideParams()
+    grid = Grid(GeoBox((1, 1), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+    hazard = grid.layer(np.full((1, 1), hazard_level, "int8"), units="level", long_name="h", name="h")
+    got = int(warning_by_matrix(hazard, layer(np.full((1, 1), rain_mm), "mm", "rain", grid), params)[0, 0])
+    column = sum(np.float32(rain_mm) >= b for b in params.rain_bounds_mm)
+    assert got == (-1 if hazard_level < 0 else params.warning_matrix[hazard_level][column])
+
+
+def test_warning_refuses_layers_of_different_grids_and_impossible_levels():
+    other = Grid(GeoBox((120, 120), Affine(60, 0, 510_000, 0, -60, 4_065_000), "EPSG:4546"))
+    hazard = layer(np.full(GRID.shape, 7), "level", "hazard_landslide")
+    with pytest.raises(GridError):
+        warning_by_matrix(hazard, layer(np.ones(GRID.shape), "mm", "rain", other), LandslideParams())
+    with pytest.raises(DataError, match=r"-1\.\.4"):
+        warning_by_matrix(hazard, layer(np.ones(GRID.shape), "mm", "rain"), LandslideParams()).compute()
+
+
+def test_past_cases_take_each_slide_with_the_rain_of_its_own_storm():
+    s = layer(np.full(GRID.shape, 0.3), "1", "susceptibility")
+    rain = {k: layer(np.full(GRID.shape, v), "cm", "rain") for k, v in (("S1", 5), ("S2", 9))}
+    xy = ([510_100, 510_200, 510_300, 900_000], [4_064_000] * 4)
+    slides = gpd.GeoDataFrame({"storm_id": ["S1", "S2", "S9", "S2"]}, geometry=gpd.points_from_xy(*xy), crs=GRID.crs)
+    got = past_cases(s, rain, slides, LandslideParams(background_cells=1000))
+    assert sorted(zip(got.storm[got.slid].tolist(), got.rain_mm[got.slid].tolist(), strict=True)) == [
+        ("S1", 50.0), ("S2", 90.0)
+    ]  # fmt: skip
+    assert (~got.slid).sum() == 1000
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"warning_matrix": ((0, 0, 0, 0, 0),) * 4},
+        {"warning_matrix": ((4, 3, 2, 1, 0),) * 5},
+        {"level_event_shares": (0.5, 0.6, 0.7, 0.8)},
+        {"rain_bounds_mm": (50.0, 25.0, 80.0, 120.0)},
+        {"classes": 1},
+        {"prior_events": float("nan")},
+    ],
+)
+def test_impossible_parameters_are_refused(bad):
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's message differs by field
+        LandslideParams(**bad)
