@@ -100,7 +100,7 @@ def open_insar(
     }
     given: dict[str, Any] = {"units": units, "positive": positive} if product == "geotiff_stack" else {}
     if product != "geotiff_stack" and (units or positive):
-        what = f"a {product} file states its unit and sign itself; units={units!r}, positive={positive!r} would contradict it"
+        what = f"a {product} file states its unit and sign itself; units={units!r}, positive={positive!r} contradict it"
         raise AmbiguousError(what, where=str(paths[0]), fix="remove units and positive from this track")
     parts = listed(geometry) if geometry else []
     dataset = readers[product](paths, geometry=parts, coherence=coherence, track=track, **given)

@@ -73,7 +73,7 @@ def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
         "deformation.mining",
         write_mining,
         reads={"native": [_native(plan, t) for t in tracks], "labels": plan.layer("active_deformation_labels")},
-        optional={"velocity_up": moving["velocity_up"], "mines": plan.input("mines")},
+        optional={**moving, "mines": plan.input("mines")},
         writes={"mining_clues": plan.frame("mining_clues"), "facts": plan.facts("mining_clues")},
         tracks=tracks, params=plan.cfg.deformation, options=None if mines is None else mines.options,
     )  # fmt: skip
@@ -182,6 +182,7 @@ def write_mining(
     native: list[Path],
     labels: Path,
     velocity_up: Path | None,
+    velocity_east: Path | None,
     mines: Path | None,
     mining_clues: Path,
     facts: Path,
@@ -211,7 +212,14 @@ def write_mining(
     first, span_yr = observed_span([(f.get("first_date"), f.get("last_date")) for f in known])
     licences = None if read is None else read.frame
     frame, notes = find_clues(
-        found.to_numpy(), up, grid, params.mining, licences=licences, span_yr=span_yr, first_date=first
+        found.to_numpy(),
+        up,
+        grid,
+        params.mining,
+        licences=licences,
+        span_yr=span_yr,
+        first_date=first,
+        east_mm_yr=None if velocity_east is None else _nearest(open_layer(velocity_east), grid),
     )
     write_frame(frame, mining_clues)
     write_json({"notes": [_note("warning", n) for n in notes], "methods": [_method("mining")],

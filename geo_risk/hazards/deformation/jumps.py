@@ -82,14 +82,15 @@ def find_jumps(dataset: xr.Dataset, design: NDArray[np.float64], correction: Sce
 
 
 def _block_means(layer: xr.DataArray, block: int) -> NDArray[np.float32]:
-    coarse = layer.coarsen({"y": block, "x": block}, boundary="pad").mean()  # type: ignore[attr-defined]
+    coarse = layer.coarsen({"y": block, "x": block}, boundary="pad").mean()
     out: NDArray[np.float32] = np.ascontiguousarray(coarse.to_numpy(), dtype=np.float32)
     return out
 
 
 def _fast(velocity: NDArray[np.float32]) -> Bool:
     off = np.abs(velocity - np.nanmedian(velocity))
-    return ~(off <= 6 * np.nanmedian(off) * 1.4826)
+    out: Bool = ~(off <= 6 * np.nanmedian(off) * 1.4826)
+    return out
 
 
 def _patches(residual: NDArray[np.float32], moving: Bool) -> Bool:

@@ -23,6 +23,8 @@ from geo_risk.hazards.deformation.noise import F32, Bool
 from geo_risk.hazards.deformation.params import MiningParams
 
 F64 = NDArray[np.float64]
+_MINIMUM_FAST = 4
+_MINIMUM_DRIFT = 6
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,16 @@ class Bowl:
     def panel(self) -> Polygon:
         """Return the outline of the working in the plane of the map."""
         shape = box(-self.length_m / 2, -self.width_m / 2, self.length_m / 2, self.width_m / 2)
-        moved: Polygon = translate(rotate(shape, self.azimuth_rad, origin=(0, 0), use_radians=True), self.x, self.y)
+        turned = rotate(shape, self.azimuth_rad, origin=(0, 0), use_radians=True)
+        moved: Polygon = translate(turned, self.x, self.y)
         return moved
 
 
 def bowl_rate(bowl: Bowl, x: F64, y: F64) -> F64:
     """Return the subsidence rate of a bowl [mm/yr, positive down] at points [m]: W0(x) W0(y) / W0 of the method.
 
-    P(t) = [erf(sqrt(pi)(t + h)/r) - erf(sqrt(pi)(t - h)/r)] / 2 for a half extent h and influence radius r = H/tan(beta).
+    P(t) = [erf(sqrt(pi)(t + h)/r) - erf(sqrt(pi)(t - h)/r)] / 2, h half the extent, r = H / tan(beta) the influence
+    radius.
     """
     c, s = np.cos(bowl.azimuth_rad), np.sin(bowl.azimuth_rad)
     along = (x - bowl.x) * c + (y - bowl.y) * s
@@ -93,7 +97,7 @@ def fit_bowl(x: F64, y: F64, sinking: F64, *, start: Bowl) -> Bowl:
         out: F64 = (bowl_rate(bowl_of(p), x, y) - w) / scale
         return out
 
-    span = max(float(np.ptp(x)), float(np.ptp(y)), 1.0)
+    span = max(float(x.max() - x.min()), float(y.max() - y.min()), 1.0)
     first = np.array(
         [0, 0, 0.3, np.log(start.length_m), np.log(start.width_m), start.azimuth_rad, np.log(start.influence_m)]
     )
@@ -113,7 +117,9 @@ def mining_clues(
     params: MiningParams,
     *,
     licences: gpd.GeoDataFrame | None,
+    span_yr: float,
     first_date: str | None = None,
+    east_mm_yr: F32 | None = None,
 ) -> tuple[gpd.GeoDataFrame, list[tuple[str, str]]]:
     """Return bowls that look like mining, each with a verdict against the licences, and notes.
 
@@ -123,17 +129,22 @@ def mining_clues(
     up_mm_yr : (y, x) vertical velocity on `grid`, NaN where lost.
     licences : polygons with `licence_id` in the grid's CRS; None where none were given: then there is no verdict, no
         row can be made (the contract knows three verdicts), and a note lists the bowls.
+    span_yr : length of the observations [yr]; the boundary is where it sank `boundary_mm` in that time.
     first_date : ISO date of the first image, for `first_active`.
+    east_mm_yr : (y, x) east velocity where it is known: a bowl moves inwards from all sides, so a body whose mean east
+        motion exceeds `maximum_east_share` of its mean sinking is a slide, not a bowl.
 
     Returns
     -------
-    A frame that conforms to `mining_clues` (geometry: where it sinks more than 10 mm/yr), and notes.
+    A frame that conforms to `mining_clues` (geometry: the boundary of the bowl), and notes.
     """
     rows: list[dict[str, Any]] = []
     notes: list[tuple[str, str]] = []
     sinking = -np.nan_to_num(up_mm_yr, nan=np.nan)
     for shape in _bodies(labels, sinking, params):
-        row = _clue(shape, sinking, grid, params)
+        if east_mm_yr is not None and _drifts(shape, sinking, east_mm_yr, params.maximum_east_share):
+            continue
+        row = _clue(shape, sinking, grid, params, rate_mm_yr=params.boundary_mm / span_yr)
         if row is not None:
             rows.append(row)
     if licences is None:
@@ -145,7 +156,7 @@ def mining_clues(
             ))  # fmt: skip
         rows = []
     else:
-        rows = [r | _verdict(r["panel"], r["geometry"], licences, params) for r in rows]
+        rows = [r | _verdict(r["geometry"], licences, params) for r in rows]
         for r in rows:
             r["reasons"] = f"{r['reasons']}; {r.pop('why')}"
     table = pd.DataFrame([{k: v for k, v in r.items() if k not in {"panel", "x", "y", "geometry"}} for r in rows])
@@ -159,15 +170,23 @@ def mining_clues(
 
 
 def _bodies(labels: NDArray[np.int32], sinking: F32, params: MiningParams) -> list[Bool]:
-    """Return the separate bodies that sink fast, within the active areas, holes of lost values filled."""
-    fast = (np.nan_to_num(sinking) >= params.minimum_subsidence_mm_yr) & (labels > 0)
-    closed = ndimage.binary_closing(fast, np.ones((3, 3)), iterations=2) | fast
-    filled = ndimage.binary_fill_holes(closed)
-    parts, n = ndimage.label(filled, structure=np.ones((3, 3)))
-    return [parts == k for k in range(1, n + 1) if (fast & (parts == k)).sum() >= 6]
+    """Return the separate bodies that sink fast within the active areas, with the values lost in their middle."""
+    eight = np.ones((3, 3), dtype=bool)
+    fast = (np.nan_to_num(sinking) >= params.minimum_subsidence_mm_yr) & ndimage.binary_dilation(labels > 0, eight)
+    lost = ~np.isfinite(sinking) & ndimage.binary_dilation(fast, eight, iterations=2)
+    filled = ndimage.binary_fill_holes(ndimage.binary_closing(fast | lost, eight) | fast | lost)
+    parts, n = ndimage.label(filled, structure=eight)
+    return [parts == k for k in range(1, n + 1) if (fast & (parts == k)).sum() >= _MINIMUM_FAST]
 
 
-def _clue(shape: Bool, sinking: F32, grid: Grid, params: MiningParams) -> dict[str, Any] | None:
+def _drifts(shape: Bool, sinking: F32, east: F32, limit: float) -> bool:
+    both = shape & np.isfinite(sinking) & np.isfinite(east)
+    # a few cells at one side of a bowl whose middle was lost drift too: they say nothing of the whole
+    enough = both.sum() >= _MINIMUM_DRIFT
+    return bool(enough and abs(float(east[both].mean())) > limit * abs(float(sinking[both].mean())))
+
+
+def _clue(shape: Bool, sinking: F32, grid: Grid, params: MiningParams, *, rate_mm_yr: float) -> dict[str, Any] | None:
     rate = float(np.nanmax(np.where(shape, sinking, np.nan)))
     cell = grid.resolution_m
     area = float(shape.sum()) * grid.cell_area_m2
@@ -191,7 +210,7 @@ def _clue(shape: Bool, sinking: F32, grid: Grid, params: MiningParams) -> dict[s
         return None
     if not bowl.misfit <= 0.5:
         return None
-    outline = _outline(bowl, grid)
+    outline = _outline(bowl, grid, rate_mm_yr=rate_mm_yr)
     depth = bowl.influence_m * params.tan_beta
     confidence = float(np.clip(1 - bowl.misfit, 0, 1) * min(1.0, strain / (3 * params.minimum_strain_per_yr)))
     return {
@@ -204,7 +223,7 @@ def _clue(shape: Bool, sinking: F32, grid: Grid, params: MiningParams) -> dict[s
     }  # fmt: skip
 
 
-def _outline(bowl: Bowl, grid: Grid, *, rate_mm_yr: float = 10.0) -> Polygon:
+def _outline(bowl: Bowl, grid: Grid, *, rate_mm_yr: float) -> Polygon:
     """Return where the fitted bowl sinks faster than a rate, as a polygon around its centre."""
     angles = np.linspace(0, 2 * np.pi, 73)[:-1]
     reach = np.arange(0.0, bowl.length_m + bowl.width_m + 4 * bowl.influence_m, grid.resolution_m / 4)
@@ -215,32 +234,41 @@ def _outline(bowl: Bowl, grid: Grid, *, rate_mm_yr: float = 10.0) -> Polygon:
     return Polygon(np.column_stack([x[np.arange(72), last], y[np.arange(72), last]])).buffer(0)
 
 
-def _verdict(
-    panel: BaseGeometry, outline: BaseGeometry, licences: gpd.GeoDataFrame, params: MiningParams
-) -> dict[str, object]:
-    """Compare the working with the licences, allowing for the error of its outline.
+def _verdict(outline: BaseGeometry, licences: gpd.GeoDataFrame, params: MiningParams) -> dict[str, Any]:
+    """Compare the boundary of a bowl with the licences, allowing for the error of its outline.
 
     Returns
     -------
-    licence_id of the licence that covers most of it, outside_share of the working, the verdict, and why. Inside: even
-    the working grown by the error has less than 10 % outside, or its best outline less than 5 %; unlicensed: even the
-    working shrunk by the error has more than 90 % outside; else across the boundary.
+    licence_id of the licence that covers most of it, outside_share of its area, the verdict, and why. Unlicensed:
+    less than 5 % inside, even shrunk by the error less than 10 %; inside: less than 5 % outside, even grown by the
+    error less than 15 %; else across the boundary.
     """
     error = params.boundary_error_m
-    shrunk = panel.buffer(-min(error, 0.4 * np.sqrt(panel.area)))
-    shrunk = panel if shrunk.is_empty else shrunk
+    shrunk = outline.buffer(-error)
+    shrunk = outline if shrunk.is_empty else shrunk
     whole = licences.geometry.union_all() if len(licences) else Polygon()
-    share, low, high = (1 - g.intersection(whole).area / g.area for g in (panel, shrunk, panel.buffer(error)))
-    covered = licences.geometry.intersection(outline).area if len(licences) else pd.Series(dtype=float)
-    licence = str(licences["licence_id"].iloc[int(np.argmax(covered))]) if len(covered) and covered.max() > 0 else None
-    if share < 0.05 or high < 0.10:
+    share, low, high = (1 - g.intersection(whole).area / g.area for g in (outline, shrunk, outline.buffer(error)))
+    covered = licences.geometry.intersection(outline).area.to_numpy() if len(licences) else np.zeros(0)
+    licence = str(licences["licence_id"].iloc[int(np.argmax(covered))]) if covered.max(initial=0) > 0 else None
+    if share < 0.05 and high < 0.15:
         verdict = "inside_licence"
-    elif low > 0.90:
+    elif share > 0.95 and low > 0.90:
         verdict = "unlicensed"
     else:
         verdict = "across_boundary"
-    why = f"{share:.0%} of the working lies outside licences ({low:.0%}-{high:.0%} for an error of {error:.0f} m)"
+    why = (
+        f"{share:.0%} of it lies outside licences ({low:.0%}-{high:.0%} for an error of {error:.0f} m of its boundary)"
+    )
     return {"licence_id": licence, "outside_share": float(np.clip(share, 0, 1)), "verdict": verdict, "why": why}
+
+
+def observed_span(spans: Sequence[tuple[str | None, str | None]]) -> tuple[str | None, float]:
+    """Return the first date (ISO) and the length of the longest series in years; (None, 1.0) for velocities alone."""
+    known = [(np.datetime64(a), np.datetime64(b)) for a, b in spans if a and b]
+    if not known:
+        return None, 1.0
+    days = max(float((b - a) / np.timedelta64(1, "D")) for a, b in known)
+    return str(min(a for a, _ in known)), max(days / 365.25, 0.1)
 
 
 def up_velocity(tracks: Sequence[tuple[F32, F32]], up: F32 | None) -> F32:

@@ -165,9 +165,17 @@ class MiningParams(Params):
         1e-4, "Smallest peak subsidence over radius; groundwater cones are near 1e-5", gt=0, le=1,
         source="choice of geo_risk, from the probability integral method with H of 150-800 m",
     )  # fmt: skip
+    maximum_east_share: float = parameter(
+        0.6, "Largest mean east motion of a bowl as a share of its mean sinking", gt=0, le=10,
+        source="choice of geo_risk: bowls move inwards from all sides, slides one way",
+    )  # fmt: skip
     tan_beta: float = parameter(
         1.9, "Tangent of the main influence angle", ge=1, le=3,
         source="Sci. Rep. 2025 s41598-025-02697-2, table 2 (1.5-2.2)",
+    )  # fmt: skip
+    boundary_mm: float = parameter(
+        10.0, "Sinking in the observed time that bounds a bowl", gt=0, le=1000,
+        source="the 10 mm contour, usual in mining subsidence practice",
     )  # fmt: skip
     boundary_error_m: float = parameter(
         60.0, "Standard error of a bowl's outline", ge=0, le=1000, source="choice of geo_risk: one InSAR cell",

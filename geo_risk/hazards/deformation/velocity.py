@@ -17,6 +17,9 @@ from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.kernels.lsq import fit_series
 
 _ROUNDS = {"least_squares": 0, "huber": 4, "bisquare": -8}
+SEASON_SPAN_YR = 1.5
+"""Series shorter than this have no yearly term: it could not be told from a trend."""
+
 _LAYERS = {
     "velocity": ("mm/yr", "line-of-sight velocity"),
     "velocity_std": ("mm/yr", "standard error of the line-of-sight velocity"),
@@ -39,7 +42,7 @@ def design_matrix(times: NDArray[np.datetime64], params: VelocityParams) -> NDAr
         what = f"{len(t)} dates; at least {max(params.minimum_dates, 3)} needed for a velocity with an error"
         raise TimeError(what, where="displacement.time", fix="give a longer series, or lower velocity.minimum_dates")
     columns = [np.ones(len(t)), t - t.mean()]
-    long_enough = t[-1] >= 1.5 and len(t) >= 20
+    long_enough = t[-1] >= SEASON_SPAN_YR and len(t) >= 20
     if params.annual == "always" or (params.annual == "auto" and long_enough):
         columns += [np.sin(2 * np.pi * t), np.cos(2 * np.pi * t)]
     return np.stack(columns, axis=1)
@@ -64,7 +67,7 @@ def line_of_sight_velocity(
     -------
     Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], and annual_sin,
     annual_cos [mm] where they were fitted. NaN where a pixel has fewer than `minimum_dates` or a coherence below
-    `minimum_coherence`. Stays lazy; each pixel depends on its own series only, whatever the chunks. The standard
+    `minimum_coherence`. A series that was lost early (less than 1.5 years known) is fitted by a trend alone. Stays lazy; each pixel depends on its own series only, whatever the chunks. The standard
     error is that of independent dates (METHOD.md says what that leaves out).
 
     Raises
@@ -86,7 +89,7 @@ def line_of_sight_velocity(
     count = 4 if design.shape[1] == 2 else 6
     fitted = da.map_blocks(
         _fit_block, data, basis, design=design, weights=weights, coefficients=coefficients, rounds=rounds,
-        huber_k=params.huber_k, minimum=params.minimum_dates, jumps=jumps,
+        huber_k=params.huber_k, minimum=params.minimum_dates, jumps=jumps, t=years(series["time"].to_numpy()),
         chunks=((count,), *data.chunks[1:]), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
     if "coherence" in dataset:
@@ -182,19 +185,39 @@ def _fit_block(
     weights: NDArray[np.float64],
     coefficients: NDArray[np.float64],
     jumps: Jumps | None,
+    t: NDArray[np.float64],
     block_info: Any = None,
     **options: Any,
 ) -> NDArray[np.float32]:
     if jumps is not None and block_info:
         _, rows, columns = block_info[0]["array-location"]
         block = np.where(jumps.cells(rows, columns), np.float32(np.nan), block)
-    values, errors, rms, n = fit_series(
-        np.ascontiguousarray(block, dtype=np.float32), design, weights, coefficients,
-        np.ascontiguousarray(basis, dtype=np.float32), options["huber_k"], options["rounds"], options["minimum"],
-    )  # fmt: skip
-    counted = np.where(np.isfinite(rms), n, np.nan).astype(np.float32)
-    layers = [values[1], errors[1], rms, counted]
+    series = np.ascontiguousarray(block, dtype=np.float32)
+    fields = np.ascontiguousarray(basis, dtype=np.float32)
+
+    def fit(y: NDArray[np.float32], model: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
+        out: tuple[NDArray[Any], ...] = fit_series(
+            y, model, weights, coefficients, fields, options["huber_k"], options["rounds"], options["minimum"]
+        )
+        return out
+
+    values, errors, rms, n = fit(series, design)
+    layers = [values[1], errors[1], rms, np.where(np.isfinite(rms), n, np.nan).astype(np.float32)]
     if values.shape[0] > 2:
         layers += [values[2], values[3]]
-    out: NDArray[np.float32] = np.stack(layers)
+        short = _span(series, t) < SEASON_SPAN_YR
+        if short.any():
+            trend = fit(np.where(short, series, np.float32(np.nan)), np.ascontiguousarray(design[:, :2]))
+            trend = (trend[0][1], trend[1][1], trend[2], np.where(np.isfinite(trend[2]), trend[3], np.nan))
+            layers[:4] = [np.where(short, a, b) for a, b in zip(trend, layers[:4], strict=True)]
+            layers[4:] = [np.where(short, np.nan, a) for a in layers[4:]]
+    out: NDArray[np.float32] = np.stack(layers).astype(np.float32)
+    return out
+
+
+def _span(series: NDArray[np.float32], t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the time from the first to the last known date of each series [yr]."""
+    known = np.isfinite(series)
+    first, last = known.argmax(axis=0), len(t) - 1 - known[::-1].argmax(axis=0)
+    out: NDArray[np.float64] = np.where(known.any(axis=0), t[last] - t[first], 0.0)
     return out

@@ -1,0 +1,282 @@
+"""Velocity, decomposition, slope projection and bowls against answers that are known."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.classify import Evidence, classify_area
+from geo_risk.hazards.deformation.correction import scene_correction
+from geo_risk.hazards.deformation.decomposition import Track, east_up, north_leak
+from geo_risk.hazards.deformation.downslope import INSENSITIVE, NO_DATA, SEEN, SHADOW, downslope_layers
+from geo_risk.hazards.deformation.mining import Bowl, bowl_rate, fit_bowl, mining_clues
+from geo_risk.hazards.deformation.params import (
+    DecompositionParams,
+    DeformationParams,
+    MiningParams,
+    SlopeParams,
+    VelocityParams,
+)
+from geo_risk.hazards.deformation.velocity import line_of_sight_velocity
+from geo_risk.kernels.lsq import fit_series, invert_spd
+from tests.support.insar import LOS, dataset
+
+PLAIN = VelocityParams(
+    estimator="least_squares", atmosphere="none", reference="as_given", date_weights=False, annual="never"
+)
+GRID = Grid.from_bounds((510_000, 4_050_000, 512_400, 4_052_400), crs="EPSG:4546", resolution_m=60)
+
+
+def plain_fit(values, design, **options):
+    none = np.zeros((len(design), 0))
+    return fit_series(
+        values, design, options.get("weights", np.ones(len(design))), none,
+        np.zeros((0, *values.shape[1:]), np.float32), 1.345, options.get("rounds", 0), 3,
+    )  # fmt: skip
+
+
+def test_least_squares_with_gaps_equals_numpy_and_its_textbook_error():
+    rng = np.random.default_rng(1)
+    t = np.sort(rng.uniform(0, 2, 40))
+    design = np.column_stack([np.ones(40), t, np.sin(2 * np.pi * t), np.cos(2 * np.pi * t)])
+    values = rng.normal(0, 5, (40, 3, 4)).astype(np.float32)
+    values[rng.random(values.shape) < 0.2] = np.nan
+    weights = rng.uniform(0.5, 2, 40)
+    got, error, _, count = plain_fit(values, design, weights=weights)
+    for r in range(3):
+        for c in range(4):
+            known = np.isfinite(values[:, r, c])
+            g, y, w = design[known], values[known, r, c].astype(float), weights[known]
+            inverse = np.linalg.inv(g.T @ (w[:, None] * g))
+            want = inverse @ (g.T @ (w * y))
+            variance = (w * (y - g @ want) ** 2).sum() / (known.sum() - 4)
+            assert got[:, r, c] == pytest.approx(want, rel=1e-5, abs=1e-5)
+            assert error[:, r, c] == pytest.approx(np.sqrt(variance * np.diag(inverse)), rel=1e-5)
+            assert count[r, c] == known.sum()
+
+
+def test_inverse_of_a_small_matrix_and_refusal_of_a_singular_one():
+    matrix = np.array([[4.0, 1.0], [1.0, 3.0]])
+    out = np.zeros((2, 2))
+    assert invert_spd(matrix, out)
+    assert out == pytest.approx(np.linalg.inv(matrix))
+    assert not invert_spd(np.ones((2, 2)), out)
+
+
+def test_bisquare_gives_a_half_wavelength_jump_no_say():
+    t = np.linspace(0, 2, 60)
+    design = np.column_stack([np.ones(60), t - 1])
+    values = (-10 * t + np.random.default_rng(2).normal(0, 1, 60)).astype(np.float32)[:, None, None]
+    broken = values.copy()
+    broken[50] += 27.7
+    clean, _, _, _ = plain_fit(values, design, rounds=-8)
+    robust, _, _, _ = plain_fit(broken, design, rounds=-8)
+    naive, _, _, _ = plain_fit(broken, design)
+    assert abs(robust[1, 0, 0] - clean[1, 0, 0]) < 0.05
+    assert abs(naive[1, 0, 0] - clean[1, 0, 0]) > 0.5
+
+
+def test_stated_error_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    t = np.linspace(0, 2, 60)
+    design = np.column_stack([np.ones(60), t - 1])
+    values = rng.normal(0, 4, (60, 40, 50)).astype(np.float32)
+    for rounds in (0, -8):
+        got, error, _, _ = plain_fit(values, design, rounds=rounds)
+        covered = (np.abs(got[1]) <= 2.0 * error[1]).mean()
+        assert 0.93 <= covered <= 0.97
+
+
+def test_velocity_of_a_ramp_in_time():
+    years = np.arange(60) * 12 / 365.25
+    series = np.broadcast_to(years[:, None, None] * -0.025, (60, 5, 6)).copy()
+    series[10:14, 2, 3] = np.nan
+    out = line_of_sight_velocity(dataset(series), PLAIN).compute()
+    assert out["velocity"].to_numpy() == pytest.approx(-25.0, abs=1e-3)
+    assert out["velocity"].attrs["units"] == "mm/yr"
+
+
+def test_scene_correction_takes_ramp_height_delay_and_a_moving_reference_off():
+    rng = np.random.default_rng(4)
+    years = np.arange(60) * 12 / 365.25
+    y, x = np.mgrid[:60, :70]
+    height = 1000 + 5 * x + rng.normal(0, 80, (60, 70))
+    still = rng.normal(0, 0.001, (60, 60, 70))
+    ramp = rng.normal(0, 0.005, (60, 1, 1)) * (y / 60) + rng.normal(0, 0.005, (60, 1, 1)) * (x / 70)
+    delay = rng.normal(0, 0.02, (60, 1, 1)) * (height - 1000) / 1000
+    reference = years[:, None, None] * 0.004
+    series = still + ramp + delay + reference
+    series[:, 20:30, 20:30] += years[:, None, None] * -0.030
+    data = dataset(series, height=height)
+    correction = scene_correction(data, VelocityParams(sample_pixels=2000), maximum_sigma_mm_yr=15)
+    out = line_of_sight_velocity(data, VelocityParams(annual="never"), correction)["velocity"].to_numpy()
+    assert correction.names == ("one", "x", "y", "height")
+    assert np.median(out[20:30, 20:30]) == pytest.approx(-30, abs=0.3)
+    assert abs(np.median(out)) < 0.1
+    assert np.std(out[40:]) < 0.5
+
+
+def tracks_of(east, up, std=0.5):
+    shape = GRID.shape
+
+    def layer(value, units):
+        array = np.broadcast_to(np.float32(value), shape)
+        return GRID.layer(array.astype(np.float32), units=units, long_name="x", name="x")
+
+    out = []
+    for name, los in LOS.items():
+        e, n, u = np.array(los) / np.linalg.norm(los)
+        v = layer(e * np.asarray(east) + u * np.asarray(up), "mm/yr")
+        out.append(Track(name, v, layer(std, "mm/yr"), layer(e, "1"), layer(n, "1"), layer(u, "1")))
+    return out
+
+
+def test_decomposition_is_the_plain_two_by_two_solution_with_its_covariance():
+    rng = np.random.default_rng(5)
+    east, up = rng.normal(0, 20, (2, *GRID.shape))
+    tracks = tracks_of(east, up)
+    out = east_up(tracks, DecompositionParams())
+    assert out["velocity_east"].to_numpy() == pytest.approx(east, abs=1e-3)
+    assert out["velocity_up"].to_numpy() == pytest.approx(up, abs=1e-3)
+    g = np.array([[float(t.los_east[0, 0]), float(t.los_up[0, 0])] for t in tracks])
+    covariance = np.linalg.inv(g.T @ g / 0.25)
+    assert float(out["velocity_east_std"][0, 0]) == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-5)
+    assert float(out["velocity_up_std"][0, 0]) == pytest.approx(np.sqrt(covariance[1, 1]), rel=1e-5)
+
+
+def test_north_leak_is_what_a_north_motion_does():
+    tracks = tracks_of(0.0, 0.0)
+    east, up = north_leak(tracks, north_mm_yr=10)
+    n = float(tracks[0].los_north[0, 0])
+    assert float(east[0, 0]) == pytest.approx(0, abs=1e-4)
+    assert float(up[0, 0]) == pytest.approx(10 * n / float(tracks[0].los_up[0, 0]), rel=1e-4)
+
+
+def ground(slope, aspect):
+    full = np.full(GRID.shape, 1.0, np.float32)
+    return (
+        GRID.layer(full * np.float32(slope), units="degree", long_name="slope", name="slope_deg"),
+        GRID.layer(full * np.float32(aspect), units="degree", long_name="aspect", name="aspect_deg"),
+    )
+
+
+def test_downslope_velocity_on_a_tilted_plane():
+    slope, aspect = np.deg2rad(25), np.deg2rad(90)
+    speed = 40.0
+    east, up = speed * np.sin(aspect) * np.cos(slope), -speed * np.sin(slope)
+    tracks = tracks_of(east, up)
+    out = downslope_layers(tracks, *ground(25, 90), SlopeParams())
+    assert out["velocity_slope"].to_numpy() == pytest.approx(speed, rel=1e-4)
+    c = float(tracks[0].velocity[0, 0]) / speed
+    assert out["detectable_slope"].to_numpy() == pytest.approx(2 * 0.5 / abs(c), rel=1e-4)
+    assert (out["blind_map"].to_numpy() == SEEN).all()
+
+
+@pytest.mark.parametrize(
+    ("slope", "aspect", "known", "want"),
+    [
+        (25, 90, True, SEEN),
+        (10, 180, True, INSENSITIVE),
+        (25, 90, False, NO_DATA),
+        (60, 270, False, SHADOW),
+        (0, np.nan, True, SEEN),
+    ],
+)
+def test_blind_map_says_why_nothing_is_seen(slope, aspect, known, want):
+    tracks = tracks_of(0.0, 0.0 if known else np.nan)
+    out = downslope_layers(tracks, *ground(slope, aspect), SlopeParams())
+    assert set(np.unique(out["blind_map"].to_numpy())) == {want}
+
+
+def test_bowl_has_half_its_rate_at_the_edge_of_a_wide_panel():
+    bowl = Bowl(0, 0, 500.0, 1000.0, 1000.0, 0.0, 100.0, 0.0)
+    edge, middle, out = bowl_rate(bowl, np.array([500.0, 0.0, 700.0]), np.zeros(3))
+    assert (edge, middle) == (pytest.approx(250.0, rel=1e-6), pytest.approx(500.0, rel=1e-6))
+    assert out < 1.0
+
+
+def test_fit_finds_a_bowl_whose_middle_was_lost():
+    true = Bowl(510_900.0, 4_051_200.0, 600.0, 220.0, 160.0, 0.5, 150.0, 0.0)
+    x, y = np.meshgrid(GRID.coords()["x"], GRID.coords()["y"])
+    rate = bowl_rate(true, x, y)
+    rate = np.where(rate > 150, np.nan, rate) + np.random.default_rng(6).normal(0, 1, rate.shape)
+    near = np.hypot(x - true.x, y - true.y) < 500
+    start = Bowl(true.x + 60, true.y - 60, 150.0, 200.0, 200.0, 0.0, 200.0, 0.0)
+    found = fit_bowl(x[near], y[near], rate[near], start=start)
+    assert np.hypot(found.x - true.x, found.y - true.y) < 15
+    assert found.influence_m == pytest.approx(150, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("west", "east", "verdict", "share"),
+    [(-900, 900, "inside_licence", 0.0), (0, 900, "across_boundary", 0.5), (3000, 4000, "unlicensed", 1.0)],
+)
+def test_verdict_of_a_known_bowl(west, east, verdict, share):
+    import geopandas as gpd
+    from shapely.geometry import box
+
+    bowl = Bowl(511_200.0, 4_051_200.0, 400.0, 200.0, 200.0, 0.0, 150.0, 0.0)
+    x, y = np.meshgrid(GRID.coords()["x"], GRID.coords()["y"])
+    rate = bowl_rate(bowl, x, y)
+    licences = gpd.GeoDataFrame(
+        {"licence_id": ["L1"]},
+        geometry=[box(bowl.x + west, bowl.y - 900, bowl.x + east, bowl.y + 900)],
+        crs="EPSG:4546",
+    )
+    labels = (rate > 5).astype(np.int32)
+    frame, notes = mining_clues(
+        labels, -rate.astype(np.float32), GRID, MiningParams(), licences=licences, span_yr=2.0, first_date="2022-07-03"
+    )
+    assert list(frame["verdict"]) == [verdict]
+    assert float(frame["outside_share"].iloc[0]) == pytest.approx(share, abs=0.05)
+    assert float(frame["depth_estimate_m"].iloc[0]) == pytest.approx(150 * 1.9, rel=0.2)
+    assert not notes
+    none, notes = mining_clues(labels, -rate.astype(np.float32), GRID, MiningParams(), licences=None, span_yr=2.0)
+    assert len(none) == 0
+    assert "no verdict" in notes[0][0]
+
+
+def test_groundwater_cone_is_no_mining_clue():
+    x, y = np.meshgrid(np.arange(100) * 60.0, np.arange(100) * 60.0)
+    grid = Grid.from_bounds((510_000, 4_050_000, 516_000, 4_056_000), crs="EPSG:4546", resolution_m=60)
+    cone = 45 * np.clip(1 - np.hypot(x - 3000, y - 3000) / 2500, 0, None).astype(np.float32)
+    frame, notes = mining_clues((cone > 2).astype(np.int32), -cone, grid, MiningParams(), licences=None, span_yr=2.0)
+    assert len(frame) == 0
+    assert not notes
+
+
+@pytest.mark.parametrize(
+    ("radius", "up", "slope", "kind"),
+    [(5, -400.0, 10.0, "mining_subsidence"), (18, -24.0, 1.0, "groundwater_subsidence"),
+     (3, -17.0, 1.0, "structure_settlement")],
+)  # fmt: skip
+def test_kind_follows_size_rate_and_slope(radius, up, slope, kind):
+    y, x = np.mgrid[:40, :40]
+    cells = np.hypot(y - 20, x - 20) <= radius
+    maps = {"velocity_up": np.full((40, 40), up, np.float32), "slope_deg": np.full((40, 40), slope, np.float32)}
+    los = {k: (0.78 * up, *v) for k, v in LOS.items()}
+    evidence = Evidence(float(cells.sum()) * 3600, cells, GRID, 0.78 * up, 0.78 * up, los, maps)
+    assert classify_area(evidence, DeformationParams())[0] == kind
+
+
+@pytest.mark.real
+def test_mexico_city_equals_independent_least_squares():
+    from geo_risk.sources.insar import open_insar
+
+    folder = Path(os.environ["GEO_RISK_REAL"]) / "insar/mexico_city_mintpy"
+    data = open_insar(
+        folder / "mexico_cropA_timeseries.h5", track="asc", geometry=folder / "mexico_cropA_geometryGeo.h5"
+    )
+    got = line_of_sight_velocity(data, PLAIN)["velocity"].to_numpy()
+    days = (data["time"].to_numpy() - data["time"].to_numpy()[0]) / np.timedelta64(1, "D")
+    series = data["displacement"].to_numpy().reshape(len(days), -1).astype(np.float64)
+    known = np.isfinite(series).all(axis=0)
+    design = np.column_stack([np.ones(len(days)), days / 365.25])
+    want = np.linalg.lstsq(design, series[:, known], rcond=None)[0][1]
+    # 1e-4 m/yr is asked for; float32 series leave 3e-8
+    assert np.abs(got.reshape(-1)[known] / 1000 - want).max() < 1e-6
+    assert np.nanpercentile(got, 1) == pytest.approx(-297, abs=5)
