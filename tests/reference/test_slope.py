@@ -7,7 +7,7 @@ import pytest
 
 from geo_risk.core.errors import DataError, GridError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.terrain.slope import local_relief, slope_layers, wetness_index
+from geo_risk.terrain.slope import local_relief, slope_layers, topographic_position, wetness_index
 
 
 def make_grid(shape=(40, 50), cell=30.0) -> Grid:
@@ -130,6 +130,24 @@ def test_relief_by_hand_and_in_square_kilometres():
     np.testing.assert_allclose(km, relief, rtol=1e-6)
 
 
+def test_topographic_position_by_hand_with_gaps_and_across_blocks():
+    z = np.zeros((7, 7))
+    z[3, 3], z[0, 0] = 9, np.nan
+    grid = make_grid((7, 7))
+    dem = grid.layer(z, units="m", long_name="dem", name="dem")
+    got = topographic_position(dem, radius_m=30).to_numpy()
+    assert got[3, 3] == pytest.approx(9 - 1)
+    assert got[2, 2] == pytest.approx(-1)
+    assert got[5, 5] == 0
+    assert np.isnan(got[0, 0])
+    # a plane has position 0 inside; blocks smaller than the window change nothing
+    tilted = dem_of(make_grid(), lambda x, y: 0.3 * x - 0.2 * y)
+    whole = topographic_position(tilted, radius_m=90).to_numpy()
+    np.testing.assert_allclose(whole[3:-3, 3:-3], 0, atol=1e-4)
+    split = topographic_position(tilted.chunk({"y": 2, "x": 7}), radius_m=90).to_numpy()
+    np.testing.assert_array_equal(split, whole)
+
+
 def test_bad_inputs_are_refused():
     grid = make_grid((4, 4))
     no_unit = grid.layer(np.zeros((4, 4)), units="", long_name="dem", name="dem")
@@ -138,6 +156,8 @@ def test_bad_inputs_are_refused():
     dem = grid.layer(np.zeros((4, 4)), units="m", long_name="dem", name="dem")
     with pytest.raises(DataError, match="radius"):
         local_relief(dem, radius_m=float("nan"))
+    with pytest.raises(DataError, match="radius"):
+        topographic_position(dem, radius_m=0)
     other = make_grid((4, 4), cell=60.0).layer(np.ones((4, 4)), units="degree", long_name="s", name="s")
     with pytest.raises(GridError):
         wetness_index(dem.assign_attrs(units="m2"), other)
