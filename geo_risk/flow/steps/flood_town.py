@@ -234,7 +234,7 @@ def _run(
 
     sinks = sink_grid(devices, ground.grid.shape, share)
     return run_town(ground.elevation, surface, net, sinks, cell_m=ground.grid.resolution_m, params=params,
-                    record_cells=record_cells(places, devices))  # fmt: skip
+                    record_cells=record_cells(places, devices, ground))  # fmt: skip
 
 
 def write_town(

@@ -148,7 +148,9 @@ class Finding(NamedTuple):
     cost_defect: float
 
 
-def infer_defect(ponds: list[Pond], reported_m: list[float], capacity_m3_s: float, params: SiteParams) -> Finding:
+def infer_defect(
+    ponds: list[Pond], modelled_m: list[float], reported_m: list[float], capacity_m3_s: float, params: SiteParams
+) -> Finding:
     """Explain the depths reported in past storms: a sound drain and an error of the model, or a drain with a defect.
 
     Both explanations may correct the modelled depth by a constant (rims and bottoms of the DEM) with the standard
@@ -157,7 +159,8 @@ def infer_defect(ponds: list[Pond], reported_m: list[float], capacity_m3_s: floa
 
     Parameters
     ----------
-    ponds : the site's pond in each past storm, run at nominal capacity. reported_m : depths in the same order.
+    ponds : the site's pond in each past storm, run at nominal capacity (not used where the capacity is 0).
+    modelled_m, reported_m : greatest depths in the same order.
     capacity_m3_s : nominal; 0 leaves only the first explanation. params : errors, prior, and the largest share that
         still counts as a defect.
 
@@ -168,18 +171,15 @@ def infer_defect(ponds: list[Pond], reported_m: list[float], capacity_m3_s: floa
     reported = np.asarray(reported_m, dtype=np.float64)
     if not reported.size:
         return Finding(1.0, 0.0, False, 0.0, np.inf)
-    recorded = np.array([float(p.depth_m.max(initial=0.0)) for p in ponds])
-    sound, correction = _cost(reported - recorded, params)
+    excess = reported - np.asarray(modelled_m, dtype=np.float64)
+    sound, correction = _cost(excess, params)
     if not capacity_m3_s > 0:
         return Finding(1.0, correction, False, sound, np.inf)
     full = np.array([replay(p, capacity_m3_s) for p in ponds])
     odds = 2 * np.log((1 - params.defect_prior) / params.defect_prior)
     shares = np.arange(0.0, params.defect_max_share + 1e-9, 0.025)
-    # the replay at full capacity should give the recorded depth: its own error is taken out
-    trials = [
-        _cost(reported - recorded + full - np.array([replay(p, capacity_m3_s * s) for p in ponds]), params)
-        for s in shares
-    ]
+    # the replay at full capacity should give the modelled depth: its own error is taken out
+    trials = [_cost(excess + full - np.array([replay(p, capacity_m3_s * s) for p in ponds]), params) for s in shares]
     costs = np.array([cost for cost, _ in trials]) + odds
     best = np.flatnonzero(costs <= costs.min() + 0.5)
     if not costs.min() < sound:

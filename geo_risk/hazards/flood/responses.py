@@ -41,6 +41,8 @@ def site_depths(depth: NDArray[Any], cells: NDArray[np.int64]) -> Array:
 def recorded_ponds(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, town: Town) -> dict[str, Pond]:
     """Return the pond of every site in a depression, by site_id, from a run that recorded `record_cells(...)`.
 
+    Heights in it count from the site's gauge cell.
+
     Raises
     ------
     ValueError : the run has no record.
@@ -48,14 +50,16 @@ def recorded_ponds(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, to
     if run.record is None:
         msg = "the run recorded no cells"
         raise ValueError(msg)
-    cells = record_cells(sites, devices)
+    cells = record_cells(sites, devices, town)
+    gauges = gauge_cells(sites, devices, town)
     position = {int(c): k for k, c in enumerate(cells)}
     flat, labels = town.elevation.ravel(), town.found.labels.ravel()
     order = np.argsort(labels, kind="stable")
     start = np.searchsorted(labels[order], np.arange(town.found.level.size + 2))
     out = {}
-    wet = sites[sites["label"] > 0]
-    for site_id, label, cell in zip(wet["site_id"].astype(str), wet["label"], wet["cell"], strict=True):
+    for site_id, label, cell in zip(sites["site_id"].astype(str), sites["label"], gauges.tolist(), strict=True):
+        if not label > 0:
+            continue
         beds = np.sort(flat[order[start[label] : start[label + 1]]]) - flat[cell]
         mine = devices.loc[devices["site_id"] == site_id, "cell"].unique()
         drained = run.record.drained_m3[:, [position[int(c)] for c in mine]].sum(axis=1)
@@ -66,9 +70,30 @@ def recorded_ponds(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, to
     return out
 
 
-def record_cells(sites: pd.DataFrame, devices: pd.DataFrame) -> NDArray[np.int64]:
-    """Flat indices of the cells whose water must be followed: those of sites and of devices."""
-    cells = np.concatenate([sites["cell"].to_numpy(np.int64), devices["cell"].to_numpy(np.int64)])
+def gauge_cells(sites: pd.DataFrame, devices: pd.DataFrame, town: Town) -> NDArray[np.int64]:
+    """Flat index of the cell at which each site's water level is read; -1 beyond the raster.
+
+    The lowest of the site's cell and its neighbours without a drain or pump in it: there the water is drawn down.
+    """
+    n_y, n_x = town.grid.shape
+    height = town.elevation.copy()
+    height.reshape(-1)[devices["cell"].to_numpy(np.int64)] = np.nan
+    out = sites["cell"].to_numpy(np.int64).copy()
+    for k, cell in enumerate(out):
+        if cell < 0:
+            continue
+        j, i = divmod(int(cell), n_x)
+        top, left = max(0, j - 1), max(0, i - 1)
+        window = height[top : min(n_y, j + 2), left : min(n_x, i + 2)]
+        if np.isfinite(window).any():
+            a, b = divmod(int(np.nanargmin(window)), window.shape[1])
+            out[k] = (top + a) * n_x + left + b
+    return out
+
+
+def record_cells(sites: pd.DataFrame, devices: pd.DataFrame, town: Town) -> NDArray[np.int64]:
+    """Flat indices of the cells whose water must be followed: the sites' gauges and the devices."""
+    cells = np.concatenate([gauge_cells(sites, devices, town), devices["cell"].to_numpy(np.int64)])
     return np.unique(cells[cells >= 0])
 
 
@@ -106,20 +131,15 @@ def findings(
         if site_id not in capacity.index or modelled[group["storm_id"].iloc[0]].isna()[site_id]:
             continue
         depths = [float(modelled[s][site_id]) for s in group["storm_id"]]
-        ponds = [_at_depth(recorded[s].get(str(site_id)), d) for s, d in zip(group["storm_id"], depths, strict=True)]
-        is_pond = all(p.bed_m.size > 0 for p in ponds)
-        found = infer_defect(ponds, group["depth_m"].tolist(), float(capacity[site_id]) if is_pond else 0.0, params)
+        ponds = [recorded[s][str(site_id)] for s in group["storm_id"] if str(site_id) in recorded[s]]
+        is_pond = len(ponds) == len(group)
+        found = infer_defect(
+            ponds, depths, group["depth_m"].tolist(), float(capacity[site_id]) if is_pond else 0.0, params
+        )
         rows.append({"site_id": site_id, **found._asdict(), "n_reports": len(group),
                      "reported_max_m": float(group["depth_m"].max()), "modelled_max_m": max(depths)})  # fmt: skip
     columns = ["site_id", *Finding._fields, "n_reports", "reported_max_m", "modelled_max_m"]
     return pd.DataFrame(rows, columns=columns).replace([np.inf, -np.inf], np.nan)
-
-
-def _at_depth(pond: Pond | None, depth: float) -> Pond:
-    """Return the pond, or for a site outside every depression one that only knows its depth."""
-    if pond is None:
-        return Pond(np.zeros(1), np.array([depth]), np.zeros(1), np.empty(0), 1.0, 0.0)
-    return pond
 
 
 def responses(

@@ -1,0 +1,274 @@
+"""The town: surfaces, storms, sites, devices, and the list that comes of them, on a hand-made quarter."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely.geometry import LineString, Point, box
+
+from geo_risk.core.errors import DataError, LimitError
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.flood.devices import place_devices, replay, sink_grid
+from geo_risk.hazards.flood.params import FloodParams, RunoffParams, SiteParams, TownFlowParams
+from geo_risk.hazards.flood.responses import findings, record_cells, recorded_ponds, responses, site_depths
+from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
+from geo_risk.hazards.flood.town import (
+    Surface,
+    coarsened_max,
+    curve_numbers,
+    run_town,
+    storm_window,
+    town_facts,
+    town_surface,
+    window_runoff_mm_h,
+)
+
+GRID = Grid.from_bounds((500_000, 4_000_000, 500_500, 4_000_400), crs="EPSG:4546", resolution_m=5)
+TOWN_PARAMS = TownFlowParams(window_h=2)
+SITES = SiteParams()
+
+
+def at(row: int, column: int) -> tuple[float, float]:
+    return 500_000 + 5 * (column + 0.5), 4_000_400 - 5 * (row + 0.5)
+
+
+def ground() -> np.ndarray:
+    """A plane falling east with hollows: an underpass (20, 20), a dip (20, 70), a court (60, 40), a pit (60, 80)."""
+    rows, columns = np.mgrid[: GRID.shape[0], : GRID.shape[1]]
+    z = 800 - 0.01 * columns + 0.005 * np.abs(rows - 40)
+    for (r, c), depth, radius in (((20, 20), 1.2, 5), ((20, 70), 0.6, 5), ((60, 40), 0.7, 6), ((60, 80), 0.6, 3)):
+        distance = np.hypot(rows - r, columns - c)
+        z -= depth * np.clip(1 - (distance / radius) ** 2, 0, 1)
+    return z
+
+
+def frame(rows: list[dict[str, object]], columns: tuple[str, ...] = ()) -> gpd.GeoDataFrame:
+    made = pd.DataFrame(rows, columns=None if rows else [*columns, "geometry"])
+    return gpd.GeoDataFrame(made, geometry="geometry", crs=GRID.crs)
+
+
+def features(**changes: gpd.GeoDataFrame) -> Features:
+    y = at(20, 0)[1]
+    x = at(0, 20)[0]
+    given = {
+        "roads": frame([{"class": "primary", "name": "A", "geometry": LineString([(500_000, y), (500_500, y)])}]),
+        "railways": frame([{"geometry": LineString([(x, 4_000_000), (x, 4_000_400)])}]),
+        "entrances": frame([], ("name", "sill_height_m", "people")),
+        "buildings": frame([{"geometry": box(500_385, 4_000_080, 500_420, 4_000_115)}]),
+    }
+    return Features(**{**given, **changes}, is_built=np.ones(GRID.shape, dtype=bool))
+
+
+@pytest.fixture(scope="module")
+def town() -> Town:
+    return town_ground(GRID, ground(), SITES)
+
+
+def ledger() -> gpd.GeoDataFrame:
+    rows = [
+        {"site_id": "W1", "kind": "underpass", "name": "下穿", "people": 300, "geometry": Point(at(21, 22))},
+        {"site_id": "W2", "kind": "road_dip", "name": "坡上", "people": 50, "geometry": Point(at(2, 90))},
+        {"site_id": "W3", "kind": "road_dip", "name": "界外", "people": 50, "geometry": Point(510_000, 4_000_100)},
+    ]
+    return frame(rows)
+
+
+def test_each_hollow_gets_its_kind(town: Town) -> None:
+    found = detect_sites(town, features(), SITES)
+    assert found["kind"].tolist() == ["underpass", "road_dip", "low_lying"]  # the pit lies under a building
+    assert found["traffic_class"].tolist() == ["primary", "primary", "none"]
+    assert (found["catchment_m2"] > found["area_m2"]).all()
+    doors = frame([{"name": "车库", "sill_height_m": 0.2, "people": 100, "geometry": Point(at(60, 41))}])
+    kinds = detect_sites(town, features(entrances=doors), SITES)
+    assert kinds["kind"].tolist() == ["underpass", "road_dip", "underground_space"]
+    assert kinds["sill_height_m"].iloc[2] == 0.2
+    nothing = features(roads=frame([], ("class", "name")), railways=frame([]), buildings=frame([]))
+    assert set(detect_sites(town, nothing, SITES)["kind"]) == {"low_lying"}
+
+
+def test_ledger_and_detection_are_merged(town: Town) -> None:
+    sites, aside = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
+    assert sites["source"].tolist() == ["both", "inventory", "inventory", "detected", "detected"]
+    assert sites["site_id"].is_unique
+    assert aside == [{"id": "W3", "reason": "lies beyond the town's DEM: depth unknown"}]
+    first = sites.iloc[0]
+    assert divmod(int(first["cell"]), GRID.shape[1]) == (20, 20)
+    assert first["name"] == "下穿"
+    assert first["traffic_class"] == "primary"  # from the road, the ledger does not say it
+    assert sites.iloc[2]["cell"] == -1
+    assert sites.iloc[1]["volume_m3"] == 0
+
+
+def test_without_a_ledger_all_sites_are_detected(town: Town) -> None:
+    sites, aside = merge_ledger(detect_sites(town, features(), SITES), None, town, SITES)
+    assert set(sites["source"]) == {"detected"}
+    assert not aside
+
+
+def devices(town: Town, sites: gpd.GeoDataFrame, capacity: float = 0.05) -> pd.DataFrame:
+    pumps = frame([{"pump_id": "P1", "capacity_m3_s": capacity, "site_id": "W1", "geometry": Point(at(20, 20))}])
+    drains = frame([
+        {"drain_id": "D1", "capacity_m3_s": 0.02, "site_id": None, "geometry": Point(at(60, 41))},
+        {"drain_id": "D2", "capacity_m3_s": -1.0, "site_id": None, "geometry": Point(at(60, 41))},
+        {"drain_id": "D3", "capacity_m3_s": 0.02, "site_id": None, "geometry": Point(1, 1)},
+    ])  # fmt: skip
+    placed, aside = place_devices(drains, pumps, sites, town, SITES)
+    assert [a["id"] for a in aside] == ["D2", "D3"]
+    return placed
+
+
+def test_devices_take_from_the_lowest_cell_and_know_their_site(town: Town) -> None:
+    sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
+    placed = devices(town, sites)
+    assert placed["kind"].tolist() == ["drain", "pump"]
+    court = sites.loc[sites["kind"] == "low_lying", "site_id"].iloc[0]
+    assert placed["site_id"].tolist() == [court, "W1"]
+    assert placed["cell"].tolist() == [60 * 100 + 40, 20 * 100 + 20]
+    sinks = sink_grid(placed, GRID.shape, pd.Series({"W1": 0.5}))
+    assert sinks[20, 20] == pytest.approx(0.025)
+    assert sinks.sum() == pytest.approx(0.045)
+
+
+def test_curve_numbers_by_table() -> None:
+    cover, soil = np.array([[1.0, 4.0, 77.0, np.nan]]), np.array([[2, 4, 1, 1]])
+    number = curve_numbers(cover, soil, RunoffParams().curve_numbers)
+    assert number[0, :2].tolist() == [78.0, 92.0]
+    assert np.isnan(number[0, 2:]).all()
+    assert np.isnan(curve_numbers(cover, np.zeros((1, 4)), RunoffParams().curve_numbers)).all()
+
+
+def test_surface_puts_roads_over_houses_over_fields() -> None:
+    natural = np.full(GRID.shape, 70.0)
+    natural[0, 0] = np.nan
+    built = np.zeros(GRID.shape, dtype=bool)
+    built[30:50] = True
+    road = LineString([(500_000, at(40, 0)[1]), (500_500, at(40, 0)[1])])
+    surface = town_surface(GRID, natural, roads=[(road, "local")], is_built=built, params=TOWN_PARAMS)
+    assert surface.curve_number[40, 50] == 98
+    assert surface.curve_number[45, 50] == 92
+    assert surface.curve_number[10, 50] == 70
+    assert surface.curve_number[0, 0] == TOWN_PARAMS.unknown_curve_number
+    assert surface.manning_n[40, 50] < surface.manning_n[45, 50] < surface.manning_n[10, 50]
+
+
+def test_storm_begins_after_the_last_dry_gap() -> None:
+    rain = np.array([5.0, 5, 0, 0, 0, 0, 1, 2, 0, 10, 20, 5, 0, 0])
+    window = storm_window(rain, window_h=2, dry_gap_h=3)
+    assert (window.start, window.first, window.stop) == (6, 9, 11)
+    assert storm_window(rain, window_h=2, dry_gap_h=12).start == 0
+    assert storm_window([3.0], window_h=6, dry_gap_h=3).stop == 1
+    assert storm_window([np.nan, 4.0, np.nan], window_h=1, dry_gap_h=1).first == 1
+    with pytest.raises(DataError, match="at least one hour"):
+        storm_window([], window_h=6, dry_gap_h=3)
+
+
+def test_window_runoff_counts_the_rain_before() -> None:
+    hours = np.full((2, 1, 1), 20.0)
+    fresh = window_runoff_mm_h(np.zeros((1, 1)), hours, np.full((1, 1), 80.0))
+    soaked = window_runoff_mm_h(np.full((1, 1), 60.0), hours, np.full((1, 1), 80.0))
+    assert (soaked > fresh).all()
+    assert (soaked <= 20.0).all()
+    assert window_runoff_mm_h(np.zeros((1, 1)), hours, np.full((1, 1), 100.0))[:, 0, 0] == pytest.approx([20.0, 20.0])
+
+
+def test_coarse_cells_take_the_deepest_water() -> None:
+    depth = np.zeros(GRID.shape)
+    depth[3, 4], depth[0, 99] = 0.8, np.nan
+    coarse = Grid.from_bounds((499_970, 3_999_970, 500_530, 4_000_430), crs="EPSG:4546", resolution_m=30)
+    out = coarsened_max(depth, GRID, coarse)
+    assert np.nanmax(out) == 0.8
+    assert np.isnan(out[0]).all()
+    with pytest.raises(DataError, match="4547"):
+        coarsened_max(depth, GRID, Grid.from_bounds((0, 0, 300, 300), crs="EPSG:4547", resolution_m=30))
+
+
+def storm(town: Town, sites: pd.DataFrame, placed: pd.DataFrame, share: pd.Series | None = None, mm: float = 40.0):  # type: ignore[no-untyped-def, type-arg]
+    surface = Surface(np.full(GRID.shape, 98.0), np.full(GRID.shape, 0.03))
+    net = np.full((2, *GRID.shape), mm)
+    return run_town(town.elevation, surface, net, sink_grid(placed, GRID.shape, share), cell_m=5.0,
+                    params=TOWN_PARAMS, record_cells=record_cells(sites, placed, town))  # fmt: skip
+
+
+def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> None:
+    sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
+    placed = devices(town, sites, capacity=0.4)
+    nominal = {s: storm(town, sites, placed, mm=mm) for s, mm in (("S1", 40.0), ("S2", 60.0))}
+    dead = {s: storm(town, sites, placed, pd.Series({"W1": 0.0}), mm) for s, mm in (("S1", 40.0), ("S2", 60.0))}
+
+    def report(runs: dict[str, object]) -> pd.DataFrame:
+        rows = [
+            {"storm_id": s, "site_id": site, "depth_m": round(depth, 2)}
+            for s, run in runs.items()
+            for site, depth in zip(
+                sites["site_id"], site_depths(run.max_depth_m, sites["cell"].to_numpy()), strict=True
+            )  # type: ignore[attr-defined]
+            if np.isfinite(depth)
+        ]
+        return pd.DataFrame(rows)
+
+    sound = findings(sites, placed, town, nominal, report(nominal), SITES)
+    assert not sound["is_defect"].any()
+    assert sound["correction_m"].abs().max() < 0.02
+    bad = findings(sites, placed, town, nominal, report(dead), SITES).set_index("site_id")
+    assert bad.loc["W1", "is_defect"]
+    assert bad.loc["W1", "share"] < 0.25
+    assert not bad.drop(index="W1")["is_defect"].any()
+    assert findings(sites, placed, town, {}, report(dead), SITES).empty
+
+
+def test_replay_agrees_with_a_new_run_and_is_monotone(town: Town) -> None:
+    sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
+    placed = devices(town, sites, capacity=0.06)
+    pond = recorded_ponds(storm(town, sites, placed), sites, placed, town)["W1"]
+    assert replay(pond, 0.06) == pytest.approx(float(pond.depth_m.max()), abs=0.03)
+    other = recorded_ponds(storm(town, sites, placed, pd.Series({"W1": 0.5})), sites, placed, town)["W1"]
+    assert replay(pond, 0.03) == pytest.approx(float(other.depth_m.max()), abs=0.05)
+    depths = [replay(pond, c) for c in (0.0, 0.02, 0.04, 0.08, 1.0)]
+    assert depths == sorted(depths, reverse=True)
+    assert replay(pond, 0.06, inflow_share=0.5) <= replay(pond, 0.06) <= replay(pond, 0.06, inflow_share=2.0)
+
+
+def test_responses_describe_every_site(town: Town) -> None:
+    sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
+    placed = devices(town, sites)
+    run = storm(town, sites, placed)
+    table = responses(sites, placed, town, run, None, peak_rain_mm_h=40.0, depth_bound_m=0.15, params=SITES)
+    assert len(table) == len(sites)
+    row = table.set_index("site_id")
+    assert np.isnan(row.loc["W3", "depth_m"])
+    assert row.loc["W2", "depth_m"] < 0.05
+    wet = row.dropna(subset=["depth_cleared_m"])
+    assert (wet["depth_cleared_m"] <= wet["depth_m"] + 1e-9).all()
+    assert (wet["depth_sound_m"] <= wet["depth_m"] + 1e-9).all()
+    assert (wet["critical_rain_mm_h"].dropna() <= 120).all()
+    facts = town_facts(run, table, times=["a", "b", "c"], peak_rain_mm_h=40.0)
+    assert facts["counts"]["error_m3"] == pytest.approx(0, abs=1e-6)
+
+
+def test_limits_of_the_town_run(town: Town) -> None:
+    surface = Surface(np.full(GRID.shape, 98.0), np.full(GRID.shape, 0.03))
+    net = np.zeros((1, *GRID.shape))
+    with pytest.raises(LimitError, match="8,000 cells"):
+        run_town(town.elevation, surface, net, np.zeros(GRID.shape), cell_m=5.0,
+                 params=TownFlowParams(cells_max=100))  # fmt: skip
+    with pytest.raises(DataError, match="every cell is missing"):
+        run_town(np.full(GRID.shape, np.nan), surface, net, np.zeros(GRID.shape), cell_m=5.0, params=TOWN_PARAMS)
+
+
+def test_site_depths_look_at_the_neighbours_too() -> None:
+    depth = np.zeros((4, 4))
+    depth[1, 1], depth[3, 3] = 0.5, np.nan
+    got = site_depths(depth, np.array([0, 10, 15, -1]))
+    assert got[:3].tolist() == [0.5, 0.5, 0.0]
+    assert np.isnan(got[3])
+    assert np.isnan(site_depths(np.full((3, 3), np.nan), np.array([4]))[0])
+
+
+@pytest.mark.parametrize(
+    "change", [{"depth_bounds_m": (0.5, 0.15, 1.0, 2.0)}, {"runoff": {"curve_numbers": {1: (60, 140, 150, 160)}}}]
+)
+def test_impossible_parameters_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="needed"):
+        FloodParams.model_validate(change)
