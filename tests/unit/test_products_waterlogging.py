@@ -1,0 +1,151 @@
+"""The waterlogging list: ranks, causes, words, and what is unknown."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_risk.core.grid import Grid
+from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging import causes, depth_classes, ponding, rank_sites, score_parts, surroundings_share
+
+GRID = Grid.from_bounds((500_000, 4_000_000, 500_100, 4_000_100), crs="EPSG:4546", resolution_m=5)
+PARAMS = WaterloggingParams()
+DEVICES = pd.DataFrame({"device_id": ["P1", "D1"], "kind": ["pump", "drain"], "site_id": ["A", "B"]})
+
+
+def table(**columns: list[object]) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """Sites A..F: deep with a dead pump, silted, small drain, sag, dry detected, beyond the DEM."""
+    ids = ["A", "B", "C", "D", "E", "F"]
+    nan = float("nan")
+    sites = gpd.GeoDataFrame(
+        {
+            "site_id": ids, "source": ["both", "both", "both", "detected", "detected", "inventory"],
+            "label": [1, 2, 3, 4, 5, 0],
+            "kind": ["underpass", "road_dip", "road_dip", "underground_space", "road_dip", "other"],
+            "name": ["a", "b", "c", None, None, "f"],
+            "traffic_class": ["trunk", "local", "local", "none", "local", "none"],
+            "sill_height_m": [nan, nan, nan, 0.3, nan, nan], "people": [500.0, 100.0, 100.0, nan, nan, 10.0],
+            "volume_m3": [100.0] * 6, "catchment_m2": [1e4] * 6, "responsible": ["责任人-001"] + [None] * 5,
+        },
+        geometry=gpd.points_from_xy([500_010 + 10 * k for k in range(6)], [4_000_050] * 6), crs="EPSG:4546",
+    )  # fmt: skip
+    ponds = pd.DataFrame({
+        "site_id": ids, "depth_m": [1.2, 0.8, 0.5, 0.4, 0.1, nan], "duration_h": [3.0, 2.0, 1.0, 1.0, 0.0, nan],
+        "volume_m3": [100.0] * 6, "capacity_m3_s": [0.2, 0.1, 0.02, 0.0, 0.0, 0.0],
+        "share": [0.0, 0.3, 1.0, 1.0, 1.0, 1.0], "is_defect": [True, True, False, False, False, False],
+        "correction_m": [0.1, 0.0, 0.0, 0.0, 0.0, 0.0], "depth_cleared_m": [0.1, 0.1, 0.1, 0.1, 0.1, nan],
+        "depth_local_m": [1.0, 0.7, 0.4, 0.4, 0.1, nan], "local_share": [1.0] * 6,
+        "critical_rain_mm_h": [10.0, 20.0, 30.0, 20.0, nan, nan],
+    })  # fmt: skip
+    return sites, ponds.assign(**columns)
+
+
+def ranked(**columns: list[object]) -> gpd.GeoDataFrame:
+    sites, ponds = table(**columns)
+    return rank_sites(sites, ponds, DEVICES, params=PARAMS, local_m=150.0)
+
+
+def test_deepest_first_and_unknown_above_dry() -> None:
+    out = ranked()
+    assert out["site_id"].tolist() == ["A", "B", "C", "D", "F"]  # E is detected and dry
+    assert out["rank"].tolist() == [1, 2, 3, 4, 5]
+    assert out["depth_class"].tolist() == [4, 4, 4, 3, -1]
+    assert out.loc[4, "score"] > 0
+    assert pd.isna(out.loc[4, "depth_m"])
+
+
+def test_causes_follow_the_evidence() -> None:
+    out = ranked().set_index("site_id")["cause"]
+    assert out.to_dict() == {
+        "A": "pump_failed", "B": "drain_blocked", "C": "drain_undersized", "D": "sag_without_outlet", "F": "unknown",
+    }  # fmt: skip
+    upstream = ranked(depth_local_m=[1.0, 0.7, 0.05, 0.4, 0.1, np.nan]).set_index("site_id")["cause"]
+    assert upstream["C"] == "inflow_from_upstream"
+    helpless = ranked(depth_local_m=[1.0, 0.7, 0.5, 0.4, 0.1, np.nan], local_share=[0.2] * 6,
+                      depth_cleared_m=[1.0, 0.7, 0.5, 0.4, 0.1, np.nan])  # fmt: skip
+    assert helpless.set_index("site_id")["cause"]["C"] == "inflow_from_upstream"
+
+
+def test_reasons_say_why() -> None:
+    reasons = ranked().set_index("site_id")["reasons"]
+    assert "1.20 m deep" in reasons["A"]
+    assert "its pump gives about 0%" in reasons["A"]
+    assert "moved by +0.10 m" in reasons["A"]
+    assert "0.10 m over the entrance's sill" in reasons["D"]
+    assert "not in the ledger" in reasons["D"]
+    assert "begins at about 30 mm" in reasons["C"]
+    assert "unknown" in reasons["F"]
+
+
+def test_a_ledger_site_that_stays_dry_is_kept_at_the_end() -> None:
+    out = ranked(depth_m=[1.2, 0.8, 0.01, 0.4, 0.1, np.nan])
+    assert out["site_id"].iloc[-1] == "C"
+    assert out["depth_class"].iloc[-1] == 0
+    assert "below the first depth class" in out["reasons"].iloc[-1]
+
+
+@given(st.lists(st.floats(0, 3), min_size=5, max_size=5), st.integers(0, 4), st.floats(0.01, 1))
+def test_more_water_never_lowers_the_score(depths: list[float], k: int, more: float) -> None:
+    sites, ponds = table()
+    frame = sites.merge(ponds, on="site_id", suffixes=("_full", "")).head(5)
+    before = sum(score_parts(frame.assign(depth_m=depths), PARAMS).values())
+    after = sum(score_parts(frame.assign(depth_m=[d + more * (i == k) for i, d in enumerate(depths)]), PARAMS).values())
+    assert after[k] >= before[k]
+    assert ((before >= 0) & (before <= 1)).all()
+
+
+def test_classes_hold_their_lower_bound_and_keep_the_unknown() -> None:
+    depths = np.array([0.0, 0.149, 0.15, 0.27, 0.4, 0.5, 9.0, np.nan])
+    assert depth_classes(depths, PARAMS).tolist() == [0, 0, 1, 2, 3, 4, 4, -1]
+
+
+def test_ponding_shows_the_wet_cells_of_the_first_in_rank() -> None:
+    labels = np.zeros(GRID.shape, dtype=np.int32)
+    labels[5:9, 5:9], labels[12:14, 12:14] = 1, 2
+    depth = np.where(labels > 0, 0.3, np.nan)
+    depth[5, 5] = 0.05
+    sites, _ = table()
+    both = pd.Series({"A": 1, "B": 1, "C": 2, "D": 0})
+    out = ponding(ranked(), labels, both, depth, GRID, PARAMS)
+    assert out["site_id"].tolist() == ["A", "C"]
+    assert out.geometry.area.tolist() == [15 * 25.0, 4 * 25.0]
+    assert ponding(ranked(), labels * 0, both, depth, GRID, PARAMS).empty
+    assert len(sites) == 6
+
+
+def test_share_of_built_ground_around_sites() -> None:
+    built = np.zeros(GRID.shape)
+    built[:, 10:] = 1
+    built[0, 0] = np.nan
+    sites, _ = table()
+    moved = sites.set_geometry(gpd.points_from_xy([500_052.5] * 5 + [600_000.0], [4_000_052.5] * 6), crs="EPSG:4546")
+    share = surroundings_share(moved, built, GRID, radius_m=10)
+    assert share[0] == pytest.approx(3 / 5)
+    assert np.isnan(share[5])
+
+
+def test_cause_needs_water() -> None:
+    sites, ponds = table(depth_m=[0.0] * 6)
+    frame = sites.merge(ponds, on="site_id", suffixes=("_full", ""))
+    assert set(causes(frame, DEVICES, PARAMS)) == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"depth_classes_m": (0.3, 0.2)},
+        {"depth_classes_m": (float("nan"),)},
+        {"weights": {"depth": 1.0}},
+        {"weights": {"depth": 0.0, "people": 0.0, "traffic": 0.0, "duration": 0.0}},
+        {"weights": {"depth": -1.0, "people": 2.0, "traffic": 0.0, "duration": 0.0}},
+        {"unknown_depth_m": float("nan")},
+    ],
+)
+def test_impossible_parameters_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"needed|finite|input"):
+        WaterloggingParams.model_validate(change)
