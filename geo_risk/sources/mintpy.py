@@ -260,4 +260,4 @@ def _sign(attrs: dict[str, str]) -> str:
 
 def _corner(attrs: dict[str, str], frame: Frame) -> str:
     x, y = float(attrs["X_FIRST"]), float(attrs["Y_FIRST"])
-    return f"registration: X_FIRST, Y_FIRST = {x:.10g}, {y:.10g} taken as the upper-left corner, as MintPy writes it, {frame.crs}"
+    return f"registration: X_FIRST, Y_FIRST = {x:.10g}, {y:.10g} are the upper-left corner in MintPy; {frame.crs}"

@@ -205,9 +205,12 @@ def write_mining(
     maps = [_maps(t, p, grid) for t, p in zip(tracks, native, strict=True)]
     decomposed = None if velocity_up is None else _nearest(open_layer(velocity_up), grid)
     up = up_velocity([(m.velocity, m.los[2]) for m in maps], decomposed)
-    read = None if mines is None else read_vector(
-        mines, crs=grid.crs, where="inputs.mines", id_column="licence_id", geometry="Polygon", options=options or NO_OPTIONS
-    )  # fmt: skip
+    read = None
+    if mines is not None:
+        options = options or NO_OPTIONS
+        read = read_vector(
+            mines, crs=grid.crs, where="inputs.mines", id_column="licence_id", geometry="Polygon", options=options
+        )
     known = [native_facts(p) for p in native]
     first, span_yr = observed_span([(f.get("first_date"), f.get("last_date")) for f in known])
     licences = None if read is None else read.frame
@@ -222,8 +225,9 @@ def write_mining(
         east_mm_yr=None if velocity_east is None else _nearest(open_layer(velocity_east), grid),
     )
     write_frame(frame, mining_clues)
+    aside = [] if read is None else read.quarantine
     write_json({"notes": [_note("warning", n) for n in notes], "methods": [_method("mining")],
-                "counts": {"clues": len(frame)}, "quarantine": [] if read is None else read.quarantine}, facts)  # fmt: skip
+                "counts": {"clues": len(frame)}, "quarantine": aside}, facts)  # fmt: skip
 
 
 def _tracks(names: list[str], paths: dict[str, Any]) -> list[Track]:

@@ -87,7 +87,7 @@ def downslope(evidence: Evidence) -> tuple[float, float]:
     v = np.array([look[0] for look in looks])
     c = np.array([np.dot(look[1:], s) for look in looks])
     speed = float(c @ v / max(c @ c, 1e-9))
-    return speed, float(np.linalg.norm(v - speed * c) / max(np.linalg.norm(v), 1e-9))
+    return speed, float(np.linalg.norm(v - speed * c)) / max(float(np.linalg.norm(v)), 1e-9)
 
 
 def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, str, float]:

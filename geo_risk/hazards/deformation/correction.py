@@ -104,7 +104,8 @@ def basis_fields(dataset: xr.Dataset, correction: SceneCorrection) -> list[xr.Da
 
 
 def _unit(n: int) -> F64:
-    return (np.arange(n) - (n - 1) / 2) / max(1.0, (n - 1) / 2)
+    out: F64 = (np.arange(n, dtype=np.float64) - (n - 1) / 2) / max(1.0, (n - 1) / 2)
+    return out
 
 
 def _sample_basis(dataset: xr.Dataset, step: int, params: VelocityParams) -> tuple[F64, list[str], float, float]:

@@ -86,12 +86,14 @@ def downslope_layers(
     text = "0 seen, 1 no data, 2 insensitive, 3 layover or shadow"
     return {
         "velocity_slope": grid.layer(
-            velocity.data.astype(np.float32), units="mm/yr", long_name="velocity along the slope", name="velocity_slope",
-            positive="downslope",
+            velocity.data.astype(np.float32), units="mm/yr", long_name="velocity along the slope",
+            name="velocity_slope", positive="downslope",
         ),
         "detectable_slope": grid.layer(
             best.data.astype(np.float32), units="mm/yr", long_name="smallest detectable downslope velocity",
             name="detectable_slope",
         ),
-        "blind_map": grid.layer(blind.data.astype(np.uint8), units="1", long_name=f"blind map: {text}", name="blind_map"),
+        "blind_map": grid.layer(
+            blind.data.astype(np.uint8), units="1", long_name=f"blind map: {text}", name="blind_map"
+        ),
     }  # fmt: skip

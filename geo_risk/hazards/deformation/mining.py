@@ -105,7 +105,7 @@ def fit_bowl(x: F64, y: F64, sinking: F64, *, start: Bowl) -> Bowl:
     high = np.array([span / 2, span / 2, 3.0, np.log(2 * span), np.log(2 * span), first[5] + np.pi, np.log(span)])
     start_p = np.clip(first, low + 1e-6, high - 1e-6)
     fitted = least_squares(residual, start_p, bounds=(low, high), loss="soft_l1", f_scale=0.1, max_nfev=200)
-    misfit = float(np.linalg.norm(residual(fitted.x)) / max(np.linalg.norm(w / scale), 1e-9))
+    misfit = float(np.linalg.norm(residual(fitted.x))) / max(float(np.linalg.norm(w / scale)), 1e-9)
     b = bowl_of(fitted.x)
     return Bowl(b.x, b.y, b.rate_mm_yr, b.length_m, b.width_m, b.azimuth_rad, b.influence_m, misfit)
 

@@ -67,8 +67,9 @@ def line_of_sight_velocity(
     -------
     Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], and annual_sin,
     annual_cos [mm] where they were fitted. NaN where a pixel has fewer than `minimum_dates` or a coherence below
-    `minimum_coherence`. A series that was lost early (less than 1.5 years known) is fitted by a trend alone. Stays lazy; each pixel depends on its own series only, whatever the chunks. The standard
-    error is that of independent dates (METHOD.md says what that leaves out).
+    `minimum_coherence`. A series that was lost early (less than 1.5 years known) is fitted by a trend alone.
+    Stays lazy; each pixel depends on its own series only, whatever the chunks. The standard error is that of
+    independent dates (METHOD.md says what that leaves out).
 
     Raises
     ------
