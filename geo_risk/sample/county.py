@@ -22,6 +22,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.publish.atomic import disk_full, staged, write_text
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.raster import write_layer
+from geo_risk.sample.bodies import with_slide_bodies
 from geo_risk.sample.coherence import Coherence, make_coherence
 from geo_risk.sample.cover import LANDCOVER
 from geo_risk.sample.dem_faults import GivenDem, given_dem
@@ -60,6 +61,7 @@ def make_county(folder: Path, *, size: int = 500, seed: int = 7, insar_resolutio
     grid = insar_grid(ground.grid, insar_resolution_m)
     coherence = make_coherence(ground, grid)
     sites, reference = place_all(ground, grid, coherence)
+    ground = with_slide_bodies(ground, sites)
     motion = make_motion(grid, sites, reference=reference)
     people = make_people(ground)
     given = given_dem(ground, roads=people.roads, bridges=people.bridges, crossings=people.open_crossings)

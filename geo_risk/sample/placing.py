@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.sample.coherence import MASK_BELOW, Coherence
 from geo_risk.sample.cover import BUILT_UP, LOESS, MUDSTONE
 from geo_risk.sample.ground import Ground
-from geo_risk.sample.look import DAYS_PER_YEAR, block_mean
+from geo_risk.sample.look import DAYS_PER_YEAR, TRACKS, block_mean
 from geo_risk.sample.mover import (
     Panel,
     PatternMover,
@@ -26,17 +27,19 @@ from geo_risk.sample.mover import (
     fine_coords,
     window_around,
 )
-from geo_risk.sample.site import LAST_YR, Placer, Site
+from geo_risk.sample.site import LAST_YR, Facet, Placer, Site, fit_facet
 from geo_risk.sample.streams import DEFAULT_SIZE, count, stream
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Maker = Callable[[Placer], Site | None]
+Place = tuple[float, float]
 
 ROLES = ("accelerating", "accelerating", "seasonal", "blind_asc", "blind_desc", "blind_both", "steady", "steady")
 N_BOWLS = 3
 REFERENCE_M_YR, CONE_M_YR, CONE_ANNUAL_M, ROAD_M_YR, DAM_M_YR = 0.004, 0.025, 0.006, 0.018, 0.009
 ROAD_LENGTH_M = 1200.0
+_DRAWS = 150
 
 
 def place_all(ground: Ground, grid: Grid, coherence: Coherence) -> tuple[list[Site], tuple[int, int]]:
@@ -185,16 +188,17 @@ def _slide_maker(k: int) -> Maker:
     def make(placer: Placer) -> Site | None:
         ground, grid = placer.ground, placer.grid
         shared = stream(ground.seed, f"motion.slides.{k // len(ROLES)}")
-        lengths = shared.permutation(np.linspace(165, 585, len(ROLES))) + shared.uniform(-15, 15, len(ROLES))
+        lengths = shared.permutation(np.linspace(195, 585, len(ROLES))) + shared.uniform(-15, 15, len(ROLES))
+        lengths = _short_where_blind(lengths)
         speeds = shared.permutation(np.linspace(19, 76, len(ROLES))) + shared.uniform(-4, 4, len(ROLES))
         rng = stream(ground.seed, f"motion.slide.{k}")
         length = float(lengths[k % len(ROLES)])
         width = length * float(rng.uniform(0.55, 0.85))
-        cell = _slide_cell(placer, role, length, rng)
-        if cell is None:
+        found = _slide_place(placer, role, length, rng)
+        if found is None:
             return None
-        x, y = placer.xy(*cell)
-        azimuth, dip = float(placer.azimuth_deg[cell]), float(placer.slope_deg[cell])
+        (x, y), facet = found
+        azimuth, dip = facet.azimuth_deg, facet.slope_deg
         window = window_around(grid, x, y, length / 2 + 60)
         share = ellipse_share(
             *fine_coords(grid, window), middle=(x, y), azimuth_deg=azimuth, half_m=(length / 2, width / 2), soft=0.4
@@ -211,31 +215,61 @@ def _slide_maker(k: int) -> Maker:
     return make
 
 
-def _slide_cell(placer: Placer, role: str, length: float, rng: np.random.Generator) -> tuple[int, int] | None:
-    """Find an even slope whose direction suits the role, easing the demand on evenness until one is there."""
-    for evenness in (0.85, 0.7, 0.55, 0.4):
+def _short_where_blind(lengths: Array) -> Array:
+    """Return the lengths so exchanged that the slides some track is blind to get the second to fourth shortest.
 
-        def allowed(evenness: float = evenness) -> Mask:
-            return _suits(placer, role) & (placer.steadiness > evenness)
+    Long hillsides that face one narrow range of directions do not occur in this ground.
+    """
+    order = [int(k) for k in np.argsort(lengths)]
+    blind = [k for k, role in enumerate(ROLES) if role.startswith("blind")]
+    short = order[1 : 1 + len(blind)]
+    others = [k for k in order if k not in short]
+    out = np.empty_like(lengths)
+    out[blind] = lengths[short]
+    out[[k for k in range(len(ROLES)) if k not in blind]] = lengths[sorted(others)]
+    return out
 
-        cell = placer.draw(f"slide.{role}.{evenness}", allowed, reach_m=0.75 * length, rng=rng)
-        if cell is not None:
-            return cell
-    return None
+
+def _slide_place(placer: Placer, role: str, length: float, rng: np.random.Generator) -> tuple[Place, Facet] | None:
+    """Find the evenest of some slopes whose direction suits the role."""
+    best: tuple[Place, Facet] | None = None
+    for _ in range(_DRAWS):
+        cell = placer.draw(f"slide.{role}", lambda: _suits(placer, role), reach_m=0.75 * length, rng=rng)
+        if cell is None:
+            break
+        place = placer.xy(*cell)
+        facet = fit_facet(placer.ground, *place, radius_m=0.65 * length)
+        seen = {t.name: placer.contrast_at(cell, t, facet) for t in TRACKS}
+        if _fits(role, seen["asc"], seen["desc"]) and _steepness(role) < facet.slope_deg < 42:
+            best = (place, facet) if best is None or facet.misfit_m < best[1].misfit_m else best
+    return best
+
+
+def _fits(role: str, up: Any, down: Any) -> Any:
+    """Return whether the two tracks' shares of the motion (numbers or arrays) suit a slide's part."""
+    match role:
+        case "blind_asc":
+            return (up < 0.13) & (down > 0.35)
+        case "blind_desc":
+            return (down < 0.13) & (up > 0.35)
+        case "blind_both":
+            return (up < 0.09) & (down < 0.09)
+    return (up > 0.30) & (down > 0.30)
+
+
+def _steepness(role: str) -> float:
+    """Return the least slope [degree] of a slide; what both tracks miss is gentle and faces south."""
+    return 8.0 if role == "blind_both" else 12.0
 
 
 def _suits(placer: Placer, role: str) -> Mask:
     ground, grid = placer.ground, placer.grid
-    up, down = placer.contrast["asc"], placer.contrast["desc"]
-    fits = {
-        "blind_asc": (up < 0.13) & (down > 0.35),
-        "blind_desc": (down < 0.13) & (up > 0.35),
-        "blind_both": (up < 0.12) & (down < 0.12),
-    }.get(role, (up > 0.30) & (down > 0.30))
+    fits = _fits(role, placer.contrast["asc"], placer.contrast["desc"])
     kept = ndimage.uniform_filter((placer.coherence.base > MASK_BELOW + 0.03).astype(np.float64), 5) > 0.9
     hill = block_mean(ground.plain, grid, ground.grid) < 0.05
-    steep = placer.slope_deg > (9 if role == "blind_both" else 12)
-    return np.asarray(fits & kept & hill & steep & (placer.slope_deg < 42))
+    return np.asarray(
+        fits & kept & hill & placer.off_streams & (placer.slope_deg > _steepness(role)) & (placer.slope_deg < 42)
+    )
 
 
 def _slide_law(role: str, speed_mm_yr: float, rng: np.random.Generator) -> tuple[TimeLaw, float]:

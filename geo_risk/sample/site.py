@@ -22,6 +22,8 @@ Mask = NDArray[np.bool_]
 LAST_YR = years_since_first(LAST_DATE)
 _GAP_M = 240.0
 _TRIALS = 4000
+_FACET_M = 300.0
+_GULLY_M2 = 3.0e5
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ class Placer:
     Attributes
     ----------
     free : (y, x), cells that no mover has taken yet.
-    slope_deg, azimuth_deg, steadiness : of the ground smoothed over 120 m; steadiness is the length of the mean
-        downslope direction around the cell, 1 on an even slope.
+    slope_deg, azimuth_deg, steadiness : of the ground's mean gradient over 300 m; steadiness is the length of the
+        mean downslope direction there, 1 on an even slope.
+    off_streams : no gully of more than 0.3 km2 within 150 m.
     contrast : per track, the share of a downslope motion that the track sees.
     """
 
@@ -73,19 +76,24 @@ class Placer:
     slope_deg: Array = field(init=False)
     azimuth_deg: Array = field(init=False)
     steadiness: Array = field(init=False)
+    off_streams: Mask = field(init=False)
     contrast: dict[str, Array] = field(init=False)
     _cells: dict[str, NDArray[np.int64]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         cell = self.grid.resolution_m
         elevation = block_mean(self.ground.dem_true, self.grid, self.ground.grid)
-        smooth = ndimage.gaussian_filter(elevation, 120 / cell, mode="nearest")
-        down_row, right = np.gradient(smooth, cell)
+        down_row, right = np.gradient(elevation, cell)
         steep = np.hypot(down_row, right)
-        self.slope_deg = np.degrees(np.arctan(steep))
+        width = max(3, round(_FACET_M / cell))
+        units = [np.divide(v, steep, out=np.zeros_like(v), where=steep > 1e-6) for v in (right, down_row)]
+        self.steadiness = np.hypot(*(ndimage.uniform_filter(u, width, mode="nearest") for u in units))
+        right, down_row = (ndimage.uniform_filter(v, width, mode="nearest") for v in (right, down_row))
+        self.slope_deg = np.degrees(np.arctan(np.hypot(down_row, right)))
         self.azimuth_deg = np.degrees(np.arctan2(-right, down_row)) % 360
-        unit = [np.divide(v, steep, out=np.zeros_like(v), where=steep > 1e-6) for v in (right, down_row)]
-        self.steadiness = np.hypot(*(ndimage.gaussian_filter(u, 90 / cell, mode="nearest") for u in unit))
+        self.off_streams = (
+            ndimage.maximum_filter(block_mean(self.ground.upslope_m2, self.grid, self.ground.grid), width) < _GULLY_M2
+        )
         self.free = np.zeros(self.grid.shape, dtype=bool)
         edge = max(3, round(300 / cell))
         self.free[edge:-edge, edge:-edge] = True
@@ -128,8 +136,43 @@ class Placer:
         t = self.grid.transform
         return float(t.c + t.a * (column + 0.5)), float(t.f + t.e * (row + 0.5))
 
+    def contrast_at(self, cell: tuple[int, int], track: Track, facet: Facet) -> float:
+        """Return |l . s| of a motion down a facet at a cell."""
+        incidence = incidence_deg(self.grid, track)[cell]
+        return float(_share(np.asarray(incidence), track, np.asarray(facet.azimuth_deg), np.asarray(facet.slope_deg)))
+
     def _contrast(self, track: Track) -> Array:
-        """Return |l . s| (y, x) for a motion straight down the smoothed slope."""
-        east, north, up = los_vector(incidence_deg(self.grid, track), track)
-        a, b = np.radians(self.azimuth_deg), np.radians(self.slope_deg)
-        return np.abs(east * np.sin(a) * np.cos(b) + north * np.cos(a) * np.cos(b) - up * np.sin(b))
+        """Return |l . s| (y, x) for a motion straight down the mean slope."""
+        return _share(incidence_deg(self.grid, track), track, self.azimuth_deg, self.slope_deg)
+
+
+def _share(incidence: Array, track: Track, azimuth_deg: Array, slope_deg: Array) -> Array:
+    east, north, up = los_vector(incidence, track)
+    a, b = np.radians(azimuth_deg), np.radians(slope_deg)
+    return np.abs(east * np.sin(a) * np.cos(b) + north * np.cos(a) * np.cos(b) - up * np.sin(b))
+
+
+@dataclass(frozen=True)
+class Facet:
+    """The plane nearest to a piece of hillside, and the root-mean-square distance from it."""
+
+    azimuth_deg: float
+    slope_deg: float
+    misfit_m: float
+
+
+def fit_facet(ground: Ground, x: float, y: float, *, radius_m: float) -> Facet:
+    """Fit a plane to the true ground within a radius of a point."""
+    rows, columns = window_around(ground.grid, x, y, max(radius_m, 2 * ground.grid.resolution_m))
+    t = ground.grid.transform
+    east = t.c + t.a * (np.arange(columns.start, columns.stop) + 0.5) - x
+    north = t.f + t.e * (np.arange(rows.start, rows.stop) + 0.5) - y
+    inside = np.hypot(east[None, :], north[:, None]) <= max(radius_m, 2 * ground.grid.resolution_m)
+    e, n = (np.broadcast_to(v, inside.shape)[inside] for v in (east[None, :], north[:, None]))
+    z = ground.dem_true[rows, columns][inside].astype(np.float64)
+    design = np.column_stack([e, n, np.ones_like(e)])
+    (rise_e, rise_n, level), *_ = np.linalg.lstsq(design, z, rcond=None)
+    misfit = z - design @ np.array([rise_e, rise_n, level])
+    azimuth = float(np.degrees(np.arctan2(-rise_e, -rise_n)) % 360)
+    dip = float(np.degrees(np.arctan(np.hypot(rise_e, rise_n))))
+    return Facet(round(azimuth, 2), round(dip, 2), float(np.sqrt(np.mean(misfit**2))))

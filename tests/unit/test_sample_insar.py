@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,15 +13,29 @@ import pytest
 import rasterio
 
 from geo_risk.core.errors import ConfigError, DiskFullError
+from geo_risk.core.vectorize import rasterize
+from geo_risk.kernels.stream_power import drainage
 from geo_risk.sample import insar
+from geo_risk.sample.bodies import with_slide_bodies
 from geo_risk.sample.coherence import MASK_BELOW, make_coherence
 from geo_risk.sample.cover import BUILT_UP, FOREST
 from geo_risk.sample.ground import make_ground
 from geo_risk.sample.insar_files import write_coherence, write_geometry, write_part, write_timeseries
-from geo_risk.sample.look import ASCENDING, DESCENDING, TRACKS, WAVELENGTH_M, block_mean, insar_grid, years_since_first
+from geo_risk.sample.look import (
+    ASCENDING,
+    DESCENDING,
+    TRACKS,
+    WAVELENGTH_M,
+    block_mean,
+    incidence_deg,
+    insar_grid,
+    los_vector,
+    years_since_first,
+)
 from geo_risk.sample.mines import mining_frames, tailings_frame
 from geo_risk.sample.motion import bowls_of, make_motion, movers_frame
 from geo_risk.sample.placing import place_all
+from geo_risk.sample.site import fit_facet
 
 QUARTER = WAVELENGTH_M / 4
 
@@ -31,6 +46,7 @@ def county():
     grid = insar_grid(ground.grid, 60)
     coherence = make_coherence(ground, grid)
     sites, reference = place_all(ground, grid, coherence)
+    ground = with_slide_bodies(ground, sites)
     motion = make_motion(grid, sites, reference=reference)
     scenes = {t.name: insar.make_scene(ground, grid, coherence, t) for t in TRACKS}
     return SimpleNamespace(ground=ground, grid=grid, coherence=coherence, sites=sites, motion=motion, scenes=scenes)
@@ -174,6 +190,7 @@ def test_a_blind_role_is_blind_and_a_seen_one_is_seen():
     grid = insar_grid(ground.grid, 60)
     coherence = make_coherence(ground, grid)
     sites, reference = place_all(ground, grid, coherence)
+    ground = with_slide_bodies(ground, sites)
     motion = make_motion(grid, sites, reference=reference)
     masks = {}
     for track in TRACKS:
@@ -196,6 +213,52 @@ def test_a_blind_role_is_blind_and_a_seen_one_is_seen():
         assert outside == pytest.approx(row.outside_share, abs=1e-3)
     assert 0.3 <= bowls["outside_share"].iloc[1] <= 0.65
     assert len(tailings_frame(ground, motion)) == 1
+    unseen = movers.loc[~(movers["visible_asc"] | movers["visible_desc"]), "geometry"]
+    inside = rasterize([(g, 1.0) for g in unseen], ground.grid, fill=0, dtype="uint8") > 0
+    assert (_best_local_contrast(ground)[inside] < 0.2).mean() > 0.9
+
+
+def _best_local_contrast(ground):
+    """What the better track sees of a motion down each 30 m cell's own slope."""
+    a, b = np.radians(ground.aspect_deg), np.radians(ground.slope_deg)
+    best = np.zeros(ground.grid.shape)
+    for track in TRACKS:
+        east, north, up = los_vector(incidence_deg(ground.grid, track), track)
+        down = np.sin(a) * np.cos(b) * east + np.cos(a) * np.cos(b) * north - np.sin(b) * up
+        best = np.maximum(best, np.abs(down))
+    return best
+
+
+def test_slide_bodies_change_only_their_surroundings_and_still_drain(county):
+    plain = make_ground(300, 5)
+    before = plain.dem_true.copy()
+    shaped = with_slide_bodies(plain, county.sites)
+    assert np.array_equal(plain.dem_true, before)
+    assert np.array_equal(shaped.dem_true, county.ground.dem_true)
+    changed = np.abs(shaped.dem_true - before) > 0.05
+    slides = [s for s in county.sites if s.kind == "slow_slide"]
+    rows, columns = np.nonzero(changed)
+    x, y = plain.grid.transform * (columns + 0.5, rows + 0.5)
+    reach = np.min([np.hypot(x - s.x, y - s.y) / s.length_m for s in slides], axis=0)
+    # filling behind a body may raise a gully a little beyond it
+    assert np.quantile(reach, 0.95) < 1.0
+    base = plain.river_distance_m < 15
+    base[[0, -1], :] = base[:, [0, -1]] = True
+    filled, _, _ = drainage(shaped.dem_true.astype(np.float64), base, 1e-6)
+    assert (filled - shaped.dem_true).max() < 2e-3
+    assert np.array_equal(with_slide_bodies(plain, []).landcover, plain.landcover)
+
+
+@pytest.mark.parametrize(("azimuth", "dip"), [(0.0, 10.0), (95.0, 25.0), (200.0, 38.0), (330.0, 5.0)])
+def test_a_facet_of_a_tilted_plane_has_its_azimuth_and_dip(county, azimuth, dip):
+    grid = county.ground.grid
+    coords = grid.coords()
+    a = np.radians(azimuth)
+    fall = (coords["x"][None, :] * np.sin(a) + coords["y"][:, None] * np.cos(a)) * np.tan(np.radians(dip))
+    plane = replace(county.ground, dem_true=(fall.max() - fall).astype(np.float32))
+    facet = fit_facet(plane, coords["x"][150], coords["y"][150], radius_m=200)
+    assert (facet.azimuth_deg, facet.slope_deg) == pytest.approx((azimuth, dip), abs=0.02)
+    assert facet.misfit_m < 1e-2
 
 
 def test_bowls_follow_the_panel(county):
