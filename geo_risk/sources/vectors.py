@@ -93,7 +93,7 @@ def read_vector(
         frame = _check_ids(frame, id_column, path=path, where=where)
     for name in (c.removesuffix("?") for c in columns):
         if name not in frame:
-            frame[name] = pd.NA
+            frame[name] = pd.Series(pd.NA, index=frame.index, dtype="string")
     frame, quarantine, said = _check_geometry(frame, id_column, geometry=geometry, path=path)
     notes += said
     frame, said = _to_crs(frame, crs, area=area, path=path, where=where)

@@ -11,6 +11,7 @@ from geo_risk.flow.steps.zones import read_roads
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
+    from geo_risk.products.evacuation import EvacuationPlan
     from geo_risk.products.params import EvacuationParams
     from geo_risk.sources.options import ReadOptions
 
@@ -53,7 +54,6 @@ def write_evacuation(
 ) -> None:
     """Write the list, the assignments, the routes, and totals that reconcile."""
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
-    from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
     from geo_risk.sources.vectors import read_vector
@@ -77,6 +77,12 @@ def write_evacuation(
     write_frame(made.evacuation, evacuation)
     write_frame(made.assignments, evacuation_assignments)
     write_frame(made.routes, evacuation_routes)
+    write_json(_facts(made, notes, quarantine), facts)
+
+
+def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]]) -> dict[str, Any]:
+    from geo_risk.products.wording import note
+
     t = made.totals
     said = [note("info", text) for text in notes]
     said.append(note(
@@ -88,6 +94,6 @@ def write_evacuation(
         f"{t['people_unassigned']} 人（其中至少 {t['people_unassignable']} 人无法安置）；另有 "
         f"{t['settlements_of_unknown_population']} 个居民点人口未知。",
     ))  # fmt: skip
-    write_json({"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
+    return {"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
         {"name": "minimum-cost assignment", "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
-         "validity": "road times by class; places as stated by the shelters' owner"}]}, facts)  # fmt: skip
+         "validity": "road times by class; places as stated by the shelters' owner"}]}  # fmt: skip
