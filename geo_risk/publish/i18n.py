@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from types import MappingProxyType
 from geo_risk.core.errors import ConfigError
 
 LANGUAGES = ("zh", "en")
+_CHINA = timezone(timedelta(hours=8))
 _TABLE = Path(__file__).parent / "translations.csv"
 
 
@@ -59,6 +61,15 @@ def level_label(column: str, level: int, language: str) -> str:
     """Return a level -1..4 in words: warning columns by their colour, others from none to very high."""
     family = "warning" if column.startswith("warning") else "level"
     return labels(language)[f"{family}.{level}"]
+
+
+def local_time(value: str) -> str:
+    """Return an ISO time with a zone as local time of China to the minute; other text comes back as it is."""
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return value if time.tzinfo is None else time.astimezone(_CHINA).strftime("%Y-%m-%d %H:%M")
 
 
 def reasons_of(row: Mapping[str, object], language: str) -> object:

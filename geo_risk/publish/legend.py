@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,12 @@ class FeatureClass:
     width: float = 1.5
     opacity: float = 0.55
     dash: str = ""
+
+
+def zone_classes() -> dict[object, FeatureClass]:
+    """Return the classes of zones that may cover the whole map: the graver, the less transparent; thin borders."""
+    cover = {4: 0.6, 3: 0.5, 2: 0.2, 1: 0.15, 0: 0.05, -1: 0.5}
+    return {k: replace(c, width=0.6, opacity=cover[int(str(k))]) for k, c in level_classes("level").items()}
 
 
 def level_classes(family: str, *, shape: str = "circle", radius: int = 7) -> dict[object, FeatureClass]:

@@ -20,12 +20,15 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.atomic import disk_full, staged, write_bytes
 from geo_risk.publish.escape import clean_text, csv_value, is_missing, set_cell
-from geo_risk.publish.i18n import column_label, label, level_label, reasons_of, value_label
+from geo_risk.publish.i18n import column_label, label, level_label, local_time, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "mining_clues")  # fmt: skip
 """Frames that become lists."""
+
+TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
+"""Columns of times: UTC in data files, local time on what people read."""
 
 _SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "max_subsidence_mm_yr"}
 _WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
@@ -165,6 +168,8 @@ def shown(column: str, value: object, language: str) -> object:
         return label("ui.unknown", language) if column in ("people", "vulnerable_people", "depth_m") else ""
     if _is_level(column):
         return level_label(column, int(str(value).removesuffix(".0")), language)
+    if isinstance(value, str) and column in TIMES:
+        return local_time(value)
     if isinstance(value, str):
         return value if _PLAIN.match(column) or column == "reasons" else value_label(value, language)
     return value

@@ -13,9 +13,9 @@ import shapely
 
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.escape import clean_text, is_missing
-from geo_risk.publish.i18n import reasons_of
-from geo_risk.publish.legend import FeatureClass, level_classes
-from geo_risk.publish.lists import LISTS, list_order
+from geo_risk.publish.i18n import local_time, reasons_of
+from geo_risk.publish.legend import FeatureClass, level_classes, zone_classes
+from geo_risk.publish.lists import LISTS, TIMES, list_order
 
 SIMPLIFY_DEG = 1e-5
 """About a metre: what the eye cannot see at the deepest zoom."""
@@ -74,7 +74,7 @@ SPECS: tuple[LayerSpec, ...] = (
         group="base",
     ),
     LayerSpec("railways", "", _one("layer.railways", "#55595e", width=1.6, dash="8 5"), group="base"),
-    LayerSpec("risk_zones", "risk_level", level_classes("level")),
+    LayerSpec("risk_zones", "risk_level", zone_classes()),
     LayerSpec("ponding", "", _one("layer.ponding", "#08519c", fill="#2a83c0", width=1, opacity=0.6)),
     LayerSpec(
         "active_deformation",
@@ -148,7 +148,7 @@ def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:
     fields = _fields(frame, spec)
     features = []
     for row, text in zip(rows, _geometries(frame), strict=True):
-        kept = {f: _value(row[f]) for f in fields}
+        kept = {f: local_time(str(row[f])) if f in TIMES and row[f] else _value(row[f]) for f in fields}
         kept |= {f"reasons_{k}": clean_text(reasons_of(row, k)) for k in ("zh", "en") if "reasons" in row}
         feature = {"c": _class_of(row, spec, keys), "g": json.loads(text) if text else None, "p": kept}
         features.append(feature)

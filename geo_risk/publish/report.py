@@ -212,5 +212,9 @@ def _parameters(content: ReportContent) -> tables.Table:
 
 
 def _plain(value: object) -> object:
-    """Return a parameter as it stands in a config: no thousands separators, lists in brackets."""
-    return str(value) if isinstance(value, float | list | tuple | dict) or value is None else value
+    """Return a parameter or a count to six digits; lists in brackets, nothing as a dash."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if value is None:
+        return "—"
+    return str(value) if isinstance(value, list | tuple) else value

@@ -98,8 +98,9 @@ def test_list_row_flies_to_its_place_and_opens_the_card_with_reasons(page, tab):
     row.click()
     page.wait_for_selector(".gr-card")
     assert page.inner_text(".gr-card header b") == name
-    reasons = products.frames()[tab].iloc[0]["reasons"] if tab != "mining_clues" else "有效雨量"
-    assert reasons in page.inner_text(".gr-why")
+    rows = products.frames()[tab]
+    reasons = rows.loc[rows["clue_id" if tab == "mining_clues" else "name"] == name, "reasons"]
+    assert reasons.iloc[0] in page.inner_text(".gr-why")
     if tab in ("evacuation", "waterlogging"):
         assert page.inner_text(".gr-card .gr-rank") == "1"
     place = page.evaluate("GeoRisk.map.getCenter()")

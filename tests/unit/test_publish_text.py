@@ -77,6 +77,20 @@ def test_choices_join_in_the_language():
     assert i18n.level_label("risk_level", 4, "zh") == "极高"
 
 
+@pytest.mark.parametrize(
+    ("given_", "shown"),
+    [
+        ("2024-07-25T08:00:00+00:00", "2024-07-25 16:00"),
+        ("2024-07-25T18:30:00Z", "2024-07-26 02:30"),
+        ("2024-07-25", "2024-07-25"),
+        ("2024-07-25T08:00:00", "2024-07-25T08:00:00"),
+        ("<b>", "<b>"),
+    ],
+)
+def test_times_with_a_zone_are_shown_as_local_time(given_, shown):
+    assert i18n.local_time(given_) == shown
+
+
 def test_reasons_come_in_the_language_where_the_row_has_them():
     row = {"reasons": "r", "reasons_zh": "理由"}
     assert i18n.reasons_of(row, "zh") == "理由"

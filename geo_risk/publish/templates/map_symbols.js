@@ -113,7 +113,7 @@ GeoRisk.symbol = function (look, type) {
       set(pattern.appendChild(document.createElementNS(ns, "rect")), { width: 5, height: 5, fill: "#fff" });
       set(pattern.appendChild(document.createElementNS(ns, "rect")), { width: 2, height: 5, fill: look.fill });
     }
-    set(e, { fill: look.hatch ? "url(#" + id + ")" : look.fill || "none", "fill-opacity": look.hatch ? 1 : look.opacity });
+    set(e, { fill: look.hatch ? "url(#" + id + ")" : look.fill || "none", "fill-opacity": look.hatch ? 1 : type === "point" ? 0.95 : look.opacity });
   }
   svg.appendChild(e);
   return svg;
