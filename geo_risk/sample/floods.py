@@ -88,18 +88,21 @@ def town_run(ground: Ground, dem: Floats, rain: RainField, sinks_m3_s: Array, *,
     hours : length of the run, without a tail.
     """
     town = ground.town
-    left, bottom, right, top = town.grid.bounds
+    net = town_runoff(ground, rain, hours)
+    return simulate(
+        dem, _by_code(TOWN_MANNING, town.cover), net[:, town.cover], rain_step_s=3600.0,
+        cell_m=town.grid.resolution_m, sink_m3_s=sinks_m3_s, step_max_s=5.0,
+    )  # fmt: skip
+
+
+def town_runoff(ground: Ground, rain: RainField, hours: int) -> Array:
+    """Return the runoff (hour, cover code 0-6) [mm] of a storm's wettest hours at the middle of the town."""
+    left, bottom, right, top = ground.town.grid.bounds
     at = (np.array([(left + right) / 2]), np.array([(bottom + top) / 2]))
     series = np.array([rain.at(hour, *at)[0] for hour in rain.rain_mm])
     first = wettest(series, hours)
-    codes = np.arange(7)
-    curve = np.array([TOWN_CURVE.get(int(k), 98.0) for k in codes])
-    net = runoff_mm(np.repeat(series[:, None], 7, axis=1), curve)[first : first + hours]
-    manning = _by_code(TOWN_MANNING, town.cover)
-    return simulate(
-        dem, manning, net[:, town.cover], rain_step_s=3600.0, cell_m=town.grid.resolution_m, sink_m3_s=sinks_m3_s,
-        step_max_s=5.0,
-    )  # fmt: skip
+    curve = np.array([TOWN_CURVE.get(code, 98.0) for code in range(7)])
+    return runoff_mm(np.repeat(series[:, None], 7, axis=1), curve)[first : first + hours]
 
 
 def county_flood(ground: Ground, rain: RainField, peak: np.datetime64) -> CountyFlood:

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geo_risk.kernels.inertial import FloodRun, simulate
 from geo_risk.sample.calendar import STORM_HOURS
-from geo_risk.sample.floods import town_run
+from geo_risk.sample.floods import WETTEST_H, town_run, town_runoff
 from geo_risk.sample.rain import HOURLY_SOURCES, RainTruth
 from geo_risk.sample.sites import Sites, carve_sites, make_sites
 from geo_risk.sample.streams import stream
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 LEDGER, NEVER, UNLISTED = 25, 6, 8
 """Rows of the ledger; those of them that never flood; sites that flood but are not in the ledger."""
 BLOCKED, DEAD_PUMPS = 3, 1
-SILTED_TO = (0.20, 0.40)
+SILTED_TO = (0.20, 0.30)
+"""Share of its capacity that a silted drain keeps (within the 20-40 % of the specification)."""
+AMPLE = 1.5
+"""Nominal capacity of a drain that would do, over the peak inflow."""
 FLOODS_M, DRY_M, CLEARLY_M = 0.15, 0.05, 0.20
 WANTED_M = 0.28
 """A place is made a site when a coarse run without drains puts at least this much water there."""
 PEAK_MM_H = 37.0
 STREET_DRAINS = 18
+LARGE_M3_S = 0.1
 PAST_HOURS = 3
 _ATTEMPTS = 4
 _COARSE = 2
@@ -72,6 +77,7 @@ def make_water(ground: Ground, rain: RainTruth) -> Water:
     for attempt in range(_ATTEMPTS):
         rng = stream(ground.seed, f"water.drains.{attempt}")
         sites, dem = _chosen(ground, first, first_depth, failed, rng)
+        sites = _with_inflow(ground, sites, dem, rain)
         drains = _drains(ground, sites, rng)
         sinks = _sinks(ground, drains)
         run = town_run(ground, dem, rain.storm(), sinks)
@@ -84,9 +90,15 @@ def make_water(ground: Ground, rain: RainTruth) -> Water:
         failed |= set(sites.loc[wrong, "place"])
     past = _past(ground, dem, sinks, sites, rain, rng)
     return Water(
-        sites.drop(columns="place"), drains, past, dem, _given(ground, dem), run.max_depth_m.astype(np.float32),
-        float(run.balance.error_m3), float(run.balance.rain_m3),
-    )  # fmt: skip
+        sites=sites.drop(columns=["place", "inflow_m3_s"]),
+        drains=drains,
+        past=past,
+        dem=dem,
+        given_dem=_given(ground, dem),
+        depth_m=run.max_depth_m.astype(np.float32),
+        mass_error_m3=float(run.balance.error_m3),
+        rain_m3=float(run.balance.rain_m3),
+    )
 
 
 def _at_site(depth: Array, row: int, column: int) -> float:
@@ -117,26 +129,42 @@ def _chosen(
     return _named(carved.table.assign(dry=(carved.table["carved_m"] <= 0).to_numpy()), rng), carved.dem
 
 
+def _coarse_run(
+    ground: Ground, dem: Floats, rain: RainTruth, sinks_m3_s: Array | None = None
+) -> tuple[FloodRun, Array, float]:
+    """Run this storm at twice the cell; return the run, its ground, and the peak hour's share of the runoff."""
+    n = ground.town.grid.shape[0] // _COARSE
+    coarse = dem.reshape(n, _COARSE, n, _COARSE).mean(axis=(1, 3)).astype(np.float64)
+    cover = ground.town.cover[::_COARSE, ::_COARSE]
+    net = town_runoff(ground, rain.storm(), WETTEST_H)
+    run = simulate(coarse, 0.035, net[:, cover], rain_step_s=3600.0, cell_m=5.0 * _COARSE, sink_m3_s=sinks_m3_s)
+    street = net[:, STREET]
+    return run, coarse, float(street.max() / street.sum())
+
+
 def _coarse_depth(ground: Ground, sites: Sites, rain: RainTruth) -> list[float]:
     """Return the depth at each place in a run at twice the cell, without drains."""
-    from geo_risk.kernels.inertial import simulate
-    from geo_risk.sample.floods import TOWN_CURVE, WETTEST_H, runoff_mm, wettest
-
-    n = ground.town.grid.shape[0] // _COARSE
-    coarse = sites.dem.reshape(n, _COARSE, n, _COARSE).mean(axis=(1, 3)).astype(np.float64)
-    cover = ground.town.cover[::_COARSE, ::_COARSE]
-    x, y = np.array(ground.town.grid.bounds).reshape(2, 2).mean(axis=0)
-    storm = rain.storm()
-    series = np.array([storm.at(hour, np.array([x]), np.array([y]))[0] for hour in storm.rain_mm])
-    start = wettest(series, WETTEST_H)
-    curve = np.array([TOWN_CURVE.get(k, 98.0) for k in range(7)])
-    net = runoff_mm(np.repeat(series[:, None], 7, axis=1), curve)[start : start + WETTEST_H]
-    run = simulate(coarse, 0.035, net[:, cover], rain_step_s=3600.0, cell_m=5.0 * _COARSE)
-    level = coarse + np.where(run.max_depth_m > 0.02, run.max_depth_m, 0.0)
+    run, coarse, _ = _coarse_run(ground, sites.dem, rain)
     rows, columns = sites.table["row"].to_numpy(), sites.table["column"].to_numpy()
-    depth = level[rows // _COARSE, columns // _COARSE] - sites.dem[rows, columns]
-    return [float(d) if run.max_depth_m[r // _COARSE, c // _COARSE] > 0.02 else 0.0
-            for d, r, c in zip(depth, rows, columns, strict=True)]  # fmt: skip
+    water = run.max_depth_m[rows // _COARSE, columns // _COARSE]
+    level = coarse[rows // _COARSE, columns // _COARSE] + water
+    return [float(v) for v in np.where(water > 0.02, level - sites.dem[rows, columns], 0.0)]
+
+
+def _with_inflow(ground: Ground, sites: pd.DataFrame, dem: Floats, rain: RainTruth) -> pd.DataFrame:
+    """Add the peak inflow [m3/s] of the sites with a hidden defect: what they take in when their drains take all."""
+    bad = np.flatnonzero(sites["hidden_defect"] != "none")
+    rows, columns = sites["row"].to_numpy()[bad] // _COARSE, sites["column"].to_numpy()[bad] // _COARSE
+    n = ground.town.grid.shape[0] // _COARSE
+    sinks = np.zeros((n, n))
+    for row, column in zip(rows, columns, strict=True):
+        sinks[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = 5.0
+    run, _, share = _coarse_run(ground, dem, rain, sinks)
+    inflow = np.full(len(sites), np.nan)
+    for k, row, column in zip(bad, rows, columns, strict=True):
+        taken = run.drained_m3[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].sum()
+        inflow[k] = 1.25 * share * float(taken) / 3600.0
+    return sites.assign(inflow_m3_s=inflow)
 
 
 def _named(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -177,7 +205,8 @@ def _drains(ground: Ground, sites: pd.DataFrame, rng: np.random.Generator) -> pd
     for site in sites.to_dict("records"):
         whole = float(site["catchment_m2"]) * PEAK_MM_H / 3.6e6
         local = float(site["local_m2"]) * PEAK_MM_H / 3.6e6
-        nominal, true = _capacity(str(site["cause"]), whole, local, rng)
+        defect = float(site["inflow_m3_s"])
+        nominal, true = _capacity(str(site["cause"]), whole if np.isnan(defect) else defect, local, rng)
         is_pump = site["kind"] == "underpass" and site["cause"] != "sag_without_outlet"
         if nominal > 0:
             state = "dead" if true == 0 else "silted" if true < nominal else "good"
@@ -198,10 +227,10 @@ def _drains(ground: Ground, sites: pd.DataFrame, rng: np.random.Generator) -> pd
 def _capacity(cause: str, whole: float, local: float, rng: np.random.Generator) -> tuple[float, float]:
     """Return nominal and true capacity [m3/s] of a site whose peak inflow is `whole`, of which `local` falls near."""
     if cause == "drain_blocked":
-        nominal = max(0.08, 1.3 * whole)
-        return nominal, nominal * float(rng.uniform(*SILTED_TO)) * min(1.0, 0.5 / 0.39)
+        nominal = max(0.08, AMPLE * whole)
+        return nominal, nominal * float(rng.uniform(*SILTED_TO))
     if cause == "pump_failed":
-        return max(0.15, 1.3 * whole), 0.0
+        return max(0.15, AMPLE * whole), 0.0
     if cause == "drain_undersized":
         nominal = max(0.01, float(rng.uniform(0.10, 0.25)) * local)
     elif cause == "inflow_from_upstream":
@@ -214,8 +243,16 @@ def _capacity(cause: str, whole: float, local: float, rng: np.random.Generator) 
 
 
 def _sinks(ground: Ground, drains: pd.DataFrame) -> Array:
-    sinks = np.zeros(ground.town.grid.shape)
-    np.add.at(sinks, (drains["row"].to_numpy(int), drains["column"].to_numpy(int)), drains["true_m3_s"].to_numpy(float))
+    return sinks_of(drains, "true_m3_s", ground.town.grid.shape)
+
+
+def sinks_of(drains: pd.DataFrame, column: str, shape: tuple[int, int]) -> Array:
+    """Return what drains and pumps take (y, x) [m3/s]; large ones have their inlets over 3 x 3 cells."""
+    sinks = np.zeros(shape)
+    for row, at, rate in zip(drains["row"], drains["column"], drains[column], strict=True):
+        spread = rate >= LARGE_M3_S
+        reach = 1 if spread else 0
+        sinks[row - reach : row + reach + 1, at - reach : at + reach + 1] += rate / (9 if spread else 1)
     return sinks
 
 
