@@ -217,4 +217,4 @@ def _plain(value: object) -> object:
         return f"{value:.6g}"
     if value is None:
         return "—"
-    return str(value) if isinstance(value, list | tuple) else value
+    return str(value) if isinstance(value, list | tuple | dict) else value
