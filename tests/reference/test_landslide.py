@@ -17,6 +17,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.hazards.landslide.factors import Classing, category_layer, class_of_factor, line_distance
 from geo_risk.hazards.landslide.information_value import fit_weights, information_values, probability
 from geo_risk.hazards.landslide.inventory import clean_inventory, event_layer, road_bias
+from geo_risk.hazards.landslide.joint import fit_class_values
 from geo_risk.hazards.landslide.validation import auc, spatial_folds
 
 GRID = Grid(GeoBox((60, 80), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
@@ -157,3 +158,29 @@ def test_classes_of_each_kind():
     assert class_of_factor("twi", np.full(9, np.nan), classes=4) is None
     capped = class_of_factor("distance_roads_m", np.r_[np.arange(50.0), np.full(50, 300.0)], classes=3)
     assert capped.classes(np.array([0.0, 49, 300]), np.ones(3)).tolist() == [0, 1, 2]
+
+
+def test_class_values_fitted_together_recover_what_made_the_slides_and_do_not_count_twice():
+    rng = np.random.default_rng(8)
+    n, value = 60_000, np.linspace(-1.5, 1.5, 6)
+    first = rng.integers(0, 6, n).astype("int16")
+    copy = np.where(rng.random(n) < 0.9, first, rng.integers(0, 6, n)).astype("int16")
+    slid = rng.random(n) < probability(value[first] - 3)
+    both = np.stack([first, copy])
+    start = [information_values(c[slid], c[~slid], n_classes=6, prior_events=1) for c in both]
+    got, _ = fit_class_values(both, slid, start=start, n_ordered=[6, 6], ridge=0.01, smoothness=0.0)
+    np.testing.assert_allclose(np.diff(got[0]), np.diff(value), atol=0.35)
+    # the copy says nothing beside the first: its span shrinks, while its information value spans as much
+    assert np.ptp(got[1]) < 0.4
+    assert np.ptp(start[1]) > 2
+
+
+def test_strong_smoothing_makes_ordered_classes_a_line_and_leaves_others_free():
+    rng = np.random.default_rng(2)
+    cell = rng.integers(0, 5, (2, 20_000)).astype("int16")
+    slid = rng.random(20_000) < probability(np.array([0, 1, 0, 1, 0])[cell].sum(axis=0) - 3.0)
+    got, _ = fit_class_values(cell, slid, start=[[0.0] * 5] * 2, n_ordered=[5, 0], ridge=0.1, smoothness=1e6)
+    np.testing.assert_allclose(np.diff(got[0], n=2), 0, atol=1e-2)
+    assert np.ptp(got[1]) > 0.7
+    with pytest.raises(DataError):
+        fit_class_values(cell, slid, start=[[0.0] * 5] * 2, n_ordered=[5, 0], ridge=float("nan"), smoothness=1.0)

@@ -49,12 +49,13 @@ def made_layers(seed=1, *, effect=0.12):
     }
 
 
-def test_the_model_finds_the_factor_that_matters_and_names_those_left_out():
+@pytest.mark.parametrize("combination", ["joint", "weighted", "sum"])
+def test_the_model_finds_the_factor_that_matters_and_names_those_left_out(combination):
     logit, layers = made_layers()
-    fitted = fit_later(layers, PARAMS).compute()
-    weight = {f["name"]: f["weight"] for f in fitted.factors}
-    assert weight["slope_deg"] > 0.7
-    assert weight["twi"] < 0.4
+    fitted = fit_later(layers, PARAMS.model_copy(update={"combination": combination})).compute()
+    span = {f["name"]: f["weight"] * np.ptp(f["class_values"]) for f in fitted.factors}
+    assert span["slope_deg"] > 2.5
+    assert span["twi"] < (0.7 if combination != "sum" else 1.0)
     assert set(fitted.left_out) == {"relief_m", "lithology"}
     p = predict(layers, PARAMS, fitted).intensity.to_numpy()
     assert np.isfinite(p).all()

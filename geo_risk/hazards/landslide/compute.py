@@ -25,8 +25,8 @@ INPUTS = {"landslide_events": "1", "slope_deg": "degree", **{f"{n}?": u for n, u
 """Events per cell, and the factors."""
 
 CARD = MethodCard(
-    name="Landslide susceptibility by information value with cross-fitted logistic weights",
-    citation="Yin and Yan (1988); van Westen (1993); levels by shares of held-out events (success rates)",
+    name="Landslide susceptibility by information values of factor classes, refined in a joint logistic fit",
+    citation="Yin and Yan (1988); van Westen (1993); Eilers and Marx (1996) for the smoothing; levels by success rates",
     validity="slopes like those of the inventory; one kind of landslide at a time; cells of 10-100 m",
     limits=(
         "the probability is that of a place picked from one event and one random cell (odds 1:1)",

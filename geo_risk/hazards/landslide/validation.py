@@ -14,6 +14,7 @@ from geo_risk.core.errors import DataError
 from geo_risk.hazards.landslide.factors import Classing, class_of_factor
 from geo_risk.hazards.landslide.information_value import Model, fit_weights, information_values, looked_up, probability
 from geo_risk.hazards.landslide.inventory import RoadBias, road_bias
+from geo_risk.hazards.landslide.joint import fit_class_values
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.landslide.sampling import Sample
 
@@ -45,7 +46,8 @@ class Fit:
     n_events, n_background : cells the model was fitted to.
     left_out : factors not used, with the reason. held_out : the cells of the validation. road_bias : whether events
         are rare far from roads.
-    factors : {"name", "weight", "classes", "information_values"} of each factor used.
+    information_values : of each class of each factor, whatever the combination.
+    factors : {"name", "weight", "bounds", "class_values", "information_values"} of each factor used.
     """
 
     model: Model
@@ -57,6 +59,7 @@ class Fit:
     n_background: int
     left_out: dict[str, str]
     held_out: HeldOut
+    information_values: tuple[tuple[float, ...], ...]
     road_bias: RoadBias | None = None
 
     @property
@@ -65,8 +68,8 @@ class Fit:
         model = self.model
         return [
             {"name": c.name, "weight": round(w, 4), "kind": c.kind, "bounds": list(c.bounds),
-             "information_values": [round(v, 4) for v in t]}
-            for c, t, w in zip(model.classings, model.tables, model.weights, strict=True)
+             "class_values": [round(v, 4) for v in t], "information_values": [round(v, 4) for v in i]}
+            for c, t, w, i in zip(model.classings, model.tables, model.weights, self.information_values, strict=True)
         ]  # fmt: skip
 
 
@@ -146,7 +149,7 @@ def fit(sample: Sample, params: LandslideParams) -> Fit:
     bounds = _level_bounds(probability(scores[is_event]), params.level_event_shares)
     return Fit(
         model, float(np.mean(aucs)), tuple(aucs), auc(case.scored(model), is_event), bounds,
-        int(is_event.sum()), int((~is_event).sum()), left_out, held_out, _road_bias(sample, params),
+        int(is_event.sum()), int((~is_event).sum()), left_out, held_out, case.tables(), _road_bias(sample, params),
     )  # fmt: skip
 
 
@@ -204,8 +207,20 @@ class _Cases:
         out: NDArray[np.float64] = self.values(model.tables) @ np.asarray(model.weights) + model.intercept
         return out
 
+    def joint(self) -> Model:
+        """Return the model whose class values are fitted together, pulled towards shrunken information values."""
+        values, intercept = fit_class_values(
+            self.classes, self.is_event,
+            start=[[WEIGHT_TARGET * v for v in table] for table in self.tables()],
+            n_ordered=[k.n_ordered for k in self.classings],
+            ridge=self.params.ridge_events, smoothness=self.params.smoothness_events,
+        )  # fmt: skip
+        return Model(self.classings, values, (1.0,) * len(self.classings), intercept)
+
     def cross_fitted(self, fold: NDArray[np.int64]) -> Model:
-        """Return the model: tables of all cases, weights fitted to tables learned without the case's fold."""
+        """Return the model: class values fitted together, or weights fitted to tables learned without each fold."""
+        if self.params.combination == "joint":
+            return self.joint()
         held_out = np.empty((self.is_event.size, len(self.classings)))
         for k in np.unique(fold):
             held_out[fold == k] = self.subset(fold == k).values(self.subset(fold != k).tables())
