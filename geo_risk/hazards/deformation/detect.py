@@ -189,10 +189,14 @@ def _largest(z: F32, params: AreaParams) -> tuple[float, float]:
     if n == 0:
         return 0.0, 0.0
     inside = labels > 0
-    excess = np.bincount(labels[inside], weights=z[inside] - params.sigma_factor, minlength=n + 1)[1:]
-    large = np.bincount(labels[inside], minlength=n + 1)[1:] >= params.minimum_pixels
-    peaks = ndimage.maximum(z, labels, np.flatnonzero(large) + 1) if large.any() else [0.0]
-    return float(np.max(excess[large], initial=0.0)), float(np.max(peaks, initial=0.0))
+    of, value = labels[inside], z[inside]
+    large = np.bincount(of, minlength=n + 1) >= params.minimum_pixels
+    if not large.any():
+        return 0.0, 0.0
+    excess = np.bincount(of, weights=value - params.sigma_factor, minlength=n + 1)
+    peaks = np.zeros(n + 1, dtype=z.dtype)
+    np.maximum.at(peaks, of, value)
+    return float(excess[large].max()), float(peaks[large].max())
 
 
 def _split(z: F32, motion: F32, params: AreaParams, *, keep_halo: bool) -> list[Bool]:

@@ -102,7 +102,7 @@ class AreaParams(Params):
         gt=0, lt=1, source="95 % quantile of areas in simulated noise; Benjamini and Hochberg 1995",
     )  # fmt: skip
     unconfirmed_p: float = parameter(
-        0.01, "The same for an area that one track alone shows although another looks at it too",
+        1e-4, "The same for an area that one track alone shows although another looks at it too",
         gt=0, lt=1, source="choice of geo_risk: atmosphere strikes one track, motion most often both",
     )  # fmt: skip
     minimum_pixels: int = parameter(
