@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import io
+import re
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -11,6 +14,8 @@ from pyproj import Transformer
 
 from geo_risk.core.errors import DataError
 from geo_risk.publish.atomic import disk_full, staged
+
+_CLOCK = datetime.datetime(2024, 7, 1)
 
 SITE_KIND_ZH = {
     "underpass": "下穿通道", "road_dip": "路段凹点", "low_lying": "低洼小区", "underground_space": "地下空间出入口",
@@ -38,7 +43,8 @@ def write_sheet(table: pd.DataFrame, path: Path, *, title: str) -> None:
     sheet.append(list(table.columns))
     for row in rows:
         sheet.append(row)
-    book.properties.created = book.properties.modified = datetime.datetime(2024, 7, 1)
+    buffer = io.BytesIO()
+    book.save(buffer)
 
     def verify(written: Path) -> None:
         back = openpyxl.load_workbook(written, read_only=True)
@@ -48,7 +54,21 @@ def write_sheet(table: pd.DataFrame, path: Path, *, title: str) -> None:
             raise disk_full(path)
 
     with staged(path, verify=verify) as temporary:
-        book.save(temporary)
+        temporary.write_bytes(timeless(buffer.getvalue()))
+
+
+def timeless(book: bytes) -> bytes:
+    """Return an XLSX file with all its times set to one moment, so that the same rows give the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for item in source.infolist():
+            content = source.read(item)
+            if item.filename == "docProps/core.xml":
+                content = re.sub(rb">[0-9-]+T[0-9:.]+Z?<", f">{_CLOCK:%Y-%m-%dT%H:%M:%SZ}<".encode(), content)
+            entry = zipfile.ZipInfo(item.filename, date_time=_CLOCK.timetuple()[:6])
+            entry.external_attr, entry.compress_type = item.external_attr, zipfile.ZIP_DEFLATED
+            target.writestr(entry, content)
+    return out.getvalue()
 
 
 def site_sheet(sites: pd.DataFrame, drains: pd.DataFrame, crs: str) -> pd.DataFrame:
