@@ -8,7 +8,7 @@ from typing import NamedTuple
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.hazards.flood.params import SiteParams
 from geo_risk.hazards.flood.sites import Town
@@ -99,25 +99,31 @@ def sink_grid(devices: pd.DataFrame, shape: tuple[int, int], share: pd.Series[fl
     return out
 
 
-def replay(pond: Pond, capacity_m3_s: float, *, inflow_share: float = 1.0) -> float:
-    """Greatest depth of a pond [m] had its devices taken up to `capacity_m3_s`, and only a share of the water come.
+def replay(pond: Pond, capacity_m3_s: ArrayLike, *, inflow_share: ArrayLike = 1.0) -> Array:
+    """Greatest depth of a pond [m] had its devices taken up to a capacity, and only a share of the water come.
 
     The inflow is what the recorded run shows: growth of the stored volume plus what was drained. Above its spill level
     the pond does not rise further than the recorded run did (the water spreads): there the answer is a bound.
 
     Parameters
     ----------
-    pond : a recorded run. capacity_m3_s : >= 0. inflow_share : of the recorded inflow, >= 0.
+    pond : a recorded run.
+    capacity_m3_s : number or array, >= 0. inflow_share : of the recorded inflow, >= 0, broadcast against it.
+
+    Returns
+    -------
+    Array of the broadcast shape.
     """
+    capacity, share = np.broadcast_arrays(np.asarray(capacity_m3_s, np.float64), np.asarray(inflow_share, np.float64))
     stored = _volume(pond, pond.depth_m)
     gain = np.diff(stored, prepend=0.0) + np.diff(pond.drained_m3, prepend=0.0)
     cap = _volume(pond, np.array([max(pond.spill_m, float(pond.depth_m.max(initial=0.0)))]))[0]
-    held, most = 0.0, 0.0
-    for water, step in zip(gain * inflow_share, np.diff(pond.time_s, prepend=0.0), strict=True):
-        there = max(held + water, 0.0)
-        held = min(there - min(there, capacity_m3_s * step), cap)
-        most = max(most, held)
-    return float(_depth(pond, most))
+    held, most = np.zeros(capacity.shape), np.zeros(capacity.shape)
+    for water, step in zip(gain, np.diff(pond.time_s, prepend=0.0), strict=True):
+        there = np.maximum(held + water * share, 0.0)
+        held = np.minimum(there - np.minimum(there, capacity * step), cap)
+        most = np.maximum(most, held)
+    return _depth(pond, most)
 
 
 def _volume(pond: Pond, depth: Array) -> Array:
@@ -125,20 +131,18 @@ def _volume(pond: Pond, depth: Array) -> Array:
     return np.asarray(part.sum(axis=1) * pond.cell_m2)
 
 
-def _depth(pond: Pond, volume: float) -> float:
+def _depth(pond: Pond, volume: Array) -> Array:
     """Water level above the site's cell that holds a volume: the inverse of `_volume`."""
     beds = pond.bed_m
     stored = _volume(pond, beds)
-    k = int(np.searchsorted(stored, volume, side="right")) - 1
-    if k < 0:
-        return max(float(beds[0]), 0.0) if beds.size else 0.0
-    return max(float(beds[k] + (volume - stored[k]) / ((k + 1) * pond.cell_m2)), 0.0)
+    k = np.maximum(np.searchsorted(stored, volume, side="right") - 1, 0)
+    return np.maximum(beds[k] + (volume - stored[k]) / ((k + 1) * pond.cell_m2), 0.0)
 
 
 class Finding(NamedTuple):
     """What past depths say of a site: share of the capacity that its devices gave, depth correction, and evidence.
 
-    `cost_sound` and `cost_defect` are the misfits (minus twice the log posterior) of the two explanations.
+    `cost_sound` and `cost_defect` are minus twice the log posterior of the two explanations.
     """
 
     share: float
@@ -148,18 +152,28 @@ class Finding(NamedTuple):
     cost_defect: float
 
 
+def is_wet(depth_m: NDArray[np.float64]) -> Array:
+    """How much of a depth correction counts: none where it is dry, all of it from 0.1 m of water on."""
+    return np.clip(depth_m / 0.1, 0.0, 1.0)
+
+
+_INFLOWS = np.exp(np.linspace(-1.2, 1.2, 25))
+_CORRECTIONS = np.linspace(-0.5, 0.5, 101)
+
+
 def infer_defect(
     ponds: list[Pond], modelled_m: list[float], reported_m: list[float], capacity_m3_s: float, params: SiteParams
 ) -> Finding:
-    """Explain the depths reported in past storms: a sound drain and an error of the model, or a drain with a defect.
+    """Explain the depths reported in past storms: sound devices and errors of the model, or devices with a defect.
 
-    Both explanations may correct the modelled depth by a constant (rims and bottoms of the DEM) with the standard
-    deviation `model_error_m`; reports have `report_error_m`. The one with the greater posterior probability is taken,
-    defects having the prior `defect_prior`. Depths at other capacities come from `replay`.
+    Both explanations may correct the depths of the site by one constant (rims and bottoms of the DEM; standard
+    deviation `model_error_m`; see `is_wet`) and the water of each storm by a factor (rain and curve numbers;
+    `inflow_error` in its logarithm); reports have `report_error_m`. The explanation with the greater posterior probability at its best is
+    taken; defects have the prior `defect_prior`. Depths at other capacities and inflows come from `replay`.
 
     Parameters
     ----------
-    ponds : the site's pond in each past storm, run at nominal capacity (not used where the capacity is 0).
+    ponds : the site's pond in each past storm, run at nominal capacity; empty where the site lies in no depression.
     modelled_m, reported_m : greatest depths in the same order.
     capacity_m3_s : nominal; 0 leaves only the first explanation. params : errors, prior, and the largest share that
         still counts as a defect.
@@ -168,27 +182,31 @@ def infer_defect(
     -------
     Finding : share 1 and no correction where nothing was reported.
     """
-    reported = np.asarray(reported_m, dtype=np.float64)
-    if not reported.size:
+    if not reported_m:
         return Finding(1.0, 0.0, False, 0.0, np.inf)
-    excess = reported - np.asarray(modelled_m, dtype=np.float64)
-    sound, correction = _cost(excess, params)
-    if not capacity_m3_s > 0:
-        return Finding(1.0, correction, False, sound, np.inf)
-    full = np.array([replay(p, capacity_m3_s) for p in ponds])
-    odds = 2 * np.log((1 - params.defect_prior) / params.defect_prior)
-    shares = np.arange(0.0, params.defect_max_share + 1e-9, 0.025)
-    # the replay at full capacity should give the modelled depth: its own error is taken out
-    trials = [_cost(excess + full - np.array([replay(p, capacity_m3_s * s) for p in ponds]), params) for s in shares]
-    costs = np.array([cost for cost, _ in trials]) + odds
-    best = np.flatnonzero(costs <= costs.min() + 0.5)
-    if not costs.min() < sound:
-        return Finding(1.0, correction, False, sound, float(costs.min()))
-    return Finding(float(shares[best].mean()), trials[int(costs.argmin())][1], True, sound, float(costs.min()))
-
-
-def _cost(residual: Array, params: SiteParams) -> tuple[float, float]:
-    """Least misfit of a constant correction to the residuals, and the correction [m]."""
-    report, model = params.report_error_m**2, params.model_error_m**2
-    correction = float(residual.sum() / report / (residual.size / report + 1 / model))
-    return float(((residual - correction) ** 2).sum() / report + correction**2 / model), correction
+    excess = np.asarray(reported_m, dtype=np.float64) - np.asarray(modelled_m, dtype=np.float64)
+    can_fail = bool(ponds) and capacity_m3_s > 0
+    shares = np.append(np.arange(0.0, params.defect_max_share + 1e-9, 0.025) if can_fail else [], 1.0)
+    cost = np.broadcast_to((_CORRECTIONS / params.model_error_m) ** 2, (shares.size, _CORRECTIONS.size)).copy()
+    prior = (np.log(_INFLOWS) / params.inflow_error) ** 2
+    for k, (gap, modelled) in enumerate(zip(excess, modelled_m, strict=True)):
+        if ponds:
+            made = replay(ponds[k], capacity_m3_s * shares[:, None], inflow_share=_INFLOWS[None])
+            # the replay of what was run should give the modelled depth: its own error is taken out
+            moved = made - float(replay(ponds[k], capacity_m3_s))
+            wet = is_wet(modelled + moved)[:, :, None]
+            misfit = (gap - moved[:, :, None] - _CORRECTIONS * wet) / params.report_error_m
+            cost += (misfit**2 + prior[:, None]).min(axis=1)
+        else:
+            cost += ((gap - _CORRECTIONS * is_wet(np.array(modelled))) / params.report_error_m) ** 2
+    least = cost.min(axis=1)
+    corrections = _CORRECTIONS[cost.argmin(axis=1)]
+    sound = float(least[-1])
+    if not can_fail:
+        return Finding(1.0, float(corrections[-1]), False, sound, np.inf)
+    defect = least[:-1] + 2 * np.log((1 - params.defect_prior) / params.defect_prior)
+    best = int(defect.argmin())
+    if not defect[best] < sound:
+        return Finding(1.0, float(corrections[-1]), False, sound, float(defect[best]))
+    like = defect <= defect[best] + 0.5
+    return Finding(float(shares[:-1][like].mean()), float(corrections[best]), True, sound, float(defect[best]))

@@ -111,8 +111,8 @@ class TownFlowParams(Params):
     )  # fmt: skip
     paved_curve_number: float = parameter(98.0, "Curve number of roads.", source=_TR55 + ": paved", gt=0, le=100)
     built_curve_number: float = parameter(
-        92.0, "Least curve number of built-up ground in the town.",
-        source=f"{_TR55}: commercial and business, 85 % impervious, group B", gt=0, le=100,
+        88.0, "Least curve number of built-up ground in the town, courts and parks among it.",
+        source=f"{_TR55}: industrial district, 72 % impervious, group B", gt=0, le=100,
     )  # fmt: skip
     built_codes: tuple[int, ...] = parameter(
         (4, 50), "Land-cover codes of built-up ground.", source="the sample county; ESA WorldCover"
@@ -185,6 +185,10 @@ class SiteParams(Params):
     model_error_m: float = parameter(
         0.10, "Standard deviation of modelled depths.", source=f"{_CHOICE}: rims in a smoothed 5 m DEM", gt=0, le=2
     )
+    inflow_error: float = parameter(
+        0.3, "Standard deviation of the logarithm of the water that reaches a site in a storm.",
+        source=f"{_CHOICE}: curve numbers and 1 km rain", gt=0, lt=2,
+    )  # fmt: skip
     defect_prior: float = parameter(
         0.1, "Share of drains and pumps that have a hidden defect, before anything is known.",
         source=f"{_CHOICE}: one in ten", gt=0, lt=1,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_risk.hazards.flood.devices import Finding, Pond, infer_defect, replay
+from geo_risk.hazards.flood.devices import Finding, Pond, infer_defect, is_wet, replay
 from geo_risk.hazards.flood.params import SiteParams
 from geo_risk.hazards.flood.sites import Town
 from geo_risk.kernels.inertial import FloodRun
@@ -132,10 +132,8 @@ def findings(
             continue
         depths = [float(modelled[s][site_id]) for s in group["storm_id"]]
         ponds = [recorded[s][str(site_id)] for s in group["storm_id"] if str(site_id) in recorded[s]]
-        is_pond = len(ponds) == len(group)
-        found = infer_defect(
-            ponds, depths, group["depth_m"].tolist(), float(capacity[site_id]) if is_pond else 0.0, params
-        )
+        ponds = ponds if len(ponds) == len(group) else []
+        found = infer_defect(ponds, depths, group["depth_m"].tolist(), float(capacity[site_id]), params)
         rows.append({"site_id": site_id, **found._asdict(), "n_reports": len(group),
                      "reported_max_m": float(group["depth_m"].max()), "modelled_max_m": max(depths)})  # fmt: skip
     columns = ["site_id", *Finding._fields, "n_reports", "reported_max_m", "modelled_max_m"]
@@ -162,10 +160,11 @@ def responses(
 
     Returns
     -------
-    site_id, depth_m (corrected by the past reports), depth_model_m, duration_h, volume_m3 (stored at the deepest),
-    capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all devices at nominal capacity), depth_cleared_m
-    (CLEARED times the capacity), depth_local_m (without water from upstream), local_share, critical_rain_mm_h (rain of
-    one hour that brings depth_bound_m, all rain scaled alike; missing where three times the rain does not).
+    site_id, depth_m (corrected by the past reports; ponds without reports by `usual_correction`), depth_model_m,
+    duration_h, volume_m3 (stored at the deepest), capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all
+    devices at nominal capacity), depth_cleared_m (CLEARED times the capacity), depth_local_m (without water from
+    upstream), local_share, critical_rain_mm_h (rain of one hour that brings depth_bound_m, all rain scaled alike;
+    missing where three times the rain does not).
     """
     cells = sites["cell"].to_numpy(np.int64)
     out = pd.DataFrame({"site_id": sites["site_id"].astype(str), "depth_model_m": site_depths(run.max_depth_m, cells)})
@@ -177,7 +176,11 @@ def responses(
         out[name] = default if known is None else known[name].astype(object).fillna(default).to_numpy()
     out["share"], out["correction_m"] = out["share"].astype(float), out["correction_m"].astype(float)
     out["is_defect"] = out["is_defect"].astype(bool)
-    out["depth_m"] = np.maximum(out["depth_model_m"] + out["correction_m"], 0.0)
+    if known is not None:
+        silent = known["share"].isna().to_numpy() & (sites["label"].to_numpy() > 0)
+        out.loc[silent, "correction_m"] = usual_correction(known)
+    moved = out["correction_m"] * is_wet(out["depth_model_m"].to_numpy(float))
+    out["depth_m"] = np.maximum(out["depth_model_m"] + moved, 0.0)
     reach = np.pi * params.local_m**2 / 2
     catchment = sites["catchment_m2"].to_numpy(float)
     out["local_share"] = np.where(catchment > 0, np.minimum(reach / np.maximum(catchment, 1.0), 1.0), 1.0)
@@ -191,13 +194,22 @@ def responses(
     return pd.concat([out, pd.DataFrame(more, columns=list(nothing), index=out.index)], axis=1)
 
 
+def usual_correction(found: pd.DataFrame, *, least: int = 5) -> float:
+    """Median correction of sites that stood under water in past storms [m]: what smooth rims do to every pond.
+
+    Zero where fewer than `least` such sites are known.
+    """
+    wet = found[(found["reported_max_m"] >= 0.15) & ~found["is_defect"].astype("boolean").fillna(True)]
+    return float(wet["correction_m"].astype("float64").median()) if len(wet) >= least else 0.0
+
+
 def _what_if(pond: Pond, row: Any, bound_m: float, peak_mm_h: float) -> dict[str, float]:
     real = row.capacity_m3_s * row.share
-    base = replay(pond, real)
+    base = float(replay(pond, real))
 
     def moved(capacity: float, inflow: float = 1.0) -> float:
         """Return the site's depth, moved by what the replay says the change makes."""
-        return max(float(row.depth_m) + replay(pond, capacity, inflow_share=inflow) - base, 0.0)
+        return max(float(row.depth_m) + float(replay(pond, capacity, inflow_share=inflow)) - base, 0.0)
 
     beds = np.maximum(float(pond.depth_m.max(initial=0.0)) - pond.bed_m, 0.0)
     return {
