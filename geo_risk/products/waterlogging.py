@@ -142,8 +142,8 @@ def score_parts(frame: pd.DataFrame, params: WaterloggingParams) -> dict[str, ND
     `unknown_depth_m`, missing duration as nothing.
     """
     depth = frame["depth_m"].astype("float64").fillna(params.unknown_depth_m).to_numpy()
-    people = pd.to_numeric(frame["people"]).astype("float64")
-    people = people.fillna(people.median() if people.notna().any() else 0.0).to_numpy()
+    counted = pd.to_numeric(frame["people"]).astype("float64")
+    people = counted.fillna(counted.median() if counted.notna().any() else 0.0).to_numpy()
     hours = frame["duration_h"].astype("float64").fillna(0.0).to_numpy()
     traffic = frame["traffic_class"].map({c: 1 - k / 4 for k, c in enumerate(_CLASSES)}).fillna(0.0).to_numpy(float)
     raw = {

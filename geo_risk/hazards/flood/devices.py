@@ -168,8 +168,9 @@ def infer_defect(
 
     Both explanations may correct the depths of the site by one constant (rims and bottoms of the DEM; standard
     deviation `model_error_m`; see `is_wet`) and the water of each storm by a factor (rain and curve numbers;
-    `inflow_error` in its logarithm); reports have `report_error_m`. The explanation with the greater posterior probability at its best is
-    taken; defects have the prior `defect_prior`. Depths at other capacities and inflows come from `replay`.
+    `inflow_error` in its logarithm); reports have `report_error_m`. The explanation with the greater posterior
+    probability at its best is taken; defects have the prior `defect_prior`. Depths at other capacities and inflows
+    come from `replay`.
 
     Parameters
     ----------
