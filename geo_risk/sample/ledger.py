@@ -70,7 +70,7 @@ def make_ledger(
     truth = _add_places(ground, hidden, slides, moving, truth, rng)
     truth = truth.iloc[rng.permutation(len(truth))].reset_index(drop=True)
     truth["point_id"] = [f"1410{ground.seed % 100:02d}{k:04d}" for k in range(1, len(truth) + 1)]
-    truth = _with_faults(truth, rng)
+    truth = _with_faults(truth, rng, ground.size)
     truth.insert(0, "row", np.arange(2, len(truth) + 2))
     return Ledger(_sheet(ground, truth, homes, rng), truth)
 
@@ -135,17 +135,20 @@ def _add_places(
     return truth
 
 
-def _with_faults(truth: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _with_faults(truth: pd.DataFrame, rng: np.random.Generator, size: int) -> pd.DataFrame:
     """Add the rows with a number used before, and mark rows whose coordinates are wrong."""
     whole = truth[truth["true_kind"].isin(["static", "dead"])]
-    again = whole.iloc[rng.choice(len(whole), REPEATED, replace=False)].copy()
+    repeated = min(count(REPEATED, size), len(whole))
+    swapped = min(count(SWAPPED, size), len(truth))
+    shifted = min(count(SHIFTED, size), len(truth) - swapped)
+    again = whole.iloc[rng.choice(len(whole), repeated, replace=False)].copy()
     again["true_kind"] = "repeated"
-    again["x"] += rng.uniform(-40, 40, REPEATED)
-    again["y"] += rng.uniform(-40, 40, REPEATED)
+    again["x"] += rng.uniform(-40, 40, repeated)
+    again["y"] += rng.uniform(-40, 40, repeated)
     truth = pd.concat([truth.assign(fault="none"), again.assign(fault="repeated_number")], ignore_index=True)
-    pick = rng.choice(len(truth) - REPEATED, SWAPPED + SHIFTED, replace=False)
-    truth.loc[pick[:SWAPPED], "fault"] = "swapped"
-    truth.loc[pick[SWAPPED:], "fault"] = "gcj02"
+    pick = rng.choice(len(truth) - repeated, swapped + shifted, replace=False)
+    truth.loc[pick[:swapped], "fault"] = "swapped"
+    truth.loc[pick[swapped:], "fault"] = "gcj02"
     return truth
 
 
