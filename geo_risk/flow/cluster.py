@@ -73,7 +73,7 @@ def _client(choice: ClusterChoice) -> Any:
 
     try:
         if choice.address:
-            return Client(choice.address, timeout="20s", set_as_default=True)
+            return Client(choice.address, timeout="10s", set_as_default=True)
         workers = choice.workers or CPU_COUNT
         local = LocalCluster(
             n_workers=workers,
