@@ -1,4 +1,4 @@
-"""The live table of a run, on stderr; outside a terminal a line for each task."""
+"""The live table of a run; outside a terminal a line for each task."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Progress:
 
     Parameters
     ----------
-    stream : where to, a terminal or not.
+    stream : where to, a terminal or not; None shows nothing.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str] | None) -> None:
         self.stream = stream
         self.rows: dict[str, TaskReport] = {}
         self._live: Any = None
 
     def __enter__(self) -> Self:
-        if self.stream.isatty():
+        if self.stream is not None and self.stream.isatty():
             from rich.console import Console
             from rich.live import Live
 
@@ -46,7 +46,7 @@ class Progress:
         self.rows[report.name] = report
         if self._live is not None:
             self._live.update(self._table())
-        elif report.outcome not in {"running", "up to date"}:
+        elif self.stream is not None and report.outcome not in {"running", "up to date", "failed"}:
             again = f" ({'; '.join(report.reasons)})" if report.reasons else ""
             self.stream.write(f"{report.outcome:>12}  {report.seconds:7.2f} s  {report.name}{again}\n")
             self.stream.flush()

@@ -36,7 +36,9 @@ def command(
 
     asked = scheduler or workers or memory_limit or dashboard
     choice = ClusterChoice(scheduler, workers, memory_limit, dashboard) if asked else None
-    with Progress(sys.stderr) as progress:
+    # on a terminal a live table on stderr; else lines on stdout, so that an error is three lines on stderr and no more
+    stream = sys.stderr if sys.stderr.isatty() else None if as_json else sys.stdout
+    with Progress(stream) as progress:
         report = run(config, overrides=overrides(sets, lang), names=tasks or (), force=force, choice=choice,
                      observe=progress.observe)  # fmt: skip
     if as_json:

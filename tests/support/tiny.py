@@ -65,8 +65,8 @@ def make(folder: Path, *, cells: int = 40, name: str = "tiny") -> Path:
     from geo_risk.publish.raster import write_layer
 
     folder.mkdir(parents=True, exist_ok=True)
-    top = 4_100_000
-    grid = Grid.from_bounds((500_000, top - 30 * cells, 500_000 + 30 * cells, top), crs="EPSG:4546", resolution_m=30)
+    left, top = 510_000, 4_110_000
+    grid = Grid.from_bounds((left, top - 30 * cells, left + 30 * cells, top), crs="EPSG:4546", resolution_m=30)
     heights = np.random.default_rng(1).normal(1000, 50, grid.shape).astype("float32")
     heights[3, 4] = np.nan
     write_layer(grid.layer(heights, units="m", long_name="height", name="dem"), folder / "dem.tif")
