@@ -73,7 +73,7 @@ def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
         "deformation.mining",
         write_mining,
         reads={"native": [_native(plan, t) for t in tracks], "labels": plan.layer("active_deformation_labels")},
-        optional={**moving, "mines": plan.input("mines")},
+        optional={**moving, "slope_deg": ground["slope_deg"], "mines": plan.input("mines")},
         writes={"mining_clues": plan.frame("mining_clues"), "facts": plan.facts("mining_clues")},
         tracks=tracks, params=plan.cfg.deformation, options=None if mines is None else mines.options,
     )  # fmt: skip
@@ -183,6 +183,7 @@ def write_mining(
     labels: Path,
     velocity_up: Path | None,
     velocity_east: Path | None,
+    slope_deg: Path | None,
     mines: Path | None,
     mining_clues: Path,
     facts: Path,
@@ -223,6 +224,7 @@ def write_mining(
         span_yr=span_yr,
         first_date=first,
         east_mm_yr=None if velocity_east is None else _nearest(open_layer(velocity_east), grid),
+        slope_deg=None if slope_deg is None else _nearest(open_layer(slope_deg), grid),
     )
     write_frame(frame, mining_clues)
     aside = [] if read is None else read.quarantine

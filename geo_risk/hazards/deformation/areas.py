@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import geopandas as gpd
 import numpy as np
@@ -59,6 +59,7 @@ class Areas:
 class _Group:
     cells: Bool
     clusters: tuple[Cluster, ...]
+    p: float = float("nan")
 
 
 def active_areas(
@@ -90,7 +91,10 @@ def active_areas(
     searchable = [c for c in channels if _has_stable(c, params, notes)]
     searches += search_all(searchable, grid.resolution_m, params.areas)
     searches += [_absolute(c, params) for c in channels if c not in searchable and c.name.startswith("velocity:")]
-    groups = [g for g in _joined([c for s in searches for c in s.clusters]) if _is_confirmed(g, tracks, params)]
+    known = max(int(np.isfinite(t.velocity).sum()) for t in tracks)
+    joined = _joined([c for s in searches for c in s.clusters])
+    groups = [replace(g, p=false_alarm_p(g.clusters, searchable, known)) for g in joined]
+    groups = [g for g in groups if not g.p > _limit(g, tracks, params)]
     labels = _paint(groups, tracks, grid.shape)
     motion = {s.channel.name: s.motion for s in searches}
     rows = [
@@ -166,17 +170,51 @@ def _joined(clusters: Sequence[Cluster]) -> list[_Group]:
     return sorted(out, key=lambda g: (-int(g.cells.sum()), int(np.flatnonzero(g.cells)[0])))
 
 
-def _is_confirmed(group: _Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> bool:
-    """Return whether a group stands: what one track alone claims, where another looks too, must be surer.
+def false_alarm_p(group: Sequence[Cluster], channels: Sequence[Channel], known_cells: int) -> float:
+    """Return the probability that noise alone makes a group anywhere in the run; NaN where that is not known.
 
-    A yearly term that one track alone shows is its atmosphere; a velocity must then reach `unconfirmed_p`.
+    Parameters
+    ----------
+    group : clusters of one body, from one map or several.
+    channels : all maps that were searched; a channel's track stands after the colon of its name.
+    known_cells : cells with data.
+
+    Returns
+    -------
+    1 - exp(-N). One track: N = the least expected number of its clusters times the searches (maps x scales) of the
+    run. Two or more, whose noise is independent: product of each track's number (times its own searches), and for each
+    but the first the chance that a cluster lies there, (sqrt a + sqrt b)^2 / known cells for areas of a and b cells. A
+    yearly term that one track alone shows is that track's atmosphere: it counts as 1.
     """
+    searches: dict[str, int] = {}
+    for c in channels:
+        name = c.name.split(":")[1]
+        searches[name] = searches.get(name, 0) + len(c.scales_m)
+    best: dict[str, Cluster] = {}
+    for c in group:
+        name = c.channel.split(":")[1]
+        if name not in best or not c.expected >= best[name].expected:
+            best[name] = c
+    if any(not np.isfinite(c.expected) for c in best.values()):
+        return float("nan")
+    ranked = sorted(best.items(), key=lambda item: item[1].expected)
+    if len(ranked) == 1:
+        cluster = ranked[0][1]
+        alone = cluster.channel.startswith("annual") and len(searches) > 1
+        return 1.0 if alone else float(-np.expm1(-cluster.expected * sum(searches.values())))
+    first = ranked[0][1]
+    joint = first.expected * searches[ranked[0][0]]
+    for name, cluster in ranked[1:]:
+        reach = (np.sqrt(first.cells.sum()) + np.sqrt(cluster.cells.sum())) ** 2 / max(known_cells, 1)
+        joint *= cluster.expected * searches[name] * min(1.0, float(reach))
+    return float(-np.expm1(-joint))
+
+
+def _limit(group: _Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> float:
+    """Return the largest p a group may have: less where one track alone shows it although another looks too."""
     looking = sum(bool(np.isfinite(t.velocity[group.cells]).mean() >= 0.5) for t in tracks)
-    seen = {c.channel.split(":")[1] for c in group.clusters}
-    if len(seen) > 1 or looking <= 1:
-        return True
-    ps = [c.false_alarm_p for c in group.clusters if c.channel.startswith("velocity:")]
-    return bool(ps) and not min(ps) > params.areas.unconfirmed_p
+    alone = len({c.channel.split(":")[1] for c in group.clusters}) == 1 and looking > 1
+    return min(params.areas.unconfirmed_p, params.areas.false_alarm_p) if alone else params.areas.false_alarm_p
 
 
 def _paint(groups: Sequence[_Group], tracks: Sequence[TrackMaps], shape: tuple[int, int]) -> NDArray[np.int32]:
@@ -206,7 +244,7 @@ def _row(
     mean = per_track[best.name]
     peak = float(values[inside][np.argmax(np.abs(values[inside]))]) if inside.any() else mean
     quality, why_quality = _quality(best, values, inside, mean)
-    p = min((c.false_alarm_p for c in group.clusters), default=np.nan)
+    p = group.p
     wave = _wave(group, tracks, motion, cells)
     evidence = Evidence(
         area_m2=float(cells.sum()) * grid.cell_area_m2, shape=cells, grid=grid, mean_mm_yr=mean, peak_mm_yr=peak,

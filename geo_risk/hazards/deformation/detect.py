@@ -15,6 +15,7 @@ from geo_risk.hazards.deformation.params import AreaParams
 _EIGHT = np.ones((3, 3), dtype=bool)
 _EULER = 0.5772156649
 _MUCH_LARGER = 5
+_CANDIDATE, _SURE = 1.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Cluster:
     cells : (y, x) mask.
     excess : sum over its cells of |z| beyond the threshold.
     peak : largest |z|.
-    false_alarm_p : probability that noise alone makes one as large or as strong anywhere in the run's maps.
+    expected : how many as large or as strong noise alone makes in one search of the map (NaN where not known).
     """
 
     channel: str
@@ -49,7 +50,7 @@ class Cluster:
     cells: Bool
     excess: float
     peak: float
-    false_alarm_p: float
+    expected: float
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Search:
 
 
 def search_channel(
-    channel: Channel, cell_m: float, params: AreaParams, *, rng: np.random.Generator, n_searches: int
+    channel: Channel, cell_m: float, params: AreaParams, *, rng: np.random.Generator
 ) -> Search:
     """Find the clusters of one map that its own noise does not explain.
 
@@ -74,12 +75,11 @@ def search_channel(
     cell_m : side of its cells.
     params : scales, threshold, number of simulations.
     rng : the generator of the simulated noise.
-    n_searches : number of (channel, scale) pairs of the whole run: p values are raised for that many looks.
 
     Returns
     -------
-    Search with the clusters whose p is at most `params.false_alarm_p`, from small scales to wide ones. Cells of an
-    area, and two around it, take no part in the wider scales.
+    Search with the clusters of which noise makes at most one a search, from small scales to wide ones. The cells of a
+    sure one, and two around it, take no part in the wider scales.
 
     Raises
     ------
@@ -88,10 +88,9 @@ def search_channel(
     scales = Scales.of(params, cell_m, channel.scales_m)
     known = np.isfinite(channel.values)
     stable = known & ~moving_cells(channel.values, scales.grounds)
-    ground = Background(stable, scales.grounds)
-    backgrounds = ground.of(channel.values)
+    backgrounds = Background(stable, scales.grounds).of(channel.values)
     noise = fit_noise(channel.values, stable, channel.std)
-    null = Null(noise, known, ground, scales, params, rng)
+    null = Null(noise, known, stable, scales, params, rng)
     free = known.copy()
     found: list[Cluster] = []
     for i, scale_m in enumerate(channel.scales_m):
@@ -104,11 +103,11 @@ def search_channel(
                 if _is_halo(cells, found, scale_m):
                     continue
                 excess, peak = _strength(sign * z, cells, params)
-                p = min(1.0, null.p_value(i, excess, peak) * n_searches)
-                if cells.sum() >= params.minimum_pixels and p <= params.false_alarm_p:
-                    found.append(Cluster(channel.name, scale_m, sign, cells, excess, peak, p))
+                expected = null.expected(i, excess, peak)
+                if cells.sum() >= params.minimum_pixels and expected <= _CANDIDATE:
+                    found.append(Cluster(channel.name, scale_m, sign, cells, excess, peak, expected))
         for cluster in found:
-            if cluster.scale_m == scale_m:
+            if cluster.scale_m == scale_m and cluster.expected <= _SURE:
                 free &= ~ndimage.binary_dilation(cluster.cells, iterations=2)
     widest = channel.values - backgrounds[max(scales.grounds)]
     return Search(channel, widest, tuple(found), noise.sigma, float(stable.sum() / max(1, known.sum())))
@@ -132,25 +131,25 @@ class Scales:
 
 
 class Null:
-    """What the detector makes of pure noise: the spread of every cell, and the strongest cluster of every map."""
+    """What the whole detector makes of pure noise: the spread of every cell, and the strongest cluster of every map.
+
+    Each simulated map goes through all that the real one does, the masking of what seems to move included: a patch
+    that is masked because it is off stands out more against a background made without it, in noise as in truth.
+    """
 
     def __init__(
-        self, noise: NoiseModel, known: Bool, ground: Background, scales: Scales, params: AreaParams,
+        self, noise: NoiseModel, known: Bool, stable: Bool, scales: Scales, params: AreaParams,
         rng: np.random.Generator,
     ) -> None:  # fmt: skip
         smooth = Smoother(known, scales.sigma)
-
-        def maps() -> list[F32]:
-            field = noise.simulate(rng)
-            grounds = ground.of(field)
-            whole = smooth.means(field, scales.sigma)
-            return [w - grounds[g] for w, g in zip(whole, scales.ground, strict=True)]
-
-        n_first = max(20, params.n_simulations // 4)
+        fixed = Background(stable, scales.grounds)
         squares = [np.zeros(known.shape) for _ in scales.sigma]
+        n_first = max(20, params.n_simulations // 2)
         for _ in range(n_first):
-            for i, m in enumerate(maps()):
-                squares[i] += np.nan_to_num(m.astype(np.float64)) ** 2
+            field = noise.simulate(rng)
+            grounds = fixed.of(field)
+            for i, (w, g) in enumerate(zip(smooth.means(field, scales.sigma), scales.ground, strict=True)):
+                squares[i] += np.nan_to_num((w - grounds[g]).astype(np.float64)) ** 2
         # the spread varies slowly; averaging over neighbours takes the sampling error of few maps out
         around = Smoother(known, (2.0,))
         self.sd = [
@@ -158,14 +157,19 @@ class Null:
         ]
         self.maxima = np.zeros((2, len(scales.sigma), params.n_simulations))
         for k in range(params.n_simulations):
-            for i, m in enumerate(maps()):
-                z = np.where(known, m / self.sd[i], np.nan)
+            field = np.where(known, noise.simulate(rng), np.float32(np.nan))
+            masked = moving_cells(field, scales.grounds)
+            grounds = Background(stable & ~masked, scales.grounds).of(field)
+            whole = smooth.means(field, scales.sigma)
+            for i, g in enumerate(scales.ground):
+                z = (whole[i] - grounds[g]) / self.sd[i]
                 for sign in (1, -1):
                     self.maxima[:, i, k] = np.maximum(self.maxima[:, i, k], _largest(sign * z, params))
 
-    def p_value(self, scale: int, excess: float, peak: float) -> float:
-        """Return the chance that a noise map has a cluster as large, or one as strong (the rarer, doubled)."""
-        return min(1.0, 2 * min(tail(self.maxima[0, scale], excess), tail(self.maxima[1, scale], peak)))
+    def expected(self, scale: int, excess: float, peak: float) -> float:
+        """Return how many clusters as large, or as strong, noise makes in one search (the rarer of both, doubled)."""
+        p = min(tail(self.maxima[0, scale], excess), tail(self.maxima[1, scale], peak))
+        return 2 * float(-np.log1p(-min(p, 1 - 1e-9)))
 
 
 def tail(maxima: NDArray[np.float64], value: float) -> float:
@@ -255,8 +259,7 @@ def _body(inside: Bool, motion: F32, share: float) -> Bool:
 def search_all(channels: Sequence[Channel], cell_m: float, params: AreaParams) -> list[Search]:
     """Search every channel, each with its own stream of simulated noise; the same result for the same seed."""
     streams = np.random.SeedSequence(params.seed).spawn(len(channels))
-    n_searches = sum(len(c.scales_m) for c in channels)
     return [
-        search_channel(c, cell_m, params, rng=np.random.default_rng(s), n_searches=n_searches)
+        search_channel(c, cell_m, params, rng=np.random.default_rng(s))
         for c, s in zip(channels, streams, strict=True)
     ]

@@ -120,6 +120,7 @@ def mining_clues(
     span_yr: float,
     first_date: str | None = None,
     east_mm_yr: F32 | None = None,
+    slope_deg: F32 | None = None,
 ) -> tuple[gpd.GeoDataFrame, list[tuple[str, str]]]:
     """Return bowls that look like mining, each with a verdict against the licences, and notes.
 
@@ -133,6 +134,7 @@ def mining_clues(
     first_date : ISO date of the first image, for `first_active`.
     east_mm_yr : (y, x) east velocity where it is known: a bowl moves inwards from all sides, so a body whose mean east
         motion exceeds `maximum_east_share` of its mean sinking is a slide, not a bowl.
+    slope_deg : (y, x) slope where it is known: on steep ground slides sink too, so a bowl there needs more strain.
 
     Returns
     -------
@@ -143,6 +145,8 @@ def mining_clues(
     sinking = -np.nan_to_num(up_mm_yr, nan=np.nan)
     for shape in _bodies(labels, sinking, params):
         if east_mm_yr is not None and _drifts(shape, sinking, east_mm_yr, params.maximum_east_share):
+            continue
+        if slope_deg is not None and _like_a_slide(shape, sinking, slope_deg, grid, params):
             continue
         row = _clue(shape, sinking, grid, params, rate_mm_yr=params.boundary_mm / span_yr)
         if row is not None:
@@ -179,10 +183,18 @@ def _bodies(labels: NDArray[np.int32], sinking: F32, params: MiningParams) -> li
     return [parts == k for k in range(1, n + 1) if (fast & (parts == k)).sum() >= _MINIMUM_FAST]
 
 
+def _like_a_slide(shape: Bool, sinking: F32, slope_deg: F32, grid: Grid, params: MiningParams) -> bool:
+    slope = slope_deg[shape & np.isfinite(slope_deg)]
+    radius = float(np.sqrt(shape.sum() * grid.cell_area_m2 / np.pi))
+    strain = float(np.nanmax(np.where(shape, sinking, np.nan))) / 1000 / radius
+    steep = slope.size and float(np.median(slope)) >= params.steep_slope_deg
+    return bool(steep and not strain >= params.steep_strain_per_yr)
+
+
 def _drifts(shape: Bool, sinking: F32, east: F32, limit: float) -> bool:
     both = shape & np.isfinite(sinking) & np.isfinite(east)
     # a few cells at one side of a bowl whose middle was lost drift too: they say nothing of the whole
-    enough = both.sum() >= _MINIMUM_DRIFT
+    enough = both.sum() >= max(_MINIMUM_DRIFT, 0.5 * shape.sum())
     return bool(enough and abs(float(east[both].mean())) > limit * abs(float(sinking[both].mean())))
 
 

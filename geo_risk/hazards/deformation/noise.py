@@ -13,6 +13,9 @@ F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 _TRUNCATE = 3.0
+MASK_SIGMA = 4.5
+"""Cells this many robust sigma off their background are kept out of it; noise alone should rarely be."""
+
 MINIMUM_STABLE = 400
 """Fewest stable cells that a covariance is estimated from."""
 
@@ -229,7 +232,7 @@ def moving_cells(values: F32, sigmas: tuple[float, ...]) -> Bool:
     widths = tuple(sorted(set(sigmas), reverse=True))
     for k in range(2 + len(widths)):
         rest = small.means(values - background, (1.2,))[0]
-        beyond = np.abs(np.nan_to_num(rest)) > 3 * robust_sigma(rest[known & ~moving])
+        beyond = np.abs(np.nan_to_num(rest)) > MASK_SIGMA * robust_sigma(rest[known & ~moving])
         wider = ndimage.binary_dilation(beyond & known, iterations=2)
         if wider[known].mean() > 0.5:
             break

@@ -94,15 +94,15 @@ class AreaParams(Params):
         source="choice of geo_risk: keeps the halo of fast movers out of their area",
     )  # fmt: skip
     n_simulations: int = parameter(
-        99, "Simulated noise maps behind each false-alarm probability", ge=39, le=10_000,
-        source="choice of geo_risk: counts p to 0.1, a Gumbel tail beyond",
+        49, "Simulated noise maps behind each false-alarm probability", ge=39, le=10_000,
+        source="choice of geo_risk: counts p to 0.2, a Gumbel tail beyond",
     )  # fmt: skip
     false_alarm_p: float = parameter(
-        0.05, "Areas whose false-alarm probability is above this are dropped (false discoveries controlled)",
-        gt=0, lt=1, source="95 % quantile of areas in simulated noise; Benjamini and Hochberg 1995",
+        0.05, "Areas whose false-alarm probability is above this are dropped",
+        gt=0, lt=1, source="95 % quantile of areas in simulated noise",
     )  # fmt: skip
     unconfirmed_p: float = parameter(
-        1e-4, "The same for an area that one track alone shows although another looks at it too",
+        1e-3, "The same for an area that one track alone shows although another looks at it too",
         gt=0, lt=1, source="choice of geo_risk: atmosphere strikes one track, motion most often both",
     )  # fmt: skip
     minimum_pixels: int = parameter(
@@ -164,6 +164,13 @@ class MiningParams(Params):
     minimum_strain_per_yr: float = parameter(
         1e-4, "Smallest peak subsidence over radius; groundwater cones are near 1e-5", gt=0, le=1,
         source="choice of geo_risk, from the probability integral method with H of 150-800 m",
+    )  # fmt: skip
+    steep_slope_deg: float = parameter(
+        10.0, "From this median slope on, slides sink like slow bowls", ge=0, lt=90, source="choice of geo_risk",
+    )  # fmt: skip
+    steep_strain_per_yr: float = parameter(
+        7e-4, "Smallest strain of a clue on such ground", gt=0, le=1,
+        source="choice of geo_risk: slides of 80 mm/yr over 150 m stay below",
     )  # fmt: skip
     maximum_east_share: float = parameter(
         0.6, "Largest mean east motion of a bowl as a share of its mean sinking", gt=0, le=10,
