@@ -12,6 +12,9 @@ from geo_risk.score.outputs import RunOutput, Truth, burnt, grid_of_motion
 SHARE = 0.3
 """Share that makes a mover found, and a predicted area true."""
 
+_TRENDS = ("steady", "accelerating", "decelerating", "step")
+"""Activities that only a classification of series gives; without one of them there is none to score."""
+
 
 def score_moving_areas(run: RunOutput, truth: Truth) -> dict[str, dict[str, Figure]]:
     """Return recall, precision, class accuracy and the blind map's share; and activity, where it was classified.
@@ -40,7 +43,7 @@ def score_moving_areas(run: RunOutput, truth: Truth) -> dict[str, dict[str, Figu
         part["class_accuracy"] = ratio(right, len(found), "found movers of the right class")
     part.update(_blind(run, truth, mover, ~sees))
     out = {"moving_areas": part}
-    if (areas["activity"].fillna("unknown") != "unknown").any():
+    if areas["activity"].isin(_TRENDS).any():
         out["activity"] = _activity(areas, movers, members, mover, seen)
     return out
 
