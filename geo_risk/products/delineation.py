@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -12,25 +13,32 @@ from scipy import ndimage
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import polygons_of_labels
+from geo_risk.products.division import divide_along_drainage
 from geo_risk.products.params import RiskParams
 
 _CROSS = ndimage.generate_binary_structure(2, 1)
 
 
 def zone_polygons(
-    hazardous: NDArray[np.bool_], grid: Grid, *, houses: gpd.GeoDataFrame | None, params: RiskParams
+    hazardous: NDArray[np.bool_],
+    grid: Grid,
+    *,
+    houses: gpd.GeoDataFrame | None,
+    params: RiskParams,
+    hillslopes: Sequence[NDArray[Any]] = (),
 ) -> gpd.GeoDataFrame:
     """Return polygons of the hazardous cells.
 
     Holes of one cell are closed; patches below `zone_min_area_m2` are dropped unless a house stands on one of their
-    cells; patches above `zone_max_area_m2` are halved across their longest axis until they are not; outlines are
-    simplified together, so that neighbours keep their common border and do not overlap.
+    cells; patches above `zone_max_area_m2` are divided along ridges and streams, or by halves where no drainage is
+    known; outlines are simplified together, so that neighbours keep their common border and do not overlap.
 
     Parameters
     ----------
     hazardous : (y, x) bool on the grid.
     houses : polygons in the grid's CRS; None where none are known.
     params : minimum and maximum area, and smoothing.
+    hillslopes : label arrays (y, x), the coarsest first, as `division.hillslope_sets` makes them.
 
     Returns
     -------
@@ -46,7 +54,8 @@ def zone_polygons(
         kept[labels[rows, columns]] = True
     kept[0] = False
     labels = np.where(kept[labels], labels, 0)
-    labels = divide_patches(labels, max_cells=max(1, int(params.zone_max_area_m2 / grid.cell_area_m2)))
+    most, least = (int(area / grid.cell_area_m2) for area in (params.zone_max_area_m2, params.zone_merge_area_m2))
+    labels = divide_along_drainage(labels, hillslopes, max_cells=max(1, most), merge_cells=max(1, least))
     zones = polygons_of_labels(labels, grid)
     if not len(zones):
         return gpd.GeoDataFrame({"label": np.array([], dtype=np.int64)}, geometry=[], crs=grid.crs)
@@ -60,38 +69,6 @@ def _threatened(hazardous: NDArray[np.bool_], grid: Grid, houses: gpd.GeoDataFra
     centres = houses.geometry.representative_point()
     rows, columns, inside = grid.index(centres.x, centres.y)
     return houses[inside & hazardous[rows, columns]]
-
-
-def divide_patches(labels: NDArray[Any], *, max_cells: int) -> NDArray[np.int64]:
-    """Return labels 1..n where no label has more than `max_cells` cells.
-
-    A larger patch is cut in two halves of cells across its longest principal axis, again and again: the same result
-    for the same cells, whatever their labels were.
-    """
-    out = np.zeros(labels.shape, dtype=np.int64)
-    rows, columns = np.nonzero(labels > 0)
-    members = labels[rows, columns]
-    order = np.argsort(members, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(members[order])) + 1) if len(order) else []
-    n = 0
-    while groups:
-        group = groups.pop(0)
-        if len(group) > max_cells:
-            groups[:0] = _halves(rows[group], columns[group], group)
-            continue
-        n += 1
-        out[rows[group], columns[group]] = n
-    return out
-
-
-def _halves(rows: NDArray[Any], columns: NDArray[Any], group: NDArray[Any]) -> list[NDArray[Any]]:
-    places = np.column_stack([columns, rows]).astype(np.float64)
-    places -= places.mean(axis=0)
-    _, axes = np.linalg.eigh(places.T @ places)
-    axis = axes[:, -1] * (1 if axes[np.argmax(np.abs(axes[:, -1])), -1] > 0 else -1)
-    order = np.lexsort((rows, columns, np.round(places @ axis, 6)))
-    half = len(group) // 2
-    return [group[order[:half]], group[order[half:]]]
 
 
 def _simplified(shapes: gpd.GeoSeries, tolerance_m: float) -> gpd.GeoSeries:

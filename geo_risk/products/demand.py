@@ -14,10 +14,23 @@ from numpy.typing import NDArray
 from geo_risk.core.names import STAGES_H
 from geo_risk.exposure.zonal import covered_shares, overlaps
 from geo_risk.products.params import EvacuationParams
+from geo_risk.products.threat import Threat
 from geo_risk.products.zones import WARNED_KINDS
 
 WATER_KINDS = ("flood", "waterlogging")
 SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")
+
+
+def calls_its_houses(zones: gpd.GeoDataFrame, params: EvacuationParams, *, by_cells: bool) -> NDArray[np.bool_]:
+    """Return which zones call every house in them.
+
+    Those of `calling_zones`, but where houses are judged by the warnings of cells (`by_cells`), a zone drawn from the
+    landslide hazard calls by itself only while no stage has a forecast for it.
+    """
+    drawn = zones["kind"].isin(WARNED_KINDS) & (zones["origin"] == "hazard" if "origin" in zones else True)
+    warning = zones[[f"warning_{s}h" for s in STAGES_H]].max(axis=1)
+    left_to_cells = np.asarray(drawn & (warning >= 0), dtype=bool) & by_cells
+    return calling_zones(zones, params) & ~left_to_cells
 
 
 def calling_zones(zones: gpd.GeoDataFrame, params: EvacuationParams) -> NDArray[np.bool_]:
@@ -45,11 +58,13 @@ def people_to_move(
     *,
     params: EvacuationParams,
     stages: Sequence[Mapping[str, Any]] = (),
+    threat: Threat | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return one row for each settlement with a house in a calling zone.
+    """Return one row for each settlement with a house in a calling zone, or on a cell whose warning calls.
 
     A house must be left whole when at least `house_share` of its footprint lies in calling zones (overlaps of zones
-    counted once). Of a settlement that is known only as a disc, the share of people inside leaves, rounded up.
+    counted once), or on cells of at least `warning_level` in `threat`. Of a settlement that is known only as a disc,
+    the share of people inside leaves, rounded up (zones and cells added, at most all).
 
     Parameters
     ----------
@@ -57,6 +72,7 @@ def people_to_move(
     houses : as `spread_people` makes them.
     zones : the calling zones only.
     stages : {"hours", "issued"} of each warning stage, issued as ISO time with zone.
+    threat : of each house, as `threat.house_threat` finds it; None where only zones call.
 
     Returns
     -------
@@ -64,6 +80,8 @@ def people_to_move(
         hazard_kinds, zone_ids, risk_level, warning_level, leave_before. people is NaN where the population is unknown.
     """
     share = covered_shares(houses, zones)
+    if threat is not None:
+        share = np.minimum(1.0, share + np.where(threat.share >= params.house_share, threat.share, 0.0))
     leaves = share >= params.house_share
     factor = np.where(houses["is_building"].to_numpy(dtype=bool), leaves.astype(np.float64), np.where(leaves, share, 0))
     table = pd.DataFrame({"settlement_id": houses["settlement_id"].to_numpy(), "leaves": leaves})
@@ -75,36 +93,46 @@ def people_to_move(
     unknown = gone[gone["people"].isna()]["settlement_id"].unique()
     sums.loc[unknown, "people"] = np.nan
     sums = sums[sums["people"].isna() | (sums["people"] > 0)]
-    facts = _zone_facts(houses[leaves], zones, params, stages)
+    facts = _facts(houses[leaves], zones, params, stages, None if threat is None else threat.warnings[leaves])
     rows = settlements[settlements["settlement_id"].isin(sums.index)].sort_values("settlement_id", kind="stable")
     out = rows.drop(columns=["vulnerable_people"]).rename(columns={"people": "settlement_people"})
     out = out.merge(sums, left_on="settlement_id", right_index=True, how="left")
     out = out.merge(facts, left_on="settlement_id", right_index=True, how="left")
+    out["by_cells"] = threat is not None
     for column in ("name", "responsible"):
         if column not in out:
             out[column] = pd.NA
     return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
 
 
-def _zone_facts(
+def _facts(
     houses: gpd.GeoDataFrame,
     zones: gpd.GeoDataFrame,
     params: EvacuationParams,
     stages: Sequence[Mapping[str, Any]],
+    warnings: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """Return what the zones that touch a settlement's leaving houses say, by settlement."""
+    """Return what the zones and the cells of a settlement's leaving houses say, by settlement.
+
+    Cells count as a place of kind landslide without a zone's id; their risk is unknown unless a zone tells it.
+    """
     pairs = overlaps(houses, zones)
     owner = houses["settlement_id"].to_numpy()[pairs["feature"]]
     table = zones.drop(columns="geometry").iloc[pairs["zone"].to_numpy()].assign(settlement_id=owner)
     table = table.drop_duplicates(["settlement_id", "zone_id"])
     names = [f"warning_{s}h" for s in STAGES_H]
+    if warnings is not None:
+        called = (warnings.max(axis=1) >= params.warning_level).to_numpy()
+        cells = warnings[called].groupby(houses["settlement_id"].to_numpy()[called]).max()
+        cells = cells.rename_axis("settlement_id").reset_index().assign(kind="landslide", risk_level=-1)
+        table = pd.concat([table, cells], ignore_index=True) if len(table) else cells.assign(zone_id=None)
     table["warning_level"] = table[names].max(axis=1)
     table["leave_before"] = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
     groups = table.groupby("settlement_id")
     return pd.DataFrame(
         {
             "hazard_kinds": groups["kind"].agg(lambda v: ",".join(sorted(set(v.astype(str))))),
-            "zone_ids": groups["zone_id"].agg(lambda v: ",".join(sorted(set(v.astype(str))))),
+            "zone_ids": groups["zone_id"].agg(lambda v: ",".join(sorted(set(v.dropna().astype(str))))),
             "risk_level": groups["risk_level"].max(),
             "warning_level": groups["warning_level"].max(),
             "leave_before": groups["leave_before"].agg(lambda v: min((str(x) for x in v.dropna()), default=None)),

@@ -23,9 +23,10 @@ from geo_risk.exposure.network import Route
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Assignment, assign, most_people
-from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS, calling_zones, people_to_move
+from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS, calling_zones, calls_its_houses, people_to_move
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.routing import Ways, backup_route, cut_off_risk, find_ways, main_routes
+from geo_risk.products.threat import house_threat
 from geo_risk.products.wording import joined, say
 
 _CUT_OFF = {"none": 0.0, "low": 0.25, "unknown": 0.5, "medium": 0.6, "high": 1.0}
@@ -50,6 +51,8 @@ class EvacuationInputs:
     stages : {"hours", "issued"} of each warning stage.
     grounds : hazard and warning level layers (y, x) on one grid; a shelter is judged by its own ground there, and by
         the zones drawn from these layers only where none is given (a zone is generalised, a shelter is one place).
+    reach : warning layers with what can come down, as `threat.reach_layers` makes them; a house is judged by them, and
+        by the warnings of landslide zones only where none is given.
     """
 
     settlements: gpd.GeoDataFrame
@@ -59,6 +62,7 @@ class EvacuationInputs:
     shelters: gpd.GeoDataFrame | None = None
     stages: Sequence[Mapping[str, Any]] = ()
     grounds: Sequence[xr.DataArray] = ()
+    reach: Mapping[str, xr.DataArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,11 @@ def plan_evacuation(inputs: EvacuationInputs, *, params: EvacuationParams, langu
     CrsError, SchemaError, DataError : inputs do not fit together.
     """
     zones = inputs.zones[calling_zones(inputs.zones, params)].reset_index(drop=True)
-    leaving = people_to_move(inputs.settlements, inputs.houses, zones, params=params, stages=inputs.stages)
+    threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
+    by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
+    leaving = people_to_move(
+        inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat
+    )
     shelters, refused = _shelters(inputs, params)
     ways = None
     if inputs.roads is not None and len(inputs.roads):
@@ -293,9 +301,11 @@ def _reasons(
     row = rows.iloc[i]
     is_known = not pd.isna(row["people"])
     levels = {"warning": _shown(row["warning_level"], language), "risk": _shown(row["risk_level"], language)}
+    zones = [z for z in str(row["zone_ids"]).split(",") if z]
+    called = "leave_cells" if row["by_cells"] else "leave_warning"
     out = [
-        say("leave_warning", language, people=int(row["people"]), total=int(row["settlement_people"]),
-            n=len(str(row["zone_ids"]).split(",")), **levels)
+        say(called, language, people=int(row["people"]), total=int(row["settlement_people"]), n=len(zones),
+            angle=params.reach_angle_deg, distance=params.reach_distance_m, least=params.warning_level, **levels)
         if is_known else say("leave_unknown", language)
     ]  # fmt: skip
     used = np.flatnonzero(draft.given.people[i])

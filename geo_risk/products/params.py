@@ -67,12 +67,20 @@ class RiskParams(Params):
         3, "Hazard level from which cells become a risk zone.", source=f"{_CHOICE}: high", ge=1, le=4
     )
     zone_min_area_m2: float = parameter(
-        5400.0, "Zones smaller than this are dropped unless a building stands in them.",
-        source=f"{_CHOICE}: six cells of 30 m", ge=0,
+        10_000.0, "Zones smaller than this are dropped unless a building stands in them.",
+        source=f"{_CHOICE}: eleven cells of 30 m", ge=0,
     )  # fmt: skip
     zone_max_area_m2: float = parameter(
-        500_000.0, "Larger connected zones are divided across their longest axis.",
+        500_000.0, "Larger connected zones are divided along ridges and streams, or by halves without drainage.",
         source=f"{_CHOICE}: what one responsible person can watch", gt=0,
+    )  # fmt: skip
+    zone_catchment_m2: float = parameter(
+        500_000.0, "Upslope area from which a stream divides zones; what stays too large is divided by finer streams.",
+        source=f"{_CHOICE}: hillslopes of gullies in loess, mostly 10-50 ha each", gt=0,
+    )  # fmt: skip
+    zone_merge_area_m2: float = parameter(
+        100_000.0, "Of a divided zone, pieces smaller than this join the neighbour with the longest common border.",
+        source=f"{_CHOICE}: a fifth of the largest", ge=0,
     )  # fmt: skip
     zone_smooth_m: float = parameter(
         20.0, "Radius by which zone outlines are rounded.", source=f"{_CHOICE}: below one cell", ge=0, le=500
@@ -139,6 +147,15 @@ class EvacuationParams(Params):
     house_share: float = parameter(
         0.05, "A house must be left when at least this share of its footprint lies in a zone that calls.",
         source=f"{_CHOICE}: nobody leaves half a house", gt=0, le=1,
+    )  # fmt: skip
+    reach_angle_deg: float = parameter(
+        25.0, "A slope that is warned threatens the houses below that see it under at least this angle.",
+        source="angle of reach of about 2,000 m3: log10 tan = -0.085 log10 V - 0.047, Corominas 1996 (Can. Geotech. "
+        "J. 33(2)); larger slides reach farther", gt=0, lt=90,
+    )  # fmt: skip
+    reach_distance_m: float = parameter(
+        300.0, "No farther than this; 0 judges a house by its own ground alone.",
+        source=f"{_CHOICE}: the height of loess slopes at that angle", ge=0, le=5000,
     )  # fmt: skip
     snap_distance_m: float = parameter(
         1.0, "Road ends closer than this are one junction.", source=f"{_CHOICE}: survey accuracy", ge=0, le=50

@@ -39,12 +39,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                     "{people:.0f} 人、{buildings} 栋房屋、道路 {road:.1f} 公里：易损性等级 {level}。"),
     "zone_unknown": ("The population of {n} settlements in it is unknown.", "其中 {n} 个居民点人口未知。"),
     "zone_risk": ("Risk {level} by the matrix.", "按矩阵风险等级 {level}。"),
+    "zone_nothing": ("Nothing exposed: the risk is at most low, the hazard stays.",
+                     "无承灾体暴露：风险不高于低，危险性不变。"),
     "zone_risk_unknown": ("Risk unknown.", "风险未知。"),
     "zone_warning": ("Highest warning {level} ({stage} h stage).", "最高预警等级 {level}（{stage} 小时阶段）。"),
     "zone_no_forecast": ("No forecast: warnings unknown.", "无可用预报：预警等级未知。"),
     "zone_points": ("Hazard points: {ids}.", "隐患点：{ids}。"),
     "leave_warning": ("{people} of {total} people live in {n} zones that call (warning {warning}, risk {risk}).",
                       "{total} 人中 {people} 人居住在 {n} 个需转移的风险区（预警等级 {warning}，风险等级 {risk}）。"),
+    "leave_cells": ("{people} of {total} people live in houses on ground of warning level {least} or more, below such "
+                    "ground in sight (angle {angle:.0f} degrees or more within {distance:.0f} m), or in {n} zones that "
+                    "call (warning {warning}, risk {risk}).",
+                    "{total} 人中 {people} 人的房屋位于预警 {least} 级及以上的地面，或其下方（{distance:.0f} 米内、"
+                    "可视仰角不小于 {angle:.0f} 度），或位于 "
+                    "{n} 个需转移的风险区（预警等级 {warning}，风险等级 {risk}）。"),
     "leave_unknown": ("Houses stand in zones that call, the number of people is unknown.",
                       "有房屋位于需转移的风险区，人口数未知。"),
     "assigned": ("{people} go to {shelter}, {km:.1f} km, {minutes:.0f} min.",

@@ -6,7 +6,7 @@ Each has its own hazard; zones of different kinds may overlap, and sums over sev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import rasterize
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.delineation import zone_polygons
+from geo_risk.products.division import hillslope_sets
 from geo_risk.products.params import Matrix, RiskParams
 from geo_risk.products.wording import joined, say
 
@@ -64,12 +65,14 @@ class Dangers:
     warnings : warning level layers by name ("warning_24h").
     areas : `active_deformation`.
     ponding : `ponding`.
+    drainage : D8 directions and upslope area [m2], by which large zones are divided.
     """
 
     levels: Mapping[str, xr.DataArray]
     warnings: Mapping[str, xr.DataArray]
     areas: gpd.GeoDataFrame | None = None
     ponding: gpd.GeoDataFrame | None = None
+    drainage: tuple[xr.DataArray, xr.DataArray] | None = None
 
 
 def risk_zones(
@@ -93,8 +96,9 @@ def risk_zones(
     GridError : a layer is not on the grid.
     """
     _check_grids(dangers, grid)
+    slopes = _hillslopes(dangers, params)
     parts = [
-        *(_from_level(kind, layer, grid, exposed.houses, params) for kind, layer in dangers.levels.items()),
+        *(_from_level(kind, layer, grid, exposed.houses, slopes, params) for kind, layer in dangers.levels.items()),
         _from_areas(dangers.areas, params),
         _from_ponding(dangers.ponding, params),
     ]
@@ -114,17 +118,29 @@ def risk_zones(
 
 
 def _check_grids(dangers: Dangers, grid: Grid) -> None:
-    for name, layer in {**dangers.levels, **dangers.warnings}.items():
+    ways = {} if dangers.drainage is None else {str(layer.name): layer for layer in dangers.drainage}
+    for name, layer in {**dangers.levels, **dangers.warnings, **ways}.items():
         if grid_of(layer) != grid:
             what = f"layer {name!r} is not on the run grid"
             raise GridError(what, where=name, fix="bring it onto the run grid in geo_risk.sources")
 
 
+def _hillslopes(dangers: Dangers, params: RiskParams) -> list[NDArray[np.int64]]:
+    if dangers.drainage is None or not dangers.levels:
+        return []
+    return hillslope_sets(*dangers.drainage, catchment_m2=params.zone_catchment_m2)
+
+
 def _from_level(
-    kind: str, layer: xr.DataArray, grid: Grid, houses: gpd.GeoDataFrame | None, params: RiskParams
+    kind: str,
+    layer: xr.DataArray,
+    grid: Grid,
+    houses: gpd.GeoDataFrame | None,
+    hillslopes: Sequence[NDArray[np.int64]],
+    params: RiskParams,
 ) -> gpd.GeoDataFrame:
     levels = np.asarray(layer.data)
-    zones = zone_polygons(levels >= params.zone_min_level, grid, houses=houses, params=params)
+    zones = zone_polygons(levels >= params.zone_min_level, grid, houses=houses, params=params, hillslopes=hillslopes)
     share, known = params.warning_area_share, params.min_known_share
     found = level_at_share(layer, cell_coverage(zones, grid), share=share, min_known_share=known)
     zones["hazard_level"] = np.where(found >= 0, np.maximum(found, params.zone_min_level), Level.UNKNOWN)
@@ -228,13 +244,18 @@ def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
 
 
 def _vulnerability(zones: gpd.GeoDataFrame, exposed: Exposed, params: RiskParams) -> NDArray[np.int8]:
-    """Return 0-4 by people, at least 1 where buildings or roads stand; unknown people make none and low unknown."""
+    """Return 0-4 by people, at least 1 where buildings or roads stand; 0 is known to hold neither.
+
+    People who are unknown make none and low unknown; so do roads where none are given.
+    """
     people = zones["people"].to_numpy(dtype=np.float64)
     level = classify(people, params.vulnerability_people)
     buildings = zones["buildings"].fillna(0).to_numpy()
     things = (buildings > 0) | (zones["road_km"].to_numpy(dtype=np.float64) >= params.vulnerability_road_km)
     if exposed.houses is None:
         return combine_levels(np.full(len(zones), -1), np.where(things, 1, 0))
+    if exposed.roads is None:
+        level = np.where((level == 0) & ~things, np.int8(Level.UNKNOWN), level)
     known = np.where(
         np.isnan(people), classify(_known_people(zones, exposed.houses), params.vulnerability_people), level
     )
@@ -251,14 +272,15 @@ def _known_people(zones: gpd.GeoDataFrame, houses: gpd.GeoDataFrame) -> NDArray[
 def matrix_risk(hazard: ArrayLike, vulnerability: ArrayLike, matrix: Matrix) -> NDArray[np.int8]:
     """Return the risk level of hazard and vulnerability by the 4 x 4 matrix.
 
-    Vulnerability 0 (nobody, nothing) counts as 1. Hazard -1 gives -1. Vulnerability -1 gives the least that the
-    matrix allows where that is at least medium, else -1. Hazard 0 gives 0.
+    Vulnerability 0 (nobody, nothing) gives at most low: a hazard that meets nothing is no risk. Hazard -1 gives -1.
+    Vulnerability -1 gives what the matrix allows for vulnerability 1 where that is at least medium, else -1. Hazard 0
+    gives 0.
     """
     table = np.zeros((5, 5), dtype=np.int8)
     table[1:, 1:] = np.asarray(matrix, dtype=np.int8)
-    table[1:, 0] = table[1:, 1]
+    table[1:, 0] = np.minimum(table[1:, 1], Level.LOW)
     h, v = np.asarray(hazard, dtype=np.int64), np.asarray(vulnerability, dtype=np.int64)
-    least = table[h.clip(0), np.maximum(v, 0)]
+    least = table[h.clip(0), np.where(v < 0, 1, v)]
     return np.where(h < 0, np.int8(-1), np.where(v < 0, combine_levels(least, np.full(h.shape, -1)), least))
 
 
@@ -271,6 +293,8 @@ def _reasons(row: Any, language: str) -> str:
         out.append(say("zone_unknown", language, n=row.n_unknown_settlements))
     else:
         out.append(say("people_unknown", language))
+    if row.vulnerability_level == 0:
+        out.append(say("zone_nothing", language))
     out.append(say("zone_risk", language, level=row.risk_level) if row.risk_level >= 0
                else say("zone_risk_unknown", language))  # fmt: skip
     if row.kind in WARNED_KINDS:

@@ -9,7 +9,8 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
-from geo_risk.products.delineation import divide_patches, zone_polygons
+from geo_risk.products.delineation import zone_polygons
+from geo_risk.products.division import divide_patches
 from geo_risk.products.params import RiskParams
 from geo_risk.products.zones import Dangers, Exposed, exposure_of, link_points, matrix_risk, risk_layer, risk_zones
 

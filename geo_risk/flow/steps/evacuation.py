@@ -22,12 +22,14 @@ def evacuation(plan: Plan) -> None:
     """Add the step that writes evacuation, evacuation_assignments and evacuation_routes, after `points`."""
     frames = ("evacuation", "evacuation_assignments", "evacuation_routes")
     grounds = {name: plan.layer(name) for name in ("hazard_landslide", "hazard_flood", *_WARNINGS)}
+    is_warned = plan.has(plan.layer("dem")) and any(plan.has(grounds[name]) for name in _WARNINGS)
+    reach = {"reach_level": plan.layer("reach_level")} if is_warned else {}
     plan.add(
         "evacuation.plan", write_evacuation,
         reads={**{n: plan.frame(n) for n in ("settlements", "houses", "risk_zones")}, "grid": plan.facts("grid")},
-        optional={"roads": plan.input("roads"), "shelters": plan.input("shelters"),
+        optional={"dem": plan.layer("dem"), "roads": plan.input("roads"), "shelters": plan.input("shelters"),
                   "stages": plan.facts("rainfall_stages"), **grounds},
-        writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
+        writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation"), **reach},
         params=plan.cfg.evacuation, language=plan.cfg.language, road_options=options_of(plan, "roads"),
         shelter_options=options_of(plan, "shelters"),
     )  # fmt: skip
@@ -39,6 +41,7 @@ def write_evacuation(
     houses: Path,
     risk_zones: Path,
     grid: Path,
+    dem: Path | None = None,
     roads: Path | None,
     shelters: Path | None,
     stages: Path | None,
@@ -46,6 +49,7 @@ def write_evacuation(
     evacuation_assignments: Path,
     evacuation_routes: Path,
     facts: Path,
+    reach_level: Path | None = None,
     params: EvacuationParams,
     language: str,
     road_options: ReadOptions,
@@ -54,7 +58,9 @@ def write_evacuation(
 ) -> None:
     """Write the list, the assignments, the routes, and totals that reconcile."""
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
+    from geo_risk.products.threat import highest_reach, reach_layers
     from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
     from geo_risk.sources.vectors import read_vector
 
@@ -68,15 +74,19 @@ def write_evacuation(
         )  # fmt: skip
         places, notes, quarantine = read.frame, notes + read.notes, quarantine + read.quarantine
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
+    levels = {name: open_layer(path).compute() for name, path in grounds.items() if path is not None}
+    warnings = {name: levels[name] for name in _WARNINGS if name in levels}
+    reach = {} if dem is None else reach_layers(open_layer(dem), warnings, params=params)
     inputs = EvacuationInputs(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
-        [s for s in known if s.get("forecast") is not None],
-        [open_layer(path).compute() for path in grounds.values() if path is not None],
+        [s for s in known if s.get("forecast") is not None], list(levels.values()), reach,
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, language=language)
     write_frame(made.evacuation, evacuation)
     write_frame(made.assignments, evacuation_assignments)
     write_frame(made.routes, evacuation_routes)
+    if reach_level is not None and reach:
+        write_layer(highest_reach(reach), reach_level)
     write_json(_facts(made, notes, quarantine), facts)
 
 
@@ -96,4 +106,6 @@ def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, st
     ))  # fmt: skip
     return {"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
         {"name": "minimum-cost assignment", "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
-         "validity": "road times by class; places as stated by the shelters' owner"}]}  # fmt: skip
+         "validity": "road times by class; places as stated by the shelters' owner"},
+        {"name": "line-of-sight screening by the angle of reach", "citation": "Corominas 1996, Canadian Geotechnical "
+         "Journal 33(2)", "validity": "straight lines on the DEM; no volume, path or deposit of a slide"}]}  # fmt: skip

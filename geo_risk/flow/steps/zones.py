@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from geo_risk.products.params import RiskParams
     from geo_risk.sources.options import ReadOptions
 
+_WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
 _LEVELS = {"landslide": "hazard_landslide", "flood": "hazard_flood"}
+_DRAINAGE = ("flow_direction", "flow_accumulation")
 _FRAMES = ("active_deformation", "ponding", "houses")
 
 
 def zones(plan: Plan) -> None:
     """Add the step that delineates zones (frame zones_drawn, layer risk_level); `points` publishes them, linked."""
-    layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *(f"warning_{s}h" for s in STAGES_H))}
+    layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *_WARNINGS, *_DRAINAGE)}
     frames = {name: plan.frame(name) for name in _FRAMES}
     dangers = [plan.layer(v) for v in _LEVELS.values()] + [plan.frame("active_deformation"), plan.frame("ponding")]
     needs: dict[str, Any] = {"grid": plan.facts("grid")}
@@ -55,8 +57,10 @@ def write_zones(
     frames = {name: read_frame(found[name]) for name in _FRAMES if name in found}
     levels = {kind: open_layer(found[name]).compute() for kind, name in _LEVELS.items() if name in found}
     warnings = {name: open_layer(found[name]).compute() for name in found if name.startswith("warning_")}
+    ways = [open_layer(found[name]).compute() for name in _DRAINAGE if name in found]
     lines, notes, quarantine = read_roads(roads, target, options)
-    dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"))
+    dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"),
+                      (ways[0], ways[1]) if len(ways) == 2 else None)  # fmt: skip
     made = risk_zones(dangers, Exposed(frames.get("houses"), lines), target, params=params, language=language)
     write_frame(made, out)
     write_layer(risk_layer(made, levels, target), risk)

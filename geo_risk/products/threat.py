@@ -1,0 +1,107 @@
+"""Which houses a slide warning calls: by the cells they stand on, and by the slopes that look down on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.grid import grid_of, same_grid
+from geo_risk.core.levels import Level
+from geo_risk.core.names import STAGES_H
+from geo_risk.core.units import in_units
+from geo_risk.exposure.zonal import cell_coverage, level_at_share
+from geo_risk.kernels.reach import reach_level
+from geo_risk.products.params import EvacuationParams
+
+
+@dataclass(frozen=True)
+class Threat:
+    """What the warnings say of each house, in the order of the houses.
+
+    Attributes
+    ----------
+    share : of the footprint on cells that some stage warns of at least `warning_level`, 0 to 1.
+    warnings : warning_{s}h, the level that `house_share` of the footprint reaches; -1 where unknown or no such stage.
+    """
+
+    share: NDArray[np.float64]
+    warnings: pd.DataFrame
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """Tell for which houses at least one stage speaks."""
+        return np.asarray((self.warnings.to_numpy() >= 0).any(axis=1), dtype=bool)
+
+
+def reach_layers(
+    dem: xr.DataArray, warnings: Mapping[str, xr.DataArray], *, params: EvacuationParams
+) -> dict[str, xr.DataArray]:
+    """Return each warning with what can come down: on each cell the highest level on it or in sight above it.
+
+    Parameters
+    ----------
+    dem : (y, x), a length unit, NaN where missing. warnings : level layers on its grid by name ("warning_24h").
+    params : `reach_angle_deg` and `reach_distance_m` of `kernels.reach.reach_level`.
+
+    Raises
+    ------
+    GridError : a layer is on another grid. UnitError : the DEM has no length unit.
+    """
+    if not warnings:
+        return {}
+    grid = same_grid(dem, *warnings.values())
+    z = in_units(dem, "m").to_numpy()
+    out = {}
+    for name, layer in warnings.items():
+        found = reach_level(
+            z, np.asarray(layer.data), cell_m=grid.resolution_m, angle_deg=params.reach_angle_deg,
+            distance_m=params.reach_distance_m,
+        )  # fmt: skip
+        out[name] = grid.layer(found, units="level", long_name=f"{name} on the cell or in reach above it", name=name)
+    return out
+
+
+def highest_reach(layers: Mapping[str, xr.DataArray]) -> xr.DataArray:
+    """Return `reach_level`: the highest known level of all stages on each cell, -1 where no stage knows one.
+
+    Raises
+    ------
+    GridError : the layers are on different grids. ValueError : none is given.
+    """
+    if not layers:
+        msg = "no reach layer given"
+        raise ValueError(msg)
+    grid = same_grid(*layers.values())
+    highest = np.max([np.asarray(layer.data) for layer in layers.values()], axis=0).astype(np.int8)
+    return grid.layer(highest, units="level", long_name="highest warning on the cell or in reach above it",
+                      name="reach_level")  # fmt: skip
+
+
+def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *, params: EvacuationParams) -> Threat:
+    """Judge each house by its own ground in the layers of `reach_layers` (or in plain warnings).
+
+    Parameters
+    ----------
+    houses : polygons in the layers' CRS. layers : by name ("warning_24h"); at least one.
+    params : `warning_level` and `house_share`.
+
+    Raises
+    ------
+    CrsError, GridError : houses and layers do not fit together. ValueError : no layer is given.
+    """
+    highest = highest_reach(layers)
+    coverage = cell_coverage(houses, grid_of(highest))
+    called = coverage.sums(np.asarray(highest.data) >= params.warning_level)
+    area = coverage.n_cells
+    share = np.divide(called, area, out=np.zeros_like(called), where=area > 0).clip(0, 1)
+    names = [f"warning_{s}h" for s in STAGES_H]
+    table = pd.DataFrame(np.int8(Level.UNKNOWN), index=range(len(houses)), columns=names)
+    for name, layer in layers.items():
+        table[name] = level_at_share(layer, coverage, share=params.house_share, min_known_share=0.5)
+    return Threat(share, table)

@@ -1,0 +1,90 @@
+"""Zones cut along drainage, and houses judged by the warnings of cells."""
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+from shapely.geometry import box
+
+from geo_risk.core.errors import GridError
+from geo_risk.core.grid import Grid
+from geo_risk.products.division import divide_along_drainage, hillslope_sets
+from geo_risk.products.params import EvacuationParams, RiskParams
+from geo_risk.products.threat import highest_reach, house_threat, reach_layers
+from geo_risk.products.zones import matrix_risk
+
+CRS = "EPSG:4546"
+GRID = Grid.from_bounds((0, 0, 300, 300), crs=CRS, resolution_m=30)
+PARAMS = EvacuationParams()
+
+
+def layer(values, units="level", name="x"):
+    return GRID.layer(np.asarray(values), units=units, long_name=name, name=name)
+
+
+def test_a_large_patch_is_cut_at_the_unit_border_and_slivers_join_the_longest_border():
+    labels = np.ones((6, 10), dtype=np.int64)
+    units = np.ones((6, 10), dtype=np.int64)
+    units[:, 5:] = 2
+    units[0, 4] = 3  # a sliver: two sides on unit 1, one on unit 2
+    got = divide_along_drainage(labels, [units], max_cells=40, merge_cells=4)
+    assert got[0, 4] == got[0, 0]
+    assert set(np.unique(got[:, 5:])) == {got[0, 9]}
+    assert got.max() == 2
+    same = divide_along_drainage(labels, [units], max_cells=60, merge_cells=4)
+    assert same.max() == 1  # small enough: stays whole
+
+
+@given(hnp.arrays(bool, (15, 15)), st.integers(0, 10**6), st.integers(3, 60), st.integers(1, 20))
+@settings(max_examples=40, deadline=None)
+def test_every_cell_stays_in_its_patch_and_no_zone_is_too_large(cells, seed, max_cells, merge_cells):
+    labels, _ = ndimage.label(cells)
+    rng = np.random.default_rng(seed)
+    sets = [rng.integers(0, 3, (15, 15)), rng.integers(0, 6, (15, 15))]
+    got = divide_along_drainage(labels, sets, max_cells=max_cells, merge_cells=merge_cells)
+    np.testing.assert_array_equal(got > 0, cells)
+    assert np.bincount(got.ravel())[1:].max(initial=0) <= max_cells
+    for part in range(1, int(got.max()) + 1):
+        assert len(np.unique(labels[got == part])) == 1
+
+
+def test_hillslopes_come_coarsest_first_and_other_grids_stop():
+    direction = np.full(GRID.shape, 2, dtype=np.int8)
+    direction[-1] = 8
+    area = np.tile(np.arange(1, 11)[:, None] * 900.0, (1, 10))
+    sets = hillslope_sets(layer(direction), layer(area, "m2"), catchment_m2=9000)
+    assert len(sets) == 1
+    other = Grid.from_bounds((0, 0, 600, 600), crs=CRS, resolution_m=60).layer(area, units="m2", long_name="a")
+    with pytest.raises(GridError):
+        hillslope_sets(layer(direction), other, catchment_m2=9000)
+    with pytest.raises(ValueError, match="greater than 0"):
+        RiskParams(zone_catchment_m2=0)
+
+
+def test_houses_on_and_below_warned_ground_are_called():
+    z = np.zeros((10, 10))
+    z[:, 5:] = 60.0
+    warning = np.zeros((10, 10), dtype=np.int8)
+    warning[2, 5] = 3
+    warning[7, 2] = -1
+    layers = reach_layers(layer(z, "m"), {"warning_24h": layer(warning)}, params=PARAMS)
+    houses = gpd.GeoDataFrame(
+        geometry=[box(155, 215, 165, 225), box(125, 215, 135, 225), box(5, 215, 15, 225), box(65, 65, 75, 75)], crs=CRS
+    )
+    threat = house_threat(houses, layers, params=PARAMS)
+    assert threat.share.tolist() == [1.0, 1.0, 0.0, 0.0]  # on it, below it, beyond the angle, unknown ground
+    assert threat.warnings["warning_24h"].tolist() == [3, 3, 0, -1]
+    assert (threat.warnings["warning_1h"] == -1).all()
+    assert threat.is_known.tolist() == [True, True, True, False]
+    assert reach_layers(layer(z, "m"), {}, params=PARAMS) == {}
+    with pytest.raises(ValueError, match="no reach layer"):
+        highest_reach({})
+
+
+def test_nothing_exposed_is_at_most_low_and_unknown_is_not():
+    matrix = RiskParams().risk_matrix
+    assert matrix_risk([4, 3, 2, 1, 0, -1], [0] * 6, matrix).tolist() == [1, 1, 1, 1, 0, -1]
+    assert matrix_risk([4, 3, 1], [-1] * 3, matrix).tolist() == [2, 2, -1]
