@@ -24,7 +24,6 @@ def build(plan: Plan) -> None:
     rainfall(plan)
     landslide(plan)
     flood(plan)
-    flood(plan)
     waterlogging(plan)
     exposure(plan)
     zones(plan)

@@ -1,0 +1,64 @@
+"""What is shipped fits together: configurations, pipelines, and the demo county's own configuration."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from geo_risk.flow.config import load_config
+from geo_risk.flow.pipelines import build_plan, find_pipeline, shipped
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml")) + sorted((ROOT / "configs" / "real").glob("*.yaml"))
+PIPELINES = sorted((ROOT / "pipelines").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_configuration_builds_its_plan(path, monkeypatch):
+    monkeypatch.setenv("GEO_RISK_REAL", "/real")
+    cfg = load_config(path)
+    plan = build_plan(cfg, config=path)
+    names = [step.name for step in plan.steps]
+    assert "grid" in names
+    assert "publish.map" in names
+    # each step reads only inputs and what came before it
+    made = set()
+    for step in plan.steps:
+        for value in step.reads.values():
+            for read in value if isinstance(value, list) else [] if value is None else [value]:
+                assert read in made or not read.is_relative_to(cfg.output), (step.name, read)
+        made |= set(step.writes.values())
+
+
+@pytest.mark.parametrize("name", ["demo", "dual_control"])
+def test_the_whole_pipeline_leaves_nothing_out(name):
+    path = ROOT / "configs" / f"{name}.yaml"
+    plan = build_plan(load_config(path), config=path)
+    assert plan.omissions == []
+
+
+def test_the_contract_s_pipelines_are_there_and_short():
+    assert {p.stem for p in PIPELINES} >= {"dual_control", "deformation", "warning", "waterlogging", "evacuation"}
+    for path in PIPELINES:
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 120
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module.split(".")[0] == "geo_risk"
+                assert not any(alias.name.startswith("_") for alias in node.names)
+        assert find_pipeline(path.stem, config=ROOT / "configs" / "demo.yaml") == path
+    assert shipped("pipelines") == ROOT / "pipelines"
+
+
+def test_the_demo_reads_just_what_the_sample_county_offers():
+    sample = ROOT / "data" / "sample"
+    own, demo = load_config(sample / "config.yaml"), load_config(ROOT / "configs" / "demo.yaml")
+    assert demo.files() == own.files()
+    assert demo.rainfall == own.rainfall
+    assert demo.inputs == own.inputs
+    assert all(path.exists() for path in demo.files().values())
+
+
+def test_paths_in_what_is_shipped_are_relative():
+    for path in CONFIGS:
+        assert not [line for line in path.read_text(encoding="utf-8").splitlines() if " /" in line.split("#")[0]], path
