@@ -34,7 +34,8 @@ test: $(STAMP_TEST) browsers ## Install with the test extras and run the whole s
 	$(BIN)/python -m pytest
 
 check: $(STAMP_TEST) lint types imports ## Format, lint, types, imports, fast tests: before every commit.
-	$(BIN)/python -m pytest -q -x -m "not slow and not faults and not browser and not qgis and not real"
+	$(BIN)/python -m pytest -q -x -n auto --hypothesis-profile=check \
+		-m "not slow and not faults and not browser and not qgis and not real"
 
 lint: $(STAMP_TEST) ## Style.
 	$(BIN)/ruff format --check geo_risk tests pipelines
