@@ -1,4 +1,4 @@
-"""Filling, depressions and the spill cascade against malstroem's published test data (a piece of Denmark in 16 m cells)."""
+"""Filling, depressions and the spill cascade against malstroem's published test data (Denmark, 16 m cells)."""
 
 from __future__ import annotations
 

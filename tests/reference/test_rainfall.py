@@ -24,7 +24,8 @@ def cube(values, units="mm", interval_h=1.0):
 @pytest.mark.parametrize(
     ("hours", "mm", "name"),
     [
-        *[(24, mm, g) for mm, g in ((0.0, "none"), (0.1, "light"), (9.9, "light"), (10.0, "moderate"), (24.9, "moderate"),
+        *[(24, mm, g) for mm, g in ((0.0, "none"), (0.1, "light"), (9.9, "light"), (10.0, "moderate"),
+          (24.9, "moderate"),
           (25.0, "heavy"), (49.9, "heavy"), (50.0, "rainstorm"), (99.9, "rainstorm"), (100.0, "severe_rainstorm"),
           (249.9, "severe_rainstorm"), (250.0, "extreme_rainstorm"))],
         *[(12, mm, g) for mm, g in ((0.1, "light"), (4.9, "light"), (5.0, "moderate"), (15.0, "heavy"), (29.9, "heavy"),
