@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_risk.core.levels import Level, classify
 from geo_risk.core.names import STAGES_H
 from geo_risk.exposure.zonal import covered_shares, overlaps
-from geo_risk.products.params import EvacuationParams
+from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.threat import Threat
-from geo_risk.products.zones import WARNED_KINDS
+from geo_risk.products.zones import WARNED_KINDS, matrix_risk
 
 WATER_KINDS = ("flood", "waterlogging")
 SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")
@@ -59,6 +60,7 @@ def people_to_move(
     params: EvacuationParams,
     stages: Sequence[Mapping[str, Any]] = (),
     threat: Threat | None = None,
+    risk: RiskParams | None = None,
 ) -> gpd.GeoDataFrame:
     """Return one row for each settlement with a house in a calling zone, or on a cell whose warning calls.
 
@@ -73,6 +75,7 @@ def people_to_move(
     zones : the calling zones only.
     stages : {"hours", "issued"} of each warning stage, issued as ISO time with zone.
     threat : of each house, as `threat.house_threat` finds it; None where only zones call.
+    risk : matrix and bounds by which warned cells and the people on them make a risk level; default: `RiskParams`.
 
     Returns
     -------
@@ -99,10 +102,19 @@ def people_to_move(
     out = out.merge(sums, left_on="settlement_id", right_index=True, how="left")
     out = out.merge(facts, left_on="settlement_id", right_index=True, how="left")
     out["by_cells"] = threat is not None
+    out["risk_level"] = _risk(out, risk or RiskParams())
     for column in ("name", "responsible"):
         if column not in out:
             out[column] = pd.NA
     return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
+
+
+def _risk(rows: pd.DataFrame, params: RiskParams) -> NDArray[np.int8]:
+    """Return the highest known risk: of the zones that call, and of the warned cells with the people who leave them."""
+    people = classify(rows["people"].to_numpy(dtype=np.float64), params.vulnerability_people)
+    cells = matrix_risk(rows["cell_warning"].fillna(Level.UNKNOWN).astype(np.int8), people, params.risk_matrix)
+    zones: NDArray[np.int8] = rows["risk_level"].to_numpy(dtype=np.int8)
+    return np.where(rows["cell_warning"].isna(), zones, np.maximum(zones, cells)).astype(np.int8)
 
 
 def _facts(
@@ -114,7 +126,8 @@ def _facts(
 ) -> pd.DataFrame:
     """Return what the zones and the cells of a settlement's leaving houses say, by settlement.
 
-    Cells count as a place of kind landslide without a zone's id; their risk is unknown unless a zone tells it.
+    Cells count as a place of kind landslide without a zone's id; `cell_warning` is their highest level, missing where
+    only zones call.
     """
     pairs = overlaps(houses, zones)
     owner = houses["settlement_id"].to_numpy()[pairs["feature"]]
@@ -125,7 +138,10 @@ def _facts(
         called = (warnings.max(axis=1) >= params.warning_level).to_numpy()
         cells = warnings[called].groupby(houses["settlement_id"].to_numpy()[called]).max()
         cells = cells.rename_axis("settlement_id").reset_index().assign(kind="landslide", risk_level=-1)
+        cells["cell_warning"] = cells[names].max(axis=1)
         table = pd.concat([table, cells], ignore_index=True) if len(table) else cells.assign(zone_id=None)
+    if "cell_warning" not in table:
+        table["cell_warning"] = np.nan
     table["warning_level"] = table[names].max(axis=1)
     table["leave_before"] = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
     groups = table.groupby("settlement_id")
@@ -134,6 +150,7 @@ def _facts(
             "hazard_kinds": groups["kind"].agg(lambda v: ",".join(sorted(set(v.astype(str))))),
             "zone_ids": groups["zone_id"].agg(lambda v: ",".join(sorted(set(v.dropna().astype(str))))),
             "risk_level": groups["risk_level"].max(),
+            "cell_warning": groups["cell_warning"].max(),
             "warning_level": groups["warning_level"].max(),
             "leave_before": groups["leave_before"].agg(lambda v: min((str(x) for x in v.dropna()), default=None)),
         }

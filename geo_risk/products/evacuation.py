@@ -24,7 +24,7 @@ from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Assignment, assign, most_people
 from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS, calling_zones, calls_its_houses, people_to_move
-from geo_risk.products.params import EvacuationParams
+from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.routing import Ways, backup_route, cut_off_risk, find_ways, main_routes
 from geo_risk.products.threat import house_threat
 from geo_risk.products.wording import joined, say
@@ -89,13 +89,16 @@ class _Draft:
     reachable: NDArray[np.bool_]
 
 
-def plan_evacuation(inputs: EvacuationInputs, *, params: EvacuationParams, language: str = "zh") -> EvacuationPlan:
+def plan_evacuation(
+    inputs: EvacuationInputs, *, params: EvacuationParams, risk: RiskParams | None = None, language: str = "zh"
+) -> EvacuationPlan:
     """Make the evacuation list with shelters and routes.
 
     Parameters
     ----------
     inputs : settlements, houses, zones, roads, shelters.
     params, language : rules, and "zh" or "en" for the reasons.
+    risk : how warned cells and the people on them make a risk level; default: `RiskParams`.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def plan_evacuation(inputs: EvacuationInputs, *, params: EvacuationParams, langu
     threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
     leaving = people_to_move(
-        inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat
+        inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, risk=risk
     )
     shelters, refused = _shelters(inputs, params)
     ways = None
@@ -122,7 +125,7 @@ def plan_evacuation(inputs: EvacuationInputs, *, params: EvacuationParams, langu
     rows = _rows(draft, main_shelter, backups, params=params, language=language)
     table = _assignments(draft)
     return EvacuationPlan(
-        conform(rows, "evacuation"),
+        conform(rows.drop(columns=["by_cells", "cell_warning"], errors="ignore"), "evacuation"),
         conform(table, "evacuation_assignments"),
         conform(routes, "evacuation_routes"),
         _totals(draft, shelters),

@@ -47,12 +47,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "zone_points": ("Hazard points: {ids}.", "隐患点：{ids}。"),
     "leave_warning": ("{people} of {total} people live in {n} zones that call (warning {warning}, risk {risk}).",
                       "{total} 人中 {people} 人居住在 {n} 个需转移的风险区（预警等级 {warning}，风险等级 {risk}）。"),
-    "leave_cells": ("{people} of {total} people live in houses on ground of warning level {least} or more, below such "
-                    "ground in sight (angle {angle:.0f} degrees or more within {distance:.0f} m), or in {n} zones that "
-                    "call (warning {warning}, risk {risk}).",
-                    "{total} 人中 {people} 人的房屋位于预警 {least} 级及以上的地面，或其下方（{distance:.0f} 米内、"
-                    "可视仰角不小于 {angle:.0f} 度），或位于 "
-                    "{n} 个需转移的风险区（预警等级 {warning}，风险等级 {risk}）。"),
+    "leave_cells": ("{people} of {total} people live in houses on ground of warning level {least} or more, or below "
+                    "such ground in sight (angle {angle:.0f} degrees or more within {distance:.0f} m), or in a zone "
+                    "that calls (warning {warning}, risk {risk}; zones: {n}).",
+                    "{total} 人中 {people} 人的房屋位于预警 {least} 级及以上的地面或其下方（{distance:.0f} 米内、"
+                    "可视仰角不小于 {angle:.0f} 度），或位于需转移的风险区"
+                    "（预警等级 {warning}，风险等级 {risk}；风险区 {n} 个）。"),
     "leave_unknown": ("Houses stand in zones that call, the number of people is unknown.",
                       "有房屋位于需转移的风险区，人口数未知。"),
     "assigned": ("{people} go to {shelter}, {km:.1f} km, {minutes:.0f} min.",

@@ -11,9 +11,9 @@ from shapely.geometry import LineString, Point, box
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.people import clean_counts, spread_people
-from geo_risk.products.demand import calling_zones, leave_before
+from geo_risk.products.demand import _risk, calling_zones, leave_before
 from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation, scores
-from geo_risk.products.params import EvacuationParams
+from geo_risk.products.params import EvacuationParams, RiskParams
 
 CRS = "EPSG:4546"
 PARAMS = EvacuationParams()
@@ -224,3 +224,16 @@ def test_a_shelter_is_judged_by_its_own_ground_where_layers_are_given():
     plan = plan_evacuation(inputs, params=PARAMS, language="en")
     assert {q["id"] for q in plan.quarantine} == {"H1"}
     assert set(plan.evacuation["shelter_id"]) == {"H0"}
+
+
+@pytest.mark.parametrize(("people", "cell", "zone", "expected"), [
+    (600.0, 4, -1, 4),  # very high vulnerability on red ground
+    (5.0, 3, -1, 2),  # matrix row 3, column 1
+    (np.nan, 4, -1, 2),  # unknown people: what the matrix gives for vulnerability 1, since it is medium
+    (np.nan, 3, 4, 4),  # a zone that calls knows more
+    (600.0, np.nan, 3, 3),  # no warned cell: the zone alone
+    (5.0, np.nan, -1, -1),  # unknown stays unknown
+])  # fmt: skip
+def test_people_on_warned_cells_have_a_risk_of_their_own(people, cell, zone, expected):
+    rows = pd.DataFrame({"people": [people], "cell_warning": [cell], "risk_level": [zone]})
+    assert _risk(rows, RiskParams()).tolist() == [expected]

@@ -12,7 +12,7 @@ from geo_risk.flow.steps.zones import read_roads
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.products.evacuation import EvacuationPlan
-    from geo_risk.products.params import EvacuationParams
+    from geo_risk.products.params import EvacuationParams, RiskParams
     from geo_risk.sources.options import ReadOptions
 
 _WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
@@ -30,7 +30,8 @@ def evacuation(plan: Plan) -> None:
         optional={"dem": plan.layer("dem"), "roads": plan.input("roads"), "shelters": plan.input("shelters"),
                   "stages": plan.facts("rainfall_stages"), **grounds},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation"), **reach},
-        params=plan.cfg.evacuation, language=plan.cfg.language, road_options=options_of(plan, "roads"),
+        params=plan.cfg.evacuation, risk=plan.cfg.risk, language=plan.cfg.language,
+        road_options=options_of(plan, "roads"),
         shelter_options=options_of(plan, "shelters"),
     )  # fmt: skip
 
@@ -51,6 +52,7 @@ def write_evacuation(
     facts: Path,
     reach_level: Path | None = None,
     params: EvacuationParams,
+    risk: RiskParams,
     language: str,
     road_options: ReadOptions,
     shelter_options: ReadOptions,
@@ -81,7 +83,7 @@ def write_evacuation(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
         [s for s in known if s.get("forecast") is not None], list(levels.values()), reach,
     )  # fmt: skip
-    made = plan_evacuation(inputs, params=params, language=language)
+    made = plan_evacuation(inputs, params=params, risk=risk, language=language)
     write_frame(made.evacuation, evacuation)
     write_frame(made.assignments, evacuation_assignments)
     write_frame(made.routes, evacuation_routes)
