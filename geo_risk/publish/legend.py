@@ -145,9 +145,17 @@ class FeatureClass:
 
 
 def zone_classes() -> dict[object, FeatureClass]:
-    """Return the classes of zones that may cover the whole map: the graver, the less transparent; thin borders."""
-    cover = {4: 0.6, 3: 0.5, 2: 0.2, 1: 0.15, 0: 0.05, -1: 0.5}
-    return {k: replace(c, width=0.6, opacity=cover[int(str(k))]) for k, c in level_classes("level").items()}
+    """Return the classes of zones that may cover the whole map: the graver, the less transparent.
+
+    Low and medium zones keep a thin pale border, so that the high ones, and what lies below them, can be read.
+    """
+    cover = {4: 0.6, 3: 0.5, 2: 0.2, 1: 0.05, 0: 0.0, -1: 0.5}
+    out: dict[object, FeatureClass] = {}
+    for key, drawn in level_classes("level").items():
+        is_grave = int(str(key)) in (4, 3, -1)
+        line = {"width": 0.8} if is_grave else {"width": 0.4, "color": "#8c949c"}
+        out[key] = replace(drawn, opacity=cover[int(str(key))], **line)
+    return out
 
 
 def level_classes(family: str, *, shape: str = "circle", radius: int = 7) -> dict[object, FeatureClass]:
