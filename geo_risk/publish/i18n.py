@@ -57,6 +57,11 @@ def value_label(value: str, language: str) -> str:
     return known.get(f"value.{value}", value)
 
 
+def measure_label(value: str, language: str) -> str:
+    """Return a measure that the table knows in the language; a free text comes back whole, commas and all."""
+    return labels(language).get(f"value.{value}", value)
+
+
 def level_label(column: str, level: int, language: str) -> str:
     """Return a level -1..4 in words: warning columns by their colour, others from none to very high."""
     family = "warning" if column.startswith("warning") else "level"

@@ -20,7 +20,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.atomic import disk_full, staged, write_bytes
 from geo_risk.publish.escape import clean_text, csv_value, is_missing, set_cell
-from geo_risk.publish.i18n import column_label, label, level_label, local_time, reasons_of, value_label
+from geo_risk.publish.i18n import column_label, label, level_label, local_time, measure_label, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
@@ -33,19 +33,34 @@ TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() i
 _SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "max_subsidence_mm_yr"}
 _WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
 _ID = re.compile(r".*_ids?$")
-_PLAIN = re.compile(
-    r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|measures|shelter_name|responsible|monitor|track)$"
-)
+_PLAIN = re.compile(r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track)$")
+_DECIMALS = (
+    (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
+    (re.compile(r"_(m|km|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
+)  # fmt: skip
+"""Decimals on lists by the unit that ends a column's name; shares, scores and all others have `_OTHER_DECIMALS`."""
+_OTHER_DECIMALS = 3
 _THIN = Side(style="thin", color="BFC6CC")
 _HEADER_ROW = 3
 _STAMP = (2000, 1, 1, 0, 0, 0)
 
 
 def list_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return a frame as its list: contract columns in order without geometry, the gravest rows first."""
+    """Return a frame as its list: contract columns in order without geometry, rounded, the gravest rows first."""
     columns = [c for c in SCHEMAS[name].columns if c in frame.columns]
     extra = [c for c in ("reasons_zh", "reasons_en") if c in frame.columns]
-    return pd.DataFrame(frame[[*columns, *extra]]).iloc[list_order(frame, name)].reset_index(drop=True)
+    return rounded(pd.DataFrame(frame[[*columns, *extra]]).iloc[list_order(frame, name)].reset_index(drop=True))
+
+
+def rounded(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its floats rounded to `decimals` of their column; missing stays missing, -0 becomes 0."""
+    floats = [c for c in rows.columns if pd.api.types.is_float_dtype(rows[c].dtype)]
+    return rows.assign(**{c: rows[c].round(decimals(c)) + 0.0 for c in floats})
+
+
+def decimals(column: str) -> int:
+    """Return how many decimals a column has on lists: areas 0, velocities 1, lengths 2, shares and scores 3."""
+    return next((n for unit, n in _DECIMALS if unit.search(column)), _OTHER_DECIMALS)
 
 
 def list_order(frame: pd.DataFrame, name: str) -> list[int]:
@@ -67,10 +82,10 @@ def list_order(frame: pd.DataFrame, name: str) -> list[int]:
 
 
 def write_csv(frame: pd.DataFrame, path: Path, *, name: str) -> None:
-    """Publish a list as CSV: English column names, values as in the GeoPackage, UTF-8 with a byte-order mark.
+    """Publish a list as CSV: English column names, rounded (`geo_risk.gpkg` is not), UTF-8 with a byte-order mark.
 
     The mark is there because spreadsheets on Chinese systems take a file without one for GBK; pandas, R and GDAL pass
-    over it. Text that a spreadsheet would run as a formula stands behind an apostrophe; numbers are untouched.
+    over it. Text that a spreadsheet would run as a formula stands behind an apostrophe; numbers never do.
     """
     rows = list_rows(frame, name)
     stream = io.StringIO(newline="")
@@ -89,7 +104,7 @@ def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language
     frame : the product frame.
     name : its name in the contract.
     run : name of the run, under the title.
-    language : of title, headings and choices; ids, names and reasons stay as they are.
+    language : of title, headings, choices and measures, and of reasons that the rows have so; ids and names stay.
     """
     rows = list_rows(frame, name)
     book = openpyxl.Workbook()
@@ -107,8 +122,9 @@ def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language
 
 
 def _records(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """Yield rows as tuples of scalars; whole numbers that were read as floats come back as whole."""
-    whole = {c for c in rows.columns if pd.api.types.is_float_dtype(rows[c].dtype) and _is_whole(rows[c])}
+    """Yield rows as tuples of scalars; whole numbers that were read as floats, or rounded so, come back as whole."""
+    floats = [c for c in rows.columns if pd.api.types.is_float_dtype(rows[c].dtype)]
+    whole = {c for c in floats if decimals(c) == 0 or _is_whole(rows[c])}
     for record in rows.to_dict("records"):
         yield tuple(int(v) if c in whole and not is_missing(v) else v for c, v in record.items())
 
@@ -156,7 +172,7 @@ def _body_row(sheet: Any, i: int, row: dict[str, Any], columns: Sequence[str], l
         cell.alignment = Alignment(vertical="center", wrap_text=True, horizontal="right" if is_number else "left")
         cell.border = Border(_THIN, _THIN, _THIN, _THIN)
         if is_number:
-            cell.number_format = "#,##0" if float(str(cell.value)).is_integer() else "#,##0.00"
+            cell.number_format = "#,##0" if float(str(cell.value)).is_integer() else f"#,##0.{'0' * decimals(column)}"
         if _is_level(column) and not is_missing(value) and int(value) in LEVEL_COLORS:
             cell.fill = PatternFill("solid", fgColor=LEVEL_COLORS[int(value)].removeprefix("#").upper())
             cell.font = Font(bold=True, color="FFFFFF" if int(value) in (1, 4) else "000000")
@@ -170,6 +186,8 @@ def shown(column: str, value: object, language: str) -> object:
         return level_label(column, int(str(value).removesuffix(".0")), language)
     if isinstance(value, str) and column in TIMES:
         return local_time(value)
+    if isinstance(value, str) and column == "measures":
+        return measure_label(value, language)
     if isinstance(value, str):
         return value if _PLAIN.match(column) or column == "reasons" else value_label(value, language)
     return value

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from geo_risk.publish.escape import clean_text, is_missing
-from geo_risk.publish.i18n import column_label, label, labels, level_label, value_label
+from geo_risk.publish.i18n import column_label, label, labels, level_label, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS, UNKNOWN_COLOR, rgb
 from geo_risk.publish.lists import shown
 
@@ -66,7 +66,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Seq
 def frame_table(frame: pd.DataFrame, columns: Sequence[str], language: str) -> Table:
     """Return columns of a frame as a table with headings in the language."""
     kept = [c for c in columns if c in frame.columns]
-    rows = [[value_cell(c, row[c], language) for c in kept] for row in frame.to_dict("records")]
+    records = [{str(c): v for c, v in row.items()} for row in frame.to_dict("records")]
+    if "reasons" in kept:
+        records = [row | {"reasons": reasons_of(row, language)} for row in records]
+    rows = [[value_cell(c, row[c], language) for c in kept] for row in records]
     numeric = [i for i, c in enumerate(kept) if pd.api.types.is_numeric_dtype(frame[c].dtype) and "level" not in c]
     return table([column_label(c, language) for c in kept], rows, numeric=numeric)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -11,7 +13,16 @@ from hypothesis import strategies as st
 
 from geo_risk.core.grid import Grid
 from geo_risk.products.params import WaterloggingParams
-from geo_risk.products.waterlogging import causes, depth_classes, ponding, rank_sites, score_parts, surroundings_share
+from geo_risk.products.waterlogging import (
+    MEASURES,
+    causes,
+    depth_classes,
+    ponding,
+    rank_sites,
+    score_parts,
+    surroundings_share,
+)
+from geo_risk.publish.i18n import measure_label
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_100, 4_000_100), crs="EPSG:4546", resolution_m=5)
 PARAMS = WaterloggingParams()
@@ -80,6 +91,24 @@ def test_reasons_say_why() -> None:
     assert "not in the ledger" in reasons["D"]
     assert "begins at about 30 mm" in reasons["C"]
     assert "unknown" in reasons["F"]
+
+
+def test_reasons_are_chinese_too() -> None:
+    out = ranked().set_index("site_id")
+    assert (out["reasons_en"] == out["reasons"]).all()
+    assert not out["reasons_zh"].str.contains(r"[a-z]").any()
+    assert "积水深 1.20 米" in out.loc["A", "reasons_zh"]
+    assert "仅发挥约 0% 的能力" in out.loc["A", "reasons_zh"]
+    assert "高出入口挡水坎 0.10 米" in out.loc["D", "reasons_zh"]
+    assert out.loc["D", "reasons_zh"].endswith("台账未登记。")
+    assert "水深未知" in out.loc["F", "reasons_zh"]
+
+
+def test_publishing_knows_every_measure_in_both_languages() -> None:
+    for measure in MEASURES.values():
+        assert measure_label(measure, "en") == measure
+        assert re.fullmatch(r"[\u4e00-\u9fff，；]+", measure_label(measure, "zh"))
+    assert measure_label("free, text", "zh") == "free, text"
 
 
 def test_a_ledger_site_that_stays_dry_is_kept_at_the_end() -> None:

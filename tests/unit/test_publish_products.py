@@ -215,6 +215,45 @@ def test_whole_numbers_with_gaps_are_written_whole(tmp_path):
     assert people[4] == ""
 
 
+def test_lists_round_by_unit_and_leave_the_frame_alone(tmp_path):
+    frame = products.frames()["waterlogging"]
+    frame["depth_m"], frame["catchment_m2"], frame["critical_rain_mm_h"] = 0.123456, 1234.56, 31.4159
+    frame["score"], frame["impervious_share"], frame["volume_m3"] = 3e-16, -1e-9, 0.4
+    frame.loc[frame.index[0], "depth_m"] = np.nan
+    before = frame.copy()
+    lists.write_csv(frame, tmp_path / "a.csv", name="waterlogging")
+    pd.testing.assert_frame_equal(pd.DataFrame(frame), pd.DataFrame(before))
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert sorted({row["depth_m"] for row in rows}) == ["", "0.12"]
+    assert {row["catchment_m2"] for row in rows} == {"1235"}
+    assert {row["critical_rain_mm_h"] for row in rows} == {"31.4"}
+    assert {float(row["score"]) for row in rows} == {0.0}
+    assert {row["impervious_share"] for row in rows} == {"0.0"}
+    assert {row["volume_m3"] for row in rows} == {"0"}
+
+
+@pytest.mark.parametrize(
+    ("column", "places"),
+    [("area_m2", 0), ("velocity_mean_mm_yr", 1), ("acceleration_mm_yr2", 2), ("depth_m", 2), ("route_km", 2),
+     ("duration_h", 1), ("travel_min", 1), ("false_alarm_p", 4), ("confidence", 3), ("score", 3), ("roundness", 3)],
+)  # fmt: skip
+def test_decimals_follow_the_unit(column, places):
+    assert lists.decimals(column) == places
+
+
+def test_sheet_says_measures_and_reasons_in_its_language(tmp_path):
+    frame = products.frames()["waterlogging"].assign(
+        measures="clean the drain and its outfall now, then measure its capacity", reasons="why", reasons_zh="理由"
+    )
+    for language, wanted in (("zh", {"立即清淤排水管道及出水口，并复测其排水能力", "理由"}), ("en", {"why"})):
+        lists.write_xlsx(frame, tmp_path / "a.xlsx", name="waterlogging", run="x", language=language)
+        sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+        assert wanted <= {c.value for c in sheet[4]}
+    table = report_tables.frame_table(pd.DataFrame(frame), ("name", "measures", "reasons"), "zh")
+    assert {c["text"] for c in table["rows"][0]} >= {"立即清淤排水管道及出水口，并复测其排水能力", "理由"}
+
+
 def test_geopackage_has_every_layer_and_styles_that_are_registered(tmp_path):
     frames = {k: v for k, v in products.frames().items() if k in SCHEMAS}
     write_geopackage(frames, tmp_path / "a.gpkg")

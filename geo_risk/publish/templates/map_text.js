@@ -27,13 +27,19 @@ GeoRisk.choice = function (text) {
   }).join(GeoRisk.state.language === "zh" ? "、" : ", ");
 };
 
-GeoRisk.plainColumns = /^(name|.*_id|.*_ids|leave_before|first_.*|last_.*|failure_.*|measures|shelter_name|reasons)$/;
+GeoRisk.measure = function (text) {
+  var words = GeoRisk.data.labels[GeoRisk.state.language], key = "value." + text;
+  return Object.prototype.hasOwnProperty.call(words, key) ? words[key] : text;
+};
+
+GeoRisk.plainColumns = /^(name|.*_id|.*_ids|leave_before|first_.*|last_.*|failure_.*|shelter_name|reasons)$/;
 
 GeoRisk.valueText = function (column, value) {
   if (value === null || value === undefined || value === "") { return /_ids?$|^(shelter_name|leave_before|name|measures)$/.test(column) ? "—" : GeoRisk.t("ui.unknown"); }
   if (GeoRisk.isLevel(column)) { return GeoRisk.levelText(column, value); }
   if (typeof value === "boolean") { return GeoRisk.t(value ? "ui.yes" : "ui.no"); }
   if (typeof value === "number") { return GeoRisk.number(value); }
+  if (column === "measures") { return GeoRisk.measure(value); }
   return GeoRisk.plainColumns.test(column) ? value : GeoRisk.choice(value);
 };
 
