@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.areas import TrackMaps, active_areas, stated_p
 from geo_risk.hazards.deformation.classify import Evidence, classify_area
 from geo_risk.hazards.deformation.correction import scene_correction
 from geo_risk.hazards.deformation.decomposition import Track, east_up, north_leak
@@ -235,9 +236,42 @@ def test_verdict_of_a_known_bowl(west, east, verdict, share):
     assert float(frame["outside_share"].iloc[0]) == pytest.approx(share, abs=0.05)
     assert float(frame["depth_estimate_m"].iloc[0]) == pytest.approx(150 * 1.9, rel=0.2)
     assert not notes
+    said, said_zh = frame["reasons"].iloc[0], frame["reasons_zh"].iloc[0]
+    assert said == frame["reasons_en"].iloc[0]
+    assert said[0].isalpha()
+    assert f"{float(frame['max_subsidence_mm_yr'].iloc[0]):.0f} 毫米/年" in said_zh
+    assert said_zh.startswith("沉陷盆地")
+    assert "位于采矿权范围外" in said_zh
     none, notes = mining_clues(labels, -rate.astype(np.float32), GRID, MiningParams(), licences=None, span_yr=2.0)
     assert len(none) == 0
     assert "no verdict" in notes[0][0]
+
+
+@pytest.mark.parametrize(("fitted", "stated"), [(4.7e-43, 0.02), (0.0, 0.02), (0.02, 0.02), (0.034, 0.034)])
+def test_a_probability_is_not_stated_below_what_the_simulations_show(fitted, stated):
+    assert stated_p(fitted, 49) == stated
+    assert np.isnan(stated_p(float("nan"), 49))
+
+
+def test_an_area_says_why_in_both_languages_and_states_no_tiny_probability():
+    rng = np.random.default_rng(5)
+    grid = Grid.from_bounds((510_000, 4_050_000, 513_840, 4_053_840), crs="EPSG:4546", resolution_m=60)
+    velocity = rng.normal(0, 1.5, grid.shape).astype(np.float32)
+    velocity[28:36, 30:38] -= 60
+    std = np.full(grid.shape, 1.5, np.float32)
+    los = tuple(np.full(grid.shape, v, np.float32) for v in (-0.62, -0.11, 0.78))
+    params = DeformationParams()
+    areas = active_areas([TrackMaps("asc", velocity, std, los)], grid, params)
+    row = areas.frame.loc[areas.frame["area_m2"].astype(float).idxmax()]
+    n = params.areas.n_simulations
+    assert row["area_m2"] == pytest.approx(64 * 3600, rel=0.3)
+    assert row["false_alarm_p"] == 1 / (n + 1)
+    assert row["confidence"] <= 1 - 1 / (n + 1)
+    assert row["reasons"] == row["reasons_en"]
+    assert row["reasons"][0].isalpha()
+    assert f"at most {1 / (n + 1):.2g} from {n} simulated" in row["reasons"]
+    assert f"虚警概率不高于 {1 / (n + 1):.2g}" in row["reasons_zh"]
+    assert "质量等级" in row["reasons_zh"]
 
 
 def test_groundwater_cone_is_no_mining_clue():

@@ -215,6 +215,7 @@ def write_mining(
     known = [native_facts(p) for p in native]
     first, span_yr = observed_span([(f.get("first_date"), f.get("last_date")) for f in known])
     licences = None if read is None else read.frame
+    further = {"velocity_east": velocity_east, "slope_deg": slope_deg}
     frame, notes = find_clues(
         found.to_numpy(),
         up,
@@ -223,8 +224,7 @@ def write_mining(
         licences=licences,
         span_yr=span_yr,
         first_date=first,
-        east_mm_yr=None if velocity_east is None else _nearest(open_layer(velocity_east), grid),
-        slope_deg=None if slope_deg is None else _nearest(open_layer(slope_deg), grid),
+        context={k: _nearest(open_layer(p), grid) for k, p in further.items() if p is not None},
     )
     write_frame(frame, mining_clues)
     aside = [] if read is None else read.quarantine

@@ -14,7 +14,7 @@ from scipy import ndimage
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import polygons_of_labels
-from geo_risk.hazards.deformation.classify import Evidence, classify_area
+from geo_risk.hazards.deformation.classify import KIND_ZH, Evidence, classify_area
 from geo_risk.hazards.deformation.detect import Channel, Cluster, Search, search_all
 from geo_risk.hazards.deformation.noise import F32, Bool, robust_sigma
 from geo_risk.hazards.deformation.params import DeformationParams
@@ -83,7 +83,9 @@ def active_areas(
     -------
     Areas; the frame conforms to `active_deformation`. velocity_mean and velocity_max are LOS values, against stable
     ground around, of the track that sees the area best. Where a map has no stable part its cells are taken by an
-    absolute threshold, false_alarm_p is missing, and a note says so.
+    absolute threshold, false_alarm_p is missing, and a note says so. Which areas are kept is judged by the fitted
+    tail, but false_alarm_p is never stated below 1 / (simulated maps + 1). `reasons` is English, as reasons_en is;
+    reasons_zh says the same in Chinese.
     """
     searches: list[Search] = []
     notes: list[tuple[str, str]] = []
@@ -187,9 +189,9 @@ def false_alarm_p(group: Sequence[Cluster], channels: Sequence[Channel], known_c
     yearly term that one track alone shows is that track's atmosphere: it counts as 1.
     """
     searches: dict[str, int] = {}
-    for c in channels:
-        name = c.name.split(":")[1]
-        searches[name] = searches.get(name, 0) + len(c.scales_m)
+    for channel in channels:
+        name = channel.name.split(":")[1]
+        searches[name] = searches.get(name, 0) + len(channel.scales_m)
     best: dict[str, Cluster] = {}
     for c in group:
         name = c.channel.split(":")[1]
@@ -208,6 +210,25 @@ def false_alarm_p(group: Sequence[Cluster], channels: Sequence[Channel], known_c
         reach = (np.sqrt(first.cells.sum()) + np.sqrt(cluster.cells.sum())) ** 2 / max(known_cells, 1)
         joint *= cluster.expected * searches[name] * min(1.0, float(reach))
     return float(-np.expm1(-joint))
+
+
+def stated_p(p: float, n_simulations: int) -> float:
+    """Return a false-alarm probability as it may be stated: not below 1 / (n + 1) of n simulated maps; NaN stays.
+
+    The Gumbel tail ranks what lies beyond every simulated map, but so few maps do not prove how rare that is.
+    """
+    return float(np.maximum(p, 1 / (n_simulations + 1)))
+
+
+def _said_p(p: float, n: int) -> tuple[str, str]:
+    if not np.isfinite(p):
+        return "false-alarm probability missing (absolute threshold)", "虚警概率缺失（采用绝对阈值）"
+    stated = stated_p(p, n)
+    most = p < stated
+    return (
+        f"false-alarm probability {'at most ' if most else ''}{stated:.2g} from {n} simulated noise maps",
+        f"虚警概率{'不高于' if most else ''} {stated:.2g}（{n} 次模拟噪声）",
+    )
 
 
 def _limit(group: _Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> float:
@@ -244,7 +265,7 @@ def _row(
     mean = per_track[best.name]
     peak = float(values[inside][np.argmax(np.abs(values[inside]))]) if inside.any() else mean
     quality, why_quality = _quality(best, values, inside, mean)
-    p = group.p
+    p = stated_p(group.p, params.areas.n_simulations)
     wave = _wave(group, tracks, motion, cells)
     evidence = Evidence(
         area_m2=float(cells.sum()) * grid.cell_area_m2, shape=cells, grid=grid, mean_mm_yr=mean, peak_mm_yr=peak,
@@ -254,21 +275,23 @@ def _row(
     kind, why_kind, certainty = classify_area(evidence, params)
     seen = sorted({c.channel.split(":")[1] for c in group.clusters})
     seasonal = all(c.channel.startswith("annual") for c in group.clusters)
-    known_p = "missing (absolute threshold)" if not np.isfinite(p) else f"{p:.2g}"
-    reasons = [
-        f"{mean:.1f} mm/yr mean, {peak:.1f} mm/yr largest along the line of sight of {best.name}",
-        f"false-alarm probability {known_p} in simulated noise",
-        f"quality {quality}: {why_quality}",
-        *([f"swings by {wave:.0f} mm over the year without a trend of its own"] if seasonal else []),
-        f"{kind}: {why_kind}",
-    ]
+    said = (
+        (f"Moves {mean:.1f} mm/yr in the mean and {peak:.1f} at most along the line of sight of {best.name}",
+         f"{best.name} 视线向平均 {mean:.1f}、最大 {peak:.1f} 毫米/年"),
+        _said_p(group.p, params.areas.n_simulations),
+        (f"quality {quality}: {why_quality[0]}", f"质量等级 {quality}：{why_quality[1]}"),
+        *([(f"swings by {wave:.0f} mm over the year without a trend of its own",
+            f"年内摆动 {wave:.0f} 毫米，无自身趋势")] if seasonal else []),
+        (f"{kind}: {why_kind[0]}", f"{KIND_ZH[kind]}：{why_kind[1]}"),
+    )  # fmt: skip
+    english, chinese = "; ".join(en for en, _ in said), "；".join(zh for _, zh in said) + "。"
     confidence = (1 - p if np.isfinite(p) else 0.5) * _QUALITY_CONFIDENCE[quality] * certainty
     return {
         "label": label, "track": "+".join(seen), "n_pixels": int(cells.sum()),
         "area_m2": float(cells.sum()) * grid.cell_area_m2, "velocity_mean_mm_yr": mean, "velocity_max_mm_yr": peak,
         "quality": quality, "activity": "seasonal" if seasonal else "unknown", "kind": kind,
         "false_alarm_p": p, "status": "new", "confidence": float(np.clip(confidence, 0, 1)),
-        "reasons": "; ".join(reasons), "annual_mm": wave,
+        "reasons": english, "reasons_zh": chinese, "reasons_en": english, "annual_mm": wave,
     }  # fmt: skip
 
 
@@ -291,14 +314,14 @@ def _wave(group: _Group, tracks: Sequence[TrackMaps], motion: Mapping[str, F32],
     return max(found, default=0.0)
 
 
-def _quality(track: TrackMaps, values: F32, inside: Bool, mean: float) -> tuple[int, str]:
+def _quality(track: TrackMaps, values: F32, inside: Bool, mean: float) -> tuple[int, tuple[str, str]]:
     """Grade 1-4 by the larger of two ratios to |mean|: the standard error in time, and the roughness in space.
 
     temporal = median(velocity_std) / |mean|; spatial = 1.4826 MAD(v - mean of the 8 neighbours inside) / |mean|.
     1 below 0.1, 2 below 0.25, 3 below 0.5, else 4.
     """
     if not inside.any() or not abs(mean) > 0:
-        return 4, "no value in the area"
+        return 4, ("no value in the area", "区内无有效值")
     temporal = float(np.nanmedian(track.velocity_std[inside])) / abs(mean)
     filled = np.where(inside, values, 0).astype(np.float64)
     near = ndimage.convolve(filled, _EIGHT.astype(float), mode="constant") - filled
@@ -307,7 +330,10 @@ def _quality(track: TrackMaps, values: F32, inside: Bool, mean: float) -> tuple[
     spatial = robust_sigma(rough) / abs(mean) if rough.size else 1.0
     worst = max(temporal, spatial)
     grade = 1 + sum(not worst < b for b in _QUALITY_BOUNDS)
-    return grade, f"standard error {temporal:.0%} and roughness {spatial:.0%} of the mean velocity"
+    return grade, (
+        f"standard error {temporal:.0%} and roughness {spatial:.0%} of the mean velocity",
+        f"标准误差与粗糙度分别为平均速率的 {temporal:.0%} 和 {spatial:.0%}",
+    )
 
 
 def _frame(rows: list[dict[str, object]], labels: NDArray[np.int32], grid: Grid) -> gpd.GeoDataFrame:

@@ -11,6 +11,12 @@ from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.noise import F32, Bool
 from geo_risk.hazards.deformation.params import DeformationParams
 
+KIND_ZH: Mapping[str, str] = {
+    "mining_subsidence": "采空沉陷", "groundwater_subsidence": "地下水沉降", "landslide": "滑坡",
+    "structure_settlement": "构筑物沉降", "unknown": "类型未定",
+}  # fmt: skip
+"""Kinds that `classify_area` returns, in Chinese."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -90,8 +96,8 @@ def downslope(evidence: Evidence) -> tuple[float, float]:
     return speed, float(np.linalg.norm(v - speed * c)) / max(float(np.linalg.norm(v)), 1e-9)
 
 
-def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, str, float]:
-    """Return kind, the evidence for it in words, and how certain it is (0-1).
+def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, tuple[str, str], float]:
+    """Return kind, the evidence for it in words (English, Chinese), and how certain it is (0-1).
 
     Rules, in order: a fast, compact sinking with a steep rim is mining subsidence; a wide, gentle sinking on gentle
     ground is groundwater subsidence; downslope motion on a slope is a landslide; a narrow or small sinking is a
@@ -110,22 +116,29 @@ def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, s
     if sinking and both_sink and rate >= m.minimum_subsidence_mm_yr and strain >= m.minimum_strain_per_yr and (
         150 <= radius <= m.maximum_radius_m and length < 3
     ):  # fmt: skip
-        return "mining_subsidence", f"sinks {rate:.0f} mm/yr within {radius:.0f} m, {strain:.1e} a year", 0.8
+        why = (
+            f"sinks {rate:.0f} mm/yr within {radius:.0f} m, {strain:.1e} a year",
+            f"半径 {radius:.0f} 米内下沉 {rate:.0f} 毫米/年，应变 {strain:.1e}/年",
+        )
+        return "mining_subsidence", why, 0.8
     gentle = not np.isfinite(slope) or slope < params.slope.minimum_slope_deg * 1.6
     if sinking and both_sink and radius >= 700 and strain < m.minimum_strain_per_yr and gentle:
-        return (
-            "groundwater_subsidence",
+        why = (
             f"sinks {rate:.0f} mm/yr over {2 * radius / 1000:.1f} km, {strain:.1e} a year",
-            0.8,
+            f"{2 * radius / 1000:.1f} 公里范围内下沉 {rate:.0f} 毫米/年，应变 {strain:.1e}/年",
         )
+        return "groundwater_subsidence", why, 0.8
     speed, misfit = downslope(evidence)
     if np.isfinite(slope) and slope >= params.slope.minimum_slope_deg and speed > 0 and misfit < 0.6:
-        text = f"{speed:.0f} mm/yr down a slope of {slope:.0f} degrees fits the tracks to {misfit:.0%}"
-        return "landslide", text, 0.8 if misfit < 0.3 else 0.6
-    if sinking and both_sink and gentle and (width <= 400 or length >= 3):
-        return (
-            "structure_settlement",
-            f"a sinking body {width:.0f} m wide on gentle ground, length/width {length:.1f}",
-            0.6,
+        why = (
+            f"{speed:.0f} mm/yr down a slope of {slope:.0f} degrees fits the tracks to {misfit:.0%}",
+            f"沿 {slope:.0f} 度斜坡下滑 {speed:.0f} 毫米/年可解释各轨道观测，残差 {misfit:.0%}",
         )
-    return "unknown", "shape, slope and direction point to no one kind", 0.5
+        return "landslide", why, 0.8 if misfit < 0.3 else 0.6
+    if sinking and both_sink and gentle and (width <= 400 or length >= 3):
+        why = (
+            f"a sinking body {width:.0f} m wide on gentle ground, length/width {length:.1f}",
+            f"缓地上宽 {width:.0f} 米的下沉体，长宽比 {length:.1f}",
+        )
+        return "structure_settlement", why, 0.6
+    return "unknown", ("shape, slope and direction point to no one kind", "形态、坡度与方向不足以判定类型"), 0.5

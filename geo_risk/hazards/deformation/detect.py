@@ -64,9 +64,7 @@ class Search:
     stable_share: float
 
 
-def search_channel(
-    channel: Channel, cell_m: float, params: AreaParams, *, rng: np.random.Generator
-) -> Search:
+def search_channel(channel: Channel, cell_m: float, params: AreaParams, *, rng: np.random.Generator) -> Search:
     """Find the clusters of one map that its own noise does not explain.
 
     Parameters
@@ -162,7 +160,7 @@ class Null:
             grounds = Background(stable & ~masked, scales.grounds).of(field)
             whole = smooth.means(field, scales.sigma)
             for i, g in enumerate(scales.ground):
-                z = (whole[i] - grounds[g]) / self.sd[i]
+                z = ((whole[i] - grounds[g]) / self.sd[i]).astype(np.float32, copy=False)
                 for sign in (1, -1):
                     self.maxima[:, i, k] = np.maximum(self.maxima[:, i, k], _largest(sign * z, params))
 
@@ -260,6 +258,5 @@ def search_all(channels: Sequence[Channel], cell_m: float, params: AreaParams) -
     """Search every channel, each with its own stream of simulated noise; the same result for the same seed."""
     streams = np.random.SeedSequence(params.seed).spawn(len(channels))
     return [
-        search_channel(c, cell_m, params, rng=np.random.default_rng(s))
-        for c, s in zip(channels, streams, strict=True)
+        search_channel(c, cell_m, params, rng=np.random.default_rng(s)) for c, s in zip(channels, streams, strict=True)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +119,7 @@ def mining_clues(
     licences: gpd.GeoDataFrame | None,
     span_yr: float,
     first_date: str | None = None,
-    east_mm_yr: F32 | None = None,
-    slope_deg: F32 | None = None,
+    context: Mapping[str, F32] | None = None,
 ) -> tuple[gpd.GeoDataFrame, list[tuple[str, str]]]:
     """Return bowls that look like mining, each with a verdict against the licences, and notes.
 
@@ -132,21 +131,20 @@ def mining_clues(
         row can be made (the contract knows three verdicts), and a note lists the bowls.
     span_yr : length of the observations [yr]; the boundary is where it sank `boundary_mm` in that time.
     first_date : ISO date of the first image, for `first_active`.
-    east_mm_yr : (y, x) east velocity where it is known: a bowl moves inwards from all sides, so a body whose mean east
-        motion exceeds `maximum_east_share` of its mean sinking is a slide, not a bowl.
-    slope_deg : (y, x) slope where it is known: on steep ground slides sink too, so a bowl there needs more strain.
+    context : (y, x) maps velocity_east [mm/yr] and slope_deg [degree] where they are known. Below
+        `steep_strain_per_yr` a body on steep ground, or one whose mean east motion exceeds `maximum_east_share` of
+        its mean sinking, is a slide.
 
     Returns
     -------
-    A frame that conforms to `mining_clues` (geometry: the boundary of the bowl), and notes.
+    A frame that conforms to `mining_clues` (geometry: the boundary of the bowl; reasons also as reasons_zh and
+    reasons_en), and notes.
     """
     rows: list[dict[str, Any]] = []
     notes: list[tuple[str, str]] = []
     sinking = -np.nan_to_num(up_mm_yr, nan=np.nan)
     for shape in _bodies(labels, sinking, params):
-        if east_mm_yr is not None and _drifts(shape, sinking, east_mm_yr, params.maximum_east_share):
-            continue
-        if slope_deg is not None and _like_a_slide(shape, sinking, slope_deg, grid, params):
+        if _is_slide(shape, sinking, context or {}, grid, params):
             continue
         row = _clue(shape, sinking, grid, params, rate_mm_yr=params.boundary_mm / span_yr)
         if row is not None:
@@ -162,7 +160,9 @@ def mining_clues(
     else:
         rows = [r | _verdict(r["geometry"], licences, params) for r in rows]
         for r in rows:
-            r["reasons"] = f"{r['reasons']}; {r.pop('why')}"
+            why, why_zh = r.pop("why")
+            r["reasons"] = r["reasons_en"] = f"{r['reasons']}; {why}"
+            r["reasons_zh"] = f"{r['reasons_zh']}；{why_zh}。"
     table = pd.DataFrame([{k: v for k, v in r.items() if k not in {"panel", "x", "y", "geometry"}} for r in rows])
     shapes = gpd.GeoSeries([r["geometry"] for r in rows], crs=grid.crs)
     table = table if rows else pd.DataFrame({"clue_id": []})
@@ -183,19 +183,23 @@ def _bodies(labels: NDArray[np.int32], sinking: F32, params: MiningParams) -> li
     return [parts == k for k in range(1, n + 1) if (fast & (parts == k)).sum() >= _MINIMUM_FAST]
 
 
-def _like_a_slide(shape: Bool, sinking: F32, slope_deg: F32, grid: Grid, params: MiningParams) -> bool:
-    slope = slope_deg[shape & np.isfinite(slope_deg)]
+def _is_slide(shape: Bool, sinking: F32, context: Mapping[str, F32], grid: Grid, params: MiningParams) -> bool:
+    """Return whether a body with little strain lies on steep ground or drifts one way: then it is no bowl."""
+    east, slope_deg = context.get("velocity_east"), context.get("slope_deg")
     radius = float(np.sqrt(shape.sum() * grid.cell_area_m2 / np.pi))
-    strain = float(np.nanmax(np.where(shape, sinking, np.nan))) / 1000 / radius
-    steep = slope.size and float(np.median(slope)) >= params.steep_slope_deg
-    return bool(steep and not strain >= params.steep_strain_per_yr)
-
-
-def _drifts(shape: Bool, sinking: F32, east: F32, limit: float) -> bool:
+    if float(np.nanmax(np.where(shape, sinking, np.nan))) / 1000 / radius >= params.steep_strain_per_yr:
+        return False
+    if slope_deg is not None:
+        slope = slope_deg[shape & np.isfinite(slope_deg)]
+        if slope.size and float(np.median(slope)) >= params.steep_slope_deg:
+            return True
+    if east is None:
+        return False
     both = shape & np.isfinite(sinking) & np.isfinite(east)
     # a few cells at one side of a bowl whose middle was lost drift too: they say nothing of the whole
     enough = both.sum() >= max(_MINIMUM_DRIFT, 0.5 * shape.sum())
-    return bool(enough and abs(float(east[both].mean())) > limit * abs(float(sinking[both].mean())))
+    drift = abs(float(east[both].mean())) if enough else 0.0
+    return bool(enough and drift > params.maximum_east_share * abs(float(sinking[both].mean())))
 
 
 def _clue(shape: Bool, sinking: F32, grid: Grid, params: MiningParams, *, rate_mm_yr: float) -> dict[str, Any] | None:
@@ -232,6 +236,9 @@ def _clue(shape: Bool, sinking: F32, grid: Grid, params: MiningParams, *, rate_m
         "reasons": f"a bowl that sinks up to {rate:.0f} mm/yr ({strain:.1e} a year of its radius); the probability "
         f"integral method fits to {bowl.misfit:.0%} with an influence radius of {bowl.influence_m:.0f} m, so "
         f"H is near {depth:.0f} m for tan(beta) {params.tan_beta:g}",
+        "reasons_zh": f"沉陷盆地最大下沉 {rate:.0f} 毫米/年（相当于半径的 {strain:.1e}/年）；概率积分法拟合残差 "
+        f"{bowl.misfit:.0%}，主要影响半径 {bowl.influence_m:.0f} 米，按 tan(beta) {params.tan_beta:g} 推算采深约 "
+        f"{depth:.0f} 米",
     }  # fmt: skip
 
 
@@ -251,9 +258,9 @@ def _verdict(outline: BaseGeometry, licences: gpd.GeoDataFrame, params: MiningPa
 
     Returns
     -------
-    licence_id of the licence that covers most of it, outside_share of its area, the verdict, and why. Unlicensed:
-    less than 5 % inside, even shrunk by the error less than 10 %; inside: less than 5 % outside, even grown by the
-    error less than 15 %; else across the boundary.
+    licence_id of the licence that covers most of it, outside_share of its area, the verdict, and why (English,
+    Chinese). Unlicensed: less than 5 % inside, even shrunk by the error less than 10 %; inside: less than 5 % outside,
+    even grown by the error less than 15 %; else across the boundary.
     """
     error = params.boundary_error_m
     shrunk = outline.buffer(-error)
@@ -269,7 +276,8 @@ def _verdict(outline: BaseGeometry, licences: gpd.GeoDataFrame, params: MiningPa
     else:
         verdict = "across_boundary"
     why = (
-        f"{share:.0%} of it lies outside licences ({low:.0%}-{high:.0%} for an error of {error:.0f} m of its boundary)"
+        f"{share:.0%} of it lies outside licences ({low:.0%}-{high:.0%} for an error of {error:.0f} m of its boundary)",
+        f"{share:.0%} 位于采矿权范围外（边界误差 {error:.0f} 米时为 {low:.0%}-{high:.0%}）",
     )
     return {"licence_id": licence, "outside_share": float(np.clip(share, 0, 1)), "verdict": verdict, "why": why}
 

@@ -95,7 +95,7 @@ class AreaParams(Params):
     )  # fmt: skip
     n_simulations: int = parameter(
         49, "Simulated noise maps behind each false-alarm probability", ge=39, le=10_000,
-        source="choice of geo_risk: counts p to 0.2, a Gumbel tail beyond",
+        source="choice of geo_risk: counts p to 0.2, a Gumbel tail beyond; none is stated below 1/(n + 1)",
     )  # fmt: skip
     false_alarm_p: float = parameter(
         0.05, "Areas whose false-alarm probability is above this are dropped",
