@@ -83,6 +83,7 @@ SPECS: tuple[LayerSpec, ...] = (
             "accelerating": FeatureClass("value.accelerating", "#b3003c", "#e0457b", width=2, opacity=0.3),
             None: FeatureClass("layer.active_deformation", "#6a3d9a", "#9b7cc1", width=1.6, opacity=0.25),
         },
+        listed=True,
     ),
     LayerSpec(
         "mining_clues",
@@ -122,6 +123,7 @@ _LIST_COLUMNS = {
     "waterlogging": ("depth_m", "kind", "cause"),
     "hazard_points": ("kind", "hazard_level", "people"),
     "mining_clues": ("verdict", "max_subsidence_mm_yr", "licence_id"),
+    "active_deformation": ("kind", "velocity_mean_mm_yr", "track"),
 }
 _FIRST = "name kind risk_level hazard_level warning_level verdict depth_m people"
 

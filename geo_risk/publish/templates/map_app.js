@@ -69,8 +69,9 @@ GeoRisk.panels = function () {
     document.getElementById(id.replace("gr-", "gr-open-")).addEventListener("click", function () { GeoRisk.open(id, !panel.classList.contains("gr-open")); });
     panel.querySelector(".gr-close").addEventListener("click", function () { GeoRisk.open(id, false); });
     panel.addEventListener("keydown", function (e) { if (e.key === "Escape") { GeoRisk.open(id, false); } });
-    GeoRisk.open(id, !GeoRisk.isPhone());
+    GeoRisk.open(id, !GeoRisk.isPhone() && (id === "gr-layers" || GeoRisk.listed().length > 0));
   });
+  document.getElementById("gr-open-lists").hidden = !GeoRisk.listed().length;
   document.getElementById("gr-language").addEventListener("click", function () {
     GeoRisk.state.language = GeoRisk.state.language === "zh" ? "en" : "zh";
     GeoRisk.map.closePopup();
@@ -125,7 +126,7 @@ GeoRisk.showStages = function () {
 };
 
 GeoRisk.listed = function () {
-  var order = ["evacuation", "waterlogging", "hazard_points", "mining_clues"];
+  var order = ["evacuation", "waterlogging", "hazard_points", "mining_clues", "active_deformation"];
   return order.map(function (id) { return GeoRisk.data.layers.filter(function (l) { return l.id === id && l.listed; })[0]; }).filter(Boolean);
 };
 
