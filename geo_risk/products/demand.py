@@ -109,6 +109,31 @@ def people_to_move(
     return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
 
 
+def not_judged(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, *, params: EvacuationParams
+) -> dict[str, int]:
+    """Count the houses, and their known people, of which no stage says anything and which no zone calls.
+
+    They are not on the list because nothing is known of their ground, not because it is safe.
+
+    Parameters
+    ----------
+    houses, threat, params : as in `people_to_move`. zones : the calling zones only.
+
+    Returns
+    -------
+    houses_not_judged, people_not_judged (rounded up), settlements_not_judged.
+    """
+    silent = np.zeros(len(houses), dtype=bool) if threat is None else ~threat.is_known
+    silent &= covered_shares(houses, zones) < params.house_share
+    people = houses["people"].to_numpy(dtype=np.float64)[silent]
+    return {
+        "houses_not_judged": int(silent.sum()),
+        "people_not_judged": int(np.ceil(round(float(np.nansum(people)), 6))),
+        "settlements_not_judged": int(houses["settlement_id"][silent].nunique()),
+    }
+
+
 def _risk(rows: pd.DataFrame, params: RiskParams) -> NDArray[np.int8]:
     """Return the highest known risk: of the zones that call, and of the warned cells with the people who leave them."""
     people = classify(rows["people"].to_numpy(dtype=np.float64), params.vulnerability_people)

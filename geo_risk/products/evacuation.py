@@ -23,7 +23,14 @@ from geo_risk.exposure.network import Route
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Assignment, assign, most_people
-from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS, calling_zones, calls_its_houses, people_to_move
+from geo_risk.products.demand import (
+    SUDDEN_KINDS,
+    WATER_KINDS,
+    calling_zones,
+    calls_its_houses,
+    not_judged,
+    people_to_move,
+)
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.routing import Ways, backup_route, cut_off_risk, find_ways, main_routes
 from geo_risk.products.threat import house_threat
@@ -128,7 +135,7 @@ def plan_evacuation(
         conform(rows.drop(columns=["by_cells", "cell_warning"], errors="ignore"), "evacuation"),
         conform(table, "evacuation_assignments"),
         conform(routes, "evacuation_routes"),
-        _totals(draft, shelters),
+        {**_totals(draft, shelters), **not_judged(inputs.houses, by_zone, threat, params=params)},
         refused,
     )
 

@@ -11,6 +11,7 @@ from shapely.geometry import box
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
+from geo_risk.products.demand import not_judged
 from geo_risk.products.division import divide_along_drainage, hillslope_sets
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.threat import highest_reach, house_threat, reach_layers
@@ -79,6 +80,12 @@ def test_houses_on_and_below_warned_ground_are_called():
     assert threat.warnings["warning_24h"].tolist() == [3, 3, 0, -1]
     assert (threat.warnings["warning_1h"] == -1).all()
     assert threat.is_known.tolist() == [True, True, True, False]
+    owned = houses.assign(settlement_id=["a", "a", "b", "b"], people=[4.0, 3.0, 2.0, 1.5])
+    zones = gpd.GeoDataFrame({"zone_id": ["Z"]}, geometry=[box(64, 64, 76, 76)], crs=CRS)
+    silent = {"houses_not_judged": 1, "people_not_judged": 2, "settlements_not_judged": 1}
+    assert not_judged(owned, zones.iloc[:0], threat, params=PARAMS) == silent
+    assert not_judged(owned, zones, threat, params=PARAMS)["houses_not_judged"] == 0  # a zone calls it
+    assert not_judged(owned, zones.iloc[:0], None, params=PARAMS)["houses_not_judged"] == 0
     assert reach_layers(layer(z, "m"), {}, params=PARAMS) == {}
     with pytest.raises(ValueError, match="no reach layer"):
         highest_reach({})

@@ -106,6 +106,15 @@ def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, st
         f"{t['people_unassigned']} 人（其中至少 {t['people_unassignable']} 人无法安置）；另有 "
         f"{t['settlements_of_unknown_population']} 个居民点人口未知。",
     ))  # fmt: skip
+    if t["houses_not_judged"]:
+        said.append(note(
+            "warning",
+            f"{t['houses_not_judged']} houses of {t['settlements_not_judged']} settlements, with "
+            f"{t['people_not_judged']} known people, stand on ground that no warning stage speaks of: they are not on "
+            "the list because nothing is known, not because they are safe. Look at them by hand.",
+            f"{t['settlements_not_judged']} 个居民点的 {t['houses_not_judged']} 处房屋"
+            f"（已知 {t['people_not_judged']} 人）所在地面各时段预警均未知：未列入清单不等于安全，请人工核查。",
+        ))  # fmt: skip
     return {"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
         {"name": "minimum-cost assignment", "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
          "validity": "road times by class; places as stated by the shelters' owner"},
