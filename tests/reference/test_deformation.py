@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas import TrackMaps, active_areas, stated_p
+from geo_risk.hazards.deformation.areas import TrackMaps, active_areas, false_alarm_p, stated_p
 from geo_risk.hazards.deformation.classify import Evidence, classify_area
 from geo_risk.hazards.deformation.correction import scene_correction
 from geo_risk.hazards.deformation.decomposition import Track, east_up, north_leak
+from geo_risk.hazards.deformation.detect import Channel, Cluster
 from geo_risk.hazards.deformation.downslope import INSENSITIVE, NO_DATA, SEEN, SHADOW, downslope_layers
+from geo_risk.hazards.deformation.jumps import find_jumps
 from geo_risk.hazards.deformation.mining import Bowl, bowl_rate, fit_bowl, mining_clues
+from geo_risk.hazards.deformation.noise import fit_noise
 from geo_risk.hazards.deformation.params import (
     DecompositionParams,
     DeformationParams,
@@ -22,7 +25,7 @@ from geo_risk.hazards.deformation.params import (
     SlopeParams,
     VelocityParams,
 )
-from geo_risk.hazards.deformation.velocity import line_of_sight_velocity
+from geo_risk.hazards.deformation.velocity import design_matrix, line_of_sight_velocity
 from geo_risk.kernels.lsq import fit_series, invert_spd
 from tests.support.insar import LOS, dataset
 
@@ -295,6 +298,100 @@ def test_kind_follows_size_rate_and_slope(radius, up, slope, kind):
     los = {k: (0.78 * up, *v) for k, v in LOS.items()}
     evidence = Evidence(float(cells.sum()) * 3600, cells, GRID, 0.78 * up, 0.78 * up, los, maps)
     assert classify_area(evidence, DeformationParams())[0] == kind
+
+
+def noise_map(seed, *, n=120, white=0.3):
+    """Return a map of power-law noise, standard deviation 1.5, with white noise."""
+    rng = np.random.default_rng(seed)
+    k = np.hypot(np.fft.fftfreq(2 * n)[:, None], np.fft.rfftfreq(2 * n)[None])
+    k[0, 0] = 1
+    field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((2 * n, 2 * n))) * k ** (-4 / 3), s=(2 * n, 2 * n))[:n, :n]
+    field = 1.5 * (field - field.mean()) / field.std()
+    return (field + rng.normal(0, white, (n, n))).astype(np.float32)
+
+
+def maps_of(name, velocity):
+    e, north, u = (np.full(velocity.shape, v, np.float32) for v in LOS[name])
+    return TrackMaps(name, velocity, np.full(velocity.shape, 0.4, np.float32), (e, north, u))
+
+
+def test_simulated_noise_has_the_covariance_of_the_map():
+    true = noise_map(1)
+    model = fit_noise(true, np.ones(true.shape, bool), np.full(true.shape, 0.4, np.float32))
+    rng = np.random.default_rng(2)
+    drawn = [model.simulate(rng) for _ in range(40)]
+
+    def variogram(field, lag):
+        return (np.mean((field[lag:] - field[:-lag]) ** 2) + np.mean((field[:, lag:] - field[:, :-lag]) ** 2)) / 2
+
+    for lag in (1, 4, 10):
+        # one map of 120 cells knows its own covariance to about a sixth, and it is not quite isotropic
+        assert np.mean([variogram(d, lag) for d in drawn]) == pytest.approx(variogram(true, lag), rel=0.25)
+
+
+@pytest.mark.slow
+def test_areas_find_what_moves_and_little_else():
+    y, x = np.mgrid[:120, :120]
+    slide = np.hypot(y - 30, x - 40) <= 3
+    bank = (np.abs(y - 90) <= 0) & (np.abs(x - 60) <= 10)
+    grid = Grid.from_bounds((510_000, 4_050_000, 517_200, 4_057_200), crs="EPSG:4546", resolution_m=60)
+    maps = [maps_of(t, noise_map(10 + k) - 9.0 * slide - 11.0 * bank) for k, t in enumerate(LOS)]
+    found = active_areas(maps, grid, DeformationParams())
+    for body in (slide, bank):
+        assert (found.labels[body] > 0).mean() > 0.7
+    assert 2 <= len(found.frame) <= 3
+    assert found.frame["false_alarm_p"].max() <= 0.05
+    again = active_areas(maps, grid, DeformationParams())
+    assert (again.labels == found.labels).all()
+    assert list(again.frame["false_alarm_p"]) == list(found.frame["false_alarm_p"])
+
+
+@pytest.mark.slow
+def test_noise_alone_seldom_makes_an_area():
+    grid = Grid.from_bounds((510_000, 4_050_000, 517_200, 4_057_200), crs="EPSG:4546", resolution_m=60)
+    made = 0
+    for seed in range(6):
+        maps = [maps_of(t, noise_map(100 + 2 * seed + k)) for k, t in enumerate(LOS)]
+        made += len(active_areas(maps, grid, DeformationParams()).frame)
+    # 5 % of six maps is 0.3 areas; three or more would be a detector that does not hold its word
+    assert made <= 2
+
+
+def test_without_stable_ground_an_absolute_threshold_is_used_and_said():
+    _, x = np.mgrid[:60, :60]
+    sinking = (-5.0 * x).astype(np.float32)
+    grid = Grid.from_bounds((510_000, 4_050_000, 513_600, 4_053_600), crs="EPSG:4546", resolution_m=60)
+    found = active_areas([maps_of("asc", sinking)], grid, DeformationParams())
+    assert len(found.frame) == 1
+    assert found.frame["false_alarm_p"].isna().all()
+    assert "no stable ground" in found.notes[0][0]
+    assert ((found.labels > 0) == (sinking <= -20)).all()
+
+
+def test_joint_probability_of_two_tracks_is_smaller_than_that_of_either():
+    cells = np.zeros((40, 40), bool)
+    cells[5:9, 5:9] = True
+    still = np.zeros((40, 40), np.float32)
+    channels = [Channel(f"velocity:{t}", still, still, (0.0, 75.0)) for t in LOS]
+    a, d = (Cluster(c.name, 0.0, -1, cells, 9.0, 5.0, 0.2) for c in channels)
+    alone, both = false_alarm_p([a], channels, 1600), false_alarm_p([a, d], channels, 1600)
+    assert alone == pytest.approx(1 - np.exp(-0.2 * 4))
+    assert both == pytest.approx(1 - np.exp(-(0.4**2) * 64 / 1600))
+    annual = Cluster("annual_sin:asc", 75.0, 1, cells, 9.0, 5.0, 1e-9)
+    assert false_alarm_p([annual], channels, 1600) == 1.0
+
+
+def test_unwrapping_patch_of_one_date_is_found_and_nothing_else():
+    rng = np.random.default_rng(9)
+    series = rng.normal(0, 0.001, (30, 80, 80))
+    series[17, 20:44, 24:48] += 0.0277
+    data = dataset(series)
+    params = VelocityParams(sample_pixels=1000)
+    correction = scene_correction(data, params, maximum_sigma_mm_yr=50)
+    jumps = find_jumps(data, design_matrix(data["time"].to_numpy(), params), correction)
+    mask = jumps.cells((0, 80), (0, 80))
+    assert mask[17, 20:44, 24:48].all()
+    assert not np.delete(mask, 17, axis=0).any()
 
 
 @pytest.mark.real
