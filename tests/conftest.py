@@ -1,7 +1,16 @@
-"""Profiles of the property tests: `make check` asks fewer questions than `make test`."""
+"""Profiles of the property tests: `make check` asks fewer questions than `make test`; real data only where it is."""
 
+import os
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("check", max_examples=15, deadline=None)
 settings.register_profile("full", deadline=None)
 settings.load_profile("full")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Pass over tests of real data where GEO_RISK_REAL does not name their folder."""
+    if item.get_closest_marker("real") and not os.environ.get("GEO_RISK_REAL"):
+        pytest.skip("set GEO_RISK_REAL to the folder of real data")

@@ -411,3 +411,31 @@ def test_mexico_city_equals_independent_least_squares():
     # 1e-4 m/yr is asked for; float32 series leave 3e-8
     assert np.abs(got.reshape(-1)[known] / 1000 - want).max() < 1e-6
     assert np.nanpercentile(got, 1) == pytest.approx(-297, abs=5)
+
+
+@pytest.mark.real
+def test_north_anatolian_fault_is_the_plain_solution_of_what_was_written(tmp_path):
+    from geo_risk.flow.steps import deformation as steps
+    from geo_risk.publish.frames import write_json
+    from geo_risk.sources.layers import open_layer
+
+    folder = Path(os.environ["GEO_RISK_REAL"]) / "insar/licsbas_naf"
+    bounds = (600_000, 4_400_000, 800_000, 4_600_000)
+    write_json(Grid.from_bounds(bounds, crs="EPSG:32636", resolution_m=1000).to_dict(), tmp_path / "grid.json")
+    paths = {n: [tmp_path / f"{n}_{t}.tif" for t in ("asc", "desc")] for n in steps.PER_TRACK}
+    for i, (track, frame) in enumerate((("asc", "014A_04939_131313"), ("desc", "094D_04913_101213"))):
+        native = tmp_path / f"{track}.h5"
+        steps.write_velocity(
+            files=[folder / frame], geometry=None, coherence=None, out=native, facts=tmp_path / "f.json", track=track,
+            units=None, positive=None, params=VelocityParams(), maximum_sigma_mm_yr=15,
+        )  # fmt: skip
+        out = {n: paths[n][i] for n in steps.PER_TRACK}
+        steps.write_on_grid(native=native, grid=tmp_path / "grid.json", track=track, resampling="bilinear", **out)
+    written = {n: tmp_path / f"{n}.tif" for n in steps.EAST_UP}
+    steps.write_east_up(tracks=["asc", "desc"], params=DecompositionParams(), **paths, **written)
+    v, e, u = ([open_layer(p).to_numpy().astype(float) for p in paths[n]] for n in ("velocity", "los_east", "los_up"))
+    east, up = (open_layer(written[n]).to_numpy() for n in ("velocity_east", "velocity_up"))
+    common = np.argwhere(np.isfinite(east))
+    for r, c in np.random.default_rng(1).choice(common, 1000, replace=False):
+        want = np.linalg.solve([[e[0][r, c], u[0][r, c]], [e[1][r, c], u[1][r, c]]], [v[0][r, c], v[1][r, c]])
+        assert [east[r, c], up[r, c]] == pytest.approx(list(want), abs=0.01)
