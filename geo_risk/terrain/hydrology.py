@@ -22,7 +22,7 @@ from geo_risk.kernels.hand import height_above_drainage
 from geo_risk.kernels.priority_flood import MISSING, fill
 
 BYTES_PER_CELL = 45
-"""Peak memory of `drainage` for each cell of a float32 DEM (measured bound)."""
+"""Peak memory of `drainage` for each cell of a float32 DEM (counted from its arrays, not measured)."""
 
 
 @dataclass(frozen=True)
