@@ -199,32 +199,3 @@ def leave_before(
     shorter = max((s for s in STAGES_H if s < shortest), default=0)
     start = datetime.fromisoformat(str(issued[shortest]))
     return (start + timedelta(hours=shorter)).isoformat()
-
-
-def settlements_exposed(
-    settlements: gpd.GeoDataFrame, houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame
-) -> gpd.GeoDataFrame:
-    """Return every settlement with its people inside any zone and the worst levels there.
-
-    Parameters
-    ----------
-    settlements, houses : as `clean_counts` and `spread_people` leave them. zones : `risk_zones`.
-
-    Returns
-    -------
-    The settlements with exposed_people (each house once, by its share inside; NaN where unknown), n_zones, and
-        hazard_level, risk_level, warning_level: the highest known of its zones, 0 without a zone.
-    """
-    pairs = overlaps(houses, zones)
-    owner = houses["settlement_id"].to_numpy()[pairs["feature"]]
-    table = zones.drop(columns="geometry").iloc[pairs["zone"].to_numpy()].assign(settlement_id=owner)
-    table["warning_level"] = table[[f"warning_{s}h" for s in STAGES_H]].max(axis=1)
-    groups = table.drop_duplicates(["settlement_id", "zone_id"]).groupby("settlement_id")
-    inside = pd.DataFrame({"settlement_id": houses["settlement_id"].to_numpy()})
-    inside["exposed_people"] = houses["people"].to_numpy(dtype=np.float64) * covered_shares(houses, zones)
-    sums = inside.groupby("settlement_id")["exposed_people"].sum(min_count=1).round()
-    out = settlements.merge(sums, left_on="settlement_id", right_index=True, how="left")
-    out["n_zones"] = out["settlement_id"].map(groups.size()).fillna(0).astype("int64")
-    for column in ("hazard_level", "risk_level", "warning_level"):
-        out[column] = out["settlement_id"].map(groups[column].max()).fillna(0).astype("int8")
-    return out

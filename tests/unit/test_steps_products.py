@@ -7,7 +7,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.evacuation import write_evacuation
 from geo_risk.flow.steps.exposure import write_people
 from geo_risk.flow.steps.points import write_points
-from geo_risk.flow.steps.zones import write_exposed, write_linked, write_zones
+from geo_risk.flow.steps.zones import write_linked, write_zones
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.publish.frames import write_json
 from geo_risk.publish.raster import write_layer
@@ -70,8 +70,6 @@ def test_files_go_through_all_steps_and_reconcile(tmp_path):
                  out=out("hazard_points"), facts=tmp_path / "points.json", params=RiskParams(), language="en",
                  options=NO_OPTIONS)  # fmt: skip
     write_linked(zones_drawn=out("zones_drawn"), points=out("hazard_points"), out=out("risk_zones"), language="en")
-    write_exposed(settlements=out("settlements"), houses=out("houses"), risk_zones=out("risk_zones"),
-                  out=out("settlements_exposed"))  # fmt: skip
     write_evacuation(**common, settlements=out("settlements"), houses=out("houses"), risk_zones=out("risk_zones"),
                      roads=roads, shelters=shelters, stages=tmp_path / "st.json", evacuation=out("evacuation"),
                      evacuation_assignments=out("evacuation_assignments"), evacuation_routes=out("evacuation_routes"),
@@ -89,8 +87,6 @@ def test_files_go_through_all_steps_and_reconcile(tmp_path):
     assert rows.loc["S1", ["people", "assigned_people", "unassigned_people"]].tolist() == [20, 15, 5]
     assert rows.loc["S1", "leave_before"] == "2024-07-25T07:00:00+00:00"
     assert np.isnan(rows.loc["S2", "people"])
-    exposed = read_frame(out("settlements_exposed")).set_index("settlement_id")
-    assert exposed.loc["S1", "exposed_people"] == 20
     counts = read_json(tmp_path / "evacuation.json")["counts"]
     assert counts["people_unassigned"] == counts["people_unassignable"] == 5
     assert read_frame(out("evacuation_assignments"))["people"].tolist() == [15]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.exposure import facts_of, options_of
-from geo_risk.flow.steps.zones import write_exposed, write_linked
+from geo_risk.flow.steps.zones import write_linked
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def points(plan: Plan) -> None:
-    """Add the steps that write hazard_points and, linked with them, risk_zones and settlements_exposed.
+    """Add the steps that write hazard_points and, linked with them, risk_zones.
 
     Call it after `zones`: it publishes the zones whether there are points or not.
     """
@@ -40,11 +40,6 @@ def points(plan: Plan) -> None:
         "zones.link", write_linked, reads={"zones_drawn": plan.frame("zones_drawn")},
         optional={"points": plan.frame("hazard_points")}, writes={"out": plan.frame("risk_zones")},
         language=plan.cfg.language,
-    )  # fmt: skip
-    plan.add(
-        "exposure.settlements", write_exposed,
-        reads={n: plan.frame(n) for n in ("settlements", "houses", "risk_zones")},
-        writes={"out": plan.frame("settlements_exposed")},
     )  # fmt: skip
 
 

@@ -91,12 +91,3 @@ def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language:
 
     named = None if points is None else read_frame(points)
     write_frame(link_points(read_frame(zones_drawn), named, language=language), out)
-
-
-def write_exposed(*, settlements: Path, houses: Path, risk_zones: Path, out: Path) -> None:
-    """Write settlements_exposed: people of each settlement inside any zone, and the worst levels there."""
-    from geo_risk.products.demand import settlements_exposed
-    from geo_risk.publish.frames import write_frame
-    from geo_risk.sources.layers import read_frame
-
-    write_frame(settlements_exposed(read_frame(settlements), read_frame(houses), read_frame(risk_zones)), out)
