@@ -71,7 +71,11 @@ def _inspect(cfg: Config) -> list[FileFacts]:
             found.append(inspect_file(value.file, key=f"inputs.{name}", options=value.options, limits=cfg.storage))
     for i, track in enumerate(inputs.insar):
         key = f"inputs.insar[{i}] ({track.track})"
-        found.append(inspect_track(track.files, key=key, geometry=track.geometry, coherence=track.coherence))
+        found.append(
+            inspect_track(
+                track.files, key=key, geometry=track.geometry, coherence=track.coherence, options=track.options
+            )
+        )
     rain = inputs.rainfall
     for i, forecast in enumerate(rain.forecast):
         options = ReadOptions(units=forecast.units)

@@ -121,7 +121,7 @@ class Config(Params):
         if isinstance(value, Source):
             return value.file
         if name == "insar":
-            return [p for t in self.inputs.insar for p in (*t.files, t.geometry, t.coherence) if p is not None] or None
+            return [p for t in self.inputs.insar for p in (*t.files, *(t.geometry or ()), t.coherence) if p] or None
         return [item.file for item in value] or None if isinstance(value, tuple) else None
 
     def _input(self, name: str) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema
 
 from geo_risk.core.params import Params
-from geo_risk.sources.options import ReadOptions
+from geo_risk.sources.options import ReadOptions, TrackOptions
 
 VARIABLE = "GEO_RISK_REAL"
 """The one environment variable that input paths may name, as `${GEO_RISK_REAL}`: the folder of real data."""
@@ -93,20 +93,27 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str | Path) else value
 
 
-class InsarTrack(Params):
+class InsarTrack(TrackOptions):
     """One InSAR track: its displacement or velocity files, geometry and coherence."""
 
     track: str = Field(description="Short name, used in file names.", pattern=r"^[A-Za-z0-9\-]+$", max_length=20)
     files: Annotated[tuple[InputPath, ...], BeforeValidator(_listed)] = Field(
         description="A time series file, a velocity file, or dated GeoTIFFs (a folder of them will do).", min_length=1
     )
-    geometry: InputPath | None = Field(None, description="Look angles, or unit vectors towards the satellite.")
-    coherence: InputPath | None = Field(None, description="Mean spatial or temporal coherence.")
-    units: str | None = Field(None, description="Unit of the values, where the file does not say it itself.")
-    crs: str | None = Field(None, description="CRS as EPSG:nnnn, where the file does not say it itself.")
-    positive: Literal["toward", "away"] | None = Field(
-        None, description="Which LOS motion is positive in the file, where the product does not fix it."
+    geometry: Annotated[tuple[InputPath, ...] | None, BeforeValidator(_listed)] = Field(
+        None, description="Look angles, or unit vectors towards the satellite; one file, several, or a folder."
     )
+    coherence: InputPath | None = Field(None, description="Mean spatial or temporal coherence.")
+
+    @property
+    def options(self) -> TrackOptions:
+        """What the configuration says about the files, without their paths."""
+        return TrackOptions(**self.model_dump(include=set(TrackOptions.model_fields)))
+
+    @property
+    def geometry_files(self) -> list[Path] | None:
+        """The geometry as a list, None where there is none."""
+        return None if self.geometry is None else list(self.geometry)
 
 
 class StormFormula(Params):

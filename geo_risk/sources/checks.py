@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from geo_risk.core.errors import GeoRiskError
+from geo_risk.core.errors import GeoRiskError, RefusedFileError
 from geo_risk.sources.files import sniff
-from geo_risk.sources.options import LIMITS, NO_OPTIONS, ReadLimits, ReadOptions
+from geo_risk.sources.options import LIMITS, NO_OPTIONS, NO_TRACK_OPTIONS, ReadLimits, ReadOptions, TrackOptions
 
 _VECTORS = frozenset({"GPKG", "SQLite", "Shapefile", "FlatGeobuf", "JSON"})
 
@@ -51,7 +51,7 @@ def inspect_file(
 
     def look() -> FileFacts:
         if path.is_dir():
-            return _insar(replace(start, type="folder"), [path], None, None)
+            return _insar(replace(start, type="folder"), [path])
         kind = sniff(path) if path.is_file() else "missing"
         facts = replace(start, type=kind)
         looks: dict[str, Callable[[], FileFacts]] = {
@@ -70,11 +70,16 @@ def inspect_file(
 
 
 def inspect_track(
-    files: Sequence[Path], *, key: str, geometry: Path | None = None, coherence: Path | None = None
+    files: Sequence[Path],
+    *,
+    key: str,
+    geometry: Sequence[Path] | None = None,
+    coherence: Path | None = None,
+    options: TrackOptions = NO_TRACK_OPTIONS,
 ) -> FileFacts:
     """Return what the files of an InSAR track are, read together; nothing is raised."""
     start = FileFacts(", ".join(str(p) for p in files), key, "InSAR")
-    return _caught(start, lambda: _insar(start, files, geometry, coherence))
+    return _caught(start, lambda: _insar(start, files, geometry, coherence, options))
 
 
 def _caught(start: FileFacts, look: Callable[[], FileFacts]) -> FileFacts:
@@ -112,24 +117,31 @@ def _raster(facts: FileFacts, path: Path, options: ReadOptions, limits: ReadLimi
 
 
 def _hdf5(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
-    from geo_risk.sources.mintpy import kind_of
+    from geo_risk.sources.insar import product_of
 
     try:
-        kind = kind_of(path)
-    except GeoRiskError:
+        kind = product_of([path]).name
+    except RefusedFileError:
         return _rain(facts, path, options)
     beside = [path.with_name(n) for n in ("geometryGeo.h5", "geo_geometryRadar.h5") if path.with_name(n).is_file()]
-    facts = replace(facts, product=kind)
-    return _insar(facts, [path], beside[0] if beside else None, None)
+    return _insar(replace(facts, product=kind), [path], beside[:1])
 
 
-def _insar(facts: FileFacts, files: Sequence[Path], geometry: Path | None, coherence: Path | None) -> FileFacts:
+def _insar(
+    facts: FileFacts,
+    files: Sequence[Path],
+    geometry: Sequence[Path] | None = None,
+    coherence: Path | None = None,
+    options: TrackOptions = NO_TRACK_OPTIONS,
+) -> FileFacts:
     import dask
     import dask.array as da
 
     from geo_risk.sources.insar import frame_of, open_insar
 
-    dataset = open_insar(list(files), track=facts.key or "track", geometry=geometry, coherence=coherence)
+    dataset = open_insar(
+        list(files), track=facts.key or "track", geometry=geometry, coherence=coherence, options=options
+    )
     frame = frame_of(dataset)
     name = "displacement" if "displacement" in dataset else "velocity"
     counts = {v: da.isnan(dataset[v].data).sum() for v in dataset.data_vars}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,12 +15,19 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError, TimeError
+from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
+
+if TYPE_CHECKING:
+    from geo_risk.sources.insar_products import Product
 
 MAX_BYTES = 2**40
 """A header that asks for more than this (1 TiB) is refused before anything is read."""
 
 LOS_TOLERANCE = 0.01
 """Largest difference of a line-of-sight vector's length from 1."""
+
+FOLDER_SUFFIXES = ((".tif", ".tiff"), (".nc",), (".h5", ".he5"), (".csv", ".parquet"), (".shp", ".gpkg"))
+"""What is taken of a folder: the files of the first group that is there at all."""
 
 COMPONENTS = ("los_east", "los_north", "los_up")
 
@@ -62,67 +69,59 @@ def open_insar(
     track: str,
     geometry: Path | Sequence[Path] | None = None,
     coherence: Path | None = None,
-    units: str | None = None,
-    positive: str | None = None,
+    options: TrackOptions = NO_TRACK_OPTIONS,
 ) -> xr.Dataset:
     """Open the product of one track, whatever its format, as one lazy dataset.
 
     Parameters
     ----------
-    files : a MintPy `timeseries.h5` or `velocity.h5`, a LiCSBAS folder or its GeoTIFFs, or a folder or list of
-        GeoTIFFs with a date in each name.
+    files : the files of one product of `sources.insar_products`, or a folder of them.
     track : name of the track, for messages.
-    geometry : MintPy `geometryGeo.h5`, or GeoTIFFs E, N, U. LiCSBAS sets carry their own.
-    coherence : MintPy `avgSpatialCoh.h5`, or a GeoTIFF; 0-1.
-    units, positive : what a GeoTIFF stack does not say itself: the unit, and "toward" or "away" (from the satellite).
+    geometry : what the product needs beside its files; see `docs/insar-products.md`.
+    coherence : a mean coherence 0-1 where the product does not carry it.
+    options : what the configuration says and the files do not: unit, sign, registration.
 
     Returns
     -------
     Dataset, lazy, with either `displacement` (time, y, x) [m] or `velocity` (y, x) [mm/yr] (with `velocity_std` where
-    the product has it), and `los_east`, `los_north`, `los_up` [1] ground to satellite; `coherence` [1] and `height` [m]
-    where given. Positive is toward the satellite. NaN is missing. Attributes: `product`, `crs`, `transform`,
-    `audit` (list of sentences: what was seen of unit, sign, geometry and registration).
+    the product has it), and `los_east`, `los_north`, `los_up` [1] ground to satellite; `coherence` [1], `height` [m]
+    and `shadow` [1] (1 layover or shadow by the product's own mask, 0 not) where given. Positive is toward the
+    satellite. NaN is missing. Attributes: `product`, `crs`, `transform`, `audit` (list of sentences: what was seen of
+    unit, sign, geometry and registration), `reference` (what the displacements are relative to, where it is known).
 
     Raises
     ------
     DataError, UnitError, CrsError, GridError, TimeError, CorruptFileError, RefusedFileError, LimitError :
         the files cannot be used; AmbiguousError : they allow two readings.
     """
-    from geo_risk.sources import licsbas, mintpy, stack
-
     paths = listed(files)
-    product = sniff_insar(paths)
-    readers: dict[str, Callable[..., xr.Dataset]] = {
-        "mintpy_timeseries": mintpy.open_timeseries,
-        "mintpy_velocity": mintpy.open_velocity,
-        "licsbas_geotiff": licsbas.open_set,
-        "geotiff_stack": stack.open_stack,
-    }
-    given: dict[str, Any] = {"units": units, "positive": positive} if product == "geotiff_stack" else {}
-    if product != "geotiff_stack" and (units or positive):
-        what = f"a {product} file states its unit and sign itself; units={units!r}, positive={positive!r} contradict it"
-        raise AmbiguousError(what, where=str(paths[0]), fix="remove units and positive from this track")
+    product = product_of(paths)
+    said = {k: v for k, v in options.said().items() if k not in product.takes}
+    if said:
+        what = f"a {product.name} file states this itself; {said} in the configuration contradicts it"
+        raise AmbiguousError(what, where=str(paths[0]), fix=f"remove {', '.join(said)} from this track")
     parts = listed(geometry) if geometry else []
-    dataset = readers[product](paths, geometry=parts, coherence=coherence, track=track, **given)
+    dataset = product.opens(paths, geometry=parts, coherence=coherence, track=track, options=options)
     _check_size(dataset, paths[0])
-    return dataset.assign_attrs(product=product, track=track)
+    return dataset.assign_attrs(product=product.name, track=track)
 
 
 def listed(files: Path | Sequence[Path]) -> list[Path]:
-    """Return the files of a path, a list, or a folder (its GeoTIFFs, sorted by name).
+    """Return the files of a path, a list, or a folder (those of the first suffix of FOLDER_SUFFIXES in it, by name).
 
     Raises
     ------
-    DataError : a file is not there, or a folder has no GeoTIFF.
+    DataError : a file is not there, or a folder holds none of those.
     """
     out: list[Path] = []
     for path in [files] if isinstance(files, Path) else list(files):
         if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in {".tif", ".tiff"})
-            if not found:
-                what = "the folder holds no GeoTIFF"
+            inside = sorted(p for p in path.iterdir() if p.is_file())
+            found = [[p for p in inside if p.suffix.lower() in suffixes] for suffixes in FOLDER_SUFFIXES]
+            if not any(found):
+                what = "the folder holds no GeoTIFF, NetCDF, HDF5 or table of points"
                 raise DataError(what, where=str(path), fix="name the files, or the folder that holds them")
-            out.extend(found)
+            out.extend(next(group for group in found if group))
         elif path.is_file():
             out.append(path)
         else:
@@ -131,25 +130,26 @@ def listed(files: Path | Sequence[Path]) -> list[Path]:
     return out
 
 
-def sniff_insar(paths: Sequence[Path]) -> str:
-    """Return which product these files are: mintpy_timeseries, mintpy_velocity, licsbas_geotiff or geotiff_stack.
+def product_of(paths: Sequence[Path]) -> Product:
+    """Return which product of `sources.insar_products` these files are.
 
     Raises
     ------
-    RefusedFileError : none of them.
+    CorruptFileError : a file cannot be opened. RefusedFileError : none of them.
     """
-    from geo_risk.sources import licsbas, mintpy, stack
+    from geo_risk.sources.insar_products import products
 
-    if len(paths) == 1 and has_signature(paths[0], b"\x89HDF"):
-        return mintpy.kind_of(paths[0])
-    if paths and all(has_signature(p, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") for p in paths):
-        if licsbas.is_set(paths):
-            return "licsbas_geotiff"
-        if len(stack.dated(paths)) == len(paths):
-            return "geotiff_stack"
-    what = f"{len(paths)} file(s) that are no MintPy HDF5, LiCSBAS set or GeoTIFF stack with dates in the names"
-    fix = "give timeseries.h5 or velocity.h5, a folder with vel/E/N/U.geo.tif, or files such as 20240118.tif"
-    raise RefusedFileError(what, where=", ".join(p.name for p in paths[:5]), fix=fix)
+    for product in products():
+        if product.is_it(paths):
+            return product
+    what = f"{len(paths)} file(s) that are no InSAR product: " + ", ".join(p.name for p in paths[:5])
+    known = "; ".join(f"{p.name}: {p.files}" for p in products())
+    raise RefusedFileError(what, where=str(paths[0].parent) if paths else "", fix=f"give one of: {known}")
+
+
+def sniff_insar(paths: Sequence[Path]) -> str:
+    """Return the name of the product these files are, such as mintpy_timeseries; see `product_of`."""
+    return product_of(paths).name
 
 
 def has_signature(path: Path, *signatures: bytes) -> bool:

@@ -13,7 +13,8 @@ import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude
-from geo_risk.sources.stack import lazy_tif, tif_frame
+from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.stack import all_tif, lazy_tif, tif_frame
 
 _PARTS = {
     "vel": "velocity", "vstd": "velocity_std", "E": "los_east", "N": "los_north", "U": "los_up", "mask": "mask",
@@ -44,10 +45,19 @@ def parts(paths: Sequence[Path]) -> dict[str, Path]:
 
 def is_set(paths: Sequence[Path]) -> bool:
     """Return whether the files are a LiCSBAS set: a velocity, by its name."""
+    if not all_tif(paths):
+        return False
     return any((match := _NAME.search(p.name)) and match.group(1) == "vel" for p in paths)
 
 
-def open_set(paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str) -> xr.Dataset:
+def open_set(
+    paths: Sequence[Path],
+    *,
+    geometry: Sequence[Path],
+    coherence: Path | None,
+    track: str,
+    options: TrackOptions,  # noqa: ARG001 - the product says it all
+) -> xr.Dataset:
     """Open a LiCSBAS GeoTIFF set; see `sources.insar.open_insar`.
 
     `vel` and `vstd` are mm/yr, positive toward the satellite; E, N, U run from ground to satellite; `mask` is 1 on

@@ -17,32 +17,37 @@ from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import CorruptFileError, CrsError, DataError, GridError, RefusedFileError
 from geo_risk.core.units import factor
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
+from geo_risk.sources.options import TrackOptions
 
 BLOCK_BYTES = 64 * 2**20
 """Bytes of one lazily read block."""
 
-_KINDS = {"timeseries": "mintpy_timeseries", "velocity": "mintpy_velocity"}
+
+def is_timeseries(paths: Sequence[Path]) -> bool:
+    """Return whether the files are one MintPy `timeseries.h5`, by its datasets."""
+    return _holds(paths, "timeseries")
 
 
-def kind_of(path: Path) -> str:
-    """Return which MintPy product an HDF5 file is, by its datasets.
+def is_velocity(paths: Sequence[Path]) -> bool:
+    """Return whether the files are one MintPy `velocity.h5`, by its datasets."""
+    return _holds(paths, "velocity")
 
-    Raises
-    ------
-    CorruptFileError : it cannot be opened. RefusedFileError : it holds neither a series nor a velocity.
-    """
-    with _opened(path) as file:
-        for name, kind in _KINDS.items():
-            if isinstance(file.get(name, getlink=False), h5py.Dataset):
-                return kind
-        found = sorted(file)
-    what = f"an HDF5 file with {found[:8]}, neither `timeseries` nor `velocity`"
-    raise RefusedFileError(what, where=str(path), fix="give MintPy's timeseries.h5 or velocity.h5")
+
+def _holds(paths: Sequence[Path], name: str) -> bool:
+    if len(paths) != 1 or not has_signature(paths[0], b"\x89HDF"):
+        return False
+    with _opened(paths[0]) as file:
+        return isinstance(file.get(name), h5py.Dataset)
 
 
 def open_timeseries(
-    paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str
+    paths: Sequence[Path],
+    *,
+    geometry: Sequence[Path],
+    coherence: Path | None,
+    track: str,
+    options: TrackOptions,  # noqa: ARG001 - the file says it all
 ) -> xr.Dataset:
     """Open a MintPy `timeseries.h5` with its geometry; see `sources.insar.open_insar`."""
     path = paths[0]
@@ -64,7 +69,14 @@ def open_timeseries(
     return build(variables, frame, times=times, audit=audit)
 
 
-def open_velocity(paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str) -> xr.Dataset:
+def open_velocity(
+    paths: Sequence[Path],
+    *,
+    geometry: Sequence[Path],
+    coherence: Path | None,
+    track: str,
+    options: TrackOptions,  # noqa: ARG001 - the file says it all
+) -> xr.Dataset:
     """Open a MintPy `velocity.h5` with its geometry; see `sources.insar.open_insar`."""
     path = paths[0]
     with _opened(path) as file:

@@ -24,6 +24,25 @@ class ReadOptions(Params):
     )
 
 
+class TrackOptions(Params):
+    """Facts about the files of an InSAR track that they do not state themselves, as the configuration gives them."""
+
+    units: str | None = Field(None, description="Unit of the values, where the file does not say it itself.")
+    crs: str | None = Field(None, description="CRS as EPSG:nnnn, where the file does not say it itself.")
+    positive: Literal["toward", "away"] | None = Field(
+        None, description="Which LOS motion is positive in the file, where the product does not fix it."
+    )
+    registration: Literal["corner", "centre"] | None = Field(
+        None,
+        description="Whether the first coordinate in the file is the corner or the centre of the first cell, where the "
+        "files leave it open.",
+    )
+
+    def said(self) -> dict[str, str | float]:
+        """Return what the configuration does say, by field."""
+        return {k: v for k, v in self.model_dump().items() if v is not None and k in TrackOptions.model_fields}
+
+
 class ReadLimits(Params):
     """Limits on what is read, checked from headers before anything is loaded."""
 
@@ -42,6 +61,9 @@ class ReadLimits(Params):
 
 NO_OPTIONS = ReadOptions()
 """Nothing beside the path is known."""
+
+NO_TRACK_OPTIONS = TrackOptions()
+"""Nothing beside the paths of a track is known."""
 
 LIMITS = ReadLimits()
 """The default limits."""

@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, CrsError, DataError, GridError, UnitError
 from geo_risk.core.units import factor
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
+from geo_risk.sources.options import TrackOptions
 
 BLOCK = 512
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?!\d)")
@@ -29,14 +30,23 @@ def dated(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     return sorted((days[0], p) for days, p in found if len(days) == 1)
 
 
+def all_tif(paths: Sequence[Path]) -> bool:
+    """Return whether there are files and all are TIFF, by their first bytes."""
+    return bool(paths) and all(has_signature(p, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") for p in paths)
+
+
+def is_stack(paths: Sequence[Path]) -> bool:
+    """Return whether the files are GeoTIFFs with exactly one date in each name."""
+    return all_tif(paths) and len(dated(paths)) == len(paths)
+
+
 def open_stack(
     paths: Sequence[Path],
     *,
     geometry: Sequence[Path],
     coherence: Path | None,
     track: str,
-    units: str | None = None,
-    positive: str | None = None,
+    options: TrackOptions,
 ) -> xr.Dataset:
     """Open a stack of displacement GeoTIFFs; see `sources.insar.open_insar`.
 
@@ -52,7 +62,7 @@ def open_stack(
     facts = set()
     for _, path in rows:
         frame.check_same(tif_frame(path), where=str(path))
-        facts.add(_facts(path, units, positive))
+        facts.add(_facts(path, options.units, options.positive))
     if len(facts) != 1:
         what = f"the files of the stack disagree in unit or sign: {sorted(facts)}"
         raise AmbiguousError(what, where=str(paths[0].parent), fix="write all dates with one unit and one sign")
@@ -63,7 +73,7 @@ def open_stack(
     step = max(1, frame.shape[0] // 16)
     audit = [
         check_magnitude(np.asarray(lazy_tif(rows[-1][1])[::step]) * abs(scale), unit="m", where=str(rows[-1][1])),
-        f"sign: positive is {sign!r}, as the {'config' if positive else 'files'} say",
+        f"sign: positive is {sign!r}, as the {'config' if options.positive else 'files'} say",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
     ]
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (cube, "m", "line-of-sight displacement")}

@@ -418,6 +418,7 @@ def test_north_anatolian_fault_is_the_plain_solution_of_what_was_written(tmp_pat
     from geo_risk.flow.steps import deformation as steps
     from geo_risk.publish.frames import write_json
     from geo_risk.sources.layers import open_layer
+    from geo_risk.sources.options import TrackOptions
 
     folder = Path(os.environ["GEO_RISK_REAL"]) / "insar/licsbas_naf"
     bounds = (600_000, 4_400_000, 800_000, 4_600_000)
@@ -427,7 +428,7 @@ def test_north_anatolian_fault_is_the_plain_solution_of_what_was_written(tmp_pat
         native = tmp_path / f"{track}.h5"
         steps.write_velocity(
             files=[folder / frame], geometry=None, coherence=None, out=native, facts=tmp_path / "f.json", track=track,
-            units=None, positive=None, params=VelocityParams(), maximum_sigma_mm_yr=15,
+            options=TrackOptions(), params=VelocityParams(), maximum_sigma_mm_yr=15,
         )  # fmt: skip
         out = {n: paths[n][i] for n in steps.PER_TRACK}
         steps.write_on_grid(native=native, grid=tmp_path / "grid.json", track=track, resampling="bilinear", **out)

@@ -27,6 +27,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.publish.native import write_native
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.native import native_facts, onto_grid
+from geo_risk.sources.options import TrackOptions
 from tests.support.insar import CELL, LEFT, TOP, dataset, write_mintpy
 
 SERIES = np.random.default_rng(8).normal(0, 0.01, (12, 20, 25))
@@ -158,7 +159,7 @@ def test_stack_without_unit_or_sign_asks(tmp_path):
     folder = stack(tmp_path / "b", units="m")
     with pytest.raises(AmbiguousError, match="toward the satellite, or away"):
         open_insar(folder, track="asc", geometry=geometry)
-    data = open_insar(folder, track="asc", geometry=geometry, positive="toward")
+    data = open_insar(folder, track="asc", geometry=geometry, options=TrackOptions(positive="toward"))
     np.testing.assert_allclose(data["displacement"].to_numpy(), SERIES[:4], atol=1e-6)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.deformation.areas import TrackMaps
     from geo_risk.hazards.deformation.decomposition import Track
     from geo_risk.hazards.deformation.params import DecompositionParams, DeformationParams, SlopeParams, VelocityParams
-    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.options import ReadOptions, TrackOptions
 
 LOS = ("los_east", "los_north", "los_up")
 EAST_UP = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std")
@@ -30,9 +30,9 @@ def deformation(plan: Plan) -> None:
             f"deformation.velocity[{t.track}]",
             write_velocity,
             reads={"files": list(t.files)},
-            optional={"geometry": t.geometry, "coherence": t.coherence},
+            optional={"geometry": t.geometry_files, "coherence": t.coherence},
             writes={"out": _native(plan, t.track), "facts": plan.facts(f"deformation_{t.track}")},
-            track=t.track, units=t.units, positive=t.positive, params=params.velocity,
+            track=t.track, options=t.options, params=params.velocity,
             maximum_sigma_mm_yr=params.areas.maximum_stable_sigma_mm_yr,
         )  # fmt: skip
         plan.add(
@@ -86,13 +86,12 @@ def _native(plan: Plan, track: str) -> Path:
 def write_velocity(
     *,
     files: list[Path],
-    geometry: Path | None,
+    geometry: list[Path] | None,
     coherence: Path | None,
     out: Path,
     facts: Path,
     track: str,
-    units: str | None,
-    positive: str | None,
+    options: TrackOptions,
     params: VelocityParams,
     maximum_sigma_mm_yr: float,
 ) -> None:
@@ -102,7 +101,7 @@ def write_velocity(
     from geo_risk.publish.native import write_native
     from geo_risk.sources.insar import open_insar
 
-    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, units=units, positive=positive)
+    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
     result, notes, counts = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
     write_native(result, out)
     audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{text}") for text in source.attrs["audit"]]

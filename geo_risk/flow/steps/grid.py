@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from affine import Affine
 
     from geo_risk.flow.plan import Plan
-    from geo_risk.sources.options import ReadLimits, ReadOptions
+    from geo_risk.sources.options import ReadLimits, ReadOptions, TrackOptions
 
 _RASTERS = ("dem", "insar", "landcover", "dem_town", "population")
 """Inputs the grid may come from, the first that is given."""
@@ -26,9 +26,10 @@ def grid(plan: Plan) -> None:
     area = plan.cfg.area
     key = next((name for name in _RASTERS if plan.input(name)), None)
     raster = None if key is None else plan.input(key)
-    geometry = None
+    geometry, said = None, None
     if key == "insar":
-        raster, geometry = list(plan.cfg.inputs.insar[0].files), plan.cfg.inputs.insar[0].geometry
+        first = plan.cfg.inputs.insar[0]
+        raster, geometry, said = list(first.files), first.geometry_files, first.options
     source = None if key in (None, "insar") else plan.source(key)
     plan.add(
         "grid",
@@ -40,7 +41,7 @@ def grid(plan: Plan) -> None:
         crs=area.crs,
         resolution_m=area.resolution_m,
         layer=area.layer,
-        options=None if source is None else source.options,
+        options=said if source is None else source.options,
     )
     dem = plan.source("dem")
     plan.add(
@@ -64,12 +65,12 @@ def grid_of_step(
     *,
     raster: Path | list[Path],
     boundary: Path | None,
-    geometry: Path | None,
+    geometry: list[Path] | None,
     key: str,
     crs: str | None,
     resolution_m: float | None,
     layer: str | None,
-    options: ReadOptions | None,
+    options: ReadOptions | TrackOptions | None,
 ) -> Grid:
     """Return the run grid from the first raster (input `key`) and what `area` says."""
     frame_crs, transform, shape = _frame(raster, geometry, key=key, options=options)
@@ -144,18 +145,25 @@ def _on_lattice(bounds: tuple[float, float, float, float], transform: Affine, *,
 
 
 def _frame(
-    raster: Path | list[Path], geometry: Path | None, *, key: str, options: ReadOptions | None
+    raster: Path | list[Path],
+    geometry: list[Path] | None,
+    *,
+    key: str,
+    options: ReadOptions | TrackOptions | None,
 ) -> tuple[str, Affine, tuple[int, int]]:
-    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.options import NO_OPTIONS, NO_TRACK_OPTIONS, ReadOptions, TrackOptions
 
     if isinstance(raster, list):
         from geo_risk.sources.insar import frame_of, open_insar
 
-        frame = frame_of(open_insar(raster, track="first", geometry=geometry))
+        said = options if isinstance(options, TrackOptions) else NO_TRACK_OPTIONS
+        frame = frame_of(open_insar(raster, track="first", geometry=geometry, options=said))
         return frame.crs, frame.transform, frame.shape
     from geo_risk.sources.geotiff import read_header
 
-    header = read_header(raster, where=f"inputs.{key}", options=options or NO_OPTIONS)
+    header = read_header(
+        raster, where=f"inputs.{key}", options=options if isinstance(options, ReadOptions) else NO_OPTIONS
+    )
     return header.crs, header.transform, header.shape
 
 

@@ -1,0 +1,59 @@
+"""The InSAR products that can be read: how each is recognised, and who opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import xarray as xr
+
+from geo_risk.sources.options import TrackOptions
+
+
+class Opener(Protocol):
+    """Opens the files of one track as `sources.insar.open_insar` promises, but for the attributes product and track."""
+
+    def __call__(  # noqa: D102 - the class says it
+        self,
+        paths: Sequence[Path],
+        *,
+        geometry: Sequence[Path],
+        coherence: Path | None,
+        track: str,
+        options: TrackOptions,
+    ) -> xr.Dataset: ...
+
+
+@dataclass(frozen=True)
+class Product:
+    """One kind of InSAR product.
+
+    Attributes
+    ----------
+    name : stable, shown to users, such as mintpy_timeseries.
+    files : which files to give, in a few words, for messages.
+    is_it : whether files are this product, told from their content; raises CorruptFileError where they cannot be read.
+    opens : makes the dataset of them.
+    takes : fields of `TrackOptions` that the product leaves open; any other that the configuration gives is refused.
+    """
+
+    name: str
+    files: str
+    is_it: Callable[[Sequence[Path]], bool]
+    opens: Opener
+    takes: frozenset[str] = frozenset()
+
+
+def products() -> tuple[Product, ...]:
+    """Return every product, the more particular before the more general: the first that recognises files has them."""
+    from geo_risk.sources import licsbas, mintpy, stack
+
+    return (
+        Product("mintpy_timeseries", "timeseries.h5", mintpy.is_timeseries, mintpy.open_timeseries),
+        Product("mintpy_velocity", "velocity.h5", mintpy.is_velocity, mintpy.open_velocity),
+        Product("licsbas_geotiff", "a folder with vel/E/N/U.geo.tif", licsbas.is_set, licsbas.open_set),
+        Product("geotiff_stack", "files such as 20240118.tif", stack.is_stack, stack.open_stack,
+                takes=frozenset({"units", "positive"})),
+    )  # fmt: skip
