@@ -104,6 +104,9 @@ class InsarTrack(TrackOptions):
         None, description="Look angles, or unit vectors towards the satellite; one file, several, or a folder."
     )
     coherence: InputPath | None = Field(None, description="Mean spatial or temporal coherence.")
+    gacos: InputPath | None = Field(
+        None, description="Folder of GACOS delays (YYYYMMDD.ztd with .rsc, or YYYYMMDD.ztd.tif) to take off the series."
+    )
 
     @property
     def options(self) -> TrackOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -37,10 +38,27 @@ class TrackOptions(Params):
         description="Whether the first coordinate in the file is the corner or the centre of the first cell, where the "
         "files leave it open.",
     )
+    posting_m: float | None = Field(
+        None, description="Cell size that the points of a point product are averaged over [m].", ge=5, le=5000
+    )
+    component: Literal["los", "vertical", "east"] | None = Field(
+        None, description="What the motion in a point file is a component of, where its columns and name leave it open."
+    )
+    incidence_deg: float | None = Field(
+        None, description="Incidence angle of a point file that has no look vectors [degree].", gt=10, lt=70
+    )
+    heading_deg: float | None = Field(
+        None, description="Heading of the satellite, clockwise from north, right-looking [degree]; with incidence_deg.",
+        ge=-360, le=360,
+    )  # fmt: skip
+    gacos: Path | None = Field(
+        None, description="Folder of GACOS delays (YYYYMMDD.ztd with .rsc, or YYYYMMDD.ztd.tif) to take off the series."
+    )
 
     def said(self) -> dict[str, str | float]:
-        """Return what the configuration does say, by field."""
-        return {k: v for k, v in self.model_dump().items() if v is not None and k in TrackOptions.model_fields}
+        """Return what the configuration does say of the files, by field; corrections do not count."""
+        kept = set(TrackOptions.model_fields) - {"gacos"}
+        return {k: v for k, v in self.model_dump().items() if v is not None and k in kept}
 
 
 class ReadLimits(Params):
