@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -55,6 +57,7 @@ def deformation(plan: Plan) -> None:
             writes={name: plan.layer(name) for name in SLOPE}, tracks=tracks, params=params.slope,
         )  # fmt: skip
     _areas(plan, tracks, ground)
+    deformation_bulletin(plan)
 
 
 def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
@@ -65,7 +68,7 @@ def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
         write_areas,
         reads={"native": [_native(plan, t) for t in tracks], "grid": plan.facts("grid")},
         optional={**ground, **moving},
-        writes={"active_deformation": plan.frame("active_deformation"), "facts": plan.facts("active_deformation"),
+        writes={"areas_found": plan.frame("areas_found"), "facts": plan.facts("active_deformation"),
                 "labels": plan.layer("active_deformation_labels")},
         tracks=tracks, params=plan.cfg.deformation,
     )  # fmt: skip
@@ -150,7 +153,7 @@ def write_areas(
     *,
     native: list[Path],
     grid: Path,
-    active_deformation: Path,
+    areas_found: Path,
     facts: Path,
     labels: Path,
     tracks: list[str],
@@ -169,7 +172,7 @@ def write_areas(
     maps = [_maps(t, p, area) for t, p in zip(tracks, native, strict=True)]
     known = {k: _nearest(open_layer(p), area) for k, p in context.items() if p is not None}
     found = active_areas(maps, area, params, context=known)
-    write_frame(found.frame, active_deformation)
+    write_frame(found.frame, areas_found)
     write_layer(area.layer(found.labels, units="1", long_name="label of active areas", name="labels"), labels)
     kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
     write_json({"notes": [_note("warning", n) for n in found.notes], "methods": [_method("areas")],

@@ -344,5 +344,5 @@ def _frame(rows: list[dict[str, object]], labels: NDArray[np.int32], grid: Grid)
     frame = polygons.merge(pd.DataFrame(rows), on="label")
     centre = frame.geometry.representative_point()
     frame["area_id"] = [f"AD-{x:.0f}-{y:.0f}" for x, y in zip(centre.x, centre.y, strict=True)]
-    out: gpd.GeoDataFrame = conform(frame.sort_values("area_id").drop(columns="label"), "active_deformation")
+    out: gpd.GeoDataFrame = conform(frame.sort_values("area_id"), "active_deformation")
     return out
