@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
+from geo_risk.flow.steps.deformation_figures import deformation_figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +34,8 @@ def deformation(plan: Plan) -> None:
             write_velocity,
             reads={"files": list(t.files)},
             optional={"geometry": t.geometry_files, "coherence": t.coherence},
-            writes={"out": _native(plan, t.track), "facts": plan.facts(f"deformation_{t.track}")},
+            writes={"out": _native(plan, t.track), "facts": plan.facts(f"deformation_{t.track}"),
+                    "correction": plan.cube(f"correction_{t.track}")},
             track=t.track, options=t.options, params=params.velocity,
             maximum_sigma_mm_yr=params.areas.maximum_stable_sigma_mm_yr,
         )  # fmt: skip
@@ -58,6 +60,7 @@ def deformation(plan: Plan) -> None:
         )  # fmt: skip
     _areas(plan, tracks, ground)
     deformation_bulletin(plan)
+    deformation_figures(plan)
 
 
 def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
@@ -93,20 +96,27 @@ def write_velocity(
     coherence: Path | None,
     out: Path,
     facts: Path,
+    correction: Path,
     track: str,
     options: TrackOptions,
     params: VelocityParams,
     maximum_sigma_mm_yr: float,
 ) -> None:
-    """Write velocity and its standard error on the track's own grid, and what the audit saw."""
+    """Write velocity and its error on the track's own grid, what was taken off every date, and what the audit saw."""
+    import numpy as np
+
+    from geo_risk.hazards.deformation.removal import removal_dataset
     from geo_risk.hazards.deformation.velocity import track_velocity
+    from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.native import write_native
     from geo_risk.sources.insar import open_insar
 
     source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
-    result, notes, counts = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
+    result, notes, counts, removal = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
     write_native(result, out)
+    times = source["time"].to_numpy() if "time" in source else np.zeros(0, dtype="datetime64[s]")
+    write_dataset(removal_dataset(removal, times), correction)
     audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{text}") for text in source.attrs["audit"]]
     said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in notes]
     write_json({"notes": [_note("info", s) for s in audit] + [_note("warning", s) for s in said],

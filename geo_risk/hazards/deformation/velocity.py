@@ -14,6 +14,7 @@ from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.correction import SceneCorrection, basis_fields, scene_correction, years
 from geo_risk.hazards.deformation.jumps import Jumps, find_jumps
 from geo_risk.hazards.deformation.params import VelocityParams
+from geo_risk.hazards.deformation.removal import Removal
 from geo_risk.kernels.lsq import fit_series
 
 _ROUNDS = {"least_squares": 0, "huber": 4, "bisquare": -8}
@@ -108,7 +109,7 @@ def line_of_sight_velocity(
 
 def track_velocity(
     source: xr.Dataset, params: VelocityParams, *, maximum_sigma_mm_yr: float
-) -> tuple[xr.Dataset, list[tuple[str, str]], dict[str, float]]:
+) -> tuple[xr.Dataset, list[tuple[str, str]], dict[str, float], Removal]:
     """Turn what a reader gives into the maps of a track: velocity, its error, the LOS unit vector and the rest.
 
     Parameters
@@ -119,12 +120,12 @@ def track_velocity(
 
     Returns
     -------
-    Dataset (y, x), lazy; notes (English, Chinese) for the report; counts.
+    Dataset (y, x), lazy; notes (English, Chinese) for the report; counts; what was taken off every date.
     """
     notes: list[tuple[str, str]] = []
     counts: dict[str, float] = {}
+    correction = jumps = None
     if "displacement" in source:
-        correction = None
         if params.atmosphere != "none" or params.reference == "stable_median" or params.date_weights:
             correction = scene_correction(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
             counts = {"stable_share": correction.stable_share, "stable_sigma_mm_yr": correction.stable_sigma_mm_yr}
@@ -134,7 +135,6 @@ def track_velocity(
                     "无稳定区：参考点、轨道斜坡与高程相关延迟保持产品原样，未作改正",
                 ))  # fmt: skip
         times = source["time"].to_numpy()
-        jumps = None
         if params.drop_jumps and correction is not None and correction.stable_share > 0:
             jumps = find_jumps(source, design_matrix(times, params), correction)
             counts["jump_share"] = jumps.share
@@ -157,7 +157,7 @@ def track_velocity(
         if name in source:
             out[name] = source[name].astype(np.float32)
     out.attrs |= {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
-    return out, notes, counts
+    return out, notes, counts, Removal(correction, jumps)
 
 
 def _neighbour_sigma(velocity: xr.DataArray) -> float:
