@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -73,7 +74,8 @@ def write_report(
         title=content.name, language=language, data_time=content.data_time, t=labels(language), version=__version__,
         css=style("document.css"), volatile=[trusted(v) for v in VOLATILE], written=_now(),
         tiles=tiles(frames, language), figures=_figures(frames, layers, language), tops=_tops(frames, language),
-        gaps=_gaps(content), notes=notes(content.facts, language), quarantine=_quarantine(content),
+        drawings=_drawings(content), gaps=_gaps(content), notes=notes(content.facts, language),
+        quarantine=_quarantine(content),
         inputs=_inputs(content), counts=_counts(content, frames), methods=_methods(content),
         parameters=_parameters(content),
     )  # fmt: skip
@@ -134,6 +136,18 @@ def _figures(
             tables.bars(label("report.figure_warning", language), [_stage_bar(h, layers, language) for h in STAGES_H])
         )
     return out
+
+
+def _drawings(content: ReportContent) -> list[dict[str, str]]:
+    """Return the figures that steps drew, as pictures inside the page: an SVG that is an image runs nothing."""
+    return [
+        {
+            "caption": str(d.get(f"caption_{content.language}", "")),
+            "source": "data:image/svg+xml;base64," + base64.b64encode(str(d["svg"]).encode()).decode("ascii"),
+        }
+        for facts in content.facts.values()
+        for d in facts.get("figures", ())
+    ]
 
 
 def _stage_bar(hours: int, layers: Mapping[str, xr.DataArray], language: str) -> tuple[str, float, str, str]:

@@ -1,0 +1,106 @@
+"""Figures of the deformation: maps of velocity, series of the areas that matter most, sections across them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.flow.plan import Plan
+    from geo_risk.publish.figures import Section
+
+N_SECTIONS = 2
+"""Sections that are drawn, across the fastest areas of a quality that can be relied on."""
+
+_WORST_QUALITY = 3
+
+
+def deformation_figures(plan: Plan) -> None:
+    """Add the step that draws what the report shows of the motion."""
+    tracks = [t.track for t in plan.cfg.inputs.insar]
+    if not tracks:
+        return
+    layers = {f"{name}_{t}": plan.layer(f"{name}_{t}") for t in tracks for name in ("velocity", "velocity_std")}
+    more = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std", "dem")
+    plan.add(
+        "deformation.figures", write_figures,
+        reads={**layers, "active_deformation": plan.frame("active_deformation")},
+        optional={name: plan.layer(name) for name in more},
+        writes={"facts": plan.facts("figures_deformation")}, tracks=tracks, language=plan.cfg.language,
+    )  # fmt: skip
+
+
+def write_figures(
+    *, active_deformation: Path, facts: Path, tracks: list[str], language: str, **layers: Path | None
+) -> None:
+    """Write the figures as SVG texts with their captions, for the report."""
+    from geo_risk.publish import figures
+    from geo_risk.publish.frames import write_json
+    from geo_risk.sources.layers import open_layer, read_frame
+
+    known = {name: open_layer(path) for name, path in layers.items() if path is not None}
+    areas = read_frame(active_deformation)
+    maps = {_track_title(t, language): known[f"velocity_{t}"] for t in tracks}
+    for name, key in (("velocity_east", "figure.east"), ("velocity_up", "figure.up")):
+        if name in known:
+            maps[_label(key, language)] = known[name]
+    drawn = [_figure("figure.maps", figures.velocity_maps(maps, areas, language=language))]
+    sections = [_section(row, known, tracks, language) for row in _fastest(areas)]
+    if sections:
+        drawn.append(_figure("figure.sections", figures.section_panels(sections, language=language)))
+    write_json({"figures": drawn}, facts)
+
+
+def _fastest(areas: gpd.GeoDataFrame) -> list[Any]:
+    """Return the fastest areas of a usable quality, fastest first; area_id settles ties."""
+    usable = areas[areas["quality"] <= _WORST_QUALITY]
+    speed = usable["velocity_max_mm_yr"].abs()
+    order = usable.assign(speed=speed).sort_values(["speed", "area_id"], ascending=[False, True])
+    return list(order.head(N_SECTIONS).itertuples())
+
+
+def _section(row: Any, known: dict[str, Any], tracks: list[str], language: str) -> Section:
+    import numpy as np
+
+    from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.deformation.section import inside_span, points_along, section_line, values_at
+    from geo_risk.publish.figures import Section
+    from geo_risk.publish.i18n import value_label
+
+    grid: Grid = grid_of(known[f"velocity_{tracks[0]}"])
+    line = section_line(row.geometry)
+    distance, x, y = points_along(line, grid.resolution_m)
+    names = {f"velocity_{t}": _track_title(t, language) for t in tracks}
+    names |= {n: _label(k, language) for n, k in (("velocity_east", "figure.east"), ("velocity_up", "figure.up"))}
+    velocity, std = {}, {}
+    for name, title in names.items():
+        if name in known:
+            velocity[title] = values_at(known[name], x, y)
+            error = name.replace("velocity_", "velocity_std_") if name not in ("velocity_east", "velocity_up") else (
+                f"{name}_std"
+            )  # fmt: skip
+            if error in known:
+                std[title] = values_at(known[error], x, y)
+    height = values_at(known["dem"], x, y) if "dem" in known else None
+    title = f"{row.area_id}  {value_label(str(row.kind), language)}"
+    shown = None if height is None or not np.isfinite(height).any() else height
+    return Section(title, distance, velocity, std, shown, inside_span(row.geometry, line))
+
+
+def _track_title(track: str, language: str) -> str:
+    from geo_risk.publish.i18n import label
+
+    return label("figure.track", language, track=track)
+
+
+def _label(key: str, language: str) -> str:
+    from geo_risk.publish.i18n import label
+
+    return label(key, language)
+
+
+def _figure(key: str, svg: str) -> dict[str, str]:
+    return {"svg": svg, "caption_zh": _label(key, "zh"), "caption_en": _label(key, "en")}
