@@ -123,8 +123,8 @@ def _hdf5(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
         kind = product_of([path]).name
     except RefusedFileError:
         return _rain(facts, path, options)
-    beside = [path.with_name(n) for n in ("geometryGeo.h5", "geo_geometryRadar.h5") if path.with_name(n).is_file()]
-    return _insar(replace(facts, product=kind), [path], beside[:1])
+    beside = sorted(p for p in path.parent.glob("*geometry*.h5") if p != path)
+    return _insar(replace(facts, product=kind), [path], beside if len(beside) == 1 else None)
 
 
 def _insar(

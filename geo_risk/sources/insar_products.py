@@ -48,11 +48,15 @@ class Product:
 
 def products() -> tuple[Product, ...]:
     """Return every product, the more particular before the more general: the first that recognises files has them."""
-    from geo_risk.sources import licsbas, mintpy, stack
+    from geo_risk.sources import hdfeos, licsbas, mintpy, stack
 
     return (
-        Product("mintpy_timeseries", "timeseries.h5", mintpy.is_timeseries, mintpy.open_timeseries),
-        Product("mintpy_velocity", "velocity.h5", mintpy.is_velocity, mintpy.open_velocity),
+        Product("mintpy_timeseries", "timeseries.h5", mintpy.is_timeseries, mintpy.open_timeseries,
+                takes=frozenset({"registration"})),
+        Product("mintpy_velocity", "velocity.h5", mintpy.is_velocity, mintpy.open_velocity,
+                takes=frozenset({"registration"})),
+        Product("mintpy_hdfeos5", "an HDF-EOS5 series (.he5)", hdfeos.is_it, hdfeos.open_timeseries,
+                takes=frozenset({"registration"})),
         Product("licsbas_geotiff", "a folder with vel/E/N/U.geo.tif", licsbas.is_set, licsbas.open_set),
         Product("geotiff_stack", "files such as 20240118.tif", stack.is_stack, stack.open_stack,
                 takes=frozenset({"units", "positive"})),

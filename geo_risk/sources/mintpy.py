@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,25 @@ import h5py
 import numpy as np
 import xarray as xr
 from affine import Affine
-from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import CorruptFileError, CrsError, DataError, GridError, RefusedFileError
+from geo_risk.core.errors import CrsError, DataError, GridError
 from geo_risk.core.units import factor
+from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
+from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle
 from geo_risk.sources.options import TrackOptions
 
-BLOCK_BYTES = 64 * 2**20
-"""Bytes of one lazily read block."""
+_KEYS = (
+    "FILE_TYPE", "UNIT", "X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP", "X_UNIT", "EPSG", "UTM_ZONE", "REF_Y", "REF_X",
+    "REF_LAT", "REF_LON", "REF_DATE", "HEADING", "ANTENNA_SIDE", "ORBIT_DIRECTION", "FLIGHT_DIRECTION",
+    "flight_direction", "look_direction",
+)  # fmt: skip
+
+ZEROS = "missing: cells that are 0 on every date lie outside the mask; only the reference cell is 0 by definition"
+
+Variables = dict[str, tuple[Any, str, str]]
 
 
 def is_timeseries(paths: Sequence[Path]) -> bool:
@@ -37,122 +46,183 @@ def is_velocity(paths: Sequence[Path]) -> bool:
 def _holds(paths: Sequence[Path], name: str) -> bool:
     if len(paths) != 1 or not has_signature(paths[0], b"\x89HDF"):
         return False
-    with _opened(paths[0]) as file:
-        return isinstance(file.get(name), h5py.Dataset)
+    with opened(paths[0]) as file:
+        return has(file, name)
 
 
 def open_timeseries(
-    paths: Sequence[Path],
-    *,
-    geometry: Sequence[Path],
-    coherence: Path | None,
-    track: str,
-    options: TrackOptions,  # noqa: ARG001 - the file says it all
+    paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
 ) -> xr.Dataset:
     """Open a MintPy `timeseries.h5` with its geometry; see `sources.insar.open_insar`."""
     path = paths[0]
-    with _opened(path) as file:
-        attrs = _attrs(file)
-        frame = _frame(attrs, file["timeseries"].shape, path)
-        days = [_text(d) for d in np.asarray(file["date"])] if "date" in file else []
+    with opened(path) as file:
+        attrs = header(file)
+        data = numbers(file, "timeseries", dims=3)
+        frame = frame_of_header(attrs, data.shape, path)
+        days = texts(file, "date") if has(file, "date") else []
         scale = factor(attrs.get("UNIT"), "m", where=f"{path.name}, UNIT")
-        sample = _sample(file["timeseries"], path) * scale
-        shape = file["timeseries"].shape
+        sample = sample_rows(data) * scale
+        n_layers = data.shape[0]
     times = check_times(days, where=f"{path}, date")
-    if len(times) != shape[0]:
-        what = f"{len(times)} dates for {shape[0]} layers"
+    if len(times) != n_layers:
+        what = f"{len(times)} dates for {n_layers} layers"
         raise DataError(what, where=str(path), fix="write the series again; `date` and `timeseries` must agree")
-    audit = [check_magnitude(sample, unit="m", where=str(path)), _sign(attrs), _corner(attrs, frame)]
-    displacement = lazy_dataset(path, "timeseries", scale=scale)
-    variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
-    variables |= _extras(frame, geometry, coherence, track, attrs, audit)
-    return build(variables, frame, times=times, audit=audit)
+    audit = [check_magnitude(sample, unit="m", where=str(path)), sign_sentence(attrs)]
+    displacement = lazy(path, "timeseries", scale=scale, zero_is_missing=True)
+    variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
+    place = Place(path, frame, attrs, options, track)
+    frame, more = with_geometry(place, geometry=open_geometry(geometry, track=track), coherence=coherence, audit=audit)
+    return _finished(build(variables | more, frame, times=times, audit=[*audit, ZEROS]), attrs)
 
 
 def open_velocity(
-    paths: Sequence[Path],
-    *,
-    geometry: Sequence[Path],
-    coherence: Path | None,
-    track: str,
-    options: TrackOptions,  # noqa: ARG001 - the file says it all
+    paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
 ) -> xr.Dataset:
     """Open a MintPy `velocity.h5` with its geometry; see `sources.insar.open_insar`."""
     path = paths[0]
-    with _opened(path) as file:
-        attrs = _attrs(file)
-        frame = _frame(attrs, file["velocity"].shape, path)
+    with opened(path) as file:
+        attrs = header(file)
+        data = numbers(file, "velocity", dims=2)
+        frame = frame_of_header(attrs, data.shape, path)
         scale = factor(attrs.get("UNIT"), "mm/yr", where=f"{path.name}, UNIT")
-        sample = _sample(file["velocity"], path) * scale
-        has_std = isinstance(file.get("velocityStd"), h5py.Dataset)
-    audit = [check_magnitude(sample, unit="mm/yr", where=str(path)), _sign(attrs), _corner(attrs, frame)]
-    variables = {"velocity": (lazy_dataset(path, "velocity", scale=scale), "mm/yr", "line-of-sight velocity")}
+        sample = sample_rows(data) * scale
+        has_std = has(file, "velocityStd")
+    audit = [check_magnitude(sample, unit="mm/yr", where=str(path)), sign_sentence(attrs)]
+    velocity = lazy(path, "velocity", scale=scale, zero_is_missing=True)
+    variables: Variables = {"velocity": (velocity, "mm/yr", "line-of-sight velocity")}
     if has_std:
-        std = lazy_dataset(path, "velocityStd", scale=scale)
+        # an error of exactly zero is the reference cell or lies outside the mask: no weight can be made of it
+        std = lazy(path, "velocityStd", scale=scale, zero_is_missing=True)
         variables["velocity_std"] = (std, "mm/yr", "standard error of the line-of-sight velocity")
-    variables |= _extras(frame, geometry, coherence, track, attrs, audit)
-    return build(variables, frame, audit=audit)
+    place = Place(path, frame, attrs, options, track)
+    frame, more = with_geometry(place, geometry=open_geometry(geometry, track=track), coherence=coherence, audit=audit)
+    return _finished(build(variables | more, frame, audit=audit), attrs)
 
 
-def lazy_dataset(path: Path, name: str, *, scale: float = 1.0) -> da.Array:
-    """Return one float dataset of an HDF5 file as a lazy float32 array, all dates of a band of rows in a block.
+@dataclass(frozen=True)
+class Place:
+    """A series or velocity whose geometry is to be joined: file, frame as if of corners, attributes, answers, track."""
 
-    A file handle is opened per block and none is kept. Reading fails with CorruptFileError that names the block.
-    """
-    with _opened(path) as file:
-        data = file[name]
-        if data.dtype.kind not in "fiu" or data.ndim not in (2, 3):
-            what = (
-                f"dataset {name!r} has type {data.dtype} and shape {data.shape}; numbers (y, x) or (time, y, x) needed"
-            )
-            raise RefusedFileError(what, where=str(path), fix="write the product again with MintPy")
-        shape = data.shape
-    n_rows = max(1, min(shape[-2], BLOCK_BYTES // max(1, 4 * shape[-1] * (shape[0] if len(shape) == 3 else 1))))
-    chunks = da.core.normalize_chunks((*shape[:-2], n_rows, shape[-1]), shape=shape, dtype=np.float32)
-
-    def block(block_info: Any = None) -> NDArray[np.float32]:
-        window = tuple(slice(a, b) for a, b in block_info[None]["array-location"])
-        try:
-            with h5py.File(path, "r") as source:
-                out = np.asarray(source[name][window], dtype=np.float32)
-        except OSError as error:
-            what = f"dataset {name!r} cannot be read at rows {window[-2].start}-{window[-2].stop}: {error}"
-            raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-        return out * np.float32(scale) if scale != 1.0 else out
-
-    return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0,) * len(shape), np.float32))
+    path: Path
+    frame: Frame
+    attrs: dict[str, str]
+    options: TrackOptions
+    track: str
 
 
-def open_geometry(paths: Sequence[Path], frame: Frame, *, track: str) -> tuple[list[da.Array], da.Array | None, Path]:
-    """Return the LOS unit vector (east, north, up), lazy, and height [m] where the file has it.
+@dataclass(frozen=True)
+class Geometry:
+    """Look vectors and what else a geometry file holds, lazy, on a frame read as if it named corners."""
 
-    MintPy's `azimuthAngle` is that of the vector ground to satellite, anticlockwise from north; then
-    E = -sin(inc) sin(az), N = sin(inc) cos(az), U = cos(inc).
+    los: list[da.Array]
+    frame: Frame
+    source: Path
+    height: da.Array | None = None
+    shadow: da.Array | None = None
+    note: str = ""
+
+
+def with_geometry(
+    place: Place, *, geometry: Geometry, coherence: Path | None, audit: list[str]
+) -> tuple[Frame, Variables]:
+    """Join a geometry to a series: settle the frame, audit the look vectors, add the sentences to `audit`.
 
     Raises
     ------
-    DataError : no geometry was given, or it lacks an angle. GridError : another grid than the track's.
+    GridError : another grid. AmbiguousError, DataError : see `insar_audit.settle`, `insar.check_los`, `check_heading`.
+    """
+    attrs, where = place.attrs, str(geometry.source)
+    registration = place.options.registration
+    frame, evidence = settle(place.frame, geometry.frame, registration=registration, where=where)
+    evidence += reference_evidence(
+        place.frame, _reference(attrs), said=registration is not None, where=f"{place.path}, REF_LAT, REF_LON"
+    )
+    t = frame.transform
+    audit.append(f"registration: {frame.crs}, upper-left corner {t.c:.10g}, {t.f:.10g}: {evidence}")
+    orbit, heading, is_right = pass_of(attrs)
+    sentence = check_los(geometry.los, where=where, orbit=orbit if is_right else None)
+    audit.append(sentence + check_heading(geometry.los, heading_deg=heading, is_right=is_right, where=where))
+    if geometry.note:
+        audit.append(geometry.note)
+    out = los_variables(geometry.los)
+    if geometry.height is not None:
+        out["height"] = (geometry.height, "m", "height")
+    if geometry.shadow is not None:
+        out["shadow"] = (geometry.shadow, "1", "1 in layover or shadow by the product's own mask")
+    if coherence is not None:
+        out["coherence"] = (open_coherence(coherence, place.frame), "1", "mean coherence")
+    return frame, out
+
+
+def los_variables(los: Sequence[da.Array]) -> Variables:
+    """Return east, north and up as variables of a track."""
+    names = ("east", "north", "up")
+    return {f"los_{n}": (a, "1", f"line of sight, {n} component, ground to satellite")
+            for n, a in zip(names, los, strict=True)}  # fmt: skip
+
+
+def open_geometry(paths: Sequence[Path], *, track: str) -> Geometry:
+    """Return the geometry of a `geometryGeo.h5`, lazy; see `geometry_in`.
+
+    Raises
+    ------
+    DataError : no geometry was given.
     """
     if not paths:
         what = f"track {track!r} has no line-of-sight geometry"
         raise DataError(what, where="inputs.insar[].geometry", fix="give geometryGeo.h5 (incidenceAngle, azimuthAngle)")
-    path = paths[0]
-    with _opened(path) as file:
-        missing = [n for n in ("incidenceAngle", "azimuthAngle") if n not in file]
-        if missing:
-            what = f"the geometry lacks {missing}"
+    return geometry_in(paths[0], prefix="")
+
+
+def geometry_in(path: Path, *, prefix: str) -> Geometry:
+    """Return the LOS unit vector (east, north, up), height [m] and shadow [1] of a group of an HDF5 file, lazy.
+
+    MintPy's `azimuthAngle` is that of the vector ground to satellite, anticlockwise from north; then
+    E = -sin(inc) sin(az), N = sin(inc) cos(az), U = cos(inc). Where it is absent, the heading gives it.
+
+    Raises
+    ------
+    DataError : an angle is lacking, or not in degrees. GridError : no geocoded grid.
+    """
+    with opened(path) as file:
+        attrs = header(file)
+        if not has(file, f"{prefix}incidenceAngle"):
+            what = "the geometry lacks incidenceAngle"
             raise DataError(what, where=str(path), fix="give MintPy's geometryGeo.h5 with both angles")
-        frame.check_same(_frame(_attrs(file), file["incidenceAngle"].shape, path), where=str(path))
-        angles = np.asarray(file["incidenceAngle"][:: max(1, frame.shape[0] // 50)], dtype=np.float64)
-        has_height = "height" in file
+        data = numbers(file, f"{prefix}incidenceAngle", dims=2)
+        frame = frame_of_header(attrs, data.shape, path)
+        angles = sample_rows(data, count=50)
+        there = {n for n in ("azimuthAngle", "height", "shadowMask") if has(file, prefix + n)}
+        for name in there:
+            if numbers(file, prefix + name, dims=2).shape != data.shape:
+                what = f"{name} and incidenceAngle differ in shape"
+                raise GridError(what, where=str(path), fix="write the geometry again")
     high = float(np.nanmax(angles)) if np.isfinite(angles).any() else np.nan
     if not 2.0 < high < 90.0:
         what = f"incidence angles reach {high:.3g}; degrees between 2 and 90 needed (radians?)"
         raise DataError(what, where=str(path), fix="write the angles in degrees")
-    incidence = da.deg2rad(lazy_dataset(path, "incidenceAngle"))
-    azimuth = da.deg2rad(lazy_dataset(path, "azimuthAngle"))
+    # a fill of 0 means no geometry: no satellite that measures motion looks straight down
+    incidence = da.deg2rad(lazy(path, f"{prefix}incidenceAngle", zero_is_missing=True))
+    azimuth, note = _azimuth(path, prefix, attrs, is_there="azimuthAngle" in there)
     los = [-da.sin(incidence) * da.sin(azimuth), da.sin(incidence) * da.cos(azimuth), da.cos(incidence)]
-    return los, lazy_dataset(path, "height") if has_height else None, path
+    height = lazy(path, f"{prefix}height") if "height" in there else None
+    shadow = lazy(path, f"{prefix}shadowMask") if "shadowMask" in there else None
+    if shadow is not None:
+        shadow = da.where(da.isfinite(shadow), (shadow > 0).astype(np.float32), np.float32(np.nan))
+        note = "; ".join(t for t in (note, "shadow: cells of shadowMask other than 0 are in layover or shadow") if t)
+    return Geometry(los, frame, path, height=height, shadow=shadow, note=note)
+
+
+def _azimuth(path: Path, prefix: str, attrs: dict[str, str], *, is_there: bool) -> tuple[Any, str]:
+    if is_there:
+        return da.deg2rad(lazy(path, f"{prefix}azimuthAngle")), ""
+    _, heading, is_right = pass_of(attrs)
+    if heading is None:
+        what = "the geometry lacks azimuthAngle, and no attribute HEADING stands in for it"
+        raise DataError(what, where=str(path), fix="give MintPy's geometryGeo.h5 with both angles")
+    angle = angles_of_heading(heading, is_right=is_right)
+    note = f"geometry: there is no azimuthAngle; one direction for the whole frame is made of HEADING {heading:.1f}"
+    return np.deg2rad(angle), note
 
 
 def open_coherence(path: Path, frame: Frame) -> da.Array:
@@ -162,54 +232,82 @@ def open_coherence(path: Path, frame: Frame) -> da.Array:
     ------
     DataError : no such dataset, or values outside 0-1. GridError : another grid.
     """
-    with _opened(path) as file:
-        names = [n for n in ("coherence", "temporalCoherence", "avgSpatialCoh") if n in file and file[n].ndim == 2]
+    with opened(path) as file:
+        names = [n for n in ("coherence", "temporalCoherence", "avgSpatialCoh") if has(file, n)]
         if not names:
             what = f"no coherence among {sorted(file)[:8]}"
             raise DataError(what, where=str(path), fix="give avgSpatialCoh.h5 or temporalCoherence.h5")
-        frame.check_same(_frame(_attrs(file), file[names[0]].shape, path), where=str(path))
-        sample = _sample(file[names[0]], path)
-    if not (np.nanmin(sample) >= 0 and np.nanmax(sample) <= 1):
-        what = f"coherence runs from {np.nanmin(sample):.3g} to {np.nanmax(sample):.3g}; 0-1 needed"
+        data = numbers(file, names[0], dims=2)
+        frame.check_same(frame_of_header(header(file), data.shape, path), where=str(path))
+    return coherence_in(path, names[0])
+
+
+def coherence_in(path: Path, name: str) -> da.Array:
+    """Return a dataset of coherence, lazy, after a look at a few rows.
+
+    Raises
+    ------
+    DataError : a value outside 0-1.
+    """
+    with opened(path) as file:
+        sample = sample_rows(numbers(file, name, dims=2))
+    known = sample[np.isfinite(sample)]
+    if known.size and not (known.min() >= 0 and known.max() <= 1):
+        what = f"coherence runs from {known.min():.3g} to {known.max():.3g}; 0-1 needed"
         raise DataError(what, where=str(path), fix="scale it to 0-1")
-    return lazy_dataset(path, names[0])
+    return lazy(path, name)
 
 
-def _extras(
-    frame: Frame, geometry: Sequence[Path], coherence: Path | None, track: str, attrs: dict[str, str], audit: list[str]
-) -> dict[str, tuple[Any, str, str]]:
-    los, height, source = open_geometry(geometry, frame, track=track)
-    orbit = {"A": "ascending", "D": "descending"}.get(attrs.get("ORBIT_DIRECTION", " ").strip()[:1].upper())
-    audit.append(check_los(los, where=str(source), orbit=orbit))
-    names = ("east", "north", "up")
-    out: dict[str, tuple[Any, str, str]] = {
-        f"los_{n}": (a, "1", f"line of sight, {n} component, ground to satellite")
-        for n, a in zip(names, los, strict=True)
-    }
-    if height is not None:
-        out["height"] = (height, "m", "height")
-    if coherence is not None:
-        out["coherence"] = (open_coherence(coherence, frame), "1", "mean coherence")
-    return out
+def header(file: h5py.File) -> dict[str, str]:
+    """Return the attributes that matter of a MintPy file as texts; those that are absent or empty are left out."""
+    found = {k: attribute(file, k) for k in _KEYS}
+    return {k: v for k, v in found.items() if v}
 
 
-def _opened(path: Path) -> h5py.File:
+def pass_of(attrs: dict[str, str]) -> tuple[str | None, float | None, bool]:
+    """Return orbit ("ascending", "descending", None), heading [degree, None] and whether the antenna looks right."""
+    said = attrs.get("ORBIT_DIRECTION") or attrs.get("flight_direction") or attrs.get("FLIGHT_DIRECTION") or " "
+    orbit = {"A": "ascending", "D": "descending"}.get(said[:1].upper())
+    is_left = attrs.get("ANTENNA_SIDE", "-1") in {"1", "1.0", "+1"} or attrs.get("look_direction", "R").upper() == "L"
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        what = f"the HDF5 file cannot be opened: {error}"
-        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
+        heading = float(attrs["HEADING"]) if "HEADING" in attrs else None
+    except ValueError:
+        heading = None
+    return orbit, heading if heading is not None and np.isfinite(heading) else None, not is_left
 
 
-def _attrs(file: h5py.File) -> dict[str, str]:
-    return {str(k): _text(v) for k, v in file.attrs.items()}
+def sign_sentence(attrs: dict[str, str]) -> str:
+    """Return what is known of the sign."""
+    reference = f"reference pixel ({attrs.get('REF_Y', '?')}, {attrs.get('REF_X', '?')})"
+    kind = attrs.get("FILE_TYPE", "file")
+    return f"sign: positive toward the satellite, the convention of MintPy's {kind}; {reference}"
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def reference_text(attrs: dict[str, str]) -> str:
+    """Return what the displacements are relative to, as far as the attributes tell."""
+    parts = [f"row {attrs['REF_Y']}, column {attrs['REF_X']}"] if {"REF_Y", "REF_X"} <= set(attrs) else []
+    return ", ".join(parts + ([f"date {attrs['REF_DATE']}"] if "REF_DATE" in attrs else []))
 
 
-def _frame(attrs: dict[str, str], shape: tuple[int, ...], path: Path) -> Frame:
+def _finished(dataset: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
+    return dataset.assign_attrs(reference=reference_text(attrs))
+
+
+def _reference(attrs: dict[str, str]) -> tuple[float, float, float, float] | None:
+    try:
+        row, column, y, x = (float(attrs[k]) for k in ("REF_Y", "REF_X", "REF_LAT", "REF_LON"))
+    except (KeyError, ValueError):
+        return None
+    return row, column, y, x
+
+
+def frame_of_header(attrs: dict[str, str], shape: tuple[int, ...], path: Path) -> Frame:
+    """Return the frame of a MintPy file: X_FIRST, Y_FIRST are its upper-left corner.
+
+    Raises
+    ------
+    GridError : in radar coordinates, south-up, or no numbers. CrsError : no CRS, or one that does not fit.
+    """
     keys = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
     absent = [k for k in keys if k not in attrs]
     if absent:
@@ -228,9 +326,10 @@ def _frame(attrs: dict[str, str], shape: tuple[int, ...], path: Path) -> Frame:
 
 def _crs(attrs: dict[str, str], corner: tuple[float, float], path: Path) -> str:
     degrees = attrs.get("X_UNIT", "").lower().startswith("deg")
-    zone = attrs.get("UTM_ZONE", "").strip()
-    if attrs.get("EPSG", "").strip():
-        text = f"EPSG:{int(float(attrs['EPSG']))}"
+    zone = attrs.get("UTM_ZONE", "")
+    code = attrs.get("EPSG", "")
+    if code:
+        text = f"EPSG:{code.split('.')[0].upper().removeprefix('EPSG:')}"
     elif zone[:-1].isdigit() and zone[-1].upper() in "NS":
         text = f"EPSG:{(326 if zone[-1].upper() == 'N' else 327)}{int(zone[:-1]):02d}"
     elif degrees:
@@ -248,28 +347,3 @@ def _crs(attrs: dict[str, str], corner: tuple[float, float], path: Path) -> str:
         what = f"{text} does not fit a corner at {corner} with X_UNIT {attrs.get('X_UNIT')!r}"
         raise CrsError(what, where=str(path), fix="make EPSG, X_UNIT and X_FIRST/Y_FIRST agree")
     return text
-
-
-def _sample(data: h5py.Dataset, path: Path) -> NDArray[np.float64]:
-    if data.dtype.kind not in "fiu" or data.ndim not in (2, 3):
-        what = f"dataset {data.name!r} has type {data.dtype}, shape {data.shape}"
-        raise RefusedFileError(what, where=str(path), fix="write the product again with MintPy")
-    rows = np.unique(np.linspace(0, data.shape[-2] - 1, min(8, data.shape[-2])).astype(int))
-    try:
-        lines = [data[-1, r] if data.ndim == 3 else data[r] for r in rows]
-    except OSError as error:
-        what = f"dataset {data.name!r} cannot be read: {error}"
-        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-    return np.asarray(lines, dtype=np.float64)
-
-
-def _sign(attrs: dict[str, str]) -> str:
-    reference = f"reference pixel ({attrs.get('REF_Y', '?')}, {attrs.get('REF_X', '?')})"
-    return (
-        f"sign: positive toward the satellite, the convention of MintPy's {attrs.get('FILE_TYPE', 'file')}; {reference}"
-    )
-
-
-def _corner(attrs: dict[str, str], frame: Frame) -> str:
-    x, y = float(attrs["X_FIRST"]), float(attrs["Y_FIRST"])
-    return f"registration: X_FIRST, Y_FIRST = {x:.10g}, {y:.10g} are the upper-left corner in MintPy; {frame.crs}"

@@ -161,10 +161,11 @@ def _geometry(
     from geo_risk.sources import licsbas, mintpy
 
     if geometry and has_signature(geometry[0], b"\x89HDF"):
-        los, height, source = mintpy.open_geometry(geometry, frame, track=track)
-        arrays: dict[str, da.Array] = dict(zip(("los_east", "los_north", "los_up"), los, strict=True))
-        if height is not None:
-            arrays["height"] = height
+        held = mintpy.open_geometry(geometry, track=track)
+        frame.check_same(held.frame, where=str(held.source))
+        arrays: dict[str, da.Array] = dict(zip(("los_east", "los_north", "los_up"), held.los, strict=True))
+        source = held.source
+        arrays |= {n: a for n, a in (("height", held.height), ("shadow", held.shadow)) if a is not None}
     else:
         found = licsbas.parts(geometry)
         if not {"los_east", "los_north", "los_up"} <= set(found):
@@ -177,9 +178,8 @@ def _geometry(
     audit.append(check_los([arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(source), orbit=None))
     out: dict[str, tuple[Any, str, str]] = {}
     for name, array in arrays.items():
-        is_height = name == "height"
-        text = "height" if is_height else f"line of sight, {name[4:]} component, ground to satellite"
-        out[name] = (array, "m" if is_height else "1", text)
+        text = name if name in {"height", "shadow"} else f"line of sight, {name[4:]} component, ground to satellite"
+        out[name] = (array, "m" if name == "height" else "1", text)
     if coherence is not None:
         is_hdf = has_signature(coherence, b"\x89HDF")
         array = mintpy.open_coherence(coherence, frame) if is_hdf else lazy_tif(coherence)

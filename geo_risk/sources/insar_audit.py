@@ -1,0 +1,159 @@
+"""What the files of a track prove about registration and look direction, one sentence of evidence each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from affine import Affine
+from pyproj import CRS
+
+from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.sources.insar import Frame
+
+Registration = Literal["corner", "centre"]
+
+_CELL_TOLERANCE = 1e-3
+"""Offsets within a thousandth of a cell are rounding."""
+
+HEADING_TOLERANCE_DEG = 20.0
+"""Largest angle between the look direction and the heading's right (or left); geo_risk's choice: squint and the
+turning of the meridians stay below 10 degrees up to 70 degrees of latitude."""
+
+
+def centred(frame: Frame) -> Frame:
+    """Return the frame whose first cell has its centre where the given one has its corner."""
+    t = frame.transform
+    return replace(frame, transform=Affine(t.a, t.b, t.c - t.a / 2, t.d, t.e, t.f - t.e / 2))
+
+
+def offset_cells(frame: Frame, other: Frame) -> tuple[float, float]:
+    """Return how far another raster's first corner lies inside a frame, in cells eastward and southward."""
+    t, o = frame.transform, other.transform
+    return (o.c - t.c) / t.a, (o.f - t.f) / t.e
+
+
+def settle(frame: Frame, other: Frame, *, registration: Registration | None, where: str) -> tuple[Frame, str]:
+    """Decide whether a series' first coordinate is the corner or the centre of its first cell, by its geometry.
+
+    Parameters
+    ----------
+    frame, other : the series and its geometry, both read as if their first coordinates were corners.
+    registration : what the configuration says of the series, None where it is silent.
+    where : file of the geometry, for messages.
+
+    Returns
+    -------
+    The frame of the series, and the evidence.
+
+    Raises
+    ------
+    AmbiguousError : the two lie half a cell apart and the configuration does not say which is which.
+    GridError : they lie elsewhere, or the answer does not fit them.
+    """
+    east, south = offset_cells(frame, other)
+    if registration is None and _are_twins(frame, other) and _is_half(east) and _is_half(south):
+        likely = "corner" if east > 0 else "centre"
+        what = "series and geometry lie half a cell apart: one of them names the corner and the other the centre of its"
+        what += f" first cell; the side of the shift suggests `{likely}` for the series. Which does the series name?"
+        fix = "set `registration: corner` or `registration: centre` of this track in the configuration"
+        raise AmbiguousError(what, where=where, fix=fix)
+    own = centred(frame) if registration == "centre" else frame
+    if registration is not None and _are_twins(own, other) and _names_centres(own, other):
+        return own, f"the configuration says that the series names the {registration} of its first cell; geometry fits"
+    own.check_same(other, where=where)
+    said = "" if registration is None else f", {registration} as the configuration says"
+    return own, f"series and geometry name the same first corner{said}"
+
+
+def _are_twins(a: Frame, b: Frame) -> bool:
+    same_step = np.allclose([a.transform.a, a.transform.e], [b.transform.a, b.transform.e], rtol=1e-6)
+    return a.shape == b.shape and CRS(a.crs) == CRS(b.crs) and bool(same_step)
+
+
+def _is_half(value: float) -> bool:
+    return abs(abs(value) - 0.5) <= _CELL_TOLERANCE
+
+
+def _names_centres(own: Frame, other: Frame) -> bool:
+    """Return whether a geometry on the same grid names the centre of the first cell."""
+    return all(abs(v - 0.5) <= _CELL_TOLERANCE for v in offset_cells(own, other))
+
+
+def reference_evidence(frame: Frame, reference: Sequence[float] | None, *, said: bool, where: str) -> str:
+    """Tell from a reference cell, given by index and by coordinates, whether the frame's first corner is a corner.
+
+    Parameters
+    ----------
+    frame : read as if its first coordinates were the corner.
+    reference : row, column, y, x of the reference cell's centre as the file gives them; None where it does not.
+    said : the configuration answers the question anyway.
+    where : file, for messages.
+
+    Returns
+    -------
+    The evidence, empty where there is none.
+
+    Raises
+    ------
+    AmbiguousError : the coordinates fit a frame that names centres, and the configuration is silent.
+    """
+    if reference is None:
+        return ""
+    row, column, y, x = reference
+    t = frame.transform
+    offsets = ((x - t.c) / t.a - column, (y - t.f) / t.e - row)
+    if all(abs(v - 0.5) <= 0.01 for v in offsets):
+        return "; the reference cell's coordinates are its centre counted from that corner"
+    if all(abs(v) <= 0.01 for v in offsets) and not said:
+        what = "the coordinates of the reference cell fit first coordinates that are the centre of the first cell, not "
+        what += "its corner: which are they?"
+        fix = "set `registration: corner` or `registration: centre` of this track in the configuration"
+        raise AmbiguousError(what, where=where, fix=fix)
+    return ""
+
+
+def check_heading(components: Sequence[Any], *, heading_deg: float | None, is_right: bool, where: str) -> str:
+    """Check that line-of-sight vectors lie at a right angle to the heading, on the antenna's side.
+
+    Parameters
+    ----------
+    components : east, north, up; arrays that can be sliced; the sample is every k-th cell.
+    heading_deg : of the satellite, clockwise from north; None gives no evidence and an empty sentence.
+    is_right : the antenna looks to the right.
+    where : file, for messages.
+
+    Raises
+    ------
+    AmbiguousError : the two disagree by more than HEADING_TOLERANCE_DEG: the azimuth is of another convention.
+    DataError : the heading is no angle.
+    """
+    if heading_deg is None:
+        return ""
+    if not -360 <= heading_deg <= 360:
+        what = f"the heading is {heading_deg}; degrees clockwise from north needed"
+        raise DataError(what, where=where, fix="repair the HEADING attribute")
+    n_y, n_x = components[0].shape
+    step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)
+    e, n = (np.asarray(c[::step_y, ::step_x], dtype=np.float64) for c in components[:2])
+    bearing = float(np.degrees(np.arctan2(np.nanmedian(e), np.nanmedian(n)))) % 360
+    wanted = (heading_deg + (-90 if is_right else 90)) % 360
+    apart = abs((bearing - wanted + 180) % 360 - 180)
+    side = "right" if is_right else "left"
+    if not apart <= HEADING_TOLERANCE_DEG:
+        what = f"the look vectors put the satellite at bearing {bearing:.0f}, a {side}-looking pass with heading "
+        what += f"{heading_deg:.0f} would have it at {wanted:.0f}: is the azimuth angle the one of the look direction, "
+        what += "anticlockwise from north, from ground to satellite?"
+        fix = "write the azimuth angle in MintPy's convention, or repair the HEADING and ANTENNA_SIDE attributes"
+        raise AmbiguousError(what, where=where, fix=fix)
+    return f"; bearing {bearing:.0f}, {apart:.0f} degrees from what the heading {heading_deg:.0f} asks for"
+
+
+def angles_of_heading(heading_deg: float, *, is_right: bool) -> float:
+    """Return the azimuth of ground to satellite, anticlockwise from north [degree], of a heading clockwise from north.
+
+    A right-looking satellite that flies north (heading 0) stands in the west: azimuth 90 (anticlockwise).
+    """
+    return (90.0 if is_right else -90.0) - heading_deg
