@@ -1,0 +1,51 @@
+"""`geo-risk velocity`: one series file to one velocity file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geo_risk.cli import output
+from geo_risk.cli.options import Debug, Json
+
+NAME = "velocity"
+
+
+def command(
+    series: Annotated[Path, typer.Argument(metavar="SERIES", help="MintPy timeseries.h5; gaps are welcome.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Velocity file to write, MintPy's layout.")],
+    annual: Annotated[bool, typer.Option("--annual", help="A yearly term beside the trend.")] = False,
+    acceleration: Annotated[bool, typer.Option("--acceleration", help="A quadratic term.")] = False,
+    step: Annotated[
+        list[datetime] | None, typer.Option("--step", formats=["%Y-%m-%d", "%Y%m%d"], help="Date of an offset.")
+    ] = None,
+    time_axis: Annotated[
+        str, typer.Option("--time-axis", help="julian_year, or calendar_year as MintPy counts.")
+    ] = "julian_year",
+    minimum_dates: Annotated[int, typer.Option("--minimum-dates", min=3, help="Fewest dates of a pixel.")] = 3,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Threads that fit.")] = 2,
+    as_json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main()
+) -> None:
+    """Fit velocity and its standard error (of independent dates) to a series file, by plain least squares."""
+    import numpy as np
+
+    from geo_risk.core.errors import ConfigError
+    from geo_risk.flow.velocity_file import VelocityFileOptions, write_velocity_file
+    from geo_risk.kernels.motion import TIME_AXES
+
+    if time_axis not in TIME_AXES:
+        what = f"time axis {time_axis!r}; there are {', '.join(TIME_AXES)}"
+        raise ConfigError(what, where="--time-axis", fix="choose one of those")
+    steps = tuple(np.datetime64(s.date(), "D") for s in step or [])
+    options = VelocityFileOptions(annual, acceleration, steps, time_axis, minimum_dates, threads)
+    facts = write_velocity_file(series.absolute(), out.absolute(), options)
+    if as_json:
+        output.say_json(facts)
+    else:
+        output.say(
+            f"{facts['dates']} dates, {float(str(facts['known_share'])):.1%} of the pixels have a velocity: {out}"
+        )
