@@ -102,6 +102,9 @@ def numbers(file: h5py.Group, name: str, *, dims: int | tuple[int, ...]) -> h5py
     if data.dtype.kind not in "fiub" or data.ndim not in wanted:
         what = f"dataset {name!r} has type {data.dtype} and shape {data.shape}; numbers with {wanted} dimensions needed"
         raise RefusedFileError(what, where=where, fix=fix)
+    if not data.size:
+        what = f"dataset {name!r} is empty: shape {data.shape}"
+        raise RefusedFileError(what, where=where, fix=fix)
     if data.is_virtual or data.external:
         what = f"dataset {name!r} lies in other files; only what the file itself holds is read"
         raise RefusedFileError(what, where=where, fix="write one file with the data in it")
@@ -124,14 +127,18 @@ def texts(file: h5py.Group, name: str) -> list[str]:
     RefusedFileError : not there, something else, more than 100,000, or in other files.
     """
     data = find(file, name)
-    is_text = isinstance(data, h5py.Dataset) and (
-        data.dtype.kind in "Siu" or h5py.check_string_dtype(data.dtype) is not None
-    )
-    if not is_text or data.ndim > 1 or data.size > _MAX_TEXTS or data.is_virtual or data.external:
+    if data is None or not _is_text(data):
         got = f"type {data.dtype}, shape {data.shape}" if isinstance(data, h5py.Dataset) else "absent"
         what = f"{name!r} should be a short list of texts or whole numbers; it is {got}"
         raise RefusedFileError(what, where=str(file.file.filename), fix="write the product again")
     return [text(v) for v in np.atleast_1d(np.asarray(data[()]))]
+
+
+def _is_text(data: h5py.Dataset | h5py.Group) -> bool:
+    if not isinstance(data, h5py.Dataset) or data.ndim > 1 or data.size > _MAX_TEXTS:
+        return False
+    is_plain = data.dtype.kind in "Siu" or h5py.check_string_dtype(data.dtype) is not None
+    return is_plain and not data.is_virtual and not data.external
 
 
 def text(value: Any) -> str:

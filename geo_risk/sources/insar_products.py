@@ -48,7 +48,7 @@ class Product:
 
 def products() -> tuple[Product, ...]:
     """Return every product, the more particular before the more general: the first that recognises files has them."""
-    from geo_risk.sources import hdfeos, licsbas, mintpy, stack
+    from geo_risk.sources import egms, hdfeos, licsbas, licsbas_h5, mintpy, point_files, stack
 
     return (
         Product("mintpy_timeseries", "timeseries.h5", mintpy.is_timeseries, mintpy.open_timeseries,
@@ -57,7 +57,13 @@ def products() -> tuple[Product, ...]:
                 takes=frozenset({"registration"})),
         Product("mintpy_hdfeos5", "an HDF-EOS5 series (.he5)", hdfeos.is_it, hdfeos.open_timeseries,
                 takes=frozenset({"registration"})),
+        Product("licsbas_cum", "cum.h5 or cum_filt.h5 of LiCSBAS", licsbas_h5.is_it, licsbas_h5.open_series,
+                takes=frozenset({"registration"})),
         Product("licsbas_geotiff", "a folder with vel/E/N/U.geo.tif", licsbas.is_set, licsbas.open_set),
         Product("geotiff_stack", "files such as 20240118.tif", stack.is_stack, stack.open_stack,
                 takes=frozenset({"units", "positive"})),
+        Product("egms", "an EGMS L2a, L2b or L3 table (CSV, Parquet)", egms.is_egms, egms.open_egms,
+                takes=frozenset({"posting_m", "crs", "component"})),
+        Product("points", "points with columns such as D20190105 (shapefile, GeoPackage, CSV, Parquet)",
+                point_files.is_points, point_files.open_points, takes=point_files.TAKES),
     )  # fmt: skip

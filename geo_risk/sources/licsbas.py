@@ -86,7 +86,9 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame)
         "sign: positive toward the satellite, the convention of LiCSBAS",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
         check_los(
-            [arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(velocity.parent), orbit=_orbit(velocity)
+            [arrays[n] for n in ("los_east", "los_north", "los_up")],
+            where=str(velocity.parent),
+            orbit=orbit_of(velocity),
         ),
     ]
     if "mask" in arrays:
@@ -111,6 +113,7 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame)
     return build(variables, frame, audit=audit)
 
 
-def _orbit(path: Path) -> str | None:
+def orbit_of(path: Path) -> str | None:
+    """Return "ascending" or "descending" where a file's name, or its folder's, holds a LiCSAR frame id; else None."""
     match = _FRAME_ID.search(path.name) or _FRAME_ID.search(path.parent.name)
     return {"A": "ascending", "D": "descending"}[match.group(1)] if match else None

@@ -28,7 +28,7 @@ _KEYS = (
     "flight_direction", "look_direction",
 )  # fmt: skip
 
-ZEROS = "missing: cells that are 0 on every date lie outside the mask; only the reference cell is 0 by definition"
+ZEROS = "missing: cells that are 0 on every date, outside the product's mask or the reference cell itself"
 
 Variables = dict[str, tuple[Any, str, str]]
 
