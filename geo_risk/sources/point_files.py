@@ -1,0 +1,168 @@
+"""Point layers with a displacement column a date (D20190105): shapefile, GeoPackage, CSV or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from pyproj import CRS
+
+from geo_risk.core.errors import AmbiguousError, CrsError, DataError
+from geo_risk.core.units import factor
+from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.point_tables import PointTable, X, Y, open_table
+from geo_risk.sources.points import DATE_COLUMN, Layout, ask_posting, date_columns, grid_points
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "x": ("easting", "lon", "longitude", "x", "经度", "东坐标"),
+    "y": ("northing", "lat", "latitude", "y", "纬度", "北坐标"),
+    "id": ("code", "pid", "id", "ps_id", "point_id", "编号"),
+    "height": ("height", "elevation", "hgt", "高程"),
+    "coherence": ("coherence", "coher", "temporal_coherence", "temp_coh", "相干性"),
+    "velocity": ("vel", "velocity", "mean_velocity", "vel_mean", "速率", "形变速率"),
+    "velocity_std": ("v_stdev", "vel_std", "v_std", "mean_velocity_std", "速率中误差"),
+    "los_east": ("los_east", "los_e"), "los_north": ("los_north", "los_n"), "los_up": ("los_up", "los_u"),
+}  # fmt: skip
+"""Names that a column may have, lower case, the surest first."""
+
+TAKES = frozenset({"units", "positive", "crs", "posting_m", "component", "incidence_deg", "heading_deg"})
+"""Fields of `TrackOptions` that a point layer leaves open."""
+
+_PHRASES = {"los": "toward the satellite", "vertical": "up", "east": "east"}
+
+
+def column(table: PointTable, role: str) -> str | None:
+    """Return the column of a table that plays a role of _COLUMNS, None where there is none."""
+    lowered = {c.strip().lower(): c for c in reversed(table.columns)}
+    return next((lowered[n] for n in _COLUMNS[role] if n in lowered), None)
+
+
+def is_points(paths: Sequence[Path]) -> bool:
+    """Return whether all files are tables of points with displacements by date, or layers of points with a velocity."""
+    tables = [open_table(p) for p in paths]
+    return bool(tables) and all(t is not None and _is_table(t) for t in tables)
+
+
+def _is_table(table: PointTable) -> bool:
+    days = sum(bool(DATE_COLUMN.fullmatch(c)) for c in table.columns)
+    if table.has_geometry:
+        return days > 0 or column(table, "velocity") is not None
+    return days > 0 and column(table, "x") is not None and column(table, "y") is not None
+
+
+def open_points(
+    paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
+) -> xr.Dataset:
+    """Open point layers as a grid of cell means; see `sources.insar.open_insar` and `sources.points.grid_points`.
+
+    Such a layer does not say its unit, nor where positive points: the configuration must (`units`, `positive`), and
+    the look vector too unless there are columns los_east, los_north, los_up: `incidence_deg` with `heading_deg` of a
+    right-looking satellite, or `component: vertical` or `east`.
+
+    Raises
+    ------
+    AmbiguousError : one of those is not said. UnitError : a unit that is no length. CrsError : no CRS, or two.
+    """
+    if geometry or coherence is not None:
+        what = "a point layer takes its look vectors and coherence from columns or the config, not from files"
+        fix = "remove geometry and coherence; set incidence_deg and heading_deg of this track"
+        raise DataError(what, where=f"track {track!r}", fix=fix)
+    tables = [t for p in paths if (t := open_table(p)) is not None]
+    first, where = tables[0], str(paths[0])
+    days = date_columns(tables)
+    component, look, said = _look(first, options, where=where)
+    scale, sentence = _scale(options, component, is_rate=not days, where=where)
+    posting = ask_posting(options.posting_m, track=track, n_dates=len(days))
+    x, y = (X, Y) if first.has_geometry else (column(first, "x") or "", column(first, "y") or "")
+    velocity, std = column(first, "velocity"), column(first, "velocity_std")
+    # a velocity beside dates is evidence only, taken as mm a year; alone it is the result, in the unit that was said
+    layout = Layout(
+        x=x, y=y, crs=_crs(tables, options, where=where), dates=days, scale=scale, look=look, id=column(first, "id"),
+        height=column(first, "height"), coherence=column(first, "coherence"), velocity=velocity,
+        velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(options.units),
+        velocity_std=None if days else std,
+    )  # fmt: skip
+    return grid_points(tables, layout, posting_m=posting, track=track, audit=[sentence, *said])
+
+
+def _look(
+    table: PointTable, options: TrackOptions, *, where: str
+) -> tuple[str, tuple[str, str, str] | tuple[float, float, float], list[str]]:
+    """Return the component, the look vector (columns or numbers), and sentences of evidence."""
+    east, north, up = (column(table, n) for n in ("los_east", "los_north", "los_up"))
+    angles = (options.incidence_deg, options.heading_deg)
+    if options.component in ("vertical", "east"):
+        if angles != (None, None):
+            what = f"component: {options.component} and look angles are both given"
+            raise AmbiguousError(what, where=where, fix="remove incidence_deg and heading_deg, or component")
+        return options.component, (0.0, 0.0, 1.0) if options.component == "vertical" else (1.0, 0.0, 0.0), []
+    if east and north and up:
+        if angles != (None, None):
+            what = f"the table has look vectors ({east}, {north}, {up}) and the config gives look angles"
+            raise AmbiguousError(what, where=where, fix="remove incidence_deg and heading_deg of this track")
+        return "los", (east, north, up), []
+    if angles[0] is None or angles[1] is None:
+        what = "the table has no look vectors: along which direction was the motion measured?"
+        fix = "set incidence_deg and heading_deg of this track, or component: vertical or east"
+        raise AmbiguousError(what, where=where, fix=fix)
+    text = f"look vector: from incidence {angles[0]:g} and heading {angles[1]:g} of the config, one for all points"
+    return "los", look_vector(angles[0], angles[1]), [text]
+
+
+def look_vector(incidence_deg: float, heading_deg: float) -> tuple[float, float, float]:
+    """Return the unit vector (east, north, up) from ground to a right-looking satellite.
+
+    Parameters
+    ----------
+    incidence_deg : from the vertical. heading_deg : flight direction, clockwise from north.
+    """
+    incidence, heading = np.deg2rad(incidence_deg), np.deg2rad(heading_deg)
+    # it looks 90 degrees right of its heading; the vector back from the ground points to the left of it
+    bearing = heading - np.pi / 2
+    horizontal = np.sin(incidence)
+    return float(horizontal * np.sin(bearing)), float(horizontal * np.cos(bearing)), float(np.cos(incidence))
+
+
+def _scale(options: TrackOptions, component: str, *, is_rate: bool, where: str) -> tuple[float, str]:
+    wanted = "mm/yr" if is_rate else "m"
+    if options.units is None:
+        what = f"the columns are bare numbers: are they {'mm/yr' if is_rate else 'mm, cm'} or {'m/yr' if is_rate else 'm'}?"
+        raise AmbiguousError(
+            what, where=where, fix=f"set `units: {'mm/yr' if is_rate else 'mm'}` of this track, or what it is"
+        )
+    if component == "los" and options.positive is None:
+        what = "does a positive value mean motion toward the satellite, or away from it?"
+        raise AmbiguousError(what, where=where, fix="set `positive: toward` or `positive: away` of this track")
+    if component != "los" and options.positive is not None:
+        what = f"positive: {options.positive} the satellite does not fit component: {component}"
+        raise AmbiguousError(
+            what, where=where, fix=f"remove `positive`; {component} motion is positive {_PHRASES[component]}"
+        )
+    sign = -1.0 if options.positive == "away" else 1.0
+    scale = sign * factor(options.units, wanted, where="inputs.insar[].units")
+    origin = (
+        f"{options.positive or _PHRASES[component]}, as the config says" if component == "los" else _PHRASES[component]
+    )
+    return scale, f"sign: positive is {origin}; unit {options.units} by the config"
+
+
+def _evidence_scale(units: str | None) -> float:
+    """Return the factor to mm/yr of a velocity beside displacements in `units`: their unit a year, or mm/yr."""
+    return factor(units, "mm") if units else 1.0
+
+
+def _crs(tables: Sequence[PointTable], options: TrackOptions, *, where: str) -> str:
+    found = {t.crs for t in tables}
+    if len(found) > 1:
+        what = f"the files have different CRS: {sorted(str(c) for c in found)}"
+        raise CrsError(what, where=where, fix="bring them into one CRS")
+    own = next(iter(found))
+    if own is None and options.crs is None:
+        what = "the file has no CRS"
+        raise CrsError(what, where=where, fix="write the .prj, or set `crs: EPSG:...` of this track")
+    if own is not None and options.crs is not None and CRS(own) != CRS(options.crs):
+        what = f"the file says it is in {own[:60]}, the config says {options.crs}"
+        raise CrsError(what, where=where, fix="remove `crs` from this track, or mend the file")
+    return own or str(options.crs)

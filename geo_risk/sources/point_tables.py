@@ -1,0 +1,236 @@
+"""Tables of points, CSV, Parquet, shapefile or GeoPackage, in batches: never the whole file at once."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyogrio.errors
+import shapely
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import AmbiguousError, CorruptFileError, LimitError, RefusedFileError
+from geo_risk.sources.files import sniff
+
+BATCH_VALUES = 8_000_000
+"""Numbers of one batch: 64 MB as they are parsed."""
+
+MAX_COLUMNS = 20_000
+MAX_HEADER_BYTES = 2**20
+MAX_ROWS = 500_000_000
+X, Y = "geometry x", "geometry y"
+"""Columns of the coordinates of a table with geometry."""
+
+_KINDS = {"text": "CSV", "Parquet": "Parquet", "Shapefile": "ESRI Shapefile", "GPKG": "GPKG"}
+_CODECS = ("utf-8-sig", "gb18030")
+_UNREADABLE = (
+    UnicodeDecodeError, pd.errors.ParserError, OSError, pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError,
+    pyogrio.errors.FieldError, shapely.errors.GEOSException,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PointTable:
+    """One file with a row a point.
+
+    Attributes
+    ----------
+    path, kind : the file, and CSV, Parquet, ESRI Shapefile or GPKG.
+    columns : names as they are in the file; those of the geometry, X and Y, at the end where it has one.
+    crs : of the geometry, None where the file does not say or has no geometry.
+    encoding : of its texts.
+    layer : of a GeoPackage.
+    """
+
+    path: Path
+    kind: str
+    columns: tuple[str, ...]
+    crs: str | None = None
+    encoding: str = "utf-8"
+    layer: str | None = None
+
+    @property
+    def has_geometry(self) -> bool:
+        """Whether the file carries geometries, rather than columns with coordinates."""
+        return self.kind in ("ESRI Shapefile", "GPKG")
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Give these columns in batches of about BATCH_VALUES numbers, in file order.
+
+        Raises
+        ------
+        CorruptFileError : the file does not read to its end.
+        """
+        n_rows = max(1, BATCH_VALUES // max(1, len(columns)))
+        reader = {"CSV": _csv_batches, "Parquet": _parquet_batches}.get(self.kind, _ogr_batches)
+        try:
+            yield from reader(self, list(columns), n_rows)
+        except _UNREADABLE as error:
+            what = f"the table does not read to its end: {error}"
+            raise CorruptFileError(what, where=str(self.path), fix="copy or export the file again") from error
+
+
+def open_table(path: Path) -> PointTable | None:
+    """Return a file as a table of points by its first bytes; None where it is of another type (a zip, a pickle...).
+
+    Raises
+    ------
+    CorruptFileError : it is of that type and its header cannot be read. LimitError : a header beyond the limits.
+    """
+    kind = _KINDS.get(sniff(path))
+    if kind is None:
+        return None
+    table = {"CSV": _open_csv, "Parquet": _open_parquet}.get(kind, _open_ogr)(path, kind)
+    if table is not None and len(table.columns) > MAX_COLUMNS:
+        what = f"the header names {len(table.columns)} columns; at most {MAX_COLUMNS} are accepted"
+        raise LimitError(what, where=str(path), fix="cut the table to the dates that are needed")
+    return table
+
+
+def numbers(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return columns as float64 (rows, columns) with missing as NaN, and which rows hold a text that is no number."""
+    part = frame[list(columns)]
+    bad = np.zeros(len(part), dtype=bool)
+    odd = [c for c in columns if part[c].dtype.kind not in "fiu"]
+    if odd:
+        part = part.copy()
+        for name in odd:
+            texts = part[name]
+            values = pd.to_numeric(texts, errors="coerce")
+            bad |= (values.isna() & texts.notna() & (texts.astype(str).str.strip() != "")).to_numpy(dtype=bool)
+            part[name] = values.astype("float64")
+    return part.to_numpy(dtype=np.float64, copy=True), bad
+
+
+def _open_csv(path: Path, kind: str) -> PointTable | None:
+    with path.open("rb") as stream:
+        head = stream.read(MAX_HEADER_BYTES)
+    line, end, _ = head.partition(b"\n")
+    if not end and len(head) == MAX_HEADER_BYTES:
+        what = f"the first line is longer than {MAX_HEADER_BYTES} bytes: no table has such a header"
+        raise LimitError(what, where=str(path), fix="give a CSV file with one row a point")
+    for codec in _CODECS:
+        try:
+            text = line.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        names = [n.strip().strip('"') for n in text.strip().split(",")]
+        return PointTable(path, kind, tuple(names), encoding=codec) if len(names) > 2 else None
+    return None
+
+
+def _csv_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
+    positions = {c: table.columns.index(c) for c in columns}
+    with pd.read_csv(
+        table.path, usecols=sorted(positions.values()), chunksize=n_rows, encoding=table.encoding, low_memory=False,
+        names=range(len(table.columns)), header=None, skiprows=1, skipinitialspace=True,
+    ) as reader:  # fmt: skip
+        for frame in reader:
+            yield pd.DataFrame({c: frame[i] for c, i in positions.items()})
+
+
+def _open_parquet(path: Path, kind: str) -> PointTable:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            n_rows, names = file.metadata.num_rows, tuple(file.schema_arrow.names)
+    except (pa.ArrowException, OSError) as error:
+        what = f"the Parquet file cannot be opened: {error}"
+        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
+    if not 0 <= n_rows <= MAX_ROWS:
+        what = f"the footer says {n_rows} rows; at most {MAX_ROWS} are accepted"
+        raise LimitError(what, where=str(path), fix="cut the table to the area of the run")
+    return PointTable(path, kind, names)
+
+
+def _parquet_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(table.path) as file:
+            for batch in file.iter_batches(batch_size=n_rows, columns=columns):
+                yield batch.to_pandas()
+    except pa.ArrowException as error:
+        raise OSError(str(error)) from error
+
+
+def _open_ogr(path: Path, kind: str) -> PointTable | None:
+    try:
+        layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
+        layer = layers[0] if len(layers) == 1 else path.stem if path.stem in layers else None
+        if not layers:
+            return None
+        if layer is None:
+            what = f"the file has {len(layers)} layers with geometry: {layers[:10]}"
+            raise AmbiguousError(what, where=str(path), fix="keep one layer in the file, or name one as the file")
+        encoding = _dbf_encoding(path) if kind == "ESRI Shapefile" else "utf-8"
+        said = {"encoding": encoding} if kind == "ESRI Shapefile" else {}
+        info = pyogrio.read_info(path, layer=layer, **said)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:
+        what = f"the file does not open as {kind}: {error}"
+        raise CorruptFileError(what, where=str(path), fix="copy the file again with all its parts") from error
+    if info["driver"] != kind:
+        what = f"the file looks like {kind} and opens as {info['driver']}"
+        raise RefusedFileError(what, where=str(path), fix="export the points as GeoPackage")
+    if "Point" not in str(info["geometry_type"]):
+        return None
+    names = (*(str(f) for f in info["fields"]), X, Y)
+    return PointTable(path, kind, names, None if info["crs"] is None else str(info["crs"]), encoding, layer)
+
+
+def _ogr_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
+    fields = [c for c in columns if c not in (X, Y)]
+    said = {"encoding": table.encoding} if table.kind == "ESRI Shapefile" else {}
+    start = 0
+    while True:
+        frame = pyogrio.read_dataframe(
+            table.path, layer=table.layer, columns=fields, skip_features=start, max_features=n_rows, **said
+        )
+        if not len(frame):
+            return
+        xy = _coordinates(frame.geometry.to_numpy())
+        out = pd.DataFrame(frame[fields]).assign(**{X: xy[:, 0], Y: xy[:, 1]})
+        yield out[columns]
+        start += len(frame)
+
+
+def _coordinates(geometries: NDArray[Any]) -> NDArray[np.float64]:
+    """Return x, y of points (n, 2); NaN where there is none, or several."""
+    out = np.full((len(geometries), 2), np.nan)
+    known = shapely.get_num_coordinates(geometries) == 1
+    out[known] = shapely.get_coordinates(geometries[known])
+    return out
+
+
+def _dbf_encoding(path: Path) -> str:
+    """Return the encoding of a shapefile's texts: as its .cpg says, else UTF-8 or GB18030, whichever decodes."""
+    beside = {p.suffix.lower(): p for p in path.parent.iterdir() if p.stem == path.stem}
+    if ".cpg" in beside and (named := beside[".cpg"].read_text(encoding="ascii", errors="ignore").strip()):
+        return named
+    if ".dbf" not in beside:
+        what = "there is no .dbf beside the .shp"
+        raise CorruptFileError(what, where=str(path), fix="copy all files of the shapefile (.shp .shx .dbf .prj .cpg)")
+    with beside[".dbf"].open("rb") as stream:
+        raw = stream.read(4 * MAX_HEADER_BYTES)
+    start, length = struct.unpack("<HH", raw[8:12]) if len(raw) > 32 else (0, 0)
+    names = [raw[i : i + 11].split(b"\0")[0] for i in range(32, start - 1, 32)]
+    records = raw[start : start + (len(raw) - start) // length * length] if length else b""
+    text = b" ".join(names) + re.sub(rb"[\x00\x1a]", b"", records)
+    for codec in ("utf-8", "gb18030"):
+        try:
+            text.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        return codec
+    what = f"the texts of {beside['.dbf'].name} are neither UTF-8 nor GB18030"
+    raise CorruptFileError(what, where=str(path), fix="add a .cpg file beside it that names the encoding")

@@ -1,0 +1,378 @@
+"""Tables of points with a displacement series each, averaged over the cells of a metric grid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from geo_risk.core.errors import AmbiguousError, CrsError, DataError, SchemaError, TimeError
+from geo_risk.sources.insar import LOS_TOLERANCE, Frame, build, check_los, check_magnitude, check_times
+from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
+from geo_risk.sources.point_tables import PointTable, numbers
+
+DATE_COLUMN = re.compile(r"[Dd]?_?((?:19|20)\d{6})")
+MARKS = (-9999.0, -99999.0, 9999.0, 99999.0)
+"""Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
+
+_NAMES = ("los_east", "los_north", "los_up")
+_STILL_MM_YR = 0.5
+_FASTEST_MM_YR = 1000.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a table of points hold what.
+
+    Attributes
+    ----------
+    x, y, crs : coordinate columns and their CRS.
+    dates : (column, YYYYMMDD) of the displacements.
+    scale : factor of the displacements to metres toward the satellite (or up, or east).
+    look : columns of the unit vector ground to satellite, or the vector itself where it is one for all points.
+    velocity, velocity_scale : column with the product's own velocity, and its factor to mm/yr; with
+        `velocity_std` it is the result where there are no dates, else only evidence.
+    id, height, coherence, velocity_std : columns, None where the table has none.
+    orbit : "ascending" or "descending" where it is known.
+    """
+
+    x: str
+    y: str
+    crs: str
+    dates: tuple[tuple[str, str], ...]
+    scale: float
+    look: tuple[str, str, str] | tuple[float, float, float]
+    id: str | None = None
+    height: str | None = None
+    coherence: str | None = None
+    velocity: str | None = None
+    velocity_scale: float = 1.0
+    velocity_std: str | None = None
+    orbit: str | None = None
+
+    @property
+    def maps(self) -> dict[str, str]:
+        """Columns whose mean over a cell is kept, by the name of the map."""
+        out = {"height": self.height, "coherence": self.coherence}
+        if not self.dates:
+            out |= {"velocity": self.velocity, "velocity_std": self.velocity_std}
+        if isinstance(self.look[0], str):
+            out |= dict(zip(_NAMES, (str(c) for c in self.look), strict=True))
+        return {k: v for k, v in out.items() if v is not None}
+
+
+def date_columns(tables: Sequence[PointTable]) -> tuple[tuple[str, str], ...]:
+    """Return (column, YYYYMMDD) of the displacement columns, by date.
+
+    Raises
+    ------
+    TimeError : the tables have different dates.
+    """
+    found = [tuple(sorted((m.group(1), c) for c in t.columns if (m := DATE_COLUMN.fullmatch(c)))) for t in tables]
+    for table, days in zip(tables, found, strict=True):
+        if [d for d, _ in days] != [d for d, _ in found[0]]:
+            odd = sorted({d for d, _ in days} ^ {d for d, _ in found[0]})
+            what = f"{table.path.name} has other dates than {tables[0].path.name}: {odd[:8]}"
+            fix = "series of different dates are not of one track: give them as tracks of their own"
+            raise TimeError(what, where=str(table.path), fix=fix)
+    return tuple((c, d) for d, c in found[0])
+
+
+def ask_posting(posting_m: float | None, *, track: str, n_dates: int) -> float:
+    """Return the cell size.
+
+    Raises
+    ------
+    AmbiguousError : the configuration does not give it.
+    """
+    if posting_m is None:
+        what = (
+            f"track {track!r} is a table of points ({n_dates} dates), and the analysis works on a grid: over cells of "
+        )
+        what += "what size are the points to be averaged?"
+        fix = "set `posting_m` of this track: about the spacing of the points, for Sentinel-1 50 to 100"
+        raise AmbiguousError(what, where="inputs.insar[].posting_m", fix=fix)
+    return posting_m
+
+
+def grid_points(
+    tables: Sequence[PointTable], layout: Layout, *, posting_m: float, track: str, audit: Sequence[str] = ()
+) -> xr.Dataset:
+    """Average points over the cells of a grid, in two passes over the tables, a batch at a time.
+
+    Parameters
+    ----------
+    tables : files of one track, with the columns of `layout`.
+    posting_m : cell size [m]; the lattice goes through the origin of the CRS (a UTM zone where `layout` is in degrees).
+    track : name of the track, for messages.
+    audit : sentences that the caller has found already.
+
+    Returns
+    -------
+    Dataset as `sources.insar.open_insar` promises, with `n_points` [1] and `displacement_se` [m] (y, x): the standard
+    error of a cell's displacements from the spread of its points, NaN for one point. Cells without a point are NaN.
+    Attribute `quarantine` lists rows that were set aside. Held in memory: see `CellSums`, and 24 bytes a point while
+    it is made; a block is made dense when it is asked for.
+
+    Raises
+    ------
+    DataError : too many rows are set aside, or none is left. CrsError : coordinates that are not in the CRS.
+    TimeError : dates missing or doubled. AmbiguousError : unit or sign disagree with the velocity of the table itself.
+    """
+    where = str(tables[0].path)
+    times = check_times([d for _, d in layout.dates], where=where) if layout.dates else None
+    if times is None and layout.velocity is None:
+        what = "the table has no column with a date or a velocity"
+        raise SchemaError(what, where=where, fix="give displacement columns such as D20190105, or a column VEL")
+    aside = SetAside()
+    x, y, crs = _positions(tables, layout, aside)
+    good = np.isfinite(x)
+    if not good.any():
+        aside.check(len(x), where=where)
+        what = "the table has no rows"
+        raise DataError(what, where=where, fix="give a table with a row a point")
+    frame, keys = _lattice(x, y, crs, posting_m=posting_m, good=good)
+    del x, y
+    held, cells = np.unique(keys[good], return_inverse=True)
+    index = np.full(len(good), -1, dtype=np.int64)
+    index[good] = cells
+    sums, evidence = _accumulate(
+        tables, layout, index, CellSums(len(held), len(layout.dates), tuple(layout.maps)), aside
+    )
+    said = aside.check(len(index), where=where)
+    standard_error = sums.finish()
+    found = [*audit, *evidence, *([said] if said else [])]
+    dataset = _dataset(layout, sums, standard_error, held, frame, times, found, where=where)
+    n = sums.n_points[sums.n_points > 0]
+    dataset.attrs["audit"].append(
+        f"gridded: {int(n.sum())} points into {len(n)} cells of {posting_m:g} m in {crs}, {np.median(n):g} a cell "
+        f"(median); {sums.sums.nbytes / 2**20:.0f} MB of series are held"
+    )
+    return dataset.assign_attrs(quarantine=aside.listed, track=track)
+
+
+def _batches(
+    tables: Sequence[PointTable], columns: Sequence[str], layout: Layout
+) -> Iterator[tuple[pd.DataFrame, NDArray[Any]]]:
+    """Give batches with the ids of their rows: those of the table, else the file's name and the number of the row."""
+    wanted = list(dict.fromkeys([*columns, *([layout.id] if layout.id else [])]))
+    for table in tables:
+        start = 0
+        for batch in table.batches(wanted):
+            if layout.id:
+                ids = batch[layout.id].to_numpy(dtype=object)
+            else:
+                ids = np.array([f"{table.path.name} row {start + i}" for i in range(len(batch))], dtype=object)
+            yield batch, ids
+            start += len(batch)
+
+
+def _positions(
+    tables: Sequence[PointTable], layout: Layout, aside: SetAside
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Return x, y of all rows in a metric CRS, NaN where a row is set aside, and that CRS."""
+    parts: list[NDArray[np.float64]] = []
+    hashes: list[NDArray[np.uint64]] = []
+    ids: list[NDArray[Any]] = []
+    for batch, names in _batches(tables, [layout.x, layout.y], layout):
+        xy, bad = numbers(batch, [layout.x, layout.y])
+        lost = ~np.isfinite(xy).all(axis=1)
+        aside.add(names, bad, "with a text among the coordinates")
+        aside.add(names, lost & ~bad, "without coordinates")
+        xy[bad | lost] = np.nan
+        parts.append(xy)
+        hashes.append(pd.util.hash_array(names.astype(str).astype(object)))
+        del ids[:]
+    xy = np.concatenate(parts) if parts else np.empty((0, 2))
+    marks = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
+    first = np.zeros(len(marks), dtype=bool)
+    first[np.unique(marks, return_index=True)[1]] = True
+    doubled = ~first & np.isfinite(xy[:, 0])
+    if doubled.any():
+        _name_doubled(tables, layout, doubled, aside)
+        xy[doubled] = np.nan
+    crs = layout.crs
+    return (*_metric(xy, crs, where=str(tables[0].path)),)
+
+
+def _name_doubled(tables: Sequence[PointTable], layout: Layout, doubled: NDArray[np.bool_], aside: SetAside) -> None:
+    start = 0
+    for batch, names in _batches(tables, [layout.x], layout):
+        aside.add(names, doubled[start : start + len(batch)], "with an id that came before")
+        start += len(batch)
+
+
+def _metric(xy: NDArray[np.float64], crs: str, *, where: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    try:
+        source = CRS(crs)
+    except CRSError as error:
+        what = f"the CRS {crs!r} is not known"
+        raise CrsError(what, where=where, fix="write it as EPSG:nnnn") from error
+    x, y = xy[:, 0].copy(), xy[:, 1].copy()
+    known = np.isfinite(x)
+    if not known.any():
+        return x, y, crs
+    degrees = bool((np.abs(x[known]) <= 360).all() and (np.abs(y[known]) <= 90).all())
+    if degrees != source.is_geographic:
+        what = f"{crs} does not fit coordinates such as {x[known][0]:.7g}, {y[known][0]:.7g}"
+        raise CrsError(what, where=where, fix="set `crs` of this track to the CRS of the coordinate columns")
+    if not source.is_geographic:
+        return x, y, crs
+    zone = int((float(np.median(x[known])) + 180) // 6) % 60 + 1
+    target = f"EPSG:{(326 if float(np.median(y[known])) >= 0 else 327)}{zone:02d}"
+    x[known], y[known] = Transformer.from_crs(source, target, always_xy=True).transform(x[known], y[known])
+    return np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(x), y, np.nan), target
+
+
+def _lattice(
+    x: NDArray[np.float64], y: NDArray[np.float64], crs: str, *, posting_m: float, good: NDArray[np.bool_]
+) -> tuple[Frame, NDArray[np.int64]]:
+    column, row = np.floor(x[good] / posting_m).astype(np.int64), np.floor(y[good] / posting_m).astype(np.int64)
+    left, top = int(column.min()), int(row.max()) + 1
+    shape = (top - int(row.min()), int(column.max()) - left + 1)
+    transform = Affine(posting_m, 0, left * posting_m, 0, -posting_m, top * posting_m)
+    keys = np.full(len(x), -1, dtype=np.int64)
+    keys[good] = (top - 1 - row) * shape[1] + (column - left)
+    return Frame(crs, transform, shape), keys
+
+
+def _accumulate(
+    tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64], sums: CellSums, aside: SetAside
+) -> tuple[CellSums, list[str]]:
+    days = [c for c, _ in layout.dates]
+    evidence: list[str] = []
+    start = 0
+    columns = [*days, *layout.maps.values(), *([layout.velocity] if layout.velocity else [])]
+    for batch, names in _batches(tables, columns, layout):
+        cells = index[start : start + len(batch)].copy()
+        start += len(batch)
+        series, bad = numbers(batch, days)
+        maps, odd = numbers(batch, list(layout.maps.values()))
+        aside.add(names, (bad | odd) & (cells >= 0), "with a text in a column of numbers")
+        cells[bad | odd] = -1
+        lost = (
+            (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(maps[:, list(layout.maps).index("velocity")])
+        )
+        aside.add(names, lost & (cells >= 0), "without a value")
+        cells[lost] = -1
+        marked = np.isin(series, MARKS).any(axis=1)
+        aside.add(names, marked & (cells >= 0), "with a mark of missing such as -9999 among the displacements")
+        cells[marked] = -1
+        series[np.isinf(series)] = np.nan
+        values = dict(zip(layout.maps, maps.T, strict=True))
+        if isinstance(layout.look[0], str):
+            length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
+            off = ~(np.abs(length - 1) <= LOS_TOLERANCE)
+            aside.add(names, off & (cells >= 0), "with a line-of-sight vector that is not of unit length")
+            cells[off] = -1
+        kept = cells >= 0
+        if not evidence and days and layout.velocity and kept.any():
+            velocity, _ = numbers(batch, [layout.velocity])
+            evidence.append(
+                trend_evidence(series[kept] * layout.scale, velocity[kept, 0], layout, where=str(tables[0].path))
+            )
+        sums.add(cells[kept], series[kept] * layout.scale, {n: v[kept] for n, v in values.items()})
+    return sums, evidence
+
+
+def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64], layout: Layout, *, where: str) -> str:
+    """Compare the trend of series with the velocity column of the same table, and return the sentence of evidence.
+
+    Parameters
+    ----------
+    series_m : (points, dates) [m], as the layout reads them; points with gaps are passed over.
+    velocity : (points,) as in the table; `layout.velocity_scale` makes it mm/yr.
+
+    Raises
+    ------
+    AmbiguousError : they follow one another, but with another factor than 1: another unit, or the other sign.
+    """
+    days = pd.to_datetime([d for _, d in layout.dates])
+    t = (days - days[0]).to_numpy() / np.timedelta64(1, "D") / 365.25
+    whole = np.isfinite(series_m).all(axis=1) & np.isfinite(velocity)
+    own = velocity[whole][:20_000] * layout.velocity_scale
+    slope = (series_m[whole][:20_000] @ (t - t.mean())) / ((t - t.mean()) ** 2).sum() * 1000
+    if own.size and not float(np.quantile(np.abs(slope), 0.95)) <= _FASTEST_MM_YR:
+        what = f"a twentieth of the points move more than {float(np.quantile(np.abs(slope), 0.95)) / 1000:.3g} m a year"
+        raise AmbiguousError(
+            what, where=where, fix="are these millimetres called metres? Correct `units` of this track"
+        )
+    if own.size < 10 or not ((own**2).mean() > 0 and float(np.sqrt((slope**2).mean())) > _STILL_MM_YR):
+        return f"unit and sign: {own.size} points move too little to check them against column {layout.velocity}"
+    factor = float((slope * own).sum() / (own**2).sum())
+    follows = abs(float((slope * own).sum())) / float(np.sqrt((slope**2).sum() * (own**2).sum()))
+    if not follows > 0.7:
+        return (
+            f"unit and sign: the series do not follow column {layout.velocity} (correlation {follows:.2f}): no evidence"
+        )
+    if not (0.5 < factor < 2.0 or 0.5 < factor * abs(layout.velocity_scale) < 2.0):
+        what = f"the series rise by {factor:.4g} times what column {layout.velocity} says: "
+        what += "one of them has another sign" if factor < 0 else "one of them is in another unit than was said"
+        raise AmbiguousError(what, where=where, fix="correct `units` or `positive` of this track, or the table")
+    if not 0.5 < factor < 2.0:
+        factor *= abs(layout.velocity_scale)
+    return f"unit and sign: the trend of the series is {factor:.2f} times column {layout.velocity}"
+
+
+def _dataset(
+    layout: Layout,
+    sums: CellSums,
+    standard_error: NDArray[np.float32],
+    held: NDArray[np.int64],
+    frame: Frame,
+    times: Any,
+    audit: list[str],
+    *,
+    where: str,
+) -> xr.Dataset:
+    n = max(1, len(layout.dates))
+    look: Sequence[NDArray[np.float64]]
+    if isinstance(layout.look[0], str):
+        length = np.sqrt(sum(sums.maps[name] ** 2 for name in _NAMES))
+        look = [sums.maps[name] / length for name in _NAMES]
+    else:
+        look = [np.where(sums.n_points > 0, float(v), np.nan) for v in layout.look]
+    if layout.look == (1.0, 0.0, 0.0):
+        audit.append("geometry: the east component of motion, look vector (1, 0, 0)")
+    else:
+        audit.append(check_los([v[None] for v in look], where=where, orbit=layout.orbit))
+    audit.append(
+        f"registration: means over cells, corner {frame.transform.c:.10g}, {frame.transform.f:.10g}, {frame.crs}"
+    )
+    arrays: dict[str, tuple[NDArray[Any], str, str]] = {
+        name: (v, "1", f"line of sight, {name[4:]} component, ground to satellite")
+        for name, v in zip(_NAMES, look, strict=True)
+    }
+    if layout.dates:
+        sample = sums.sums[:: max(1, len(sums.sums) // 2000), -1]
+        audit.insert(0, check_magnitude(sample.astype(np.float64), unit="m", where=where))
+        arrays["displacement"] = (sums.sums, "m", "displacement, mean of the points of a cell")
+        arrays["displacement_se"] = (standard_error, "m", "standard error of a cell's displacements")
+    else:
+        scale = layout.velocity_scale
+        audit.insert(0, check_magnitude(sums.maps["velocity"] * scale, unit="mm/yr", where=where))
+        arrays["velocity"] = (sums.maps["velocity"] * scale, "mm/yr", "velocity, mean of the points of a cell")
+        if "velocity_std" in sums.maps:
+            arrays["velocity_std"] = (
+                sums.maps["velocity_std"] * abs(scale),
+                "mm/yr",
+                "mean standard error of the points",
+            )
+    for name, units in (("height", "m"), ("coherence", "1")):
+        if name in sums.maps:
+            arrays[name] = (sums.maps[name], units, f"mean {name} of the points of a cell")
+    arrays["n_points"] = (sums.n_points.astype(np.float32), "1", "number of points in a cell")
+    variables = {
+        name: (SparseCells(held, v.astype(np.float32, copy=False), frame.shape).lazy(n), units, text)
+        for name, (v, units, text) in arrays.items()
+    }
+    return build(variables, frame, times=times, audit=audit)
