@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.deformation_areas import deformation_areas
 from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
 from geo_risk.flow.steps.deformation_figures import deformation_figures
 
@@ -66,15 +67,7 @@ def deformation(plan: Plan) -> None:
 def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
     moving = {name: plan.layer(name) for name in ("velocity_east", "velocity_up")}
     mines = plan.source("mines")
-    plan.add(
-        "deformation.areas",
-        write_areas,
-        reads={"native": [_native(plan, t) for t in tracks], "grid": plan.facts("grid")},
-        optional={**ground, **moving},
-        writes={"areas_found": plan.frame("areas_found"), "facts": plan.facts("active_deformation"),
-                "labels": plan.layer("active_deformation_labels")},
-        tracks=tracks, params=plan.cfg.deformation,
-    )  # fmt: skip
+    deformation_areas(plan, [_native(plan, t) for t in tracks])
     plan.add(
         "deformation.mining",
         write_mining,
@@ -157,36 +150,6 @@ def write_slope(*, tracks: list[str], params: SlopeParams, slope_deg: Path, aspe
     layers = downslope_layers(_tracks(tracks, paths), open_layer(slope_deg), open_layer(aspect_deg), params)
     for name in SLOPE:
         write_layer(layers[name], paths[name])
-
-
-def write_areas(
-    *,
-    native: list[Path],
-    grid: Path,
-    areas_found: Path,
-    facts: Path,
-    labels: Path,
-    tracks: list[str],
-    params: DeformationParams,
-    **context: Path | None,
-) -> None:
-    """Write active deformation areas with their false-alarm probabilities."""
-    from geo_risk.hazards.deformation.areas import active_areas
-    from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import open_layer, read_grid
-    from geo_risk.sources.native import native_facts
-
-    cell = max(float(native_facts(p)["posting_m"]) for p in native)
-    area = _detection_grid(read_grid(grid), cell)
-    maps = [_maps(t, p, area) for t, p in zip(tracks, native, strict=True)]
-    known = {k: _nearest(open_layer(p), area) for k, p in context.items() if p is not None}
-    found = active_areas(maps, area, params, context=known)
-    write_frame(found.frame, areas_found)
-    write_layer(area.layer(found.labels, units="1", long_name="label of active areas", name="labels"), labels)
-    kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
-    write_json({"notes": [_note("warning", n) for n in found.notes], "methods": [_method("areas")],
-                "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts}}, facts)  # fmt: skip
 
 
 def write_mining(

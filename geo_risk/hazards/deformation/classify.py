@@ -1,14 +1,13 @@
-"""What kind of motion an area shows, from shape, slope, direction and speed, with the evidence in words."""
+"""What kind of motion an area shows: clues weighed for and against each kind, with the numbers in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.noise import F32, Bool
+from geo_risk.hazards.deformation.evidence import Evidence
 from geo_risk.hazards.deformation.params import DeformationParams
 
 KIND_ZH: Mapping[str, str] = {
@@ -17,128 +16,178 @@ KIND_ZH: Mapping[str, str] = {
 }  # fmt: skip
 """Kinds that `classify_area` returns, in Chinese."""
 
+_MINE, _WATER, _SLIDE, _BUILD = "mining_subsidence", "groundwater_subsidence", "landslide", "structure_settlement"
+_KINDS = (_MINE, _WATER, _SLIDE, _BUILD)
+_STRUCTURE_ZH = {"tailings_ponds": "尾矿库", "railways": "铁路", "roads": "道路", "buildings": "房屋"}
+_STRUCTURE_EN = {"tailings_ponds": "tailings pond", "railways": "railway", "roads": "road", "buildings": "buildings"}
+
 
 @dataclass(frozen=True)
-class Evidence:
-    """What is known of one area.
+class Clue:
+    """One finding: how much it speaks for (positive) or against each kind, in units of log-odds, and its words."""
 
-    Attributes
-    ----------
-    area_m2 : its area.
-    shape : (y, x) mask on `grid`.
-    mean_mm_yr, peak_mm_yr : LOS velocity of the track that sees it best.
-    los : by track, mean velocity and mean east, north, up of the line of sight.
-    context : maps on the grid: slope_deg, aspect_deg, velocity_up, velocity_east; any may be missing.
-    annual_mm : amplitude of the yearly term.
-    """
-
-    area_m2: float
-    shape: Bool
-    grid: Grid
-    mean_mm_yr: float
-    peak_mm_yr: float
-    los: Mapping[str, tuple[float, float, float, float]]
-    context: Mapping[str, F32]
-    annual_mm: float = 0.0
-
-    @property
-    def radius_m(self) -> float:
-        """Radius of the circle with the same area."""
-        return float(np.sqrt(self.area_m2 / np.pi))
-
-    def median(self, name: str) -> float:
-        """Return the median of a context map in the area, NaN where it is not known."""
-        if name not in self.context:
-            return float("nan")
-        inside = self.context[name][self.shape]
-        inside = inside[np.isfinite(inside)]
-        return float(np.median(inside)) if inside.size else float("nan")
-
-    def extreme(self, name: str) -> float:
-        """Return the value of largest size of a context map in the area, NaN where it is not known."""
-        if name not in self.context:
-            return float("nan")
-        inside = self.context[name][self.shape]
-        inside = inside[np.isfinite(inside)]
-        return float(inside[np.argmax(np.abs(inside))]) if inside.size else float("nan")
-
-    def elongation(self) -> tuple[float, float]:
-        """Return length over width, and the width [m], from the second moments of the cells (plus a cell's own)."""
-        y, x = np.nonzero(self.shape)
-        cell = self.grid.resolution_m
-        if y.size < 2:
-            return 1.0, cell
-        low, high = (float(v) for v in np.linalg.eigvalsh(np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12))
-        return float(np.sqrt(high / low)), float(4 * np.sqrt(low) * cell)
-
-
-def downslope(evidence: Evidence) -> tuple[float, float]:
-    """Return the speed [mm/yr] along the median slope that fits all tracks best, and its misfit as a share of them.
-
-    Misfit: norm of the residual over the norm of the observed velocities; NaN where slope or aspect are not known.
-    """
-    slope, steep = evidence.median("slope_deg"), evidence.context.get("slope_deg")
-    aspect = evidence.context.get("aspect_deg")
-    if steep is None or aspect is None or not np.isfinite(slope):
-        return float("nan"), float("nan")
-    a = np.deg2rad(aspect[evidence.shape].astype(np.float64))
-    b = np.deg2rad(steep[evidence.shape].astype(np.float64))
-    known = np.isfinite(a) & np.isfinite(b)
-    if not known.any():
-        return float("nan"), float("nan")
-    s = np.array([np.sin(a) * np.cos(b), np.cos(a) * np.cos(b), -np.sin(b)])[:, known].mean(axis=1)
-    looks = [v for v in evidence.los.values() if np.isfinite(v).all()]
-    if not looks:
-        return float("nan"), float("nan")
-    v = np.array([look[0] for look in looks])
-    c = np.array([np.dot(look[1:], s) for look in looks])
-    speed = float(c @ v / max(c @ c, 1e-9))
-    return speed, float(np.linalg.norm(v - speed * c)) / max(float(np.linalg.norm(v)), 1e-9)
+    weights: Mapping[str, float]
+    english: str
+    chinese: str
 
 
 def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, tuple[str, str], float]:
     """Return kind, the evidence for it in words (English, Chinese), and how certain it is (0-1).
 
-    Rules, in order: a fast, compact sinking with a steep rim is mining subsidence; a wide, gentle sinking on gentle
-    ground is groundwater subsidence; downslope motion on a slope is a landslide; a narrow or small sinking is a
-    structure that settles; else unknown.
+    The weights of all clues are added up for each kind; "unknown" stands at `kinds.unknown_weight`. The kind with the
+    largest sum is given, or "unknown" where it does not lead the next by `kinds.minimum_lead`. Certainty is its share
+    of the exponentials of all sums. The words name the clues for the kind, the strongest first, then the strongest
+    against it and the next likely kind.
     """
-    slope = evidence.median("slope_deg")
-    up = evidence.extreme("velocity_up")
-    alone = all(v[0] <= 0 for v in evidence.los.values())
-    sinking = up < 0 if np.isfinite(up) else alone
-    rate = abs(up) if np.isfinite(up) else abs(evidence.peak_mm_yr)
-    strain = rate / 1000 / evidence.radius_m
-    m = params.mining
-    radius = evidence.radius_m
-    length, width = evidence.elongation()
-    both_sink = all(v[0] < 0 for v in evidence.los.values() if np.isfinite(v[0]))
-    if sinking and both_sink and rate >= m.minimum_subsidence_mm_yr and strain >= m.minimum_strain_per_yr and (
-        150 <= radius <= m.maximum_radius_m and length < 3
-    ):  # fmt: skip
-        why = (
-            f"sinks {rate:.0f} mm/yr within {radius:.0f} m, {strain:.1e} a year",
-            f"半径 {radius:.0f} 米内下沉 {rate:.0f} 毫米/年，应变 {strain:.1e}/年",
+    clues = [c for part in _PARTS for c in part(evidence, params)]
+    sums = {k: sum(c.weights.get(k, 0.0) for c in clues) for k in _KINDS}
+    sums["unknown"] = params.kinds.unknown_weight
+    ranked = sorted(sums, key=lambda k: -sums[k])
+    kind = ranked[0] if sums[ranked[0]] - sums[ranked[1]] >= params.kinds.minimum_lead else "unknown"
+    share = np.exp([sums[k] - sums[ranked[0]] for k in ranked])
+    certainty = float(share[ranked.index(kind)] / share.sum())
+    return kind, _words(kind, clues, ranked, sums), certainty
+
+
+def _words(kind: str, clues: list[Clue], ranked: list[str], sums: Mapping[str, float]) -> tuple[str, str]:
+    if kind == "unknown":
+        first, second = [k for k in ranked if k != "unknown"][:2]
+        told = sorted(clues, key=lambda c: -max(abs(w) for w in c.weights.values()))[:4]
+        return (
+            f"points to no one kind (nearest {first} {sums[first]:+.1f}, {second} {sums[second]:+.1f}): "
+            + ", ".join(c.english for c in told),
+            f"不足以判定类型（最接近{KIND_ZH[first]} {sums[first]:+.1f}、{KIND_ZH[second]} {sums[second]:+.1f}）："
+            + "，".join(c.chinese for c in told),
         )
-        return "mining_subsidence", why, 0.8
-    gentle = not np.isfinite(slope) or slope < params.slope.minimum_slope_deg * 1.6
-    if sinking and both_sink and radius >= 700 and strain < m.minimum_strain_per_yr and gentle:
-        why = (
-            f"sinks {rate:.0f} mm/yr over {2 * radius / 1000:.1f} km, {strain:.1e} a year",
-            f"{2 * radius / 1000:.1f} 公里范围内下沉 {rate:.0f} 毫米/年，应变 {strain:.1e}/年",
+    speak = sorted((c for c in clues if c.weights.get(kind, 0) > 0), key=lambda c: -c.weights[kind])[:5]
+    against = sorted((c for c in clues if c.weights.get(kind, 0) < 0), key=lambda c: c.weights[kind])[:1]
+    english = ", ".join(c.english for c in speak)
+    chinese = "，".join(c.chinese for c in speak)
+    for c in against:
+        english, chinese = f"{english}; against: {c.english}", f"{chinese}；不利证据：{c.chinese}"
+    other = next(k for k in ranked if k != kind)
+    if other != "unknown" and sums[kind] - sums[other] < 2:
+        english = f"{english}; else {other.replace('_', ' ')}"
+        chinese = f"{chinese}；其次可能为{KIND_ZH[other]}"
+    return english, chinese
+
+
+def _size(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
+    """Speed over size: the strain of a body tells a mined panel from a pumped plain."""
+    m, radius, rate = params.mining, e.radius_m, e.rate_mm_yr
+    strain = rate / 1000 / max(radius, 1.0)
+    text = (f"{rate:.0f} mm/yr within a radius of {radius:.0f} m ({strain:.1e} a year)",
+            f"半径 {radius:.0f} 米内最大 {rate:.0f} 毫米/年（应变 {strain:.1e}/年）")  # fmt: skip
+    fast = rate >= m.minimum_subsidence_mm_yr and strain >= m.minimum_strain_per_yr
+    if e.seasonal:
+        return
+    if e.sinks and fast and 100 <= radius <= m.maximum_radius_m:
+        more = 1.0 if rate >= 3 * m.minimum_subsidence_mm_yr else 0.0
+        yield Clue({_MINE: 2.0 + more, _WATER: -2.0, _BUILD: -0.5 - 1.5 * more}, *text)
+    elif e.sinks and radius >= params.kinds.wide_radius_m and strain < m.minimum_strain_per_yr:
+        yield Clue({_WATER: 2.5, _MINE: -1.0, _BUILD: -2.5, _SLIDE: -1.0}, *text)
+    elif radius <= params.kinds.small_radius_m:
+        yield Clue({_BUILD: 1.0, _MINE: -1.0, _WATER: -2.5}, *text)
+    else:
+        yield Clue({_MINE: -0.5, _WATER: -0.5, _BUILD: -0.5}, *text)
+
+
+def _ground(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
+    """Slope: what can slide, and what is built or pumped on."""
+    slope = e.median("slope_deg")
+    if not np.isfinite(slope):
+        return
+    text = (f"slope {slope:.0f} degrees", f"坡度 {slope:.0f} 度")
+    if slope < params.slope.minimum_slope_deg:
+        yield Clue({_SLIDE: -3.0, _WATER: 0.5, _BUILD: 1.0}, *text)
+    elif slope < 2 * params.slope.minimum_slope_deg:
+        yield Clue({_SLIDE: 0.5, _BUILD: 0.0}, *text)
+    else:
+        yield Clue({_SLIDE: 1.5, _WATER: -2.0, _BUILD: -1.0}, *text)
+
+
+def _direction(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
+    """Down the slope or straight down, by all tracks together; flow inwards; drift to one side."""
+    vertical = e.along((0.0, 0.0, -1.0))
+    unit = "mm" if e.seasonal else "mm/yr"
+    if not e.seasonal and vertical.speed < 0 and vertical.misfit < 0.5:
+        yield Clue(dict.fromkeys(_KINDS, -2.0), f"rises {-vertical.speed:.0f} mm/yr",
+                   f"上升 {-vertical.speed:.0f} 毫米/年")  # fmt: skip
+    slope = e.median("slope_deg")
+    slide = e.along(e.downhill())
+    if slope >= params.slope.minimum_slope_deg and np.isfinite(slide.misfit):
+        ratio = e.downhill_over_vertical()
+        text = (
+            f"{slide.speed:.0f} {unit} down the slope leaves {slide.misfit:.0%} of what the tracks see, straight down "
+            f"{vertical.misfit:.0%}",
+            f"沿坡 {slide.speed:.0f} {'毫米' if e.seasonal else '毫米/年'}残差 {slide.misfit:.0%}，"
+            f"竖直运动残差 {vertical.misfit:.0%}",
         )
-        return "groundwater_subsidence", why, 0.8
-    speed, misfit = downslope(evidence)
-    if np.isfinite(slope) and slope >= params.slope.minimum_slope_deg and speed > 0 and misfit < 0.6:
-        why = (
-            f"{speed:.0f} mm/yr down a slope of {slope:.0f} degrees fits the tracks to {misfit:.0%}",
-            f"沿 {slope:.0f} 度斜坡下滑 {speed:.0f} 毫米/年可解释各轨道观测，残差 {misfit:.0%}",
-        )
-        return "landslide", why, 0.8 if misfit < 0.3 else 0.6
-    if sinking and both_sink and gentle and (width <= 400 or length >= 3):
-        why = (
-            f"a sinking body {width:.0f} m wide on gentle ground, length/width {length:.1f}",
-            f"缓地上宽 {width:.0f} 米的下沉体，长宽比 {length:.1f}",
-        )
-        return "structure_settlement", why, 0.6
-    return "unknown", ("shape, slope and direction point to no one kind", "形态、坡度与方向不足以判定类型"), 0.5
+        if not e.seasonal and slide.speed < 0:
+            yield Clue({_SLIDE: -3.0}, *text)
+        elif abs(ratio) >= 0.5:
+            yield Clue({_SLIDE: ratio * 0.75, **dict.fromkeys((_MINE, _WATER, _BUILD), -ratio * 0.5)}, *text)
+        elif slide.misfit < 0.3 and len(e.looks) > 1:
+            yield Clue({_SLIDE: 0.5}, *text)
+    yield from _east(e, params)
+
+
+def _east(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
+    flow, east, up = e.convergence(), e.median("velocity_east"), e.median("velocity_up")
+    if np.isfinite(flow) and flow >= 0.5 and e.sinks and e.radius_m >= 100 and not e.seasonal:
+        yield Clue({_MINE: 1.0, _SLIDE: -1.0}, f"flows inwards from east and west (correlation {flow:.2f})",
+                   f"东西两侧向内移动（相关 {flow:.2f}）")  # fmt: skip
+    clear = max(abs(east), abs(up)) >= 3 * max((v.std for v in e.looks.values()), default=np.inf)
+    if clear and up < 0 and abs(east) >= params.mining.maximum_east_share * abs(up) and not e.seasonal:
+        yield Clue({_MINE: -1.5, _WATER: -1.0, _BUILD: -1.0, _SLIDE: 0.5},
+                   f"drifts {east:+.0f} mm/yr east while it sinks {-up:.0f}",
+                   f"下沉 {-up:.0f} 毫米/年的同时东西向 {east:+.0f} 毫米/年")  # fmt: skip
+
+
+def _outline(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
+    """Length and width, and a middle that radar lost because it moved too fast."""
+    length, width = e.elongation()
+    text = (f"{width:.0f} m wide, length/width {length:.1f}", f"宽 {width:.0f} 米，长宽比 {length:.1f}")
+    if length >= 3 and width <= params.kinds.narrow_width_m:
+        yield Clue({_BUILD: 1.0, _MINE: -1.5, _WATER: -1.5}, *text)
+    if e.lost_share >= 0.1 and e.rate_mm_yr >= params.mining.minimum_subsidence_mm_yr and length < 3:
+        yield Clue({_MINE: 1.0, _BUILD: -1.0, _WATER: -1.0}, f"radar lost {e.lost_share:.0%} of its middle",
+                   f"中部 {e.lost_share:.0%} 像元失相干")  # fmt: skip
+
+
+def _rock(e: Evidence, _: DeformationParams) -> Iterator[Clue]:
+    """Rock: pumped aquifers need loose sediment; loess and mudstone slide; coal is mined."""
+    loose, weak, coal = e.share("compressible"), e.share("slipping"), e.share("coal")
+    if loose >= 0.5:
+        yield Clue({_WATER: 1.0, _BUILD: 0.5, _SLIDE: -0.5}, f"{loose:.0%} on loose sediment",
+                   f"{loose:.0%} 位于松散沉积层")  # fmt: skip
+    elif loose <= 0.1:
+        yield Clue({_WATER: -1.0}, f"{loose:.0%} on loose sediment", f"松散沉积层仅占 {loose:.0%}")
+    if weak >= 0.5:
+        yield Clue({_SLIDE: 0.5}, f"{weak:.0%} on rock that slides", f"{weak:.0%} 位于易滑地层")
+    if coal >= 0.3:
+        yield Clue({_MINE: 0.5}, f"{coal:.0%} on coal-bearing rock", f"{coal:.0%} 位于含煤地层")
+
+
+def _use(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
+    """Land use and known structures: what stands there to settle."""
+    built = e.share("built")
+    slow = e.rate_mm_yr <= params.kinds.settlement_rate_mm_yr
+    small = e.radius_m <= params.kinds.wide_radius_m
+    if built >= 0.5 and slow and small:
+        yield Clue({_BUILD: 1.5, _SLIDE: -0.5}, f"{built:.0%} built-up land", f"{built:.0%} 为建设用地")
+    near = params.kinds.structure_distance_m + e.grid.resolution_m / 2
+    for name in ("tailings_ponds", "railways", "roads", "buildings"):
+        share = e.near_share(name, near)
+        line = name in ("railways", "roads")
+        if not share >= (0.7 if line else 0.5) or not slow or not small:
+            continue
+        length, _ = e.elongation()
+        weight = {"tailings_ponds": 4.0, "buildings": 1.5}.get(name, 2.5 if length >= 2.5 else 0.0)
+        if weight > 0:
+            yield Clue({_BUILD: weight, _SLIDE: -weight / 2}, f"{share:.0%} of it within {near:.0f} m of a "
+                       f"{_STRUCTURE_EN[name]}".replace("a buildings", "buildings"),
+                       f"{share:.0%} 距{_STRUCTURE_ZH[name]}不足 {near:.0f} 米")  # fmt: skip
+
+
+_PARTS = (_size, _ground, _direction, _outline, _rock, _use)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geo_risk.hazards.deformation.noise import F32, Background, Bool, NoiseModel, Smoother, fit_noise, moving_cells
+from geo_risk.hazards.deformation.noise import F32, F64, Background, Bool, NoiseModel, Smoother, fit_noise, moving_cells
 from geo_risk.hazards.deformation.params import AreaParams
 
 _EIGHT = np.ones((3, 3), dtype=bool)
@@ -55,13 +55,17 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Search:
-    """What was found in one channel: the motion against stable ground, the noise, and the clusters."""
+    """What was found in one channel: the motion against stable ground, the noise, and the clusters.
+
+    `covariance` is that of the noise at lags 0, 1, 2, ... cells; empty where no noise could be fitted.
+    """
 
     channel: Channel
     motion: F32
     clusters: tuple[Cluster, ...]
     sigma: float
     stable_share: float
+    covariance: F64 = field(default_factory=lambda: np.empty(0))
 
 
 def search_channel(channel: Channel, cell_m: float, params: AreaParams, *, rng: np.random.Generator) -> Search:
@@ -108,7 +112,8 @@ def search_channel(channel: Channel, cell_m: float, params: AreaParams, *, rng: 
             if cluster.scale_m == scale_m and cluster.expected <= _SURE:
                 free &= ~ndimage.binary_dilation(cluster.cells, iterations=2)
     widest = channel.values - backgrounds[max(scales.grounds)]
-    return Search(channel, widest, tuple(found), noise.sigma, float(stable.sum() / max(1, known.sum())))
+    return Search(channel, widest, tuple(found), noise.sigma, float(stable.sum() / max(1, known.sum())),
+                  noise.covariance)  # fmt: skip
 
 
 @dataclass(frozen=True)

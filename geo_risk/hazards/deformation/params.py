@@ -120,7 +120,48 @@ class AreaParams(Params):
         2000, "Fewest known cells of a map whose noise can be simulated", ge=400, le=10**9,
         source="choice of geo_risk: some hundred independent cells of correlated noise",
     )  # fmt: skip
+    hotspot_radius_m: float = parameter(
+        200.0, "Radius of the disc that Gi* sums over", gt=0, le=20_000,
+        source="Marmoni et al. 2025 (clusters of 200 m)",
+    )  # fmt: skip
+    hotspot_rate: float = parameter(
+        0.05, "False-discovery rate of the cells that are called hot or cold spots", gt=0, lt=1,
+        source="Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57:289",
+    )  # fmt: skip
     seed: int = parameter(20170, "Seed of the simulated noise", ge=0, le=2**31 - 1, source="choice of geo_risk")
+
+
+class KindParams(Params):
+    """What tells kinds of motion apart, beside the parameters of slopes and mining."""
+
+    unknown_weight: float = parameter(
+        0.75, "Sum of clues that a kind must reach to be more likely than unknown", ge=0, le=10,
+        source="choice of geo_risk: one clear clue, or two weak ones",
+    )  # fmt: skip
+    minimum_lead: float = parameter(
+        0.25, "Least lead of a kind over the next, else it is unknown", ge=0, le=10,
+        source="choice of geo_risk: odds of 1.3",
+    )  # fmt: skip
+    wide_radius_m: float = parameter(
+        700.0, "From this radius on gentle sinking is that of an aquifer, and no one structure", gt=0, le=50_000,
+        source="choice of geo_risk: cones of depression are kilometres wide",
+    )  # fmt: skip
+    small_radius_m: float = parameter(
+        300.0, "Up to this radius a body can be one structure or filled plot", gt=0, le=5000,
+        source="choice of geo_risk: dams, stations, factory yards",
+    )  # fmt: skip
+    narrow_width_m: float = parameter(
+        300.0, "Up to this width a body three times as long is an embankment or dam", gt=0, le=5000,
+        source="choice of geo_risk: an embankment blurred by two cells of 60 m on either side",
+    )  # fmt: skip
+    settlement_rate_mm_yr: float = parameter(
+        60.0, "Fastest motion that is laid to a structure standing there", gt=0, le=1000,
+        source="choice of geo_risk: loose fill settles by millimetres to centimetres a year",
+    )  # fmt: skip
+    structure_distance_m: float = parameter(
+        60.0, "A cell belongs to a known structure up to this distance, and half a cell", gt=0, le=1000,
+        source="choice of geo_risk: geolocation error of Sentinel-1 points and drawn axes",
+    )  # fmt: skip
 
 
 class DecompositionParams(Params):
@@ -144,6 +185,15 @@ class SlopeParams(Params):
     )  # fmt: skip
     detection_factor: float = parameter(
         2.0, "Smallest detectable velocity in standard deviations", gt=0, le=10, source="two sigma, as for areas",
+    )  # fmt: skip
+    body_radius_m: float = parameter(
+        90.0, "Half width of the ground whose common plane gives the direction a body would slide in; flat ground this "
+        "near a slope that is not seen is not called seen either", gt=0, le=1000,
+        source="choice of geo_risk: half of the smallest slides looked for (areas.scales_m)",
+    )  # fmt: skip
+    maximum_detectable_mm_yr: float = parameter(
+        16.0, "Where only faster downslope motion could be detected, the ground is not called seen", gt=0, le=10_000,
+        source="Cigna et al. 2012: upper bound of slow slides (as level_bounds_mm_yr)",
     )  # fmt: skip
 
 
@@ -195,6 +245,7 @@ class DeformationParams(Params):
     velocity: VelocityParams = VelocityParams()
     decomposition: DecompositionParams = DecompositionParams()
     areas: AreaParams = AreaParams()
+    kinds: KindParams = KindParams()
     slope: SlopeParams = SlopeParams()
     mining: MiningParams = MiningParams()
     level_bounds_mm_yr: tuple[float, float, float, float] = parameter(

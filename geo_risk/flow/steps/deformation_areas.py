@@ -1,0 +1,114 @@
+"""Moving areas: found on the tracks' maps, held against their noise, given a kind by what lies around."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from geo_risk.core.grid import Grid
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.params import DeformationParams
+    from geo_risk.hazards.deformation.setting import Setting
+    from geo_risk.sources.options import ReadOptions
+
+AROUND = ("geology", "tailings_ponds", "railways", "roads", "buildings")
+"""Vector inputs that help to tell the kind of an area."""
+
+
+def deformation_areas(plan: Plan, native: list[Path]) -> None:
+    """Add the step that finds moving areas on the tracks' native maps.
+
+    It writes the frame `areas_found` (contract columns of `active_deformation` and `label`), the label raster, Gi* of
+    each track, and facts.
+    """
+    tracks = [t.track for t in plan.cfg.inputs.insar]
+    names = ("slope_deg", "aspect_deg", "velocity_east", "velocity_up")
+    sources = {n: plan.source(n) for n in (*AROUND, "landcover")}
+    plan.add(
+        "deformation.areas",
+        write_areas,
+        reads={"native": native, "grid": plan.facts("grid")},
+        optional={n: plan.layer(n) for n in names} | {n: plan.input(n) for n in sources} | {"legend": _legend(plan)},
+        writes={"areas_found": plan.frame("areas_found"), "facts": plan.facts("active_deformation"),
+                "labels": plan.layer("active_deformation_labels"),
+                **{f"hotspot_z_{t}": plan.layer(f"hotspot_z_{t}") for t in tracks}},
+        tracks=tracks, params=plan.cfg.deformation,
+        options={n: s.options.model_dump(mode="json") for n, s in sources.items() if s is not None},
+    )  # fmt: skip
+
+
+def _legend(plan: Plan) -> Path | None:
+    landcover = plan.source("landcover")
+    beside = None if landcover is None else landcover.file.with_suffix(".csv")
+    return beside if beside is not None and beside.is_file() else None
+
+
+def write_areas(
+    *,
+    native: list[Path],
+    grid: Path,
+    areas_found: Path,
+    facts: Path,
+    labels: Path,
+    tracks: list[str],
+    params: DeformationParams,
+    options: dict[str, dict[str, Any]],
+    **paths: Path | None,
+) -> None:
+    """Write active deformation areas with their false-alarm probabilities, and Gi* of each track."""
+    from geo_risk.flow.steps.deformation import _detection_grid, _maps, _method, _nearest, _note
+    from geo_risk.hazards.deformation.areas import active_areas
+    from geo_risk.hazards.deformation.hotspots import discoveries, gi_star, two_sided_p
+    from geo_risk.hazards.deformation.setting import setting_maps
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer, read_grid
+    from geo_risk.sources.native import native_facts
+
+    area = _detection_grid(read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native))
+    maps = [_maps(t, p, area) for t, p in zip(tracks, native, strict=True)]
+    raster = {k: paths[k] for k in ("slope_deg", "aspect_deg", "velocity_east", "velocity_up")}
+    known = {k: _nearest(open_layer(p), area) for k, p in raster.items() if p is not None}
+    known |= setting_maps(_setting(area, paths, options), area)
+    radius = max(1.0, params.areas.hotspot_radius_m / area.resolution_m)
+    hot = {m.name: gi_star(m.velocity, radius) for m in maps}
+    found = active_areas(maps, area, params, context=known, hotspot=hot)
+    write_frame(found.frame, areas_found)
+    write_layer(area.layer(found.labels, units="1", long_name="label of active areas", name="labels"), labels)
+    shares: dict[str, float] = {}
+    for name, z in hot.items():
+        out = paths[f"hotspot_z_{name}"]
+        if out is not None:
+            write_layer(area.layer(z, units="1", long_name=f"Gi* of velocity, track {name}", name="hotspot_z"), out)
+        shares[f"hotspot_share_{name}"] = float(discoveries(two_sided_p(z), params.areas.hotspot_rate).mean())
+    kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
+    write_json({"notes": [_note("warning", n) for n in found.notes], "methods": [_method("areas")],
+                "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares}}, facts)  # fmt: skip
+
+
+def _setting(grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[str, Any]]) -> Setting:
+    """Read what is given of rock, land use and structures."""
+    from geo_risk.hazards.deformation.setting import Setting
+    from geo_risk.sources.legend import read_legend
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.raster import load_raster
+    from geo_risk.sources.vectors import read_vector
+
+    def frame(name: str) -> Any:
+        path = paths[name]
+        if path is None:
+            return None
+        need = ("lithology",) if name == "geology" else ()
+        chosen = ReadOptions(**options[name])
+        return read_vector(path, crs=grid.crs, where=f"inputs.{name}", columns=need, options=chosen).frame
+
+    landcover, legend = paths["landcover"], paths["legend"]
+    classes = None
+    if landcover is not None:
+        chosen: ReadOptions = ReadOptions(**options["landcover"])
+        classes = load_raster(
+            landcover, grid, units=None, where="inputs.landcover", resampling="nearest", options=chosen
+        ).to_numpy()
+    structures = {n: f for n in AROUND[1:] if (f := frame(n)) is not None}
+    return Setting(frame("geology"), classes, {} if legend is None else read_legend(legend), structures)

@@ -1,0 +1,149 @@
+"""One row of the frame of moving areas: measured, graded, given a kind, and explained in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.classify import KIND_ZH, classify_area
+from geo_risk.hazards.deformation.evidence import Evidence, Look
+from geo_risk.hazards.deformation.maps import TrackMaps
+from geo_risk.hazards.deformation.noise import F32, F64, Bool
+from geo_risk.hazards.deformation.params import DeformationParams
+from geo_risk.hazards.deformation.quality import map_quality
+from geo_risk.hazards.deformation.significance import Group, mean_std, stated_p
+
+QUALITY_CONFIDENCE = {1: 1.0, 2: 0.9, 3: 0.7, 4: 0.4}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything the rows of a run share.
+
+    Attributes
+    ----------
+    tracks, grid, params : of the run.
+    motion : by map ("velocity:asc", "annual_sin:asc"), values against stable ground.
+    covariance : by map, of its noise at lags in cells.
+    context : maps that classification can use.
+    hotspot : Gi* by track, or empty.
+    """
+
+    tracks: Sequence[TrackMaps]
+    grid: Grid
+    params: DeformationParams
+    motion: Mapping[str, F32]
+    covariance: Mapping[str, F64]
+    context: Mapping[str, F32]
+    hotspot: Mapping[str, F32]
+
+    def velocity(self, track: TrackMaps) -> F32:
+        """Return the velocity of a track against stable ground, or as given where none was found."""
+        return self.motion.get(f"velocity:{track.name}", track.velocity)
+
+
+def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, object]:
+    """Return the row of one area.
+
+    Parameters
+    ----------
+    label : its number in the label raster.
+    group : what was found.
+    cells : (y, x) its cells as painted.
+    scene : the run.
+
+    Returns
+    -------
+    The columns of `active_deformation`, and label, velocity_std_mm_yr (standard error of the mean, noise of
+    neighbours included), velocity_track (the track of the velocities), false_discovery_q, annual_mm, reasons_zh,
+    reasons_en. `reasons` is English.
+    """
+    params, n = scene.params, scene.params.areas.n_simulations
+    looks = {t.name: _look(t, cells, scene) for t in scene.tracks}
+    best = max(scene.tracks, key=lambda t: abs(np.nan_to_num(looks[t.name].velocity)))
+    values = scene.velocity(best)
+    inside = cells & np.isfinite(values)
+    mean = looks[best.name].velocity
+    peak = float(values[inside][np.argmax(np.abs(values[inside]))]) if inside.any() else mean
+    quality = map_quality(values, best.velocity_std, inside, mean_mm_yr=mean)
+    p, wave = stated_p(group.p, n), _wave(looks)
+    kind, why_kind, certainty = classify_area(_evidence(group, cells, looks, scene, (mean, peak)), params)
+    said = (
+        (f"Moves {mean:.1f} mm/yr in the mean and {peak:.1f} at most along the line of sight of {best.name}",
+         f"{best.name} 视线向平均 {mean:.1f}、最大 {peak:.1f} 毫米/年"),
+        _said_p(group, n),
+        *_said_hotspot(scene.hotspot, cells),
+        (f"quality {quality.grade}: {quality.words[0]}", f"质量等级 {quality.grade}：{quality.words[1]}"),
+        *([(f"swings by {wave:.0f} mm over the year without a trend of its own",
+            f"年内摆动 {wave:.0f} 毫米，无自身趋势")] if group.seasonal else []),
+        (f"{kind} ({certainty:.0%} sure): {why_kind[0]}", f"{KIND_ZH[kind]}（把握 {certainty:.0%}）：{why_kind[1]}"),
+    )  # fmt: skip
+    english, chinese = "; ".join(en for en, _ in said), "；".join(zh for _, zh in said) + "。"
+    confidence = (1 - p if np.isfinite(p) else 0.5) * QUALITY_CONFIDENCE[quality.grade] * certainty
+    return {
+        "label": label, "track": "+".join(group.tracks), "n_pixels": int(cells.sum()),
+        "area_m2": float(cells.sum()) * scene.grid.cell_area_m2, "velocity_mean_mm_yr": mean,
+        "velocity_max_mm_yr": peak, "quality": quality.grade, "activity": "seasonal" if group.seasonal else "unknown",
+        "kind": kind, "false_alarm_p": p, "status": "new", "confidence": float(np.clip(confidence, 0, 1)),
+        "reasons": english, "reasons_zh": chinese, "reasons_en": english, "annual_mm": wave,
+        "velocity_std_mm_yr": looks[best.name].std, "velocity_track": best.name,
+        "false_discovery_q": float(group.q), "kind_certainty": certainty,
+    }  # fmt: skip
+
+
+def _evidence(
+    group: Group, cells: Bool, looks: Mapping[str, Look], scene: Scene, speeds: tuple[float, float]
+) -> Evidence:
+    whole = ndimage.binary_fill_holes(cells)
+    lost = np.logical_and.reduce([~np.isfinite(t.velocity[whole]) for t in scene.tracks])
+    return Evidence(cells, scene.grid, *speeds, looks, scene.context, group.seasonal, float(np.mean(lost)))
+
+
+def _look(track: TrackMaps, cells: Bool, scene: Scene) -> Look:
+    values = scene.velocity(track)
+    inside = cells & np.isfinite(values)
+    covariance = scene.covariance.get(f"velocity:{track.name}")
+    std = float("nan") if covariance is None else mean_std(covariance, inside)
+    if not np.isfinite(std) and inside.any():
+        std = float(np.nanmedian(track.velocity_std[inside])) if np.isfinite(track.velocity_std[inside]).any() else std
+    annual = [scene.motion.get(f"annual_{n}:{track.name}") for n in ("sin", "cos")]
+    sine, cosine = (float("nan") if m is None else _mean(m, cells) for m in annual)
+    east, north, up = (_mean(m, cells) for m in track.los)
+    return Look(_mean(values, cells), std, (east, north, up), (sine, cosine))
+
+
+def _mean(values: F32, cells: Bool) -> float:
+    inside = values[cells]
+    inside = inside[np.isfinite(inside)]
+    return float(np.mean(inside, dtype=np.float64)) if inside.size else float("nan")
+
+
+def _wave(looks: Mapping[str, Look]) -> float:
+    sizes = [float(np.hypot(*look.annual)) for look in looks.values()]
+    return max((s for s in sizes if np.isfinite(s)), default=0.0)
+
+
+def _said_p(group: Group, n: int) -> tuple[str, str]:
+    if not np.isfinite(group.p):
+        return "false-alarm probability missing (absolute threshold)", "虚警概率缺失（采用绝对阈值）"
+    stated = stated_p(group.p, n)
+    most = group.p < stated
+    return (
+        f"false-alarm probability {'at most ' if most else ''}{stated:.2g} from {n} simulated noise maps, "
+        f"false-discovery rate {'at most ' if most else ''}{group.q:.2g}",
+        f"虚警概率{'不高于' if most else ''} {stated:.2g}（{n} 次模拟噪声），"
+        f"错误发现率{'不高于' if most else ''} {group.q:.2g}",
+    )
+
+
+def _said_hotspot(hotspot: Mapping[str, F32], cells: Bool) -> list[tuple[str, str]]:
+    means = {t: _mean(z, cells) for t, z in hotspot.items()}
+    means = {t: z for t, z in means.items() if np.isfinite(z)}
+    if not means:
+        return []
+    track = max(means, key=lambda t: abs(means[t]))
+    return [(f"Gi* {means[track]:+.1f} ({track})", f"热点统计量 Gi* {means[track]:+.1f}（{track}）")]

@@ -1,0 +1,197 @@
+"""What is measured of one moving area before it is given a kind: size, shape, direction, rock, land use, structures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.noise import F32, F64, Bool
+
+_MODEL_ERROR = 0.15
+"""Share of a velocity by which a body may depart from motion in one direction: terrain is not a plane."""
+
+_SURE = 4.0
+"""Largest log-likelihood ratio that a direction is believed with: the model is coarse however good the data are."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one track sees of an area: mean LOS velocity and its error [mm/yr], LOS unit vector, yearly sine and cosine.
+
+    The yearly terms [mm] are NaN where they are not known.
+    """
+
+    velocity: float
+    std: float
+    los: tuple[float, float, float]
+    annual: tuple[float, float] = (float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class Direction:
+    """How well motion along one direction explains what the tracks see.
+
+    Attributes
+    ----------
+    speed : along the direction, mm/yr (mm of yearly amplitude for a season).
+    misfit : norm of what it leaves over the norm of what was seen.
+    chi2 : the same in standard errors of velocity and model.
+    """
+
+    speed: float
+    misfit: float
+    chi2: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one area.
+
+    Attributes
+    ----------
+    shape : (y, x) mask on `grid`.
+    mean_mm_yr, peak_mm_yr : LOS velocity of the track that sees it best.
+    looks : by track.
+    context : maps on the grid: slope_deg, aspect_deg, velocity_up, velocity_east [mm/yr], and those of `setting_maps`;
+        any may be missing.
+    seasonal : only its season was found, no trend.
+    lost_share : share of the area's cells, holes filled, that no track could follow.
+    """
+
+    shape: Bool
+    grid: Grid
+    mean_mm_yr: float
+    peak_mm_yr: float
+    looks: Mapping[str, Look]
+    context: Mapping[str, F32] = field(default_factory=dict)
+    seasonal: bool = False
+    lost_share: float = 0.0
+
+    @property
+    def area_m2(self) -> float:
+        """Area of its cells."""
+        return float(self.shape.sum()) * self.grid.cell_area_m2
+
+    @property
+    def radius_m(self) -> float:
+        """Radius of the circle with the same area."""
+        return float(np.sqrt(self.area_m2 / np.pi))
+
+    @property
+    def sinks(self) -> bool:
+        """Whether the ground goes down: by up velocity where it is known, else away from every satellite."""
+        up = self.extreme("velocity_up")
+        return up < 0 if np.isfinite(up) else all(v.velocity <= 0 for v in self.looks.values())
+
+    @property
+    def rate_mm_yr(self) -> float:
+        """Largest vertical speed where it is known, else largest LOS speed."""
+        up = abs(self.extreme("velocity_up"))
+        return max(up, abs(self.peak_mm_yr)) if np.isfinite(up) else abs(self.peak_mm_yr)
+
+    def values(self, name: str) -> F32:
+        """Return the known values of a context map inside."""
+        if name not in self.context:
+            return np.empty(0, dtype=np.float32)
+        inside: F32 = self.context[name][self.shape]
+        return inside[np.isfinite(inside)]
+
+    def median(self, name: str) -> float:
+        """Return the median of a context map inside, NaN where it is not known."""
+        inside = self.values(name)
+        return float(np.median(inside)) if inside.size else float("nan")
+
+    def share(self, name: str) -> float:
+        """Return the mean of a 0/1 map inside, NaN where it is not known."""
+        inside = self.values(name)
+        return float(np.mean(inside)) if inside.size else float("nan")
+
+    def extreme(self, name: str) -> float:
+        """Return the value of largest size of a context map inside, NaN where it is not known."""
+        inside = self.values(name)
+        return float(inside[np.argmax(np.abs(inside))]) if inside.size else float("nan")
+
+    def near_share(self, structure: str, within_m: float) -> float:
+        """Return the share of cells within a distance of a structure, NaN where the structure is not given."""
+        inside = self.values(f"distance_{structure}_m")
+        return float(np.mean(inside <= within_m)) if inside.size else float("nan")
+
+    def elongation(self) -> tuple[float, float]:
+        """Return length over width, and the width [m], from the second moments of the cells (plus a cell's own)."""
+        y, x = np.nonzero(self.shape)
+        cell = self.grid.resolution_m
+        if y.size < 2:
+            return 1.0, cell
+        low, high = (float(v) for v in np.linalg.eigvalsh(np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12))
+        return float(np.sqrt(high / low)), float(4 * np.sqrt(low) * cell)
+
+    def convergence(self) -> float:
+        """Return minus the correlation of east velocity with the place to the east: 1 flows inwards, 0 all one way.
+
+        NaN where east velocity is known in fewer than eight cells.
+        """
+        if "velocity_east" not in self.context:
+            return float("nan")
+        east = np.where(self.shape, self.context["velocity_east"], np.nan)
+        y, x = np.nonzero(np.isfinite(east))
+        if y.size < 8 or np.ptp(x) == 0 or not np.std(east[y, x]) > 0:
+            return float("nan")
+        return float(-np.corrcoef(x, east[y, x])[0, 1])
+
+    def downhill(self) -> tuple[float, float, float]:
+        """Return the mean unit vector down the slope (east, north, up); NaN where slope or aspect are not known."""
+        slope, aspect = self.context.get("slope_deg"), self.context.get("aspect_deg")
+        if slope is None or aspect is None:
+            return (float("nan"),) * 3
+        a, b = (np.deg2rad(m[self.shape].astype(np.float64)) for m in (aspect, slope))
+        known = np.isfinite(a) & np.isfinite(b)
+        if not known.any():
+            return (float("nan"),) * 3
+        s = np.array([np.sin(a) * np.cos(b), np.cos(a) * np.cos(b), -np.sin(b)])[:, known].mean(axis=1)
+        length = float(np.linalg.norm(s))
+        return (float(s[0]) / length, float(s[1]) / length, float(s[2]) / length)
+
+    def along(self, direction: tuple[float, float, float]) -> Direction:
+        """Return how motion along a unit vector (east, north, up) explains the tracks; NaN where none can say.
+
+        Seasons are fitted by their sine and cosine, each with its own amplitude; their error is taken as that of the
+        velocity, as in the search.
+        """
+        seen, factors, errors, group = [], [], [], []
+        for look in self.looks.values():
+            values = look.annual if self.seasonal else (look.velocity,)
+            factor = float(np.dot(look.los, direction))
+            for k, v in enumerate(values):
+                if np.isfinite([v, factor, look.std]).all():
+                    seen.append(v)
+                    factors.append(factor)
+                    errors.append(np.hypot(max(look.std, 1e-3), _MODEL_ERROR * v))
+                    group.append(k)
+        if not seen:
+            return Direction(float("nan"), float("nan"), float("nan"))
+        return _fitted(*(np.asarray(x, dtype=np.float64) for x in (seen, factors, errors)), np.asarray(group))
+
+    def downhill_over_vertical(self) -> float:
+        """Return the log-likelihood ratio of motion down the slope against straight down, within -4 to 4; NaN unknown.
+
+        One track alone can be explained by either, and gives 0.
+        """
+        slide, sink = self.along(self.downhill()), self.along((0.0, 0.0, -1.0))
+        return float(np.clip((sink.chi2 - slide.chi2) / 2, -_SURE, _SURE))
+
+
+def _fitted(v: F64, c: F64, s: F64, group: NDArray[np.int_]) -> Direction:
+    rest, speeds = v.copy(), []
+    for k in np.unique(group):
+        of = group == k
+        w = c[of] / s[of] ** 2
+        speed = float(w @ v[of] / max(float(w @ c[of]), 1e-12))
+        rest[of] = v[of] - speed * c[of]
+        speeds.append(speed)
+    total = float(np.linalg.norm(speeds)) if len(speeds) > 1 else speeds[0]
+    misfit = float(np.linalg.norm(rest)) / max(float(np.linalg.norm(v)), 1e-9)
+    return Direction(total, misfit, float(np.sum((rest / s) ** 2)))
