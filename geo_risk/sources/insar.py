@@ -103,7 +103,14 @@ def open_insar(
     parts = listed(geometry) if geometry else []
     dataset = product.opens(paths, geometry=parts, coherence=coherence, track=track, options=options)
     _check_size(dataset, paths[0])
-    return dataset.assign_attrs(product=product.name, track=track)
+    dataset = dataset.assign_attrs(product=product.name, track=track)
+    return dataset if options.gacos is None else _without_delay(dataset, options.gacos)
+
+
+def _without_delay(dataset: xr.Dataset, folder: Path) -> xr.Dataset:
+    from geo_risk.sources.gacos import corrected
+
+    return corrected(dataset, folder)
 
 
 def listed(files: Path | Sequence[Path]) -> list[Path]:
