@@ -34,7 +34,7 @@ def deformation(plan: Plan) -> None:
             f"deformation.velocity[{t.track}]",
             write_velocity,
             reads={"files": list(t.files)},
-            optional={"geometry": t.geometry_files, "coherence": t.coherence},
+            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos},
             writes={"out": _native(plan, t.track), "facts": plan.facts(f"deformation_{t.track}"),
                     "correction": plan.cube(f"correction_{t.track}")},
             track=t.track, options=t.options, params=params.velocity,
@@ -87,6 +87,7 @@ def write_velocity(
     files: list[Path],
     geometry: list[Path] | None,
     coherence: Path | None,
+    gacos: Path | None,
     out: Path,
     facts: Path,
     correction: Path,
@@ -105,15 +106,17 @@ def write_velocity(
     from geo_risk.publish.native import write_native
     from geo_risk.sources.insar import open_insar
 
+    options = options.model_copy(update={"gacos": gacos})
     source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
     result, notes, counts, removal = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
     write_native(result, out)
     times = source["time"].to_numpy() if "time" in source else np.zeros(0, dtype="datetime64[s]")
     write_dataset(removal_dataset(removal, times), correction)
     audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{text}") for text in source.attrs["audit"]]
-    said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in notes]
+    said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in [*source.attrs.get("warnings", []), *notes]]
     write_json({"notes": [_note("info", s) for s in audit] + [_note("warning", s) for s in said],
-                "counts": counts, "methods": [_method("velocity")]}, facts)  # fmt: skip
+                "counts": counts, "methods": [_method("velocity")],
+                "quarantine": source.attrs.get("quarantine", [])}, facts)  # fmt: skip
 
 
 def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **out: Path) -> None:
