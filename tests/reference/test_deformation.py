@@ -14,7 +14,6 @@ from geo_risk.hazards.deformation.classify import Evidence, classify_area
 from geo_risk.hazards.deformation.correction import scene_correction
 from geo_risk.hazards.deformation.decomposition import Track, east_up, north_leak
 from geo_risk.hazards.deformation.detect import Channel, Cluster
-from geo_risk.hazards.deformation.downslope import INSENSITIVE, NO_DATA, SEEN, SHADOW, downslope_layers
 from geo_risk.hazards.deformation.jumps import find_jumps
 from geo_risk.hazards.deformation.mining import Bowl, bowl_rate, fit_bowl, mining_clues
 from geo_risk.hazards.deformation.noise import fit_noise
@@ -22,7 +21,6 @@ from geo_risk.hazards.deformation.params import (
     DecompositionParams,
     DeformationParams,
     MiningParams,
-    SlopeParams,
     VelocityParams,
 )
 from geo_risk.hazards.deformation.velocity import design_matrix, line_of_sight_velocity
@@ -158,42 +156,6 @@ def test_north_leak_is_what_a_north_motion_does():
     n = float(tracks[0].los_north[0, 0])
     assert float(east[0, 0]) == pytest.approx(0, abs=1e-4)
     assert float(up[0, 0]) == pytest.approx(10 * n / float(tracks[0].los_up[0, 0]), rel=1e-4)
-
-
-def ground(slope, aspect):
-    full = np.full(GRID.shape, 1.0, np.float32)
-    return (
-        GRID.layer(full * np.float32(slope), units="degree", long_name="slope", name="slope_deg"),
-        GRID.layer(full * np.float32(aspect), units="degree", long_name="aspect", name="aspect_deg"),
-    )
-
-
-def test_downslope_velocity_on_a_tilted_plane():
-    slope, aspect = np.deg2rad(25), np.deg2rad(90)
-    speed = 40.0
-    east, up = speed * np.sin(aspect) * np.cos(slope), -speed * np.sin(slope)
-    tracks = tracks_of(east, up)
-    out = downslope_layers(tracks, *ground(25, 90), SlopeParams())
-    assert out["velocity_slope"].to_numpy() == pytest.approx(speed, rel=1e-4)
-    c = float(tracks[0].velocity[0, 0]) / speed
-    assert out["detectable_slope"].to_numpy() == pytest.approx(2 * 0.5 / abs(c), rel=1e-4)
-    assert (out["blind_map"].to_numpy() == SEEN).all()
-
-
-@pytest.mark.parametrize(
-    ("slope", "aspect", "known", "want"),
-    [
-        (25, 90, True, SEEN),
-        (10, 180, True, INSENSITIVE),
-        (25, 90, False, NO_DATA),
-        (60, 270, False, SHADOW),
-        (0, np.nan, True, SEEN),
-    ],
-)
-def test_blind_map_says_why_nothing_is_seen(slope, aspect, known, want):
-    tracks = tracks_of(0.0, 0.0 if known else np.nan)
-    out = downslope_layers(tracks, *ground(slope, aspect), SlopeParams())
-    assert set(np.unique(out["blind_map"].to_numpy())) == {want}
 
 
 def test_bowl_has_half_its_rate_at_the_edge_of_a_wide_panel():

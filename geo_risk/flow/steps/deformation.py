@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from geo_risk.flow.steps.deformation_areas import deformation_areas
 from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
 from geo_risk.flow.steps.deformation_figures import deformation_figures
+from geo_risk.flow.steps.deformation_slope import deformation_slope
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.areas import TrackMaps
     from geo_risk.hazards.deformation.decomposition import Track
-    from geo_risk.hazards.deformation.params import DecompositionParams, DeformationParams, SlopeParams, VelocityParams
+    from geo_risk.hazards.deformation.params import DecompositionParams, DeformationParams, VelocityParams
     from geo_risk.sources.options import ReadOptions, TrackOptions
 
 LOS = ("los_east", "los_north", "los_up")
 EAST_UP = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std")
-SLOPE = ("velocity_slope", "detectable_slope", "blind_map")
 PER_TRACK = ("velocity", "velocity_std", *LOS)
 
 
@@ -44,7 +44,7 @@ def deformation(plan: Plan) -> None:
             f"deformation.grid[{t.track}]",
             write_on_grid,
             reads={"native": _native(plan, t.track), "grid": plan.facts("grid")},
-            writes={name: plan.layer(f"{name}_{t.track}") for name in PER_TRACK},
+            writes={name: plan.layer(f"{name}_{t.track}") for name in (*PER_TRACK, "shadow")},
             track=t.track, resampling=params.velocity.resampling,
         )  # fmt: skip
     layers: dict[str, Any] = {name: [plan.layer(f"{name}_{t}") for t in tracks] for name in PER_TRACK}
@@ -54,11 +54,7 @@ def deformation(plan: Plan) -> None:
             writes={name: plan.layer(name) for name in EAST_UP}, tracks=tracks, params=params.decomposition,
         )  # fmt: skip
     ground = {name: plan.layer(name) for name in ("slope_deg", "aspect_deg")}
-    if tracks:
-        plan.add(
-            "deformation.slope", write_slope, reads={**layers, **ground},
-            writes={name: plan.layer(name) for name in SLOPE}, tracks=tracks, params=params.slope,
-        )  # fmt: skip
+    deformation_slope(plan, tracks, {**layers, **ground})
     _areas(plan, tracks, ground)
     deformation_bulletin(plan)
     deformation_figures(plan)
@@ -120,18 +116,24 @@ def write_velocity(
 
 
 def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **out: Path) -> None:
-    """Write velocity, its error and the LOS unit vector of a track on the run grid."""
+    """Write velocity, its error, the LOS unit vector and the product's shadow mask of a track on the run grid."""
+    import numpy as np
+
     from geo_risk.hazards.deformation.decomposition import unit_length
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
-    from geo_risk.sources.native import onto_grid
+    from geo_risk.sources.native import native_facts, onto_grid
 
     target = read_grid(grid)
     layers = {name: onto_grid(native, name, target, method=resampling) for name in PER_TRACK}
     layers |= dict(zip(LOS, unit_length(*(layers[n] for n in LOS)), strict=True))
-    for name in PER_TRACK:
+    if "shadow" in native_facts(native)["names"]:
+        layers["shadow"] = onto_grid(native, "shadow", target, method="nearest")
+    else:
+        layers["shadow"] = target.layer(target.full(np.nan), units="1", long_name="no mask of layover and shadow")
+    for name, path in out.items():
         layer = layers[name].rename(f"{name}_{track}")
-        write_layer(layer.assign_attrs(long_name=f"{layer.attrs['long_name']}, track {track}"), out[name])
+        write_layer(layer.assign_attrs(long_name=f"{layer.attrs['long_name']}, track {track}"), path)
 
 
 def write_east_up(*, tracks: list[str], params: DecompositionParams, **paths: Any) -> None:
@@ -141,17 +143,6 @@ def write_east_up(*, tracks: list[str], params: DecompositionParams, **paths: An
 
     layers = east_up(_tracks(tracks, paths), params)
     for name in EAST_UP:
-        write_layer(layers[name], paths[name])
-
-
-def write_slope(*, tracks: list[str], params: SlopeParams, slope_deg: Path, aspect_deg: Path, **paths: Any) -> None:
-    """Write the velocity along the slope, the smallest detectable one, and the blind map."""
-    from geo_risk.hazards.deformation.downslope import downslope_layers
-    from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import open_layer
-
-    layers = downslope_layers(_tracks(tracks, paths), open_layer(slope_deg), open_layer(aspect_deg), params)
-    for name in SLOPE:
         write_layer(layers[name], paths[name])
 
 

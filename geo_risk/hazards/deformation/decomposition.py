@@ -27,7 +27,10 @@ _LONG = {
 
 @dataclass(frozen=True)
 class Track:
-    """Velocity, its standard error [speed] and the LOS unit vector [1] of one track, layers (y, x) on one grid."""
+    """Velocity, its standard error [speed] and the LOS unit vector [1] of one track, layers (y, x) on one grid.
+
+    `shadow` is the product's own mask of layover and shadow (1 hidden, NaN unknown), None where it has none.
+    """
 
     name: str
     velocity: xr.DataArray
@@ -35,6 +38,7 @@ class Track:
     los_east: xr.DataArray
     los_north: xr.DataArray
     los_up: xr.DataArray
+    shadow: xr.DataArray | None = None
 
 
 def east_up(tracks: Sequence[Track], params: DecompositionParams) -> dict[str, xr.DataArray]:

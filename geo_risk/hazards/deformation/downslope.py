@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
-from geo_risk.core.grid import same_grid
+from geo_risk.core.grid import grid_of, same_grid
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.decomposition import Track
+from geo_risk.hazards.deformation.layover import layover_and_shadow
 from geo_risk.hazards.deformation.params import SlopeParams
+from geo_risk.kernels.plane import plane_gradient
 
 SEEN, NO_DATA, INSENSITIVE, SHADOW = 0, 1, 2, 3
+CODES = {SEEN: "seen", NO_DATA: "no_data", INSENSITIVE: "insensitive", SHADOW: "layover_or_shadow"}
+"""Codes of the blind map and their names in facts."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Slope and aspect of each cell [degree] and its height [length], layers (y, x) on one grid.
+
+    aspect_deg is the downslope azimuth clockwise from north, NaN where flat.
+    """
+
+    slope_deg: xr.DataArray
+    aspect_deg: xr.DataArray
+    dem: xr.DataArray
 
 
 def sensitivity(track: Track, slope_deg: xr.DataArray, aspect_deg: xr.DataArray) -> xr.DataArray:
@@ -30,60 +52,60 @@ def sensitivity(track: Track, slope_deg: xr.DataArray, aspect_deg: xr.DataArray)
     return c.assign_attrs(units="1", long_name=f"sensitivity of {track.name} to downslope motion")
 
 
-def is_shadow(track: Track, slope_deg: xr.DataArray, aspect_deg: xr.DataArray) -> xr.DataArray:
-    """Return where a cell lies in active layover or shadow, from its own slope (boolean, lazy).
+def body_slope(dem: xr.DataArray, *, radius_m: float) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return slope and aspect [degree] of the plane through the square of half width `radius_m` around each cell.
 
-    With the incidence th and the slope component a_r toward the satellite in the range plane: layover where
-    a_r >= th, shadow where a_r <= th - 90 degrees. Cells that another slope shades or overlays are not found.
+    A body slides along the plane it lies on, not along the gullies of its cells. Float32, lazy, whatever the chunks.
     """
-    b = np.deg2rad(in_units(slope_deg, "degree"))
-    aspect = np.deg2rad(in_units(aspect_deg, "degree"))
-    toward = np.arctan2(track.los_east, track.los_north)
-    facing = np.arctan(np.tan(b) * np.cos(aspect - toward))
-    incidence = np.arccos(np.clip(track.los_up, -1, 1))
-    out: xr.DataArray = (facing >= incidence) | (facing <= incidence - np.pi / 2)
-    return out
+    grid = grid_of(dem)
+    n = max(1, round(radius_m / grid.resolution_m))
+    data = in_units(dem, "m").data
+    data = data if isinstance(data, da.Array) else da.from_array(np.asarray(data))
+    padded = da.overlap.overlap(data.astype(np.float64), depth=n, boundary=np.nan, allow_rechunk=True)
+    trimmed = tuple(tuple(c - 2 * n for c in axis) for axis in padded.chunks)
+    planes = da.map_blocks(
+        _planes, padded, n, grid.resolution_m, dtype=np.float32, new_axis=0, chunks=((2,), *trimmed),
+        meta=np.empty((0, 0, 0), np.float32),
+    ).rechunk({1: data.chunks[0], 2: data.chunks[1]})  # fmt: skip
+    names = (("slope_body_deg", "slope of the body around"), ("aspect_body_deg", "aspect of the body around"))
+    slope, aspect = (
+        grid.layer(planes[k], units="degree", long_name=text, name=name) for k, (name, text) in enumerate(names)
+    )
+    return slope, aspect
 
 
-def downslope_layers(
-    tracks: Sequence[Track], slope_deg: xr.DataArray, aspect_deg: xr.DataArray, params: SlopeParams
-) -> dict[str, xr.DataArray]:
+def downslope_layers(tracks: Sequence[Track], ground: Ground, params: SlopeParams) -> dict[str, xr.DataArray]:
     """Project each cell's most sensitive track onto the slope, and say where no track can see downslope motion.
 
     Parameters
     ----------
-    tracks : one or more on one grid.
-    slope_deg, aspect_deg : [degree]; aspect is the downslope azimuth clockwise from north, NaN where flat.
+    tracks : one or more on one grid; `shadow` where the product has a mask of its own.
+    ground : the surface, on the same grid.
     params : masks and the detection factor.
 
     Returns
     -------
     velocity_slope [mm/yr], positive downslope: V_LOS / C of the track with the smallest sigma / |C|; NaN where the
     slope is below the minimum or |C| < minimum. detectable_slope [mm/yr]: k sigma_v / |C| of that track. blind_map
-    uint8: 0 seen; else 2 insensitive where a track has data; else 3 where one lies in layover or shadow; else 1 no
-    data. Flat ground with data is "seen" (its motion is vertical, and the LOS sees that). All lazy.
+    uint8, from all tracks, see `blind_codes`. All lazy.
+
+    Raises
+    ------
+    GridError : different grids. UnitError : a unit is absent or wrong.
     """
-    grid = same_grid(slope_deg, aspect_deg, *(t.velocity for t in tracks))
-    steep = in_units(slope_deg, "degree") >= params.minimum_slope_deg
-    nothing = xr.zeros_like(slope_deg, dtype=np.float32).where(False)
-    no = nothing.notnull()
-    best, velocity, seen, clear_data, hidden = nothing, nothing, no, no, no
-    for track in tracks:
-        c = sensitivity(track, slope_deg, aspect_deg)
-        blocked = is_shadow(track, slope_deg, aspect_deg)
-        has = in_units(track.velocity, "mm/yr").notnull() & ~blocked
-        sensitive = abs(c) >= params.minimum_sensitivity
-        usable = has & steep & sensitive
-        noise = (params.detection_factor * in_units(track.velocity_std, "mm/yr") / abs(c)).where(usable)
+    grid = same_grid(ground.slope_deg, ground.aspect_deg, ground.dem, *(t.velocity for t in tracks))
+    steep = in_units(ground.slope_deg, "degree") >= params.minimum_slope_deg
+    velocity = best = xr.full_like(ground.slope_deg, np.nan, dtype=np.float32)
+    hidden = [is_hidden(t, ground.dem) for t in tracks]
+    for track, blocked in zip(tracks, hidden, strict=True):
+        c = sensitivity(track, ground.slope_deg, ground.aspect_deg)
+        noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / abs(c)
+        usable = _has(track) & ~blocked & steep & (abs(c) >= params.minimum_sensitivity)
         better = usable & ~(best <= noise)
         velocity = (in_units(track.velocity, "mm/yr") / c).where(better, velocity)
         best = noise.where(better, best)
-        seen = seen | (has & (~steep | sensitive))
-        clear_data = clear_data | has
-        hidden = hidden | blocked
-    code = xr.zeros_like(slope_deg, dtype=np.uint8)
-    blind = code.where(seen, INSENSITIVE).where(seen | clear_data, SHADOW).where(seen | clear_data | hidden, NO_DATA)
-    text = "0 seen, 1 no data, 2 insensitive, 3 layover or shadow"
+    blind = blind_codes(tracks, hidden, ground, params)
+    text = ", ".join(f"{k} {v.replace('_', ' ')}" for k, v in CODES.items())
     return {
         "velocity_slope": grid.layer(
             velocity.data.astype(np.float32), units="mm/yr", long_name="velocity along the slope",
@@ -97,3 +119,82 @@ def downslope_layers(
             blind.data.astype(np.uint8), units="1", long_name=f"blind map: {text}", name="blind_map"
         ),
     }  # fmt: skip
+
+
+def is_hidden(track: Track, dem: xr.DataArray) -> xr.DataArray:
+    """Return where the track lies in layover or shadow: by rays through the DEM, or by the product's own mask."""
+    rays = layover_and_shadow(track, dem) > 0
+    out: xr.DataArray = rays if track.shadow is None else rays | (track.shadow > 0.5)
+    return out
+
+
+def blind_codes(
+    tracks: Sequence[Track], hidden: Sequence[xr.DataArray], ground: Ground, params: SlopeParams
+) -> xr.DataArray:
+    """Return why motion of a cell would not be seen: 0 it would, 1 no data, 2 insensitive, 3 layover or shadow.
+
+    Parameters
+    ----------
+    tracks, hidden : the tracks, and where each lies in layover or shadow (boolean).
+    ground, params : the surface; what is demanded.
+
+    Returns
+    -------
+    (y, x) uint8, lazy. A cell is seen only where, for each direction it may move in, some track with data outside
+    layover and shadow has |C| >= minimum_sensitivity and k sigma_v / |C| <= maximum_detectable_mm_yr. The directions:
+    down its own slope, and down the plane of the body around it (`body_slope`), each where steeper than
+    minimum_slope_deg; flatter ground moves up or down. Flat ground within the body's radius of a slope that is not
+    seen is not seen either: a slide pushes its toe onto it. Else 2 where a track has data outside layover and shadow,
+    else 3 where a track lies in them, else 1. Ground without slope or height counts as without data.
+    """
+    own = (ground.slope_deg, ground.aspect_deg)
+    sees_own, flat = _sees(tracks, hidden, own, params)
+    sees_body, _ = _sees(tracks, hidden, body_slope(ground.dem, radius_m=params.body_radius_m), params)
+    clear = covered = xr.zeros_like(ground.slope_deg, dtype=bool)
+    for track, blocked in zip(tracks, hidden, strict=True):
+        clear = clear | (_has(track) & ~blocked)
+        covered = covered | blocked
+    clear = clear & in_units(ground.slope_deg, "degree").notnull() & in_units(ground.dem, "m").notnull()
+    sees = sees_own & sees_body
+    n = max(1, round(params.body_radius_m / grid_of(ground.dem).resolution_m))
+    toe = flat & _near(clear & ~sees, n)
+    code = xr.zeros_like(clear, dtype=np.uint8).where(clear & sees & ~toe, np.uint8(INSENSITIVE))
+    out: xr.DataArray = code.where(clear, np.uint8(SHADOW)).where(clear | covered, np.uint8(NO_DATA)).astype(np.uint8)
+    return out
+
+
+def _has(track: Track) -> xr.DataArray:
+    out: xr.DataArray = in_units(track.velocity, "mm/yr").notnull() & track.los_up.notnull()
+    return out
+
+
+def _sees(
+    tracks: Sequence[Track],
+    hidden: Sequence[xr.DataArray],
+    direction: tuple[xr.DataArray, xr.DataArray],
+    params: SlopeParams,
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return where some track sees motion in a direction, and where that direction is flat ground's."""
+    slope, aspect = direction
+    flat = in_units(slope, "degree") < params.minimum_slope_deg
+    sees = xr.zeros_like(flat)
+    for track, blocked in zip(tracks, hidden, strict=True):
+        c = abs(sensitivity(track, slope, aspect)).where(~flat, abs(track.los_up))
+        noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / c
+        enough = (c >= params.minimum_sensitivity) & (noise <= params.maximum_detectable_mm_yr)
+        sees = sees | (_has(track) & ~blocked & enough)
+    return sees, flat
+
+
+def _near(mask: xr.DataArray, n: int) -> xr.DataArray:
+    """Return where any cell within n rows and columns is in the mask; lazy."""
+    data = mask.data if isinstance(mask.data, da.Array) else da.from_array(np.asarray(mask.data))
+    grow = partial(maximum_filter, size=2 * n + 1, mode="constant", cval=0)
+    wide = da.map_overlap(grow, data, depth=n, boundary=False, dtype=bool, allow_rechunk=True,
+                          meta=np.empty((0, 0), bool))  # fmt: skip
+    return mask.copy(data=wide.rechunk(data.chunks))
+
+
+def _planes(z: NDArray[np.float64], n: int, cell_m: float, **_: Any) -> NDArray[np.float32]:
+    out: NDArray[np.float32] = plane_gradient(np.ascontiguousarray(z), n, cell_m)
+    return out

@@ -1,0 +1,70 @@
+"""Deformation: velocity along the slope, the smallest that could be seen, and the map of what is blind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.params import SlopeParams
+
+SLOPE = ("velocity_slope", "detectable_slope", "blind_map")
+
+
+def deformation_slope(plan: Plan, tracks: list[str], layers: dict[str, Any]) -> None:
+    """Add the step that projects velocities onto the slope; `layers` are those of the tracks, slope and aspect."""
+    if not tracks:
+        return
+    plan.add(
+        "deformation.slope",
+        write_slope,
+        reads={**layers, "shadow": [plan.layer(f"shadow_{t}") for t in tracks], "dem": plan.layer("dem")},
+        writes={name: plan.layer(name) for name in SLOPE} | {"facts": plan.facts("deformation_slope")},
+        tracks=tracks, params=plan.cfg.deformation.slope,
+    )  # fmt: skip
+
+
+def write_slope(*, tracks: list[str], params: SlopeParams, facts: Path, **paths: Any) -> None:
+    """Write the velocity along the slope, the smallest detectable one, and the blind map with its shares."""
+    import dataclasses
+
+    from geo_risk.flow.steps.deformation import _method, _note, _tracks
+    from geo_risk.hazards.deformation.downslope import Ground, downslope_layers
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer
+
+    masks = [open_layer(p) for p in paths["shadow"]]
+    seen_by = [dataclasses.replace(t, shadow=m) for t, m in zip(_tracks(tracks, paths), masks, strict=True)]
+    ground = Ground(*(open_layer(paths[name]) for name in ("slope_deg", "aspect_deg", "dem")))
+    layers = downslope_layers(seen_by, ground, params)
+    for name in SLOPE:
+        write_layer(layers[name], paths[name])
+    shares = blind_shares(open_layer(paths["blind_map"]))
+    en = "; ".join(f"{text} {shares[name]:.1%}" for name, (text, _) in _WORDS.items())
+    zh = "；".join(f"{text} {shares[name]:.1%}" for name, (_, text) in _WORDS.items())
+    note = (f"What the radar sees of slopes, by area: {en}. Ground that is not seen is not called stable.",
+            f"雷达对斜坡的可见性（按面积）：{zh}。不可见处不作稳定判定。")  # fmt: skip
+    write_json({"notes": [_note("info", note)], "counts": shares, "quarantine": [], "methods": [_method("slope")]},
+               facts)  # fmt: skip
+
+
+def blind_shares(blind: xr.DataArray) -> dict[str, float]:
+    """Return the share of cells by the code of the blind map, by its name."""
+    import numpy as np
+
+    from geo_risk.hazards.deformation.downslope import CODES
+
+    counts = np.bincount(blind.to_numpy().ravel(), minlength=len(CODES))
+    return {name: float(counts[code] / blind.size) for code, name in CODES.items()}
+
+
+_WORDS = {
+    "seen": ("seen", "可见"),
+    "no_data": ("no data", "无数据"),
+    "insensitive": ("insensitive geometry", "几何不敏感"),
+    "layover_or_shadow": ("layover or shadow", "叠掩或阴影"),
+}
