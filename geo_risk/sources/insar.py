@@ -198,7 +198,7 @@ def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> st
 
     Parameters
     ----------
-    components : east, north, up, arrays that can be sliced; the sample is every k-th cell.
+    components : east, north, up, arrays that can be sliced; see `sampled`.
     where : file, for messages.
     orbit : "ascending", "descending" or None where the product does not say.
 
@@ -207,9 +207,7 @@ def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> st
     DataError : the vectors are not of unit length, or point down.
     AmbiguousError : the orbit the product names looks from the other side (left-looking, or east with the wrong sign).
     """
-    n_y, n_x = components[0].shape
-    step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)
-    e, n, u = (np.asarray(c[::step_y, ::step_x], dtype=np.float64) for c in components)
+    e, n, u = sampled(components)
     length = np.sqrt(e * e + n * n + u * u)
     known = np.isfinite(length)
     if not known.any():
@@ -230,6 +228,26 @@ def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> st
         raise AmbiguousError(what, where=where, fix="correct the sign of the east component, or the orbit attribute")
     tail = f", as a right-looking {orbit} pass must" if orbit else ""
     return f"geometry: unit vectors within {worst:.1e}, satellite in the {side} (east {east:+.2f}, up {up:.2f}){tail}"
+
+
+def sampled(components: Sequence[Any], *, side: int = 32) -> list[NDArray[np.float64]]:
+    """Return flat samples of maps on one grid: nine windows of side x side cells, so that few blocks are read.
+
+    Maps of up to 9 x side cells a side are taken whole; where the windows hold no value, every k-th cell is.
+    """
+    n_y, n_x = components[0].shape
+    if max(n_y, n_x) <= 9 * side:
+        return [np.asarray(c, dtype=np.float64).ravel() for c in components]
+    rows, columns = (np.linspace(0, max(0, n - side), 3).astype(int) for n in (n_y, n_x))
+    out = [
+        np.concatenate([np.asarray(c[r : r + side, q : q + side], dtype=np.float64).ravel()
+                        for r in rows for q in columns])
+        for c in components
+    ]  # fmt: skip
+    if np.isfinite(out[0]).any():
+        return out
+    step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)
+    return [np.asarray(c[::step_y, ::step_x], dtype=np.float64).ravel() for c in components]
 
 
 def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str) -> str:

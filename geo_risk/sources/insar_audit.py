@@ -11,7 +11,7 @@ from affine import Affine
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError
-from geo_risk.sources.insar import Frame
+from geo_risk.sources.insar import Frame, sampled
 
 Registration = Literal["corner", "centre"]
 
@@ -120,7 +120,7 @@ def check_heading(components: Sequence[Any], *, heading_deg: float | None, is_ri
 
     Parameters
     ----------
-    components : east, north, up; arrays that can be sliced; the sample is every k-th cell.
+    components : east, north, up; arrays that can be sliced; see `insar.sampled`.
     heading_deg : of the satellite, clockwise from north; None gives no evidence and an empty sentence.
     is_right : the antenna looks to the right.
     where : file, for messages.
@@ -135,9 +135,7 @@ def check_heading(components: Sequence[Any], *, heading_deg: float | None, is_ri
     if not -360 <= heading_deg <= 360:
         what = f"the heading is {heading_deg}; degrees clockwise from north needed"
         raise DataError(what, where=where, fix="repair the HEADING attribute")
-    n_y, n_x = components[0].shape
-    step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)
-    e, n = (np.asarray(c[::step_y, ::step_x], dtype=np.float64) for c in components[:2])
+    e, n = sampled(components[:2])
     bearing = float(np.degrees(np.arctan2(np.nanmedian(e), np.nanmedian(n)))) % 360
     wanted = (heading_deg + (-90 if is_right else 90)) % 360
     apart = abs((bearing - wanted + 180) % 360 - 180)

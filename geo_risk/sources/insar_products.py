@@ -48,7 +48,7 @@ class Product:
 
 def products() -> tuple[Product, ...]:
     """Return every product, the more particular before the more general: the first that recognises files has them."""
-    from geo_risk.sources import egms, hdfeos, licsbas, licsbas_h5, mintpy, point_files, stack
+    from geo_risk.sources import egms, hdfeos, licsbas, licsbas_h5, mintpy, opera, point_files, stack
 
     return (
         Product("mintpy_timeseries", "timeseries.h5", mintpy.is_timeseries, mintpy.open_timeseries,
@@ -57,6 +57,7 @@ def products() -> tuple[Product, ...]:
                 takes=frozenset({"registration"})),
         Product("mintpy_hdfeos5", "an HDF-EOS5 series (.he5)", hdfeos.is_it, hdfeos.open_timeseries,
                 takes=frozenset({"registration"})),
+        Product("opera_disp", "a folder of OPERA_L3_DISP-S1_*.nc", opera.is_it, opera.open_series),
         Product("licsbas_cum", "cum.h5 or cum_filt.h5 of LiCSBAS", licsbas_h5.is_it, licsbas_h5.open_series,
                 takes=frozenset({"registration"})),
         Product("licsbas_geotiff", "a folder with vel/E/N/U.geo.tif", licsbas.is_set, licsbas.open_set),
