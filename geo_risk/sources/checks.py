@@ -11,6 +11,7 @@ from geo_risk.core.errors import GeoRiskError, RefusedFileError
 from geo_risk.sources.files import sniff
 from geo_risk.sources.options import LIMITS, NO_OPTIONS, NO_TRACK_OPTIONS, ReadLimits, ReadOptions, TrackOptions
 
+_INFO_POSTING_M = 100.0
 _VECTORS = frozenset({"GPKG", "SQLite", "Shapefile", "FlatGeobuf", "JSON"})
 
 
@@ -62,6 +63,8 @@ def inspect_file(
         }
         if kind in looks:
             return looks[kind]()
+        if not key and kind in ("text", "Parquet", "Shapefile", "GPKG") and (found := _points(facts, path)):
+            return found
         if kind in ("XLSX", "text"):
             return _table(facts, path, options)
         return _vector(facts, path, options)
@@ -157,6 +160,32 @@ def _insar(
         dates="" if times is None else f"{str(times[0])[:10]} to {str(times[-1])[:10]}, {len(times)} dates",
         nodata_share=round(float(read[name]) / max(dataset[name].size, 1), 4),
         notes=tuple(str(s) for s in dataset.attrs.get("audit", [])),
+    )  # fmt: skip
+
+
+def _points(facts: FileFacts, path: Path) -> FileFacts | None:
+    """Return what a table of points with displacements by date is, None where it is another table."""
+    from geo_risk.sources.egms import is_egms
+    from geo_risk.sources.point_files import is_points
+    from geo_risk.sources.point_tables import open_table
+    from geo_risk.sources.points import date_columns
+
+    table = open_table(path)
+    if table is None or not (days := date_columns([table])):
+        return None
+    if is_egms([path]):
+        out = _insar(replace(facts, product="egms"), [path], options=TrackOptions(posting_m=_INFO_POSTING_M))
+        told = f"shown on cells of {_INFO_POSTING_M:g} m; a run asks for `posting_m` of the track"
+        return replace(out, notes=(*out.notes, told))
+    if not is_points([path]):
+        return None
+    n_rows = sum(len(batch) for batch in table.batches([days[-1][0]]))
+    asked = (
+        "a run asks for units, positive, posting_m, and look angles where there are no columns los_east, _north, _up"
+    )
+    return replace(
+        facts, product="points", crs=(table.crs or "")[:60], size=f"{n_rows} points",
+        dates=f"{days[0][1]} to {days[-1][1]}, {len(days)} dates", notes=(asked,),
     )  # fmt: skip
 
 

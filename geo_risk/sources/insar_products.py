@@ -48,7 +48,7 @@ class Product:
 
 def products() -> tuple[Product, ...]:
     """Return every product, the more particular before the more general: the first that recognises files has them."""
-    from geo_risk.sources import egms, hdfeos, licsbas, licsbas_h5, mintpy, opera, point_files, stack
+    from geo_risk.sources import egms, hdfeos, hyp3, licsbas, licsbas_h5, mintpy, opera, point_files, stack
 
     return (
         Product("mintpy_timeseries", "timeseries.h5", mintpy.is_timeseries, mintpy.open_timeseries,
@@ -61,6 +61,8 @@ def products() -> tuple[Product, ...]:
         Product("licsbas_cum", "cum.h5 or cum_filt.h5 of LiCSBAS", licsbas_h5.is_it, licsbas_h5.open_series,
                 takes=frozenset({"registration"})),
         Product("licsbas_geotiff", "a folder with vel/E/N/U.geo.tif", licsbas.is_set, licsbas.open_set),
+        Product("hyp3", "HyP3 GeoTIFFs of a set of pairs (*_unw_phase.tif or *_los_disp.tif, with lv_theta, lv_phi)",
+                hyp3.is_set, hyp3.open_set),
         Product("geotiff_stack", "files such as 20240118.tif", stack.is_stack, stack.open_stack,
                 takes=frozenset({"units", "positive"})),
         Product("egms", "an EGMS L2a, L2b or L3 table (CSV, Parquet)", egms.is_egms, egms.open_egms,

@@ -1,0 +1,251 @@
+"""HyP3 GeoTIFF sets: unwrapped pairs of Sentinel-1 with their look vectors, as a series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from geo_risk.core.errors import AmbiguousError, DataError, GridError
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times
+from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
+from geo_risk.sources.stack import all_tif, lazy_tif, tif_frame
+
+WAVELENGTH_M = 0.05546576
+"""Sentinel-1, 5.405 GHz."""
+
+TO_METRES = -WAVELENGTH_M / (4 * np.pi)
+"""Displacement toward the satellite per radian of HyP3's unwrapped phase, which grows with the range."""
+
+_NAME = re.compile(
+    r"(?<!\d)(?P<first>(?:19|20)\d{6})(?:T\d{6})?_(?P<second>(?:19|20)\d{6})(?:T\d{6})?_.*?"
+    r"_?(?P<part>unw_phase|los_disp|vert_disp|corr|lv_theta|lv_phi|dem)(?:_clip(?:ped)?)?\.tiff?$",
+    re.IGNORECASE,
+)
+_LAYERS = ("lv_theta", "lv_phi", "dem")
+
+
+@dataclass
+class Pair:
+    """One interferogram's files by what they hold."""
+
+    days: tuple[str, str]
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+def pairs_of(paths: Sequence[Path]) -> list[Pair]:
+    """Return the pairs of a set by their dates; files of other names are passed over.
+
+    Raises
+    ------
+    AmbiguousError : two files for the same part of a pair.
+    """
+    out: dict[tuple[str, str], Pair] = {}
+    for path in paths:
+        match = _NAME.search(path.name)
+        if match is None:
+            continue
+        days, part = (match["first"], match["second"]), match["part"].lower()
+        pair = out.setdefault(days, Pair(days))
+        if part in pair.files:
+            what = f"two files for {part} of pair {'_'.join(days)}: {pair.files[part].name} and {path.name}"
+            raise AmbiguousError(what, where=str(path.parent), fix="keep one product of each pair")
+        pair.files[part] = path
+    return [out[k] for k in sorted(out)]
+
+
+def is_set(paths: Sequence[Path]) -> bool:
+    """Return whether the files are GeoTIFFs, one of them an unwrapped phase or displacement named as HyP3 does."""
+    found = [m["part"].lower() for p in paths if (m := _NAME.search(p.name))]
+    return bool({"unw_phase", "los_disp"} & set(found)) and all_tif(paths)
+
+
+def open_set(
+    paths: Sequence[Path],
+    *,
+    geometry: Sequence[Path],
+    coherence: Path | None,
+    track: str,
+    options: TrackOptions,  # noqa: ARG001 - every opener is called alike
+) -> xr.Dataset:
+    """Open HyP3 pairs as a series; see `sources.insar.open_insar`.
+
+    `los_disp` is metres toward the satellite; `unw_phase` is radians of the opposite sign. `lv_theta` is the elevation
+    of the look vector above the horizon and `lv_phi` its direction, anticlockwise from east, both radians, from the
+    ground to the satellite. 0 is missing in all of them. A chain of pairs is summed, a network inverted by least
+    squares; each pair is taken relative to its median over the cells that all pairs have.
+
+    Raises
+    ------
+    TimeError : one pair only, or pairs that no chain ties together. DataError : no look vectors. GridError : pairs
+    that are not on one lattice. AmbiguousError : files that contradict one another.
+    """
+    pairs = [p for p in pairs_of(paths) if {"unw_phase", "los_disp"} & set(p.files)]
+    where = str(paths[0].parent)
+    network = Network(tuple(p.days for p in pairs))
+    network.check(where=where)
+    times = check_times(list(network.dates), where=where)
+    layers = {n: p for pair in pairs_of([*paths, *geometry]) for n, p in pair.files.items() if n in _LAYERS}
+    lost = [n for n in ("lv_theta", "lv_phi") if n not in layers]
+    if lost:
+        what = f"track {track!r} has no {' and no '.join(lost)}"
+        raise DataError(what, where=where, fix="order the products with look vectors, or give them as `geometry`")
+    files = [_motion(p) for p in pairs]
+    frame, said = common_frame([*(f for f, _ in files), *layers.values()])
+    audit = [_agreement(pairs), *said]
+    cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
+    sample, offsets, sentence = _referenced(cube, frame)
+    series = lazy_series(network, cube - offsets[:, None, None].astype(np.float32))
+    audit = [check_magnitude(sample, unit="m", where=where), *audit, describe(network), sentence]
+    if not network.is_chain:
+        shown = sample[:, None] - offsets[:, None, None]
+        audit.append(f"closure: the pairs differ from the series by {_closure_mm(network, shown):.2f} mm (rms)")
+    variables: dict[str, tuple[Any, str, str]] = {"displacement": (series, "m", "line-of-sight displacement")}
+    variables |= _extras(layers, pairs, coherence, frame)
+    look = [variables[f"los_{n}"][0] for n in ("east", "north", "up")]
+    audit.append(check_los(look, where=str(layers["lv_theta"]), orbit=None))
+    audit.append(f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}")
+    dataset = build(variables, frame, times=times, audit=audit)
+    return dataset.assign_attrs(reference=sentence.removeprefix("reference: "))
+
+
+def look_vector(theta: Any, phi: Any) -> tuple[Any, Any, Any]:
+    """Return east, north and up of the unit vector ground to satellite.
+
+    Parameters
+    ----------
+    theta : elevation above the horizon [radian]. phi : direction, anticlockwise from east [radian]. Arrays or numbers.
+    """
+    return np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)
+
+
+def common_frame(paths: Sequence[Path]) -> tuple[Frame, list[str]]:
+    """Return the part that all rasters share, and a sentence where it is smaller than the first.
+
+    Raises
+    ------
+    GridError : another CRS or cell, cells that are shifted by a fraction, or nothing in common.
+    """
+    frames = [tif_frame(p) for p in paths]
+    t = frames[0].transform
+    bounds = []
+    for path, frame in zip(paths, frames, strict=True):
+        u = frame.transform
+        same = CRS(frame.crs) == CRS(frames[0].crs) and abs(u.a - t.a) + abs(u.e - t.e) <= 1e-6 * t.a
+        column, row = (u.c - t.c) / t.a, (u.f - t.f) / t.e
+        if not (same and abs(column - round(column)) + abs(row - round(row)) <= 2e-3):
+            what = (
+                f"{frame.crs}, cell {u.a:g}, corner {u.c:.8g}, {u.f:.8g} where the set has {frames[0].crs}, {t.a:g}, "
+            )
+            what += f"{t.c:.8g}, {t.f:.8g}: not on one lattice"
+            raise GridError(what, where=str(path), fix="warp all files of the track onto one grid")
+        bounds.append((round(row), round(column), round(row) + frame.shape[0], round(column) + frame.shape[1]))
+    r0, c0 = (max(b[i] for b in bounds) for i in (0, 1))
+    r1, c1 = (min(b[i] for b in bounds) for i in (2, 3))
+    if not (r1 > r0 and c1 > c0):
+        what = "the files of the set have no cell in common"
+        raise GridError(what, where=str(paths[0].parent), fix="give pairs of one area")
+    shape = (r1 - r0, c1 - c0)
+    said = [] if all(f.shape == shape for f in frames) else [
+        f"registration: the files lie on one lattice and were cut to the {shape[1]} x {shape[0]} cells they share"
+    ]  # fmt: skip
+    return Frame(frames[0].crs, t * Affine.translation(c0, r0), shape), said
+
+
+def _window(path: Path, frame: Frame, *, is_zero_missing: bool = True) -> da.Array:
+    """Return a raster of the lattice on a frame; declared nodata is NaN, and 0 where it means missing."""
+    own = tif_frame(path).transform
+    row = round((frame.transform.f - own.f) / own.e)
+    column = round((frame.transform.c - own.c) / own.a)
+    values = lazy_tif(path)[row : row + frame.shape[0], column : column + frame.shape[1]]
+    return da.where(values == 0, np.float32(np.nan), values) if is_zero_missing else values
+
+
+def _motion(pair: Pair) -> tuple[Path, float]:
+    """Return the file with a pair's motion, and its factor to metres toward the satellite."""
+    if "los_disp" in pair.files:
+        return pair.files["los_disp"], 1.0
+    path = pair.files["unw_phase"]
+    if not path.name.upper().startswith("S1"):
+        what = f"{path.name} is a phase and its name does not begin with S1: the wavelength is not known"
+        raise AmbiguousError(what, where=str(path), fix="give Sentinel-1 products, or displacement in metres")
+    return path, TO_METRES
+
+
+def _agreement(pairs: Sequence[Pair]) -> str:
+    """Return the sentence on unit and sign, checked where a pair has both displacement and phase."""
+    convention = f"{TO_METRES * 1000:.4f} mm toward the satellite per radian of unw_phase (wavelength {WAVELENGTH_M} m)"
+    both = next((p for p in pairs if {"los_disp", "unw_phase"} <= set(p.files)), None)
+    if both is None:
+        kind = "los_disp, metres toward the satellite" if "los_disp" in pairs[0].files else convention
+        return f"sign: {kind}, the convention of HyP3"
+    moved, phase = (lazy_tif(both.files[n]) for n in ("los_disp", "unw_phase"))
+    step = max(1, moved.shape[0] // 8)
+    if moved.shape != phase.shape:
+        return "sign: los_disp, metres toward the satellite, the convention of HyP3"
+    d, u = (np.asarray(a[::step], dtype=np.float64) for a in (moved, phase))
+    known = np.isfinite(d) & np.isfinite(u) & (d != 0) & (u != 0)
+    if not known.any():
+        return "sign: los_disp, metres toward the satellite, the convention of HyP3"
+    factor = float((d[known] * u[known]).sum() / (u[known] ** 2).sum())
+    if not abs(factor / TO_METRES - 1) < 0.02:
+        what = f"los_disp is {factor * 1000:.4f} mm per radian of unw_phase; HyP3's is {TO_METRES * 1000:.4f}"
+        raise AmbiguousError(what, where=str(both.files["los_disp"]), fix="give the files as HyP3 wrote them")
+    return f"sign: los_disp is {factor * 1000:.4f} mm per radian of unw_phase, the opposite sign, as HyP3 has it"
+
+
+def _referenced(cube: da.Array, frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Return a sample (pairs, cells), the offset of each pair, and the sentence about the reference."""
+    rows = np.unique(np.linspace(0, frame.shape[0] - 1, min(8, frame.shape[0])).astype(int))
+    step = max(1, frame.shape[1] // 512)
+    sample = np.asarray(cube[:, rows, ::step], dtype=np.float64).reshape(cube.shape[0], -1)
+    offsets, n = pair_offsets(sample)
+    if n >= 10:
+        return (
+            sample,
+            offsets,
+            f"reference: each pair relative to its median over the cells all pairs have ({n} sampled)",
+        )
+    text = f"reference: each pair as HyP3 has it; only {n} sampled cells are known in all pairs"
+    return sample, offsets, text
+
+
+def _closure_mm(network: Network, sample: NDArray[np.float64]) -> float:
+    return residual_rms(network, sample, invert(network, sample)) * 1000
+
+
+def _extras(
+    layers: dict[str, Path], pairs: Sequence[Pair], coherence: Path | None, frame: Frame
+) -> dict[str, tuple[Any, str, str]]:
+    theta, phi = (_window(layers[n], frame) for n in ("lv_theta", "lv_phi"))
+    out: dict[str, tuple[Any, str, str]] = {
+        f"los_{n}": (a, "1", f"line of sight, {n} component, ground to satellite")
+        for n, a in zip(("east", "north", "up"), look_vector(theta, phi), strict=True)
+    }
+    if "dem" in layers:
+        out["height"] = (_window(layers["dem"], frame, is_zero_missing=False), "m", "height")
+    corr = [coherence] if coherence is not None else [p.files["corr"] for p in pairs if "corr" in p.files]
+    if corr:
+        # 0 is missing in a correlation too; a cell that one pair lost keeps the mean of the others
+        stack = da.stack([_window(path, frame) for path in corr]).rechunk({0: -1})
+        mean = da.map_blocks(_mean, stack, drop_axis=0, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+        out["coherence"] = (mean, "1", "mean coherence of the pairs")
+    return out
+
+
+def _mean(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    known = np.isfinite(block)
+    n = known.sum(axis=0)
+    total = np.where(known, block, 0).sum(axis=0)
+    out: NDArray[np.float32] = np.where(n > 0, total / np.maximum(n, 1), np.nan).astype(np.float32)
+    return out
