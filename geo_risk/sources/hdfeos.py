@@ -12,11 +12,10 @@ import xarray as xr
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
-from geo_risk.core.units import factor
 from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import Frame, build, check_magnitude, check_times, has_signature
-from geo_risk.sources.insar_audit import centred
+from geo_risk.sources.insar_audit import centred, stated
 from geo_risk.sources.options import TrackOptions
 
 GROUP = "HDFEOS/GRIDS/timeseries/"
@@ -49,20 +48,21 @@ def open_timeseries(
         frame = mintpy.frame_of_header(attrs, data.shape, path)
         days = texts(file, f"{GROUP}observation/date") if has(file, f"{GROUP}observation/date") else []
         units = attribute(data, "Units") or attrs.get("UNIT")
-        scale = factor(units, "m", where=f"{path.name}, {SERIES}, Units")
-        sample = sample_rows(data) * scale
+        attrs["FILE_TYPE"] = "HDF-EOS5 series"
+        where = f"{path.name}, {SERIES}, Units"
+        said = stated(units, "m", options=options, maker=mintpy.convention(attrs), where=where)
+        sample = sample_rows(data) * said.scale
         n_layers = data.shape[0]
         evidence = _coordinate_evidence(file, frame, is_said=options.registration is not None)
     times = check_times(days, where=f"{path}, date")
     if len(times) != n_layers:
         what = f"{len(times)} dates for {n_layers} layers"
         raise DataError(what, where=str(path), fix="write the series again; `date` and `displacement` must agree")
-    attrs["FILE_TYPE"] = "HDF-EOS5 series"
-    audit = [check_magnitude(sample, unit="m", where=str(path)), mintpy.sign_sentence(attrs)]
+    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign]
     held = mintpy.open_geometry(geometry, track=track) if geometry else mintpy.geometry_in(path, prefix=_GEOMETRY)
     place = mintpy.Place(path, frame, attrs, options, track)
     frame, more = mintpy.with_geometry(place, geometry=held, coherence=coherence, audit=audit)
-    displacement = lazy(path, SERIES, scale=scale, zero_is_missing=True)
+    displacement = lazy(path, SERIES, scale=said.scale, zero_is_missing=True)
     masked, notes, quality = _quality(path, displacement)
     variables: mintpy.Variables = {"displacement": (masked, "m", "line-of-sight displacement")}
     out = build(variables | quality | more, frame, times=times, audit=[*audit, *evidence, mintpy.ZEROS, *notes])

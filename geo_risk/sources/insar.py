@@ -250,24 +250,45 @@ def sampled(components: Sequence[Any], *, side: int = 32) -> list[NDArray[np.flo
     return [np.asarray(c[::step_y, ::step_x], dtype=np.float64).ravel() for c in components]
 
 
-def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str) -> str:
+def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str, is_said: bool = False) -> str:
     """Check that values are displacements or velocities of the ground in `unit`, and return the sentence of evidence.
+
+    Parameters
+    ----------
+    sample : values of the last date, or velocities; NaN and 0 (the reference, or outside a mask) do not count.
+    unit : "m", "mm" or "mm/yr".
+    where : file, for messages.
+    is_said : the configuration names the unit, so that unlikely values are told and not refused.
 
     Raises
     ------
-    AmbiguousError : larger than ground moves (beyond 20 m or 20 m/yr): millimetres called metres, or phase.
+    AmbiguousError : larger than the ground of a whole frame moves (half of the values beyond 0.5 m or 0.5 m/yr, or
+        1 % beyond 20), so that millimetres are called metres, or it is phase; or quieter than radar can be (99 % within
+        0.02 mm), so that metres are called millimetres.
     DataError : no value at all.
+
+    Notes
+    -----
+    The limits are geo_risk's choice: a frame whose median cell moved half a metre is not InSAR of slow ground, and no
+    radar time series is quiet to a fiftieth of a millimetre.
     """
-    finite = np.abs(sample[np.isfinite(sample)])
-    if not finite.size:
+    values = np.abs(sample[np.isfinite(sample) & (sample != 0)])
+    if not values.size:
         what = "no value in the sample: the frame is empty or wholly decorrelated"
         raise DataError(what, where=where, fix="leave this track out, or give a product with coherent pixels")
-    high = float(np.quantile(finite, 0.99))
-    limit = 20.0 if unit.startswith("m") and not unit.startswith("mm") else 20_000.0
-    if not high <= limit:
-        what = f"99 % of the values reach {high:.4g} {unit}; the ground does not move so: is the unit really {unit}?"
-        raise AmbiguousError(what, where=where, fix="write the true unit into the file (UNIT attribute or band unit)")
-    return f"unit: {unit}, 99 % of |values| are below {high:.4g}"
+    high, middle = float(np.quantile(values, 0.99)), float(np.median(values))
+    metre = 1.0 if unit.startswith("m") and not unit.startswith("mm") else 1000.0
+    doubt = ""
+    if not (high <= 20 * metre and middle <= 0.5 * metre):
+        doubt = f"half of the values exceed {middle:.4g} and 1 % exceed {high:.4g} {unit}; the ground does not move so"
+    elif not high >= 2e-5 * metre:
+        doubt = f"99 % of the values are within {high:.2g} {unit}; radar is not so quiet"
+    if doubt and not is_said:
+        what = f"{doubt}: is the unit really {unit}?"
+        fix = "set `units` of this track to the true unit (m, cm, mm; of a velocity with /yr), or mend the file"
+        raise AmbiguousError(what, where=where, fix=fix)
+    said = ", as the configuration says" if is_said else ""
+    return f"unit: {unit}{said}, 99 % of |values| are below {high:.4g}" + (f"; {doubt}" if doubt else "")
 
 
 def build(

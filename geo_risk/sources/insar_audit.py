@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,9 @@ from affine import Affine
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.core.units import factor
 from geo_risk.sources.insar import Frame, sampled
+from geo_risk.sources.options import TrackOptions
 
 Registration = Literal["corner", "centre"]
 
@@ -21,6 +23,38 @@ _CELL_TOLERANCE = 1e-3
 HEADING_TOLERANCE_DEG = 20.0
 """Largest angle between the look direction and the heading's right (or left); geo_risk's choice: squint and the
 turning of the meridians stay below 10 degrees up to 70 degrees of latitude."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """How stored values become the package's own: factor (negative where the sign is turned), and what says so."""
+
+    scale: float
+    is_unit_said: bool
+    sign: str
+
+
+def stated(own_unit: str | None, to_unit: str, *, options: TrackOptions, maker: str, where: str) -> Stated:
+    """Return the factor of a product that states its unit and fixes its sign, under what the configuration answers.
+
+    Parameters
+    ----------
+    own_unit : what the file says; `options.units`, where set, replaces it.
+    to_unit : "m" or "mm/yr".
+    options : `positive: away` turns the sign against the maker's convention.
+    maker : the product and its reference, for the sentence.
+    where : file and field, for messages.
+
+    Raises
+    ------
+    UnitError : no unit, or none of that kind.
+    """
+    scale = factor(options.units or own_unit, to_unit, where=where)
+    if options.positive == "away":
+        sign = f"sign: turned, for the configuration says positive is away from the satellite, against {maker}"
+        return Stated(-scale, options.units is not None, sign)
+    said = " and the configuration" if options.positive else ""
+    return Stated(scale, options.units is not None, f"sign: positive toward the satellite, by {maker}{said}")
 
 
 def centred(frame: Frame) -> Frame:

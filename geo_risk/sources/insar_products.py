@@ -46,25 +46,29 @@ class Product:
     takes: frozenset[str] = frozenset()
 
 
+HDF5_ANSWERS = frozenset({"units", "positive", "registration"})
+"""What the configuration may say against a file that states it: the audit asks for it where the file is doubtful."""
+
+
 def products() -> tuple[Product, ...]:
     """Return every product, the more particular before the more general: the first that recognises files has them."""
     from geo_risk.sources import egms, hdfeos, hyp3, licsbas, licsbas_h5, mintpy, opera, point_files, stack
 
     return (
         Product("mintpy_timeseries", "timeseries.h5", mintpy.is_timeseries, mintpy.open_timeseries,
-                takes=frozenset({"registration"})),
+                takes=HDF5_ANSWERS),
         Product("mintpy_velocity", "velocity.h5", mintpy.is_velocity, mintpy.open_velocity,
-                takes=frozenset({"registration"})),
+                takes=HDF5_ANSWERS),
         Product("mintpy_hdfeos5", "an HDF-EOS5 series (.he5)", hdfeos.is_it, hdfeos.open_timeseries,
-                takes=frozenset({"registration"})),
+                takes=HDF5_ANSWERS),
         Product("opera_disp", "a folder of OPERA_L3_DISP-S1_*.nc", opera.is_it, opera.open_series),
         Product("licsbas_cum", "cum.h5 or cum_filt.h5 of LiCSBAS", licsbas_h5.is_it, licsbas_h5.open_series,
-                takes=frozenset({"registration"})),
+                takes=HDF5_ANSWERS),
         Product("licsbas_geotiff", "a folder with vel/E/N/U.geo.tif", licsbas.is_set, licsbas.open_set),
         Product("hyp3", "HyP3 GeoTIFFs of a set of pairs (*_unw_phase.tif or *_los_disp.tif, with lv_theta, lv_phi)",
                 hyp3.is_set, hyp3.open_set),
         Product("geotiff_stack", "files such as 20240118.tif", stack.is_stack, stack.open_stack,
-                takes=frozenset({"units", "positive"})),
+                takes=frozenset({"units", "positive", "incidence_deg", "heading_deg"})),
         Product("egms", "an EGMS L2a, L2b or L3 table (CSV, Parquet)", egms.is_egms, egms.open_egms,
                 takes=frozenset({"posting_m", "crs", "component"})),
         Product("points", "points with columns such as D20190105 (shapefile, GeoPackage, CSV, Parquet)",

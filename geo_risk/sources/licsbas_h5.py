@@ -15,7 +15,7 @@ from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import licsbas
 from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_times, has_signature
-from geo_risk.sources.insar_audit import Registration, centred
+from geo_risk.sources.insar_audit import Registration, centred, stated
 from geo_risk.sources.mintpy import Variables, coherence_in, los_variables
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import lazy_tif, tif_frame
@@ -57,10 +57,10 @@ def open_series(
     if len(times) != shape[0]:
         what = f"{len(times)} dates for {shape[0]} layers"
         raise DataError(what, where=str(path), fix="write the series again; `imdates` and `cum` must agree")
-    audit = [
-        check_magnitude(sample, unit="mm", where=str(path)),
-        f"sign: positive toward the satellite, the convention of LiCSBAS; reference area {refarea or 'not stated'}",
-    ]
+    maker = f"the convention of LiCSBAS (reference area {refarea or 'not stated'})"
+    said = stated("mm", "m", options=options, maker=maker, where=f"{path.name}, cum")
+    sample = sample * said.scale
+    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign]
     beside = {n: p for n, p in licsbas.parts(geometry).items() if n in {*COMPONENTS, "height"}}
     frame, evidence = _settle(named, beside, options.registration, path)
     t = frame.transform
@@ -68,7 +68,7 @@ def open_series(
     los = _look(path, inside, beside, track)
     orbit = licsbas.orbit_of(path) or licsbas.orbit_of(path.parent)
     audit.append(check_los(los, where=str(path), orbit=orbit))
-    displacement = lazy(path, "cum", scale=1e-3, zero_is_missing=True)
+    displacement = lazy(path, "cum", scale=said.scale, zero_is_missing=True)
     if "mask" in inside:
         mask = lazy(path, "mask").rechunk(displacement.chunks[1:])
         displacement = da.where(mask == 1, displacement, np.float32(np.nan))

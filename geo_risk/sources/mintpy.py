@@ -16,10 +16,9 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import CrsError, DataError, GridError
-from geo_risk.core.units import factor
 from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
-from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle
+from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle, stated
 from geo_risk.sources.options import TrackOptions
 
 _KEYS = (
@@ -60,15 +59,15 @@ def open_timeseries(
         data = numbers(file, "timeseries", dims=3)
         frame = frame_of_header(attrs, data.shape, path)
         days = texts(file, "date") if has(file, "date") else []
-        scale = factor(attrs.get("UNIT"), "m", where=f"{path.name}, UNIT")
-        sample = sample_rows(data) * scale
+        held = stated(attrs.get("UNIT"), "m", options=options, maker=convention(attrs), where=f"{path.name}, UNIT")
+        sample = sample_rows(data) * held.scale
         n_layers = data.shape[0]
     times = check_times(days, where=f"{path}, date")
     if len(times) != n_layers:
         what = f"{len(times)} dates for {n_layers} layers"
         raise DataError(what, where=str(path), fix="write the series again; `date` and `timeseries` must agree")
-    audit = [check_magnitude(sample, unit="m", where=str(path)), sign_sentence(attrs)]
-    displacement = lazy(path, "timeseries", scale=scale, zero_is_missing=True)
+    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=held.is_unit_said), held.sign]
+    displacement = lazy(path, "timeseries", scale=held.scale, zero_is_missing=True)
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
     place = Place(path, frame, attrs, options, track)
     frame, more = with_geometry(place, geometry=open_geometry(geometry, track=track), coherence=coherence, audit=audit)
@@ -84,15 +83,15 @@ def open_velocity(
         attrs = header(file)
         data = numbers(file, "velocity", dims=2)
         frame = frame_of_header(attrs, data.shape, path)
-        scale = factor(attrs.get("UNIT"), "mm/yr", where=f"{path.name}, UNIT")
-        sample = sample_rows(data) * scale
+        held = stated(attrs.get("UNIT"), "mm/yr", options=options, maker=convention(attrs), where=f"{path.name}, UNIT")
+        sample = sample_rows(data) * held.scale
         has_std = has(file, "velocityStd")
-    audit = [check_magnitude(sample, unit="mm/yr", where=str(path)), sign_sentence(attrs)]
-    velocity = lazy(path, "velocity", scale=scale, zero_is_missing=True)
+    audit = [check_magnitude(sample, unit="mm/yr", where=str(path), is_said=held.is_unit_said), held.sign]
+    velocity = lazy(path, "velocity", scale=held.scale, zero_is_missing=True)
     variables: Variables = {"velocity": (velocity, "mm/yr", "line-of-sight velocity")}
     if has_std:
         # an error of exactly zero is the reference cell or lies outside the mask: no weight can be made of it
-        std = lazy(path, "velocityStd", scale=scale, zero_is_missing=True)
+        std = lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True)
         variables["velocity_std"] = (std, "mm/yr", "standard error of the line-of-sight velocity")
     place = Place(path, frame, attrs, options, track)
     frame, more = with_geometry(place, geometry=open_geometry(geometry, track=track), coherence=coherence, audit=audit)
@@ -276,11 +275,10 @@ def pass_of(attrs: dict[str, str]) -> tuple[str | None, float | None, bool]:
     return orbit, heading if heading is not None and np.isfinite(heading) else None, not is_left
 
 
-def sign_sentence(attrs: dict[str, str]) -> str:
-    """Return what is known of the sign."""
-    reference = f"reference pixel ({attrs.get('REF_Y', '?')}, {attrs.get('REF_X', '?')})"
-    kind = attrs.get("FILE_TYPE", "file")
-    return f"sign: positive toward the satellite, the convention of MintPy's {kind}; {reference}"
+def convention(attrs: dict[str, str]) -> str:
+    """Return who fixes the sign, and the reference cell."""
+    reference = f"reference cell row {attrs.get('REF_Y', '?')}, column {attrs.get('REF_X', '?')}"
+    return f"the convention of MintPy's {attrs.get('FILE_TYPE', 'file')} ({reference})"
 
 
 def reference_text(attrs: dict[str, str]) -> str:

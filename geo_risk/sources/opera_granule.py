@@ -22,7 +22,7 @@ SAME_PASS = np.timedelta64(12, "h")
 """Times closer than this are one acquisition: bursts of a pass start within minutes, passes are days apart."""
 
 _SINCE = re.compile(r"^(seconds|minutes|hours|days) since (\d{4}-\d{2}-\d{2})[T ]?(\d{2}:\d{2}:\d{2})?")
-_STEP = {"seconds": "s", "minutes": "m", "hours": "h", "days": "D"}
+_MILLISECONDS = {"seconds": 1e3, "minutes": 6e4, "hours": 3.6e6, "days": 8.64e7}
 _NAMED_DATES = re.compile(r"_(\d{8})T\d{6}Z_(\d{8})T\d{6}Z_")
 _LAYERS = ("solid_earth_tide", "ionospheric_delay", "tropospheric_delay", "troposphere_delay")
 
@@ -142,7 +142,8 @@ def chain_of(granules: Sequence[Granule]) -> Chain:
 
 def day(time: np.datetime64) -> np.datetime64:
     """Return the day of a time."""
-    return time.astype("datetime64[D]")
+    out: np.datetime64 = time.astype("datetime64[D]")
+    return out
 
 
 def _check_dates(granule: Granule) -> None:
@@ -167,9 +168,9 @@ def _time(file: h5py.File, name: str, path: Path) -> np.datetime64:
         raise TimeError(what, where=str(path), fix="fetch the file again")
     step, date, clock = match.groups()
     base = np.datetime64(f"{date}T{clock or '00:00:00'}", "ms")
-    return np.datetime64(base) + np.timedelta64(
-        round(value * {"s": 1e3, "m": 6e4, "h": 3.6e6, "D": 8.64e7}[_STEP[step]]), "ms"
-    )
+    shift = np.timedelta64(round(value * _MILLISECONDS[step]), "ms")
+    out: np.datetime64 = base + shift
+    return out
 
 
 def _frame(file: h5py.File, shape: tuple[int, int], path: Path) -> tuple[Frame, str]:

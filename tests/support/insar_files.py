@@ -95,7 +95,7 @@ def write_cum(
     data: dict[str, Any] = {
         "imdates": np.array([int(d) for d in days(n_t)], np.int32), "corner_lat": NORTH - DEGREE / 2,
         "corner_lon": WEST + DEGREE / 2, "post_lat": -DEGREE, "post_lon": DEGREE, "refarea": "3:4/2:3",
-        "vel": ones, "vintercept": ones, "resid_rms": ones, "n_gap": ones, "gap": np.zeros((n_t - 1, n_y, n_x), np.int8),
+        "vel": ones, "vintercept": ones, "resid_rms": ones, "gap": np.zeros((n_t - 1, n_y, n_x), np.int8),
         "coh_avg": ones * 0.4, "hgt": ones * 900, "mask": mask, "E.geo": ones * e, "N.geo": ones * n, "U.geo": ones * u,
         "bperp": np.zeros(n_t),
     } | overrides  # fmt: skip
