@@ -45,7 +45,7 @@ class TrackOptions(Params):
         None, description="What the motion in a point file is a component of, where its columns and name leave it open."
     )
     incidence_deg: float | None = Field(
-        None, description="Incidence angle of a point file that has no look vectors [degree].", gt=10, lt=70
+        None, description="Incidence angle of points or a stack without look vectors [degree].", gt=10, lt=70
     )
     heading_deg: float | None = Field(
         None, description="Heading of the satellite, clockwise from north, right-looking [degree]; with incidence_deg.",

@@ -11,6 +11,7 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError
 from geo_risk.core.units import factor
+from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.point_tables import PointTable, X, Y, open_table
 from geo_risk.sources.points import DATE_COLUMN, Layout, ask_posting, date_columns, grid_points
@@ -111,24 +112,11 @@ def _look(
     return "los", look_vector(angles[0], angles[1]), [text]
 
 
-def look_vector(incidence_deg: float, heading_deg: float) -> tuple[float, float, float]:
-    """Return the unit vector (east, north, up) from ground to a right-looking satellite.
-
-    Parameters
-    ----------
-    incidence_deg : from the vertical. heading_deg : flight direction, clockwise from north.
-    """
-    incidence, heading = np.deg2rad(incidence_deg), np.deg2rad(heading_deg)
-    # it looks 90 degrees right of its heading; the vector back from the ground points to the left of it
-    bearing = heading - np.pi / 2
-    horizontal = np.sin(incidence)
-    return float(horizontal * np.sin(bearing)), float(horizontal * np.cos(bearing)), float(np.cos(incidence))
-
-
 def _scale(options: TrackOptions, component: str, *, is_rate: bool, where: str) -> tuple[float, str]:
     wanted = "mm/yr" if is_rate else "m"
     if options.units is None:
-        what = f"the columns are bare numbers: are they {'mm/yr' if is_rate else 'mm, cm'} or {'m/yr' if is_rate else 'm'}?"
+        choice = "mm/yr or m/yr" if is_rate else "mm, cm or m"
+        what = f"the columns are bare numbers: are they {choice}?"
         raise AmbiguousError(
             what, where=where, fix=f"set `units: {'mm/yr' if is_rate else 'mm'}` of this track, or what it is"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,26 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-from geo_risk.core.errors import AmbiguousError, CorruptFileError, CrsError, DataError, GridError, UnitError
+from geo_risk.core.errors import AmbiguousError, CorruptFileError, CrsError, DataError, GridError, TimeError, UnitError
 from geo_risk.core.units import factor
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
+from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
 
 BLOCK = 512
-_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?!\d)")
+_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_NO_LOOK = "give geometryGeo.h5, or E.tif, N.tif and U.tif, or set incidence_deg and heading_deg of the track"
+_PHASE = frozenset({"rad", "radian", "radians"})
 
 
 def dated(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return (YYYYMMDD, path) of files with exactly one date in the name, by date."""
-    found = [(_DATE.findall(p.stem), p) for p in paths]
+    """Return (YYYYMMDD, path) of files with exactly one date in the name (20190105, 2019-01-05), by date."""
+    found = [(_days(p), p) for p in paths]
     return sorted((days[0], p) for days, p in found if len(days) == 1)
+
+
+def _days(path: Path) -> list[str]:
+    return ["".join((year, month, day)) for year, _, month, day in _DATE.findall(path.stem)]
 
 
 def all_tif(paths: Sequence[Path]) -> bool:
@@ -36,8 +44,8 @@ def all_tif(paths: Sequence[Path]) -> bool:
 
 
 def is_stack(paths: Sequence[Path]) -> bool:
-    """Return whether the files are GeoTIFFs with exactly one date in each name."""
-    return all_tif(paths) and len(dated(paths)) == len(paths)
+    """Return whether the files are GeoTIFFs, at least one with a date in its name; `open_stack` refuses the others."""
+    return any(_days(p) for p in paths) and all_tif(paths)
 
 
 def open_stack(
@@ -52,12 +60,14 @@ def open_stack(
 
     Each file must name its band unit (m, cm or mm) and, as a tag `positive`, where positive points, or the caller
     must: a bare number can be phase, metres or millimetres, toward or away from the satellite, and nothing in it tells.
+    Without `geometry` the look angles of `options` stand for the whole frame.
 
     Raises
     ------
-    UnitError : no band unit. AmbiguousError : no tag `positive`, or files that disagree.
+    UnitError : no band unit, or one of phase. TimeError : a name without a date, a date twice. GridError : files that
+    lie elsewhere. AmbiguousError : no tag `positive`, two dates in a name, or files that disagree.
     """
-    rows = dated(paths)
+    rows = _rows(paths)
     frame = tif_frame(rows[0][1])
     facts = set()
     for _, path in rows:
@@ -68,17 +78,43 @@ def open_stack(
         raise AmbiguousError(what, where=str(paths[0].parent), fix="write all dates with one unit and one sign")
     unit, sign = facts.pop()
     times = check_times([d for d, _ in rows], where=str(paths[0].parent))
-    scale = factor(unit, "m", where=f"{rows[0][1].name}, band unit") * _sign(sign, rows[0][1])
+    scale = unit * sign
     cube = da.stack([lazy_tif(path) for _, path in rows]).rechunk({0: -1}) * np.float32(scale)
     step = max(1, frame.shape[0] // 16)
+    shown = [np.asarray(lazy_tif(rows[k][1])[::step]) * unit for k in sorted({0, len(rows) // 2, len(rows) - 1})]
+    origin = "config says" if options.positive else "files say"
     audit = [
-        check_magnitude(np.asarray(lazy_tif(rows[-1][1])[::step]) * abs(scale), unit="m", where=str(rows[-1][1])),
-        f"sign: positive is {sign!r}, as the {'config' if options.positive else 'files'} say",
+        check_magnitude(np.concatenate(shown), unit="m", where=str(paths[0].parent)),
+        f"sign: positive is {'toward' if sign > 0 else 'away from'} the satellite, as the {origin}",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
     ]
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (cube, "m", "line-of-sight displacement")}
-    variables |= _geometry(frame, geometry, coherence, track, audit)
+    variables |= _geometry(frame, geometry, coherence, track, audit, options)
     return build(variables, frame, times=times, audit=audit)
+
+
+def _rows(paths: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Return (YYYYMMDD, path) by date, after making sure that every name has one and none comes twice."""
+    where = str(paths[0].parent)
+    found = [(_days(p), p) for p in paths]
+    bare = [p.name for days, p in found if not days]
+    if bare:
+        what = f"{len(bare)} of {len(paths)} files have no date in the name: {', '.join(bare[:5])}"
+        raise TimeError(what, where=where, fix="list the dated files only, or give a folder that holds nothing else")
+    several = [(days, p) for days, p in found if len(days) > 1]
+    if several:
+        days, path = several[0]
+        what = f"{len(several)} files have several dates in the name, {path.name}: {', '.join(days)}; is it a pair (a "
+        what += "difference of two dates), or which one is the date of the displacement?"
+        fix = "name each file with the one date it stands for; pairs of HyP3 keep their own names"
+        raise AmbiguousError(what, where=where, fix=fix)
+    rows = sorted((days[0], p) for days, p in found)
+    doubled = [(a, b) for a, b in pairwise(rows) if a[0] == b[0]]
+    if doubled:
+        (day, one), (_, other) = doubled[0]
+        what = f"{len(doubled)} dates are there twice, {day} in {one.name} and {other.name}"
+        raise TimeError(what, where=where, fix="keep one file a date")
+    return rows
 
 
 def tif_frame(path: Path) -> Frame:
@@ -112,43 +148,51 @@ def lazy_tif(path: Path) -> da.Array:
         (r0, r1), (c0, c1) = block_info[None]["array-location"]
         try:
             with rasterio.open(path, driver="GTiff") as source:
-                out = source.read(1, window=Window(c0, r0, c1 - c0, r1 - r0)).astype(np.float32)
-                nodata = source.nodata
+                out: NDArray[np.float32] = source.read(1, window=Window(c0, r0, c1 - c0, r1 - r0)).astype(np.float32)
+                nodata, scale, offset = source.nodata, source.scales[0], source.offsets[0]
         except RasterioError as error:
             what = f"rows {r0}-{r1}, columns {c0}-{c1} cannot be read: {error}"
             raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-        return (
-            out if nodata is None or np.isnan(nodata) else np.where(out == np.float32(nodata), np.float32(np.nan), out)
-        )
+        if nodata is not None and not np.isnan(nodata):
+            out = np.where(out == np.float32(nodata), np.float32(np.nan), out)
+        if (scale, offset) != (1.0, 0.0):
+            out = out * np.float32(scale) + np.float32(offset)
+        return out
 
     return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
 
 
-def _facts(path: Path, units: str | None, positive: str | None) -> tuple[str, str]:
+def _facts(path: Path, units: str | None, positive: str | None) -> tuple[float, float]:
+    """Return the factor to metres and the sign toward the satellite, by the file and the configuration."""
     with rasterio.open(path, driver="GTiff") as source:
         tags = {k.lower(): v for k, v in {**source.tags(), **source.tags(1)}.items()}
-        own = source.units[0] or tags.get("units") or tags.get("unit")
+        own, n_bands = source.units[0] or tags.get("units") or tags.get("unit"), source.count
+    if n_bands != 1:
+        what = f"the file has {n_bands} bands; which is the displacement?"
+        raise AmbiguousError(what, where=str(path), fix="write one band a file (gdal_translate -b)")
     own_sign = str(tags.get("positive", ""))
     if not (own or units):
         what = "the band names no unit; displacement needs m, cm or mm"
         raise UnitError(
             what, where=str(path), fix="write the band unit (gdal_edit.py -units m), or set `units` of the track"
         )
+    if str(own or units).strip().lower() in _PHASE:
+        what = f"the unit is {own or units}: phase, not displacement"
+        fix = "multiply by wavelength / 4 pi, with the sign of the processor, and write the unit m"
+        raise UnitError(what, where=str(path), fix=fix)
     if own and units and factor(own, "m", where=str(path)) != factor(units, "m", where="inputs.insar[].units"):
         what = f"the file says {own!r}, the config says {units!r}"
         raise AmbiguousError(what, where=str(path), fix="remove `units` from the track, or correct the file")
     if own_sign and positive and positive not in own_sign.lower():
         what = f"the file says positive is {own_sign!r}, the config says {positive!r}"
         raise AmbiguousError(what, where=str(path), fix="remove `positive` from the track, or correct the file")
-    return str(own or units), own_sign or str(positive or "")
+    return factor(str(own or units), "m", where=f"{path.name}, band unit"), _sign(own_sign or str(positive or ""), path)
 
 
 def _sign(positive: str, path: Path) -> float:
     text = positive.lower().replace("_", " ")
-    if "toward" in text:
-        return 1.0
-    if "away" in text:
-        return -1.0
+    if ("toward" in text) != ("away" in text):
+        return 1.0 if "toward" in text else -1.0
     what = f"the tag `positive` is {positive!r}: does a positive value mean toward the satellite, or away from it?"
     raise AmbiguousError(
         what, where=str(path), fix="set `positive: toward` or `positive: away` of the track, or write that tag"
@@ -156,7 +200,12 @@ def _sign(positive: str, path: Path) -> float:
 
 
 def _geometry(
-    frame: Frame, geometry: Sequence[Path], coherence: Path | None, track: str, audit: list[str]
+    frame: Frame,
+    geometry: Sequence[Path],
+    coherence: Path | None,
+    track: str,
+    audit: list[str],
+    options: TrackOptions,
 ) -> dict[str, tuple[Any, str, str]]:
     from geo_risk.sources import licsbas, mintpy
 
@@ -166,11 +215,19 @@ def _geometry(
         arrays: dict[str, da.Array] = dict(zip(("los_east", "los_north", "los_up"), held.los, strict=True))
         source = held.source
         arrays |= {n: a for n, a in (("height", held.height), ("shadow", held.shadow)) if a is not None}
+    elif not geometry and options.incidence_deg is not None and options.heading_deg is not None:
+        look = look_vector(options.incidence_deg, options.heading_deg)
+        chunks = da.core.normalize_chunks((BLOCK, BLOCK), shape=frame.shape, dtype=np.float32)
+        names = ("los_east", "los_north", "los_up")
+        arrays = {n: da.full(frame.shape, v, chunks=chunks, dtype=np.float32) for n, v in zip(names, look, strict=True)}
+        source = Path("inputs.insar[].incidence_deg")
+        text = f"incidence {options.incidence_deg:g} and heading {options.heading_deg:g} of the config"
+        audit.append(f"look vector: from {text}, one for the whole frame")
     else:
         found = licsbas.parts(geometry)
         if not {"los_east", "los_north", "los_up"} <= set(found):
             what = f"track {track!r} has no line-of-sight geometry"
-            raise DataError(what, where="inputs.insar[].geometry", fix="give geometryGeo.h5, or E.tif, N.tif and U.tif")
+            raise DataError(what, where="inputs.insar[].geometry", fix=_NO_LOOK)
         for path in found.values():
             frame.check_same(tif_frame(path), where=str(path))
         arrays = {n: lazy_tif(p) for n, p in found.items() if n in {"los_east", "los_north", "los_up", "height"}}
@@ -182,6 +239,8 @@ def _geometry(
         out[name] = (array, "m" if name == "height" else "1", text)
     if coherence is not None:
         is_hdf = has_signature(coherence, b"\x89HDF")
+        if not is_hdf:
+            frame.check_same(tif_frame(coherence), where=str(coherence))
         array = mintpy.open_coherence(coherence, frame) if is_hdf else lazy_tif(coherence)
         out["coherence"] = (array, "1", "mean coherence")
     return out
