@@ -103,7 +103,9 @@ SCHEMAS: dict[str, Schema] = {
         _schema(
             "mining_clues", "clue_id", "Polygon",
             "clue_id:id max_subsidence_mm_yr:number radius_m:positive roundness:share depth_estimate_m:positive "
-            "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text",
+            "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text "
+            "depth_low_m:positive depth_high_m:positive azimuth_deg:positive advance_m_yr:positive outside_low:share "
+            "outside_high:share verdict_probability:share",
             required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed"),
         ),
         _schema(

@@ -1,4 +1,4 @@
-"""Velocity, decomposition, slope projection and bowls against answers that are known."""
+"""Velocity, decomposition and slope projection against answers that are known."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from geo_risk.hazards.deformation.correction import scene_correction
 from geo_risk.hazards.deformation.decomposition import Track, east_up, north_leak
 from geo_risk.hazards.deformation.detect import Channel, Cluster
 from geo_risk.hazards.deformation.jumps import find_jumps
-from geo_risk.hazards.deformation.mining import Bowl, bowl_rate, fit_bowl, mining_clues
 from geo_risk.hazards.deformation.noise import fit_noise
 from geo_risk.hazards.deformation.params import (
     DecompositionParams,
     DeformationParams,
-    MiningParams,
     VelocityParams,
 )
 from geo_risk.hazards.deformation.velocity import design_matrix, line_of_sight_velocity
@@ -122,97 +120,6 @@ def test_scene_correction_takes_ramp_height_delay_and_a_moving_reference_off():
     assert np.std(out[40:]) < 0.5
 
 
-def tracks_of(east, up, std=0.5):
-    shape = GRID.shape
-
-    def layer(value, units):
-        array = np.broadcast_to(np.float32(value), shape)
-        return GRID.layer(array.astype(np.float32), units=units, long_name="x", name="x")
-
-    out = []
-    for name, los in LOS.items():
-        e, n, u = np.array(los) / np.linalg.norm(los)
-        v = layer(e * np.asarray(east) + u * np.asarray(up), "mm/yr")
-        out.append(Track(name, v, layer(std, "mm/yr"), layer(e, "1"), layer(n, "1"), layer(u, "1")))
-    return out
-
-
-def test_decomposition_is_the_plain_two_by_two_solution_with_its_covariance():
-    rng = np.random.default_rng(5)
-    east, up = rng.normal(0, 20, (2, *GRID.shape))
-    tracks = tracks_of(east, up)
-    out = east_up(tracks, DecompositionParams())
-    assert out["velocity_east"].to_numpy() == pytest.approx(east, abs=1e-3)
-    assert out["velocity_up"].to_numpy() == pytest.approx(up, abs=1e-3)
-    g = np.array([[float(t.los_east[0, 0]), float(t.los_up[0, 0])] for t in tracks])
-    covariance = np.linalg.inv(g.T @ g / 0.25)
-    assert float(out["velocity_east_std"][0, 0]) == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-5)
-    assert float(out["velocity_up_std"][0, 0]) == pytest.approx(np.sqrt(covariance[1, 1]), rel=1e-5)
-
-
-def test_north_leak_is_what_a_north_motion_does():
-    tracks = tracks_of(0.0, 0.0)
-    east, up = north_leak(tracks, north_mm_yr=10)
-    n = float(tracks[0].los_north[0, 0])
-    assert float(east[0, 0]) == pytest.approx(0, abs=1e-4)
-    assert float(up[0, 0]) == pytest.approx(10 * n / float(tracks[0].los_up[0, 0]), rel=1e-4)
-
-
-def test_bowl_has_half_its_rate_at_the_edge_of_a_wide_panel():
-    bowl = Bowl(0, 0, 500.0, 1000.0, 1000.0, 0.0, 100.0, 0.0)
-    edge, middle, out = bowl_rate(bowl, np.array([500.0, 0.0, 700.0]), np.zeros(3))
-    assert (edge, middle) == (pytest.approx(250.0, rel=1e-6), pytest.approx(500.0, rel=1e-6))
-    assert out < 1.0
-
-
-def test_fit_finds_a_bowl_whose_middle_was_lost():
-    true = Bowl(510_900.0, 4_051_200.0, 600.0, 220.0, 160.0, 0.5, 150.0, 0.0)
-    x, y = np.meshgrid(GRID.coords()["x"], GRID.coords()["y"])
-    rate = bowl_rate(true, x, y)
-    rate = np.where(rate > 150, np.nan, rate) + np.random.default_rng(6).normal(0, 1, rate.shape)
-    near = np.hypot(x - true.x, y - true.y) < 500
-    start = Bowl(true.x + 60, true.y - 60, 150.0, 200.0, 200.0, 0.0, 200.0, 0.0)
-    found = fit_bowl(x[near], y[near], rate[near], start=start)
-    assert np.hypot(found.x - true.x, found.y - true.y) < 15
-    assert found.influence_m == pytest.approx(150, rel=0.15)
-
-
-@pytest.mark.parametrize(
-    ("west", "east", "verdict", "share"),
-    [(-900, 900, "inside_licence", 0.0), (0, 900, "across_boundary", 0.5), (3000, 4000, "unlicensed", 1.0)],
-)
-def test_verdict_of_a_known_bowl(west, east, verdict, share):
-    import geopandas as gpd
-    from shapely.geometry import box
-
-    bowl = Bowl(511_200.0, 4_051_200.0, 400.0, 200.0, 200.0, 0.0, 150.0, 0.0)
-    x, y = np.meshgrid(GRID.coords()["x"], GRID.coords()["y"])
-    rate = bowl_rate(bowl, x, y)
-    licences = gpd.GeoDataFrame(
-        {"licence_id": ["L1"]},
-        geometry=[box(bowl.x + west, bowl.y - 900, bowl.x + east, bowl.y + 900)],
-        crs="EPSG:4546",
-    )
-    labels = (rate > 5).astype(np.int32)
-    frame, notes = mining_clues(
-        labels, -rate.astype(np.float32), GRID, MiningParams(), licences=licences, span_yr=2.0, first_date="2022-07-03"
-    )
-    assert list(frame["verdict"]) == [verdict]
-    assert float(frame["outside_share"].iloc[0]) == pytest.approx(share, abs=0.05)
-    assert float(frame["depth_estimate_m"].iloc[0]) == pytest.approx(150 * 1.9, rel=0.2)
-    assert not notes
-    said, said_zh = frame["reasons"].iloc[0], frame["reasons_zh"].iloc[0]
-    assert said == frame["reasons_en"].iloc[0]
-    assert said[0].isalpha()
-    assert f"{float(frame['max_subsidence_mm_yr'].iloc[0]):.0f} 毫米/年" in said_zh
-    assert said_zh.startswith("沉陷盆地")
-    assert "位于采矿权范围外" in said_zh
-    none, notes = mining_clues(labels, -rate.astype(np.float32), GRID, MiningParams(), licences=None, span_yr=2.0)
-    assert len(none) == 0
-    assert "no verdict" in notes[0][0]
-
-
-@pytest.mark.parametrize(("fitted", "stated"), [(4.7e-43, 0.02), (0.0, 0.02), (0.02, 0.02), (0.034, 0.034)])
 def test_a_probability_is_not_stated_below_what_the_simulations_show(fitted, stated):
     assert stated_p(fitted, 49) == stated
     assert np.isnan(stated_p(float("nan"), 49))
@@ -237,15 +144,6 @@ def test_an_area_says_why_in_both_languages_and_states_no_tiny_probability():
     assert f"at most {1 / (n + 1):.2g} from {n} simulated" in row["reasons"]
     assert f"虚警概率不高于 {1 / (n + 1):.2g}" in row["reasons_zh"]
     assert "质量等级" in row["reasons_zh"]
-
-
-def test_groundwater_cone_is_no_mining_clue():
-    x, y = np.meshgrid(np.arange(100) * 60.0, np.arange(100) * 60.0)
-    grid = Grid.from_bounds((510_000, 4_050_000, 516_000, 4_056_000), crs="EPSG:4546", resolution_m=60)
-    cone = 45 * np.clip(1 - np.hypot(x - 3000, y - 3000) / 2500, 0, None).astype(np.float32)
-    frame, notes = mining_clues((cone > 2).astype(np.int32), -cone, grid, MiningParams(), licences=None, span_yr=2.0)
-    assert len(frame) == 0
-    assert not notes
 
 
 @pytest.mark.parametrize(
@@ -373,32 +271,3 @@ def test_mexico_city_equals_independent_least_squares():
     # 1e-4 m/yr is asked for; float32 series leave 3e-8
     assert np.abs(got.reshape(-1)[known] / 1000 - want).max() < 1e-6
     assert np.nanpercentile(got, 1) == pytest.approx(-297, abs=5)
-
-
-@pytest.mark.real
-def test_north_anatolian_fault_is_the_plain_solution_of_what_was_written(tmp_path):
-    from geo_risk.flow.steps import deformation as steps
-    from geo_risk.publish.frames import write_json
-    from geo_risk.sources.layers import open_layer
-    from geo_risk.sources.options import TrackOptions
-
-    folder = Path(os.environ["GEO_RISK_REAL"]) / "insar/licsbas_naf"
-    bounds = (600_000, 4_400_000, 800_000, 4_600_000)
-    write_json(Grid.from_bounds(bounds, crs="EPSG:32636", resolution_m=1000).to_dict(), tmp_path / "grid.json")
-    paths = {n: [tmp_path / f"{n}_{t}.tif" for t in ("asc", "desc")] for n in steps.PER_TRACK}
-    for i, (track, frame) in enumerate((("asc", "014A_04939_131313"), ("desc", "094D_04913_101213"))):
-        native = tmp_path / f"{track}.h5"
-        steps.write_velocity(
-            files=[folder / frame], geometry=None, coherence=None, out=native, facts=tmp_path / "f.json", track=track,
-            options=TrackOptions(), params=VelocityParams(), maximum_sigma_mm_yr=15,
-        )  # fmt: skip
-        out = {n: paths[n][i] for n in steps.PER_TRACK}
-        steps.write_on_grid(native=native, grid=tmp_path / "grid.json", track=track, resampling="bilinear", **out)
-    written = {n: tmp_path / f"{n}.tif" for n in steps.EAST_UP}
-    steps.write_east_up(tracks=["asc", "desc"], params=DecompositionParams(), **paths, **written)
-    v, e, u = ([open_layer(p).to_numpy().astype(float) for p in paths[n]] for n in ("velocity", "los_east", "los_up"))
-    east, up = (open_layer(written[n]).to_numpy() for n in ("velocity_east", "velocity_up"))
-    common = np.argwhere(np.isfinite(east))
-    for r, c in np.random.default_rng(1).choice(common, 1000, replace=False):
-        want = np.linalg.solve([[e[0][r, c], u[0][r, c]], [e[1][r, c], u[1][r, c]]], [v[0][r, c], v[1][r, c]])
-        assert [east[r, c], up[r, c]] == pytest.approx(list(want), abs=0.01)

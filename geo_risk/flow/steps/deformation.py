@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from geo_risk.flow.steps.deformation_areas import deformation_areas
 from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
 from geo_risk.flow.steps.deformation_figures import deformation_figures
+from geo_risk.flow.steps.deformation_mining import deformation_mining
 from geo_risk.flow.steps.deformation_slope import deformation_slope
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.areas import TrackMaps
     from geo_risk.hazards.deformation.decomposition import Track
-    from geo_risk.hazards.deformation.params import DecompositionParams, DeformationParams, VelocityParams
-    from geo_risk.sources.options import ReadOptions, TrackOptions
+    from geo_risk.hazards.deformation.params import DecompositionParams, VelocityParams
+    from geo_risk.sources.options import TrackOptions
 
 LOS = ("los_east", "los_north", "los_up")
 EAST_UP = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std")
@@ -55,23 +56,11 @@ def deformation(plan: Plan) -> None:
         )  # fmt: skip
     ground = {name: plan.layer(name) for name in ("slope_deg", "aspect_deg")}
     deformation_slope(plan, tracks, {**layers, **ground})
-    _areas(plan, tracks, ground)
+    native = [_native(plan, t) for t in tracks]
+    deformation_areas(plan, native)
+    deformation_mining(plan, native)
     deformation_bulletin(plan)
     deformation_figures(plan)
-
-
-def _areas(plan: Plan, tracks: list[str], ground: dict[str, Path]) -> None:
-    moving = {name: plan.layer(name) for name in ("velocity_east", "velocity_up")}
-    mines = plan.source("mines")
-    deformation_areas(plan, [_native(plan, t) for t in tracks])
-    plan.add(
-        "deformation.mining",
-        write_mining,
-        reads={"native": [_native(plan, t) for t in tracks], "labels": plan.layer("active_deformation_labels")},
-        optional={**moving, "slope_deg": ground["slope_deg"], "mines": plan.input("mines")},
-        writes={"mining_clues": plan.frame("mining_clues"), "facts": plan.facts("mining_clues")},
-        tracks=tracks, params=plan.cfg.deformation, options=None if mines is None else mines.options,
-    )  # fmt: skip
 
 
 def _native(plan: Plan, track: str) -> Path:
@@ -144,61 +133,6 @@ def write_east_up(*, tracks: list[str], params: DecompositionParams, **paths: An
     layers = east_up(_tracks(tracks, paths), params)
     for name in EAST_UP:
         write_layer(layers[name], paths[name])
-
-
-def write_mining(
-    *,
-    native: list[Path],
-    labels: Path,
-    velocity_up: Path | None,
-    velocity_east: Path | None,
-    slope_deg: Path | None,
-    mines: Path | None,
-    mining_clues: Path,
-    facts: Path,
-    tracks: list[str],
-    params: DeformationParams,
-    options: ReadOptions | None,
-) -> None:
-    """Write bowls that look like mining, with a verdict against the licences where these are given."""
-    from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.deformation.mining import mining_clues as find_clues
-    from geo_risk.hazards.deformation.mining import observed_span, up_velocity
-    from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.sources.layers import open_layer
-    from geo_risk.sources.native import native_facts
-    from geo_risk.sources.options import NO_OPTIONS
-    from geo_risk.sources.vectors import read_vector
-
-    found = open_layer(labels)
-    grid = grid_of(found)
-    maps = [_maps(t, p, grid) for t, p in zip(tracks, native, strict=True)]
-    decomposed = None if velocity_up is None else _nearest(open_layer(velocity_up), grid)
-    up = up_velocity([(m.velocity, m.los[2]) for m in maps], decomposed)
-    read = None
-    if mines is not None:
-        options = options or NO_OPTIONS
-        read = read_vector(
-            mines, crs=grid.crs, where="inputs.mines", id_column="licence_id", geometry="Polygon", options=options
-        )
-    known = [native_facts(p) for p in native]
-    first, span_yr = observed_span([(f.get("first_date"), f.get("last_date")) for f in known])
-    licences = None if read is None else read.frame
-    further = {"velocity_east": velocity_east, "slope_deg": slope_deg}
-    frame, notes = find_clues(
-        found.to_numpy(),
-        up,
-        grid,
-        params.mining,
-        licences=licences,
-        span_yr=span_yr,
-        first_date=first,
-        context={k: _nearest(open_layer(p), grid) for k, p in further.items() if p is not None},
-    )
-    write_frame(frame, mining_clues)
-    aside = [] if read is None else read.quarantine
-    write_json({"notes": [_note("warning", n) for n in notes], "methods": [_method("mining")],
-                "counts": {"clues": len(frame)}, "quarantine": aside}, facts)  # fmt: skip
 
 
 def _tracks(names: list[str], paths: dict[str, Any]) -> list[Track]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.hazards.deformation.mining_params import MiningParams
 
 
 class VelocityParams(Params):
@@ -194,48 +195,6 @@ class SlopeParams(Params):
     maximum_detectable_mm_yr: float = parameter(
         16.0, "Where only faster downslope motion could be detected, the ground is not called seen", gt=0, le=10_000,
         source="Cigna et al. 2012: upper bound of slow slides (as level_bounds_mm_yr)",
-    )  # fmt: skip
-
-
-class MiningParams(Params):
-    """Bowls of underground mining, and licences."""
-
-    minimum_subsidence_mm_yr: float = parameter(
-        30.0, "Slowest peak subsidence of a clue", gt=0, le=10_000,
-        source="choice of geo_risk: worked seams sink decimetres a year",
-    )  # fmt: skip
-    minimum_roundness: float = parameter(
-        0.3, "Smallest roundness 4 pi area / perimeter^2 of a clue", ge=0, le=1, source="choice of geo_risk",
-    )  # fmt: skip
-    maximum_radius_m: float = parameter(
-        1500.0, "Widest bowl of one working", gt=0, le=20_000,
-        source="choice of geo_risk: H cot(delta0) of 800 m depth plus a panel",
-    )  # fmt: skip
-    minimum_strain_per_yr: float = parameter(
-        1e-4, "Smallest peak subsidence over radius; groundwater cones are near 1e-5", gt=0, le=1,
-        source="choice of geo_risk, from the probability integral method with H of 150-800 m",
-    )  # fmt: skip
-    steep_slope_deg: float = parameter(
-        10.0, "From this median slope on, slides sink like slow bowls", ge=0, lt=90, source="choice of geo_risk",
-    )  # fmt: skip
-    steep_strain_per_yr: float = parameter(
-        7e-4, "Smallest strain of a clue on such ground", gt=0, le=1,
-        source="choice of geo_risk: slides of 80 mm/yr over 150 m stay below",
-    )  # fmt: skip
-    maximum_east_share: float = parameter(
-        0.6, "Largest mean east motion of a bowl as a share of its mean sinking", gt=0, le=10,
-        source="choice of geo_risk: bowls move inwards from all sides, slides one way",
-    )  # fmt: skip
-    tan_beta: float = parameter(
-        1.9, "Tangent of the main influence angle", ge=1, le=3,
-        source="Sci. Rep. 2025 s41598-025-02697-2, table 2 (1.5-2.2)",
-    )  # fmt: skip
-    boundary_mm: float = parameter(
-        10.0, "Sinking in the observed time that bounds a bowl", gt=0, le=1000,
-        source="the 10 mm contour, usual in mining subsidence practice",
-    )  # fmt: skip
-    boundary_error_m: float = parameter(
-        60.0, "Standard error of a bowl's outline", ge=0, le=1000, source="choice of geo_risk: one InSAR cell",
     )  # fmt: skip
 
 
