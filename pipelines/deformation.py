@@ -2,6 +2,8 @@
 
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.deformation import deformation
+from geo_risk.flow.steps.deformation_lines import lines
+from geo_risk.flow.steps.deformation_watch import watch
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.terrain import terrain
@@ -12,4 +14,6 @@ def build(plan: Plan) -> None:
     grid(plan)
     terrain(plan)
     deformation(plan)
+    lines(plan)
+    watch(plan)
     publish(plan)

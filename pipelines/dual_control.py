@@ -2,6 +2,8 @@
 
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.deformation import deformation
+from geo_risk.flow.steps.deformation_lines import lines
+from geo_risk.flow.steps.deformation_watch import watch
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
@@ -30,5 +32,7 @@ def build(plan: Plan) -> None:
     exposure(plan)
     zones(plan)
     points(plan)
+    lines(plan)
+    watch(plan)
     evacuation(plan)
     publish(plan)

@@ -25,6 +25,7 @@ CAUSES = (
     "sag_without_outlet",
     "unknown",
 )
+TRENDS = ("accelerating", "steady", "easing", "unknown")
 STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
 
 _LEVEL = "level"
@@ -155,7 +156,33 @@ SCHEMAS: dict[str, Schema] = {
             "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
             "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text "
             "reasons:text",
-            required="risk_level",
+            required="risk_level needs_monitoring", needs_monitoring=("yes", "no", "unknown"),
+        ),
+        _schema(
+            "structures", "structure_id", "Polygon",
+            "structure_id:id name:text kind:text hazard_level:level velocity_up_mm_yr:number "
+            "velocity_up_std_mm_yr:positive velocity_across_mm_yr:number velocity_across_std_mm_yr:positive "
+            "speed_mm_yr:positive speed_std_mm_yr:positive activity:text change_mm_yr:number "
+            "change_std_mm_yr:positive n_cells:count known_share:share reasons:text",
+            required="kind hazard_level activity",
+            kind=("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir"), activity=ACTIVITIES,
+        ),
+        _schema(
+            "subsidence_zones", "zone_id", "Polygon",
+            "zone_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive rate_to_mm_yr:positive "
+            "rate_mean_mm_yr:number rate_max_mm_yr:number area_m2:positive volume_loss_m3_yr:number "
+            "volume_loss_std_m3_yr:positive trend:text rate_before_mm_yr:number rate_recent_mm_yr:number "
+            "change_mm_yr:number change_std_mm_yr:positive people:count buildings:count reasons:text",
+            required="kind subsidence_level trend", kind=AREA_KINDS, trend=TRENDS,
+        ),
+        _schema(
+            "subsidence_townships", "township_id", None,
+            "rank:rank township_id:id name:text area_m2:positive known_share:share subsiding_m2:positive "
+            "area_class1_m2:positive area_class2_m2:positive area_class3_m2:positive area_class4_m2:positive "
+            "unknown_m2:positive rate_mean_mm_yr:number rate_max_mm_yr:number volume_loss_m3_yr:number "
+            "volume_loss_std_m3_yr:positive mining_loss_m3_yr:number mining_loss_std_m3_yr:positive trend:text "
+            "change_mm_yr:number change_std_mm_yr:positive people:count buildings:count reasons:text",
+            required="rank trend", trend=TRENDS,
         ),
     )
 }  # fmt: skip

@@ -158,6 +158,17 @@ def zone_classes() -> dict[object, FeatureClass]:
     return out
 
 
+def line_classes() -> dict[object, FeatureClass]:
+    """Return the classes of lines by level: the graver, the wider; none is a thin grey line, unknown a dashed one."""
+    known: dict[object, FeatureClass] = {
+        level: FeatureClass(f"level.{level}", color, width=2.0 + level)
+        for level, color in sorted(LEVEL_COLORS.items(), reverse=True)
+    }
+    none = FeatureClass("level.0", "#9aa5ad", width=1.2)
+    unknown = FeatureClass("level.-1", UNKNOWN_COLOR, width=2.2, dash="3 5")
+    return {**known, 0: none, -1: unknown}
+
+
 def level_classes(family: str, *, shape: str = "circle", radius: int = 7) -> dict[object, FeatureClass]:
     """Return the classes of a level column, very high first, unknown hatched; `family` is "level" or "warning"."""
     known: dict[object, FeatureClass] = {

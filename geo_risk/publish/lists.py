@@ -24,13 +24,17 @@ from geo_risk.publish.i18n import column_label, label, level_label, local_time, 
 from geo_risk.publish.legend import LEVEL_COLORS
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
-         "active_deformation", "mining_clues")  # fmt: skip
+         "active_deformation", "mining_clues", "linear_risk", "structures", "subsidence_townships")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
 """Columns of times: UTC in data files, local time on what people read."""
 
-_SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "max_subsidence_mm_yr"}
+_SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "max_subsidence_mm_yr",
+         "linear_risk": "risk_level", "structures": "hazard_level", "subsidence_zones": "subsidence_level"}  # fmt: skip
+_THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "speed_mm_yr",
+         "subsidence_zones": "volume_loss_m3_yr"}  # fmt: skip
+"""What parts rows of one level: the larger first, unknown last."""
 _WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
 _ID = re.compile(r".*_ids?$")
 _PLAIN = re.compile(r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track)$")
@@ -77,6 +81,8 @@ def list_order(frame: pd.DataFrame, name: str) -> list[int]:
         keys["grave"] = -out[column].astype(float).replace(-1, 1.5)
     elif column is not None:
         keys["grave"] = -out[column].astype(float).abs().fillna(float("inf"))
+    if name in _THEN:
+        keys["then"] = -out[_THEN[name]].astype(float).abs().fillna(-1.0)
     keys["id"] = out[SCHEMAS[name].id or next(iter(SCHEMAS[name].columns))].astype(str)
     return [int(i) for i in keys.sort_values(list(keys.columns), kind="stable").index]
 

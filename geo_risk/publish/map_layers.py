@@ -14,7 +14,7 @@ import shapely
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.escape import clean_text, is_missing
 from geo_risk.publish.i18n import local_time, reasons_of
-from geo_risk.publish.legend import FeatureClass, level_classes, zone_classes
+from geo_risk.publish.legend import FeatureClass, level_classes, line_classes, zone_classes
 from geo_risk.publish.lists import LISTS, TIMES, list_order
 
 SIMPLIFY_DEG = 1e-5
@@ -75,6 +75,7 @@ SPECS: tuple[LayerSpec, ...] = (
     ),
     LayerSpec("railways", "", _one("layer.railways", "#55595e", width=1.6, dash="8 5"), group="base"),
     LayerSpec("risk_zones", "risk_level", zone_classes()),
+    LayerSpec("subsidence_zones", "subsidence_level", zone_classes(), visible=False, listed=True),
     LayerSpec("ponding", "", _one("layer.ponding", "#08519c", fill="#2a83c0", width=1, opacity=0.6)),
     LayerSpec(
         "active_deformation",
@@ -104,7 +105,8 @@ SPECS: tuple[LayerSpec, ...] = (
         },
         visible=False,
     ),
-    LayerSpec("linear_risk", "risk_level", level_classes("level"), visible=False),
+    LayerSpec("linear_risk", "risk_level", line_classes(), listed=True),
+    LayerSpec("structures", "hazard_level", level_classes("level"), listed=True),
     LayerSpec("shelters", "", _one("layer.shelters", "#00513f", fill="#00a37a", shape="house", radius=9, opacity=1)),
     LayerSpec(
         "waterlogging",
@@ -124,8 +126,11 @@ _LIST_COLUMNS = {
     "hazard_points": ("kind", "hazard_level", "people"),
     "mining_clues": ("verdict", "max_subsidence_mm_yr", "licence_id"),
     "active_deformation": ("kind", "velocity_mean_mm_yr", "track"),
+    "linear_risk": ("route", "risk_level", "differential_settlement_mm_yr_per_m"),
+    "structures": ("kind", "hazard_level", "speed_mm_yr"),
+    "subsidence_zones": ("kind", "rate_mean_mm_yr", "trend"),
 }
-_FIRST = "name kind risk_level hazard_level warning_level verdict depth_m people"
+_FIRST = "name route kind risk_level hazard_level warning_level verdict depth_m people"
 
 
 def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:

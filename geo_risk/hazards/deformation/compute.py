@@ -35,6 +35,33 @@ CARDS: dict[str, MethodCard] = {
         "level seams at 100-800 m, worked while the radar watched",
         ("depth is r tan(beta) with an assumed tan(beta)", "only what was mined in the period is outlined"),
     ),
+    "lines": MethodCard(
+        "Settlement along lines",
+        "vertical velocity at the radar's posting; errors from the covariance of stable ground; sections by the "
+        "false-discovery rate of Benjamini and Hochberg 1995",
+        "lines that radar sees; bases from one cell to 100 m",
+        ("steps narrower than a cell are averaged", "the line is taken as unbent when the series begins"),
+    ),
+    "structures": MethodCard(
+        "Dams and ponds as bodies",
+        "mean motion of the body against still ground around it, solved in the vertical plane across the crest",
+        "bodies of a few cells or more that keep coherence",
+        ("motion along the axis of a dam is taken as zero",),
+    ),
+    "watch": MethodCard(
+        "Land-subsidence zones and volume",
+        "significance by Benjamini and Hochberg 1995; volume = sum of rate x area, its error from the covariance of "
+        "stable ground",
+        "maps with stable ground; the zero is that ground",
+        ("what is not seen is in no volume", "horizontal motion north is taken as zero"),
+    ),
+    "east_up": MethodCard(
+        "East and up from two or more lines of sight",
+        "weighted least squares with north taken as zero, covariance (G'WG)^-1; series at common epochs by straight "
+        "lines between dates",
+        "looks that differ by 20 degrees or more in the east-up plane; small north motion",
+        ("north motion leaks into up: the bound is stated", "errors of the tracks are taken as independent"),
+    ),
     "slope": MethodCard(
         "Velocity along the slope", "V_slope = V_LOS / C (Notti et al. 2014; Cigna et al. 2012)",
         "translational motion along the steepest descent where |C| >= 0.2",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
+from pydantic import model_validator
+
 from geo_risk.core.params import Params, parameter
+from geo_risk.hazards.deformation.line_params import LineParams, StructureParams, WatchParams
 from geo_risk.hazards.deformation.mining_params import MiningParams
 
 
@@ -25,19 +29,43 @@ class VelocityParams(Params):
         lt=1,
         source="usual mask of Sentinel-1 time series processors; choice of geo_risk",
     )
-    atmosphere: Literal["none", "ramp", "ramp_height"] = parameter(
-        "ramp_height", "What is taken off every date before the fit: nothing, a plane, or a plane and a part "
-        "proportional to height, fitted robustly to the stable part of the scene",
+    atmosphere: Literal["none", "height", "ramp", "ramp_height", "quadratic", "quadratic_height"] = parameter(
+        "ramp_height", "What is taken off every date before the fit: nothing, a plane or a quadratic surface, and a "
+        "part proportional to height, fitted robustly to the stable part of the scene",
         source="standard practice, e.g. Doin et al. 2009, J. Appl. Geophys. 69:35",
     )  # fmt: skip
-    reference: Literal["as_given", "stable_median"] = parameter(
-        "stable_median", "Zero of each date: the reference of the processor, or the robust median of the stable "
-        "part of the scene (a reference point can itself move)",
+    reference: Literal["as_given", "stable_median", "area"] = parameter(
+        "stable_median", "Zero of each date: the reference of the processor, the robust median of the stable part of "
+        "the scene (a reference point can itself move), or the mean of an area (reference_lon_lat)",
         source="choice of geo_risk",
+    )  # fmt: skip
+    reference_lon_lat: tuple[float, float] | None = parameter(
+        None, "Longitude and latitude [degree] of the middle of the reference area; needed by reference: area",
+        source="the user's: stable ground, such as rock or a GNSS station",
+    )  # fmt: skip
+    reference_radius_m: float = parameter(
+        200.0, "Radius of the reference area; the cell it lies in at the least", ge=0, le=100_000,
+        source="choice of geo_risk: some ten cells of 60 m",
     )  # fmt: skip
     annual: Literal["auto", "never", "always"] = parameter(
         "auto", "Estimate a yearly term beside the trend; auto: from 1.5 years and 20 dates on",
         source="choice of geo_risk: less than 1.5 cycles cannot be told from a trend",
+    )  # fmt: skip
+    acceleration: bool = parameter(
+        False, "A quadratic term beside the trend; the velocity is then that of the mean date",
+        source="d = v t + a t^2 / 2",
+    )  # fmt: skip
+    steps: tuple[date, ...] = parameter(
+        (), "Dates of offsets, such as earthquakes; a radar date on that day counts as after it", max_length=8,
+        source="the user's",
+    )  # fmt: skip
+    time_axis: Literal["julian_year", "calendar_year"] = parameter(
+        "julian_year", "Years of 365.25 days, or year + (day of year - 1) / 365.25 as MintPy counts",
+        source="IAU Julian year; MintPy's decimal years as its output shows them",
+    )  # fmt: skip
+    temporal_correlation: Literal["scene", "none"] = parameter(
+        "scene", "Standard errors allow for noise that is correlated in time, as the stable pixels of the scene show "
+        "it, or take dates as independent", source="restricted likelihood; Worsley and Friston 1995, NeuroImage 2:173",
     )  # fmt: skip
     estimator: Literal["least_squares", "huber", "bisquare"] = parameter(
         "bisquare", "Plain least squares, Huber's M-estimator, or Tukey's bisquare started from it, which gives dates "
@@ -65,6 +93,13 @@ class VelocityParams(Params):
         "bilinear", "How velocities reach the run grid; bilinear gives missing where any neighbour is missing",
         source="choice of geo_risk",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _area_has_a_place(self) -> VelocityParams:
+        if (self.reference == "area") != (self.reference_lon_lat is not None):
+            what = "reference: area and reference_lon_lat need each other"
+            raise ValueError(what)
+        return self
 
 
 class AreaParams(Params):
@@ -172,6 +207,18 @@ class DecompositionParams(Params):
         20.0, "Smallest angle between two lines of sight in the east-up plane that is decomposed", gt=0, lt=90,
         source="choice of geo_risk: error is amplified by about 1/sin of it",
     )  # fmt: skip
+    north_motion_mm_yr: float = parameter(
+        10.0, "Size of a north motion whose effect on east and up is stated: the bound of what its neglect may hide",
+        gt=0, le=10_000, source="choice of geo_risk: scale it to the north motion that is possible",
+    )  # fmt: skip
+    series: bool = parameter(
+        False, "Write east and up displacement at common epochs too: a cube as large as a series on the run grid",
+        source="choice of geo_risk",
+    )  # fmt: skip
+    maximum_gap_days: float = parameter(
+        48.0, "Known dates of a track further apart than this are not joined by a line at common epochs", gt=0,
+        le=3660, source="choice of geo_risk: four repeats of one Sentinel-1 satellite",
+    )  # fmt: skip
 
 
 class SlopeParams(Params):
@@ -207,6 +254,9 @@ class DeformationParams(Params):
     kinds: KindParams = KindParams()
     slope: SlopeParams = SlopeParams()
     mining: MiningParams = MiningParams()
+    lines: LineParams = LineParams()
+    structures: StructureParams = StructureParams()
+    watch: WatchParams = WatchParams()
     level_bounds_mm_yr: tuple[float, float, float, float] = parameter(
         (5.0, 16.0, 50.0, 160.0), "Lower bounds of the levels 1-4 of the speed of active ground",
         source="Cigna et al. 2012 (5 and 16 mm/yr); choice of geo_risk above",

@@ -126,7 +126,7 @@ GeoRisk.showStages = function () {
 };
 
 GeoRisk.listed = function () {
-  var order = ["evacuation", "waterlogging", "hazard_points", "mining_clues", "active_deformation"];
+  var order = ["evacuation", "waterlogging", "hazard_points", "mining_clues", "active_deformation", "linear_risk", "structures", "subsidence_zones"];
   return order.map(function (id) { return GeoRisk.data.layers.filter(function (l) { return l.id === id && l.listed; })[0]; }).filter(Boolean);
 };
 

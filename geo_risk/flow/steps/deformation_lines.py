@@ -1,0 +1,229 @@
+"""Steps of lines and structures: settlement by chainage, dams and ponds as bodies, and the risk along lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.flow.steps.exposure import options_of
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from shapely.geometry import LineString
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.axes import Axis
+    from geo_risk.hazards.deformation.params import DeformationParams
+    from geo_risk.sources.options import ReadOptions
+
+LINES = ("roads", "railways")
+PONDS = ("tailings_ponds", "reservoirs")
+_IDS = {"roads": "road_id", "railways": "railway_id", "tailings_ponds": "pond_id", "reservoirs": "reservoir_id"}
+_LISTED = 10
+
+
+def lines(plan: Plan) -> None:
+    """Add the steps that write linear_risk (roads, railways, crests of dams) and structures (dams and ponds)."""
+    tracks = [t.track for t in plan.cfg.inputs.insar]
+    native = [plan.cube(f"velocity_native_{t}").with_suffix(".h5") for t in tracks]
+    given = {name: plan.input(name) for name in (*LINES, *PONDS)}
+    options = {name: options_of(plan, name) for name in given}
+    common: dict[str, Any] = {"tracks": tracks, "params": plan.cfg.deformation, "options": options}
+    if any(plan.has(p) for p in given.values() if isinstance(p, Path)):
+        measured: dict[str, Any] = {"native": native, "grid": plan.facts("grid")}
+        plan.add(
+            "deformation.lines", write_lines, reads=measured, optional=given,
+            writes={"out": plan.frame("line_sections"), "facts": plan.facts("line_sections")}, **common,
+        )  # fmt: skip
+        plan.add(
+            "linear_risk", write_linear, reads={"sections": plan.frame("line_sections")},
+            optional={"risk_zones": plan.frame("risk_zones")},
+            writes={"out": plan.frame("linear_risk"), "facts": plan.facts("linear_risk")},
+            distortion_limit=plan.cfg.deformation.lines.distortion_limit, language=plan.cfg.language,
+        )  # fmt: skip
+
+
+def write_lines(
+    *,
+    native: list[Path],
+    grid: Path,
+    roads: Path | None,
+    railways: Path | None,
+    tailings_ponds: Path | None,
+    reservoirs: Path | None,
+    out: Path,
+    facts: Path,
+    tracks: list[str],
+    params: DeformationParams,
+    options: dict[str, ReadOptions],
+) -> None:
+    """Write the measured sections of every axis."""
+    from geo_risk.hazards.deformation.lines import line_sections
+    from geo_risk.publish.frames import write_frame, write_json
+
+    vertical, span_yr = measured_vertical(native, tracks, grid, params)
+    files = {"roads": roads, "railways": railways, "tailings_ponds": tailings_ponds, "reservoirs": reservoirs}
+    axes, quarantine, notes = _axes(files, vertical.grid, params, options)
+    sections = line_sections(axes, vertical, params.lines, span_yr=span_yr)
+    write_frame(sections, out)
+    if not vertical.noise.is_fitted:
+        notes.append((
+            "lines: no stable ground shows what neighbours share of the noise; errors are the formal ones of each cell",
+            "线性工程：无稳定区可估计空间相关噪声，误差取各像元的形式误差",
+        ))  # fmt: skip
+    counts = {
+        "axes": len(axes), "km": round(sum(a.line.length for a in axes) / 1000, 1), "sections": len(sections),
+        "bending": int(sections["is_bending"].sum()), "sinking": int(sections["is_sinking"].sum()),
+        "unknown": int((sections["level"] < 0).sum()),
+    }  # fmt: skip
+    write_json({"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": quarantine,
+                "methods": [method("lines")]}, facts)  # fmt: skip
+
+
+def write_linear(
+    *, sections: Path, risk_zones: Path | None, out: Path, facts: Path, distortion_limit: float, language: str
+) -> None:
+    """Write linear_risk, and the worst sections as notes of the report."""
+    from geo_risk.products.linear import linear_risk, worst_sections
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.layers import read_frame
+
+    zones = None if risk_zones is None else read_frame(risk_zones)
+    risk = linear_risk(read_frame(sections), zones, distortion_limit=distortion_limit, language=language)
+    write_frame(risk, out)
+    worst = worst_sections(risk, _LISTED)
+    notes = [(
+        f"Lines: {len(risk)} sections; {int((risk['risk_level'] < 0).sum())} are unknown, which is not safe.",
+        f"线性工程：共 {len(risk)} 段，其中 {int((risk['risk_level'] < 0).sum())} 段未知（不等于安全）。",
+    )]  # fmt: skip
+    for k, row in enumerate(worst.to_dict("records"), 1):
+        place = f"{row['route']} km {row['from_km']:.1f}-{row['to_km']:.1f}"
+        notes.append(
+            (f"Worst section {k}: {place}. {row['reasons_en']}", f"最差路段 {k}：{place}。{row['reasons_zh']}")
+        )
+    counts = {f"risk_{level}": int((risk["risk_level"] == level).sum()) for level in range(-1, 5)}
+    write_json({"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": [], "methods": []}, facts)
+
+
+def measured_vertical(
+    native: list[Path], tracks: list[str], grid: Path, params: DeformationParams
+) -> tuple[Any, float]:
+    """Return the vertical map of all tracks on cells of the radar's posting, and how long was observed [yr].
+
+    The span is that of the longest series, NaN where the products are velocities alone.
+    """
+    import numpy as np
+
+    from geo_risk.hazards.deformation.vertical import vertical_map
+    from geo_risk.sources.native import native_facts
+
+    maps, cells = track_maps(native, tracks, grid)
+    known = [native_facts(p) for p in native]
+    dates = [(np.datetime64(f["first_date"]), np.datetime64(f["last_date"])) for f in known if f.get("first_date")]
+    days = max((float((b - a) / np.timedelta64(1, "D")) for a, b in dates), default=float("nan"))
+    return vertical_map(maps, cells, params), days / 365.25
+
+
+def track_maps(native: list[Path], tracks: list[str], grid: Path) -> tuple[list[Any], Grid]:
+    """Return the maps of all tracks on cells of the coarsest posting, and that grid."""
+    from geo_risk.flow.steps.deformation import _detection_grid, _maps
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.native import native_facts
+
+    cells = _detection_grid(read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native))
+    return [_maps(t, p, cells) for t, p in zip(tracks, native, strict=True)], cells
+
+
+def _axes(
+    files: dict[str, Path | None], grid: Grid, params: DeformationParams, options: dict[str, ReadOptions]
+) -> tuple[list[Axis], list[dict[str, str]], list[tuple[str, str]]]:
+    """Return the axes of roads, railways and dam crests, the rows set aside, and notes."""
+    import geopandas as gpd
+
+    from geo_risk.hazards.deformation.axes import merge_axes
+
+    axes: list[Axis] = []
+    quarantine: list[dict[str, str]] = []
+    notes: list[tuple[str, str]] = []
+    for name in LINES:
+        if files[name] is not None:
+            rows, aside, said = _read(name, files[name], grid, options[name], "LineString", ("class?", "name?"))
+            merged = merge_axes(
+                rows, params.lines, id_column=_IDS[name], category=None if name == "roads" else "railway"
+            )
+            axes, quarantine, notes = axes + merged, quarantine + aside, notes + said
+            notes.append((f"{name}: {len(rows)} pieces were joined to {len(merged)} axes",
+                          f"{name}：{len(rows)} 段已拼接为 {len(merged)} 条连续轴线"))  # fmt: skip
+    for name in PONDS:
+        if files[name] is not None:
+            rows, crests, aside, said = read_ponds(name, files[name], grid, options[name])
+            kept = [k for k, c in enumerate(crests) if c is not None]
+            lines_ = gpd.GeoDataFrame(
+                {"id": rows["id"].iloc[kept], "name": rows["name"].iloc[kept].fillna(rows["id"]).astype("string")},
+                geometry=[crests[k] for k in kept], crs=grid.crs,
+            )  # fmt: skip
+            kind = "tailings_dam" if name == "tailings_ponds" else "reservoir_dam"
+            axes += merge_axes(lines_, params.lines, id_column="id", category=kind)
+            quarantine, notes = quarantine + aside, notes + said
+    return axes, quarantine, notes
+
+
+def read_ponds(
+    name: str, path: Path | None, grid: Grid, options: ReadOptions
+) -> tuple[gpd.GeoDataFrame, list[LineString | None], list[dict[str, str]], list[tuple[str, str]]]:
+    """Return ponds (with `id`), the crest of each in the run's CRS (None where there is none), rows set aside, notes.
+
+    A crest is given as WKT in the CRS of its file; one that is no line is set aside, its pond is kept.
+    """
+    import geopandas as gpd
+
+    from geo_risk.hazards.deformation.structures import crest_of
+    from geo_risk.sources.vector_files import open_vector
+
+    extra = ("name?", "dam_height_m?", "crest_wkt?")
+    rows, aside, notes = _read(name, path, grid, options, "Polygon", extra)
+    rows = rows.rename(columns={_IDS[name]: "id"})
+    crests: list[LineString | None] = []
+    for pond, text in zip(rows["id"], rows["crest_wkt"], strict=True):
+        try:
+            crests.append(crest_of(text))
+        except ValueError as error:
+            crests.append(None)
+            aside.append({"id": str(pond), "reason": f"{name}: {error}; the pond is kept without its crest"})
+    if path is not None and any(c is not None for c in crests):
+        frame, _ = open_vector(
+            path, where=f"inputs.{name}", layer=options.layer, crs=options.crs, encoding=options.encoding
+        )
+        crests = list(gpd.GeoSeries(crests, crs=frame.crs).to_crs(grid.crs))
+    return rows, crests, aside, notes
+
+
+def _read(
+    name: str, path: Path | None, grid: Grid, options: ReadOptions, geometry: str, columns: tuple[str, ...]
+) -> tuple[gpd.GeoDataFrame, list[dict[str, str]], list[tuple[str, str]]]:
+    """Return the rows of an input with an id each (their position where the file has none), those set aside, notes."""
+    from geo_risk.sources.vectors import read_vector
+
+    if path is None:
+        what = f"inputs.{name} was not given"
+        raise ValueError(what)
+    key = _IDS[name]
+    read = read_vector(path, crs=grid.crs, where=f"inputs.{name}", geometry=geometry,
+                       columns=(f"{key}?", *columns), options=options)  # fmt: skip
+    ids = read.frame[key].astype("string")
+    rows = read.frame.assign(**{key: [v if isinstance(v, str) and v else f"{name}-{k}" for k, v in enumerate(ids, 1)]})
+    return rows, read.quarantine, [(f"{name}: {text}", f"{name}：{text}") for text in read.notes]
+
+
+def note(level: str, texts: tuple[str, str]) -> dict[str, str]:
+    """Return a note of the report from its English and Chinese text."""
+    return {"level": level, "text_en": texts[0], "text_zh": texts[1]}
+
+
+def method(name: str) -> dict[str, str]:
+    """Return the method card of a phenomenon as plain values."""
+    from geo_risk.hazards.deformation.compute import CARDS
+
+    card = CARDS[name]
+    return {"name": card.name, "citation": card.citation, "validity": card.validity}
