@@ -65,12 +65,12 @@ def onto_grid(path: Path, name: str, grid: Grid, *, method: str) -> xr.DataArray
     if name not in facts["names"] or method not in METHODS:
         what = f"map {name!r} by {method!r}: there are {facts['names']} and {list(METHODS)}"
         raise DataError(what, where=str(path), fix="ask for one of those")
-    _check_overlap(facts, grid, path)
+    check_overlap(facts, grid, where=str(path))
     chunks = da.core.normalize_chunks((CHUNK, CHUNK), shape=grid.shape, dtype=np.float32)
 
     def block(block_info: Any = None) -> NDArray[np.float32]:
         (r0, r1), (c0, c1) = block_info[None]["array-location"]
-        row, column = _positions(facts, grid, (r0, r1), (c0, c1))
+        row, column = grid_positions(facts, grid, (r0, r1), (c0, c1))
         return _sampled(path, name, row, column, method=method)
 
     data = da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
@@ -79,10 +79,13 @@ def onto_grid(path: Path, name: str, grid: Grid, *, method: str) -> xr.DataArray
     return grid.layer(data, units=attrs["units"], long_name=attrs["long_name"], name=name)
 
 
-def _positions(
+def grid_positions(
     facts: Mapping[str, Any], grid: Grid, rows: tuple[int, int], columns: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return fractional rows and columns of the native frame (0 at the first centre) of a block's cell centres."""
+    """Return fractional rows and columns in a frame (crs, transform) of the cell centres of a block of the grid.
+
+    0 is the centre of the frame's first cell.
+    """
     coords = grid.coords()
     x, y = np.meshgrid(coords["x"][slice(*columns)], coords["y"][slice(*rows)])
     source, target = CRS(facts["crs"]), CRS(grid.crs)
@@ -110,12 +113,13 @@ def _sampled(
     return out
 
 
-def _check_overlap(facts: Mapping[str, Any], grid: Grid, path: Path) -> None:
+def check_overlap(facts: Mapping[str, Any], grid: Grid, *, where: str) -> None:
+    """Raise OverlapError where no cell centre of the grid (50 rows are tried) lies on a frame."""
     rows = np.unique(np.linspace(0, grid.shape[0] - 1, min(50, grid.shape[0])).astype(int))
-    parts = [_positions(facts, grid, (int(r), int(r) + 1), (0, grid.shape[1])) for r in rows]
+    parts = [grid_positions(facts, grid, (int(r), int(r) + 1), (0, grid.shape[1])) for r in rows]
     row, column = np.vstack([p[0] for p in parts]), np.vstack([p[1] for p in parts])
     n_y, n_x = facts["shape"]
     if not ((row > -1) & (row < n_y) & (column > -1) & (column < n_x)).any():
         what = f"the frame ({facts['crs']}, corner {facts['transform'][2]:.6g}, {facts['transform'][5]:.6g}) does not "
         what += f"meet the run's area {tuple(round(b) for b in grid.bounds)} in {grid.crs}"
-        raise OverlapError(what, where=str(path), fix="check area.boundary, area.crs and the files of this track")
+        raise OverlapError(what, where=where, fix="check area.boundary, area.crs and the files of this track")

@@ -12,12 +12,10 @@ from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas import TrackMaps, active_areas, false_alarm_p, stated_p
 from geo_risk.hazards.deformation.classify import Evidence, classify_area
 from geo_risk.hazards.deformation.correction import scene_correction
-from geo_risk.hazards.deformation.decomposition import Track, east_up, north_leak
 from geo_risk.hazards.deformation.detect import Channel, Cluster
 from geo_risk.hazards.deformation.jumps import find_jumps
 from geo_risk.hazards.deformation.noise import fit_noise
 from geo_risk.hazards.deformation.params import (
-    DecompositionParams,
     DeformationParams,
     VelocityParams,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.deformation_areas import deformation_areas
 from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
+from geo_risk.flow.steps.deformation_east_up import deformation_east_up
 from geo_risk.flow.steps.deformation_figures import deformation_figures
 from geo_risk.flow.steps.deformation_mining import deformation_mining
 from geo_risk.flow.steps.deformation_slope import deformation_slope
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.areas import TrackMaps
     from geo_risk.hazards.deformation.decomposition import Track
-    from geo_risk.hazards.deformation.params import DecompositionParams, VelocityParams
+    from geo_risk.hazards.deformation.params import VelocityParams
     from geo_risk.sources.options import TrackOptions
 
 LOS = ("los_east", "los_north", "los_up")
-EAST_UP = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std")
 PER_TRACK = ("velocity", "velocity_std", *LOS)
 
 
@@ -49,11 +49,7 @@ def deformation(plan: Plan) -> None:
             track=t.track, resampling=params.velocity.resampling,
         )  # fmt: skip
     layers: dict[str, Any] = {name: [plan.layer(f"{name}_{t}") for t in tracks] for name in PER_TRACK}
-    if len(tracks) >= 2:
-        plan.add(
-            "deformation.east_up", write_east_up, reads=layers,
-            writes={name: plan.layer(name) for name in EAST_UP}, tracks=tracks, params=params.decomposition,
-        )  # fmt: skip
+    deformation_east_up(plan, tracks, layers)
     ground = {name: plan.layer(name) for name in ("slope_deg", "aspect_deg")}
     deformation_slope(plan, tracks, {**layers, **ground})
     native = [_native(plan, t) for t in tracks]
@@ -123,16 +119,6 @@ def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **ou
     for name, path in out.items():
         layer = layers[name].rename(f"{name}_{track}")
         write_layer(layer.assign_attrs(long_name=f"{layer.attrs['long_name']}, track {track}"), path)
-
-
-def write_east_up(*, tracks: list[str], params: DecompositionParams, **paths: Any) -> None:
-    """Write east and up velocities with their standard errors, from the layers of the tracks as they were written."""
-    from geo_risk.hazards.deformation.decomposition import east_up
-    from geo_risk.publish.raster import write_layer
-
-    layers = east_up(_tracks(tracks, paths), params)
-    for name in EAST_UP:
-        write_layer(layers[name], paths[name])
 
 
 def _tracks(names: list[str], paths: dict[str, Any]) -> list[Track]:

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
-from geo_risk.core.grid import same_grid
+from geo_risk.core.grid import Grid, same_grid
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.params import DecompositionParams
 from geo_risk.kernels.decompose import decompose_east_up
@@ -58,28 +58,69 @@ def east_up(tracks: Sequence[Track], params: DecompositionParams) -> dict[str, x
     ------
     DataError : fewer than two tracks. GridError : different grids. UnitError : no speed.
     """
-    if len(tracks) < 2:
-        what = f"{len(tracks)} track; east and up need two looks"
-        raise DataError(what, where="inputs.insar", fix="add a track of the other orbit direction")
-    grid = same_grid(*(layer for t in tracks for layer in (t.velocity, t.velocity_std, t.los_east, t.los_up)))
-
-    def stack(name: str, unit: str) -> xr.DataArray:
-        layers = [in_units(getattr(t, name), unit).drop_vars("spatial_ref").astype(np.float32) for t in tracks]
-        return xr.concat(layers, dim="track", join="exact", combine_attrs="drop").chunk({"track": -1})
-
-    inputs = [stack("velocity", "mm/yr"), stack("velocity_std", "mm/yr"), stack("los_east", "1"), stack("los_up", "1")]
-    result: tuple[xr.DataArray, ...] = xr.apply_ufunc(
-        _decompose, *inputs,
-        kwargs={"minimum_sine": float(np.sin(np.deg2rad(params.minimum_angle_deg)))},
-        input_core_dims=[["track"]] * 4, output_core_dims=[[]] * 5, dask="parallelized",
-        output_dtypes=[np.float32] * 5, join="exact",
-    )  # fmt: skip
+    grid = _grid(tracks)
+    result = _solved(tracks, [in_units(t.velocity, "mm/yr") for t in tracks], params)
     out = {}
     for name, layer in zip(NAMES, result, strict=True):
         units = "mm2/yr2" if name.endswith("covariance") else "mm/yr"
         attrs = {"positive": "up"} if name == "velocity_up" else {"positive": "east"} if name == "velocity_east" else {}
         out[name] = grid.layer(layer.data, units=units, long_name=_LONG[name], name=name, **attrs)
     return out
+
+
+def north_leak(tracks: Sequence[Track], params: DecompositionParams) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return by how much east and up change where the ground moves north by `north_motion_mm_yr`.
+
+    Parameters
+    ----------
+    tracks, params : as for `east_up`, of which this is the same weighted solution, for what the tracks would see of
+        that north motion alone. It is linear: twice the motion leaks twice as much, a south motion with the other sign.
+
+    Returns
+    -------
+    Layers (y, x) float32 [mm/yr], lazy, NaN where `east_up` is.
+    """
+    grid = _grid(tracks)
+    seen = [t.los_north * np.float32(params.north_motion_mm_yr) for t in tracks]
+    known = [v.where(in_units(t.velocity, "mm/yr").notnull()) for v, t in zip(seen, tracks, strict=True)]
+    east, up = _solved(tracks, known, params)[:2]
+    text = f"velocity that a north motion of {params.north_motion_mm_yr:g} mm/yr would feign"
+    return (
+        grid.layer(east.data, units="mm/yr", long_name=f"east {text}", name="north_leak_east"),
+        grid.layer(up.data, units="mm/yr", long_name=f"vertical {text}", name="north_leak_up"),
+    )
+
+
+def _grid(tracks: Sequence[Track]) -> Grid:
+    if len(tracks) < 2:
+        what = f"{len(tracks)} track; east and up need two looks"
+        raise DataError(what, where="inputs.insar", fix="add a track of the other orbit direction")
+    layers = (layer for t in tracks for layer in (t.velocity, t.velocity_std, t.los_east, t.los_north, t.los_up))
+    return same_grid(*layers)
+
+
+def _solved(
+    tracks: Sequence[Track], values: Sequence[xr.DataArray], params: DecompositionParams
+) -> tuple[xr.DataArray, ...]:
+    """Return `decompose_east_up` of one value [mm/yr] a track, with the errors and looks of the tracks."""
+
+    def stack(layers: Sequence[xr.DataArray]) -> xr.DataArray:
+        plain = [layer.drop_vars("spatial_ref").astype(np.float32) for layer in layers]
+        return xr.concat(plain, dim="track", join="exact", combine_attrs="drop").chunk({"track": -1})
+
+    inputs = [
+        stack(values),
+        stack([in_units(t.velocity_std, "mm/yr") for t in tracks]),
+        stack([in_units(t.los_east, "1") for t in tracks]),
+        stack([in_units(t.los_up, "1") for t in tracks]),
+    ]
+    result: tuple[xr.DataArray, ...] = xr.apply_ufunc(
+        _decompose, *inputs,
+        kwargs={"minimum_sine": float(np.sin(np.deg2rad(params.minimum_angle_deg)))},
+        input_core_dims=[["track"]] * 4, output_core_dims=[[]] * 5, dask="parallelized",
+        output_dtypes=[np.float32] * 5, join="exact",
+    )  # fmt: skip
+    return result
 
 
 def unit_length(
@@ -89,22 +130,6 @@ def unit_length(
     length = np.sqrt(east.astype(np.float64) ** 2 + north.astype(np.float64) ** 2 + up.astype(np.float64) ** 2)
     out = [(c / length).astype(np.float32).assign_attrs(c.attrs).rename(c.name) for c in (east, north, up)]
     return out[0], out[1], out[2]
-
-
-def north_leak(tracks: Sequence[Track], *, north_mm_yr: float) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return by how much east and up [mm/yr] change if the ground moves north by `north_mm_yr`: the bound of the leak.
-
-    Two tracks only (the first two), float32, lazy.
-    """
-    a, d = tracks[0], tracks[1]
-    determinant = a.los_east * d.los_up - d.los_east * a.los_up
-    va, vd = a.los_north * north_mm_yr, d.los_north * north_mm_yr
-    east = (va * d.los_up - vd * a.los_up) / determinant
-    up = (a.los_east * vd - d.los_east * va) / determinant
-    return (
-        east.astype(np.float32).assign_attrs(units="mm/yr", long_name="change of east velocity by a north motion"),
-        up.astype(np.float32).assign_attrs(units="mm/yr", long_name="change of vertical velocity by a north motion"),
-    )
 
 
 def _decompose(
