@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from geo_risk.core.errors import GeoRiskError, RefusedFileError
+from geo_risk.core.errors import GeoRiskError
 from geo_risk.sources.files import sniff
 from geo_risk.sources.options import LIMITS, NO_OPTIONS, NO_TRACK_OPTIONS, ReadLimits, ReadOptions, TrackOptions
 
@@ -52,7 +52,9 @@ def inspect_file(
 
     def look() -> FileFacts:
         if path.is_dir():
-            return _insar(replace(start, type="folder"), [path])
+            from geo_risk.sources.insar import listed
+
+            return _insar(replace(start, type="folder"), [path], _geometry_beside(path, listed(path)))
         kind = sniff(path) if path.is_file() else "missing"
         facts = replace(start, type=kind)
         looks: dict[str, Callable[[], FileFacts]] = {
@@ -120,14 +122,22 @@ def _raster(facts: FileFacts, path: Path, options: ReadOptions, limits: ReadLimi
 
 
 def _hdf5(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
-    from geo_risk.sources.insar import product_of
+    from geo_risk.sources.insar import known_product
 
-    try:
-        kind = product_of([path]).name
-    except RefusedFileError:
+    product = known_product([path])
+    if product is None:
         return _rain(facts, path, options)
-    beside = sorted(p for p in path.parent.glob("*geometry*.h5") if p != path)
-    return _insar(replace(facts, product=kind), [path], beside if len(beside) == 1 else None)
+    return _insar(replace(facts, product=product.name), [path], _geometry_beside(path.parent, [path]))
+
+
+def _geometry_beside(folder: Path, files: Sequence[Path]) -> list[Path] | None:
+    """Return the geometry that lies in a folder beside a product: one MintPy file, or static layers as GeoTIFFs."""
+    from geo_risk.sources.los_tif import bands
+
+    inside = sorted(p for p in folder.iterdir() if p.is_file() and p not in files)
+    mintpy = [p for p in inside if "geometry" in p.name and p.suffix == ".h5"]
+    layers = [b.path for b in bands([p for p in inside if p.suffix.lower() in {".tif", ".tiff"}]).values()]
+    return mintpy if len(mintpy) == 1 else list(dict.fromkeys(layers)) or None
 
 
 def _insar(

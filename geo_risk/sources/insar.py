@@ -26,7 +26,7 @@ MAX_BYTES = 2**40
 LOS_TOLERANCE = 0.01
 """Largest difference of a line-of-sight vector's length from 1."""
 
-FOLDER_SUFFIXES = ((".tif", ".tiff"), (".nc",), (".h5", ".he5"), (".csv", ".parquet"), (".shp", ".gpkg"))
+FOLDER_SUFFIXES = ((".nc",), (".tif", ".tiff"), (".h5", ".he5"), (".csv", ".parquet"), (".shp", ".gpkg"))
 """What is taken of a folder: the files of the first group that is there at all."""
 
 COMPONENTS = ("los_east", "los_north", "los_up")
@@ -137,6 +137,18 @@ def listed(files: Path | Sequence[Path]) -> list[Path]:
     return out
 
 
+def known_product(paths: Sequence[Path]) -> Product | None:
+    """Return which product of `sources.insar_products` these files are, None where they are none.
+
+    Raises
+    ------
+    CorruptFileError, RefusedFileError : a file cannot be opened, or leads out of itself.
+    """
+    from geo_risk.sources.insar_products import products
+
+    return next((p for p in products() if p.is_it(paths)), None)
+
+
 def product_of(paths: Sequence[Path]) -> Product:
     """Return which product of `sources.insar_products` these files are.
 
@@ -146,9 +158,9 @@ def product_of(paths: Sequence[Path]) -> Product:
     """
     from geo_risk.sources.insar_products import products
 
-    for product in products():
-        if product.is_it(paths):
-            return product
+    product = known_product(paths)
+    if product is not None:
+        return product
     what = f"{len(paths)} file(s) that are no InSAR product: " + ", ".join(p.name for p in paths[:5])
     known = "; ".join(f"{p.name}: {p.files}" for p in products())
     raise RefusedFileError(what, where=str(paths[0].parent) if paths else "", fix=f"give one of: {known}")
