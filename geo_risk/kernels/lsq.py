@@ -8,47 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geo_risk.kernels.lsq_small import invert_spd
+from geo_risk.kernels.time_noise import correlated_errors
+
+__all__ = ["fit_correlated", "fit_series", "invert_spd"]
+
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-
-
-@njit(cache=True, nogil=True)
-def invert_spd(matrix: F64, inverse: F64) -> bool:
-    """Invert a small symmetric positive definite matrix in place of `inverse`; False where it is singular.
-
-    Parameters
-    ----------
-    matrix : (p, p). Left untouched.
-    inverse : (p, p), overwritten.
-    """
-    p = matrix.shape[0]
-    lower = np.zeros((p, p))
-    for i in range(p):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= lower[i, k] * lower[j, k]
-            if i == j:
-                if not total > 1e-12 * matrix[i, i]:
-                    return False
-                lower[i, i] = math.sqrt(total)
-            else:
-                lower[i, j] = total / lower[j, j]
-    column = np.zeros(p)
-    for c in range(p):
-        for i in range(p):
-            total = 1.0 if i == c else 0.0
-            for k in range(i):
-                total -= lower[i, k] * column[k]
-            column[i] = total / lower[i, i]
-        for i in range(p - 1, -1, -1):
-            total = column[i]
-            for k in range(i + 1, p):
-                total -= lower[k, i] * column[k]
-            column[i] = total / lower[i, i]
-        for i in range(p):
-            inverse[i, c] = column[i]
-    return True
 
 
 @njit(cache=True, nogil=True)
@@ -103,11 +69,14 @@ def _influence_slope(u: float, huber_k: float, is_bisquare: bool) -> float:
 
 @njit(cache=True, nogil=True)
 def _one(
-    y: F64, rows: NDArray[np.int64], n: int, design: F64, base: F64, huber_k: float, rounds: int, out: F64, err: F64
-) -> float:
-    """Fit one gap-free series; return the unweighted residual standard deviation, NaN where it cannot be fitted."""
+    y: F64, rows: NDArray[np.int64], n: int, design: F64, base: F64, huber_k: float, rounds: int, out: F64, err: F64,
+    inverse: F64,
+) -> float:  # fmt: skip
+    """Fit one gap-free series; return the unweighted residual standard deviation, NaN where it cannot be fitted.
+
+    `inverse` becomes (G'WG)^-1 of the base weights.
+    """
     p = design.shape[1]
-    inverse = np.zeros((p, p))
     resid = np.zeros(n)
     w = np.empty(n)
     scaled = np.empty(n)
@@ -153,7 +122,7 @@ def _one(
 
 
 @njit(cache=True, nogil=True)
-def fit_series(
+def fit_correlated(
     values: F32,
     design: F64,
     weights: F64,
@@ -162,8 +131,12 @@ def fit_series(
     huber_k: float,
     rounds: int,
     minimum_n: int,
-) -> tuple[F32, F32, F32, NDArray[np.int16]]:
-    """Fit one linear model to every series of a block, each with its own gaps.
+    times: F64,
+    spread: F64,
+    share: float,
+    tau: float,
+) -> tuple[F32, F32, F32, NDArray[np.int16], F32]:
+    """Fit one linear model to every series of a block; errors allow for noise that is correlated in time.
 
     Parameters
     ----------
@@ -175,13 +148,17 @@ def fit_series(
     huber_k, rounds : Huber's constant, and how often robust weights are renewed; 0 is plain least squares; below 0
         the second half of the rounds uses Tukey's bisquare (constant 4.685), started from Huber's fit.
     minimum_n : fewest dates of a series.
+    times : (time,) [yr], rising.
+    spread : (time,) standard deviation of each date times the square root of its weight, up to a common factor.
+    share, tau : share of the variance that is correlated, and its correlation time [yr]; 0 for independent dates.
 
     Returns
     -------
-    coefficients (p, y, x), their standard errors (p, y, x), residual standard deviation (y, x), and the number of
-    dates used (y, x) int16. NaN where there are fewer than max(minimum_n, p + 1) dates or the design is singular.
-    Errors are those of independent dates: sum(psi^2)/(n-p) / mean(psi')^2 (G'WG)^-1, psi the influence function of the
-    estimator (Huber 1981, section 7.6); for least squares that is SSE/(n-p) (G'WG)^-1.
+    coefficients (p, y, x), their standard errors (p, y, x), residual standard deviation (y, x), the number of dates
+    used (y, x) int16, and the degrees of freedom of the errors (y, x). NaN where there are fewer than
+    max(minimum_n, p + 1) dates or the design is singular. Errors of independent dates are
+    sum(psi^2)/(n-p) / mean(psi')^2 (G'WG)^-1, psi the influence function of the estimator (Huber 1981, section 7.6);
+    for least squares that is SSE/(n-p) (G'WG)^-1. What correlation adds: `time_noise.correlated_errors`.
     """
     n_t, n_y, n_x = values.shape
     p = design.shape[1]
@@ -189,11 +166,16 @@ def fit_series(
     coefficients = np.full((p, n_y, n_x), np.nan, dtype=np.float32)
     errors = np.full((p, n_y, n_x), np.nan, dtype=np.float32)
     rms = np.full((n_y, n_x), np.nan, dtype=np.float32)
+    freedom = np.full((n_y, n_x), np.nan, dtype=np.float32)
     count = np.zeros((n_y, n_x), dtype=np.int16)
     y = np.empty(n_t)
     rows = np.empty(n_t, dtype=np.int64)
     out = np.empty(p)
     err = np.empty(p)
+    factor = np.ones(p)
+    inverse = np.zeros((p, p))
+    root = np.sqrt(weights)
+    is_even = share == 0.0 and (spread == spread[0]).all()
     for r in range(n_y):
         line = np.empty((n_x, n_t), dtype=np.float32)
         for t in range(n_t):
@@ -212,11 +194,33 @@ def fit_series(
             count[r, c] = n
             if n < minimum_n or n < p + 1:
                 continue
-            sd = _one(y, rows, n, design, weights, huber_k, rounds, out, err)
+            sd = _one(y, rows, n, design, weights, huber_k, rounds, out, err, inverse)
             if not math.isfinite(sd):
                 continue
             rms[r, c] = sd
+            freedom[r, c] = n - p
+            if not is_even:
+                freedom[r, c] = correlated_errors(design, times, spread, rows, n, root, inverse, share, tau, factor)
             for i in range(p):
                 coefficients[i, r, c] = out[i]
-                errors[i, r, c] = err[i]
-    return coefficients, errors, rms, count
+                errors[i, r, c] = err[i] * math.sqrt(factor[i])
+    return coefficients, errors, rms, count, freedom
+
+
+def fit_series(
+    values: F32,
+    design: F64,
+    weights: F64,
+    correction: F64,
+    basis: F32,
+    huber_k: float,
+    rounds: int,
+    minimum_n: int,
+) -> tuple[F32, F32, F32, NDArray[np.int16]]:
+    """Do the same with the errors of independent dates: see `fit_correlated`, without its degrees of freedom."""
+    even = np.ones(len(design))
+    time = np.arange(len(design), dtype=np.float64)
+    fitted = fit_correlated(
+        values, design, weights, correction, basis, huber_k, rounds, minimum_n, time, even, 0.0, 1.0
+    )
+    return fitted[0], fitted[1], fitted[2], fitted[3]

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo_risk.kernels.lsq import invert_spd
+from geo_risk.kernels.lsq_small import invert_spd
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -143,7 +143,7 @@ def _solve_line(g: F64, sums: F64, c: int, out: F64, err: F64) -> float:
         return np.nan
     out[0] = (stt * sy - st * sty) / det
     out[1] = (s * sty - st * sy) / det
-    variance = max(0.0, syy - out[0] * sy - out[1] * sty) / (n - 2.0)
+    variance: float = max(0.0, syy - out[0] * sy - out[1] * sty) / (n - 2.0)
     err[0] = math.sqrt(variance * stt / det)
     err[1] = math.sqrt(variance * s / det)
     return variance
@@ -167,7 +167,7 @@ def _solve_any(g: F64, sums: F64, c: int, p: int, normal: F64, inverse: F64, out
             total += inverse[i, j] * sums[j, c]
         out[i] = total
         left -= total * sums[i, c]
-    variance = max(0.0, left) / (n - p)
+    variance: float = max(0.0, left) / (n - p)
     for i in range(p):
         err[i] = math.sqrt(variance * inverse[i, i])
     return variance

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from pyproj import CRS, Transformer
 
+from geo_risk.core.errors import DataError, OverlapError
 from geo_risk.hazards.deformation.params import VelocityParams
+from geo_risk.hazards.deformation.terms import motion_terms
+from geo_risk.hazards.deformation.time_noise import TimeNoise, scene_time_noise
+from geo_risk.kernels.motion import DAYS_PER_YEAR, years
+
+__all__ = ["DAYS_PER_YEAR", "SceneCorrection", "basis_fields", "reference_cells", "scene_correction", "years"]
 
 F64 = NDArray[np.float64]
 
-DAYS_PER_YEAR = 365.25
+_SURFACES: dict[str, tuple[str, ...]] = {"ramp": ("x", "y"), "quadratic": ("x", "y", "xx", "xy", "yy")}
 _ROUNDS = 3
 _TUKEY = 4.685
 
@@ -23,13 +30,14 @@ class SceneCorrection:
 
     Attributes
     ----------
-    names : of the basis fields, from "one", "x", "y", "height".
+    names : of the basis fields, from "one", "x", "y", "xx", "xy", "yy", "height".
     coefficients : (time, q) in metres per unit of the basis.
     weights : (time,) inverse variance of each date, mean 1.
     date_sigma_m : (time,) robust standard deviation of each date after correction and trend.
     stable_sigma_mm_yr : robust standard deviation of the sampled velocities of stable ground, before filtering.
     stable_share : share of the sample that counts as stable; 0 where no stable part was found.
     height_mean_m, height_scale_m : of the basis field "height".
+    correlated_share, correlation_time_yr : of the noise of stable pixels in time; 0 where dates are independent.
     """
 
     names: tuple[str, ...]
@@ -40,12 +48,23 @@ class SceneCorrection:
     stable_share: float
     height_mean_m: float
     height_scale_m: float
+    correlated_share: float = 0.0
+    correlation_time_yr: float = 0.0
 
+    @property
+    def time_noise(self) -> TimeNoise:
+        """The correlation of the noise in time."""
+        return TimeNoise(self.correlated_share, self.correlation_time_yr)
 
-def years(times: NDArray[np.datetime64]) -> F64:
-    """Return times as years of 365.25 days since the first."""
-    days = (times - times[0]) / np.timedelta64(1, "D")
-    return np.asarray(days, dtype=np.float64) / DAYS_PER_YEAR
+    @property
+    def spread(self) -> F64:
+        """Standard deviation of each date (time,) times the square root of its weight, 1 in the mean square."""
+        known = np.isfinite(self.date_sigma_m) & (self.weights > 0)
+        if not known.any():
+            return np.ones(len(self.weights))
+        relative = np.where(known, np.nan_to_num(self.date_sigma_m) * np.sqrt(self.weights), 0.0)
+        mean = np.sqrt((relative[known] ** 2).mean())
+        return np.asarray(np.where(known, relative / mean, 1.0) if mean > 0 else np.ones(len(relative)))
 
 
 def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sigma_mm_yr: float) -> SceneCorrection:
@@ -67,38 +86,96 @@ def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sig
     series = dataset["displacement"][:, step // 2 :: step, step // 2 :: step]
     values = np.asarray(series.to_numpy(), dtype=np.float64).reshape(series.sizes["time"], -1)
     basis, names, mean, scale = _sample_basis(dataset, step, params)
-    t = years(dataset["time"].to_numpy())
+    terms = motion_terms(dataset["time"].to_numpy(), params)
+    t = terms.t
     usable = (np.isfinite(values).sum(axis=0) >= max(3, len(t) // 2)) & np.isfinite(basis).all(axis=0)
     values, basis = values[:, usable], basis[:, usable]
     first = _trend(values, t)[1]
     raw_sigma = _mad(first) * 1000
+    correlated = params.temporal_correlation == "scene"
     if values.shape[1] < 50 or not raw_sigma <= maximum_sigma_mm_yr:
-        empty = np.zeros((len(t), 0))
-        return SceneCorrection((), empty, np.ones(len(t)), np.full(len(t), np.nan), raw_sigma, 0.0, 0.0, 1.0)
+        noise = scene_time_noise(values, terms.columns, np.ones(len(t)), t) if correlated else TimeNoise()
+        out = SceneCorrection(
+            (), np.zeros((len(t), 0)), np.ones(len(t)), np.full(len(t), np.nan), raw_sigma, 0.0, 0.0, 1.0,
+            noise.share, noise.time_yr,
+        )  # fmt: skip
+        return _at_area(dataset, params, out)
     coefficients, stable, residual = _rounds(values, basis, t)
     sigma_dates, sigma = _spread(residual[:, stable], t)
-    keep = [i for i, n in enumerate(names) if n != "one" or params.reference == "stable_median"]
+    keep = [i for i, n in enumerate(names) if n != "one" or params.reference != "as_given"]
     weights = _weights(sigma_dates) if params.date_weights else np.ones(len(t))
-    chosen = tuple(names[i] for i in keep)
-    return SceneCorrection(
-        chosen, coefficients[:, keep], weights, sigma_dates, sigma, float(stable.mean()), mean, scale
-    )
+    noise = scene_time_noise(residual[:, stable], terms.columns, sigma_dates, t) if correlated else TimeNoise()
+    out = SceneCorrection(
+        tuple(names[i] for i in keep), coefficients[:, keep], weights, sigma_dates, sigma, float(stable.mean()), mean,
+        scale, noise.share, noise.time_yr,
+    )  # fmt: skip
+    return _at_area(dataset, params, out)
+
+
+def reference_cells(dataset: xr.Dataset, params: VelocityParams) -> NDArray[np.bool_]:
+    """Return the cells (y, x) of the reference area: those within `reference_radius_m` of `reference_lon_lat`.
+
+    Raises
+    ------
+    OverlapError : the middle of the area lies outside the frame.
+    """
+    lon, lat = params.reference_lon_lat or (np.nan, np.nan)
+    crs = CRS(str(dataset.attrs["crs"]))
+    x, y = (float(v) for v in Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat))
+    dx, dy = dataset["x"].to_numpy() - x, dataset["y"].to_numpy() - y
+    half = [abs(float(np.diff(dataset[d].to_numpy()[:2])[0])) / 2 if dataset.sizes[d] > 1 else 0.0 for d in ("x", "y")]
+    if not (np.abs(dx).min() <= half[0] * (1 + 1e-9) and np.abs(dy).min() <= half[1] * (1 + 1e-9)):
+        what = f"the reference area at {lon}, {lat} (lon, lat) lies outside the track's frame"
+        raise OverlapError(what, where="deformation.velocity.reference_lon_lat", fix="choose a place inside the frame")
+    near = np.zeros((len(dy), len(dx)), dtype=bool)
+    near[int(np.abs(dy).argmin()), int(np.abs(dx).argmin())] = True
+    if crs.is_geographic:
+        dx, dy = dx * 111_320.0 * np.cos(np.deg2rad(lat)), dy * 110_574.0
+    out: NDArray[np.bool_] = near | (np.hypot(dx[None, :], dy[:, None]) <= params.reference_radius_m)
+    return out
+
+
+def _at_area(dataset: xr.Dataset, params: VelocityParams, correction: SceneCorrection) -> SceneCorrection:
+    """Set the field "one" so that the mean of the reference area is 0 on every date, after all other fields.
+
+    Only cells known on every date on which any is count: a cell that comes and goes would shift the mean. Dates on
+    which none is known are lost.
+    """
+    if params.reference != "area":
+        return correction
+    cells = reference_cells(dataset, params)
+    rows, columns = (slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(cells))
+    inside = cells[rows, columns]
+    window = dataset.isel(y=rows, x=columns)
+    values = window["displacement"].to_numpy().astype(np.float64)[:, inside]
+    for name, field, column in zip(
+        correction.names, basis_fields(dataset, correction), correction.coefficients.T, strict=True
+    ):
+        if name != "one":
+            values -= column[:, None] * field.isel(y=rows, x=columns).to_numpy().astype(np.float64)[inside]
+    known = np.isfinite(values)
+    whole = known[known.any(axis=1)].all(axis=0)
+    if not whole.any():
+        what = "no cell of the reference area is known on all dates"
+        raise DataError(what, where="deformation.velocity.reference_lon_lat", fix="choose coherent ground, or widen it")
+    mean = values[:, whole].mean(axis=1)
+    others = [i for i, n in enumerate(correction.names) if n != "one"]
+    names = ("one", *(correction.names[i] for i in others))
+    return replace(correction, names=names, coefficients=np.column_stack([mean, correction.coefficients[:, others]]))
 
 
 def basis_fields(dataset: xr.Dataset, correction: SceneCorrection) -> list[xr.DataArray]:
     """Return the lazy (y, x) float32 fields that the coefficients multiply, in the order of `correction.names`."""
-    height, width = dataset.sizes["y"], dataset.sizes["x"]
     like = dataset["displacement"].isel(time=0, drop=True)
+    x = xr.DataArray(_unit(dataset.sizes["x"]), dims="x", coords={"x": like["x"]})
+    y = xr.DataArray(_unit(dataset.sizes["y"]), dims="y", coords={"y": like["y"]})
+    planes: dict[str, xr.DataArray | float] = {"one": 1.0, "x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
     out = []
     for name in correction.names:
         if name == "height":
             field = (dataset["height"] - correction.height_mean_m) / correction.height_scale_m
-        elif name == "x":
-            field = xr.zeros_like(like) + xr.DataArray(_unit(width), dims="x", coords={"x": like["x"]})
-        elif name == "y":
-            field = xr.zeros_like(like) + xr.DataArray(_unit(height), dims="y", coords={"y": like["y"]})
         else:
-            field = xr.ones_like(like)
+            field = xr.zeros_like(like) + planes[name]
         out.append(field.astype(np.float32))
     return out
 
@@ -114,10 +191,11 @@ def _sample_basis(dataset: xr.Dataset, step: int, params: VelocityParams) -> tup
     y, x = np.meshgrid(rows, columns, indexing="ij")
     fields, names = [np.ones(x.size)], ["one"]
     mean, scale = 0.0, 1.0
-    if params.atmosphere != "none":
-        fields += [x.ravel(), y.ravel()]
-        names += ["x", "y"]
-    if params.atmosphere == "ramp_height" and "height" in dataset:
+    planes = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
+    for name in _SURFACES.get(params.atmosphere.removesuffix("_height"), ()):
+        fields.append(planes[name].ravel())
+        names.append(name)
+    if params.atmosphere.endswith("height") and "height" in dataset:
         height = np.asarray(
             dataset["height"][step // 2 :: step, step // 2 :: step].to_numpy(), dtype=np.float64
         ).ravel()

@@ -16,7 +16,8 @@ from geo_risk.hazards.deformation.correction import SceneCorrection, basis_field
 from geo_risk.hazards.deformation.jumps import Jumps
 
 _PER_DATE = ("weights", "date_sigma_m")
-_SCALARS = ("stable_sigma_mm_yr", "stable_share", "height_mean_m", "height_scale_m")
+_SCALARS = ("stable_sigma_mm_yr", "stable_share", "height_mean_m", "height_scale_m", "correlated_share",
+            "correlation_time_yr")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
@@ -9,44 +10,48 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import DataError, TimeError
+from geo_risk.core.errors import DataError
 from geo_risk.core.units import in_units
-from geo_risk.hazards.deformation.correction import SceneCorrection, basis_fields, scene_correction, years
+from geo_risk.hazards.deformation.correction import SceneCorrection, basis_fields, scene_correction
 from geo_risk.hazards.deformation.jumps import Jumps, find_jumps
 from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.hazards.deformation.removal import Removal
-from geo_risk.kernels.lsq import fit_series
+from geo_risk.hazards.deformation.terms import SEASON_SPAN_YR, MotionTerms, layer_text, motion_terms
+from geo_risk.hazards.deformation.time_noise import TimeNoise
+from geo_risk.kernels.lsq import fit_correlated
+from geo_risk.kernels.lsq_plain import fit_plain
 
 _ROUNDS = {"least_squares": 0, "huber": 4, "bisquare": -8}
-SEASON_SPAN_YR = 1.5
-"""Series shorter than this have no yearly term: it could not be told from a trend."""
-
-_LAYERS = {
+_TREND = {
     "velocity": ("mm/yr", "line-of-sight velocity"),
     "velocity_std": ("mm/yr", "standard error of the line-of-sight velocity"),
     "residual_std": ("mm", "standard deviation of the residuals of a series"),
     "n_dates": ("1", "number of dates used"),
-    "annual_sin": ("mm", "yearly term, sine from the first date"),
-    "annual_cos": ("mm", "yearly term, cosine from the first date"),
+    "velocity_dof": ("1", "degrees of freedom of the standard errors"),
 }
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """What one block needs: model, weights, what is taken off, estimator and noise."""
+
+    terms: MotionTerms
+    weights: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    params: VelocityParams
+    noise: TimeNoise
+    spread: NDArray[np.float64]
+    jumps: Jumps | None
+
+
 def design_matrix(times: NDArray[np.datetime64], params: VelocityParams) -> NDArray[np.float64]:
-    """Return the columns of the motion model: constant, trend [per year], and sine and cosine of a year.
+    """Return the columns of the motion model: constant, trend [per year], then the terms of `motion_terms`.
 
     Raises
     ------
     TimeError : fewer dates than the model and `minimum_dates` need.
     """
-    t = years(times)
-    if len(t) < max(params.minimum_dates, 3):
-        what = f"{len(t)} dates; at least {max(params.minimum_dates, 3)} needed for a velocity with an error"
-        raise TimeError(what, where="displacement.time", fix="give a longer series, or lower velocity.minimum_dates")
-    columns = [np.ones(len(t)), t - t.mean()]
-    long_enough = t[-1] >= SEASON_SPAN_YR and len(t) >= 20
-    if params.annual == "always" or (params.annual == "auto" and long_enough):
-        columns += [np.sin(2 * np.pi * t), np.cos(2 * np.pi * t)]
-    return np.stack(columns, axis=1)
+    return motion_terms(times, params).columns
 
 
 def line_of_sight_velocity(
@@ -66,11 +71,13 @@ def line_of_sight_velocity(
 
     Returns
     -------
-    Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], and annual_sin,
-    annual_cos [mm] where they were fitted. NaN where a pixel has fewer than `minimum_dates` or a coherence below
-    `minimum_coherence`. A series that was lost early (less than 1.5 years known) is fitted by a trend alone.
-    Stays lazy; each pixel depends on its own series only, whatever the chunks. The standard error is that of
-    independent dates (METHOD.md says what that leaves out).
+    Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], velocity_dof [1] (degrees of
+    freedom of the errors), and where they were fitted annual_sin, annual_cos [mm], acceleration, acceleration_std
+    [mm/yr2], step_YYYYMMDD, step_YYYYMMDD_std [mm]. NaN where a pixel has fewer than `minimum_dates` or a coherence
+    below `minimum_coherence`. A series that was lost early (less than 1.5 years known beside a yearly term, or none on
+    one side of a step) is fitted by a trend alone. Stays lazy; each pixel depends on its own series and on what the
+    scene has in common, whatever the chunks. Standard errors allow for the correlation in time that `correction`
+    found; without one they are those of independent dates.
 
     Raises
     ------
@@ -80,27 +87,28 @@ def line_of_sight_velocity(
         what = f"no `displacement` among {sorted(map(str, dataset.data_vars))}"
         raise DataError(what, where="displacement", fix="give a series, or use the product's own velocity")
     series = in_units(dataset["displacement"], "mm")
-    design = design_matrix(dataset["time"].to_numpy(), params)
-    fields = basis_fields(dataset, correction) if correction else []
-    coefficients = correction.coefficients * 1000 if correction else np.zeros((len(design), 0))
-    weights = correction.weights if correction else np.ones(len(design))
+    terms = motion_terms(dataset["time"].to_numpy(), params)
+    n_t = len(terms.t)
     data = series.data if isinstance(series.data, da.Array) else da.from_array(series.data)
     data = data.rechunk({0: -1})
-    basis = _stacked(fields, data)
-    rounds = _ROUNDS[params.estimator]
-    count = 4 if design.shape[1] == 2 else 6
+    fields = basis_fields(dataset, correction) if correction else []
+    fit = _Fit(
+        terms, correction.weights if correction else np.ones(n_t),
+        correction.coefficients * 1000 if correction else np.zeros((n_t, 0)), params,
+        correction.time_noise if correction else TimeNoise(), correction.spread if correction else np.ones(n_t), jumps,
+    )  # fmt: skip
+    texts = _TREND | {name: layer_text(name) for name, _, _ in terms.layers()}
     fitted = da.map_blocks(
-        _fit_block, data, basis, design=design, weights=weights, coefficients=coefficients, rounds=rounds,
-        huber_k=params.huber_k, minimum=params.minimum_dates, jumps=jumps, t=years(series["time"].to_numpy()),
-        chunks=((count,), *data.chunks[1:]), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
+        _fit_block, data, _stacked(fields, data), fit=fit, chunks=((len(texts),), *data.chunks[1:]), dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
     if "coherence" in dataset:
         keep = in_units(dataset["coherence"], "1").data >= params.minimum_coherence
         fitted = da.where(keep[None], fitted, np.float32(np.nan)).rechunk(fitted.chunks)
-    names = list(_LAYERS)[:count]
     like = series.isel(time=0, drop=True)
     data_vars = {
-        n: (("y", "x"), fitted[i], {"units": _LAYERS[n][0], "long_name": _LAYERS[n][1]}) for i, n in enumerate(names)
+        n: (("y", "x"), fitted[i], {"units": unit, "long_name": text})
+        for i, (n, (unit, text)) in enumerate(texts.items())
     }
     out = xr.Dataset(data_vars, coords=like.coords, attrs={k: dataset.attrs[k] for k in dataset.attrs if k != "audit"})
     out["velocity"].attrs["positive"] = "toward the satellite"
@@ -126,13 +134,15 @@ def track_velocity(
     counts: dict[str, float] = {}
     correction = jumps = None
     if "displacement" in source:
-        if params.atmosphere != "none" or params.reference == "stable_median" or params.date_weights:
+        common = (params.atmosphere, params.reference, params.date_weights, params.temporal_correlation)
+        if common != ("none", "as_given", False, "none"):
             correction = scene_correction(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
-            counts = {"stable_share": correction.stable_share, "stable_sigma_mm_yr": correction.stable_sigma_mm_yr}
+            names = ("stable_share", "stable_sigma_mm_yr", "correlated_share", "correlation_time_yr")
+            counts = {name: float(getattr(correction, name)) for name in names}
             if correction.stable_share == 0:
                 notes.append((
-                    "no stable ground: reference, ramps and height delay are as the product gives them",
-                    "无稳定区：参考点、轨道斜坡与高程相关延迟保持产品原样，未作改正",
+                    f"no stable ground: {_as_given(params)[0]} are as the product gives them",
+                    f"无稳定区：{_as_given(params)[1]}保持产品原样，未作改正",
                 ))  # fmt: skip
         times = source["time"].to_numpy()
         if params.drop_jumps and correction is not None and correction.stable_share > 0:
@@ -160,6 +170,12 @@ def track_velocity(
     return out, notes, counts, Removal(correction, jumps)
 
 
+def _as_given(params: VelocityParams) -> tuple[str, str]:
+    if params.reference == "area":
+        return "ramps and height delay", "轨道斜坡与高程相关延迟"
+    return "reference, ramps and height delay", "参考点、轨道斜坡与高程相关延迟"
+
+
 def _neighbour_sigma(velocity: xr.DataArray) -> float:
     step = max(1, velocity.sizes["y"] // 500)
     rows = np.asarray(velocity[::step].to_numpy(), dtype=np.float64)
@@ -179,41 +195,47 @@ def _stacked(fields: list[xr.DataArray], data: da.Array) -> da.Array:
 
 
 def _fit_block(
-    block: NDArray[np.float32],
-    basis: NDArray[np.float32],
-    *,
-    design: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    coefficients: NDArray[np.float64],
-    jumps: Jumps | None,
-    t: NDArray[np.float64],
-    block_info: Any = None,
-    **options: Any,
+    block: NDArray[np.float32], basis: NDArray[np.float32], *, fit: _Fit, block_info: Any = None
 ) -> NDArray[np.float32]:
-    if jumps is not None and block_info:
+    if fit.jumps is not None and block_info:
         _, rows, columns = block_info[0]["array-location"]
-        block = np.where(jumps.cells(rows, columns), np.float32(np.nan), block)
+        block = np.where(fit.jumps.cells(rows, columns), np.float32(np.nan), block)
     series = np.ascontiguousarray(block, dtype=np.float32)
     fields = np.ascontiguousarray(basis, dtype=np.float32)
-
-    def fit(y: NDArray[np.float32], model: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
-        out: tuple[NDArray[Any], ...] = fit_series(
-            y, model, weights, coefficients, fields, options["huber_k"], options["rounds"], options["minimum"]
-        )
-        return out
-
-    values, errors, rms, n = fit(series, design)
-    layers = [values[1], errors[1], rms, np.where(np.isfinite(rms), n, np.nan).astype(np.float32)]
-    if values.shape[0] > 2:
-        layers += [values[2], values[3]]
-        short = _span(series, t) < SEASON_SPAN_YR
-        if short.any():
-            trend = fit(np.where(short, series, np.float32(np.nan)), np.ascontiguousarray(design[:, :2]))
-            trend = (trend[0][1], trend[1][1], trend[2], np.where(np.isfinite(trend[2]), trend[3], np.nan))
-            layers[:4] = [np.where(short, a, b) for a, b in zip(trend, layers[:4], strict=True)]
-            layers[4:] = [np.where(short, np.nan, a) for a in layers[4:]]
+    values, errors, *rest = _fitted(series, fields, fit, fit.terms.columns)
+    layers = [values[1], errors[1], *rest]
+    layers += [errors[column] if is_error else values[column] for _, column, is_error in fit.terms.layers()]
+    if len(fit.terms.names) > 2:
+        alone = ~np.isfinite(values[1])
+        if fit.terms.has_season:
+            alone |= _span(series, fit.terms.t) < SEASON_SPAN_YR
+        if alone.any():
+            shorter = np.where(alone, series, np.float32(np.nan))
+            trend, error, *rest = _fitted(shorter, fields, fit, np.ascontiguousarray(fit.terms.columns[:, :2]))
+            plain = [trend[1], error[1], *rest]
+            layers = [
+                np.where(alone, plain[i] if i < len(plain) else np.float32(np.nan), a) for i, a in enumerate(layers)
+            ]
     out: NDArray[np.float32] = np.stack(layers).astype(np.float32)
     return out
+
+
+def _fitted(
+    series: NDArray[np.float32], fields: NDArray[np.float32], fit: _Fit, design: NDArray[np.float64]
+) -> list[NDArray[Any]]:
+    """Return coefficients, errors, residual standard deviation, number of dates and degrees of freedom."""
+    rounds, minimum = _ROUNDS[fit.params.estimator], fit.params.minimum_dates
+    is_even = fit.noise.share == 0 and np.ptp(fit.spread) == 0
+    if rounds == 0 and is_even and np.ptp(fit.weights[fit.weights > 0]) == 0:
+        values, errors, rms, n = fit_plain(series, design, fit.weights, fit.coefficients, fields, minimum)
+        freedom = (n - design.shape[1]).astype(np.float32)
+    else:
+        values, errors, rms, n, freedom = fit_correlated(
+            series, design, fit.weights, fit.coefficients, fields, fit.params.huber_k, rounds, minimum, fit.terms.t,
+            fit.spread, fit.noise.share, fit.noise.time_yr or 1.0,
+        )  # fmt: skip
+    known = np.isfinite(rms)
+    return [values, errors, rms, *(np.where(known, a, np.nan).astype(np.float32) for a in (n, freedom))]
 
 
 def _span(series: NDArray[np.float32], t: NDArray[np.float64]) -> NDArray[np.float64]:
