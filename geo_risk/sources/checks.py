@@ -95,6 +95,8 @@ def _caught(start: FileFacts, look: Callable[[], FileFacts]) -> FileFacts:
         path = Path(start.path)
         if not kind and path.is_file():
             kind = sniff(path)
+        elif path.is_dir():
+            kind = "folder"
         return replace(start, type=kind or "missing", problems=((error.what, error.fix),))
 
 
