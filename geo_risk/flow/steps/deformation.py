@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.deformation_activity import deformation_activity
 from geo_risk.flow.steps.deformation_areas import deformation_areas
 from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
 from geo_risk.flow.steps.deformation_east_up import deformation_east_up
 from geo_risk.flow.steps.deformation_figures import deformation_figures
+from geo_risk.flow.steps.deformation_ground_control import deformation_ground_control
 from geo_risk.flow.steps.deformation_mining import deformation_mining
 from geo_risk.flow.steps.deformation_slope import deformation_slope
 
@@ -53,7 +55,9 @@ def deformation(plan: Plan) -> None:
     ground = {name: plan.layer(name) for name in ("slope_deg", "aspect_deg")}
     deformation_slope(plan, tracks, {**layers, **ground})
     native = [_native(plan, t) for t in tracks]
+    deformation_ground_control(plan, tracks)
     deformation_areas(plan, native)
+    deformation_activity(plan)
     deformation_mining(plan, native)
     deformation_bulletin(plan)
     deformation_figures(plan)

@@ -62,6 +62,13 @@ CARDS: dict[str, MethodCard] = {
         "looks that differ by 20 degrees or more in the east-up plane; small north motion",
         ("north motion leaks into up: the bound is stated", "errors of the tracks are taken as independent"),
     ),
+    "activity": MethodCard(
+        "Activity by nested tests and BIC, every breakpoint tried",
+        "classes after Berti et al. 2013, Nat. Hazards Earth Syst. Sci. 13:1945; failure by Fukuzono's 1/v "
+        "(alpha = 2), integrated and fitted to the displacements with a likelihood profile",
+        "series of at least ten dates; changes are told from a season from 1.5 years on",
+        ("the failure window holds only while the slope goes on as it did", "a season is one sine a year"),
+    ),
     "slope": MethodCard(
         "Velocity along the slope", "V_slope = V_LOS / C (Notti et al. 2014; Cigna et al. 2012)",
         "translational motion along the steepest descent where |C| >= 0.2",

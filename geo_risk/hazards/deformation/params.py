@@ -8,8 +8,10 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.hazards.deformation.activity_params import ActivityParams
 from geo_risk.hazards.deformation.line_params import LineParams, StructureParams, WatchParams
 from geo_risk.hazards.deformation.mining_params import MiningParams
+from geo_risk.hazards.deformation.series_params import SeriesParams
 
 
 class VelocityParams(Params):
@@ -200,6 +202,31 @@ class KindParams(Params):
     )  # fmt: skip
 
 
+class BulletinParams(Params):
+    """When an area is that of the last bulletin, and what counts as a change."""
+
+    minimum_overlap: float = parameter(
+        0.3, "Share of the smaller of two outlines that must be common for them to be one body", gt=0, le=1,
+        source="choice of geo_risk: a third, as for outlines of two tracks",
+    )  # fmt: skip
+    maximum_size_ratio: float = parameter(
+        8.0, "Outlines whose areas differ by more than this factor are two bodies", ge=1, le=1000,
+        source="choice of geo_risk: a bowl within a wide cone is a body of its own",
+    )  # fmt: skip
+    grown_share: float = parameter(
+        0.3, "Smallest growth of an area that is called growth, as a share of what it was", gt=0, le=10,
+        source="choice of geo_risk",
+    )  # fmt: skip
+    speed_sigma: float = parameter(
+        2.0, "Smallest change of speed in standard errors of the difference", gt=0, le=10,
+        source="choice of geo_risk: two sigma, as for areas",
+    )  # fmt: skip
+    minimum_speed_change_mm_yr: float = parameter(
+        2.0, "Smallest change of speed that is called one", ge=0, le=1000,
+        source="choice of geo_risk: below it processing alone makes a difference",
+    )  # fmt: skip
+
+
 class DecompositionParams(Params):
     """From lines of sight to east and up."""
 
@@ -245,6 +272,18 @@ class SlopeParams(Params):
     )  # fmt: skip
 
 
+class GroundControlParams(Params):
+    """Comparison with levelling and GNSS."""
+
+    radius_m: float = parameter(
+        100.0, "Cells up to this distance of a point are averaged; the one it lies in at the least", ge=0, le=10_000,
+        source="choice of geo_risk: two to three cells of 60 m",
+    )  # fmt: skip
+    minimum_cells: int = parameter(
+        1, "Fewest known cells that are compared with a point", ge=1, le=1000, source="choice of geo_risk",
+    )  # fmt: skip
+
+
 class DeformationParams(Params):
     """Everything of the deformation hazard."""
 
@@ -252,7 +291,11 @@ class DeformationParams(Params):
     decomposition: DecompositionParams = DecompositionParams()
     areas: AreaParams = AreaParams()
     kinds: KindParams = KindParams()
+    series: SeriesParams = SeriesParams()
+    activity: ActivityParams = ActivityParams()
+    bulletin: BulletinParams = BulletinParams()
     slope: SlopeParams = SlopeParams()
+    ground_control: GroundControlParams = GroundControlParams()
     mining: MiningParams = MiningParams()
     lines: LineParams = LineParams()
     structures: StructureParams = StructureParams()

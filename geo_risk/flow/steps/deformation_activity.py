@@ -1,0 +1,108 @@
+"""Activity: the series of every area in each track, classes of single pixels, and what the series say together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.activity_params import ActivityParams
+    from geo_risk.hazards.deformation.series_params import SeriesParams
+    from geo_risk.sources.options import TrackOptions
+
+
+def deformation_activity(plan: Plan) -> None:
+    """Add the steps that write `series_{track}`, the layer `activity`, and the frame `areas_judged`."""
+    tracks = plan.cfg.inputs.insar
+    params = plan.cfg.deformation
+    for t in tracks:
+        plan.add(
+            f"deformation.series[{t.track}]",
+            write_series,
+            reads={"files": list(t.files), "correction": plan.cube(f"correction_{t.track}"),
+                   "areas": plan.frame("areas_found"), "labels": plan.layer("active_deformation_labels")},
+            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos},
+            writes={"out": plan.cube(f"series_{t.track}")},
+            track=t.track, options=t.options, params=params.series,
+        )  # fmt: skip
+    plan.add(
+        "deformation.judged",
+        write_judged,
+        reads={"areas": plan.frame("areas_found"), "series": [plan.cube(f"series_{t.track}") for t in tracks]},
+        writes={"areas_judged": plan.frame("areas_judged"), "facts": plan.facts("areas_judged")},
+        tracks=[t.track for t in tracks], params=params.activity,
+    )  # fmt: skip
+
+
+def write_series(
+    *,
+    files: list[Path],
+    correction: Path,
+    areas: Path,
+    labels: Path,
+    geometry: list[Path] | None,
+    coherence: Path | None,
+    gacos: Path | None,
+    out: Path,
+    track: str,
+    options: TrackOptions,
+    params: SeriesParams,
+) -> None:
+    """Write the series of every area in one track; without dates where the product is a velocity."""
+    import numpy as np
+
+    from geo_risk.hazards.deformation.removal import removal_of
+    from geo_risk.hazards.deformation.series import label_series, labels_onto
+    from geo_risk.publish.dataset import write_dataset
+    from geo_risk.sources.dataset import read_dataset
+    from geo_risk.sources.insar import open_insar
+    from geo_risk.sources.layers import open_layer, read_frame
+
+    options = options.model_copy(update={"gacos": gacos})
+    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
+    found = read_frame(areas)
+    if "displacement" not in source:
+        write_dataset(_no_series(found["area_id"].astype(str).to_numpy()), out)
+        return
+    series = label_series(source, labels_onto(open_layer(labels), source), removal_of(read_dataset(correction)), params)
+    ids = dict(zip(found["label"].astype(int), found["area_id"].astype(str), strict=True))
+    known = np.isin(series["label"].to_numpy(), list(ids))
+    series = series.isel(label=known).rename(label="area")
+    series = series.rename_vars(area="label") if "area" in series.coords else series
+    names = np.array([ids[int(k)] for k in series["label"].to_numpy()], dtype="U64")
+    write_dataset(series.assign_coords(area_id=("area", names)), out)
+
+
+def _no_series(area_ids: Any) -> xr.Dataset:
+    import numpy as np
+    import xarray as xr
+
+    empty = np.zeros((0, len(area_ids)))
+    data = dict.fromkeys(("displacement_mm", "displacement_std_mm", "n_pixels"), (("time", "area"), empty))
+    times = np.zeros(0, dtype="datetime64[s]")
+    return xr.Dataset(data, coords={"time": times, "area_id": ("area", area_ids.astype("U64"))})
+
+
+def write_judged(
+    *,
+    areas: Path,
+    series: list[Path],
+    areas_judged: Path,
+    facts: Path,
+    tracks: list[str],
+    params: ActivityParams,
+) -> None:
+    """Write the areas with the activity that the series of all tracks together show."""
+    from geo_risk.flow.steps.deformation import _method
+    from geo_risk.hazards.deformation.judged import judge_areas
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.dataset import read_dataset
+    from geo_risk.sources.layers import read_frame
+
+    by_track = {track: read_dataset(path) for track, path in zip(tracks, series, strict=True)}
+    judged, counts = judge_areas(read_frame(areas), by_track, params)
+    write_frame(judged, areas_judged)
+    write_json({"notes": [], "counts": {"activity": counts}, "methods": [_method("activity")], "quarantine": []}, facts)
