@@ -380,6 +380,20 @@ def test_mining_is_counted_apart_and_slides_are_no_subsidence():
     assert (volume, mined) == pytest.approx((100 * 900 * 0.02, 100 * 900 * 0.06))
 
 
+def test_weak_body_needs_a_moving_area_to_confirm_it():
+    area = grid(60.0)
+    up = np.zeros(area.shape)
+    up[10:16, 10:16], up[30:36, 30:36] = -7.0, -7.0
+    map_ = vertical(up, area, white=0.4, shared=2.0 * np.exp(-np.arange(50) / 20))
+    touching = gpd.GeoDataFrame(
+        {"kind": ["unknown"]}, geometry=[box(X0 + 700, Y0 + 2100, X0 + 800, Y0 + 2300)], crs="EPSG:4546"
+    )
+    found = find_subsidence(map_, WatchParams(significance=0.05), areas=touching)
+    assert (len(found.kinds), (found.bodies > 0).sum(), found.unconfirmed_cells) == (1, 36, 36)
+    assert found.bodies[12, 12] == 1
+    assert find_subsidence(map_, WatchParams(significance=0.05)).unconfirmed_cells == 72
+
+
 def test_still_ground_has_no_zone():
     area = grid(60.0, size=6000)
     rng = np.random.default_rng(5)

@@ -162,6 +162,7 @@ def write_found(
     counts = {
         "bodies": len(found.kinds), "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
         "mining_loss_m3_yr": mined, "mining_loss_std_m3_yr": mined_std, "slide_km2": found.slide_cells * area,
+        "unconfirmed_km2": found.unconfirmed_cells * area,
         "known_share": float(np.isfinite(vertical.up).mean()), "shared_noise": vertical.noise.is_fitted,
     }  # fmt: skip
     notes = [] if vertical.noise.is_fitted else [(

@@ -133,6 +133,10 @@ class WatchParams(Params):
     minimum_area_m2: float = parameter(
         20_000.0, "Smallest zone", ge=0, le=1e9, source="choice of geo_risk: six cells of 60 m",
     )  # fmt: skip
+    unconfirmed_z: float = parameter(
+        6.0, "A body that touches no moving area must lose this many times its standard error", ge=0, le=100,
+        source="choice of geo_risk: stronger noise of steep, badly seen ground makes blobs of four",
+    )  # fmt: skip
     recent_months: float = parameter(
         12.0, "Length of the last period, held against all before", ge=1, le=120,
         source="choice of geo_risk: a whole year, so that seasons cancel",

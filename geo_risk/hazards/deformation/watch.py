@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -38,6 +38,7 @@ class Subsidence:
     kinds : kind by label.
     vertical : the map with its noise.
     slide_cells : sinking cells of landslides that were left out.
+    unconfirmed_cells : cells of bodies that were left out as noise of badly seen ground.
     """
 
     bodies: NDArray[np.int32]
@@ -45,6 +46,7 @@ class Subsidence:
     kinds: Mapping[int, str]
     vertical: VerticalMap
     slide_cells: int
+    unconfirmed_cells: int = 0
 
     def sinking(self, cells: Bool) -> tuple[float, float]:
         """Return the volume that cells lose a year [m3/yr] with its standard error.
@@ -82,7 +84,8 @@ def find_subsidence(vertical: VerticalMap, params: WatchParams, *, areas: gpd.Ge
     Subsidence. The map is averaged over `smoothing_m`, but held within two white standard errors of each cell's own
     value, so that the rim of a steep bowl stays where it is; a cell sinks where this is significantly below zero
     (one-sided, false-discovery rate over all known cells) and beyond the first class bound. Bodies below
-    `minimum_area_m2` are dropped. Values lost in the middle of a body stay unknown: in no class and no volume.
+    `minimum_area_m2` are dropped, and those that touch no moving area and lose less than `unconfirmed_z` times their
+    standard error. Values lost in the middle of a body stay unknown: in no class and no volume.
     """
     grid = vertical.grid
     known = np.isfinite(vertical.up)
@@ -105,7 +108,26 @@ def find_subsidence(vertical: VerticalMap, params: WatchParams, *, areas: gpd.Ge
             bodies[labels == label] = len(of)
     classes = np.where(bodies > 0, classify(-smooth.astype(np.float64), params.class_bounds_mm_yr), 0)
     classes = np.where(known, classes, -1).astype(np.int8)
-    return Subsidence(bodies, classes, of, vertical, int(slide.sum()))
+    found = Subsidence(bodies, classes, of, vertical, int(slide.sum()))
+    return _confirmed(found, areas, params)
+
+
+def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchParams) -> Subsidence:
+    """Drop bodies that no moving area touches and that are not far beyond their noise; labels stay without gaps."""
+    grid = found.vertical.grid
+    shapes = [] if areas is None else [(g, 1.0) for g in areas.geometry]
+    moving = rasterize(shapes, grid, fill=0, dtype="uint8", all_touched=True) > 0
+    bodies = np.zeros_like(found.bodies)
+    kinds: dict[int, str] = {}
+    for label, kind in found.kinds.items():
+        cells = found.bodies == label
+        volume, std = found.sinking(cells)
+        if (cells & moving).any() or volume >= params.unconfirmed_z * std:
+            kinds[len(kinds) + 1] = kind
+            bodies[cells] = len(kinds)
+    dropped = (found.bodies > 0) & (bodies == 0)
+    classes = np.where(dropped, 0, found.classes).astype(np.int8)
+    return replace(found, bodies=bodies, classes=classes, kinds=kinds, unconfirmed_cells=int(dropped.sum()))
 
 
 def _smoothed(vertical: VerticalMap, sigma: float) -> tuple[F32, F32]:
