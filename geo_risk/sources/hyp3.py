@@ -183,25 +183,30 @@ def _motion(pair: Pair) -> tuple[Path, float]:
 
 
 def _agreement(pairs: Sequence[Pair]) -> str:
-    """Return the sentence on unit and sign, checked where a pair has both displacement and phase."""
+    """Return the sentence on unit and sign, checked on every pair that has both displacement and phase."""
     convention = f"{TO_METRES * 1000:.4f} mm toward the satellite per radian of unw_phase (wavelength {WAVELENGTH_M} m)"
-    both = next((p for p in pairs if {"los_disp", "unw_phase"} <= set(p.files)), None)
-    if both is None:
-        kind = "los_disp, metres toward the satellite" if "los_disp" in pairs[0].files else convention
-        return f"sign: {kind}, the convention of HyP3"
-    moved, phase = (lazy_tif(both.files[n]) for n in ("los_disp", "unw_phase"))
-    step = max(1, moved.shape[0] // 8)
+    both = [p for p in pairs if {"los_disp", "unw_phase"} <= set(p.files)]
+    factors = [_metres_per_radian(p) for p in both]
+    for pair, factor in zip(both, factors, strict=True):
+        if np.isfinite(factor) and not abs(factor / TO_METRES - 1) < 0.02:
+            what = f"los_disp is {factor * 1000:.4f} mm per radian of unw_phase; HyP3's is {TO_METRES * 1000:.4f}"
+            raise AmbiguousError(what, where=str(pair.files["los_disp"]), fix="give the files as HyP3 wrote them")
+    if np.isfinite(factors).any():
+        middle = float(np.nanmedian(factors)) * 1000
+        return f"sign: los_disp is {middle:.4f} mm per radian of unw_phase, the opposite sign, as HyP3 has it"
+    kind = "los_disp, metres toward the satellite" if "los_disp" in pairs[0].files else convention
+    return f"sign: {kind}, the convention of HyP3"
+
+
+def _metres_per_radian(pair: Pair) -> float:
+    """Return displacement over phase of a pair on a sample of rows; NaN where they share no cell."""
+    moved, phase = (lazy_tif(pair.files[n]) for n in ("los_disp", "unw_phase"))
     if moved.shape != phase.shape:
-        return "sign: los_disp, metres toward the satellite, the convention of HyP3"
+        return float("nan")
+    step = max(1, moved.shape[0] // 8)
     d, u = (np.asarray(a[::step], dtype=np.float64) for a in (moved, phase))
     known = np.isfinite(d) & np.isfinite(u) & (d != 0) & (u != 0)
-    if not known.any():
-        return "sign: los_disp, metres toward the satellite, the convention of HyP3"
-    factor = float((d[known] * u[known]).sum() / (u[known] ** 2).sum())
-    if not abs(factor / TO_METRES - 1) < 0.02:
-        what = f"los_disp is {factor * 1000:.4f} mm per radian of unw_phase; HyP3's is {TO_METRES * 1000:.4f}"
-        raise AmbiguousError(what, where=str(both.files["los_disp"]), fix="give the files as HyP3 wrote them")
-    return f"sign: los_disp is {factor * 1000:.4f} mm per radian of unw_phase, the opposite sign, as HyP3 has it"
+    return float((d[known] * u[known]).sum() / (u[known] ** 2).sum()) if known.any() else float("nan")
 
 
 def _referenced(cube: da.Array, frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:

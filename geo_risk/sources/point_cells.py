@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,7 +127,8 @@ class SparseCells:
     def __init__(self, keys: NDArray[np.int64], values: NDArray[Any], frame: tuple[int, int]) -> None:
         self.keys, self.values, self.frame = keys, values, frame
         self.shape = frame if values.ndim == 1 else (values.shape[1], *frame)
-        self.ndim, self.dtype = len(self.shape), np.dtype(np.float32)
+        self.ndim = len(self.shape)
+        self._token = f"cells-{uuid.uuid4().hex}"
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[np.float32]:
         """Return a window; slices have a step of 1."""
@@ -142,8 +144,16 @@ class SparseCells:
         out[..., row, column] = values if self.ndim == 2 else values[:, index[0]].T
         return out
 
+    def __dask_tokenize__(self) -> str:
+        """Return a name of its own, so that dask does not hash gigabytes to find one."""
+        return self._token
+
+    def block(self, block_info: Any = None) -> NDArray[np.float32]:
+        """Return the window that dask asks for."""
+        return self[tuple(slice(a, b) for a, b in block_info[None]["array-location"])]
+
     def lazy(self, n_dates: int) -> da.Array:
         """Return it as a lazy array in bands of rows, all dates of a band in a block."""
         n_rows = max(1, min(self.frame[0], BLOCK_BYTES // max(1, 4 * self.frame[1] * max(1, n_dates))))
-        chunks = (*self.shape[:-2], n_rows, self.frame[1])
-        return da.from_array(self, chunks=chunks, name=False, meta=np.empty((0,) * self.ndim, np.float32))
+        chunks = da.core.normalize_chunks((*self.shape[:-2], n_rows, self.frame[1]), shape=self.shape, dtype=np.float32)
+        return da.map_blocks(self.block, chunks=chunks, dtype=np.float32, meta=np.empty((0,) * self.ndim, np.float32))

@@ -128,8 +128,10 @@ def _open_csv(path: Path, kind: str) -> PointTable | None:
 
 def _csv_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
     positions = {c: table.columns.index(c) for c in columns}
+    # told which columns to use, pandas says nothing of rows that are too long: most of a table is read whole
+    few = sorted(positions.values()) if len(columns) < len(table.columns) / 2 else None
     with pd.read_csv(
-        table.path, usecols=sorted(positions.values()), chunksize=n_rows, encoding=table.encoding, low_memory=False,
+        table.path, usecols=few, chunksize=n_rows, encoding=table.encoding, low_memory=False,
         names=range(len(table.columns)), header=None, skiprows=1, skipinitialspace=True,
     ) as reader:  # fmt: skip
         for frame in reader:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import AmbiguousError, CrsError, DataError, SchemaError, TimeError
-from geo_risk.sources.insar import LOS_TOLERANCE, Frame, build, check_los, check_magnitude, check_times
+from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError, TimeError
+from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
 from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
 from geo_risk.sources.point_tables import PointTable, numbers
 
@@ -126,6 +126,7 @@ def grid_points(
     Raises
     ------
     DataError : too many rows are set aside, or none is left. CrsError : coordinates that are not in the CRS.
+    LimitError : the points span too many cells.
     TimeError : dates missing or doubled. AmbiguousError : unit or sign disagree with the velocity of the table itself.
     """
     where = str(tables[0].path)
@@ -141,6 +142,9 @@ def grid_points(
         what = "the table has no rows"
         raise DataError(what, where=where, fix="give a table with a row a point")
     frame, keys = _lattice(x, y, crs, posting_m=posting_m, good=good)
+    if not 4 * max(1, len(layout.dates)) * frame.shape[0] * frame.shape[1] <= MAX_BYTES:
+        what = f"the points span {frame.shape[1]} x {frame.shape[0]} cells of {posting_m:g} m: too many"
+        raise LimitError(what, where=where, fix="cut the table to the area of the run, or set a larger posting_m")
     del x, y
     held, cells = np.unique(keys[good], return_inverse=True)
     index = np.full(len(good), -1, dtype=np.int64)
@@ -306,7 +310,8 @@ def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64],
         raise AmbiguousError(
             what, where=where, fix="are these millimetres called metres? Correct `units` of this track"
         )
-    if own.size < 10 or not ((own**2).mean() > 0 and float(np.sqrt((slope**2).mean())) > _STILL_MM_YR):
+    quickest = max(float(np.sqrt((v**2).mean())) if v.size else 0.0 for v in (own, slope))
+    if own.size < 10 or not quickest > _STILL_MM_YR or not (own.any() and slope.any()):
         return f"unit and sign: {own.size} points move too little to check them against column {layout.velocity}"
     factor = float((slope * own).sum() / (own**2).sum())
     follows = abs(float((slope * own).sum())) / float(np.sqrt((slope**2).sum() * (own**2).sum()))
