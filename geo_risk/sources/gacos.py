@@ -122,8 +122,8 @@ def corrected(dataset: xr.Dataset, folder: Path) -> xr.Dataset:
     """Take the delays off a series; stays lazy.
 
     A delay L = ztd / cos(incidence) makes the range longer, which looks like motion away from the satellite, so that
-    a date t, relative to the first date 0, holds -(L_t - L_0): that difference is added. Its mean over the frame (a sample
-    of its rows) is not: the level of a date is that of the product's reference, which GACOS does not know.
+    a date t, relative to the first date 0, holds -(L_t - L_0): that difference is added. Its mean over a sample of rows
+    is not: the level of a date is that of the product's reference, which GACOS does not know.
 
     Parameters
     ----------
