@@ -1,0 +1,227 @@
+"""InSAR against levelling and GNSS: each point beside the cells around it, bias and RMSE by quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.params import GroundControlParams
+
+F32 = NDArray[np.float32]
+
+COMPONENTS = ("los", "up", "east", "north")
+_ENU = ("east_mm_yr", "north_mm_yr", "up_mm_yr")
+_NUMBERS = ("ground_mm_yr", "ground_std_mm_yr", "insar_mm_yr", "insar_std_mm_yr", "n_cells", "difference_mm_yr")
+_Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """East, north, up and their errors [mm/yr], NaN where unknown; (track, value, error) along a line of sight."""
+
+    enu: NDArray[np.float64]
+    std: NDArray[np.float64]
+    los: tuple[str, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class TrackLayers:
+    """Maps (y, x) of one track on the run grid: velocity and its standard error [mm/yr], line of sight [1]."""
+
+    name: str
+    velocity: F32
+    velocity_std: F32
+    los: tuple[F32, F32, F32]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare_ground_control` returns.
+
+    Attributes
+    ----------
+    frame : one row for each point and quantity, with geometry.
+    summary : one row for each quantity: n, bias_mm_yr, rmse_mm_yr, rmse_without_bias_mm_yr, inside_95.
+    notes : English and Chinese.
+    quarantine : {"id", "reason"} of points that say nothing that can be compared.
+    """
+
+    frame: gpd.GeoDataFrame
+    summary: pd.DataFrame
+    notes: tuple[tuple[str, str], ...]
+    quarantine: list[dict[str, str]]
+
+
+def compare_ground_control(
+    points: gpd.GeoDataFrame,
+    tracks: Sequence[TrackLayers],
+    grid: Grid,
+    params: GroundControlParams,
+    *,
+    decomposed: Mapping[str, F32] | None = None,
+) -> Comparison:
+    """Compare velocities measured on the ground with those of InSAR around each point.
+
+    Parameters
+    ----------
+    points : Points in the grid's CRS; `point_id`, and either east_mm_yr, north_mm_yr, up_mm_yr (any of them, each with
+        a standard error such as up_std_mm_yr), or velocity_mm_yr (+ velocity_std_mm_yr) with component "los" (and
+        `track`), "up", "east" or "north".
+    tracks : maps on the grid.
+    grid : that grid.
+    params : radius and fewest cells.
+    decomposed : velocity_up, velocity_east and their `_std` (y, x) [mm/yr], where they are known.
+
+    Returns
+    -------
+    Comparison. Full vectors are projected onto each line of sight, l . v; up and east are held against the decomposed
+    maps; a point that knows up alone is also projected (its horizontal motion taken as 0: quantity "los TRACK, up
+    only"), which says how levelling fits where there is one track. The InSAR value is the mean of the known cells
+    within `radius_m` (the nearest cell at least); its error is their mean error, as neighbours share their noise,
+    with the scatter of the mean. Bias is InSAR - ground; as the reference of InSAR is its own, the RMSE is given with
+    and without it. A point without enough known cells keeps its row, with missing values, and does not count.
+    """
+    rows: list[dict[str, object]] = []
+    quarantine: list[dict[str, str]] = []
+    maps = dict(decomposed or {})
+    for _, point in points.iterrows():
+        ground, why = _ground(point, [t.name for t in tracks])
+        cells = _cells(float(point.geometry.x), float(point.geometry.y), grid, params.radius_m)
+        found = _pairs(ground, tracks, maps, cells)
+        if not found:
+            reason = why or "it knows nothing that these maps show (north alone, or no decomposed map)"
+            quarantine.append({"id": str(point["point_id"]), "reason": reason})
+        for quantity, (value, std), layers in found:
+            insar, error, n = _around(*layers, cells, params.minimum_cells)
+            numbers = (value, std, insar, error, n, insar - value)
+            row = dict(zip(_NUMBERS, numbers, strict=True))
+            rows.append({"point_id": str(point["point_id"]), "quantity": quantity, **row, "geometry": point.geometry})
+    table = pd.DataFrame(rows, columns=["point_id", "quantity", *_NUMBERS, "geometry"])
+    frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
+    summary = summarise(frame)
+    return Comparison(frame, summary, tuple(_said(summary)), quarantine)
+
+
+def summarise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return n, bias, RMSE, RMSE without the bias [mm/yr] and the share inside 95 % intervals, by quantity.
+
+    Parameters
+    ----------
+    frame : rows of `compare_ground_control`; rows without a difference do not count. inside_95 is the share whose
+        difference, without the bias, is within 1.96 combined standard errors; NaN where no point has a standard error.
+    """
+    out = []
+    for quantity, part in frame.groupby("quantity", sort=True):
+        d = part["difference_mm_yr"].to_numpy(dtype=np.float64)
+        known = np.isfinite(d)
+        if not known.any():
+            continue
+        bias = float(d[known].mean())
+        both = part[["ground_std_mm_yr", "insar_std_mm_yr"]].to_numpy(dtype=np.float64)
+        sigma = np.hypot(both[:, 0], both[:, 1])
+        judged = known & np.isfinite(sigma)
+        inside = float((np.abs(d - bias)[judged] <= 1.96 * sigma[judged]).mean()) if judged.any() else float("nan")
+        rest = d[known] - bias
+        out.append({
+            "quantity": quantity, "n": int(known.sum()), "bias_mm_yr": bias,
+            "rmse_mm_yr": float(np.sqrt((d[known] ** 2).mean())),
+            "rmse_without_bias_mm_yr": float(np.sqrt((rest**2).mean())), "inside_95": inside,
+        })  # fmt: skip
+    names = ["quantity", "n", "bias_mm_yr", "rmse_mm_yr", "rmse_without_bias_mm_yr", "inside_95"]
+    return pd.DataFrame(out, columns=names)
+
+
+def _ground(point: pd.Series, tracks: Sequence[str]) -> tuple[_Ground, str]:
+    """Return what a point knows, and why nothing where it knows nothing."""
+    enu = np.array([_number(point, c) for c in _ENU])
+    std = np.array([_number(point, f"{c.removesuffix('_mm_yr')}_std_mm_yr") for c in _ENU])
+    value, error = _number(point, "velocity_mm_yr"), _number(point, "velocity_std_mm_yr")
+    component = str(point.get("component", "")).strip().lower()
+    if not np.isfinite(value):
+        return _Ground(enu, std), "" if np.isfinite(enu).any() else "no velocity"
+    if component in ("east", "north", "up"):
+        k = ("east", "north", "up").index(component)
+        enu[k], std[k] = value, error
+        return _Ground(enu, std), ""
+    track = str(point.get("track", "")).strip()
+    if component == "los" and (track in tracks or (not track and len(tracks) == 1)):
+        return _Ground(enu, std, (track or tracks[0], value, error)), ""
+    if component == "los":
+        return _Ground(enu, std), f"a velocity along the line of sight needs its track, one of {', '.join(tracks)}"
+    return _Ground(enu, std), f"component is {component!r}; one of {', '.join(COMPONENTS)} needed"
+
+
+def _number(point: pd.Series, name: str) -> float:
+    return float(pd.to_numeric(point.get(name, np.nan), errors="coerce"))
+
+
+def _pairs(
+    ground: _Ground, tracks: Sequence[TrackLayers], maps: Mapping[str, F32], cells: _Cells
+) -> list[tuple[str, tuple[float, float], tuple[F32, F32]]]:
+    """Return quantity, (ground value, its standard error) and the maps (value, error) it is held against."""
+    out = []
+    for name, k in (("up", 2), ("east", 0)):
+        if np.isfinite(ground.enu[k]) and f"velocity_{name}" in maps:
+            layers = (maps[f"velocity_{name}"], maps[f"velocity_{name}_std"])
+            out.append((name, (float(ground.enu[k]), float(ground.std[k])), layers))
+    known = np.isfinite(ground.enu)
+    only_up = bool(known[2] and not known[:2].any())
+    for track in tracks:
+        layers = (track.velocity, track.velocity_std)
+        if ground.los is not None and ground.los[0] == track.name:
+            out.append((f"los {track.name}", ground.los[1:], layers))
+        elif known.all() or only_up:
+            look = np.array([_mean(a, cells) for a in track.los])
+            used = known & np.isfinite(look)
+            value = float((look * ground.enu)[used].sum()) if used[known].all() else float("nan")
+            std = float(np.sqrt(((look * ground.std)[known] ** 2).sum()))
+            out.append((f"los {track.name}" + (", up only" if only_up else ""), (value, std), layers))
+    return out
+
+
+def _cells(x: float, y: float, grid: Grid, radius_m: float) -> _Cells:
+    row, column, inside = (v[0] for v in grid.index([x], [y]))
+    if not inside:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    reach = int(radius_m / grid.resolution_m) + 1
+    rows = np.arange(max(0, row - reach), min(grid.shape[0], row + reach + 1))
+    columns = np.arange(max(0, column - reach), min(grid.shape[1], column + reach + 1))
+    coords = grid.coords()
+    distance = np.hypot(coords["y"][rows][:, None] - y, coords["x"][columns][None, :] - x)
+    near = (distance <= radius_m) | ((rows == row)[:, None] & (columns == column)[None, :])
+    r, c = np.nonzero(near)
+    return rows[r], columns[c]
+
+
+def _mean(layer: F32, cells: _Cells) -> float:
+    values = layer[cells].astype(np.float64)
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _around(velocity: F32, std: F32, cells: _Cells, minimum: int) -> tuple[float, float, int]:
+    values, errors = velocity[cells].astype(np.float64), std[cells].astype(np.float64)
+    known = np.isfinite(values) & np.isfinite(errors)
+    n = int(known.sum())
+    if n < minimum:
+        return float("nan"), float("nan"), n
+    scatter = values[known].std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+    return float(values[known].mean()), float(np.hypot(errors[known].mean(), scatter)), n
+
+
+def _said(summary: pd.DataFrame) -> list[tuple[str, str]]:
+    out = []
+    for row in summary.itertuples():
+        bias, rmse, rest = row.bias_mm_yr, row.rmse_mm_yr, row.rmse_without_bias_mm_yr
+        out.append((
+            f"ground control, {row.quantity}: {row.n} points, InSAR - ground {bias:+.1f} mm/yr in the mean, RMSE "
+            f"{rmse:.1f} mm/yr ({rest:.1f} without the mean)",
+            f"地面监测对比（{row.quantity}）：{row.n} 个点，InSAR 减地面平均 {bias:+.1f} 毫米/年，"
+            f"均方根误差 {rmse:.1f} 毫米/年（去除平均偏差后 {rest:.1f}）",
+        ))  # fmt: skip
+    return out or [("no ground control point lies on known cells", "无地面监测点落在有效像元上")]

@@ -1,0 +1,74 @@
+"""Velocities measured on the ground, by levelling or GNSS: CSV, workbook or GeoPackage."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from geo_risk.core.errors import CorruptFileError, SchemaError
+from geo_risk.sources.files import sniff
+from geo_risk.sources.options import NO_OPTIONS, ReadOptions
+from geo_risk.sources.vectors import VectorRead, read_vector
+
+VELOCITIES = ("velocity_mm_yr", "east_mm_yr", "north_mm_yr", "up_mm_yr")
+_LON_LAT = ({"lon", "longitude", "经度"}, {"lat", "latitude", "纬度"})
+
+
+def read_ground_control(path: Path, *, crs: str, options: ReadOptions = NO_OPTIONS) -> VectorRead:
+    """Read points with velocities and bring them into the run's CRS.
+
+    Parameters
+    ----------
+    path : GeoPackage, shapefile or GeoJSON of points, or CSV or XLSX with x, y or lon, lat. Columns: `point_id`, and
+        velocity_mm_yr (+ velocity_std_mm_yr) with `component` (los, up, east, north; los with `track`), or east_mm_yr,
+        north_mm_yr, up_mm_yr (+ east_std_mm_yr, ...). Up is positive up, LOS toward the satellite.
+    crs : of the run.
+    options : crs of x, y (a table with lon, lat is WGS 84), layer or sheet, encoding.
+
+    Raises
+    ------
+    SchemaError : no point_id, repeated ids, or none of the velocity columns. CorruptFileError : a workbook that does
+    not open. CrsError and others as `read_vector`.
+    """
+    if sniff(path) != "XLSX":
+        return _read(path, crs=crs, options=options)
+    try:
+        table = pd.read_excel(
+            path, sheet_name=options.layer or 0, dtype="string", keep_default_na=False, na_values=[""]
+        )
+    except (ValueError, KeyError, OSError) as error:
+        what = f"{path.name} does not read as a workbook: {error}"
+        raise CorruptFileError(
+            what, where="inputs.ground_control", fix="save it again, or name the sheet in `layer`"
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / f"{path.stem}.csv"
+        table.to_csv(plain, index=False)
+        return _read(plain, crs=crs, options=options.model_copy(update={"layer": None, "encoding": None}))
+
+
+def _read(path: Path, *, crs: str, options: ReadOptions) -> VectorRead:
+    where = "inputs.ground_control"
+    if options.crs is None and path.suffix.lower() in {".csv", ".txt"} and _has_lon_lat(path, options.encoding):
+        options = options.model_copy(update={"crs": "EPSG:4326"})
+    read = read_vector(path, crs=crs, where=where, id_column="point_id", geometry="Point", options=options)
+    _check_velocities([str(c) for c in read.frame.columns], path, where)
+    return read
+
+
+def _has_lon_lat(path: Path, encoding: str | None) -> bool:
+    head = path.read_bytes()[:4096].decode(encoding or "utf-8-sig", errors="replace").splitlines()[:1]
+    names = {n.strip().strip('"').lower() for n in head[0].split(",")} if head else set()
+    return all(names & wanted for wanted in _LON_LAT)
+
+
+def _check_velocities(columns: Sequence[str], path: Path, where: str) -> None:
+    if not set(columns) & set(VELOCITIES):
+        what = f"{path.name} has none of {', '.join(VELOCITIES)}; it has {list(columns)[:20]}"
+        raise SchemaError(what, where=where, fix="name the velocity columns so; mm/yr, up positive up")
+    if "velocity_mm_yr" in columns and "component" not in columns:
+        what = f"{path.name} has velocity_mm_yr but no column `component`"
+        raise SchemaError(what, where=where, fix="add it: los, up, east or north")
