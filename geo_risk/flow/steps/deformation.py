@@ -12,6 +12,7 @@ from geo_risk.flow.steps.deformation_east_up import deformation_east_up
 from geo_risk.flow.steps.deformation_figures import deformation_figures
 from geo_risk.flow.steps.deformation_ground_control import deformation_ground_control
 from geo_risk.flow.steps.deformation_mining import deformation_mining
+from geo_risk.flow.steps.deformation_signs import deformation_signs
 from geo_risk.flow.steps.deformation_slope import deformation_slope
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def deformation(plan: Plan) -> None:
         )  # fmt: skip
     layers: dict[str, Any] = {name: [plan.layer(f"{name}_{t}") for t in tracks] for name in PER_TRACK}
     deformation_east_up(plan, tracks, layers)
+    deformation_signs(plan, tracks, layers)
     ground = {name: plan.layer(name) for name in ("slope_deg", "aspect_deg")}
     deformation_slope(plan, tracks, {**layers, **ground})
     native = [_native(plan, t) for t in tracks]

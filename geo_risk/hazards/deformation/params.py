@@ -12,6 +12,7 @@ from geo_risk.hazards.deformation.activity_params import ActivityParams
 from geo_risk.hazards.deformation.line_params import LineParams, StructureParams, WatchParams
 from geo_risk.hazards.deformation.mining_params import MiningParams
 from geo_risk.hazards.deformation.series_params import SeriesParams
+from geo_risk.hazards.deformation.sign_params import SignParams
 
 
 class VelocityParams(Params):
@@ -295,6 +296,7 @@ class DeformationParams(Params):
     activity: ActivityParams = ActivityParams()
     bulletin: BulletinParams = BulletinParams()
     slope: SlopeParams = SlopeParams()
+    signs: SignParams = SignParams()
     ground_control: GroundControlParams = GroundControlParams()
     mining: MiningParams = MiningParams()
     lines: LineParams = LineParams()
