@@ -12,6 +12,7 @@ from geo_risk.hazards.deformation.activity_params import ActivityParams
 from geo_risk.hazards.deformation.joint import BodySeries, without_gaps
 from geo_risk.hazards.deformation.verdict import Verdict, judge, years_since_origin
 
+_SINKING = ("mining_subsidence", "groundwater_subsidence")
 _TEXTS = ("reasons", "reasons_en", "reasons_zh")
 
 
@@ -34,7 +35,12 @@ def judge_areas(
     """
     out = areas.copy()
     verdicts = [
-        judge(_series_of(str(row["area_id"]), series), str(row.get("velocity_track", "")), params)
+        judge(
+            _series_of(str(row["area_id"]), series),
+            str(row.get("velocity_track", "")),
+            params,
+            can_fail=row.get("kind") not in _SINKING,
+        )
         for _, row in areas.iterrows()
     ]
     out["activity"] = [v.activity for v in verdicts]

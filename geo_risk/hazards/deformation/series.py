@@ -27,6 +27,8 @@ _GROUP_CELLS = 400_000
 _SECTORS = 8
 _SECTOR_CELLS = 3
 _ROUNDS = 12
+_END_DATES = 5
+_END_CELLS = 3
 
 _VARIABLES = {
     "displacement_mm": ("mm", "displacement of the body against stable ground, 0 at its first date"),
@@ -71,8 +73,8 @@ def label_series(
     Dataset (time, label), `label` rising: `displacement_mm` (LOS, positive toward the satellite, 0 at the first known
     date; NaN where no cell is known), `displacement_std_mm`, `n_pixels`; and (label,): `n_reference`, stable cells it
     is held against (0: none near, the scene's reference alone). A body without coherent cells is NaN throughout.
-    Offsets of single cells are solved for with the common series (two-way least squares), among cells known on most
-    dates only: a cell that is lost part way, or a gap, does not bend the mean.
+    The mean is that of cells known on most dates and at both ends, each a line against it where it has a gap: a cell
+    that is lost part way, or a gap, does not bend the mean. A date on which half of them are lost is missing.
 
     Raises
     ------
@@ -215,8 +217,8 @@ def _body_series(
     if not cells.size:
         nothing = np.full(len(ground.t), np.nan)
         return _Series(nothing, nothing, count, 0)
-    common, rest = _two_way(cells)
-    degrees = np.maximum(1, np.isfinite(rest).sum() - len(common) - rest.shape[1])
+    common, rest = _mean_series(cells)
+    degrees = np.maximum(1, np.isfinite(rest).sum() - len(common) - 2 * rest.shape[1])
     own = np.nansum(rest**2) / degrees / np.maximum(count, 1)
     reference, spread, n_reference = _reference(around, sector, ground=ground, params=params)
     displacement = common - reference
@@ -228,14 +230,46 @@ def _body_series(
 
 
 def _consistent(values: F32, share: float) -> Bool:
-    """Return which cells are known on most of the dates of the longest series."""
+    """Return which cells are known on most dates of the longest series, and at its ends where three cells are.
+
+    A cell that is lost for good would bend the mean where it goes: its neighbours move at another rate.
+    """
     known = np.isfinite(values)
     n = known.sum(axis=0)
     if not n.size or not n.max() > 0:
         return np.zeros(values.shape[1], dtype=bool)
-    dates = known[:, int(np.argmax(n))]
-    out: Bool = known[dates].sum(axis=0) >= share * n.max()
-    return out
+    dates = np.flatnonzero(known[:, int(np.argmax(n))])
+    most: Bool = known[dates].sum(axis=0) >= share * n.max()
+    ends = np.minimum(known[dates[:_END_DATES]].sum(axis=0), known[dates[-_END_DATES:]].sum(axis=0))
+    whole: Bool = most & (2 * ends > min(_END_DATES, len(dates)))
+    return whole if whole.sum() >= _END_CELLS else most
+
+
+def _mean_series(values: F64) -> tuple[F64, F64]:
+    """Return the mean over cells of every date, and residuals (time, n); a gap is filled by the cell's own share.
+
+    Each cell is a line against the mean of all, d_i = a_i + g_i m; its missing values are taken from that line and
+    the mean is renewed until it stands. Dates on which fewer than half of the cells are known are missing.
+    """
+    known = np.isfinite(values)
+    mean, _ = _two_way(values)
+    dates = known.mean(axis=1) >= 0.5
+    if not dates.any():
+        return np.full(len(values), np.nan), np.full(values.shape, np.nan)
+    y, use = np.where(known, values, 0.0)[dates], known[dates]
+    m = mean[dates]
+    fitted = y
+    for _ in range(_ROUNDS):
+        count = np.maximum(use.sum(axis=0), 1)
+        centre_m, centre_y = (use * m[:, None]).sum(axis=0) / count, (use * y).sum(axis=0) / count
+        off = (m[:, None] - centre_m) * use
+        gain = (off * y).sum(axis=0) / np.maximum((off**2).sum(axis=0), 1e-9)
+        fitted = centre_y + gain * (m[:, None] - centre_m)
+        m = np.where(use, y, fitted).mean(axis=1)
+    out = np.full(len(values), np.nan)
+    rest = np.full(values.shape, np.nan)
+    out[dates], rest[dates] = m, np.where(use, y - fitted, np.nan)
+    return out, rest
 
 
 def _two_way(values: F64) -> tuple[F64, F64]:

@@ -65,7 +65,7 @@ def iso_date(years: float) -> str:
     return str(ORIGIN + np.timedelta64(round(years * DAYS_PER_YEAR * 86400), "s"))[:10]
 
 
-def judge(series: Sequence[BodySeries], track: str, params: ActivityParams) -> Verdict:
+def judge(series: Sequence[BodySeries], track: str, params: ActivityParams, *, can_fail: bool = True) -> Verdict:
     """Say how a body moves from all its series together.
 
     Parameters
@@ -73,6 +73,7 @@ def judge(series: Sequence[BodySeries], track: str, params: ActivityParams) -> V
     series : of each track that has one, times in years since ORIGIN.
     track : whose numbers are given, where its series can be used; else that with the clearest velocity.
     params : of activity.
+    can_fail : whether it is a body that inverse velocity says something of: a slope or a fill, not ground that sinks.
 
     Returns
     -------
@@ -93,7 +94,11 @@ def judge(series: Sequence[BodySeries], track: str, params: ActivityParams) -> V
     activity, said = _activity(course, motion, fits, params)
     window = FailureWindow(np.nan, np.nan, np.nan, None, 0)
     parts = [said, _acceleration(motion)]
-    if activity == "accelerating":
+    if activity == "accelerating" and not can_fail:
+        parts.append(
+            ("no failure window: ground that sinks does not slide", "不给出破坏时间窗：地面沉降不适用逆速度法")
+        )
+    elif activity == "accelerating":
         window = failure_window(fits, course, params.failure)
         parts.append(_window_text(window, params))
     return Verdict(
