@@ -26,6 +26,7 @@ CAUSES = (
     "unknown",
 )
 TRENDS = ("accelerating", "steady", "easing", "unknown")
+CHANGES = ("new", "returned", "split", "accelerated", "grown", "calmed", "unchanged", "merged", "gone", "not_seen")
 STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
 
 _LEVEL = "level"
@@ -102,11 +103,18 @@ SCHEMAS: dict[str, Schema] = {
             activity=ACTIVITIES, kind=AREA_KINDS,
         ),
         _schema(
+            "deformation_changes", "area_id", "Polygon",
+            "area_id:id change:text kind:text area_before_m2:positive area_after_m2:positive "
+            "velocity_before_mm_yr:number velocity_after_mm_yr:number speed_change_mm_yr:number "
+            "speed_change_std_mm_yr:positive related_ids:text reasons:text",
+            required="change", change=CHANGES,
+        ),
+        _schema(
             "mining_clues", "clue_id", "Polygon",
             "clue_id:id max_subsidence_mm_yr:number radius_m:positive roundness:share depth_estimate_m:positive "
             "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text "
-            "depth_low_m:positive depth_high_m:positive azimuth_deg:positive advance_m_yr:positive outside_low:share "
-            "outside_high:share verdict_probability:share",
+            "radius_std_m:positive depth_low_m:positive depth_high_m:positive azimuth_deg:positive advance_m_yr:positive "
+            "outside_low:share outside_high:share verdict_probability:share",
             required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed"),
         ),
         _schema(
@@ -168,8 +176,8 @@ SCHEMAS: dict[str, Schema] = {
             kind=("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir"), activity=ACTIVITIES,
         ),
         _schema(
-            "subsidence_zones", "zone_id", "Polygon",
-            "zone_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive rate_to_mm_yr:positive "
+            "subsidence_zones", "subsidence_id", "Polygon",
+            "subsidence_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive rate_to_mm_yr:positive "
             "rate_mean_mm_yr:number rate_max_mm_yr:number area_m2:positive volume_loss_m3_yr:number "
             "volume_loss_std_m3_yr:positive trend:text rate_before_mm_yr:number rate_recent_mm_yr:number "
             "change_mm_yr:number change_std_mm_yr:positive people:count buildings:count reasons:text",

@@ -16,15 +16,19 @@ TREND_COLUMNS = ("trend", "rate_before_mm_yr", "rate_recent_mm_yr", "change_mm_y
 """Columns that `trends` brings: the verdict, and rates that are positive for sinking."""
 
 _SAID: Mapping[str, tuple[str, str]] = {
-    "zone": ("Sinks {mean:.1f} mm/yr in the mean and {most:.1f} at most ({bounds}) over {area:.3f} km2; kind: {kind}.",
-             "平均沉降 {mean:.1f}、最大 {most:.1f} 毫米/年（{bounds}），面积 {area:.3f} 平方公里；类型：{kind}。"),
+    "zone": ("Sinks {mean:.1f} mm/yr in the mean and {most:.1f} at most ({bounds} mm/yr) over "
+             "{area:.3f} km2; kind: {kind}.",
+             "平均沉降 {mean:.1f}、最大 {most:.1f} 毫米/年（{bounds} 毫米/年），"
+             "面积 {area:.3f} 平方公里；类型：{kind}。"),
     "volume": ("Loses {volume:,.0f} +- {error:,.0f} m3 a year.", "年沉降体积 {volume:,.0f}±{error:,.0f} 立方米。"),
-    "faster": ("Sinks faster of late: {recent:.1f} against {before:.1f} mm/yr before ({change:+.1f} +- {error:.1f}).",
-               "近期加快：{recent:.1f} 毫米/年，此前 {before:.1f} 毫米/年（变化 {change:+.1f}±{error:.1f}）。"),
-    "slower": ("Sinks slower of late: {recent:.1f} against {before:.1f} mm/yr before ({change:+.1f} +- {error:.1f}).",
-               "近期减缓：{recent:.1f} 毫米/年，此前 {before:.1f} 毫米/年（变化 {change:+.1f}±{error:.1f}）。"),
-    "steady": ("No change of rate beyond its error ({change:+.1f} +- {error:.1f} mm/yr).",
-               "速率变化未超出误差（{change:+.1f}±{error:.1f} 毫米/年）。"),
+    "faster": ("As a whole it sinks faster of late: {recent:.1f} against {before:.1f} mm/yr before "
+               "({change:+.1f} +- {error:.1f}).",
+               "整体近期加快：{recent:.1f} 毫米/年，此前 {before:.1f} 毫米/年（变化 {change:+.1f}±{error:.1f}）。"),
+    "slower": ("As a whole it sinks slower of late: {recent:.1f} against {before:.1f} mm/yr before "
+               "({change:+.1f} +- {error:.1f}).",
+               "整体近期减缓：{recent:.1f} 毫米/年，此前 {before:.1f} 毫米/年（变化 {change:+.1f}±{error:.1f}）。"),
+    "steady": ("As a whole no change of rate beyond its error ({change:+.1f} +- {error:.1f} mm/yr).",
+               "整体速率变化未超出误差（{change:+.1f}±{error:.1f} 毫米/年）。"),
     "no_trend": ("Trend unknown: the series is too short, or there is none.", "趋势未知：时序过短或无时序。"),
     "people": ("{people} people and {buildings} buildings stand on it.", "其上有 {people} 人、{buildings} 栋房屋。"),
     "people_unknown": ("People on it are unknown.", "其上人口未知。"),
@@ -56,7 +60,7 @@ def subsidence_zones(
     """
     frame = zones.merge(trends, on="body", how="left") if len(zones) else zones.assign(**dict.fromkeys(TREND_COLUMNS))
     frame["trend"] = frame["trend"].fillna("unknown")
-    frame = frame.merge(_exposed(frame, houses, "zone_id"), on="zone_id", how="left")
+    frame = frame.merge(_exposed(frame, houses, "subsidence_id"), on="subsidence_id", how="left")
     said = [[*_zone(r), _trend(r), _people(r)] for r in frame.drop(columns="geometry").to_dict("records")]
     out = gpd.GeoDataFrame(_with_reasons(frame.drop(columns="body", errors="ignore"), said, language), crs=zones.crs)
     result: gpd.GeoDataFrame = conform(out, "subsidence_zones")
@@ -151,7 +155,7 @@ def _words(values: Mapping[str, Any], language: str) -> dict[str, Any]:
 
 def _zone(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     low, high = float(row["rate_from_mm_yr"]), float(row["rate_to_mm_yr"])
-    bounds = f"{low:g}-{high:g} mm/yr" if np.isfinite(high) else f">= {low:g} mm/yr"
+    bounds = f"{low:g}-{high:g}" if np.isfinite(high) else f">= {low:g}"
     return [
         ("zone", {"mean": row["rate_mean_mm_yr"], "most": row["rate_max_mm_yr"], "bounds": bounds,
                   "area": row["area_m2"] / 1e6, "kind": str(row["kind"])}),

@@ -25,7 +25,7 @@ from geo_risk.publish.legend import LEVEL_COLORS
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
-         "subsidence_townships")  # fmt: skip
+         "subsidence_zones", "subsidence_townships")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")

@@ -35,7 +35,7 @@ class Axis:
     ----------
     route : name of the route, or the id of its only piece where it has none.
     category : class of the road, "railway", or a kind of dam.
-    part : 1, 2, ... of the routes that hang not together.
+    part : 1, 2, ... where the pieces of a route do not hang together, or change class.
     line : geometry; chainage 0 is its first point.
     pieces : lineage, in order.
     """
@@ -92,13 +92,16 @@ def merge_axes(
     else:
         kinds = rows["class"].astype("string").fillna("") if "class" in rows else pd.Series("", index=rows.index)
     out: list[Axis] = []
+    count: dict[str, int] = {}
     for (name, kind), where in sorted(rows.groupby([route, kinds.astype(str)]).groups.items()):
         chosen = [int(i) for i in where]
         shapes = [LineString(shapely.force_2d(rows.geometry.iloc[i])) for i in chosen]
         chains = _chains(shapes, params)
         made = [_axis(chain, shapes, [str(ids.iloc[i]) for i in chosen]) for chain in chains]
         made.sort(key=lambda item: (-round(item[0].length, 3), item[0].coords[0]))
-        out += [Axis(str(name), str(kind), k, line, pieces) for k, (line, pieces) in enumerate(made, 1)]
+        first = count.get(str(name), 0) + 1
+        count[str(name)] = count.get(str(name), 0) + len(made)
+        out += [Axis(str(name), str(kind), k, line, pieces) for k, (line, pieces) in enumerate(made, first)]
     return out
 
 

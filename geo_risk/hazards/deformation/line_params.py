@@ -89,6 +89,10 @@ class StructureParams(Params):
     significance: float = parameter(
         0.01, "Chance of calling a still body moving", gt=0, lt=0.5, source="choice of geo_risk",
     )  # fmt: skip
+    minimum_speed_mm_yr: float = parameter(
+        1.0, "Slowest motion that is called one, however small its standard error", ge=0, le=100,
+        source="choice of geo_risk: what a ring of still ground may be off by",
+    )  # fmt: skip
     ring_gap_m: float = parameter(
         120.0, "Still ground around a body begins this far from it", ge=0, le=5000,
         source="choice of geo_risk: two cells of 60 m",

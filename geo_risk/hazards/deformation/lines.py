@@ -153,7 +153,11 @@ def line_sections(
     sinks where this is significant over all sections (false-discovery rate); `level` is -1 where it is not known.
     """
     rows: list[dict[str, Any]] = []
-    for k, axis in enumerate(axes, 1):
+    names: set[str] = set()
+    for axis in axes:
+        name = f"{axis.route}-{axis.part}"
+        name = name if name not in names else f"{name}-{axis.category}"
+        names.add(name)
         along = stations(axis, vertical.grid)
         found = pairs(along, vertical, params)
         n = max(1, round(axis.line.length / params.section_m))
@@ -163,7 +167,7 @@ def line_sections(
             measured = _section(axis, along, found, vertical, reach)
             if measured is not None:
                 known = {"route": axis.route, "class": axis.category, "part": axis.part}
-                rows.append({"segment_id": f"L{k:04d}-{s + 1:03d}"} | known | measured)
+                rows.append({"segment_id": f"{name}-K{edges[s] / 1000:.2f}"} | known | measured)
     frame = gpd.GeoDataFrame(
         pd.DataFrame(rows, columns=[*COLUMNS, "geometry"]), geometry="geometry", crs=vertical.grid.crs
     )

@@ -234,7 +234,7 @@ def _measured(motion: Motion, share: float, params: StructureParams) -> dict[str
     square = float(vector @ np.linalg.inv(covariance) @ vector)
     # chi-square of two degrees is exponential; of one it is a squared normal
     limit = -2 * np.log(params.significance) if two else norm.isf(params.significance / 2) ** 2
-    moving = bool(square > limit)
+    moving = bool(square > limit and speed >= params.minimum_speed_mm_yr)
     level = int(classify(np.array([speed]), params.speed_bounds_mm_yr)[0]) if moving else 0
     if level == 0 and not share >= params.minimum_known_share:
         level = -1

@@ -122,7 +122,7 @@ def vertical_map(tracks: Sequence[TrackMaps], grid: Grid, params: DeformationPar
         np.ascontiguousarray(np.stack([part(t) for t in tracks]), dtype=np.float32)
         for part in (_velocity, _std, _east, _up)
     ]
-    _, up, _, std, _ = decompose_east_up(*stacks, minimum)
+    _, up, _, std, _ = decompose_east_up(*stacks, minimum_sine=minimum)
     alone, alone_std = _best_look(stacks[0], stacks[1], stacks[3])
     both = np.isfinite(up) & np.isfinite(std)
     up, std = np.where(both, up, alone), np.where(both, std, alone_std)

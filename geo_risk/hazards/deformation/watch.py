@@ -176,7 +176,7 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
 
     Returns
     -------
-    zone_id, body_id, body (its label), kind, subsidence_level, rate_from_mm_yr, rate_to_mm_yr (NaN: open), area_m2,
+    subsidence_id, body_id, body (its label), kind, subsidence_level, rate_from_mm_yr, rate_to_mm_yr (NaN: open), area_m2,
     rate_mean_mm_yr, rate_max_mm_yr (both positive for sinking), volume_loss_m3_yr and its _std, and Polygon geometry.
     """
     grid, bounds = found.vertical.grid, params.class_bounds_mm_yr
@@ -190,7 +190,8 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
         rate = -found.vertical.up[cells & np.isfinite(found.vertical.up)].astype(np.float64)
         volume, std = found.sinking(cells)
         rows.append({
-            "label": int(k), "body": body, "zone_id": f"{names[body]}-{klass}", "body_id": names[body],
+            "label": int(k), "body": body, "subsidence_id": f"{names[body]}-{klass}",
+            "body_id": names[body],
             "kind": found.kinds[body],
             "subsidence_level": klass, "rate_from_mm_yr": bounds[klass - 1],
             "rate_to_mm_yr": bounds[klass] if klass < len(bounds) else float("nan"),
@@ -198,9 +199,9 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
             "rate_max_mm_yr": float(rate.max()), "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
         })  # fmt: skip
     if not rows:
-        return gpd.GeoDataFrame({"zone_id": []}, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
+        return gpd.GeoDataFrame({"subsidence_id": []}, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
     frame = polygons.merge(pd.DataFrame(rows), on="label").drop(columns="label")
-    out: gpd.GeoDataFrame = frame.sort_values("zone_id").reset_index(drop=True)
+    out: gpd.GeoDataFrame = frame.sort_values("subsidence_id").reset_index(drop=True)
     return out
 
 

@@ -1,0 +1,242 @@
+"""Lines, structures and subsidence as people get them: zones crossed, houses counted, reasons in both languages."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.geometry import LineString, Point, box
+
+from geo_risk.core.errors import SchemaError
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.axes import Axis, Piece, merge_axes
+from geo_risk.hazards.deformation.line_params import LineParams, WatchParams
+from geo_risk.hazards.deformation.lines import line_sections
+from geo_risk.hazards.deformation.trend import recent_trend
+from geo_risk.hazards.deformation.vertical import DECOMPOSED, UNKNOWN, MapNoise, VerticalMap
+from geo_risk.hazards.deformation.watch import find_subsidence, township_table
+from geo_risk.hazards.deformation.watch import subsidence_zones as measured_zones
+from geo_risk.products.linear import linear_risk, worst_sections
+from geo_risk.products.structures import structures
+from geo_risk.products.subsidence import TREND_COLUMNS, subsidence_townships, subsidence_zones, watch_facts
+from geo_risk.publish.i18n import column_label, labels
+
+X0, Y0, CELL = 510_000.0, 4_050_000.0, 30.0
+GRID = Grid.from_bounds((X0, Y0, X0 + 3000, Y0 + 600), crs="EPSG:4546", resolution_m=CELL)
+
+
+def vertical(up: np.ndarray) -> VerticalMap:
+    still = np.ones(GRID.shape, bool)
+    source = np.where(np.isfinite(up), DECOMPOSED, UNKNOWN).astype(np.int8)
+    made = MapNoise(CELL, np.full(GRID.shape, 0.2, np.float32), np.zeros(1), True, still)
+    return VerticalMap(up.astype(np.float32), source, made, GRID)
+
+
+def sections() -> gpd.GeoDataFrame:
+    """Make six sections of 500 m: still, still, bending, sinking, not seen, still."""
+    up = np.zeros(GRID.shape)
+    up[:, 42:44] = -12.0
+    up[:, 50:67] = np.linspace(0, -15, 17)
+    up[:, 66:84] = np.nan
+    line = LineString([(X0, Y0 + 300), (X0 + 3000, Y0 + 300)])
+    axis = Axis("国道1", "trunk", 1, line, (Piece("R1", 0, 3000),))
+    return line_sections([axis], vertical(up), LineParams(), span_yr=2.0)
+
+
+def zones(*rows: tuple[str, int, float, float]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(
+        {"zone_id": [r[0] for r in rows], "risk_level": [r[1] for r in rows]},
+        geometry=[box(X0 + r[2], Y0, X0 + r[3], Y0 + 600) for r in rows], crs="EPSG:4546",
+    )  # fmt: skip
+
+
+def test_level_is_the_higher_of_settlement_and_zone_and_unknown_is_not_none():
+    measured = sections()
+    assert measured["level"].tolist() == [0, 0, 4, 2, -1, 0]
+    got = linear_risk(measured, zones(("Z1", 3, 100, 400), ("Z2", -1, 600, 700), ("Z3", 1, 610, 650),
+                                      ("Z4", 4, 2100, 2400)), distortion_limit=1 / 500)  # fmt: skip
+    assert got["risk_level"].tolist() == [3, -1, 4, 2, 4, 0]
+    assert got["exposed_zone_ids"].tolist() == ["Z1", "Z2,Z3", "", "", "Z4", ""]
+    assert got["needs_monitoring"].tolist() == ["yes", "unknown", "yes", "yes", "yes", "no"]
+    assert "risk 3: Z1" in got["reasons_en"].iloc[0]
+    assert "Radar sees nothing" in got["reasons_en"].iloc[4]
+
+
+def test_without_zones_the_reasons_say_so_in_both_languages():
+    got = linear_risk(sections(), None, distortion_limit=1 / 500, language="zh")
+    assert (got["exposed_zone_ids"] == "").all()
+    assert got["reasons"].tolist() == got["reasons_zh"].tolist()
+    assert got["reasons_en"].str.contains("Risk zones were not made").all()
+    assert got["reasons_zh"].str.contains("未划分风险区").all()
+    assert got["risk_level"].tolist() == [0, 0, 4, 2, -1, 0]
+    assert not got["reasons_en"].str.contains("nan|None|{").any()
+    bend = got["reasons_en"].iloc[2]
+    assert "1/500 would be reached in" in bend
+    assert "Differential settlement of 0.4" in bend  # 12 mm/yr over a cell of 30 m
+
+
+def test_worst_sections_are_those_that_bend_most_and_no_still_one():
+    got = worst_sections(linear_risk(sections(), None, distortion_limit=1 / 500), 10)
+    assert got["from_km"].tolist() == [1.0, 1.5]
+    assert len(worst_sections(linear_risk(sections(), None, distortion_limit=1 / 500), 1)) == 1
+
+
+def test_no_section_is_no_error_and_a_broken_level_is():
+    empty = sections().iloc[:0]
+    assert len(linear_risk(empty, None, distortion_limit=1 / 500)) == 0
+    with pytest.raises(SchemaError, match="segment_id repeats"):
+        linear_risk(pd.concat([sections()] * 2), None, distortion_limit=1 / 500)
+
+
+def cone() -> np.ndarray:
+    x, y = np.meshgrid(GRID.coords()["x"] - X0, GRID.coords()["y"] - Y0)
+    return -25 * np.maximum(0.0, 1 - np.hypot(x - 1500, y - 300) / 500)
+
+
+def houses(*rows: tuple[float, float, float]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(
+        {"people": [r[2] for r in rows], "is_building": True}, crs="EPSG:4546",
+        geometry=[Point(X0 + r[0], Y0 + r[1]).buffer(5) for r in rows],
+    )  # fmt: skip
+
+
+NO_TREND = pd.DataFrame({"body": pd.Series(dtype="int64"), **{c: [] for c in TREND_COLUMNS}})
+PLACES = gpd.GeoDataFrame(
+    {"code": ["1", "2"], "name": ["西乡", "东乡"]}, crs="EPSG:4546",
+    geometry=[box(X0, Y0, X0 + 1500, Y0 + 600), box(X0 + 1500, Y0, X0 + 3000, Y0 + 600)],
+)  # fmt: skip
+
+
+def test_people_and_buildings_are_counted_once_and_add_up_over_townships():
+    found = find_subsidence(vertical(cone()), WatchParams())
+    lived = houses((1400, 300, 4.0), (1600, 300, 6.0), (1490, 310, 1.5), (50, 50, 99.0))
+    trends = pd.DataFrame([(1, "accelerating", 8.0, 12.0, 4.0, 1.0)], columns=["body", *TREND_COLUMNS])
+    got = subsidence_zones(measured_zones(found, WatchParams()), trends, lived)
+    assert got["people"].sum() == pytest.approx(12, abs=1)  # zones round to whole people
+    assert got["buildings"].sum() == 3
+    assert set(got["trend"]) == {"accelerating"}
+    assert (
+        got["reasons_en"]
+        .str.contains(r"As a whole it sinks faster of late: 12.0 against 8.0 mm/yr before \(\+4.0")
+        .all()
+    )
+    table = subsidence_townships(township_table(found, PLACES), NO_TREND.rename(columns={"body": "part"}), got,
+                                 houses=lived, townships=PLACES)  # fmt: skip
+    assert table["buildings"].sum() == 3
+    assert dict(zip(table["name"], table["people"], strict=True)) == {"西乡": 6, "东乡": 6}
+    assert table["rank"].tolist() == [1, 2]
+    assert set(table["trend"]) == {"unknown"}
+    notes, counts = watch_facts(got, table)
+    assert counts["volume_loss_m3_yr"] == pytest.approx(table["volume_loss_m3_yr"].sum())
+    assert len(notes) == 3
+
+
+def test_people_are_unknown_where_they_were_not_given_or_one_house_is_unknown():
+    found = find_subsidence(vertical(cone()), WatchParams())
+    measured = measured_zones(found, WatchParams())
+    none = subsidence_zones(measured, NO_TREND, None)
+    assert none["people"].isna().all()
+    assert none["reasons_zh"].str.contains("人口未知").all()
+    one = subsidence_zones(measured, NO_TREND, houses((1500, 300, np.nan), (1510, 300, 3.0)))
+    top = one[one["subsidence_level"] == one["subsidence_level"].max()]
+    assert top["people"].isna().all()
+    assert top["buildings"].tolist() == [2]
+
+
+def test_ground_without_subsidence_gives_empty_zones_and_townships_that_say_what_is_not_seen():
+    up = np.zeros(GRID.shape)
+    up[:, :50] = np.nan
+    found = find_subsidence(vertical(up), WatchParams())
+    got = subsidence_zones(measured_zones(found, WatchParams()), NO_TREND, houses((100, 100, 1.0)))
+    assert len(got) == 0
+    table = subsidence_townships(township_table(found, PLACES), NO_TREND.rename(columns={"body": "part"}), got,
+                                 houses=None, townships=PLACES)  # fmt: skip
+    west = table.set_index("name").loc["西乡"]
+    assert west["known_share"] == 0
+    assert "unknown, not safe" in west["reasons_en"]
+    assert "Nothing that is seen sinks" in west["reasons_en"]
+
+
+def bodies(**changes) -> gpd.GeoDataFrame:
+    base = {
+        "structure_id": ["T1-dam"], "name": ["一号"], "kind": ["tailings_dam"], "n_cells": [12], "known_share": [0.9],
+        "velocity_up_mm_yr": [-6.0], "velocity_up_std_mm_yr": [0.4], "velocity_across_mm_yr": [4.0],
+        "velocity_across_std_mm_yr": [0.8], "speed_mm_yr": [7.2], "speed_std_mm_yr": [0.5], "model": ["across_up"],
+        "is_moving": [True], "level": [2], "body": [1],
+    }  # fmt: skip
+    return gpd.GeoDataFrame(base | changes, geometry=[box(0, 0, 100, 100)], crs="EPSG:4546")
+
+
+@pytest.mark.parametrize(
+    ("changes", "trend", "activity"),
+    [({}, "accelerating", "accelerating"), ({}, "easing", "decelerating"), ({}, None, "unknown"),
+     ({"is_moving": [False], "level": [0]}, "steady", "stable"),
+     ({"is_moving": [False], "level": [-1], "known_share": [0.1]}, "steady", "unknown")],
+)  # fmt: skip
+def test_activity_of_a_body_follows_its_series_and_what_is_seen(changes, trend, activity):
+    rows = [] if trend is None else [(1, trend, 5.0, 9.0, 4.0, 1.0)]
+    got = structures(bodies(**changes), pd.DataFrame(rows, columns=["body", *TREND_COLUMNS]).astype({"body": "int64"}))
+    assert got["activity"].tolist() == [activity]
+    assert not got["reasons"].str.contains("nan|{").any()
+    if changes.get("level") == [-1]:
+        assert "unknown, not safe" in got["reasons_en"].iloc[0]
+        assert got["hazard_level"].tolist() == [-1]
+
+
+def test_every_new_column_and_choice_has_a_label_in_both_languages():
+    from geo_risk.core.schemas import SCHEMAS
+
+    for name in ("linear_risk", "structures", "subsidence_zones", "subsidence_townships"):
+        for language in ("zh", "en"):
+            for column in SCHEMAS[name].columns:
+                assert column_label(column, language) != column, (name, column)
+            for choices in SCHEMAS[name].choices.values():
+                assert all(f"value.{c}" in labels(language) for c in choices)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(5, 400), min_size=1, max_size=8), st.randoms(use_true_random=False),
+    st.lists(st.booleans(), min_size=8, max_size=8),
+)  # fmt: skip
+def test_any_cutting_order_and_turning_of_a_line_merges_to_that_line(lengths, random, turned):
+    at = np.concatenate([[0], np.cumsum(lengths)]).astype(float)
+    line = [(float(x), 20 * float(np.sin(x / 300))) for x in at]
+    pieces = [[line[k], line[k + 1]][:: -1 if turned[k] else 1] for k in range(len(lengths))]
+    order = random.sample(range(len(pieces)), len(pieces))
+    frame = gpd.GeoDataFrame({"road_id": [str(k) for k in order], "name": "S", "class": "local"},
+                             geometry=[LineString(pieces[k]) for k in order], crs="EPSG:4546")  # fmt: skip
+    got = merge_axes(frame, LineParams(), id_column="road_id")
+    assert len(got) == 1
+    assert got[0].line.length == pytest.approx(LineString(line).length)
+    ids = [p.id for p in got[0].pieces]
+    assert ids in ([str(k) for k in range(len(pieces))], [str(k) for k in range(len(pieces))][::-1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-500, 500), st.floats(-100, 100), st.integers(0, 1000))
+def test_change_of_rate_does_not_depend_on_offset_or_common_rate(offset, rate, seed):
+    t = np.arange(60) * 12 / 365.25
+    d = np.random.default_rng(seed).normal(0, 2, 60)
+    base = recent_trend(t, d, np.ones(60), WatchParams())
+    moved = recent_trend(t, d + offset + rate * t, np.ones(60), WatchParams())
+    assert moved.change_mm_yr == pytest.approx(base.change_mm_yr, abs=1e-6)
+    assert moved.change_std_mm_yr == pytest.approx(base.change_std_mm_yr, rel=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 0.6))
+def test_townships_always_add_up(seed, lost):
+    rng = np.random.default_rng(seed)
+    up = cone() + rng.normal(0, 0.2, GRID.shape)
+    up[rng.random(GRID.shape) < lost] = np.nan
+    found = find_subsidence(vertical(up), WatchParams())
+    table = township_table(found, PLACES)
+    (volume, _), (mined, _) = found.totals()
+    assert table["volume_loss_m3_yr"].sum() == pytest.approx(volume)
+    assert table["mining_loss_m3_yr"].sum() == pytest.approx(mined)
+    assert table["unknown_m2"].sum() == np.isnan(up).sum() * CELL**2
+    assert np.isfinite(found.vertical.up[found.bodies > 0]).all()
