@@ -7,7 +7,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo, model_validator
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import CoreSchema
 
 from geo_risk.core.params import Params
@@ -93,6 +101,9 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str | Path) else value
 
 
+_LAYERS = frozenset({"east", "up", "slope"})
+
+
 class InsarTrack(TrackOptions):
     """One InSAR track: its displacement or velocity files, geometry and coherence."""
 
@@ -107,6 +118,14 @@ class InsarTrack(TrackOptions):
     gacos: InputPath | None = Field(
         None, description="Folder of GACOS delays (YYYYMMDD.ztd with .rsc, or YYYYMMDD.ztd.tif) to take off the series."
     )
+
+    @field_validator("track")
+    @classmethod
+    def _not_a_layer(cls, value: str) -> str:
+        if value in _LAYERS:
+            what = f"{value!r} is taken: velocity_{value} is the name of another layer"
+            raise ValueError(what)
+        return value
 
     @property
     def options(self) -> TrackOptions:
