@@ -24,6 +24,7 @@ from geo_risk.hazards.deformation.noise import F32, Bool
 from geo_risk.hazards.deformation.onset import Onset, onset_of, progress_of
 
 _MINIMUM_FAST = 4
+_LEAST_UP = 0.1
 _MINIMUM_DRIFT = 6
 _MINIMUM_STILL = 30
 _EIGHT = np.ones((3, 3), dtype=bool)
@@ -131,10 +132,12 @@ def up_velocity(tracks: Sequence[tuple[F32, F32]], up: F32 | None) -> F32:
 
     Parameters
     ----------
-    tracks : velocity [mm/yr] and up component of the line of sight, by track.
+    tracks : velocity [mm/yr] and up component of the line of sight, by track; NaN below an up component of 0.1.
     up : decomposed vertical velocity, or None.
     """
-    stack = np.stack([v / u for v, u in tracks]).astype(np.float32)
+    # a track of east motion (up 0) says nothing of the vertical
+    steep = [(v, np.where(np.abs(u) > _LEAST_UP, u, np.float32(np.nan))) for v, u in tracks]
+    stack = np.stack([v / u for v, u in steep]).astype(np.float32)
     known = np.isfinite(stack)
     n = known.sum(axis=0)
     mean = np.where(known, stack, 0).sum(axis=0) / np.maximum(n, 1)
