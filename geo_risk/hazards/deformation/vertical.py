@@ -118,12 +118,12 @@ def vertical_map(tracks: Sequence[TrackMaps], grid: Grid, params: DeformationPar
         what = "no track was given; a vertical velocity needs at least one"
         raise ValueError(what)
     minimum = float(np.sin(np.deg2rad(params.decomposition.minimum_angle_deg)))
-    stacks = [
+    v, s, e, u = (
         np.ascontiguousarray(np.stack([part(t) for t in tracks]), dtype=np.float32)
         for part in (_velocity, _std, _east, _up)
-    ]
-    _, up, _, std, _ = decompose_east_up(*stacks, minimum_sine=minimum)
-    alone, alone_std = _best_look(stacks[0], stacks[1], stacks[3])
+    )
+    _, up, _, std, _ = decompose_east_up(v, s, e, u, minimum_sine=minimum)
+    alone, alone_std = _best_look(v, s, u)
     both = np.isfinite(up) & np.isfinite(std)
     up, std = np.where(both, up, alone), np.where(both, std, alone_std)
     source = np.where(both, DECOMPOSED, np.where(np.isfinite(up), FROM_LOS, UNKNOWN)).astype(np.int8)
