@@ -9,6 +9,7 @@ looks up the sum of its eight dates.
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numba import njit
@@ -176,15 +177,16 @@ def _solve_any(g: F64, sums: F64, c: int, p: int, normal: F64, inverse: F64, out
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fit(
     values: F32, table: F64, lookup: F64, correction: F64, basis: F32, minimum: float, coefficients: F32, errors: F32,
-    rms: F32, count: NDArray[np.int16],
+    rms: F32, count: NDArray[np.int16], first: int, last: int,
 ) -> None:  # fmt: skip
-    n_t, n_y, n_x = values.shape
+    """Fit the rows from `first` up to, not with, `last`."""
+    n_t, _, n_x = values.shape
     p = table.shape[0] - 1
     y, sums = np.zeros((ROUND, TILE)), np.zeros((p + 1, LINE))
     bits = np.zeros(((n_t + WORD - 1) // WORD, LINE), dtype=np.uint32)
     g = np.zeros(lookup.shape[2])
     normal, inverse, out, err = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p), np.zeros(p)
-    for r in range(n_y):
+    for r in range(first, last):
         for c0 in range(0, n_x, LINE):
             n = min(LINE, n_x - c0)
             _sum_up(values, table, correction, basis, r, c0, n, y, bits, sums)
@@ -212,7 +214,7 @@ def _fit(
 
 
 def fit_plain(
-    values: F32, design: F64, weights: F64, correction: F64, basis: F32, minimum_n: int
+    values: F32, design: F64, weights: F64, correction: F64, basis: F32, minimum_n: int, *, threads: int = 1
 ) -> tuple[F32, F32, F32, NDArray[np.int16]]:
     """Fit one linear model to every series of a block by weighted least squares, each series with its own gaps.
 
@@ -224,6 +226,7 @@ def fit_plain(
     correction : (time, q) coefficients of fields that are subtracted from each date before the fit; q may be 0.
     basis : (q, y, x) float32, what those coefficients multiply. A pixel where any of it is NaN is missing.
     minimum_n : fewest dates of a series.
+    threads : that share the rows; the result is the same for any number.
 
     Returns
     -------
@@ -251,5 +254,16 @@ def fit_plain(
     count = np.zeros(values.shape[1:], dtype=np.int16)
     lookup = _lookup(np.array([*pairs, used.astype(np.float64)]))
     known = np.nan_to_num(correction)
-    _fit(values, table, lookup, known, basis, float(max(minimum_n, p + 1)), coefficients, errors, rms, count)
+    least = float(max(minimum_n, p + 1))
+    edges = np.linspace(0, values.shape[1], threads + 1).astype(int)
+
+    def rows(k: int) -> None:
+        part = (int(edges[k]), int(edges[k + 1]))
+        _fit(values, table, lookup, known, basis, least, coefficients, errors, rms, count, *part)
+
+    if threads == 1:
+        rows(0)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(rows, range(threads)))
     return coefficients, errors, rms, count
