@@ -21,7 +21,10 @@ MAX_CHUNK_BYTES = 2**29
 """A dataset with larger chunks (512 MiB) is refused: one value of it would cost the whole chunk."""
 
 BLOCK_BYTES = 64 * 2**20
-"""Bytes of one lazily read block, where the chunks of the file allow it."""
+"""Bytes of one lazily read block of a series, where the chunks of the file allow it."""
+
+PLANE_BYTES = 4 * 2**20
+"""The same for a single raster: about 1000 x 1000 cells, so that a window of it costs little."""
 
 _MAX_TEXTS = 100_000
 _MAX_LINKS = 16
@@ -160,13 +163,38 @@ def attribute(item: h5py.Dataset | h5py.Group, name: str) -> str | None:
 
 
 def sample_rows(data: h5py.Dataset, *, count: int = 8) -> NDArray[np.float64]:
-    """Return a few whole rows of a raster (of its last date where it has dates), as (row, x)."""
+    """Return a few whole rows of a raster (of its last date where it has dates) that hold a value, as (row, x).
+
+    More rows and other dates are looked at where those hold nothing but NaN and 0, in the end all of them: a dataset
+    is called empty only when all of it is.
+    """
+    n_y = data.shape[-2]
+    dates = [None] if data.ndim == 2 else list(dict.fromkeys((data.shape[0] - 1, data.shape[0] // 2, 0)))
+    out = _rows(data, dates[0], count)
+    for date, n in [(dates[0], 8 * count), *((d, 8 * count) for d in dates[1:])]:
+        if _is_filled(out):
+            return out
+        out = _rows(data, date, n)
+    step = block_shape(data.shape[-2:], None if data.chunks is None else data.chunks[-2:])[0]
+    for date in [None] if data.ndim == 2 else range(data.shape[0] - 1, -1, -1):
+        for r in range(0, n_y, step):
+            if _is_filled(out):
+                return out
+            out = np.asarray(data[r : r + step] if date is None else data[date, r : r + step], dtype=np.float64)
+    return out
+
+
+def _rows(data: h5py.Dataset, date: int | None, count: int) -> NDArray[np.float64]:
     rows = np.unique(np.linspace(0, data.shape[-2] - 1, min(count, data.shape[-2])).astype(int))
-    return np.asarray([data[-1, r] if data.ndim == 3 else data[r] for r in rows], dtype=np.float64)
+    return np.asarray([data[r] if date is None else data[date, r] for r in rows], dtype=np.float64)
+
+
+def _is_filled(values: NDArray[np.float64]) -> bool:
+    return bool((np.isfinite(values) & (values != 0)).any())
 
 
 def block_shape(shape: Sequence[int], chunks: Sequence[int] | None, *, times: int = 1) -> tuple[int, int]:
-    """Return rows and columns of a block of about BLOCK_BYTES that follows the chunks of a file.
+    """Return rows and columns of a block of about BLOCK_BYTES (a raster: PLANE_BYTES) that follows a file's chunks.
 
     Parameters
     ----------
@@ -176,16 +204,17 @@ def block_shape(shape: Sequence[int], chunks: Sequence[int] | None, *, times: in
 
     Notes
     -----
-    Where one column of chunks already exceeds four times BLOCK_BYTES, blocks cut through chunks, which are then
+    Where one column of chunks already exceeds four times that, blocks cut through chunks, which are then
     decompressed more than once.
     """
     n_y, n_x = int(shape[-2]), int(shape[-1])
     depth = 4 * times * (int(shape[0]) if len(shape) == 3 else 1)
+    budget = BLOCK_BYTES if depth > 4 else min(PLANE_BYTES, BLOCK_BYTES)
     c_y, c_x = (1, n_x) if chunks is None else (min(int(chunks[-2]), n_y), min(int(chunks[-1]), n_x))
-    if depth * c_y * c_x > 4 * BLOCK_BYTES:
-        return max(1, min(c_y, 4 * BLOCK_BYTES // (depth * c_x))), c_x
-    columns = min(n_x, c_x * max(1, BLOCK_BYTES // (depth * c_y * c_x)))
-    rows = min(n_y, c_y * max(1, BLOCK_BYTES // (depth * c_y * columns)))
+    if depth * c_y * c_x > 4 * budget:
+        return max(1, min(c_y, 4 * budget // (depth * c_x))), c_x
+    columns = min(n_x, c_x * max(1, budget // (depth * c_y * c_x)))
+    rows = min(n_y, c_y * max(1, budget // (depth * c_y * columns)))
     return rows, columns
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dask
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -251,11 +252,9 @@ def sampled(components: Sequence[Any], *, side: int = 32) -> list[NDArray[np.flo
     if max(n_y, n_x) <= 9 * side:
         return [np.asarray(c, dtype=np.float64).ravel() for c in components]
     rows, columns = (np.linspace(0, max(0, n - side), 3).astype(int) for n in (n_y, n_x))
-    out = [
-        np.concatenate([np.asarray(c[r : r + side, q : q + side], dtype=np.float64).ravel()
-                        for r in rows for q in columns])
-        for c in components
-    ]  # fmt: skip
+    # in one computation, so that what the components have in common is read once
+    cut = dask.compute([[c[r : r + side, q : q + side] for r in rows for q in columns] for c in components])[0]
+    out = [np.concatenate([np.asarray(w, dtype=np.float64).ravel() for w in windows]) for windows in cut]
     if np.isfinite(out[0]).any():
         return out
     step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)

@@ -152,8 +152,11 @@ def _corrections(granules: Sequence[Granule]) -> tuple[list[str], list[str]]:
 
 def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
     last = granules[-1]
-    with opened(last.path) as file:
-        sample = sample_rows(numbers(file, "displacement", dims=2)) * abs(last.scale)
+    for granule in reversed(granules):
+        with opened(granule.path) as file:
+            sample = sample_rows(numbers(file, "displacement", dims=2)) * abs(last.scale)
+        if np.isfinite(sample).any():
+            break
     n_y, n_x = series.frame.shape
     r0, c0 = max(0, n_y // 2 - _SAMPLE // 2), max(0, n_x // 2 - _SAMPLE // 2)
     middle = series.window((slice(r0, min(n_y, r0 + _SAMPLE)), slice(c0, min(n_x, c0 + _SAMPLE))))
