@@ -38,24 +38,22 @@ _UNKNOWN = "#d9d9d9"
 
 
 @dataclass(frozen=True)
-class SeriesPanel:
-    """One series to draw.
+class SeriesLine:
+    """Displacement of one track: its name, dates (n,), values (n,) [mm], and standard errors and fit, or None."""
 
-    Attributes
-    ----------
-    title : above the panel.
-    times : (n,) dates.
-    series : by name, displacement (n,) [mm], NaN where missing; the first is fitted by `fit`.
-    fit : (n,) [mm] of the motion model, or None.
-    error_mm : (n,) standard errors of the first series, or None.
-    marks : dates with a word, such as a change of velocity.
-    """
+    name: str
+    times: NDArray[np.datetime64]
+    values: F64
+    error_mm: F64 | None = None
+    fit: F64 | None = None
+
+
+@dataclass(frozen=True)
+class SeriesPanel:
+    """Series of one body: the title above the panel, one line a track, and dates with a word, such as a change."""
 
     title: str
-    times: NDArray[np.datetime64]
-    series: Mapping[str, F64]
-    fit: F64 | None = None
-    error_mm: F64 | None = None
+    lines: Sequence[SeriesLine]
     marks: Sequence[tuple[np.datetime64, str]] = ()
 
 
@@ -142,13 +140,13 @@ def section_panels(sections: Sequence[Section], *, language: str) -> str:
 
 
 def _series(axis: Axes, panel: SeriesPanel, language: str) -> None:
-    for k, (name, values) in enumerate(panel.series.items()):
+    for k, line in enumerate(panel.lines):
         color = TRACK_COLORS[k % len(TRACK_COLORS)]
-        error = panel.error_mm if k == 0 else None
-        axis.errorbar(panel.times, values, yerr=error, fmt="o", markersize=2.6, linewidth=0, elinewidth=0.6,
-                      color=color, label=_plain(name))  # fmt: skip
-    if panel.fit is not None:
-        axis.plot(panel.times, panel.fit, color=_INK, linewidth=1.3, label=label("figure.fit", language))
+        axis.errorbar(line.times, line.values, yerr=line.error_mm, fmt="o", markersize=2.6, linewidth=0,
+                      elinewidth=0.6, color=color, label=_plain(line.name))  # fmt: skip
+        if line.fit is not None:
+            named = None if any(before.fit is not None for before in panel.lines[:k]) else label("figure.fit", language)
+            axis.plot(line.times, line.fit, color=_INK, linewidth=1.2, label=named)
     for when, word in panel.marks:
         axis.plot([when, when], [0, 1], transform=axis.get_xaxis_transform(), color="#7a1f1f", lw=0.9, linestyle="--")
         axis.annotate(_plain(word), (when, 1), xycoords=("data", "axes fraction"), xytext=(3, -9),

@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from geo_risk.core.grid import Grid
 from geo_risk.publish import figures
-from geo_risk.publish.figures import Section, SeriesPanel, section_panels, series_panels, velocity_maps
+from geo_risk.publish.figures import Section, SeriesLine, SeriesPanel, section_panels, series_panels, velocity_maps
 
 GRID = Grid(GeoBox((20, 30), Affine(30, 0, 500000, 0, -30, 4000600), "EPSG:4546"))
 HOSTILE = "<script>alert(1)</script> $\\frac{1}{0}$ & {{ 7*7 }}\x00"
@@ -23,10 +23,11 @@ def texts(svg: str) -> str:
     return " ".join(e.text or "" for e in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
 
 
-def panel(**changes) -> SeriesPanel:
+def panel(values=None, name="asc", **changes) -> SeriesPanel:
     times = np.datetime64("2022-01-01") + 12 * np.arange(30)
-    given = {"title": "AD-1", "times": times, "series": {"asc": -0.5 * np.arange(30.0)}, "fit": -0.5 * np.arange(30.0)}
-    return SeriesPanel(**(given | changes))
+    values = -0.5 * np.arange(30.0) if values is None else values
+    line = SeriesLine(name, times, values, np.ones(30), -0.5 * np.arange(30.0))
+    return SeriesPanel(**({"title": "AD-1", "lines": [line, SeriesLine("desc", times[1:], values[1:])]} | changes))
 
 
 def test_maps_name_their_panels_scale_and_unit_and_draw_twice_the_same():
@@ -64,7 +65,7 @@ def test_large_layer_is_thinned_before_it_is_read():
 
 def test_series_and_sections_say_what_they_show():
     drawn = texts(series_panels([panel(marks=[(np.datetime64("2022-06-01"), "change")])], language="en"))
-    for word in ("AD-1", "asc", "fit", "change", "LOS displacement (mm)"):
+    for word in ("AD-1", "asc", "desc", "fit", "change", "LOS displacement (mm)"):
         assert word in drawn
     x = np.linspace(0, 900, 40)
     section = Section("AD-2", x, {"up": np.sin(x / 100)}, {"up": np.ones(40)}, 1000 + x / 10, (200.0, 500.0))
@@ -74,7 +75,7 @@ def test_series_and_sections_say_what_they_show():
 
 
 def test_hostile_names_stay_text():
-    drawn = series_panels([panel(title=HOSTILE, series={HOSTILE: np.zeros(30)})], language="en")
+    drawn = series_panels([panel(title=HOSTILE, name=HOSTILE)], language="en")
     assert "<script" not in drawn
     assert "$\\frac{1}{0}$" in texts(drawn)
 
@@ -82,5 +83,5 @@ def test_hostile_names_stay_text():
 @settings(max_examples=8)
 @given(st.lists(st.floats(-500, 500) | st.just(np.nan), min_size=30, max_size=30))
 def test_any_series_can_be_drawn(values):
-    drawn = series_panels([panel(series={"asc": np.array(values)}, fit=None)], language="zh")
+    drawn = series_panels([panel(np.array(values))], language="zh")
     ET.fromstring(drawn)

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import xarray as xr
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.publish.figures import Section
+    from geo_risk.hazards.deformation.activity_params import ActivityParams
+    from geo_risk.publish.figures import Section, SeriesPanel
 
 N_SECTIONS = 2
 """Sections that are drawn, across the fastest areas of a quality that can be relied on."""
+
+N_SERIES = 6
+"""Areas whose series are drawn."""
 
 _WORST_QUALITY = 3
 
@@ -27,18 +32,28 @@ def deformation_figures(plan: Plan) -> None:
     more = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std", "dem")
     plan.add(
         "deformation.figures", write_figures,
-        reads={**layers, "active_deformation": plan.frame("active_deformation")},
+        reads={**layers, "active_deformation": plan.frame("active_deformation"),
+               "series": [plan.cube(f"series_{t}") for t in tracks]},
         optional={name: plan.layer(name) for name in more},
         writes={"facts": plan.facts("figures_deformation")}, tracks=tracks, language=plan.cfg.language,
+        params=plan.cfg.deformation.activity,
     )  # fmt: skip
 
 
 def write_figures(
-    *, active_deformation: Path, facts: Path, tracks: list[str], language: str, **layers: Path | None
+    *,
+    active_deformation: Path,
+    series: list[Path],
+    facts: Path,
+    tracks: list[str],
+    language: str,
+    params: ActivityParams,
+    **layers: Path | None,
 ) -> None:
     """Write the figures as SVG texts with their captions, for the report."""
     from geo_risk.publish import figures
     from geo_risk.publish.frames import write_json
+    from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import open_layer, read_frame
 
     known = {name: open_layer(path) for name, path in layers.items() if path is not None}
@@ -48,6 +63,10 @@ def write_figures(
         if name in known:
             maps[_label(key, language)] = known[name]
     drawn = [_figure("figure.maps", figures.velocity_maps(maps, areas, language=language))]
+    known_series = {track: read_dataset(path) for track, path in zip(tracks, series, strict=True)}
+    panels = [p for row in _worst(areas) if (p := _panel(row, known_series, params, language)) is not None]
+    if panels:
+        drawn.append(_figure("figure.series", figures.series_panels(panels, language=language)))
     sections = [_section(row, known, tracks, language) for row in _fastest(areas)]
     if sections:
         drawn.append(_figure("figure.sections", figures.section_panels(sections, language=language)))
@@ -60,6 +79,47 @@ def _fastest(areas: gpd.GeoDataFrame) -> list[Any]:
     speed = usable["velocity_max_mm_yr"].abs()
     order = usable.assign(speed=speed).sort_values(["speed", "area_id"], ascending=[False, True])
     return list(order.head(N_SECTIONS).itertuples())
+
+
+def _worst(areas: gpd.GeoDataFrame) -> list[Any]:
+    """Return the areas whose series matter most: those that accelerate, then the fastest."""
+    calm, speed = areas["activity"] != "accelerating", areas["velocity_max_mm_yr"].abs()
+    order = areas.assign(calm=calm, speed=speed).sort_values(
+        ["calm", "speed", "area_id"], ascending=[True, False, True]
+    )
+    return list(order.head(N_SERIES).itertuples())
+
+
+def _panel(row: Any, series: dict[str, xr.Dataset], params: ActivityParams, language: str) -> SeriesPanel | None:
+    """Return the series of an area in every track with the course that was chosen; None where it has none."""
+    import numpy as np
+
+    from geo_risk.hazards.deformation.curve import course_curve
+    from geo_risk.hazards.deformation.joint import fit_course, usable
+    from geo_risk.hazards.deformation.judged import series_of
+    from geo_risk.hazards.deformation.verdict import iso_date
+    from geo_risk.publish.figures import SeriesLine, SeriesPanel
+    from geo_risk.publish.i18n import label, value_label
+
+    found = series_of(str(row.area_id), series)
+    fitted = [s for s in found if usable(s, params)]
+    curves = {}
+    if fitted:
+        course, fits = fit_course(fitted, params)
+        curves = {f.series.track: course_curve(f, course) for f in fits}
+    lines = [
+        SeriesLine(
+            _track_title(s.track, language), np.array([iso_date(t) for t in s.t], dtype="datetime64[D]"),
+            s.displacement_mm, s.std, curves.get(s.track),
+        )
+        for s in found
+    ]  # fmt: skip
+    if not lines:
+        return None
+    when = str(getattr(row, "break_date", None) or "")
+    marks = [(np.datetime64(when), f"{when} {label('figure.break', language)}")] if when[:2] in {"19", "20"} else []
+    words = (str(row.area_id), value_label(str(row.kind), language), value_label(str(row.activity), language))
+    return SeriesPanel("  ".join(words), lines, marks)
 
 
 def _section(row: Any, known: dict[str, Any], tracks: list[str], language: str) -> Section:

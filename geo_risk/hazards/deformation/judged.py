@@ -36,7 +36,7 @@ def judge_areas(
     out = areas.copy()
     verdicts = [
         judge(
-            _series_of(str(row["area_id"]), series),
+            series_of(str(row["area_id"]), series),
             str(row.get("velocity_track", "")),
             params,
             can_fail=row.get("kind") not in _SINKING,
@@ -58,7 +58,8 @@ def judge_areas(
     return out, counts
 
 
-def _series_of(area_id: str, series: Mapping[str, xr.Dataset]) -> list[BodySeries]:
+def series_of(area_id: str, series: Mapping[str, xr.Dataset]) -> list[BodySeries]:
+    """Return the series of an area in every track that has one, without gaps, times in years since the origin."""
     out = []
     for track, dataset in series.items():
         at = np.flatnonzero(dataset["area_id"].to_numpy().astype(str) == area_id)
