@@ -140,6 +140,8 @@ def section_panels(sections: Sequence[Section], *, language: str) -> str:
 
 
 def _series(axis: Axes, panel: SeriesPanel, language: str) -> None:
+    from matplotlib import dates
+
     for k, line in enumerate(panel.lines):
         color = TRACK_COLORS[k % len(TRACK_COLORS)]
         axis.errorbar(line.times, line.values, yerr=line.error_mm, fmt="o", markersize=2.6, linewidth=0,
@@ -153,7 +155,9 @@ def _series(axis: Axes, panel: SeriesPanel, language: str) -> None:
                       textcoords="offset points", fontsize=7.5, color="#7a1f1f")  # fmt: skip
     axis.set_title(_plain(panel.title), fontsize=9.5)
     axis.set_ylabel(label("figure.displacement_axis", language))
-    axis.tick_params(axis="x", labelrotation=25)
+    ticks = dates.AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    axis.xaxis.set_major_locator(ticks)
+    axis.xaxis.set_major_formatter(dates.DateFormatter("%Y-%m"))  # type: ignore[no-untyped-call]
     _quiet(axis)
     axis.legend(fontsize=7.5, frameon=False, loc="best")
 
