@@ -218,7 +218,7 @@ def _fill(
     out[_BREAK] = np.nan
     out[_STEP] = 0.0
     out[_BEFORE] = out[_AFTER] = velocity
-    annual = 0.0
+    annual = np.nan
     if season:
         # back substitution of the two yearly coefficients, under the trend
         cosine = (dots[2] - triangle[2, 3] * velocity) / triangle[2, 2]
@@ -295,8 +295,9 @@ def classify_series(
     -------
     class (n,) int8: UNKNOWN, or the code of a model: UNCORRELATED and LINEAR by the F test of the trend, the others
     where they pass their F test against the line and have the least BIC of those that do. has_season (n,): the yearly
-    term passes its own. values (OUTPUTS, n) float32, NaN where unknown or (break_index) none: break_index is the
-    index in `t` of the first date after the break; velocity_before and _after are those at the ends for QUADRATIC.
+    term passes its own. values (OUTPUTS, n) float32, NaN where unknown, annual also without a yearly term, break_index
+    (in `t`, of the first date after the break) without a break; velocity_before and _after are those at the ends for
+    QUADRATIC.
     All F are multiplied by (1 - r) / (1 + r), and errors by its inverse root, r the lag-one correlation of residuals.
     """
     n_t, count = values.shape

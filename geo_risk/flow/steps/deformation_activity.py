@@ -28,6 +28,24 @@ def deformation_activity(plan: Plan) -> None:
             writes={"out": plan.cube(f"series_{t.track}")},
             track=t.track, options=t.options, params=params.series,
         )  # fmt: skip
+        plan.add(
+            f"deformation.activity[{t.track}]",
+            write_activity_of_track,
+            reads={"files": list(t.files), "correction": plan.cube(f"correction_{t.track}"),
+                   "labels": plan.layer("active_deformation_labels")},
+            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos},
+            writes={"out": _native(plan, t.track)},
+            track=t.track, options=t.options, params=params.activity, minimum_coherence=params.series.minimum_coherence,
+            n_tracks=len(tracks),
+        )  # fmt: skip
+    if tracks:
+        plan.add(
+            "deformation.activity",
+            write_activity,
+            reads={"native": [_native(plan, t.track) for t in tracks], "grid": plan.facts("grid")},
+            optional={"blind_map": plan.layer("blind_map")},
+            writes={"activity": plan.layer("activity"), "facts": plan.facts("activity")},
+        )  # fmt: skip
     plan.add(
         "deformation.judged",
         write_judged,
@@ -35,6 +53,10 @@ def deformation_activity(plan: Plan) -> None:
         writes={"areas_judged": plan.frame("areas_judged"), "facts": plan.facts("areas_judged")},
         tracks=[t.track for t in tracks], params=params.activity,
     )  # fmt: skip
+
+
+def _native(plan: Plan, track: str) -> Path:
+    return plan.cube(f"activity_native_{track}").with_suffix(".h5")
 
 
 def write_series(
@@ -84,6 +106,75 @@ def _no_series(area_ids: Any) -> xr.Dataset:
     data = dict.fromkeys(("displacement_mm", "displacement_std_mm", "n_pixels"), (("time", "area"), empty))
     times = np.zeros(0, dtype="datetime64[s]")
     return xr.Dataset(data, coords={"time": times, "area_id": ("area", area_ids.astype("U64"))})
+
+
+def write_activity_of_track(
+    *,
+    files: list[Path],
+    correction: Path,
+    labels: Path,
+    geometry: list[Path] | None,
+    coherence: Path | None,
+    gacos: Path | None,
+    out: Path,
+    track: str,
+    options: TrackOptions,
+    params: ActivityParams,
+    minimum_coherence: float,
+    n_tracks: int,
+) -> None:
+    """Write the activity of every pixel of a track on its own grid; all unknown where the product is a velocity."""
+    import numpy as np
+
+    from geo_risk.hazards.deformation.activity import activity_maps
+    from geo_risk.hazards.deformation.removal import removal_of
+    from geo_risk.hazards.deformation.series import labels_onto
+    from geo_risk.publish.native import write_native
+    from geo_risk.sources.dataset import read_dataset
+    from geo_risk.sources.insar import open_insar
+    from geo_risk.sources.layers import open_layer
+
+    options = options.model_copy(update={"gacos": gacos})
+    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
+    if "displacement" in source:
+        # a cell is called by its strongest track: the level of the tests is shared among the tracks
+        shared = params.model_copy(update={"significance": params.significance / n_tracks})
+        moving = labels_onto(open_layer(labels), source) > 0
+        removal = removal_of(read_dataset(correction))
+        maps = activity_maps(source, removal, shared, moving=moving, minimum_coherence=minimum_coherence)
+    else:
+        nothing = np.full((source.sizes["y"], source.sizes["x"]), np.nan, dtype=np.float32)
+        attrs = {"units": "1", "long_name": "no series"}
+        maps = source.drop_vars(list(source.data_vars)).assign(
+            activity=(("y", "x"), nothing, attrs), signal=(("y", "x"), nothing, attrs)
+        )
+    maps.attrs = {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
+    write_native(maps, out)
+
+
+def write_activity(*, native: list[Path], grid: Path, blind_map: Path | None, activity: Path, facts: Path) -> None:
+    """Write the layer `activity` of all tracks together, and the share of each class."""
+    import numpy as np
+
+    from geo_risk.flow.steps.deformation import _method
+    from geo_risk.hazards.deformation.activity import ACTIVITY_CODES, LEGEND, combined
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer, read_grid
+    from geo_risk.sources.native import onto_grid
+
+    target = read_grid(grid)
+    codes, signals = (
+        [onto_grid(path, name, target, method="nearest").to_numpy() for path in native]
+        for name in ("activity", "signal")
+    )
+    blind = None if blind_map is None else open_layer(blind_map).to_numpy()
+    out = combined(codes, signals, blind=blind)
+    layer = target.layer(out, units="1", long_name=f"activity: {LEGEND}", name="activity")
+    write_layer(layer, activity)
+    shares = {n: round(float(np.mean(out == code)), 4) for n, code in {**ACTIVITY_CODES, "unknown": -1}.items()}
+    write_json({"notes": [], "counts": {"activity_shares": shares}, "methods": [_method("activity")],
+                "quarantine": []}, facts)  # fmt: skip
 
 
 def write_judged(
