@@ -170,8 +170,8 @@ SCHEMAS: dict[str, Schema] = {
             "structures", "structure_id", "Polygon",
             "structure_id:id name:text kind:text hazard_level:level velocity_up_mm_yr:number "
             "velocity_up_std_mm_yr:positive velocity_across_mm_yr:number velocity_across_std_mm_yr:positive "
-            "speed_mm_yr:positive speed_std_mm_yr:positive activity:text change_mm_yr:number "
-            "change_std_mm_yr:positive n_cells:count known_share:share reasons:text",
+            "speed_mm_yr:positive speed_std_mm_yr:positive activity:text acceleration_mm_yr2:number "
+            "failure_window_start:time failure_window_end:time n_cells:count known_share:share reasons:text",
             required="kind hazard_level activity",
             kind=("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir"), activity=ACTIVITIES,
         ),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
 from geo_risk.core.schemas import conform
@@ -30,48 +29,61 @@ _SAID: Mapping[str, tuple[str, str]] = {
                "雷达可观测 {share:.0%}：其余未知，不等于安全。"),
     "blind": ("Radar sees nothing of it (water, loss of coherence, or shadow): unknown, not safe.",
               "雷达观测不到（水面、失相干或阴影）：未知，不等于安全。"),
-    "accelerating": ("Its rate changed by {change:+.1f} +- {error:.1f} mm/yr (sinking positive) of late: faster.",
-                     "近期速率变化 {change:+.1f}±{error:.1f} 毫米/年（下沉为正）：加快。"),
-    "easing": ("Its rate changed by {change:+.1f} +- {error:.1f} mm/yr (sinking positive) of late: slower.",
-               "近期速率变化 {change:+.1f}±{error:.1f} 毫米/年（下沉为正）：减缓。"),
-    "steady": ("No change of rate beyond its error ({change:+.1f} +- {error:.1f} mm/yr).",
-               "速率变化未超出误差（{change:+.1f}±{error:.1f} 毫米/年）。"),
 }  # fmt: skip
-_ACTIVITY = {"accelerating": "accelerating", "easing": "decelerating", "steady": "steady"}
+_WINDOW = ("failure_window_start", "failure_window_end")
+_NO_MOTION = ("steady", "unknown")
+"""What a series may say of a body that does not move beyond noise: it is then called stable."""
 
 
-def structures(found: gpd.GeoDataFrame, trends: pd.DataFrame, *, language: str = "en") -> gpd.GeoDataFrame:
+def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str = "en") -> gpd.GeoDataFrame:
     """Return the bodies with level, activity and reasons.
 
     Parameters
     ----------
     found : of `hazards.deformation.structures.structure_rows`, with `body`.
-    trends : trend, change_mm_yr (sinking positive) and change_std_mm_yr by `body`; a body without a row is unknown.
+    verdicts : by `body`: activity, acceleration_mm_yr2, failure_window_start, failure_window_end ("" for none),
+        said_en and said_zh of its series; a body without a row is unknown.
     language : of `reasons`; reasons_zh and reasons_en are always there.
 
     Returns
     -------
-    A frame that conforms to `structures`. activity: "stable" for a body that is seen and does not move; for one that
-    moves that of its series, "unknown" where that is too short; "unknown" for a body too little of which is seen.
+    A frame that conforms to `structures`. activity: that of the series; "stable" for a body that is seen, does not move
+    beyond noise and whose series says no other; "unknown" for a body too little of which is seen.
     """
-    frame = found.merge(trends, on="body", how="left")
+    frame = found.merge(verdicts, on="body", how="left")
     rows = frame.drop(columns="geometry").to_dict("records")
     said = [_words(r) for r in rows]
     texts = {
-        k: [joined([_SAID[key][int(k == "zh")].format(**v) for key, v in row], k) for row in said] for k in ("zh", "en")
+        k: [
+            joined([*(_SAID[key][int(k == "zh")].format(**v) for key, v in words), _series(r, k)], k)
+            for r, words in zip(rows, said, strict=True)
+        ]
+        for k in ("zh", "en")
     }
+    windows = {n: [v if isinstance(v, str) and v else None for v in frame[n]] for n in _WINDOW}
     out = frame.assign(
-        hazard_level=frame["level"].astype("int8"), activity=[_activity(r) for r in rows],
+        hazard_level=frame["level"].astype("int8"), activity=[_activity(r) for r in rows], **windows,
         reasons=texts[language], reasons_zh=texts["zh"], reasons_en=texts["en"],
-    ).drop(columns=["level", "body", "trend", "rate_before_mm_yr", "rate_recent_mm_yr"], errors="ignore")  # fmt: skip
+    ).drop(columns=["level", "body", "said_en", "said_zh"])  # fmt: skip
     result: gpd.GeoDataFrame = conform(out, "structures")
     return result
 
 
 def _activity(row: Mapping[str, Any]) -> str:
-    if not row["is_moving"]:
-        return "stable" if row["level"] >= 0 else "unknown"
-    return _ACTIVITY.get(str(row.get("trend")), "unknown")
+    told = row["activity"] if isinstance(row["activity"], str) else "unknown"
+    if row["level"] < 0:
+        return "unknown"
+    return "stable" if not row["is_moving"] and told in _NO_MOTION else told
+
+
+def _series(row: Mapping[str, Any], language: str) -> str:
+    """Return what the series say, as a sentence; nothing of a body that is not seen."""
+    text = row[f"said_{language}"]
+    if not isinstance(text, str) or not text or row["model"] == "none":
+        return ""
+    if language == "zh":
+        return f"{text.rstrip('。')}。"
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _words(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -82,9 +94,6 @@ def _words(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         "across": row["velocity_across_mm_yr"], "across_std": row["velocity_across_std_mm_yr"],
     })]  # fmt: skip
     said.append(("moving" if row["is_moving"] else "still", {"speed": row["speed_mm_yr"]}))
-    trend = str(row.get("trend"))
-    if row["is_moving"] and trend in _ACTIVITY and np.isfinite(row["change_mm_yr"]):
-        said.append((trend, {"change": row["change_mm_yr"], "error": row["change_std_mm_yr"]}))
     if row["known_share"] < 0.995:
         said.append(("unseen", {"share": row["known_share"]}))
     return said

@@ -170,19 +170,39 @@ def bodies(**changes) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(base | changes, geometry=[box(0, 0, 100, 100)], crs="EPSG:4546")
 
 
+VERDICT = [
+    "body",
+    "activity",
+    "acceleration_mm_yr2",
+    "failure_window_start",
+    "failure_window_end",
+    "said_en",
+    "said_zh",
+]
+
+
 @pytest.mark.parametrize(
-    ("changes", "trend", "activity"),
-    [({}, "accelerating", "accelerating"), ({}, "easing", "decelerating"), ({}, None, "unknown"),
-     ({"is_moving": [False], "level": [0]}, "steady", "stable"),
-     ({"is_moving": [False], "level": [-1], "known_share": [0.1]}, "steady", "unknown")],
-)  # fmt: skip
-def test_activity_of_a_body_follows_its_series_and_what_is_seen(changes, trend, activity):
-    rows = [] if trend is None else [(1, trend, 5.0, 9.0, 4.0, 1.0)]
-    got = structures(bodies(**changes), pd.DataFrame(rows, columns=["body", *TREND_COLUMNS]).astype({"body": "int64"}))
+    ("changes", "told", "activity"),
+    [
+        ({}, "accelerating", "accelerating"),
+        ({}, None, "unknown"),
+        ({"is_moving": [False], "level": [0]}, "steady", "stable"),
+        ({"is_moving": [False], "level": [0]}, "seasonal", "seasonal"),
+        ({"is_moving": [False], "level": [-1], "known_share": [0.1]}, "steady", "unknown"),
+        ({"is_moving": [False], "level": [-1], "known_share": [0.0], "model": ["none"]}, "unknown", "unknown"),
+    ],
+)
+def test_activity_of_a_body_follows_its_series_and_what_is_seen(changes, told, activity):
+    rows = [] if told is None else [(1, told, -3.0, "2024-09-01", "", f"{told} it is", "如此")]
+    verdicts = pd.DataFrame(rows, columns=VERDICT).astype({"body": "int64"})
+    got = structures(bodies(**changes), verdicts)
     assert got["activity"].tolist() == [activity]
     assert not got["reasons"].str.contains("nan|{").any()
+    assert got["failure_window_end"].isna().all()
+    if told == "accelerating":
+        assert got["reasons"].iloc[0].endswith("Accelerating it is.") or "Accelerating it is." in got["reasons"].iloc[0]
     if changes.get("level") == [-1]:
-        assert "unknown, not safe" in got["reasons_en"].iloc[0]
+        assert "not safe" in got["reasons_en"].iloc[0]
         assert got["hazard_level"].tolist() == [-1]
 
 

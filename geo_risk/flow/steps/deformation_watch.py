@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.activity_params import ActivityParams
     from geo_risk.hazards.deformation.line_params import WatchParams
     from geo_risk.hazards.deformation.params import DeformationParams
+    from geo_risk.hazards.deformation.series_params import SeriesParams
     from geo_risk.sources.options import ReadOptions, TrackOptions
 
 _SETS = ("structures", "subsidence", "townships")
@@ -54,9 +56,9 @@ def _trends(plan: Plan, layers: dict[str, Path]) -> None:
         plan.add(
             f"deformation.bodies[{t.track}]", write_series,
             reads={"files": list(t.files), "correction": plan.cube(f"correction_{t.track}")},
-            optional={"geometry": t.geometry_files, "coherence": t.coherence, **layers},
+            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos, **layers},
             writes={f"out_{name}": plan.cube(f"bodies_{name}_{t.track}") for name in _SETS},
-            track=t.track, options=t.options,
+            track=t.track, options=t.options, params=plan.cfg.deformation.series,
         )  # fmt: skip
 
 
@@ -67,7 +69,8 @@ def _published(plan: Plan, tracks: list[str]) -> None:
         plan.add(
             "structures", write_structures, reads={"found": plan.frame("structures_found")},
             optional={"series": series["structures"]},
-            writes={"out": plan.frame("structures"), "facts": plan.facts("structures")}, **common,
+            writes={"out": plan.frame("structures"), "facts": plan.facts("structures")},
+            tracks=tracks, params=plan.cfg.deformation.activity, language=plan.cfg.language,
         )  # fmt: skip
     plan.add(
         "subsidence", write_watch,
@@ -196,8 +199,10 @@ def write_series(
     correction: Path,
     geometry: list[Path] | None,
     coherence: Path | None,
+    gacos: Path | None,
     track: str,
     options: TrackOptions,
+    params: SeriesParams,
     **paths: Path | None,
 ) -> None:
     """Write the mean series of every body of each set, with the mean up component of its line of sight."""
@@ -211,13 +216,14 @@ def write_series(
     from geo_risk.sources.insar import open_insar
     from geo_risk.sources.layers import open_layer
 
+    options = options.model_copy(update={"gacos": gacos})
     source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
     for name in _SETS:
         labels, out = paths[name], paths[f"out_{name}"]
         made = xr.Dataset()
         if labels is not None and "displacement" in source:
             on_track = labels_onto(open_layer(labels), source)
-            made = label_series(source, on_track, removal_of(read_dataset(correction)))
+            made = label_series(source, on_track, removal_of(read_dataset(correction)), params)
             up = source["los_up"].to_numpy() if "los_up" in source else np.full(on_track.shape, np.nan)
             means = [float(np.nanmean(np.append(up[on_track == k], np.nan))) if np.isfinite(up[on_track == k]).any()
                      else float("nan") for k in made["label"].to_numpy()]  # fmt: skip
@@ -245,18 +251,40 @@ def _body_trends(series: list[Path] | None, params: WatchParams, key: str) -> pd
 
 
 def write_structures(
-    *, found: Path, series: list[Path] | None, out: Path, facts: Path, params: WatchParams, language: str
-) -> None:
+    *, found: Path, series: list[Path] | None, out: Path, facts: Path, tracks: list[str], params: ActivityParams,
+    language: str,
+) -> None:  # fmt: skip
     """Write structures: level, activity and reasons of each dam and pond."""
+    import pandas as pd
+
+    from geo_risk.hazards.deformation.structures import body_verdicts
     from geo_risk.products.structures import structures
     from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import read_frame
 
-    made = structures(read_frame(found), _body_trends(series, params, "body"), language=language)
+    bodies = read_frame(found)
+    known = {t: read_dataset(p) for t, p in zip(tracks, series or (), strict=bool(series))}
+    kinds = dict(zip(bodies["body"].astype(int), bodies["kind"].astype(str), strict=True))
+    rows = [
+        (k, v.activity, v.acceleration_mm_yr2, *v.window, *v.reasons)
+        for k, v in body_verdicts(known, kinds, params).items()
+    ]
+    names = [
+        "body",
+        "activity",
+        "acceleration_mm_yr2",
+        "failure_window_start",
+        "failure_window_end",
+        "said_en",
+        "said_zh",
+    ]
+    verdicts = pd.DataFrame(rows, columns=names).astype({"body": "int64", "acceleration_mm_yr2": "float64"})
+    made = structures(bodies, verdicts, language=language)
     write_frame(made, out)
     rows = made.to_dict("records")
-    names = [str(r["name"] or r["structure_id"]) for r in rows]
-    notes = [(f"{n}: {r['reasons_en']}", f"{n}：{r['reasons_zh']}") for n, r in zip(names, rows, strict=True)]
+    titles = [str(r["name"] or r["structure_id"]) for r in rows]
+    notes = [(f"{n}: {r['reasons_en']}", f"{n}：{r['reasons_zh']}") for n, r in zip(titles, rows, strict=True)]
     counts = {f"level_{level}": int((made["hazard_level"] == level).sum()) for level in range(-1, 5)}
     write_json({"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": [], "methods": []}, facts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.stats import norm
@@ -20,9 +21,12 @@ from shapely.geometry.base import BaseGeometry
 from geo_risk.core.grid import Grid
 from geo_risk.core.levels import classify
 from geo_risk.core.vectorize import rasterize
-from geo_risk.hazards.deformation.areas import TrackMaps
+from geo_risk.hazards.deformation.activity_params import ActivityParams
+from geo_risk.hazards.deformation.joint import BodySeries, without_gaps
 from geo_risk.hazards.deformation.line_params import StructureParams
+from geo_risk.hazards.deformation.maps import TrackMaps
 from geo_risk.hazards.deformation.noise import F64, Bool
+from geo_risk.hazards.deformation.verdict import Verdict, judge, years_since_origin
 from geo_risk.hazards.deformation.vertical import MapNoise
 
 KINDS = ("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir")
@@ -217,6 +221,31 @@ def structure_rows(
         }  # fmt: skip
         rows.append(row | (_nothing() if motion is None else _measured(motion, share, params)))
     return rows
+
+
+def body_verdicts(
+    series: Mapping[str, xr.Dataset], kinds: Mapping[int, str], params: ActivityParams
+) -> dict[int, Verdict]:
+    """Return what the series of each body say of its motion: activity, acceleration, failure window.
+
+    Parameters
+    ----------
+    series : by track, (time, label) as `label_series` returns them.
+    kinds : kind by label; a window of failure is told for dams only.
+    params : of activity.
+    """
+    out = {}
+    for label, kind in kinds.items():
+        known: list[BodySeries] = []
+        for track, dataset in series.items():
+            if "label" not in dataset.coords or label not in dataset["label"].to_numpy():
+                continue
+            values, errors = (
+                dataset[n].sel(label=label).to_numpy() for n in ("displacement_mm", "displacement_std_mm")
+            )
+            known.append(without_gaps(track, years_since_origin(dataset["time"].to_numpy()), values, errors))
+        out[label] = judge(known, "", params, can_fail=kind.endswith("dam"))
+    return out
 
 
 def _nothing() -> dict[str, Any]:

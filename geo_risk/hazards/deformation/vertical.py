@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas import TrackMaps
 from geo_risk.hazards.deformation.detect import Scales
+from geo_risk.hazards.deformation.maps import TrackMaps
 from geo_risk.hazards.deformation.noise import (
     F32,
     F64,

@@ -177,7 +177,7 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
     Returns
     -------
     subsidence_id, body_id, body (its label), kind, subsidence_level, rate_from_mm_yr, rate_to_mm_yr (NaN: open),
-    area_m2, rate_mean_mm_yr, rate_max_mm_yr (both positive for sinking), volume_loss_m3_yr and its _std, and Polygon geometry.
+    area_m2, rate_mean_mm_yr, rate_max_mm_yr (both positive for sinking), volume_loss_m3_yr and its _std; Polygons.
     """
     grid, bounds = found.vertical.grid, params.class_bounds_mm_yr
     code = np.where(found.classes > 0, found.bodies * 8 + found.classes, 0).astype(np.int32)
