@@ -56,18 +56,18 @@ value = st.floats(-500, 500, width=32)
 def test_two_tracks_are_met_exactly_whatever_their_errors(v, s):
     e, u = np.float32([-0.62, 0.62]), np.float32([0.78, 0.78])
     stack = [np.asarray(a, np.float32).reshape(2, 1, 1) for a in (v, s, e, u)]
-    east, up, _, _, _ = decompose_east_up(*stack, 0.3)
+    east, up, _, _, _ = decompose_east_up(*stack, minimum_sine=0.3)
     np.testing.assert_allclose(e * east[0, 0] + u * up[0, 0], np.float32(v), atol=2e-3)
 
 
 def test_tracks_of_one_look_are_not_decomposed_and_gaps_stay():
     ones = np.ones((2, 1, 2), np.float32)
-    same = decompose_east_up(ones, ones, -0.62 * ones, 0.78 * ones, 0.3)
+    same = decompose_east_up(ones, ones, -0.62 * ones, 0.78 * ones, minimum_sine=0.3)
     assert np.isnan(same[0]).all()
     east = np.float32([-0.62, 0.62]).reshape(2, 1, 1) * np.ones((2, 1, 2), np.float32)
     gap = ones.copy()
     gap[1, 0, 1] = np.nan
-    out = decompose_east_up(gap, ones, east, 0.78 * ones, 0.3)[0]
+    out = decompose_east_up(gap, ones, east, 0.78 * ones, minimum_sine=0.3)[0]
     assert np.isfinite(out[0, 0])
     assert np.isnan(out[0, 1])
 

@@ -16,6 +16,7 @@ from geo_risk.hazards.deformation.downslope import (
     Ground,
     body_slope,
     downslope_layers,
+    near_bodies,
     sensitivity,
 )
 from geo_risk.hazards.deformation.layover import layover_and_shadow
@@ -232,3 +233,13 @@ def test_bad_ground_is_refused():
         downslope_layers([other], ground, SlopeParams())
     with pytest.raises(UnitError):
         layover_and_shadow(track(los_of(347), 0.0), ground.dem.assign_attrs(units="degree"))
+
+
+def test_only_a_patch_that_can_hold_a_body_reaches_beyond_itself():
+    mask = np.zeros(GRID.shape)
+    mask[5:10, 5:10] = 1
+    mask[20:24, 30:40] = 1  # four rows are too narrow for a side of five
+    near = near_bodies(layer(mask).astype(bool).chunk({"y": 6, "x": 9}), 5, 2).to_numpy()
+    want = np.zeros(GRID.shape, bool)
+    want[3:12, 3:12] = True
+    np.testing.assert_array_equal(near, want)

@@ -141,5 +141,5 @@ def _decompose(
     minimum_sine: float,
 ) -> tuple[NDArray[np.float32], ...]:
     front = [np.ascontiguousarray(np.moveaxis(a, -1, 0), dtype=np.float32) for a in (velocity, std, east, up)]
-    out: tuple[NDArray[np.float32], ...] = decompose_east_up(*front, minimum_sine)
+    out: tuple[NDArray[np.float32], ...] = decompose_east_up(*front, minimum_sine=minimum_sine)
     return out

@@ -11,7 +11,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from geo_risk.core.grid import grid_of, same_grid
 from geo_risk.core.units import in_units
@@ -143,22 +143,23 @@ def blind_codes(
     (y, x) uint8, lazy. A cell is seen only where, for each direction it may move in, some track with data outside
     layover and shadow has |C| >= minimum_sensitivity and k sigma_v / |C| <= maximum_detectable_mm_yr. The directions:
     down its own slope, and down the plane of the body around it (`body_slope`), each where steeper than
-    minimum_slope_deg; flatter ground moves up or down. Flat ground within the body's radius of a slope that is not
-    seen is not seen either: a slide pushes its toe onto it. Else 2 where a track has data outside layover and shadow,
+    minimum_slope_deg; flatter ground moves up or down. Nor is ground seen within the body's radius of a patch of unseen
+    slope that is large enough to hold a body (`smallest_body_m` both ways): it may be the edge, head or toe of what
+    slides there. Else 2 where a track has data outside layover and shadow,
     else 3 where a track lies in them, else 1. Ground without slope or height counts as without data.
     """
-    own = (ground.slope_deg, ground.aspect_deg)
-    sees_own, flat = _sees(tracks, hidden, own, params)
-    sees_body, _ = _sees(tracks, hidden, body_slope(ground.dem, radius_m=params.body_radius_m), params)
+    body = body_slope(ground.dem, radius_m=params.body_radius_m)
+    directions = ((ground.slope_deg, ground.aspect_deg), body)
+    sees_own, sees_body = (_sees(tracks, hidden, d, params) for d in directions)
     clear = covered = xr.zeros_like(ground.slope_deg, dtype=bool)
     for track, blocked in zip(tracks, hidden, strict=True):
         clear = clear | (_has(track) & ~blocked)
         covered = covered | blocked
     clear = clear & in_units(ground.slope_deg, "degree").notnull() & in_units(ground.dem, "m").notnull()
     sees = sees_own & sees_body
-    n = max(1, round(params.body_radius_m / grid_of(ground.dem).resolution_m))
-    toe = flat & _near(clear & ~sees, n)
-    code = xr.zeros_like(clear, dtype=np.uint8).where(clear & sees & ~toe, np.uint8(INSENSITIVE))
+    cell_m = grid_of(ground.dem).resolution_m
+    edge = near_bodies(clear & ~sees, _cells(params.smallest_body_m, cell_m), _cells(params.body_radius_m, cell_m))
+    code = xr.zeros_like(clear, dtype=np.uint8).where(clear & sees & ~edge, np.uint8(INSENSITIVE))
     out: xr.DataArray = code.where(clear, np.uint8(SHADOW)).where(clear | covered, np.uint8(NO_DATA)).astype(np.uint8)
     return out
 
@@ -173,8 +174,8 @@ def _sees(
     hidden: Sequence[xr.DataArray],
     direction: tuple[xr.DataArray, xr.DataArray],
     params: SlopeParams,
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return where some track sees motion in a direction, and where that direction is flat ground's."""
+) -> xr.DataArray:
+    """Return where some track sees motion down a slope of this direction, or up and down where it is flat."""
     slope, aspect = direction
     flat = in_units(slope, "degree") < params.minimum_slope_deg
     sees = xr.zeros_like(flat)
@@ -183,16 +184,31 @@ def _sees(
         noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / c
         enough = (c >= params.minimum_sensitivity) & (noise <= params.maximum_detectable_mm_yr)
         sees = sees | (_has(track) & ~blocked & enough)
-    return sees, flat
+    return sees
 
 
-def _near(mask: xr.DataArray, n: int) -> xr.DataArray:
-    """Return where any cell within n rows and columns is in the mask; lazy."""
+def near_bodies(mask: xr.DataArray, side: int, reach: int) -> xr.DataArray:
+    """Return cells within `reach` rows and columns of a square of the mask of `side` cells (odd: one more if even).
+
+    Boolean (y, x), lazy, whatever the chunks; what lies outside the grid is not in the mask.
+    """
     data = mask.data if isinstance(mask.data, da.Array) else da.from_array(np.asarray(mask.data))
-    grow = partial(maximum_filter, size=2 * n + 1, mode="constant", cval=0)
-    wide = da.map_overlap(grow, data, depth=n, boundary=False, dtype=bool, allow_rechunk=True,
-                          meta=np.empty((0, 0), bool))  # fmt: skip
+    half = side // 2
+    wide = da.map_overlap(
+        partial(_grown, half=half, reach=reach), data, depth=2 * half + reach, boundary=False, dtype=bool,
+        allow_rechunk=True, meta=np.empty((0, 0), bool),
+    )  # fmt: skip
     return mask.copy(data=wide.rechunk(data.chunks))
+
+
+def _grown(mask: NDArray[np.bool_], *, half: int, reach: int) -> NDArray[np.bool_]:
+    centres = minimum_filter(mask, size=2 * half + 1, mode="constant", cval=False)
+    out: NDArray[np.bool_] = maximum_filter(centres, size=2 * (half + reach) + 1, mode="constant", cval=False)
+    return out
+
+
+def _cells(length_m: float, cell_m: float) -> int:
+    return max(1, round(length_m / cell_m))
 
 
 def _planes(z: NDArray[np.float64], n: int, cell_m: float, **_: Any) -> NDArray[np.float32]:

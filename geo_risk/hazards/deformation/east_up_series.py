@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError, GridError, TimeError
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.params import DecompositionParams
-from geo_risk.kernels.decompose import decompose_series
+from geo_risk.kernels.decompose import decompose_east_up
+from geo_risk.kernels.epochs import series_at_epochs
 
 VARIABLES = {
     "displacement_east": ("mm", "displacement to the east, north taken as zero"),
@@ -203,10 +204,13 @@ def _arrays(track: TrackSeries, model: TrackSeries) -> tuple[da.Array, ...]:
 
 
 def _solve_block(*arrays: NDArray[np.float32], axis: _Axis, minimum_sine: float) -> NDArray[np.float32]:
-    """Return the planes of `decompose_series`, one below the other, of series, errors, look east and look up."""
+    """Return the planes of the result, one below the other, of series, errors, look east and look up."""
     series, std, east, up = (np.ascontiguousarray(a, dtype=np.float32) for a in arrays)
-    out = decompose_series(
-        series, std, axis.first, axis.days, axis.epochs, east, up, minimum_sine, axis.maximum_gap_days
-    )
+    known = np.isfinite(east) & np.isfinite(up)
+    value, error, zero = series_at_epochs(series, std, known, axis.first, axis.days, axis.epochs, axis.maximum_gap_days)
+    looks = [np.broadcast_to(c[:, None], value.shape) for c in (east, up)]
+    out = np.stack(decompose_east_up(value, error, *looks, minimum_sine=minimum_sine))
+    at_zero = np.arange(len(axis.epochs))[:, None, None] == zero
+    out[2:] = np.where(at_zero, np.where(np.isnan(out[2:]), np.float32(np.nan), np.float32(0.0)), out[2:])
     flat: NDArray[np.float32] = out.reshape(-1, *out.shape[2:])
     return flat

@@ -263,9 +263,13 @@ class SlopeParams(Params):
         2.0, "Smallest detectable velocity in standard deviations", gt=0, le=10, source="two sigma, as for areas",
     )  # fmt: skip
     body_radius_m: float = parameter(
-        90.0, "Half width of the ground whose common plane gives the direction a body would slide in; flat ground this "
-        "near a slope that is not seen is not called seen either", gt=0, le=1000,
-        source="choice of geo_risk: half of the smallest slides looked for (areas.scales_m)",
+        90.0, "Half width of the ground whose common plane gives the direction a body would slide in; ground this near "
+        "a patch of unseen slope that can hold a body is not called seen", gt=0, le=1000,
+        source="choice of geo_risk: half of the smallest slides looked for (areas.scales_m) and a radar cell",
+    )  # fmt: skip
+    smallest_body_m: float = parameter(
+        150.0, "Side of the smallest patch of unseen slope that can hold a body", gt=0, le=10_000,
+        source="choice of geo_risk: the smallest slides looked for (areas.scales_m)",
     )  # fmt: skip
     maximum_detectable_mm_yr: float = parameter(
         16.0, "Where only faster downslope motion could be detected, the ground is not called seen", gt=0, le=10_000,

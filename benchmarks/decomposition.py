@@ -1,0 +1,162 @@
+"""East and up of two 1000 x 1000 tracks beside MintPy's asc_desc2horz_vert.py, in one run.
+
+    python -m benchmarks.decomposition            (needs `pip install -e .[bench]`)
+
+Medians of turns that alternate: whole processes with files in and out; the same without loading modules, as function
+calls in one process; the solution alone on arrays in memory. Both read the same velocity and geometry files; ours also
+reads and writes standard errors and reads back what it wrote. MintPy takes the mean geometry of 20 x 20 pixels, so the
+results are compared on files whose geometry is constant in such windows, and on smooth ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from geo_risk.flow.east_up_file import write_east_up_file
+from geo_risk.kernels.decompose import decompose_east_up
+
+N = 1000
+TRACKS = {"asc": (-13.0, 39.0), "desc": (-167.0, 37.0)}
+
+
+def write_inputs(folder: Path, *, smooth: bool) -> list[tuple[Path, Path]]:
+    """Write velocity.h5 and geometryGeo.h5 of two tracks; look angles run across the frame, or in steps of 20."""
+    rng = np.random.default_rng(1)
+    folder.mkdir()
+    column = np.arange(N) if smooth else np.arange(N) // 20 * 20
+    out = []
+    for track, (heading, incidence) in TRACKS.items():
+        attrs = {
+            "FILE_TYPE": "velocity", "UNIT": "m/year", "X_FIRST": "110.0", "Y_FIRST": "36.0", "X_STEP": "0.0005",
+            "Y_STEP": "-0.0005", "X_UNIT": "degrees", "Y_UNIT": "degrees", "LENGTH": str(N), "WIDTH": str(N),
+            "REF_Y": "500", "REF_X": "500", "REF_LAT": "35.75", "REF_LON": "110.25", "HEADING": str(heading),
+            "ORBIT_DIRECTION": {"asc": "ASCENDING", "desc": "DESCENDING"}[track], "DATA_TYPE": "float32",
+            "PROCESSOR": "isce", "WAVELENGTH": "0.0555", "EPSG": "4326",
+        }  # fmt: skip
+        velocity, geometry = folder / f"{track}.h5", folder / f"{track}_geometry.h5"
+        with h5py.File(velocity, "w") as file:
+            file["velocity"] = rng.normal(0, 0.01, (N, N)).astype("f4")
+            file["velocityStd"] = rng.uniform(0.0005, 0.002, (N, N)).astype("f4")
+            file.attrs.update(attrs)
+        with h5py.File(geometry, "w") as file:
+            file["incidenceAngle"] = np.broadcast_to(incidence + 8 * (column / N - 0.5), (N, N)).astype("f4")
+            file["azimuthAngle"] = np.full((N, N), 90 - heading, "f4")
+            file["height"] = np.zeros((N, N), "f4")
+            file.attrs.update(attrs | {"FILE_TYPE": "geometry", "UNIT": "degree"})
+        out.append((velocity, geometry))
+    return out
+
+
+def peer_words(files: list[tuple[Path, Path]], folder: Path) -> list[str]:
+    (a, ga), (d, gd) = files
+    return [*map(str, (a, d)), "-g", str(ga), str(gd), "-o", str(folder / "horizontal.h5"), str(folder / "up.h5")]
+
+
+def alternating(turns: int, **calls: Callable[[], object]) -> dict[str, float]:
+    """Return the median seconds of each call, after one turn that does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(turns + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if turn:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(t) for name, t in taken.items()}
+
+
+def say(what: str, seconds: dict[str, float]) -> None:
+    ours, theirs = seconds["ours"], seconds["mintpy"]
+    print(f"{what}: MintPy {theirs:.3f} s, ours {ours:.3f} s, {theirs / ours:.1f} times")
+
+
+def processes(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str, float]:
+    code = (
+        "import sys; from pathlib import Path; from geo_risk.flow.east_up_file import write_east_up_file as w; "
+        "p = [Path(a) for a in sys.argv[1:]]; w([(p[0], p[1]), (p[2], p[3])], p[4])"
+    )
+    ours = [sys.executable, "-c", code, *(str(p) for pair in files for p in pair), str(folder / "ours.h5")]
+    peer = [str(Path(sys.executable).with_name("asc_desc2horz_vert.py")), *peer_words(files, folder)]
+
+    def run(words: list[str]) -> None:
+        subprocess.run(words, check=True, capture_output=True)
+
+    return alternating(turns, ours=lambda: run(ours), mintpy=lambda: run(peer))
+
+
+def calls(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str, float]:
+    from mintpy.cli.asc_desc2horz_vert import main as peer
+
+    def theirs() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            peer(peer_words(files, folder))
+
+    return alternating(turns, ours=lambda: write_east_up_file(files, folder / "ours.h5"), mintpy=theirs)
+
+
+def arrays(files: list[tuple[Path, Path]], turns: int) -> dict[str, float]:
+    from mintpy.asc_desc2horz_vert import asc_desc2horz_vert as peer
+
+    v, s, inc, az = ([], [], [], [])
+    for velocity, geometry in files:
+        with h5py.File(velocity) as a, h5py.File(geometry) as b:
+            for into, value in (
+                (v, a["velocity"]),
+                (s, a["velocityStd"]),
+                (inc, b["incidenceAngle"]),
+                (az, b["azimuthAngle"]),
+            ):
+                into.append(value[:])
+    velocity, std, incidence, azimuth = (np.stack(x) for x in (v, s, inc, az))
+    east = (-np.sin(np.deg2rad(incidence)) * np.sin(np.deg2rad(azimuth))).astype("f4")
+    up = np.cos(np.deg2rad(incidence)).astype("f4")
+
+    def theirs() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            peer(velocity, incidence, azimuth, -90.0)
+
+    return alternating(turns, ours=lambda: decompose_east_up(velocity, std, east, up, minimum_sine=0.34), mintpy=theirs)
+
+
+def difference(folder: Path) -> tuple[float, float]:
+    """Return the largest difference of east and of up from MintPy's [m/yr]."""
+    out = []
+    with h5py.File(folder / "ours.h5") as ours:
+        for mine, theirs in (("east", "horizontal"), ("up", "up")):
+            with h5py.File(folder / f"{theirs}.h5") as peer:
+                out.append(float(np.nanmax(np.abs(ours[mine][:] - peer["velocity"][:]))))
+    return out[0], out[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=7)
+    turns = parser.parse_args().turns
+    with tempfile.TemporaryDirectory() as name:
+        for smooth in (False, True):
+            folder = Path(name) / f"smooth_{smooth}"
+            files = write_inputs(folder, smooth=smooth)
+            if smooth:
+                say("whole processes, files in and out", processes(files, folder, turns))
+                say("function calls, files in and out", calls(files, folder, turns))
+                say("solution alone, arrays in memory", arrays(files, turns))
+            else:
+                calls(files, folder, 1)
+            east, up = difference(folder)
+            kind = "smooth across the frame" if smooth else "constant in windows of 20 x 20"
+            print(f"largest difference, geometry {kind}: east {east:.1e}, up {up:.1e} m/yr")
+
+
+if __name__ == "__main__":
+    main()

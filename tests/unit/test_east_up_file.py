@@ -1,0 +1,117 @@
+"""The command that turns velocity files into east and up: right numbers, and a clear end on bad files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from geo_risk.cli import main
+from geo_risk.core.errors import CorruptFileError, DataError, GridError, RefusedFileError, UnitError
+from geo_risk.flow import east_up_file
+from geo_risk.flow.east_up_file import write_east_up_file
+from geo_risk.hazards.deformation.decomposition import Track, east_up
+from geo_risk.hazards.deformation.params import DecompositionParams
+from geo_risk.sources.insar import open_insar
+
+SHAPE = (23, 17)
+HEADING = {"asc": -13.0, "desc": -167.0}
+ORBIT = {"asc": "ASCENDING", "desc": "DESCENDING"}
+
+
+def write_track(folder: Path, track: str, *, std: bool = True, **attrs: str) -> tuple[Path, Path]:
+    rng = np.random.default_rng(len(track))
+    said = {
+        "FILE_TYPE": "velocity", "UNIT": "m/year", "X_FIRST": "510000", "Y_FIRST": "4065000", "X_STEP": "60",
+        "Y_STEP": "-60", "X_UNIT": "meters", "EPSG": "4546", "ORBIT_DIRECTION": ORBIT[track],
+    } | attrs  # fmt: skip
+    velocity, geometry = folder / f"{track}.h5", folder / f"{track}_geometry.h5"
+    with h5py.File(velocity, "w") as file:
+        file["velocity"] = rng.normal(0, 0.02, SHAPE).astype("f4")
+        file["velocity"][3, 4] = np.nan
+        if std:
+            file["velocityStd"] = rng.uniform(0.001, 0.003, SHAPE).astype("f4")
+        file.attrs.update({k: v for k, v in said.items() if v})
+    with h5py.File(geometry, "w") as file:
+        file["incidenceAngle"] = rng.uniform(33, 44, SHAPE).astype("f4")
+        file["azimuthAngle"] = np.full(SHAPE, 90 - HEADING[track], "f4")
+        file.attrs.update({k: v for k, v in said.items() if v})
+    return velocity, geometry
+
+
+def pairs(folder: Path, **options: bool) -> list[tuple[Path, Path]]:
+    return [write_track(folder, t, **options) for t in HEADING]
+
+
+def test_it_gives_what_the_pipeline_gives(tmp_path, monkeypatch):
+    monkeypatch.setattr(east_up_file, "BLOCK_BYTES", 16 * 2 * SHAPE[1] * 5)  # five rows a band
+    files = pairs(tmp_path)
+    facts = write_east_up_file(files, tmp_path / "out.h5")
+    assert facts["known_share"] == pytest.approx(1 - 1 / np.prod(SHAPE))
+    tracks = []
+    for name, (velocity, geometry) in zip(HEADING, files, strict=True):
+        data = open_insar(velocity, track=name, geometry=geometry)
+        from geo_risk.core.grid import Grid
+
+        grid = Grid.from_bounds((510_000, 4_065_000 - 60 * SHAPE[0], 510_000 + 60 * SHAPE[1], 4_065_000),
+                                crs="EPSG:4546", resolution_m=60)  # fmt: skip
+        names = ("velocity", "velocity_std", "los_east", "los_north", "los_up")
+        tracks.append(Track(name, *(grid.layer(data[n].to_numpy(), units=data[n].attrs["units"], long_name=n)
+                                    for n in names)))  # fmt: skip
+    want = east_up(tracks, DecompositionParams())
+    with h5py.File(tmp_path / "out.h5") as out:
+        assert out["east"].attrs["UNIT"] == "m/year"
+        assert out.attrs["EPSG"] == "4546"
+        for name, layer in (("east", "velocity_east"), ("up", "velocity_up"), ("eastStd", "velocity_east_std"),
+                            ("upStd", "velocity_up_std")):  # fmt: skip
+            np.testing.assert_allclose(out[name][:] * 1000, want[layer].to_numpy(), rtol=2e-5, atol=1e-4)
+
+
+def test_without_standard_errors_there_are_none(tmp_path):
+    write_east_up_file(pairs(tmp_path, std=False), tmp_path / "out.h5")
+    with h5py.File(tmp_path / "out.h5") as out:
+        assert sorted(out) == ["east", "up"]
+
+
+def test_command_line(tmp_path, capsys):
+    words = [str(p) for pair in pairs(tmp_path) for p in pair]
+    with pytest.raises(SystemExit) as done:
+        main(["east-up", *words, "-o", str(tmp_path / "out.h5"), "--json"])
+    assert done.value.code == 0
+    assert json.loads(capsys.readouterr().out)["tracks"] == 2
+    with pytest.raises(SystemExit) as done:
+        main(["east-up", *words[:3], "-o", str(tmp_path / "odd.h5")])
+    assert done.value.code == 2
+    assert not (tmp_path / "odd.h5").exists()
+
+
+def test_bad_files_end_clearly(tmp_path):
+    good = write_track(tmp_path, "asc")
+    out = tmp_path / "out.h5"
+
+    def refused(error, match, velocity, geometry):
+        with pytest.raises(error, match=match):
+            write_east_up_file([good, (velocity, geometry)], out)
+        assert not out.exists()
+
+    desc = write_track(tmp_path, "desc", UNIT="mm/year")
+    refused(UnitError, "UNIT", *desc)
+    desc = write_track(tmp_path, "desc", X_FIRST="510060")
+    refused(GridError, "corner", *desc)
+    desc = write_track(tmp_path, "desc", X_FIRST="")
+    refused(GridError, "radar coordinates", *desc)
+    desc = write_track(tmp_path, "desc")
+    refused(RefusedFileError, "velocity", desc[1], desc[1])
+    refused(RefusedFileError, "incidenceAngle", desc[0], desc[0])
+    with h5py.File(desc[1], "r+") as file:
+        file["incidenceAngle"][...] = 120.0
+    refused(DataError, "incidence", *desc)
+    desc[0].write_bytes(b"no HDF5")
+    refused(CorruptFileError, "opened", *desc)
+    with pytest.raises(DataError, match="two looks"):
+        write_east_up_file([good], out)
+    with pytest.raises(DataError, match="angle"):
+        write_east_up_file([good, good], out, minimum_angle_deg=float("nan"))
