@@ -13,7 +13,14 @@ from shapely.geometry import box
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.bowl import bowl_motion, bowl_outline, bowl_sinking, full_profile, outline_radius
 from geo_risk.hazards.deformation.bowl_fit import Look, fit_bowl
-from geo_risk.hazards.deformation.bowl_series import LocalNoise, against_stable, looks_of, window_velocity
+from geo_risk.hazards.deformation.bowl_series import (
+    LocalNoise,
+    against_stable,
+    looks_of,
+    lost_cells,
+    trend_span,
+    window_velocity,
+)
 from geo_risk.hazards.deformation.licences import in_force, judge, licence_end
 from geo_risk.hazards.deformation.mining import depth_of, find_bodies, fit_body, mining_clues, up_velocity
 from geo_risk.hazards.deformation.mining_params import MiningParams
@@ -211,6 +218,38 @@ def test_window_velocity_is_the_trend_and_gives_a_jump_no_say():
     assert window_velocity(t, y)[[0, 2]] == pytest.approx([30, 5], abs=0.3)
     assert np.isnan(window_velocity(t, y)[1])
     assert window_velocity(np.array([0.0, 1.0]), np.array([[0.0], [7.0]])) == pytest.approx([7.0])
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_trend_is_the_difference_between_two_dates_for_any_cubic_motion(power):
+    years = np.linspace(0.3, 1.1, 15)
+    first, last = trend_span(years)
+    trend = window_velocity(years, 30 * years[:, None] ** power)
+    # bisquare bends with the curvature: plain least squares is what the formula is for
+    plain = np.polyfit(years, 30 * years**power, 1)[0]
+    assert plain == pytest.approx(30 * (last**power - first**power) / (last - first), rel=1e-9)
+    assert trend[0] == pytest.approx(plain, rel=0.02)
+    assert trend_span(np.array([0.0, 2.0])) == pytest.approx((0.0, 2.0))
+
+
+def test_cells_lost_for_good_are_found_and_gaps_are_not():
+    (cut,) = cuts(face(), tracks=("asc",), noise_mm=0.0, dates=20)
+    cut.displacement_mm[7:, 5] = np.nan
+    cut.displacement_mm[3:9, 6] = np.nan
+    cut.displacement_mm[19:, 7] = np.nan
+    lost = lost_cells(cut, 2.0, near=np.ones(len(cut.x), bool), params=PARAMS)
+    assert lost.x == pytest.approx([cut.x[5]])
+    assert lost.start[0] == pytest.approx(cut.years[6] / 2)
+    assert lost.end[0] == pytest.approx(cut.years[7] / 2)
+    assert lost.limit_mm_yr == pytest.approx(55.5 / 4 / (2 / 19))
+
+
+def test_stated_radius_has_the_spread_of_the_draws():
+    fit = found(face()).fit
+    radius, error = fit.radius(10.0)
+    draws = [outline_radius(b, 10.0) for b in fit.draws(400, np.random.default_rng(2))]
+    assert radius == pytest.approx(np.mean(draws), abs=0.2 * error)
+    assert error == pytest.approx(np.std(draws), rel=0.15)
 
 
 def test_stable_surroundings_take_plane_and_height_delay_off():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import least_squares
 
-from geo_risk.hazards.deformation.bowl import Bowl, bowl_motion
+from geo_risk.hazards.deformation.bowl import Bowl, bowl_motion, outline_radius
 from geo_risk.hazards.deformation.mining_params import MiningParams
 
 F64 = NDArray[np.float64]
@@ -21,8 +21,11 @@ NAMES = ("x", "y", "log volume", "log length", "log width", "azimuth", "log infl
 
 MINIMUM_CELLS = 12
 _REJECT = 5.0
+_AROUND = 5
+_LEAST_SPEED = 0.8
+"""Share of the limiting speed that lost cells must have had; noise does the rest."""
 _LOOSE_SIGMA = 0.15
-"""How sharp the bound on lost cells is, as a share of it."""
+"""How sharp that bound is, as a share of the limit."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,6 @@ class Look:
     velocity_mm_yr : (n,) toward the satellite, NaN missing.
     covariance : (n, n) of the errors [mm2/yr2].
     start, end : shares of the span.
-    lost : (n,) cells without a value here that had one before, as fast ground loses it; None for none.
-    lost_limit_mm_yr : speed below which no value is lost.
     cell_m : side of the cells that the velocities are means of.
     """
 
@@ -50,9 +51,28 @@ class Look:
     covariance: F64
     start: float = 0.0
     end: float = 1.0
-    lost: NDArray[np.bool_] | None = None
-    lost_limit_mm_yr: float = 0.0
     cell_m: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Cells of a track that had values and lost them for good, as ground does that moves too fast.
+
+    Attributes
+    ----------
+    x, y : (n,) positions [m]; los : (3, n).
+    start, end : (n,) shares of the span between which they were lost.
+    limit_mm_yr : speed below which neither a cell nor its neighbours lose their values.
+    cell_m : side of a cell.
+    """
+
+    x: F64
+    y: F64
+    los: F64
+    start: F64
+    end: F64
+    limit_mm_yr: float
+    cell_m: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +83,7 @@ class BowlFit:
     ----------
     bowl : the best one.
     values, covariance : (8,), (8, 8) of NAMES; the covariance is scaled by the misfit where this exceeds the noise.
-    misfit : norm of the whitened residual over that of the whitened velocities.
+    misfit : norm of the whitened residual over that of the whitened velocities, noise taken off both; may exceed 1.
     reduced_chi2 : whitened residual per degree of freedom; 1 where the noise explains it.
     n_cells : velocities used.
     n_lost : cells whose loss was used as a lower bound of their speed.
@@ -88,13 +108,22 @@ class BowlFit:
         points = self.values + rng.standard_normal((n, len(NAMES))) @ factor.T
         return [_bowl(_clipped(p), self.bowl) for p in points]
 
-    @property
-    def centre_sigma_m(self) -> float:
-        """Standard error of the centre, the larger axis [m]."""
-        return float(np.sqrt(np.linalg.eigvalsh(self.covariance[:2, :2])[-1]))
+    def radius(self, boundary_mm: float) -> tuple[float, float]:
+        """Return the radius [m] of the circle with the bowl's area within a boundary, and its standard error.
+
+        The error is the covariance carried through central differences; 0 for a bowl that nowhere sank so much.
+        """
+        steps = 0.1 * np.sqrt(np.diag(self.covariance))
+        slopes = np.zeros(len(NAMES))
+        # where a bowl lies and points does not change its size
+        for k in (2, 3, 4, 6):
+            sides = (self.values + sign * steps[k] * (np.arange(len(NAMES)) == k) for sign in (1, -1))
+            high, low = (outline_radius(_bowl(_clipped(p), self.bowl), boundary_mm) for p in sides)
+            slopes[k] = (high - low) / (2 * steps[k])
+        return outline_radius(self.bowl, boundary_mm), float(np.sqrt(slopes @ self.covariance @ slopes))
 
 
-def fit_bowl(looks: Sequence[Look], start: Bowl, params: MiningParams) -> BowlFit:
+def fit_bowl(looks: Sequence[Look], start: Bowl, params: MiningParams, *, lost: Sequence[Lost] = ()) -> BowlFit:
     """Fit a bowl to the velocities of any number of tracks and parts of the span.
 
     Parameters
@@ -102,6 +131,7 @@ def fit_bowl(looks: Sequence[Look], start: Bowl, params: MiningParams) -> BowlFi
     looks : at least MINIMUM_CELLS known velocities together.
     start : a first guess; its span is kept.
     params : what is known beforehand of faces, seams and influence radii, and of b.
+    lost : cells near which the bowl must have been fast when they were lost.
 
     Returns
     -------
@@ -118,16 +148,17 @@ def fit_bowl(looks: Sequence[Look], start: Bowl, params: MiningParams) -> BowlFi
     if n < MINIMUM_CELLS:
         what = f"{n} velocities; {MINIMUM_CELLS} needed to fit a bowl"
         raise ValueError(what)
-    loose = _System(known, looks, params, correlated=False)
-    rough = [_solve(loose, g, rounds=12) for g in _guesses(known, start)]
+    loose = _System(known, lost, params, correlated=False)
+    rough = [_solve(loose, g, rounds=8) for g in _guesses(known, start)]
     rough = sorted((t for t in rough if np.isfinite(t[1])), key=lambda t: t[1])
     if not rough:
         what = "no bowl could be fitted"
         raise ValueError(what)
-    kinds = {t[0].is_moving: t[0] for t in reversed(rough)}
+    # the best moving and the best standing one go on, unless one is far behind
+    kinds = {t[0].is_moving: t[0] for t in reversed(rough) if t[1] <= 2 * rough[0][1]}
     first = min((_solve(loose, g, rounds=60) for g in kinds.values()), key=lambda t: t[1])[0]
     kept = [_without_outliers(look, first) for look in known]
-    strict = _System(kept, looks, params, correlated=True)
+    strict = _System(kept, lost, params, correlated=True)
     bowl, _, jacobian = _solve(strict, first, rounds=60)
     return _finished(bowl, jacobian, strict)
 
@@ -146,7 +177,7 @@ def _known(look: Look) -> Look:
 def _subset(look: Look, keep: NDArray[np.bool_]) -> Look:
     return replace(
         look, x=look.x[keep], y=look.y[keep], los=look.los[:, keep], velocity_mm_yr=look.velocity_mm_yr[keep],
-        covariance=look.covariance[np.ix_(keep, keep)], lost=None,
+        covariance=look.covariance[np.ix_(keep, keep)],
     )  # fmt: skip
 
 
@@ -201,11 +232,11 @@ def _clipped(p: F64) -> F64:
 class _System:
     """All looks as one: residuals of a bowl, whitened by their covariance or only by their standard errors."""
 
-    def __init__(self, kept: Sequence[Look], looks: Sequence[Look], params: MiningParams, *, correlated: bool) -> None:
+    def __init__(self, kept: Sequence[Look], lost: Sequence[Lost], params: MiningParams, *, correlated: bool) -> None:
         self.params, self.correlated = params, correlated
         self.cells = _joined(kept)
-        gone = [_subset(look, look.lost) for look in looks if look.lost is not None and look.lost_limit_mm_yr > 0]
-        self.lost = _joined([look for look in gone if len(look.x)]) if any(len(g.x) for g in gone) else None
+        self.lost = [_around(cells) for cells in lost if len(cells.x)]
+        self.limits = [cells.limit_mm_yr for cells in lost if len(cells.x)]
         sizes = np.cumsum([0, *(len(k.x) for k in kept)])
         self.parts = [slice(a, b) for a, b in pairwise(sizes) if b > a]
         filled = [k for k in kept if len(k.x)]
@@ -227,10 +258,11 @@ class _System:
 
     def residual(self, bowl: Bowl) -> F64:
         """Return all residuals: velocities, lost cells that would be too slow, and what is known beforehand."""
-        slow = np.zeros(0)
-        if self.lost is not None:
-            slow = np.maximum(1 - np.abs(self.lost.predicted(bowl)) / self.lost.limit, 0.0) / _LOOSE_SIGMA
-        return np.concatenate([self.whitened(bowl), slow, _priors(bowl, self.params)])
+        slow = []
+        for cells, limit in zip(self.lost, self.limits, strict=True):
+            speed = np.abs(cells.predicted(bowl)).reshape(_AROUND, -1).max(axis=0)
+            slow.append(np.maximum(_LEAST_SPEED - speed / limit, 0.0) / _LOOSE_SIGMA)
+        return np.concatenate([self.whitened(bowl), *slow, _priors(bowl, self.params)])
 
 
 @dataclass(frozen=True)
@@ -243,7 +275,6 @@ class _Cells:
     velocity: F64
     start: F64
     end: F64
-    limit: F64
     cell_m: F64
 
     def predicted(self, bowl: Bowl) -> F64:
@@ -259,7 +290,15 @@ def _joined(looks: Sequence[Look]) -> _Cells:
 
     x, y, v = (np.concatenate([getattr(k, n) for k in looks]) for n in ("x", "y", "velocity_mm_yr"))
     los = np.concatenate([k.los for k in looks], axis=1)
-    return _Cells(x, y, los, v, each("start"), each("end"), each("lost_limit_mm_yr"), each("cell_m"))
+    return _Cells(x, y, los, v, each("start"), each("end"), each("cell_m"))
+
+
+def _around(lost: Lost) -> _Cells:
+    """Return each lost cell and its four neighbours: what loses a value is its own speed, or the step to the next."""
+    dx, dy = (np.repeat(np.array(o) * lost.cell_m, len(lost.x)) for o in ((0, 1, -1, 0, 0), (0, 0, 0, 1, -1)))
+    x, y, start, end = (np.tile(v, _AROUND) for v in (lost.x, lost.y, lost.start, lost.end))
+    los, cell = np.tile(lost.los, (1, _AROUND)), np.full(len(x), lost.cell_m)
+    return _Cells(x + dx, y + dy, los, np.zeros(len(x)), start, end, cell)
 
 
 def _inverse_factor(covariance: F64) -> F64:
@@ -314,13 +353,17 @@ def _without_outliers(look: Look, bowl: Bowl) -> Look:
 
 def _finished(bowl: Bowl, jacobian: F64, system: _System) -> BowlFit:
     cells, whitened = system.cells, system.whitened(bowl)
-    reduced = float(whitened @ whitened) / max(len(whitened) - len(NAMES), 1)
+    silent = system.whitened(replace(bowl, subsidence_mm=0.0))
+    free = max(len(whitened) - len(NAMES), 1)
+    chi2 = float(whitened @ whitened)
+    reduced = chi2 / free
     information = jacobian.T @ jacobian
     # the scale keeps metres and logarithms comparable when the matrix is inverted
     scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
     inverse = np.linalg.pinv(information / np.outer(scale, scale), rcond=1e-10, hermitian=True)
     covariance = inverse / np.outer(scale, scale) * max(1.0, reduced)
     silent = system.whitened(replace(bowl, subsidence_mm=0.0))
-    misfit = float(np.linalg.norm(whitened)) / max(float(np.linalg.norm(silent)), 1e-9)
-    n_lost = 0 if system.lost is None else len(system.lost.x)
-    return BowlFit(bowl, _values(bowl), covariance, misfit, reduced, len(cells.x), n_lost)
+    # what noise adds to both is taken off, so that a weak bowl in strong noise is no misfit
+    misfit = np.sqrt(max(chi2 - free, 0.0) / max(float(silent @ silent) - len(silent), 1e-9))
+    n_lost = sum(len(c.x) // _AROUND for c in system.lost)
+    return BowlFit(bowl, _values(bowl), covariance, float(misfit), reduced, len(cells.x), n_lost)

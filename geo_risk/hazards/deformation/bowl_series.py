@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.hazards.deformation.bowl_fit import Look
+from geo_risk.hazards.deformation.bowl_fit import Look, Lost
 from geo_risk.hazards.deformation.mining_params import MiningParams
 
 F64 = NDArray[np.float64]
@@ -133,35 +133,67 @@ def looks_of(cut: Cut, span_yr: float, *, moving: Bool, near: Bool, params: Mini
     span_yr : length of the observations of all tracks, from year 0.
     moving : (n,) cells of bodies that move.
     near : (n,) cells that the bowl is fitted to.
-    params : length and number of the parts, wavelength.
+    params : length and number of the parts.
 
     Returns
     -------
-    A look for each part with a known velocity (robust trend of cells that have 60 % of its dates and of its length).
-    A cell that had values and lost them for good in a part counts as lost there. Empty where the surroundings are too
+    A look for each part with a known velocity (robust trend of cells that have 60 % of its dates and of its length;
+    not of the part in which a cell is lost for good). Empty where the surroundings are too
     few to tell the noise.
     """
     parts = window_dates(cut, params)
     velocity = [window_velocity(cut.years[p], cut.displacement_mm[p]) for p in parts]
     noise = local_noise(cut, velocity, ~moving)
     use = _thinned(near)
-    ended = _last_known(cut.displacement_mm)
-    step = float(np.median(np.diff(cut.years)))
-    limit = params.wavelength_m * 1000 / 4 / step if len(cut.years) > 2 else 0.0
+    gone = _loss(cut)
     out = []
     for part, rate, errors in zip(parts, velocity, noise, strict=True):
         if errors is None:
             continue
-        # the last part's last dates are no loss: the series ends there
-        until = min(part.stop - 1, len(cut.years) - 2)
-        lost = (ended >= part.start) & (ended < until) & ~np.isfinite(rate)
-        first, last = cut.years[part.start] / span_yr, cut.years[part.stop - 1] / span_yr
+        # what is lost while it moves fastest would give half a part the rate of the other half
+        whole = ~((gone >= part.start) & (gone < part.stop - 1))
+        first, last = trend_span(cut.years[part])
         out.append(
-            Look(cut.track, cut.x[use], cut.y[use], cut.los[:, use], rate[use],
-                 errors.covariance(cut.x[use], cut.y[use]), float(max(first, 0.0)), float(min(last, 1.0)), lost[use],
-                 limit, cut.cell_m)
+            Look(cut.track, cut.x[use], cut.y[use], cut.los[:, use], np.where(whole, rate, np.nan)[use],
+                 errors.covariance(cut.x[use], cut.y[use]), max(first / span_yr, 0.0), min(last / span_yr, 1.0),
+                 cut.cell_m)
         )  # fmt: skip
     return out
+
+
+def lost_cells(cut: Cut, span_yr: float, *, near: Bool, params: MiningParams) -> Lost:
+    """Return the cells near a body that had values and lost them for good, and when.
+
+    The limit is a quarter of the wavelength between neighbouring dates: for what moves faster, phase is ambiguous.
+    """
+    gone = _loss(cut)
+    use = near & (gone >= 0)
+    after, before = cut.years[gone[use] + 1], cut.years[gone[use]]
+    step = float(np.median(np.diff(cut.years)))
+    limit = params.wavelength_m * 1000 / 4 / step
+    start, end = np.maximum(before / span_yr, 0.0), np.minimum(after / span_yr, 1.0)
+    return Lost(cut.x[use], cut.y[use], cut.los[:, use], start, end, limit, cut.cell_m)
+
+
+def _loss(cut: Cut) -> NDArray[np.int64]:
+    """Return the last known date of cells that are lost from then on; -1 for all others.
+
+    The last two dates are no loss (a gap may stand there), nor is anything in a product of two dates.
+    """
+    known = np.isfinite(cut.displacement_mm)
+    last = len(known) - 1 - known[::-1].argmax(axis=0)
+    return np.where(known.any(axis=0) & (last < len(known) - 2), last, -1)
+
+
+def trend_span(years: F64) -> tuple[float, float]:
+    """Return the two times whose difference is the trend of least squares, for any motion up to the third power.
+
+    m - h and m + h about the mean date m, h^2 = sum (t - m)^4 / sum (t - m)^2; exact where the dates lie evenly.
+    """
+    middle = float(np.mean(years))
+    square = (years - middle) ** 2
+    half = float(np.sqrt(np.sum(square**2) / np.sum(square)))
+    return middle - half, middle + half
 
 
 def window_velocity(years: F64, displacement_mm: F64) -> F64:
@@ -264,10 +296,3 @@ def _thinned(near: Bool) -> Bool:
     out = np.zeros_like(near)
     out[np.flatnonzero(near)[::step]] = True
     return out
-
-
-def _last_known(displacement_mm: F64) -> NDArray[np.int64]:
-    """Return the last known date of each cell, -1 where there is none."""
-    known = np.isfinite(displacement_mm)
-    last = len(known) - 1 - known[::-1].argmax(axis=0)
-    return np.where(known.any(axis=0), last, -1)

@@ -17,7 +17,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.hazards.deformation.bowl import Bowl, bowl_outline
 from geo_risk.hazards.deformation.bowl_fit import BowlFit, fit_bowl
-from geo_risk.hazards.deformation.bowl_series import Cut, against_stable, looks_of
+from geo_risk.hazards.deformation.bowl_series import Cut, against_stable, looks_of, lost_cells
 from geo_risk.hazards.deformation.licences import Said, Verdict, influence_draws, judge
 from geo_risk.hazards.deformation.mining_params import MiningParams
 from geo_risk.hazards.deformation.noise import F32, Bool
@@ -163,8 +163,8 @@ def fit_body(
 
     Returns
     -------
-    None where no bowl fits to `maximum_misfit`. Where the body began to sink within the observations the bowl is
-    fitted to the time since then.
+    None where no bowl fits to `maximum_misfit` or `maximum_chi2`. Where the body began to sink within the observations
+    the bowl is fitted to the time since then.
     """
     local, masks = zip(*(_local(body, c, labels, grid) for c in cuts), strict=True)
     span = max(float(c.years[-1]) for c in cuts)
@@ -202,13 +202,16 @@ def _fitted(
         look for cut, (moving, near) in zip(cuts, masks, strict=True)
         for look in looks_of(cut, span_yr, moving=moving, near=near, params=params)
     ]  # fmt: skip
+    lost = [
+        lost_cells(cut, span_yr, near=near, params=params) for cut, (_, near) in zip(cuts, masks, strict=True)
+    ]  # fmt: skip
     size = body.radius_m
     start = Bowl(body.x, body.y, body.rate_mm_yr * span_yr, 0.7 * size, size, 0.0, 0.8 * size, span_yr)
     try:
-        fit = fit_bowl(looks, start, params)
+        fit = fit_bowl(looks, start, params, lost=lost)
     except ValueError:
         return None
-    return fit if fit.misfit <= params.maximum_misfit else None
+    return fit if fit.misfit <= params.maximum_misfit or fit.reduced_chi2 <= params.maximum_chi2 else None
 
 
 def _since(cut: Cut, years: float) -> Cut | None:
@@ -245,7 +248,7 @@ def mining_clues(
     rows, notes, order = [], [], []
     for f in found:
         rng = np.random.default_rng(20_250_101)
-        said = _said_of_bowl(f, params, rng)
+        said = _said_of_bowl(f, params)
         if licences is None:
             place = f"{f.fit.bowl.x:.0f}, {f.fit.bowl.y:.0f}"
             notes.append((
@@ -268,17 +271,18 @@ def mining_clues(
 def _row(f: Found, verdict: Verdict, said: Sequence[Said], params: MiningParams) -> dict[str, Any]:
     bowl, body = f.fit.bowl, f.body
     depth, low, high = depth_of(f.fit, params)
+    radius, error = f.fit.radius(params.boundary_mm)
     every = [*said, *verdict.said]
     english, chinese = "; ".join(en for en, _ in every), "；".join(zh for _, zh in every) + "。"
     sure = min(1.0, body.strain_per_yr / (3 * params.minimum_strain_per_yr))
     return {
         "clue_id": f"MC-{round(bowl.x / 50) * 50:.0f}-{round(bowl.y / 50) * 50:.0f}",
-        "max_subsidence_mm_yr": body.rate_mm_yr, "radius_m": float(np.sqrt(f.outline.area / np.pi)),
+        "max_subsidence_mm_yr": body.rate_mm_yr, "radius_m": radius,
         "roundness": body.roundness, "depth_estimate_m": depth, "licence_id": verdict.licence_id,
         "verdict": verdict.verdict, "outside_share": verdict.outside_share, "first_active": f.first_date,
         "confidence": float(np.clip(1 - f.fit.misfit, 0, 1)) * sure * verdict.probability,
         "reasons": english, "reasons_en": english, "reasons_zh": chinese,
-        "depth_low_m": low, "depth_high_m": high, "verdict_probability": verdict.probability,
+        "radius_std_m": error, "depth_low_m": low, "depth_high_m": high, "verdict_probability": verdict.probability,
         "outside_low": verdict.low, "outside_high": verdict.high,
         "azimuth_deg": bowl.compass_deg if _has_direction(f.fit) else np.nan,
         "advance_m_yr": bowl.advance_m_yr if _has_direction(f.fit) else np.nan, "geometry": f.outline,
@@ -308,11 +312,10 @@ def _has_direction(fit: BowlFit) -> bool:
     return fit.bowl.is_moving and fit.sigma("azimuth") <= np.deg2rad(30) and fit.sigma("log length") <= 0.5
 
 
-def _said_of_bowl(f: Found, params: MiningParams, rng: np.random.Generator) -> list[Said]:
+def _said_of_bowl(f: Found, params: MiningParams) -> list[Said]:
     bowl, body = f.fit.bowl, f.body
-    radii = [np.sqrt(bowl_outline(b, params.boundary_mm).area / np.pi) for b in f.fit.draws(40, rng)]
-    spread = 1.96 * float(np.std(radii))
-    radius = float(np.sqrt(f.outline.area / np.pi))
+    radius, error = f.fit.radius(params.boundary_mm)
+    spread = 1.96 * error
     depth, low, high = depth_of(f.fit, params)
     tangents = f"{params.tan_beta_range[0]:g}-{params.tan_beta_range[1]:g}"
     out: list[Said] = [
@@ -328,8 +331,8 @@ def _said_of_bowl(f: Found, params: MiningParams, rng: np.random.Generator) -> l
          f"采深无法确定（{low:.0f}-{high:.0f} 米）：可见部分不足以约束主要影响半径"),
     ]  # fmt: skip
     if f.fit.n_lost:
-        out.append((f"{f.fit.n_lost} values were lost where it moves fastest and used as a lower bound",
-                    f"{f.fit.n_lost} 个像元时段因形变过快失相干，按速度下限使用"))  # fmt: skip
+        out.append((f"{f.fit.n_lost} cells were lost where it moves fastest: a lower bound of its speed",
+                    f"{f.fit.n_lost} 个像元因形变过快失相干，作为速度下限使用"))  # fmt: skip
     return [*out, _said_of_face(f.fit), *_said_of_onset(f)]
 
 

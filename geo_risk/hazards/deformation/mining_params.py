@@ -41,6 +41,10 @@ class MiningParams(Params):
         0.5, "Largest norm of the residual over that of the velocities that still is a bowl", gt=0, le=1,
         source="choice of geo_risk",
     )  # fmt: skip
+    maximum_chi2: float = parameter(
+        3.0, "Residual over noise (reduced chi-squared) up to which a body is a bowl whatever its misfit", ge=1, le=100,
+        source="choice of geo_risk: what noise can explain does not speak against a bowl",
+    )  # fmt: skip
     tan_beta: float = parameter(
         1.9, "Tangent of the main influence angle", ge=1, le=3, source=f"{_SCI_REP} (1.5-2.2)",
     )  # fmt: skip
