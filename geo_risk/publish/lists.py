@@ -94,7 +94,11 @@ def write_csv(frame: pd.DataFrame, path: Path, *, name: str) -> None:
     The mark is there because spreadsheets on Chinese systems take a file without one for GBK; pandas, R and GDAL pass
     over it. Text that a spreadsheet would run as a formula stands behind an apostrophe; numbers never do.
     """
-    rows = list_rows(frame, name)
+    write_rows(list_rows(frame, name), path)
+
+
+def write_rows(rows: pd.DataFrame, path: Path) -> None:
+    """Publish a table as CSV in the way of `write_csv`, its rows and columns as they are."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(list(rows.columns))

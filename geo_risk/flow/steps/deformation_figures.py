@@ -24,20 +24,34 @@ _WORST_QUALITY = 3
 
 
 def deformation_figures(plan: Plan) -> None:
-    """Add the step that draws what the report shows of the motion."""
+    """Add the steps that draw what the report shows of the motion, and list the series behind it."""
     tracks = [t.track for t in plan.cfg.inputs.insar]
     if not tracks:
         return
     layers = {f"{name}_{t}": plan.layer(f"{name}_{t}") for t in tracks for name in ("velocity", "velocity_std")}
+    series = [plan.cube(f"series_{t}") for t in tracks]
+    plan.add(
+        "deformation.series_table", write_series_table, reads={"series": series},
+        writes={"out": plan.out / "lists" / "deformation_series.csv"}, tracks=tracks,
+    )  # fmt: skip
     more = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std", "dem")
     plan.add(
         "deformation.figures", write_figures,
         reads={**layers, "active_deformation": plan.frame("active_deformation"),
-               "series": [plan.cube(f"series_{t}") for t in tracks]},
+               "series": series},
         optional={name: plan.layer(name) for name in more},
         writes={"facts": plan.facts("figures_deformation")}, tracks=tracks, language=plan.cfg.language,
         params=plan.cfg.deformation.activity,
     )  # fmt: skip
+
+
+def write_series_table(*, series: list[Path], out: Path, tracks: list[str]) -> None:
+    """Write the series of all areas as one long table, for whoever draws or models them elsewhere."""
+    from geo_risk.hazards.deformation.series_table import series_table
+    from geo_risk.publish.lists import write_rows
+    from geo_risk.sources.dataset import read_dataset
+
+    write_rows(series_table({t: read_dataset(p) for t, p in zip(tracks, series, strict=True)}), out)
 
 
 def write_figures(
