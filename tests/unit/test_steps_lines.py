@@ -1,0 +1,202 @@
+"""The steps of lines, structures and the watch, from two small MintPy tracks to the published frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from shapely.geometry import LineString, box
+
+from geo_risk.core.grid import Grid
+from geo_risk.flow.config import Config
+from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps import deformation as velocity_steps
+from geo_risk.flow.steps import deformation_lines as line_steps
+from geo_risk.flow.steps import deformation_watch as watch_steps
+from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
+from geo_risk.hazards.deformation.series_params import SeriesParams
+from geo_risk.publish.frames import write_frame, write_json
+from geo_risk.sources.layers import read_frame, read_json
+from geo_risk.sources.options import NO_OPTIONS, TrackOptions
+from tests.support.insar import CELL, LEFT, LOS, TOP, times, write_mintpy
+
+N = 48
+TRACKS = ["asc", "desc"]
+PARAMS = DeformationParams()
+
+
+def scene() -> np.ndarray:
+    """Return the vertical rate [mm/yr]: a band under the road that sinks, a square that sinks, else still."""
+    up = np.zeros((N, N))
+    up[10:12, 20:30] = -18.0
+    up[30:38, 8:16] = -25.0
+    return up
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Run every step once; return the files by name."""
+    folder = tmp_path_factory.mktemp("lines")
+    rng = np.random.default_rng(11)
+    years = (times() - times()[0]) / np.timedelta64(1, "D") / 365.25
+    bounds = (LEFT, TOP - N * CELL, LEFT + N * CELL, TOP)
+    write_json(Grid.from_bounds(bounds, crs="EPSG:4546", resolution_m=30).to_dict(), folder / "grid.json")
+    out = {n: folder / f"{n}.gpkg" for n in (
+        "line_sections", "linear_risk", "structures_found", "structures", "subsidence_found", "townships_found",
+        "subsidence_zones", "subsidence_townships")}  # fmt: skip
+    sources = {}
+    for track in TRACKS:
+        unit = np.array(LOS[track]) / np.linalg.norm(LOS[track])
+        d = years[:, None, None] * scene() / 1000 * unit[2] + rng.normal(0, 0.001, (60, N, N))
+        d -= d[:1]
+        d[:, 20:26, 40:46] = np.nan
+        sources[track] = write_mintpy(folder / track, d, track=track)
+        velocity_steps.write_velocity(
+            files=[sources[track]["files"]], geometry=[sources[track]["geometry"]], coherence=None, gacos=None,
+            out=folder / f"{track}.h5", facts=folder / f"{track}.json", correction=folder / f"correction_{track}.nc",
+            track=track, options=TrackOptions(), params=VelocityParams(sample_pixels=2000), maximum_sigma_mm_yr=15,
+        )  # fmt: skip
+    write_inputs(folder)
+    run_lines(folder, out)
+    run_watch(folder, out, sources)
+    return {**out, "folder": folder}
+
+
+def write_inputs(folder: Path) -> None:
+    def at(column: float, row: float) -> tuple[float, float]:
+        return LEFT + column * CELL, TOP - row * CELL
+
+    y = 10.9
+    pieces = [LineString([at(a, y), at(b, y)]) for a, b in ((25, 14), (0, 14), (25, 48))]
+    blind = LineString([at(40.5, 22), at(45.5, 22)])
+    roads = gpd.GeoDataFrame({"class": ["primary"] * 3 + ["local"], "name": ["国道"] * 3 + [None]},
+                             geometry=[*pieces, blind], crs="EPSG:4546")  # fmt: skip
+    write_frame(roads, folder / "roads.gpkg")
+    crest = LineString([at(8, 30), at(16, 30)])
+    ponds = gpd.GeoDataFrame(
+        {"pond_id": ["T1", "T2"], "name": ["一号", "二号"], "dam_height_m": [30.0, np.nan],
+         "crest_wkt": [crest.wkt, "LINE (0 0)"]},
+        geometry=[box(*at(8, 38), *at(16, 30)), box(*at(41, 25), *at(45, 21))], crs="EPSG:4546",
+    )  # fmt: skip
+    # the file is in another CRS than the run, and so is its crest
+    moved = ponds.to_crs(4547).assign(
+        crest_wkt=[gpd.GeoSeries([crest], crs=4546).to_crs(4547).iloc[0].wkt, "LINE (0 0)"]
+    )
+    write_frame(moved, folder / "ponds.gpkg")
+    admin = gpd.GeoDataFrame(
+        {"level": ["county", "township", "township"], "code": ["1", "11", "12"], "name": ["县", "北乡", "南乡"]},
+        geometry=[box(*at(0, 48), *at(48, 0)), box(*at(0, 24), *at(48, 0)), box(*at(0, 48), *at(48, 24))],
+        crs="EPSG:4546",
+    )  # fmt: skip
+    write_frame(admin, folder / "admin.gpkg")
+
+
+def run_lines(folder: Path, out: dict[str, Path]) -> None:
+    line_steps.write_lines(
+        native=[folder / f"{t}.h5" for t in TRACKS], grid=folder / "grid.json", roads=folder / "roads.gpkg",
+        railways=None, tailings_ponds=folder / "ponds.gpkg", reservoirs=None, out=out["line_sections"],
+        facts=folder / "line_sections.json", tracks=TRACKS, params=PARAMS,
+        options=dict.fromkeys((*line_steps.LINES, *line_steps.PONDS), NO_OPTIONS),
+    )  # fmt: skip
+    line_steps.write_linear(sections=out["line_sections"], risk_zones=None, out=out["linear_risk"],
+                            facts=folder / "linear_risk.json", distortion_limit=1 / 500, language="zh")  # fmt: skip
+
+
+def run_watch(folder: Path, out: dict[str, Path], sources: dict[str, dict[str, Path]]) -> None:
+    native = [folder / f"{t}.h5" for t in TRACKS]
+    common = {"native": native, "grid": folder / "grid.json", "tracks": TRACKS, "params": PARAMS}
+    labels = {n: folder / f"bodies_{n}.tif" for n in ("structures", "subsidence", "townships")}
+    watch_steps.write_structures_found(
+        **common, tailings_ponds=folder / "ponds.gpkg", reservoirs=None, out=out["structures_found"],
+        labels=labels["structures"], facts=folder / "structures_found.json",
+        options=dict.fromkeys(line_steps.PONDS, NO_OPTIONS),
+    )  # fmt: skip
+    watch_steps.write_found(
+        **common, areas=None, admin=folder / "admin.gpkg", zones=out["subsidence_found"], table=out["townships_found"],
+        bodies=labels["subsidence"], places=labels["townships"], facts=folder / "found.json", options=NO_OPTIONS,
+    )  # fmt: skip
+    series = {n: [folder / f"{n}_{t}.nc" for t in TRACKS] for n in labels}
+    for k, t in enumerate(TRACKS):
+        watch_steps.write_series(
+            files=[sources[t]["files"]], correction=folder / f"correction_{t}.nc", geometry=[sources[t]["geometry"]],
+            coherence=None, gacos=None, track=t, options=TrackOptions(), params=SeriesParams(), **labels,
+            **{f"out_{n}": series[n][k] for n in labels},
+        )  # fmt: skip
+    watch_steps.write_structures(found=out["structures_found"], series=series["structures"], out=out["structures"],
+                                 facts=folder / "structures.json", tracks=TRACKS, params=PARAMS.activity,
+                                 language="zh")  # fmt: skip
+    watch_steps.write_watch(
+        zones=out["subsidence_found"], table=out["townships_found"], series=series["subsidence"],
+        place_series=series["townships"], houses=None, admin=folder / "admin.gpkg",
+        subsidence_zones=out["subsidence_zones"], subsidence_townships=out["subsidence_townships"],
+        facts=folder / "watch.json", params=PARAMS.watch, language="zh", options=NO_OPTIONS,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_road_of_three_pieces_is_one_axis_whose_worst_sections_are_the_sinking_ones(made):
+    got = read_frame(made["linear_risk"])
+    road = got[got["route"] == "国道"]
+    assert road["to_km"].max() == pytest.approx(48 * 60 / 1000)
+    assert road["part"].unique().tolist() == [1]
+    assert road["segment_id"].is_unique
+    flagged = road[road["is_bending"].astype(bool) | road["is_sinking"].astype(bool)]
+    # the band lies under km 1.2 to 1.8
+    assert flagged["from_km"].min() >= 0.9
+    assert flagged["to_km"].max() <= 2.0
+    assert (flagged["risk_level"] >= 2).all()
+    assert flagged["settlement_worst_mm_yr"].min() == pytest.approx(-18, abs=2)
+    assert read_json(made["folder"] / "linear_risk.json")["notes"][1]["text_zh"].startswith("最差路段 1：")
+
+
+@pytest.mark.slow
+def test_road_that_radar_does_not_see_is_unknown(made):
+    got = read_frame(made["linear_risk"])
+    blind = got[got["route"] == "roads-4"]
+    assert blind["risk_level"].tolist() == [-1]
+    assert blind["needs_monitoring"].tolist() == ["unknown"]
+    assert "不等于安全" in blind["reasons_zh"].iloc[0] or "未知" in blind["reasons_zh"].iloc[0]
+
+
+@pytest.mark.slow
+def test_crest_is_brought_along_with_its_file_and_a_bad_one_is_set_aside(made):
+    got = read_frame(made["structures"]).set_index("structure_id")
+    assert sorted(got.index) == ["T1", "T1-dam", "T2"]
+    dam = got.loc["T1-dam"]
+    assert dam.geometry.centroid.x == pytest.approx(LEFT + 12 * CELL, abs=5)
+    assert dam["velocity_up_mm_yr"] == pytest.approx(-12.5, abs=3)  # half of it lies on the square that sinks
+    assert got.loc["T1", "velocity_up_mm_yr"] == pytest.approx(-25, abs=1)
+    assert got.loc["T1", "hazard_level"] == 3
+    assert got.loc["T2", "hazard_level"] == -1
+    assert got.loc["T2", "activity"] == "unknown"
+    quarantine = read_json(made["folder"] / "structures_found.json")["quarantine"]
+    assert [q["id"] for q in quarantine] == ["T2"]
+    assert "WKT" in quarantine[0]["reason"]
+
+
+@pytest.mark.slow
+def test_square_that_sinks_is_a_zone_whose_volume_is_in_its_township(made):
+    zones = read_frame(made["subsidence_zones"])
+    square = zones[zones["rate_mean_mm_yr"] > 20]
+    assert square["volume_loss_m3_yr"].sum() == pytest.approx(64 * 3600 * 0.025, rel=0.03)
+    assert set(square["trend"]) == {"steady"}
+    table = read_frame(made["subsidence_townships"]).set_index("name")
+    assert table.loc["南乡", "rank"] == 1
+    assert table.loc["南乡", "volume_loss_m3_yr"] == pytest.approx(square["volume_loss_m3_yr"].sum(), rel=0.02)
+    assert table["volume_loss_m3_yr"].sum() == pytest.approx(zones["volume_loss_m3_yr"].sum())
+    assert table.loc["北乡", "unknown_m2"] == 4 * 6 * 3600  # rows 20 to 23 of the lost square
+    assert table["people"].isna().all()
+
+
+def test_steps_leave_themselves_out_by_name(tmp_path):
+    (tmp_path / "dem.tif").write_bytes(b"")
+    raw = {"pipeline": "deformation", "name": "x", "output": "out", "inputs": {"dem": "dem.tif"}}
+    plan = Plan(Config.model_validate(raw, context={"folder": tmp_path}))
+    line_steps.lines(plan)
+    watch_steps.watch(plan)
+    assert plan.steps == []
+    left_out = {o.step for o in plan.omissions}
+    assert {"deformation.watch", "subsidence"} <= left_out
+    assert not any("lines" in name for name in left_out)  # no line was given: nothing is missing
