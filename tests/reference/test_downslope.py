@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -243,3 +246,13 @@ def test_only_a_patch_that_can_hold_a_body_reaches_beyond_itself():
     want = np.zeros(GRID.shape, bool)
     want[3:12, 3:12] = True
     np.testing.assert_array_equal(near, want)
+
+
+def test_the_table_of_the_documentation_is_that_of_the_vectors():
+    text = (Path(__file__).parents[2] / "docs" / "downslope.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [a-z-]+ \| (\d+) \| ([+-][\d.]+) \| ([+-][\d.]+) \|$", text, flags=re.MULTILINE)
+    assert [int(r[0]) for r in rows] == list(range(0, 360, 45))
+    for aspect, *printed in rows:
+        s = downhill(plane(25, float(aspect)))
+        want = [float(los_of(h) @ s) for h in ORBITS.values()]
+        assert [float(c) for c in printed] == pytest.approx(want, abs=0.0051)
