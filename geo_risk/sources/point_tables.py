@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, LimitError, RefusedFileError
 from geo_risk.sources.files import sniff
 
-BATCH_VALUES = 8_000_000
-"""Numbers of one batch: 64 MB as they are parsed."""
+BATCH_VALUES = 4_000_000
+"""Numbers of one batch: 32 MB as they are parsed."""
 
 MAX_COLUMNS = 20_000
 MAX_HEADER_BYTES = 2**20
@@ -68,7 +68,9 @@ class PointTable:
         ------
         CorruptFileError : the file does not read to its end.
         """
-        n_rows = max(1, BATCH_VALUES // max(1, len(columns)))
+        # a CSV line is split into all its fields before a column is chosen, so all of them count
+        width = len(self.columns) if self.kind == "CSV" else len(columns)
+        n_rows = max(1, BATCH_VALUES // max(1, width))
         reader = {"CSV": _csv_batches, "Parquet": _parquet_batches}.get(self.kind, _ogr_batches)
         try:
             yield from reader(self, list(columns), n_rows)

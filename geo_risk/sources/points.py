@@ -268,7 +268,8 @@ def _accumulate(
         )
         aside.add(names, lost & (cells >= 0), "without a value")
         cells[lost] = -1
-        marked = np.isin(series, MARKS).any(axis=1)
+        marked = (np.abs(series) >= min(map(abs, MARKS))).any(axis=1)
+        marked[marked] = np.isin(series[marked], MARKS).any(axis=1)
         aside.add(names, marked & (cells >= 0), "with a mark of missing such as -9999 among the displacements")
         cells[marked] = -1
         series[np.isinf(series)] = np.nan
