@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import xarray as xr
 from shapely.geometry import LineString, Point, Polygon
 
@@ -231,3 +232,15 @@ def frames(texts: Sequence[str] = ()) -> dict[str, gpd.GeoDataFrame]:
         "ponding": _gdf(ponds, town, "ponding"),
         "evacuation_routes": _gdf(routes, paths, "evacuation_routes"),
     }
+
+
+def deformation_series(areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return series of the areas in one track, steady and a little noisy."""
+    rng = np.random.default_rng(3)
+    days = pd.date_range("2023-01-01", periods=20, freq="12D").strftime("%Y-%m-%d")
+    parts = [
+        pd.DataFrame({"area_id": a, "track": "asc", "date": days, "displacement_mm": rng.normal(size=20) - range(20),
+                      "displacement_std_mm": 1.0, "n_pixels": 9})
+        for a in areas["area_id"]
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,52 @@
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.support.outputs import write_outputs
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def executed(name: str, output: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("GEO_RISK_OUTPUT", str(write_outputs(output)))
+    monkeypatch.setenv("GEO_RISK_INSAR", str(FOLDER.parent / "data" / "sample" / "insar" / "asc"))
+    notebook = nbformat.read(FOLDER / name, as_version=4)
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    return "".join(str(out) for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs)
+
+
+@pytest.mark.slow
+def test_results_notebook_runs_on_a_published_folder_and_shows_it(tmp_path, monkeypatch):
+    shown = executed("demo_results.ipynb", tmp_path / "out", tmp_path, monkeypatch)
+    assert "县第一中学" in shown
+    assert shown.count("data:image/png;base64") == 5
+    assert "not made by this run" not in shown
+    assert "map.html" in shown
+
+
+@pytest.mark.slow
+def test_deformation_notebook_reads_radar_files_and_shows_what_was_published(tmp_path, monkeypatch):
+    shown = executed("deformation.ipynb", tmp_path / "out", tmp_path, monkeypatch)
+    assert "mintpy_timeseries" in shown
+    assert "positive toward the satellite" in shown
+    # the maps of velocity and the series
+    assert shown.count("<svg") == 2
+    assert "A0" in shown
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_is_committed_without_results_and_uses_public_names_only(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        assert cell.outputs == []
+        assert cell.execution_count is None
+        for node in ast.walk(ast.parse(cell.source)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            assert not [n for n in names if n.startswith("_")]
