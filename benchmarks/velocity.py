@@ -26,16 +26,24 @@ TOOLS = Path(sys.executable).parent
 
 def measured(command: list[str]) -> tuple[float, float]:
     """Return wall seconds and peak memory [MB] of a command; stop where it fails."""
+    seconds, memory, _ = run(command)
+    return seconds, memory
+
+
+def run(command: list[str]) -> tuple[float, float, str]:
+    """Return wall seconds, peak memory [MB] and what a command printed; stop where it fails."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{errors.decode()[-2000:]}")
-    return seconds, usage.ru_maxrss / 1024
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
+        assert process.stdout is not None
+        said = process.stdout.read().decode()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{errors.read().decode()[-2000:]}")
+    return seconds, usage.ru_maxrss / 1024, said
 
 
 def child(*words: str) -> None:
@@ -142,11 +150,13 @@ def stream(shares: list[float], *, chain: bool) -> None:
     taken = []
     for share in shares:
         words = [sys.executable, "-m", "benchmarks.velocity", "piece", "--shares", str(share), *(["--chain"] * chain)]
-        seconds, memory = measured(words)
+        whole, memory, said = run(words)
+        seconds = float(said.split()[-1])
         pixels = FULL[0] * FULL[1] / share
         taken.append(seconds / pixels)
-        print(f"1/{share:g}: {pixels / 1e6:.2f} million pixels x {DATES} dates, {seconds:.1f} s, "
-              f"{seconds / pixels * 1e6:.2f} us a pixel, peak {memory:.0f} MB", flush=True)  # fmt: skip
+        print(f"1/{share:g}: {pixels / 1e6:.2f} million pixels x {DATES} dates, {seconds:.1f} s "
+              f"({whole - seconds:.1f} s more to start), {seconds / pixels * 1e6:.2f} us a pixel, "
+              f"peak {memory:.0f} MB", flush=True)  # fmt: skip
     print(f"time a pixel, largest over smallest: {max(taken) / min(taken):.2f}")
 
 
@@ -186,9 +196,11 @@ def piece(share: float, *, chain: bool) -> None:
         temporal_correlation="none",
     )  # fmt: skip
     params = VelocityParams() if chain else plain
+    start = time.perf_counter()
     result, _, _, _ = track_velocity(source, params, maximum_sigma_mm_yr=15)
     with tempfile.TemporaryDirectory() as folder:
         write_native(result, Path(folder) / "velocity.h5")
+    print(time.perf_counter() - start)
 
 
 def main() -> None:

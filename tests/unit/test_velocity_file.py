@@ -1,0 +1,137 @@
+"""One series file to one velocity file: the same as the kernel, in bands, and clear ends for bad files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from geo_risk.cli import main
+from geo_risk.core.errors import CorruptFileError, DataError, LimitError, RefusedFileError, TimeError, UnitError
+from geo_risk.flow import velocity_file
+from geo_risk.flow.velocity_file import VelocityFileOptions, write_velocity_file
+from geo_risk.kernels.lsq_plain import fit_plain
+from geo_risk.kernels.motion import motion_columns, years
+from geo_risk.publish.velocity_file import velocity_file as velocity_writer
+from geo_risk.sources.series_file import open_series_file
+
+DAYS = np.datetime64("2019-01-05") + 12 * np.arange(30)
+
+
+def write(path: Path, values: np.ndarray, **changes: object) -> Path:
+    days = changes.pop("days", [str(d).replace("-", "") for d in DAYS[: len(values)]])
+    attrs = {"FILE_TYPE": "timeseries", "UNIT": "m", "LENGTH": str(values.shape[1]), "WIDTH": str(values.shape[2]),
+             "X_FIRST": "110", "Y_FIRST": "36", "X_STEP": "0.001", "Y_STEP": "-0.001", "X_UNIT": "degrees",
+             "Y_UNIT": "degrees", "REF_DATE": "20190105", "PROCESSOR": "isce", "WAVELENGTH": "0.0555",
+             "REF_Y": "1", "REF_X": "1", "ORBIT_DIRECTION": "ASCENDING"} | changes  # fmt: skip
+    with h5py.File(path, "w") as file:
+        file["timeseries"] = values.astype("f4")
+        file["date"] = np.array(days, dtype="S8")
+        file["bperp"] = np.zeros(len(values), "f4")
+        file.attrs.update({k: v for k, v in attrs.items() if v})
+    return path
+
+
+def stack(seed: int = 1, shape: tuple[int, int, int] = (30, 23, 17)) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 0.005, shape) + np.linspace(-0.02, 0.03, shape[2]) * np.arange(shape[0])[:, None, None] / 30.4
+
+
+def test_bands_give_what_the_whole_stack_gives(tmp_path, monkeypatch):
+    values = stack()
+    values[np.random.default_rng(2).random(values.shape) < 0.1] = np.nan
+    source = write(tmp_path / "timeseries.h5", values * 1000, UNIT="mm")
+    monkeypatch.setattr(velocity_file, "BLOCK_BYTES", 4 * 30 * 17 * 3)  # three rows a band: eight bands
+    options = VelocityFileOptions(annual=True, acceleration=True, steps=(np.datetime64("2019-06-01"),))
+    facts = write_velocity_file(source, tmp_path / "v.h5", options)
+    t = years(DAYS)
+    design = motion_columns(t, annual=True, acceleration=True, steps=[float(t[0] + 147 / 365.25)])
+    millimetres = (values * 1000).astype("f4") * np.float32(0.001)
+    want = fit_plain(millimetres, design, np.ones(30), np.zeros((30, 0)), np.zeros((0, 23, 17), "f4"), 3)
+    assert facts["known_share"] == 1.0
+    with h5py.File(tmp_path / "v.h5") as out:
+        got = {name: out[name][:] for name in out}
+        assert out.attrs["FILE_TYPE"] == "velocity"
+        assert (out.attrs["UNIT"], out.attrs["START_DATE"]) == ("m/year", "20190105")
+    assert (got["velocity"] == want[0][1]).all()
+    assert (got["velocityStd"] == want[1][1]).all()
+    assert (got["acceleration"] == want[0][4]).all()
+    assert (got["step20190601Std"] == want[1][5]).all()
+    assert (got["numDate"] == np.isfinite(values).sum(axis=0)).all()
+
+
+def test_the_command_says_what_it_did(tmp_path, capsys):
+    source = write(tmp_path / "timeseries.h5", stack())
+    with pytest.raises(SystemExit) as end:
+        main(["velocity", str(source), "--out", str(tmp_path / "v.h5"), "--json"])
+    assert end.value.code == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["dates"], said["shape"], said["known_share"]) == (30, [23, 17], 1.0)
+    with pytest.raises(SystemExit) as end:
+        main(["velocity", str(source), "--out", str(tmp_path / "v.h5"), "--time-axis", "lunar"])
+    assert end.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"UNIT": ""}, UnitError, "m, cm or mm"),
+        ({"UNIT": "radian"}, UnitError, "radian"),
+        ({"days": ["20190105"] * 30}, TimeError, "doubled"),
+        ({"days": ["2019-105"] * 30}, TimeError, "YYYYMMDD"),
+        ({"days": ["20190105"]}, DataError, "1 dates for 30"),
+    ],
+)
+def test_a_header_that_cannot_be_used_is_refused(tmp_path, changes, error, said):
+    with pytest.raises(error, match=said):
+        open_series_file(write(tmp_path / "timeseries.h5", stack(), **changes))
+
+
+def test_files_that_are_something_else_are_refused(tmp_path):
+    text = tmp_path / "timeseries.h5"
+    text.write_text("no HDF5")
+    with pytest.raises(CorruptFileError):
+        open_series_file(text)
+    with h5py.File(tmp_path / "velocity.h5", "w") as file:
+        file["velocity"] = np.zeros((3, 3), "f4")
+    with pytest.raises(RefusedFileError, match="timeseries"):
+        open_series_file(tmp_path / "velocity.h5")
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file.create_dataset("timeseries", (320, 10**5, 10**4), "f4", chunks=(1, 256, 256))
+        file.attrs["UNIT"] = "m"
+    with pytest.raises(LimitError, match=r"1\.16 TiB"):
+        open_series_file(tmp_path / "huge.h5")
+
+
+def test_rows_left_out_are_not_published(tmp_path):
+    final = tmp_path / "v.h5"
+    with (
+        pytest.raises(ValueError, match="2 of 5 rows"),
+        velocity_writer(final, {"velocity": "m/year"}, (5, 3), {}) as write_rows,
+    ):
+        write_rows(0, {"velocity": np.zeros((2, 3), np.float32)})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("mintpy") is None, reason="MintPy is not installed: pip install mintpy")
+def test_velocities_agree_with_mintpy_on_its_time_axis(tmp_path):
+    source = write(tmp_path / "timeseries.h5", stack(3, (30, 40, 50)))
+    tool = Path(sys.executable).parent / "timeseries2velocity.py"
+    subprocess.run([tool, source, "-o", tmp_path / "theirs.h5"], check=True, capture_output=True, cwd=tmp_path)
+    write_velocity_file(source, tmp_path / "ours.h5", VelocityFileOptions(time_axis="calendar_year"))
+    write_velocity_file(source, tmp_path / "plain.h5", VelocityFileOptions())
+    maps = {}
+    for name in ("ours", "theirs", "plain"):
+        with h5py.File(tmp_path / f"{name}.h5") as file:
+            maps[name] = {k: file[k][:].astype("f8") for k in ("velocity", "velocityStd")}
+    for key in ("velocity", "velocityStd"):
+        assert np.abs(maps["ours"][key] - maps["theirs"][key]).max() <= 1e-7
+    # without its axis they are further apart, so the test above can fail
+    assert np.abs(maps["plain"]["velocity"] - maps["theirs"]["velocity"]).max() > 1e-6
