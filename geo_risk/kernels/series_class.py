@@ -40,10 +40,10 @@ _STEP, _BREAK, _WEIGHT, _RESIDUAL, _LAG = range(7, 12)
 
 @njit(cache=True, nogil=True)
 def lag_one(resid: F64, n: int, p: int) -> float:
-    """Return the autocorrelation of residuals at lag one, with the bias of short series taken out; within 0 and 0.9.
+    """Return the autocorrelation of the noise at lag one from the residuals of a fit of p columns; within 0 and 0.9.
 
-    A fit of p columns to n independent values leaves residuals with about -(1 + p) / n (Marriott and Pope 1954,
-    Biometrika 41:390, for the mean; one more for each column, which simulation bears out).
+    A fit of slow columns takes p components out of n, each with the variance at frequency zero, s = (1 + r) / (1 - r)
+    of the noise's own: what is left has lag one (n r - p s) / (n - p s). That is solved for r.
     """
     top = bottom = 0.0
     for m in range(n):
@@ -52,7 +52,12 @@ def lag_one(resid: F64, n: int, p: int) -> float:
             top += resid[m] * resid[m - 1]
     if not bottom > 0.0:
         return 0.0
-    return min(0.9, max(0.0, top / bottom + p / n))
+    seen = top / bottom
+    lag = min(0.9, max(0.0, seen))
+    for _ in range(8):
+        slow = min((1.0 + lag) / (1.0 - lag), 0.5 * n / p)
+        lag = min(0.9, max(0.0, seen + p / n * slow * (1.0 - seen)))
+    return lag
 
 
 @njit(cache=True, nogil=True)

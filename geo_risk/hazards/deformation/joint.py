@@ -12,6 +12,7 @@ from scipy import stats
 from geo_risk.hazards.deformation.activity_params import ActivityParams
 from geo_risk.hazards.deformation.critical import BREAK_DF, base_columns, break_searches
 from geo_risk.kernels.breakpoints import BILINEAR, LINEAR, QUADRATIC, STEP, STEP_AND_TREND, UNCORRELATED, break_gains
+from geo_risk.kernels.series_class import lag_one
 
 F64 = NDArray[np.float64]
 
@@ -74,7 +75,7 @@ class TrackMotion:
     annual: float
     acceleration: float
     acceleration_std: float
-    df: int
+    df: float
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def fit_course(
         kind = UNCORRELATED
     lowest = bic[LINEAR] if kind == UNCORRELATED else bic[kind]
     weight = 1 / sum(np.exp(-0.5 * (v - lowest)) for v in bic.values())
-    motions = tuple(_motion(f, kind, when, thin) for f in fits)
+    curved = _curved_lag(fits)
+    motions = tuple(_motion(f, kind, when, (lag, curved)) for f in fits)
     return Course(
         kind, float(when), min(probability.values()), trend, annual, float(weight),
         {k: float(v) for k, v in bic.items()}, lag, motions,
@@ -209,9 +211,8 @@ def _with_noise(fit: TrackFit) -> TrackFit:
     sse, size, kind, m = min(options, key=lambda o: n * np.log(max(o[0], floor) / n) + o[1] * np.log(n))
     columns = extension(fit, kind, fit.series.t[m])
     rest = fit.resid - sum((c * (c @ fit.resid) for c in columns), np.zeros(n))
-    bottom = float(rest @ rest)
-    lag = float(rest[1:] @ rest[:-1]) / bottom + size / n if bottom > 0 else 0.0
-    return replace(fit, sigma2=max(sse, floor) / max(1, n - size), lag=min(0.9, max(0.0, lag)))
+    lag = float(lag_one(rest, n, size))
+    return replace(fit, sigma2=max(sse, floor) / max(1, n - size), lag=lag)
 
 
 def extension(fit: TrackFit, kind: int, when: float) -> list[F64]:
@@ -271,13 +272,22 @@ def _line_tests(fits: Sequence[TrackFit], line: float, rest: int, thin: float) -
     return p_trend, _p(line + annual, line, 2 * seasons, rest, thin) if seasons else 1.0
 
 
-def _motion(fit: TrackFit, kind: int, when: float, thin: float) -> TrackMotion:
-    """Return a track's velocities, by least squares of the course's own columns."""
+def _curved_lag(fits: Sequence[TrackFit]) -> float:
+    """Return the correlation of what t^2 leaves, over all tracks: an acceleration is as sure as a curve fits."""
+    lags = []
+    for f in fits:
+        rest = f.resid - sum((c * (c @ f.resid) for c in extension(f, QUADRATIC, np.nan)), np.zeros(len(f.resid)))
+        lags.append(float(lag_one(rest, len(rest), len(f.q) + 1)))
+    return float(np.average(lags, weights=[len(f.resid) for f in fits]))
+
+
+def _motion(fit: TrackFit, kind: int, when: float, lags: tuple[float, float]) -> TrackMotion:
+    """Return a track's velocities, by least squares of the course's own columns; lags of the course and of t^2."""
     t = fit.series.t
     base = base_columns(t, season=fit.season)
-    line, line_error, _ = _solve(fit, base, thin)
+    line, line_error, _ = _solve(fit, base, lags[0])
     middle = 0.5 * (t[0] + t[-1])
-    curve, curve_error, df = _solve(fit, np.column_stack([base, (t - middle) ** 2 / 2]), thin)
+    curve, curve_error, df = _solve(fit, np.column_stack([base, (t - middle) ** 2 / 2]), lags[1])
     trend = base.shape[1] - 1
     before = after = float(line[trend])
     step = 0.0
@@ -291,7 +301,7 @@ def _motion(fit: TrackFit, kind: int, when: float, thin: float) -> TrackMotion:
         hinge = np.maximum(t - t[min(m, len(t) - 1)], 0.0)
         added = {BILINEAR: [hinge], STEP: [later], STEP_AND_TREND: [later, hinge]}[kind]
         if 0 < m < len(t) - 1:
-            chosen, _, _ = _solve(fit, np.column_stack([base, *added]), thin)
+            chosen, _, _ = _solve(fit, np.column_stack([base, *added]), lags[0])
             before = after = float(chosen[trend])
             after += float(chosen[-1]) if kind != STEP else 0.0
             step = float(chosen[trend + 1]) if kind != BILINEAR else 0.0
@@ -302,13 +312,17 @@ def _motion(fit: TrackFit, kind: int, when: float, thin: float) -> TrackMotion:
     )  # fmt: skip
 
 
-def _solve(fit: TrackFit, columns: F64, thin: float) -> tuple[F64, F64, int]:
-    """Return coefficients, their errors (temporal correlation allowed for) and the effective degrees of freedom."""
+def _solve(fit: TrackFit, columns: F64, lag: float) -> tuple[F64, F64, float]:
+    """Return coefficients, their errors and the degrees of freedom, with noise of a lag-one correlation allowed for.
+
+    Slow columns see the noise at frequency zero, (1 + r) / (1 - r) times its variance, and take as much of it away.
+    """
     g = columns * fit.root[:, None]
     y = fit.series.displacement_mm * fit.root
     inverse = np.linalg.pinv(g.T @ g)
     coefficients = inverse @ (g.T @ y)
     rest = y - g @ coefficients
-    df = max(1, len(y) - g.shape[1])
-    variance = float(rest @ rest) / df / thin
+    slow = (1 + lag) / (1 - lag)
+    df = max(1.0, len(y) - g.shape[1] * slow)
+    variance = float(rest @ rest) / df * slow
     return coefficients, np.sqrt(np.maximum(np.diag(inverse), 0.0) * variance), df
