@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.detect import Scales
@@ -17,12 +17,18 @@ from geo_risk.hazards.deformation.noise import (
     F64,
     MINIMUM_STABLE,
     Bool,
+    Smoother,
     isotropic_covariance,
     moving_cells,
     robust_sigma,
 )
 from geo_risk.hazards.deformation.params import DeformationParams
 from geo_risk.kernels.decompose import decompose_east_up
+
+ROUGH_CELLS = 4.0
+"""Gaussian width in cells over which the roughness of a map is taken: some fifty still cells."""
+
+_RING = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
 
 UNKNOWN, FROM_LOS, DECOMPOSED = 0, 1, 2
 """Where a vertical velocity comes from: nowhere, one line of sight taken as vertical, two or more looks."""
@@ -149,14 +155,36 @@ def map_noise(values: F32, std: F32, grid: Grid, params: DeformationParams) -> M
     if int(use.sum()) < MINIMUM_STABLE:
         return nothing
     covariance = isotropic_covariance(np.where(use, values - np.float32(np.mean(values[use])), np.float32(0)), use)
-    # what the covariance jumps by at lag 0 is white; it is spread over the cells in proportion to their formal variance
+    # what the covariance jumps by at lag 0 is white; it is spread over the cells in proportion to their formal error,
+    # and to how rough the still ground around them is: steep or badly seen ground is noisier than its errors say
     near = float(covariance[1] + max(0.0, covariance[1] - covariance[2]))
     nugget = float(np.clip(covariance[0] - near, 0.0, covariance[0]))
     mean = float((std[use].astype(np.float64) ** 2).mean())
     share = std.astype(np.float64) / np.sqrt(mean) if mean > 0 else np.ones(std.shape)
-    white = np.sqrt(nugget) * np.nan_to_num(share, nan=1.0)
+    white = np.sqrt(nugget) * np.nan_to_num(share, nan=1.0) * _roughness(values, use)
     shared = np.concatenate([[max(0.0, float(covariance[0]) - nugget)], covariance[1:]])
     return MapNoise(grid.resolution_m, white.astype(np.float32), shared, True, stable)
+
+
+def _roughness(values: F32, stable: Bool) -> F64:
+    """Return how rough a map is around each cell (y, x), against the whole: 1 in the mean of stable ground.
+
+    Root of the local mean square, over a Gaussian of ROUGH_CELLS, of the difference of each stable cell from its stable
+    neighbours; squares beyond nine times the median are cut, and the ratio is kept within 0.7 and 3.
+    """
+    filled = np.where(stable, values, np.float32(0)).astype(np.float64)
+    total = ndimage.convolve(filled, _RING, mode="constant")
+    n = ndimage.convolve(stable.astype(np.float64), _RING, mode="constant")
+    use = stable & (n >= 4)
+    square = np.where(use, (filled - total / np.maximum(n, 1)) ** 2, 0.0)
+    typical = float(np.median(square[use])) if use.any() else 0.0
+    if not typical > 0:
+        return np.ones(values.shape)
+    # nine times the variance of a normal, of which the median square is 0.455
+    square = np.minimum(square, 9 * typical / 0.455).astype(np.float32)
+    local = Smoother(use, (ROUGH_CELLS,)).means(square, (ROUGH_CELLS,))[0].astype(np.float64)
+    mean = float(square[use].mean())
+    return np.clip(np.sqrt(np.nan_to_num(local / mean, nan=1.0)), 0.7, 3.0)
 
 
 def _best_look(velocity: F32, std: F32, up: F32) -> tuple[F32, F32]:
