@@ -22,17 +22,22 @@ def deformation_slope(plan: Plan, tracks: list[str], layers: dict[str, Any]) -> 
         "deformation.slope",
         write_slope,
         reads={**layers, "shadow": [plan.layer(f"shadow_{t}") for t in tracks], "dem": plan.layer("dem")},
-        writes={name: plan.layer(name) for name in SLOPE} | {"facts": plan.facts("deformation_slope")},
+        writes={name: plan.layer(name) for name in (*SLOPE, *(f"hidden_{t}" for t in tracks))}
+        | {"facts": plan.facts("deformation_slope")},
         tracks=tracks, params=plan.cfg.deformation.slope,
     )  # fmt: skip
 
 
 def write_slope(*, tracks: list[str], params: SlopeParams, facts: Path, **paths: Any) -> None:
-    """Write the velocity along the slope, the smallest detectable one, and the blind map with its shares."""
+    """Write the velocity along the slope, the smallest detectable one, and the blind map with its shares.
+
+    What rays through the DEM find of each track is kept as `hidden_{track}` in the work folder.
+    """
     import dataclasses
 
     from geo_risk.flow.steps.deformation import _method, _note, _tracks
-    from geo_risk.hazards.deformation.downslope import Ground, downslope_layers
+    from geo_risk.hazards.deformation.downslope import Ground, downslope_layers, with_mask
+    from geo_risk.hazards.deformation.layover import layover_and_shadow
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
@@ -40,7 +45,10 @@ def write_slope(*, tracks: list[str], params: SlopeParams, facts: Path, **paths:
     masks = [open_layer(p) for p in paths["shadow"]]
     seen_by = [dataclasses.replace(t, shadow=m) for t, m in zip(_tracks(tracks, paths), masks, strict=True)]
     ground = Ground(*(open_layer(paths[name]) for name in ("slope_deg", "aspect_deg", "dem")))
-    layers = downslope_layers(seen_by, ground, params)
+    for track in seen_by:
+        write_layer(layover_and_shadow(track, ground.dem), paths[f"hidden_{track.name}"])
+    hidden = [with_mask(open_layer(paths[f"hidden_{t.name}"]), t) for t in seen_by]
+    layers = downslope_layers(seen_by, ground, params, hidden=hidden)
     for name in SLOPE:
         write_layer(layers[name], paths[name])
     shares = blind_shares(open_layer(paths["blind_map"]))

@@ -74,7 +74,9 @@ def body_slope(dem: xr.DataArray, *, radius_m: float) -> tuple[xr.DataArray, xr.
     return slope, aspect
 
 
-def downslope_layers(tracks: Sequence[Track], ground: Ground, params: SlopeParams) -> dict[str, xr.DataArray]:
+def downslope_layers(
+    tracks: Sequence[Track], ground: Ground, params: SlopeParams, *, hidden: Sequence[xr.DataArray] | None = None
+) -> dict[str, xr.DataArray]:
     """Project each cell's most sensitive track onto the slope, and say where no track can see downslope motion.
 
     Parameters
@@ -82,6 +84,7 @@ def downslope_layers(tracks: Sequence[Track], ground: Ground, params: SlopeParam
     tracks : one or more on one grid; `shadow` where the product has a mask of its own.
     ground : the surface, on the same grid.
     params : masks and the detection factor.
+    hidden : `is_hidden` of each track where it was kept, so that rays are cast once; None to cast them.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def downslope_layers(tracks: Sequence[Track], ground: Ground, params: SlopeParam
     grid = same_grid(ground.slope_deg, ground.aspect_deg, ground.dem, *(t.velocity for t in tracks))
     steep = in_units(ground.slope_deg, "degree") >= params.minimum_slope_deg
     velocity = best = xr.full_like(ground.slope_deg, np.nan, dtype=np.float32)
-    hidden = [is_hidden(t, ground.dem) for t in tracks]
+    hidden = [is_hidden(t, ground.dem) for t in tracks] if hidden is None else hidden
     for track, blocked in zip(tracks, hidden, strict=True):
         c = sensitivity(track, ground.slope_deg, ground.aspect_deg)
         noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / abs(c)
@@ -123,8 +126,12 @@ def downslope_layers(tracks: Sequence[Track], ground: Ground, params: SlopeParam
 
 def is_hidden(track: Track, dem: xr.DataArray) -> xr.DataArray:
     """Return where the track lies in layover or shadow: by rays through the DEM, or by the product's own mask."""
-    rays = layover_and_shadow(track, dem) > 0
-    out: xr.DataArray = rays if track.shadow is None else rays | (track.shadow > 0.5)
+    return with_mask(layover_and_shadow(track, dem), track)
+
+
+def with_mask(rays: xr.DataArray, track: Track) -> xr.DataArray:
+    """Return where `layover_and_shadow` found something or the product's own mask does (boolean)."""
+    out: xr.DataArray = rays > 0 if track.shadow is None else (rays > 0) | (track.shadow > 0.5)
     return out
 
 
