@@ -144,14 +144,7 @@ def corrected(dataset: xr.Dataset, folder: Path) -> xr.Dataset:
     if "displacement" not in dataset:
         what = "GACOS corrects a series, and this product is a velocity"
         raise DataError(what, where=str(folder), fix="give the series, or remove `gacos` of this track")
-    maps = delay_maps(folder)
-    days = [str(t)[:10].replace("-", "") for t in dataset["time"].to_numpy()]
-    lost = [d for d in days if d not in maps]
-    if lost:
-        what = f"{len(lost)} of {len(days)} dates have no delay map: {', '.join(lost[:20])}"
-        what += " ..." if len(lost) > 20 else ""
-        raise TimeError(what, where=str(folder), fix="fetch these dates, or give a series without them")
-    chosen = [maps[d] for d in days]
+    chosen = _of_dates(delay_maps(folder), dataset["time"].to_numpy(), folder)
     frame = frame_of(dataset)
     level, sentences, warnings = _evidence(dataset, frame, chosen, folder)
     displacement, up = dataset["displacement"], dataset["los_up"]
@@ -172,6 +165,16 @@ def corrected(dataset: xr.Dataset, folder: Path) -> xr.Dataset:
     noted = [*dataset.attrs.get("warnings", []), *warnings]
     out = dataset.assign(displacement=displacement.copy(data=done))
     return out.assign_attrs(audit=said, warnings=noted)
+
+
+def _of_dates(maps: dict[str, DelayMap], times: NDArray[np.datetime64], folder: Path) -> list[DelayMap]:
+    days = [str(t)[:10].replace("-", "") for t in times]
+    lost = [d for d in days if d not in maps]
+    if lost:
+        what = f"{len(lost)} of {len(days)} dates have no delay map: {', '.join(lost[:20])}"
+        what += " ..." if len(lost) > 20 else ""
+        raise TimeError(what, where=str(folder), fix="fetch these dates, or give a series without them")
+    return [maps[d] for d in days]
 
 
 def _delays(

@@ -145,23 +145,38 @@ def grid_points(
     if not 4 * max(1, len(layout.dates)) * frame.shape[0] * frame.shape[1] <= MAX_BYTES:
         what = f"the points span {frame.shape[1]} x {frame.shape[0]} cells of {posting_m:g} m: too many"
         raise LimitError(what, where=where, fix="cut the table to the area of the run, or set a larger posting_m")
-    del x, y
     held, cells = np.unique(keys[good], return_inverse=True)
     index = np.full(len(good), -1, dtype=np.int64)
     index[good] = cells
-    sums, evidence = _accumulate(
-        tables, layout, index, CellSums(len(held), len(layout.dates), tuple(layout.maps)), aside
-    )
+    sums = CellSums(len(held), len(layout.dates), tuple(layout.maps))
+    evidence = _accumulate(tables, layout, index, sums, aside)
     said = aside.check(len(index), where=where)
-    standard_error = sums.finish()
+    gridded = _Gridded(frame, held, sums, sums.finish())
     found = [*audit, *evidence, *([said] if said else [])]
-    dataset = _dataset(layout, sums, standard_error, held, frame, times, found, where=where)
-    n = sums.n_points[sums.n_points > 0]
-    dataset.attrs["audit"].append(
-        f"gridded: {int(n.sum())} points into {len(n)} cells of {posting_m:g} m in {crs}, {np.median(n):g} a cell "
-        f"(median); {sums.sums.nbytes / 2**20:.0f} MB of series are held"
-    )
-    return dataset.assign_attrs(quarantine=aside.listed, track=track)
+    variables = {
+        name: (SparseCells(held, v.astype(np.float32, copy=False), frame.shape).lazy(len(layout.dates)), units, text)
+        for name, (v, units, text) in {**_looks(layout, sums), **_motions(layout, gridded)}.items()
+    }
+    found = [*_audited(layout, gridded, where=where), *found, gridded.sentence(posting_m)]
+    return build(variables, frame, times=times, audit=found).assign_attrs(quarantine=aside.listed, track=track)
+
+
+@dataclass(frozen=True)
+class _Gridded:
+    """Cells with points: where, which (row * width + column), their means, and the standard error of these."""
+
+    frame: Frame
+    held: NDArray[np.int64]
+    sums: CellSums
+    standard_error: NDArray[np.float32]
+
+    def sentence(self, posting_m: float) -> str:
+        """Return what came of the points, in one sentence."""
+        n = self.sums.n_points[self.sums.n_points > 0]
+        return (
+            f"gridded: {int(n.sum())} points into {len(n)} cells of {posting_m:g} m in {self.frame.crs}, "
+            f"{np.median(n):g} a cell (median); {self.sums.sums.nbytes / 2**20:.0f} MB of series are held"
+        )
 
 
 def _batches(
@@ -251,7 +266,8 @@ def _lattice(
 
 def _accumulate(
     tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64], sums: CellSums, aside: SetAside
-) -> tuple[CellSums, list[str]]:
+) -> list[str]:
+    """Add every row that can be used to its cell, and return the sentences on what the first batch proves."""
     days = [c for c, _ in layout.dates]
     evidence: list[str] = []
     start = 0
@@ -268,7 +284,7 @@ def _accumulate(
         )
         aside.add(names, lost & (cells >= 0), "without a value")
         cells[lost] = -1
-        marked = (np.abs(series) >= min(map(abs, MARKS))).any(axis=1)
+        marked = np.asarray((np.abs(series) >= min(map(abs, MARKS))).any(axis=1))
         marked[marked] = np.isin(series[marked], MARKS).any(axis=1)
         aside.add(names, marked & (cells >= 0), "with a mark of missing such as -9999 among the displacements")
         cells[marked] = -1
@@ -286,7 +302,7 @@ def _accumulate(
                 trend_evidence(series[kept] * layout.scale, velocity[kept, 0], layout, where=str(tables[0].path))
             )
         sums.add(cells[kept], series[kept] * layout.scale, {n: v[kept] for n, v in values.items()})
-    return sums, evidence
+    return evidence
 
 
 def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64], layout: Layout, *, where: str) -> str:
@@ -329,56 +345,49 @@ def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64],
     return f"unit and sign: the trend of the series is {factor:.2f} times column {layout.velocity}"
 
 
-def _dataset(
-    layout: Layout,
-    sums: CellSums,
-    standard_error: NDArray[np.float32],
-    held: NDArray[np.int64],
-    frame: Frame,
-    times: Any,
-    audit: list[str],
-    *,
-    where: str,
-) -> xr.Dataset:
-    n = max(1, len(layout.dates))
-    look: Sequence[NDArray[np.float64]]
+def _looks(layout: Layout, sums: CellSums) -> dict[str, tuple[NDArray[Any], str, str]]:
+    """Return the look vector of every cell: the mean of its points', brought back to unit length."""
     if isinstance(layout.look[0], str):
         length = np.sqrt(sum(sums.maps[name] ** 2 for name in _NAMES))
         look = [sums.maps[name] / length for name in _NAMES]
     else:
         look = [np.where(sums.n_points > 0, float(v), np.nan) for v in layout.look]
-    if layout.look == (1.0, 0.0, 0.0):
-        audit.append("geometry: the east component of motion, look vector (1, 0, 0)")
-    else:
-        audit.append(check_los([v[None] for v in look], where=where, orbit=layout.orbit))
-    audit.append(
-        f"registration: means over cells, corner {frame.transform.c:.10g}, {frame.transform.f:.10g}, {frame.crs}"
-    )
-    arrays: dict[str, tuple[NDArray[Any], str, str]] = {
+    return {
         name: (v, "1", f"line of sight, {name[4:]} component, ground to satellite")
         for name, v in zip(_NAMES, look, strict=True)
     }
+
+
+def _motions(layout: Layout, gridded: _Gridded) -> dict[str, tuple[NDArray[Any], str, str]]:
+    """Return the series, or the velocity where the table has no dates, and what is known of the cells beside."""
+    sums, scale = gridded.sums, layout.velocity_scale
+    out: dict[str, tuple[NDArray[Any], str, str]] = {}
     if layout.dates:
-        sample = sums.sums[:: max(1, len(sums.sums) // 2000), -1]
-        audit.insert(0, check_magnitude(sample.astype(np.float64), unit="m", where=where))
-        arrays["displacement"] = (sums.sums, "m", "displacement, mean of the points of a cell")
-        arrays["displacement_se"] = (standard_error, "m", "standard error of a cell's displacements")
+        out["displacement"] = (sums.sums, "m", "displacement, mean of the points of a cell")
+        out["displacement_se"] = (gridded.standard_error, "m", "standard error of a cell's displacements")
     else:
-        scale = layout.velocity_scale
-        audit.insert(0, check_magnitude(sums.maps["velocity"] * scale, unit="mm/yr", where=where))
-        arrays["velocity"] = (sums.maps["velocity"] * scale, "mm/yr", "velocity, mean of the points of a cell")
+        out["velocity"] = (sums.maps["velocity"] * scale, "mm/yr", "velocity, mean of the points of a cell")
         if "velocity_std" in sums.maps:
-            arrays["velocity_std"] = (
-                sums.maps["velocity_std"] * abs(scale),
-                "mm/yr",
-                "mean standard error of the points",
-            )
+            # errors of neighbours are not independent: their mean, not their mean over the root of their number
+            text = "mean standard error of the points of a cell"
+            out["velocity_std"] = (sums.maps["velocity_std"] * abs(scale), "mm/yr", text)
     for name, units in (("height", "m"), ("coherence", "1")):
         if name in sums.maps:
-            arrays[name] = (sums.maps[name], units, f"mean {name} of the points of a cell")
-    arrays["n_points"] = (sums.n_points.astype(np.float32), "1", "number of points in a cell")
-    variables = {
-        name: (SparseCells(held, v.astype(np.float32, copy=False), frame.shape).lazy(n), units, text)
-        for name, (v, units, text) in arrays.items()
-    }
-    return build(variables, frame, times=times, audit=audit)
+            out[name] = (sums.maps[name], units, f"mean {name} of the points of a cell")
+    out["n_points"] = (sums.n_points.astype(np.float32), "1", "number of points in a cell")
+    return out
+
+
+def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:
+    """Return the sentences on unit, geometry and registration of the cells; raises as these checks do."""
+    sums, t = gridded.sums, gridded.frame.transform
+    if layout.dates:
+        sample = sums.sums[:: max(1, len(sums.sums) // 2000), -1].astype(np.float64)
+        unit = check_magnitude(sample, unit="m", where=where)
+    else:
+        unit = check_magnitude(sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where)
+    geometry = "geometry: the east component of motion, look vector (1, 0, 0)"
+    if layout.look != (1.0, 0.0, 0.0):
+        look = [v[None] for v, _, _ in _looks(layout, sums).values()]
+        geometry = check_los(look, where=where, orbit=layout.orbit)
+    return [unit, geometry, f"registration: means over cells, corner {t.c:.10g}, {t.f:.10g}, {gridded.frame.crs}"]
