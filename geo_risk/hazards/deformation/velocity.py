@@ -163,7 +163,7 @@ def track_velocity(
                 f"the product has no standard errors: {sigma:.2f} mm/yr is assumed, from the differences of neighbours",
                 f"产品无标准误差：按相邻像元差异假定为 {sigma:.2f} mm/yr",
             ))  # fmt: skip
-    for name in ("los_east", "los_north", "los_up", "coherence", "height", "shadow"):
+    for name in ("los_east", "los_north", "los_up", "coherence", "height", "shadow", "n_points"):
         if name in source:
             out[name] = source[name].astype(np.float32)
     out.attrs |= {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
