@@ -56,7 +56,7 @@ def write_velocity_file(source: Path, out: Path, options: VelocityFileOptions) -
     ----------
     source : MintPy `timeseries.h5`, any unit of length; NaN is a gap.
     out : velocity file in MintPy's layout: `velocity`, `velocityStd` [m/year] (independent dates), `residualStd` [m],
-        `numDate`; with extra terms `acceleration`, `accelerationStd` [m/year^2], `stepYYYYMMDD`, its `Std` [m].
+        `numDate`; a pixel that is 0 on every date lies outside MintPy's mask and is missing. With extra terms `acceleration`, `accelerationStd` [m/year^2], `stepYYYYMMDD`, its `Std` [m].
     options : of the model.
 
     Returns
@@ -80,6 +80,10 @@ def write_velocity_file(source: Path, out: Path, options: VelocityFileOptions) -
     known = 0
     with velocity_file(out, maps, series.shape[1:], attrs) as write:
         for row, (values, errors, rms, count) in _fits(series, design, options):
+            # MintPy stores 0 on every date outside its mask: that is missing, and no ground that stands still
+            empty = (rms == 0) & (values == 0).all(axis=0)
+            for array in (values, errors, rms):
+                array[..., empty] = np.nan
             made = {"velocity": values[1], "velocityStd": errors[1], "residualStd": rms, "numDate": count}
             for name, column, _ in further:
                 made |= {name: values[column], f"{name}Std": errors[column]}

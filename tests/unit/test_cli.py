@@ -35,7 +35,7 @@ def test_help_is_quick_and_imports_nothing_heavy():
     assert all(r.stderr.endswith(" []") for r in runs), runs[0].stderr
     assert "waterlogging" not in runs[0].stdout
     assert min(float(r.stderr.split()[0]) for r in runs) < 0.5
-    for name in ("run", "plan", "check", "info", "verify", "init", "sample", "score", "schema"):
+    for name in ("run", "plan", "check", "info", "verify", "init", "sample", "score", "schema", "velocity"):
         assert f"\n  {name} " in runs[0].stdout
 
 

@@ -66,6 +66,18 @@ def test_bands_give_what_the_whole_stack_gives(tmp_path, monkeypatch):
     assert (got["numDate"] == np.isfinite(values).sum(axis=0)).all()
 
 
+def test_cells_outside_the_mask_are_missing_and_not_still(tmp_path):
+    values = stack()
+    values[:, 4, 5] = 0
+    values[:, 6, 7] = 0.012  # constant, but measured
+    write_velocity_file(write(tmp_path / "t.h5", values), tmp_path / "v.h5", VelocityFileOptions())
+    with h5py.File(tmp_path / "v.h5") as out:
+        assert np.isnan(out["velocity"][4, 5])
+        assert np.isnan(out["velocityStd"][4, 5])
+        assert out["velocity"][6, 7] == pytest.approx(0, abs=1e-9)
+        assert np.isfinite(out["velocity"][:]).sum() == 23 * 17 - 1
+
+
 def test_the_command_says_what_it_did(tmp_path, capsys):
     source = write(tmp_path / "timeseries.h5", stack())
     with pytest.raises(SystemExit) as end:

@@ -18,8 +18,10 @@ INPUTS: dict[str, str] = {"velocity": "mm/yr", "velocity_std": "mm/yr", "velocit
 CARDS: dict[str, MethodCard] = {
     "velocity": MethodCard(
         "Velocity by robust least squares with gaps",
-        "Normal equations with Tukey's bisquare (Beaton and Tukey 1974); errors after Huber 1981, section 7.6",
-        "series of at least ten dates; errors hold for dates that are independent of one another",
+        "Normal equations with Tukey's bisquare (Beaton and Tukey 1974); errors after Huber 1981, section 7.6, widened "
+        "for correlation in time by restricted likelihood (Patterson and Thompson 1971) of stable pixels",
+        "series of at least ten dates; errors hold where noise is correlated in time as on the stable ground of the "
+        "scene, and leave out what neighbours have in common",
         ("a trend over less than 1.5 years may be season", "motion beyond a quarter wavelength a revisit is lost"),
     ),
     "areas": MethodCard(
