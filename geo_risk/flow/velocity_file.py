@@ -56,7 +56,8 @@ def write_velocity_file(source: Path, out: Path, options: VelocityFileOptions) -
     ----------
     source : MintPy `timeseries.h5`, any unit of length; NaN is a gap.
     out : velocity file in MintPy's layout: `velocity`, `velocityStd` [m/year] (independent dates), `residualStd` [m],
-        `numDate`; a pixel that is 0 on every date lies outside MintPy's mask and is missing. With extra terms `acceleration`, `accelerationStd` [m/year^2], `stepYYYYMMDD`, its `Std` [m].
+        `numDate`; with extra terms `acceleration`, `accelerationStd` [m/year^2], `stepYYYYMMDD`, its `Std` [m]. A
+        pixel that is 0 on every date lies outside MintPy's mask and is missing.
     options : of the model.
 
     Returns
