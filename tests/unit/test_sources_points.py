@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
 from pathlib import Path
 
 import geopandas as gpd
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -473,3 +475,46 @@ def test_look_vectors_are_unit_and_perpendicular_to_the_flight(incidence, headin
     assert e * along[0] + n * along[1] == pytest.approx(0, abs=1e-12)
     # the satellite is to the left of its heading's right side: the ground lies to the right
     assert e * along[1] - n * along[0] < 0
+
+
+def test_a_table_of_points_flows_through_the_velocity_step(tmp_path):
+    from geo_risk.flow.steps.deformation import write_velocity
+    from geo_risk.hazards.deformation.params import VelocityParams
+    from geo_risk.sources.native import native_facts
+
+    table = egms()
+    table.loc[[3, 4], days()[0]] = -9999.0
+    out = {n: tmp_path / n for n in ("out.h5", "facts.json", "correction.nc")}
+    plain = {
+        "reference": "as_given",
+        "atmosphere": "none",
+        "annual": "never",
+        "drop_jumps": False,
+        "date_weights": False,
+    }
+    write_velocity(
+        files=[csv(table, tmp_path)],
+        geometry=None,
+        coherence=None,
+        gacos=None,
+        out=out["out.h5"],
+        facts=out["facts.json"],
+        correction=out["correction.nc"],
+        track="asc",
+        options=GRID,
+        params=VelocityParams(**plain),
+        maximum_sigma_mm_yr=15.0,
+    )
+    with h5py.File(out["out.h5"]) as file:
+        got, n = file["velocity"][:], file["n_points"][:]
+    assert n[np.isfinite(n)].sum() == len(table) - 2
+    wanted = np.full(got.shape, np.nan)
+    top, left = BOTTOM + 800, LEFT
+    for (row, col), mean in cell_means(table.drop(index=[3, 4]), ["mean_velocity"], 100.0)["mean_velocity"].items():
+        wanted[round((top - row * 100) / 100) - 1, round(col - left / 100)] = mean
+    # 1 mm of noise on 24 dates of nine months is 0.9 mm/yr a point
+    np.testing.assert_allclose(got, wanted, atol=3.0)
+    assert np.nanmedian(got[:, 3:6]) == pytest.approx(-20, abs=0.5)
+    facts = json.loads(out["facts.json"].read_text(encoding="utf-8"))
+    assert [q["id"] for q in facts["quarantine"]] == ["100003aBc", "100004aBc"]
+    assert native_facts(out["out.h5"])["posting_m"] == 100
