@@ -35,13 +35,16 @@ _NAMES = {
     "height": re.compile(r"(?:^|[_.\-])(?:dem|hgt|height)(?:[_.\-]|$)"),
 }
 
+_LOOK = ("east", "north", "up")
+
 
 @dataclass(frozen=True)
 class Band:
-    """One band of a GeoTIFF."""
+    """One band of a GeoTIFF; in a component of a look vector 0 is no data, whatever the file declares."""
 
     path: Path
     number: int = 1
+    is_look: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,13 @@ def bands(paths: Sequence[Path]) -> dict[str, Band]:
     out: dict[str, Band] = {}
     for path in paths:
         kind = next((k for k, pattern in _NAMES.items() if pattern.search(path.stem)), None)
-        found = {} if kind is None else {kind: Band(path)}
+        found = {} if kind is None else {kind: Band(path, is_look=kind in _LOOK)}
         if kind == "enu":
             with rasterio.open(path, driver="GTiff") as source:
                 if source.count != 3:
                     what = f"{source.count} bands; east, north and up needed"
                     raise GridError(what, where=str(path), fix="give the static layer as it was published")
-            found = {name: Band(path, k) for k, name in enumerate(("east", "north", "up"), 1)}
+            found = {name: Band(path, k, is_look=True) for k, name in enumerate(_LOOK, 1)}
         for name, band in found.items():
             if name in out:
                 what = f"two files claim to be {name}: {out[name].path.name} and {path.name}"
@@ -80,7 +83,7 @@ def bands(paths: Sequence[Path]) -> dict[str, Band]:
 
 
 def open_look(paths: Sequence[Path], frame: Frame, *, track: str) -> Look:
-    """Return look vectors on the frame of a track; 0 in both horizontal components is no data, up follows from them.
+    """Return look vectors on the frame of a track; 0 in a horizontal component is no data, up follows from the two.
 
     Parameters
     ----------
@@ -99,12 +102,10 @@ def open_look(paths: Sequence[Path], frame: Frame, *, track: str) -> Look:
         raise DataError(what, where="inputs.insar[].geometry", fix=fix)
     notes: list[str] = []
     east, north = (on_frame(there[n], frame, notes=notes) for n in ("east", "north"))
-    empty = (east == 0) & (north == 0)
-    east, north = (da.where(empty, np.float32(np.nan), v) for v in (east, north))
     up = da.sqrt(1 - east * east - north * north)
     if "up" in there:
         notes.append(_compare_up(there, frame))
-    notes.append("geometry: cells with 0 eastward and northward have no look vector; up = sqrt(1 - east2 - north2)")
+    notes.append("geometry: cells with 0 eastward or northward have no look vector; up = sqrt(1 - east2 - north2)")
     height = on_frame(there["height"], frame, notes=notes) if "height" in there else None
     shadow = None
     if "shadow" in there:
@@ -126,8 +127,7 @@ def _compare_up(there: dict[str, Band], frame: Frame) -> str:
     rows = {n: read_band(there[n], (0, frame_of(there[n]).shape[0], step)) for n in ("east", "north", "up")}
     if len({v.shape for v in rows.values()}) != 1:
         return ""
-    known = (rows["east"] != 0) | (rows["north"] != 0)
-    length = np.sqrt(sum(v.astype(np.float64) ** 2 for v in rows.values()))[known]
+    length = np.sqrt(sum(v.astype(np.float64) ** 2 for v in rows.values()))
     length = length[np.isfinite(length)]
     if length.size and not np.abs(length - 1).max() <= 0.01:
         what = f"line-of-sight vectors are up to {np.abs(length - 1).max():.3f} off unit length"
@@ -175,7 +175,7 @@ def on_frame(band: Band, frame: Frame, *, notes: list[str], method: str = "bilin
 
 
 def read_window(band: Band, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a window of a band as float32, declared nodata (other than 0) as NaN.
+    """Return a window of a band as float32, declared nodata as NaN, and 0 in components of look vectors.
 
     Raises
     ------
@@ -189,9 +189,10 @@ def read_window(band: Band, rows: tuple[int, int], columns: tuple[int, int]) -> 
     except RasterioError as error:
         what = f"rows {r0}-{r1}, columns {c0}-{c1} cannot be read: {error}"
         raise CorruptFileError(what, where=str(band.path), fix="fetch or write the file again") from error
-    if nodata is None or np.isnan(nodata):
-        return np.asarray(out, dtype=np.float32)
-    return np.where(out == np.float32(nodata), np.float32(np.nan), out).astype(np.float32)
+    empty = [v for v in (nodata, 0.0 if band.is_look else None) if v is not None and not np.isnan(v)]
+    for value in dict.fromkeys(empty):
+        out[out == np.float32(value)] = np.nan
+    return np.asarray(out, dtype=np.float32)
 
 
 def read_band(band: Band, rows: tuple[int, int, int]) -> NDArray[np.float32]:

@@ -225,6 +225,21 @@ def write_bands(path: Path, values: list[np.ndarray], *, nodata: float | None = 
     return path
 
 
+def test_zeros_that_no_file_declares_bend_no_vector(tmp_path):
+    e, n = (v * np.ones((150, 330)) for v in look("asc")[:2])
+    e[:, 150:], n[:, 150:] = 0, 0
+    geometry = [tmp_path / "los_east.tif", tmp_path / "los_north.tif"]
+    for path, value in zip(geometry, (e, n), strict=True):
+        profile = {"driver": "GTiff", "height": 150, "width": 330, "count": 1, "dtype": "float32", "crs": "EPSG:32649",
+                   "transform": Affine(7, 0, OPERA_LEFT, 0, -10, OPERA_TOP)}  # fmt: skip
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(value.astype("f4"), 1)
+    east = opened(write(tmp_path / "nc"), geometry=geometry)["los_east"].to_numpy()
+    assert np.isfinite(east[:, :34]).all()
+    assert np.isnan(east[:, 35:]).all()
+    np.testing.assert_allclose(east[np.isfinite(east)], look("asc")[0], atol=1e-6)
+
+
 def test_published_static_layers(tmp_path):
     ones = np.ones(SHAPE)
     enu = [v * ones for v in look("asc")]
@@ -268,7 +283,7 @@ def test_a_block_reads_only_its_window_of_series_and_look_vectors(tmp_path, monk
     monkeypatch.setattr(opera, "read_window", spy)
     monkeypatch.setattr(los_tif, "read_window", spy_tif)
     data["los_east"][12:18, 12:18].to_numpy()
-    assert len(tifs) == 2  # east and north, for cells that are 0 in both
+    assert len(tifs) == 1
     assert all(r <= 34 and c <= 64 for r, c in tifs)
     data["displacement"][:, :3, :4].to_numpy()
     assert len(cells) == 3 * 5  # displacement, tide and mask of each file
