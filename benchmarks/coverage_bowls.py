@@ -16,7 +16,7 @@ from geo_risk.hazards.deformation.bowl_series import Cut
 from geo_risk.hazards.deformation.mining import Found, depth_of, find_bodies, fit_body
 from geo_risk.hazards.deformation.mining_params import MiningParams
 
-GRID = Grid.from_bounds((510_300, 4_050_300, 512_700, 4_052_700), crs="EPSG:4546", resolution_m=60)
+GRID = Grid.from_bounds((510_000, 4_050_000, 513_000, 4_053_000), crs="EPSG:4546", resolution_m=60)
 LOS = {"asc": (-0.60, -0.13, 0.79), "desc": (0.60, -0.13, 0.79)}
 YEARS = np.arange(48) * 15 / 365.25
 QUARTER_MM = 13.9

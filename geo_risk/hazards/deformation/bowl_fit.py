@@ -318,10 +318,11 @@ def _solve(system: _System, start: Bowl, *, rounds: int) -> tuple[Bowl, float, F
         low[k], high[k] = bounds
     low[7], high[7] = 0.0, 1.0
     scale = np.array([10.0, 10, 0.1, 0.2, 0.2, 0.1, 0.1, 0.05])
+    close = 1e-6 if system.correlated else 1e-3
     done = least_squares(
         lambda p: system.residual(_bowl(p + centre, start)), np.clip(first, low + 1e-9, high - 1e-9),
         bounds=(low, high), x_scale=scale, loss="linear" if system.correlated else "soft_l1", f_scale=2.0,
-        max_nfev=rounds, ftol=1e-6, xtol=1e-6,
+        max_nfev=rounds, ftol=close, xtol=close,
     )  # fmt: skip
     bowl = _bowl(done.x + centre, start)
     rest = system.whitened(bowl)

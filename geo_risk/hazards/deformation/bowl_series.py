@@ -14,10 +14,11 @@ F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 _MINIMUM_STABLE = 30
-_PAIR_CELLS = 600
-_FIT_CELLS = 160
+_PAIR_CELLS = 400
+_FIT_CELLS = 120
 _SHARE_OF_DATES = 0.6
 _TUKEY = 4.685
+_POWERS = (1.0, 4 / 3, 5 / 3)
 
 
 @dataclass(frozen=True)
@@ -54,22 +55,24 @@ class Cut:
 
 @dataclass(frozen=True)
 class LocalNoise:
-    """Errors of a map: white, and correlated as sill exp(-distance / length).
+    """Errors of a map: white, and correlated as sill^2 exp(-(distance / length)^power).
 
     Attributes
     ----------
     white, sill : standard deviations.
     length_m : of the correlation.
+    power : 1 for rough fields, 5/3 for turbulence that is smooth from cell to cell.
     """
 
     white: float
     sill: float
     length_m: float
+    power: float = 1.0
 
     def covariance(self, x: F64, y: F64) -> F64:
         """Return the covariance (n, n) of the errors at points [m]."""
         distance = np.hypot(x[:, None] - x[None], y[:, None] - y[None])
-        out: F64 = self.sill**2 * np.exp(-distance / self.length_m) + self.white**2 * np.eye(len(x))
+        out: F64 = self.sill**2 * np.exp(-((distance / self.length_m) ** self.power)) + self.white**2 * np.eye(len(x))
         return out
 
 
@@ -243,15 +246,14 @@ def local_noise(cut: Cut, velocity: list[F64], still: Bool) -> list[LocalNoise |
     shapes = [_correlation(cut.x[keep[k]], cut.y[keep[k]], velocity[k][keep[k]]) for k in known]
     total = np.sum([s[1] for s in shapes], axis=0)
     mean = np.divide(np.sum([s[0] * s[1] for s in shapes], axis=0), total, out=np.zeros(len(total)), where=total > 0)
-    lags, share, length = shapes[0][2], 0.0, 1.0
-    share, length = _exponential(lags, mean, total)
+    share, length, power = _exponential(shapes[0][2], mean, total)
     out: list[LocalNoise | None] = []
     for k, v in enumerate(velocity):
         if k not in known:
             out.append(None)
             continue
         sigma = max(float(np.std(v[keep[k]])), 1e-3)
-        out.append(LocalNoise(sigma * np.sqrt(1 - share), sigma * np.sqrt(share), length))
+        out.append(LocalNoise(sigma * np.sqrt(1 - share), sigma * np.sqrt(share), length, power))
     return out
 
 
@@ -280,14 +282,18 @@ def _correlation(x: F64, y: F64, values: F64) -> tuple[F64, F64, F64]:
     return mean, count, np.divide(far, count, out=edges + 30, where=count > 0)
 
 
-def _exponential(lags: F64, mean: F64, count: F64) -> tuple[float, float]:
-    """Return share and length of share exp(-lag / length) that fits a correlogram best (grid search)."""
-    lengths = np.geomspace(40, 1500, 40)
-    shape = np.exp(-lags[None] / lengths[:, None])
-    share = np.clip((count * shape * mean).sum(axis=1) / np.maximum((count * shape**2).sum(axis=1), 1e-12), 0.0, 0.98)
-    error = (count * (mean - share[:, None] * shape) ** 2).sum(axis=1)
-    best = int(np.argmin(error))
-    return float(share[best]), float(lengths[best])
+def _exponential(lags: F64, mean: F64, count: F64) -> tuple[float, float, float]:
+    """Return share, length and power of share exp(-(lag / length)^power) that fits a correlogram best (grid search)."""
+    best = (np.inf, 0.0, 1.0, 1.0)
+    for power in _POWERS:
+        lengths = np.geomspace(40, 1500, 40)
+        shape = np.exp(-((lags[None] / lengths[:, None]) ** power))
+        scale = np.maximum((count * shape**2).sum(axis=1), 1e-12)
+        share = np.clip((count * shape * mean).sum(axis=1) / scale, 0.0, 0.98)
+        error = (count * (mean - share[:, None] * shape) ** 2).sum(axis=1)
+        k = int(np.argmin(error))
+        best = min(best, (float(error[k]), float(share[k]), float(lengths[k]), power))
+    return best[1:]
 
 
 def _thinned(near: Bool) -> Bool:

@@ -33,9 +33,10 @@ CARDS: dict[str, MethodCard] = {
     ),
     "mining": MethodCard(
         "Mining bowls by the probability integral method",
-        "W = W0(x) W0(y) / W0, r = H / tan(beta); parameters: Sci. Rep. 2025 s41598-025-02697-2, table 2",
-        "level seams at 100-800 m, worked while the radar watched",
-        ("depth is r tan(beta) with an assumed tan(beta)", "only what was mined in the period is outlined"),
+        "W = W0(x) W0(y) / W0, U = b r dW/dx, r = H / tan(beta); Sci. Rep. 2025 s41598-025-02697-2, table 2",
+        "near-level seams at 100-800 m, worked at an even pace while the radar watched",
+        ("depth is r tan(beta) over the published range of tan(beta)", "only what was mined in the period is outlined",
+         "a seam that dips shifts the bowl beside its working"),
     ),
     "lines": MethodCard(
         "Settlement along lines",

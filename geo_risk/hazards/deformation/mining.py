@@ -27,6 +27,8 @@ _MINIMUM_FAST = 4
 _LEAST_UP = 0.1
 _MINIMUM_DRIFT = 6
 _MINIMUM_STILL = 30
+_MOST_SURE = 0.95
+"""Confidence of a perfect fit: other ground than that over mines can sink like a bowl."""
 _EIGHT = np.ones((3, 3), dtype=bool)
 _COMPASS = (("north", "北"), ("north-east", "东北"), ("east", "东"), ("south-east", "东南"), ("south", "南"),
             ("south-west", "西南"), ("west", "西"), ("north-west", "西北"))  # fmt: skip
@@ -280,7 +282,7 @@ def _row(f: Found, verdict: Verdict, said: Sequence[Said], params: MiningParams)
         "max_subsidence_mm_yr": body.rate_mm_yr, "radius_m": radius,
         "roundness": body.roundness, "depth_estimate_m": depth, "licence_id": verdict.licence_id,
         "verdict": verdict.verdict, "outside_share": verdict.outside_share, "first_active": f.first_date,
-        "confidence": float(np.clip(1 - f.fit.misfit, 0, 1)) * sure * verdict.probability,
+        "confidence": _MOST_SURE * float(np.clip(1 - f.fit.misfit, 0, 1)) * sure * verdict.probability,
         "reasons": english, "reasons_en": english, "reasons_zh": chinese,
         "radius_std_m": error, "depth_low_m": low, "depth_high_m": high, "verdict_probability": verdict.probability,
         "outside_low": verdict.low, "outside_high": verdict.high,
@@ -323,8 +325,9 @@ def _said_of_bowl(f: Found, params: MiningParams) -> list[Said]:
          f"its radius), {radius:.0f} +- {spread:.0f} m to the {params.boundary_mm:g} mm boundary",
          f"沉陷盆地可见最大下沉 {body.rate_mm_yr:.0f} 毫米/年（相当于半径的 {body.strain_per_yr:.1e}/年），"
          f"{params.boundary_mm:g} 毫米边界半径 {radius:.0f}±{spread:.0f} 米"),
-        (f"the probability integral method leaves {f.fit.misfit:.0%} with an influence radius of "
-         f"{bowl.influence_m:.0f} m", f"概率积分法拟合残差 {f.fit.misfit:.0%}，主要影响半径 {bowl.influence_m:.0f} 米"),
+        (f"the probability integral method leaves {f.fit.misfit:.0%} of it beyond the noise, with an influence radius "
+         f"of {bowl.influence_m:.0f} m",
+         f"概率积分法拟合残差（扣除噪声）{f.fit.misfit:.0%}，主要影响半径 {bowl.influence_m:.0f} 米"),
         (f"H is {low:.0f}-{high:.0f} m for tan(beta) {tangents}" if np.isfinite(depth) else
          f"depth not determined ({low:.0f}-{high:.0f} m): what is seen does not fix the influence radius",
          f"按 tan(β) {tangents} 推算采深 {low:.0f}-{high:.0f} 米" if np.isfinite(depth) else
