@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geo_risk.core.errors import GeoRiskError
 from geo_risk.sources.files import sniff
 from geo_risk.sources.options import LIMITS, NO_OPTIONS, NO_TRACK_OPTIONS, ReadLimits, ReadOptions, TrackOptions
 
 _INFO_POSTING_M = 100.0
+if TYPE_CHECKING:
+    from geo_risk.sources.insar import Frame
+
 _VECTORS = frozenset({"GPKG", "SQLite", "Shapefile", "FlatGeobuf", "JSON"})
 
 
@@ -128,8 +131,28 @@ def _hdf5(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
 
     product = known_product([path])
     if product is None:
-        return _rain(facts, path, options)
+        return _mintpy_part(facts, path) or _rain(facts, path, options)
     return _insar(replace(facts, product=product.name), [path], _geometry_beside(path.parent, [path]))
+
+
+def _mintpy_part(facts: FileFacts, path: Path) -> FileFacts | None:
+    """Return what a MintPy geometry or coherence is, None for anything else."""
+    from geo_risk.sources.mintpy import part_in
+
+    found = part_in(path)
+    if found is None:
+        return None
+    kind, frame, names = found
+    notes = (f"holds {', '.join(names)}", f"name it as `{kind}` of a track under inputs.insar")
+    return replace(
+        facts, product=f"mintpy_{kind}", crs=frame.crs[:60], extent=_extent(frame), notes=notes,
+        resolution=round(abs(frame.transform.a), 9), size=f"{frame.shape[1]} x {frame.shape[0]}",
+    )  # fmt: skip
+
+
+def _extent(frame: Frame) -> tuple[float, ...]:
+    t, (n_y, n_x) = frame.transform, frame.shape
+    return _round((t.c, t.f + t.e * n_y, t.c + t.a * n_x, t.f))
 
 
 def _geometry_beside(folder: Path, files: Sequence[Path]) -> list[Path] | None:
@@ -162,12 +185,9 @@ def _insar(
     counts = {v: da.isnan(dataset[v].data).sum() for v in dataset.data_vars}
     (read,) = dask.compute(counts, scheduler="threads")
     times = dataset["time"].to_numpy() if "time" in dataset.coords else None
-    a, e = frame.transform.a, frame.transform.e
-    extent = (frame.transform.c, frame.transform.f + e * frame.shape[0],
-              frame.transform.c + a * frame.shape[1], frame.transform.f)  # fmt: skip
     return replace(
-        facts, product=str(dataset.attrs.get("product", "")), crs=frame.crs[:60], extent=_round(extent),
-        resolution=round(abs(a), 9), size=f"{frame.shape[1]} x {frame.shape[0]}",
+        facts, product=str(dataset.attrs.get("product", "")), crs=frame.crs[:60], extent=_extent(frame),
+        resolution=round(abs(frame.transform.a), 9), size=f"{frame.shape[1]} x {frame.shape[0]}",
         units=str(dataset[name].attrs["units"]),
         dates="" if times is None else f"{str(times[0])[:10]} to {str(times[-1])[:10]}, {len(times)} dates",
         nodata_share=round(float(read[name]) / max(dataset[name].size, 1), 4),

@@ -252,17 +252,24 @@ def lazy(path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = F
 
 
 def read_window(path: Path, name: str, window: tuple[slice, ...]) -> NDArray[np.float32]:
-    """Return a window of a dataset as float32; nothing else of it is read than the chunks it touches.
+    """Return a window of a dataset as float32; see `read_windows`."""
+    return read_windows(path, [name], window)[name]
+
+
+def read_windows(path: Path, names: Sequence[str], window: tuple[slice, ...]) -> dict[str, NDArray[np.float32]]:
+    """Return one window of several datasets of a file as float32; only the chunks it touches are read.
 
     Raises
     ------
-    CorruptFileError : it cannot be read; names the rows and columns.
+    CorruptFileError : one cannot be read; names the rows and columns.
     """
+    out: dict[str, NDArray[np.float32]] = {}
+    name = names[0]
     try:
         with h5py.File(path, "r") as file:
-            data = numbers(file, name, dims=(2, 3))
-            out: NDArray[np.float32] = np.asarray(data[window], dtype=np.float32)
-            return out
+            for name in names:
+                out[name] = np.asarray(numbers(file, name, dims=(2, 3))[window], dtype=np.float32)
+        return out
     except (OSError, RuntimeError) as error:
         rows, columns = window[-2], window[-1]
         what = f"dataset {name!r} cannot be read at rows {rows.start}-{rows.stop}, columns {columns.start}-"

@@ -16,7 +16,7 @@ from geo_risk.sources import licsbas
 from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_times, has_signature
 from geo_risk.sources.insar_audit import Registration, centred, stated
-from geo_risk.sources.mintpy import Variables, coherence_in, los_variables
+from geo_risk.sources.mintpy import Variables, coherence_in, los_variables, open_coherence
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import lazy_tif, tif_frame
 
@@ -156,8 +156,7 @@ def _more(path: Path, inside: set[str], beside: dict[str, Path], coherence: Path
     elif "hgt" in inside:
         out["height"] = (lazy(path, "hgt"), "m", "height")
     if coherence is not None:
-        _check_near(frame, tif_frame(coherence), where=str(coherence))
-        out["coherence"] = (lazy_tif(coherence), "1", "mean coherence")
+        out["coherence"] = (open_coherence(coherence, frame), "1", "mean coherence")
     elif "coh_avg" in inside:
         out["coherence"] = (coherence_in(path, "coh_avg"), "1", "mean coherence")
     return out

@@ -20,6 +20,7 @@ from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
 from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle, stated
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.stack import lazy_tif, tif_frame
 
 _KEYS = (
     "FILE_TYPE", "UNIT", "X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP", "X_UNIT", "EPSG", "UTM_ZONE", "REF_Y", "REF_X",
@@ -28,6 +29,8 @@ _KEYS = (
 )  # fmt: skip
 
 ZEROS = "missing: cells that are 0 on every date, outside the product's mask or the reference cell itself"
+
+_COHERENCES = ("coherence", "temporalCoherence", "avgSpatialCoh")
 
 Variables = dict[str, tuple[Any, str, str]]
 
@@ -224,15 +227,37 @@ def _azimuth(path: Path, prefix: str, attrs: dict[str, str], *, is_there: bool) 
     return np.deg2rad(angle), note
 
 
+def part_in(path: Path) -> tuple[str, Frame, list[str]] | None:
+    """Return what a MintPy file that is no series holds for a track ("geometry", "coherence"), its frame and datasets.
+
+    None where it is neither.
+
+    Raises
+    ------
+    GridError, CrsError : it is in radar coordinates, or without a CRS.
+    """
+    with opened(path) as file:
+        names = ["incidenceAngle", *_COHERENCES]
+        there = [n for n in names if has(file, n)]
+        if not there:
+            return None
+        shape = numbers(file, there[0], dims=2).shape
+        kind = "geometry" if there[0] == "incidenceAngle" else "coherence"
+        return kind, frame_of_header(header(file), shape, path), sorted(n for n in file if has(file, n))
+
+
 def open_coherence(path: Path, frame: Frame) -> da.Array:
-    """Return a mean coherence (y, x) 0-1, lazy, from an HDF5 file with one 2-D dataset named so.
+    """Return a mean coherence (y, x) 0-1, lazy, from a GeoTIFF or an HDF5 file with one 2-D dataset named so.
 
     Raises
     ------
     DataError : no such dataset, or values outside 0-1. GridError : another grid.
     """
+    if not has_signature(path, b"\x89HDF"):
+        frame.check_same(tif_frame(path), where=str(path))
+        return lazy_tif(path)
     with opened(path) as file:
-        names = [n for n in ("coherence", "temporalCoherence", "avgSpatialCoh") if has(file, n)]
+        names = [n for n in _COHERENCES if has(file, n)]
         if not names:
             what = f"no coherence among {sorted(file)[:8]}"
             raise DataError(what, where=str(path), fix="give avgSpatialCoh.h5 or temporalCoherence.h5")

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
-from geo_risk.sources.hdf5 import block_shape, has, numbers, opened, read_window, sample_rows
+from geo_risk.sources.hdf5 import block_shape, has, numbers, opened, read_window, read_windows, sample_rows
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, has_signature
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.mintpy import Variables, los_variables
 from geo_risk.sources.opera_granule import Granule, chain_of, read_granule
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.stack import lazy_tif
 
 _SIGNS = ("displacement", "reference_time", "time", "x", "y")
 _SAMPLE = 64
@@ -66,7 +65,11 @@ def open_series(
         variables["height"] = (look.height, "m", "height")
     if look.shadow is not None:
         variables["shadow"] = (look.shadow, "1", "1 in layover or shadow by the product's own mask")
-    mean = lazy_tif(coherence) if coherence is not None else _mean_coherence(granules, chain.parents)
+    mean = (
+        mintpy.open_coherence(coherence, first.frame)
+        if coherence is not None
+        else _mean_coherence(granules, chain.parents)
+    )
     if mean is not None:
         variables["coherence"] = (mean, "1", "mean temporal coherence")
     times = np.array(chain.days, dtype="datetime64[ns]")
@@ -94,12 +97,14 @@ class Series:
 
     def single(self, granule: Granule, window: tuple[slice, slice]) -> NDArray[np.float32]:
         """Return the displacement of one product [m] in a window, corrected and masked."""
-        out = read_window(granule.path, "displacement", window) * np.float32(granule.scale)
-        for name in self.corrections:
-            layer = read_window(granule.path, f"corrections/{name}", window)
-            out = out - layer * np.float32(granule.corrections[name].scale)
+        layers = [f"corrections/{name}" for name in self.corrections]
+        names = ["displacement", *layers, *(["recommended_mask"] if granule.has_mask else [])]
+        held = read_windows(granule.path, names, window)
+        out = held["displacement"] * np.float32(granule.scale)
+        for name, layer in zip(self.corrections, layers, strict=True):
+            out = out - held[layer] * np.float32(granule.corrections[name].scale)
         if granule.has_mask:
-            out = np.where(read_window(granule.path, "recommended_mask", window) == 1, out, np.float32(np.nan))
+            out = np.where(held["recommended_mask"] == 1, out, np.float32(np.nan))
         return out.astype(np.float32)
 
     def window(self, window: tuple[slice, slice]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, UnitError
+from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.insar import Frame, check_magnitude, open_insar, sampled
 from geo_risk.sources.insar_audit import (
     angles_of_heading,
@@ -181,6 +182,12 @@ def test_mintpy_velocity_with_error_and_answers(tmp_path):
     assert float(away["velocity_std"][1, 1]) == pytest.approx(2.0)
     with pytest.raises(AmbiguousError, match="states this itself"):
         open_insar(**paths, track="asc", options=TrackOptions(posting_m=50))
+
+
+def test_info_says_what_a_geometry_is_for(tmp_path):
+    facts = inspect_file(write_mintpy(tmp_path, SERIES)["geometry"])
+    assert (facts.product, facts.size, facts.problems) == ("mintpy_geometry", "25 x 20", ())
+    assert "name it as `geometry` of a track under inputs.insar" in facts.notes
 
 
 def test_a_last_date_without_values_is_no_empty_series(tmp_path):

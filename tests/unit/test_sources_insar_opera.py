@@ -270,24 +270,24 @@ def test_a_block_reads_only_its_window_of_series_and_look_vectors(tmp_path, monk
     monkeypatch.setattr(los_tif, "BLOCK", 10)
     data = opened(write(tmp_path / "nc"), geometry=geometry)
     cells, tifs = [], []
-    real, real_tif = opera.read_window, los_tif.read_window
+    real, real_tif = opera.read_windows, los_tif.read_window
 
-    def spy(path, name, window):
-        cells.append((window[0].stop - window[0].start) * (window[1].stop - window[1].start))
-        return real(path, name, window)
+    def spy(path, names, window):
+        cells.append(len(names) * (window[0].stop - window[0].start) * (window[1].stop - window[1].start))
+        return real(path, names, window)
 
     def spy_tif(band, rows, columns):
         tifs.append((rows[1] - rows[0], columns[1] - columns[0]))
         return real_tif(band, rows, columns)
 
-    monkeypatch.setattr(opera, "read_window", spy)
+    monkeypatch.setattr(opera, "read_windows", spy)
     monkeypatch.setattr(los_tif, "read_window", spy_tif)
     data["los_east"][12:18, 12:18].to_numpy()
     assert len(tifs) == 1
     assert all(r <= 34 and c <= 64 for r, c in tifs)
     data["displacement"][:, :3, :4].to_numpy()
-    assert len(cells) == 3 * 5  # displacement, tide and mask of each file
-    assert max(cells) < SHAPE[0] * SHAPE[1]
+    assert len(cells) == 5  # each file once: displacement, tide and mask
+    assert max(cells) == 3 * 3 * SHAPE[1]
 
 
 def test_info_finds_the_geometry_beside_the_files(tmp_path):
