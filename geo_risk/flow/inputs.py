@@ -202,4 +202,7 @@ class Inputs(Params):
     geology: Source | None = _input("Lithology, polygons.")
     faults: Source | None = _input("Fault lines.")
     shakemap: Source | None = _input("ShakeMap grid of an earthquake.")
+    previous_bulletin: Source | None = _input(
+        "Moving areas of the last bulletin: its geo_risk.gpkg, to compare with and keep their ids."
+    )
     admin: Source | None = _input("County, township and village borders.")

@@ -36,8 +36,8 @@ def load(tmp_path):
 def test_has_the_keys_of_the_contract():
     top = {f.alias or n for n, f in Config.model_fields.items()}
     assert top == set(CONTRACT_TOP.split())
-    # past_slides came later, with a changelog line
-    assert set(Inputs.model_fields) == {*CONTRACT_INPUTS.split(), "past_slides"}
+    # past_slides and previous_bulletin came later, with a changelog line
+    assert set(Inputs.model_fields) == {*CONTRACT_INPUTS.split(), "past_slides", "previous_bulletin"}
     assert set(Inputs.model_fields["rainfall"].annotation.model_fields) == {
         "observed", "forecast", "past_events", "gauges", "idf",
     }  # fmt: skip

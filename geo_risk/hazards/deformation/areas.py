@@ -135,7 +135,7 @@ def _absolute(channel: Channel, params: DeformationParams) -> Search:
 def _limit(group: Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> float:
     """Return the largest p a group may have: less where one track alone shows it although another looks too."""
     looking = sum(bool(np.isfinite(t.velocity[group.cells]).mean() >= 0.5) for t in tracks)
-    alone = len(group.tracks) == 1 and looking > 1
+    alone = not group.is_confirmed and looking > 1
     return min(params.areas.unconfirmed_p, params.areas.false_alarm_p) if alone else params.areas.false_alarm_p
 
 

@@ -17,6 +17,7 @@ KIND_ZH: Mapping[str, str] = {
 """Kinds that `classify_area` returns, in Chinese."""
 
 _MINE, _WATER, _SLIDE, _BUILD = "mining_subsidence", "groundwater_subsidence", "landslide", "structure_settlement"
+_MUCH_LOST = 0.1
 _KINDS = (_MINE, _WATER, _SLIDE, _BUILD)
 _STRUCTURE_ZH = {"tailings_ponds": "尾矿库", "railways": "铁路", "roads": "道路", "buildings": "房屋"}
 _STRUCTURE_EN = {"tailings_ponds": "tailings pond", "railways": "railway", "roads": "road", "buildings": "buildings"}
@@ -113,6 +114,8 @@ def _direction(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
     if not e.seasonal and vertical.speed < 0 and vertical.misfit < 0.5:
         yield Clue(dict.fromkeys(_KINDS, -2.0), f"rises {-vertical.speed:.0f} mm/yr",
                    f"上升 {-vertical.speed:.0f} 毫米/年")  # fmt: skip
+    if e.near_share("tailings_ponds", _reach(e, params)) >= 0.5:
+        return  # a dam creeps down its own face, which is a slope too
     slope = e.median("slope_deg")
     slide = e.along(e.downhill())
     if slope >= params.slope.minimum_slope_deg and np.isfinite(slide.misfit):
@@ -133,10 +136,16 @@ def _direction(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
 
 
 def _east(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
-    flow, east, up = e.convergence(), e.median("velocity_east"), e.median("velocity_up")
-    if np.isfinite(flow) and flow >= 0.5 and e.sinks and e.radius_m >= 100 and not e.seasonal:
-        yield Clue({_MINE: 1.0, _SLIDE: -1.0}, f"flows inwards from east and west (correlation {flow:.2f})",
-                   f"东西两侧向内移动（相关 {flow:.2f}）")  # fmt: skip
+    """Bowls draw the ground in from both sides, slides carry it one way."""
+    (both, inwards), east, up = e.inflow(), e.weighted("velocity_east"), e.weighted("velocity_up")
+    if both >= 0.1 and inwards >= 0.5 and e.sinks and e.rate_mm_yr >= params.mining.minimum_subsidence_mm_yr:
+        weight = 2.5 if inwards >= 0.8 else 1.5
+        yield Clue({_MINE: weight, _SLIDE: -weight, _BUILD: -0.5},
+                   f"flows in from east and west ({inwards:.0%} inwards, {both:.0%} both ways)",
+                   f"东西两侧向内移动（向内 {inwards:.0%}，双向 {both:.0%}）")  # fmt: skip
+        return
+    if e.lost_share >= _MUCH_LOST:
+        return
     clear = max(abs(east), abs(up)) >= 3 * max((v.std for v in e.looks.values()), default=np.inf)
     if clear and up < 0 and abs(east) >= params.mining.maximum_east_share * abs(up) and not e.seasonal:
         yield Clue({_MINE: -1.5, _WATER: -1.0, _BUILD: -1.0, _SLIDE: 0.5},
@@ -150,9 +159,9 @@ def _outline(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
     text = (f"{width:.0f} m wide, length/width {length:.1f}", f"宽 {width:.0f} 米，长宽比 {length:.1f}")
     if length >= 3 and width <= params.kinds.narrow_width_m:
         yield Clue({_BUILD: 1.0, _MINE: -1.5, _WATER: -1.5}, *text)
-    if e.lost_share >= 0.1 and e.rate_mm_yr >= params.mining.minimum_subsidence_mm_yr and length < 3:
-        yield Clue({_MINE: 1.0, _BUILD: -1.0, _WATER: -1.0}, f"radar lost {e.lost_share:.0%} of its middle",
-                   f"中部 {e.lost_share:.0%} 像元失相干")  # fmt: skip
+    if e.lost_share >= _MUCH_LOST and e.rate_mm_yr >= params.mining.minimum_subsidence_mm_yr and length < 3:
+        yield Clue({_MINE: 1.0, _BUILD: -1.0, _WATER: -1.0}, f"radar lost {e.lost_share:.0%} of it and its rim",
+                   f"本体及边缘 {e.lost_share:.0%} 像元失相干")  # fmt: skip
 
 
 def _rock(e: Evidence, _: DeformationParams) -> Iterator[Clue]:
@@ -176,7 +185,7 @@ def _use(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
     small = e.radius_m <= params.kinds.wide_radius_m
     if built >= 0.5 and slow and small:
         yield Clue({_BUILD: 1.5, _SLIDE: -0.5}, f"{built:.0%} built-up land", f"{built:.0%} 为建设用地")
-    near = params.kinds.structure_distance_m + e.grid.resolution_m / 2
+    near = _reach(e, params)
     for name in ("tailings_ponds", "railways", "roads", "buildings"):
         share = e.near_share(name, near)
         line = name in ("railways", "roads")
@@ -188,6 +197,10 @@ def _use(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
             yield Clue({_BUILD: weight, _SLIDE: -weight / 2}, f"{share:.0%} of it within {near:.0f} m of a "
                        f"{_STRUCTURE_EN[name]}".replace("a buildings", "buildings"),
                        f"{share:.0%} 距{_STRUCTURE_ZH[name]}不足 {near:.0f} 米")  # fmt: skip
+
+
+def _reach(e: Evidence, params: DeformationParams) -> float:
+    return params.kinds.structure_distance_m + e.grid.resolution_m / 2
 
 
 _PARTS = (_size, _ground, _direction, _outline, _rock, _use)

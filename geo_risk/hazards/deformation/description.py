@@ -18,6 +18,7 @@ from geo_risk.hazards.deformation.quality import map_quality
 from geo_risk.hazards.deformation.significance import Group, mean_std, stated_p
 
 QUALITY_CONFIDENCE = {1: 1.0, 2: 0.9, 3: 0.7, 4: 0.4}
+_FEWEST_COMMON = 3
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     reasons_en. `reasons` is English.
     """
     params, n = scene.params, scene.params.areas.n_simulations
+    common = _common(cells, scene)
     looks = {t.name: _look(t, cells, scene) for t in scene.tracks}
+    weights = _energy(common, scene, seasonal=group.seasonal)
+    fair = {t.name: _look(t, common, scene, weights) for t in scene.tracks}
     best = max(scene.tracks, key=lambda t: abs(np.nan_to_num(looks[t.name].velocity)))
     values = scene.velocity(best)
     inside = cells & np.isfinite(values)
@@ -71,7 +75,7 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     peak = float(values[inside][np.argmax(np.abs(values[inside]))]) if inside.any() else mean
     quality = map_quality(values, best.velocity_std, inside, mean_mm_yr=mean)
     p, wave = stated_p(group.p, n), _wave(looks)
-    kind, why_kind, certainty = classify_area(_evidence(group, cells, looks, scene, (mean, peak)), params)
+    kind, why_kind, certainty = classify_area(_evidence(group, (cells, weights), fair, scene, (mean, peak)), params)
     said = (
         (f"Moves {mean:.1f} mm/yr in the mean and {peak:.1f} at most along the line of sight of {best.name}",
          f"{best.name} 视线向平均 {mean:.1f}、最大 {peak:.1f} 毫米/年"),
@@ -95,15 +99,39 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     }  # fmt: skip
 
 
+def _common(cells: Bool, scene: Scene) -> Bool:
+    """Return the cells that every track knows, so that directions are compared on the same ground; else all."""
+    known = np.logical_and.reduce([cells, *(np.isfinite(t.velocity) for t in scene.tracks)])
+    return known if known.sum() >= _FEWEST_COMMON else cells
+
+
+def _energy(cells: Bool, scene: Scene, *, seasonal: bool) -> F32:
+    """Return weights (y, x) for the direction of a body: what moves most says most, its rim little; 0 outside."""
+    names = ("annual_sin", "annual_cos") if seasonal else ("velocity",)
+    total = np.zeros(cells.shape, dtype=np.float32)
+    for track in scene.tracks:
+        for name in names:
+            values = scene.motion.get(f"{name}:{track.name}")
+            if values is None and name == "velocity":
+                values = track.velocity
+            if values is not None:
+                total[cells] += np.nan_to_num(values[cells]) ** 2
+    return total if total.any() else cells.astype(np.float32)
+
+
 def _evidence(
-    group: Group, cells: Bool, looks: Mapping[str, Look], scene: Scene, speeds: tuple[float, float]
+    group: Group, where: tuple[Bool, F32], looks: Mapping[str, Look], scene: Scene, speeds: tuple[float, float]
 ) -> Evidence:
-    whole = ndimage.binary_fill_holes(cells)
-    lost = np.logical_and.reduce([~np.isfinite(t.velocity[whole]) for t in scene.tracks])
-    return Evidence(cells, scene.grid, *speeds, looks, scene.context, group.seasonal, float(np.mean(lost)))
+    cells, weights = where
+    whole = ndimage.binary_fill_holes(ndimage.binary_dilation(cells, np.ones((3, 3))))
+    lost = np.logical_or.reduce([~np.isfinite(t.velocity[whole]) for t in scene.tracks])
+    return Evidence(
+        cells, scene.grid, *speeds, looks, scene.context, weights=weights, seasonal=group.seasonal,
+        lost_share=float(np.mean(lost)),
+    )  # fmt: skip
 
 
-def _look(track: TrackMaps, cells: Bool, scene: Scene) -> Look:
+def _look(track: TrackMaps, cells: Bool, scene: Scene, weights: F32 | None = None) -> Look:
     values = scene.velocity(track)
     inside = cells & np.isfinite(values)
     covariance = scene.covariance.get(f"velocity:{track.name}")
@@ -111,15 +139,18 @@ def _look(track: TrackMaps, cells: Bool, scene: Scene) -> Look:
     if not np.isfinite(std) and inside.any():
         std = float(np.nanmedian(track.velocity_std[inside])) if np.isfinite(track.velocity_std[inside]).any() else std
     annual = [scene.motion.get(f"annual_{n}:{track.name}") for n in ("sin", "cos")]
-    sine, cosine = (float("nan") if m is None else _mean(m, cells) for m in annual)
+    sine, cosine = (float("nan") if m is None else _mean(m, cells, weights) for m in annual)
     east, north, up = (_mean(m, cells) for m in track.los)
-    return Look(_mean(values, cells), std, (east, north, up), (sine, cosine))
+    return Look(_mean(values, cells, weights), std, (east, north, up), (sine, cosine))
 
 
-def _mean(values: F32, cells: Bool) -> float:
+def _mean(values: F32, cells: Bool, weights: F32 | None = None) -> float:
     inside = values[cells]
-    inside = inside[np.isfinite(inside)]
-    return float(np.mean(inside, dtype=np.float64)) if inside.size else float("nan")
+    known = np.isfinite(inside)
+    if not known.any():
+        return float("nan")
+    w = None if weights is None or not weights[cells][known].any() else weights[cells][known].astype(np.float64)
+    return float(np.average(inside[known].astype(np.float64), weights=w))
 
 
 def _wave(looks: Mapping[str, Look]) -> float:

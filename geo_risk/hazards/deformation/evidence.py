@@ -14,6 +14,7 @@ from geo_risk.hazards.deformation.noise import F32, F64, Bool
 _MODEL_ERROR = 0.15
 """Share of a velocity by which a body may depart from motion in one direction: terrain is not a plane."""
 
+_FEWEST, _MUCH_LOST = 8, 0.1
 _SURE = 4.0
 """Largest log-likelihood ratio that a direction is believed with: the model is coarse however good the data are."""
 
@@ -55,11 +56,12 @@ class Evidence:
     ----------
     shape : (y, x) mask on `grid`.
     mean_mm_yr, peak_mm_yr : LOS velocity of the track that sees it best.
-    looks : by track.
+    looks : by track, velocities weighted so.
     context : maps on the grid: slope_deg, aspect_deg, velocity_up, velocity_east [mm/yr], and those of `setting_maps`;
         any may be missing.
+    weights : (y, x) how much each cell says of the direction; None: all the same.
     seasonal : only its season was found, no trend.
-    lost_share : share of the area's cells, holes filled, that no track could follow.
+    lost_share : share of its outline, holes filled and one cell around, that some track could not follow.
     """
 
     shape: Bool
@@ -68,6 +70,7 @@ class Evidence:
     peak_mm_yr: float
     looks: Mapping[str, Look]
     context: Mapping[str, F32] = field(default_factory=dict)
+    weights: F32 | None = None
     seasonal: bool = False
     lost_share: float = 0.0
 
@@ -105,6 +108,16 @@ class Evidence:
         inside = self.values(name)
         return float(np.median(inside)) if inside.size else float("nan")
 
+    def weighted(self, name: str) -> float:
+        """Return the weighted mean of a context map inside, NaN where it is not known."""
+        if name not in self.context:
+            return float("nan")
+        known = self.shape & np.isfinite(self.context[name])
+        w = known.astype(np.float32) if self.weights is None else np.where(known, self.weights, 0)
+        if not w.any():
+            return float("nan")
+        return float(np.average(self.context[name][known].astype(np.float64), weights=w[known]))
+
     def share(self, name: str) -> float:
         """Return the mean of a 0/1 map inside, NaN where it is not known."""
         inside = self.values(name)
@@ -129,18 +142,25 @@ class Evidence:
         low, high = (float(v) for v in np.linalg.eigvalsh(np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12))
         return float(np.sqrt(high / low)), float(4 * np.sqrt(low) * cell)
 
-    def convergence(self) -> float:
-        """Return minus the correlation of east velocity with the place to the east: 1 flows inwards, 0 all one way.
+    def inflow(self) -> tuple[float, float]:
+        """Return how far east motion goes both ways, and how far inwards: (0, any) slides one way, (1, 1) a bowl.
 
-        NaN where east velocity is known in fewer than eight cells.
+        Over cells that move at least a tenth of the largest: 1 - |sum e| / sum |e|, and -sum(e sign(x - xc)) / sum |e|
+        about the weighted middle xc. NaN where east velocity is known in fewer than eight cells.
         """
         if "velocity_east" not in self.context:
-            return float("nan")
-        east = np.where(self.shape, self.context["velocity_east"], np.nan)
-        y, x = np.nonzero(np.isfinite(east))
-        if y.size < 8 or np.ptp(x) == 0 or not np.std(east[y, x]) > 0:
-            return float("nan")
-        return float(-np.corrcoef(x, east[y, x])[0, 1])
+            return float("nan"), float("nan")
+        y, x = np.nonzero(self.shape & np.isfinite(self.context["velocity_east"]))
+        if y.size < _FEWEST:
+            return float("nan"), float("nan")
+        east = self.context["velocity_east"][y, x].astype(np.float64)
+        w = np.ones(y.size) if self.weights is None else np.nan_to_num(self.weights[y, x]).astype(np.float64)
+        middle = float(np.average(x, weights=w)) if w.any() else float(x.mean())
+        east[np.abs(east) < 0.1 * np.abs(east).max()] = 0.0
+        total = float(np.abs(east).sum())
+        if not total > 0:
+            return float("nan"), float("nan")
+        return 1 - abs(float(east.sum())) / total, -float((east * np.sign(x - middle)).sum()) / total
 
     def downhill(self) -> tuple[float, float, float]:
         """Return the mean unit vector down the slope (east, north, up); NaN where slope or aspect are not known."""
@@ -161,30 +181,30 @@ class Evidence:
         Seasons are fitted by their sine and cosine, each with its own amplitude; their error is taken as that of the
         velocity, as in the search.
         """
-        seen, factors, errors, group = [], [], [], []
-        for look in self.looks.values():
-            values = look.annual if self.seasonal else (look.velocity,)
-            factor = float(np.dot(look.los, direction))
-            for k, v in enumerate(values):
-                if np.isfinite([v, factor, look.std]).all():
-                    seen.append(v)
-                    factors.append(factor)
-                    errors.append(np.hypot(max(look.std, 1e-3), _MODEL_ERROR * v))
-                    group.append(k)
-        if not seen:
+        rows = [
+            (v, factor, np.hypot(max(look.std, 1e-3), _MODEL_ERROR * v), k)
+            for look in self.looks.values()
+            for factor in [float(np.dot(look.los, direction))]
+            for k, v in enumerate(look.annual if self.seasonal else (look.velocity,))
+            if np.isfinite([v, factor, look.std]).all()
+        ]
+        if not rows:
             return Direction(float("nan"), float("nan"), float("nan"))
-        return _fitted(*(np.asarray(x, dtype=np.float64) for x in (seen, factors, errors)), np.asarray(group))
+        table = np.asarray(rows, dtype=np.float64)
+        return _fitted(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(np.int64))
 
     def downhill_over_vertical(self) -> float:
         """Return the log-likelihood ratio of motion down the slope against straight down, within -4 to 4; NaN unknown.
 
-        One track alone can be explained by either, and gives 0.
+        One track alone can be explained by either, and gives 0. Where a tenth or more of the outline was lost the
+        direction is that of what is left, and counts half.
         """
         slide, sink = self.along(self.downhill()), self.along((0.0, 0.0, -1.0))
-        return float(np.clip((sink.chi2 - slide.chi2) / 2, -_SURE, _SURE))
+        trust = 0.5 if self.lost_share >= _MUCH_LOST else 1.0
+        return trust * float(np.clip((sink.chi2 - slide.chi2) / 2, -_SURE, _SURE))
 
 
-def _fitted(v: F64, c: F64, s: F64, group: NDArray[np.int_]) -> Direction:
+def _fitted(v: F64, c: F64, s: F64, group: NDArray[np.int64]) -> Direction:
     rest, speeds = v.copy(), []
     for k in np.unique(group):
         of = group == k

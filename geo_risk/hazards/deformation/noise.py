@@ -13,8 +13,16 @@ F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 _TRUNCATE = 3.0
-MASK_SIGMA = 4.5
-"""Cells this many robust sigma off their background are kept out of it; noise alone should rarely be."""
+MASK_SIGMA, SEED_SIGMA = 3.5, 7.0
+"""Cells this many robust sigma off their background are kept out of it, where they touch a cell beyond the second.
+
+Noise alone should hardly reach the second: a patch of noise kept out of the background stands out the more.
+"""
+
+LOCAL_CELLS = 12.0
+"""Standard deviation of the Gaussian that local noise is averaged over: some 900 cells."""
+
+_RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=np.float32)
 
 MINIMUM_STABLE = 400
 """Fewest stable cells that a covariance is estimated from."""
@@ -60,6 +68,25 @@ class Smoother:
             out.append(mean)
         return out
 
+    def local_square(self, values: F32) -> F64:
+        """Return the local mean square for the one sigma; the mean over all where no known cell is near.
+
+        NaN values take no part. Squares are cut at 9 x 2.2 times their median, nine variances of a normal law.
+        """
+        (sigma,) = self._kernels
+        square = values.astype(np.float64) ** 2
+        there = self.known & np.isfinite(square)
+        if not there.any():
+            return np.zeros(self.shape)
+        most = 9 * 2.198 * float(np.median(square[there]))
+        cut: F32 = np.where(there, np.minimum(square, most), 0.0).astype(np.float32)
+        spectra = self._forward(cut), self._forward(there.astype(np.float32))
+        total, weight = (self._back(v * self._kernels[sigma]) for v in spectra)
+        out = np.full(self.shape, float(square[there].mean(dtype=np.float64)))
+        near = weight > 1e-3
+        out[near] = total[near] / weight[near]
+        return out
+
     def _kernel(self, sigma: float) -> F32:
         radius = int(np.ceil(_TRUNCATE * sigma))
         out = []
@@ -81,13 +108,14 @@ class Smoother:
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """A stationary correlated part by its spectrum, and a white part that may differ from cell to cell.
+    """A correlated part by its spectrum and local strength, and a white part that may differ from cell to cell.
 
     Attributes
     ----------
     root : square root of the power spectrum on the padded torus.
     size : shape of the torus.
     white : (y, x) standard deviation of the uncorrelated part.
+    gain : (y, x) strength of the correlated part, 1 in the mean square of stable ground.
     sigma : standard deviation of the whole.
     covariance : (lag,) isotropic covariance at 0, 1, 2, ... cells.
     """
@@ -95,6 +123,7 @@ class NoiseModel:
     root: F32
     size: tuple[int, int]
     white: F32
+    gain: F32
     sigma: float
     covariance: F64
 
@@ -104,24 +133,25 @@ class NoiseModel:
         draw = rng.standard_normal(self.size, dtype=np.float32)
         field: F32 = fft.irfft2(fft.rfft2(draw) * self.root, s=self.size)[: shape[0], : shape[1]]
         white: F32 = rng.standard_normal(shape, dtype=np.float32) * self.white
-        return field + white
+        return field * self.gain + white
 
 
-def fit_noise(values: F32, stable: Bool, std: F32) -> NoiseModel:
+def fit_noise(values: F32, stable: Bool, std: F32 | None = None) -> NoiseModel:
     """Estimate the noise of a map from its stable cells.
 
     Parameters
     ----------
     values : (y, x); NaN is missing.
     stable : (y, x) cells without motion; at least MINIMUM_STABLE.
-    std : (y, x) standard error of each value, in any common unit; its part above the quietest 5 % says where the
-        white noise sits.
+    std : (y, x) standard error of each value, in any unit: within a neighbourhood the variance of the white part goes
+        with it (from half to twice), as measured differences of neighbours do.
 
     Returns
     -------
     Model. The isotropic covariance comes from all pairs of stable cells up to half the shorter side, tapered to zero
-    there; what it jumps by at lag 0 is the white part. Negative power, which a tapered estimate can have, is cut off
-    and the variance restored.
+    there; what it jumps by at lag 0 is white noise. Negative power, which a tapered estimate can have, is cut off and
+    the variance restored. Steep or badly seen ground is noisier than its standard errors say, so both parts are scaled
+    by what the stable cells around show (`_local`).
 
     Raises
     ------
@@ -145,10 +175,57 @@ def fit_noise(values: F32, stable: Bool, std: F32) -> NoiseModel:
     power = np.maximum(fft.rfft2(torus).real, 0.0)
     back = float(fft.irfft2(power, s=size)[0, 0])
     power *= smooth[0] / back if back > 0 else 0.0
+    white, gain = _local(values, use, smooth, nugget)
+    if std is not None:
+        white = _by_std(white, use, std)
     return NoiseModel(
-        np.sqrt(power).astype(np.float32), (size[0], size[1]), _white(std, use, nugget),
-        float(np.sqrt(max(covariance[0], 0.0))), covariance,
+        np.sqrt(power).astype(np.float32), (size[0], size[1]), white, gain, float(np.sqrt(max(covariance[0], 0.0))),
+        covariance,
     )  # fmt: skip
+
+
+def _local(values: F32, use: Bool, smooth: F64, nugget: float) -> tuple[F32, F32]:
+    """Return the standard deviation of the white part and the gain of the correlated part, (y, x) each.
+
+    Both are local mean squares over a Gaussian of LOCAL_CELLS: of each cell's difference from its eight neighbours,
+    less what the correlated part adds to it; and of the map between Gaussian means of 1.2 and 5 cells, less
+    what the white part adds. Squares are cut at nine times their median's worth, so that a mover left in counts little.
+    """
+    around = Smoother(use, (LOCAL_CELLS,))
+    near = _ring_mean(values, use)
+    own = float(smooth[0] - 2 * (smooth[1] + np.interp(np.sqrt(2), [1, 2], smooth[1:3])) / 2 + _ring_covariance(smooth))
+    white = np.maximum(around.local_square(values - near) - max(own, 0.0), 0.25 * 1.125 * nugget) / 1.125
+    narrow, wide = Smoother(use, (1.2, 5.0)).means(values, (1.2, 5.0))
+    band = around.local_square(narrow - wide) - white / (4 * np.pi * 1.2**2)
+    level = float(np.mean(np.maximum(band, 0.0)[use]))
+    gain = np.sqrt(np.clip(band / level, 0.25, 9.0)) if level > 0 else np.ones(values.shape)
+    scale = np.sqrt(np.mean(gain[use] ** 2))
+    share = nugget / max(float(np.mean(white[use])), 1e-12)
+    return np.sqrt(white * share).astype(np.float32), (gain / scale).astype(np.float32)
+
+
+def _by_std(white: F32, use: Bool, std: F32) -> F32:
+    known = use & np.isfinite(std)
+    around = Smoother(known, (LOCAL_CELLS,))
+    level = around.means(std, (LOCAL_CELLS,))[0]
+    share = np.clip(np.nan_to_num(std / level, nan=1.0), 0.5, 2.0).astype(np.float32)
+    mean = np.nan_to_num(around.means(share, (LOCAL_CELLS,))[0], nan=1.0)
+    out: F32 = (white * np.sqrt(share / mean)).astype(np.float32)
+    return out
+
+
+def _ring_mean(values: F32, use: Bool) -> F32:
+    """Return the mean of the eight neighbours in use; NaN where fewer than four are."""
+    total = ndimage.convolve(np.where(use, values, np.float32(0)), _RING, mode="constant")
+    n = ndimage.convolve(use.astype(np.float32), _RING, mode="constant")
+    return np.where(n >= 4, total / np.maximum(n, 1), np.float32(np.nan)).astype(np.float32)
+
+
+def _ring_covariance(smooth: F64) -> float:
+    """Return the mean covariance of all ordered pairs of the eight neighbours of a cell."""
+    y, x = np.nonzero(_RING)
+    lags = np.hypot(y[:, None] - y, x[:, None] - x)
+    return float(np.mean(np.interp(lags, np.arange(len(smooth)), smooth)))
 
 
 def isotropic_covariance(centred: F32, use: Bool) -> F64:
@@ -172,15 +249,6 @@ def isotropic_covariance(centred: F32, use: Bool) -> F64:
 def _nugget(covariance: F64) -> float:
     near = covariance[1] + max(0.0, covariance[1] - covariance[2])
     return float(np.clip(covariance[0] - near, 0.0, covariance[0]))
-
-
-def _white(std: F32, use: Bool, nugget: float) -> F32:
-    variance = np.where(np.isfinite(std), std.astype(np.float64) ** 2, np.nan)
-    floor = np.nanquantile(variance[use], 0.05) if np.isfinite(variance[use]).any() else 0.0
-    extra = np.maximum(variance - floor, 0.0)
-    mean = float(np.nanmean(extra[use])) if np.isfinite(extra[use]).any() else 0.0
-    share = extra / mean if mean > 0 else np.ones(std.shape)
-    return np.sqrt(nugget * np.minimum(np.nan_to_num(share, nan=1.0), 25.0)).astype(np.float32)
 
 
 class Background:
@@ -212,31 +280,58 @@ class Background:
         return out
 
 
-def moving_cells(values: F32, sigmas: tuple[float, ...]) -> Bool:
+def local_scale(values: F32) -> F32:
+    """Return how much rougher a map is around each cell than elsewhere, (y, x), 1 in the mean square, 0.5 to 3.
+
+    The local mean square of the differences of cells from their eight neighbours: noise shows there, wide motion does
+    not, and the squares of narrow motion are cut.
+    """
+    known = np.isfinite(values)
+    square = Smoother(known, (LOCAL_CELLS,)).local_square(values - _ring_mean(values, known))
+    level = float(np.mean(square[known])) if known.any() else 0.0
+    if not level > 0:
+        return np.ones(values.shape, dtype=np.float32)
+    return np.clip(np.sqrt(square / level), 0.5, 3.0).astype(np.float32)
+
+
+def moving_cells(values: F32, sigmas: tuple[float, ...], scale: F32 | None = None) -> Bool:
     """Return the cells that move against their surroundings, so that the others can serve as stable ground.
 
     Parameters
     ----------
     values : (y, x); NaN is missing.
     sigmas : widths of the background in cells.
+    scale : (y, x) local roughness; None: that of `local_scale`.
 
     Returns
     -------
     (y, x) mask. In rounds: the background of the cells not masked so far is taken off, the rest smoothed over 1.2
-    cells, and what is beyond 3 robust sigma masked with two cells around it. It never masks more than half.
+    cells and divided by the scale, and what is beyond MASK_SIGMA and touches what is beyond SEED_SIGMA masked with two
+    cells around it. It never masks more than half.
     """
     known = np.isfinite(values)
+    rough = local_scale(values) if scale is None else scale
     small = Smoother(known, (1.2,))
     background = np.full(values.shape, np.nanmedian(values), dtype=np.float32)
     moving = np.zeros(values.shape, dtype=bool)
     widths = tuple(sorted(set(sigmas), reverse=True))
     for k in range(2 + len(widths)):
-        rest = small.means(values - background, (1.2,))[0]
-        beyond = np.abs(np.nan_to_num(rest)) > MASK_SIGMA * robust_sigma(rest[known & ~moving])
-        wider = ndimage.binary_dilation(beyond & known, iterations=2)
+        rest = small.means(values - background, (1.2,))[0] / rough
+        size = np.where(known, np.abs(np.nan_to_num(rest)), 0) / robust_sigma(rest[known & ~moving])
+        wider = ndimage.binary_dilation(_connected(size), iterations=2)
         if wider[known].mean() > 0.5:
             break
         moving = wider
         use = widths[: 1 + k]
         background = Background(known & ~moving, use).of(values)[use[-1]] if use else background
     return moving
+
+
+def _connected(size: NDArray[np.floating]) -> Bool:
+    """Return the cells beyond MASK_SIGMA that are connected to one beyond SEED_SIGMA."""
+    labels, n = ndimage.label(size > MASK_SIGMA, structure=np.ones((3, 3)))
+    seeded = np.zeros(n + 1, dtype=bool)
+    seeded[labels[size > SEED_SIGMA]] = True
+    seeded[0] = False
+    out: Bool = seeded[labels]
+    return out

@@ -31,6 +31,14 @@ class Group:
         return tuple(sorted({c.channel.split(":")[1] for c in self.clusters}))
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether two tracks show it in maps of one kind: a trend does not confirm a season."""
+        trend, season = (
+            {c.channel.split(":")[1] for c in self.clusters if c.channel.startswith("annual") == s} for s in (0, 1)
+        )
+        return len(trend) > 1 or len(season) > 1
+
+    @property
     def seasonal(self) -> bool:
         """Whether only maps of the yearly term show it."""
         return all(c.channel.startswith("annual") for c in self.clusters)
@@ -72,31 +80,47 @@ def false_alarm_p(group: Sequence[Cluster], channels: Sequence[Channel], known_c
     -------
     1 - exp(-N). One track: N = the least expected number of its clusters times the searches (maps x scales) of the
     run. Two or more, whose noise is independent: product of each track's number (times its own searches), and for each
-    but the first the chance that a cluster lies there, (sqrt a + sqrt b)^2 / known cells for areas of a and b cells. A
-    yearly term that one track alone shows is that track's atmosphere: it counts as 1.
+    but the first the chance that a cluster lies there, (sqrt a + sqrt b)^2 / known cells for areas of a and b cells.
+    Trends only confirm trends, and seasons seasons: each is judged by itself, and the rarer counts, doubled where there
+    are both. A yearly term that one track alone shows is that track's atmosphere: it counts as 1.
     """
-    searches: dict[str, int] = {}
+    tracks = {c.name.split(":")[1] for c in channels}
+    searches = dict.fromkeys(tracks, 0)
     for channel in channels:
-        name = channel.name.split(":")[1]
-        searches[name] = searches.get(name, 0) + len(channel.scales_m)
+        searches[channel.name.split(":")[1]] += len(channel.scales_m)
+    expected = []
+    for seasonal in (False, True):
+        part = [c for c in group if c.channel.startswith("annual") == seasonal]
+        if part:
+            expected.append(_expected(part, searches, known_cells, alone_counts=not seasonal or len(tracks) == 1))
+    if any(not np.isfinite(n) for n in expected if n != np.inf):
+        return float("nan")
+    return float(-np.expm1(-min(expected) * len(expected)))
+
+
+def _expected(
+    clusters: Sequence[Cluster], searches: Mapping[str, int], known_cells: int, *, alone_counts: bool
+) -> float:
+    """Return how many groups as strong noise makes in a run; infinite where one track alone shows what must be in two.
+
+    NaN where the noise of a map is not known.
+    """
     best: dict[str, Cluster] = {}
-    for c in group:
+    for c in clusters:
         name = c.channel.split(":")[1]
         if name not in best or not c.expected >= best[name].expected:
             best[name] = c
     if any(not np.isfinite(c.expected) for c in best.values()):
         return float("nan")
     ranked = sorted(best.items(), key=lambda item: item[1].expected)
-    if len(ranked) == 1:
-        cluster = ranked[0][1]
-        alone = cluster.channel.startswith("annual") and len(searches) > 1
-        return 1.0 if alone else float(-np.expm1(-cluster.expected * sum(searches.values())))
     first = ranked[0][1]
+    if len(ranked) == 1:
+        return first.expected * sum(searches.values()) if alone_counts else float("inf")
     joint = first.expected * searches[ranked[0][0]]
     for name, cluster in ranked[1:]:
         reach = (np.sqrt(first.cells.sum()) + np.sqrt(cluster.cells.sum())) ** 2 / max(known_cells, 1)
         joint *= cluster.expected * searches[name] * min(1.0, float(reach))
-    return float(-np.expm1(-joint))
+    return float(min(joint, first.expected * sum(searches.values()))) if alone_counts else float(joint)
 
 
 def stated_p(p: float, n_simulations: int) -> float:

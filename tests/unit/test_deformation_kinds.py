@@ -1,0 +1,179 @@
+"""Kinds of moving areas from clues whose meaning a geologist would accept."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely.geometry import LineString, box
+
+from geo_risk.core.errors import GridError
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.classify import KIND_ZH, classify_area
+from geo_risk.hazards.deformation.evidence import Evidence, Look
+from geo_risk.hazards.deformation.params import DeformationParams
+from geo_risk.hazards.deformation.setting import Setting, setting_maps
+
+N = 60
+GRID = Grid.from_bounds((510_000, 4_050_000, 510_000 + N * 60, 4_050_000 + N * 60), crs="EPSG:4546", resolution_m=60)
+LOS = {"asc": (-0.62, -0.11, 0.777), "desc": (0.62, -0.11, 0.777)}
+PARAMS = DeformationParams()
+Y, X = np.mgrid[:N, :N]
+
+
+def flat(value: float) -> np.ndarray:
+    return np.full((N, N), value, np.float32)
+
+
+def evidence(shape, motion, *, slope=1.0, aspect=90.0, seasonal=False, std=0.5, **maps):
+    """Evidence of a body that moves by (east, north, up), arrays or numbers."""
+    east, north, up = (np.broadcast_to(np.asarray(m, np.float32), (N, N)) for m in motion)
+    los = {t: v[0] * east + v[1] * north + v[2] * up for t, v in LOS.items()}
+    weights = sum(v**2 for v in los.values()) * shape
+    mean = {t: float(np.average(v[shape], weights=weights[shape] + 1e-9)) for t, v in los.items()}
+    wave = (lambda v: (v * 0.8, v * 0.6)) if seasonal else (lambda _: (np.nan, np.nan))
+    looks = {t: Look(0.1 if seasonal else mean[t], std, LOS[t], wave(mean[t])) for t in LOS}
+    peak = min(float(v[shape].min()) for v in los.values())
+    context = {"slope_deg": flat(slope), "aspect_deg": flat(aspect), **maps}
+    if not seasonal:
+        context |= {"velocity_east": east.astype(np.float32), "velocity_up": up.astype(np.float32)}
+    return Evidence(shape, GRID, min(mean.values()), peak, looks, context, weights.astype(np.float32), seasonal)
+
+
+def disc(radius: float) -> np.ndarray:
+    return np.hypot(Y - N / 2, X - N / 2) <= radius
+
+
+def down(speed: float, slope: float, aspect: float = 90.0) -> tuple[float, float, float]:
+    a, b = np.deg2rad([aspect, slope])
+    return speed * np.sin(a) * np.cos(b), speed * np.cos(a) * np.cos(b), -speed * np.sin(b)
+
+
+def bowl(rate: float, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A Gaussian bowl that draws the ground in: horizontal motion along the gradient of sinking."""
+    sink = rate * np.exp(-np.pi * ((Y - N / 2) ** 2 + (X - N / 2) ** 2) / radius**2)
+    gy, gx = np.gradient(sink)
+    return 0.3 * radius * gx, -0.3 * radius * gy, -sink
+
+
+@pytest.mark.parametrize("slope", [1.0, 18.0])
+def test_a_bowl_that_draws_in_is_mining_even_below_a_slope(slope):
+    kind, why, sure = classify_area(evidence(disc(5), bowl(300.0, 8.0), slope=slope), PARAMS)
+    assert kind == "mining_subsidence"
+    assert "inwards" in why[0]
+    assert "向内" in why[1]
+    assert sure > 0.6
+
+
+def test_a_wide_gentle_cone_on_loose_ground_is_groundwater():
+    kind, why, _ = classify_area(evidence(disc(20), (0, 0, -24), compressible=flat(1)), PARAMS)
+    assert kind == "groundwater_subsidence"
+    assert "100% on loose sediment" in why[0]
+
+
+def test_motion_down_the_slope_is_a_slide():
+    kind, why, sure = classify_area(evidence(disc(4), down(30, 20), slope=20), PARAMS)
+    assert kind == "landslide"
+    assert "30 mm/yr down the slope leaves 0%" in why[0]
+    assert sure > 0.8
+
+
+def test_a_season_down_the_slope_is_a_slide_and_one_up_and_down_is_not():
+    slide = evidence(disc(4), down(10, 20), slope=20, seasonal=True)
+    heave = evidence(disc(4), (0, 0, -10), slope=6, seasonal=True)
+    assert classify_area(slide, PARAMS)[0] == "landslide"
+    assert classify_area(heave, PARAMS)[0] != "landslide"
+
+
+def test_what_sinks_on_built_land_is_a_structure_and_without_knowing_it_may_be_unknown():
+    body = disc(3)
+    kind, why, _ = classify_area(evidence(body, (0, 0, -6), built=flat(1)), PARAMS)
+    assert kind == "structure_settlement"
+    assert "built-up" in why[0]
+    far = evidence(disc(9), (0, 0, -6), slope=7)
+    kind, why, _ = classify_area(far, PARAMS)
+    assert kind == "unknown"
+    assert "points to no one kind" in why[0]
+    assert "不足以判定" in why[1]
+
+
+def test_a_dam_on_a_slope_is_a_structure_where_the_pond_is_known():
+    body = disc(2)
+    motion = down(7, 20)
+    assert classify_area(evidence(body, motion, slope=20), PARAMS)[0] == "landslide"
+    known = evidence(body, motion, slope=20, distance_tailings_ponds_m=flat(0))
+    kind, why, _ = classify_area(known, PARAMS)
+    assert kind == "structure_settlement"
+    assert "tailings pond" in why[0]
+    assert "尾矿库" in why[1]
+
+
+def test_a_long_body_along_a_railway_is_an_embankment():
+    line = (np.abs(Y - 30) <= 1) & (X > 5) & (X < 45)
+    maps = setting_maps(Setting(structures={"railways": rails()}), GRID)
+    kind, why, _ = classify_area(evidence(line, (0, 0, -12), **maps), PARAMS)
+    assert kind == "structure_settlement"
+    assert "railway" in why[0]
+
+
+def rails() -> gpd.GeoDataFrame:
+    y = 4_050_000 + (N - 30.5) * 60
+    return gpd.GeoDataFrame(geometry=[LineString([(510_000, y), (513_600, y)])], crs="EPSG:4546")
+
+
+def test_rising_ground_is_no_kind_of_sinking():
+    kind, _, _ = classify_area(evidence(disc(20), (0, 0, 24)), PARAMS)
+    assert kind == "unknown"
+
+
+@given(st.floats(1, 80), st.floats(0, 359), st.floats(8, 40))
+def test_direction_finds_the_speed_it_was_given(speed, aspect, slope):
+    body = evidence(disc(3), down(speed, slope, aspect), slope=slope, aspect=aspect)
+    found = body.along(body.downhill())
+    seen = np.hypot(*[look.velocity for look in body.looks.values()])
+    if seen > 0.2 * speed:
+        assert found.speed == pytest.approx(speed, rel=0.02)
+        assert found.misfit < 0.02
+
+
+@given(st.floats(-400, 400), st.floats(-400, 400), st.floats(0, 60), st.integers(1, 25), st.booleans())
+def test_certainty_is_a_share_and_every_kind_has_a_name(east, up, slope, radius, seasonal):
+    body = evidence(disc(radius), (east, 0, up), slope=slope, seasonal=seasonal)
+    kind, (english, chinese), sure = classify_area(body, PARAMS)
+    assert kind in KIND_ZH
+    assert 0 < sure <= 1
+    assert english
+    assert chinese
+
+
+def test_missing_context_is_not_used_and_not_taken_for_flat():
+    body = Evidence(disc(3), GRID, -6.0, -8.0, {"asc": Look(-6.0, 0.5, LOS["asc"])})
+    assert np.isnan(body.median("slope_deg"))
+    assert np.isnan(body.along(body.downhill()).speed)
+    assert classify_area(body, PARAMS)[0] in KIND_ZH
+
+
+def test_setting_reads_names_in_both_languages_and_measures_distance():
+    west, east = box(510_000, 4_050_000, 511_800, 4_053_600), box(511_800, 4_050_000, 513_000, 4_053_600)
+    rock = gpd.GeoDataFrame({"lithology": ["Quaternary alluvium", "马兰黄土"]}, geometry=[west, east], crs="EPSG:4546")
+    cover = np.where(X < 10, 4.0, 1.0).astype(np.float32)
+    cover[0, 0] = np.nan
+    maps = setting_maps(Setting(rock, cover, {4: "built_up 建设用地", 1: "cropland"}, {"railways": rails()}), GRID)
+    assert maps["compressible"][30, 5] == 1
+    assert maps["compressible"][30, 40] == 0
+    assert maps["slipping"][30, 40] == 1
+    assert np.isnan(maps["slipping"][30, 58])
+    assert maps["built"][30, 5] == 1
+    assert maps["built"][30, 20] == 0
+    assert np.isnan(maps["built"][0, 0])
+    assert maps["distance_railways_m"][30, 20] == 0
+    assert maps["distance_railways_m"][20, 20] == 600
+
+
+def test_setting_refuses_another_shape_and_an_unknown_structure():
+    with pytest.raises(GridError):
+        setting_maps(Setting(landcover=np.zeros((3, 3), np.float32), legend={1: "urban"}), GRID)
+    with pytest.raises(KeyError, match="castles"):
+        setting_maps(Setting(structures={"castles": rails()}), GRID)
