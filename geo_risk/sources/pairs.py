@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -114,7 +113,7 @@ def invert(network: Network, displacement: NDArray[Any]) -> NDArray[np.float32]:
         tied = network.tied(used)
         if not tied.any():
             continue
-        rows = used & (np.abs(network.design[:, tied]).sum(axis=1) == 2)
+        rows = used & (network.design[:, tied] != 0).any(axis=1)
         columns = np.flatnonzero(tied)[1:]
         solution = np.linalg.pinv(network.design[np.ix_(rows, columns)]) @ flat[np.ix_(rows, pixels)]
         out[0, pixels] = 0.0
@@ -161,8 +160,3 @@ def describe(network: Network) -> str:
         return f"series: {n} pairs in a chain, {dates[0]} to {dates[-1]}, summed"
     rank = int(np.linalg.matrix_rank(network.design))
     return f"series: least squares of a network of {n} pairs on {len(dates)} dates (rank {rank} of {len(dates) - 1})"
-
-
-def names_of(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return pairs as text."""
-    return ", ".join("_".join(p) for p in pairs)

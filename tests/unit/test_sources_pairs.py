@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -418,3 +419,26 @@ def test_phase_other_grids_two_signs_and_bands_are_refused(tmp_path):
     said = LOOK.model_copy(update={"positive": "away"})
     with pytest.raises(AmbiguousError, match="the config says"):
         open_insar(stack(tmp_path / "e", names, units="m", positive="toward"), track="a", options=said)
+
+
+def test_bands_are_asked_about_and_scale_and_offset_are_applied(tmp_path):
+    names = [f"{d}.tif" for d in DATES]
+    folder = stack(tmp_path / "s", names)
+    with rasterio.open(folder / names[1], "r+") as target:
+        target.scales, target.offsets = (0.5,), (0.01,)
+    data = open_insar(folder, track="a", options=LOOK)
+    np.testing.assert_allclose(data["displacement"][1], (motion()[1] + 0.001) * 0.5 + 0.01, atol=1e-7)
+    with rasterio.open(folder / names[0]) as source:
+        profile, band = source.profile, source.read(1)
+    with rasterio.open(folder / names[0], "w", **(profile | {"count": 2})) as target:
+        target.write(np.stack([band, band]))
+    with pytest.raises(AmbiguousError, match="2 bands"):
+        open_insar(folder, track="a", options=LOOK)
+
+
+def test_a_pair_that_is_there_twice_is_named():
+    with pytest.raises(TimeError, match="20190105_20190117"):
+        Network((*CHAIN, CHAIN[0])).check(where="x")
+    Network(CHAIN).check(where="x")
+    assert Network(CHAIN).is_chain
+    assert not Network(NETWORK).is_chain
