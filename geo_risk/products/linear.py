@@ -64,13 +64,12 @@ def linear_risk(
     -------
     A frame that conforms to `linear_risk`, gravest first where it is listed. risk_level: the higher of the level of
     the settlement and the risk of the zones crossed, where unknown beats none and low. needs_monitoring: "yes" from
-    level 2 on, and where a section bends or sinks; "unknown" where the level is; else "no".
+    level 1 on; "unknown" where the level is; else "no".
     """
     frame = sections.reset_index(drop=True)
     crossed, risk = _crossed(frame, zones)
     level = combine_levels(frame["level"].to_numpy(), risk) if len(frame) else np.zeros(0, dtype=np.int8)
-    moves = frame["is_bending"].astype(bool).to_numpy() | frame["is_sinking"].astype(bool).to_numpy()
-    needs = np.where((level >= 2) | moves, "yes", np.where(level < 0, "unknown", "no"))
+    needs = np.where(level >= 1, "yes", np.where(level < 0, "unknown", "no"))
     rows = frame.drop(columns=["geometry"]).to_dict("records")
     reasons: dict[str, list[str]] = {"zh": [], "en": []}
     for row, ids, worst in zip(rows, crossed, risk, strict=True):
