@@ -165,9 +165,7 @@ def classify_one(t: F64, y: F64, root: F64, n: int, critical: F64, shortest: int
     total = 0.0
     for kind in range(LINEAR, 6):
         total += math.exp(-0.5 * (bic[kind] - bic[chosen]))
-    found: int = _fill(
-        t, root, q, resid, triangle, dots, n, p, chosen, best, sse, thin, table, season, 1.0 / total, out
-    )
+    found: int = _fill(t, root, q, resid, triangle, dots, n, p, chosen, best, sse, thin, table, 1.0 / total, out)
     return found
 
 
@@ -207,7 +205,7 @@ def _residuals(
 @njit(cache=True, nogil=True)
 def _fill(
     t: F64, root: F64, q: F64, resid: F64, triangle: F64, dots: F64, n: int, p: int, chosen: int,
-    best: NDArray[np.int64], sse: F64, thin: float, table: F64, season: bool, weight: float, out: F64,
+    best: NDArray[np.int64], sse: F64, thin: float, table: F64, weight: float, out: F64,
 ) -> int:  # fmt: skip
     variance = sse[chosen] / max(1, n - p - (chosen > LINEAR) * (1 + (chosen == STEP_AND_TREND)))
     spread = math.sqrt(variance / thin)
@@ -223,13 +221,7 @@ def _fill(
     out[_BREAK] = np.nan
     out[_STEP] = 0.0
     out[_BEFORE] = out[_AFTER] = velocity
-    annual = np.nan
-    if season:
-        # back substitution of the two yearly coefficients, under the trend
-        cosine = (dots[2] - triangle[2, 3] * velocity) / triangle[2, 2]
-        sine = (dots[1] - triangle[1, 3] * velocity - triangle[1, 2] * cosine) / triangle[1, 1]
-        annual = math.sqrt(sine * sine + cosine * cosine)
-    out[_ANNUAL] = annual
+    out[_ANNUAL] = np.nan
     if chosen == QUADRATIC:
         # in the model with t^2 about the middle the trend is that of the middle
         slope = velocity - dots[p] / triangle[p, p] * triangle[p - 1, p] / triangle[p - 1, p - 1]
@@ -251,32 +243,54 @@ def _fill(
 
 
 @njit(cache=True, nogil=True)
-def annual_f(t: F64, y: F64, root: F64, n: int) -> float:
-    """Return the F of a yearly term beside constant and trend, with 2 and n - 4 degrees of freedom."""
-    q = np.empty((4, n))
+def annual_term(t: F64, y: F64, root: F64, n: int, kind: int, m0: int) -> tuple[float, float, int]:
+    """Return the amplitude of a yearly term beside a course of motion, its F, and the degrees of freedom left.
+
+    Parameters
+    ----------
+    t, y, root : (n,) times, values, root weights.
+    n : how many.
+    kind, m0 : class, and index of the first date after its break.
+    """
+    q = np.zeros((6, n))
     resid = np.empty(n)
+    p = 2
     for m in range(n):
-        c = t[m] - t[0]
         q[0, m] = root[m]
-        q[1, m] = root[m] * c
-        q[2, m] = root[m] * math.sin(2.0 * math.pi * c)
-        q[3, m] = root[m] * math.cos(2.0 * math.pi * c)
+        q[1, m] = root[m] * (t[m] - t[0])
         resid[m] = root[m] * y[m]
-    orthonormal(q, n, 4)
-    gain = 0.0
-    for j in range(4):
-        dot = 0.0
+    if kind == QUADRATIC:
         for m in range(n):
-            dot += q[j, m] * resid[m]
-        for m in range(n):
-            resid[m] -= dot * q[j, m]
-        if j >= 2:
-            gain += dot * dot
+            q[p, m] = root[m] * (t[m] - t[0]) ** 2
+        p += 1
+    if kind in (STEP, STEP_AND_TREND):
+        for m in range(m0, n):
+            q[p, m] = root[m]
+        p += 1
+    if kind in (BILINEAR, STEP_AND_TREND):
+        for m in range(m0, n):
+            q[p, m] = root[m] * (t[m] - t[m0])
+        p += 1
+    for m in range(n):
+        q[p, m] = root[m] * math.sin(2.0 * math.pi * (t[m] - t[0]))
+        q[p + 1, m] = root[m] * math.cos(2.0 * math.pi * (t[m] - t[0]))
+    p += 2
+    triangle = orthonormal(q, n, p)
+    if not (triangle[p - 1, p - 1] > 0.0 and triangle[p - 2, p - 2] > 0.0):
+        return np.nan, 0.0, n - p
+    dots = np.zeros(p)
     rest = 0.0
+    for j in range(p):
+        for m in range(n):
+            dots[j] += q[j, m] * resid[m]
+        for m in range(n):
+            resid[m] -= dots[j] * q[j, m]
     for m in range(n):
         rest += resid[m] * resid[m]
-    found: float = _f(rest + gain, rest, 2, n - 4)
-    return found
+    cosine = dots[p - 1] / triangle[p - 1, p - 1]
+    sine = (dots[p - 2] - triangle[p - 2, p - 1] * cosine) / triangle[p - 2, p - 2]
+    gain = dots[p - 1] ** 2 + dots[p - 2] ** 2
+    return math.sqrt(sine * sine + cosine * cosine), _f(rest + gain, rest, 2, n - p), n - p
 
 
 @njit(cache=True, nogil=True)
@@ -329,8 +343,12 @@ def classify_series(
             continue
         classes[i] = code
         if season:
+            m0 = int(out[_BREAK]) if math.isfinite(out[_BREAK]) else 0
+            amplitude, f_annual, df = annual_term(known, y, root, n, code, m0)
             thin = (1.0 - out[_LAG]) / (1.0 + out[_LAG])
-            seasonal[i] = annual_f(known, y, root, n) * thin > critical[1, ANNUAL_TEST, n]
+            out[_ANNUAL] = amplitude
+            # the table is by the number of dates of a line with a season: four more than its degrees of freedom
+            seasonal[i] = f_annual * thin > critical[1, ANNUAL_TEST, df + 4]
         if math.isfinite(out[_BREAK]):
             out[_BREAK] = np.searchsorted(t, known[int(out[_BREAK])])
         for k in range(len(OUTPUTS)):

@@ -12,7 +12,7 @@ from scipy import stats
 from geo_risk.hazards.deformation.activity_params import ActivityParams
 from geo_risk.hazards.deformation.critical import BREAK_DF, base_columns, break_searches
 from geo_risk.kernels.breakpoints import BILINEAR, LINEAR, QUADRATIC, STEP, STEP_AND_TREND, UNCORRELATED, break_gains
-from geo_risk.kernels.series_class import lag_one
+from geo_risk.kernels.series_class import annual_term, lag_one
 
 F64 = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class Course:
     kind : code of `kernels.breakpoints`.
     break_yr : time of the break in the years of the series; NaN where there is none.
     p_change : least probability, in the tests against a line, that noise alone makes the change.
-    p_trend, p_annual : of the F tests of trend and season.
+    p_trend, p_annual : of the F tests of the trend of the line, and of the season beside the course.
     weight : BIC weight of the chosen course.
     bic : of every course that was tried.
     lag : autocorrelation allowed for.
@@ -155,7 +155,8 @@ def fit_course(
     able = [LINEAR, *(k for k, v in probability.items() if v < level)]
     kind = min(able, key=lambda k: bic[k])
     when = dates[best[_KINDS.index(kind)]] if kind in _KINDS else float("nan")
-    trend, annual = _line_tests(fits, line, n - p, thin)
+    trend = _trend_p(fits, line, n - p, thin)
+    annual = _annual_p(fits, kind, float(when), thin)
     if kind == LINEAR and not trend < level:
         kind = UNCORRELATED
     lowest = bic[LINEAR] if kind == UNCORRELATED else bic[kind]
@@ -256,20 +257,28 @@ def _p(large: float, small: float, df: int, rest: int, thin: float) -> float:
     return float(stats.f.sf((large - small) / df / max(small / rest, 1e-300) * thin, df, rest))
 
 
-def _line_tests(fits: Sequence[TrackFit], line: float, rest: int, thin: float) -> tuple[float, float]:
-    """Return the probabilities of the trend and of the season under the line."""
-    trend = annual = 0.0
-    seasons = 0
+def _trend_p(fits: Sequence[TrackFit], line: float, rest: int, thin: float) -> float:
+    """Return the probability of the trend of the line."""
+    gain = sum(float(f.q[-1] @ (f.series.displacement_mm * f.root)) ** 2 / f.sigma2 for f in fits)
+    return _p(line + gain, line, len(fits), rest, thin)
+
+
+def _annual_p(fits: Sequence[TrackFit], kind: int, when: float, thin: float) -> float:
+    """Return the probability of the season beside the course that was chosen; 1 where there is none."""
+    gain = left = 0.0
+    rest = seasons = 0
     for f in fits:
-        y = f.series.displacement_mm * f.root
-        trend += float(f.q[-1] @ y) ** 2 / f.sigma2
-        if f.season:
-            seasons += 1
-            bare = np.linalg.qr(base_columns(f.series.t, season=False) * f.root[:, None])[0]
-            left = y - bare @ (bare.T @ y)
-            annual += (float(left @ left) - f.sse) / f.sigma2
-    p_trend = _p(line + trend, line, len(fits), rest, thin)
-    return p_trend, _p(line + annual, line, 2 * seasons, rest, thin) if seasons else 1.0
+        if not f.season:
+            continue
+        t = f.series.t
+        m = int(np.searchsorted(t, when)) if kind in _KINDS else 0
+        _, value, df = annual_term(t, f.series.displacement_mm, f.root, len(t), kind, min(m, len(t) - 1))
+        base = f.sse - sum(float(c @ f.resid) ** 2 for c in extension(f, kind, when))
+        gain += 2 * value * base / max(df, 1) / f.sigma2
+        left += base / f.sigma2
+        rest += df
+        seasons += 1
+    return _p(left + gain, left, 2 * seasons, rest, thin) if seasons else 1.0
 
 
 def _curved_lag(fits: Sequence[TrackFit]) -> float:
