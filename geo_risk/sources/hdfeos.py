@@ -16,6 +16,7 @@ from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import Frame, build, check_magnitude, check_times, has_signature
 from geo_risk.sources.insar_audit import centred, stated
+from geo_risk.sources.mintpy_header import convention, frame_of_header, header, reference_text
 from geo_risk.sources.options import TrackOptions
 
 GROUP = "HDFEOS/GRIDS/timeseries/"
@@ -43,14 +44,14 @@ def open_timeseries(
     """
     path = paths[0]
     with opened(path) as file:
-        attrs = mintpy.header(file)
+        attrs = header(file)
         data = numbers(file, SERIES, dims=3)
-        frame = mintpy.frame_of_header(attrs, data.shape, path)
+        frame = frame_of_header(attrs, data.shape, path)
         days = texts(file, f"{GROUP}observation/date") if has(file, f"{GROUP}observation/date") else []
         units = attribute(data, "Units") or attrs.get("UNIT")
         attrs["FILE_TYPE"] = "HDF-EOS5 series"
         where = f"{path.name}, {SERIES}, Units"
-        said = stated(units, "m", options=options, maker=mintpy.convention(attrs), where=where)
+        said = stated(units, "m", options=options, maker=convention(attrs), where=where)
         sample = sample_rows(data) * said.scale
         n_layers = data.shape[0]
         evidence = _coordinate_evidence(file, frame, is_said=options.registration is not None)
@@ -62,11 +63,11 @@ def open_timeseries(
     held = mintpy.open_geometry(geometry, track=track) if geometry else mintpy.geometry_in(path, prefix=_GEOMETRY)
     place = mintpy.Place(path, frame, attrs, options, track)
     frame, more = mintpy.with_geometry(place, geometry=held, coherence=coherence, audit=audit)
-    displacement = lazy(path, SERIES, scale=said.scale, zero_is_missing=True)
+    displacement = mintpy.on_land(lazy(path, SERIES, scale=said.scale, zero_is_missing=True), held)
     masked, notes, quality = _quality(path, displacement)
     variables: mintpy.Variables = {"displacement": (masked, "m", "line-of-sight displacement")}
     out = build(variables | quality | more, frame, times=times, audit=[*audit, *evidence, mintpy.ZEROS, *notes])
-    return out.assign_attrs(reference=mintpy.reference_text(attrs))
+    return out.assign_attrs(reference=reference_text(attrs))
 
 
 def _quality(path: Path, displacement: da.Array) -> tuple[da.Array, list[str], mintpy.Variables]:

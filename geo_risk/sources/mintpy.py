@@ -8,29 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
-import h5py
 import numpy as np
 import xarray as xr
-from affine import Affine
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import CrsError, DataError, GridError
-from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
+from geo_risk.core.errors import AmbiguousError, DataError, GridError
+from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
 from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle, stated
+from geo_risk.sources.mintpy_header import (
+    convention,
+    frame_of_header,
+    header,
+    pass_of,
+    reference_cell,
+    reference_text,
+)
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import lazy_tif, tif_frame
 
-_KEYS = (
-    "FILE_TYPE", "UNIT", "X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP", "X_UNIT", "EPSG", "UTM_ZONE", "REF_Y", "REF_X",
-    "REF_LAT", "REF_LON", "REF_DATE", "HEADING", "ANTENNA_SIDE", "ORBIT_DIRECTION", "FLIGHT_DIRECTION",
-    "flight_direction", "look_direction",
-)  # fmt: skip
-
 ZEROS = "missing: cells that are 0 on every date, outside the product's mask or the reference cell itself"
 
-_COHERENCES = ("coherence", "temporalCoherence", "avgSpatialCoh")
+_COHERENCES = ("coherence", "temporalCoherence", "avgSpatialCoh", "mask")
 
 Variables = dict[str, tuple[Any, str, str]]
 
@@ -70,10 +68,11 @@ def open_timeseries(
         what = f"{len(times)} dates for {n_layers} layers"
         raise DataError(what, where=str(path), fix="write the series again; `date` and `timeseries` must agree")
     audit = [check_magnitude(sample, unit="m", where=str(path), is_said=held.is_unit_said), held.sign]
-    displacement = lazy(path, "timeseries", scale=held.scale, zero_is_missing=True)
+    looks = open_geometry(geometry, track=track)
+    displacement = on_land(lazy(path, "timeseries", scale=held.scale, zero_is_missing=True), looks)
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
     place = Place(path, frame, attrs, options, track)
-    frame, more = with_geometry(place, geometry=open_geometry(geometry, track=track), coherence=coherence, audit=audit)
+    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
     return _finished(build(variables | more, frame, times=times, audit=[*audit, ZEROS]), attrs)
 
 
@@ -90,14 +89,15 @@ def open_velocity(
         sample = sample_rows(data) * held.scale
         has_std = has(file, "velocityStd")
     audit = [check_magnitude(sample, unit="mm/yr", where=str(path), is_said=held.is_unit_said), held.sign]
-    velocity = lazy(path, "velocity", scale=held.scale, zero_is_missing=True)
+    looks = open_geometry(geometry, track=track)
+    velocity = on_land(lazy(path, "velocity", scale=held.scale, zero_is_missing=True), looks)
     variables: Variables = {"velocity": (velocity, "mm/yr", "line-of-sight velocity")}
     if has_std:
         # an error of exactly zero is the reference cell or lies outside the mask: no weight can be made of it
-        std = lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True)
+        std = on_land(lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True), looks)
         variables["velocity_std"] = (std, "mm/yr", "standard error of the line-of-sight velocity")
     place = Place(path, frame, attrs, options, track)
-    frame, more = with_geometry(place, geometry=open_geometry(geometry, track=track), coherence=coherence, audit=audit)
+    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
     return _finished(build(variables | more, frame, audit=audit), attrs)
 
 
@@ -121,6 +121,7 @@ class Geometry:
     source: Path
     height: da.Array | None = None
     shadow: da.Array | None = None
+    land: da.Array | None = None
     note: str = ""
 
 
@@ -137,7 +138,7 @@ def with_geometry(
     registration = place.options.registration
     frame, evidence = settle(place.frame, geometry.frame, registration=registration, where=where)
     evidence += reference_evidence(
-        place.frame, _reference(attrs), said=registration is not None, where=f"{place.path}, REF_LAT, REF_LON"
+        place.frame, reference_cell(attrs), said=registration is not None, where=f"{place.path}, REF_LAT, REF_LON"
     )
     t = frame.transform
     audit.append(f"registration: {frame.crs}, upper-left corner {t.c:.10g}, {t.f:.10g}: {evidence}")
@@ -154,6 +155,13 @@ def with_geometry(
     if coherence is not None:
         out["coherence"] = (open_coherence(coherence, place.frame), "1", "mean coherence")
     return frame, out
+
+
+def on_land(values: da.Array, geometry: Geometry) -> da.Array:
+    """Return a map or a series with the water of the geometry's waterMask missing; laziness and chunks stay."""
+    if geometry.land is None:
+        return values
+    return da.where(geometry.land.rechunk(values.chunks[-2:]) != 0, values, np.float32(np.nan))
 
 
 def los_variables(los: Sequence[da.Array]) -> Variables:
@@ -194,7 +202,7 @@ def geometry_in(path: Path, *, prefix: str) -> Geometry:
         data = numbers(file, f"{prefix}incidenceAngle", dims=2)
         frame = frame_of_header(attrs, data.shape, path)
         angles = sample_rows(data, count=50)
-        there = {n for n in ("azimuthAngle", "height", "shadowMask") if has(file, prefix + n)}
+        there = {n for n in ("azimuthAngle", "height", "shadowMask", "waterMask") if has(file, prefix + n)}
         for name in there:
             if numbers(file, prefix + name, dims=2).shape != data.shape:
                 what = f"{name} and incidenceAngle differ in shape"
@@ -212,7 +220,26 @@ def geometry_in(path: Path, *, prefix: str) -> Geometry:
     if shadow is not None:
         shadow = da.where(da.isfinite(shadow), (shadow > 0).astype(np.float32), np.float32(np.nan))
         note = "; ".join(t for t in (note, "shadow: cells of shadowMask other than 0 are in layover or shadow") if t)
-    return Geometry(los, frame, path, height=height, shadow=shadow, note=note)
+    land, sentence = _land(path, prefix) if "waterMask" in there else (None, "")
+    notes = "; ".join(n for n in (note, sentence) if n)
+    return Geometry(los, frame, path, height=height, shadow=shadow, land=land, note=notes)
+
+
+def _land(path: Path, prefix: str) -> tuple[da.Array, str]:
+    """Return waterMask (0 is water in MintPy) and what it hides.
+
+    Raises
+    ------
+    AmbiguousError : it calls all of a sample water, as a mask with 1 on water would over land.
+    """
+    name = f"{prefix}waterMask"
+    with opened(path) as file:
+        sample = sample_rows(numbers(file, name, dims=2), count=64)
+    share = float((sample == 0).mean())
+    if not share < 1:
+        what = "waterMask is 0 everywhere, which calls the whole frame water in MintPy: is 1 water in this file?"
+        raise AmbiguousError(what, where=str(path), fix="turn waterMask so that land is 1, or take it out of the file")
+    return lazy(path, name), f"water: cells where waterMask is 0 are missing, {share:.1%} of a sample of rows"
 
 
 def _azimuth(path: Path, prefix: str, attrs: dict[str, str], *, is_there: bool) -> tuple[Any, str]:
@@ -282,91 +309,5 @@ def coherence_in(path: Path, name: str) -> da.Array:
     return lazy(path, name)
 
 
-def header(file: h5py.File) -> dict[str, str]:
-    """Return the attributes that matter of a MintPy file as texts; those that are absent or empty are left out."""
-    found = {k: attribute(file, k) for k in _KEYS}
-    return {k: v for k, v in found.items() if v}
-
-
-def pass_of(attrs: dict[str, str]) -> tuple[str | None, float | None, bool]:
-    """Return orbit ("ascending", "descending", None), heading [degree, None] and whether the antenna looks right."""
-    said = attrs.get("ORBIT_DIRECTION") or attrs.get("flight_direction") or attrs.get("FLIGHT_DIRECTION") or " "
-    orbit = {"A": "ascending", "D": "descending"}.get(said[:1].upper())
-    is_left = attrs.get("ANTENNA_SIDE", "-1") in {"1", "1.0", "+1"} or attrs.get("look_direction", "R").upper() == "L"
-    try:
-        heading = float(attrs["HEADING"]) if "HEADING" in attrs else None
-    except ValueError:
-        heading = None
-    return orbit, heading if heading is not None and np.isfinite(heading) else None, not is_left
-
-
-def convention(attrs: dict[str, str]) -> str:
-    """Return who fixes the sign, and the reference cell."""
-    reference = f"reference cell row {attrs.get('REF_Y', '?')}, column {attrs.get('REF_X', '?')}"
-    return f"the convention of MintPy's {attrs.get('FILE_TYPE', 'file')} ({reference})"
-
-
-def reference_text(attrs: dict[str, str]) -> str:
-    """Return what the displacements are relative to, as far as the attributes tell."""
-    parts = [f"row {attrs['REF_Y']}, column {attrs['REF_X']}"] if {"REF_Y", "REF_X"} <= set(attrs) else []
-    return ", ".join(parts + ([f"date {attrs['REF_DATE']}"] if "REF_DATE" in attrs else []))
-
-
 def _finished(dataset: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
     return dataset.assign_attrs(reference=reference_text(attrs))
-
-
-def _reference(attrs: dict[str, str]) -> tuple[float, float, float, float] | None:
-    try:
-        row, column, y, x = (float(attrs[k]) for k in ("REF_Y", "REF_X", "REF_LAT", "REF_LON"))
-    except (KeyError, ValueError):
-        return None
-    return row, column, y, x
-
-
-def frame_of_header(attrs: dict[str, str], shape: tuple[int, ...], path: Path) -> Frame:
-    """Return the frame of a MintPy file: X_FIRST, Y_FIRST are its upper-left corner.
-
-    Raises
-    ------
-    GridError : in radar coordinates, south-up, or no numbers. CrsError : no CRS, or one that does not fit.
-    """
-    keys = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
-    absent = [k for k in keys if k not in attrs]
-    if absent:
-        what = f"attributes {absent} are missing: the file is in radar coordinates"
-        raise GridError(what, where=str(path), fix="geocode it first (MintPy geocode.py)")
-    try:
-        x, y, dx, dy = (float(attrs[k]) for k in keys)
-    except ValueError as error:
-        what = f"a corner or step attribute is no number: {error}"
-        raise GridError(what, where=str(path), fix="repair X_FIRST, Y_FIRST, X_STEP, Y_STEP") from error
-    if not (dx > 0 > dy):
-        what = f"X_STEP {dx}, Y_STEP {dy}; rows must run from north to south"
-        raise GridError(what, where=str(path), fix="write the product north-up")
-    return Frame(_crs(attrs, (x, y), path), Affine(dx, 0, x, 0, dy, y), (int(shape[-2]), int(shape[-1])))
-
-
-def _crs(attrs: dict[str, str], corner: tuple[float, float], path: Path) -> str:
-    degrees = attrs.get("X_UNIT", "").lower().startswith("deg")
-    zone = attrs.get("UTM_ZONE", "")
-    code = attrs.get("EPSG", "")
-    if code:
-        text = f"EPSG:{code.split('.')[0].upper().removeprefix('EPSG:')}"
-    elif zone[:-1].isdigit() and zone[-1].upper() in "NS":
-        text = f"EPSG:{(326 if zone[-1].upper() == 'N' else 327)}{int(zone[:-1]):02d}"
-    elif degrees:
-        text = "EPSG:4326"
-    else:
-        what = "no EPSG, UTM_ZONE or X_UNIT of degrees"
-        raise CrsError(what, where=str(path), fix="add the attribute EPSG to the file")
-    try:
-        crs = CRS(text)
-    except CRSError as error:
-        what = f"the attribute EPSG is {text}, which is not known"
-        raise CrsError(what, where=str(path), fix="write the code of the file's CRS") from error
-    in_range = abs(corner[0]) <= 360 and abs(corner[1]) <= 90
-    if crs.is_geographic != in_range or (degrees and not crs.is_geographic):
-        what = f"{text} does not fit a corner at {corner} with X_UNIT {attrs.get('X_UNIT')!r}"
-        raise CrsError(what, where=str(path), fix="make EPSG, X_UNIT and X_FIRST/Y_FIRST agree")
-    return text

@@ -184,6 +184,32 @@ def test_mintpy_velocity_with_error_and_answers(tmp_path):
         open_insar(**paths, track="asc", options=TrackOptions(posting_m=50))
 
 
+def test_mintpy_water_is_missing_and_a_turned_mask_is_asked_about(tmp_path):
+    paths = write_mintpy(tmp_path, SERIES)
+    land = np.ones((20, 25), "u1")
+    land[:, 20:] = 0
+    with h5py.File(paths["geometry"], "r+") as file:
+        file["waterMask"] = land.astype(bool)
+    data = open_insar(**paths, track="asc")
+    np.testing.assert_array_equal(np.isfinite(data["displacement"][2].to_numpy()), land == 1)
+    assert any("waterMask is 0 are missing, 20.0%" in s for s in data.attrs["audit"])
+    with h5py.File(paths["geometry"], "r+") as file:
+        file["waterMask"][:] = False
+    with pytest.raises(AmbiguousError, match="is 1 water in this file"):
+        open_insar(**paths, track="asc")
+
+
+def test_a_mask_of_coherent_cells_can_stand_for_coherence(tmp_path):
+    paths = write_mintpy(tmp_path, SERIES)
+    with h5py.File(paths["geometry"]) as file:
+        attrs = dict(file.attrs)
+    with h5py.File(tmp_path / "maskTempCoh.h5", "w") as file:
+        file["mask"] = np.eye(20, 25).astype(bool)
+        file.attrs.update(attrs)
+    data = open_insar(**paths, track="asc", coherence=tmp_path / "maskTempCoh.h5")
+    np.testing.assert_array_equal(data["coherence"].to_numpy(), np.eye(20, 25))
+
+
 def test_info_says_what_a_geometry_is_for(tmp_path):
     facts = inspect_file(write_mintpy(tmp_path, SERIES)["geometry"])
     assert (facts.product, facts.size, facts.problems) == ("mintpy_geometry", "25 x 20", ())
