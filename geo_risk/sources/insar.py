@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,8 @@ def _without_delay(dataset: xr.Dataset, folder: Path) -> xr.Dataset:
 def listed(files: Path | Sequence[Path]) -> list[Path]:
     """Return the files of a path, a list, or a folder (those of the first suffix of FOLDER_SUFFIXES in it, by name).
 
+    Where none lies in a folder itself, those of its folders are taken, as products are unpacked.
+
     Raises
     ------
     DataError : a file is not there, or a folder holds none of those.
@@ -124,8 +126,8 @@ def listed(files: Path | Sequence[Path]) -> list[Path]:
     out: list[Path] = []
     for path in [files] if isinstance(files, Path) else list(files):
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file())
-            found = [[p for p in inside if p.suffix.lower() in suffixes] for suffixes in FOLDER_SUFFIXES]
+            found = _by_suffix(path.iterdir())
+            found = found if any(found) else _by_suffix(path.glob("*/*"))
             if not any(found):
                 what = "the folder holds no GeoTIFF, NetCDF, HDF5 or table of points"
                 raise DataError(what, where=str(path), fix="name the files, or the folder that holds them")
@@ -136,6 +138,11 @@ def listed(files: Path | Sequence[Path]) -> list[Path]:
             what = "the file is not there"
             raise DataError(what, where=str(path), fix="correct the path under inputs.insar")
     return out
+
+
+def _by_suffix(paths: Iterable[Path]) -> list[list[Path]]:
+    inside = sorted(p for p in paths if p.is_file())
+    return [[p for p in inside if p.suffix.lower() in suffixes] for suffixes in FOLDER_SUFFIXES]
 
 
 def known_product(paths: Sequence[Path]) -> Product | None:
