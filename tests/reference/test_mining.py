@@ -152,6 +152,7 @@ def test_without_licences_every_bowl_is_told_in_a_note():
     assert "不作判定" in notes[0][1]
 
 
+@pytest.mark.slow
 def test_the_gravest_clue_stands_first_and_ids_do_not_move_with_the_order():
     one = found(face())
     far = licence(-900, 900)
@@ -194,6 +195,7 @@ def test_doubt_about_the_boundary_lowers_the_probability():
     assert vague.high - vague.low > sharp.high - sharp.low
 
 
+@pytest.mark.slow
 def test_a_bowl_that_began_later_is_dated_with_its_error():
     bowl = face()
     got = found(bowl, begin=0.4, noise_mm=1.0)

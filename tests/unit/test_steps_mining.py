@@ -1,0 +1,110 @@
+"""From the files of a track to mining clues, by the steps themselves."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import xarray as xr
+from shapely.geometry import box
+
+from geo_risk.core.grid import Grid
+from geo_risk.flow.steps.deformation import write_velocity
+from geo_risk.flow.steps.deformation_mining import _cut, _no_bowl, _piece, write_mining
+from geo_risk.hazards.deformation.bowl import Bowl, bowl_motion
+from geo_risk.hazards.deformation.mining import Body
+from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
+from geo_risk.publish.raster import write_layer
+from geo_risk.sources.layers import read_frame
+from geo_risk.sources.options import TrackOptions
+from tests.support.insar import CELL, LEFT, TOP, dataset, times, write_mintpy
+
+N, SHAPE = 30, (36, 38)
+GRID = Grid.from_bounds((LEFT, TOP - 36 * CELL, LEFT + 38 * CELL, TOP), crs="EPSG:4546", resolution_m=60)
+YEARS = (times(N) - times(N)[0]) / np.timedelta64(1, "D") / 365.25
+FACE = Bowl(LEFT + 1140, TOP - 1080, 1500.0, 60.0, 200.0, 0.4, 130.0, float(YEARS[-1]), True)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One ascending track over a face that moves, its velocity, and the labels of what moves."""
+    folder = tmp_path_factory.mktemp("mining")
+    coords = GRID.coords()
+    x, y = np.meshgrid(coords["x"], coords["y"])
+    inc, az = np.deg2rad(39), np.deg2rad(103)
+    los = np.array([-np.sin(inc) * np.sin(az), np.sin(inc) * np.cos(az), np.cos(inc)])
+    moved = np.zeros((N, *SHAPE))
+    for k, t in enumerate(YEARS[1:], 1):
+        moved[k] = np.tensordot(los, bowl_motion(FACE, x, y, end=min(t / YEARS[-1], 1), cell_m=60), axes=1)
+    moved += np.random.default_rng(4).normal(0, 1.5, moved.shape)
+    paths = write_mintpy(folder, moved / 1000)
+    native = folder / "native.h5"
+    write_velocity(
+        files=[paths["files"]], geometry=[paths["geometry"]], coherence=None, gacos=None, out=native,
+        facts=folder / "v.json", correction=folder / "c.nc", track="asc", options=TrackOptions(),
+        params=VelocityParams(temporal_correlation="none"), maximum_sigma_mm_yr=1000,
+    )  # fmt: skip
+    up = bowl_motion(FACE, x, y, cell_m=60)[2] / YEARS[-1]
+    labels = GRID.layer((up < -8).astype(np.int32), units="1", long_name="label", name="labels")
+    write_layer(labels, folder / "labels.tif")
+    return {"folder": folder, "native": native, **paths}
+
+
+def clues(made, name, mines):
+    out = made["folder"]
+    write_mining(
+        native=[made["native"]], labels=out / "labels.tif", velocity_up=None, velocity_east=None, slope_deg=None,
+        mines=mines, mining_clues=out / f"{name}.gpkg", facts=out / f"{name}.json", tracks=["asc"],
+        params=DeformationParams(), track_options=[TrackOptions().model_dump(mode="json")], options=None,
+        files_0=[made["files"]], geometry_0=[made["geometry"]], coherence_0=None, gacos_0=None,
+    )  # fmt: skip
+    return read_frame(out / f"{name}.gpkg"), json.loads((out / f"{name}.json").read_text())
+
+
+def test_one_track_and_a_licence_beside_make_an_unlicensed_clue(made):
+    mines = made["folder"] / "mines.gpkg"
+    far = gpd.GeoDataFrame({"licence_id": ["L1"], "valid_until": ["2030-01-01"]},
+                           geometry=[box(LEFT, TOP - 400, LEFT + 300, TOP)], crs="EPSG:4546")  # fmt: skip
+    far.to_file(mines)
+    frame, facts = clues(made, "far", mines)
+    (row,) = frame.itertuples()
+    assert row.verdict == "unlicensed"
+    assert "the nearest licence, L1" in row.reasons
+    assert row.depth_low_m < 130 * 1.9 < row.depth_high_m
+    assert abs(row.geometry.centroid.x - FACE.x) < 20
+    assert abs(row.geometry.centroid.y - FACE.y) < 20
+    assert row.first_active == "2022-07-03"
+    assert facts["counts"] == {"bodies": 1, "clues": 1}
+    assert not facts["notes"]
+
+
+def test_without_licences_the_bowl_is_in_the_notes(made):
+    frame, facts = clues(made, "none", None)
+    assert len(frame) == 0
+    assert "no verdict" in facts["notes"][0]["text_en"]
+    assert "采深" in facts["notes"][0]["text_zh"]
+
+
+def test_a_velocity_alone_becomes_a_cut_of_two_dates():
+    source = dataset(np.zeros((2, *SHAPE)))
+    rate = source["displacement"].isel(time=0, drop=True) + 0.012
+    rate[3, 4] = np.nan
+    source = source.drop_dims("time").assign(velocity=rate.assign_attrs(units="m/year"))
+    body = Body(np.zeros(SHAPE, bool), FACE.x, FACE.y, 200.0, 100.0, 1.0)
+    part = _piece(source, body, "EPSG:4546")
+    cut = _cut(part, "asc", "EPSG:4546", 60.0, first=None)
+    assert cut.first_date is None
+    assert cut.years.tolist() == [0.0, 1.0]
+    assert np.nanmax(cut.displacement_mm[1]) == pytest.approx(12, rel=1e-4)
+    assert np.isnan(cut.displacement_mm[1]).sum() == 1
+    far = Body(body.cells, FACE.x + 1e5, FACE.y, 200.0, 100.0, 1.0)
+    assert _piece(source, far, "EPSG:4546") is None
+    assert isinstance(part, xr.Dataset)
+
+
+def test_a_body_that_no_bowl_fits_is_told():
+    english, chinese = _no_bowl(Body(np.zeros(SHAPE, bool), 510_000.0, 4_064_000.0, 200.0, 100.0, 1.0))
+    assert "510000, 4064000 sinks 100 mm/yr" in english
+    assert "未列为线索" in chinese
