@@ -157,6 +157,19 @@ def test_sets_of_one_lattice_are_cut_to_what_they_share_and_others_refused(tmp_p
         common_frame([sorted(folder.glob("*_corr.tif"))[0], far])
 
 
+def test_unpacked_folders_and_names_of_bursts_are_read(tmp_path):
+    folder = hyp3(tmp_path / "flat")
+    for path in list(folder.iterdir()):
+        first, second = path.name[5:13], path.name[21:29]
+        stem = f"S1_136231_IW2_{first}_{second}_VV_INT80_663F"
+        part = path.name.split("_A4F6_")[1]
+        target = tmp_path / "s" / stem / f"{stem}_{part}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    data = open_insar(tmp_path / "s", track="asc")
+    np.testing.assert_allclose(relative(data["displacement"].to_numpy()), relative(motion()), atol=2e-6)
+
+
 def test_info_tells_a_folder_of_hyp3(tmp_path):
     facts = inspect_file(hyp3(tmp_path / "s"))
     assert (facts.product, facts.problems) == ("hyp3", ())
