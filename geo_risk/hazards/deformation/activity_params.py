@@ -23,8 +23,8 @@ class FailureParams(Params):
         0.95, "Confidence of the window", gt=0.5, lt=1, source="usual",
     )  # fmt: skip
     maximum_bic_loss: float = parameter(
-        6.0, "No window where another course of the motion has a BIC this much lower", ge=0, le=100,
-        source="strong evidence after Kass and Raftery 1995, J. Am. Stat. Assoc. 90:773",
+        10.0, "No window where another course of the motion has a BIC this much lower", ge=0, le=100,
+        source="very strong evidence after Kass and Raftery 1995, J. Am. Stat. Assoc. 90:773",
     )  # fmt: skip
 
 

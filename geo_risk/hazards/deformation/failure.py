@@ -51,7 +51,7 @@ def failure_window(fits: Sequence[TrackFit], course: Course, params: FailurePara
     velocities are never formed; v t is a creep that went before, and may only run the way A does: left out, it would
     move the window (never covered in simulations with a creep of a third of the speed), left free, it would widen it.
     """
-    leads, sums = profile(fits, params.horizon_yr)
+    leads, sums, creeps = profile(fits, params.horizon_yr)
     end = max(float(f.series.t[-1]) for f in fits)
     best = int(np.argmin(sums))
     n = sum(len(f.resid) for f in fits)
@@ -60,7 +60,8 @@ def failure_window(fits: Sequence[TrackFit], course: Course, params: FailurePara
     epochs = _epochs(fits, end + leads[best], params.faster)
     bound = sums[best] * (1 + stats.f.ppf(params.confidence, 1, n - size) / (n - size) / thin)
     inside = np.flatnonzero(sums <= bound)
-    loss = n * np.log(sums[best] / n) + size * np.log(n) - min(course.bic.values())
+    used = sum(len(f.q) for f in fits) + 1 + int(creeps[best])
+    loss = n * np.log(sums[best] / n) + used * np.log(n) - min(course.bic.values())
     refused = _refusal(epochs, loss, inside[-1] == len(leads) - 1, params)
     if refused:
         return FailureWindow(np.nan, np.nan, np.nan, refused, epochs)
@@ -68,13 +69,13 @@ def failure_window(fits: Sequence[TrackFit], course: Course, params: FailurePara
     return FailureWindow(first, end + float(leads[best]), last, None, epochs)
 
 
-def profile(fits: Sequence[TrackFit], horizon_yr: float) -> tuple[F64, F64]:
-    """Return times from the last date to failure [yr] and the least sum of squares, in units of the noise, at each.
+def profile(fits: Sequence[TrackFit], horizon_yr: float) -> tuple[F64, F64, F64]:
+    """Return times from the last date to failure [yr], the least sum of squares at each, and how many tracks creep.
 
-    Every track has its own constant, season, creep and A, which follow by least squares.
+    Sums are in units of the noise. Every track has its own constant, season, creep and A, which follow by least squares.
     """
     leads = np.geomspace(_DAY_YR, horizon_yr, _LEADS)
-    sums = np.zeros(_LEADS)
+    sums, creeps = np.zeros(_LEADS), np.zeros(_LEADS)
     first = min(float(f.series.t[0]) for f in fits)
     end = max(float(f.series.t[-1]) for f in fits)
     for f in fits:
@@ -89,9 +90,11 @@ def profile(fits: Sequence[TrackFit], horizon_yr: float) -> tuple[F64, F64]:
         on_trend, on_shape = float(trend @ rest), shape @ rest
         free = np.maximum(size - along**2, 1e-12 * size)
         creep, growth = (size * on_trend - along * on_shape) / free, (on_shape - along * on_trend) / free
-        gain = np.where(creep * growth >= 0, creep * on_trend + growth * on_shape, on_shape**2 / size)
+        same = creep * growth >= 0
+        gain = np.where(same, creep * on_trend + growth * on_shape, on_shape**2 / size)
+        creeps += same
         sums += (float(rest @ rest) - gain) / f.sigma2
-    return leads, sums
+    return leads, sums, creeps
 
 
 def _epochs(fits: Sequence[TrackFit], failure: float, faster: float) -> int:
