@@ -72,7 +72,7 @@ def failure_window(fits: Sequence[TrackFit], course: Course, params: FailurePara
 def profile(fits: Sequence[TrackFit], horizon_yr: float) -> tuple[F64, F64, F64]:
     """Return times from the last date to failure [yr], the least sum of squares at each, and how many tracks creep.
 
-    Sums are in units of the noise. Every track has its own constant, season, creep and A, which follow by least squares.
+    Sums are in units of the noise. Every track has its own constant, season, creep and A, by least squares.
     """
     leads = np.geomspace(_DAY_YR, horizon_yr, _LEADS)
     sums, creeps = np.zeros(_LEADS), np.zeros(_LEADS)
