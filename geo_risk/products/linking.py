@@ -33,6 +33,26 @@ POINT_KIND: Mapping[str, str] = {
 """Kind of the hazard point that a moving area makes."""
 
 
+def likely_false(areas: gpd.GeoDataFrame, false_alarm_max: float) -> NDArray[np.bool_]:
+    """Return which moving areas are too likely to be noise to act on.
+
+    Parameters
+    ----------
+    areas : `active_deformation`; `false_alarm_at_most` (true: the probability is but an upper bound) may be missing.
+    false_alarm_max : largest probability that is acted on.
+
+    Returns
+    -------
+    (n,) True where the probability is known to be above the limit. One that is missing, or that is an upper bound,
+    proves nothing: such an area stays.
+    """
+    p = areas["false_alarm_p"].astype("float64").to_numpy()
+    bound = np.zeros(len(areas), dtype=bool)
+    if "false_alarm_at_most" in areas:
+        bound = areas["false_alarm_at_most"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    return np.asarray((p > false_alarm_max) & ~bound)
+
+
 def with_clues(areas: gpd.GeoDataFrame | None, clues: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the moving areas with what the mining clues say of them; a clue without an area becomes one.
 

@@ -38,7 +38,8 @@ class RiskParams(Params):
         source=f"{_CHOICE}: two tracks outline the same slide differently", ge=0, le=1,
     )  # fmt: skip
     false_alarm_max: float = parameter(
-        0.05, "Moving areas with a higher false-alarm probability make no hazard point.",
+        0.05, "Moving areas whose false-alarm probability is known to be higher make no hazard point; one that is only "
+        "bounded from above, as by few simulations, or missing, does not count against an area.",
         source=f"{_CHOICE}: the usual 95 % quantile", ge=0, le=1,
     )  # fmt: skip
     dormant_max_level: int = parameter(

@@ -25,7 +25,7 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.schemas import SCHEMAS, conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps, zonal_sums
-from geo_risk.products.linking import POINT_KIND, group_areas, match_points, near_doubles, with_clues
+from geo_risk.products.linking import POINT_KIND, group_areas, likely_false, match_points, near_doubles, with_clues
 from geo_risk.products.params import RiskParams
 from geo_risk.products.wording import joined, say
 
@@ -35,8 +35,8 @@ _LEDGER_COLUMNS = ("name", "scale", "area_m2", "volume_m3", "households", "peopl
 _NUMBERS = ("velocity_max_mm_yr", "velocity_mm_yr", "velocity_std_mm_yr", "acceleration_mm_yr2", "false_alarm_p",
             "coordinate_confidence", "distance_m", "clue_peak", "area_m2", "volume_m3", "households", "people",
             "assets_cny")  # fmt: skip
-_TEXTS = ("footprint", "area_id", "activity", "tracks", "clue_id", "coordinate_note", "name", "scale", "responsible",
-          "monitor", "first_seen")  # fmt: skip
+_TEXTS = ("footprint", "false_alarm_at_most", "area_id", "activity", "tracks", "clue_id", "coordinate_note", "name",
+          "scale", "responsible", "monitor", "first_seen")  # fmt: skip
 _SCALES = ("small", "medium", "large", "giant")
 _GRADES = ("IV", "III", "II", "I")
 
@@ -117,7 +117,7 @@ def _no_points(like: Any) -> gpd.GeoDataFrame:
 
 def _places(areas: gpd.GeoDataFrame, params: RiskParams) -> gpd.GeoDataFrame:
     """Return one row for each place that moves: its fastest reliable area stands for all that overlap it."""
-    reliable = areas[~(areas["false_alarm_p"].astype("float64") > params.false_alarm_max)]
+    reliable = areas[~likely_false(areas, params.false_alarm_max)]
     if not len(reliable):
         return reliable
     out = reliable.assign(
@@ -132,6 +132,12 @@ def _places(areas: gpd.GeoDataFrame, params: RiskParams) -> gpd.GeoDataFrame:
     return best.drop_duplicates("group").reset_index(drop=True)
 
 
+def _bounds(areas: gpd.GeoDataFrame) -> list[bool | None]:
+    if "false_alarm_at_most" not in areas:
+        return [None] * len(areas)
+    return [None if pd.isna(v) else bool(v) for v in areas["false_alarm_at_most"]]
+
+
 def _motion(found: gpd.GeoDataFrame, rows: Any) -> dict[str, Any]:
     chosen = found.iloc[rows]
     std = chosen["velocity_std_mm_yr"] if "velocity_std_mm_yr" in chosen else pd.Series(np.nan, index=chosen.index)
@@ -144,6 +150,7 @@ def _motion(found: gpd.GeoDataFrame, rows: Any) -> dict[str, Any]:
         "area_id": chosen["area_id"].astype("string").to_numpy(),
         "tracks": chosen["tracks"].to_numpy(),
         "false_alarm_p": chosen["false_alarm_p"].to_numpy(dtype=np.float64, na_value=np.nan),
+        "false_alarm_at_most": _bounds(chosen),
         "area_kind": chosen["kind"].to_numpy(),
         **{c: chosen[c].to_numpy() if c in chosen else None for c in ("clue_id", "clue_verdict", "clue_peak")},
         "moving_area_m2": chosen["area_m2"].to_numpy(dtype=np.float64),
@@ -321,7 +328,8 @@ def _sentences(row: Any, params: RiskParams, language: str, *, has_radar: bool) 
         if not pd.isna(row.distance_m) and row.distance_m > 0:
             out.append(say("moves_near", language, distance=row.distance_m))
         if not pd.isna(row.false_alarm_p):
-            out.append(say("false_alarm", language, p=row.false_alarm_p))
+            is_bound = not pd.isna(row.false_alarm_at_most) and bool(row.false_alarm_at_most)
+            out.append(say("false_alarm_most" if is_bound else "false_alarm", language, p=row.false_alarm_p))
         if not pd.isna(row.clue_id):
             out.append(say("clue", language, clue_id=row.clue_id, verdict=row.clue_verdict, peak=row.clue_peak))
         if row.ledger_status in ("cancelled", "dormant"):

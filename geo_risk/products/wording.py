@@ -27,6 +27,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "clue": ("Mining clue {clue_id}: {verdict}, subsiding {peak:.0f} mm/yr.",
              "采矿线索 {clue_id}：{verdict}，沉降 {peak:.0f} 毫米/年。"),
     "false_alarm": ("False-alarm probability {p:.3f}.", "虚警概率 {p:.3f}。"),
+    "false_alarm_most": ("False-alarm probability at most {p:.3f}.", "虚警概率不高于 {p:.3f}。"),
     "same_place": ("Perhaps the same place as {other} ({distance:.0f} m).",
                    "可能与 {other} 为同一处（相距 {distance:.0f} 米）。"),
     "coordinates": ("Coordinates: {note}.", "坐标：{note}。"),

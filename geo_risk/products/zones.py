@@ -25,6 +25,7 @@ from geo_risk.core.vectorize import rasterize
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import hillslope_sets
+from geo_risk.products.linking import likely_false
 from geo_risk.products.params import Matrix, RiskParams
 from geo_risk.products.wording import joined, say
 
@@ -151,7 +152,7 @@ def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDa
     """Return the moving areas that are no false alarm; slow kinds are at most medium."""
     if areas is None or not len(areas):
         return None
-    chosen = areas[~(areas["false_alarm_p"].astype("float64") > params.false_alarm_max)]
+    chosen = areas[~likely_false(areas, params.false_alarm_max)]
     speed = chosen["velocity_max_mm_yr"].abs().to_numpy(dtype=np.float64)
     level = classify(speed, params.velocity_bounds_mm_yr)
     level = np.where(chosen["activity"] == "accelerating", np.int8(Level.VERY_HIGH), level)

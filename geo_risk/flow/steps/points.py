@@ -60,6 +60,7 @@ def write_points(
     options: ReadOptions,
 ) -> None:
     """Write hazard_points, and what was done to the ledger."""
+    from geo_risk.products.linking import likely_false
     from geo_risk.products.points import Surroundings, merge_points
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame, read_grid
@@ -81,6 +82,10 @@ def write_points(
         zones=None if zones_drawn is None else read_frame(zones_drawn),
     )
     areas = None if active_deformation is None else read_frame(active_deformation)
+    doubtful = 0 if areas is None else int(likely_false(areas, params.false_alarm_max).sum())
+    if doubtful:
+        notes = [*notes, f"{doubtful} moving areas with a false-alarm probability above {params.false_alarm_max:g} "
+                         "make no hazard point; they stay in active_deformation"]  # fmt: skip
     made = merge_points(ledger, areas, around, params=params, language=language)
     write_frame(made, out)
     counts = {str(k): int(n) for k, n in made.groupby("status").size().items()}

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geo_risk.core.errors import LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import polygons_of_labels
@@ -61,7 +62,15 @@ def active_areas(
     velocity_max are LOS values, against stable ground around, of the track that sees the area best. Where a map has no
     stable part its cells are taken by an absolute threshold, false_alarm_p is missing, and a note says so. Which areas
     are kept is judged by the fitted tail, but false_alarm_p is never stated below 1 / (simulated maps + 1).
+
+    Raises
+    ------
+    LimitError : more cells than `areas.maximum_cells`; whole maps are held, some 370 bytes a cell for two tracks.
     """
+    if (n := grid.shape[0] * grid.shape[1]) > params.areas.maximum_cells:
+        what = f"the detection grid has {n} cells; at most {params.areas.maximum_cells} are searched at once"
+        fix = "run county by county, set a coarser area.resolution_m, or raise the limit where 370 bytes a cell fit"
+        raise LimitError(what, where="deformation.areas.maximum_cells", fix=fix)
     notes: list[tuple[str, str]] = []
     channels = [c for t in tracks for c in _channels(t, params)]
     searchable = [c for c in channels if _has_stable(c, params, notes)]

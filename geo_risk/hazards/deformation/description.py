@@ -60,8 +60,9 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     Returns
     -------
     The columns of `active_deformation`, and label, velocity_std_mm_yr (standard error of the mean, noise of
-    neighbours included), velocity_track (the track of the velocities), false_discovery_q, annual_mm, reasons_zh,
-    reasons_en. `reasons` is English.
+    neighbours included), velocity_track (the track of the velocities), false_discovery_q, false_alarm_at_most (whether
+    false_alarm_p and q are but upper bounds, all that so few simulations can show), kind_certainty, annual_mm,
+    reasons_zh, reasons_en. `reasons` is English.
     """
     params, n = scene.params, scene.params.areas.n_simulations
     common = _common(cells, scene)
@@ -95,7 +96,7 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
         "kind": kind, "false_alarm_p": p, "status": "new", "confidence": float(np.clip(confidence, 0, 1)),
         "reasons": english, "reasons_zh": chinese, "reasons_en": english, "annual_mm": wave,
         "velocity_std_mm_yr": looks[best.name].std, "velocity_track": best.name,
-        "false_discovery_q": float(group.q), "kind_certainty": certainty,
+        "false_discovery_q": float(group.q), "false_alarm_at_most": bool(group.p < p), "kind_certainty": certainty,
     }  # fmt: skip
 
 

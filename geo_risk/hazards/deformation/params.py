@@ -167,6 +167,10 @@ class AreaParams(Params):
         0.05, "False-discovery rate of the cells that are called hot or cold spots", gt=0, lt=1,
         source="Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57:289",
     )  # fmt: skip
+    maximum_cells: int = parameter(
+        16_000_000, "Most cells of the detection grid; more are refused", ge=10_000, le=10**9,
+        source="choice of geo_risk: 370 bytes a cell were measured for two tracks, so 6 GB",
+    )  # fmt: skip
     seed: int = parameter(20170, "Seed of the simulated noise", ge=0, le=2**31 - 1, source="choice of geo_risk")
 
 
