@@ -3,8 +3,9 @@
     python -m benchmarks.decomposition            (needs `pip install -e .[bench]`)
 
 Medians of turns that alternate: whole processes with files in and out; the same without loading modules, as function
-calls in one process; the solution alone on arrays in memory. Both read the same velocity and geometry files; ours also
-reads and writes standard errors and reads back what it wrote. MintPy takes the mean geometry of 20 x 20 pixels, so the
+calls in one process; the solution alone on arrays in memory. Both read the same velocity and geometry files; ours reads
+back what it wrote, and once more with standard errors, which MintPy does not have here. CPU seconds are those of the
+processes, less moved by other work than the clock is. MintPy takes the mean geometry of 20 x 20 pixels, so the
 results are compared on files whose geometry is constant in such windows, and on smooth ones.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import resource
 import statistics
 import subprocess
 import sys
@@ -31,7 +33,7 @@ N = 1000
 TRACKS = {"asc": (-13.0, 39.0), "desc": (-167.0, 37.0)}
 
 
-def write_inputs(folder: Path, *, smooth: bool) -> list[tuple[Path, Path]]:
+def write_inputs(folder: Path, *, smooth: bool, errors: bool = False) -> list[tuple[Path, Path]]:
     """Write velocity.h5 and geometryGeo.h5 of two tracks; look angles run across the frame, or in steps of 20."""
     rng = np.random.default_rng(1)
     folder.mkdir()
@@ -48,7 +50,8 @@ def write_inputs(folder: Path, *, smooth: bool) -> list[tuple[Path, Path]]:
         velocity, geometry = folder / f"{track}.h5", folder / f"{track}_geometry.h5"
         with h5py.File(velocity, "w") as file:
             file["velocity"] = rng.normal(0, 0.01, (N, N)).astype("f4")
-            file["velocityStd"] = rng.uniform(0.0005, 0.002, (N, N)).astype("f4")
+            if errors:
+                file["velocityStd"] = rng.uniform(0.0005, 0.002, (N, N)).astype("f4")
             file.attrs.update(attrs)
         with h5py.File(geometry, "w") as file:
             file["incidenceAngle"] = np.broadcast_to(incidence + 8 * (column / N - 0.5), (N, N)).astype("f4")
@@ -64,24 +67,31 @@ def peer_words(files: list[tuple[Path, Path]], folder: Path) -> list[str]:
     return [*map(str, (a, d)), "-g", str(ga), str(gd), "-o", str(folder / "horizontal.h5"), str(folder / "up.h5")]
 
 
-def alternating(turns: int, **calls: Callable[[], object]) -> dict[str, float]:
-    """Return the median seconds of each call, after one turn that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of those it waited for."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def alternating(turns: int, **calls: Callable[[], object]) -> dict[str, tuple[float, float]]:
+    """Return the median clock and CPU seconds of each call, after one turn that does not count."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for turn in range(turns + 1):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = time.perf_counter(), cpu_seconds()
             call()
             if turn:
-                taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(t) for name, t in taken.items()}
+                taken[name].append((time.perf_counter() - start[0], cpu_seconds() - start[1]))
+    return {n: (statistics.median(c for c, _ in t), statistics.median(u for _, u in t)) for n, t in taken.items()}
 
 
-def say(what: str, seconds: dict[str, float]) -> None:
-    ours, theirs = seconds["ours"], seconds["mintpy"]
-    print(f"{what}: MintPy {theirs:.3f} s, ours {ours:.3f} s, {theirs / ours:.1f} times")
+def say(what: str, seconds: dict[str, tuple[float, float]]) -> None:
+    for k, kind in enumerate(("clock", "CPU")):
+        ours, theirs = seconds["ours"][k], seconds["mintpy"][k]
+        print(f"{what}, {kind}: MintPy {theirs:.3f} s, ours {ours:.3f} s, {theirs / ours:.1f} times", flush=True)
 
 
-def processes(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str, float]:
+def processes(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str, tuple[float, float]]:
     code = (
         "import sys; from pathlib import Path; from geo_risk.flow.east_up_file import write_east_up_file as w; "
         "p = [Path(a) for a in sys.argv[1:]]; w([(p[0], p[1]), (p[2], p[3])], p[4])"
@@ -95,7 +105,7 @@ def processes(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[
     return alternating(turns, ours=lambda: run(ours), mintpy=lambda: run(peer))
 
 
-def calls(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str, float]:
+def calls(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str, tuple[float, float]]:
     from mintpy.cli.asc_desc2horz_vert import main as peer
 
     def theirs() -> None:
@@ -105,15 +115,16 @@ def calls(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str,
     return alternating(turns, ours=lambda: write_east_up_file(files, folder / "ours.h5"), mintpy=theirs)
 
 
-def arrays(files: list[tuple[Path, Path]], turns: int) -> dict[str, float]:
+def arrays(files: list[tuple[Path, Path]], turns: int) -> dict[str, tuple[float, float]]:
     from mintpy.asc_desc2horz_vert import asc_desc2horz_vert as peer
 
     v, s, inc, az = ([], [], [], [])
     for velocity, geometry in files:
         with h5py.File(velocity) as a, h5py.File(geometry) as b:
+            std = a["velocityStd"] if "velocityStd" in a else np.ones((N, N), "f4")
             for into, value in (
                 (v, a["velocity"]),
-                (s, a["velocityStd"]),
+                (s, std),
                 (inc, b["incidenceAngle"]),
                 (az, b["azimuthAngle"]),
             ):
@@ -150,6 +161,8 @@ def main() -> None:
             if smooth:
                 say("whole processes, files in and out", processes(files, folder, turns))
                 say("function calls, files in and out", calls(files, folder, turns))
+                rich = write_inputs(Path(name) / "errors", smooth=True, errors=True)
+                say("the same with standard errors", calls(rich, Path(name) / "errors", turns))
                 say("solution alone, arrays in memory", arrays(files, turns))
             else:
                 calls(files, folder, 1)
