@@ -42,7 +42,7 @@ def velocity_file(
             raise ValueError(what)
         with h5py.File(written, "r") as source:
             for name, digest in hashes.items():
-                if hashlib.sha256(np.ascontiguousarray(source[name][:]).tobytes()).digest() != digest.digest():
+                if hashlib.sha256(np.ascontiguousarray(source[name][:]).data).digest() != digest.digest():
                     raise disk_full(path)
 
     with staged(path, verify=verify) as temporary, h5py.File(temporary, "w", track_order=True) as target:
@@ -59,7 +59,7 @@ def velocity_file(
             for name, part in values.items():
                 plain = np.ascontiguousarray(part, dtype=np.float32)
                 target[name][first : first + len(plain)] = plain
-                hashes[name].update(plain.tobytes())
+                hashes[name].update(plain.data)
             done += len(next(iter(values.values())))
 
         yield write
