@@ -217,8 +217,12 @@ def _points(facts: FileFacts, path: Path) -> FileFacts | None:
     )
     return replace(
         facts, product="points", crs=(table.crs or "")[:60], size=f"{n_rows} points",
-        dates=f"{days[0][1]} to {days[-1][1]}, {len(days)} dates", notes=(asked,),
+        dates=f"{_day(days[0][1])} to {_day(days[-1][1])}, {len(days)} dates", notes=(asked,),
     )  # fmt: skip
+
+
+def _day(text: str) -> str:
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
 
 
 def _rain(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:

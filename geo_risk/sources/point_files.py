@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
-from geo_risk.core.errors import AmbiguousError, CrsError, DataError
+from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GeoRiskError, raise_all
 from geo_risk.core.units import factor
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
@@ -30,6 +30,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 TAKES = frozenset({"units", "positive", "crs", "posting_m", "component", "incidence_deg", "heading_deg"})
 """Fields of `TrackOptions` that a point layer leaves open."""
+
+Look = tuple[str, str, str] | tuple[float, float, float]
+"""Columns of the look vector, or the vector itself."""
 
 _PHRASES = {"los": "toward the satellite", "vertical": "up", "east": "east"}
 
@@ -73,24 +76,51 @@ def open_points(
     tables = [t for p in paths if (t := open_table(p)) is not None]
     first, where = tables[0], str(paths[0])
     days = date_columns(tables)
-    component, look, said = _look(first, options, where=where)
-    scale, sentence = _scale(options, component, is_rate=not days, where=where)
+    look, scale, said = _answers(first, options, is_rate=not days, track=track, n_dates=len(days))
     posting = ask_posting(options.posting_m, track=track, n_dates=len(days))
     x, y = (X, Y) if first.has_geometry else (column(first, "x") or "", column(first, "y") or "")
     velocity, std = column(first, "velocity"), column(first, "velocity_std")
-    # a velocity beside dates is evidence only, taken as mm a year; alone it is the result, in the unit that was said
+    # a velocity beside dates is evidence only (their unit a year, or mm); alone it is the result, in the unit said
     layout = Layout(
         x=x, y=y, crs=_crs(tables, options, where=where), dates=days, scale=scale, look=look, id=column(first, "id"),
         height=column(first, "height"), coherence=column(first, "coherence"), velocity=velocity,
         velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(options.units),
         velocity_std=None if days else std,
     )  # fmt: skip
-    return grid_points(tables, layout, posting_m=posting, track=track, audit=[sentence, *said])
+    return grid_points(tables, layout, posting_m=posting, track=track, audit=said)
 
 
-def _look(
-    table: PointTable, options: TrackOptions, *, where: str
-) -> tuple[str, tuple[str, str, str] | tuple[float, float, float], list[str]]:
+def _answers(
+    table: PointTable, options: TrackOptions, *, is_rate: bool, track: str, n_dates: int
+) -> tuple[Look, float, list[str]]:
+    """Return look vector, factor and sentences; every question that is open is asked at once.
+
+    Raises
+    ------
+    AmbiguousError, UnitError : as `_look`, `_scale` and `ask_posting`.
+    """
+    where = str(table.path)
+    problems: list[GeoRiskError] = []
+    component: str = options.component or "los"
+    look: Look = (0.0, 0.0, 1.0)
+    said, scale, sentence = list[str](), 1.0, ""
+    try:
+        component, look, said = _look(table, options, where=where)
+    except GeoRiskError as error:
+        problems.append(error)
+    try:
+        scale, sentence = _scale(options, component, is_rate=is_rate, where=where)
+    except GeoRiskError as error:
+        problems.append(error)
+    try:
+        ask_posting(options.posting_m, track=track, n_dates=n_dates)
+    except GeoRiskError as error:
+        problems.append(error)
+    raise_all(problems)
+    return look, scale, [sentence, *said]
+
+
+def _look(table: PointTable, options: TrackOptions, *, where: str) -> tuple[str, Look, list[str]]:
     """Return the component, the look vector (columns or numbers), and sentences of evidence."""
     east, north, up = (column(table, n) for n in ("los_east", "los_north", "los_up"))
     angles = (options.incidence_deg, options.heading_deg)

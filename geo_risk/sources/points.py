@@ -174,8 +174,9 @@ class _Gridded:
         """Return what came of the points, in one sentence."""
         n = self.sums.n_points[self.sums.n_points > 0]
         return (
-            f"gridded: {int(n.sum())} points into {len(n)} cells of {posting_m:g} m in {self.frame.crs}, "
-            f"{np.median(n):g} a cell (median); {self.sums.sums.nbytes / 2**20:.0f} MB of series are held"
+            f"gridded: {int(n.sum())} points into {len(n)} cells of {posting_m:g} m in {self.frame.crs} (of "
+            f"{self.frame.shape[0] * self.frame.shape[1]} in their rectangle), {np.median(n):g} a cell (median); "
+            f"{self.sums.sums.nbytes / 2**20:.0f} MB of series are held"
         )
 
 

@@ -343,6 +343,12 @@ def test_what_a_layer_does_not_say_is_asked_for(tmp_path, drop, error, text):
         open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update=drop))
 
 
+def test_all_questions_are_asked_at_once(tmp_path):
+    layer(egms(n=60)).to_file(tmp_path / "ps.gpkg")
+    with pytest.raises(AmbiguousError, match=r"3 problems: .*which direction.*bare numbers.*what size"):
+        open_insar(tmp_path / "ps.gpkg", track="asc")
+
+
 def test_sign_and_unit_of_the_config_are_used(tmp_path):
     layer(egms()).to_file(tmp_path / "ps.gpkg")
     toward = open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID)
