@@ -101,9 +101,11 @@ def downslope_layers(
     velocity = best = xr.full_like(ground.slope_deg, np.nan, dtype=np.float32)
     hidden = [is_hidden(t, ground.dem) for t in tracks] if hidden is None else hidden
     for track, blocked in zip(tracks, hidden, strict=True):
+        # an insensitive direction divides by nothing: a track of east motion has C = 0 on slopes to the north
         c = sensitivity(track, ground.slope_deg, ground.aspect_deg)
+        c = c.where(abs(c) >= params.minimum_sensitivity)
         noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / abs(c)
-        usable = _has(track) & ~blocked & steep & (abs(c) >= params.minimum_sensitivity)
+        usable = _has(track) & ~blocked & steep & c.notnull()
         better = usable & ~(best <= noise)
         velocity = (in_units(track.velocity, "mm/yr") / c).where(better, velocity)
         best = noise.where(better, best)
@@ -188,8 +190,9 @@ def _sees(
     sees = xr.zeros_like(flat)
     for track, blocked in zip(tracks, hidden, strict=True):
         c = abs(sensitivity(track, slope, aspect)).where(~flat, abs(track.los_up))
+        c = c.where(c >= params.minimum_sensitivity)
         noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / c
-        enough = (c >= params.minimum_sensitivity) & (noise <= params.maximum_detectable_mm_yr)
+        enough = noise <= params.maximum_detectable_mm_yr
         sees = sees | (_has(track) & ~blocked & enough)
     return sees
 
