@@ -191,6 +191,18 @@ def test_single_bad_rows_are_set_aside_with_reason_and_counted(tmp_path, case, r
     np.testing.assert_allclose(data["displacement"].to_numpy(), clean["displacement"].to_numpy(), atol=1e-7)
 
 
+def test_texts_in_a_parquet_column_are_set_aside_too(tmp_path):
+    table = egms()
+    first = days()[0]
+    table[first] = table[first].astype(str)
+    table.loc[[3, 4, 5], first] = "n/d"
+    table.to_parquet(tmp_path / "e.parquet")
+    data = open_insar(tmp_path / "e.parquet", track="asc", options=GRID)
+    assert float(data["n_points"].sum()) == len(table) - 3
+    clean = open_insar(csv(egms().drop(index=[3, 4, 5]), tmp_path, "clean.csv"), track="asc", options=GRID)
+    np.testing.assert_allclose(data["displacement"].to_numpy(), clean["displacement"].to_numpy(), atol=1e-7)
+
+
 def test_a_table_that_is_bad_all_over_is_refused(tmp_path):
     table = egms()
     table[days()[0]] = "text"
