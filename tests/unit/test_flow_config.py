@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from geo_risk.core.errors import ConfigError
 from geo_risk.flow.config import Config, load_config
-from geo_risk.flow.inputs import Inputs
+from geo_risk.flow.inputs import Inputs, InsarTrack
+from geo_risk.sources.options import TrackOptions
 
 CONTRACT_TOP = """
 pipeline name language area inputs deformation rainfall landslide flood risk evacuation waterlogging register map
@@ -168,3 +169,18 @@ def test_names_a_file_that_is_not_utf8(tmp_path):
     path.write_bytes("name: 示范县\noutput: o\n".encode("gb18030"))
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(path)
+
+
+def test_a_track_cannot_take_the_name_of_another_layer():
+    assert InsarTrack(track="asc", files=("a.h5",)).options == TrackOptions()
+    with pytest.raises(ValueError, match="velocity_east is the name of another layer"):
+        InsarTrack(track="east", files=("a.h5",))
+
+
+def test_what_a_track_says_reaches_its_reader_with_the_folder_made_absolute(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "inputs:\n  insar:\n  - {track: ps, files: ps.gpkg, units: mm, posting_m: 100, gacos: ztd}\noutput: out\n"
+    )
+    track = load_config(tmp_path / "c.yaml").inputs.insar[0]
+    assert track.options == TrackOptions(units="mm", posting_m=100, gacos=tmp_path / "ztd")
+    assert track.options.said() == {"units": "mm", "posting_m": 100}
