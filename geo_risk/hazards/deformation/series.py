@@ -291,8 +291,8 @@ def _reference(
 ) -> tuple[F64, F64, int]:
     """Return the common series of the nearest stable cells, the error that a place near them has on each date, and n.
 
-    The error is the scatter of the means of eight sectors around the body: places as near to one another as the body
-    is to its reference.
+    The error is the scatter of the means of eight sectors around the body, about a plane: places as near to one
+    another as the body is to its reference.
     """
     n_t = len(ground.t)
     enough = np.isfinite(around).sum(axis=0) >= params.minimum_known_share * n_t
@@ -304,17 +304,29 @@ def _reference(
 
 
 def _scatter(rest: F64, sector: NDArray[np.int64]) -> F64:
-    """Return the standard deviation of the sectors' means on each date; NaN where fewer than three are known."""
+    """Return the standard deviation on each date of the sectors' means about a plane; NaN where it cannot be known.
+
+    A plane across the ring cancels at its middle, where the body is. Fewer than five sectors make no plane: then they
+    scatter about their mean; fewer than three say nothing.
+    """
     known = np.isfinite(rest)
     member = sector[:, None] == np.arange(_SECTORS)
     count = known.astype(np.float64) @ member
     total = np.where(known, rest, 0.0) @ member
     use = count >= _SECTOR_CELLS
-    n = use.sum(axis=1)
     mean = np.divide(total, count, out=np.zeros_like(total), where=use)
-    centre = mean.sum(axis=1) / np.maximum(n, 1)
-    squares = (np.where(use, mean - centre[:, None], 0.0) ** 2).sum(axis=1)
-    out: F64 = np.where(n >= 3, np.sqrt(squares / np.maximum(n - 1, 1)), np.nan)
+    angle = (np.arange(_SECTORS) + 0.5) * 2 * np.pi / _SECTORS
+    plane = np.stack([np.ones(_SECTORS), np.cos(angle), np.sin(angle)], axis=1)
+    out = np.full(len(rest), np.nan)
+    for pattern in np.unique(use, axis=0):
+        n = int(pattern.sum())
+        if n < 3:
+            continue
+        columns = np.linalg.qr(plane[pattern] if n >= 5 else plane[pattern, :1])[0]
+        dates = (use == pattern).all(axis=1)
+        y = mean[np.ix_(dates, pattern)]
+        off = y - (y @ columns) @ columns.T
+        out[dates] = np.sqrt((off**2).sum(axis=1) / (n - columns.shape[1]))
     return out
 
 
