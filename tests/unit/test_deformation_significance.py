@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 from shapely.geometry import box
 
 from geo_risk.core.errors import DataError, LimitError
@@ -16,6 +17,7 @@ from geo_risk.hazards.deformation.areas import active_areas
 from geo_risk.hazards.deformation.detect import tail
 from geo_risk.hazards.deformation.hotspots import discoveries, gi_star, two_sided_p
 from geo_risk.hazards.deformation.params import AreaParams, DeformationParams
+from geo_risk.hazards.deformation.patch import Patch
 from geo_risk.hazards.deformation.quality import lag_one, map_quality, pairwise_correlation, series_quality
 from geo_risk.hazards.deformation.significance import mean_std, q_values
 from geo_risk.products.linking import likely_false
@@ -196,3 +198,26 @@ def test_a_legend_is_read_and_a_bad_one_refused(tmp_path):
         path.write_text(bad, encoding="utf-8")
         with pytest.raises(DataError, match="class code"):
             read_legend(path)
+
+
+cells = arrays(np.bool_, (7, 8)).filter(lambda m: m.any())
+
+
+@given(cells, cells)
+def test_a_patch_is_its_mask(a, b):
+    one, other = Patch.of(a), Patch.of(b)
+    back = np.zeros(a.shape, bool)
+    back[one.indices] = True
+    assert (back == a).all()
+    assert one.sum() == a.sum()
+    assert one.overlap(other) == (a & b).sum()
+    assert Patch.union([one, other]).sum() == (a | b).sum()
+    assert one.first == tuple(np.argwhere(a)[0])
+    wide = np.zeros(a.shape, bool)
+    wide[one.grown(2, a.shape).indices] = True
+    assert (wide == ndimage.binary_dilation(a, np.ones((3, 3)), iterations=2)).all()
+
+
+def test_a_patch_without_cells_is_refused():
+    with pytest.raises(ValueError, match="at least one cell"):
+        Patch.of(np.zeros((3, 3), bool))

@@ -30,16 +30,18 @@ def deformation_bulletin(plan: Plan) -> None:
         what = f"{source.file.name} lies in the output folder of this run, which replaces it"
         raise ConfigError(what, where="inputs.previous_bulletin", fix="copy the former geo_risk.gpkg elsewhere first")
     changes = {} if source is None else {"deformation_changes": plan.frame("deformation_changes")}
-    velocity = [plan.layer(f"velocity_{t.track}") for t in plan.cfg.inputs.insar]
+    tracks = [t.track for t in plan.cfg.inputs.insar]
+    velocity = [plan.layer(f"velocity_{t}") for t in tracks]
     plan.add(
         "deformation.bulletin",
         write_bulletin,
         reads={"areas": judged if plan.has(judged) else plan.frame("areas_found"), "grid": plan.facts("grid")},
-        optional={"previous": None if source is None else source.file, "velocity": velocity},
+        optional={"previous": None if source is None else source.file, "velocity": velocity,
+                  "series": [plan.cube(f"series_{t}") for t in tracks]},
         writes={"active_deformation": plan.frame("active_deformation"), **changes,
                 "facts": plan.facts("deformation_bulletin")},
         options={} if source is None else source.options.model_dump(mode="json"),
-        params=plan.cfg.deformation.bulletin,
+        tracks=tracks, params=plan.cfg.deformation.bulletin,
     )  # fmt: skip
 
 
@@ -49,22 +51,28 @@ def write_bulletin(
     grid: Path,
     previous: Path | None,
     velocity: list[Path] | None,
+    series: list[Path] | None,
     active_deformation: Path,
     facts: Path,
     options: dict[str, Any],
+    tracks: list[str],
     params: BulletinParams,
     deformation_changes: Path | None = None,
 ) -> None:
     """Write the moving areas of this bulletin, and what changed since the last one where there is one."""
     from geo_risk.flow.steps.deformation import _note
     from geo_risk.hazards.deformation.bulletin import bulletin
+    from geo_risk.hazards.deformation.quality import regraded
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.former import read_former
     from geo_risk.sources.layers import read_frame, read_grid
     from geo_risk.sources.options import ReadOptions
 
     target = read_grid(grid)
-    found = read_frame(areas).drop(columns="label", errors="ignore")
+    found = read_frame(areas)
+    if series is not None and len(found):
+        found = regraded(found, {t: _indices(p) for t, p in zip(tracks, series, strict=True)})
+    found = found.drop(columns="label", errors="ignore")
     before, gone = None, None
     quarantine: list[dict[str, str]] = []
     if previous is not None:
@@ -95,3 +103,12 @@ def _seen(frames: list[gpd.GeoDataFrame], velocity: list[Path], grid: Grid) -> l
         labels = rasterize(shapes, grid, fill=0, dtype="int32")
         out += seen_now([str(i) for i in frame["area_id"]], labels, maps)
     return out
+
+
+def _indices(path: Path) -> dict[int, tuple[float, float]]:
+    """Return lag-1 autocorrelation and pairwise correlation by label from the series of a track."""
+    from geo_risk.sources.dataset import read_dataset
+
+    series = read_dataset(path)
+    labels, first, second = (series[n].to_numpy() for n in ("label", "lag_one", "pairwise"))
+    return {int(k): (float(a), float(b)) for k, a, b in zip(labels, first, second, strict=True)}

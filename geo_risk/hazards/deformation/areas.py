@@ -15,11 +15,12 @@ from geo_risk.core.errors import LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import polygons_of_labels
-from geo_risk.hazards.deformation.description import Scene, describe
+from geo_risk.hazards.deformation.description import Scene, describe, wider
 from geo_risk.hazards.deformation.detect import Channel, Cluster, Search, search_all
 from geo_risk.hazards.deformation.maps import TrackMaps
 from geo_risk.hazards.deformation.noise import F32, robust_sigma
 from geo_risk.hazards.deformation.params import DeformationParams
+from geo_risk.hazards.deformation.patch import Patch
 from geo_risk.hazards.deformation.significance import Group, false_alarm_p, joined, q_values, stated_p
 
 __all__ = ["Areas", "TrackMaps", "active_areas", "false_alarm_p", "stated_p"]
@@ -83,7 +84,8 @@ def active_areas(
         {s.channel.name: s.covariance for s in searches}, context or {}, hotspot or {},
     )  # fmt: skip
     boxes = ndimage.find_objects(labels, max_label=len(groups))
-    rows = [describe(k, g, labels == k, scene) for k, g in enumerate(groups, 1) if boxes[k - 1] is not None]
+    windows = [(k, g, wider(b, grid.shape)) for k, (g, b) in enumerate(zip(groups, boxes, strict=True), 1) if b]
+    rows = [describe(k, g, labels[box] == k, scene.window(box)) for k, g, box in windows]
     facts = {f"sigma_{s.channel.name}": s.sigma for s in searches if np.isfinite(s.sigma)}
     facts |= {f"stable_share_{s.channel.name}": s.stable_share for s in searches}
     return Areas(_frame(rows, labels, grid), labels, tuple(notes), facts)
@@ -136,25 +138,28 @@ def _absolute(channel: Channel, params: DeformationParams) -> Search:
         beyond = np.nan_to_num(sign * channel.values) >= params.areas.absolute_threshold_mm_yr
         labels, n = ndimage.label(beyond, structure=_EIGHT)
         sizes = np.bincount(labels.ravel(), minlength=n + 1)
+        boxes = ndimage.find_objects(labels)
         for k in np.flatnonzero(sizes[1:] >= params.areas.minimum_pixels) + 1:
-            clusters.append(Cluster(channel.name, 0.0, sign, labels == k, np.nan, np.nan, np.nan))
+            box = boxes[k - 1]
+            cells = Patch.of(labels[box] == k, box[0].start, box[1].start)
+            clusters.append(Cluster(channel.name, 0.0, sign, cells, np.nan, np.nan, np.nan))
     return Search(channel, channel.values, tuple(clusters), float("nan"), 0.0)
 
 
 def _limit(group: Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> float:
     """Return the largest p a group may have: less where one track alone shows it although another looks too."""
-    looking = sum(bool(np.isfinite(t.velocity[group.cells]).mean() >= 0.5) for t in tracks)
+    looking = sum(bool(np.isfinite(t.velocity[group.cells.indices]).mean() >= 0.5) for t in tracks)
     alone = not group.is_confirmed and looking > 1
     return min(params.areas.unconfirmed_p, params.areas.false_alarm_p) if alone else params.areas.false_alarm_p
 
 
 def _paint(groups: Sequence[Group], tracks: Sequence[TrackMaps], shape: tuple[int, int]) -> NDArray[np.int32]:
     """Label the cells, small areas over large ones; values lost in the middle of an area belong to it."""
-    lost = np.logical_and.reduce([~np.isfinite(t.velocity) for t in tracks])
     labels = np.zeros(shape, dtype=np.int32)
     for k, group in enumerate(groups, 1):
-        holes = ndimage.binary_fill_holes(group.cells) & lost
-        labels[group.cells | holes] = k
+        box, mask = group.cells.box, group.cells.mask
+        lost = np.logical_and.reduce([~np.isfinite(t.velocity[box]) for t in tracks])
+        labels[box][mask | (ndimage.binary_fill_holes(mask) & lost)] = k
     return labels
 
 

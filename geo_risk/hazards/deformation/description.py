@@ -14,10 +14,10 @@ from geo_risk.hazards.deformation.evidence import Evidence, Look
 from geo_risk.hazards.deformation.maps import TrackMaps
 from geo_risk.hazards.deformation.noise import F32, F64, Bool
 from geo_risk.hazards.deformation.params import DeformationParams
-from geo_risk.hazards.deformation.quality import map_quality
+from geo_risk.hazards.deformation.patch import Box
+from geo_risk.hazards.deformation.quality import QUALITY_CONFIDENCE, map_quality
 from geo_risk.hazards.deformation.significance import Group, mean_std, stated_p
 
-QUALITY_CONFIDENCE = {1: 1.0, 2: 0.9, 3: 0.7, 4: 0.4}
 _FEWEST_COMMON = 3
 
 
@@ -42,9 +42,26 @@ class Scene:
     context: Mapping[str, F32]
     hotspot: Mapping[str, F32]
 
+    def window(self, box: Box) -> Scene:
+        """Return the scene in a window of its maps, which are not copied; the grid keeps its cells, not its corner."""
+        tracks = [
+            TrackMaps(t.name, t.velocity[box], t.velocity_std[box], (t.los[0][box], t.los[1][box], t.los[2][box]))
+            for t in self.tracks
+        ]
+        motion, context, hot = (
+            {k: v[box] for k, v in m.items()} for m in (self.motion, self.context, self.hotspot)
+        )  # fmt: skip
+        return Scene(tracks, self.grid, self.params, motion, self.covariance, context, hot)
+
     def velocity(self, track: TrackMaps) -> F32:
         """Return the velocity of a track against stable ground, or as given where none was found."""
         return self.motion.get(f"velocity:{track.name}", track.velocity)
+
+
+def wider(box: Box, shape: tuple[int, int]) -> Box:
+    """Return a window with two more cells on each side, within a map of the given shape."""
+    y, x = (slice(max(0, b.start - 2), min(n, b.stop + 2)) for b, n in zip(box, shape, strict=True))
+    return y, x
 
 
 def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, object]:
@@ -55,7 +72,7 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     label : its number in the label raster.
     group : what was found.
     cells : (y, x) its cells as painted.
-    scene : the run.
+    scene : the run, in the window of `cells`.
 
     Returns
     -------
@@ -82,7 +99,8 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
          f"{best.name} 视线向平均 {mean:.1f}、最大 {peak:.1f} 毫米/年"),
         _said_p(group, n),
         *_said_hotspot(scene.hotspot, cells),
-        (f"quality {quality.grade}: {quality.words[0]}", f"质量等级 {quality.grade}：{quality.words[1]}"),
+        (f"quality {quality.grade} by its maps: {quality.words[0]}",
+         f"按速率图质量等级 {quality.grade}：{quality.words[1]}"),
         *([(f"swings by {wave:.0f} mm over the year without a trend of its own",
             f"年内摆动 {wave:.0f} 毫米，无自身趋势")] if group.seasonal else []),
         (f"{kind} ({certainty:.0%} sure): {why_kind[0]}", f"{KIND_ZH[kind]}（把握 {certainty:.0%}）：{why_kind[1]}"),

@@ -21,6 +21,7 @@ from geo_risk.hazards.deformation.noise import (
     moving_cells,
 )
 from geo_risk.hazards.deformation.params import AreaParams
+from geo_risk.hazards.deformation.patch import Patch
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 _EULER = 0.5772156649
@@ -48,7 +49,7 @@ class Cluster:
     Attributes
     ----------
     channel, scale_m, sign : where it was found, and whether values are above (1) or below (-1) the background.
-    cells : (y, x) mask.
+    cells : where it lies.
     excess : sum over its cells of |z| beyond the threshold.
     peak : largest |z|.
     expected : how many as large or as strong noise alone makes in one search of the map (NaN where not known).
@@ -57,7 +58,7 @@ class Cluster:
     channel: str
     scale_m: float
     sign: int
-    cells: Bool
+    cells: Patch
     excess: float
     peak: float
     expected: float
@@ -113,7 +114,7 @@ def search_channel(channel: Channel, cell_m: float, params: AreaParams, *, rng: 
         z[~free] = np.nan
         for sign in (1, -1):
             for cells in _split(sign * z, sign * motion, params, keep_halo=scale_m == 0):
-                if _is_halo(cells, found, scale_m):
+                if _is_halo(cells, found, scale_m, known.shape):
                     continue
                 excess, peak = _strength(sign * z, cells, params)
                 expected = null.expected(i, excess, peak)
@@ -121,7 +122,7 @@ def search_channel(channel: Channel, cell_m: float, params: AreaParams, *, rng: 
                     found.append(Cluster(channel.name, scale_m, sign, cells, excess, peak, expected))
         for cluster in found:
             if cluster.scale_m == scale_m and cluster.expected <= _SURE:
-                free &= ~ndimage.binary_dilation(cluster.cells, iterations=2)
+                free[cluster.cells.grown(2, known.shape, corners=False).indices] = False
     widest = channel.values - backgrounds[max(scales.grounds)]
     return Search(channel, widest, tuple(found), noise.sigma, float(stable.sum() / max(1, known.sum())),
                   noise.covariance)  # fmt: skip
@@ -203,8 +204,8 @@ def tail(maxima: NDArray[np.float64], value: float) -> float:
     return float(-np.expm1(-np.exp(-(value - mode) / beta)))
 
 
-def _strength(z: F32, cells: Bool, params: AreaParams) -> tuple[float, float]:
-    inside = z[cells]
+def _strength(z: F32, cells: Patch, params: AreaParams) -> tuple[float, float]:
+    inside = z[cells.indices]
     return float(np.maximum(inside - params.sigma_factor, 0).sum(dtype=np.float64)), float(inside.max())
 
 
@@ -224,13 +225,13 @@ def _largest(z: F32, params: AreaParams) -> tuple[float, float]:
     return float(excess[large].max()), float(peaks[large].max())
 
 
-def _split(z: F32, motion: F32, params: AreaParams, *, keep_halo: bool) -> list[Bool]:
+def _split(z: F32, motion: F32, params: AreaParams, *, keep_halo: bool) -> list[Patch]:
     """Return the clusters beyond the threshold, each as its body and, if wanted, its halo.
 
     The body of a cluster is what moves at least a share of its peak. What is left is looked at again: where it is much
     larger than the bodies it touches (a wide cone that a bowl sits in) it is a cluster of its own, else a halo.
     """
-    out: list[Bool] = []
+    out: list[Patch] = []
     rest = np.nan_to_num(z, nan=-np.inf) > params.sigma_factor
     owner = np.zeros(rest.shape, dtype=np.int32)
     for _ in range(6):
@@ -245,16 +246,16 @@ def _split(z: F32, motion: F32, params: AreaParams, *, keep_halo: bool) -> list[
             inside = labels[box] == k
             touched = np.unique(owner[box][ndimage.binary_dilation(inside, _EIGHT, iterations=2)])
             touched = touched[touched > 0]
-            if touched.size and inside.sum() <= _MUCH_LARGER * sum(int(out[t - 1].sum()) for t in touched):
+            if touched.size and inside.sum() <= _MUCH_LARGER * sum(out[t - 1].sum() for t in touched):
                 if keep_halo and touched.size == 1:
-                    out[touched[0] - 1][box] |= inside
+                    halo = Patch.of(inside, box[0].start, box[1].start)
+                    out[touched[0] - 1] = Patch.union([out[touched[0] - 1], halo])
                 continue
             body = _body(inside, motion[box], params.outline_share)
-            cells = np.zeros(rest.shape, dtype=bool)
-            cells[box] = body
+            cells = Patch.of(body, box[0].start, box[1].start)
             out.append(cells)
-            owner[cells] = len(out)
-            bodies |= cells
+            owner[cells.indices] = len(out)
+            bodies[cells.indices] = True
         if not bodies.any():
             break
         large = np.isin(labels, np.flatnonzero(sizes >= params.minimum_pixels)) & (labels > 0)
@@ -262,11 +263,11 @@ def _split(z: F32, motion: F32, params: AreaParams, *, keep_halo: bool) -> list[
     return out
 
 
-def _is_halo(cells: Bool, found: list[Cluster], scale_m: float) -> bool:
+def _is_halo(cells: Patch, found: list[Cluster], scale_m: float, shape: tuple[int, int]) -> bool:
     """Return whether a cluster is but the smoothed rim of areas found at smaller scales."""
-    near = ndimage.binary_dilation(cells, _EIGHT, iterations=4)
-    touched = [int(c.cells.sum()) for c in found if c.scale_m < scale_m and (c.cells & near).any()]
-    return bool(touched) and int(cells.sum()) <= _MUCH_LARGER * sum(touched)
+    near = cells.grown(4, shape)
+    touched = [c.cells.sum() for c in found if c.scale_m < scale_m and near.overlap(c.cells)]
+    return bool(touched) and cells.sum() <= _MUCH_LARGER * sum(touched)
 
 
 def _body(inside: Bool, motion: F32, share: float) -> Bool:

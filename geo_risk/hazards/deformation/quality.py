@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 from scipy import ndimage
 
@@ -13,6 +15,9 @@ _NEAR = np.ones((3, 3))
 _RATIO_BOUNDS = (0.1, 0.25, 0.5)
 _INDEX_BOUNDS = (0.15, 0.35, 0.6)
 _MINIMUM_DATES = 8
+
+QUALITY_CONFIDENCE: Mapping[int, float] = {1: 1.0, 2: 0.9, 3: 0.7, 4: 0.4}
+"""Factor of an area's confidence by its quality."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +86,45 @@ def series_quality(series_mm: F32) -> Quality:
     values = values[:, np.isfinite(values).sum(axis=0) >= _MINIMUM_DATES]
     if values.shape[1] < 2:
         return Quality(4, np.nan, np.nan, ("too few series to compare", "可比较的时间序列不足"))
-    temporal = 1 - float(np.median(lag_one(values)))
-    spatial = 1 - pairwise_correlation(values)
-    grade = _grade(max(temporal, spatial), _INDEX_BOUNDS)
-    return Quality(grade, temporal, spatial, (
-        f"series: lag-1 autocorrelation {1 - temporal:.2f}, pairwise correlation {1 - spatial:.2f}",
-        f"时间序列一阶自相关 {1 - temporal:.2f}，两两相关 {1 - spatial:.2f}",
+    return index_quality(float(np.median(lag_one(values))), pairwise_correlation(values))
+
+
+def index_quality(lag_1: float, pairwise: float) -> Quality:
+    """Grade an area by the lag-1 autocorrelation of its series and their pairwise correlation; NaN gives 4."""
+    temporal, spatial = 1 - lag_1, 1 - pairwise
+    return Quality(_grade(float(np.maximum(temporal, spatial)), _INDEX_BOUNDS), temporal, spatial, (
+        f"series: lag-1 autocorrelation {lag_1:.2f}, pairwise correlation {pairwise:.2f}",
+        f"时间序列一阶自相关 {lag_1:.2f}，两两相关 {pairwise:.2f}",
     ))  # fmt: skip
+
+
+def regraded(areas: gpd.GeoDataFrame, indices: Mapping[str, Mapping[int, tuple[float, float]]]) -> gpd.GeoDataFrame:
+    """Return the areas with the quality that the series of their cells show, where these are known.
+
+    Parameters
+    ----------
+    areas : with label, velocity_track, quality, confidence and the reasons.
+    indices : lag-1 autocorrelation and pairwise correlation by label, by track.
+
+    Returns
+    -------
+    A copy. The confidence goes with the grade (`QUALITY_CONFIDENCE`); the reasons say both indices. An area without
+    series keeps the grade of its maps.
+    """
+    out = areas.copy()
+    for i in out.index:
+        found = indices.get(str(out.at[i, "velocity_track"]), {}).get(int(out.at[i, "label"]))
+        if found is None or not np.isfinite(found).all():
+            continue
+        quality = index_quality(*found)
+        ratio = QUALITY_CONFIDENCE[quality.grade] / QUALITY_CONFIDENCE[int(out.at[i, "quality"])]
+        out.at[i, "confidence"] = min(1.0, float(out.at[i, "confidence"]) * ratio)
+        out.at[i, "quality"] = quality.grade
+        english, chinese = quality.words
+        for column in ("reasons", "reasons_en"):
+            out.at[i, column] = f"{out.at[i, column]}; quality {quality.grade} by its {english}"
+        out.at[i, "reasons_zh"] = f"{out.at[i, 'reasons_zh']}{chinese}，质量等级 {quality.grade}。"
+    return out
 
 
 def lag_one(series: F64) -> F64:

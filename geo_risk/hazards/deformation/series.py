@@ -16,6 +16,7 @@ from geo_risk.core.errors import GridError
 from geo_risk.core.grid import grid_of
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.correction import years
+from geo_risk.hazards.deformation.quality import series_quality
 from geo_risk.hazards.deformation.removal import Removal, corrected_series
 from geo_risk.hazards.deformation.series_params import SeriesParams
 
@@ -37,6 +38,13 @@ _VARIABLES = {
 }
 
 
+_MOST_MEMBERS = 200
+_INDICES = {
+    "lag_one": "median lag-1 autocorrelation of the members' series",
+    "pairwise": "mean correlation of pairs of members",
+}
+
+
 @dataclass(frozen=True)
 class _Body:
     """Flat indices into the frame: cells of a body, stable candidates around it, and their sectors."""
@@ -53,6 +61,8 @@ class _Series:
     std: F64
     count: NDArray[np.int64]
     n_reference: int
+    lag_one: float = float("nan")
+    pairwise: float = float("nan")
 
 
 def label_series(
@@ -72,7 +82,8 @@ def label_series(
     -------
     Dataset (time, label), `label` rising: `displacement_mm` (LOS, positive toward the satellite, 0 at the first known
     date; NaN where no cell is known), `displacement_std_mm`, `n_pixels`; and (label,): `n_reference`, stable cells it
-    is held against (0: none near, the scene's reference alone). A body without coherent cells is NaN throughout.
+    is held against (0: none near, the scene's reference alone), `lag_one` and `pairwise` (`series_quality`). A body
+    without coherent cells is NaN throughout.
     The mean is that of cells known on most dates and at both ends, each a line against it where it has a gap: a cell
     that is lost part way, or a gap, does not bend the mean. A date on which half of them are lost is missing.
 
@@ -226,7 +237,12 @@ def _body_series(
     first = displacement[known.argmax()] if known.any() else np.nan
     # where no scatter is known nearby, the noise of the date over the scene bounds it
     std = np.sqrt(own + np.where(np.isfinite(spread), spread, ground.sigma) ** 2)
-    return _Series(displacement - first, np.where(known, std, np.nan), count, n_reference)
+    members = cells[:, :: 1 + cells.shape[1] // _MOST_MEMBERS] - reference[:, None]
+    quality = series_quality(members.astype(np.float32))
+    return _Series(
+        displacement - first, np.where(known, std, np.nan), count, n_reference, 1 - quality.temporal,
+        1 - quality.spatial,
+    )  # fmt: skip
 
 
 def _consistent(values: F32, share: float) -> Bool:
@@ -358,4 +374,7 @@ def _as_dataset(dataset: xr.Dataset, found: dict[int, _Series]) -> xr.Dataset:
     counts = np.array([found[k].n_reference for k in labels], dtype=np.int32)
     attrs = {"units": "1", "long_name": "stable cells the body is held against"}
     out["n_reference"] = (("label",), counts, attrs)
+    for name, text in _INDICES.items():
+        values = np.array([getattr(found[k], name) for k in labels], dtype=np.float64)
+        out[name] = (("label",), values, {"units": "1", "long_name": text})
     return out.assign_attrs(track=str(dataset.attrs.get("track", "")), positive="toward the satellite")

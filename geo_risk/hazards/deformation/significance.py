@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 
 from geo_risk.hazards.deformation.detect import Channel, Cluster
-from geo_risk.hazards.deformation.noise import F32, F64, Bool
+from geo_risk.hazards.deformation.noise import F64, Bool
+from geo_risk.hazards.deformation.patch import Patch
 
 _LARGER = 8
 """Clusters whose sizes differ by more than this are not the same body."""
@@ -20,7 +20,7 @@ _LARGER = 8
 class Group:
     """One body: its cells, its clusters by map, its false-alarm probability p and false-discovery rate q."""
 
-    cells: Bool
+    cells: Patch
     clusters: tuple[Cluster, ...]
     p: float = float("nan")
     q: float = float("nan")
@@ -53,18 +53,18 @@ def joined(clusters: Sequence[Cluster]) -> list[Group]:
             i = parent[i]
         return i
 
-    sizes = [int(c.cells.sum()) for c in clusters]
+    sizes = [c.cells.sum() for c in clusters]
     for i, a in enumerate(clusters):
         for j in range(i):
             b = clusters[j]
             small, large = sorted((sizes[i], sizes[j]))
-            if a.channel != b.channel and large <= _LARGER * small and int((a.cells & b.cells).sum()) * 3 >= small:
+            if a.channel != b.channel and large <= _LARGER * small and a.cells.overlap(b.cells) * 3 >= small:
                 parent[root(i)] = root(j)
     groups: dict[int, list[Cluster]] = {}
     for i, c in enumerate(clusters):
         groups.setdefault(root(i), []).append(c)
-    out = [Group(np.logical_or.reduce([c.cells for c in g]), tuple(g)) for g in groups.values()]
-    return sorted(out, key=lambda g: (-int(g.cells.sum()), int(np.flatnonzero(g.cells)[0])))
+    out = [Group(Patch.union(c.cells for c in g), tuple(g)) for g in groups.values()]
+    return sorted(out, key=lambda g: (-g.cells.sum(), g.cells.first))
 
 
 def false_alarm_p(group: Sequence[Cluster], channels: Sequence[Channel], known_cells: int) -> float:
@@ -187,24 +187,3 @@ def mean_std(covariance: F64, cells: Bool) -> float:
     dy, dx = (np.minimum(np.arange(n), n - np.arange(n)) for n in size)
     c = np.interp(np.hypot(dy[:, None], dx[None, :]), np.arange(len(covariance)), covariance, right=0.0)
     return float(np.sqrt(max(np.sum(pairs * c), 0.0)) / rows.size)
-
-
-def confirmation_p(motion: Mapping[str, F32], covariance: Mapping[str, F64], cells: Bool) -> dict[str, float]:
-    """Return by map the two-sided chance that noise alone has a mean as large over given cells.
-
-    Parameters
-    ----------
-    motion, covariance : (y, x) values against stable ground and the covariance of their noise, by map.
-    cells : (y, x) mask, found without looking at these maps.
-
-    Returns
-    -------
-    By map: 2 (1 - Phi(|mean| / standard error)); maps that know fewer than half the cells are left out.
-    """
-    out = {}
-    for name, values in motion.items():
-        inside = cells & np.isfinite(values)
-        std = mean_std(covariance[name], inside) if name in covariance else float("nan")
-        if inside.sum() * 2 >= cells.sum() and std > 0:
-            out[name] = float(2 * norm.sf(abs(float(values[inside].mean(dtype=np.float64))) / std))
-    return out
