@@ -29,7 +29,7 @@ CARDS: dict[str, MethodCard] = {
         "two-sigma seeds after Barra et al. 2017, Remote Sens. 9(10):1002; false-alarm probability from noise "
         "simulated with the covariance of the map's own stable part",
         "maps with a stable part; without one an absolute threshold is used and said",
-        ("noise is taken as stationary and isotropic", "turbulence that repeats each year looks like a season"),
+        ("noise is isotropic, its strength follows the place", "turbulence that repeats each year looks like a season"),
     ),
     "mining": MethodCard(
         "Mining bowls by the probability integral method",
