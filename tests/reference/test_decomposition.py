@@ -192,6 +192,15 @@ def test_a_third_track_with_its_own_constant_makes_no_jump():
     assert zero < 12
 
 
+def test_a_track_not_known_at_the_zero_epoch_takes_no_part():
+    asc, desc, third = (series(t, np.union1d(ASC, [120]), bend) for t in ("asc", "desc", "desc"))
+    desc.displacement[12:] = np.nan  # one descending track ends where the other begins
+    third.displacement[:13] = np.nan
+    got = east_up_series([asc, desc, third], PARAMS)
+    known = np.isfinite(got["displacement_up"].to_numpy()[:, 2, 2])
+    assert known.tolist() == [i < 12 for i in range(len(known))]
+
+
 @pytest.mark.parametrize("chunks", [{"y": 2, "x": 3}, {"time": 7, "y": 5}])
 def test_series_stay_lazy_and_blocks_change_nothing(chunks):
     whole = [series(t, d, bend, noise=3.0, seed=4) for t, d in (("asc", ASC), ("desc", DESC))]

@@ -256,3 +256,22 @@ def test_the_table_of_the_documentation_is_that_of_the_vectors():
         s = downhill(plane(25, float(aspect)))
         want = [float(los_of(h) @ s) for h in ORBITS.values()]
         assert [float(c) for c in printed] == pytest.approx(want, abs=0.0051)
+
+
+@pytest.mark.parametrize("satellite", [-1, 1])
+def test_blocks_lend_each_other_as_much_ground_as_the_relief_can_cast(satellite):
+    los = (satellite * np.sin(0.7), 0.0, np.cos(0.7))
+    seen, dem = track(los, 0.0, grid=WIDE), layer(STEP, "m", WIDE)
+    whole = layover_and_shadow(seen, dem).to_numpy()
+    parts = layover_and_shadow(seen, dem.chunk({"x": 40})).to_numpy()
+    assert (whole > 0).sum() > 4 * 10
+    np.testing.assert_array_equal(parts, whole)
+
+
+def test_gullies_that_look_east_and_west_do_not_open_a_blind_body():
+    # ravines run down a slope of 10 degrees to the south: their banks would be seen, the body would not
+    height = plane(10, 180) + 5 * np.cos(np.pi / 2 * np.arange(GRID.shape[1]))
+    ground, seen = ground_of(height), track(los_of(347), 0.0)
+    banks = np.abs(sensitivity(seen, ground.slope_deg, ground.aspect_deg).to_numpy())[INNER] > 0.2
+    assert 0.2 < banks.mean() < 0.8
+    assert (downslope_layers([seen], ground, SlopeParams())["blind_map"].to_numpy()[INNER] == INSENSITIVE).all()
