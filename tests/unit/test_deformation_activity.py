@@ -333,6 +333,13 @@ def test_ground_that_is_lost_is_unknown_never_stable():
     assert (activity_maps(low, Removal(), PARAMS)["activity"].to_numpy() == -1).all()
 
 
+def test_where_nothing_is_stable_no_background_is_taken_off():
+    city = np.random.default_rng(1).normal(0, 0.5, (60, *SHAPE)) - 200 * SINCE[:, None, None]
+    none = SceneCorrection((), np.zeros((60, 0)), np.ones(60), np.full(60, np.nan), 99.0, 0.0, 0.0, 1.0)
+    codes = activity_maps(dataset(city / 1000), Removal(none), PARAMS)["activity"].to_numpy()
+    assert (codes == ACTIVITY_CODES["steady"]).mean() > 0.95
+
+
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(GridError, match="labels_onto"):
         activity_maps(dataset(scene()), Removal(), PARAMS, moving=np.zeros((2, 2), bool))

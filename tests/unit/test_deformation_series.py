@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -93,6 +95,16 @@ def test_a_body_that_is_lost_everywhere_is_missing_not_still():
     assert np.isnan(got["displacement_mm"].to_numpy()).all()
     assert np.isnan(got["displacement_std_mm"].to_numpy()).all()
     assert (got["n_pixels"].to_numpy() == 0).all()
+
+
+def test_where_nothing_is_stable_nothing_is_taken_off():
+    t = years(times(30))
+    everything = np.broadcast_to(-200 * t[:, None, None], (30, *SHAPE)) / 1000
+    sinking = Removal(replace(correction(30, ()), stable_share=0.0))
+    got = label_series(dataset(np.array(everything)), labels(), sinking)
+    assert got["displacement_mm"].to_numpy()[:, 0] == pytest.approx(-200 * t, abs=1e-3)
+    assert int(got["n_reference"][0]) == 0
+    assert np.isnan(got["displacement_std_mm"].to_numpy()).all()
 
 
 def test_without_labels_there_is_no_series():

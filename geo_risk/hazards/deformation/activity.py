@@ -63,7 +63,7 @@ def activity_maps(
     -------
     Dataset (y, x) float32, lazy: `activity` (ACTIVITY_CODES, -1 unknown), `signal`, `acceleration` and its error
     [mm/yr2], `break_years` since the first date; NaN where unknown or none. Each date is held against a Gaussian mean
-    of stable ground around it (made of block means, so blocks of the data change nothing).
+    of stable ground around it (made of block means, so blocks of the data change nothing), unless the scene has none.
 
     Raises
     ------
@@ -80,7 +80,9 @@ def activity_maps(
     if "coherence" in dataset:
         coherent = in_units(dataset["coherence"], "1").data >= minimum_coherence
         data = da.where(da.asarray(coherent).rechunk(data.chunks[1:])[None], data, np.float32(np.nan))
-    background = Background.of(data, moving, cell_size_m(dataset), params.background_m)
+    background = Background(np.zeros((len(t), 1, 1), dtype=np.float32), (1, 1))
+    if removal.correction is None or removal.correction.stable_share > 0:
+        background = Background.of(data, moving, cell_size_m(dataset), params.background_m)
     classified = da.map_blocks(
         _classify_block, data, background=background, t=t, weights=weights, critical=critical_values(t, params),
         params=params, chunks=((len(_MAPS),), *data.chunks[1:]), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),

@@ -82,7 +82,7 @@ def label_series(
     -------
     Dataset (time, label), `label` rising: `displacement_mm` (LOS, positive toward the satellite, 0 at the first known
     date; NaN where no cell is known), `displacement_std_mm`, `n_pixels`; and (label,): `n_reference`, stable cells it
-    is held against (0: none near, the scene's reference alone), `lag_one` and `pairwise` (`series_quality`). A body
+    is held against (0: none near or none in the scene, the scene's reference alone), `lag_one` and `pairwise` (`series_quality`). A body
     without coherent cells is NaN throughout.
     The mean is that of cells known on most dates and at both ends, each a line against it where it has a gap: a cell
     that is lost part way, or a gap, does not bend the mean. A date on which half of them are lost is missing.
@@ -215,8 +215,10 @@ class _Ground:
 
 def _ground(removal: Removal, params: SeriesParams, t: F64) -> _Ground:
     c = removal.correction
-    if c is None or not c.stable_share > 0:
+    if c is None:
         return _Ground(t, float("inf"), np.full(len(t), np.nan))
+    if not c.stable_share > 0:  # all that is near may move as well: nothing is stable, and nothing tells the error
+        return _Ground(t, -1.0, np.full(len(t), np.nan))
     return _Ground(t, params.stable_factor * c.stable_sigma_mm_yr, c.date_sigma_m * 1000)
 
 
