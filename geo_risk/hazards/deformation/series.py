@@ -82,8 +82,8 @@ def label_series(
     -------
     Dataset (time, label), `label` rising: `displacement_mm` (LOS, positive toward the satellite, 0 at the first known
     date; NaN where no cell is known), `displacement_std_mm`, `n_pixels`; and (label,): `n_reference`, stable cells it
-    is held against (0: none near or none in the scene, the scene's reference alone), `lag_one` and `pairwise` (`series_quality`). A body
-    without coherent cells is NaN throughout.
+    is held against (0: none near, or none in the scene: the scene's reference alone), `lag_one` and `pairwise`
+    (`series_quality`). A body without coherent cells is NaN throughout; the error is NaN where nothing tells it.
     The mean is that of cells known on most dates and at both ends, each a line against it where it has a gap: a cell
     that is lost part way, or a gap, does not bend the mean. A date on which half of them are lost is missing.
 
