@@ -32,6 +32,7 @@ ACTIVITY_CODES = {"stable": 0, "steady": 1, "accelerating": 2, "decelerating": 3
 LEGEND = ", ".join(f"{code} {name}" for name, code in ACTIVITY_CODES.items()) + ", -1 unknown"
 
 _SHORTEST_TREND_YR = 1.0
+_MOST_VALUES = 2**26
 _MAPS = {
     "activity": ("1", f"activity: {LEGEND}"),
     "signal": ("1", "standard deviation of the motion over that of the noise"),
@@ -112,11 +113,16 @@ class Background:
     def of(
         cls, data: da.Array, moving: NDArray[np.bool_] | None, size_m: tuple[float, float], width_m: float
     ) -> Background:
-        """Return the background of a series (time, y, x), of cells that do not move; read once, in row bands."""
-        block = (max(1, round(width_m / 2 / size_m[0])), max(1, round(width_m / 2 / size_m[1])))
+        """Return the background of a series (time, y, x), of cells that do not move; read once, in row bands.
+
+        Blocks are half the width, or as large as it takes to hold no more than 2^26 values.
+        """
         n_t, n_y, n_x = data.shape
+        least = np.sqrt(max(1.0, n_t * n_y * n_x / _MOST_VALUES))
+        block = (max(1, round(width_m / 2 / size_m[0])), max(1, round(width_m / 2 / size_m[1])))
+        block = (max(block[0], int(np.ceil(least))), max(block[1], int(np.ceil(least))))
         rows, columns = -(-n_y // block[0]), -(-n_x // block[1])
-        total, count = (np.zeros((n_t, rows, columns), dtype=np.float64) for _ in range(2))
+        total, count = (np.zeros((n_t, rows, columns), dtype=np.float32) for _ in range(2))
         edges = np.concatenate([[0], np.cumsum(data.chunks[1])])
         bounds = np.arange(0, n_x, block[1])
         for r0, r1 in pairwise(edges):
@@ -127,7 +133,7 @@ class Background:
             for into, part in ((total, np.where(known, band, 0.0)), (count, known.astype(np.float64))):
                 summed = np.add.reduceat(part, bounds, axis=2)
                 for r in range(int(r0), int(r1)):
-                    into[:, r // block[0]] += summed[:, r - int(r0)]
+                    into[:, r // block[0]] += summed[:, r - int(r0)].astype(np.float32)
         sigma = (0.0, width_m / size_m[0] / block[0], width_m / size_m[1] / block[1])
         top, bottom = (ndimage.gaussian_filter(v, sigma, mode="constant") for v in (total, count))
         near = bottom > 1e-3 * block[0] * block[1]
