@@ -31,10 +31,10 @@ LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
 """Columns of times: UTC in data files, local time on what people read."""
 
-_SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "max_subsidence_mm_yr",
+_SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "outside_share",
          "linear_risk": "risk_level", "structures": "hazard_level", "subsidence_zones": "subsidence_level"}  # fmt: skip
 _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "speed_mm_yr",
-         "subsidence_zones": "volume_loss_m3_yr"}  # fmt: skip
+         "mining_clues": "max_subsidence_mm_yr", "subsidence_zones": "volume_loss_m3_yr"}  # fmt: skip
 """What parts rows of one level: the larger first, unknown last."""
 _WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
 _ID = re.compile(r".*_ids?$")

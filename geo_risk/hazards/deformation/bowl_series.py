@@ -18,6 +18,8 @@ _PAIR_CELLS = 400
 _FIT_CELLS = 120
 _SHARE_OF_DATES = 0.6
 _TUKEY = 4.685
+_STORED_MM = 0.05
+"""Residuals below this are rounding of the files, not outliers."""
 _POWERS = (1.0, 4 / 3, 5 / 3)
 
 
@@ -200,31 +202,38 @@ def trend_span(years: F64) -> tuple[float, float]:
 
 
 def window_velocity(years: F64, displacement_mm: F64) -> F64:
-    """Return the robust trend [mm/yr] of each column (t, n): least squares, then four rounds of Tukey's bisquare.
+    """Return the trend [mm/yr] of each column (t, n): least squares, in which outliers of a cubic have no say.
 
-    NaN where less than 60 % of the dates, or dates over less than 60 % of the time, are known. Two dates give their
-    difference.
+    The weights are Tukey's bisquare about a cubic, so that ground that speeds up keeps all its dates (a bisquare about
+    the trend itself would leave out its ends); below 8 dates all count alike. NaN where less than 60 % of the dates, or
+    dates over less than 60 % of the time, are known. Two dates give their difference.
     """
     known = np.isfinite(displacement_mm)
-    y = np.where(known, displacement_mm, 0.0)
     first, last = known.argmax(axis=0), len(years) - 1 - known[::-1].argmax(axis=0)
     reach = np.where(known.any(axis=0), years[last] - years[first], 0.0)
     enough = (known.mean(axis=0) >= _SHARE_OF_DATES) & (reach >= _SHARE_OF_DATES * (years[-1] - years[0]))
+    y, known = np.where(known, displacement_mm, 0.0)[:, enough], known[:, enough]
+    weight = _weights_about_cubic(years, y, known)
+    total = weight.sum(axis=0)
+    t = years[:, None] - (weight * years[:, None]).sum(axis=0) / total
+    out = np.full(displacement_mm.shape[1], np.nan)
+    out[enough] = (weight * t * y).sum(axis=0) / (weight * t * t).sum(axis=0)
+    return out
+
+
+def _weights_about_cubic(years: F64, y: F64, known: Bool) -> F64:
+    """Return weights 0-1 (t, n) of four rounds of bisquare about a cubic; 0 where nothing is known."""
     weight = known.astype(np.float64)
-    slope = np.full(y.shape[1], np.nan)
-    for k in range(5 if len(years) > 4 else 1):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total = weight.sum(axis=0)
-            t = years[:, None] - (weight * years[:, None]).sum(axis=0) / total
-            slope = (weight * t * y).sum(axis=0) / (weight * t * t).sum(axis=0)
-            level = (weight * y).sum(axis=0) / total
-            rest = np.where(known, y - level - slope * t, np.nan)
-        if k == 4 or len(years) <= 4:
-            break
-        scale = _column_mad(rest)
-        u = np.clip(np.nan_to_num(rest) / np.maximum(_TUKEY * scale, 1e-9), -1, 1)
+    if len(years) < 8 or not y.shape[1]:
+        return weight
+    basis = np.polynomial.legendre.legvander(2 * (years - years[0]) / (years[-1] - years[0]) - 1, 3)
+    for _ in range(4):
+        normal = np.einsum("tn,ti,tj->nij", weight, basis, basis) + 1e-12 * np.eye(4)
+        fitted = np.linalg.solve(normal, (basis.T @ (weight * y)).T[..., None])[..., 0]
+        rest = np.where(known, y - basis @ fitted.T, np.nan)
+        u = np.clip(np.nan_to_num(rest) / (_TUKEY * np.maximum(_column_mad(rest), _STORED_MM)), -1, 1)
         weight = known * (1 - u * u) ** 2
-    return np.asarray(np.where(enough, slope, np.nan), dtype=np.float64)
+    return weight
 
 
 def _column_mad(rest: F64) -> F64:

@@ -244,7 +244,7 @@ def mining_clues(
     Returns
     -------
     A frame that conforms to `mining_clues` (geometry: the boundary of the bowl; reasons also as reasons_zh and
-    reasons_en; rows by expected share outside licences, then by sinking), and notes (English, Chinese). Draws are
+    reasons_en; rows by share outside licences, then by sinking), and notes (English, Chinese). Draws are
     seeded: the same bowls give the same verdicts.
     """
     rows, notes, order = [], [], []
@@ -261,7 +261,7 @@ def mining_clues(
             continue
         verdict = judge(f.fit, licences, params, since=f.first_date, rng=rng)
         rows.append(_row(f, verdict, said, params))
-        order.append((-(verdict.low + verdict.high) / 2 - verdict.outside_share, -f.body.rate_mm_yr))
+        order.append((-verdict.outside_share, -f.body.rate_mm_yr))
     ranked = [rows[k] for k in sorted(range(len(rows)), key=lambda k: order[k])]
     table = pd.DataFrame([{k: v for k, v in r.items() if k != "geometry"} for r in ranked])
     table = table.assign(clue_id=_unique(table["clue_id"])) if ranked else pd.DataFrame({"clue_id": []})
