@@ -14,6 +14,7 @@ from geo_risk.flow.inputs import Source
 from geo_risk.flow.pipelines import build_plan
 from geo_risk.sources.checks import FileFacts, inspect_file, inspect_track
 from geo_risk.sources.checksums import verify_file
+from geo_risk.sources.former import former_options
 from geo_risk.sources.options import ReadOptions
 
 
@@ -68,7 +69,9 @@ def _inspect(cfg: Config) -> list[FileFacts]:
     for name in type(inputs).model_fields:
         value = getattr(inputs, name)
         if isinstance(value, Source):
-            found.append(inspect_file(value.file, key=f"inputs.{name}", options=value.options, limits=cfg.storage))
+            former = name == "previous_bulletin"
+            options = former_options(value.file, value.options) if former else value.options
+            found.append(inspect_file(value.file, key=f"inputs.{name}", options=options, limits=cfg.storage))
     for i, track in enumerate(inputs.insar):
         key = f"inputs.insar[{i}] ({track.track})"
         found.append(

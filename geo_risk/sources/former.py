@@ -38,8 +38,7 @@ def read_former(
     SchemaError : a column is missing, or ids repeat. CrsError, DataError : as `read_vector`.
     """
     layers = _layers(path)
-    if options.layer is None and _AREAS in layers:
-        options = options.model_copy(update={"layer": _AREAS})
+    options = former_options(path, options)
     read = read_vector(path, crs=crs, where=where, id_column="area_id", columns=(*_NEED, *_MAY), geometry="Polygon",
                        options=options)  # fmt: skip
     gone = None
@@ -52,6 +51,13 @@ def read_former(
         gone = chosen[["area_id", "kind", *named, "geometry"]].rename(columns=named)
         gone["was"] = chosen["change"].astype("string")
     return _numbers(read.frame), None if gone is None else _numbers(gone), read.quarantine
+
+
+def former_options(path: Path, options: ReadOptions) -> ReadOptions:
+    """Return the options with the layer `active_deformation` where none is named and the file has it."""
+    if options.layer is None and _AREAS in _layers(path):
+        return options.model_copy(update={"layer": _AREAS})
+    return options
 
 
 def _layers(path: Path) -> set[str]:
