@@ -140,3 +140,12 @@ def test_no_area_is_lost_and_no_id_doubled(old, new):
     assert made.changes["area_id"].is_unique
     assert set(before["area_id"]) <= set(made.changes["area_id"])
     assert set(made.areas["area_id"]) <= set(made.changes["area_id"])
+
+
+def test_a_run_that_finds_nothing_lists_all_former_areas():
+    before = areas(("a", (0, 0, 600, 600), -20.0))
+    made = bulletin(before.iloc[:0], before, PARAMS, seen=[Seen("a", 1.0, -0.1, 0.3)])
+    assert len(made.areas) == 0
+    assert list(made.changes["change"]) == ["gone"]
+    assert len(bulletin(before.iloc[:0], None, PARAMS).areas) == 0
+    assert len(bulletin(before.iloc[:0], before.iloc[:0], PARAMS).changes) == 0
