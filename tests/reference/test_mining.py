@@ -195,6 +195,18 @@ def test_doubt_about_the_boundary_lowers_the_probability():
     assert vague.high - vague.low > sharp.high - sharp.low
 
 
+def test_doubt_is_shown_as_across_the_boundary():
+    fit = found(face()).fit
+    # a corner of the working reaches over the boundary, whose place is not known so well
+    edge = judge(fit, licence(-65, 900), PARAMS, since=None, rng=np.random.default_rng(3))
+    assert edge.outside_share < PARAMS.tolerated_share
+    assert edge.verdict == "across_boundary"
+    assert 0 < edge.probability < 0.5
+    assert any("more likely inside" in english for english, _ in edge.said)
+    bold = MiningParams(inside_probability=0.5)
+    assert judge(fit, licence(-65, 900), bold, since=None, rng=np.random.default_rng(3)).verdict == "inside_licence"
+
+
 @pytest.mark.slow
 def test_a_bowl_that_began_later_is_dated_with_its_error():
     bowl = face()

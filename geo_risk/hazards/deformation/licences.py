@@ -118,8 +118,8 @@ def judge(
     -------
     Verdict. Each draw takes a bowl from the fit's covariance, a shift (error of the licence, and of a seam that dips
     by a few degrees) and a widening of the licence's boundary. Less than `tolerated_share` outside is inside, less
-    than that inside is unlicensed, else across. Unlicensed needs `unlicensed_probability` of the draws and inside the
-    larger part; everything else is across the boundary, with its probability.
+    than that inside is unlicensed, else across. Unlicensed needs `unlicensed_probability` of the draws and inside
+    `inside_probability`; everything in doubt is across the boundary, with its probability.
     """
     valid, over = in_force(_near(licences, fit.bowl), since)
     shares = _outside_shares(fit, valid, params, rng)
@@ -129,7 +129,7 @@ def judge(
     verdict = "across_boundary"
     if p_out >= params.unlicensed_probability:
         verdict = "unlicensed"
-    elif p_in >= 0.5:
+    elif p_in >= params.inside_probability:
         verdict = "inside_licence"
     panel = fit.bowl.panel()
     whole = valid.geometry.union_all() if len(valid) else Polygon()
@@ -217,6 +217,9 @@ def _said(
     if v.verdict == "across_boundary" and none >= 0.5:
         out.append((f"more likely without a licence than across its boundary, but below what is called so ({none:.2f})",
                     f"更可能为无证开采，但概率（{none:.2f}）未达判定标准"))  # fmt: skip
+    if v.verdict == "across_boundary" and inside >= 0.5:
+        out.append((f"more likely inside its licence than across the boundary, but not surely so ({inside:.2f})",
+                    f"更可能位于采矿权范围内，但概率（{inside:.2f}）不足以判定"))  # fmt: skip
     if v.licence_id is None and len(valid):
         away = valid.geometry.distance(panel).to_numpy()
         nearest = str(valid["licence_id"].iloc[int(np.argmin(away))])

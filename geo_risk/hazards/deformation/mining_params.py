@@ -122,6 +122,10 @@ class MiningParams(Params):
         0.1, "Share of a working that may lie outside of a licence, or inside of one, and count as none", gt=0, lt=0.5,
         source="choice of geo_risk",
     )  # fmt: skip
+    inside_probability: float = parameter(
+        0.8, "Probability from which a working is called inside its licence", ge=0.5, le=1,
+        source="choice of geo_risk: doubt is shown as across the boundary, with its probability",
+    )  # fmt: skip
     unlicensed_probability: float = parameter(
         0.9, "Probability from which a working is called unlicensed", ge=0.5, le=1,
         source="choice of geo_risk: an accusation needs strong evidence",
