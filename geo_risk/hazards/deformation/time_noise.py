@@ -39,10 +39,10 @@ def scene_time_noise(values: F64, design: F64, sigma: F64, t: F64) -> TimeNoise:
     Returns
     -------
     Restricted likelihood (Patterson and Thompson 1971, Biometrika 58:545) of a grid of shares and times, added up over
-    up to about 200 series; outlying values, and series twice as noisy as the median (motion beyond the model), are left out.
-    Neighbours are not independent, so the likelihood counts as that of as many series as the spread of the eigenvalues
-    of their covariance says. Of the pairs whose variance factor of the velocity is no smaller than its mean over that
-    likelihood, the most likely one is taken: with few dates the errors come out larger rather than smaller.
+    up to about 200 series; outlying values, and series twice as noisy as the median (motion beyond the model), are
+    left out. Neighbours are not independent, so the likelihood counts as that of as many series as the spread of the
+    eigenvalues of their covariance says. Of the pairs whose variance factor of the velocity is no smaller than its mean
+    over that likelihood, the most likely one is taken: with few dates the errors come out larger rather than smaller.
     """
     if not np.isfinite(values).any():
         return TimeNoise()
