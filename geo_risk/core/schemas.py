@@ -113,8 +113,8 @@ SCHEMAS: dict[str, Schema] = {
             "mining_clues", "clue_id", "Polygon",
             "clue_id:id max_subsidence_mm_yr:number radius_m:positive roundness:share depth_estimate_m:positive "
             "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text "
-            "radius_std_m:positive depth_low_m:positive depth_high_m:positive azimuth_deg:positive advance_m_yr:positive "
-            "outside_low:share outside_high:share verdict_probability:share",
+            "radius_std_m:positive depth_low_m:positive depth_high_m:positive azimuth_deg:positive "
+            "advance_m_yr:positive outside_low:share outside_high:share verdict_probability:share",
             required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed"),
         ),
         _schema(
@@ -177,9 +177,9 @@ SCHEMAS: dict[str, Schema] = {
         ),
         _schema(
             "subsidence_zones", "subsidence_id", "Polygon",
-            "subsidence_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive rate_to_mm_yr:positive "
-            "rate_mean_mm_yr:number rate_max_mm_yr:number area_m2:positive volume_loss_m3_yr:number "
-            "volume_loss_std_m3_yr:positive trend:text rate_before_mm_yr:number rate_recent_mm_yr:number "
+            "subsidence_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive "
+            "rate_to_mm_yr:positive rate_mean_mm_yr:number rate_max_mm_yr:number area_m2:positive "
+            "volume_loss_m3_yr:number volume_loss_std_m3_yr:positive trend:text rate_before_mm_yr:number rate_recent_mm_yr:number "
             "change_mm_yr:number change_std_mm_yr:positive people:count buildings:count reasons:text",
             required="kind subsidence_level trend", kind=AREA_KINDS, trend=TRENDS,
         ),

@@ -227,10 +227,40 @@ def frames(texts: Sequence[str] = ()) -> dict[str, gpd.GeoDataFrame]:
         "risk_zones": _gdf(zones, box, "risk_zones"),
         "active_deformation": _gdf(active, box[:5], "active_deformation"),
         "mining_clues": _gdf(clues, box[5:8], "mining_clues"),
+        **_settling(box),
         "evacuation": _gdf(moved, shape[: len(moved)], "evacuation"),
         "waterlogging": _gdf(sites, [Point(p.x + 200, p.y - 100) for p in shape], "waterlogging"),
         "ponding": _gdf(ponds, town, "ponding"),
         "evacuation_routes": _gdf(routes, paths, "evacuation_routes"),
+    }
+
+
+def _settling(box: list[Polygon]) -> dict[str, gpd.GeoDataFrame]:
+    """Return sections of a road, dams and sinking zones, with unknown ones among them."""
+    why = {"reasons": "差异沉降；雷达未观测部分未知"}
+    lines = [
+        {"segment_id": f"G209-1-K{i * 0.5:.2f}", "route": "G209", "class": "trunk", "from_km": i * 0.5,
+         "to_km": i * 0.5 + 0.5, "risk_level": (3, 2, 0, -1)[i], "exposed_zone_ids": "",
+         "differential_settlement_mm_yr_per_m": (0.21, 0.05, 0.01, None)[i],
+         "needs_monitoring": ("yes", "yes", "no", "unknown")[i], **why}
+        for i in range(4)
+    ]  # fmt: skip
+    at = [LineString([(_X0 + 500 * i, _Y0 + 2000), (_X0 + 500 * i + 500, _Y0 + 2200)]) for i in range(4)]
+    dams = [
+        {"structure_id": f"T{i}", "name": f"{i}号尾矿坝", "kind": "tailings_dam", "hazard_level": (2, -1)[i],
+         "speed_mm_yr": (9.0, None)[i], "activity": ("steady", "unknown")[i], "known_share": (0.9, 0.0)[i], **why}
+        for i in range(2)
+    ]  # fmt: skip
+    zones = [
+        {"subsidence_id": f"LS-{i}", "body_id": "LS", "kind": "groundwater_subsidence", "subsidence_level": i + 1,
+         "rate_mean_mm_yr": 7.0 * (i + 1), "area_m2": 9000.0, "volume_loss_m3_yr": 63.0, "volume_loss_std_m3_yr": 9.0,
+         "trend": ("steady", "unknown")[i], **why}
+        for i in range(2)
+    ]  # fmt: skip
+    return {
+        "linear_risk": _gdf(lines, at, "linear_risk"),
+        "structures": _gdf(dams, box[8:10], "structures"),
+        "subsidence_zones": _gdf(zones, box[10:12], "subsidence_zones"),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from geo_risk.products.linear import linear_risk, worst_sections
 from geo_risk.products.structures import structures
 from geo_risk.products.subsidence import TREND_COLUMNS, subsidence_townships, subsidence_zones, watch_facts
 from geo_risk.publish.i18n import column_label, labels
+from geo_risk.publish.lists import write_csv, write_xlsx
 
 X0, Y0, CELL = 510_000.0, 4_050_000.0, 30.0
 GRID = Grid.from_bounds((X0, Y0, X0 + 3000, Y0 + 600), crs="EPSG:4546", resolution_m=CELL)
@@ -158,6 +160,20 @@ def test_ground_without_subsidence_gives_empty_zones_and_townships_that_say_what
     assert west["known_share"] == 0
     assert "unknown, not safe" in west["reasons_en"]
     assert "Nothing that is seen sinks" in west["reasons_en"]
+
+
+def test_township_table_is_a_list_people_can_print(tmp_path):
+    found = find_subsidence(vertical(cone()), WatchParams())
+    zones_ = subsidence_zones(measured_zones(found, WatchParams()), NO_TREND, None)
+    table = subsidence_townships(township_table(found, PLACES), NO_TREND.rename(columns={"body": "part"}), zones_,
+                                 houses=None, townships=PLACES)  # fmt: skip
+    write_xlsx(table, tmp_path / "t.xlsx", name="subsidence_townships", run="x", language="zh")
+    write_csv(table, tmp_path / "t.csv", name="subsidence_townships")
+    sheet = openpyxl.load_workbook(tmp_path / "t.xlsx").active
+    assert [sheet.cell(4, 1).value, sheet.cell(5, 1).value] == [1, 2]
+    assert "未知" in [str(c.value) for c in sheet[4]]  # people
+    rows = pd.read_csv(tmp_path / "t.csv", encoding="utf-8-sig")
+    assert rows["volume_loss_m3_yr"].sum() == pytest.approx(found.totals()[0][0], abs=1)
 
 
 def bodies(**changes) -> gpd.GeoDataFrame:
