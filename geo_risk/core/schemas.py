@@ -180,7 +180,8 @@ SCHEMAS: dict[str, Schema] = {
             "subsidence_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive "
             "rate_to_mm_yr:positive rate_mean_mm_yr:number rate_max_mm_yr:number area_m2:positive "
             "volume_loss_m3_yr:number volume_loss_std_m3_yr:positive trend:text "
-            "rate_before_mm_yr:number rate_recent_mm_yr:number change_mm_yr:number change_std_mm_yr:positive people:count buildings:count reasons:text",
+            "rate_before_mm_yr:number rate_recent_mm_yr:number change_mm_yr:number "
+            "change_std_mm_yr:positive people:count buildings:count reasons:text",
             required="kind subsidence_level trend", kind=AREA_KINDS, trend=TRENDS,
         ),
         _schema(
