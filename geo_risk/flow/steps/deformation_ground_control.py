@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.params import GroundControlParams
     from geo_risk.sources.options import ReadOptions
@@ -25,7 +27,8 @@ def deformation_ground_control(plan: Plan, tracks: list[str]) -> None:
         reads={"ground_control": plan.input("ground_control"), "grid": plan.facts("grid"),
                **{n: [plan.layer(f"{n}_{t}") for t in tracks] for n in _PER_TRACK}},
         optional={n: plan.layer(n) for n in _DECOMPOSED},
-        writes={"out": plan.frame("ground_control_comparison"), "facts": plan.facts("ground_control")},
+        writes={"out": plan.frame("ground_control_comparison"), "facts": plan.facts("ground_control"),
+                "table": plan.out / "lists" / "ground_control_comparison.csv"},
         tracks=tracks, options=source.options, params=plan.cfg.deformation.ground_control,
     )  # fmt: skip
 
@@ -35,6 +38,7 @@ def write_ground_control(
     ground_control: Path,
     grid: Path,
     out: Path,
+    table: Path,
     facts: Path,
     tracks: list[str],
     options: ReadOptions,
@@ -45,6 +49,7 @@ def write_ground_control(
     from geo_risk.hazards.deformation.compute import CARDS
     from geo_risk.hazards.deformation.ground_control import TrackLayers, compare_ground_control
     from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.lists import write_rows
     from geo_risk.sources.ground_control import read_ground_control
     from geo_risk.sources.layers import open_layer, read_grid
 
@@ -62,10 +67,22 @@ def write_ground_control(
     complete = known if len(known) == len(_DECOMPOSED) else {}
     found = compare_ground_control(read.frame, layers, target, params, decomposed=complete)
     write_frame(found.frame, out)
+    places = found.frame.geometry
+    write_rows(found.frame.drop(columns="geometry").assign(x=places.x.round(1), y=places.y.round(1)), table)
     card = CARDS["velocity"]
     write_json({
         "notes": [{"level": "info", "text_en": en, "text_zh": zh} for en, zh in found.notes],
-        "counts": {"points": len(read.frame), "quantities": found.summary.to_dict(orient="records")},
+        "counts": {"points": len(read.frame), "quantities": _records(found.summary)},
         "quarantine": [*read.quarantine, *found.quarantine],
         "methods": [{"name": card.name, "citation": card.citation, "validity": card.validity}],
     }, facts)  # fmt: skip
+
+
+def _records(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON knows them: what is not known is null."""
+    import numpy as np
+
+    return [
+        {str(k): None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
+        for row in summary.to_dict(orient="records")
+    ]
