@@ -25,14 +25,14 @@ _SAID: Mapping[str, tuple[str, str]] = {
            "相对周边稳定地面：{up:+.1f}±{up_std:.1f} 毫米/年（假定为垂直运动，现有视线向无法分解）。"),
     "moving": ("{speed:.1f} mm/yr in all: beyond noise.", "合速率 {speed:.1f} 毫米/年，超出噪声。"),
     "still": ("Not beyond noise.", "未超出噪声。"),
+    "noisy": ("Not beyond noise, but up to {most:.1f} mm/yr cannot be ruled out.",
+              "未超出噪声，但不能排除 {most:.1f} 毫米/年。"),
     "unseen": ("Radar sees {share:.0%} of it: the rest is unknown, not safe.",
                "雷达可观测 {share:.0%}：其余未知，不等于安全。"),
     "blind": ("Radar sees nothing of it (water, loss of coherence, or shadow): unknown, not safe.",
               "雷达观测不到（水面、失相干或阴影）：未知，不等于安全。"),
 }  # fmt: skip
 _WINDOW = ("failure_window_start", "failure_window_end")
-_NO_MOTION = ("steady", "unknown")
-"""What a series may say of a body that does not move beyond noise: it is then called stable."""
 
 
 def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str = "en") -> gpd.GeoDataFrame:
@@ -47,8 +47,8 @@ def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str
 
     Returns
     -------
-    A frame that conforms to `structures`. activity: that of the series; "stable" for a body that is seen, does not move
-    beyond noise and whose series says no other; "unknown" for a body too little of which is seen.
+    A frame that conforms to `structures`. activity: that of the series, which alone can call a body stable; "unknown"
+    for a body too little of which is seen, or that is too noisy to call still.
     """
     frame = found.merge(verdicts, on="body", how="left")
     rows = frame.drop(columns="geometry").to_dict("records")
@@ -71,9 +71,7 @@ def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str
 
 def _activity(row: Mapping[str, Any]) -> str:
     told = row["activity"] if isinstance(row["activity"], str) else "unknown"
-    if row["level"] < 0:
-        return "unknown"
-    return "stable" if not row["is_moving"] and told in _NO_MOTION else told
+    return "unknown" if row["level"] < 0 else told
 
 
 def _series(row: Mapping[str, Any], language: str) -> str:
@@ -93,7 +91,9 @@ def _words(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         "up": row["velocity_up_mm_yr"], "up_std": row["velocity_up_std_mm_yr"],
         "across": row["velocity_across_mm_yr"], "across_std": row["velocity_across_std_mm_yr"],
     })]  # fmt: skip
-    said.append(("moving" if row["is_moving"] else "still", {"speed": row["speed_mm_yr"]}))
+    most = row["speed_mm_yr"] + 1.96 * row["speed_std_mm_yr"]
+    motion = "moving" if row["is_moving"] else "still" if row["level"] >= 0 else "noisy"
+    said.append((motion, {"speed": row["speed_mm_yr"], "most": most}))
     if row["known_share"] < 0.995:
         said.append(("unseen", {"share": row["known_share"]}))
     return said

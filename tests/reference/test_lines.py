@@ -288,6 +288,21 @@ def test_levels_of_bodies_and_unseen_ones():
     assert got[2]["model"] == "none"
 
 
+def test_a_body_whose_error_reaches_a_speed_of_level_one_is_not_called_still():
+    area = grid(60.0, size=1800)
+    labels = np.zeros(area.shape, np.int32)
+    labels[5:7, 5:9] = 1
+    made = [track(n, 0.0, 0.0, np.zeros(area.shape), area) for n in ("asc", "desc")]
+    bodies = [Body("a", "a", "tailings_dam", box(X0, Y0, X0 + 60, Y0 + 60), (0.6, 0.8))]
+
+    def level(white: float) -> int:
+        noises = [noise(area.shape, 60.0, white=white)] * 2
+        return int(structure_rows(bodies, labels, made, noises, StructureParams())[0]["level"])
+
+    assert level(0.4) == 0
+    assert level(20.0) == -1
+
+
 def test_dam_body_has_its_height_and_the_pond_is_the_rest():
     crest = LineString([(0, 0), (300, 0)])
     ponds = gpd.GeoDataFrame(

@@ -202,7 +202,9 @@ VERDICT = [
     [
         ({}, "accelerating", "accelerating"),
         ({}, None, "unknown"),
-        ({"is_moving": [False], "level": [0]}, "steady", "stable"),
+        ({"is_moving": [False], "level": [0]}, "steady", "steady"),
+        ({"is_moving": [False], "level": [0]}, "stable", "stable"),
+        ({"is_moving": [False], "level": [0]}, "unknown", "unknown"),
         ({"is_moving": [False], "level": [0]}, "seasonal", "seasonal"),
         ({"is_moving": [False], "level": [-1], "known_share": [0.1]}, "steady", "unknown"),
         ({"is_moving": [False], "level": [-1], "known_share": [0.0], "model": ["none"]}, "unknown", "unknown"),
@@ -220,6 +222,16 @@ def test_activity_of_a_body_follows_its_series_and_what_is_seen(changes, told, a
     if changes.get("level") == [-1]:
         assert "not safe" in got["reasons_en"].iloc[0]
         assert got["hazard_level"].tolist() == [-1]
+
+
+def test_a_body_too_noisy_to_call_still_says_how_fast_it_may_move():
+    verdicts = pd.DataFrame([(1, "steady", 0.0, "", "", "Steady", "匀速")], columns=VERDICT)
+    noisy = bodies(is_moving=[False], level=[-1], speed_mm_yr=[4.0], speed_std_mm_yr=[5.0])
+    row = structures(noisy, verdicts).iloc[0]
+    assert row["activity"] == "unknown"
+    assert row["hazard_level"] == -1
+    assert "up to 13.8 mm/yr cannot be ruled out" in row["reasons_en"]
+    assert "13.8 毫米/年" in row["reasons_zh"]
 
 
 def test_every_new_column_and_choice_has_a_label_in_both_languages():

@@ -207,7 +207,8 @@ def structure_rows(
 
     structure_id, name, kind, n_cells, known_share, velocity_up_mm_yr, velocity_across_mm_yr (outwards of a dam, east of
     a basin), speed_mm_yr and their _std, model, los (by track), is_moving (beyond noise, by the chi-square of the
-    components), level: by the speed where it moves, 0 where a body that is seen does not, -1 where too little is seen.
+    components), level: by the speed where it moves, 0 where a body that is seen does not, -1 where too
+    little is seen or its 95 % bound reaches level 1.
     """
     rows = []
     for k, body in enumerate(bodies, 1):
@@ -265,7 +266,9 @@ def _measured(motion: Motion, share: float, params: StructureParams) -> dict[str
     limit = -2 * np.log(params.significance) if two else norm.isf(params.significance / 2) ** 2
     moving = bool(square > limit and speed >= params.minimum_speed_mm_yr)
     level = int(classify(np.array([speed]), params.speed_bounds_mm_yr)[0]) if moving else 0
-    if level == 0 and not share >= params.minimum_known_share:
+    # still is said only of a body that is seen, and whose error leaves no room for a speed of level 1
+    told = share >= params.minimum_known_share and (moving or speed + 1.96 * std < params.speed_bounds_mm_yr[0])
+    if level == 0 and not told:
         level = -1
     return {
         "velocity_up_mm_yr": motion.up, "velocity_up_std_mm_yr": float(np.sqrt(motion.covariance[1, 1])),
