@@ -126,6 +126,16 @@ def test_a_season_is_never_called_accelerating(amplitude, phase, seed):
     assert got.window == ("", "")
 
 
+def test_a_season_says_what_change_of_speed_lies_beneath_it():
+    turn = np.where(SINCE > 0.8, -16.0 * (SINCE - 0.8), 0.0)
+    got = judge(series(SHAPES["seasonal"] * 4 + turn), "asc", PARAMS)
+    assert got.activity == "seasonal"
+    assert "beneath it the speed goes from" in got.reasons[0]
+    assert "季节变化之下" in got.reasons[1]
+    plain = judge(series(SHAPES["seasonal"] * 4), "asc", PARAMS)
+    assert "beneath" not in plain.reasons[0]
+
+
 def test_scaling_motion_and_noise_together_scales_the_numbers_alone():
     small = judge(series(SHAPES["accelerating"]), "asc", PARAMS)
     large = judge(

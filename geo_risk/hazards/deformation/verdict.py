@@ -128,11 +128,12 @@ def _activity(
     yearly = max(course.tracks, key=lambda m: m.annual / max(m.velocity_std, 1e-12))
     fastest = max(abs(yearly.before), abs(yearly.after))
     if course.p_annual < level and (2 * yearly.annual >= fastest or course.kind == UNCORRELATED):
+        more, more_zh = _beneath(course, motion)
         return "seasonal", (
             f"seasonal: +-{yearly.annual:.1f} mm within a year against a trend of {yearly.velocity:+.1f} mm/yr in the "
-            f"line of sight of {yearly.track} (p {_p(course.p_annual)}; {seen})",
+            f"line of sight of {yearly.track} (p {_p(course.p_annual)}; {seen}){more}",
             f"季节性：{yearly.track} 视线向年振幅 {yearly.annual:.1f} 毫米，趋势 {yearly.velocity:+.1f} 毫米/年"
-            f"（p {_p(course.p_annual)}；{seen}）",
+            f"（p {_p(course.p_annual)}；{seen}）{more_zh}",
         )
     before, after = course.speeds
     changes = course.kind not in {UNCORRELATED, LINEAR}
@@ -152,6 +153,18 @@ def _activity(
             + ("，速率变化不足五分之一" if changes else ""),
         )
     return _still(course, params, seen)
+
+
+def _beneath(course: Course, motion: TrackMotion) -> tuple[str, str]:
+    """Return what a season may hide, to be said beside it: a change of speed that passed its own test."""
+    if course.kind in {UNCORRELATED, LINEAR}:
+        return "", ""
+    return (
+        f"; beneath it the speed goes from {motion.before:+.1f} to {motion.after:+.1f} mm/yr "
+        f"(p {_p(course.p_change)}): look at the series",
+        f"；季节变化之下速率由 {motion.before:+.1f} 变为 {motion.after:+.1f} 毫米/年"
+        f"（p {_p(course.p_change)}），请查看时序",
+    )
 
 
 def _still(course: Course, params: ActivityParams, seen: str) -> tuple[str, tuple[str, str]]:
