@@ -177,3 +177,20 @@ def test_setting_refuses_another_shape_and_an_unknown_structure():
         setting_maps(Setting(landcover=np.zeros((3, 3), np.float32), legend={1: "urban"}), GRID)
     with pytest.raises(KeyError, match="castles"):
         setting_maps(Setting(structures={"castles": rails()}), GRID)
+
+
+def test_rows_set_aside_while_the_setting_is_read_are_counted(tmp_path):
+    from geo_risk.flow.steps.deformation_areas import AROUND, _setting
+    from geo_risk.sources.options import ReadOptions
+
+    x, y = 510_000, 4_050_000
+    rock = gpd.GeoDataFrame(
+        {"lithology": ["coal", "loess"], "geology_id": ["G1", "G2"]}, crs="EPSG:4546",
+        geometry=[box(x, y, x + 900, y + 900), None],
+    )  # fmt: skip
+    rock.to_file(tmp_path / "geology.gpkg")
+    paths = dict.fromkeys((*AROUND, "landcover", "legend")) | {"geology": tmp_path / "geology.gpkg"}
+    setting, aside = _setting(GRID, paths, {"geology": ReadOptions().model_dump(mode="json")})
+    assert len(setting.geology) == 1
+    assert len(aside) == 1
+    assert "no geometry" in aside[0]["reason"]

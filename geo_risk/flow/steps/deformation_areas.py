@@ -70,7 +70,8 @@ def write_areas(
     maps = [_maps(t, p, area) for t, p in zip(tracks, native, strict=True)]
     raster = {k: paths[k] for k in ("slope_deg", "aspect_deg", "velocity_east", "velocity_up")}
     known = {k: _nearest(open_layer(p), area) for k, p in raster.items() if p is not None}
-    known |= setting_maps(_setting(area, paths, options), area)
+    setting, aside = _setting(area, paths, options)
+    known |= setting_maps(setting, area)
     radius = max(1.0, params.areas.hotspot_radius_m / area.resolution_m)
     hot = {m.name: gi_star(m.velocity, radius) for m in maps}
     found = active_areas(maps, area, params, context=known, hotspot=hot)
@@ -84,16 +85,21 @@ def write_areas(
         shares[f"hotspot_share_{name}"] = float(discoveries(two_sided_p(z), params.areas.hotspot_rate).mean())
     kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
     write_json({"notes": [_note("warning", n) for n in found.notes], "methods": [_method("areas")],
-                "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares}}, facts)  # fmt: skip
+                "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares},
+                "quarantine": aside}, facts)  # fmt: skip
 
 
-def _setting(grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[str, Any]]) -> Setting:
-    """Read what is given of rock, land use and structures."""
+def _setting(
+    grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[str, Any]]
+) -> tuple[Setting, list[dict[str, str]]]:
+    """Read what is given of rock, land use and structures; return the rows that were set aside too."""
     from geo_risk.hazards.deformation.setting import Setting
     from geo_risk.sources.legend import read_legend
     from geo_risk.sources.options import ReadOptions
     from geo_risk.sources.raster import load_raster
     from geo_risk.sources.vectors import read_vector
+
+    aside: list[dict[str, str]] = []
 
     def frame(name: str) -> Any:
         path = paths[name]
@@ -101,7 +107,9 @@ def _setting(grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[
             return None
         need = ("lithology",) if name == "geology" else ()
         chosen = ReadOptions(**options[name])
-        return read_vector(path, crs=grid.crs, where=f"inputs.{name}", columns=need, options=chosen).frame
+        read = read_vector(path, crs=grid.crs, where=f"inputs.{name}", columns=need, options=chosen)
+        aside.extend(read.quarantine)
+        return read.frame
 
     landcover, legend = paths["landcover"], paths["legend"]
     classes = None
@@ -111,4 +119,5 @@ def _setting(grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[
             landcover, grid, units=None, where="inputs.landcover", resampling="nearest", options=chosen
         ).to_numpy()
     structures = {n: f for n in AROUND[1:] if (f := frame(n)) is not None}
-    return Setting(frame("geology"), classes, {} if legend is None else read_legend(legend), structures)
+    rock = frame("geology")
+    return Setting(rock, classes, {} if legend is None else read_legend(legend), structures), aside
