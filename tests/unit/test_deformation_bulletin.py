@@ -99,6 +99,18 @@ def test_gone_areas_stay_listed_and_may_return_under_their_id():
     assert list(back.changes["change"]) == ["returned"]
 
 
+@pytest.mark.parametrize(
+    ("now", "std", "change"),
+    [(-0.5, 0.4, "gone"), (-6.0, 0.4, "not_seen"), (-0.5, 4.0, "not_seen"), (-0.5, np.nan, "not_seen"),
+     (np.nan, 0.4, "not_seen")],
+)  # fmt: skip
+def test_a_place_is_gone_only_where_its_error_leaves_no_room_for_half_its_speed(now, std, change):
+    before = areas(("old", (5000, 0, 5600, 600), -9.0))
+    made = bulletin(before.iloc[:0], before, PARAMS, seen=[Seen("old", 1.0, now, std)])
+    assert list(made.changes["change"]) == [change]
+    assert ("not_seen" in change) == ("不能认定已停止" in made.changes["reasons_zh"].iloc[0])
+
+
 def test_an_id_is_never_given_twice():
     before = areas(("AD-1", (0, 0, 600, 600), -20.0))
     made = bulletin(areas(("AD-1", (9000, 0, 9600, 600), -20.0)), before, PARAMS)

@@ -18,6 +18,10 @@ CHANGE_ZH: Mapping[str, str] = {
 """Changes in Chinese, the gravest first."""
 
 
+_STILL_MOVES = 0.5
+"""A place whose 95 % bound reaches this share of its former speed is not said to have stopped (choice of geo_risk)."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """What radar sees now where a former area was: share of known cells, mean LOS velocity and its error [mm/yr]."""
@@ -168,6 +172,11 @@ def left(before: pd.Series[Any], seen: Seen | None, *, into: str | None) -> Chan
         change = "not_seen"
         english = f"radar knows {share} of its cells now: it is not known to have stopped"
         chinese = f"本期有效像元占比 {share_zh}，不能认定已停止"
+    elif not abs(now) + 1.96 * seen.std_mm_yr < _STILL_MOVES * abs(rate):
+        change = "not_seen"
+        error = seen.std_mm_yr
+        english = f"{rate:.1f} mm/yr before, now {now:.1f} +- {error:.1f}: too uncertain to say that it has stopped"
+        chinese = f"原 {rate:.1f} 毫米/年，本期 {now:.1f} ± {error:.1f}，误差较大，不能认定已停止"
     else:
         change = "gone"
         english = f"{rate:.1f} mm/yr before, now {now:.1f} +- {seen.std_mm_yr:.1f}: no longer told from noise"
