@@ -202,7 +202,6 @@ def _positions(
     """Return x, y of all rows in a metric CRS, NaN where a row is set aside, and that CRS."""
     parts: list[NDArray[np.float64]] = []
     hashes: list[NDArray[np.uint64]] = []
-    ids: list[NDArray[Any]] = []
     for batch, names in _batches(tables, [layout.x, layout.y], layout):
         xy, bad = numbers(batch, [layout.x, layout.y])
         lost = ~np.isfinite(xy).all(axis=1)
@@ -211,7 +210,6 @@ def _positions(
         xy[bad | lost] = np.nan
         parts.append(xy)
         hashes.append(pd.util.hash_array(names.astype(str).astype(object)))
-        del ids[:]
     xy = np.concatenate(parts) if parts else np.empty((0, 2))
     marks = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
     first = np.zeros(len(marks), dtype=bool)
