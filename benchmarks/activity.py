@@ -18,8 +18,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from geo_risk.hazards.deformation.activity_params import ActivityParams
-from geo_risk.hazards.deformation.critical import critical_values
+from geo_risk.hazards.deformation.activity.critical import critical_values
+from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.kernels.series_class import classify_series
 
 DATES = 60

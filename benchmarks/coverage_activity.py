@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from geo_risk.hazards.deformation.activity_params import ActivityParams
-from geo_risk.hazards.deformation.failure import failure_window
-from geo_risk.hazards.deformation.joint import BodySeries, fit_course
+from geo_risk.hazards.deformation.activity.failure import failure_window
+from geo_risk.hazards.deformation.activity.joint import BodySeries, fit_course
+from geo_risk.hazards.deformation.activity.params import ActivityParams
 
 PARAMS = ActivityParams()
 DATES = 60

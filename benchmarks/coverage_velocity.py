@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from geo_risk.hazards.deformation.motion.time_noise import half_width
+from geo_risk.hazards.deformation.motion.velocity import track_velocity
 from geo_risk.hazards.deformation.params import VelocityParams
-from geo_risk.hazards.deformation.time_noise import half_width
-from geo_risk.hazards.deformation.velocity import track_velocity
 
 SIDE, GAPS = 20, 0.12
 KINDS = {

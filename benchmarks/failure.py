@@ -13,9 +13,9 @@ import argparse
 
 import numpy as np
 
-from geo_risk.hazards.deformation.activity_params import ActivityParams
-from geo_risk.hazards.deformation.failure import profile
-from geo_risk.hazards.deformation.joint import BodySeries, fit_course
+from geo_risk.hazards.deformation.activity.failure import profile
+from geo_risk.hazards.deformation.activity.joint import BodySeries, fit_course
+from geo_risk.hazards.deformation.activity.params import ActivityParams
 
 DATES = 60
 STEP_YR = 12 / 365.25

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from geo_risk.hazards.deformation.hotspots import discoveries, gi_star, two_sided_p
+from geo_risk.hazards.deformation.areas.hotspots import discoveries, gi_star, two_sided_p
 
 RADIUS_CELLS = 200 / 60
 

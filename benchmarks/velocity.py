@@ -166,8 +166,8 @@ def piece(share: float, *, chain: bool) -> None:
     import numpy as np
     import xarray as xr
 
+    from geo_risk.hazards.deformation.motion.velocity import track_velocity
     from geo_risk.hazards.deformation.params import VelocityParams
-    from geo_risk.hazards.deformation.velocity import track_velocity
     from geo_risk.publish.native import write_native
 
     rows, columns = (max(8, int(n / share**0.5)) for n in FULL)

@@ -55,7 +55,7 @@ def linear_risk(
 
     Parameters
     ----------
-    sections : of `hazards.deformation.lines.line_sections`.
+    sections : of `hazards.deformation.lines.sections.line_sections`.
     zones : `risk_zones` in the same CRS, or None where none were made.
     distortion_limit : angular distortion that the years count to, for the words.
     language : of `reasons`; reasons_zh and reasons_en are always there.

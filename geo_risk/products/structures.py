@@ -40,7 +40,7 @@ def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str
 
     Parameters
     ----------
-    found : of `hazards.deformation.structures.structure_rows`, with `body`.
+    found : of `hazards.deformation.lines.structures.structure_rows`, with `body`.
     verdicts : by `body`: activity, acceleration_mm_yr2, failure_window_start, failure_window_end ("" for none),
         said_en and said_zh of its series; a body without a row is unknown.
     language : of `reasons`; reasons_zh and reasons_en are always there.

@@ -49,7 +49,7 @@ def subsidence_zones(
 
     Parameters
     ----------
-    zones : of `hazards.deformation.watch.subsidence_zones`.
+    zones : of `hazards.deformation.lines.watch.subsidence_zones`.
     trends : TREND_COLUMNS by `body`; a body without a row is unknown.
     houses : people, is_building and geometry in the same CRS; None: people and buildings are missing.
     language : of `reasons`; reasons_zh and reasons_en are always there.
@@ -75,7 +75,7 @@ def subsidence_townships(
 
     Parameters
     ----------
-    table : of `hazards.deformation.watch.township_table`.
+    table : of `hazards.deformation.lines.watch.township_table`.
     trends : TREND_COLUMNS by `part`.
     zones : of `subsidence_zones`.
     houses, townships : as there; a house counts where its middle lies in a zone.

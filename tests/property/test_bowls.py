@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_risk.hazards.deformation.bowl import bowl_motion, bowl_outline, bowl_sinking, full_profile
-from geo_risk.hazards.deformation.licences import licence_end
+from geo_risk.hazards.deformation.mining.bowl import bowl_motion, bowl_outline, bowl_sinking, full_profile
+from geo_risk.hazards.deformation.mining.licences import licence_end
 from tests.support.bowls import CENTRE, face
 
 bowls = st.builds(

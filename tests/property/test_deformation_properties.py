@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geo_risk.hazards.deformation.motion.velocity import track_velocity
 from geo_risk.hazards.deformation.params import VelocityParams
-from geo_risk.hazards.deformation.velocity import track_velocity
 from geo_risk.kernels.decompose import decompose_east_up
 from geo_risk.kernels.resample import sample_bilinear, sample_nearest
 from tests.support.insar import dataset

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from geo_risk.core.errors import DataError, GridError, TimeError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.decomposition import Track, east_up, north_leak
-from geo_risk.hazards.deformation.east_up_series import (
+from geo_risk.hazards.deformation.geometry.decomposition import Track, east_up, north_leak
+from geo_risk.hazards.deformation.geometry.east_up_series import (
     TrackSeries,
     common_epochs,
     east_up_of_bodies,

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas import TrackMaps, active_areas, false_alarm_p, stated_p
-from geo_risk.hazards.deformation.correction import scene_correction
-from geo_risk.hazards.deformation.detect import Channel, Cluster
-from geo_risk.hazards.deformation.jumps import find_jumps
-from geo_risk.hazards.deformation.noise import fit_noise
+from geo_risk.hazards.deformation.areas.active import TrackMaps, active_areas, false_alarm_p, stated_p
+from geo_risk.hazards.deformation.areas.detect import Channel, Cluster
+from geo_risk.hazards.deformation.areas.noise import fit_noise
+from geo_risk.hazards.deformation.motion.correction import scene_correction
+from geo_risk.hazards.deformation.motion.jumps import find_jumps
+from geo_risk.hazards.deformation.motion.velocity import design_matrix, line_of_sight_velocity
 from geo_risk.hazards.deformation.params import (
     DeformationParams,
     VelocityParams,
 )
-from geo_risk.hazards.deformation.velocity import design_matrix, line_of_sight_velocity
 from geo_risk.kernels.lsq import fit_series, invert_spd
 from tests.support.insar import LOS, dataset
 

@@ -10,8 +10,8 @@ import pytest
 
 from geo_risk.core.errors import GridError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.decomposition import Track
-from geo_risk.hazards.deformation.downslope import (
+from geo_risk.hazards.deformation.geometry.decomposition import Track
+from geo_risk.hazards.deformation.geometry.downslope import (
     INSENSITIVE,
     NO_DATA,
     SEEN,
@@ -22,7 +22,7 @@ from geo_risk.hazards.deformation.downslope import (
     near_bodies,
     sensitivity,
 )
-from geo_risk.hazards.deformation.layover import layover_and_shadow
+from geo_risk.hazards.deformation.geometry.layover import layover_and_shadow
 from geo_risk.hazards.deformation.params import SlopeParams
 from geo_risk.terrain.slope import slope_layers
 

@@ -11,16 +11,16 @@ from scipy import fft
 from shapely.geometry import LineString, Polygon, box
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas import TrackMaps
-from geo_risk.hazards.deformation.axes import Axis, Piece, merge_axes
-from geo_risk.hazards.deformation.line_params import LineParams, StructureParams, WatchParams
-from geo_risk.hazards.deformation.lines import line_sections, pairs, stations
+from geo_risk.hazards.deformation.areas.active import TrackMaps
+from geo_risk.hazards.deformation.lines.axes import Axis, Piece, merge_axes
+from geo_risk.hazards.deformation.lines.params import LineParams, StructureParams, WatchParams
+from geo_risk.hazards.deformation.lines.sections import line_sections, pairs, stations
+from geo_risk.hazards.deformation.lines.structures import Body, bodies_of, body_motion, crest_of, structure_rows
+from geo_risk.hazards.deformation.lines.trend import combined_trend, recent_trend
+from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, FROM_LOS, UNKNOWN, MapNoise, VerticalMap, map_noise
+from geo_risk.hazards.deformation.lines.vertical import vertical_map as make_vertical
+from geo_risk.hazards.deformation.lines.watch import find_subsidence, subsidence_zones, township_cells, township_table
 from geo_risk.hazards.deformation.params import DeformationParams
-from geo_risk.hazards.deformation.structures import Body, bodies_of, body_motion, crest_of, structure_rows
-from geo_risk.hazards.deformation.trend import combined_trend, recent_trend
-from geo_risk.hazards.deformation.vertical import DECOMPOSED, FROM_LOS, UNKNOWN, MapNoise, VerticalMap, map_noise
-from geo_risk.hazards.deformation.vertical import vertical_map as make_vertical
-from geo_risk.hazards.deformation.watch import find_subsidence, subsidence_zones, township_cells, township_table
 from tests.support.insar import LOS
 
 X0, Y0 = 510_000.0, 4_050_000.0

@@ -11,9 +11,15 @@ from scipy import integrate
 from shapely.geometry import box
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.bowl import bowl_motion, bowl_outline, bowl_sinking, full_profile, outline_radius
-from geo_risk.hazards.deformation.bowl_fit import Look, fit_bowl
-from geo_risk.hazards.deformation.bowl_series import (
+from geo_risk.hazards.deformation.mining.bowl import (
+    bowl_motion,
+    bowl_outline,
+    bowl_sinking,
+    full_profile,
+    outline_radius,
+)
+from geo_risk.hazards.deformation.mining.bowl_fit import Look, fit_bowl
+from geo_risk.hazards.deformation.mining.bowl_series import (
     LocalNoise,
     against_stable,
     looks_of,
@@ -21,10 +27,10 @@ from geo_risk.hazards.deformation.bowl_series import (
     trend_span,
     window_velocity,
 )
-from geo_risk.hazards.deformation.licences import in_force, judge, licence_end
-from geo_risk.hazards.deformation.mining import depth_of, find_bodies, fit_body, mining_clues, up_velocity
-from geo_risk.hazards.deformation.mining_params import MiningParams
-from geo_risk.hazards.deformation.onset import Progress, onset_of
+from geo_risk.hazards.deformation.mining.clues import depth_of, find_bodies, fit_body, mining_clues, up_velocity
+from geo_risk.hazards.deformation.mining.licences import in_force, judge, licence_end
+from geo_risk.hazards.deformation.mining.onset import Progress, onset_of
+from geo_risk.hazards.deformation.mining.params import MiningParams
 from tests.support.bowls import CENTRE, GRID, cuts, face, maps
 
 PARAMS = MiningParams()

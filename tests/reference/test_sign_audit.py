@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.decomposition import Track
-from geo_risk.hazards.deformation.sign_audit import sign_agreement, sign_note
-from geo_risk.hazards.deformation.sign_params import SignParams
+from geo_risk.hazards.deformation.geometry.decomposition import Track
+from geo_risk.hazards.deformation.motion.sign_audit import sign_agreement, sign_note
+from geo_risk.hazards.deformation.motion.sign_params import SignParams
 
 GRID = Grid.from_bounds((0, 0, 60 * 60, 50 * 60), crs="EPSG:4546", resolution_m=60)
 LOOK = {"asc": (-0.61, -0.12, 0.783), "desc": (0.61, -0.12, 0.783)}

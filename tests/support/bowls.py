@@ -7,8 +7,8 @@ import functools
 import numpy as np
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.bowl import Bowl, bowl_motion
-from geo_risk.hazards.deformation.bowl_series import Cut
+from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_motion
+from geo_risk.hazards.deformation.mining.bowl_series import Cut
 
 CENTRE = (511_500.0, 4_051_500.0)
 GRID = Grid.from_bounds((510_300, 4_050_300, 512_700, 4_052_700), crs="EPSG:4546", resolution_m=60)

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from geo_risk.core.errors import GridError
-from geo_risk.hazards.deformation.activity import ACTIVITY_CODES, Background, activity_maps, combined
-from geo_risk.hazards.deformation.activity_params import ActivityParams, FailureParams
-from geo_risk.hazards.deformation.correction import SceneCorrection
-from geo_risk.hazards.deformation.failure import failure_window, profile
-from geo_risk.hazards.deformation.joint import BodySeries, extension, fit_course, usable, without_gaps
-from geo_risk.hazards.deformation.judged import judge_areas
-from geo_risk.hazards.deformation.removal import Removal
-from geo_risk.hazards.deformation.verdict import iso_date, judge, years_since_origin
+from geo_risk.hazards.deformation.activity.classes import ACTIVITY_CODES, Background, activity_maps, combined
+from geo_risk.hazards.deformation.activity.failure import failure_window, profile
+from geo_risk.hazards.deformation.activity.joint import BodySeries, extension, fit_course, usable, without_gaps
+from geo_risk.hazards.deformation.activity.judged import judge_areas
+from geo_risk.hazards.deformation.activity.params import ActivityParams, FailureParams
+from geo_risk.hazards.deformation.activity.verdict import iso_date, judge, years_since_origin
+from geo_risk.hazards.deformation.motion.correction import SceneCorrection
+from geo_risk.hazards.deformation.motion.removal import Removal
 from geo_risk.kernels.breakpoints import BILINEAR, LINEAR, QUADRATIC, STEP
 from tests.support.insar import dataset, times
 

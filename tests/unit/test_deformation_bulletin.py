@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from geo_risk.core.errors import SchemaError
-from geo_risk.hazards.deformation.bulletin import bulletin, match_areas, seen_now
-from geo_risk.hazards.deformation.change import Seen
+from geo_risk.hazards.deformation.areas.bulletin import bulletin, match_areas, seen_now
+from geo_risk.hazards.deformation.areas.change import Seen
 from geo_risk.hazards.deformation.params import BulletinParams
 
 CRS = "EPSG:4546"

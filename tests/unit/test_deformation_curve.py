@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_risk.hazards.deformation.activity_params import ActivityParams
-from geo_risk.hazards.deformation.curve import course_curve
-from geo_risk.hazards.deformation.joint import BodySeries, fit_course
+from geo_risk.hazards.deformation.activity.curve import course_curve
+from geo_risk.hazards.deformation.activity.joint import BodySeries, fit_course
+from geo_risk.hazards.deformation.activity.params import ActivityParams
 
 T = np.arange(60) * 12 / 365.25
 

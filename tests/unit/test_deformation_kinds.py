@@ -11,10 +11,10 @@ from shapely.geometry import LineString, box
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.classify import KIND_ZH, classify_area
-from geo_risk.hazards.deformation.evidence import Evidence, Look
+from geo_risk.hazards.deformation.areas.classify import KIND_ZH, classify_area
+from geo_risk.hazards.deformation.areas.evidence import Evidence, Look
+from geo_risk.hazards.deformation.areas.setting import Setting, setting_maps
 from geo_risk.hazards.deformation.params import DeformationParams
-from geo_risk.hazards.deformation.setting import Setting, setting_maps
 
 N = 60
 GRID = Grid.from_bounds((510_000, 4_050_000, 510_000 + N * 60, 4_050_000 + N * 60), crs="EPSG:4546", resolution_m=60)

@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry import Polygon, box
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.section import inside_span, points_along, section_line, values_at
+from geo_risk.hazards.deformation.geometry.section import inside_span, points_along, section_line, values_at
 
 
 @given(st.floats(0, 360), st.floats(20, 2000), st.floats(20, 2000))

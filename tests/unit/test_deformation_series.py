@@ -14,12 +14,12 @@ from odc.geo.geobox import GeoBox
 
 from geo_risk.core.errors import CorruptFileError, DataError, GridError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.correction import SceneCorrection, years
-from geo_risk.hazards.deformation.jumps import Jumps
+from geo_risk.hazards.deformation.activity.series import cell_size_m, label_series, labels_onto
+from geo_risk.hazards.deformation.motion.correction import SceneCorrection, years
+from geo_risk.hazards.deformation.motion.jumps import Jumps
+from geo_risk.hazards.deformation.motion.removal import Removal, corrected_series, removal_dataset, removal_of
+from geo_risk.hazards.deformation.motion.velocity import line_of_sight_velocity
 from geo_risk.hazards.deformation.params import VelocityParams
-from geo_risk.hazards.deformation.removal import Removal, corrected_series, removal_dataset, removal_of
-from geo_risk.hazards.deformation.series import cell_size_m, label_series, labels_onto
-from geo_risk.hazards.deformation.velocity import line_of_sight_velocity
 from geo_risk.publish.dataset import write_dataset
 from geo_risk.sources.dataset import read_dataset
 from tests.support.insar import CELL, LEFT, TOP, dataset, times

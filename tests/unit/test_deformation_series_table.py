@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.hazards.deformation.series_table import COLUMNS, series_table
+from geo_risk.hazards.deformation.activity.series_table import COLUMNS, series_table
 
 
 def dataset(values):

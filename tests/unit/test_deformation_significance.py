@@ -13,13 +13,13 @@ from shapely.geometry import box
 
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas import active_areas
-from geo_risk.hazards.deformation.detect import tail
-from geo_risk.hazards.deformation.hotspots import discoveries, gi_star, two_sided_p
+from geo_risk.hazards.deformation.areas.active import active_areas
+from geo_risk.hazards.deformation.areas.detect import tail
+from geo_risk.hazards.deformation.areas.hotspots import discoveries, gi_star, two_sided_p
+from geo_risk.hazards.deformation.areas.patch import Patch
+from geo_risk.hazards.deformation.areas.quality import lag_one, map_quality, pairwise_correlation, series_quality
+from geo_risk.hazards.deformation.areas.significance import mean_std, q_values
 from geo_risk.hazards.deformation.params import AreaParams, DeformationParams
-from geo_risk.hazards.deformation.patch import Patch
-from geo_risk.hazards.deformation.quality import lag_one, map_quality, pairwise_correlation, series_quality
-from geo_risk.hazards.deformation.significance import mean_std, q_values
 from geo_risk.products.linking import likely_false
 from geo_risk.products.wording import say
 from geo_risk.publish.frames import write_frames

@@ -13,7 +13,7 @@ from geo_risk.cli import main
 from geo_risk.core.errors import CorruptFileError, DataError, GridError, RefusedFileError, UnitError
 from geo_risk.flow import east_up_file
 from geo_risk.flow.east_up_file import write_east_up_file
-from geo_risk.hazards.deformation.decomposition import Track, east_up
+from geo_risk.hazards.deformation.geometry.decomposition import Track, east_up
 from geo_risk.hazards.deformation.params import DecompositionParams
 from geo_risk.sources.insar import open_insar
 

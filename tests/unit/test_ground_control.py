@@ -12,7 +12,7 @@ from shapely.geometry import Point
 
 from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.ground_control import TrackLayers, compare_ground_control, summarise
+from geo_risk.hazards.deformation.motion.ground_control import TrackLayers, compare_ground_control, summarise
 from geo_risk.hazards.deformation.params import GroundControlParams
 from geo_risk.sources.ground_control import read_ground_control
 from tests.support.insar import LOS

@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 from geo_risk.core.errors import GridError, UnitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.params import Params
-from geo_risk.hazards.deformation import compute as deformation
+from geo_risk.hazards.deformation.motion import compute as deformation
 from geo_risk.hazards.deformation.params import DeformationParams
 from geo_risk.hazards.flood import compute as flood
 from geo_risk.hazards.flood.params import FloodParams

@@ -13,13 +13,13 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.axes import Axis, Piece, merge_axes
-from geo_risk.hazards.deformation.line_params import LineParams, WatchParams
-from geo_risk.hazards.deformation.lines import line_sections
-from geo_risk.hazards.deformation.trend import recent_trend
-from geo_risk.hazards.deformation.vertical import DECOMPOSED, UNKNOWN, MapNoise, VerticalMap
-from geo_risk.hazards.deformation.watch import find_subsidence, township_table
-from geo_risk.hazards.deformation.watch import subsidence_zones as measured_zones
+from geo_risk.hazards.deformation.lines.axes import Axis, Piece, merge_axes
+from geo_risk.hazards.deformation.lines.params import LineParams, WatchParams
+from geo_risk.hazards.deformation.lines.sections import line_sections
+from geo_risk.hazards.deformation.lines.trend import recent_trend
+from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, UNKNOWN, MapNoise, VerticalMap
+from geo_risk.hazards.deformation.lines.watch import find_subsidence, township_table
+from geo_risk.hazards.deformation.lines.watch import subsidence_zones as measured_zones
 from geo_risk.products.linear import linear_risk, worst_sections
 from geo_risk.products.structures import structures
 from geo_risk.products.subsidence import TREND_COLUMNS, subsidence_townships, subsidence_zones, watch_facts

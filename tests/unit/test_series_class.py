@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_risk.hazards.deformation.activity_params import ActivityParams
-from geo_risk.hazards.deformation.critical import base_columns, break_searches, critical_values
+from geo_risk.hazards.deformation.activity.critical import base_columns, break_searches, critical_values
+from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.kernels.breakpoints import (
     BILINEAR,
     LINEAR,

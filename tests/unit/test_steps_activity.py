@@ -20,9 +20,9 @@ from geo_risk.flow.steps.deformation_activity import (
     write_judged,
     write_series,
 )
-from geo_risk.hazards.deformation.activity_params import ActivityParams
-from geo_risk.hazards.deformation.removal import Removal, removal_dataset
-from geo_risk.hazards.deformation.series_params import SeriesParams
+from geo_risk.hazards.deformation.activity.params import ActivityParams
+from geo_risk.hazards.deformation.activity.series_params import SeriesParams
+from geo_risk.hazards.deformation.motion.removal import Removal, removal_dataset
 from geo_risk.publish.dataset import write_dataset
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.raster import write_layer

@@ -15,8 +15,8 @@ from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps import deformation as velocity_steps
 from geo_risk.flow.steps import deformation_lines as line_steps
 from geo_risk.flow.steps import deformation_watch as watch_steps
+from geo_risk.hazards.deformation.activity.series_params import SeriesParams
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
-from geo_risk.hazards.deformation.series_params import SeriesParams
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.sources.layers import read_frame, read_json
 from geo_risk.sources.options import NO_OPTIONS, TrackOptions

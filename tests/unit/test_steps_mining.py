@@ -13,8 +13,8 @@ from shapely.geometry import box
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.deformation import write_velocity
 from geo_risk.flow.steps.deformation_mining import _cut, _no_bowl, _piece, write_mining
-from geo_risk.hazards.deformation.bowl import Bowl, bowl_motion
-from geo_risk.hazards.deformation.mining import Body
+from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_motion
+from geo_risk.hazards.deformation.mining.clues import Body
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
 from geo_risk.publish.raster import write_layer
 from geo_risk.sources.layers import read_frame

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from pyproj import Transformer
 
 from geo_risk.core.errors import OverlapError, TimeError
-from geo_risk.hazards.deformation.correction import reference_cells, scene_correction
+from geo_risk.hazards.deformation.motion.correction import reference_cells, scene_correction
+from geo_risk.hazards.deformation.motion.terms import motion_terms
+from geo_risk.hazards.deformation.motion.time_noise import half_width, scene_time_noise
+from geo_risk.hazards.deformation.motion.velocity import line_of_sight_velocity, track_velocity
 from geo_risk.hazards.deformation.params import VelocityParams
-from geo_risk.hazards.deformation.terms import motion_terms
-from geo_risk.hazards.deformation.time_noise import half_width, scene_time_noise
-from geo_risk.hazards.deformation.velocity import line_of_sight_velocity, track_velocity
 from geo_risk.kernels.lsq import fit_correlated
 from geo_risk.kernels.lsq_plain import fit_plain
 from geo_risk.kernels.motion import motion_columns, years

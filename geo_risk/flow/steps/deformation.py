@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.areas import TrackMaps
-    from geo_risk.hazards.deformation.decomposition import Track
+    from geo_risk.hazards.deformation.areas.active import TrackMaps
+    from geo_risk.hazards.deformation.geometry.decomposition import Track
     from geo_risk.hazards.deformation.params import VelocityParams
     from geo_risk.sources.options import TrackOptions
 
@@ -86,8 +86,8 @@ def write_velocity(
     """Write velocity and its error on the track's own grid, what was taken off every date, and what the audit saw."""
     import numpy as np
 
-    from geo_risk.hazards.deformation.removal import removal_dataset
-    from geo_risk.hazards.deformation.velocity import track_velocity
+    from geo_risk.hazards.deformation.motion.removal import removal_dataset
+    from geo_risk.hazards.deformation.motion.velocity import track_velocity
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.native import write_native
@@ -110,7 +110,7 @@ def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **ou
     """Write velocity, its error, the LOS unit vector and the product's shadow mask of a track on the run grid."""
     import numpy as np
 
-    from geo_risk.hazards.deformation.decomposition import unit_length
+    from geo_risk.hazards.deformation.geometry.decomposition import unit_length
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.native import native_facts, onto_grid
@@ -128,7 +128,7 @@ def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **ou
 
 
 def _tracks(names: list[str], paths: dict[str, Any]) -> list[Track]:
-    from geo_risk.hazards.deformation.decomposition import Track
+    from geo_risk.hazards.deformation.geometry.decomposition import Track
     from geo_risk.sources.layers import open_layer
 
     return [Track(t, *(open_layer(paths[n][i]) for n in PER_TRACK)) for i, t in enumerate(names)]
@@ -151,7 +151,7 @@ def _detection_grid(run: Grid, posting_m: float) -> Grid:
 
 
 def _maps(track: str, native: Path, grid: Grid) -> TrackMaps:
-    from geo_risk.hazards.deformation.areas import TrackMaps
+    from geo_risk.hazards.deformation.areas.active import TrackMaps
     from geo_risk.sources.native import native_facts, onto_grid
 
     names = native_facts(native)["names"]
@@ -182,7 +182,7 @@ def _note(level: str, texts: tuple[str, str]) -> dict[str, str]:
 
 
 def _method(name: str) -> dict[str, str]:
-    from geo_risk.hazards.deformation.compute import CARDS
+    from geo_risk.hazards.deformation.motion.compute import CARDS
 
     card = CARDS[name]
     return {"name": card.name, "citation": card.citation, "validity": card.validity}

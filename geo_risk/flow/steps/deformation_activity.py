@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.activity_params import ActivityParams
-    from geo_risk.hazards.deformation.series_params import SeriesParams
+    from geo_risk.hazards.deformation.activity.params import ActivityParams
+    from geo_risk.hazards.deformation.activity.series_params import SeriesParams
     from geo_risk.sources.options import TrackOptions
 
 
@@ -76,8 +76,8 @@ def write_series(
     """Write the series of every area in one track; without dates where the product is a velocity."""
     import numpy as np
 
-    from geo_risk.hazards.deformation.removal import removal_of
-    from geo_risk.hazards.deformation.series import label_series, labels_onto
+    from geo_risk.hazards.deformation.activity.series import label_series, labels_onto
+    from geo_risk.hazards.deformation.motion.removal import removal_of
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.insar import open_insar
@@ -126,9 +126,9 @@ def write_activity_of_track(
     """Write the activity of every pixel of a track on its own grid; all unknown where the product is a velocity."""
     import numpy as np
 
-    from geo_risk.hazards.deformation.activity import activity_maps
-    from geo_risk.hazards.deformation.removal import removal_of
-    from geo_risk.hazards.deformation.series import labels_onto
+    from geo_risk.hazards.deformation.activity.classes import activity_maps
+    from geo_risk.hazards.deformation.activity.series import labels_onto
+    from geo_risk.hazards.deformation.motion.removal import removal_of
     from geo_risk.publish.native import write_native
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.insar import open_insar
@@ -157,7 +157,7 @@ def write_activity(*, native: list[Path], grid: Path, blind_map: Path | None, ac
     import numpy as np
 
     from geo_risk.flow.steps.deformation import _method
-    from geo_risk.hazards.deformation.activity import ACTIVITY_CODES, LEGEND, combined
+    from geo_risk.hazards.deformation.activity.classes import ACTIVITY_CODES, LEGEND, combined
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_grid
@@ -188,7 +188,7 @@ def write_judged(
 ) -> None:
     """Write the areas with the activity that the series of all tracks together show."""
     from geo_risk.flow.steps.deformation import _method
-    from geo_risk.hazards.deformation.judged import judge_areas
+    from geo_risk.hazards.deformation.activity.judged import judge_areas
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import read_frame

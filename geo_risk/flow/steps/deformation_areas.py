@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.areas.setting import Setting
     from geo_risk.hazards.deformation.params import DeformationParams
-    from geo_risk.hazards.deformation.setting import Setting
     from geo_risk.sources.options import ReadOptions
 
 AROUND = ("geology", "tailings_ponds", "railways", "roads", "buildings")
@@ -58,9 +58,9 @@ def write_areas(
 ) -> None:
     """Write active deformation areas with their false-alarm probabilities, and Gi* of each track."""
     from geo_risk.flow.steps.deformation import _detection_grid, _maps, _method, _nearest, _note
-    from geo_risk.hazards.deformation.areas import active_areas
-    from geo_risk.hazards.deformation.hotspots import discoveries, gi_star, two_sided_p
-    from geo_risk.hazards.deformation.setting import setting_maps
+    from geo_risk.hazards.deformation.areas.active import active_areas
+    from geo_risk.hazards.deformation.areas.hotspots import discoveries, gi_star, two_sided_p
+    from geo_risk.hazards.deformation.areas.setting import setting_maps
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_grid
@@ -93,7 +93,7 @@ def _setting(
     grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[str, Any]]
 ) -> tuple[Setting, list[dict[str, str]]]:
     """Read what is given of rock, land use and structures; return the rows that were set aside too."""
-    from geo_risk.hazards.deformation.setting import Setting
+    from geo_risk.hazards.deformation.areas.setting import Setting
     from geo_risk.sources.legend import read_legend
     from geo_risk.sources.options import ReadOptions
     from geo_risk.sources.raster import load_raster

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.change import Seen
+    from geo_risk.hazards.deformation.areas.change import Seen
     from geo_risk.hazards.deformation.params import BulletinParams
 
 
@@ -61,8 +61,8 @@ def write_bulletin(
 ) -> None:
     """Write the moving areas of this bulletin, and what changed since the last one where there is one."""
     from geo_risk.flow.steps.deformation import _note
-    from geo_risk.hazards.deformation.bulletin import bulletin
-    from geo_risk.hazards.deformation.quality import regraded
+    from geo_risk.hazards.deformation.areas.bulletin import bulletin
+    from geo_risk.hazards.deformation.areas.quality import regraded
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.former import read_former
     from geo_risk.sources.layers import read_frame, read_grid
@@ -93,7 +93,7 @@ def write_bulletin(
 def _seen(frames: list[gpd.GeoDataFrame], velocity: list[Path], grid: Grid) -> list[Seen]:
     """Return what every former area shows now, by the track that knows most of it."""
     from geo_risk.core.vectorize import rasterize
-    from geo_risk.hazards.deformation.bulletin import seen_now
+    from geo_risk.hazards.deformation.areas.bulletin import seen_now
     from geo_risk.sources.layers import open_layer
 
     maps = [open_layer(p).to_numpy() for p in velocity]

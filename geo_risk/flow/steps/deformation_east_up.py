@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.east_up_series import TrackSeries
+    from geo_risk.hazards.deformation.geometry.east_up_series import TrackSeries
     from geo_risk.hazards.deformation.params import DecompositionParams
     from geo_risk.sources.options import TrackOptions
 
@@ -50,7 +50,7 @@ def deformation_east_up(plan: Plan, tracks: list[str], layers: dict[str, Any]) -
 def write_east_up(*, tracks: list[str], params: DecompositionParams, facts: Path, **paths: Any) -> None:
     """Write east and up velocities with their standard errors, and by how much a north motion would change them."""
     from geo_risk.flow.steps.deformation import _method, _note, _tracks
-    from geo_risk.hazards.deformation.decomposition import east_up, north_leak
+    from geo_risk.hazards.deformation.geometry.decomposition import east_up, north_leak
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
 
@@ -96,7 +96,7 @@ def write_east_up_series(
     """Write east and up displacement of every cell at common epochs, from the series as the velocity step saw them."""
     from geo_risk.core.errors import DataError
     from geo_risk.flow.steps.deformation import _method, _note
-    from geo_risk.hazards.deformation.east_up_series import east_up_series
+    from geo_risk.hazards.deformation.geometry.east_up_series import east_up_series
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.series_cube import write_series_cube
     from geo_risk.sources.insar import open_insar
@@ -133,9 +133,9 @@ def series_on_grid(
     The error of a single date is the standard deviation of the pixel's residuals, scaled by the weight of the date; it
     is missing where the pixel has no velocity, and so the series is left out there too.
     """
-    from geo_risk.hazards.deformation.decomposition import unit_length
-    from geo_risk.hazards.deformation.east_up_series import TrackSeries
-    from geo_risk.hazards.deformation.removal import corrected_series, removal_of
+    from geo_risk.hazards.deformation.geometry.decomposition import unit_length
+    from geo_risk.hazards.deformation.geometry.east_up_series import TrackSeries
+    from geo_risk.hazards.deformation.motion.removal import corrected_series, removal_of
     from geo_risk.sources.cube_grid import cube_onto_grid
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.insar import frame_of

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.activity_params import ActivityParams
+    from geo_risk.hazards.deformation.activity.params import ActivityParams
     from geo_risk.publish.figures import Section, SeriesPanel
 
 N_SECTIONS = 2
@@ -47,7 +47,7 @@ def deformation_figures(plan: Plan) -> None:
 
 def write_series_table(*, series: list[Path], out: Path, tracks: list[str]) -> None:
     """Write the series of all areas as one long table, for whoever draws or models them elsewhere."""
-    from geo_risk.hazards.deformation.series_table import series_table
+    from geo_risk.hazards.deformation.activity.series_table import series_table
     from geo_risk.publish.lists import write_rows
     from geo_risk.sources.dataset import read_dataset
 
@@ -108,10 +108,10 @@ def _panel(row: Any, series: dict[str, xr.Dataset], params: ActivityParams, lang
     """Return the series of an area in every track with the course that was chosen; None where it has none."""
     import numpy as np
 
-    from geo_risk.hazards.deformation.curve import course_curve
-    from geo_risk.hazards.deformation.joint import fit_course, usable
-    from geo_risk.hazards.deformation.judged import series_of
-    from geo_risk.hazards.deformation.verdict import iso_date
+    from geo_risk.hazards.deformation.activity.curve import course_curve
+    from geo_risk.hazards.deformation.activity.joint import fit_course, usable
+    from geo_risk.hazards.deformation.activity.judged import series_of
+    from geo_risk.hazards.deformation.activity.verdict import iso_date
     from geo_risk.publish.figures import SeriesLine, SeriesPanel
     from geo_risk.publish.i18n import label, value_label
 
@@ -140,7 +140,7 @@ def _section(row: Any, known: dict[str, Any], tracks: list[str], language: str) 
     import numpy as np
 
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.deformation.section import inside_span, points_along, section_line, values_at
+    from geo_risk.hazards.deformation.geometry.section import inside_span, points_along, section_line, values_at
     from geo_risk.publish.figures import Section
     from geo_risk.publish.i18n import value_label
 

@@ -46,8 +46,8 @@ def write_ground_control(
     **paths: Any,
 ) -> None:
     """Write each point beside the cells around it, and bias and RMSE by quantity."""
-    from geo_risk.hazards.deformation.compute import CARDS
-    from geo_risk.hazards.deformation.ground_control import TrackLayers, compare_ground_control
+    from geo_risk.hazards.deformation.motion.compute import CARDS
+    from geo_risk.hazards.deformation.motion.ground_control import TrackLayers, compare_ground_control
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.lists import write_rows
     from geo_risk.sources.ground_control import read_ground_control

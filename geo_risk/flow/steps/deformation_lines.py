@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.axes import Axis
+    from geo_risk.hazards.deformation.lines.axes import Axis
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
 
@@ -59,7 +59,7 @@ def write_lines(
     options: dict[str, ReadOptions],
 ) -> None:
     """Write the measured sections of every axis."""
-    from geo_risk.hazards.deformation.lines import line_sections
+    from geo_risk.hazards.deformation.lines.sections import line_sections
     from geo_risk.publish.frames import write_frame, write_json
 
     vertical, span_yr = measured_vertical(native, tracks, grid, params)
@@ -115,7 +115,7 @@ def measured_vertical(
     """
     import numpy as np
 
-    from geo_risk.hazards.deformation.vertical import vertical_map
+    from geo_risk.hazards.deformation.lines.vertical import vertical_map
     from geo_risk.sources.native import native_facts
 
     maps, cells = track_maps(native, tracks, grid)
@@ -141,7 +141,7 @@ def _axes(
     """Return the axes of roads, railways and dam crests, the rows set aside, and notes."""
     import geopandas as gpd
 
-    from geo_risk.hazards.deformation.axes import merge_axes
+    from geo_risk.hazards.deformation.lines.axes import merge_axes
 
     axes: list[Axis] = []
     quarantine: list[dict[str, str]] = []
@@ -178,7 +178,7 @@ def read_ponds(
     """
     import geopandas as gpd
 
-    from geo_risk.hazards.deformation.structures import crest_of
+    from geo_risk.hazards.deformation.lines.structures import crest_of
     from geo_risk.sources.vector_files import open_vector
 
     extra = ("name?", "dam_height_m?", "crest_wkt?")
@@ -223,7 +223,7 @@ def note(level: str, texts: tuple[str, str]) -> dict[str, str]:
 
 def method(name: str) -> dict[str, str]:
     """Return the method card of a phenomenon as plain values."""
-    from geo_risk.hazards.deformation.compute import CARDS
+    from geo_risk.hazards.deformation.motion.compute import CARDS
 
     card = CARDS[name]
     return {"name": card.name, "citation": card.citation, "validity": card.validity}

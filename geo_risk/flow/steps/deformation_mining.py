@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.bowl_series import Cut
-    from geo_risk.hazards.deformation.mining import Body
+    from geo_risk.hazards.deformation.mining.bowl_series import Cut
+    from geo_risk.hazards.deformation.mining.clues import Body
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
 
@@ -56,8 +56,8 @@ def write_mining(
     """Write bowls that look like mining, with a verdict against the licences where these are given."""
     from geo_risk.core.grid import grid_of
     from geo_risk.flow.steps.deformation import _maps, _method, _nearest, _note
-    from geo_risk.hazards.deformation.mining import find_bodies, fit_body, up_velocity
-    from geo_risk.hazards.deformation.mining import mining_clues as as_clues
+    from geo_risk.hazards.deformation.mining.clues import find_bodies, fit_body, up_velocity
+    from geo_risk.hazards.deformation.mining.clues import mining_clues as as_clues
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer
     from geo_risk.sources.options import NO_OPTIONS
@@ -135,7 +135,7 @@ def _piece(source: xr.Dataset, body: Body, crs: str) -> xr.Dataset | None:
     import numpy as np
     from pyproj import Transformer
 
-    from geo_risk.hazards.deformation.mining import reach_m
+    from geo_risk.hazards.deformation.mining.clues import reach_m
     from geo_risk.sources.insar import frame_of
 
     frame = frame_of(source)
@@ -168,7 +168,7 @@ def _cut(part: xr.Dataset, track: str, crs: str, cell_m: float, *, first: Any) -
     from pyproj import Transformer
 
     from geo_risk.core.units import in_units
-    from geo_risk.hazards.deformation.bowl_series import Cut
+    from geo_risk.hazards.deformation.mining.bowl_series import Cut
     from geo_risk.sources.insar import frame_of
 
     frame = frame_of(part)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.sign_params import SignParams
+    from geo_risk.hazards.deformation.motion.sign_params import SignParams
 
 
 def deformation_signs(plan: Plan, tracks: list[str], layers: dict[str, Any]) -> None:
@@ -23,7 +23,7 @@ def deformation_signs(plan: Plan, tracks: list[str], layers: dict[str, Any]) -> 
 def write_signs(*, tracks: list[str], params: SignParams, slope_deg: Path | None, facts: Path, **paths: Any) -> None:
     """Write what flat moving ground says of the signs of the tracks."""
     from geo_risk.flow.steps.deformation import _note, _tracks
-    from geo_risk.hazards.deformation.sign_audit import sign_agreement, sign_note
+    from geo_risk.hazards.deformation.motion.sign_audit import sign_agreement, sign_note
     from geo_risk.publish.frames import write_json
     from geo_risk.sources.layers import open_layer
 

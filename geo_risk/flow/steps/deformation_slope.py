@@ -36,8 +36,8 @@ def write_slope(*, tracks: list[str], params: SlopeParams, facts: Path, **paths:
     import dataclasses
 
     from geo_risk.flow.steps.deformation import _method, _note, _tracks
-    from geo_risk.hazards.deformation.downslope import Ground, downslope_layers, with_mask
-    from geo_risk.hazards.deformation.layover import layover_and_shadow
+    from geo_risk.hazards.deformation.geometry.downslope import Ground, downslope_layers, with_mask
+    from geo_risk.hazards.deformation.geometry.layover import layover_and_shadow
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
@@ -64,7 +64,7 @@ def blind_shares(blind: xr.DataArray) -> dict[str, float]:
     """Return the share of cells by the code of the blind map, by its name."""
     import numpy as np
 
-    from geo_risk.hazards.deformation.downslope import CODES
+    from geo_risk.hazards.deformation.geometry.downslope import CODES
 
     counts = np.bincount(blind.to_numpy().ravel(), minlength=len(CODES))
     return {name: float(counts[code] / blind.size) for code, name in CODES.items()}

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.activity_params import ActivityParams
-    from geo_risk.hazards.deformation.line_params import WatchParams
+    from geo_risk.hazards.deformation.activity.params import ActivityParams
+    from geo_risk.hazards.deformation.activity.series_params import SeriesParams
+    from geo_risk.hazards.deformation.lines.params import WatchParams
     from geo_risk.hazards.deformation.params import DeformationParams
-    from geo_risk.hazards.deformation.series_params import SeriesParams
     from geo_risk.sources.options import ReadOptions, TrackOptions
 
 _SETS = ("structures", "subsidence", "townships")
@@ -99,8 +99,8 @@ def write_structures_found(
     """Write what is measured of each dam and pond, and the label layer of their cells."""
     import geopandas as gpd
 
-    from geo_risk.hazards.deformation import structures
-    from geo_risk.hazards.deformation.vertical import map_noise
+    from geo_risk.hazards.deformation.lines import structures
+    from geo_risk.hazards.deformation.lines.vertical import map_noise
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
 
@@ -145,7 +145,7 @@ def write_found(
     """Write the sinking zones and the townships as measured, and the label layers of their cells."""
     import numpy as np
 
-    from geo_risk.hazards.deformation import watch as module
+    from geo_risk.hazards.deformation.lines import watch as module
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_frame
@@ -209,8 +209,8 @@ def write_series(
     import numpy as np
     import xarray as xr
 
-    from geo_risk.hazards.deformation.removal import removal_of
-    from geo_risk.hazards.deformation.series import label_series, labels_onto
+    from geo_risk.hazards.deformation.activity.series import label_series, labels_onto
+    from geo_risk.hazards.deformation.motion.removal import removal_of
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.insar import open_insar
@@ -236,7 +236,7 @@ def _body_trends(series: list[Path] | None, params: WatchParams, key: str) -> pd
     """Return the trends of bodies as a table by `key`; rates are positive for sinking."""
     import pandas as pd
 
-    from geo_risk.hazards.deformation.trend import body_trends
+    from geo_risk.hazards.deformation.lines.trend import body_trends
     from geo_risk.products.subsidence import TREND_COLUMNS
     from geo_risk.sources.dataset import read_dataset
 
@@ -257,7 +257,7 @@ def write_structures(
     """Write structures: level, activity and reasons of each dam and pond."""
     import pandas as pd
 
-    from geo_risk.hazards.deformation.structures import body_verdicts
+    from geo_risk.hazards.deformation.lines.structures import body_verdicts
     from geo_risk.products.structures import structures
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.dataset import read_dataset

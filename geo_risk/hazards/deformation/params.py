@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
-from geo_risk.hazards.deformation.activity_params import ActivityParams
-from geo_risk.hazards.deformation.line_params import LineParams, StructureParams, WatchParams
-from geo_risk.hazards.deformation.mining_params import MiningParams
-from geo_risk.hazards.deformation.series_params import SeriesParams
-from geo_risk.hazards.deformation.sign_params import SignParams
+from geo_risk.hazards.deformation.activity.params import ActivityParams
+from geo_risk.hazards.deformation.activity.series_params import SeriesParams
+from geo_risk.hazards.deformation.lines.params import LineParams, StructureParams, WatchParams
+from geo_risk.hazards.deformation.mining.params import MiningParams
+from geo_risk.hazards.deformation.motion.sign_params import SignParams
 
 
 class VelocityParams(Params):

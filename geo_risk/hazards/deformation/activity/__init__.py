@@ -1,0 +1,1 @@
+"""How a body moves: classes of its series, change of speed, and when it may fail."""

@@ -1,0 +1,175 @@
+"""From significant clusters to active deformation areas: joined over tracks, held against noise, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geo_risk.core.errors import LimitError
+from geo_risk.core.grid import Grid
+from geo_risk.core.schemas import conform
+from geo_risk.core.vectorize import polygons_of_labels
+from geo_risk.hazards.deformation.areas.description import Scene, describe, wider
+from geo_risk.hazards.deformation.areas.detect import Channel, Cluster, Search, search_all
+from geo_risk.hazards.deformation.areas.maps import TrackMaps
+from geo_risk.hazards.deformation.areas.noise import F32, robust_sigma
+from geo_risk.hazards.deformation.areas.patch import Patch
+from geo_risk.hazards.deformation.areas.significance import Group, false_alarm_p, joined, q_values, stated_p
+from geo_risk.hazards.deformation.params import DeformationParams
+
+__all__ = ["Areas", "TrackMaps", "active_areas", "false_alarm_p", "stated_p"]
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+
+
+@dataclass(frozen=True)
+class Areas:
+    """The frame of active areas, the label raster behind it, and notes (English, Chinese) for the report."""
+
+    frame: gpd.GeoDataFrame
+    labels: NDArray[np.int32]
+    notes: tuple[tuple[str, str], ...]
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+def active_areas(
+    tracks: Sequence[TrackMaps],
+    grid: Grid,
+    params: DeformationParams,
+    *,
+    context: Mapping[str, F32] | None = None,
+    hotspot: Mapping[str, F32] | None = None,
+) -> Areas:
+    """Find the areas that move beyond what the maps' own noise explains, over all tracks together.
+
+    Parameters
+    ----------
+    tracks : maps on the detection grid.
+    grid : that grid.
+    params : of the areas, the slope projection and the bowls.
+    context : further maps that classification can use: slope_deg, aspect_deg [degree], velocity_up, velocity_east
+        [mm/yr], and those of `setting_maps`; whatever is missing is not used.
+    hotspot : Gi* by track, only for the reasons.
+
+    Returns
+    -------
+    Areas; the frame conforms to `active_deformation`, with the columns of `describe` behind. velocity_mean and
+    velocity_max are LOS values, against stable ground around, of the track that sees the area best. Where a map has no
+    stable part its cells are taken by an absolute threshold, false_alarm_p is missing, and a note says so. Which areas
+    are kept is judged by the fitted tail, but false_alarm_p is never stated below 1 / (simulated maps + 1).
+
+    Raises
+    ------
+    LimitError : more cells than `areas.maximum_cells`; whole maps are held, some 370 bytes a cell for two tracks.
+    """
+    if (n := grid.shape[0] * grid.shape[1]) > params.areas.maximum_cells:
+        what = f"the detection grid has {n} cells; at most {params.areas.maximum_cells} are searched at once"
+        fix = "run county by county, set a coarser area.resolution_m, or raise the limit where 370 bytes a cell fit"
+        raise LimitError(what, where="deformation.areas.maximum_cells", fix=fix)
+    notes: list[tuple[str, str]] = []
+    channels = [c for t in tracks for c in _channels(t, params)]
+    searchable = [c for c in channels if _has_stable(c, params, notes)]
+    searches = search_all(searchable, grid.resolution_m, params.areas)
+    searches += [_absolute(c, params) for c in channels if c not in searchable and c.name.startswith("velocity:")]
+    groups = kept_groups(searches, searchable, tracks, params)
+    labels = _paint(groups, tracks, grid.shape)
+    scene = Scene(
+        tracks, grid, params, {s.channel.name: s.motion for s in searches},
+        {s.channel.name: s.covariance for s in searches}, context or {}, hotspot or {},
+    )  # fmt: skip
+    boxes = ndimage.find_objects(labels, max_label=len(groups))
+    windows = [(k, g, wider(b, grid.shape)) for k, (g, b) in enumerate(zip(groups, boxes, strict=True), 1) if b]
+    rows = [describe(k, g, labels[box] == k, scene.window(box)) for k, g, box in windows]
+    facts = {f"sigma_{s.channel.name}": s.sigma for s in searches if np.isfinite(s.sigma)}
+    facts |= {f"stable_share_{s.channel.name}": s.stable_share for s in searches}
+    return Areas(_frame(rows, labels, grid), labels, tuple(notes), facts)
+
+
+def kept_groups(
+    searches: Sequence[Search], searchable: Sequence[Channel], tracks: Sequence[TrackMaps], params: DeformationParams
+) -> list[Group]:
+    """Return the bodies that noise does not explain, each with its p and, over all candidates of the run, its q."""
+    known = max(int(np.isfinite(t.velocity).sum()) for t in tracks)
+    found = joined([c for s in searches for c in s.clusters])
+    groups = [replace(g, p=false_alarm_p(g.clusters, searchable, known)) for g in found]
+    q = q_values([stated_p(g.p, params.areas.n_simulations) for g in groups])
+    groups = [replace(g, q=float(v)) for g, v in zip(groups, q, strict=True)]
+    return [g for g in groups if not g.p > _limit(g, tracks, params)]
+
+
+def _channels(track: TrackMaps, params: DeformationParams) -> list[Channel]:
+    out = [Channel(f"velocity:{track.name}", track.velocity, track.velocity_std, params.areas.scales_m)]
+    if track.annual is not None:
+        # a yearly amplitude has about the error of a velocity times the spread of the dates; only its pattern matters
+        out += [Channel(f"annual_{n}:{track.name}", a, track.velocity_std, params.areas.annual_scales_m)
+                for n, a in zip(("sin", "cos"), track.annual, strict=True)]  # fmt: skip
+    return out
+
+
+def _has_stable(channel: Channel, params: DeformationParams, notes: list[tuple[str, str]]) -> bool:
+    sigma = robust_sigma(channel.values)
+    known = int(np.isfinite(channel.values).sum())
+    limit = params.areas.maximum_stable_sigma_mm_yr
+    if known >= params.areas.minimum_stable_cells and sigma <= limit:
+        return True
+    why = f"only {known} cells are known" if known < params.areas.minimum_stable_cells else (
+        f"its values scatter by {sigma:.0f} (robust), more than {limit:g}"
+    )  # fmt: skip
+    if channel.name.startswith("velocity:"):
+        limit = params.areas.absolute_threshold_mm_yr
+        notes.append((
+            f"{channel.name}: no stable ground could be found ({why}); areas are cells beyond an absolute "
+            f"{limit:g} mm/yr, and have no false-alarm probability",
+            f"{channel.name}：找不到稳定区（有效像元 {known}，稳健标准差 {sigma:.0f}），"
+            f"改用绝对阈值 {limit:g} mm/yr，无虚警概率",
+        ))  # fmt: skip
+    return False
+
+
+def _absolute(channel: Channel, params: DeformationParams) -> Search:
+    clusters = []
+    for sign in (1, -1):
+        beyond = np.nan_to_num(sign * channel.values) >= params.areas.absolute_threshold_mm_yr
+        labels, n = ndimage.label(beyond, structure=_EIGHT)
+        sizes = np.bincount(labels.ravel(), minlength=n + 1)
+        boxes = ndimage.find_objects(labels)
+        for k in np.flatnonzero(sizes[1:] >= params.areas.minimum_pixels) + 1:
+            box = boxes[k - 1]
+            cells = Patch.of(labels[box] == k, box[0].start, box[1].start)
+            clusters.append(Cluster(channel.name, 0.0, sign, cells, np.nan, np.nan, np.nan))
+    return Search(channel, channel.values, tuple(clusters), float("nan"), 0.0)
+
+
+def _limit(group: Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> float:
+    """Return the largest p a group may have: less where one track alone shows it although another looks too."""
+    looking = sum(bool(np.isfinite(t.velocity[group.cells.indices]).mean() >= 0.5) for t in tracks)
+    alone = not group.is_confirmed and looking > 1
+    return min(params.areas.unconfirmed_p, params.areas.false_alarm_p) if alone else params.areas.false_alarm_p
+
+
+def _paint(groups: Sequence[Group], tracks: Sequence[TrackMaps], shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Label the cells, small areas over large ones; values lost in the middle of an area belong to it."""
+    labels = np.zeros(shape, dtype=np.int32)
+    for k, group in enumerate(groups, 1):
+        box, mask = group.cells.box, group.cells.mask
+        lost = np.logical_and.reduce([~np.isfinite(t.velocity[box]) for t in tracks])
+        labels[box][mask | (ndimage.binary_fill_holes(mask) & lost)] = k
+    return labels
+
+
+def _frame(rows: list[dict[str, object]], labels: NDArray[np.int32], grid: Grid) -> gpd.GeoDataFrame:
+    if not rows:
+        empty = gpd.GeoDataFrame({"area_id": []}, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
+        return conform(empty, "active_deformation")
+    polygons = polygons_of_labels(labels, grid, connectivity=8)
+    frame = polygons.merge(pd.DataFrame(rows), on="label")
+    centre = frame.geometry.representative_point()
+    frame["area_id"] = [f"AD-{x:.0f}-{y:.0f}" for x, y in zip(centre.x, centre.y, strict=True)]
+    out: gpd.GeoDataFrame = conform(frame.sort_values("area_id"), "active_deformation")
+    return out

@@ -1,0 +1,99 @@
+"""A group of cells of a large map, held as a small mask and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geo_risk.hazards.deformation.areas.noise import Bool
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Cells of a map: a mask cropped to them, and the row and column of its first corner.
+
+    Make one with `Patch.of`; a map with thousands of areas would not fit in memory as thousands of whole masks.
+    """
+
+    mask: Bool
+    row: int
+    column: int
+
+    @classmethod
+    def of(cls, mask: Bool, row: int = 0, column: int = 0) -> Patch:
+        """Return the patch of a mask (y, x) whose first corner lies at a row and column of the map.
+
+        Raises
+        ------
+        ValueError : no cell.
+        """
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not rows.size:
+            what = "a patch needs at least one cell"
+            raise ValueError(what)
+        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        return cls(mask[box].copy(), row + int(rows[0]), column + int(columns[0]))
+
+    @classmethod
+    def union(cls, patches: Iterable[Patch]) -> Patch:
+        """Return all cells of one or more patches."""
+        parts = list(patches)
+        top, left = min(p.row for p in parts), min(p.column for p in parts)
+        bottom = max(p.row + p.mask.shape[0] for p in parts)
+        right = max(p.column + p.mask.shape[1] for p in parts)
+        whole = np.zeros((bottom - top, right - left), dtype=bool)
+        for p in parts:
+            y, x = p.indices
+            whole[y - top, x - left] = True
+        return cls(whole, top, left)
+
+    def sum(self) -> int:
+        """Return the number of cells."""
+        return int(self.mask.sum())
+
+    @property
+    def box(self) -> Box:
+        """The window of the map that holds it."""
+        height, width = self.mask.shape
+        return slice(self.row, self.row + height), slice(self.column, self.column + width)
+
+    @property
+    def indices(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows and columns of its cells in the map."""
+        y, x = np.nonzero(self.mask)
+        return y + self.row, x + self.column
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """Row and column of its first cell in reading order."""
+        y, x = self.indices
+        return int(y[0]), int(x[0])
+
+    def overlap(self, other: Patch) -> int:
+        """Return how many cells two patches share."""
+        top, left = max(self.row, other.row), max(self.column, other.column)
+        bottom = min(self.row + self.mask.shape[0], other.row + other.mask.shape[0])
+        right = min(self.column + self.mask.shape[1], other.column + other.mask.shape[1])
+        if top >= bottom or left >= right:
+            return 0
+        a = self.mask[top - self.row : bottom - self.row, left - self.column : right - self.column]
+        b = other.mask[top - other.row : bottom - other.row, left - other.column : right - other.column]
+        return int((a & b).sum())
+
+    def grown(self, cells: int, shape: tuple[int, int], *, corners: bool = True) -> Patch:
+        """Return the patch with cells around it, within a map of the given shape.
+
+        `corners`: by eight neighbours a step, else by four.
+        """
+        structure = ndimage.generate_binary_structure(2, 2 if corners else 1)
+        wide = ndimage.binary_dilation(np.pad(self.mask, cells), structure, iterations=cells)
+        row, column = self.row - cells, self.column - cells
+        up, back = max(0, -row), max(0, -column)
+        inside = wide[up : shape[0] - row, back : shape[1] - column]
+        return Patch.of(inside, row + up, column + back)

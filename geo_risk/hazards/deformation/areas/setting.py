@@ -1,0 +1,96 @@
+"""What stands and lies around moving ground: rock, land use, and known structures, as maps on the detection grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import geopandas as gpd
+import numpy as np
+from scipy import ndimage
+
+from geo_risk.core.errors import GridError
+from geo_risk.core.grid import Grid
+from geo_risk.core.vectorize import rasterize
+from geo_risk.hazards.deformation.areas.noise import F32
+
+STRUCTURES = ("tailings_ponds", "railways", "roads", "buildings")
+"""Known structures that ground can settle under; distances to them are maps `distance_{name}_m`."""
+
+_COMPRESSIBLE = ("alluvi", "lacustrine", "clay", "silt", "fill", "quaternary", "marsh", "peat", "冲积", "湖积", "洪积",
+                 "粘土", "黏土", "淤泥", "填土", "第四系", "松散")  # fmt: skip
+_SLIPPING = ("loess", "mudstone", "shale", "slate", "phyllite", "colluvi", "weathered", "黄土", "泥岩", "页岩", "板岩",
+             "千枚岩", "坡积", "残积", "红层")  # fmt: skip
+_COAL = ("coal", "煤")
+_BUILT = ("built", "urban", "residential", "industrial", "impervious", "建设", "城镇", "居民", "工矿", "不透水")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Optional knowledge of the ground, in the CRS of the grid it is asked on.
+
+    Attributes
+    ----------
+    geology : polygons with `lithology` (text, English or Chinese).
+    landcover : (y, x) class codes on the grid, NaN missing.
+    legend : names of the classes by code.
+    structures : outlines or axes by name, see STRUCTURES.
+    """
+
+    geology: gpd.GeoDataFrame | None = None
+    landcover: F32 | None = None
+    legend: Mapping[int, str] = field(default_factory=dict)
+    structures: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
+
+
+def setting_maps(setting: Setting, grid: Grid) -> dict[str, F32]:
+    """Return maps (y, x) float32 on the grid of what the setting knows; what is not given has no map.
+
+    Returns
+    -------
+    compressible, slipping, coal : 1 where the rock's name says so (loose sediment; loess, mudstone and the like;
+    coal-bearing), 0 where it says something else, NaN where no rock is mapped. built : 1 on built-up land, else 0, NaN
+    where the class is missing; absent where the legend names no built-up class. distance_{structure}_m : from cell
+    centres to the nearest cell the structure touches [m].
+
+    Raises
+    ------
+    GridError : the land cover has another shape than the grid. KeyError : an unknown structure.
+    """
+    out: dict[str, F32] = {}
+    if setting.geology is not None and len(setting.geology):
+        out |= _rock(setting.geology, grid)
+    if setting.landcover is not None:
+        if setting.landcover.shape != grid.shape:
+            what = f"land cover of shape {setting.landcover.shape} was given for a grid of shape {grid.shape}"
+            raise GridError(what, where="inputs.landcover", fix="bring it onto the detection grid first")
+        built = [code for code, name in setting.legend.items() if _says(name, _BUILT)]
+        if built:
+            known = np.isfinite(setting.landcover)
+            out["built"] = np.where(known, np.isin(setting.landcover, built), np.nan).astype(np.float32)
+    for name, frame in setting.structures.items():
+        if name not in STRUCTURES:
+            what = f"unknown structure {name!r}; known: {', '.join(STRUCTURES)}"
+            raise KeyError(what)
+        if len(frame):
+            touched = rasterize([(g, 1.0) for g in frame.geometry], grid, fill=0, dtype="uint8", all_touched=True) > 0
+            if touched.any():
+                away = ndimage.distance_transform_edt(~touched, sampling=grid.resolution_m)
+                out[f"distance_{name}_m"] = np.asarray(away, dtype=np.float32)
+    return out
+
+
+def _rock(geology: gpd.GeoDataFrame, grid: Grid) -> dict[str, F32]:
+    names = geology["lithology"].astype("string").fillna("").to_numpy()
+    index = rasterize([(g, float(i)) for i, g in enumerate(geology.geometry)], grid, fill=-1, dtype="float32")
+    mapped = index >= 0
+    position = np.where(mapped, index, 0).astype(int)
+    out = {}
+    for key, words in (("compressible", _COMPRESSIBLE), ("slipping", _SLIPPING), ("coal", _COAL)):
+        says = np.array([_says(str(n), words) for n in names], dtype=np.float32)
+        out[key] = np.where(mapped, says[position], np.float32(np.nan)).astype(np.float32)
+    return out
+
+
+def _says(name: str, words: tuple[str, ...]) -> bool:
+    return any(w in name.lower() for w in words)

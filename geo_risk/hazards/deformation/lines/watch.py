@@ -1,0 +1,277 @@
+"""Zones of land subsidence by rate and kind, the volume they lose, and the table of townships."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import ndtr
+from scipy.stats import false_discovery_control
+
+from geo_risk.core.grid import Grid
+from geo_risk.core.levels import classify
+from geo_risk.core.vectorize import polygons_of_labels, rasterize
+from geo_risk.hazards.deformation.areas.noise import F32, Bool, Smoother
+from geo_risk.hazards.deformation.lines.params import WatchParams
+from geo_risk.hazards.deformation.lines.vertical import VerticalMap
+
+KINDS = ("mining_subsidence", "groundwater_subsidence", "structure_settlement", "unknown", "landslide")
+"""Kinds of cells; slides sink too, but are no land subsidence: they are left out and counted."""
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+
+
+@dataclass(frozen=True)
+class Subsidence:
+    """What sinks, by cell.
+
+    Attributes
+    ----------
+    bodies : (y, x) label of each connected sinking body of one kind, 0 elsewhere.
+    classes : (y, x) class 1-4 of the smoothed rate inside bodies, 0 in known ground outside, -1 where unknown.
+    kinds : kind by label.
+    vertical : the map with its noise.
+    slide_cells : sinking cells of landslides that were left out.
+    unconfirmed_cells : cells of bodies that were left out as noise of badly seen ground.
+    """
+
+    bodies: NDArray[np.int32]
+    classes: NDArray[np.int8]
+    kinds: Mapping[int, str]
+    vertical: VerticalMap
+    slide_cells: int
+    unconfirmed_cells: int = 0
+
+    def sinking(self, cells: Bool) -> tuple[float, float]:
+        """Return the volume that cells lose a year [m3/yr] with its standard error.
+
+        Sum of rate x area over the known cells; the error counts the noise that neighbours share.
+        """
+        grid = self.vertical.grid
+        known = cells & np.isfinite(self.vertical.up)
+        rate = self.vertical.up[known].astype(np.float64)
+        per_mm = grid.cell_area_m2 / 1000
+        return (
+            float(0.0 - rate.sum() * per_mm),
+            float(np.sqrt(self.vertical.noise.variance(known.astype(np.float64))) * per_mm),
+        )
+
+    def totals(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return volume and standard error [m3/yr] of all bodies but mining bowls, and of mining bowls."""
+        mining = [label for label, kind in self.kinds.items() if kind == "mining_subsidence"]
+        mined = np.isin(self.bodies, mining) & (self.bodies > 0)
+        return self.sinking((self.bodies > 0) & ~mined), self.sinking(mined)
+
+
+def find_subsidence(vertical: VerticalMap, params: WatchParams, *, areas: gpd.GeoDataFrame | None = None) -> Subsidence:
+    """Find the ground that sinks beyond doubt, and class it by rate.
+
+    Parameters
+    ----------
+    vertical : vertical velocity with its noise.
+    params : classes, smoothing, significance, smallest zone.
+    areas : moving areas with `kind` in the grid's CRS; they give bodies their kind (the nearest area within a body;
+        a body that touches none is "unknown").
+
+    Returns
+    -------
+    Subsidence. The map is averaged over `smoothing_m`, but held within two white standard errors of each cell's own
+    value, so that the rim of a steep bowl stays where it is; a cell sinks where this is significantly below zero
+    (one-sided, false-discovery rate over all known cells) and beyond the first class bound. Bodies below
+    `minimum_area_m2` are dropped, and those that touch no moving area and lose less than `unconfirmed_z` times their
+    standard error. Values lost in the middle of a body stay unknown: in no class and no volume.
+    """
+    grid = vertical.grid
+    known = np.isfinite(vertical.up)
+    smooth, std = _smoothed(vertical, params.smoothing_m / grid.resolution_m)
+    sinks = np.zeros(known.shape, dtype=bool)
+    test = known & np.isfinite(smooth) & (std > 0)
+    if test.any():
+        p = np.clip(ndtr(smooth[test].astype(np.float64) / std[test]), 1e-300, 1.0)
+        sinks[test] = false_discovery_control(p) <= params.significance
+    sinks &= np.nan_to_num(smooth) <= -params.class_bounds_mm_yr[0]
+    kind = _kinds(sinks, areas, grid)
+    slide = sinks & (kind == KINDS.index("landslide"))
+    bodies = np.zeros(known.shape, dtype=np.int32)
+    of: dict[int, str] = {}
+    for k, name in enumerate(KINDS[:-1]):
+        labels, n = ndimage.label(sinks & (kind == k), structure=_EIGHT)
+        sizes = np.bincount(labels.ravel(), minlength=n + 1)
+        for label in np.flatnonzero(sizes[1:] * grid.cell_area_m2 >= params.minimum_area_m2) + 1:
+            of[len(of) + 1] = name
+            bodies[labels == label] = len(of)
+    classes = np.where(bodies > 0, classify(-smooth.astype(np.float64), params.class_bounds_mm_yr), 0)
+    classes = np.where(known, classes, -1).astype(np.int8)
+    found = Subsidence(bodies, classes, of, vertical, int(slide.sum()))
+    return _confirmed(found, areas, params)
+
+
+def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchParams) -> Subsidence:
+    """Drop bodies that no moving area touches and that are not far beyond their noise; labels stay without gaps."""
+    grid = found.vertical.grid
+    shapes = [] if areas is None else [(g, 1.0) for g in areas.geometry]
+    moving = rasterize(shapes, grid, fill=0, dtype="uint8", all_touched=True) > 0
+    bodies = np.zeros_like(found.bodies)
+    kinds: dict[int, str] = {}
+    for label, kind in found.kinds.items():
+        cells = found.bodies == label
+        volume, std = found.sinking(cells)
+        if (cells & moving).any() or volume >= params.unconfirmed_z * std:
+            kinds[len(kinds) + 1] = kind
+            bodies[cells] = len(kinds)
+    dropped = (found.bodies > 0) & (bodies == 0)
+    classes = np.where(dropped, 0, found.classes).astype(np.int8)
+    return replace(found, bodies=bodies, classes=classes, kinds=kinds, unconfirmed_cells=int(dropped.sum()))
+
+
+def _smoothed(vertical: VerticalMap, sigma: float) -> tuple[F32, F32]:
+    """Return the Gaussian mean of the known cells (y, x) and its standard error (only the white part shrinks)."""
+    up, noise = vertical.up, vertical.noise
+    known = np.isfinite(up)
+    shared = max(0.0, float(noise.covariance[0]))
+    if sigma < 0.2:
+        return up, np.sqrt(noise.white.astype(np.float64) ** 2 + shared).astype(np.float32)
+    smooth = Smoother(known, (sigma,)).means(up, (sigma,))[0]
+    # sum of squared weights of a Gaussian of sigma cells is that of one of sigma/sqrt(2) over 4 pi sigma^2
+    squares = Smoother(known, (sigma / np.sqrt(2),)).means(noise.white**2, (sigma / np.sqrt(2),))[0]
+    shrink = min(1.0, 1 / (4 * np.pi * sigma**2))
+    variance = np.nan_to_num(squares) * shrink + shared
+    smooth = np.clip(smooth, up - 2 * noise.white, up + 2 * noise.white)
+    return np.where(known, smooth, np.float32(np.nan)), np.sqrt(variance).astype(np.float32)
+
+
+def _kinds(sinks: Bool, areas: gpd.GeoDataFrame | None, grid: Grid) -> NDArray[np.int8]:
+    """Return the kind (index of KINDS) of each sinking cell: its area's, else that of the nearest area in its body."""
+    unknown = KINDS.index("unknown")
+    out = np.full(sinks.shape, unknown, dtype=np.int8)
+    if areas is None or not len(areas):
+        return out
+    # small areas over large ones
+    order = areas.geometry.area.to_numpy().argsort()[::-1]
+    pairs = [(areas.geometry.iloc[i], float(KINDS.index(str(areas["kind"].iloc[i])))) for i in order]
+    painted = rasterize(pairs, grid, fill=-1, dtype="int16")
+    labels, n = ndimage.label(sinks, structure=_EIGHT)
+    for box, label in zip(ndimage.find_objects(labels), range(1, n + 1), strict=True):
+        inside = labels[box] == label
+        told = inside & (painted[box] >= 0)
+        if told.any():
+            nearest = ndimage.distance_transform_edt(~told, return_distances=False, return_indices=True)
+            out[box][inside] = painted[box][tuple(nearest)][inside]
+    return out
+
+
+def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame:
+    """Return one row for every class in every body, dissolved.
+
+    Parameters
+    ----------
+    found : of `find_subsidence`.
+    params : class bounds.
+
+    Returns
+    -------
+    subsidence_id, body_id, body (its label), kind, subsidence_level, rate_from_mm_yr, rate_to_mm_yr (NaN: open),
+    area_m2, rate_mean_mm_yr, rate_max_mm_yr (both positive for sinking), volume_loss_m3_yr and its _std; Polygons.
+    """
+    grid, bounds = found.vertical.grid, params.class_bounds_mm_yr
+    code = np.where(found.classes > 0, found.bodies * 8 + found.classes, 0).astype(np.int32)
+    polygons = polygons_of_labels(code, grid, connectivity=8)
+    names = body_ids(found)
+    rows: list[dict[str, Any]] = []
+    for k in polygons["label"].to_numpy(dtype=np.int64) if len(polygons) else ():
+        body, klass = divmod(int(k), 8)
+        cells = code == k
+        rate = -found.vertical.up[cells & np.isfinite(found.vertical.up)].astype(np.float64)
+        volume, std = found.sinking(cells)
+        rows.append({
+            "label": int(k), "body": body, "subsidence_id": f"{names[body]}-{klass}",
+            "body_id": names[body],
+            "kind": found.kinds[body],
+            "subsidence_level": klass, "rate_from_mm_yr": bounds[klass - 1],
+            "rate_to_mm_yr": bounds[klass] if klass < len(bounds) else float("nan"),
+            "area_m2": float(cells.sum()) * grid.cell_area_m2, "rate_mean_mm_yr": float(rate.mean()),
+            "rate_max_mm_yr": float(rate.max()), "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
+        })  # fmt: skip
+    if not rows:
+        return gpd.GeoDataFrame({"subsidence_id": []}, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
+    frame = polygons.merge(pd.DataFrame(rows), on="label").drop(columns="label")
+    out: gpd.GeoDataFrame = frame.sort_values("subsidence_id").reset_index(drop=True)
+    return out
+
+
+def body_ids(found: Subsidence) -> dict[int, str]:
+    """Return an id for each body that stays when others come or go: kind of letter and a place in it."""
+    coords = found.vertical.grid.coords()
+    out: dict[int, str] = {}
+    for label in found.kinds:
+        rows, columns = np.nonzero(found.bodies == label)
+        y, x = coords["y"][rows], coords["x"][columns]
+        k = int(np.argmin(np.hypot(x - x.mean(), y - y.mean())))
+        out[label] = f"LS-{x[k]:.0f}-{y[k]:.0f}"
+    return out
+
+
+def township_table(found: Subsidence, townships: gpd.GeoDataFrame | None) -> pd.DataFrame:
+    """Return what sinks in each township; the sums over its rows are those of the whole run.
+
+    Parameters
+    ----------
+    found : of `find_subsidence`.
+    townships : polygons with code and name in the grid's CRS, or None. A cell belongs to the one that holds its
+        centre (the later where two overlap); cells of none make a row "outside" of their own.
+
+    Returns
+    -------
+    township_id, name, area_m2 (cells in the run), known_share, area_class1_m2 .. area_class4_m2, subsiding_m2,
+    unknown_m2, rate_mean_mm_yr (over sinking cells) and rate_max_mm_yr (positive; NaN where nothing sinks),
+    volume_loss_m3_yr and its _std (all kinds but mining), mining_loss_m3_yr and its _std; `part`: the value of
+    `township_cells`.
+    """
+    grid = found.vertical.grid
+    index = township_cells(townships, grid)
+    n = 0 if townships is None else len(townships)
+    rows = []
+    for k in range(n + 1):
+        cells = index == k
+        if k == n and not cells.any():
+            continue
+        place = {"township_id": "outside", "name": ""} if townships is None or k == n else {
+            "township_id": str(townships["code"].iloc[k]), "name": str(townships["name"].iloc[k])
+        }  # fmt: skip
+        rows.append({"part": k} | place | _township(found, cells))
+    return pd.DataFrame(rows)
+
+
+def township_cells(townships: gpd.GeoDataFrame | None, grid: Grid) -> NDArray[np.int32]:
+    """Return the position of the township of each cell (y, x); their number where a cell is in none."""
+    n = 0 if townships is None else len(townships)
+    pairs = [] if townships is None else [(g, float(k)) for k, g in enumerate(townships.geometry)]
+    out: NDArray[np.int32] = rasterize(pairs, grid, fill=n, dtype="int32")
+    return out
+
+
+def _township(found: Subsidence, cells: Bool) -> dict[str, Any]:
+    area = found.vertical.grid.cell_area_m2
+    known = np.isfinite(found.vertical.up)
+    inside = cells & (found.bodies > 0)
+    mining = [label for label, kind in found.kinds.items() if kind == "mining_subsidence"]
+    mined = inside & np.isin(found.bodies, mining)
+    rate = -found.vertical.up[inside & known].astype(np.float64)
+    (volume, std), (mined_volume, mined_std) = found.sinking(inside & ~mined), found.sinking(mined)
+    n = int(cells.sum())
+    return {
+        "area_m2": n * area, "known_share": float(known[cells].mean()) if n else float("nan"),
+        **{f"area_class{c}_m2": float((inside & (found.classes == c)).sum()) * area for c in (1, 2, 3, 4)},
+        "subsiding_m2": float((inside & (found.classes > 0)).sum()) * area,
+        "unknown_m2": float((cells & ~known).sum()) * area,
+        "rate_mean_mm_yr": float(rate.mean()) if rate.size else float("nan"),
+        "rate_max_mm_yr": float(rate.max()) if rate.size else float("nan"),
+        "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
+        "mining_loss_m3_yr": mined_volume, "mining_loss_std_m3_yr": mined_std,
+    }  # fmt: skip

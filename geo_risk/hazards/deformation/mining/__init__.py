@@ -1,0 +1,1 @@
+"""Bowls above workings: found, fitted, dated, and held against the licences."""

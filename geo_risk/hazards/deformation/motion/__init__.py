@@ -1,0 +1,1 @@
+"""Series to motion: corrections, jumps, velocities with errors that know of time, and checks against the ground."""

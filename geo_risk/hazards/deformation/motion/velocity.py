@@ -1,0 +1,246 @@
+"""Velocity, its standard error and the yearly term of every pixel, lazily."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import DataError
+from geo_risk.core.units import in_units
+from geo_risk.hazards.deformation.motion.correction import SceneCorrection, basis_fields, scene_correction
+from geo_risk.hazards.deformation.motion.jumps import Jumps, find_jumps
+from geo_risk.hazards.deformation.motion.removal import Removal
+from geo_risk.hazards.deformation.motion.terms import SEASON_SPAN_YR, MotionTerms, layer_text, motion_terms
+from geo_risk.hazards.deformation.motion.time_noise import TimeNoise
+from geo_risk.hazards.deformation.params import VelocityParams
+from geo_risk.kernels.lsq import fit_correlated
+from geo_risk.kernels.lsq_plain import fit_plain
+
+_ROUNDS = {"least_squares": 0, "huber": 4, "bisquare": -8}
+_TREND = {
+    "velocity": ("mm/yr", "line-of-sight velocity"),
+    "velocity_std": ("mm/yr", "standard error of the line-of-sight velocity"),
+    "residual_std": ("mm", "standard deviation of the residuals of a series"),
+    "n_dates": ("1", "number of dates used"),
+    "velocity_dof": ("1", "degrees of freedom of the standard errors"),
+}
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What one block needs: model, weights, what is taken off, estimator and noise."""
+
+    terms: MotionTerms
+    weights: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    params: VelocityParams
+    noise: TimeNoise
+    spread: NDArray[np.float64]
+    jumps: Jumps | None
+
+
+def design_matrix(times: NDArray[np.datetime64], params: VelocityParams) -> NDArray[np.float64]:
+    """Return the columns of the motion model: constant, trend [per year], then the terms of `motion_terms`.
+
+    Raises
+    ------
+    TimeError : fewer dates than the model and `minimum_dates` need.
+    """
+    return motion_terms(times, params).columns
+
+
+def line_of_sight_velocity(
+    dataset: xr.Dataset,
+    params: VelocityParams,
+    correction: SceneCorrection | None = None,
+    jumps: Jumps | None = None,
+) -> xr.Dataset:
+    """Fit the motion model to every series of a track.
+
+    Parameters
+    ----------
+    dataset : `displacement` (time, y, x), any length unit, NaN a gap; `coherence` (y, x) where there is one. Lazy.
+    params : model and estimator.
+    correction : what is taken off every date first; None for nothing.
+    jumps : patches of dates that are left out; None for none.
+
+    Returns
+    -------
+    Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], velocity_dof [1] (degrees of
+    freedom of the errors), and where they were fitted annual_sin, annual_cos [mm], acceleration, acceleration_std
+    [mm/yr2], step_YYYYMMDD, step_YYYYMMDD_std [mm]. NaN where a pixel has fewer than `minimum_dates` or a coherence
+    below `minimum_coherence`. A series that was lost early (less than 1.5 years known beside a yearly term, or none on
+    one side of a step) is fitted by a trend alone. Stays lazy; each pixel depends on its own series and on what the
+    scene has in common, whatever the chunks. Standard errors allow for the correlation in time that `correction`
+    found; without one they are those of independent dates.
+
+    Raises
+    ------
+    UnitError : no length unit. TimeError : too few dates. DataError : no `displacement`.
+    """
+    if "displacement" not in dataset:
+        what = f"no `displacement` among {sorted(map(str, dataset.data_vars))}"
+        raise DataError(what, where="displacement", fix="give a series, or use the product's own velocity")
+    series = in_units(dataset["displacement"], "mm")
+    terms = motion_terms(dataset["time"].to_numpy(), params)
+    n_t = len(terms.t)
+    data = series.data if isinstance(series.data, da.Array) else da.from_array(series.data)
+    data = data.rechunk({0: -1})
+    fields = basis_fields(dataset, correction) if correction else []
+    fit = _Fit(
+        terms, correction.weights if correction else np.ones(n_t),
+        correction.coefficients * 1000 if correction else np.zeros((n_t, 0)), params,
+        correction.time_noise if correction else TimeNoise(), correction.spread if correction else np.ones(n_t), jumps,
+    )  # fmt: skip
+    texts = _TREND | {name: layer_text(name) for name, _, _ in terms.layers()}
+    fitted = da.map_blocks(
+        _fit_block, data, _stacked(fields, data), fit=fit, chunks=((len(texts),), *data.chunks[1:]), dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
+    )  # fmt: skip
+    if "coherence" in dataset:
+        keep = in_units(dataset["coherence"], "1").data >= params.minimum_coherence
+        fitted = da.where(keep[None], fitted, np.float32(np.nan)).rechunk(fitted.chunks)
+    like = series.isel(time=0, drop=True)
+    data_vars = {
+        n: (("y", "x"), fitted[i], {"units": unit, "long_name": text})
+        for i, (n, (unit, text)) in enumerate(texts.items())
+    }
+    out = xr.Dataset(data_vars, coords=like.coords, attrs={k: dataset.attrs[k] for k in dataset.attrs if k != "audit"})
+    out["velocity"].attrs["positive"] = "toward the satellite"
+    return out
+
+
+def track_velocity(
+    source: xr.Dataset, params: VelocityParams, *, maximum_sigma_mm_yr: float
+) -> tuple[xr.Dataset, list[tuple[str, str]], dict[str, float], Removal]:
+    """Turn what a reader gives into the maps of a track: velocity, its error, the LOS unit vector and the rest.
+
+    Parameters
+    ----------
+    source : as `sources.insar.open_insar` returns it, with a series or with a velocity.
+    params : of the velocity.
+    maximum_sigma_mm_yr : see `scene_correction`.
+
+    Returns
+    -------
+    Dataset (y, x), lazy; notes (English, Chinese) for the report; counts; what was taken off every date.
+    """
+    notes: list[tuple[str, str]] = []
+    counts: dict[str, float] = {}
+    correction = jumps = None
+    if "displacement" in source:
+        common = (params.atmosphere, params.reference, params.date_weights, params.temporal_correlation)
+        if common != ("none", "as_given", False, "none"):
+            correction = scene_correction(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
+            names = ("stable_share", "stable_sigma_mm_yr", "correlated_share", "correlation_time_yr")
+            counts = {name: float(getattr(correction, name)) for name in names}
+            if correction.stable_share == 0:
+                notes.append((
+                    f"no stable ground: {_as_given(params)[0]} are as the product gives them",
+                    f"无稳定区：{_as_given(params)[1]}保持产品原样，未作改正",
+                ))  # fmt: skip
+        times = source["time"].to_numpy()
+        if params.drop_jumps and correction is not None and correction.stable_share > 0:
+            jumps = find_jumps(source, design_matrix(times, params), correction)
+            counts["jump_share"] = jumps.share
+        out = line_of_sight_velocity(source, params, correction, jumps)
+        counts["dates"] = len(times)
+        out.attrs["first_date"], out.attrs["last_date"] = (str(t)[:10] for t in (times[0], times[-1]))
+    else:
+        out = xr.Dataset({n: in_units(source[n], "mm/yr") for n in ("velocity", "velocity_std") if n in source})
+        if "coherence" in source:
+            out = out.where(in_units(source["coherence"], "1") >= params.minimum_coherence)
+        if "velocity_std" not in out:
+            sigma = _neighbour_sigma(out["velocity"])
+            out["velocity_std"] = xr.full_like(out["velocity"], sigma).where(np.isfinite(out["velocity"]))
+            out["velocity_std"].attrs.update(units="mm/yr", long_name="assumed standard error")
+            notes.append((
+                f"the product has no standard errors: {sigma:.2f} mm/yr is assumed, from the differences of neighbours",
+                f"产品无标准误差：按相邻像元差异假定为 {sigma:.2f} mm/yr",
+            ))  # fmt: skip
+    for name in ("los_east", "los_north", "los_up", "coherence", "height", "shadow", "n_points"):
+        if name in source:
+            out[name] = source[name].astype(np.float32)
+    out.attrs |= {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
+    return out, notes, counts, Removal(correction, jumps)
+
+
+def _as_given(params: VelocityParams) -> tuple[str, str]:
+    if params.reference == "area":
+        return "ramps and height delay", "轨道斜坡与高程相关延迟"
+    return "reference, ramps and height delay", "参考点、轨道斜坡与高程相关延迟"
+
+
+def _neighbour_sigma(velocity: xr.DataArray) -> float:
+    step = max(1, velocity.sizes["y"] // 500)
+    rows = np.asarray(velocity[::step].to_numpy(), dtype=np.float64)
+    difference = np.diff(rows, axis=1)
+    finite = difference[np.isfinite(difference)]
+    if not finite.size:
+        what = "the velocity map has no two known neighbours"
+        raise DataError(what, where="velocity", fix="give a map with coherent pixels")
+    return float(max(1.4826 * np.median(np.abs(finite)) / np.sqrt(2), 0.1))
+
+
+def _stacked(fields: list[xr.DataArray], data: da.Array) -> da.Array:
+    if not fields:
+        return da.zeros((0, *data.shape[1:]), chunks=(0, *data.chunks[1:]), dtype=np.float32)
+    arrays = [f.data if isinstance(f.data, da.Array) else da.from_array(f.data) for f in fields]
+    return da.stack(arrays).rechunk((len(arrays), *data.chunks[1:]))
+
+
+def _fit_block(
+    block: NDArray[np.float32], basis: NDArray[np.float32], *, fit: _Fit, block_info: Any = None
+) -> NDArray[np.float32]:
+    if fit.jumps is not None and block_info:
+        _, rows, columns = block_info[0]["array-location"]
+        block = np.where(fit.jumps.cells(rows, columns), np.float32(np.nan), block)
+    series = np.ascontiguousarray(block, dtype=np.float32)
+    fields = np.ascontiguousarray(basis, dtype=np.float32)
+    values, errors, *rest = _fitted(series, fields, fit, fit.terms.columns)
+    layers = [values[1], errors[1], *rest]
+    layers += [errors[column] if is_error else values[column] for _, column, is_error in fit.terms.layers()]
+    if len(fit.terms.names) > 2:
+        alone = ~np.isfinite(values[1])
+        if fit.terms.has_season:
+            alone |= _span(series, fit.terms.t) < SEASON_SPAN_YR
+        if alone.any():
+            shorter = np.where(alone, series, np.float32(np.nan))
+            trend, error, *rest = _fitted(shorter, fields, fit, np.ascontiguousarray(fit.terms.columns[:, :2]))
+            plain = [trend[1], error[1], *rest]
+            layers = [
+                np.where(alone, plain[i] if i < len(plain) else np.float32(np.nan), a) for i, a in enumerate(layers)
+            ]
+    out: NDArray[np.float32] = np.stack(layers).astype(np.float32)
+    return out
+
+
+def _fitted(
+    series: NDArray[np.float32], fields: NDArray[np.float32], fit: _Fit, design: NDArray[np.float64]
+) -> list[NDArray[Any]]:
+    """Return coefficients, errors, residual standard deviation, number of dates and degrees of freedom."""
+    rounds, minimum = _ROUNDS[fit.params.estimator], fit.params.minimum_dates
+    is_even = fit.noise.share == 0 and np.ptp(fit.spread) == 0
+    if rounds == 0 and is_even and np.ptp(fit.weights[fit.weights > 0]) == 0:
+        values, errors, rms, n = fit_plain(series, design, fit.weights, fit.coefficients, fields, minimum)
+        freedom = (n - design.shape[1]).astype(np.float32)
+    else:
+        values, errors, rms, n, freedom = fit_correlated(
+            series, design, fit.weights, fit.coefficients, fields, fit.params.huber_k, rounds, minimum, fit.terms.t,
+            fit.spread, fit.noise.share, fit.noise.time_yr or 1.0,
+        )  # fmt: skip
+    known = np.isfinite(rms)
+    return [values, errors, rms, *(np.where(known, a, np.nan).astype(np.float32) for a in (n, freedom))]
+
+
+def _span(series: NDArray[np.float32], t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the time from the first to the last known date of each series [yr]."""
+    known = np.isfinite(series)
+    first, last = known.argmax(axis=0), len(t) - 1 - known[::-1].argmax(axis=0)
+    out: NDArray[np.float64] = np.where(known.any(axis=0), t[last] - t[first], 0.0)
+    return out
