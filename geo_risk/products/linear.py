@@ -9,9 +9,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+import xarray as xr
+from numpy.typing import NDArray
 
-from geo_risk.core.levels import combine_levels
+from geo_risk.core.grid import grid_of
+from geo_risk.core.levels import Level, combine_levels
 from geo_risk.core.schemas import conform
+from geo_risk.hazards.deformation.lines.params import LineParams
 from geo_risk.products.wording import joined
 
 _SAID: Mapping[str, tuple[str, str]] = {
@@ -41,39 +45,75 @@ _SAID: Mapping[str, tuple[str, str]] = {
               "穿越 {n} 个风险区，最高风险等级 {risk}：{ids}。"),
     "zones_unknown": ("Crosses {n} risk zones of unknown risk: {ids}.", "穿越 {n} 个风险未知的风险区：{ids}。"),
     "no_zone": ("Crosses no risk zone.", "未穿越风险区。"),
+    "ground": ("The risk of the ground is unknown, not low, under {share:.0%} of it.",
+               "其中 {share:.0%} 所在地面风险未知，不等于低风险。"),
     "no_zones": ("Risk zones were not made in this run: the level speaks of settlement only.",
                  "本次运行未划分风险区：等级仅反映沉降。"),
 }  # fmt: skip
 _FAR_YEARS = 100.0
 _MANY = 5
+_AT_ONCE = 200
+"""Sections whose ground is looked up together, so that only the blocks along them are read."""
+
+
+def unknown_ground(sections: gpd.GeoDataFrame, risk: xr.DataArray) -> NDArray[np.float64]:
+    """Return the share (n,) of each section under which the risk of the ground is unknown.
+
+    Parameters
+    ----------
+    sections : lines in the CRS of the layer.
+    risk : `risk_level` (y, x), -1 unknown; lazy: only the blocks along the lines are read. Ground outside is unknown.
+    """
+    grid = grid_of(risk)
+    out = np.ones(len(sections))
+    lines = sections.geometry.to_numpy()
+    for start in range(0, len(lines), _AT_ONCE):
+        some = lines[start : start + _AT_ONCE]
+        count = np.maximum(2, np.ceil(shapely.length(some) / (grid.resolution_m / 2))).astype(np.int64)
+        line = np.repeat(np.arange(len(some)), count)
+        at = (np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + 0.5) / count[line]
+        points = shapely.get_coordinates(shapely.line_interpolate_point(some[line], at, normalized=True))
+        rows, columns, inside = grid.index(points[:, 0], points[:, 1])
+        level = risk.isel(y=xr.DataArray(rows, dims="point"), x=xr.DataArray(columns, dims="point")).to_numpy()
+        unknown = ~(inside & (level >= Level.NONE))
+        out[start : start + len(some)] = np.bincount(line, weights=unknown, minlength=len(some)) / count
+    return out
 
 
 def linear_risk(
-    sections: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, *, distortion_limit: float, language: str = "en"
-) -> gpd.GeoDataFrame:
+    sections: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, params: LineParams, *,
+    unknown: NDArray[np.float64] | None = None, language: str = "en",
+) -> gpd.GeoDataFrame:  # fmt: skip
     """Join the measured sections with the risk zones that they cross.
 
     Parameters
     ----------
     sections : of `hazards.deformation.lines.sections.line_sections`.
     zones : `risk_zones` in the same CRS, or None where none were made.
-    distortion_limit : angular distortion that the years count to, for the words.
+    params : angular distortion that the years count to, for the words; how much of a section may lie on unknown ground.
+    unknown : of `unknown_ground`, None where no risk of the ground was made.
     language : of `reasons`; reasons_zh and reasons_en are always there.
 
     Returns
     -------
     A frame that conforms to `linear_risk`, gravest first where it is listed. risk_level: the higher of the level of
-    the settlement and the risk of the zones crossed, where unknown beats none and low. needs_monitoring: "yes" from
-    level 1 on; "unknown" where the level is; else "no".
+    the settlement and the risk of the zones crossed, where unknown beats none and low: a zone of unknown risk, or
+    ground of unknown risk under more than `maximum_unknown_share`, whether or not a zone is crossed. needs_monitoring:
+    "yes" from level 1 on; "unknown" where the level is; else "no".
     """
     frame = sections.reset_index(drop=True)
     crossed, risk = _crossed(frame, zones)
-    level = combine_levels(frame["level"].to_numpy(), risk) if len(frame) else np.zeros(0, dtype=np.int8)
+    ground = np.zeros(len(frame)) if unknown is None else unknown
+    # written so that a share that is missing is unknown too
+    below = np.where(ground <= params.maximum_unknown_share, np.int8(0), np.int8(-1))
+    level = combine_levels(frame["level"].to_numpy(), risk, below) if len(frame) else np.zeros(0, dtype=np.int8)
     needs = np.where(level >= 1, "yes", np.where(level < 0, "unknown", "no"))
     rows = frame.drop(columns=["geometry"]).to_dict("records")
     reasons: dict[str, list[str]] = {"zh": [], "en": []}
-    for row, ids, worst in zip(rows, crossed, risk, strict=True):
-        said = [*_motion(row, distortion_limit), *_zones(ids, int(worst), made=zones is not None)]
+    for row, ids, worst, share in zip(rows, crossed, risk, ground, strict=True):
+        said = [*_motion(row, params.distortion_limit), *_zones(ids, int(worst), made=zones is not None)]
+        if not share < 0.005:
+            said.append(("ground", {"share": share}))
         for k, texts in reasons.items():
             texts.append(joined([_SAID[key][int(k == "zh")].format(**values) for key, values in said], k))
     out = frame.drop(columns=["level"]).assign(

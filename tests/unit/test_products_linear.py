@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, box
 
-from geo_risk.core.errors import SchemaError
+from geo_risk.core.errors import CrsError, SchemaError
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.lines.axes import Axis, Piece, merge_axes
 from geo_risk.hazards.deformation.lines.params import LineParams, WatchParams
@@ -20,7 +22,7 @@ from geo_risk.hazards.deformation.lines.trend import recent_trend
 from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, UNKNOWN, MapNoise, VerticalMap
 from geo_risk.hazards.deformation.lines.watch import find_subsidence, township_table
 from geo_risk.hazards.deformation.lines.watch import subsidence_zones as measured_zones
-from geo_risk.products.linear import linear_risk, worst_sections
+from geo_risk.products.linear import linear_risk, unknown_ground, worst_sections
 from geo_risk.products.structures import structures
 from geo_risk.products.subsidence import TREND_COLUMNS, subsidence_townships, subsidence_zones, watch_facts
 from geo_risk.publish.i18n import column_label, labels
@@ -59,7 +61,7 @@ def test_level_is_the_higher_of_settlement_and_zone_and_unknown_is_not_none():
     measured = sections()
     assert measured["level"].tolist() == [0, 0, 4, 2, -1, 0]
     got = linear_risk(measured, zones(("Z1", 3, 100, 400), ("Z2", -1, 600, 700), ("Z3", 1, 610, 650),
-                                      ("Z4", 4, 2100, 2400)), distortion_limit=1 / 500)  # fmt: skip
+                                      ("Z4", 4, 2100, 2400)), LineParams())  # fmt: skip
     assert got["risk_level"].tolist() == [3, -1, 4, 2, 4, 0]
     assert got["exposed_zone_ids"].tolist() == ["Z1", "Z2,Z3", "", "", "Z4", ""]
     assert got["needs_monitoring"].tolist() == ["yes", "unknown", "yes", "yes", "yes", "no"]
@@ -67,8 +69,55 @@ def test_level_is_the_higher_of_settlement_and_zone_and_unknown_is_not_none():
     assert "Radar sees nothing" in got["reasons_en"].iloc[4]
 
 
+def ground(*unknown: tuple[float, float], grid: Grid = GRID) -> xr.DataArray:
+    """Return risk_level 0, -1 between the given eastings, in blocks of 20 columns."""
+    x = grid.coords()["x"] - X0
+    level = np.zeros(grid.shape, np.int8)
+    for a, b in unknown:
+        level[:, (x > a) & (x < b)] = -1
+    return grid.layer(da.from_array(level, chunks=(5, 20)), units="level", long_name="risk", name="risk_level")
+
+
+def test_ground_of_unknown_risk_is_unknown_though_no_zone_is_crossed():
+    measured = sections()
+    share = unknown_ground(measured, ground((0, 420), (600, 660), (1000, 1500), (2520, 3000)))
+    # 420 and 60 m of 500; a section is looked up 34 times, so a share is good to one of them
+    assert share == pytest.approx([0.84, 0.12, 1, 0, 0, 0.96], abs=1 / 34)
+    got = linear_risk(measured, zones(("Z1", 3, 2600, 2700)), LineParams(), unknown=share)
+    # the second keeps 0 with 12 % unknown ground, the third settles and the last crosses a zone of risk 3
+    assert got["risk_level"].tolist() == [-1, 0, 4, 2, -1, 3]
+    assert got["needs_monitoring"].tolist() == ["unknown", "no", "yes", "yes", "unknown", "yes"]
+    assert f"unknown, not low, under {share[0]:.0%} of it" in got["reasons_en"].iloc[0]
+    assert f"{share[0]:.0%} 所在地面风险未知，不等于低风险" in got["reasons_zh"].iloc[0]
+    assert "risk of the ground" in got["reasons_en"].iloc[1]
+    assert not got["reasons_en"].iloc[3].count("risk of the ground")
+
+
+def test_a_missing_share_and_ground_off_the_map_are_unknown():
+    measured = sections()
+    got = linear_risk(measured, None, LineParams(), unknown=np.full(len(measured), np.nan))
+    assert got["risk_level"].tolist() == [-1, -1, 4, 2, -1, -1]
+    half = Grid.from_bounds((X0, Y0, X0 + 1000, Y0 + 600), crs="EPSG:4546", resolution_m=CELL)
+    share = unknown_ground(measured, ground(grid=half))
+    assert share[[0, 1, 3, 4, 5]].tolist() == pytest.approx([0, 0, 1, 1, 1], abs=0.05)
+    with pytest.raises(CrsError):
+        unknown_ground(measured, ground().drop_vars("spatial_ref"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0, 3000), st.floats(0, 3000))
+def test_share_of_unknown_ground_is_its_length_whatever_the_sections(a, b):
+    low, high = sorted((a, b))
+    measured = sections()
+    share = unknown_ground(measured, ground((low, high)))
+    x = GRID.coords()["x"] - X0
+    assert ((share >= 0) & (share <= 1)).all()
+    # a point every 15 m counts for 15 m
+    assert share @ measured.length.to_numpy() == pytest.approx(((x > low) & (x < high)).sum() * CELL, abs=40)
+
+
 def test_without_zones_the_reasons_say_so_in_both_languages():
-    got = linear_risk(sections(), None, distortion_limit=1 / 500, language="zh")
+    got = linear_risk(sections(), None, LineParams(), language="zh")
     assert (got["exposed_zone_ids"] == "").all()
     assert got["reasons"].tolist() == got["reasons_zh"].tolist()
     assert got["reasons_en"].str.contains("Risk zones were not made").all()
@@ -81,16 +130,16 @@ def test_without_zones_the_reasons_say_so_in_both_languages():
 
 
 def test_worst_sections_are_those_that_bend_most_and_no_still_one():
-    got = worst_sections(linear_risk(sections(), None, distortion_limit=1 / 500), 10)
+    got = worst_sections(linear_risk(sections(), None, LineParams()), 10)
     assert got["from_km"].tolist() == [1.0, 1.5]
-    assert len(worst_sections(linear_risk(sections(), None, distortion_limit=1 / 500), 1)) == 1
+    assert len(worst_sections(linear_risk(sections(), None, LineParams()), 1)) == 1
 
 
 def test_no_section_is_no_error_and_a_broken_level_is():
     empty = sections().iloc[:0]
-    assert len(linear_risk(empty, None, distortion_limit=1 / 500)) == 0
+    assert len(linear_risk(empty, None, LineParams())) == 0
     with pytest.raises(SchemaError, match="segment_id repeats"):
-        linear_risk(pd.concat([sections()] * 2), None, distortion_limit=1 / 500)
+        linear_risk(pd.concat([sections()] * 2), None, LineParams())
 
 
 def cone() -> np.ndarray:

@@ -100,8 +100,8 @@ def run_lines(folder: Path, out: dict[str, Path]) -> None:
         facts=folder / "line_sections.json", tracks=TRACKS, params=PARAMS,
         options=dict.fromkeys((*line_steps.LINES, *line_steps.PONDS), NO_OPTIONS),
     )  # fmt: skip
-    line_steps.write_linear(sections=out["line_sections"], risk_zones=None, out=out["linear_risk"],
-                            facts=folder / "linear_risk.json", distortion_limit=1 / 500, language="zh")  # fmt: skip
+    line_steps.write_linear(sections=out["line_sections"], risk_zones=None, risk=None, out=out["linear_risk"],
+                            facts=folder / "linear_risk.json", params=PARAMS.lines, language="zh")  # fmt: skip
 
 
 def run_watch(folder: Path, out: dict[str, Path], sources: dict[str, dict[str, Path]]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.lines.axes import Axis
+    from geo_risk.hazards.deformation.lines.params import LineParams
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
 
@@ -38,9 +39,9 @@ def lines(plan: Plan) -> None:
         )  # fmt: skip
         plan.add(
             "linear_risk", write_linear, reads={"sections": plan.frame("line_sections")},
-            optional={"risk_zones": plan.frame("risk_zones")},
+            optional={"risk_zones": plan.frame("risk_zones"), "risk": plan.layer("risk_level")},
             writes={"out": plan.frame("linear_risk"), "facts": plan.facts("linear_risk")},
-            distortion_limit=plan.cfg.deformation.lines.distortion_limit, language=plan.cfg.language,
+            params=plan.cfg.deformation.lines, language=plan.cfg.language,
         )  # fmt: skip
 
 
@@ -82,27 +83,30 @@ def write_lines(
 
 
 def write_linear(
-    *, sections: Path, risk_zones: Path | None, out: Path, facts: Path, distortion_limit: float, language: str
-) -> None:
+    *, sections: Path, risk_zones: Path | None, risk: Path | None, out: Path, facts: Path, params: LineParams,
+    language: str,
+) -> None:  # fmt: skip
     """Write linear_risk, and the worst sections as notes of the report."""
-    from geo_risk.products.linear import linear_risk, worst_sections
+    from geo_risk.products.linear import linear_risk, unknown_ground, worst_sections
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.sources.layers import read_frame
+    from geo_risk.sources.layers import open_layer, read_frame
 
+    measured = read_frame(sections)
     zones = None if risk_zones is None else read_frame(risk_zones)
-    risk = linear_risk(read_frame(sections), zones, distortion_limit=distortion_limit, language=language)
-    write_frame(risk, out)
-    worst = worst_sections(risk, _LISTED)
+    unknown = None if risk is None else unknown_ground(measured, open_layer(risk))
+    made = linear_risk(measured, zones, params, unknown=unknown, language=language)
+    write_frame(made, out)
+    worst = worst_sections(made, _LISTED)
     notes = [(
-        f"Lines: {len(risk)} sections; {int((risk['risk_level'] < 0).sum())} are unknown, which is not safe.",
-        f"线性工程：共 {len(risk)} 段，其中 {int((risk['risk_level'] < 0).sum())} 段未知（不等于安全）。",
+        f"Lines: {len(made)} sections; {int((made['risk_level'] < 0).sum())} are unknown, which is not safe.",
+        f"线性工程：共 {len(made)} 段，其中 {int((made['risk_level'] < 0).sum())} 段未知（不等于安全）。",
     )]  # fmt: skip
     for k, row in enumerate(worst.to_dict("records"), 1):
         place = f"{row['route']} km {row['from_km']:.1f}-{row['to_km']:.1f}"
         notes.append(
             (f"Worst section {k}: {place}. {row['reasons_en']}", f"最差路段 {k}：{place}。{row['reasons_zh']}")
         )
-    counts = {f"risk_{level}": int((risk["risk_level"] == level).sum()) for level in range(-1, 5)}
+    counts = {f"risk_{level}": int((made["risk_level"] == level).sum()) for level in range(-1, 5)}
     write_json({"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": [], "methods": []}, facts)
 
 

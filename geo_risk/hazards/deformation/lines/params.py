@@ -45,6 +45,10 @@ class LineParams(Params):
         0.8, "A section of which less is seen, and where nothing is found, is unknown", gt=0, le=1,
         source="choice of geo_risk: one cell of eight may be missing",
     )  # fmt: skip
+    maximum_unknown_share: float = parameter(
+        0.2, "A section of which more lies on ground of unknown risk is unknown, unless it reaches level 2", ge=0, lt=1,
+        source="choice of geo_risk: as much as may be unseen by radar",
+    )  # fmt: skip
     distortion_limit: float = parameter(
         1 / 500, "Angular distortion that the time is extrapolated to", gt=0, le=0.1,
         source="1/500 as a reference of foundations, from memory: set your code's value",
