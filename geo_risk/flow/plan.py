@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Reads = Mapping[str, "Path | list[Path] | None"]
 
+_TRACKS = "insar"
+"""The input behind an empty list of paths: the one list whose members are products of steps, one a track."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -127,7 +130,8 @@ class Plan:
         ----------
         name : dotted name, a track or stage in brackets.
         function : module-level function, called with all reads, writes and params by keyword.
-        reads : required paths; None means the config does not give this input (use the config key as keyword).
+        reads : required paths; None means the config does not give this input (use the config key as keyword), an
+            empty list that it gives no InSAR track whose products it could hold.
         writes : paths of the products.
         optional : paths that the function can do without; those not available are passed as None.
         params : parameter models and plain values.
@@ -144,6 +148,8 @@ class Plan:
 
     def _needs_of(self, key: str, value: Path | list[Path] | None) -> tuple[str, ...]:
         """Return the inputs behind a missing read: those that kept its own step from being added, else its key."""
+        if value == []:
+            return (_TRACKS,)
         paths = value if isinstance(value, list) else [] if value is None else [value]
         behind = [need for path in paths if not self.has(path) for need in self._lost.get(path, ())]
         return tuple(dict.fromkeys(behind)) or (key,)

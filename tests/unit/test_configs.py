@@ -37,6 +37,21 @@ def test_the_whole_pipeline_leaves_nothing_out(name):
     assert plan.omissions == []
 
 
+def test_without_insar_every_step_that_needs_it_names_it(tmp_path):
+    inputs = "{dem: d.tif, mines: m.gpkg, roads: r.gpkg, tailings_ponds: t.gpkg}"
+    text = f"pipeline: dual_control\nname: x\noutput: out\ninputs: {inputs}\n"
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    path = tmp_path / "config.yaml"
+    plan = build_plan(load_config(path), config=path)
+    omitted = {o.step: o.needs for o in plan.omissions}
+    assert {"deformation.areas", "deformation.judged", "deformation.mining", "deformation.bulletin"} <= set(omitted)
+    assert {"deformation.lines", "deformation.structures", "deformation.watch"} <= set(omitted)
+    # what is named is what the configuration can give, not what one step hands to the next
+    named = {need for step, needs in omitted.items() if step.startswith("deformation.") for need in needs}
+    assert named == {"insar"}
+    assert {o.needs for o in plan.omissions if "linear_risk" in o.products} == {("insar",)}
+
+
 def test_the_contract_s_pipelines_are_there_and_short():
     assert {p.stem for p in PIPELINES} >= {"dual_control", "deformation", "warning", "waterlogging", "evacuation"}
     for path in PIPELINES:
