@@ -28,7 +28,7 @@ from geo_risk.hazards.deformation.mining.bowl_series import (
     window_velocity,
 )
 from geo_risk.hazards.deformation.mining.clues import depth_of, find_bodies, fit_body, mining_clues, up_velocity
-from geo_risk.hazards.deformation.mining.licences import in_force, judge, licence_end
+from geo_risk.hazards.deformation.mining.licences import in_force, judge, licence_end, licence_ends, licence_start
 from geo_risk.hazards.deformation.mining.onset import Progress, onset_of
 from geo_risk.hazards.deformation.mining.params import MiningParams
 from tests.support.bowls import CENTRE, GRID, cuts, face, maps
@@ -177,6 +177,45 @@ def test_an_ended_licence_does_not_cover_and_is_named():
     valid, over = in_force(licence(-1, 1, valid_until=["2023-01-01"]), "2022-07-03")
     assert len(valid) == 1
     assert not len(over)
+
+
+@pytest.mark.parametrize("ends", [{}, {"valid_until": ["长期"]}, {"valid_until": [None]}])
+@pytest.mark.slow
+def test_a_licence_without_a_readable_end_counts_but_the_reasons_say_so(ends):
+    row = mining_clues([found(face())], "EPSG:4546", PARAMS, licences=licence(-900, 900, **ends))[0].iloc[0]
+    assert row["verdict"] == "inside_licence"
+    assert "licence L1 has no readable end date and is taken to be in force" in row["reasons_en"]
+    assert "采矿权 L1 无可识别的有效期截止日期" in row["reasons_zh"]
+
+
+@pytest.mark.slow
+def test_a_licence_that_ended_or_began_while_the_ground_moved_is_told():
+    dates = {"valid_until": ["2022-12"], "valid_from": ["2022年10月"]}
+    row = mining_clues([found(face())], "EPSG:4546", PARAMS, licences=licence(-900, 900, **dates))[0].iloc[0]
+    assert "licence L1 ended on 2022-12-31, while the ground still moved" in row["reasons_en"]
+    assert "licence L1 began on 2022-10-01, after" in row["reasons_en"]
+    assert "于 2022-12-31 到期" in row["reasons_zh"]
+    assert "自 2022-10-01 起有效" in row["reasons_zh"]
+    sound = licence(-900, 900, valid_until=["2040-01-01"], valid_from=["2010"])
+    row = mining_clues([found(face())], "EPSG:4546", PARAMS, licences=sound)[0].iloc[0]
+    assert not any(word in row["reasons_en"] for word in ("readable", "ended on", "began on"))
+    undated = judge(found(face()).fit, sound, PARAMS, since=None, rng=np.random.default_rng(3))
+    assert any("is not known" in english for english, _ in undated.said)
+
+
+def test_the_end_is_taken_from_whichever_column_gives_one():
+    both = licence(-1, 1, valid_until=[None], **{"有效期止": ["2023-01-01"]})
+    assert licence_ends(both)[0] == np.datetime64("2023-01-01")
+    assert not len(in_force(both, "2023-02-01")[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("2027-03-28", "2027-03-28"), ("2027/3", "2027-03-01"), ("20270328", "2027-03-28"), (2027.0, "2027-01-01"),
+     ("2027年3月28日", "2027-03-28"), (np.datetime64("2027-03-28"), "2027-03-28"), ("长期", None), (np.nan, None)],
+)  # fmt: skip
+def test_start_of_a_licence_is_the_first_day_of_what_is_written(text, day):
+    assert licence_start(text) == (None if day is None else np.datetime64(day))
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,20 @@ def test_one_track_and_a_licence_beside_make_an_unlicensed_clue(made):
     assert abs(row.geometry.centroid.x - FACE.x) < 20
     assert abs(row.geometry.centroid.y - FACE.y) < 20
     assert row.first_active == "2022-07-03"
-    assert facts["counts"] == {"bodies": 1, "clues": 1}
+    assert facts["counts"] == {"bodies": 1, "clues": 1, "licences": 1, "licences_without_end": 0}
     assert not facts["notes"]
+
+
+@pytest.mark.slow
+def test_licences_without_an_end_are_counted_and_noted(made):
+    mines = made["folder"] / "undated.gpkg"
+    far = gpd.GeoDataFrame({"licence_id": ["L1"], "valid_until": ["?"]},
+                           geometry=[box(LEFT, TOP - 400, LEFT + 300, TOP)], crs="EPSG:4546")  # fmt: skip
+    far.to_file(mines)
+    facts = clues(made, "undated", mines)[1]
+    assert facts["counts"]["licences_without_end"] == 1
+    assert "1 of 1 licences have no readable end date" in facts["notes"][0]["text_en"]
+    assert "按有效计入" in facts["notes"][0]["text_zh"]
 
 
 def test_without_licences_the_bowl_is_in_the_notes(made):

@@ -54,10 +54,13 @@ def write_mining(
     **sources: Any,
 ) -> None:
     """Write bowls that look like mining, with a verdict against the licences where these are given."""
+    import numpy as np
+
     from geo_risk.core.grid import grid_of
     from geo_risk.flow.steps.deformation import _maps, _method, _nearest, _note
     from geo_risk.hazards.deformation.mining.clues import find_bodies, fit_body, up_velocity
     from geo_risk.hazards.deformation.mining.clues import mining_clues as as_clues
+    from geo_risk.hazards.deformation.mining.licences import licence_ends
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer
     from geo_risk.sources.options import NO_OPTIONS
@@ -83,9 +86,23 @@ def write_mining(
     licences = None if read is None else read.frame
     frame, said = as_clues([f for f in fits if f is not None], grid.crs, params.mining, licences=licences)
     write_frame(frame, mining_clues)
+    undated = 0 if licences is None else int(np.isnat(licence_ends(licences)).sum())
+    if licences is not None and undated:
+        notes.append(_no_end(undated, len(licences)))
+    counts = {"bodies": len(bodies), "clues": len(frame)} | (
+        {} if licences is None else {"licences": len(licences), "licences_without_end": undated}
+    )
     write_json({"notes": [_note("warning", n) for n in [*said, *notes]], "methods": [_method("mining")],
-                "counts": {"bodies": len(bodies), "clues": len(frame)},
+                "counts": counts,
                 "quarantine": [] if read is None else read.quarantine}, facts)  # fmt: skip
+
+
+def _no_end(n: int, of: int) -> tuple[str, str]:
+    return (
+        f"{n} of {of} licences have no readable end date (valid_until): they are taken to be in force, so that a "
+        "working in an ended one may be called licensed; check them",
+        f"{of} 个采矿权中有 {n} 个无可识别的有效期截止日期（valid_until），按有效计入，过期者可能被误判为有证，请核实",
+    )
 
 
 def _no_bowl(body: Body) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,9 @@ from geo_risk.hazards.deformation.mining.params import MiningParams
 VERDICTS = ("inside_licence", "across_boundary", "unlicensed")
 END_COLUMNS = ("valid_until", "有效期止", "有效期至", "有效期截止")
 """Columns that may say until when a licence holds."""
+
+START_COLUMNS = ("valid_from", "有效期起", "有效期始", "有效期开始")
+"""Columns that may say from when a licence holds."""
 
 _WIDENINGS = np.linspace(-2.0, 2.0, 9)
 _OUTLINE_DRAWS = 60
@@ -84,16 +87,43 @@ def licence_end(value: Any) -> np.datetime64 | None:
     return last
 
 
+def licence_start(value: Any) -> np.datetime64 | None:
+    """Return the first day a licence holds, from what `licence_end` reads; a month or year alone is its first day."""
+    last = licence_end(value)
+    if last is None or not isinstance(value, str | int | float):
+        return last
+    digits = re.findall(r"\d+", str(int(value)) if isinstance(value, float) else str(value))
+    if len(digits[0]) == 8 or len(digits) > 2:
+        return last
+    first: np.datetime64 = last.astype(f"datetime64[{'M' if len(digits) > 1 else 'Y'}]").astype("datetime64[D]")
+    return first
+
+
+def _days(
+    licences: gpd.GeoDataFrame, columns: Sequence[str], read: Callable[[Any], np.datetime64 | None]
+) -> NDArray[np.datetime64]:
+    """Return the first readable day of each row over some columns; NaT where there is none."""
+    out = np.full(len(licences), np.datetime64("NaT"), dtype="datetime64[D]")
+    for column in (c for c in columns if c in licences.columns):
+        days = [read(v) for v in licences[column]]
+        found = np.array([np.datetime64("NaT") if d is None else d for d in days], dtype="datetime64[D]")
+        out = np.where(np.isnat(out), found, out)
+    return out
+
+
+def licence_ends(licences: gpd.GeoDataFrame) -> NDArray[np.datetime64]:
+    """Return the last day of each licence (n,); NaT where no column of END_COLUMNS gives a readable one."""
+    return _days(licences, END_COLUMNS, licence_end)
+
+
 def in_force(licences: gpd.GeoDataFrame, since: str | None) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the licences that had not ended before a date (ISO), and those that had; without a date all are in force.
 
-    A licence without a readable end counts as in force.
+    A licence without a readable end counts as in force; `judge` says so of every one that bears on a verdict.
     """
-    column = next((c for c in END_COLUMNS if c in licences.columns), None)
-    if column is None or since is None or not len(licences):
+    if since is None or not len(licences):
         return licences, licences.iloc[:0]
-    ends = [licence_end(v) for v in licences[column]]
-    over = np.array([e is not None and bool(e < np.datetime64(since, "D")) for e in ends])
+    over = licence_ends(licences) < np.datetime64(since, "D")
     return licences[~over], licences[over]
 
 
@@ -119,7 +149,8 @@ def judge(
     Verdict. Each draw takes a bowl from the fit's covariance, a shift (error of the licence, and of a seam that dips
     by a few degrees) and a widening of the licence's boundary. Less than `tolerated_share` outside is inside, less
     than that inside is unlicensed, else across. Unlicensed needs `unlicensed_probability` of the draws and inside
-    `inside_probability`; everything in doubt is across the boundary, with its probability.
+    `inside_probability`; everything in doubt is across the boundary, with its probability. A licence whose end cannot
+    be read, or that ended or began while the ground moved, counts, and the words say so.
     """
     valid, over = in_force(_near(licences, fit.bowl), since)
     shares = _outside_shares(fit, valid, params, rng)
@@ -140,7 +171,8 @@ def judge(
     out = Verdict(
         verdict, max(0.0, chances[verdict]), share, min(low, share), max(high, share), best, *reach, beyond
     )  # fmt: skip
-    return Verdict(**{**out.__dict__, "said": _said(out, chances, valid, over, panel, since)})
+    said = [*_said(out, chances, valid, over, panel, since), *_said_of_dates(valid, panel, since, fit.bowl.span_yr)]
+    return Verdict(**{**out.__dict__, "said": tuple(said)})
 
 
 def influence_draws(bowls: Sequence[Bowl], params: MiningParams, rng: np.random.Generator) -> tuple[F64, F64]:
@@ -232,3 +264,32 @@ def _said(
         out.append((f"licence {row.licence_id} covers ground here but had ended before {since}",
                     f"采矿权 {row.licence_id} 覆盖此处，但在 {since} 前已到期，不计入"))  # fmt: skip
     return tuple(out)
+
+
+def _said_of_dates(
+    valid: gpd.GeoDataFrame, panel: Polygon, since: str | None, span_yr: float
+) -> list[Said]:  # fmt: skip
+    """Return what the dates of the licences that cover a working leave in doubt."""
+    touching = valid[valid.geometry.intersects(panel).to_numpy(bool)] if len(valid) else valid
+    if not len(touching):
+        return []
+    names = touching["licence_id"].astype(str).tolist()
+    ends, starts = licence_ends(touching), _days(touching, START_COLUMNS, licence_start)
+    out: list[Said] = []
+    for name in (n for n, e in zip(names, ends, strict=True) if np.isnat(e)):
+        out.append((f"licence {name} has no readable end date and is taken to be in force: check it",
+                    f"采矿权 {name} 无可识别的有效期截止日期，按有效计入，请核实"))  # fmt: skip
+    if since is None:
+        out.append(("the product has no dates: whether the licences were in force then is not known",
+                    "产品无日期，无法核对采矿权当时是否有效"))  # fmt: skip
+        return out
+    first = np.datetime64(since, "D")
+    last = first + np.timedelta64(round(span_yr * 365.25), "D")
+    for name, end, start in zip(names, ends, starts, strict=True):
+        if end < last:
+            out.append((f"licence {name} ended on {end}, while the ground still moved",
+                        f"采矿权 {name} 于 {end} 到期，其后地面仍在移动"))  # fmt: skip
+        if start > first:
+            out.append((f"licence {name} began on {start}, after the ground began to move or was first seen ({since})",
+                        f"采矿权 {name} 自 {start} 起有效，晚于变形开始或首次观测时间（{since}）"))  # fmt: skip
+    return out
