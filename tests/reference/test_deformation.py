@@ -142,6 +142,9 @@ def test_an_area_says_why_in_both_languages_and_states_no_tiny_probability():
     assert f"at most {1 / (n + 1):.2g} from {n} simulated" in row["reasons"]
     assert f"虚警概率不高于 {1 / (n + 1):.2g}" in row["reasons_zh"]
     assert "质量等级" in row["reasons_zh"]
+    assert "no hit rate" in row["reasons_en"]
+    assert "非命中率" in row["reasons_zh"]
+    assert 0.5 <= row["kind_certainty"] < 0.9
 
 
 def noise_map(seed, *, n=120, white=0.3):

@@ -11,7 +11,7 @@ from shapely.geometry import LineString, box
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas.classify import KIND_ZH, classify_area
+from geo_risk.hazards.deformation.areas.classify import KIND_ZH, classify_area, clearness
 from geo_risk.hazards.deformation.areas.evidence import Evidence, Look
 from geo_risk.hazards.deformation.areas.setting import Setting, setting_maps
 from geo_risk.hazards.deformation.params import DeformationParams
@@ -139,13 +139,19 @@ def test_direction_finds_the_speed_it_was_given(speed, aspect, slope):
 
 
 @given(st.floats(-400, 400), st.floats(-400, 400), st.floats(0, 60), st.integers(1, 25), st.booleans())
-def test_certainty_is_a_share_and_every_kind_has_a_name(east, up, slope, radius, seasonal):
+def test_clearness_is_bounded_and_every_kind_has_a_name(east, up, slope, radius, seasonal):
     body = evidence(disc(radius), (east, 0, up), slope=slope, seasonal=seasonal)
     kind, (english, chinese), sure = classify_area(body, PARAMS)
     assert kind in KIND_ZH
-    assert 0 < sure <= 1
+    assert 0.5 <= sure <= clearness(4.0)
     assert english
     assert chinese
+
+
+@pytest.mark.parametrize(("lead", "index"), [(-1.0, 0.5), (0.0, 0.5), (2 * np.log(3), 0.75), (40.0, 0.8808)])
+def test_clearness_halves_the_log_odds_and_claims_no_certainty(lead, index):
+    assert clearness(lead) == pytest.approx(index, abs=1e-4)
+    assert clearness(lead + 0.1) >= clearness(lead)
 
 
 def test_missing_context_is_not_used_and_not_taken_for_flat():

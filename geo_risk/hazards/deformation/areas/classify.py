@@ -18,6 +18,7 @@ KIND_ZH: Mapping[str, str] = {
 
 _MINE, _WATER, _SLIDE, _BUILD = "mining_subsidence", "groundwater_subsidence", "landslide", "structure_settlement"
 _MUCH_LOST = 0.1
+_MOST_LEAD = 4.0
 _KINDS = (_MINE, _WATER, _SLIDE, _BUILD)
 _STRUCTURE_ZH = {"tailings_ponds": "尾矿库", "railways": "铁路", "roads": "道路", "buildings": "房屋"}
 _STRUCTURE_EN = {"tailings_ponds": "tailings pond", "railways": "railway", "roads": "road", "buildings": "buildings"}
@@ -33,11 +34,10 @@ class Clue:
 
 
 def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, tuple[str, str], float]:
-    """Return kind, the evidence for it in words (English, Chinese), and how certain it is (0-1).
+    """Return kind, the evidence for it in words (English, Chinese), and the index of how clear it is (`clearness`).
 
     The weights of all clues are added up for each kind; "unknown" stands at `kinds.unknown_weight`. The kind with the
-    largest sum is given, or "unknown" where it does not lead the next by `kinds.minimum_lead`. Certainty is its share
-    of the exponentials of all sums. The words name the clues for the kind, the strongest first, then the strongest
+    largest sum is given, or "unknown" where it does not lead the next by `kinds.minimum_lead`. The words name the clues for the kind, the strongest first, then the strongest
     against it and the next likely kind.
     """
     clues = [c for part in _PARTS for c in part(evidence, params)]
@@ -45,9 +45,19 @@ def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, t
     sums["unknown"] = params.kinds.unknown_weight
     ranked = sorted(sums, key=lambda k: -sums[k])
     kind = ranked[0] if sums[ranked[0]] - sums[ranked[1]] >= params.kinds.minimum_lead else "unknown"
-    share = np.exp([sums[k] - sums[ranked[0]] for k in ranked])
-    certainty = float(share[ranked.index(kind)] / share.sum())
-    return kind, _words(kind, clues, ranked, sums), certainty
+    lead = sums[kind] - max(v for k, v in sums.items() if k != kind)
+    return kind, _words(kind, clues, ranked, sums), clearness(lead)
+
+
+def clearness(lead: float) -> float:
+    """Return 1 / (1 + exp(-lead / 2)) of the lead of a kind over the next, from 0.5 (none) to 0.88 (a lead of 4 on).
+
+    An index, no hit rate: the weights of the clues are choices, not fitted to known cases. Clues of one body are not
+    independent either (fast, small, and lost in its middle is one finding, not three), so that the log-odds are
+    halved, as an average of dependent opinions does (Genest and Zidek 1986, Statist. Sci. 1:114), and no lead counts
+    more than the most that one clue is believed with.
+    """
+    return float(1 / (1 + np.exp(-np.clip(lead, 0.0, _MOST_LEAD) / 2)))
 
 
 def _words(kind: str, clues: list[Clue], ranked: list[str], sums: Mapping[str, float]) -> tuple[str, str]:

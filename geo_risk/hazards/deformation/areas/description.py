@@ -78,7 +78,8 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     -------
     The columns of `active_deformation`, and label, velocity_std_mm_yr (standard error of the mean, noise of
     neighbours included), velocity_track (the track of the velocities), false_discovery_q, false_alarm_at_most (whether
-    false_alarm_p and q are but upper bounds, all that so few simulations can show), kind_certainty, annual_mm,
+    false_alarm_p and q are but upper bounds, all that so few simulations can show), kind_certainty (`clearness`: an index
+    of the lead over the next kind, no hit rate), annual_mm,
     reasons_zh, reasons_en. `reasons` is English.
     """
     params, n = scene.params, scene.params.areas.n_simulations
@@ -103,7 +104,8 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
          f"按速率图质量等级 {quality.grade}：{quality.words[1]}"),
         *([(f"swings by {wave:.0f} mm over the year without a trend of its own",
             f"年内摆动 {wave:.0f} 毫米，无自身趋势")] if group.seasonal else []),
-        (f"{kind} ({certainty:.0%} sure): {why_kind[0]}", f"{KIND_ZH[kind]}（把握 {certainty:.0%}）：{why_kind[1]}"),
+        (f"{kind} (index {certainty:.2f} of its lead over the next kind, no hit rate): {why_kind[0]}",
+         f"{KIND_ZH[kind]}（与次优类型差距指数 {certainty:.2f}，非命中率）：{why_kind[1]}"),
     )  # fmt: skip
     english, chinese = "; ".join(en for en, _ in said), "；".join(zh for _, zh in said) + "。"
     confidence = (1 - p if np.isfinite(p) else 0.5) * QUALITY_CONFIDENCE[quality.grade] * certainty
