@@ -37,8 +37,8 @@ def classify_area(evidence: Evidence, params: DeformationParams) -> tuple[str, t
     """Return kind, the evidence for it in words (English, Chinese), and the index of how clear it is (`clearness`).
 
     The weights of all clues are added up for each kind; "unknown" stands at `kinds.unknown_weight`. The kind with the
-    largest sum is given, or "unknown" where it does not lead the next by `kinds.minimum_lead`. The words name the clues for the kind, the strongest first, then the strongest
-    against it and the next likely kind.
+    largest sum is given, or "unknown" where it does not lead the next by `kinds.minimum_lead`. The words name the clues
+    for the kind, the strongest first, then the strongest against it and the next likely kind.
     """
     clues = [c for part in _PARTS for c in part(evidence, params)]
     sums = {k: sum(c.weights.get(k, 0.0) for c in clues) for k in _KINDS}

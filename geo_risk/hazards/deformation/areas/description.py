@@ -78,9 +78,8 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     -------
     The columns of `active_deformation`, and label, velocity_std_mm_yr (standard error of the mean, noise of
     neighbours included), velocity_track (the track of the velocities), false_discovery_q, false_alarm_at_most (whether
-    false_alarm_p and q are but upper bounds, all that so few simulations can show), kind_certainty (`clearness`: an index
-    of the lead over the next kind, no hit rate), annual_mm,
-    reasons_zh, reasons_en. `reasons` is English.
+    false_alarm_p and q are but upper bounds, all that so few simulations can show), kind_certainty (`clearness`: an
+    index of the lead over the next kind, no hit rate), annual_mm, reasons_zh, reasons_en. `reasons` is English.
     """
     params, n = scene.params, scene.params.areas.n_simulations
     common = _common(cells, scene)
