@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,8 @@ X, Y = "geometry x", "geometry y"
 _KINDS = {"text": "CSV", "Parquet": "Parquet", "Shapefile": "ESRI Shapefile", "GPKG": "GPKG"}
 _CODECS = ("utf-8-sig", "gb18030")
 _UNREADABLE = (
-    UnicodeDecodeError, pd.errors.ParserError, OSError, pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError,
-    pyogrio.errors.FieldError, shapely.errors.GEOSException,
+    UnicodeDecodeError, csv.Error, pd.errors.ParserError, OSError, pyogrio.errors.DataSourceError,
+    pyogrio.errors.FeatureError, pyogrio.errors.FieldError, shapely.errors.GEOSException,
 )  # fmt: skip
 
 
@@ -130,14 +132,26 @@ def _open_csv(path: Path, kind: str) -> PointTable | None:
 
 def _csv_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
     positions = {c: table.columns.index(c) for c in columns}
-    # told which columns to use, pandas says nothing of rows that are too long: most of a table is read whole
+    _check_width(table)
+    # told which columns to use, pandas says nothing of rows that are too long: most of a table is read whole;
+    # told of no index column, it does not take the first one for it where rows end with a comma
     few = sorted(positions.values()) if len(columns) < len(table.columns) / 2 else None
     with pd.read_csv(
-        table.path, usecols=few, chunksize=n_rows, encoding=table.encoding, low_memory=False,
+        table.path, usecols=few, chunksize=n_rows, encoding=table.encoding, low_memory=False, index_col=False,
         names=range(len(table.columns)), header=None, skiprows=1, skipinitialspace=True,
     ) as reader:  # fmt: skip
         for frame in reader:
             yield pd.DataFrame({c: frame[i] for c, i in positions.items()})
+
+
+def _check_width(table: PointTable) -> None:
+    """Raise ParserError where the first row holds more values than the header has names."""
+    with table.path.open(encoding=table.encoding, newline="") as stream:
+        row = next(islice(csv.reader(stream), 1, 2), [])
+    more = [field for field in row[len(table.columns) :] if field.strip()]
+    if more:
+        what = f"the first row has {len(row)} fields where the header names {len(table.columns)} columns"
+        raise pd.errors.ParserError(what)
 
 
 def _open_parquet(path: Path, kind: str) -> PointTable:

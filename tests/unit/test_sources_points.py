@@ -280,6 +280,20 @@ def test_a_ragged_row_is_named_as_corrupt(tmp_path):
         open_insar(path, track="asc", options=GRID)
 
 
+@pytest.mark.parametrize("kept", [slice(None), slice(0, 18)])
+def test_a_comma_at_the_end_of_each_row_moves_no_column(tmp_path, kept):
+    table = egms(n=20).iloc[:, kept]
+    path = csv(table, tmp_path)
+    plain = next(iter(open_table(path).batches(list(table.columns))))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *(f"{line}," for line in lines[1:])]) + "\n")
+    pd.testing.assert_frame_equal(next(iter(open_table(path).batches(list(table.columns)))), plain)
+    path.write_text("\n".join([lines[0], *(f"{line},8.5" for line in lines[1:])]) + "\n")
+    for columns in (["pid", "easting"], list(table.columns)):
+        with pytest.raises(CorruptFileError, match="fields where the header names"):
+            next(iter(open_table(path).batches(columns)))
+
+
 def test_a_grid_beyond_the_limit_is_refused(tmp_path):
     table = egms(n=20)
     far = table.iloc[[0]].assign(pid="far", easting=LEFT - 3.5e6, northing=BOTTOM + 3e6)
