@@ -38,6 +38,7 @@ def cases(draw):
     return demand, capacity, draw(hnp.arrays(np.float64, (n, m), elements=minutes))
 
 
+@pytest.mark.slow
 @given(cases(), st.integers(1, 6))
 @settings(max_examples=60, deadline=None)
 def test_is_the_optimum_of_an_independent_solver(case, n_candidates):
@@ -74,6 +75,7 @@ def test_refuses_what_are_no_people(demand):
         assign([1], [1], [[np.nan]], n_candidates=1)
 
 
+@pytest.mark.slow
 def test_county_size_is_quick():
     rng = np.random.default_rng(0)
     a, b = rng.random((1500, 2)), rng.random((100, 2))

@@ -23,6 +23,7 @@ def velocity(data):
     return track_velocity(data, PARAMS, maximum_sigma_mm_yr=50)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [{"time": -1, "y": 7, "x": 11}, {"time": 5, "y": 24, "x": 30}, {"time": 40, "y": 1}])
 def test_velocity_does_not_depend_on_chunks_and_stays_lazy(chunks):
     whole = velocity(dataset(SERIES))
@@ -33,12 +34,14 @@ def test_velocity_does_not_depend_on_chunks_and_stays_lazy(chunks):
             np.testing.assert_array_equal(whole[name].to_numpy(), parts[name].to_numpy())
 
 
+@pytest.mark.slow
 def test_turning_the_series_turns_the_velocity_and_leaves_its_error():
     there, back = velocity(dataset(SERIES)).compute(), velocity(dataset(-SERIES)).compute()
     np.testing.assert_allclose(there["velocity"], -back["velocity"], atol=1e-4)
     np.testing.assert_allclose(there["velocity_std"], back["velocity_std"], rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [0, 1, 9, 10, 40])
 def test_a_pixel_with_too_few_dates_is_missing(n):
     series = SERIES.copy()

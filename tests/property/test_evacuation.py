@@ -95,6 +95,7 @@ def test_the_list_of_a_scene_worked_by_hand():
     assert set(plan.assignments["route_id"]) <= set(plan.routes["route_id"])
 
 
+@pytest.mark.slow
 def test_bridges_and_exposed_sections_make_the_cut_off_risk():
     west_gone = zone("Z9", box(100, -10, 300, 10))
     village = zone("Z1", box(1955, 15, 1995, 60))
@@ -110,6 +111,7 @@ def test_bridges_and_exposed_sections_make_the_cut_off_risk():
     assert row["route_exposed_km"] == pytest.approx(0.2)  # 1.6 + 0.2 * 10 is less than 2.9 + 0.1 * 10
 
 
+@pytest.mark.slow
 def test_without_roads_or_shelters_everyone_is_listed_with_the_reason():
     plan = plan_evacuation(scene(roads=False), params=PARAMS, language="en")
     assert plan.totals["people_unassigned"] == plan.totals["people_total"] == 80
@@ -135,6 +137,7 @@ def test_a_shelter_in_a_zone_takes_nobody():
     assert plan.quarantine[0]["id"] == "H0"
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 400) | st.none(), min_size=3, max_size=3),
     st.lists(st.integers(0, 120), min_size=3, max_size=3),

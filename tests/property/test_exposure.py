@@ -47,6 +47,7 @@ def test_apportion_by_hand_and_its_limits():
             apportion(total, weights)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3000) | st.none(), min_size=1, max_size=6), st.integers(0, 40), st.integers(0, 99))
 @settings(max_examples=40, deadline=None)
 def test_people_are_conserved_from_census_to_houses(people, n_houses, seed):

@@ -102,6 +102,7 @@ def test_bad_roads_stop():
         build_network(roads([[(0, 0), (0, 0)]]), speed_km_h=SPEED, snap_m=1)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(0, 30))
 @settings(max_examples=40, deadline=None)
 def test_closing_a_road_never_shortens_a_trip(seed, closed):

@@ -157,6 +157,7 @@ def test_neighbours_of_one_kind_are_named():
     assert "same place as a" in merged(book, None).loc["b", "reasons"]
 
 
+@pytest.mark.slow
 @given(st.floats(0, 400), st.sampled_from(POINT_KINDS), st.sampled_from(AREA_KINDS))
 @settings(max_examples=60, deadline=None)
 def test_matching_is_by_distance_and_kind_alone(distance, point_kind, area_kind):

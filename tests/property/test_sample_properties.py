@@ -151,6 +151,7 @@ def test_ellipses_are_one_in_the_middle_and_nothing_outside(azimuth, half, soft)
     assert share.tolist() == [1, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "seed"), [(120, 1), (137, 2), (200, 9)])
 def test_grounds_of_any_size_drain_and_hold_their_town(size, seed):
     ground = make_ground(size, seed)
@@ -188,6 +189,7 @@ def test_impossible_insar_cells_are_refused(resolution):
         insar_grid(county_grid(120), resolution)
 
 
+@pytest.mark.slow
 def test_parts_of_the_relief_do_not_shift_one_another():
     assert np.array_equal(make_relief(120, 4).elevation_m, make_relief(120, 4).elevation_m)
     assert not np.array_equal(make_relief(120, 4).elevation_m, make_relief(120, 5).elevation_m)

@@ -123,6 +123,7 @@ def test_raising_a_level_never_lowers_the_risk(hazard, vulnerability):
     assert -1 <= here <= 4
 
 
+@pytest.mark.slow
 @given(hnp.arrays(bool, (30, 30)), st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_no_threatened_house_is_lost_and_zones_do_not_overlap(cells, seed):

@@ -246,6 +246,7 @@ def test_series_that_cannot_be_joined_are_refused():
 day = st.integers(0, 400)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.tuples(st.sets(day, min_size=4), st.sets(day, min_size=4)), st.floats(-2, 2), st.floats(-2, 2))
 def test_straight_motion_is_met_exactly_whatever_the_dates(days, east, up):

@@ -97,6 +97,7 @@ def test_velocity_of_a_ramp_in_time():
     assert out["velocity"].attrs["units"] == "mm/yr"
 
 
+@pytest.mark.slow
 def test_scene_correction_takes_ramp_height_delay_and_a_moving_reference_off():
     rng = np.random.default_rng(4)
     years = np.arange(60) * 12 / 365.25
@@ -123,6 +124,7 @@ def test_a_probability_is_not_stated_below_what_the_simulations_show(fitted, sta
     assert np.isnan(stated_p(float("nan"), 49))
 
 
+@pytest.mark.slow
 def test_an_area_says_why_in_both_languages_and_states_no_tiny_probability():
     rng = np.random.default_rng(5)
     grid = Grid.from_bounds((510_000, 4_050_000, 513_840, 4_053_840), crs="EPSG:4546", resolution_m=60)

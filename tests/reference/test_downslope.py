@@ -68,6 +68,7 @@ def downhill(height: np.ndarray) -> np.ndarray:
     return v / np.linalg.norm(v)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orbit", ORBITS)
 @pytest.mark.parametrize("aspect", range(0, 360, 45))
 def test_downslope_velocity_on_a_tilted_plane_of_each_aspect_and_orbit(orbit, aspect):
@@ -98,6 +99,7 @@ def test_signs_of_the_drawing():
     assert desc == pytest.approx(-0.884, abs=0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slope", "aspect", "known", "want"),
     [
@@ -115,6 +117,7 @@ def test_blind_map_says_why_nothing_is_seen(slope, aspect, known, want):
     assert set(np.unique(out["blind_map"].to_numpy()[INNER])) == {want}
 
 
+@pytest.mark.slow
 def test_one_track_that_sees_is_enough_and_the_products_own_mask_counts():
     ground = ground_of(plane(30, 270))  # C = 0.14 and -0.92
     asc, desc = track(los_of(347), 0.0), track(los_of(193), 0.0)
@@ -127,6 +130,7 @@ def test_one_track_that_sees_is_enough_and_the_products_own_mask_counts():
     assert np.isnan(alone["velocity_slope"].to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_a_noisy_series_is_no_eye():
     ground = ground_of(plane(25, 90))
     c = abs(los_of(347) @ downhill(plane(25, 90)))
@@ -193,6 +197,7 @@ def test_a_wedge_is_laid_over_only_where_steeper_than_the_incidence():
         assert (layover_and_shadow(east, layer(height, "m", WIDE)).to_numpy()[1, 5:130] == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [(11, 41), (17, 20)])
 def test_blocks_change_nothing(chunks):
     rng = np.random.default_rng(3)

@@ -94,6 +94,7 @@ def test_volume_is_what_was_mined_times_the_sinking():
     assert volume == pytest.approx(1000.0 * 100 * 200, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_fit_finds_a_moving_face_from_two_tracks():
     bowl = face()
     fit = found(bowl).fit
@@ -115,6 +116,7 @@ def test_fit_of_one_track_alone_still_finds_the_bowl_but_not_better_than_both():
     assert one.sigma("log influence") > both.sigma("log influence")
 
 
+@pytest.mark.slow
 def test_a_lost_middle_makes_the_depth_less_sure_and_noise_hides_it():
     bowl = face(subsidence_mm=2500.0)
     whole, holed = found(bowl), found(bowl, lost_mm_yr=400.0)
@@ -132,6 +134,7 @@ def test_a_lost_middle_makes_the_depth_less_sure_and_noise_hides_it():
     assert not notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("west", "east", "verdict", "share"),
     [(-900, 900, "inside_licence", 0.0), (0, 900, "across_boundary", 0.5), (3000, 4000, "unlicensed", 1.0)],
@@ -303,6 +306,7 @@ def test_cells_lost_for_good_are_found_and_gaps_are_not():
     assert lost.limit_mm_yr == pytest.approx(55.5 / 4 / (2 / 19))
 
 
+@pytest.mark.slow
 def test_stated_radius_has_the_spread_of_the_draws():
     fit = found(face()).fit
     radius, error = fit.radius(10.0)

@@ -89,6 +89,7 @@ def test_slopes_do_not_count_and_noise_says_nothing():
     assert np.isnan(sign_agreement(quiet, None, PARAMS)[0].value)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.floats(12, 500), st.booleans(), st.booleans())
 def test_turning_either_track_turns_the_value(speed, first, second):

@@ -39,6 +39,7 @@ def test_help_is_quick_and_imports_nothing_heavy():
         assert f"\n  {name} " in runs[0].stdout
 
 
+@pytest.mark.slow
 def test_run_plan_verify_print_one_json_document(cli, tmp_path):
     config = make(tmp_path)
     code, out, _ = cli("plan", config, "--json")
@@ -59,6 +60,7 @@ def test_run_plan_verify_print_one_json_document(cli, tmp_path):
     assert json.loads(out)["clean"] is False
 
 
+@pytest.mark.slow
 def test_words_say_what_was_done_and_where_the_map_is(cli, tmp_path):
     config = make(tmp_path)
     _, out, _ = cli("run", config)
@@ -100,6 +102,7 @@ def test_errors_are_three_lines_with_the_right_code(cli, tmp_path, change, words
     assert json.loads(out)["error"]["exit_code"] == code
 
 
+@pytest.mark.slow
 def test_a_bug_is_exit_1_and_debug_shows_it(cli, tmp_path):
     config = make(tmp_path)
     (tmp_path / "gate_page").write_text("bug")
@@ -170,6 +173,7 @@ def test_init_fills_a_folder_and_keeps_what_is_there(cli, tmp_path):
     assert "1 that were there" in out
 
 
+@pytest.mark.slow
 def test_lang_and_set_reach_the_configuration(cli, tmp_path):
     config = make(tmp_path)
     cli("run", config, "--lang", "en", "--set", "name=Renamed")

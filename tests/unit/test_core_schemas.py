@@ -34,6 +34,7 @@ def test_a_missing_level_is_unknown_not_zero():
     assert conform(points, "risk_zones").loc[0, "warning_72h"] == -1
 
 
+@pytest.mark.slow
 def test_every_schema_takes_an_empty_frame():
     for name, schema in SCHEMAS.items():
         empty = pd.DataFrame(columns=list(schema.columns))

@@ -97,6 +97,7 @@ def test_a_joint_fit_is_the_sum_of_least_squares_fits():
     assert set(course.bic) >= {LINEAR, QUADRATIC, BILINEAR, STEP}
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from(sorted(SHAPES)), st.floats(-1e3, 1e3), st.floats(-10, 10), st.integers(0, 5),

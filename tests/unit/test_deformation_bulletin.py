@@ -138,6 +138,7 @@ def test_former_areas_without_a_column_are_refused():
 place = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(1, 12), st.integers(1, 12))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(place, max_size=6), st.lists(place, min_size=1, max_size=6))
 def test_no_area_is_lost_and_no_id_doubled(old, new):

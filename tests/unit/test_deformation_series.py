@@ -63,6 +63,7 @@ def test_the_series_of_a_body_is_its_motion_without_the_air_it_shares_with_stabl
     assert int(got["n_reference"][0]) == 200
 
 
+@pytest.mark.slow
 def test_the_stated_error_covers_the_series():
     inside = []
     for seed in range(40):

@@ -191,6 +191,7 @@ def storm(town: Town, sites: pd.DataFrame, placed: pd.DataFrame, share: pd.Serie
                     params=TOWN_PARAMS, record_cells=record_cells(sites, placed, town))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> None:
     sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
     placed = devices(town, sites, capacity=0.4)
@@ -218,6 +219,7 @@ def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> Non
     assert findings(sites, placed, town, {}, report(dead), SITES).empty
 
 
+@pytest.mark.slow
 def test_replay_agrees_with_a_new_run_and_is_monotone(town: Town) -> None:
     sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
     placed = devices(town, sites, capacity=0.06)
@@ -230,6 +232,7 @@ def test_replay_agrees_with_a_new_run_and_is_monotone(town: Town) -> None:
     assert replay(pond, 0.06, inflow_share=0.5) <= replay(pond, 0.06) <= replay(pond, 0.06, inflow_share=2.0)
 
 
+@pytest.mark.slow
 def test_responses_describe_every_site(town: Town) -> None:
     sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
     placed = devices(town, sites)

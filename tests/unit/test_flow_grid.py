@@ -73,6 +73,7 @@ def test_a_giant_grid_is_refused():
         choose(resolution_m=0.001)
 
 
+@pytest.mark.slow
 def test_a_boundary_file_is_read_in_any_crs(tmp_path):
     config = make(tmp_path)
     area = gpd.GeoDataFrame(geometry=[box(510_100, 4_109_300, 510_500, 4_109_700)], crs="EPSG:4546").to_crs("EPSG:4326")

@@ -88,6 +88,7 @@ def test_selection_takes_what_a_task_needs(tmp_path):
     assert select(steps, []) == steps
 
 
+@pytest.mark.slow
 def test_where_links_are_not_possible_files_are_copied(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(1, "no links here")
@@ -106,6 +107,7 @@ def test_where_links_are_not_possible_files_are_copied(tmp_path, monkeypatch):
     assert {f.state for f in verify(out)} == {"ok"}
 
 
+@pytest.mark.slow
 def test_publication_that_fails_half_way_keeps_the_old_folder(tmp_path, monkeypatch):
     config = make(tmp_path)
     run(config)

@@ -22,6 +22,7 @@ def outcomes(report):
     return {t.name: t.outcome for t in report.tasks}
 
 
+@pytest.mark.slow
 def test_runs_publishes_and_then_has_nothing_to_do(config, tmp_path):
     first = run(config)
     out = tmp_path / "out"
@@ -35,6 +36,7 @@ def test_runs_publishes_and_then_has_nothing_to_do(config, tmp_path):
     assert ((out / "manifest.json").read_bytes(), (out / "map.html").stat().st_mtime_ns) == before
 
 
+@pytest.mark.slow
 def test_plan_says_why(config, tmp_path):
     def why(*overrides):
         return {t.name: (t.outcome, t.reasons) for t in plan_run(config, overrides=overrides).tasks}
@@ -54,6 +56,7 @@ def test_plan_says_why(config, tmp_path):
     assert why()["page"] == ("would run", ("product map.html is missing",))
 
 
+@pytest.mark.slow
 def test_names_what_is_left_out_by_its_root_cause(config):
     omissions = {o.step: o for o in run(config).omissions}
     assert omissions["roads"].needs == ("roads",)
@@ -61,6 +64,7 @@ def test_names_what_is_left_out_by_its_root_cause(config):
     assert omissions["road_page"].products == ("roads",)
 
 
+@pytest.mark.slow
 def test_time_stamps_do_not_count_but_content_does(config, tmp_path):
     run(config)
     os.utime(tmp_path / "dem.tif", (1, 1))
@@ -76,6 +80,7 @@ def test_time_stamps_do_not_count_but_content_does(config, tmp_path):
     assert outcomes(run(config))["dem"] == "done"
 
 
+@pytest.mark.slow
 def test_a_failed_run_leaves_the_published_folder_whole(config, tmp_path):
     run(config)
     out = tmp_path / "out"
@@ -109,6 +114,7 @@ def test_chosen_tasks_run_with_what_they_need_and_publish_nothing(config, tmp_pa
         run(config, names=["doubel"])
 
 
+@pytest.mark.slow
 def test_force_runs_all(config):
     run(config)
     assert len(run(config, force=True).ran) == 4
@@ -138,6 +144,7 @@ def test_what_is_not_made_any_more_goes(config, tmp_path):
     assert {f.state for f in verify(tmp_path / "out")} == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_changed_step_function_runs_again(config, tmp_path):
     run(config)
     pipeline = tmp_path / "tiny.py"
@@ -146,6 +153,7 @@ def test_a_changed_step_function_runs_again(config, tmp_path):
     assert {t.name for t in run(config).ran} == {"double", "page"}
 
 
+@pytest.mark.slow
 def test_checksum_lists_are_believed(config, tmp_path):
     import hashlib
 
@@ -186,6 +194,7 @@ def test_unknown_pipelines_are_suggested(tmp_path):
         run(config)
 
 
+@pytest.mark.slow
 def test_verify_tells_changed_missing_unreadable_and_foreign(config, tmp_path):
     run(config)
     out = tmp_path / "out"

@@ -167,6 +167,7 @@ def test_every_declared_layer_is_given_here(case):
     assert set(layers_of(case)) == {name.removesuffix("?") for name in case.module.INPUTS}
 
 
+@pytest.mark.slow
 def test_nothing_is_read_before_it_is_asked_for_and_then_just_what_is_declared(case):
     seen: set[str] = set()
     layers = layers_of(case)
@@ -177,6 +178,7 @@ def test_nothing_is_read_before_it_is_asked_for_and_then_just_what_is_declared(c
     assert seen == {name.removesuffix("?") for name in case.module.INPUTS}
 
 
+@pytest.mark.slow
 def test_inputs_are_not_touched(case):
     layers = layers_of(case)
     before = {name: (value.to_numpy().copy(), dict(value.attrs)) for name, value in layers.items()}
@@ -196,6 +198,7 @@ def test_unknown_stays_unknown(case):
     assert (got["level"] >= 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [(13, 17), (48, 5)])
 def test_blocks_do_not_matter(case, chunks):
     layers = layers_of(case)
@@ -235,6 +238,7 @@ def test_a_layer_without_its_unit_or_on_another_grid_or_missing_is_refused(case)
             case.module.compute(layers | {required: shifted}, case.params)
 
 
+@pytest.mark.slow
 def test_the_level_never_falls_as_the_cause_grows(case):
     if case.rises_with is None:
         pytest.skip("no single input of this hazard is monotone")

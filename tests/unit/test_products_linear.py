@@ -294,6 +294,7 @@ def test_every_new_column_and_choice_has_a_label_in_both_languages():
                 assert all(f"value.{c}" in labels(language) for c in choices)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(5, 400), min_size=1, max_size=8), st.randoms(use_true_random=False),

@@ -30,6 +30,7 @@ def panel(values=None, name="asc", **changes) -> SeriesPanel:
     return SeriesPanel(**({"title": "AD-1", "lines": [line, SeriesLine("desc", times[1:], values[1:])]} | changes))
 
 
+@pytest.mark.slow
 def test_maps_name_their_panels_scale_and_unit_and_draw_twice_the_same():
     layer = GRID.layer(np.linspace(-18, 18, 600).reshape(20, 30), units="mm/yr", long_name="v")
     outlines = gpd.GeoDataFrame(geometry=[box(500100, 4000100, 500400, 4000400)], crs="EPSG:4546")
@@ -80,6 +81,7 @@ def test_hostile_names_stay_text():
     assert "$\\frac{1}{0}$" in texts(drawn)
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(st.lists(st.floats(-500, 500) | st.just(np.nan), min_size=30, max_size=30))
 def test_any_series_can_be_drawn(values):

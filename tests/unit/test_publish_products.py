@@ -110,6 +110,7 @@ def test_relief_is_lit_from_the_north_west():
     assert bright > dark + 50
 
 
+@pytest.mark.slow
 def test_feature_layer_is_in_degrees_counts_its_classes_and_has_no_contacts():
     frame = products.frames()["hazard_points"]
     spec = next(s for s in map_layers.SPECS if s.name == "hazard_points")
@@ -134,6 +135,7 @@ def test_feature_layer_keeps_rows_without_geometry_and_needs_a_crs():
         map_layers.feature_layer(frame.set_crs(None, allow_override=True), spec)
 
 
+@pytest.mark.slow
 def test_map_is_the_same_for_the_same_products_and_names_missing_stages(tmp_path):
     given_ = {"grid": products.GRID, "layers": products.layers(), "frames": products.frames()}
     for name in ("a", "b"):
@@ -166,6 +168,7 @@ def test_online_base_maps_are_the_only_hosts_allowed():
     assert "img-src data: https://*.tile.example.org;" in html
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in lists.LISTS if n in products.frames()])
 def test_sheet_is_made_for_printing_and_its_csv_for_programs(tmp_path, name):
     frame = products.frames()[name]
@@ -242,6 +245,7 @@ def test_decimals_follow_the_unit(column, places):
     assert lists.decimals(column) == places
 
 
+@pytest.mark.slow
 def test_sheet_says_measures_and_reasons_in_its_language(tmp_path):
     frame = products.frames()["waterlogging"].assign(
         measures="clean the drain and its outfall now, then measure its capacity", reasons="why", reasons_zh="理由"
@@ -254,6 +258,7 @@ def test_sheet_says_measures_and_reasons_in_its_language(tmp_path):
     assert {c["text"] for c in table["rows"][0]} >= {"立即清淤排水管道及出水口，并复测其排水能力", "理由"}
 
 
+@pytest.mark.slow
 def test_geopackage_has_every_layer_and_styles_that_are_registered(tmp_path):
     frames = {k: v for k, v in products.frames().items() if k in SCHEMAS}
     write_geopackage(frames, tmp_path / "a.gpkg")
@@ -279,6 +284,7 @@ def test_style_names_every_class_and_is_well_formed(spec):
         assert {c.get("symbol") for c in categories} == {s.get("name") for s in symbols}
 
 
+@pytest.mark.slow
 def test_report_names_gaps_quarantine_methods_and_hides_the_hour_from_the_hash(tmp_path, monkeypatch):
     facts = {
         "rainfall": {
@@ -334,6 +340,7 @@ def test_bars_are_in_proportion_and_unknown_is_grey():
     assert figure["bars"][-1]["label"] == "unknown"
 
 
+@pytest.mark.slow
 def test_cards_are_made_for_the_gravest_and_the_unknown_and_old_ones_go(tmp_path):
     frames = products.frames()
     (tmp_path / "old.html").write_text("x")

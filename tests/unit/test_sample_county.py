@@ -70,6 +70,7 @@ def test_decks_and_sealed_culverts_hold_water_back(made):
     assert min(held) >= 1.0, held
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maker", [geology_frame, soils_frame])
 def test_map_units_fill_the_county_without_overlap(maker):
     ground = make_ground(150, 2)
@@ -85,6 +86,7 @@ def test_map_units_fill_the_county_without_overlap(maker):
         assert set(frame["lithology"]) <= set(LITHOLOGY.values())
 
 
+@pytest.mark.slow
 def test_townships_fill_the_county():
     ground = make_ground(150, 2)
     frame = admin_frame(ground)
@@ -111,6 +113,7 @@ def test_carving_takes_ground_away_only_where_asked():
     assert 0.7 * np.pi * 50**2 < inside <= 1.05 * np.pi * 50**2
 
 
+@pytest.mark.slow
 def test_the_town_has_streets_water_and_a_bank_with_openings():
     ground = make_ground(120, 6)
     town = ground.town
@@ -129,6 +132,7 @@ def test_the_town_has_streets_water_and_a_bank_with_openings():
         )
 
 
+@pytest.mark.slow
 def test_files_of_the_ground_read_back(tmp_path):
     ground = make_ground(120, 3)
     people = make_people(ground)

@@ -64,6 +64,7 @@ def _stack(county, name):
     return np.stack(list(insar.epochs(scene, county.motion, county.coherence, lost))), lost
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["asc", "desc"])
 def test_without_noise_the_data_are_the_projection_of_the_truth(county, quiet, name):
     scene, motion = county.scenes[name], county.motion
@@ -100,6 +101,7 @@ def test_the_reference_point_sinks_at_four_millimetres_a_year(county):
     assert up[county.motion.reference] == pytest.approx(-4.0, abs=0.01)
 
 
+@pytest.mark.slow
 def test_values_are_rounded_and_lost_where_neighbours_part_by_a_quarter_wavelength(county):
     scene, motion = county.scenes["desc"], county.motion
     stack, lost = _stack(county, "desc")
@@ -229,6 +231,7 @@ def _best_local_contrast(ground):
     return best
 
 
+@pytest.mark.slow
 def test_slide_bodies_change_only_their_surroundings_and_still_drain(county):
     plain = make_ground(300, 5)
     before = plain.dem_true.copy()
@@ -317,6 +320,7 @@ def test_a_stack_that_does_not_read_back_is_not_published(county, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_bad_size_or_cell_is_refused_before_anything_is_made(tmp_path):
     from geo_risk.sample.county import make_county
 

@@ -113,6 +113,7 @@ def test_effective_rain_decays_day_by_day():
     assert got[0, 0] == pytest.approx(10 + 100 * 0.8**2)
 
 
+@pytest.mark.slow
 def test_files_read_back_as_written(rains, tmp_path):
     inputs = write_rain(rains[7], tmp_path, crs="EPSG:4546")
     with xr.open_dataset(tmp_path / inputs["observed"], engine="h5netcdf") as found:

@@ -70,6 +70,7 @@ def test_run_out_on_a_plane_stops_where_the_energy_line_says():
     assert drop / mu - 45 <= length <= drop / mu
 
 
+@pytest.mark.slow
 def test_a_slope_flatter_than_friction_does_not_run():
     assert len(run_out(_plane(0.2), 20, 40, 0.3)) == 1
 

@@ -56,6 +56,7 @@ def test_sites_keep_apart_and_have_their_columns(small):
     assert table.loc[~entrance, "sill_height_m"].isna().all()
 
 
+@pytest.mark.slow
 def test_sites_are_the_same_for_the_same_seed(small):
     again = make_sites(make_ground(160, 5))
     assert again.table.equals(small.sites.table)

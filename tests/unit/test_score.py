@@ -172,6 +172,7 @@ def test_evacuation_by_hand(county, tmp_path):
     assert [part[f"people_{k}"].top for k in ("total", "assigned", "unassigned", "unassignable")] == [90, 70, 20, 20]
 
 
+@pytest.mark.slow
 def test_susceptibility_beside_the_oracle(county):
     out, truth = county
     rng = np.random.default_rng(0)
@@ -224,6 +225,7 @@ def test_nothing_to_count_is_not_a_perfect_score():
     assert Score({"p": {"r": empty}}).to_dict()["p"]["r"] is None
 
 
+@pytest.mark.slow
 def test_runs_and_truths_come_in_pairs(county):
     out, truth = county
     assert pairs_of([out, truth, out, truth]) == [(out, truth)] * 2

@@ -102,6 +102,7 @@ def write_tif(path: Path, value: float, *, west: float = WEST, north: float = NO
     return path
 
 
+@pytest.mark.slow
 def test_licsbas_look_vectors_beside_the_series_prove_its_registration(tmp_path):
     path = write_cum(tmp_path / "cum.h5", SERIES * 1000, skip=("E.geo", "N.geo", "U.geo"))
     with pytest.raises(DataError, match="no line-of-sight geometry"):
@@ -120,6 +121,7 @@ def test_licsbas_look_vectors_beside_the_series_prove_its_registration(tmp_path)
         open_insar(path, track="asc", geometry=bad, options=TrackOptions(registration="centre"))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     st.tuples(st.integers(1, 7), st.integers(1, 20), st.integers(1, 25)),

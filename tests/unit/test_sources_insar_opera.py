@@ -74,6 +74,7 @@ def test_chained_series_without_the_tide_is_the_motion(tmp_path):
     assert said(data, *words, "solid_earth_tide is subtracted on all 5", "troposphere is not corrected")
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(st.data())
 def test_series_does_not_depend_on_the_reference_dates_or_the_windows(data):
@@ -100,6 +101,7 @@ def test_a_gap_on_a_crossover_date_ends_the_cell_and_is_counted(tmp_path):
     assert said(data, f"costs {share:.1%} of the values")
 
 
+@pytest.mark.slow
 def test_corrections_are_all_or_none_and_said(tmp_path):
     plain = opened(write(tmp_path / "a/nc", tide=False))
     np.testing.assert_allclose(plain["displacement"].to_numpy(), SERIES, atol=1e-7)
@@ -135,6 +137,7 @@ def test_one_pair_is_a_series_of_two_dates(tmp_path):
     np.testing.assert_allclose(data["displacement"].to_numpy(), SERIES[[0, 3]], atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("odd", "error", "text"),
     [
@@ -154,6 +157,7 @@ def test_a_file_that_differs_is_refused(tmp_path, odd, error, text):
         opened(tmp_path / "nc")
 
 
+@pytest.mark.slow
 def test_wrong_side_empty_frames_foreign_files_and_options_are_refused(tmp_path):
     with pytest.raises(AmbiguousError, match="descending"):
         opened(write(tmp_path / "a/nc", orbit="descending"))
@@ -179,6 +183,7 @@ def plane(shape, cell, corner):
     return look("asc")[0] * (1 + 1e-5 * columns)
 
 
+@pytest.mark.slow
 def test_look_vectors_of_a_finer_grid_are_interpolated_to_the_cell_centres(tmp_path):
     cell, corner = (5.0, 10.0), (OPERA_LEFT - 60, OPERA_TOP + 60)
     shape = (150, 330)
@@ -189,6 +194,7 @@ def test_look_vectors_of_a_finer_grid_are_interpolated_to_the_cell_centres(tmp_p
     assert said(data, "resampled (bilinear)", "covers 100%")
 
 
+@pytest.mark.slow
 def test_look_vectors_that_cover_half_or_nothing(tmp_path):
     folder = write(tmp_path / "nc")
     half = write_look(tmp_path / "half", (20, 25))
@@ -202,6 +208,7 @@ def test_look_vectors_that_cover_half_or_nothing(tmp_path):
         opened(folder, geometry=half[:1])
 
 
+@pytest.mark.slow
 def test_look_vectors_of_another_projection_land_on_the_same_ground(tmp_path):
     """UTM 49N and Gauss-Krueger 111 E share a meridian: northings and eastings differ by a known scale of 0.9996."""
     big = (300, 400)
@@ -240,6 +247,7 @@ def test_zeros_that_no_file_declares_bend_no_vector(tmp_path):
     np.testing.assert_allclose(east[np.isfinite(east)], look("asc")[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_published_static_layers(tmp_path):
     ones = np.ones(SHAPE)
     enu = [v * ones for v in look("asc")]
@@ -290,6 +298,7 @@ def test_a_block_reads_only_its_window_of_series_and_look_vectors(tmp_path, monk
     assert max(cells) == 3 * 3 * SHAPE[1]
 
 
+@pytest.mark.slow
 def test_info_finds_the_geometry_beside_the_files(tmp_path):
     folder = write(tmp_path / "nc")
     write_look(folder, SHAPE)

@@ -76,6 +76,7 @@ def test_swapped_is_put_right_and_hopeless_is_set_aside(tmp_path):
     assert len(got.frame) + len(got.quarantine) == len(rows)
 
 
+@pytest.mark.slow
 def test_shifted_rows_are_found_by_a_reference(tmp_path):
     lon, lat = gcj02_from_wgs84(111.2, 36.0)
     road = gpd.GeoDataFrame(geometry=[LineString([(AREA[0], CENTRE.y), (AREA[2], CENTRE.y + 3000)]),

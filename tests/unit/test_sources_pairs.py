@@ -68,6 +68,7 @@ def relative(series: np.ndarray) -> np.ndarray:
     return series - np.median(series, axis=(1, 2), keepdims=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("unw_phase",), ("los_disp",), ("unw_phase", "los_disp")])
 def test_a_chain_of_pairs_is_the_series_it_was_made_from(tmp_path, kinds):
     data = open_insar(hyp3(tmp_path / "s", kinds=kinds), track="asc")
@@ -83,6 +84,7 @@ def test_phase_is_of_the_opposite_sign():
     assert pytest.approx(-0.004413825, rel=1e-5) == TO_METRES
 
 
+@pytest.mark.slow
 def test_look_vectors_come_from_elevation_and_direction_in_radians(tmp_path):
     data = open_insar(hyp3(tmp_path / "s"), track="asc")
     # elevation 51 degrees: incidence 39; 169 degrees clockwise from east is west by south: an ascending Sentinel-1
@@ -99,6 +101,7 @@ def test_look_vectors_have_unit_length(theta, phi):
     assert sum(v * v for v in look_vector(theta, phi)) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_network_is_inverted_by_least_squares_and_named_so(tmp_path):
     data = open_insar(hyp3(tmp_path / "s", NETWORK), track="asc")
     np.testing.assert_allclose(relative(data["displacement"].to_numpy()), relative(motion()), atol=1e-5)
@@ -139,6 +142,7 @@ def test_files_that_contradict_one_another_are_refused(tmp_path):
         open_insar(folder, track="asc")
 
 
+@pytest.mark.slow
 def test_sets_of_one_lattice_are_cut_to_what_they_share_and_others_refused(tmp_path):
     folder = hyp3(tmp_path / "s")
     path = sorted(folder.glob("*_unw_phase.tif"))[1]
@@ -170,6 +174,7 @@ def test_unpacked_folders_and_names_of_bursts_are_read(tmp_path):
     np.testing.assert_allclose(relative(data["displacement"].to_numpy()), relative(motion()), atol=2e-6)
 
 
+@pytest.mark.slow
 def test_info_tells_a_folder_of_hyp3(tmp_path):
     facts = inspect_file(hyp3(tmp_path / "s"))
     assert (facts.product, facts.problems) == ("hyp3", ())
@@ -358,6 +363,7 @@ def test_maps_elsewhere_and_products_that_have_no_series_are_refused(tmp_path):
         corrected(east, folder)
 
 
+@pytest.mark.slow
 def test_the_correction_crosses_projections_and_is_reached_from_the_options(tmp_path):
     folder = hyp3(tmp_path / "s")
     x0, y0 = Transformer.from_crs(32649, 4326, always_xy=True).transform(401_200, 3_999_040)

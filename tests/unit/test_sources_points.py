@@ -44,6 +44,7 @@ def csv(table: pd.DataFrame, folder: Path, name: str = "EGMS_L2b_015_0297_IW2_VV
     return folder / name
 
 
+@pytest.mark.slow
 def test_cells_hold_the_means_pandas_finds(tmp_path):
     table = egms()
     data = open_insar(csv(table, tmp_path), track="asc", options=GRID).compute()
@@ -61,6 +62,7 @@ def test_cells_hold_the_means_pandas_finds(tmp_path):
     np.testing.assert_array_equal(np.sort(data["n_points"].to_numpy()[np.isfinite(got[0])]), np.sort(size))
 
 
+@pytest.mark.slow
 def test_standard_error_is_the_spread_of_the_points_over_their_root(tmp_path):
     table = egms(n=400)
     data = open_insar(csv(table, tmp_path), track="asc", options=GRID).compute()
@@ -76,6 +78,7 @@ def test_standard_error_is_the_spread_of_the_points_over_their_root(tmp_path):
         assert got == pytest.approx(spread / np.sqrt(len(values)), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_audit_has_a_sentence_for_unit_sign_place_geometry_and_registration(tmp_path):
     data = open_insar(csv(egms(), tmp_path), track="asc", options=GRID)
     said = "\n".join(data.attrs["audit"])
@@ -87,6 +90,7 @@ def test_audit_has_a_sentence_for_unit_sign_place_geometry_and_registration(tmp_
     )
 
 
+@pytest.mark.slow
 def test_parquet_and_csv_give_the_same_bits(tmp_path):
     table = egms()
     table.to_parquet(tmp_path / "e.parquet")
@@ -95,6 +99,7 @@ def test_parquet_and_csv_give_the_same_bits(tmp_path):
         np.testing.assert_array_equal(one[name].to_numpy(), two[name].to_numpy())
 
 
+@pytest.mark.slow
 def test_several_files_of_a_track_are_one_table(tmp_path):
     table = egms()
     paths = [csv(table[:250], tmp_path, "a.csv"), csv(table[250:], tmp_path, "b.csv")]
@@ -106,6 +111,7 @@ def test_several_files_of_a_track_are_one_table(tmp_path):
         open_insar([paths[0], csv(other, tmp_path, "c.csv")], track="asc", options=GRID)
 
 
+@pytest.mark.slow
 def test_small_batches_change_nothing(tmp_path, monkeypatch):
     table = egms()
     table.loc[7, days()[5]] = np.nan
@@ -117,6 +123,7 @@ def test_small_batches_change_nothing(tmp_path, monkeypatch):
     np.testing.assert_array_equal(small["n_points"].to_numpy(), whole["n_points"].to_numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "vector"),
     [
@@ -169,6 +176,7 @@ def broken(table: pd.DataFrame, case: str) -> pd.DataFrame:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "reason"),
     [
@@ -191,6 +199,7 @@ def test_single_bad_rows_are_set_aside_with_reason_and_counted(tmp_path, case, r
     np.testing.assert_allclose(data["displacement"].to_numpy(), clean["displacement"].to_numpy(), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_texts_in_a_parquet_column_are_set_aside_too(tmp_path):
     table = egms()
     first = days()[0]
@@ -203,6 +212,7 @@ def test_texts_in_a_parquet_column_are_set_aside_too(tmp_path):
     np.testing.assert_allclose(data["displacement"].to_numpy(), clean["displacement"].to_numpy(), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_table_that_is_bad_all_over_is_refused(tmp_path):
     table = egms()
     table[days()[0]] = "text"
@@ -214,6 +224,7 @@ def test_a_table_that_is_bad_all_over_is_refused(tmp_path):
         open_insar(csv(table, tmp_path), track="asc", options=GRID)
 
 
+@pytest.mark.slow
 def test_metres_in_a_table_of_millimetres_and_a_turned_sign_are_seen(tmp_path):
     table = egms()
     with pytest.raises(AmbiguousError, match="another unit"):
@@ -224,6 +235,7 @@ def test_metres_in_a_table_of_millimetres_and_a_turned_sign_are_seen(tmp_path):
         open_insar(csv(table.assign(track_angle=191.0), tmp_path), track="asc", options=GRID)
 
 
+@pytest.mark.slow
 def test_coordinates_are_checked_against_latitude_and_longitude(tmp_path):
     table = egms()
     swapped = table.rename(columns={"easting": "northing", "northing": "easting"})
@@ -240,6 +252,7 @@ def test_coordinates_are_checked_against_latitude_and_longitude(tmp_path):
         open_insar(csv(far, tmp_path, "EGMS_L3_x_U.csv"), track="up", options=GRID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), [("20190117", "20190105"), ("20190117", "20191345")])
 def test_doubled_and_impossible_dates_are_refused(tmp_path, old, new):
     table = egms()
@@ -318,6 +331,7 @@ def layer(table: pd.DataFrame, *, crs: str = "EPSG:3035") -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(out, geometry=gpd.points_from_xy(table["easting"], table["northing"]), crs=crs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ps.shp", "ps.gpkg"])
 def test_layers_of_points_agree_with_the_table_they_came_from(tmp_path, name):
     table = egms()
@@ -330,6 +344,7 @@ def test_layers_of_points_agree_with_the_table_they_came_from(tmp_path, name):
     np.testing.assert_allclose(data["coherence"].to_numpy(), same["coherence"].to_numpy(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_gbk_shapefile_without_cpg_is_read(tmp_path):
     points = layer(egms(n=50)).rename(columns={"CODE": "编号"})
     points["编号"] = [f"监测点{i}" for i in range(50)]
@@ -344,6 +359,7 @@ def test_a_gbk_shapefile_without_cpg_is_read(tmp_path):
     assert data.attrs["quarantine"] == [{"id": "监测点0", "reason": "with an id that came before"}]
 
 
+@pytest.mark.slow
 def test_degrees_are_brought_to_metres(tmp_path):
     layer(egms()).to_crs("EPSG:4490").to_file(tmp_path / "ps.gpkg")
     data = open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID)
@@ -351,6 +367,7 @@ def test_degrees_are_brought_to_metres(tmp_path):
     assert float(data["n_points"].sum()) == 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drop", "error", "text"),
     [
@@ -375,6 +392,7 @@ def test_all_questions_are_asked_at_once(tmp_path):
         open_insar(tmp_path / "ps.gpkg", track="asc")
 
 
+@pytest.mark.slow
 def test_sign_and_unit_of_the_config_are_used(tmp_path):
     layer(egms()).to_file(tmp_path / "ps.gpkg")
     toward = open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID)
@@ -396,6 +414,7 @@ def test_a_layer_of_velocities_is_a_velocity_product(tmp_path):
     np.testing.assert_allclose(np.nanmax(data["velocity_std"]), 0.3, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_shapefile_without_its_parts_or_prj_stops(tmp_path):
     layer(egms(n=30)).to_file(tmp_path / "ps.shp")
     (tmp_path / "ps.prj").unlink()
@@ -411,6 +430,7 @@ def test_a_shapefile_without_its_parts_or_prj_stops(tmp_path):
         open_insar(tmp_path / "ps.shp", track="asc", options=SAID)
 
 
+@pytest.mark.slow
 def test_info_and_check_tell_tables_of_points(tmp_path):
     path = csv(egms(), tmp_path)
     facts = inspect_file(path)
@@ -447,6 +467,7 @@ def test_recognition_is_by_columns(tmp_path):
 value = st.floats(-50, 50) | st.just(np.nan)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.lists(value, min_size=3, max_size=3)), min_size=1, max_size=30),
        st.integers(1, 30))  # fmt: skip
@@ -509,6 +530,7 @@ def test_look_vectors_are_unit_and_perpendicular_to_the_flight(incidence, headin
     assert e * along[1] - n * along[0] < 0
 
 
+@pytest.mark.slow
 def test_a_table_of_points_flows_through_the_velocity_step(tmp_path):
     from geo_risk.flow.steps.deformation import write_velocity
     from geo_risk.hazards.deformation.params import VelocityParams

@@ -105,6 +105,7 @@ def test_another_crs_is_reprojected_as_points_say(tmp_path):
     assert box.shape == (80, 90)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(dx=st.floats(-20, 20), dy=st.floats(-20, 20), cell=st.floats(10, 90))
 def test_no_value_is_invented(tmp_path, dx, dy, cell):

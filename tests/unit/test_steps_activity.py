@@ -96,6 +96,7 @@ def layer(run: Path) -> np.ndarray:
     return open_layer(run / "activity.tif").to_numpy()
 
 
+@pytest.mark.slow
 def test_areas_are_judged_by_what_was_written(run):
     got = judged(run)
     assert got["activity"].tolist() == ["accelerating", "unknown"]
@@ -122,6 +123,7 @@ def test_the_layer_has_the_codes_of_its_description(run):
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_product_that_is_a_velocity_leaves_all_unknown(run):
     as_velocity(run)
     assert judged(run)["activity"].tolist() == ["unknown", "unknown"]

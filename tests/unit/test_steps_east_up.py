@@ -63,6 +63,7 @@ def made(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_series_of_two_tracks_reach_the_run_grid(made):
     folder = made["folder"]
     write_east_up_series(
@@ -84,6 +85,7 @@ def test_series_of_two_tracks_reach_the_run_grid(made):
     assert "20 common epochs" in facts["notes"][0]["text_en"]
 
 
+@pytest.mark.slow
 def test_the_mask_of_the_product_reaches_the_blind_map(made):
     folder = made["folder"]
     x = np.broadcast_to(GRID.coords()["x"], GRID.shape)
@@ -104,6 +106,7 @@ def test_the_mask_of_the_product_reaches_the_blind_map(made):
     assert shares["layover_or_shadow"] == pytest.approx((codes == 3).mean())
 
 
+@pytest.mark.slow
 def test_what_a_north_motion_feigns_is_said(made):
     from geo_risk.flow.steps.deformation_east_up import EAST_UP, write_east_up
 
@@ -117,6 +120,7 @@ def test_what_a_north_motion_feigns_is_said(made):
     assert f"up by at most {abs(worst):.1f} mm/yr" in said["notes"][0]["text_en"]
 
 
+@pytest.mark.slow
 def test_velocities_have_no_series(made, tmp_path):
     folder = made["folder"]
     path = tmp_path / "velocity.h5"

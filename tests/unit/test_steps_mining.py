@@ -63,6 +63,7 @@ def clues(made, name, mines):
     return read_frame(out / f"{name}.gpkg"), json.loads((out / f"{name}.json").read_text())
 
 
+@pytest.mark.slow
 def test_one_track_and_a_licence_beside_make_an_unlicensed_clue(made):
     mines = made["folder"] / "mines.gpkg"
     far = gpd.GeoDataFrame({"licence_id": ["L1"], "valid_until": ["2030-01-01"]},
@@ -92,6 +93,7 @@ def test_licences_without_an_end_are_counted_and_noted(made):
     assert "按有效计入" in facts["notes"][0]["text_zh"]
 
 
+@pytest.mark.slow
 def test_without_licences_the_bowl_is_in_the_notes(made):
     frame, facts = clues(made, "none", None)
     assert len(frame) == 0

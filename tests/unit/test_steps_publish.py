@@ -43,6 +43,7 @@ def _run(plan):
             step.function(**step.reads, **step.writes, **step.params)
 
 
+@pytest.mark.slow
 def test_every_product_is_written_and_what_is_missing_is_named(plan):
     publish(plan)
     _run(plan)

@@ -181,6 +181,7 @@ def draws(seed: int, share: float, tau: float, n: int) -> np.ndarray:
     return root @ np.random.default_rng(seed).standard_normal((60, n))
 
 
+@pytest.mark.slow
 def test_the_noise_of_a_scene_is_found_and_white_noise_is_not_called_red():
     design = motion_columns(YEARS, annual=True)
 
@@ -235,6 +236,7 @@ def scene(*, quadratic: float = 0.0, height: float = 0.0, moving: float = 0.0) -
     return dataset(series, height=terrain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("atmosphere", "made", "names"),
     [
@@ -252,6 +254,7 @@ def test_each_field_is_taken_off_alone(atmosphere, made, names):
     assert float(np.median(left["residual_std"].to_numpy())) > 1.5
 
 
+@pytest.mark.slow
 def test_reference_change_to_an_area_makes_its_mean_zero_on_every_date():
     data = scene(moving=0.02)
     x, y = float(data["x"][20]), float(data["y"][10])
