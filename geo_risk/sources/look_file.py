@@ -96,11 +96,13 @@ def read_looks(
     Returns
     -------
     velocity, std [m/yr] (std 1 for all where a track has none), and the east and up component of the unit vector from
-    ground to satellite, each (track, rows, x) float32; E = -sin(inc) sin(az), U = cos(inc). NaN stays NaN.
+    ground to satellite, each (track, rows, x) float32; E = -sin(inc) sin(az), U = cos(inc). NaN stays NaN. A velocity
+    of exactly 0 (MintPy's value outside its mask) and an incidence of 0 (no geometry) are missing.
 
     Raises
     ------
-    CorruptFileError : the band cannot be read. DataError : incidence angles outside 0-90 degrees.
+    CorruptFileError : the band cannot be read. DataError : incidence angles that are not within 0-90 degrees, or are
+    radians.
     """
     shape = (len(files), rows[1] - rows[0], files[0].shape[1])
     velocity, std, east, up = (np.empty(shape, dtype=np.float32) for _ in range(4))
@@ -115,10 +117,12 @@ def read_looks(
         except OSError as error:
             what = f"rows {rows[0]}-{rows[1]} cannot be read: {error}"
             raise CorruptFileError(what, where=str(file.velocity), fix="fetch or write the file again") from error
+        np.putmask(velocity[k], velocity[k] == 0, np.nan)
+        np.putmask(incidence, incidence == 0, np.nan)
         known = incidence[np.isfinite(incidence)]
-        if known.size and not (known.min() >= 0 and known.max() < 90):
-            what = f"incidence angles from {known.min():.3g} to {known.max():.3g}; degrees below 90 needed"
-            raise DataError(what, where=str(file.geometry), fix="write the angles in degrees")
+        if known.size and not (known.min() >= 0 and 2 < known.max() < 90):
+            what = f"incidence angles from {known.min():.3g} to {known.max():.3g}; degrees between 2 and 90 needed"
+            raise DataError(what, where=str(file.geometry), fix="write the angles in degrees, not in radians")
         incidence *= np.float32(np.pi / 180)
         azimuth *= np.float32(np.pi / 180)
         np.cos(incidence, out=up[k])

@@ -76,6 +76,18 @@ def test_without_standard_errors_there_are_none(tmp_path):
         assert sorted(out) == ["east", "up"]
 
 
+@pytest.mark.parametrize("std", [True, False])
+@pytest.mark.parametrize("name", ["velocity", "incidenceAngle"])
+def test_what_mintpy_left_at_zero_is_missing_and_no_still_ground(tmp_path, std, name):
+    files = pairs(tmp_path, std=std)
+    with h5py.File(files[0][0 if name == "velocity" else 1], "r+") as file:
+        file[name][5, 6] = 0
+    write_east_up_file(files, tmp_path / "out.h5")
+    with h5py.File(tmp_path / "out.h5") as out:
+        up = out["up"][:]
+    assert np.argwhere(np.isnan(up)).tolist() == [[3, 4], [5, 6]]
+
+
 def test_command_line(tmp_path, capsys):
     words = [str(p) for pair in pairs(tmp_path) for p in pair]
     with pytest.raises(SystemExit) as done:
@@ -109,6 +121,9 @@ def test_bad_files_end_clearly(tmp_path):
     with h5py.File(desc[1], "r+") as file:
         file["incidenceAngle"][...] = 120.0
     refused(DataError, "incidence", *desc)
+    with h5py.File(desc[1], "r+") as file:
+        file["incidenceAngle"][...] = 0.68
+    refused(DataError, "not in radians", *desc)
     desc[0].write_bytes(b"no HDF5")
     refused(CorruptFileError, "opened", *desc)
     with pytest.raises(DataError, match="two looks"):
