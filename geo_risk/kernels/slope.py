@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-N_TERRAIN = 4
-"""Planes of the result: slope, aspect, plan curvature, profile curvature."""
+N_TERRAIN = 5
+"""Planes of the result: slope, aspect, plan curvature, profile curvature, tangential curvature."""
+
+_DEGREES = 180.0 / math.pi
+_TAN_22_5 = math.sqrt(2.0) - 1.0
+_SERIES = np.array([(-1.0) ** k / (2 * k + 1) for k in range(11)])
+"""Taylor series of the arc tangent in odd powers to the 21st: below 22.5 degrees its error is under 1e-10."""
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _one_of(value: float, opposite: float, centre: float) -> float:
-    """Return `value`, or where it is NaN the straight line through `opposite` and `centre`."""
-    return 2.0 * centre - opposite if math.isnan(value) else value
-
-
-@njit(cache=True, nogil=True)
 def slope_family(z: NDArray[np.floating], cell_m: float) -> NDArray[np.float32]:
-    """Slope [deg], aspect [deg], plan and profile curvature [1/m] of a height array with a halo of one cell.
+    """Slope [deg], aspect [deg], plan, profile and tangential curvature [1/m] of heights with a halo of one cell.
+
+    With p, q the eastward and northward gradient, r, s, t the second derivatives (xx, xy, yy) and g2 = p p + q q:
+
+    (1) slope = atan(sqrt(g2)); (2) aspect = the direction of (-p, -q), clockwise from north;
+    (3) plan = -(q q r - 2 p q s + p p t) / g2^(3/2), the curvature of the contour line;
+    (4) profile = -(p p r + 2 p q s + q q t) / (g2 (1 + g2)^(3/2)), that of the slope line in its vertical plane;
+    (5) tangential = -(q q r - 2 p q s + p p t) / (g2 (1 + g2)^(1/2)) = plan x sin(slope), that of the section across
+    the slope line, which unlike (3) stays small on ground that is nearly flat.
 
     Parameters
     ----------
@@ -29,62 +36,184 @@ def slope_family(z: NDArray[np.floating], cell_m: float) -> NDArray[np.float32]:
 
     Returns
     -------
-    (4, y, x) float32. Slope and aspect: Horn (1981), Proc. IEEE 69(1), the gradient by differences weighted 1-2-1;
-    aspect is the downslope direction clockwise from north, in [0, 360), NaN where the gradient is 0. Curvatures from
-    the quadratic of Evans (1972) by least squares: plan = curvature of the contour line, positive where contours bulge
-    downslope (ridges), NaN where the gradient is 0; profile = curvature of the slope line, positive where it is
-    convex, 0 where the gradient is 0 and the surface plane. A neighbour that is NaN is put on the straight line
-    through its opposite for slope and aspect (exact on planes), NaN where both of a pair are missing; curvatures are
-    NaN where any neighbour is.
+    (5, y, x) float32. (1) and (2) take p, q from Horn (1981), Proc. IEEE 69(1), differences weighted 1-2-1; aspect is
+    in [0, 360), NaN where the gradient is 0. (3) to (5) take p to t from the quadratic of Evans (1972) by least
+    squares over the nine heights. Curvatures are positive where the ground is convex (contours that bulge downslope:
+    noses; slope lines that steepen downward); (3) is NaN where the gradient is 0, (4) and (5) are NaN there unless
+    the nine heights are one plane, where they are 0. A neighbour that is NaN is put on the straight line through its
+    opposite for slope and aspect (exact on planes), NaN where both of a pair are missing; curvatures are NaN where
+    any neighbour is.
+
+    Raises
+    ------
+    ValueError : fewer than three rows or columns, or a cell size that is not positive.
     """
-    n_y, n_x = z.shape[0] - 2, z.shape[1] - 2
-    out = np.full((4, n_y, n_x), np.nan, dtype=np.float32)
-    for i in range(n_y):
-        for j in range(n_x):
-            c = float(z[i + 1, j + 1])
-            if math.isnan(c):
-                continue
-            nw, n, ne = float(z[i, j]), float(z[i, j + 1]), float(z[i, j + 2])
-            w, e = float(z[i + 1, j]), float(z[i + 1, j + 2])
-            sw, s, se = float(z[i + 2, j]), float(z[i + 2, j + 1]), float(z[i + 2, j + 2])
-            whole = not math.isnan(nw + n + ne + w + e + sw + s + se)
-            if not whole:
-                n0, e0, nw0, ne0 = n, e, nw, ne
-                n, s = _one_of(n, s, c), _one_of(s, n0, c)
-                e, w = _one_of(e, w, c), _one_of(w, e0, c)
-                nw, se = _one_of(nw, se, c), _one_of(se, nw0, c)
-                ne, sw = _one_of(ne, sw, c), _one_of(sw, ne0, c)
-                if math.isnan(nw):
-                    nw, se = n + w - c, s + e - c
-                if math.isnan(ne):
-                    ne, sw = n + e - c, s + w - c
-            p = ((ne + 2.0 * e + se) - (nw + 2.0 * w + sw)) / (8.0 * cell_m)
-            q = ((nw + 2.0 * n + ne) - (sw + 2.0 * s + se)) / (8.0 * cell_m)
-            g2 = p * p + q * q
-            if math.isnan(g2):
-                continue
-            out[0, i, j] = math.degrees(math.atan(math.sqrt(g2)))
-            if g2 > 0.0:
-                aspect = math.degrees(math.atan2(-p, -q))
-                out[1, i, j] = aspect + 360.0 if aspect < 0.0 else aspect
-                if out[1, i, j] >= 360.0:
-                    out[1, i, j] = 0.0
-            if not whole:
-                continue
-            area = cell_m * cell_m
-            p = (ne + e + se - nw - w - sw) / (6.0 * cell_m)
-            q = (nw + n + ne - sw - s - se) / (6.0 * cell_m)
-            r = (nw + ne + w + e + sw + se - 2.0 * (n + c + s)) / (3.0 * area)
-            t = (nw + ne + n + s + sw + se - 2.0 * (w + c + e)) / (3.0 * area)
-            cross = (ne + sw - nw - se) / (4.0 * area)
-            g2 = p * p + q * q
-            if g2 > 0.0:
-                out[2, i, j] = -(q * q * r - 2.0 * p * q * cross + p * p * t) / (g2 * math.sqrt(g2))
-                steep = 1.0 + g2
-                out[3, i, j] = -(p * p * r + 2.0 * p * q * cross + q * q * t) / (g2 * steep * math.sqrt(steep))
-            elif r == 0.0 and t == 0.0 and cross == 0.0:
-                out[3, i, j] = 0.0
+    if z.ndim != 2 or min(z.shape) < 3 or not 0 < cell_m < np.inf:
+        msg = f"heights of shape {z.shape} with cells of {cell_m} m; (y + 2, x + 2) and a positive size needed"
+        raise ValueError(msg)
+    out = np.empty((N_TERRAIN, z.shape[0] - 2, z.shape[1] - 2), dtype=np.float32)
+    _family(z, float(cell_m), _SERIES, out)
     return out
+
+
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+def _angle(far: float, near: float, series: Any) -> float:
+    """Angle [degree] in [0, 90] whose tangent is far / near, both >= 0 and not both 0; no branch, so it vectorises."""
+    low, high = (near, far) if far > near else (far, near)
+    shifted = low > _TAN_22_5 * high
+    x = (low - high if shifted else low) / (low + high if shifted else high)
+    square = x * x
+    total = series[10]
+    for k in range(9, -1, -1):
+        total = total * square + series[k]
+    degrees = x * total * _DEGREES + (45.0 if shifted else 0.0)
+    return 90.0 - degrees if far > near else degrees
+
+
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+def _azimuth(p: float, q: float, series: Any) -> Any:
+    """Direction of (-p, -q) [degree clockwise from north] in [0, 360) also as float32; NaN where both are 0."""
+    degrees = _angle(abs(p), abs(q), series)
+    degrees = 180.0 - degrees if q > 0.0 else degrees
+    degrees = 360.0 - degrees if p > 0.0 else degrees
+    rounded = np.float32(degrees)
+    return np.float32(0.0) if rounded >= np.float32(360.0) else rounded
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _family(z: Any, cell_m: float, series: Any, out: Any) -> None:
+    n_y, n_x = out.shape[1], out.shape[2]
+    for i in range(n_y):
+        _gradient_row(z[i], z[i + 1], z[i + 2], cell_m, series, out[0, i], out[1, i])
+        _contour_row(z[i], z[i + 1], z[i + 2], cell_m, out[2, i], out[4, i])
+        _profile_row(z[i], z[i + 1], z[i + 2], cell_m, out[3, i])
+        for j in range(n_x):
+            if math.isnan(out[0, i, j]) and not math.isnan(z[i + 1, j + 1]):
+                _beside_gaps(z[i : i + 3, j : j + 3], cell_m, series, out[:, i, j])
+
+
+# Rows where all nine heights are known. No branch and at most two results a loop: so the compiler can prove that rows
+# do not overlap and takes several cells at once, which is worth a factor of four.
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gradient_row(above: Any, here: Any, below: Any, cell_m: float, series: Any, slope: Any, aspect: Any) -> None:
+    scale = 8.0 * cell_m
+    for j in range(slope.size):
+        nw, n, ne = float(above[j]), float(above[j + 1]), float(above[j + 2])
+        w, c, e = float(here[j]), float(here[j + 1]), float(here[j + 2])
+        sw, s, se = float(below[j]), float(below[j + 1]), float(below[j + 2])
+        p = ((ne + 2.0 * e + se) - (nw + 2.0 * w + sw)) / scale + (c - c)
+        q = ((nw + 2.0 * n + ne) - (sw + 2.0 * s + se)) / scale + (c - c)
+        slope[j] = _angle(math.sqrt(p * p + q * q), 1.0, series)
+        aspect[j] = _azimuth(p, q, series)
+
+
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+def _quadratic(nw: float, n: float, ne: float, w: float, c: float, e: float, sw: float, s: float, se: float) -> Any:
+    """Coefficients p to t of the quadratic, for cells of side 1 and without their divisors 6, 6, 3, 4, 3."""
+    p = ne + e + se - nw - w - sw
+    q = nw + n + ne - sw - s - se
+    r = nw + ne + w + e + sw + se - 2.0 * (n + c + s)
+    t = nw + ne + n + s + sw + se - 2.0 * (w + c + e)
+    return p, q, r, ne + sw - nw - se, t
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _contour_row(above: Any, here: Any, below: Any, cell_m: float, plan: Any, tangential: Any) -> None:
+    first, second, mixed = 6.0 * cell_m, 3.0 * cell_m * cell_m, 4.0 * cell_m * cell_m
+    for j in range(plan.size):
+        p, q, r, s, t = _quadratic(
+            float(above[j]), float(above[j + 1]), float(above[j + 2]), float(here[j]), float(here[j + 1]),
+            float(here[j + 2]), float(below[j]), float(below[j + 1]), float(below[j + 2]),
+        )  # fmt: skip
+        p, q, r, s, t = p / first, q / first, r / second, s / mixed, t / second
+        g2 = p * p + q * q
+        across = -(q * q * r - 2.0 * p * q * s + p * p * t) / g2
+        plan[j] = across / math.sqrt(g2)
+        tangential[j] = 0.0 if (g2 == 0.0) & (r == 0.0) & (s == 0.0) & (t == 0.0) else across / math.sqrt(1.0 + g2)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _profile_row(above: Any, here: Any, below: Any, cell_m: float, profile: Any) -> None:
+    first, second, mixed = 6.0 * cell_m, 3.0 * cell_m * cell_m, 4.0 * cell_m * cell_m
+    for j in range(profile.size):
+        p, q, r, s, t = _quadratic(
+            float(above[j]), float(above[j + 1]), float(above[j + 2]), float(here[j]), float(here[j + 1]),
+            float(here[j + 2]), float(below[j]), float(below[j + 1]), float(below[j + 2]),
+        )  # fmt: skip
+        p, q, r, s, t = p / first, q / first, r / second, s / mixed, t / second
+        g2 = p * p + q * q
+        steep = 1.0 + g2
+        along = -(p * p * r + 2.0 * p * q * s + q * q * t) / (g2 * steep * math.sqrt(steep))
+        profile[j] = 0.0 if (g2 == 0.0) & (r == 0.0) & (s == 0.0) & (t == 0.0) else along
+
+
+@njit(cache=True, nogil=True)
+def _one_of(value: float, opposite: float, centre: float) -> float:
+    """Return `value`, or where it is NaN the straight line through `opposite` and `centre`."""
+    return 2.0 * centre - opposite if math.isnan(value) else value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _beside_gaps(z: Any, cell_m: float, series: Any, out: Any) -> None:
+    """Slope and aspect of a known cell with neighbours that may be missing; `z` is 3 x 3."""
+    c = float(z[1, 1])
+    nw, n, ne = float(z[0, 0]), float(z[0, 1]), float(z[0, 2])
+    w, e = float(z[1, 0]), float(z[1, 2])
+    sw, s, se = float(z[2, 0]), float(z[2, 1]), float(z[2, 2])
+    if not math.isnan(nw + n + ne + w + e + sw + s + se):
+        return
+    n0, e0, nw0, ne0 = n, e, nw, ne
+    n, s = _one_of(n, s, c), _one_of(s, n0, c)
+    e, w = _one_of(e, w, c), _one_of(w, e0, c)
+    nw, se = _one_of(nw, se, c), _one_of(se, nw0, c)
+    ne, sw = _one_of(ne, sw, c), _one_of(sw, ne0, c)
+    if math.isnan(nw):
+        nw, se = n + w - c, s + e - c
+    if math.isnan(ne):
+        ne, sw = n + e - c, s + w - c
+    p = ((ne + 2.0 * e + se) - (nw + 2.0 * w + sw)) / (8.0 * cell_m)
+    q = ((nw + 2.0 * n + ne) - (sw + 2.0 * s + se)) / (8.0 * cell_m)
+    g2 = p * p + q * q
+    if math.isnan(g2):
+        return
+    out[0] = _angle(math.sqrt(g2), 1.0, series)
+    out[1] = _azimuth(p, q, series)
+
+
+def ruggedness(z: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Root of the summed squares of the height differences to the eight neighbours [unit of z], Riley et al. (1999).
+
+    Parameters
+    ----------
+    z : (y + 2, x + 2) heights with a halo of one cell; NaN where unknown or outside.
+
+    Returns
+    -------
+    (y, x) float32, NaN where any of the nine heights is.
+
+    Raises
+    ------
+    ValueError : fewer than three rows or columns.
+    """
+    if z.ndim != 2 or min(z.shape) < 3:
+        msg = f"heights of shape {z.shape}; (y + 2, x + 2) needed"
+        raise ValueError(msg)
+    out = np.empty((z.shape[0] - 2, z.shape[1] - 2), dtype=np.float32)
+    _rugged(z, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _rugged(z: Any, out: Any) -> None:
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            c, total = float(z[i + 1, j + 1]), 0.0
+            for di in range(3):
+                for dj in range(3):
+                    total += (float(z[i + di, j + dj]) - c) ** 2
+            out[i, j] = math.sqrt(total)
 
 
 @njit(cache=True, nogil=True)

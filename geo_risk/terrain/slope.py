@@ -14,7 +14,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import CHUNK, Grid, grid_of, same_grid
 from geo_risk.core.units import in_units
-from geo_risk.kernels.slope import N_TERRAIN, height_above_mean, slope_family
+from geo_risk.kernels.slope import N_TERRAIN, height_above_mean, ruggedness, slope_family
 
 MIN_TAN_SLOPE = 0.001
 """Least tangent of the slope in the wetness index (0.06 degrees): below it the slope is within the DEM's noise."""
@@ -36,17 +36,17 @@ def slope_layers(dem: xr.DataArray) -> dict[str, xr.DataArray]:
     Returns
     -------
     `slope_deg` [degree], `aspect_deg` [degree clockwise from north, the downslope direction; NaN where flat],
-    `curvature_plan` and `curvature_profile` [1/m, positive where convex], float32, lazy. NaN as `slope_family` says;
-    the outermost frame of cells has slope and aspect but no curvature.
+    `curvature_plan`, `curvature_profile` and `curvature_tangential` [1/m, positive where convex], float32, lazy. NaN
+    as `slope_family` says; the outermost frame of cells has slope and aspect but no curvature.
 
     Raises
     ------
     UnitError : the DEM has no length unit.
     """
     grid = grid_of(dem)
-    data = blocks(in_units(dem, "m"))
+    data = _floats(in_units(dem, "m"))
     cell_m = grid.resolution_m
-    padded = da.overlap.overlap(data.astype(np.float64), depth=1, boundary=np.nan)
+    padded = da.overlap.overlap(data, depth=1, boundary=np.nan)
     stack = da.map_blocks(
         _family, padded, cell_m, dtype=np.float32, new_axis=0, chunks=((N_TERRAIN,), *data.chunks),
         meta=np.empty((0, 0, 0), np.float32),
@@ -56,6 +56,7 @@ def slope_layers(dem: xr.DataArray) -> dict[str, xr.DataArray]:
         "aspect_deg": ("degree", "aspect: downslope direction clockwise from north"),
         "curvature_plan": ("1/m", "plan curvature, positive where contours bulge downslope"),
         "curvature_profile": ("1/m", "profile curvature, positive where the slope line is convex"),
+        "curvature_tangential": ("1/m", "tangential curvature, positive on noses"),
     }
     return {
         name: grid.layer(stack[k], units=units, long_name=long_name, name=name)
@@ -63,9 +64,36 @@ def slope_layers(dem: xr.DataArray) -> dict[str, xr.DataArray]:
     }
 
 
-def _family(z: NDArray[np.float64], cell_m: float) -> NDArray[np.float32]:
-    out: NDArray[np.float32] = slope_family(z, cell_m)
-    return out
+def _floats(dem: xr.DataArray) -> da.Array:
+    data = blocks(dem)
+    return data if data.dtype.kind == "f" else data.astype(np.float64)
+
+
+def _family(z: NDArray[np.floating[Any]], cell_m: float) -> NDArray[np.float32]:
+    return slope_family(z, cell_m)
+
+
+def ruggedness_index(dem: xr.DataArray) -> xr.DataArray:
+    """Terrain ruggedness index of Riley et al. (1999), Intermountain J. Sci. 5(1-4).
+
+    Parameters
+    ----------
+    dem : (y, x), any length unit.
+
+    Returns
+    -------
+    (y, x) float32 [m], lazy: the root of the summed squares of the height differences to the eight neighbours. NaN
+    where any of the nine heights is missing, so also on the outermost frame.
+
+    Raises
+    ------
+    UnitError : the DEM has no length unit.
+    """
+    grid = grid_of(dem)
+    data = _floats(in_units(dem, "m"))
+    padded = da.overlap.overlap(data, depth=1, boundary=np.nan)
+    out = da.map_blocks(ruggedness, padded, dtype=np.float32, chunks=data.chunks, meta=np.empty((0, 0), np.float32))
+    return grid.layer(out, units="m", long_name="terrain ruggedness index", name="ruggedness_m")
 
 
 def wetness_index(flow_accumulation: xr.DataArray, slope: xr.DataArray) -> xr.DataArray:

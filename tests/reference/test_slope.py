@@ -7,7 +7,14 @@ import pytest
 
 from geo_risk.core.errors import DataError, GridError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.terrain.slope import local_relief, slope_layers, topographic_position, wetness_index
+from geo_risk.kernels.slope import ruggedness, slope_family
+from geo_risk.terrain.slope import (
+    local_relief,
+    ruggedness_index,
+    slope_layers,
+    topographic_position,
+    wetness_index,
+)
 
 
 def make_grid(shape=(40, 50), cell=30.0) -> Grid:
@@ -34,7 +41,7 @@ def test_planes_have_their_slope_and_downslope_azimuth_everywhere(p, q, downslop
     np.testing.assert_allclose(out["slope_deg"].to_numpy(), want, atol=1e-4)
     aspect = out["aspect_deg"].to_numpy()
     assert np.abs((aspect - downslope + 180) % 360 - 180).max() < 1e-3
-    for name in ("curvature_plan", "curvature_profile"):
+    for name in ("curvature_plan", "curvature_profile", "curvature_tangential"):
         inner = out[name].to_numpy()[1:-1, 1:-1]
         np.testing.assert_allclose(inner, 0, atol=1e-9)
         assert np.isnan(out[name].to_numpy()[0]).all()
@@ -53,6 +60,9 @@ def test_paraboloid_has_circular_contours_and_the_parabola_curvature():
     plan, profile = out["curvature_plan"].to_numpy(), out["curvature_profile"].to_numpy()
     np.testing.assert_allclose(plan[away], 1 / radius[away], rtol=1e-5)
     np.testing.assert_allclose(profile[away], 2 * a / (1 + (2 * a * radius[away]) ** 2) ** 1.5, rtol=1e-5)
+    # a section across the slope line of a body of revolution: sin(slope) / radius
+    sine = np.sin(np.arctan(2 * a * radius[away]))
+    np.testing.assert_allclose(out["curvature_tangential"].to_numpy()[away], sine / radius[away], rtol=1e-5)
     # Horn's differences are exact on a quadratic
     slope = out["slope_deg"].to_numpy()
     np.testing.assert_allclose(slope[away], np.degrees(np.arctan(2 * a * radius[away])), rtol=1e-5)
@@ -62,6 +72,42 @@ def test_paraboloid_has_circular_contours_and_the_parabola_curvature():
     assert np.isnan(plan[30, 30])
 
 
+def test_cone_is_straight_downhill_and_bends_as_its_circles():
+    grid = make_grid((121, 121), cell=5.0)
+    out = slope_layers(dem_of(grid, lambda x, y: 900 - 0.6 * np.hypot(x, y)))
+    c = grid.coords()
+    x, y = np.meshgrid(c["x"] - c["x"].mean(), c["y"] - c["y"].mean())
+    radius = np.hypot(x, y)
+    far = (radius > 100) & (radius < 290)
+    # a cone is no quadratic: the window of 5 m at 100 m from the tip leaves errors of (5 / 100)^2
+    np.testing.assert_allclose(out["slope_deg"].to_numpy()[far], np.degrees(np.arctan(0.6)), rtol=3e-3)
+    np.testing.assert_allclose(out["curvature_plan"].to_numpy()[far] * radius[far], 1, rtol=5e-3)
+    assert np.abs(out["curvature_profile"].to_numpy()[far] * radius[far]).max() < 2e-3
+    gap = out["aspect_deg"].to_numpy()[far] - np.degrees(np.arctan2(x[far], y[far]))
+    assert np.abs((gap + 180) % 360 - 180).max() < 0.1
+
+
+def test_second_differences_by_another_route_give_the_same_curvatures():
+    # least squares over the nine heights with NumPy, and the formulas (3) to (5) in their textbook form
+    z = np.random.default_rng(8).normal(0, 4, (3, 3)) + np.add.outer(np.arange(3.0) * -9, np.arange(3.0) * 7)
+    gx, gy = np.meshgrid([-30.0, 0, 30], [30.0, 0, -30])
+    design = np.stack([gx**2 / 2, gx * gy, gy**2 / 2, gx, gy, np.ones_like(gx)], axis=-1).reshape(9, 6)
+    r, s, t, p, q, _ = np.linalg.lstsq(design, z.ravel(), rcond=None)[0]
+    g2 = p * p + q * q
+    across, along = q * q * r - 2 * p * q * s + p * p * t, p * p * r + 2 * p * q * s + q * q * t
+    want = [-across / g2**1.5, -along / (g2 * (1 + g2) ** 1.5), -across / (g2 * (1 + g2) ** 0.5)]
+    np.testing.assert_allclose(slope_family(z, 30.0)[2:, 0, 0], want, rtol=1e-5)
+
+
+def test_ruggedness_of_a_plane_and_across_blocks():
+    # differences of a plane with steps a and b: 2 a2 + 2 b2 + 2 (a + b)2 + 2 (a - b)2 = 6 (a2 + b2)
+    dem = dem_of(make_grid(), lambda x, y: 0.3 * x - 0.2 * y)
+    got = ruggedness_index(dem).to_numpy()
+    np.testing.assert_allclose(got[1:-1, 1:-1], np.sqrt(6 * (9.0**2 + 6.0**2)), rtol=1e-6)
+    assert np.isnan(got[0]).all()
+    np.testing.assert_array_equal(ruggedness_index(dem.chunk({"y": 7, "x": 9})).to_numpy(), got)
+
+
 def test_flat_ground_has_slope_zero_and_no_aspect():
     out = slope_layers(dem_of(make_grid((6, 7)), lambda x, y: 0 * x + 700))
     assert (out["slope_deg"].to_numpy() == 0).all()
@@ -69,6 +115,7 @@ def test_flat_ground_has_slope_zero_and_no_aspect():
     assert (out["curvature_profile"].to_numpy()[1:-1, 1:-1] == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [(7, 11), (1, 50), (40, 3)])
 def test_blocks_do_not_change_a_value(chunks):
     rng = np.random.default_rng(5)
@@ -154,6 +201,11 @@ def test_bad_inputs_are_refused():
     with pytest.raises(UnitError):
         slope_layers(no_unit)
     dem = grid.layer(np.zeros((4, 4)), units="m", long_name="dem", name="dem")
+    for bad in (0.0, float("nan"), -30.0):
+        with pytest.raises(ValueError, match="positive size"):
+            slope_family(np.zeros((4, 4)), bad)
+    with pytest.raises(ValueError, match="needed"):
+        ruggedness(np.zeros((2, 4)))
     with pytest.raises(DataError, match="radius"):
         local_relief(dem, radius_m=float("nan"))
     with pytest.raises(DataError, match="radius"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
 
-FAMILY = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile")
+FAMILY = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "curvature_tangential")
 """Layers of `terrain`."""
 
 
@@ -33,14 +33,16 @@ def wetness(plan: Plan) -> None:
 
 
 def write_terrain(
-    *, dem: Path, slope_deg: Path, aspect_deg: Path, curvature_plan: Path, curvature_profile: Path
-) -> None:
-    """Write slope [degree], aspect [degree] and both curvatures [1/m]."""
+    *, dem: Path, slope_deg: Path, aspect_deg: Path, curvature_plan: Path, curvature_profile: Path,
+    curvature_tangential: Path,
+) -> None:  # fmt: skip
+    """Write slope [degree], aspect [degree] and the curvatures [1/m]."""
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
     from geo_risk.terrain.slope import slope_layers
 
-    paths = dict(zip(FAMILY, (slope_deg, aspect_deg, curvature_plan, curvature_profile), strict=True))
+    paths = dict(zip(FAMILY, (slope_deg, aspect_deg, curvature_plan, curvature_profile, curvature_tangential),
+                     strict=True))  # fmt: skip
     for name, layer in slope_layers(open_layer(dem)).items():
         write_layer(layer, paths[name])
 

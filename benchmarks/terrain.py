@@ -1,0 +1,89 @@
+"""Slope family and wetness index on 4000 x 4000 cells, beside xarray-spatial in the same run.
+
+python -m benchmarks.terrain [CELLS_A_SIDE]
+
+The peer (bench extra) has slope, aspect and one curvature and no wetness index, so the ratio is of less work: both sides
+make slope, aspect and curvature from one float32 DEM, we two further curvatures in the same pass. Each round runs every
+contestant once, so that other load on the machine meets all of them; the figure is the ratio of medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import dask
+import numpy as np
+import xarray as xr
+
+from geo_risk.core.grid import Grid
+from geo_risk.terrain.slope import slope_layers, wetness_index
+
+ROUNDS = 7
+
+
+def main() -> None:
+    """Print median seconds of each contestant and the ratios."""
+    import xrspatial  # type: ignore[import-not-found,unused-ignore]
+
+    side = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+    grid = Grid.from_bounds((510_000, 3_999_990, 510_000 + 30 * side, 3_999_990 + 30 * side), crs=4546, resolution_m=30)
+    dem = grid.layer(_ground(side), units="m", long_name="height", name="dem")
+    lazy = dem.chunk({"y": 1024, "x": 1024})
+    area = grid.layer(np.full(grid.shape, 9e4, np.float32), units="m2", long_name="area", name="area")
+    area = area.chunk({"y": 1024, "x": 1024})
+    plain = xr.DataArray(dem.to_numpy(), dims=("y", "x"), coords=grid.coords(), attrs={"res": (30.0, 30.0)})
+    plain_lazy = plain.chunk({"y": 1024, "x": 1024})
+
+    def peer(layer: xr.DataArray) -> None:
+        dask.compute(*(f(layer).data for f in (xrspatial.slope, xrspatial.aspect, xrspatial.curvature)))
+
+    def family(*, wet: bool) -> None:
+        layers = slope_layers(lazy)
+        wanted = [v.data for v in layers.values()]
+        dask.compute(*wanted, *([wetness_index(area, layers["slope_deg"]).data] if wet else []))
+
+    runs: dict[str, Callable[[], None]] = {
+        "xarray-spatial, NumPy: slope, aspect, curvature": lambda: peer(plain),
+        "xarray-spatial, Dask: slope, aspect, curvature": lambda: peer(plain_lazy),
+        "geo_risk, Dask: slope, aspect, 3 curvatures": lambda: family(wet=False),
+        "geo_risk, Dask: the same and wetness": lambda: family(wet=True),
+    }
+    median = _medians(runs)
+    for name, seconds in median.items():
+        print(f"{seconds:7.3f} s  {name}")
+    best = min(v for k, v in median.items() if k.startswith("xarray"))
+    for name, seconds in median.items():
+        if name.startswith("geo_risk"):
+            print(f"{best / seconds:5.2f} x the faster peer: {name}")
+    _agree(xrspatial, plain, dem)
+
+
+def _ground(side: int) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    rough: np.ndarray = rng.normal(0, 1, (side, side)).cumsum(axis=0).cumsum(axis=1)
+    return (800 + 400 * rough / np.abs(rough).max() + rng.normal(0, 1, rough.shape)).astype(np.float32)
+
+
+def _medians(runs: Mapping[str, Callable[[], None]]) -> dict[str, float]:
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(ROUNDS + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if turn:  # the first round compiles
+                seconds[name].append(time.perf_counter() - start)
+    return {name: float(np.median(v)) for name, v in seconds.items()}
+
+
+def _agree(xrspatial: object, plain: xr.DataArray, dem: xr.DataArray) -> None:
+    """Print the largest difference of slope (both are Horn's)."""
+    inner = slice(1, -1), slice(1, -1)
+    theirs = xrspatial.slope(plain).to_numpy()[inner]  # type: ignore[attr-defined]
+    ours = slope_layers(dem)["slope_deg"].to_numpy()[inner]
+    print(f"largest difference of slope: {np.nanmax(np.abs(theirs - ours)):.1e} degrees")
+
+
+if __name__ == "__main__":
+    main()
