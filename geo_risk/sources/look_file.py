@@ -73,7 +73,10 @@ def open_look_file(velocity: Path, geometry: Path) -> LookFile:
 
 
 def check_same_place(attrs: Sequence[dict[str, str]], paths: Sequence[Path]) -> None:
-    """Raise GridError where files do not lie on one frame (a thousandth of a cell is forgiven), or have none."""
+    """Raise GridError where files do not lie on one frame, or have none.
+
+    A thousandth of a cell is forgiven at the corner, and 1e-5 of a cell in the step: it adds up over a frame.
+    """
     places = []
     for found, path in zip(attrs, paths, strict=True):
         try:
@@ -83,7 +86,8 @@ def check_same_place(attrs: Sequence[dict[str, str]], paths: Sequence[Path]) -> 
             raise GridError(what, where=str(path), fix="geocode it first (MintPy geocode.py)") from error
     first = places[0]
     for place, path in zip(places[1:], paths[1:], strict=True):
-        if not np.allclose(place, first, rtol=0, atol=1e-3 * abs(first[2])):
+        apart = np.abs(np.subtract(place, first)) / abs(first[2])
+        if not (apart <= (1e-3, 1e-3, 1e-5, 1e-5)).all():
             what = f"corner and step {place} where {paths[0].name} has {first}"
             raise GridError(what, where=str(path), fix="geocode all files onto one grid")
 

@@ -113,6 +113,8 @@ def test_bad_files_end_clearly(tmp_path):
     refused(UnitError, "UNIT", *desc)
     desc = write_track(tmp_path, "desc", X_FIRST="510060")
     refused(GridError, "corner", *desc)
+    desc = write_track(tmp_path, "desc", X_STEP="60.01")
+    refused(GridError, "corner and step", *desc)
     desc = write_track(tmp_path, "desc", X_FIRST="")
     refused(GridError, "radar coordinates", *desc)
     desc = write_track(tmp_path, "desc")

@@ -69,6 +69,18 @@ def test_no_shift_but_none_and_half_a_cell_is_taken(cells, registration):
     assert abs(offset_cells(own, moved(cells))[0]) < 0.502
 
 
+@pytest.mark.parametrize(("step", "is_same"), [(60.0, True), (60.0001, True), (60.05, False), (60.2, False)])
+def test_steps_that_differ_a_little_add_up_over_a_frame(step, is_same):
+    # 60.05 for 60 is less than a thousandth of a cell, and half a cell after 600 of them
+    wide = replace(FRAME, shape=(20, 600))
+    other = replace(wide, transform=Affine(step, 0, 500_000, 0, -60, 4_000_000))
+    if is_same:
+        wide.check_same(other, where="g.h5")
+        return
+    with pytest.raises(GridError, match="the steps differ"):
+        wide.check_same(other, where="g.h5")
+
+
 def test_another_grid_is_another_grid():
     with pytest.raises(GridError):
         settle(FRAME, replace(moved(0.5), shape=(20, 31)), registration=None, where="g.h5")
