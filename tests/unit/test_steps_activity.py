@@ -13,6 +13,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from shapely.geometry import box
 
+from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.deformation_activity import (
     write_activity,
@@ -20,6 +21,7 @@ from geo_risk.flow.steps.deformation_activity import (
     write_judged,
     write_series,
 )
+from geo_risk.flow.steps.insar_track import open_track
 from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.hazards.deformation.activity.series_params import SeriesParams
 from geo_risk.hazards.deformation.motion.removal import Removal, removal_dataset
@@ -128,3 +130,13 @@ def test_a_product_that_is_a_velocity_leaves_all_unknown(run):
     as_velocity(run)
     assert judged(run)["activity"].tolist() == ["unknown", "unknown"]
     assert (layer(run) == -1).all()
+
+
+def test_a_track_is_opened_with_the_delays_the_plan_names(run):
+    given = inputs(run)
+    files = {k: given[k] for k in ("files", "geometry", "coherence")}
+    options = NO_TRACK_OPTIONS.model_copy(update={"gacos": run / "elsewhere"})
+    assert "displacement" in open_track("asc", options, **files, gacos=None)
+    (run / "empty").mkdir()
+    with pytest.raises(DataError, match="empty"):
+        open_track("asc", options, **files, gacos=run / "empty")

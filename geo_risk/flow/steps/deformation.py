@@ -14,6 +14,7 @@ from geo_risk.flow.steps.deformation_ground_control import deformation_ground_co
 from geo_risk.flow.steps.deformation_mining import deformation_mining
 from geo_risk.flow.steps.deformation_signs import deformation_signs
 from geo_risk.flow.steps.deformation_slope import deformation_slope
+from geo_risk.flow.steps.insar_track import beside, open_track
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,7 +39,7 @@ def deformation(plan: Plan) -> None:
             f"deformation.velocity[{t.track}]",
             write_velocity,
             reads={"files": list(t.files)},
-            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos},
+            optional=beside(t),
             writes={"out": _native(plan, t.track), "facts": plan.facts(f"deformation_{t.track}"),
                     "correction": plan.cube(f"correction_{t.track}")},
             track=t.track, options=t.options, params=params.velocity,
@@ -71,10 +72,6 @@ def _native(plan: Plan, track: str) -> Path:
 
 def write_velocity(
     *,
-    files: list[Path],
-    geometry: list[Path] | None,
-    coherence: Path | None,
-    gacos: Path | None,
     out: Path,
     facts: Path,
     correction: Path,
@@ -82,6 +79,7 @@ def write_velocity(
     options: TrackOptions,
     params: VelocityParams,
     maximum_sigma_mm_yr: float,
+    **files: Any,
 ) -> None:
     """Write velocity and its error on the track's own grid, what was taken off every date, and what the audit saw."""
     import numpy as np
@@ -91,10 +89,8 @@ def write_velocity(
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.native import write_native
-    from geo_risk.sources.insar import open_insar
 
-    options = options.model_copy(update={"gacos": gacos})
-    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
+    source = open_track(track, options, **files)
     result, notes, counts, removal = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
     write_native(result, out)
     times = source["time"].to_numpy() if "time" in source else np.zeros(0, dtype="datetime64[s]")

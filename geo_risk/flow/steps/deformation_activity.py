@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.insar_track import beside, open_track
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -24,7 +26,7 @@ def deformation_activity(plan: Plan) -> None:
             write_series,
             reads={"files": list(t.files), "correction": plan.cube(f"correction_{t.track}"),
                    "areas": plan.frame("areas_found"), "labels": plan.layer("active_deformation_labels")},
-            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos},
+            optional=beside(t),
             writes={"out": plan.cube(f"series_{t.track}")},
             track=t.track, options=t.options, params=params.series,
         )  # fmt: skip
@@ -33,7 +35,7 @@ def deformation_activity(plan: Plan) -> None:
             write_activity_of_track,
             reads={"files": list(t.files), "correction": plan.cube(f"correction_{t.track}"),
                    "labels": plan.layer("active_deformation_labels")},
-            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos},
+            optional=beside(t),
             writes={"out": _native(plan, t.track)},
             track=t.track, options=t.options, params=params.activity, minimum_coherence=params.series.minimum_coherence,
             n_tracks=len(tracks),
@@ -61,17 +63,14 @@ def _native(plan: Plan, track: str) -> Path:
 
 def write_series(
     *,
-    files: list[Path],
     correction: Path,
     areas: Path,
     labels: Path,
-    geometry: list[Path] | None,
-    coherence: Path | None,
-    gacos: Path | None,
     out: Path,
     track: str,
     options: TrackOptions,
     params: SeriesParams,
+    **files: Any,
 ) -> None:
     """Write the series of every area in one track; without dates where the product is a velocity."""
     import numpy as np
@@ -80,11 +79,9 @@ def write_series(
     from geo_risk.hazards.deformation.motion.removal import removal_of
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.sources.dataset import read_dataset
-    from geo_risk.sources.insar import open_insar
     from geo_risk.sources.layers import open_layer, read_frame
 
-    options = options.model_copy(update={"gacos": gacos})
-    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
+    source = open_track(track, options, **files)
     found = read_frame(areas)
     if "displacement" not in source:
         write_dataset(_no_series(found["area_id"].astype(str).to_numpy()), out)
@@ -110,18 +107,15 @@ def _no_series(area_ids: Any) -> xr.Dataset:
 
 def write_activity_of_track(
     *,
-    files: list[Path],
     correction: Path,
     labels: Path,
-    geometry: list[Path] | None,
-    coherence: Path | None,
-    gacos: Path | None,
     out: Path,
     track: str,
     options: TrackOptions,
     params: ActivityParams,
     minimum_coherence: float,
     n_tracks: int,
+    **files: Any,
 ) -> None:
     """Write the activity of every pixel of a track on its own grid; all unknown where the product is a velocity."""
     import numpy as np
@@ -131,11 +125,9 @@ def write_activity_of_track(
     from geo_risk.hazards.deformation.motion.removal import removal_of
     from geo_risk.publish.native import write_native
     from geo_risk.sources.dataset import read_dataset
-    from geo_risk.sources.insar import open_insar
     from geo_risk.sources.layers import open_layer
 
-    options = options.model_copy(update={"gacos": gacos})
-    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
+    source = open_track(track, options, **files)
     if "displacement" in source:
         # a cell is called by its strongest track: the level of the tests is shared among the tracks
         shared = params.model_copy(update={"significance": params.significance / n_tracks})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.insar_track import open_track
+
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.geometry.east_up_series import TrackSeries
     from geo_risk.hazards.deformation.params import DecompositionParams
-    from geo_risk.sources.options import TrackOptions
 
 EAST_UP = ("velocity_east", "velocity_up", "velocity_east_std", "velocity_up_std")
 LEAK = ("north_leak_east", "north_leak_up")
@@ -99,16 +100,14 @@ def write_east_up_series(
     from geo_risk.hazards.deformation.geometry.east_up_series import east_up_series
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.series_cube import write_series_cube
-    from geo_risk.sources.insar import open_insar
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.options import TrackOptions
 
     target = read_grid(grid)
     found: list[TrackSeries] = []
     for track, said, own, removal in zip(tracks, options, native, correction, strict=True):
-        choice: TrackOptions = TrackOptions(**said).model_copy(update={"gacos": files.get(f"gacos_{track}")})
-        source = open_insar(files[f"files_{track}"], track=track, geometry=files.get(f"geometry_{track}"),
-                            coherence=files.get(f"coherence_{track}"), options=choice)  # fmt: skip
+        given = {kind: files.get(f"{kind}_{track}") for kind in ("files", "geometry", "coherence", "gacos")}
+        source = open_track(track, TrackOptions(**said), **given)
         if "displacement" in source:
             found.append(series_on_grid(track, source, target, paths=(own, removal), resampling=resampling))
     if len(found) < 2:

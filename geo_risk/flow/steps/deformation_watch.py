@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.deformation_lines import PONDS, measured_vertical, method, note, read_ponds, track_maps
 from geo_risk.flow.steps.exposure import options_of
+from geo_risk.flow.steps.insar_track import beside, open_track
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -56,7 +57,7 @@ def _trends(plan: Plan, layers: dict[str, Path]) -> None:
         plan.add(
             f"deformation.bodies[{t.track}]", write_series,
             reads={"files": list(t.files), "correction": plan.cube(f"correction_{t.track}")},
-            optional={"geometry": t.geometry_files, "coherence": t.coherence, "gacos": t.gacos, **layers},
+            optional=beside(t) | layers,
             writes={f"out_{name}": plan.cube(f"bodies_{name}_{t.track}") for name in _SETS},
             track=t.track, options=t.options, params=plan.cfg.deformation.series,
         )  # fmt: skip
@@ -197,13 +198,10 @@ def write_series(
     *,
     files: list[Path],
     correction: Path,
-    geometry: list[Path] | None,
-    coherence: Path | None,
-    gacos: Path | None,
     track: str,
     options: TrackOptions,
     params: SeriesParams,
-    **paths: Path | None,
+    **paths: Any,
 ) -> None:
     """Write the mean series of every body of each set, with the mean up component of its line of sight."""
     import numpy as np
@@ -213,11 +211,9 @@ def write_series(
     from geo_risk.hazards.deformation.motion.removal import removal_of
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.sources.dataset import read_dataset
-    from geo_risk.sources.insar import open_insar
     from geo_risk.sources.layers import open_layer
 
-    options = options.model_copy(update={"gacos": gacos})
-    source = open_insar(files, track=track, geometry=geometry, coherence=coherence, options=options)
+    source = open_track(track, options, files=files, **paths)
     for name in _SETS:
         labels, out = paths[name], paths[f"out_{name}"]
         made = xr.Dataset()
