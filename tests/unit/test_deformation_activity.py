@@ -7,12 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from affine import Affine
+from dask import array as da
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 from shapely.geometry import box
 
 from geo_risk.core.errors import GridError
-from geo_risk.hazards.deformation.activity.classes import ACTIVITY_CODES, Background, activity_maps, combined
+from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.activity.classes import (
+    ACTIVITY_CODES,
+    Background,
+    activity_maps,
+    combined,
+    combined_layers,
+)
 from geo_risk.hazards.deformation.activity.failure import failure_window, profile
 from geo_risk.hazards.deformation.activity.joint import BodySeries, extension, fit_course, usable, without_gaps
 from geo_risk.hazards.deformation.activity.judged import judge_areas
@@ -372,3 +382,23 @@ def test_tracks_are_combined_by_the_strongest_and_unknown_is_not_stable():
     blind = np.array([[2, 2, 0, 0, 0, 1, 0, 0]])
     assert combined((first, second), strong, blind=blind).tolist() == [[-1, 2, 1, -1, -1, -1, 4, -1]]
     assert combined((first,), strong[:1]).tolist() == [[0, 1, 2, -1, -1, 0, 0, -1]]
+
+
+def test_layers_of_tracks_are_combined_block_by_block():
+    grid = Grid(GeoBox((7, 9), Affine(30, 0, 0, 0, -30, 210), "EPSG:4546"))
+    rng = np.random.default_rng(4)
+    codes = [rng.integers(-1, 6, grid.shape).astype("f4") for _ in range(2)]
+    signals = [rng.random(grid.shape).astype("f4") for _ in range(2)]
+    blind = rng.integers(0, 3, grid.shape).astype("i2")
+
+    def layers(arrays, chunks):
+        return [grid.layer(da.from_array(a, chunks=chunks), units="1", long_name="x", name="x") for a in arrays]
+
+    got = combined_layers(layers(codes, (3, 4)), layers(signals, (7, 2)), blind=layers([blind], (2, 9))[0])
+    assert got.chunks is not None
+    assert got.dtype == np.int8
+    assert np.array_equal(got.to_numpy(), combined(codes, signals, blind=blind))
+    other = Grid(GeoBox((7, 9), Affine(30, 0, 15, 0, -30, 210), "EPSG:4546"))
+    wrong = other.layer(blind, units="1", long_name="x", name="x")
+    with pytest.raises(GridError):
+        combined_layers(layers(codes, 3), layers(signals, 3), blind=wrong)

@@ -145,11 +145,11 @@ def write_activity_of_track(
 
 
 def write_activity(*, native: list[Path], grid: Path, blind_map: Path | None, activity: Path, facts: Path) -> None:
-    """Write the layer `activity` of all tracks together, and the share of each class."""
-    import numpy as np
+    """Write the layer `activity` of all tracks together, and the share of each class; block by block."""
+    from dask import array as da
 
     from geo_risk.flow.steps.deformation import _method
-    from geo_risk.hazards.deformation.activity.classes import ACTIVITY_CODES, LEGEND, combined
+    from geo_risk.hazards.deformation.activity.classes import ACTIVITY_CODES, LEGEND, combined_layers
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_grid
@@ -157,14 +157,16 @@ def write_activity(*, native: list[Path], grid: Path, blind_map: Path | None, ac
 
     target = read_grid(grid)
     codes, signals = (
-        [onto_grid(path, name, target, method="nearest").to_numpy() for path in native]
-        for name in ("activity", "signal")
+        [onto_grid(path, name, target, method="nearest") for path in native] for name in ("activity", "signal")
     )
-    blind = None if blind_map is None else open_layer(blind_map).to_numpy()
-    out = combined(codes, signals, blind=blind)
-    layer = target.layer(out, units="1", long_name=f"activity: {LEGEND}", name="activity")
-    write_layer(layer, activity)
-    shares = {n: round(float(np.mean(out == code)), 4) for n, code in {**ACTIVITY_CODES, "unknown": -1}.items()}
+    layer = combined_layers(codes, signals, blind=None if blind_map is None else open_layer(blind_map))
+    write_layer(layer.assign_attrs(long_name=f"activity: {LEGEND}"), activity)
+    written = open_layer(activity).data
+    names = {-1: "unknown"} | {code: name for name, code in ACTIVITY_CODES.items()}
+    counted, _ = da.histogram(written, bins=[code - 0.5 for code in (*sorted(names), max(names) + 1)])
+    shares = {
+        names[k]: round(float(n) / written.size, 4) for k, n in zip(sorted(names), counted.compute(), strict=True)
+    }
     write_json({"notes": [], "counts": {"activity_shares": shares}, "methods": [_method("activity")],
                 "quarantine": []}, facts)  # fmt: skip
 

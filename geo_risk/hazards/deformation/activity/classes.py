@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from geo_risk.core.errors import GridError
+from geo_risk.core.grid import same_grid
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.activity.critical import critical_values
 from geo_risk.hazards.deformation.activity.params import ActivityParams
@@ -251,3 +252,27 @@ def combined(activity: Sequence[F32], signal: Sequence[F32], *, blind: NDArray[n
     if blind is not None:
         still &= blind == 0
     return np.where((codes > 0).any(axis=0), out, np.where(still, 0, -1)).astype(np.int8)
+
+
+def combined_layers(
+    activity: Sequence[xr.DataArray], signal: Sequence[xr.DataArray], *, blind: xr.DataArray | None = None
+) -> xr.DataArray:
+    """Return `combined` of layers on one grid, lazily: (y, x) int8 [1], -1 unknown.
+
+    Raises
+    ------
+    GridError : different grids.
+    """
+    grid = same_grid(*activity, *signal, *([] if blind is None else [blind]))
+    given = [da.asarray(a.data) for a in (*activity, *signal, *([] if blind is None else [blind]))]
+    chunks = given[0].chunks
+    data = da.map_blocks(
+        _combined_block, *(a.rechunk(chunks) for a in given), n=len(activity), dtype=np.int8,
+        meta=np.empty((0, 0), np.int8),
+    )  # fmt: skip
+    return grid.layer(data, units="1", long_name=f"activity: {LEGEND}", name="activity")
+
+
+def _combined_block(*blocks: F32, n: int) -> I8:
+    rest = blocks[2 * n :]
+    return combined(blocks[:n], blocks[n : 2 * n], blind=rest[0].astype(np.int16) if rest else None)
