@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from dask import array as da
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
@@ -154,6 +155,27 @@ def test_labels_come_from_another_crs_and_end_outside_their_grid():
     got = labels_onto(layer, target)
     assert got[:, :16].max() == 3
     assert got[:, 16:].max() == 0
+
+
+@pytest.mark.parametrize("rows", [1, 4, 30])
+def test_labels_are_read_in_bands_and_never_whole(monkeypatch, rows):
+    target = dataset(scene(np.zeros(3)))
+    grid = Grid(GeoBox(SHAPE, Affine(CELL, 0, LEFT, 0, -CELL, TOP), "EPSG:4546"))
+    values = np.random.default_rng(2).integers(-1, 5, SHAPE).astype(np.float32)
+    values[3, 4] = np.nan
+    read = []
+
+    def block(block_info=None):
+        (r0, r1), (c0, c1) = block_info[None]["array-location"]
+        read.append(r1 - r0)
+        return values[r0:r1, c0:c1]
+
+    lazy = da.map_blocks(block, chunks=((1,) * SHAPE[0], (SHAPE[1],)), dtype=np.float32, meta=np.empty((0, 0), "f4"))
+    monkeypatch.setattr("geo_risk.hazards.deformation.activity.series._BAND_CELLS", rows * SHAPE[1])
+    got = labels_onto(grid.layer(lazy, units="1", long_name="labels", name="labels"), target)
+    assert np.array_equal(got, np.where(values >= 1, values, 0))
+    # every row once, whatever the bands
+    assert len(read) == SHAPE[0]
 
 
 def test_cells_in_degrees_have_metres():

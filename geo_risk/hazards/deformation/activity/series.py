@@ -25,6 +25,7 @@ F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 _GROUP_CELLS = 400_000
+_BAND_CELLS = 4_000_000
 _SECTORS = 8
 _SECTOR_CELLS = 3
 _ROUNDS = 12
@@ -115,18 +116,32 @@ def labels_onto(labels: xr.DataArray, dataset: xr.Dataset) -> NDArray[np.int32]:
 
     Parameters
     ----------
-    labels : (y, x) layer with its grid; missing or below 1 is no body.
+    labels : (y, x) layer with its grid; missing or below 1 is no body. May be lazy: it is read in windows.
     dataset : of `sources.insar.open_insar`, with attributes `crs` and `transform`.
     """
     grid = grid_of(labels)
-    x, y = np.meshgrid(dataset["x"].to_numpy(), dataset["y"].to_numpy())
     source, target = CRS(str(dataset.attrs["crs"])), CRS(grid.crs)
-    if source != target:
-        x, y = Transformer.from_crs(source, target, always_xy=True).transform(x, y)
-    # a hair off, so that centres on an edge between cells always fall to the same side
-    rows, columns, inside = grid.index(np.asarray(x) - 1e-6, np.asarray(y) + 1e-6)
-    values = np.nan_to_num(labels.to_numpy().astype(np.float64), nan=0.0)[rows, columns]
-    return np.where(inside & (values >= 1), values, 0).astype(np.int32)
+    turn = None if source == target else Transformer.from_crs(source, target, always_xy=True)
+    across, down = dataset["x"].to_numpy(), dataset["y"].to_numpy()
+    out = np.zeros((len(down), len(across)), dtype=np.int32)
+    band = max(1, _BAND_CELLS // max(1, len(across)))
+    for first in range(0, len(down), band):
+        x, y = np.meshgrid(across, down[first : first + band])
+        if turn is not None:
+            x, y = turn.transform(x, y)
+        # a hair off, so that centres on an edge between cells always fall to the same side
+        rows, columns, inside = grid.index(np.asarray(x) - 1e-6, np.asarray(y) + 1e-6)
+        if inside.any():
+            out[first : first + band][inside] = _window_values(labels, rows[inside], columns[inside])
+    return out
+
+
+def _window_values(labels: xr.DataArray, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return labels at cells, 0 for none, of the smallest window that holds them all."""
+    r0, c0 = int(rows.min()), int(columns.min())
+    window = labels[r0 : int(rows.max()) + 1, c0 : int(columns.max()) + 1].to_numpy()
+    values = window[rows - r0, columns - c0]
+    return np.where(values >= 1, values, 0).astype(np.int32)
 
 
 def cell_size_m(dataset: xr.Dataset) -> tuple[float, float]:
