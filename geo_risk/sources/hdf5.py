@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import CorruptFileError, LimitError, RefusedFileError
+from geo_risk.sources.insar import drop_zeros
 
 MAX_BYTES = 2**40
 """A dataset whose header asks for more than this (1 TiB) is refused before anything is read."""
@@ -225,7 +226,7 @@ def lazy(path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = F
     ----------
     path, name : file and dataset, (y, x) or (time, y, x).
     scale : factor on every value.
-    zero_is_missing : a cell that is exactly 0 on every date becomes NaN.
+    zero_is_missing : a cell that is exactly 0 on every date it has becomes NaN.
 
     Returns
     -------
@@ -244,8 +245,7 @@ def lazy(path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = F
         window = tuple(slice(a, b) for a, b in block_info[None]["array-location"])
         out = read_window(path, name, window)
         if zero_is_missing:
-            empty = (out == 0).all(axis=0) if out.ndim == 3 else out == 0
-            out[..., empty] = np.nan
+            out = drop_zeros(out)
         return out * np.float32(scale) if scale != 1.0 else out
 
     return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0,) * len(shape), np.float32))

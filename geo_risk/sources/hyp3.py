@@ -17,6 +17,7 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times
+from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
 from geo_risk.sources.stack import all_tif, lazy_tif, tif_frame
@@ -101,7 +102,8 @@ def open_set(
         what = f"track {track!r} has no {' and no '.join(lost)}"
         raise DataError(what, where=where, fix="order the products with look vectors, or give them as `geometry`")
     files = [_motion(p) for p in pairs]
-    frame, said = common_frame([*(f for f, _ in files), *layers.values()])
+    corr = [coherence] if coherence is not None else [p.files["corr"] for p in pairs if "corr" in p.files]
+    frame, said = common_frame([*(f for f, _ in files), *layers.values(), *corr])
     audit = [_agreement(pairs), *said]
     cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
@@ -111,7 +113,7 @@ def open_set(
         shown = sample[:, None] - offsets[:, None, None]
         audit.append(f"closure: the pairs differ from the series by {_closure_mm(network, shown):.2f} mm (rms)")
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (series, "m", "line-of-sight displacement")}
-    variables |= _extras(layers, pairs, coherence, frame)
+    variables |= _extras(layers, corr, frame)
     look = [variables[f"los_{n}"][0] for n in ("east", "north", "up")]
     audit.append(check_los(look, where=str(layers["lv_theta"]), orbit=None))
     audit.append(f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}")
@@ -229,9 +231,7 @@ def _closure_mm(network: Network, sample: NDArray[np.float64]) -> float:
     return residual_rms(network, sample, invert(network, sample)) * 1000
 
 
-def _extras(
-    layers: dict[str, Path], pairs: Sequence[Pair], coherence: Path | None, frame: Frame
-) -> dict[str, tuple[Any, str, str]]:
+def _extras(layers: dict[str, Path], corr: Sequence[Path], frame: Frame) -> dict[str, tuple[Any, str, str]]:
     theta, phi = (_window(layers[n], frame) for n in ("lv_theta", "lv_phi"))
     out: dict[str, tuple[Any, str, str]] = {
         f"los_{n}": (a, "1", f"line of sight, {n} component, ground to satellite")
@@ -239,8 +239,8 @@ def _extras(
     }
     if "dem" in layers:
         out["height"] = (_window(layers["dem"], frame, is_zero_missing=False), "m", "height")
-    corr = [coherence] if coherence is not None else [p.files["corr"] for p in pairs if "corr" in p.files]
     if corr:
+        coherence_tif(corr[0])
         # 0 is missing in a correlation too; a cell that one pair lost keeps the mean of the others
         stack = da.stack([_window(path, frame) for path in corr]).rechunk({0: -1})
         mean = da.map_blocks(_mean, stack, drop_axis=0, dtype=np.float32, meta=np.empty((0, 0), np.float32))

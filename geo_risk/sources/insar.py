@@ -319,6 +319,27 @@ def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str,
     return f"unit: {unit}{said}, 99 % of |values| are below {high:.4g}" + (f"; {doubt}" if doubt else "")
 
 
+def drop_zeros(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Make cells missing, in place, that hold nothing but 0 (or 0 and NaN) on all dates; return the block.
+
+    Parameters
+    ----------
+    block : (y, x), or (time, y, x) with all dates. Such a cell lies outside a mask, or is the reference; it is no
+        ground that was seen to stand still.
+    """
+    empty = (block == 0) | np.isnan(block)
+    block[..., empty.all(axis=0) if block.ndim == 3 else empty] = np.nan
+    return block
+
+
+def check_coherence(sample: NDArray[Any], *, where: str) -> None:
+    """Raise DataError where a value of a sample of coherence is outside 0-1 (counts, or bytes of 0-255)."""
+    known = sample[np.isfinite(sample)]
+    if known.size and not (known.min() >= 0 and known.max() <= 1):
+        what = f"coherence runs from {known.min():.3g} to {known.max():.3g}; 0-1 needed"
+        raise DataError(what, where=where, fix="scale it to 0-1")
+
+
 def build(
     variables: dict[str, tuple[Any, str, str]], frame: Frame, *, times: Any = None, audit: list[str]
 ) -> xr.Dataset:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude
+from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, lazy_tif, tif_frame
 
@@ -74,7 +75,7 @@ def open_set(
     arrays: dict[str, da.Array] = {}
     for name, path in found.items():
         frame.check_same(tif_frame(path), where=str(path))
-        arrays[name] = lazy_tif(path)
+        arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path)
     return _assemble(found, arrays, frame)
 
 

@@ -13,7 +13,16 @@ import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
+from geo_risk.sources.insar import (
+    Frame,
+    build,
+    check_coherence,
+    check_los,
+    check_magnitude,
+    check_times,
+    has_signature,
+    sampled,
+)
 from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle, stated
 from geo_risk.sources.mintpy_header import (
     convention,
@@ -282,7 +291,7 @@ def open_coherence(path: Path, frame: Frame) -> da.Array:
     """
     if not has_signature(path, b"\x89HDF"):
         frame.check_same(tif_frame(path), where=str(path))
-        return lazy_tif(path)
+        return coherence_tif(path)
     with opened(path) as file:
         names = [n for n in _COHERENCES if has(file, n)]
         if not names:
@@ -291,6 +300,13 @@ def open_coherence(path: Path, frame: Frame) -> da.Array:
         data = numbers(file, names[0], dims=2)
         frame.check_same(frame_of_header(header(file), data.shape, path), where=str(path))
     return coherence_in(path, names[0])
+
+
+def coherence_tif(path: Path) -> da.Array:
+    """Return a GeoTIFF of coherence, lazy, after a look at some of it; raises as `coherence_in`."""
+    out = lazy_tif(path)
+    check_coherence(sampled([out])[0], where=str(path))
+    return out
 
 
 def coherence_in(path: Path, name: str) -> da.Array:
@@ -302,10 +318,7 @@ def coherence_in(path: Path, name: str) -> da.Array:
     """
     with opened(path) as file:
         sample = sample_rows(numbers(file, name, dims=2))
-    known = sample[np.isfinite(sample)]
-    if known.size and not (known.min() >= 0 and known.max() <= 1):
-        what = f"coherence runs from {known.min():.3g} to {known.max():.3g}; 0-1 needed"
-        raise DataError(what, where=str(path), fix="scale it to 0-1")
+    check_coherence(sample, where=str(path))
     return lazy(path, name)
 
 

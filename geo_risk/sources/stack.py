@@ -238,9 +238,5 @@ def _geometry(
         text = name if name in {"height", "shadow"} else f"line of sight, {name[4:]} component, ground to satellite"
         out[name] = (array, "m" if name == "height" else "1", text)
     if coherence is not None:
-        is_hdf = has_signature(coherence, b"\x89HDF")
-        if not is_hdf:
-            frame.check_same(tif_frame(coherence), where=str(coherence))
-        array = mintpy.open_coherence(coherence, frame) if is_hdf else lazy_tif(coherence)
-        out["coherence"] = (array, "1", "mean coherence")
+        out["coherence"] = (mintpy.open_coherence(coherence, frame), "1", "mean coherence")
     return out
