@@ -162,15 +162,17 @@ def _maps(track: str, native: Path, grid: Grid) -> TrackMaps:
 
 
 def _nearest(layer: xr.DataArray, grid: Grid) -> Any:
-    """Return the values of a run-grid layer at the cell centres of the detection grid."""
+    """Return the values of a run-grid layer at the cell centres of the detection grid; only those are kept."""
     import numpy as np
 
     from geo_risk.core.grid import grid_of
 
-    coords = grid.coords()
-    x, y = np.meshgrid(coords["x"], coords["y"])
-    rows, columns, inside = grid_of(layer).index(x - 1e-6, y + 1e-6)
-    return np.where(inside, layer.to_numpy()[rows, columns], np.float32(np.nan)).astype(np.float32)
+    coords, run = grid.coords(), grid_of(layer)
+    x, y = coords["x"] - 1e-6, coords["y"] + 1e-6
+    rows, _, has_row = run.index(np.full(len(y), run.bounds[0]) + run.resolution_m / 2, y)
+    _, columns, has_column = run.index(x, np.full(len(x), run.bounds[3]) - run.resolution_m / 2)
+    values = layer.isel(y=rows).isel(x=columns).to_numpy()
+    return np.where(has_row[:, None] & has_column, values, np.float32(np.nan)).astype(np.float32)
 
 
 def _note(level: str, texts: tuple[str, str]) -> dict[str, str]:
