@@ -65,7 +65,7 @@ class Frame:
     def _apart(self, other: Frame, at: tuple[int, int]) -> float:
         """Return how far the corner of a row and a column lies from the other raster's, in cells."""
         (x, y), (u, v) = self.transform * at[::-1], other.transform * at[::-1]
-        return max(abs(x - u) / abs(self.transform.a), abs(y - v) / abs(self.transform.e))
+        return float(max(abs(x - u) / abs(self.transform.a), abs(y - v) / abs(self.transform.e)))
 
 
 def frame_of(dataset: xr.Dataset) -> Frame:

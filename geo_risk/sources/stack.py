@@ -16,9 +16,29 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-from geo_risk.core.errors import AmbiguousError, CorruptFileError, CrsError, DataError, GridError, TimeError, UnitError
+from geo_risk.core.errors import (
+    AmbiguousError,
+    CorruptFileError,
+    CrsError,
+    DataError,
+    GridError,
+    LimitError,
+    TimeError,
+    UnitError,
+)
 from geo_risk.core.units import factor
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, has_signature
+from geo_risk.sources.geotiff import SENTINELS
+from geo_risk.sources.insar import (
+    MAX_BYTES,
+    Frame,
+    build,
+    check_los,
+    check_magnitude,
+    check_times,
+    drop_zeros,
+    has_signature,
+    sampled,
+)
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
 
@@ -67,7 +87,7 @@ def open_stack(
     UnitError : no band unit, or one of phase. TimeError : a name without a date, a date twice. GridError : files that
     lie elsewhere. AmbiguousError : no tag `positive`, two dates in a name, or files that disagree.
     """
-    rows = _rows(paths)
+    rows, where = _rows(paths), str(paths[0].parent)
     frame = tif_frame(rows[0][1])
     facts = set()
     for _, path in rows:
@@ -75,22 +95,29 @@ def open_stack(
         facts.add(_facts(path, options.units, options.positive))
     if len(facts) != 1:
         what = f"the files of the stack disagree in unit or sign: {sorted(facts)}"
-        raise AmbiguousError(what, where=str(paths[0].parent), fix="write all dates with one unit and one sign")
+        raise AmbiguousError(what, where=where, fix="write all dates with one unit and one sign")
     unit, sign = facts.pop()
-    times = check_times([d for d, _ in rows], where=str(paths[0].parent))
-    scale = unit * sign
-    cube = da.stack([lazy_tif(path) for _, path in rows]).rechunk({0: -1}) * np.float32(scale)
-    step = max(1, frame.shape[0] // 16)
-    shown = [np.asarray(lazy_tif(rows[k][1])[::step]) * unit for k in sorted({0, len(rows) // 2, len(rows) - 1})]
+    times = check_times([d for d, _ in rows], where=where)
+    check_total(frame, len(rows), where=where)
+    series = da.stack([lazy_tif(path) for _, path in rows]).rechunk({0: -1}) * np.float32(unit * sign)
+    # the files may not declare that 0 is missing: a cell that is 0 on every date is no ground that stood still
+    cube = da.map_blocks(_without_zeros, series, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
+    shown = np.concatenate([sampled([lazy_tif(rows[k][1])])[0] for k in sorted({0, len(rows) // 2, len(rows) - 1})])
+    check_marks(shown, where=where)
     origin = "config says" if options.positive else "files say"
     audit = [
-        check_magnitude(np.concatenate(shown), unit="m", where=str(paths[0].parent)),
+        check_magnitude(shown * unit, unit="m", where=where),
+        "missing: declared nodata, and cells that are 0 on every date",
         f"sign: positive is {'toward' if sign > 0 else 'away from'} the satellite, as the {origin}",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
     ]
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (cube, "m", "line-of-sight displacement")}
     variables |= _geometry(frame, geometry, coherence, track, audit, options)
     return build(variables, frame, times=times, audit=audit)
+
+
+def _without_zeros(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    return drop_zeros(np.array(block))
 
 
 def _rows(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -117,12 +144,32 @@ def _rows(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     return rows
 
 
+def check_total(frame: Frame, count: int, *, where: str) -> None:
+    """Raise LimitError where so many rasters of a frame ask for more than MAX_BYTES; nothing of them is read before."""
+    size = 4.0 * count * frame.shape[0] * frame.shape[1]
+    if not size <= MAX_BYTES:
+        what = f"the headers of {count} rasters of {frame.shape[1]} x {frame.shape[0]} cells ask for "
+        what += f"{size / 2**40:.2f} TiB; the limit is {MAX_BYTES / 2**40:.0f} TiB"
+        raise LimitError(what, where=where, fix="cut the product to the area of the run")
+
+
+def check_marks(sample: NDArray[Any], *, where: str) -> None:
+    """Raise DataError where a sample of values still holds a mark of missing that no file declares, such as -9999."""
+    found = {v: int((sample == np.float32(v)).sum()) for v in SENTINELS}
+    if any(found.values()):
+        value = next(v for v in SENTINELS if found[v])
+        what = f"{value:g} in {found[value]} cells of a sample, and the files do not declare it as nodata"
+        fix = f"declare it in every file (gdal_edit.py -a_nodata {value:g}) if it means missing"
+        raise DataError(what, where=where, fix=fix)
+
+
 def tif_frame(path: Path) -> Frame:
     """Return where a GeoTIFF lies.
 
     Raises
     ------
-    CorruptFileError : it cannot be opened. CrsError : it has no CRS. GridError : rotated or south-up.
+    CorruptFileError : it cannot be opened. CrsError : it has no CRS. GridError : rotated or south-up. LimitError : its
+    header asks for more than 1 TiB.
     """
     try:
         with rasterio.open(path, driver="GTiff") as source:
@@ -136,7 +183,9 @@ def tif_frame(path: Path) -> Frame:
     if not (t.b == 0 and t.d == 0 and t.a > 0 > t.e):
         what = f"the transform {tuple(t)[:6]} is rotated or south-up"
         raise GridError(what, where=str(path), fix="warp it north-up")
-    return Frame(str(crs), t, shape)
+    frame = Frame(str(crs), t, shape)
+    check_total(frame, 1, where=str(path))
+    return frame
 
 
 def lazy_tif(path: Path) -> da.Array:

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
 
-from geo_risk.core.errors import DataError, GridError
-from geo_risk.sources.insar import open_insar
+from geo_risk.core.errors import DataError, GridError, LimitError
+from geo_risk.sources.insar import drop_zeros, open_insar
 from geo_risk.sources.options import TrackOptions
+from tests.support.insar import write_mintpy
 from tests.support.insar_files import look
 from tests.support.points import days, write_tif
 
@@ -61,3 +66,65 @@ def test_coherence_of_bytes_is_refused_and_one_of_shares_is_taken(tmp_path, prod
     write_tif(path, np.full(SHAPE, 0.6), corner=(400_040.0, 4_000_000.0), nodata=np.nan)
     with pytest.raises(GridError):
         open_insar(folder, track="asc", coherence=path, options=options)
+
+
+# --- nodata -----------------------------------------------------------------------------------------------------------
+
+
+def test_zeros_that_a_stack_does_not_declare_are_no_still_ground(tmp_path):
+    values = SERIES.copy()
+    values[:, 3, 4] = 0
+    values[1:3, 5, 6] = 0
+    values[:, 7, 8] = [0, np.nan, 0, np.nan, 0]
+    data = open_insar(stack(tmp_path / "s", values), track="asc", options=LOOK)
+    gone = np.isnan(data["displacement"].to_numpy())
+    assert sorted(map(tuple, np.argwhere(gone.all(axis=0)))) == [(3, 4), (7, 8)]
+    assert not gone[:, 5, 6].any()
+    assert any("0 on every date" in s for s in data.attrs["audit"])
+
+
+def test_a_mintpy_cell_of_zeros_and_gaps_is_missing(tmp_path):
+    values = SERIES.copy()
+    values[:, 7, 8] = [0, np.nan, 0, np.nan, 0]
+    data = open_insar(**write_mintpy(tmp_path, values), track="asc")
+    assert np.argwhere(np.isnan(data["displacement"].to_numpy()).all(axis=0)).tolist() == [[7, 8]]
+
+
+@given(st.lists(st.sampled_from([0.0, np.nan, 0.01]), min_size=3, max_size=3))
+def test_only_cells_without_a_value_beside_zero_are_dropped(values):
+    block = np.array(values, np.float32)[:, None, None]
+    got = drop_zeros(block.copy())
+    if any(v == 0.01 for v in values):
+        np.testing.assert_array_equal(got, block)
+    else:
+        assert np.isnan(got).all()
+
+
+@pytest.mark.parametrize("mark", [-9999.0, 1e20])
+def test_a_mark_of_missing_that_no_file_declares_stops_a_stack(tmp_path, mark):
+    values = SERIES.copy()
+    values[-1, :2, :2] = mark
+    with pytest.raises(DataError, match="do not declare it as nodata"):
+        open_insar(stack(tmp_path / "s", values), track="asc", options=LOOK)
+
+
+# --- size -------------------------------------------------------------------------------------------------------------
+
+
+def sparse(path: Path, side: int) -> Path:
+    """A GeoTIFF whose header asks for side x side float32 cells, of which none is in the file."""
+    profile = {"driver": "GTiff", "height": side, "width": side, "count": 1, "dtype": "float32", "crs": "EPSG:32649",
+               "transform": Affine(1, 0, 4e5, 0, -1, 4e6), "tiled": True, "blockxsize": 4096,
+               "blockysize": 4096}  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "w", sparse_ok=True, bigtiff="YES", **profile):
+        return path
+
+
+def test_a_geotiff_header_of_more_than_a_tebibyte_ends_at_once(tmp_path):
+    for day in days(3):
+        sparse(tmp_path / f"one/{day}.tif", 566_000)  # 1.28 TB each
+        sparse(tmp_path / f"all/{day}.tif", 310_000)  # 0.35 TiB each, 1.05 TiB together
+    for folder, count in (("one", 1), ("all", 3)):
+        with pytest.raises(LimitError, match=rf"headers of {count} rasters .* 1\.\d+ TiB; the limit is 1 TiB"):
+            open_insar(tmp_path / folder, track="asc", options=LOOK)
