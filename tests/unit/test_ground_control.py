@@ -6,6 +6,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from dask import array as da
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point
@@ -123,3 +125,26 @@ def test_a_table_without_velocities_is_refused(tmp_path):
     path.write_text("point_id,lon,lat,velocity_mm_yr\nA,113,36,2\n")
     with pytest.raises(SchemaError, match="component"):
         read_ground_control(path, crs=GRID.crs)
+
+
+def test_of_lazy_maps_only_the_blocks_around_the_points_are_read_and_once():
+    read: list[tuple[str, tuple[int, int]]] = []
+
+    def lazy(name: str, value: float) -> xr.DataArray:
+        def block(block_info=None):
+            (r0, r1), (c0, c1) = block_info[None]["array-location"]
+            read.append((name, (r0, c0)))
+            return np.full((r1 - r0, c1 - c0), value + r0, np.float32)
+
+        data = da.map_blocks(block, chunks=((5,) * 4, (5,) * 4), dtype=np.float32, meta=np.empty((0, 0), np.float32))
+        return GRID.layer(data, units="mm/yr", long_name=name, name=name)
+
+    # the first two lie in one block; the third has no cell at all
+    places = [Point(510_090, 4_050_090), Point(510_150, 4_050_150), Point(400_000, 4_050_150)]
+    frame = gpd.GeoDataFrame({"point_id": ["A", "B", "C"], "up_mm_yr": -9.0}, geometry=places, crs=GRID.crs)
+    look = [lazy(f"los_{k}", v) for k, v in enumerate((-0.6, -0.1, 0.79))]
+    layers = [TrackLayers("asc", lazy("velocity", -7.0), lazy("std", 0.5), tuple(look))]
+    got = compare_ground_control(frame, layers, GRID, GroundControlParams(radius_m=60))
+    assert sorted(read) == [(n, (15, 0)) for n in ("los_0", "los_1", "los_2", "std", "velocity")]
+    assert got.frame["insar_mm_yr"].tolist() == pytest.approx([8.0, 8.0, np.nan], nan_ok=True)
+    assert got.frame["n_cells"].tolist() == [5, 5, 0]

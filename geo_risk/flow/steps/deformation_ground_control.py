@@ -56,14 +56,11 @@ def write_ground_control(
     target = read_grid(grid)
     read = read_ground_control(ground_control, crs=target.crs, options=options)
 
-    def values(path: Path) -> Any:
-        return open_layer(path).to_numpy()
-
     layers = []
     for i, track in enumerate(tracks):
-        velocity, std, east, north, up = (values(paths[n][i]) for n in _PER_TRACK)
+        velocity, std, east, north, up = (open_layer(paths[n][i]) for n in _PER_TRACK)
         layers.append(TrackLayers(track, velocity, std, (east, north, up)))
-    known = {n: values(paths[n]) for n in _DECOMPOSED if paths.get(n) is not None}
+    known = {n: open_layer(paths[n]) for n in _DECOMPOSED if paths.get(n) is not None}
     complete = known if len(known) == len(_DECOMPOSED) else {}
     found = compare_ground_control(read.frame, layers, target, params, decomposed=complete)
     write_frame(found.frame, out)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import xarray as xr
+from dask import array as da
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.params import GroundControlParams
 
-F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Layer = NDArray[np.float32] | xr.DataArray
 
 COMPONENTS = ("los", "up", "east", "north")
 _ENU = ("east_mm_yr", "north_mm_yr", "up_mm_yr")
@@ -32,12 +35,23 @@ class _Ground:
 
 @dataclass(frozen=True)
 class TrackLayers:
-    """Maps (y, x) of one track on the run grid: velocity and its standard error [mm/yr], line of sight [1]."""
+    """Maps (y, x) of one track on the run grid: velocity and its standard error [mm/yr], line of sight [1]; lazy."""
 
     name: str
-    velocity: F32
-    velocity_std: F32
-    los: tuple[F32, F32, F32]
+    velocity: Layer
+    velocity_std: Layer
+    los: tuple[Layer, Layer, Layer]
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """What all points need of all maps, by map: the cells of point k are those from first[k] to first[k + 1]."""
+
+    first: NDArray[np.int64]
+    values: dict[str, F64]
+
+    def at(self, name: str, k: int) -> F64:
+        return self.values[name][self.first[k] : self.first[k + 1]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ def compare_ground_control(
     grid: Grid,
     params: GroundControlParams,
     *,
-    decomposed: Mapping[str, F32] | None = None,
+    decomposed: Mapping[str, Layer] | None = None,
 ) -> Comparison:
     """Compare velocities measured on the ground with those of InSAR around each point.
 
@@ -78,6 +92,8 @@ def compare_ground_control(
     params : radius and fewest cells.
     decomposed : velocity_up, velocity_east and their `_std` (y, x) [mm/yr], where they are known.
 
+    Of lazy maps only the blocks around the points are read, each once.
+
     Returns
     -------
     Comparison. Full vectors are projected onto each line of sight, l . v; up and east are held against the decomposed
@@ -89,16 +105,16 @@ def compare_ground_control(
     """
     rows: list[dict[str, object]] = []
     quarantine: list[dict[str, str]] = []
-    maps = dict(decomposed or {})
-    for _, point in points.iterrows():
-        ground, why = _ground(point, [t.name for t in tracks])
-        cells = _cells(float(point.geometry.x), float(point.geometry.y), grid, params.radius_m)
-        found = _pairs(ground, tracks, maps, cells)
+    maps = _read(points, tracks, grid, params.radius_m, decomposed=decomposed or {})
+    names = [t.name for t in tracks]
+    for k, (_, point) in enumerate(points.iterrows()):
+        ground, why = _ground(point, names)
+        found = _pairs(ground, names, maps, k)
         if not found:
             reason = why or "it knows nothing that these maps show (north alone, or no decomposed map)"
             quarantine.append({"id": str(point["point_id"]), "reason": reason})
-        for quantity, (value, std), layers in found:
-            insar, error, n = _around(*layers, cells, params.minimum_cells)
+        for quantity, (value, std), name in found:
+            insar, error, n = _around(maps.at(name, k), maps.at(f"{name}_std", k), params.minimum_cells)
             numbers = (value, std, insar, error, n, insar - value)
             row = dict(zip(_NUMBERS, numbers, strict=True))
             rows.append({"point_id": str(point["point_id"]), "quantity": quantity, **row, "geometry": point.geometry})
@@ -161,27 +177,44 @@ def _number(point: pd.Series, name: str) -> float:
     return float(pd.to_numeric(point.get(name, np.nan), errors="coerce"))
 
 
-def _pairs(
-    ground: _Ground, tracks: Sequence[TrackLayers], maps: Mapping[str, F32], cells: _Cells
-) -> list[tuple[str, tuple[float, float], tuple[F32, F32]]]:
-    """Return quantity, (ground value, its standard error) and the maps (value, error) it is held against."""
+def _read(
+    points: gpd.GeoDataFrame, tracks: Sequence[TrackLayers], grid: Grid, radius_m: float, *,
+    decomposed: Mapping[str, Layer],
+) -> _Maps:  # fmt: skip
+    """Read the cells around all points from every map; "TRACK velocity", "TRACK los 0" and the decomposed ones."""
+    cells = [_cells(float(p.x), float(p.y), grid, radius_m) for p in points.geometry]
+    first = np.cumsum([0, *(len(rows) for rows, _ in cells)])
+    rows, columns = (np.concatenate([np.zeros(0, np.int64), *(c[i] for c in cells)]) for i in (0, 1))
+    layers: dict[str, Layer] = dict(decomposed)
+    for track in tracks:
+        layers |= {f"{track.name} velocity": track.velocity, f"{track.name} velocity_std": track.velocity_std}
+        layers |= {f"{track.name} los {k}": layer for k, layer in enumerate(track.los)}
+    return _Maps(first, {name: _values(layer, rows, columns) for name, layer in layers.items()})
+
+
+def _values(layer: Layer, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> F64:
+    data = layer.data if isinstance(layer, xr.DataArray) else layer
+    found = data.vindex[rows, columns].compute() if isinstance(data, da.Array) and rows.size else data[rows, columns]
+    return np.asarray(found, dtype=np.float64)
+
+
+def _pairs(ground: _Ground, tracks: Sequence[str], maps: _Maps, k: int) -> list[tuple[str, tuple[float, float], str]]:
+    """Return quantity, (ground value, its standard error) and the name of the map that point k is held against."""
     out = []
-    for name, k in (("up", 2), ("east", 0)):
-        if np.isfinite(ground.enu[k]) and f"velocity_{name}" in maps:
-            layers = (maps[f"velocity_{name}"], maps[f"velocity_{name}_std"])
-            out.append((name, (float(ground.enu[k]), float(ground.std[k])), layers))
+    for name, i in (("up", 2), ("east", 0)):
+        if np.isfinite(ground.enu[i]) and f"velocity_{name}" in maps.values:
+            out.append((name, (float(ground.enu[i]), float(ground.std[i])), f"velocity_{name}"))
     known = np.isfinite(ground.enu)
     only_up = bool(known[2] and not known[:2].any())
     for track in tracks:
-        layers = (track.velocity, track.velocity_std)
-        if ground.los is not None and ground.los[0] == track.name:
-            out.append((f"los {track.name}", ground.los[1:], layers))
+        if ground.los is not None and ground.los[0] == track:
+            out.append((f"los {track}", ground.los[1:], f"{track} velocity"))
         elif known.all() or only_up:
-            look = np.array([_mean(a, cells) for a in track.los])
+            look = np.array([_mean(maps.at(f"{track} los {i}", k)) for i in range(3)])
             used = known & np.isfinite(look)
             value = float((look * ground.enu)[used].sum()) if used[known].all() else float("nan")
             std = float(np.sqrt(((look * ground.std)[known] ** 2).sum()))
-            out.append((f"los {track.name}" + (", up only" if only_up else ""), (value, std), layers))
+            out.append((f"los {track}" + (", up only" if only_up else ""), (value, std), f"{track} velocity"))
     return out
 
 
@@ -199,13 +232,11 @@ def _cells(x: float, y: float, grid: Grid, radius_m: float) -> _Cells:
     return rows[r], columns[c]
 
 
-def _mean(layer: F32, cells: _Cells) -> float:
-    values = layer[cells].astype(np.float64)
+def _mean(values: F64) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
-def _around(velocity: F32, std: F32, cells: _Cells, minimum: int) -> tuple[float, float, int]:
-    values, errors = velocity[cells].astype(np.float64), std[cells].astype(np.float64)
+def _around(values: F64, errors: F64, minimum: int) -> tuple[float, float, int]:
     known = np.isfinite(values) & np.isfinite(errors)
     n = int(known.sum())
     if n < minimum:
