@@ -15,7 +15,7 @@ from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.stack import all_tif, lazy_tif, tif_frame
+from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
 
 _PARTS = {
     "vel": "velocity", "vstd": "velocity_std", "E": "los_east", "N": "los_north", "U": "los_up", "mask": "mask",
@@ -76,7 +76,7 @@ def open_set(
     for name, path in found.items():
         frame.check_same(tif_frame(path), where=str(path))
         arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path)
-    return _assemble(found, arrays, frame)
+    return _assemble(found, arrays | look_tifs(found), frame)
 
 
 def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame) -> xr.Dataset:

@@ -18,7 +18,7 @@ from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_ma
 from geo_risk.sources.insar_audit import Registration, centred, stated
 from geo_risk.sources.mintpy import Variables, coherence_in, los_variables, open_coherence
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.stack import lazy_tif, tif_frame
+from geo_risk.sources.stack import lazy_tif, look_tifs, tif_frame
 
 _LOS = ("E.geo", "N.geo", "U.geo")
 _CORNER = ("corner_lon", "corner_lat", "post_lon", "post_lat")
@@ -139,7 +139,7 @@ def _check_near(frame: Frame, other: Frame, *, where: str) -> None:
 
 def _look(path: Path, inside: set[str], beside: dict[str, Path], track: str) -> list[da.Array]:
     if set(COMPONENTS) <= set(beside):
-        return [lazy_tif(beside[n]) for n in COMPONENTS]
+        return list(look_tifs(beside).values())
     if set(_LOS) <= inside:
         # a cell without a look vector holds zeros
         east, north, up = (lazy(path, n) for n in _LOS)

@@ -110,7 +110,8 @@ def open_look(paths: Sequence[Path], frame: Frame, *, track: str) -> Look:
     shadow = None
     if "shadow" in there:
         codes = on_frame(there["shadow"], frame, notes=notes, method="nearest")
-        is_known = da.isfinite(codes) & (codes != 255)
+        # other codes (127, 255) are no data in the products that these layers are made of
+        is_known = (codes >= 0) & (codes <= 3)
         shadow = da.where(is_known, (codes > 0).astype(np.float32), np.float32(np.nan))
         notes.append(f"shadow: 1 shadow, 2 layover, 3 both in {there['shadow'].path.name}")
     return Look([east, north, up], height, shadow, list(dict.fromkeys(n for n in notes if n)))
@@ -121,7 +122,7 @@ def _compare_up(there: dict[str, Band], frame: Frame) -> str:
 
     Raises
     ------
-    DataError : they differ: the vectors are not of unit length.
+    DataError : they differ: the vectors are not of unit length, or point down, from the satellite to the ground.
     """
     step = max(1, frame.shape[0] // 20)
     rows = {n: read_band(there[n], (0, frame_of(there[n]).shape[0], step)) for n in ("east", "north", "up")}
@@ -129,6 +130,10 @@ def _compare_up(there: dict[str, Band], frame: Frame) -> str:
         return ""
     length = np.sqrt(sum(v.astype(np.float64) ** 2 for v in rows.values()))
     length = length[np.isfinite(length)]
+    up = rows["up"][np.isfinite(rows["up"])]
+    if up.size and not float(np.median(up)) > 0:
+        what = f"line-of-sight vectors point down (up {float(np.median(up)):.2f})"
+        raise DataError(what, where=str(there["up"].path), fix="turn all three components: ground to satellite needed")
     if length.size and not np.abs(length - 1).max() <= 0.01:
         what = f"line-of-sight vectors are up to {np.abs(length - 1).max():.3f} off unit length"
         raise DataError(what, where=str(there["up"].path), fix="give unit vectors from ground to satellite")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from geo_risk.core.errors import (
 from geo_risk.core.units import factor
 from geo_risk.sources.geotiff import SENTINELS
 from geo_risk.sources.insar import (
+    COMPONENTS,
     MAX_BYTES,
     Frame,
     build,
@@ -211,6 +212,13 @@ def lazy_tif(path: Path) -> da.Array:
     return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
 
 
+def look_tifs(paths: Mapping[str, Path]) -> dict[str, da.Array]:
+    """Return GeoTIFFs of los_east, los_north and los_up, lazy; a cell where all three are 0 has no look vector."""
+    look = [lazy_tif(paths[n]) for n in COMPONENTS]
+    empty = (look[0] == 0) & (look[1] == 0) & (look[2] == 0)
+    return {n: da.where(empty, np.float32(np.nan), a) for n, a in zip(COMPONENTS, look, strict=True)}
+
+
 def _facts(path: Path, units: str | None, positive: str | None) -> tuple[float, float]:
     """Return the factor to metres and the sign toward the satellite, by the file and the configuration."""
     with rasterio.open(path, driver="GTiff") as source:
@@ -279,7 +287,7 @@ def _geometry(
             raise DataError(what, where="inputs.insar[].geometry", fix=_NO_LOOK)
         for path in found.values():
             frame.check_same(tif_frame(path), where=str(path))
-        arrays = {n: lazy_tif(p) for n, p in found.items() if n in {"los_east", "los_north", "los_up", "height"}}
+        arrays = look_tifs(found) | {n: lazy_tif(p) for n, p in found.items() if n == "height"}
         source = geometry[0]
     audit.append(check_los([arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(source), orbit=None))
     out: dict[str, tuple[Any, str, str]] = {}

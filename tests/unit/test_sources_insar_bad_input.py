@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from geo_risk.core.errors import DataError, GridError, LimitError
 from geo_risk.sources.insar import drop_zeros, open_insar
+from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.stack import tif_frame
 from tests.support.insar import write_mintpy
 from tests.support.insar_files import look
 from tests.support.points import days, write_tif
@@ -128,3 +130,54 @@ def test_a_geotiff_header_of_more_than_a_tebibyte_ends_at_once(tmp_path):
     for folder, count in (("one", 1), ("all", 3)):
         with pytest.raises(LimitError, match=rf"headers of {count} rasters .* 1\.\d+ TiB; the limit is 1 TiB"):
             open_insar(tmp_path / folder, track="asc", options=LOOK)
+
+
+# --- look vectors -----------------------------------------------------------------------------------------------------
+
+
+def test_cells_of_geotiffs_without_a_look_vector_are_missing(tmp_path):
+    east, north, up = (np.full(SHAPE, v) for v in look())
+    for values in (east, north, up):
+        values[:5] = 0
+    data = open_insar(licsbas(tmp_path / "a", E=east, N=north, U=up), track="asc")
+    folder = stack(tmp_path / "b")
+    geometry = [tmp_path / f"a/{n}.geo.tif" for n in "ENU"]
+    options = TrackOptions(units="m", positive="toward")
+    for found in (data, open_insar(folder, track="asc", geometry=geometry, options=options)):
+        for name in ("los_east", "los_north", "los_up"):
+            gone = np.isnan(found[name].to_numpy())
+            assert gone[:5].all()
+            assert not gone[5:].any()
+
+
+def test_vectors_off_unit_length_in_a_stack_are_refused(tmp_path):
+    licsbas(tmp_path / "a", U=np.full(SHAPE, 0.5))
+    geometry = [tmp_path / f"a/{n}.geo.tif" for n in "ENU"]
+    with pytest.raises(DataError, match="off unit length"):
+        open_insar(
+            stack(tmp_path / "b"), track="asc", geometry=geometry, options=TrackOptions(units="m", positive="toward")
+        )
+
+
+def static_layers(folder: Path, vector: tuple[float, ...], codes: np.ndarray) -> list[Path]:
+    los = write_tif(folder / "x_line_of_sight_enu.tif", np.full(SHAPE, 1.0), nodata=0.0)
+    with rasterio.open(los) as source:
+        profile = source.profile | {"count": 3}
+    with rasterio.open(los, "w", **profile) as target:
+        for k, value in enumerate(vector, 1):
+            target.write(np.full(SHAPE, value, "f4"), k)
+    return [los, write_tif(folder / "x_layover_shadow_mask.tif", codes, nodata=None)]
+
+
+def test_static_layers_that_point_down_are_refused_whatever_the_orbit(tmp_path):
+    paths = static_layers(tmp_path, tuple(-v for v in look()), np.zeros(SHAPE))
+    with pytest.raises(DataError, match=r"point down \(up -0\.78\)"):
+        open_look(paths, tif_frame(paths[0]), track="asc")
+
+
+def test_codes_of_shadow_that_stand_for_no_data_are_unknown(tmp_path):
+    codes = np.resize([0.0, 1, 2, 3, 127, 255, np.nan], SHAPE)
+    paths = static_layers(tmp_path, look(), codes)
+    got = open_look(paths, tif_frame(paths[0]), track="asc").shadow
+    want = np.resize([0.0, 1, 1, 1, np.nan, np.nan, np.nan], SHAPE)
+    np.testing.assert_array_equal(got.compute(), want)
