@@ -13,6 +13,9 @@ Times = NDArray[np.datetime64]
 DAYS_PER_YEAR = 365.25
 TIME_AXES = ("julian_year", "calendar_year")
 
+SEASON_DATES = 20
+"""Series on fewer dates have no yearly term, however long they are; a choice of geo_risk."""
+
 
 def years(times: Times, *, axis: str = "julian_year", since: np.datetime64 | None = None) -> F64:
     """Return times as years since the first (or since `since`).
@@ -42,6 +45,20 @@ def _calendar(times: Times) -> F64:
     year = times.astype("datetime64[Y]")
     day = (times - year.astype("datetime64[D]")) / np.timedelta64(1, "D")
     return np.asarray(year.astype(np.int64) + 1970 + day / DAYS_PER_YEAR, dtype=np.float64)
+
+
+def known_span(values: NDArray[np.float32], t: F64) -> F64:
+    """Return the time from the first to the last known date of each series [yr]; 0 where none is known.
+
+    Parameters
+    ----------
+    values : (time, ...); NaN is a gap.
+    t : (time,) [yr], rising.
+    """
+    known = np.isfinite(values)
+    first, last = known.argmax(axis=0), len(t) - 1 - known[::-1].argmax(axis=0)
+    out: F64 = np.where(known.any(axis=0), t[last] - t[first], 0.0)
+    return out
 
 
 def motion_columns(t: F64, *, annual: bool = False, acceleration: bool = False, steps: Sequence[float] = ()) -> F64:

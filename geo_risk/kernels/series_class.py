@@ -20,6 +20,7 @@ from geo_risk.kernels.breakpoints import (
     break_gains,
     orthonormal,
 )
+from geo_risk.kernels.motion import SEASON_DATES
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -336,7 +337,7 @@ def classify_series(
         if n < minimum:
             continue
         n = without_spikes(known, y, root, n, sigmas)
-        season = known[n - 1] - known[0] >= season_span and n >= 20
+        season = known[n - 1] - known[0] >= season_span and n >= SEASON_DATES
         out = np.empty(len(OUTPUTS))
         code = classify_one(known, y, root, n, critical, shortest, season, out)
         if code == UNKNOWN:

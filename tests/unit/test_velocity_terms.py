@@ -18,7 +18,7 @@ from geo_risk.hazards.deformation.motion.velocity import line_of_sight_velocity,
 from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.kernels.lsq import fit_correlated
 from geo_risk.kernels.lsq_plain import fit_plain
-from geo_risk.kernels.motion import motion_columns, years
+from geo_risk.kernels.motion import known_span, motion_columns, years
 from geo_risk.kernels.time_noise import correlated_errors, noise_likelihood
 from tests.support.insar import dataset, times
 
@@ -272,3 +272,13 @@ def test_reference_change_to_an_area_makes_its_mean_zero_on_every_date():
     assert as_given - got == pytest.approx(np.full(got.shape, np.polyfit(YEARS, want, 1)[0] * 1000), abs=1e-3)
     with pytest.raises(OverlapError, match="outside"):
         reference_cells(data, params.model_copy(update={"reference_lon_lat": (10.0, 10.0)}))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.booleans(), min_size=5, max_size=5), st.floats(0.01, 3))
+def test_the_span_of_a_series_is_that_of_its_known_dates(known, step):
+    t = np.arange(5) * step
+    values = np.where(known, 1.0, np.nan).astype(np.float32)
+    got = known_span(np.stack([values, values], axis=1), t)
+    want = np.ptp(t[known]) if any(known) else 0.0
+    assert got == pytest.approx([want, want])

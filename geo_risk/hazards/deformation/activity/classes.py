@@ -21,6 +21,7 @@ from geo_risk.hazards.deformation.activity.series import cell_size_m
 from geo_risk.hazards.deformation.motion.correction import years
 from geo_risk.hazards.deformation.motion.removal import Removal, corrected_series
 from geo_risk.kernels.breakpoints import BILINEAR, LINEAR, QUADRATIC, STEP, STEP_AND_TREND, UNCORRELATED
+from geo_risk.kernels.motion import known_span
 from geo_risk.kernels.series_class import OUTPUTS, classify_series
 
 F32 = NDArray[np.float32]
@@ -32,7 +33,6 @@ ACTIVITY_CODES = {"stable": 0, "steady": 1, "accelerating": 2, "decelerating": 3
 
 LEGEND = ", ".join(f"{code} {name}" for name, code in ACTIVITY_CODES.items()) + ", -1 unknown"
 
-_SHORTEST_TREND_YR = 1.0
 _MOST_VALUES = 2**26
 _MAPS = {
     "activity": ("1", f"activity: {LEGEND}"),
@@ -174,7 +174,7 @@ def _classify_block(
         values, t, weights, critical, params.minimum_segment, minimum, params.season_span_yr, params.spike_sigmas
     )
     got = dict(zip(OUTPUTS, found, strict=True))
-    activity = activity_codes(codes, has_season, got, _span(values, t), params)
+    activity = activity_codes(codes, has_season, got, known_span(values, t), params)
     known = np.isfinite(values)
     n = np.maximum(known.sum(axis=0), 1)
     y = np.where(known, values, np.float32(0))
@@ -186,12 +186,6 @@ def _classify_block(
     when = np.where(np.isfinite(got["break_index"]), t[first], np.nan)
     layers = [activity, signal, got["acceleration"], got["acceleration_std"], when]
     return np.stack(layers).astype(np.float32).reshape(len(layers), *block.shape[1:])
-
-
-def _span(values: F32, t: F64) -> F64:
-    known = np.isfinite(values)
-    first, last = known.argmax(axis=0), len(t) - 1 - known[::-1].argmax(axis=0)
-    return np.where(known.any(axis=0), t[last] - t[first], 0.0)
 
 
 def activity_codes(
@@ -227,7 +221,7 @@ def activity_codes(
     out[seasonal] = ACTIVITY_CODES["seasonal"]
     short = ~np.isfinite(found["annual"]) & (classes >= UNCORRELATED)
     out[short] = -1
-    out[short & (classes == LINEAR) & (span_yr >= _SHORTEST_TREND_YR)] = ACTIVITY_CODES["steady"]
+    out[short & (classes == LINEAR) & (span_yr >= params.shortest_trend_yr)] = ACTIVITY_CODES["steady"]
     return out
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.kernels.breakpoints import break_gains, orthonormal
+from geo_risk.kernels.motion import SEASON_DATES
 from geo_risk.kernels.series_class import ANNUAL_TEST, HINGE_TEST, QUADRATIC_TEST, TREND_TEST
 
 F64 = NDArray[np.float64]
@@ -42,7 +43,7 @@ def _searches(t: tuple[float, ...], params: ActivityParams) -> tuple[float, floa
     n = len(times)
     if n < 2 * params.minimum_segment:
         return 1.0, 1.0, 1.0
-    season = times[-1] - times[0] >= params.season_span_yr and n >= 20
+    season = times[-1] - times[0] >= params.season_span_yr and n >= SEASON_DATES
     q = np.ascontiguousarray(base_columns(times, season=season).T)
     p = len(q)
     orthonormal(q, n, p)

@@ -12,6 +12,7 @@ from scipy import stats
 from geo_risk.hazards.deformation.activity.critical import BREAK_DF, base_columns, break_searches
 from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.kernels.breakpoints import BILINEAR, LINEAR, QUADRATIC, STEP, STEP_AND_TREND, UNCORRELATED, break_gains
+from geo_risk.kernels.motion import SEASON_DATES
 from geo_risk.kernels.series_class import annual_term, lag_one
 
 F64 = NDArray[np.float64]
@@ -184,7 +185,7 @@ def without_gaps(track: str, t: F64, displacement_mm: F64, std: F64) -> BodySeri
 
 def _fit(series: BodySeries, params: ActivityParams) -> TrackFit:
     t, n = series.t, len(series.t)
-    season = bool(t[-1] - t[0] >= params.season_span_yr and n >= 20)
+    season = bool(t[-1] - t[0] >= params.season_span_yr and n >= SEASON_DATES)
     # errors are smoothed toward their mean: a date that seems very quiet by chance is not overrated
     variance = series.std**2 + np.mean(series.std**2)
     root = np.sqrt(1 / variance)

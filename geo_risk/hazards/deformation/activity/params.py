@@ -53,6 +53,10 @@ class ActivityParams(Params):
         1.5, "Series known for less have no yearly term", ge=1, le=20,
         source="choice of geo_risk: less than 1.5 cycles cannot be told from a trend",
     )  # fmt: skip
+    shortest_trend_yr: float = parameter(
+        1.0, "Series without a yearly term and known for less are not called steady", ge=0.25, le=20,
+        source="choice of geo_risk: within a year a season looks like a trend",
+    )  # fmt: skip
     spike_sigmas: float = parameter(
         5.0, "Single dates this many robust standard deviations off the five around them are left out", ge=3, le=100,
         source="choice of geo_risk: beyond noise, below half a wavelength",

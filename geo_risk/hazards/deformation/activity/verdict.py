@@ -17,7 +17,6 @@ from geo_risk.kernels.breakpoints import LINEAR, QUADRATIC, STEP, STEP_AND_TREND
 ORIGIN = np.datetime64("2000-01-01", "s")
 """Where the years of all series begin."""
 
-_SHORTEST_TREND_YR = 1.0
 _ZH = {
     "stable": "稳定", "steady": "匀速", "accelerating": "加速", "decelerating": "减速", "seasonal": "季节性",
     "step": "突变", "unknown": "未知",
@@ -185,7 +184,7 @@ def _short(
 ) -> tuple[str, tuple[str, str]]:
     """Say what a record can that is too short for a yearly term."""
     span = max(float(f.series.t[-1] - f.series.t[0]) for f in fits)
-    if course.kind == LINEAR and span >= _SHORTEST_TREND_YR:
+    if course.kind == LINEAR and span >= params.shortest_trend_yr:
         return "steady", (
             f"steady: {motion.velocity:+.1f} mm/yr in the line of sight of {motion.track} over {span:.1f} years "
             f"(p {_p(course.p_trend)}; too short for a yearly term)",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import TimeError
 from geo_risk.hazards.deformation.params import VelocityParams
-from geo_risk.kernels.motion import motion_columns, years
+from geo_risk.kernels.motion import SEASON_DATES, motion_columns, years
 
 F64 = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -76,7 +76,9 @@ def motion_terms(times: Times, params: VelocityParams) -> MotionTerms:
     TimeError : fewer dates than the model and `minimum_dates` need; a step before the second or after the last date.
     """
     t = years(times, axis=params.time_axis)
-    season = params.annual == "always" or (params.annual == "auto" and t[-1] >= SEASON_SPAN_YR and len(t) >= 20)
+    season = params.annual == "always" or (
+        params.annual == "auto" and t[-1] >= SEASON_SPAN_YR and len(t) >= SEASON_DATES
+    )
     names = ["constant", "velocity"]
     names += ["annual_sin", "annual_cos"] if season else []
     names += ["acceleration"] if params.acceleration else []

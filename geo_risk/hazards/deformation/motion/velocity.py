@@ -20,6 +20,7 @@ from geo_risk.hazards.deformation.motion.time_noise import TimeNoise
 from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.kernels.lsq import fit_correlated
 from geo_risk.kernels.lsq_plain import fit_plain
+from geo_risk.kernels.motion import known_span
 
 _ROUNDS = {"least_squares": 0, "huber": 4, "bisquare": -8}
 _TREND = {
@@ -208,7 +209,7 @@ def _fit_block(
     if len(fit.terms.names) > 2:
         alone = ~np.isfinite(values[1])
         if fit.terms.has_season:
-            alone |= _span(series, fit.terms.t) < SEASON_SPAN_YR
+            alone |= known_span(series, fit.terms.t) < SEASON_SPAN_YR
         if alone.any():
             shorter = np.where(alone, series, np.float32(np.nan))
             trend, error, *rest = _fitted(shorter, fields, fit, np.ascontiguousarray(fit.terms.columns[:, :2]))
@@ -236,11 +237,3 @@ def _fitted(
         )  # fmt: skip
     known = np.isfinite(rms)
     return [values, errors, rms, *(np.where(known, a, np.nan).astype(np.float32) for a in (n, freedom))]
-
-
-def _span(series: NDArray[np.float32], t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the time from the first to the last known date of each series [yr]."""
-    known = np.isfinite(series)
-    first, last = known.argmax(axis=0), len(t) - 1 - known[::-1].argmax(axis=0)
-    out: NDArray[np.float64] = np.where(known.any(axis=0), t[last] - t[first], 0.0)
-    return out
