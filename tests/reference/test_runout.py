@@ -116,13 +116,14 @@ def test_hits_name_the_unit_the_energy_the_way_and_the_release():
 def test_lists_grow_with_long_paths_and_many_hits():
     z = 5000 - 10.0 * np.mgrid[0:120, 0:120][0]
     targets = np.arange(z.size).reshape(z.shape)
+    spread = Friction(5.0, 1.0, 1e-6, 8848.0, 1e6)
     releases = [60, 50, 70, 40, 80]
-    got = run_out(z, releases, targets=targets, friction=WIDE._replace(alpha_deg=5.0), cell_m=10.0)
+    got = run_out(z, releases, targets=targets, friction=spread, cell_m=10.0)
     assert got.n_paths.max() == 5
     assert len(got.hits) == got.n_paths.sum() > z.size
     for cell in releases:
         alone = got.hits[got.hits["unit"] == cell]
-        p = flow_path(z, cell, friction=WIDE._replace(alpha_deg=5.0), cell_m=10.0)
+        p = flow_path(z, cell, friction=spread, cell_m=10.0)
         assert len(p.row) > 4096
         order = np.argsort(p.row * 120 + p.column)
         np.testing.assert_array_equal(alone["target"], (p.row * 120 + p.column)[order])
