@@ -47,7 +47,7 @@ class DelayMap:
     frame: Frame
 
     def window(self, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.float32]:
-        """Return a window (y, x); NaN is missing.
+        """Return a window (y, x); NaN is missing. 0 is no delay (there is no place without air): it is missing too.
 
         Raises
         ------
@@ -57,14 +57,19 @@ class DelayMap:
         try:
             if self.path.suffix.lower() == ".ztd":
                 whole = np.memmap(self.path, dtype="<f4", mode="r", shape=self.frame.shape)
-                return np.array(whole[r0:r1, c0:c1], dtype=np.float32)
+                return _without_nodata(np.array(whole[r0:r1, c0:c1], dtype=np.float32), None)
             with rasterio.open(self.path, driver="GTiff") as source:
                 values = source.read(1, window=Window(c0, r0, c1 - c0, r1 - r0)).astype(np.float32)
                 nodata = source.nodata
         except (RasterioError, OSError, ValueError) as error:
             what = f"rows {r0}-{r1} cannot be read: {error}"
             raise CorruptFileError(what, where=str(self.path), fix="fetch the file again") from error
-        return values if nodata is None else np.where(values == np.float32(nodata), np.float32(np.nan), values)
+        return _without_nodata(values, nodata)
+
+
+def _without_nodata(values: NDArray[np.float32], nodata: float | None) -> NDArray[np.float32]:
+    gone = values == 0 if nodata is None else (values == 0) | (values == np.float32(nodata))
+    return np.where(gone, np.float32(np.nan), values)
 
 
 def delay_maps(folder: Path) -> dict[str, DelayMap]:
@@ -246,15 +251,17 @@ def _evidence(
 
 
 def _check_delays(delays: NDArray[np.float64], maps: Sequence[DelayMap]) -> None:
-    for one, values in zip(maps, delays, strict=True):
-        finite = values[np.isfinite(values)]
-        if not finite.size:
-            what = "the map has no value on the frame of the track"
-            raise OverlapError(what, where=str(one.path), fix="fetch GACOS maps of the track's area")
-        middle = float(np.median(finite))
+    known = {one.path: values[np.isfinite(values)] for one, values in zip(maps, delays, strict=True)}
+    # units first: a map of differences is 0, which counts as missing, on its first date
+    for path, values in ((p, v) for p, v in known.items() if v.size):
+        middle = float(np.median(values))
         if not _PLAUSIBLE_M[0] < middle < _PLAUSIBLE_M[1]:
             what = f"the median is {middle:.4g}; zenith delays are {_PLAUSIBLE_M[0]} to {_PLAUSIBLE_M[1]} m"
-            raise UnitError(what, where=str(one.path), fix="give the total zenith delay in metres, not a difference")
+            raise UnitError(what, where=str(path), fix="give the total zenith delay in metres, not a difference")
+    for path, values in known.items():
+        if not values.size:
+            what = "the map has no value on the frame of the track"
+            raise OverlapError(what, where=str(path), fix="fetch GACOS maps of the track's area")
 
 
 def _scatter(series: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

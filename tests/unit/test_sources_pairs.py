@@ -312,6 +312,17 @@ def test_a_correction_that_adds_noise_is_warned_of(tmp_path):
     assert any("the variance up by" in s for s in done.attrs["audit"])
 
 
+@pytest.mark.parametrize("kind", ["raw", "tif"])
+def test_a_delay_of_zero_is_no_delay_and_bends_no_series(tmp_path, kind):
+    maps, data = zenith(), series()
+    maps[2, 10:12, 10:12] = 0
+    left = corrected(data, write_gacos(tmp_path / "g", maps, dates_of(data), kind=kind))["displacement"].to_numpy()
+    gone = np.isnan(left)
+    assert gone[2, 8:10, 8:10].all()
+    assert not gone[[0, 1, 3, 4]].any()
+    assert np.nanmax(np.abs(left)) < 0.2  # a delay of 0 against 2.3 m would be metres of motion
+
+
 def test_dates_without_a_map_are_listed_and_nothing_is_mixed(tmp_path):
     maps, data = zenith(), series()
     folder = write_gacos(tmp_path / "g", maps, dates_of(data))
