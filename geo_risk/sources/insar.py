@@ -209,8 +209,9 @@ def check_times(days: Sequence[str], *, where: str) -> NDArray[np.datetime64]:
     except ValueError as error:
         what = f"the dates hold something else than YYYYMMDD: {error}"
         raise TimeError(what, where=where, fix=fix) from error
-    if any(not re.fullmatch(r"\d{8}", d) for d in days):
-        what = f"the dates hold {next(d for d in days if not re.fullmatch(r'[0-9]{8}', d))!r}; YYYYMMDD needed"
+    odd = [d for d in days if not re.fullmatch(r"(?:19|20)\d{6}", d)]
+    if odd:
+        what = f"the dates hold {odd[0]!r}; YYYYMMDD of 1900 to 2099 needed"
         raise TimeError(what, where=where, fix=fix)
     if len(times) < 2:
         what = f"{len(times)} date; a velocity needs at least two"

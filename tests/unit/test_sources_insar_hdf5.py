@@ -236,6 +236,7 @@ def test_a_wrong_sign_is_turned_by_the_configuration_only(tmp_path):
         (days(7)[::-1], "not rising"),
         (["2022-07"] * 7, "YYYYMMDD"),
         ([*days(6), "20221399"], "something else than"),
+        (["00010101", *days(7)[1:]], "YYYYMMDD of 1900 to 2099"),  # nanoseconds of the year 1 wrap round to 1754
     ],
 )
 def test_bad_dates_are_refused(tmp_path, dates, text):
