@@ -282,3 +282,25 @@ def test_the_span_of_a_series_is_that_of_its_known_dates(known, step):
     got = known_span(np.stack([values, values], axis=1), t)
     want = np.ptp(t[known]) if any(known) else 0.0
     assert got == pytest.approx([want, want])
+
+
+def test_steps_that_no_date_parts_are_refused_and_one_named_twice_is_one():
+    days = times(40)
+    one = str(days[20])[:10]
+    other = str(days[20] - np.timedelta64(3, "D"))[:10]
+    with pytest.raises(TimeError, match="no date lies between"):
+        motion_terms(days, VelocityParams(steps=(one, other)))
+    assert motion_terms(days, VelocityParams(steps=(one, one))).names.count(f"step_{one.replace('-', '')}") == 1
+
+
+def test_a_yearly_term_that_is_asked_for_is_fitted_to_short_series_too():
+    t = np.arange(35) * 12 / 365.25  # 1.1 years
+    truth = 5 * np.sin(2 * np.pi * t) - 20 * t
+    source = dataset(np.broadcast_to(truth[:, None, None] / 1000, (35, 3, 4)).copy())
+    always = line_of_sight_velocity(source, VelocityParams(**PLAIN | {"annual": "always"}))
+    assert always["annual_sin"].to_numpy() == pytest.approx(np.full((3, 4), 5.0), rel=1e-4)
+    assert always["velocity"].to_numpy() == pytest.approx(np.full((3, 4), -20.0), rel=1e-4)
+    # left to itself the same series has no season, and its trend takes some of it
+    auto = line_of_sight_velocity(source, VelocityParams(**PLAIN | {"annual": "auto"}))
+    assert "annual_sin" not in auto
+    assert abs(auto["velocity"].to_numpy() + 20).min() > 1

@@ -73,7 +73,8 @@ def motion_terms(times: Times, params: VelocityParams) -> MotionTerms:
 
     Raises
     ------
-    TimeError : fewer dates than the model and `minimum_dates` need; a step before the second or after the last date.
+    TimeError : fewer dates than the model and `minimum_dates` need; a step before the second or after the last date,
+        or two without a date between them.
     """
     t = years(times, axis=params.time_axis)
     season = params.annual == "always" or (
@@ -82,7 +83,7 @@ def motion_terms(times: Times, params: VelocityParams) -> MotionTerms:
     names = ["constant", "velocity"]
     names += ["annual_sin", "annual_cos"] if season else []
     names += ["acceleration"] if params.acceleration else []
-    days = sorted(np.datetime64(day, "D") for day in params.steps)
+    days = sorted({np.datetime64(day, "D") for day in params.steps})
     names += [f"step_{str(day).replace('-', '')}" for day in days]
     least = max(params.minimum_dates, len(names) + 1)
     if len(t) < least:
@@ -90,11 +91,22 @@ def motion_terms(times: Times, params: VelocityParams) -> MotionTerms:
         raise TimeError(
             what, where="displacement.time", fix="give a longer series, fewer terms, or lower velocity.minimum_dates"
         )
+    _check_steps(times, days)
+    steps = [float(years(np.asarray([d]), axis=params.time_axis, since=times[0])[0]) for d in days]
+    columns = motion_columns(t, annual=season, acceleration=params.acceleration, steps=steps)
+    return MotionTerms(columns, tuple(names), t)
+
+
+def _check_steps(times: Times, days: list[np.datetime64]) -> None:
+    """Raise where a step has no dates on one side, or two have none between them: no series could tell them apart."""
+    where = "deformation.velocity.steps"
     outside = [str(d) for d in days if not times[0] < d <= times[-1]]
     if outside:
         what = f"steps on {', '.join(outside)} are not between the first date {str(times[0])[:10]} and the last "
         what += str(times[-1])[:10]
-        raise TimeError(what, where="deformation.velocity.steps", fix="leave those dates out for this track's period")
-    steps = [float(years(np.asarray([d]), axis=params.time_axis, since=times[0])[0]) for d in days]
-    columns = motion_columns(t, annual=season, acceleration=params.acceleration, steps=steps)
-    return MotionTerms(columns, tuple(names), t)
+        raise TimeError(what, where=where, fix="leave those dates out for this track's period")
+    after = np.searchsorted(times, np.array(days, dtype=times.dtype), side="left")
+    same = [f"{a} and {b}" for a, b, k in zip(days, days[1:], np.diff(after), strict=False) if k == 0]
+    if same:
+        what = f"no date lies between the steps on {', '.join(same)}: only their sum can be seen"
+        raise TimeError(what, where=where, fix="name one of them")

@@ -75,10 +75,10 @@ def line_of_sight_velocity(
     Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], velocity_dof [1] (degrees of
     freedom of the errors), and where they were fitted annual_sin, annual_cos [mm], acceleration, acceleration_std
     [mm/yr2], step_YYYYMMDD, step_YYYYMMDD_std [mm]. NaN where a pixel has fewer than `minimum_dates` or a coherence
-    below `minimum_coherence`. A series that was lost early (less than 1.5 years known beside a yearly term, or none on
-    one side of a step) is fitted by a trend alone. Stays lazy; each pixel depends on its own series and on what the
-    scene has in common, whatever the chunks. Standard errors allow for the correlation in time that `correction`
-    found; without one they are those of independent dates.
+    below `minimum_coherence`. A series that was lost early is fitted by a trend alone: with none on one side of a step,
+    or less than 1.5 years known beside a yearly term (unless `annual: always` asks for it). Stays lazy; each pixel
+    depends on its own series and on what the scene has in common, whatever the chunks. Standard errors allow for the
+    correlation in time that `correction` found; without one they are those of independent dates.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def _fit_block(
     layers += [errors[column] if is_error else values[column] for _, column, is_error in fit.terms.layers()]
     if len(fit.terms.names) > 2:
         alone = ~np.isfinite(values[1])
-        if fit.terms.has_season:
+        if fit.terms.has_season and fit.params.annual == "auto":
             alone |= known_span(series, fit.terms.t) < SEASON_SPAN_YR
         if alone.any():
             shorter = np.where(alone, series, np.float32(np.nan))
