@@ -63,7 +63,7 @@ def open_timeseries(
     held = mintpy.open_geometry(geometry, track=track) if geometry else mintpy.geometry_in(path, prefix=_GEOMETRY)
     place = mintpy.Place(path, frame, attrs, options, track)
     frame, more = mintpy.with_geometry(place, geometry=held, coherence=coherence, audit=audit)
-    displacement = mintpy.on_land(lazy(path, SERIES, scale=said.scale, zero_is_missing=True), held)
+    displacement = mintpy.on_land(lazy(path, SERIES, scale=said.scale, zero_is_missing=True), held.land)
     masked, notes, quality = _quality(path, displacement)
     variables: mintpy.Variables = {"displacement": (masked, "m", "line-of-sight displacement")}
     out = build(variables | quality | more, frame, times=times, audit=[*audit, *evidence, mintpy.ZEROS, *notes])

@@ -49,12 +49,16 @@ class Band:
 
 @dataclass(frozen=True)
 class Look:
-    """Look vectors and what else the static layers hold, lazy, on the frame of the track; and what was done."""
+    """Look vectors and what else the static layers hold, lazy, on the frame of the track; and what was done.
+
+    `land` is 0 on water, where a MintPy geometry stands in for static layers and has a mask of it.
+    """
 
     los: list[da.Array]
     height: da.Array | None
     shadow: da.Array | None
     notes: list[str]
+    land: da.Array | None = None
 
 
 def bands(paths: Sequence[Path]) -> dict[str, Band]:

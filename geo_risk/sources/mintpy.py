@@ -78,7 +78,7 @@ def open_timeseries(
         raise DataError(what, where=str(path), fix="write the series again; `date` and `timeseries` must agree")
     audit = [check_magnitude(sample, unit="m", where=str(path), is_said=held.is_unit_said), held.sign]
     looks = open_geometry(geometry, track=track)
-    displacement = on_land(lazy(path, "timeseries", scale=held.scale, zero_is_missing=True), looks)
+    displacement = on_land(lazy(path, "timeseries", scale=held.scale, zero_is_missing=True), looks.land)
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
     place = Place(path, frame, attrs, options, track)
     frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
@@ -99,11 +99,11 @@ def open_velocity(
         has_std = has(file, "velocityStd")
     audit = [check_magnitude(sample, unit="mm/yr", where=str(path), is_said=held.is_unit_said), held.sign]
     looks = open_geometry(geometry, track=track)
-    velocity = on_land(lazy(path, "velocity", scale=held.scale, zero_is_missing=True), looks)
+    velocity = on_land(lazy(path, "velocity", scale=held.scale, zero_is_missing=True), looks.land)
     variables: Variables = {"velocity": (velocity, "mm/yr", "line-of-sight velocity")}
     if has_std:
         # an error of exactly zero is the reference cell or lies outside the mask: no weight can be made of it
-        std = on_land(lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True), looks)
+        std = on_land(lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True), looks.land)
         variables["velocity_std"] = (std, "mm/yr", "standard error of the line-of-sight velocity")
     place = Place(path, frame, attrs, options, track)
     frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
@@ -166,11 +166,11 @@ def with_geometry(
     return frame, out
 
 
-def on_land(values: da.Array, geometry: Geometry) -> da.Array:
-    """Return a map or a series with the water of the geometry's waterMask missing; laziness and chunks stay."""
-    if geometry.land is None:
+def on_land(values: da.Array, land: da.Array | None) -> da.Array:
+    """Return a map or a series with the water of a geometry's waterMask missing; laziness and chunks stay."""
+    if land is None:
         return values
-    return da.where(geometry.land.rechunk(values.chunks[-2:]) != 0, values, np.float32(np.nan))
+    return da.where(land.rechunk(values.chunks[-2:]) != 0, values, np.float32(np.nan))
 
 
 def los_variables(los: Sequence[da.Array]) -> Variables:

@@ -59,7 +59,8 @@ def open_series(
     look = _look(geometry, first.frame, track, audit)
     audit.append(check_los(look.los, where=str(first.path), orbit=first.orbit))
     audit.extend(look.notes)
-    variables: Variables = {"displacement": (series.lazy(), "m", "line-of-sight displacement")}
+    displacement = mintpy.on_land(series.lazy(), look.land)
+    variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
     variables |= los_variables(look.los)
     if look.height is not None:
         variables["height"] = (look.height, "m", "height")
@@ -198,7 +199,7 @@ def _look(geometry: Sequence[Path], frame: Frame, track: str, audit: list[str]) 
     if has_signature(geometry[0], b"\x89HDF"):
         held = mintpy.open_geometry(geometry, track=track)
         frame.check_same(held.frame, where=str(held.source))
-        return Look(held.los, held.height, held.shadow, [held.note] if held.note else [])
+        return Look(held.los, held.height, held.shadow, [held.note] if held.note else [], held.land)
     audit.append("geometry: unit vectors from ground to satellite, as the static layers are published")
     return open_look(geometry, frame, track=track)
 

@@ -88,6 +88,8 @@ def open_stack(
     UnitError : no band unit, or one of phase. TimeError : a name without a date, a date twice. GridError : files that
     lie elsewhere. AmbiguousError : no tag `positive`, two dates in a name, or files that disagree.
     """
+    from geo_risk.sources import mintpy
+
     rows, where = _rows(paths), str(paths[0].parent)
     frame = tif_frame(rows[0][1])
     facts = set()
@@ -112,8 +114,9 @@ def open_stack(
         f"sign: positive is {'toward' if sign > 0 else 'away from'} the satellite, as the {origin}",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
     ]
-    variables: dict[str, tuple[Any, str, str]] = {"displacement": (cube, "m", "line-of-sight displacement")}
-    variables |= _geometry(frame, geometry, coherence, track, audit, options)
+    more, land = _geometry(frame, geometry, coherence, track, audit, options)
+    displacement = mintpy.on_land(cube, land)
+    variables = {"displacement": (displacement, "m", "line-of-sight displacement")} | more
     return build(variables, frame, times=times, audit=audit)
 
 
@@ -263,14 +266,17 @@ def _geometry(
     track: str,
     audit: list[str],
     options: TrackOptions,
-) -> dict[str, tuple[Any, str, str]]:
+) -> tuple[dict[str, tuple[Any, str, str]], da.Array | None]:
+    """Return look vectors and what else is known of the cells, and the land of a MintPy geometry (0 is water)."""
     from geo_risk.sources import licsbas, mintpy
 
+    land = None
     if geometry and has_signature(geometry[0], b"\x89HDF"):
         held = mintpy.open_geometry(geometry, track=track)
         frame.check_same(held.frame, where=str(held.source))
         arrays: dict[str, da.Array] = dict(zip(("los_east", "los_north", "los_up"), held.los, strict=True))
-        source = held.source
+        source, land = held.source, held.land
+        audit.extend([held.note] if held.note else [])
         arrays |= {n: a for n, a in (("height", held.height), ("shadow", held.shadow)) if a is not None}
     elif not geometry and options.incidence_deg is not None and options.heading_deg is not None:
         look = look_vector(options.incidence_deg, options.heading_deg)
@@ -296,4 +302,4 @@ def _geometry(
         out[name] = (array, "m" if name == "height" else "1", text)
     if coherence is not None:
         out["coherence"] = (mintpy.open_coherence(coherence, frame), "1", "mean coherence")
-    return out
+    return out, land

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -17,7 +18,7 @@ from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import tif_frame
 from tests.support.insar import write_mintpy
-from tests.support.insar_files import look
+from tests.support.insar_files import OPERA_CELL, OPERA_LEFT, OPERA_TOP, look, write_granule
 from tests.support.points import days, write_tif
 
 N = 5
@@ -108,6 +109,28 @@ def test_a_mark_of_missing_that_no_file_declares_stops_a_stack(tmp_path, mark):
     values[-1, :2, :2] = mark
     with pytest.raises(DataError, match="do not declare it as nodata"):
         open_insar(stack(tmp_path / "s", values), track="asc", options=LOOK)
+
+
+@pytest.mark.parametrize("product", ["stack", "opera"])
+def test_water_of_a_mintpy_geometry_is_missing_in_other_products_too(tmp_path, product):
+    corner, cell = {"stack": ((400_000.0, 4_000_000.0), 80.0),
+                    "opera": ((OPERA_LEFT, OPERA_TOP), OPERA_CELL)}[product]  # fmt: skip
+    said = {"X_FIRST": str(corner[0]), "Y_FIRST": str(corner[1]), "X_STEP": str(cell), "Y_STEP": str(-cell)}
+    geometry = write_mintpy(tmp_path / "g", SERIES, EPSG="32649", **said)["geometry"]
+    water = np.ones(SHAPE, bool)
+    water[:6] = False
+    with h5py.File(geometry, "r+") as file:
+        file["waterMask"] = water
+    if product == "stack":
+        folder, options = stack(tmp_path / "s"), TrackOptions(units="m", positive="toward")
+    else:
+        folder, options = tmp_path / "s", TrackOptions()
+        write_granule(folder, SERIES[1] - SERIES[0], tuple(days(2)))
+    data = open_insar(folder, track="asc", geometry=geometry, options=options)
+    gone = np.isnan(data["displacement"].to_numpy())
+    assert gone[:, :6].all()
+    assert not gone[:, 6:].any()
+    assert any("waterMask is 0 are missing" in s for s in data.attrs["audit"])
 
 
 # --- size -------------------------------------------------------------------------------------------------------------
