@@ -47,14 +47,14 @@ def gi_star(values: F32, radius_cells: float) -> F32:
 
 def _disc_sum(values: F32 | Bool, radius: float) -> F64:
     """Return the sum over a disc around each cell, by running sums along rows: one pass for each row of the disc."""
-    reach = int(radius)
+    reach = int(radius + 1e-9)
     height, width = values.shape
     running = np.zeros((height, width + 2 * reach + 1))
     np.cumsum(values, axis=1, dtype=np.float64, out=running[:, reach + 1 : reach + 1 + width])
     running[:, reach + 1 + width :] = running[:, [reach + width]]
     out = np.zeros((height, width))
     for dy in range(-min(reach, height - 1), min(reach, height - 1) + 1):
-        half = int(np.sqrt(radius**2 - dy**2) + 1e-9)
+        half = int(np.sqrt(max(radius**2 - dy**2, 0.0)) + 1e-9)
         rows, onto = slice(max(0, dy), height + min(0, dy)), slice(max(0, -dy), height - max(0, dy))
         out[onto] += running[rows, reach + half + 1 : reach + half + 1 + width]
         out[onto] -= running[rows, reach - half : reach - half + width]
