@@ -14,7 +14,7 @@ from pyproj import CRS
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
-from geo_risk.sources.insar import Frame, build, check_magnitude, check_times, has_signature
+from geo_risk.sources.insar import Frame, build, check_magnitude, check_mask, check_times, has_signature
 from geo_risk.sources.insar_audit import centred, stated
 from geo_risk.sources.mintpy_header import convention, frame_of_header, header, reference_text
 from geo_risk.sources.options import TrackOptions
@@ -78,6 +78,9 @@ def _quality(path: Path, displacement: da.Array) -> tuple[da.Array, list[str], m
             if (shape := numbers(file, _QUALITY + name, dims=2).shape) != displacement.shape[1:]:
                 what = f"quality/{name} has shape {shape} where the series has {displacement.shape[1:]}"
                 raise GridError(what, where=str(path), fix="write the product again")
+        if "mask" in there:
+            sample = sample_rows(numbers(file, f"{_QUALITY}mask", dims=2))
+            check_mask(bool((sample == 1).any()), where=f"{path}, {_QUALITY}mask")
     notes: list[str] = []
     if "mask" in there:
         mask = lazy(path, _QUALITY + "mask").rechunk(displacement.chunks[1:])

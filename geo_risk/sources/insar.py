@@ -341,6 +341,13 @@ def check_coherence(sample: NDArray[Any], *, where: str) -> None:
         raise DataError(what, where=where, fix="scale it to 0-1")
 
 
+def check_mask(has_good: bool, *, where: str) -> None:
+    """Raise DataError where the mask of a product leaves no cell: an empty track would look like any other."""
+    if not has_good:
+        what = "the product's own mask calls no cell good: the frame is empty or wholly decorrelated"
+        raise DataError(what, where=where, fix="leave this track out, or give a product with coherent pixels")
+
+
 def build(
     variables: dict[str, tuple[Any, str, str]], frame: Frame, *, times: Any = None, audit: list[str]
 ) -> xr.Dataset:

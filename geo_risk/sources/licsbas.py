@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
@@ -94,6 +94,7 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame)
     ]
     if "mask" in arrays:
         good = arrays.pop("mask") == 1
+        check_mask(bool(good.any().compute()), where=str(found["mask"]))
         for name in ("velocity", "velocity_std"):
             if name in arrays:
                 arrays[name] = da.where(good, arrays[name], np.float32(np.nan))

@@ -14,7 +14,16 @@ from affine import Affine
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import licsbas
 from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
-from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_times, has_signature
+from geo_risk.sources.insar import (
+    COMPONENTS,
+    Frame,
+    build,
+    check_los,
+    check_magnitude,
+    check_mask,
+    check_times,
+    has_signature,
+)
 from geo_risk.sources.insar_audit import Registration, centred, stated
 from geo_risk.sources.mintpy import Variables, coherence_in, los_variables, open_coherence
 from geo_risk.sources.options import TrackOptions
@@ -53,6 +62,8 @@ def open_series(
         sample = sample_rows(data)
         refarea = texts(file, "refarea")[0] if has(file, "refarea") else ""
         inside = {n for n in (*_LOS, "mask", "hgt", "coh_avg") if _fits(file, n, shape, path)}
+        if "mask" in inside:
+            check_mask(bool((sample_rows(numbers(file, "mask", dims=2)) == 1).any()), where=f"{path}, mask")
     times = check_times(days, where=f"{path}, imdates")
     if len(times) != shape[0]:
         what = f"{len(times)} dates for {shape[0]} layers"
@@ -73,6 +84,8 @@ def open_series(
         mask = lazy(path, "mask").rechunk(displacement.chunks[1:])
         displacement = da.where(mask == 1, displacement, np.float32(np.nan))
         audit.append("mask: 1 is good, everything else is missing")
+    else:
+        audit.append("mask: there is none in the file, and nothing but its gaps is missing")
     audit.append("missing: cells that are 0 on every date")
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
     variables |= los_variables(los) | _more(path, inside, beside, coherence, frame)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import block_shape, has, numbers, opened, read_window, read_windows, sample_rows
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, has_signature
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.mintpy import Variables, los_variables
 from geo_risk.sources.opera_granule import Granule, chain_of, read_granule
@@ -163,6 +163,8 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
             sample = sample_rows(numbers(file, "displacement", dims=2)) * abs(last.scale)
         if np.isfinite(sample).any():
             break
+    if all(g.has_mask for g in granules):
+        check_mask(any(_has_good(g.path) for g in reversed(granules)), where=str(last.path.parent))
     n_y, n_x = series.frame.shape
     r0, c0 = max(0, n_y // 2 - _SAMPLE // 2), max(0, n_x // 2 - _SAMPLE // 2)
     middle = series.window((slice(r0, min(n_y, r0 + _SAMPLE)), slice(c0, min(n_x, c0 + _SAMPLE))))
@@ -183,6 +185,11 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
             f"this costs {lost / int(np.sum(single)):.1%} of the values"
         )
     return out
+
+
+def _has_good(path: Path) -> bool:
+    with opened(path) as file:
+        return bool((sample_rows(numbers(file, "recommended_mask", dims=2)) == 1).any())
 
 
 def _look(geometry: Sequence[Path], frame: Frame, track: str, audit: list[str]) -> Look:

@@ -18,7 +18,16 @@ from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import tif_frame
 from tests.support.insar import write_mintpy
-from tests.support.insar_files import OPERA_CELL, OPERA_LEFT, OPERA_TOP, look, write_granule
+from tests.support.insar_files import (
+    OPERA_CELL,
+    OPERA_LEFT,
+    OPERA_TOP,
+    look,
+    write_cum,
+    write_granule,
+    write_hdfeos,
+    write_look,
+)
 from tests.support.points import days, write_tif
 
 N = 5
@@ -131,6 +140,26 @@ def test_water_of_a_mintpy_geometry_is_missing_in_other_products_too(tmp_path, p
     assert gone[:, :6].all()
     assert not gone[:, 6:].any()
     assert any("waterMask is 0 are missing" in s for s in data.attrs["audit"])
+
+
+@pytest.mark.parametrize("product", ["hdfeos", "cum", "licsbas", "opera"])
+def test_a_mask_that_leaves_no_cell_is_a_frame_without_a_value(tmp_path, product):
+    bad = np.zeros(SHAPE, "f4")
+    more = {}
+    if product == "hdfeos":
+        files = write_hdfeos(tmp_path / "a.he5", SERIES)
+        with h5py.File(files, "r+") as file:
+            file["HDFEOS/GRIDS/timeseries/quality/mask"][...] = False
+    elif product == "cum":
+        files = write_cum(tmp_path / "cum.h5", SERIES * 1000, mask=bad)
+    elif product == "licsbas":
+        files = licsbas(tmp_path / "s", mask=bad)
+    else:
+        files, more = tmp_path / "s", {"geometry": write_look(tmp_path / "look", SHAPE)}
+        for k in (1, 2):
+            write_granule(files, SERIES[k] - SERIES[k - 1], (days(3)[k - 1], days(3)[k]), mask=bad)
+    with pytest.raises(DataError, match=r"mask calls no cell good.*wholly decorrelated"):
+        open_insar(files, track="asc", **more)
 
 
 # --- size -------------------------------------------------------------------------------------------------------------
