@@ -18,7 +18,8 @@ from geo_risk.hazards.landslide.factors import Classing, category_layer, class_o
 from geo_risk.hazards.landslide.information_value import fit_weights, information_values, probability
 from geo_risk.hazards.landslide.inventory import clean_inventory, event_layer, road_bias
 from geo_risk.hazards.landslide.joint import fit_class_values
-from geo_risk.hazards.landslide.validation import auc, spatial_folds
+from geo_risk.hazards.landslide.scores import auc
+from geo_risk.hazards.landslide.validation import spatial_folds
 
 GRID = Grid(GeoBox((60, 80), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
 

@@ -15,7 +15,8 @@ from geo_risk.core.grid import Grid
 from geo_risk.hazards.landslide.compute import fit_later, predict, unknown
 from geo_risk.hazards.landslide.information_value import probability
 from geo_risk.hazards.landslide.params import LandslideParams
-from geo_risk.hazards.landslide.validation import auc, held_out_frame
+from geo_risk.hazards.landslide.scores import auc
+from geo_risk.hazards.landslide.validation import held_out_frame
 from geo_risk.hazards.landslide.warning import (
     PastCases,
     WarningModel,
@@ -130,6 +131,7 @@ def cases(seed=3, rain_effect=1.5):
     return PastCases(s, rain, np.array([f"S{k}" for k in storm]), slid)
 
 
+@pytest.mark.slow
 def test_the_warning_model_recovers_the_rain_that_made_the_slides():
     model = fit_warning(cases(), LandslideParams())
     assert model.rain_weight == pytest.approx(1.5, abs=0.25)
@@ -153,6 +155,7 @@ def test_too_few_slides_or_slides_without_rain_make_no_model():
     )
 
 
+@pytest.mark.slow
 def test_warning_is_unknown_without_rain_and_never_falls_with_it():
     model = fit_warning(cases(), LandslideParams())
     s = layer(np.full(GRID.shape, 0.7), "1", "susceptibility")

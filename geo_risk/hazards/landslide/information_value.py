@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.landslide.factors import Classing
+from geo_risk.kernels.additive import CATEGORY, QUANTILE, SECTOR, add_classes
 
 RIDGE = 4.0
 """Strength of the pull of factor weights, in events: a prior of standard deviation 0.5 (choice of geo_risk)."""
+
+_KINDS = {"quantile": QUANTILE, "sector": SECTOR, "category": CATEGORY}
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,20 @@ class Model:
         -------
         float64 (...); NaN where the class of any factor with a weight is unknown.
         """
-        out = np.full(slope_deg.shape, self.intercept)
+        out = np.full(slope_deg.size, self.intercept)
+        slope = np.ascontiguousarray(slope_deg).reshape(-1)
         for classing, table, weight, value in zip(self.classings, self.tables, self.weights, values, strict=True):
             if weight != 0:
-                out += weight * looked_up(classing.classes(value, slope_deg), table)
-        return out
+                add_classes(
+                    out, np.ascontiguousarray(value).reshape(-1), slope, _KINDS[classing.kind],
+                    np.asarray(classing.bounds, dtype=np.float64), weight * np.asarray(table), classing.has_flat,
+                )  # fmt: skip
+        return out.reshape(slope_deg.shape)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Factors, in the order of `classings`."""
+        return tuple(c.name for c in self.classings)
 
 
 def looked_up(classes: NDArray[np.int16], table: Sequence[float]) -> NDArray[np.float64]:
@@ -79,6 +91,31 @@ def information_values(
     ------
     DataError : no event or no background with a known class, or an empty class without a prior.
     """
+    found, expected = class_counts(
+        event_classes, area_classes, n_classes=n_classes, n_ordered=n_ordered, smoothing_passes=smoothing_passes
+    )
+    if not prior_events > 0 and ((found == 0) | (expected == 0)).any():
+        what = "a class holds no event or no area, its information value is not finite"
+        raise DataError(what, where="landslide.prior_events", fix="use a positive prior or fewer classes")
+    return tuple(map(float, np.log((found + prior_events) / (expected + prior_events))))
+
+
+def class_counts(
+    event_classes: NDArray[np.int16],
+    area_classes: NDArray[np.int16],
+    *,
+    n_classes: int,
+    n_ordered: int = 0,
+    smoothing_passes: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return events of each class, and how many it would hold if they were spread like the background (both (class,)).
+
+    Parameters as of `information_values`.
+
+    Raises
+    ------
+    DataError : no event or no background with a known class.
+    """
     known = event_classes >= 0
     found = np.bincount(event_classes[known], minlength=n_classes).astype(np.float64)
     area = np.bincount(area_classes[area_classes >= 0], minlength=n_classes)
@@ -88,10 +125,7 @@ def information_values(
     expected = found.sum() * area / area.sum()
     for counts in (found, expected):
         counts[:n_ordered] = _spread(counts[:n_ordered], smoothing_passes)
-    if not prior_events > 0 and ((found == 0) | (expected == 0)).any():
-        what = "a class holds no event or no area, its information value is not finite"
-        raise DataError(what, where="landslide.prior_events", fix="use a positive prior or fewer classes")
-    return tuple(map(float, np.log((found + prior_events) / (expected + prior_events))))
+    return found, expected
 
 
 def _spread(counts: NDArray[np.float64], passes: int) -> NDArray[np.float64]:

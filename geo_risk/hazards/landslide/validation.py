@@ -8,7 +8,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.landslide.factors import Classing, class_of_factor
@@ -17,6 +16,7 @@ from geo_risk.hazards.landslide.inventory import RoadBias, road_bias
 from geo_risk.hazards.landslide.joint import fit_class_values
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.landslide.sampling import Sample
+from geo_risk.hazards.landslide.scores import auc
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,6 @@ class Fit:
              "class_values": [round(v, 4) for v in t], "information_values": [round(v, 4) for v in i]}
             for c, t, w, i in zip(model.classings, model.tables, model.weights, self.information_values, strict=True)
         ]  # fmt: skip
-
-
-def auc(scores: NDArray[np.floating[Any]], is_event: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve (Mann-Whitney), ties counted half; NaN where one of the two kinds is missing."""
-    n_events, n_other = int(is_event.sum()), int((~is_event).sum())
-    if not (n_events and n_other):
-        return float("nan")
-    ranks = rankdata(scores)
-    return float((ranks[is_event].sum() - n_events * (n_events + 1) / 2) / (n_events * n_other))
 
 
 def spatial_folds(

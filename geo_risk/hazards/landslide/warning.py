@@ -19,7 +19,7 @@ from geo_risk.core.levels import Level, classify
 from geo_risk.core.units import in_units
 from geo_risk.hazards.landslide.information_value import fit_weights
 from geo_risk.hazards.landslide.params import LandslideParams
-from geo_risk.hazards.landslide.validation import auc
+from geo_risk.hazards.landslide.scores import auc
 from geo_risk.terrain.slope import blocks
 
 RAIN_SCALE_MM = 50.0

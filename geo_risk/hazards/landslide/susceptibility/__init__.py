@@ -1,0 +1,1 @@
+"""Susceptibility models behind one interface, and what is known of their skill."""
