@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 
 from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.activity.classes import activity_maps
+from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.hazards.deformation.areas.active import TrackMaps, active_areas, false_alarm_p, stated_p
 from geo_risk.hazards.deformation.areas.detect import Channel, Cluster
 from geo_risk.hazards.deformation.areas.noise import fit_noise
 from geo_risk.hazards.deformation.motion.correction import scene_correction
 from geo_risk.hazards.deformation.motion.jumps import find_jumps
-from geo_risk.hazards.deformation.motion.velocity import design_matrix, line_of_sight_velocity
+from geo_risk.hazards.deformation.motion.velocity import design_matrix, line_of_sight_velocity, track_velocity
 from geo_risk.hazards.deformation.params import (
     DeformationParams,
     VelocityParams,
 )
 from geo_risk.kernels.lsq import fit_series, invert_spd
-from tests.support.insar import LOS, dataset
+from tests.support.insar import CELL, LOS, dataset
 
 PLAIN = VelocityParams(
     estimator="least_squares", atmosphere="none", reference="as_given", date_weights=False, annual="never"
@@ -241,6 +243,32 @@ def test_unwrapping_patch_of_one_date_is_found_and_nothing_else():
     mask = jumps.cells((0, 80), (0, 80))
     assert mask[17, 20:44, 24:48].all()
     assert not np.delete(mask, 17, axis=0).any()
+
+
+@pytest.mark.slow
+def test_a_patch_of_the_last_date_is_told_for_it_may_have_moved():
+    rng = np.random.default_rng(9)
+    series = rng.normal(0, 0.001, (50, 80, 80))
+    series[49, 20:44, 24:48] -= 0.03
+    data = dataset(series)
+    params = VelocityParams(sample_pixels=1000)
+    _, notes, _, removal = track_velocity(data, params, maximum_sigma_mm_yr=50)
+    assert removal.jumps is not None
+    assert removal.jumps.ends_open((0, 80), (0, 80))[20:44, 24:48].all()
+    english, chinese = next(n for n in notes if "last date" in n[0])
+    assert "1 patches" in english
+    assert "1 处" in chinese
+    # the middle of rows 20-43 and columns 24-47 and the rim of one block
+    x, y = (float(v) for v in english.rsplit("x, y ", 1)[1].split(", "))
+    assert abs(x - float(data["x"][36])) <= 4 * CELL
+    assert abs(y - float(data["y"][32])) <= 4 * CELL
+    codes = activity_maps(data, removal, ActivityParams(n_simulations=500))["activity"].to_numpy()
+    assert (codes[20:44, 24:48] != 0).all()
+    assert (codes[20:44, 24:48] == -1).mean() > 0.9
+    assert (codes[:12] == 0).mean() > 0.9
+    # in the midst of the record the same patch came back and is no news
+    series[[49, 25]] = series[[25, 49]]
+    assert not any("last date" in n[0] for n in track_velocity(dataset(series), params, maximum_sigma_mm_yr=50)[1])
 
 
 @pytest.mark.real

@@ -19,6 +19,7 @@ from geo_risk.hazards.deformation.activity.critical import critical_values
 from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.hazards.deformation.activity.series import cell_size_m
 from geo_risk.hazards.deformation.motion.correction import years
+from geo_risk.hazards.deformation.motion.jumps import Jumps
 from geo_risk.hazards.deformation.motion.removal import Removal, corrected_series
 from geo_risk.kernels.breakpoints import BILINEAR, LINEAR, QUADRATIC, STEP, STEP_AND_TREND, UNCORRELATED
 from geo_risk.kernels.motion import known_span
@@ -87,7 +88,8 @@ def activity_maps(
         background = Background.of(data, moving, cell_size_m(dataset), params.background_m)
     classified = da.map_blocks(
         _classify_block, data, background=background, t=t, weights=weights, critical=critical_values(t, params),
-        params=params, chunks=((len(_MAPS),), *data.chunks[1:]), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
+        params=params, jumps=removal.jumps, chunks=((len(_MAPS),), *data.chunks[1:]), dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
     like = series.isel(time=0, drop=True)
     maps = {
@@ -162,6 +164,7 @@ def _classify_block(
     weights: F64,
     critical: F64,
     params: ActivityParams,
+    jumps: Jumps | None,
     block_info: Any = None,
 ) -> F32:
     if not block_info:
@@ -184,6 +187,10 @@ def _classify_block(
     signal = np.sqrt(np.maximum(variance / noise**2 - 1, 0))
     first = np.where(np.isfinite(got["break_index"]), got["break_index"], 0).astype(np.int64)
     when = np.where(np.isfinite(got["break_index"]), t[first], np.nan)
+    if jumps is not None:
+        # a patch left out on the last date may be the beginning of something
+        opened = jumps.ends_open(rows, columns).ravel()
+        activity = np.where(opened & (activity == ACTIVITY_CODES["stable"]), np.int8(-1), activity)
     layers = [activity, signal, got["acceleration"], got["acceleration_std"], when]
     return np.stack(layers).astype(np.float32).reshape(len(layers), *block.shape[1:])
 

@@ -43,6 +43,17 @@ class Jumps:
         out: Bool = self.mask[:, r][:, :, c]
         return out
 
+    def at_end(self) -> Bool:
+        """Blocks (rows, columns) left out on the last date: nothing came after to show that the ground came back."""
+        out: Bool = self.mask[-1] if len(self.mask) else np.zeros(self.mask.shape[1:], dtype=bool)
+        return out
+
+    def ends_open(self, rows: tuple[int, int], columns: tuple[int, int]) -> Bool:
+        """Return the cells (y, x) of a window whose last date was left out."""
+        r, c = (np.arange(*span) // self.block for span in (rows, columns))
+        out: Bool = self.at_end()[r][:, c]
+        return out
+
     @property
     def share(self) -> float:
         """Share of all block-dates that is left out."""
@@ -79,6 +90,36 @@ def find_jumps(dataset: xr.Dataset, design: NDArray[np.float64], correction: Sce
     residual = rest - np.einsum("tp,pyx->tyx", design, fitted.astype(np.float64)).astype(np.float32)
     moving = _fast(fitted[1])
     return Jumps(np.stack([_patches(r, moving) for r in residual]), block)
+
+
+def end_note(jumps: Jumps, dataset: xr.Dataset) -> tuple[str, str] | None:
+    """Say where a patch of the last date was left out, English and Chinese: sudden motion looks like that too.
+
+    Parameters
+    ----------
+    jumps : of `find_jumps`.
+    dataset : the series they were found in.
+
+    Returns
+    -------
+    Date, how many patches, and the middle of the largest (up to three) in the track's coordinates; None for none.
+    """
+    labels, n = ndimage.label(jumps.at_end(), np.ones((3, 3)))
+    if not n:
+        return None
+    order = np.argsort(-np.bincount(labels.ravel())[1:], kind="stable")[:3] + 1
+    places = []
+    for row, column in ndimage.center_of_mass(labels > 0, labels, order):
+        y = dataset["y"].to_numpy()[min(int((row + 0.5) * jumps.block), dataset.sizes["y"] - 1)]
+        x = dataset["x"].to_numpy()[min(int((column + 0.5) * jumps.block), dataset.sizes["x"] - 1)]
+        places.append(f"{x:.7g}, {y:.7g}")
+    day, where = str(dataset["time"].to_numpy()[-1])[:10], "; ".join(places)
+    return (
+        f"on the last date, {day}, {n} patches stand off from all around them by more than 12 mm and were left out as "
+        f"unwrapping errors; ground that suddenly moves looks the same until the next date: check x, y {where}",
+        f"末期 {day} 有 {n} 处斑块相对周边偏离超过 12 毫米，已按解缠误差剔除；但突发位移在下一期之前与之无法区分，"
+        f"请核查 x, y：{where}",
+    )
 
 
 def _block_means(layer: xr.DataArray, block: int) -> NDArray[np.float32]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +99,7 @@ def motion_terms(times: Times, params: VelocityParams) -> MotionTerms:
     return MotionTerms(columns, tuple(names), t)
 
 
-def _check_steps(times: Times, days: list[np.datetime64]) -> None:
+def _check_steps(times: Times, days: Sequence[np.datetime64]) -> None:
     """Raise where a step has no dates on one side, or two have none between them: no series could tell them apart."""
     where = "deformation.velocity.steps"
     outside = [str(d) for d in days if not times[0] < d <= times[-1]]
@@ -106,7 +108,7 @@ def _check_steps(times: Times, days: list[np.datetime64]) -> None:
         what += str(times[-1])[:10]
         raise TimeError(what, where=where, fix="leave those dates out for this track's period")
     after = np.searchsorted(times, np.array(days, dtype=times.dtype), side="left")
-    same = [f"{a} and {b}" for a, b, k in zip(days, days[1:], np.diff(after), strict=False) if k == 0]
+    same = [f"{a} and {b}" for (a, b), k in zip(pairwise(days), np.diff(after), strict=True) if k == 0]
     if same:
         what = f"no date lies between the steps on {', '.join(same)}: only their sum can be seen"
         raise TimeError(what, where=where, fix="name one of them")

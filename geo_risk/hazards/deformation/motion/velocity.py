@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.motion.correction import SceneCorrection, basis_fields, scene_correction
-from geo_risk.hazards.deformation.motion.jumps import Jumps, find_jumps
+from geo_risk.hazards.deformation.motion.jumps import Jumps, end_note, find_jumps
 from geo_risk.hazards.deformation.motion.removal import Removal
 from geo_risk.hazards.deformation.motion.terms import SEASON_SPAN_YR, MotionTerms, layer_text, motion_terms
 from geo_risk.hazards.deformation.motion.time_noise import TimeNoise
@@ -149,6 +149,8 @@ def track_velocity(
         if params.drop_jumps and correction is not None and correction.stable_share > 0:
             jumps = find_jumps(source, design_matrix(times, params), correction)
             counts["jump_share"] = jumps.share
+            said = end_note(jumps, source)
+            notes.extend([said] if said else [])
         out = line_of_sight_velocity(source, params, correction, jumps)
         counts["dates"] = len(times)
         out.attrs["first_date"], out.attrs["last_date"] = (str(t)[:10] for t in (times[0], times[-1]))
