@@ -14,7 +14,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import CHUNK, Grid, grid_of, same_grid
 from geo_risk.core.units import in_units
-from geo_risk.kernels.slope import N_TERRAIN, height_above_mean, ruggedness, slope_family
+from geo_risk.kernels.slope import height_above_mean, ruggedness, slope_plane, wetness
 
 MIN_TAN_SLOPE = 0.001
 """Least tangent of the slope in the wetness index (0.06 degrees): below it the slope is within the DEM's noise."""
@@ -37,7 +37,7 @@ def slope_layers(dem: xr.DataArray) -> dict[str, xr.DataArray]:
     -------
     `slope_deg` [degree], `aspect_deg` [degree clockwise from north, the downslope direction; NaN where flat],
     `curvature_plan`, `curvature_profile` and `curvature_tangential` [1/m, positive where convex], float32, lazy. NaN
-    as `slope_family` says; the outermost frame of cells has slope and aspect but no curvature.
+    as `slope_plane` says; the outermost frame of cells has slope and aspect but no curvature.
 
     Raises
     ------
@@ -47,10 +47,6 @@ def slope_layers(dem: xr.DataArray) -> dict[str, xr.DataArray]:
     data = _floats(in_units(dem, "m"))
     cell_m = grid.resolution_m
     padded = da.overlap.overlap(data, depth=1, boundary=np.nan)
-    stack = da.map_blocks(
-        _family, padded, cell_m, dtype=np.float32, new_axis=0, chunks=((N_TERRAIN,), *data.chunks),
-        meta=np.empty((0, 0, 0), np.float32),
-    )  # fmt: skip
     facts = {
         "slope_deg": ("degree", "slope"),
         "aspect_deg": ("degree", "aspect: downslope direction clockwise from north"),
@@ -58,19 +54,20 @@ def slope_layers(dem: xr.DataArray) -> dict[str, xr.DataArray]:
         "curvature_profile": ("1/m", "profile curvature, positive where the slope line is convex"),
         "curvature_tangential": ("1/m", "tangential curvature, positive on noses"),
     }
+    planes = {
+        name: da.map_blocks(slope_plane, padded, cell_m, k, dtype=np.float32, chunks=data.chunks,
+                            meta=np.empty((0, 0), np.float32))
+        for k, name in enumerate(facts)
+    }  # fmt: skip
     return {
-        name: grid.layer(stack[k], units=units, long_name=long_name, name=name)
-        for k, (name, (units, long_name)) in enumerate(facts.items())
+        name: grid.layer(planes[name], units=units, long_name=long_name, name=name)
+        for name, (units, long_name) in facts.items()
     }
 
 
 def _floats(dem: xr.DataArray) -> da.Array:
     data = blocks(dem)
     return data if data.dtype.kind == "f" else data.astype(np.float64)
-
-
-def _family(z: NDArray[np.floating[Any]], cell_m: float) -> NDArray[np.float32]:
-    return slope_family(z, cell_m)
 
 
 def ruggedness_index(dem: xr.DataArray) -> xr.DataArray:
@@ -114,15 +111,12 @@ def wetness_index(flow_accumulation: xr.DataArray, slope: xr.DataArray) -> xr.Da
     GridError : the layers are on different grids.
     """
     grid = same_grid(flow_accumulation, slope)
-    area = blocks(in_units(flow_accumulation, "m2")).astype(np.float64)
-    angle = blocks(in_units(slope, "radian")).astype(np.float64).rechunk(area.chunks)
-    index = da.map_blocks(_wetness, area, angle, grid.resolution_m, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+    area = blocks(in_units(flow_accumulation, "m2"))
+    angle = blocks(in_units(slope, "degree")).rechunk(area.chunks)
+    index = da.map_blocks(
+        wetness, area, angle, grid.resolution_m, MIN_TAN_SLOPE, dtype=np.float32, meta=np.empty((0, 0), np.float32)
+    )
     return grid.layer(index, units="1", long_name="topographic wetness index", name="twi")
-
-
-def _wetness(area: NDArray[np.float64], angle: NDArray[np.float64], cell_m: float) -> NDArray[np.float32]:
-    specific = np.where(area > 0, area, np.nan) / cell_m
-    return np.log(specific / np.maximum(np.tan(angle), MIN_TAN_SLOPE)).astype(np.float32)
 
 
 def topographic_position(dem: xr.DataArray, *, radius_m: float) -> xr.DataArray:

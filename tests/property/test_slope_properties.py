@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geo_risk.kernels.slope import ruggedness, slope_family
+from geo_risk.kernels.slope import ruggedness, slope_plane
+
+
+def slope_family(z, cell):
+    return [slope_plane(z, cell, k) for k in range(5)]
+
 
 heights = arrays(np.float64, (6, 7), elements=st.floats(-500, 3000, width=32) | st.just(np.nan))
 

@@ -7,7 +7,7 @@ import pytest
 
 from geo_risk.core.errors import DataError, GridError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.kernels.slope import ruggedness, slope_family
+from geo_risk.kernels.slope import ruggedness, slope_plane
 from geo_risk.terrain.slope import (
     local_relief,
     ruggedness_index,
@@ -96,7 +96,8 @@ def test_second_differences_by_another_route_give_the_same_curvatures():
     g2 = p * p + q * q
     across, along = q * q * r - 2 * p * q * s + p * p * t, p * p * r + 2 * p * q * s + q * q * t
     want = [-across / g2**1.5, -along / (g2 * (1 + g2) ** 1.5), -across / (g2 * (1 + g2) ** 0.5)]
-    np.testing.assert_allclose(slope_family(z, 30.0)[2:, 0, 0], want, rtol=1e-5)
+    got = [slope_plane(z, 30.0, plane)[0, 0] for plane in (2, 3, 4)]
+    np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
 def test_ruggedness_of_a_plane_and_across_blocks():
@@ -202,8 +203,10 @@ def test_bad_inputs_are_refused():
         slope_layers(no_unit)
     dem = grid.layer(np.zeros((4, 4)), units="m", long_name="dem", name="dem")
     for bad in (0.0, float("nan"), -30.0):
-        with pytest.raises(ValueError, match="positive size"):
-            slope_family(np.zeros((4, 4)), bad)
+        with pytest.raises(ValueError, match="needed"):
+            slope_plane(np.zeros((4, 4)), bad, 0)
+    with pytest.raises(ValueError, match="plane 5"):
+        slope_plane(np.zeros((4, 4)), 30.0, 5)
     with pytest.raises(ValueError, match="needed"):
         ruggedness(np.zeros((2, 4)))
     with pytest.raises(DataError, match="radius"):
