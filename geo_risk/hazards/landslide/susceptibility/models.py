@@ -74,9 +74,7 @@ def susceptibility_model(
         return ClassTables(chosen, factors=factors, **settings)
     if method == "logistic":
         strength = float(settings.get("regularisation", 0.0))
-        fitted: Any = LogisticRegression(
-            C=1 / strength if strength > 0 else np.inf, solver="newton-cholesky", max_iter=200, tol=1e-8
-        )
+        fitted: Any = LogisticRegression(C=1 / strength if strength > 0 else np.inf, max_iter=2000, tol=1e-6)
         return KnownRows(FactorEncoder(factors), fitted)
     if method == "random_forest":
         fitted = RandomForestClassifier(
