@@ -27,11 +27,12 @@ def usable_shelters(
     zones : risk zones with hazard_level and zone_id in the same CRS; None where there are none.
     max_level : a shelter that touches a zone of a higher hazard level, or of an unknown one, is not used.
     ground_level : highest hazard or warning level of each shelter's own ground, -1 unknown; a higher level than
-        `max_level` is not used either. None: not looked at.
+        `max_level` is not used either, an unknown one is and is marked. None: not looked at.
 
     Returns
     -------
-    (usable, excluded) : usable has `capacity` as int64; excluded are {"id", "reason"}.
+    (usable, excluded) : usable has `capacity` as int64 and `ground_is_known` (True where it was not looked at);
+        excluded are {"id", "reason"}.
     """
     out = shelters.copy()
     capacity = pd.to_numeric(out["capacity"], errors="coerce").astype("float64")
@@ -52,6 +53,7 @@ def usable_shelters(
     excluded = [
         {"id": str(i), "reason": f"shelter not used: {r}"} for i, r in zip(out["shelter_id"], reasons, strict=True) if r
     ]
+    out["ground_is_known"] = True if ground_level is None else np.asarray(ground_level) >= 0
     kept = out[reasons == ""].copy()
     kept["capacity"] = np.floor(capacity[kept.index]).astype("int64")
     return kept.reset_index(drop=True), excluded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import geopandas as gpd
@@ -20,6 +20,9 @@ from geo_risk.products.zones import WARNED_KINDS, matrix_risk
 
 WATER_KINDS = ("flood", "waterlogging")
 SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")
+
+_UNKNOWN_SEVERITY = 1.5
+"""Of several risks the gravest counts; an unknown one is graver than low, as in core.levels."""
 
 
 def calls_its_houses(zones: gpd.GeoDataFrame, params: EvacuationParams, *, by_cells: bool) -> NDArray[np.bool_]:
@@ -38,15 +41,19 @@ def calling_zones(zones: gpd.GeoDataFrame, params: EvacuationParams) -> NDArray[
     """Return which zones call for leaving.
 
     A landslide zone calls where some stage warns of at least `warning_level`, or, where no stage has a forecast, where
-    its risk is at least `risk_level`. A water zone calls where its hazard level is at least `flood_level`. A moving
-    area calls while it accelerates. An unknown hazard of a water zone calls too: unknown is not safe.
+    its risk is at least `risk_level`; where its people are unknown its hazard counts for its risk. A water zone calls
+    where its hazard level is at least `flood_level`. A moving area calls while it accelerates. An unknown hazard of a
+    water zone calls too: unknown is not safe.
     """
     kind = zones["kind"].astype(str)
     warning = zones[[f"warning_{s}h" for s in STAGES_H]].max(axis=1)
     warned = kind.isin(WARNED_KINDS)
     by_warning = warned & (warning >= params.warning_level)
-    by_risk = warned & (warning < 0) & (zones["risk_level"] >= params.risk_level)
-    water = kind.isin(WATER_KINDS) & ((zones["hazard_level"] >= params.flood_level) | (zones["hazard_level"] < 0))
+    hazard = zones["hazard_level"]
+    is_open = (zones["risk_level"] < 0) | (zones["vulnerability_level"] < 0)
+    is_grave = (zones["risk_level"] >= params.risk_level) | (is_open & ((hazard >= params.risk_level) | (hazard < 0)))
+    by_risk = warned & (warning < 0) & is_grave
+    water = kind.isin(WATER_KINDS) & ((hazard >= params.flood_level) | (hazard < 0))
     activity = zones["activity"] if "activity" in zones else pd.Series("unknown", index=zones.index)
     moving = kind.isin(SUDDEN_KINDS) & (activity == "accelerating")
     return np.asarray(by_warning | by_risk | water | moving, dtype=bool)
@@ -96,7 +103,7 @@ def people_to_move(
     unknown = gone[gone["people"].isna()]["settlement_id"].unique()
     sums.loc[unknown, "people"] = np.nan
     sums = sums[sums["people"].isna() | (sums["people"] > 0)]
-    facts = _facts(houses[leaves], zones, params, stages, None if threat is None else threat.warnings[leaves])
+    facts = _facts(houses[leaves], zones, params, stages, None if threat is None else _warned(threat, leaves, params))
     rows = settlements[settlements["settlement_id"].isin(sums.index)].sort_values("settlement_id", kind="stable")
     out = rows.drop(columns=["vulnerable_people"]).rename(columns={"people": "settlement_people"})
     out = out.merge(sums, left_on="settlement_id", right_index=True, how="left")
@@ -109,29 +116,58 @@ def people_to_move(
     return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
 
 
-def not_judged(
-    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, *, params: EvacuationParams
-) -> dict[str, int]:
-    """Count the houses, and their known people, of which no stage says anything and which no zone calls.
+def _warned(threat: Threat, leaves: NDArray[np.bool_], params: EvacuationParams) -> pd.DataFrame:
+    """Return the warnings of the leaving houses with `cell_warning`, missing where the cells do not call the house."""
+    called = threat.share >= params.house_share
+    return threat.warnings.assign(cell_warning=np.where(called, threat.level, np.nan))[leaves]
 
-    They are not on the list because nothing is known of their ground, not because it is safe.
+
+def not_judged(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, is_known: NDArray[np.bool_], *, params: EvacuationParams
+) -> pd.DataFrame:
+    """Count, by settlement, the inhabited houses of whose ground nothing is known and which no zone calls.
+
+    They need not leave because nothing is known of their ground, not because it is safe. Houses known to hold nobody
+    are passed over.
 
     Parameters
     ----------
-    houses, threat, params : as in `people_to_move`. zones : the calling zones only.
+    houses, params : as in `people_to_move`. zones : the calling zones only.
+    is_known : (n,) whether any stage (or the hazard, where there is no stage) says anything of the house's ground.
 
     Returns
     -------
-    houses_not_judged, people_not_judged (rounded up), settlements_not_judged.
+    DataFrame by settlement_id: houses_not_judged, people_not_judged (the known ones, rounded up).
     """
-    silent = np.zeros(len(houses), dtype=bool) if threat is None else ~threat.is_known
-    silent &= covered_shares(houses, zones) < params.house_share
-    people = houses["people"].to_numpy(dtype=np.float64)[silent]
-    return {
-        "houses_not_judged": int(silent.sum()),
-        "people_not_judged": int(np.ceil(round(float(np.nansum(people)), 6))),
-        "settlements_not_judged": int(houses["settlement_id"][silent].nunique()),
-    }
+    people = houses["people"].to_numpy(dtype=np.float64)
+    silent = ~is_known & (people != 0) & (covered_shares(houses, zones) < params.house_share)
+    groups = pd.DataFrame({"people": people[silent]}).groupby(houses["settlement_id"].to_numpy()[silent])["people"]
+    counts = pd.DataFrame({"houses_not_judged": groups.size(), "people_not_judged": np.ceil(groups.sum().round(6))})
+    return counts.astype("int64").rename_axis("settlement_id")
+
+
+def with_not_judged(
+    leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, counts: pd.DataFrame, *, adds_rows: bool
+) -> gpd.GeoDataFrame:
+    """Return the rows of `people_to_move` with `is_called` (True) and what `not_judged` counts of each (0: nothing).
+
+    Parameters
+    ----------
+    adds_rows : a settlement that is only in `counts` gets a row of its own, `is_called` False: how many of it must
+        leave is unknown (people missing), and so are its levels.
+    """
+    out = leaving.assign(is_called=True)
+    more = settlements[settlements["settlement_id"].isin(set(counts.index) - set(leaving["settlement_id"]))]
+    if adds_rows and len(more):
+        more = more.rename(columns={"people": "settlement_people"}).assign(
+            people=np.nan, vulnerable_people=np.nan, hazard_kinds="unknown", zone_ids="", risk_level=Level.UNKNOWN,
+            warning_level=Level.UNKNOWN, is_called=False,
+        )  # fmt: skip
+        rows = pd.concat([out, more[[c for c in more if c in out]]] if len(out) else [more], ignore_index=True)
+        out = gpd.GeoDataFrame(rows.sort_values("settlement_id", kind="stable", ignore_index=True), crs=settlements.crs)
+        out["by_cells"] = True
+    found = counts.reindex(out["settlement_id"]).fillna(0).astype("int64")
+    return out.assign(**{str(c): found[c].to_numpy() for c in found})
 
 
 def _risk(rows: pd.DataFrame, params: RiskParams) -> NDArray[np.int8]:
@@ -160,21 +196,21 @@ def _facts(
     table = table.drop_duplicates(["settlement_id", "zone_id"])
     names = [f"warning_{s}h" for s in STAGES_H]
     if warnings is not None:
-        called = (warnings.max(axis=1) >= params.warning_level).to_numpy()
+        called = warnings["cell_warning"].notna().to_numpy()
         cells = warnings[called].groupby(houses["settlement_id"].to_numpy()[called]).max()
-        cells = cells.rename_axis("settlement_id").reset_index().assign(kind="landslide", risk_level=-1)
-        cells["cell_warning"] = cells[names].max(axis=1)
+        cells = cells.rename_axis("settlement_id").reset_index().assign(kind="landslide", risk_level=np.nan)
         table = pd.concat([table, cells], ignore_index=True) if len(table) else cells.assign(zone_id=None)
     if "cell_warning" not in table:
         table["cell_warning"] = np.nan
-    table["warning_level"] = table[names].max(axis=1)
+    table["warning_level"] = table[[*names, "cell_warning"]].max(axis=1)
+    table["risk_level"] = table["risk_level"].astype("float64").replace(float(Level.UNKNOWN), _UNKNOWN_SEVERITY)
     table["leave_before"] = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
     groups = table.groupby("settlement_id")
     return pd.DataFrame(
         {
             "hazard_kinds": groups["kind"].agg(lambda v: ",".join(sorted(set(v.astype(str))))),
             "zone_ids": groups["zone_id"].agg(lambda v: ",".join(sorted(set(v.dropna().astype(str))))),
-            "risk_level": groups["risk_level"].max(),
+            "risk_level": groups["risk_level"].max().replace(_UNKNOWN_SEVERITY, Level.UNKNOWN).fillna(Level.UNKNOWN),
             "cell_warning": groups["cell_warning"].max(),
             "warning_level": groups["warning_level"].max(),
             "leave_before": groups["leave_before"].agg(lambda v: min((str(x) for x in v.dropna()), default=None)),
@@ -188,14 +224,21 @@ def leave_before(
     """Return the time by which a zone must be empty, ISO UTC; None where no stage that calls has an issue time.
 
     Of the stages that call the shortest counts, since it is the newest: the danger lies within its hours but not
-    within those of the next shorter stage, which does not call. So the time is its issue plus the next shorter
-    stage's hours, and its issue itself for the shortest stage.
+    within those of the next shorter stage that is known not to call. So the time is its issue plus that stage's hours,
+    and its issue itself where no shorter stage is known: one without a forecast says nothing of its hours.
+
+    Raises
+    ------
+    ValueError : an issue time has no zone.
     """
     issued = {int(s["hours"]): s.get("issued") for s in stages}
     calling = [s for s in STAGES_H if warnings[f"warning_{s}h"] >= params.warning_level and issued.get(s)]
     if not calling:
         return None
     shortest = min(calling)
-    shorter = max((s for s in STAGES_H if s < shortest), default=0)
+    shorter = max((s for s in STAGES_H if s < shortest and warnings[f"warning_{s}h"] >= 0), default=0)
     start = datetime.fromisoformat(str(issued[shortest]))
-    return (start + timedelta(hours=shorter)).isoformat()
+    if start.tzinfo is None:
+        what = f"the issue time {issued[shortest]!r} of the {shortest} h stage has no zone"
+        raise ValueError(what)
+    return (start.astimezone(UTC) + timedelta(hours=shorter)).isoformat()

@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of
+from geo_risk.core.levels import combine_levels
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.network import Route
 from geo_risk.exposure.shelters import usable_shelters
@@ -30,21 +31,16 @@ from geo_risk.products.demand import (
     calls_its_houses,
     not_judged,
     people_to_move,
+    with_not_judged,
 )
 from geo_risk.products.params import EvacuationParams, RiskParams
+from geo_risk.products.priority import score_parts, scores
 from geo_risk.products.routing import Ways, backup_route, cut_off_risk, find_ways, main_routes
-from geo_risk.products.threat import house_threat
-from geo_risk.products.wording import joined, say
-
-_CUT_OFF = {"none": 0.0, "low": 0.25, "unknown": 0.5, "medium": 0.6, "high": 1.0}
-_UNKNOWN_LEVEL = 1.5
-"""An unknown level ranks between low and medium, never below low."""
+from geo_risk.products.threat import Threat, house_threat
+from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 
 _SHELTER_RADIUS_M = 15.0
 """A shelter's own ground: a school yard."""
-
-_MANY_PEOPLE = 1000.0
-"""People from which the size of a settlement no longer raises its score (danger grade I)."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +118,9 @@ def plan_evacuation(
     leaving = people_to_move(
         inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, risk=risk
     )
+    is_known = _is_known(inputs, threat, params)
+    silent = not_judged(inputs.houses, by_zone, is_known, params=params)
+    leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
     shelters, refused = _shelters(inputs, params)
     ways = None
     if inputs.roads is not None and len(inputs.roads):
@@ -132,17 +131,37 @@ def plan_evacuation(
     rows = _rows(draft, main_shelter, backups, params=params, language=language)
     table = _assignments(draft)
     return EvacuationPlan(
-        conform(rows.drop(columns=["by_cells", "cell_warning"], errors="ignore"), "evacuation"),
+        conform(rows.drop(columns=["by_cells", "cell_warning", "is_called"]), "evacuation"),
         conform(table, "evacuation_assignments"),
         conform(routes, "evacuation_routes"),
-        {**_totals(draft, shelters), **not_judged(inputs.houses, by_zone, threat, params=params)},
+        {**_totals(draft, shelters), **_silent_totals(silent, leaving)},
         refused,
     )
 
 
+def _is_known(inputs: EvacuationInputs, threat: Threat | None, params: EvacuationParams) -> NDArray[np.bool_]:
+    """Tell of which houses' ground some stage speaks; where houses are not judged by stages, the landslide hazard."""
+    if threat is not None:
+        return threat.is_known
+    layers = [layer for layer in inputs.grounds if layer.name == "hazard_landslide"]
+    if not layers:
+        return np.ones(len(inputs.houses), dtype=bool)
+    coverage = cell_coverage(inputs.houses, grid_of(layers[0]))
+    level = level_at_share(layers[0], coverage, share=params.house_share, min_known_share=0.5)
+    return np.asarray(level >= 0, dtype=bool)
+
+
+def _silent_totals(silent: pd.DataFrame, leaving: gpd.GeoDataFrame) -> dict[str, int]:
+    return {
+        **{str(c): int(silent[c].sum()) for c in silent},
+        "settlements_not_judged": len(silent),
+        "settlements_listed_for_that": int((~leaving["is_called"].astype(bool)).sum()),
+    }
+
+
 def _shelters(inputs: EvacuationInputs, params: EvacuationParams) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
     if inputs.shelters is None:
-        empty = {"shelter_id": [], "name": [], "capacity": np.array([], dtype=np.int64)}
+        empty = {"shelter_id": [], "name": [], "capacity": np.array([], dtype=np.int64), "ground_is_known": []}
         return gpd.GeoDataFrame(empty, geometry=[], crs=inputs.settlements.crs), []
     harmful = inputs.zones[inputs.zones["kind"].isin((*SUDDEN_KINDS, *WATER_KINDS))]
     if inputs.grounds and "origin" in harmful:
@@ -154,13 +173,19 @@ def _shelters(inputs: EvacuationInputs, params: EvacuationParams) -> tuple[gpd.G
 
 
 def _ground_level(inputs: EvacuationInputs) -> NDArray[np.int8] | None:
-    """Return the highest level that half of each shelter's ground reaches in any layer; -1 where none is known."""
+    """Return the level of each shelter's ground, that half of it reaches: the highest of the hazards and the warnings.
+
+    It is unknown where a hazard, or every warning stage, is unknown there and nothing known is at least medium.
+    """
     if not inputs.grounds or inputs.shelters is None:
         return None
     ground = gpd.GeoDataFrame(geometry=inputs.shelters.geometry.buffer(_SHELTER_RADIUS_M), crs=inputs.shelters.crs)
     coverage = cell_coverage(ground, grid_of(inputs.grounds[0]))
-    found = [level_at_share(layer, coverage, share=0.5, min_known_share=0.5) for layer in inputs.grounds]
-    return np.asarray(np.max(found, axis=0), dtype=np.int8)
+    levels = [level_at_share(layer, coverage, share=0.5, min_known_share=0.5) for layer in inputs.grounds]
+    is_stage = [str(layer.name).startswith("warning_") for layer in inputs.grounds]
+    parts = [level for level, stage in zip(levels, is_stage, strict=True) if not stage]
+    stages = [level for level, stage in zip(levels, is_stage, strict=True) if stage]
+    return combine_levels(*parts, *([np.max(stages, axis=0)] if stages else []))
 
 
 def _assign(
@@ -262,7 +287,12 @@ def _rows(
     out["cut_off_risk"] = draft.cut_off["risk"].to_numpy()
     out["backup_shelter_id"] = [None if b is None else ids.iloc[b[0]] for b in backups]
     out["score"] = scores(out, params)
-    out["reasons"] = [_reasons(i, out, draft, params=params, language=language) for i in range(len(out))]
+    parts = score_parts(out, params)
+
+    def said(spoken: str) -> list[str]:
+        return [_reasons(i, out, draft, parts, params=params, language=spoken) for i in range(len(out))]
+
+    out = with_reasons(out, said, language)
     order = out.sort_values(["score", "settlement_id"], ascending=[False, True], kind="stable")
     return order.assign(rank=np.arange(1, len(out) + 1)).reset_index(drop=True)
 
@@ -272,56 +302,22 @@ def _names(shelters: gpd.GeoDataFrame) -> pd.Series[Any]:
     return shelters["name"].astype("string").fillna(ids) if "name" in shelters else ids
 
 
-def scores(rows: pd.DataFrame, params: EvacuationParams) -> NDArray[np.float64]:
-    """Return the score 0-1 that ranks the list: a weighted sum, in which nothing unknown counts below low.
-
-    warning and risk: level / 4 (unknown 1.5 / 4); people: log(1 + people) / log(1001), at most 1 (unknown 0.5);
-    vulnerable: their share (unknown 0.25); cut_off: none 0, low 0.25, unknown 0.5, medium 0.6, high 1. A higher
-    level or more people never lower a row.
-    """
-    people = rows["people"].to_numpy(dtype=np.float64)
-    vulnerable = rows["vulnerable_people"].to_numpy(dtype=np.float64)
-    size = np.minimum(np.log1p(people) / np.log1p(_MANY_PEOPLE), 1.0)
-    share = np.divide(vulnerable, people, out=np.full(len(rows), np.nan), where=people > 0)
-    parts = {
-        "warning": _level_part(rows["warning_level"]),
-        "risk": _level_part(rows["risk_level"]),
-        "people": np.where(np.isnan(size), 0.5, size),
-        "vulnerable": np.where(np.isnan(share), 0.25, np.minimum(share, 1.0)),
-        "cut_off": rows["cut_off_risk"].map(_CUT_OFF).to_numpy(dtype=np.float64),
-    }
-    total = sum(params.scores.get(k, 0.0) for k in parts)
-    weighted = [params.scores.get(k, 0.0) / total * v for k, v in parts.items()]
-    return np.asarray(np.round(np.sum(weighted, axis=0), 6), dtype=np.float64)
-
-
-def _level_part(levels: pd.Series[Any]) -> NDArray[np.float64]:
-    values = levels.to_numpy(dtype=np.float64)
-    return np.where(values < 0, _UNKNOWN_LEVEL, values) / 4
-
-
 def _reasons(
     i: int,
     rows: gpd.GeoDataFrame,
     draft: _Draft,
+    parts: Mapping[str, NDArray[np.float64]],
     *,
     params: EvacuationParams,
     language: str,
 ) -> str:
     row = rows.iloc[i]
     is_known = not pd.isna(row["people"])
-    levels = {"warning": _shown(row["warning_level"], language), "risk": _shown(row["risk_level"], language)}
-    zones = [z for z in str(row["zone_ids"]).split(",") if z]
-    called = "leave_cells" if row["by_cells"] else "leave_warning"
-    out = [
-        say(called, language, people=int(row["people"]), total=int(row["settlement_people"]), n=len(zones),
-            angle=params.reach_angle_deg, distance=params.reach_distance_m, least=params.warning_level, **levels)
-        if is_known else say("leave_unknown", language)
-    ]  # fmt: skip
+    out = _who_leaves(row, params, language)
     used = np.flatnonzero(draft.given.people[i])
     if len(used) > 1:
         out.append(say("split", language, n=len(used)))
-    names = _names(draft.shelters)
+    ids, names = draft.shelters["shelter_id"], _names(draft.shelters)
     for j in used[np.argsort(-draft.given.people[i, used], kind="stable")]:
         route = draft.main[(i, int(j))]
         out.append(say("assigned", language, people=int(draft.given.people[i, j]), shelter=str(names.iloc[j]),
@@ -333,11 +329,31 @@ def _reasons(
     cut = row["cut_off_risk"]
     if cut in ("low", "medium", "high"):
         out.append(say(f"cut_{cut}", language, bridge=draft.cut_off["bridge"].iloc[i]))
+    ground = draft.shelters["ground_is_known"]
+    for j in np.unique([*used, *ids.index[ids == row["shelter_id"]]]).astype(int).tolist():
+        if not ground.iloc[j]:
+            out.append(say("shelter_ground", language, shelter=str(names.iloc[j])))
+    shares = {k: float(v[i]) for k, v in parts.items()}
+    out.append(say("evacuation_score", language, score=float(row["score"]), **shares))
     return joined(out, language)
 
 
-def _shown(level: Any, language: str) -> str:
-    return say("unknown_level", language) if level < 0 else str(int(level))
+def _who_leaves(row: Any, params: EvacuationParams, language: str) -> list[str]:
+    """Return who must leave and why, and of which houses nothing is known."""
+    levels = {"warning": warning_word(row["warning_level"], language), "risk": level_word(row["risk_level"], language)}
+    zones = [z for z in str(row["zone_ids"]).split(",") if z]
+    out: list[str] = []
+    if row["is_called"] and pd.isna(row["people"]):
+        out.append(say("leave_unknown", language, **levels))
+    elif row["is_called"]:
+        out.append(
+            say("leave_cells" if row["by_cells"] else "leave_warning", language, people=int(row["people"]),
+                total=int(row["settlement_people"]), n=len(zones), angle=params.reach_angle_deg,
+                distance=params.reach_distance_m, least=warning_word(params.warning_level, language), **levels)
+        )  # fmt: skip
+    if row["houses_not_judged"]:
+        out.append(say("not_judged", language, houses=row["houses_not_judged"], people=row["people_not_judged"]))
+    return out
 
 
 def _why_not(i: int, draft: _Draft, *, params: EvacuationParams, language: str) -> str:
@@ -355,18 +371,19 @@ def _why_not(i: int, draft: _Draft, *, params: EvacuationParams, language: str) 
 
 
 def _totals(draft: _Draft, shelters: gpd.GeoDataFrame) -> dict[str, int]:
-    people = draft.leaving["people"].to_numpy(dtype=np.float64)
+    people, called = draft.leaving["people"].to_numpy(dtype=np.float64), draft.leaving["is_called"].to_numpy(dtype=bool)
     demand = np.nan_to_num(people).astype(np.int64)
     capacity = shelters["capacity"].to_numpy(dtype=np.int64)
     placeable = most_people(demand, capacity, draft.reachable) if len(demand) and len(capacity) else 0
     return {
-        "settlements": len(people),
-        "settlements_of_unknown_population": int(np.isnan(people).sum()),
+        "settlements": int(called.sum()),
+        "settlements_of_unknown_population": int((np.isnan(people) & called).sum()),
         "people_total": int(demand.sum()),
         "people_assigned": int(draft.given.people.sum()),
         "people_unassigned": int(draft.given.unassigned.sum()),
         "people_unassignable": int(demand.sum()) - placeable,
         "places_usable": int(capacity.sum()),
         "shelters_usable": len(shelters),
+        "shelters_of_unknown_ground": int((~shelters["ground_is_known"].astype(bool)).sum()),
         "over_capacity": int((draft.given.people.sum(axis=0) > capacity).sum()),
     }

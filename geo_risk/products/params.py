@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf
 
 from pydantic import model_validator
 
@@ -188,6 +189,21 @@ class EvacuationParams(Params):
         "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: danger before size",
     )  # fmt: skip
 
+    @model_validator(mode="after")
+    def _tables(self) -> EvacuationParams:
+        _check_weights("scores", self.scores, {"warning", "risk", "people", "vulnerable", "cut_off"})
+        if not (self.speed_km_h and all(0 < v < inf for v in self.speed_km_h.values())):
+            what = f"speed_km_h is {self.speed_km_h}; a speed above 0 for at least one class needed"
+            raise ValueError(what)
+        return self
+
+
+def _check_weights(name: str, weights: dict[str, float], parts: set[str]) -> None:
+    good = set(weights) == parts and all(0 <= w < inf for w in weights.values()) and sum(weights.values()) > 0
+    if not good:
+        what = f"{name} is {weights}; numbers >= 0, not all 0, for {sorted(parts)} needed"
+        raise ValueError(what)
+
 
 class WaterloggingParams(Params):
     """How waterlogging sites are classed and ranked, and how their cause is told."""
@@ -223,12 +239,5 @@ class WaterloggingParams(Params):
         if not (bounds[0] > 0 and all(a < b for a, b in pairwise(bounds))):
             what = f"depth_classes_m is {bounds}; increasing depths above 0 needed"
             raise ValueError(what)
-        parts = {"depth", "people", "traffic", "duration"}
-        if (
-            set(self.weights) != parts
-            or not all(w >= 0 for w in self.weights.values())
-            or not sum(self.weights.values())
-        ):
-            what = f"weights is {self.weights}; numbers >= 0, not all 0, for {sorted(parts)} needed"
-            raise ValueError(what)
+        _check_weights("weights", self.weights, {"depth", "people", "traffic", "duration"})
         return self

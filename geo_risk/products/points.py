@@ -17,6 +17,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -27,7 +28,7 @@ from geo_risk.core.schemas import SCHEMAS, conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps, zonal_sums
 from geo_risk.products.linking import POINT_KIND, group_areas, likely_false, match_points, near_doubles, with_clues
 from geo_risk.products.params import RiskParams
-from geo_risk.products.wording import joined, say
+from geo_risk.products.wording import joined, level_word, say, with_reasons
 
 _SEEN_SHARE = 0.5
 _LEDGER_COLUMNS = ("name", "scale", "area_m2", "volume_m3", "households", "people", "assets_cny", "responsible",
@@ -102,24 +103,27 @@ def merge_points(
         return conform(_no_points(ledger if ledger is not None else moving), "hazard_points")
     points = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=parts[0].crs)
     points = _look_around(points, around, params)
+    points["doubted"] = _doubted(points, moving, params)
     points = _grade(points, around, params)
-    points["reasons"] = _reasons(points, params, language, has_radar=around.blind_map is not None)
+    has_radar = around.blind_map is not None
+    points = with_reasons(points, lambda k: _reasons(points, params, k, has_radar=has_radar), language)
     points["zone_id"] = _zone_of(points, around.zones, params)
     kept = [c for c in SCHEMAS["hazard_points"].columns if c in points]
-    for column in ("area_id", "clue_id", "coordinate_note"):
+    behind = ["reasons_zh", "reasons_en", "area_id", "clue_id", "coordinate_note"]
+    for column in behind:
         points[column] = points[column].astype("string")
-    return conform(points[[*kept, "area_id", "clue_id", "coordinate_note", "geometry"]], "hazard_points")
+    return conform(points[[*kept, *behind, "geometry"]], "hazard_points")
 
 
 def _no_points(like: Any) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"point_id": []}, geometry=[], crs=like.crs)
 
 
-def _places(areas: gpd.GeoDataFrame, params: RiskParams) -> gpd.GeoDataFrame:
+def _places(areas: gpd.GeoDataFrame, params: RiskParams) -> gpd.GeoDataFrame | None:
     """Return one row for each place that moves: its fastest reliable area stands for all that overlap it."""
     reliable = areas[~likely_false(areas, params.false_alarm_max)]
     if not len(reliable):
-        return reliable
+        return None
     out = reliable.assign(
         group=group_areas(reliable, min_iou=params.same_area_iou),
         speed=reliable["velocity_max_mm_yr"].abs(),
@@ -225,15 +229,33 @@ def _look_around(points: gpd.GeoDataFrame, around: Surroundings, params: RiskPar
     return out
 
 
+def _doubted(points: gpd.GeoDataFrame, areas: gpd.GeoDataFrame | None, params: RiskParams) -> pd.Series[Any]:
+    """Return the moving area at each point that has none of its own: such ground is not called still.
+
+    It may be of another kind than the point, or have been set aside as noise; either way radar did see it move.
+    """
+    out = pd.Series(pd.NA, index=points.index, dtype="string")
+    if areas is None or not len(areas):
+        return out
+    shapes, places = areas.geometry.to_numpy(), points.geometry.to_numpy()
+    pairs = areas.sindex.query(places, predicate="dwithin", distance=params.point_radius_m)
+    table = pd.DataFrame({"point": pairs[0], "id": areas["area_id"].astype(str).to_numpy()[pairs[1]]})
+    table["distance"] = shapely.distance(places[pairs[0]], shapes[pairs[1]])
+    best = table.sort_values(["point", "distance", "id"]).drop_duplicates("point")
+    out.iloc[best["point"].to_numpy()] = best["id"].to_numpy()
+    return out.where(points["area_id"].isna())
+
+
 def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
     """Give activity, status, hazard level, people, scale, danger grade and confidence."""
     out = points.copy()
     moves = out["area_id"].notna()
-    seen = (out["seen_share"].astype("float64") >= _SEEN_SHARE) & ~moves
+    seen = (out["seen_share"].astype("float64") >= _SEEN_SHARE) & ~moves & out["doubted"].isna()
     out["activity"] = out["activity"].where(moves, np.where(seen, "stable", "unknown"))
     peak = out["velocity_max_mm_yr"].astype("float64").abs().to_numpy()
     speed = classify(np.where(moves, peak, np.where(seen, 0.0, np.nan)), params.velocity_bounds_mm_yr)
     speed = np.where(out["activity"] == "accelerating", np.int8(Level.VERY_HIGH), speed)
+    out["speed_level"] = speed
     out["hazard_level"] = combine_levels(out["slope_level"].to_numpy(), speed)
     low = (out["slope_level"] >= 0) & (out["slope_level"] <= params.dormant_max_level)
     out["status"] = _status(out, moves=moves, is_dormant=seen & low)
@@ -282,12 +304,13 @@ def _people(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) 
 
 
 def _danger_grade(people: pd.Series[Any], assets: pd.Series[Any], params: RiskParams) -> NDArray[Any]:
-    """Return I-IV by the worse of people and assets; missing where both are unknown."""
+    """Return I-IV by the worse of people and assets; missing where the people are unknown and assets make but IV."""
     index = np.full(len(people), -1)
     for values, bounds in ((people, params.danger_grade_people), (assets, params.danger_grade_assets_cny)):
         known = values.notna().to_numpy()
         found = np.searchsorted(bounds, values.fillna(0).to_numpy(dtype=np.float64), side="right")
         index = np.maximum(index, np.where(known, found, -1))
+    index[people.isna().to_numpy() & (index == 0)] = -1
     grades = np.array([*_GRADES, None], dtype=object)  # index -1, unknown, is the last
     out: NDArray[Any] = grades[index]
     return out
@@ -334,23 +357,39 @@ def _sentences(row: Any, params: RiskParams, language: str, *, has_radar: bool) 
             out.append(say("clue", language, clue_id=row.clue_id, verdict=row.clue_verdict, peak=row.clue_peak))
         if row.ledger_status in ("cancelled", "dormant"):
             out.append(say("revived", language))
+    elif not pd.isna(row.doubted):
+        out.append(say("doubted", language, area_id=row.doubted))
     else:
         out.append(say("still" if row.activity == "stable" else "blind" if has_radar else "no_radar", language))
     if row.slope_level >= 0:
-        out.append(say("susceptible", language, level=row.slope_level, radius=params.point_radius_m))
+        slope = level_word(row.slope_level, language)
+        out.append(say("susceptible", language, level=slope, radius=params.point_radius_m))
     else:
         out.append(say("hazard_unknown", language))
-    if row.status == "dormant":
-        out.append(say("dormant", language))
-    elif row.activity == "stable":
-        out.append(say("cancelled" if row.status == "cancelled" else "kept", language))
+    words = {k: level_word(v, language) for k, v in (("level", row.hazard_level), ("slope", row.slope_level),
+                                                     ("motion", row.speed_level))}  # fmt: skip
+    out.append(say("point_level", language, **words))
+    out += _status_words(row, params, language)
     if pd.isna(row.people):
         out.append(say("people_unknown", language))
     else:
         key = "people_ledger" if row.people_from == "ledger" else "people_counted"
-        out.append(say(key, language, people=row.people))
+        out.append(say(key, language, people=row.people, radius=params.point_radius_m))
     if not pd.isna(row.twin):
         out.append(say("same_place", language, other=row.twin, distance=row.twin_m))
     if not pd.isna(row.coordinate_note) and row.coordinate_note:
         out.append(say("coordinates", language, note=row.coordinate_note))
     return out
+
+
+def _status_words(row: Any, params: RiskParams, language: str) -> list[str]:
+    """Return why a point keeps or changes its place in the ledger."""
+    if row.status == "cancelled":
+        return [say("cancelled", language)]
+    is_still = row.activity == "stable"
+    if row.status == "dormant":
+        is_proposed = is_still and 0 <= row.slope_level <= params.dormant_max_level
+        return [say("dormant" if is_proposed else "dormant_ledger", language)]
+    if is_still:
+        return [say("kept" if row.slope_level >= 0 else "kept_unknown", language)]
+    return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import geopandas as gpd
 import numpy as np
@@ -28,10 +29,12 @@ class Threat:
     ----------
     share : of the footprint on cells that some stage warns of at least `warning_level`, 0 to 1.
     warnings : warning_{s}h, the level that `house_share` of the footprint reaches; -1 where unknown or no such stage.
+    level : the same of all stages together: parts of a footprint that different stages warn of add up.
     """
 
     share: NDArray[np.float64]
     warnings: pd.DataFrame
+    level: NDArray[np.int8]
 
     @property
     def is_known(self) -> NDArray[np.bool_]:
@@ -78,7 +81,7 @@ def highest_reach(layers: Mapping[str, xr.DataArray]) -> xr.DataArray:
         msg = "no reach layer given"
         raise ValueError(msg)
     grid = same_grid(*layers.values())
-    highest = np.max([np.asarray(layer.data) for layer in layers.values()], axis=0).astype(np.int8)
+    highest = reduce(np.maximum, (np.asarray(layer.data) for layer in layers.values())).astype(np.int8)
     return grid.layer(highest, units="level", long_name="highest warning on the cell or in reach above it",
                       name="reach_level")  # fmt: skip
 
@@ -104,4 +107,5 @@ def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *
     table = pd.DataFrame(np.int8(Level.UNKNOWN), index=range(len(houses)), columns=names)
     for name, layer in layers.items():
         table[name] = level_at_share(layer, coverage, share=params.house_share, min_known_share=0.5)
-    return Threat(share, table)
+    level = level_at_share(highest, coverage, share=params.house_share, min_known_share=0.5)
+    return Threat(share, table, level)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import geopandas as gpd
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     # key: (English, Chinese)
@@ -15,15 +17,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "still": ("No motion where radar sees it well.", "雷达可有效观测，未见形变。"),
     "blind": ("Radar does not see motion here: not known to be still.", "雷达在此观测不到形变，不能认定稳定。"),
     "no_radar": ("No radar result here.", "无雷达观测结果。"),
-    "susceptible": ("Landslide hazard level {level} within {radius:.0f} m.",
-                    "{radius:.0f} 米内滑坡危险性等级 {level}。"),
+    "susceptible": ("Landslide hazard within {radius:.0f} m: {level}.", "{radius:.0f} 米内滑坡危险性：{level}。"),
+    "point_level": ("Hazard {level}: by the slope {slope}, by motion {motion}.",
+                    "危险性{level}：按斜坡{slope}，按形变{motion}。"),
     "hazard_unknown": ("Landslide hazard here is unknown.", "此处滑坡危险性未知。"),
     "dormant": ("Still, and of low susceptibility: proposed dormant, to be confirmed on site.",
                 "稳定且易发性低：建议列为休眠，需现场核实。"),
+    "dormant_ledger": ("Recorded as dormant; radar does not confirm it.", "台账记为休眠，雷达未能证实。"),
     "kept": ("Still, but the slope is susceptible: stays in the ledger.", "未见形变，但斜坡易发：保留在册。"),
+    "kept_unknown": ("Still, but the hazard of the slope is unknown: stays in the ledger.",
+                     "未见形变，但斜坡危险性未知：保留在册。"),
+    "doubted": ("Moving area {area_id} lies here but is not taken for this point (another kind, or perhaps noise): not "
+                "called still.", "活动形变区 {area_id} 位于此处，但未归入本点（类型不符或可能为噪声）：不认定为稳定。"),
     "cancelled": ("Cancelled in the ledger.", "台账已核销。"),
     "revived": ("Cancelled or dormant in the ledger, but it moves.", "台账已核销或休眠，但仍在变形。"),
-    "accelerates": ("It accelerates.", "正在加速变形。"),
     "clue": ("Mining clue {clue_id}: {verdict}, subsiding {peak:.0f} mm/yr.",
              "采矿线索 {clue_id}：{verdict}，沉降 {peak:.0f} 毫米/年。"),
     "false_alarm": ("False-alarm probability {p:.3f}.", "虚警概率 {p:.3f}。"),
@@ -32,30 +39,42 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                    "可能与 {other} 为同一处（相距 {distance:.0f} 米）。"),
     "coordinates": ("Coordinates: {note}.", "坐标：{note}。"),
     "people_ledger": ("{people:.0f} people threatened (ledger).", "威胁 {people:.0f} 人（台账）。"),
-    "people_counted": ("{people:.0f} people live in its reach.", "影响范围内居住 {people:.0f} 人。"),
+    "people_counted": ("{people:.0f} people live on it (the moving area, or within {radius:.0f} m).",
+                       "其上居住 {people:.0f} 人（形变区内，或 {radius:.0f} 米以内）。"),
     "people_unknown": ("The people threatened are unknown.", "威胁人数未知。"),
-    "zone_hazard": ("{kind}: hazard level {level} on {area:.2f} km2.",
-                    "{kind}：危险性等级 {level}，面积 {area:.2f} 平方公里。"),
-    "zone_people": ("{people:.0f} people, {buildings} buildings, {road:.1f} km of road: vulnerability {level}.",
-                    "{people:.0f} 人、{buildings} 栋房屋、道路 {road:.1f} 公里：易损性等级 {level}。"),
+    "zone_hazard": ("{kind}: hazard {level} on {area:.2f} km2.",
+                    "{kind}：危险性{level}，面积 {area:.2f} 平方公里。"),
+    "zone_people": ("{people:.0f} people, {buildings} buildings, {roads}: vulnerability {level}.",
+                    "{people:.0f} 人、{buildings} 栋房屋、{roads}：易损性{level}。"),
+    "zone_roads": ("{km:.1f} km of road", "道路 {km:.1f} 公里"),
+    "zone_roads_unknown": ("roads unknown", "道路未知"),
     "zone_unknown": ("The population of {n} settlements in it is unknown.", "其中 {n} 个居民点人口未知。"),
-    "zone_risk": ("Risk {level} by the matrix.", "按矩阵风险等级 {level}。"),
+    "zone_risk": ("Risk {level} by the matrix.", "按矩阵风险{level}。"),
     "zone_nothing": ("Nothing exposed: the risk is at most low, the hazard stays.",
                      "无承灾体暴露：风险不高于低，危险性不变。"),
     "zone_risk_unknown": ("Risk unknown.", "风险未知。"),
-    "zone_warning": ("Highest warning {level} ({stage} h stage).", "最高预警等级 {level}（{stage} 小时阶段）。"),
+    "zone_warning": ("Highest warning: {level} ({stage} h stage).", "最高预警：{level}（{stage} 小时阶段）。"),
     "zone_no_forecast": ("No forecast: warnings unknown.", "无可用预报：预警等级未知。"),
     "zone_points": ("Hazard points: {ids}.", "隐患点：{ids}。"),
     "leave_warning": ("{people} of {total} people live in {n} zones that call (warning {warning}, risk {risk}).",
-                      "{total} 人中 {people} 人居住在 {n} 个需转移的风险区（预警等级 {warning}，风险等级 {risk}）。"),
-    "leave_cells": ("{people} of {total} people live in houses on ground of warning level {least} or more, or below "
+                      "{total} 人中 {people} 人居住在 {n} 个需转移的风险区（预警：{warning}，风险：{risk}）。"),
+    "leave_cells": ("{people} of {total} people live in houses on ground of warning {least} or more, or below "
                     "such ground in sight (angle {angle:.0f} degrees or more within {distance:.0f} m), or in a zone "
                     "that calls (warning {warning}, risk {risk}; zones: {n}).",
-                    "{total} 人中 {people} 人的房屋位于预警 {least} 级及以上的地面或其下方（{distance:.0f} 米内、"
+                    "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其下方（{distance:.0f} 米内、"
                     "可视仰角不小于 {angle:.0f} 度），或位于需转移的风险区"
-                    "（预警等级 {warning}，风险等级 {risk}；风险区 {n} 个）。"),
-    "leave_unknown": ("Houses stand in zones that call, the number of people is unknown.",
-                      "有房屋位于需转移的风险区，人口数未知。"),
+                    "（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
+    "leave_unknown": ("Houses stand where people must leave, the number of people is unknown (warning {warning}, risk "
+                      "{risk}).", "有房屋位于需转移范围，人口数未知（预警：{warning}，风险：{risk}）。"),
+    "not_judged": ("Nothing is known of the ground of {houses} houses ({people} known people): not known to be safe, "
+                   "look at them by hand.",
+                   "另有 {houses} 处房屋（已知 {people} 人）所在地面无任何预警信息：不等于安全，请人工核查。"),
+    "evacuation_score": ("Score {score:.2f}: warning {warning:.2f}, risk {risk:.2f}, people {people:.2f}, vulnerable "
+                         "people {vulnerable:.2f}, cut-off {cut_off:.2f}.",
+                         "得分 {score:.2f}：预警 {warning:.2f}、风险 {risk:.2f}、人数 {people:.2f}、"
+                         "重点人群 {vulnerable:.2f}、道路中断 {cut_off:.2f}。"),
+    "shelter_ground": ("The ground of {shelter} is partly unknown: look at it before use.",
+                       "{shelter}所在地面部分灾害等级未知：启用前请核查。"),
     "assigned": ("{people} go to {shelter}, {km:.1f} km, {minutes:.0f} min.",
                  "{people} 人转移至{shelter}，{km:.1f} 公里，{minutes:.0f} 分钟。"),
     "split": ("Divided among {n} shelters for lack of places.", "因容量不足分往 {n} 个安置点。"),
@@ -66,7 +85,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "no_places": ("{people} people without a place: the reachable shelters are full.",
                   "{people} 人无处安置：可达安置点已满。"),
     "no_count": ("No places can be kept for an unknown number of people.", "人口未知，无法预留床位。"),
-    "unknown_level": ("unknown", "未知"),
     "no_network": ("No road network was given.", "未提供路网。"),
     "no_shelters": ("No usable shelter.", "没有可用安置点。"),
     "cut_high": ("Loses every road when exposed sections fail.", "危险路段中断即失去全部道路。"),
@@ -77,7 +95,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 WORDS: Mapping[str, tuple[str, str]] = {
-    "landslide": ("landslide", "滑坡"), "flood": ("flood", "洪水"), "waterlogging": ("waterlogging", "内涝"),
+    "landslide": ("landslide", "滑坡"), "flood": ("flood", "洪涝"), "waterlogging": ("waterlogging", "内涝"),
     "mining_subsidence": ("mining subsidence", "采空沉陷"),
     "groundwater_subsidence": ("groundwater subsidence", "地下水沉降"),
     "structure_settlement": ("settlement of a structure", "构筑物沉降"), "unknown": ("unknown", "未知"),
@@ -85,6 +103,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "decelerating": ("decelerating", "减速"), "seasonal": ("seasonal", "季节性"), "step": ("step", "阶跃"),
     "inside_licence": ("inside its licence", "采矿权范围内"),
     "across_boundary": ("across the licence boundary", "越界"), "unlicensed": ("without a licence", "无采矿权"),
+    "clue": ("mining clue", "采矿线索"), "asc": ("ascending", "升轨"), "desc": ("descending", "降轨"),
+}  # fmt: skip
+
+LEVELS: Mapping[int, tuple[str, str]] = {
+    -1: ("unknown", "未知"), 0: ("none", "无"), 1: ("low", "低"), 2: ("medium", "中"), 3: ("high", "高"),
+    4: ("very high", "极高"),
+}  # fmt: skip
+WARNINGS: Mapping[int, tuple[str, str]] = {
+    -1: ("unknown", "未知"), 0: ("none", "无预警"), 1: ("blue", "蓝色"), 2: ("yellow", "黄色"), 3: ("orange", "橙色"),
+    4: ("red", "红色"),
 }  # fmt: skip
 
 
@@ -104,6 +132,27 @@ def word(text: str, language: str) -> str:
     """Return a word of the contract in "zh" or "en"; others stay as they are."""
     pair = WORDS.get(text)
     return text if pair is None else pair[int(language == "zh")]
+
+
+def level_word(level: int, language: str) -> str:
+    """Return a level -1..4 of hazard, vulnerability or risk in words: its number alone could be read as a grade."""
+    return LEVELS[int(level)][int(language == "zh")]
+
+
+def warning_word(level: int, language: str) -> str:
+    """Return a warning level -1..4 by its colour; the national grades I-IV run the other way than the levels."""
+    return WARNINGS[int(level)][int(language == "zh")]
+
+
+def with_reasons(frame: gpd.GeoDataFrame, said: Callable[[str], list[str]], language: str) -> gpd.GeoDataFrame:
+    """Return the frame with `reasons` in the run's language, and `reasons_zh` and `reasons_en` beside it.
+
+    Parameters
+    ----------
+    said : gives the text of each row in "zh" or "en".
+    """
+    chinese, english = said("zh"), said("en")
+    return frame.assign(reasons=chinese if language == "zh" else english, reasons_zh=chinese, reasons_en=english)
 
 
 def note(level: str, text_en: str, text_zh: str | None = None) -> dict[str, str]:

@@ -27,7 +27,7 @@ from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import hillslope_sets
 from geo_risk.products.linking import likely_false
 from geo_risk.products.params import Matrix, RiskParams
-from geo_risk.products.wording import joined, say
+from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 
 WARNED_KINDS = ("landslide",)
 """Kinds of zones that rain warnings speak of."""
@@ -113,7 +113,7 @@ def risk_zones(
     zones["vulnerability_level"] = _vulnerability(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
     zones["confidence"] = zones["confidence"].astype("float64")
-    zones["reasons"] = [_reasons(row, language) for row in zones.itertuples()]
+    zones = with_reasons(zones, lambda k: [_reasons(row, k) for row in zones.itertuples()], language)
     order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True])
     return conform(order.reset_index(drop=True), "risk_zones")
 
@@ -286,22 +286,26 @@ def matrix_risk(hazard: ArrayLike, vulnerability: ArrayLike, matrix: Matrix) -> 
 
 
 def _reasons(row: Any, language: str) -> str:
-    out = [say("zone_hazard", language, kind=row.kind, level=row.hazard_level, area=row.geometry.area / 1e6)]
+    hazard, risk = level_word(row.hazard_level, language), level_word(row.risk_level, language)
+    out = [say("zone_hazard", language, kind=row.kind, level=hazard, area=row.geometry.area / 1e6)]
     if not pd.isna(row.people):
-        out.append(say("zone_people", language, people=row.people, buildings=int(row.buildings),
-                       road=0.0 if pd.isna(row.road_km) else row.road_km, level=row.vulnerability_level))  # fmt: skip
+        km = row.road_km
+        roads = say("zone_roads_unknown", language) if pd.isna(km) else say("zone_roads", language, km=km)
+        out.append(say("zone_people", language, people=row.people, buildings=int(row.buildings), roads=roads,
+                       level=level_word(row.vulnerability_level, language)))  # fmt: skip
     elif row.n_unknown_settlements:
         out.append(say("zone_unknown", language, n=row.n_unknown_settlements))
     else:
         out.append(say("people_unknown", language))
     if row.vulnerability_level == 0:
         out.append(say("zone_nothing", language))
-    out.append(say("zone_risk", language, level=row.risk_level) if row.risk_level >= 0
+    out.append(say("zone_risk", language, level=risk) if row.risk_level >= 0
                else say("zone_risk_unknown", language))  # fmt: skip
     if row.kind in WARNED_KINDS:
         levels = {s: getattr(row, f"warning_{s}h") for s in STAGES_H}
         stage = max(levels, key=lambda s: (levels[s], -s))
-        out.append(say("zone_warning", language, level=levels[stage], stage=stage) if levels[stage] >= 0
+        shown = warning_word(levels[stage], language)
+        out.append(say("zone_warning", language, level=shown, stage=stage) if levels[stage] >= 0
                    else say("zone_no_forecast", language))  # fmt: skip
     return joined(out, language)
 
@@ -316,8 +320,10 @@ def link_points(zones: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, *, lan
     people = named.dropna(subset=["responsible"]).groupby("zone_id")["responsible"].first()
     out["point_ids"] = out["zone_id"].map(ids)
     out["responsible"] = out["responsible"].fillna(out["zone_id"].map(people))
-    said = [say("zone_points", language, ids=i) if not pd.isna(i) else "" for i in out["point_ids"]]
-    out["reasons"] = [joined([r, s], language) for r, s in zip(out["reasons"], said, strict=True)]
+    for column, k in (("reasons", language), ("reasons_zh", "zh"), ("reasons_en", "en")):
+        if column in out:
+            said = [say("zone_points", k, ids=i) if not pd.isna(i) else "" for i in out["point_ids"]]
+            out[column] = [joined([r, s], k) for r, s in zip(out[column], said, strict=True)]
     return conform(out, "risk_zones")
 
 
@@ -325,9 +331,11 @@ def risk_layer(zones: gpd.GeoDataFrame, levels: Mapping[str, xr.DataArray], grid
     """Return risk_level on the grid: the highest risk of the zones on a cell.
 
     Outside the zones: 0 where every hazard given is none, 1 where the highest is known and above none (below the
-    level that makes a zone), -1 where it is unknown. A zone of unknown risk is -1 unless another zone there is known.
+    level that makes a zone), -1 where it is unknown. Unknown beats none and low, among zones, and of the ground under
+    a zone: a zone of one hazard says nothing of the other.
     """
-    ordered = zones.sort_values(["risk_level", "zone_id"])
+    severity = zones["risk_level"].astype(float).replace(float(Level.UNKNOWN), 1.5)
+    ordered = zones.assign(severity=severity).sort_values(["severity", "zone_id"])
     shapes = zip(ordered.geometry, ordered["risk_level"].astype(float), strict=True)
     burned = rasterize(shapes, grid, fill=-9, dtype="int16", all_touched=False)
     if levels:
@@ -335,5 +343,6 @@ def risk_layer(zones: gpd.GeoDataFrame, levels: Mapping[str, xr.DataArray], grid
     else:
         hazard = np.full(grid.shape, Level.UNKNOWN, dtype=np.int8)
     outside = np.minimum(hazard, np.int8(Level.LOW))
-    out = np.where(burned == -9, outside, burned).astype(np.int8)
+    is_hidden = (burned >= 0) & (burned < Level.MEDIUM) & (outside == Level.UNKNOWN)
+    out = np.where((burned == -9) | is_hidden, outside, burned).astype(np.int8)
     return grid.layer(out, units="level", long_name="risk level", name="risk_level")

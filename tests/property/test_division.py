@@ -82,10 +82,12 @@ def test_houses_on_and_below_warned_ground_are_called():
     assert threat.is_known.tolist() == [True, True, True, False]
     owned = houses.assign(settlement_id=["a", "a", "b", "b"], people=[4.0, 3.0, 2.0, 1.5])
     zones = gpd.GeoDataFrame({"zone_id": ["Z"]}, geometry=[box(64, 64, 76, 76)], crs=CRS)
-    silent = {"houses_not_judged": 1, "people_not_judged": 2, "settlements_not_judged": 1}
-    assert not_judged(owned, zones.iloc[:0], threat, params=PARAMS) == silent
-    assert not_judged(owned, zones, threat, params=PARAMS)["houses_not_judged"] == 0  # a zone calls it
-    assert not_judged(owned, zones.iloc[:0], None, params=PARAMS)["houses_not_judged"] == 0
+    silent = not_judged(owned, zones.iloc[:0], threat.is_known, params=PARAMS)
+    assert silent.to_dict("index") == {"b": {"houses_not_judged": 1, "people_not_judged": 2}}
+    assert not len(not_judged(owned, zones, threat.is_known, params=PARAMS))  # a zone calls it
+    assert not len(not_judged(owned.assign(people=0.0), zones.iloc[:0], threat.is_known, params=PARAMS))  # nobody there
+    nobody_knows = not_judged(owned.assign(people=np.nan), zones.iloc[:0], threat.is_known, params=PARAMS)
+    assert nobody_knows.loc["b"].tolist() == [1, 0]
     assert reach_layers(layer(z, "m"), {}, params=PARAMS) == {}
     with pytest.raises(ValueError, match="no reach layer"):
         highest_reach({})

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import geopandas as gpd
@@ -12,8 +13,9 @@ from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.people import clean_counts, spread_people
 from geo_risk.products.demand import _risk, calling_zones, leave_before
-from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation, scores
+from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
 from geo_risk.products.params import EvacuationParams, RiskParams
+from geo_risk.products.priority import scores
 
 CRS = "EPSG:4546"
 PARAMS = EvacuationParams()
@@ -197,6 +199,10 @@ def test_which_zones_call():
         (zone("e", shape, kind="flood", warning=-1, hazard=3), True),
         (zone("f", shape, kind="flood", warning=-1, hazard=2), False),
         (zone("g", shape, kind="flood", warning=-1, hazard=-1), True),
+        # no forecast, and how many live there is unknown: the hazard decides
+        (zone("k", shape, warning=-1, risk_level=2, vulnerability_level=-1, hazard=3), True),
+        (zone("l", shape, warning=-1, risk_level=-1, vulnerability_level=-1, hazard=2), False),
+        (zone("m", shape, warning=-1, risk_level=-1, vulnerability_level=1, hazard=-1), True),
         (zone("h", shape, kind="groundwater_subsidence", warning=-1), False),
         (zone("i", shape, kind="mining_subsidence", warning=-1, activity="accelerating"), True),
         (zone("j", shape, kind="mining_subsidence", warning=-1), False),
@@ -214,6 +220,14 @@ def test_leave_before_is_the_end_of_the_hours_that_do_not_call():
     assert when(72, 24, 6, 3, 1) == "2024-07-24T23:00:00+00:00"
     assert when() is None
     assert leave_before({f"warning_{s}h": 4 for s in (72, 24, 6, 3, 1)}, PARAMS, []) is None
+    # the 6 h stage has no forecast: it does not say that its hours are safe, the 3 h stage does
+    gap = {"warning_72h": 3, "warning_24h": 3, "warning_6h": -1, "warning_3h": 1, "warning_1h": 0}
+    assert leave_before(gap, PARAMS, STAGES) == "2024-07-24T03:00:00+00:00"
+    assert leave_before(dict.fromkeys(gap, -1) | {"warning_24h": 3}, PARAMS, STAGES) == "2024-07-24T00:00:00+00:00"
+    local = [{"hours": 24, "issued": "2024-07-24T08:00:00+08:00"}]
+    assert leave_before(dict.fromkeys(gap, -1) | {"warning_24h": 3}, PARAMS, local) == "2024-07-24T00:00:00+00:00"
+    with pytest.raises(ValueError, match="no zone"):
+        leave_before(gap, PARAMS, [{"hours": 24, "issued": "2024-07-24T08:00:00"}])
 
 
 def test_a_shelter_is_judged_by_its_own_ground_where_layers_are_given():
@@ -227,6 +241,82 @@ def test_a_shelter_is_judged_by_its_own_ground_where_layers_are_given():
     plan = plan_evacuation(inputs, params=PARAMS, language="en")
     assert {q["id"] for q in plan.quarantine} == {"H1"}
     assert set(plan.evacuation["shelter_id"]) == {"H0"}
+
+
+def ground(inputs, value, **boxes):
+    """Return a level layer over the scene, with other values in some x ranges [m]."""
+    grid = Grid.from_bounds((-90, -90, 5100, 90), crs=CRS, resolution_m=10)
+    cells = np.full(grid.shape, value, dtype="int8")
+    x = grid.bounds[0] + 10 * (np.arange(grid.shape[1]) + 0.5)
+    for name, (low, high, level) in boxes.items():
+        assert name
+        cells[:, (x >= low) & (x < high)] = level
+    return grid.layer(cells, units="level", long_name="warning", name="warning_24h")
+
+
+def test_houses_no_stage_speaks_of_are_rows_of_their_own():
+    inputs = scene(zones=zone_frame(zone("Z0", box(950, 15, 1000, 60), kind="flood", warning=-1)))
+    layer = ground(inputs, 1, second=(1900, 2100, -1))  # S1 stands on unknown ground
+    plan = plan_evacuation(replace(inputs, reach={"warning_24h": layer}), params=PARAMS, language="zh")
+    rows = plan.evacuation.set_index("settlement_id")
+    assert set(rows.index) == {"S0", "S1"}  # S2 is known not to be warned
+    assert pd.isna(rows.loc["S1", "people"])
+    assert rows.loc["S1", ["warning_level", "risk_level", "houses_not_judged", "people_not_judged"]].tolist() == [
+        -1, -1, 4, 60]  # fmt: skip
+    assert "4 处房屋（已知 60 人）" in rows.loc["S1", "reasons"]
+    assert "4 houses (60 known people)" in rows.loc["S1", "reasons_en"]
+    assert plan.totals["people_total"] == rows.loc["S0", "people"]  # the unknown adds to no total
+    assert plan.totals["settlements"] == 1
+    assert plan.totals["settlements_listed_for_that"] == 1
+    assert plan.totals["settlements_of_unknown_population"] == 0
+    # where no stage knows anything of anybody, the count stays and the list does not swell
+    silent = plan_evacuation(replace(inputs, reach={"warning_24h": ground(inputs, -1)}), params=PARAMS, language="en")
+    assert silent.evacuation["settlement_id"].tolist() == ["S0"]
+    assert silent.totals["settlements_not_judged"] == 3
+
+
+def test_a_house_that_two_stages_warn_of_in_part_is_called_with_its_level():
+    inputs = scene(people=(100,), zones=zone_frame(zone("Z9", box(0, 5000, 10, 5010), warning=0)))
+    # of house B00 (x 960-970) each stage warns of 4 %: together they reach `house_share`
+    houses = inputs.houses.assign(geometry=[box(960, 0, 1210, 10), *inputs.houses.geometry[1:]])
+    first = ground(inputs, 0, a=(1200, 1220, 3))
+    second = ground(inputs, 0, b=(950, 970, 4)).rename("warning_6h")
+    warned = replace(inputs, houses=houses, reach={"warning_24h": first, "warning_6h": second})
+    row = plan_evacuation(warned, params=PARAMS, language="en").evacuation.iloc[0]
+    assert row["settlement_id"] == "S0"
+    assert row["people"] >= 25
+    assert row["warning_level"] >= 3
+    assert row["risk_level"] >= 2
+
+
+def test_shelters_on_partly_unknown_ground_are_used_and_named():
+    inputs = scene(people=(100,), capacity=(500, 0, 0))
+    hazard = ground(inputs, 1, west=(-90, 60, -1)).rename("hazard_flood")
+    plan = plan_evacuation(replace(inputs, grounds=[ground(inputs, 0), hazard]), params=PARAMS, language="en")
+    assert plan.totals["shelters_of_unknown_ground"] == 1
+    assert "学校 is partly unknown" in plan.evacuation.loc[0, "reasons"]
+    known = plan_evacuation(replace(inputs, grounds=[ground(inputs, 0)]), params=PARAMS, language="en")
+    assert known.totals["shelters_of_unknown_ground"] == 0
+    assert "partly unknown" not in known.evacuation.loc[0, "reasons"]
+
+
+def test_reasons_state_the_score_by_its_parts():
+    row = plan_evacuation(scene(), params=PARAMS, language="en").evacuation.iloc[0]
+    text = row["reasons"].split("Score ")[1]
+    total, *parts = [float(n) for n in re.findall(r"\d+\.\d+", text)]
+    assert total == pytest.approx(row["score"], abs=0.006)
+    assert sum(parts) == pytest.approx(total, abs=0.03)  # five parts, each rounded to two decimals
+
+
+@pytest.mark.parametrize("bad", [
+    {"scores": {"warning": 1.0}},
+    {"scores": dict.fromkeys(("warning", "risk", "people", "vulnerable", "cut_off"), 0.0)},
+    {"scores": {"warning": -1.0, "risk": 1.0, "people": 1.0, "vulnerable": 1.0, "cut_off": 1.0}},
+    {"speed_km_h": {}}, {"speed_km_h": {"local": 0.0}}, {"speed_km_h": {"local": float("nan")}},
+])  # fmt: skip
+def test_weights_and_speeds_that_rank_or_reach_nothing_are_refused(bad):
+    with pytest.raises(ValueError, match=r"needed|finite"):
+        EvacuationParams(**bad)
 
 
 @pytest.mark.parametrize(("people", "cell", "zone", "expected"), [

@@ -67,7 +67,10 @@ def test_every_rule_in_one_scene():
     assert got.loc["moves", "velocity_mm_yr"] == -15
     # 80 m beside the area; it accelerates
     assert got.loc["near", ["source", "status", "hazard_level"]].tolist() == ["inventory+insar", "changed", 4]
-    assert got.loc["wrong kind", ["source", "status"]].tolist() == ["inventory", "dormant"]
+    # a moving area of another kind is not the point's, but the ground is not still either
+    assert got.loc["wrong kind", ["source", "status", "activity", "hazard_level"]].tolist() == [
+        "inventory", "existing", "unknown", -1]  # fmt: skip
+    assert "A3" in got.loc["wrong kind", "reasons"]
     assert got.loc["IS-A3", ["source", "status", "kind"]].tolist() == ["insar", "new", "ground_subsidence"]
     assert got.loc["dead", ["status", "activity", "danger_grade"]].tolist() == ["dormant", "stable", "IV"]
     assert got.loc["revived", ["status", "danger_grade"]].tolist() == ["changed", "II"]
@@ -86,6 +89,35 @@ def test_blind_or_unlooked_places_are_never_dormant_or_safe():
         assert row["hazard_level"] == -1, around
     susceptible = merged(book, None, hazard=layer(3), blind_map=layer(0)).loc["p"]
     assert susceptible[["status", "hazard_level"]].tolist() == ["existing", 3]
+
+
+def test_reasons_say_why_a_point_stays_dormant_or_cancelled_and_ground_set_aside_as_noise_is_not_still():
+    book = ledger(
+        ("asleep", 500, 500, "landslide", "dormant", 3),
+        ("off", 900, 500, "landslide", "cancelled", 3),
+        ("noise", 2000, 2000, "landslide", "existing", None),
+        ("open", 2500, 500, "landslide", "existing", 3),
+    )
+    noise = areas(("A9", box(1990, 1990, 2050, 2050), "landslide", -9.0, "steady", 0.5))
+    blind = merged(book, None, hazard=layer(1), blind_map=layer(1))
+    assert "does not confirm" in blind.loc["asleep", "reasons"]
+    assert "Still" not in blind.loc["asleep", "reasons"]
+    assert "Cancelled in the ledger" in blind.loc["off", "reasons"]
+    seen = merged(book, noise, hazard=layer(1), blind_map=layer(0))
+    assert seen.loc["noise", ["activity", "status"]].tolist() == ["unknown", "existing"]
+    assert "A9 lies here" in seen.loc["noise", "reasons"]
+    assert "不认定为稳定" in seen.loc["noise", "reasons_zh"]
+    unknown_slope = merged(book, None, blind_map=layer(0))
+    assert "hazard of the slope is unknown: stays" in unknown_slope.loc["open", "reasons"]
+    assert "Hazard unknown: by the slope unknown, by motion none." in unknown_slope.loc["open", "reasons"]
+
+
+def test_unknown_people_do_not_make_the_lowest_grade():
+    book = ledger(("p", 500, 500, "landslide", "existing", None), ("q", 900, 500, "landslide", "existing", None))
+    book["assets_cny"] = [1000.0, 6e7]
+    got = merged(book, None)
+    assert pd.isna(got.loc["p", "danger_grade"])
+    assert got.loc["q", "danger_grade"] == "II"
 
 
 def test_people_come_from_the_ledger_else_from_houses_else_are_unknown():

@@ -110,10 +110,20 @@ def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, st
         said.append(note(
             "warning",
             f"{t['houses_not_judged']} houses of {t['settlements_not_judged']} settlements, with "
-            f"{t['people_not_judged']} known people, stand on ground that no warning stage speaks of: they are not on "
-            "the list because nothing is known, not because they are safe. Look at them by hand.",
+            f"{t['people_not_judged']} known people, stand on ground of which nothing is known: their people are in no "
+            f"total, not because they are safe. {t['settlements_listed_for_that']} settlements are on the list for "
+            "that alone, their people unknown. Look at them by hand.",
             f"{t['settlements_not_judged']} 个居民点的 {t['houses_not_judged']} 处房屋"
-            f"（已知 {t['people_not_judged']} 人）所在地面各时段预警均未知：未列入清单不等于安全，请人工核查。",
+            f"（已知 {t['people_not_judged']} 人）所在地面无任何预警信息：未计入转移人数不等于安全，请人工核查；其中 "
+            f"{t['settlements_listed_for_that']} 个居民点仅因此列入清单，人数未知。",
+        ))  # fmt: skip
+    if t["shelters_of_unknown_ground"]:
+        said.append(note(
+            "warning",
+            f"The ground of {t['shelters_of_unknown_ground']} of {t['shelters_usable']} usable shelters is partly "
+            "unknown: they are used, look at them before.",
+            f"{t['shelters_usable']} 个可用安置点中有 {t['shelters_of_unknown_ground']} 个所在地面部分灾害等级未知："
+            "已参与分配，启用前请核查。",
         ))  # fmt: skip
     return {"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
         {"name": "minimum-cost assignment", "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
