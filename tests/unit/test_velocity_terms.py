@@ -304,3 +304,26 @@ def test_a_yearly_term_that_is_asked_for_is_fitted_to_short_series_too():
     auto = line_of_sight_velocity(source, VelocityParams(**PLAIN | {"annual": "auto"}))
     assert "annual_sin" not in auto
     assert abs(auto["velocity"].to_numpy() + 20).min() > 1
+
+
+def test_a_small_scene_full_of_gaps_is_left_as_it_is_and_not_lost():
+    rng = np.random.default_rng(1)
+    field = rng.normal(0, 0.002, (40, 8, 8))
+    field[rng.random(field.shape) < 0.4] = np.nan
+    source = dataset(field, height=rng.normal(500, 100, (8, 8)))
+    out, notes, counts, removal = track_velocity(source, VelocityParams(), maximum_sigma_mm_yr=15)
+    assert np.isfinite(out["velocity"].to_numpy()).all()
+    assert removal.correction is not None
+    assert removal.correction.names == ()
+    assert "too little known" in notes[0][0]
+    assert "有效像元过少" in notes[0][1]
+    assert counts["dates_lost"] == 0
+
+
+def test_dates_that_cannot_be_corrected_are_told():
+    field = np.random.default_rng(2).normal(0, 0.002, (40, 30, 30))
+    field[5, 1:] = field[5, 0, 20:] = np.nan
+    _, notes, counts, _ = track_velocity(dataset(field), VelocityParams(), maximum_sigma_mm_yr=15)
+    assert counts["dates_lost"] == 1
+    day = str(times(40)[5])[:10]
+    assert [(day in en, day in zh) for en, zh in notes] == [(True, True)]

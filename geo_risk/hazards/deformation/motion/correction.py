@@ -15,12 +15,21 @@ from geo_risk.hazards.deformation.motion.time_noise import TimeNoise, scene_time
 from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.kernels.motion import DAYS_PER_YEAR, years
 
-__all__ = ["DAYS_PER_YEAR", "SceneCorrection", "basis_fields", "reference_cells", "scene_correction", "years"]
+__all__ = [
+    "DAYS_PER_YEAR",
+    "SceneCorrection",
+    "basis_fields",
+    "reference_cells",
+    "scene_correction",
+    "surface_names",
+    "years",
+]
 
 F64 = NDArray[np.float64]
 
 _SURFACES: dict[str, tuple[str, ...]] = {"ramp": ("x", "y"), "quadratic": ("x", "y", "xx", "xy", "yy")}
 _ROUNDS = 3
+_MOST_THIN_DATES = 0.5
 _TUKEY = 4.685
 
 
@@ -52,6 +61,11 @@ class SceneCorrection:
     correlation_time_yr: float = 0.0
 
     @property
+    def lost(self) -> NDArray[np.bool_]:
+        """Dates (time,) on which too few cells are known for the fields to be fitted: they are left out."""
+        return np.asarray(np.isnan(self.coefficients).any(axis=1))
+
+    @property
     def time_noise(self) -> TimeNoise:
         """The correlation of the noise in time."""
         return TimeNoise(self.correlated_share, self.correlation_time_yr)
@@ -79,8 +93,9 @@ def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sig
     Returns
     -------
     Correction. Moving pixels are told from stable ones by their residual velocity, in rounds; each date is fitted by
-    Tukey's bisquare, so that what moves in the sample has no say. Reads the sample only: every k-th row and column,
-    whatever the chunks.
+    Tukey's bisquare, so that what moves in the sample has no say; a date with fewer than ten known cells for each field
+    is lost, and where half of the dates would be (or under 50 cells can be used) nothing is corrected. Reads the sample
+    only: every k-th row and column, whatever the chunks.
     """
     step = max(1, int(np.sqrt(dataset.sizes["y"] * dataset.sizes["x"] / params.sample_pixels)))
     series = dataset["displacement"][:, step // 2 :: step, step // 2 :: step]
@@ -93,7 +108,8 @@ def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sig
     first = _trend(values, t)[1]
     raw_sigma = _mad(first) * 1000
     correlated = params.temporal_correlation == "scene"
-    if values.shape[1] < 50 or not raw_sigma <= maximum_sigma_mm_yr:
+    is_thin = values.shape[1] < 50 or np.mean(_too_few(values, len(basis))) > _MOST_THIN_DATES
+    if is_thin or not raw_sigma <= maximum_sigma_mm_yr:
         noise = scene_time_noise(values, terms.columns, np.ones(len(t)), t) if correlated else TimeNoise()
         out = SceneCorrection(
             (), np.zeros((len(t), 0)), np.ones(len(t)), np.full(len(t), np.nan), raw_sigma, 0.0, 0.0, 1.0,
@@ -180,6 +196,11 @@ def basis_fields(dataset: xr.Dataset, correction: SceneCorrection) -> list[xr.Da
     return out
 
 
+def surface_names(atmosphere: str) -> tuple[str, ...]:
+    """Return the names of the surfaces that a choice of `atmosphere` takes off, beside "one" and "height"."""
+    return _SURFACES.get(atmosphere.removesuffix("_height"), ())
+
+
 def _unit(n: int) -> F64:
     out: F64 = (np.arange(n, dtype=np.float64) - (n - 1) / 2) / max(1.0, (n - 1) / 2)
     return out
@@ -192,7 +213,7 @@ def _sample_basis(dataset: xr.Dataset, step: int, params: VelocityParams) -> tup
     fields, names = [np.ones(x.size)], ["one"]
     mean, scale = 0.0, 1.0
     planes = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
-    for name in _SURFACES.get(params.atmosphere.removesuffix("_height"), ()):
+    for name in surface_names(params.atmosphere):
         fields.append(planes[name].ravel())
         names.append(name)
     if params.atmosphere.endswith("height") and "height" in dataset:
@@ -222,10 +243,16 @@ def _rounds(values: F64, basis: F64, t: F64) -> tuple[F64, NDArray[np.bool_], F6
     return coefficients, stable, residual
 
 
+def _too_few(values: F64, n_fields: int) -> NDArray[np.bool_]:
+    """Return the dates (time,) with fewer known cells than ten for each field that is fitted."""
+    out: NDArray[np.bool_] = np.isfinite(values).sum(axis=1) < 10 * n_fields
+    return out
+
+
 def _bisquare(y: F64, basis: F64) -> F64:
     """Fit y = basis' c by Tukey's bisquare, started from the median; NaN are left out."""
     known = np.isfinite(y)
-    if known.sum() < 10 * len(basis):
+    if _too_few(y[None], len(basis))[0]:
         return np.full(len(basis), np.nan)
     y, g = y[known], basis[:, known]
     resid = y - np.median(y)

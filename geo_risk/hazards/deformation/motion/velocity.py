@@ -140,11 +140,8 @@ def track_velocity(
             correction = scene_correction(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
             names = ("stable_share", "stable_sigma_mm_yr", "correlated_share", "correlation_time_yr")
             counts = {name: float(getattr(correction, name)) for name in names}
-            if correction.stable_share == 0:
-                notes.append((
-                    f"no stable ground: {_as_given(params)[0]} are as the product gives them",
-                    f"无稳定区：{_as_given(params)[1]}保持产品原样，未作改正",
-                ))  # fmt: skip
+            notes.extend(_correction_notes(correction, params, source["time"].to_numpy()))
+            counts["dates_lost"] = int(correction.lost.sum())
         times = source["time"].to_numpy()
         if params.drop_jumps and correction is not None and correction.stable_share > 0:
             jumps = find_jumps(source, design_matrix(times, params), correction)
@@ -171,6 +168,25 @@ def track_velocity(
             out[name] = source[name].astype(np.float32)
     out.attrs |= {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
     return out, notes, counts, Removal(correction, jumps)
+
+
+def _correction_notes(
+    correction: SceneCorrection, params: VelocityParams, times: NDArray[np.datetime64]
+) -> list[tuple[str, str]]:
+    out = []
+    if correction.stable_share == 0:
+        out.append((
+            f"no stable ground, or too little known to find it: {_as_given(params)[0]} are as the product gives them",
+            f"无稳定区，或有效像元过少无法判定：{_as_given(params)[1]}保持产品原样，未作改正",
+        ))  # fmt: skip
+    if correction.lost.any():
+        days = ", ".join(str(t)[:10] for t in times[correction.lost][:10])
+        n, more = int(correction.lost.sum()), " ..." if correction.lost.sum() > 10 else ""
+        out.append((
+            f"{n} of {len(times)} dates have too few known cells to be corrected and are left out: {days}{more}",
+            f"{len(times)} 期中有 {n} 期有效像元过少、无法改正，已剔除：{days}{more}",
+        ))  # fmt: skip
+    return out
 
 
 def _as_given(params: VelocityParams) -> tuple[str, str]:
