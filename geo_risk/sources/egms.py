@@ -64,7 +64,7 @@ def open_egms(
         x="easting", y="northing", crs=crs, dates=date_columns(tables), scale=_SCALE, look=look, id="pid",
         height="height" if "height" in columns else None,
         coherence="temporal_coherence" if "temporal_coherence" in columns else None,
-        velocity="mean_velocity", orbit=_orbit(tables[0]) if level == "L2" else None,
+        velocity="mean_velocity", orbit=_orbit(tables[0]) if level == "L2" else None, fixes_unit=True,
     )  # fmt: skip
     dataset = grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
     reference = {

@@ -108,7 +108,12 @@ def open_set(
     cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
     series = lazy_series(network, cube - offsets[:, None, None].astype(np.float32))
-    audit = [check_magnitude(sample - offsets[:, None], unit="m", where=where), *audit, describe(network), sentence]
+    audit = [
+        check_magnitude(sample - offsets[:, None], unit="m", where=where, may_say=False),
+        *audit,
+        describe(network),
+        sentence,
+    ]
     if not network.is_chain:
         shown = sample[:, None] - offsets[:, None, None]
         audit.append(f"closure: the pairs differ from the series by {_closure_mm(network, shown):.2f} mm (rms)")

@@ -279,7 +279,9 @@ def sampled(components: Sequence[Any], *, side: int = 32) -> list[NDArray[np.flo
     return [np.asarray(c[::step_y, ::step_x], dtype=np.float64).ravel() for c in components]
 
 
-def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str, is_said: bool = False) -> str:
+def check_magnitude(
+    sample: NDArray[np.floating[Any]], *, unit: str, where: str, is_said: bool = False, may_say: bool = True
+) -> str:
     """Check that values are displacements or velocities of the ground in `unit`, and return the sentence of evidence.
 
     Parameters
@@ -288,18 +290,20 @@ def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str,
     unit : "m", "mm" or "mm/yr".
     where : file, for messages.
     is_said : the configuration names the unit, so that unlikely values are told and not refused.
+    may_say : the configuration may name it; not where the product fixes it.
 
     Raises
     ------
     AmbiguousError : larger than the ground of a whole frame moves (half of the values beyond 0.5 m or 0.5 m/yr, or
         1 % beyond 20), so that millimetres are called metres, or it is phase; or quieter than radar can be (99 % within
-        0.02 mm), so that metres are called millimetres.
+        0.2 mm), so that metres are called millimetres.
     DataError : no value at all.
 
     Notes
     -----
     The limits are geo_risk's choice: a frame whose median cell moved half a metre is not InSAR of slow ground, and no
-    radar time series is quiet to a fiftieth of a millimetre.
+    frame of radar is quiet to a fifth of a millimetre. Metres called millimetres are, unless cells move by more than
+    20 cm; they would be told of as still ground, which is the worse of the two mistakes.
     """
     values = np.abs(sample[np.isfinite(sample) & (sample != 0)])
     if not values.size:
@@ -310,11 +314,13 @@ def check_magnitude(sample: NDArray[np.floating[Any]], *, unit: str, where: str,
     doubt = ""
     if not (high <= 20 * metre and middle <= 0.5 * metre):
         doubt = f"half of the values exceed {middle:.4g} and 1 % exceed {high:.4g} {unit}; the ground does not move so"
-    elif not high >= 2e-5 * metre:
+    elif not high >= 2e-4 * metre:
         doubt = f"99 % of the values are within {high:.2g} {unit}; radar is not so quiet"
     if doubt and not is_said:
         what = f"{doubt}: is the unit really {unit}?"
         fix = "set `units` of this track to the true unit (m, cm, mm; of a velocity with /yr), or mend the file"
+        if not may_say:
+            fix = "fetch the files again as they were published: the product fixes its unit, no field of the track does"
         raise AmbiguousError(what, where=where, fix=fix)
     said = ", as the configuration says" if is_said else ""
     return f"unit: {unit}{said}, 99 % of |values| are below {high:.4g}" + (f"; {doubt}" if doubt else "")

@@ -83,7 +83,7 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame)
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
     audit = [
-        check_magnitude(np.asarray(arrays["velocity"][::step]), unit="mm/yr", where=str(velocity)),
+        check_magnitude(np.asarray(arrays["velocity"][::step]), unit="mm/yr", where=str(velocity), may_say=False),
         "sign: positive toward the satellite, the convention of LiCSBAS",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
         check_los(

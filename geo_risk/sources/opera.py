@@ -174,7 +174,7 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
     lost = int(np.sum(single)) - int(known.sum())
     n_masked = sum(g.has_mask for g in granules)
     out = [
-        check_magnitude(sample, unit="m", where=str(last.path)),
+        check_magnitude(sample, unit="m", where=str(last.path), may_say=False),
         last.sign,
         f"registration: {series.frame.crs}, {last.registration}",
         f"mask: recommended_mask is 1 on good cells, in {n_masked} of {len(granules)} files; all else is missing",

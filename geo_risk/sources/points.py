@@ -43,6 +43,7 @@ class Layout:
         `velocity_std` it is the result where there are no dates, else only evidence.
     id, height, coherence, velocity_std : columns, None where the table has none.
     orbit : "ascending" or "descending" where it is known.
+    fixes_unit : the product fixes its unit and sign, so that the configuration cannot answer for them.
     """
 
     x: str
@@ -58,6 +59,7 @@ class Layout:
     velocity_scale: float = 1.0
     velocity_std: str | None = None
     orbit: str | None = None
+    fixes_unit: bool = False
 
     @property
     def maps(self) -> dict[str, str]:
@@ -323,9 +325,8 @@ def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64],
     slope = (series_m[whole][:20_000] @ (t - t.mean())) / ((t - t.mean()) ** 2).sum() * 1000
     if own.size and not float(np.quantile(np.abs(slope), 0.95)) <= _FASTEST_MM_YR:
         what = f"a twentieth of the points move more than {float(np.quantile(np.abs(slope), 0.95)) / 1000:.3g} m a year"
-        raise AmbiguousError(
-            what, where=where, fix="are these millimetres called metres? Correct `units` of this track"
-        )
+        said = "mend the table" if layout.fixes_unit else "correct `units` of this track"
+        raise AmbiguousError(what, where=where, fix=f"are these millimetres called metres? Then {said}")
     quickest = max(float(np.sqrt((v**2).mean())) if v.size else 0.0 for v in (own, slope))
     if own.size < 10 or not quickest > _STILL_MM_YR or not (own.any() and slope.any()):
         return f"unit and sign: {own.size} points move too little to check them against column {layout.velocity}"
@@ -338,7 +339,8 @@ def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64],
     if not (0.5 < factor < 2.0 or 0.5 < factor * abs(layout.velocity_scale) < 2.0):
         what = f"the series rise by {factor:.4g} times what column {layout.velocity} says: "
         what += "one of them has another sign" if factor < 0 else "one of them is in another unit than was said"
-        raise AmbiguousError(what, where=where, fix="correct `units` or `positive` of this track, or the table")
+        said = "" if layout.fixes_unit else "`units` or `positive` of this track, or "
+        raise AmbiguousError(what, where=where, fix=f"correct {said}the table")
     if not 0.5 < factor < 2.0:
         factor *= abs(layout.velocity_scale)
     return f"unit and sign: the trend of the series is {factor:.2f} times column {layout.velocity}"
@@ -380,11 +382,14 @@ def _motions(layout: Layout, gridded: _Gridded) -> dict[str, tuple[NDArray[Any],
 def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:
     """Return the sentences on unit, geometry and registration of the cells; raises as these checks do."""
     sums, t = gridded.sums, gridded.frame.transform
+    may_say = not layout.fixes_unit
     if layout.dates:
         sample = sums.sums[:: max(1, len(sums.sums) // 2000), -1].astype(np.float64)
-        unit = check_magnitude(sample, unit="m", where=where)
+        unit = check_magnitude(sample, unit="m", where=where, may_say=may_say)
     else:
-        unit = check_magnitude(sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where)
+        unit = check_magnitude(
+            sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where, may_say=may_say
+        )
     geometry = "geometry: the east component of motion, look vector (1, 0, 0)"
     if layout.look != (1.0, 0.0, 0.0):
         look = [v[None] for v, _, _ in _looks(layout, sums).values()]

@@ -12,7 +12,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.core.errors import DataError, GridError, LimitError
+from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError
 from geo_risk.sources.insar import drop_zeros, open_insar
 from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
@@ -28,7 +28,7 @@ from tests.support.insar_files import (
     write_hdfeos,
     write_look,
 )
-from tests.support.points import days, write_tif
+from tests.support.points import days, egms, write_tif
 
 N = 5
 SHAPE = (24, 30)
@@ -233,3 +233,38 @@ def test_codes_of_shadow_that_stand_for_no_data_are_unknown(tmp_path):
     got = open_look(paths, tif_frame(paths[0]), track="asc").shadow
     want = np.resize([0.0, 1, 1, 1, np.nan, np.nan, np.nan], SHAPE)
     np.testing.assert_array_equal(got.compute(), want)
+
+
+# --- unit -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-3])
+@pytest.mark.parametrize("product", ["hyp3", "licsbas", "opera", "egms"])
+def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_no_field_that_is_refused(tmp_path, product, factor):
+    more: dict[str, object] = {}
+    if product == "hyp3":
+        files = hyp3(tmp_path / "s")
+        for path in files.glob("*_los_disp.tif"):
+            with rasterio.open(path, "r+") as target:
+                target.write(target.read(1) * np.float32(factor), 1)
+    elif product == "licsbas":
+        files = licsbas(tmp_path / "s", vel=SERIES[0] * 1e3 * factor)
+    elif product == "opera":
+        files, more = tmp_path / "s", {"geometry": write_look(tmp_path / "look", SHAPE)}
+        write_granule(files, SERIES[1] * factor, (days(2)[0], days(2)[1]))
+    else:
+        table = egms(n=200)
+        dates = [c for c in table.columns if c.isdigit()]
+        table[[*dates, "mean_velocity"]] *= factor
+        files, more = tmp_path / "EGMS_L2b.csv", {"options": TrackOptions(posting_m=100.0)}
+        table.to_csv(files, index=False)
+    with pytest.raises(AmbiguousError) as caught:
+        open_insar(files, track="asc", **more)
+    assert "`units`" not in caught.value.fix
+    assert "mend the table" in caught.value.fix or "as they were published" in caught.value.fix
+
+
+def test_millimetres_called_metres_in_a_stack_are_asked_about(tmp_path):
+    with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
+        open_insar(stack(tmp_path / "s", SERIES * 1000), track="asc", options=LOOK)
+    assert "`units`" in caught.value.fix
