@@ -28,6 +28,8 @@ from geo_risk.hazards.landslide import compute as landslide
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.rainfall import compute as rainfall
 from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.hazards.runout import compute as runout
+from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.terrain.hydrology import drainage, hand, streams
 from geo_risk.terrain.slope import slope_layers, wetness_index
 
@@ -113,6 +115,17 @@ def flood_layers() -> dict[str, xr.DataArray]:
     return {name: value.compute() for name, value in made.items()}
 
 
+def runout_layers() -> dict[str, xr.DataArray]:
+    unit = np.zeros(GRID.shape, "float32")
+    unit[36:38, 5:9], unit[40, 30:33], unit[44:46, 50] = 1, 2, 3
+    kind = np.zeros(GRID.shape, "float32")
+    kind[:, 20:40], kind[:, 40:] = 1, 2
+    return {
+        "dem": ground(), "release_units": layer(unit, "1", "release_units"),
+        "release_kind": layer(kind, "1", "release_kind"),
+    }  # fmt: skip
+
+
 SLIDES = LandslideParams(
     factors=tuple(landslide.UNITS), background_cells=2000, block_m=300.0, folds=3, classes=5, min_events=10
 )
@@ -120,6 +133,7 @@ CASES = {
     "deformation": Case(deformation, DeformationParams(), deformation_layers, "velocity", "velocity"),
     "rainfall": Case(rainfall, RainfallParams(), rainfall_layers, "rain_hourly", "rain_hourly"),
     "landslide": Case(landslide, SLIDES, landslide_layers, "slope_deg"),
+    "runout": Case(runout, RunoutParams(), runout_layers, "dem"),
     "flood": Case(flood, FloodParams(), flood_layers, "dem", "rain"),
 }
 
