@@ -34,6 +34,7 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _LAYERS = ("lv_theta", "lv_phi", "dem")
+_ROWS = (8, 64, 512)
 
 
 @dataclass
@@ -217,11 +218,17 @@ def _metres_per_radian(pair: Pair) -> float:
 
 
 def _referenced(cube: da.Array, frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Return a sample (pairs, cells), the offset of each pair, and the sentence about the reference."""
-    rows = np.unique(np.linspace(0, frame.shape[0] - 1, min(8, frame.shape[0])).astype(int))
+    """Return a sample (pairs, cells), the offset of each pair, and the sentence about the reference.
+
+    Where a few rows hold no ten cells that all pairs know, more are looked at: coherent ground may be a small valley.
+    """
     step = max(1, frame.shape[1] // 512)
-    sample = np.asarray(cube[:, rows, ::step], dtype=np.float64).reshape(cube.shape[0], -1)
-    offsets, n = pair_offsets(sample)
+    for count in _ROWS:
+        rows = np.unique(np.linspace(0, frame.shape[0] - 1, min(count, frame.shape[0])).astype(int))
+        sample = np.asarray(cube[:, rows, ::step], dtype=np.float64).reshape(cube.shape[0], -1)
+        offsets, n = pair_offsets(sample)
+        if n >= 10 or count >= frame.shape[0]:
+            break
     if n >= 10:
         return (
             sample,

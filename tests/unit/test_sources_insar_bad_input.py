@@ -50,13 +50,13 @@ def licsbas(folder: Path, **replaced: np.ndarray) -> Path:
     return folder
 
 
-def hyp3(folder: Path) -> Path:
+def hyp3(folder: Path, series: np.ndarray = SERIES) -> Path:
     for k, (first, second) in enumerate(zip(days(N), days(N)[1:], strict=False)):
         stem = f"S1AA_{first}T013911_{second}T013911_VVP012_INT80_G_ueF_{k:04d}"
-        write_tif(folder / f"{stem}_los_disp.tif", SERIES[k + 1] - SERIES[k])
+        write_tif(folder / f"{stem}_los_disp.tif", series[k + 1] - series[k])
         if k == 0:
-            write_tif(folder / f"{stem}_lv_theta.tif", np.full(SHAPE, 0.9))
-            write_tif(folder / f"{stem}_lv_phi.tif", np.full(SHAPE, -2.9))
+            write_tif(folder / f"{stem}_lv_theta.tif", np.full(series.shape[1:], 0.9))
+            write_tif(folder / f"{stem}_lv_phi.tif", np.full(series.shape[1:], -2.9))
     return folder
 
 
@@ -118,6 +118,21 @@ def test_a_mark_of_missing_that_no_file_declares_stops_a_stack(tmp_path, mark):
     values[-1, :2, :2] = mark
     with pytest.raises(DataError, match="do not declare it as nodata"):
         open_insar(stack(tmp_path / "s", values), track="asc", options=LOOK)
+
+
+@pytest.mark.parametrize("product", ["hyp3", "stack"])
+def test_a_small_coherent_valley_is_no_empty_frame(tmp_path, product):
+    """Nothing but 12 rows of 700 are coherent, and no sample of 8 or 16 rows meets them."""
+    big = np.full((N, 700, 40), np.nan)
+    big[:, 130:142] = np.random.default_rng(3).normal(0, 0.01, (N, 12, 40)) + 0.001
+    if product == "hyp3":
+        folder, options = hyp3(tmp_path / "s", big), TrackOptions()
+    else:
+        folder, options = stack(tmp_path / "s", big), LOOK
+    data = open_insar(folder, track="asc", options=options)
+    assert np.isfinite(data["displacement"][1:, 130:142].to_numpy()).all()
+    if product == "hyp3":
+        assert "relative to its median" in data.attrs["reference"]
 
 
 @pytest.mark.parametrize("product", ["stack", "opera"])
