@@ -12,6 +12,7 @@ from dask import array as da
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
 from geo_risk.core.errors import CorruptFileError, DataError, GridError
 from geo_risk.core.grid import Grid
@@ -19,7 +20,7 @@ from geo_risk.hazards.deformation.activity.series import cell_size_m, label_seri
 from geo_risk.hazards.deformation.motion.correction import SceneCorrection, years
 from geo_risk.hazards.deformation.motion.jumps import Jumps
 from geo_risk.hazards.deformation.motion.removal import Removal, corrected_series, removal_dataset, removal_of
-from geo_risk.hazards.deformation.motion.velocity import line_of_sight_velocity
+from geo_risk.hazards.deformation.motion.velocity import line_of_sight_velocity, track_velocity
 from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.publish.dataset import write_dataset
 from geo_risk.sources.dataset import read_dataset
@@ -62,6 +63,26 @@ def test_the_series_of_a_body_is_its_motion_without_the_air_it_shares_with_stabl
     assert np.abs(got["displacement_mm"].to_numpy()[:, 0] - motion).max() < 2.0
     assert (got["n_pixels"].to_numpy() == 20).all()
     assert int(got["n_reference"][0]) == 200
+
+
+@pytest.mark.parametrize("reference", ["as_given", "area", "stable_median"])
+def test_stable_ground_is_known_though_the_reference_itself_moves(reference):
+    t = years(times(40))
+    field = scene(-20 * t, noise_mm=0.5)
+    # the processor's reference, and the area asked for, heave by 40 mm/yr
+    field -= 0.04 * t[:, None, None]
+    field[:, :3, :3] += 0.04 * t[:, None, None]
+    data = dataset(field)
+    lon, lat = Transformer.from_crs("EPSG:4546", "EPSG:4326", always_xy=True).transform(LEFT + 90, TOP - 90)
+    where = {"reference_lon_lat": (lon, lat), "reference_radius_m": 60.0} if reference == "area" else {}
+    params = VelocityParams(reference=reference, annual="never", **where)
+    _, _, _, removal = track_velocity(data, params, maximum_sigma_mm_yr=15)
+    assert removal.correction is not None
+    want = 0.0 if reference == "stable_median" else -40.0
+    assert removal.correction.stable_velocity_mm_yr == pytest.approx(want, abs=2)
+    got = label_series(data, labels(), removal)
+    assert int(got["n_reference"][0]) == 200
+    assert np.polyfit(t, got["displacement_mm"].to_numpy()[:, 0], 1)[0] == pytest.approx(-20, abs=1.5)
 
 
 @pytest.mark.slow

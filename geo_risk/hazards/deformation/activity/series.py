@@ -221,9 +221,10 @@ def _gathered(series: xr.DataArray, wanted: NDArray[np.int64]) -> F32:
 
 @dataclass(frozen=True)
 class _Ground:
-    """Time [yr], the fastest that stable ground moves [mm/yr], and the noise of each date over the scene [mm]."""
+    """Time [yr], how fast stable ground moves, give or take [mm/yr], and the noise of a date over the scene [mm]."""
 
     t: F64
+    centre: float
     limit: float
     sigma: F64
 
@@ -231,10 +232,10 @@ class _Ground:
 def _ground(removal: Removal, params: SeriesParams, t: F64) -> _Ground:
     c = removal.correction
     if c is None:
-        return _Ground(t, float("inf"), np.full(len(t), np.nan))
+        return _Ground(t, 0.0, float("inf"), np.full(len(t), np.nan))
     if not c.stable_share > 0:  # all that is near may move as well: nothing is stable, and nothing tells the error
-        return _Ground(t, -1.0, np.full(len(t), np.nan))
-    return _Ground(t, params.stable_factor * c.stable_sigma_mm_yr, c.date_sigma_m * 1000)
+        return _Ground(t, 0.0, -1.0, np.full(len(t), np.nan))
+    return _Ground(t, c.stable_velocity_mm_yr, params.stable_factor * c.stable_sigma_mm_yr, c.date_sigma_m * 1000)
 
 
 def _body_series(
@@ -329,7 +330,8 @@ def _reference(
     """
     n_t = len(ground.t)
     enough = np.isfinite(around).sum(axis=0) >= params.minimum_known_share * n_t
-    stable = np.flatnonzero(enough & (np.abs(_slope(around, ground.t)) <= ground.limit))[: params.ring_pixels]
+    still = np.abs(_slope(around, ground.t) - ground.centre) <= ground.limit
+    stable = np.flatnonzero(enough & still)[: params.ring_pixels]
     if len(stable) < params.minimum_ring_pixels:
         return np.zeros(n_t), np.full(n_t, np.nan), 0
     common, rest = _two_way(around[:, stable].astype(np.float64))

@@ -47,6 +47,8 @@ class SceneCorrection:
     stable_share : share of the sample that counts as stable; 0 where no stable part was found.
     height_mean_m, height_scale_m : of the basis field "height".
     correlated_share, correlation_time_yr : of the noise of stable pixels in time; 0 where dates are independent.
+    stable_velocity_mm_yr : how fast stable ground moves against the reference: 0 but where that is the processor's own
+        or an area's, which may itself move.
     """
 
     names: tuple[str, ...]
@@ -59,6 +61,7 @@ class SceneCorrection:
     height_scale_m: float
     correlated_share: float = 0.0
     correlation_time_yr: float = 0.0
+    stable_velocity_mm_yr: float = 0.0
 
     @property
     def lost(self) -> NDArray[np.bool_]:
@@ -123,7 +126,7 @@ def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sig
     noise = scene_time_noise(residual[:, stable], terms.columns, sigma_dates, t) if correlated else TimeNoise()
     out = SceneCorrection(
         tuple(names[i] for i in keep), coefficients[:, keep], weights, sigma_dates, sigma, float(stable.mean()), mean,
-        scale, noise.share, noise.time_yr,
+        scale, noise.share, noise.time_yr, _drift(coefficients[:, 0], t) if params.reference == "as_given" else 0.0,
     )  # fmt: skip
     return _at_area(dataset, params, out)
 
@@ -177,7 +180,12 @@ def _at_area(dataset: xr.Dataset, params: VelocityParams, correction: SceneCorre
     mean = values[:, whole].mean(axis=1)
     others = [i for i, n in enumerate(correction.names) if n != "one"]
     names = ("one", *(correction.names[i] for i in others))
-    return replace(correction, names=names, coefficients=np.column_stack([mean, correction.coefficients[:, others]]))
+    stable = correction.coefficients[:, [n == "one" for n in correction.names]].sum(axis=1)
+    t = motion_terms(dataset["time"].to_numpy(), params).t
+    return replace(
+        correction, names=names, coefficients=np.column_stack([mean, correction.coefficients[:, others]]),
+        stable_velocity_mm_yr=_drift(stable - mean, t) if correction.stable_share > 0 else 0.0,
+    )  # fmt: skip
 
 
 def basis_fields(dataset: xr.Dataset, correction: SceneCorrection) -> list[xr.DataArray]:
@@ -279,6 +287,11 @@ def _trend(values: F64, t: F64) -> tuple[F64, F64]:
         dt = (t[:, None] - t_mean) * known
         slope = (dt * y).sum(axis=0) / (dt * dt).sum(axis=0)
     return np.asarray(y_mean - slope * t_mean), np.asarray(slope)
+
+
+def _drift(series: F64, t: F64) -> float:
+    """Return the trend of one series in metres [mm/yr]; NaN are left out."""
+    return float(_trend(series[:, None], t)[1][0]) * 1000
 
 
 def _spread(residual: F64, t: F64) -> tuple[F64, float]:

@@ -17,7 +17,7 @@ from geo_risk.hazards.deformation.motion.jumps import Jumps
 
 _PER_DATE = ("weights", "date_sigma_m")
 _SCALARS = ("stable_sigma_mm_yr", "stable_share", "height_mean_m", "height_scale_m", "correlated_share",
-            "correlation_time_yr")  # fmt: skip
+            "correlation_time_yr", "stable_velocity_mm_yr")  # fmt: skip
 
 
 @dataclass(frozen=True)
