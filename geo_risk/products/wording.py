@@ -100,7 +100,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "groundwater_subsidence": ("groundwater subsidence", "地下水沉降"),
     "structure_settlement": ("settlement of a structure", "构筑物沉降"), "unknown": ("unknown", "未知"),
     "stable": ("stable", "稳定"), "steady": ("steady", "匀速"), "accelerating": ("accelerating", "加速"),
-    "decelerating": ("decelerating", "减速"), "seasonal": ("seasonal", "季节性"), "step": ("step", "阶跃"),
+    "decelerating": ("decelerating", "减速"), "seasonal": ("seasonal", "季节性"), "step": ("step", "突变"),
     "inside_licence": ("inside its licence", "采矿权范围内"),
     "across_boundary": ("across the licence boundary", "越界"), "unlicensed": ("without a licence", "无采矿权"),
     "clue": ("mining clue", "采矿线索"), "asc": ("ascending", "升轨"), "desc": ("descending", "降轨"),

@@ -75,7 +75,7 @@ def write_cards(
 
 
 def chosen(name: str, frames: Mapping[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
-    """Return the rows of a frame that get a card, in the order of their rank or id."""
+    """Return the rows of a frame that get a card, by rank, or the gravest first (unknown before low), then by id."""
     if name not in frames:
         return gpd.GeoDataFrame()
     frame = frames[name]
@@ -89,7 +89,8 @@ def chosen(name: str, frames: Mapping[str, gpd.GeoDataFrame]) -> gpd.GeoDataFram
         level = active["zone_id"].map(zones).fillna(active["hazard_level"]).astype(int)
     else:
         level = active["hazard_level"].astype(int)
-    return active[(level >= 3) | (level == -1)].sort_values("point_id", kind="stable")
+    active = active.assign(_grave=level.astype(float).replace(-1.0, 1.5))[(level >= 3) | (level == -1)]
+    return active.sort_values(["_grave", "point_id"], ascending=[False, True], kind="stable").drop(columns="_grave")
 
 
 def card_file(name: str, row_id: str) -> str:

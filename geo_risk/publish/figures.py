@@ -96,7 +96,7 @@ def velocity_maps(layers: Mapping[str, xr.DataArray], outlines: gpd.GeoDataFrame
     limit = _limit([values for values, _ in panels.values()])
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    with _drawing(rows * 4.1 + 0.5, 9.4) as figure:
+    with drawing(rows * 4.1 + 0.5, 9.4) as figure:
         axes = figure.subplots(rows, columns, squeeze=False)
         image = None
         for axis, (title, (values, extent)) in zip(axes.ravel(), panels.items(), strict=False):
@@ -113,30 +113,30 @@ def velocity_maps(layers: Mapping[str, xr.DataArray], outlines: gpd.GeoDataFrame
         if image is not None:
             bar = figure.colorbar(image, ax=axes, shrink=0.6, extend="both", pad=0.02)
             bar.set_label(label("figure.velocity_axis", language))
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def series_panels(panels: Sequence[SeriesPanel], *, language: str) -> str:
     """Draw series of displacement [mm] with their fits, two panels a row; return SVG text."""
     columns = min(2, max(1, len(panels)))
     rows = max(1, math.ceil(len(panels) / columns))
-    with _drawing(rows * 2.7 + 0.2, 9.4) as figure:
+    with drawing(rows * 2.7 + 0.2, 9.4) as figure:
         axes = figure.subplots(rows, columns, squeeze=False)
         for axis, panel in zip(axes.ravel(), panels, strict=False):
             _series(axis, panel, language)
         for axis in axes.ravel()[len(panels) :]:
             axis.set_axis_off()
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def section_panels(sections: Sequence[Section], *, language: str) -> str:
     """Draw velocity [mm/yr] over height [m] along lines across moving areas, one below the other; return SVG text."""
     n = max(1, len(sections))
-    with _drawing(n * 3.6, 9.4) as figure:
+    with drawing(n * 3.6, 9.4) as figure:
         axes = figure.subplots(2 * n, 1, squeeze=False, height_ratios=[3, 1] * n)[:, 0]
         for k, section in enumerate(sections):
             _section(axes[2 * k], axes[2 * k + 1], section, language)
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def _series(axis: Axes, panel: SeriesPanel, language: str) -> None:
@@ -158,7 +158,7 @@ def _series(axis: Axes, panel: SeriesPanel, language: str) -> None:
     ticks = dates.AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
     axis.xaxis.set_major_locator(ticks)
     axis.xaxis.set_major_formatter(dates.DateFormatter("%Y-%m"))  # type: ignore[no-untyped-call]
-    _quiet(axis)
+    quiet(axis)
     axis.legend(fontsize=7.5, frameon=False, loc="best")
 
 
@@ -182,10 +182,11 @@ def _section(top: Axes, bottom: Axes, section: Section, language: str) -> None:
     bottom.set_xlabel(label("figure.distance_axis", language))
     for axis in (top, bottom):
         axis.set_xlim(float(section.distance_m[0]), float(section.distance_m[-1]))
-        _quiet(axis)
+        quiet(axis)
 
 
-def _quiet(axis: Axes) -> None:
+def quiet(axis: Axes) -> None:
+    """Draw faint lines behind the data and no box around it."""
     axis.grid(color="#e3e6e8", linewidth=0.6)
     axis.set_axisbelow(True)
     for side in ("top", "right"):
@@ -225,7 +226,7 @@ def _map_frame(axis: Axes, extent: tuple[float, float, float, float], language: 
 
 
 @contextmanager
-def _drawing(height: float, width: float) -> Iterator[Figure]:
+def drawing(height: float, width: float) -> Iterator[Figure]:
     """Give a figure whose texts stay texts and whose bytes depend on its content alone."""
     import logging
 
@@ -246,7 +247,8 @@ def _drawing(height: float, width: float) -> Iterator[Figure]:
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
+    """Return the figure as SVG, without the XML head and what differs from run to run."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     text = stream.getvalue()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,15 @@ LEVEL_COLORS = {1: "#4a90d9", 2: "#f5d327", 3: "#f08c1a", 4: "#c1121f"}
 """The four colours of the national warning levels; they differ in lightness as well as in hue."""
 
 BLIND_COLORS = {1: "#b9bec4", 2: "#c9a0dc", 3: "#5d3a7a"}
+
+_BY_LEVEL = {k: (f"level.{k}", LEVEL_COLORS[k]) for k in (4, 3, 2, 1)}
+_BY_WARNING = {k: (f"warning.{k}", LEVEL_COLORS[k]) for k in (4, 3, 2, 1)}
+_BY_BLINDNESS = {k: (f"blind.{k}", color) for k, color in BLIND_COLORS.items()}
+_BY_ACTIVITY = {
+    2: ("value.accelerating", "#b3003c"), 5: ("value.step", "#e07b00"), 1: ("value.steady", "#f5c76a"),
+    3: ("value.decelerating", "#4393c3"), 4: ("value.seasonal", "#7b9f5a"),
+}  # fmt: skip
+"""Codes of the layer `activity`; 0, stable, is not drawn."""
 
 DIVERGING = ("#67001f", "#b2182b", "#d6604d", "#f4a582", "#fddbc7", "#f7f7f7",
              "#d1e5f0", "#92c5de", "#4393c3", "#2166ac", "#053061")  # fmt: skip
@@ -31,12 +41,14 @@ class RasterStyle:
     Attributes
     ----------
     label : key of the translation table.
-    kind : "levels" (1-4, 0 transparent), "blind", or "ramp".
+    kind : "levels" (0-4), "classes" (codes from 0), or "ramp".
     units : shown in the legend; "" for levels.
     colors : ramp colours from the low end to the high end.
     centred : the ramp is symmetric about zero.
     low, high : fixed ends; None: from the data's 2nd and 98th percentile.
     clear_below : values below are transparent (dry ground, no rain).
+    classes : (label, colour) by level or code, in the order of the legend; known codes that are not here are
+        transparent.
     """
 
     label: str
@@ -47,20 +59,22 @@ class RasterStyle:
     low: float | None = None
     high: float | None = None
     clear_below: float | None = None
+    classes: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 _VELOCITY = {"kind": "ramp", "units": "mm/yr", "colors": DIVERGING, "centred": True}
 _STYLES: dict[str, RasterStyle] = {
-    "warning": RasterStyle("layer.warning", "levels"),
-    "risk_level": RasterStyle("layer.risk_level", "levels"),
-    "hazard_landslide": RasterStyle("layer.hazard_landslide", "levels"),
-    "hazard_flood": RasterStyle("layer.hazard_flood", "levels"),
+    "warning": RasterStyle("layer.warning", "levels", classes=_BY_WARNING),
+    "risk_level": RasterStyle("layer.risk_level", "levels", classes=_BY_LEVEL),
+    "hazard_landslide": RasterStyle("layer.hazard_landslide", "levels", classes=_BY_LEVEL),
+    "hazard_flood": RasterStyle("layer.hazard_flood", "levels", classes=_BY_LEVEL),
     "susceptibility": RasterStyle("layer.susceptibility", "ramp", "", SEQUENTIAL_HEAT, low=0, high=1),
     "depth_max_m": RasterStyle("layer.depth_max_m", "ramp", "m", SEQUENTIAL_WATER, low=0, clear_below=0.02),
     "velocity_up": RasterStyle("layer.velocity_up", **_VELOCITY),  # type: ignore[arg-type]
     "velocity_east": RasterStyle("layer.velocity_east", **_VELOCITY),  # type: ignore[arg-type]
     "velocity_slope": RasterStyle("layer.velocity_slope", **_VELOCITY),  # type: ignore[arg-type]
-    "blind_map": RasterStyle("layer.blind_map", "blind"),
+    "activity": RasterStyle("layer.activity", "classes", classes=_BY_ACTIVITY),
+    "blind_map": RasterStyle("layer.blind_map", "classes", classes=_BY_BLINDNESS),
     "rain_24h": RasterStyle("layer.rain_24h", "ramp", "mm", SEQUENTIAL_WATER, low=0, clear_below=0.1),
     "rain_effective": RasterStyle("layer.rain_effective", "ramp", "mm", SEQUENTIAL_WATER, low=0, clear_below=0.1),
     "slope_deg": RasterStyle("layer.slope_deg", "ramp", "°", SEQUENTIAL_GREY, low=0),

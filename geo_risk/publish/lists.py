@@ -45,6 +45,9 @@ _DECIMALS = (
 )  # fmt: skip
 """Decimals on lists by the unit that ends a column's name; shares, scores and all others have `_OTHER_DECIMALS`."""
 _OTHER_DECIMALS = 3
+_NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
+                          "buildings", "road_km", "depth_m"})  # fmt: skip
+"""Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _THIN = Side(style="thin", color="BFC6CC")
 _HEADER_ROW = 3
 _STAMP = (2000, 1, 1, 0, 0, 0)
@@ -192,7 +195,7 @@ def _body_row(sheet: Any, i: int, row: dict[str, Any], columns: Sequence[str], l
 def shown(column: str, value: object, language: str) -> object:
     """Return a value as people read it: levels and choices in words, missing as "unknown", numbers as numbers."""
     if is_missing(value):
-        return label("ui.unknown", language) if column in ("people", "vulnerable_people", "depth_m") else ""
+        return label("ui.unknown", language) if column in _NEVER_BLANK else ""
     if _is_level(column):
         return level_label(column, int(str(value).removesuffix(".0")), language)
     if isinstance(value, str) and column in TIMES:

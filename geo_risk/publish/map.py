@@ -20,7 +20,7 @@ from geo_risk.publish import map_assets
 from geo_risk.publish.atomic import write_text
 from geo_risk.publish.escape import html_text, render_page, script_json
 from geo_risk.publish.i18n import LANGUAGES, labels
-from geo_risk.publish.legend import BLIND_COLORS, LEVEL_COLORS, MAP_RASTERS, UNKNOWN_COLOR, raster_style
+from geo_risk.publish.legend import LEVEL_COLORS, MAP_RASTERS, UNKNOWN_COLOR, RasterStyle, raster_style
 from geo_risk.publish.map_images import raster_image, relief_image
 from geo_risk.publish.map_layers import SPECS, feature_layer
 
@@ -145,7 +145,7 @@ def _raster(name: str, layers: Mapping[str, xr.DataArray]) -> dict[str, Any] | N
     """Return one raster of the page, None where there is nothing to show."""
     style = raster_style(name)
     common = {"id": name, "label": style.label, "units": style.units, "kind": style.kind, "colors": style.colors,
-              "classes": _classes(style.kind, "warning" if name == "warning" else "level")}  # fmt: skip
+              "classes": _classes(style)}  # fmt: skip
     if name == "warning":
         given = {h: layers[f"warning_{h}h"] for h in STAGES_H if f"warning_{h}h" in layers}
         images = {str(h): asdict(raster_image(layer, style)) for h, layer in given.items()}
@@ -157,14 +157,10 @@ def _raster(name: str, layers: Mapping[str, xr.DataArray]) -> dict[str, Any] | N
     return common | {"image": asdict(raster_image(layers[name], style)), "track": track}
 
 
-def _classes(kind: str, family: str) -> list[dict[str, Any]]:
-    """Return the legend lines of a raster: its levels, and always the unknown."""
+def _classes(style: RasterStyle) -> list[dict[str, Any]]:
+    """Return the legend lines of a raster: its classes, and always the unknown."""
     look = {"color": "#5c6166", "width": 1, "opacity": 1, "hatch": False, "dash": ""}
-    if kind == "blind":
-        lines = [look | {"label": f"blind.{k}", "fill": color} for k, color in BLIND_COLORS.items()]
-    else:
-        known = sorted(LEVEL_COLORS.items(), reverse=True) if kind == "levels" else []
-        lines = [look | {"label": f"{family}.{k}", "fill": color} for k, color in known]
+    lines = [look | {"label": text, "fill": color} for text, color in style.classes.values()]
     return [*lines, look | {"label": "ui.unknown", "fill": UNKNOWN_COLOR, "hatch": True}]
 
 

@@ -17,8 +17,6 @@ from rasterio.warp import Resampling, calculate_default_transform, reproject, tr
 
 from geo_risk.core.grid import grid_of
 from geo_risk.publish.legend import (
-    BLIND_COLORS,
-    LEVEL_COLORS,
     UNKNOWN_COLOR,
     RasterStyle,
     ramp_colors,
@@ -113,10 +111,11 @@ def _codes(values: NDArray[Any], style: RasterStyle) -> tuple[NDArray[np.uint8],
         if style.clear_below is not None:
             codes = np.where(values < style.clear_below, CLEAR, codes)
         return np.where(np.isfinite(values), codes, UNKNOWN).astype(np.uint8), low, high
-    known = np.isfinite(values) & (values >= 0) & (values <= 4)
-    level = np.where(known, values, 0)
-    codes = np.where(known, np.where(level == 0, CLEAR, FIRST - 1 + level), UNKNOWN)
-    return codes.astype(np.uint8), 0.0, 4.0
+    highest = max(style.classes)
+    codes = np.where((values >= 0) & (values <= highest), CLEAR, UNKNOWN)
+    for i, code in enumerate(sorted(style.classes)):
+        codes[values == code] = FIRST + i
+    return codes.astype(np.uint8), 0.0, float(highest)
 
 
 def _palette(style: RasterStyle) -> list[tuple[int, int, int, int]]:
@@ -124,8 +123,7 @@ def _palette(style: RasterStyle) -> list[tuple[int, int, int, int]]:
     head = [(0, 0, 0, 0), (0, 0, 0, 0), (*rgb(UNKNOWN_COLOR), 190)]
     if style.kind == "ramp":
         return head + [(*c, 255) for c in ramp_colors(style.colors, _STEPS)]
-    colors = BLIND_COLORS if style.kind == "blind" else LEVEL_COLORS
-    return head + [(*rgb(colors[level]), 255) for level in sorted(colors)]
+    return head + [(*rgb(style.classes[code][1]), 255) for code in sorted(style.classes)]
 
 
 def to_mercator(

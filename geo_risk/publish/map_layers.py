@@ -155,7 +155,10 @@ def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:
     fields = _fields(frame, spec)
     features = []
     for row, text in zip(rows, _geometries(frame), strict=True):
-        kept = {f: local_time(str(row[f])) if f in TIMES and row[f] else _value(row[f]) for f in fields}
+        kept = {
+            f: _value(row[f]) if f not in TIMES or is_missing(row[f]) else local_time(clean_text(row[f]))
+            for f in fields
+        }
         kept |= {f"reasons_{k}": clean_text(reasons_of(row, k)) for k in ("zh", "en") if "reasons" in row}
         feature = {"c": _class_of(row, spec, keys), "g": json.loads(text) if text else None, "p": kept}
         features.append(feature)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import dask
 import pandas as pd
 import xarray as xr
 
@@ -151,16 +151,21 @@ def _drawings(content: ReportContent) -> list[dict[str, str]]:
 
 
 def _stage_bar(hours: int, layers: Mapping[str, xr.DataArray], language: str) -> tuple[str, float, str, str]:
-    """Return the share of the known area that is warned of, yellow and above; a stage without forecast says so."""
+    """Return the share of the known area that is warned of, yellow and above, and what is unknown, block by block.
+
+    A stage without forecast says so.
+    """
     name = label("ui.stage_hours", language, h=hours)
-    share = float("nan")
+    known = warned = size = 0
     if f"warning_{hours}h" in layers:
-        levels = np.asarray(layers[f"warning_{hours}h"].data)
-        known = int((levels >= 0).sum())
-        share = float((levels >= 2).sum() / known) if known else share
-    if np.isnan(share):
-        return name, share, label("ui.no_forecast", language), UNKNOWN_COLOR
-    return name, share, f"{share:.1%}", LEVEL_COLORS[3]
+        levels = layers[f"warning_{hours}h"]
+        size = levels.size
+        known, warned = (int(n) for n in dask.compute((levels >= 0).sum().data, (levels >= 2).sum().data))
+    if not known:
+        return name, float("nan"), label("ui.no_forecast", language), UNKNOWN_COLOR
+    unknown = 1 - known / size
+    more = f" ({label('ui.unknown', language)} {unknown:.0%})" if unknown >= 0.005 else ""
+    return name, warned / known, f"{warned / known:.1%}{more}", LEVEL_COLORS[3]
 
 
 def _tops(frames: Mapping[str, pd.DataFrame], language: str) -> list[dict[str, Any]]:

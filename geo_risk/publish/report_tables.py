@@ -104,15 +104,15 @@ def _short(text: str, *, limit: int = 18) -> str:
 
 
 def level_bars(title: str, levels: Any, language: str) -> dict[str, Any]:
-    """Return a figure of how many rows have each level, very high first, unknown last."""
+    """Return a figure of how many rows have each level, very high first, unknown last; "none" where a row has it."""
     counts = pd.Series(levels).astype(int).value_counts()
-    order = [4, 3, 2, 1, -1]
+    order = [4, 3, 2, 1, *([0] if 0 in counts else []), -1]
     values = [
         (
             labels(language)[f"level.{k}"],
             float(counts.get(k, 0)),
             f"{counts.get(k, 0):,}",
-            LEVEL_COLORS.get(k, UNKNOWN_COLOR),
+            LEVEL_COLORS.get(k, "#ffffff" if k == 0 else UNKNOWN_COLOR),
         )
         for k in order
     ]

@@ -20,7 +20,7 @@ from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish import cards, lists, map_images, map_layers, report, report_tables
 from geo_risk.publish.geopackage import qml, write_geopackage
 from geo_risk.publish.hashing import content_sha256, file_sha256
-from geo_risk.publish.legend import raster_style
+from geo_risk.publish.legend import raster_style, rgb
 from geo_risk.publish.map import MapOptions, OnlineBasemap, map_data, page, write_map
 from tests.support import products
 
@@ -89,6 +89,19 @@ def test_thinning_keeps_the_gravest_level_and_unknown_beats_low(monkeypatch):
     assert thin[9 // step, 9 // step] == (-1 if 9 // step != 11 // step else 2)
     assert thin[11 // step, 11 // step] == 2
     assert (thin == 1).sum() > thin.size - 5
+
+
+def test_activity_is_drawn_by_its_codes_and_stable_is_not_drawn():
+    codes = np.array([[-1, 0, 1], [2, 3, 4], [5, 5, 5]], np.int8)
+    style = raster_style("activity")
+    drawn, _, _ = map_images._codes(codes, style)
+    assert drawn[0, 0] == map_images.UNKNOWN
+    assert drawn[0, 1] == map_images.CLEAR
+    colors = map_images._palette(style)
+    for code, name in ((1, "steady"), (2, "accelerating"), (3, "decelerating"), (4, "seasonal"), (5, "step")):
+        text, color = style.classes[code]
+        assert text == f"value.{name}"
+        assert colors[drawn[codes == code][0]] == (*rgb(color), 255)
 
 
 @given(st.floats(-200, 200, width=32), st.floats(-200, 200, width=32))
@@ -197,7 +210,7 @@ def test_list_totals_count_the_known_and_name_the_unknown(tmp_path):
     lists.write_xlsx(frame, tmp_path / "a.xlsx", name="evacuation", run="x", language="en")
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
     assert f"{int(frame['people'].sum()):,}" in sheet["A2"].value
-    assert "unknown population: 1" in sheet["A2"].value
+    assert "unknown number of people: 1" in sheet["A2"].value
     column = [c.value for c in sheet[3]].index("People") + 1
     assert "unknown" in [sheet.cell(i, column).value for i in range(4, 16)]
 
@@ -324,7 +337,7 @@ def test_report_totals_reconcile_with_the_frame():
     values = {t["label"]: t["value"] for t in report.tiles({"evacuation": frame}, "en")}
     assert values["People to evacuate (where known)"] == f"{int(frame['people'].sum()):,}"
     assert values["People assigned"] == f"{int(frame['assigned_people'].sum()):,}"
-    assert values["Settlements with unknown population"] == "1"
+    assert values["Settlements with an unknown number to evacuate"] == "1"
 
 
 def test_report_of_nothing_says_so(tmp_path):

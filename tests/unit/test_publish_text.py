@@ -25,6 +25,7 @@ def test_every_column_choice_level_and_layer_has_a_label(language):
     wanted |= {f"layer.{name}" for name in SCHEMAS}
     wanted |= {c.label for s in map_layers.SPECS for c in s.classes.values()}
     wanted |= {legend.raster_style(n).label for n in (*legend.MAP_RASTERS, "velocity_asc")}
+    wanted |= {text for n in legend.MAP_RASTERS for text, _ in legend.raster_style(n).classes.values()}
     assert wanted - set(known) == set()
     assert [k for k, v in known.items() if not v.strip()] == []
 

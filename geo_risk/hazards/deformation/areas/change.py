@@ -13,7 +13,7 @@ from geo_risk.hazards.deformation.params import BulletinParams
 
 CHANGE_ZH: Mapping[str, str] = {
     "new": "新增", "returned": "再次活动", "split": "分裂", "accelerated": "加速", "grown": "扩大", "calmed": "减缓",
-    "unchanged": "无明显变化", "merged": "并入其他变形区", "gone": "消失", "not_seen": "本期未能观测",
+    "unchanged": "无明显变化", "merged": "并入其他形变区", "gone": "消失", "not_seen": "本期未能观测",
 }  # fmt: skip
 """Changes in Chinese, the gravest first."""
 
