@@ -43,7 +43,7 @@ def watch(plan: Plan) -> None:
         )  # fmt: skip
     plan.add(
         "deformation.watch", write_found, reads=needs,
-        optional={"areas": plan.frame("areas_found"), "admin": plan.input("admin")},
+        optional={"areas": plan.frame("areas_found"), "admin": plan.input("admin"), "dem": plan.layer("dem")},
         writes={"zones": plan.frame("subsidence_found"), "table": plan.frame("townships_found"),
                 "bodies": layers["subsidence"], "places": layers["townships"], "facts": plan.facts("subsidence_found")},
         options=options_of(plan, "admin"), **common,
@@ -134,6 +134,7 @@ def write_found(
     grid: Path,
     areas: Path | None,
     admin: Path | None,
+    dem: Path | None,
     zones: Path,
     table: Path,
     bodies: Path,
@@ -146,14 +147,19 @@ def write_found(
     """Write the sinking zones and the townships as measured, and the label layers of their cells."""
     import numpy as np
 
+    from geo_risk.flow.steps.deformation import _nearest
     from geo_risk.hazards.deformation.lines import watch as module
+    from geo_risk.hazards.deformation.lines.level import scene_level
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import read_frame
+    from geo_risk.sources.layers import open_layer, read_frame
 
     vertical, _ = measured_vertical(native, tracks, grid, params)
     cells = vertical.grid
-    found = module.find_subsidence(vertical, params.watch, areas=None if areas is None else read_frame(areas))
+    height = None if dem is None else _nearest(open_layer(dem), cells)
+    level = scene_level(vertical, height, atmosphere=params.velocity.atmosphere)
+    moving = None if areas is None else read_frame(areas)
+    found = module.find_subsidence(vertical, params.watch, areas=moving, level=level)
     townships, quarantine = read_townships(admin, cells.crs, options)
     place = module.township_cells(townships, cells)
     write_frame(module.subsidence_zones(found, params.watch), zones)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas.detect import Scales
 from geo_risk.hazards.deformation.areas.maps import TrackMaps
 from geo_risk.hazards.deformation.areas.noise import (
     F32,
@@ -19,9 +18,10 @@ from geo_risk.hazards.deformation.areas.noise import (
     Bool,
     Smoother,
     isotropic_covariance,
-    moving_cells,
     robust_sigma,
 )
+from geo_risk.hazards.deformation.areas.null import Scales
+from geo_risk.hazards.deformation.areas.stable import moving_cells
 from geo_risk.hazards.deformation.params import DeformationParams
 from geo_risk.kernels.decompose import decompose_east_up
 
@@ -67,12 +67,13 @@ class MapNoise:
         out: F64 = self.shared(np.hypot(y, x) * self.cell_m) + np.where(same, white[:, None] * white[None, :], 0.0)
         return out
 
-    def variance(self, weights: F64) -> float:
+    def variance(self, weights: F64, corner: tuple[int, int] = (0, 0)) -> float:
         """Return the variance of a weighted sum of the values of a map.
 
         Parameters
         ----------
         weights : (y, x); cells of weight 0 take no part, whatever their value.
+        corner : row and column of the map at which the weights begin, where they are a window of it.
 
         Returns
         -------
@@ -88,7 +89,7 @@ class MapNoise:
         dy = np.minimum(np.arange(size[0]), size[0] - np.arange(size[0]))[:, None]
         dx = np.minimum(np.arange(size[1]), size[1] - np.arange(size[1]))[None, :]
         shared = float((pairs * self.shared(np.hypot(dy, dx) * self.cell_m)).sum())
-        white = float(((self.white[y, x].astype(np.float64) * weights[y, x]) ** 2).sum())
+        white = float(((self.white[y + corner[0], x + corner[1]].astype(np.float64) * weights[y, x]) ** 2).sum())
         return white + max(shared, 0.0)
 
 

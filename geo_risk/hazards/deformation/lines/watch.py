@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,14 @@ from geo_risk.core.grid import Grid
 from geo_risk.core.levels import classify
 from geo_risk.core.vectorize import polygons_of_labels, rasterize
 from geo_risk.hazards.deformation.areas.noise import F32, Bool, Smoother
+from geo_risk.hazards.deformation.lines.level import SceneLevel
 from geo_risk.hazards.deformation.lines.params import WatchParams
 from geo_risk.hazards.deformation.lines.vertical import VerticalMap
 
 KINDS = ("mining_subsidence", "groundwater_subsidence", "structure_settlement", "unknown", "landslide")
 """Kinds of cells; slides sink too, but are no land subsidence: they are left out and counted."""
+
+Box = tuple[slice, slice]
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 
@@ -39,6 +42,7 @@ class Subsidence:
     vertical : the map with its noise.
     slide_cells : sinking cells of landslides that were left out.
     unconfirmed_cells : cells of bodies that were left out as noise of badly seen ground.
+    level : how far the level of the map may be off; None: not in the errors of volumes.
     """
 
     bodies: NDArray[np.int32]
@@ -47,20 +51,27 @@ class Subsidence:
     vertical: VerticalMap
     slide_cells: int
     unconfirmed_cells: int = 0
+    level: SceneLevel | None = None
 
-    def sinking(self, cells: Bool) -> tuple[float, float]:
+    def sinking(self, cells: Bool, corner: tuple[int, int] = (0, 0)) -> tuple[float, float]:
         """Return the volume that cells lose a year [m3/yr] with its standard error.
 
-        Sum of rate x area over the known cells; the error counts the noise that neighbours share.
+        `cells` is a window of the map whose first row and column are `corner`; None of it is a volume of 0.
+        Sum of rate x area over the known cells. The error counts the noise that neighbours share, and the level: the
+        larger of the noise alone and of what the scene correction leaves of it, and the level that still ground shows.
         """
-        grid = self.vertical.grid
-        known = cells & np.isfinite(self.vertical.up)
-        rate = self.vertical.up[known].astype(np.float64)
+        grid, noise = self.vertical.grid, self.vertical.noise
+        box = _window(corner, cells.shape)
+        up = self.vertical.up[box]
+        known = cells & np.isfinite(up)
+        rate = up[known].astype(np.float64)
         per_mm = grid.cell_area_m2 / 1000
-        return (
-            float(0.0 - rate.sum() * per_mm),
-            float(np.sqrt(self.vertical.noise.variance(known.astype(np.float64))) * per_mm),
-        )
+        variance = noise.variance(known.astype(np.float64), corner)
+        if self.level is not None and rate.size:
+            fit, misfit = self.level.mean_errors(known, corner)
+            white = float((noise.white[box][known].astype(np.float64) ** 2).sum())
+            variance = max(variance, white + (rate.size * fit) ** 2) + (rate.size * misfit) ** 2
+        return float(0.0 - rate.sum() * per_mm), float(np.sqrt(variance) * per_mm)
 
     def totals(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return volume and standard error [m3/yr] of all bodies but mining bowls, and of mining bowls."""
@@ -69,7 +80,10 @@ class Subsidence:
         return self.sinking((self.bodies > 0) & ~mined), self.sinking(mined)
 
 
-def find_subsidence(vertical: VerticalMap, params: WatchParams, *, areas: gpd.GeoDataFrame | None = None) -> Subsidence:
+def find_subsidence(
+    vertical: VerticalMap, params: WatchParams, *, areas: gpd.GeoDataFrame | None = None,
+    level: SceneLevel | None = None,
+) -> Subsidence:  # fmt: skip
     """Find the ground that sinks beyond doubt, and class it by rate.
 
     Parameters
@@ -78,6 +92,7 @@ def find_subsidence(vertical: VerticalMap, params: WatchParams, *, areas: gpd.Ge
     params : classes, smoothing, significance, smallest zone.
     areas : moving areas with `kind` in the grid's CRS; they give bodies their kind (the nearest area within a body;
         a body that touches none is "unknown").
+    level : how far the level of the map may be off, for the errors of volumes; it has no say in what is found.
 
     Returns
     -------
@@ -103,13 +118,15 @@ def find_subsidence(vertical: VerticalMap, params: WatchParams, *, areas: gpd.Ge
     for k, name in enumerate(KINDS[:-1]):
         labels, n = ndimage.label(sinks & (kind == k), structure=_EIGHT)
         sizes = np.bincount(labels.ravel(), minlength=n + 1)
-        for label in np.flatnonzero(sizes[1:] * grid.cell_area_m2 >= params.minimum_area_m2) + 1:
-            of[len(of) + 1] = name
-            bodies[labels == label] = len(of)
+        large = np.flatnonzero(sizes[1:] * grid.cell_area_m2 >= params.minimum_area_m2) + 1
+        number = np.zeros(n + 1, dtype=np.int32)
+        number[large] = len(of) + 1 + np.arange(len(large))
+        of |= dict.fromkeys(number[large].tolist(), name)
+        bodies += number[labels]
     classes = np.where(bodies > 0, classify(-smooth.astype(np.float64), params.class_bounds_mm_yr), 0)
     classes = np.where(known, classes, -1).astype(np.int8)
     found = Subsidence(bodies, classes, of, vertical, int(slide.sum()))
-    return _confirmed(found, areas, params)
+    return replace(_confirmed(found, areas, params), level=level)
 
 
 def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchParams) -> Subsidence:
@@ -117,14 +134,14 @@ def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchP
     grid = found.vertical.grid
     shapes = [] if areas is None else [(g, 1.0) for g in areas.geometry]
     moving = rasterize(shapes, grid, fill=0, dtype="uint8", all_touched=True) > 0
-    bodies = np.zeros_like(found.bodies)
+    number = np.zeros(len(found.kinds) + 1, dtype=np.int32)
     kinds: dict[int, str] = {}
-    for label, kind in found.kinds.items():
-        cells = found.bodies == label
-        volume, std = found.sinking(cells)
-        if (cells & moving).any() or volume >= params.unconfirmed_z * std:
-            kinds[len(kinds) + 1] = kind
-            bodies[cells] = len(kinds)
+    for label, box, cells in _each(found.bodies):
+        volume, std = found.sinking(cells, _corner(box))
+        if (cells & moving[box]).any() or volume >= params.unconfirmed_z * std:
+            kinds[len(kinds) + 1] = found.kinds[label]
+            number[label] = len(kinds)
+    bodies = number[found.bodies]
     dropped = (found.bodies > 0) & (bodies == 0)
     classes = np.where(dropped, 0, found.classes).astype(np.int8)
     return replace(found, bodies=bodies, classes=classes, kinds=kinds, unconfirmed_cells=int(dropped.sum()))
@@ -184,13 +201,13 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
     polygons = polygons_of_labels(code, grid, connectivity=8)
     names = body_ids(found)
     rows: list[dict[str, Any]] = []
-    for k in polygons["label"].to_numpy(dtype=np.int64) if len(polygons) else ():
-        body, klass = divmod(int(k), 8)
-        cells = code == k
-        rate = -found.vertical.up[cells & np.isfinite(found.vertical.up)].astype(np.float64)
-        volume, std = found.sinking(cells)
+    for k, box, cells in _each(code):
+        body, klass = divmod(k, 8)
+        up = found.vertical.up[box][cells].astype(np.float64)
+        rate = -up[np.isfinite(up)]
+        volume, std = found.sinking(cells, _corner(box))
         rows.append({
-            "label": int(k), "body": body, "subsidence_id": f"{names[body]}-{klass}",
+            "label": k, "body": body, "subsidence_id": f"{names[body]}-{klass}",
             "body_id": names[body],
             "kind": found.kinds[body],
             "subsidence_level": klass, "rate_from_mm_yr": bounds[klass - 1],
@@ -209,9 +226,9 @@ def body_ids(found: Subsidence) -> dict[int, str]:
     """Return an id for each body that stays when others come or go: kind of letter and a place in it."""
     coords = found.vertical.grid.coords()
     out: dict[int, str] = {}
-    for label in found.kinds:
-        rows, columns = np.nonzero(found.bodies == label)
-        y, x = coords["y"][rows], coords["x"][columns]
+    for label, box, cells in _each(found.bodies):
+        rows, columns = np.nonzero(cells)
+        y, x = coords["y"][box[0]][rows], coords["x"][box[1]][columns]
         k = int(np.argmin(np.hypot(x - x.mean(), y - y.mean())))
         out[label] = f"LS-{x[k]:.0f}-{y[k]:.0f}"
     return out
@@ -234,17 +251,17 @@ def township_table(found: Subsidence, townships: gpd.GeoDataFrame | None) -> pd.
     `township_cells`.
     """
     grid = found.vertical.grid
-    index = township_cells(townships, grid)
     n = 0 if townships is None else len(townships)
+    # labels begin at 1, and find_objects gives None for a township without a cell in the run
+    boxes = _boxes(township_cells(townships, grid) + 1, n + 1)
     rows = []
-    for k in range(n + 1):
-        cells = index == k
+    for k, (box, cells) in enumerate(boxes):
         if k == n and not cells.any():
             continue
         place = {"township_id": "outside", "name": ""} if townships is None or k == n else {
             "township_id": str(townships["code"].iloc[k]), "name": str(townships["name"].iloc[k])
         }  # fmt: skip
-        rows.append({"part": k} | place | _township(found, cells))
+        rows.append({"part": k} | place | _township(found, box, cells))
     return pd.DataFrame(rows)
 
 
@@ -256,22 +273,45 @@ def township_cells(townships: gpd.GeoDataFrame | None, grid: Grid) -> NDArray[np
     return out
 
 
-def _township(found: Subsidence, cells: Bool) -> dict[str, Any]:
-    area = found.vertical.grid.cell_area_m2
-    known = np.isfinite(found.vertical.up)
-    inside = cells & (found.bodies > 0)
+def _township(found: Subsidence, box: Box, cells: Bool) -> dict[str, Any]:
+    area, corner = found.vertical.grid.cell_area_m2, _corner(box)
+    up, bodies, classes = found.vertical.up[box], found.bodies[box], found.classes[box]
+    known = np.isfinite(up)
+    inside = cells & (bodies > 0)
     mining = [label for label, kind in found.kinds.items() if kind == "mining_subsidence"]
-    mined = inside & np.isin(found.bodies, mining)
-    rate = -found.vertical.up[inside & known].astype(np.float64)
-    (volume, std), (mined_volume, mined_std) = found.sinking(inside & ~mined), found.sinking(mined)
+    mined = inside & np.isin(bodies, mining)
+    rate = -up[inside & known].astype(np.float64)
+    (volume, std), (mined_volume, mined_std) = found.sinking(inside & ~mined, corner), found.sinking(mined, corner)
     n = int(cells.sum())
     return {
         "area_m2": n * area, "known_share": float(known[cells].mean()) if n else float("nan"),
-        **{f"area_class{c}_m2": float((inside & (found.classes == c)).sum()) * area for c in (1, 2, 3, 4)},
-        "subsiding_m2": float((inside & (found.classes > 0)).sum()) * area,
+        **{f"area_class{c}_m2": float((inside & (classes == c)).sum()) * area for c in (1, 2, 3, 4)},
+        "subsiding_m2": float((inside & (classes > 0)).sum()) * area,
         "unknown_m2": float((cells & ~known).sum()) * area,
         "rate_mean_mm_yr": float(rate.mean()) if rate.size else float("nan"),
         "rate_max_mm_yr": float(rate.max()) if rate.size else float("nan"),
         "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
         "mining_loss_m3_yr": mined_volume, "mining_loss_std_m3_yr": mined_std,
     }  # fmt: skip
+
+
+def _each(labels: NDArray[np.int32]) -> Iterator[tuple[int, Box, Bool]]:
+    """Yield each label above 0 that is there, the window it lies in, and its cells in the window."""
+    for label, box in enumerate(ndimage.find_objects(labels), 1):
+        if box is not None:
+            yield label, box, labels[box] == label
+
+
+def _boxes(labels: NDArray[np.int32], n: int) -> list[tuple[Box, Bool]]:
+    """Return window and cells of the labels 1 to n; an empty window for those that are not there."""
+    found = {label: (box, cells) for label, box, cells in _each(labels)}
+    nothing = (slice(0, 0), slice(0, 0)), np.zeros((0, 0), dtype=bool)
+    return [found.get(k, nothing) for k in range(1, n + 1)]
+
+
+def _corner(box: Box) -> tuple[int, int]:
+    return int(box[0].start), int(box[1].start)
+
+
+def _window(corner: tuple[int, int], shape: tuple[int, ...]) -> Box:
+    return slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1])
