@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import rasterio
+import yaml
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_risk.cli import main
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError
 from geo_risk.sources.insar import drop_zeros, open_insar
 from geo_risk.sources.los_tif import open_look
@@ -283,3 +287,121 @@ def test_millimetres_called_metres_in_a_stack_are_asked_about(tmp_path):
     with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
         open_insar(stack(tmp_path / "s", SERIES * 1000), track="asc", options=LOOK)
     assert "`units`" in caught.value.fix
+
+
+# --- the same through the command line --------------------------------------------------------------------------------
+
+
+def mintpy(folder: Path, **said: str) -> dict[str, object]:
+    paths = write_mintpy(folder, SERIES, **said)
+    return {"files": paths["files"], "geometry": paths["geometry"]}
+
+
+def changed(folder: Path, change: Callable[[h5py.File], None]) -> dict[str, object]:
+    track = mintpy(folder)
+    with h5py.File(folder / "timeseries.h5", "r+") as file:
+        change(file)
+    return track
+
+
+def put(file: h5py.File, name: str, values: np.ndarray) -> None:
+    del file[name]
+    file[name] = values
+
+
+def swell(file: h5py.File) -> None:
+    del file["timeseries"]
+    file.create_dataset("timeseries", shape=(N, 253_000, 253_000), chunks=(1, 1000, 1000), dtype="f4")  # 1.28 TB
+
+
+def chain(folder: Path) -> dict[str, object]:
+    for k in (1, 3):
+        write_granule(folder, SERIES[k] - SERIES[k - 1], (days(N)[k - 1], days(N)[k]))
+    return {"files": folder, "geometry": write_look(folder.parent / "look", SHAPE)}
+
+
+def mixed(folder: Path) -> dict[str, object]:
+    stack(folder)
+    write_tif(folder / f"{days(N)[2]}.tif", SERIES[2], cell=40.0, nodata=np.nan)
+    return {"files": folder, **LOOK.said()}
+
+
+def bent(folder: Path) -> dict[str, object]:
+    return {"files": licsbas(folder, U=np.full(SHAPE, 0.5))}
+
+
+def table(folder: Path, rows: int) -> dict[str, object]:
+    texts = egms(n=200).astype(object)
+    texts.iloc[:rows, -3] = "n/a!"
+    folder.mkdir(parents=True)
+    texts.to_csv(folder / "EGMS_L2b.csv", index=False)
+    return {"files": folder / "EGMS_L2b.csv", "posting_m": 100.0}
+
+
+CASES: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
+    "a date is missing": (lambda p: changed(p, lambda f: put(f, "date", f["date"][:-1])), "4 dates for 5 layers"),
+    "a date of a chain is missing": (chain, "the chain is broken"),
+    "one date": (
+        lambda p: changed(p, lambda f: (put(f, "date", f["date"][:1]), put(f, "timeseries", f["timeseries"][:1]))),
+        "1 date; a velocity needs at least two",
+    ),
+    "a date twice": (lambda p: changed(p, lambda f: put(f, "date", f["date"][:][[0, 1, 1, 3, 4]])), "doubled"),
+    "another grid": (mixed, "where the track has"),
+    "the other orbit": (lambda p: mintpy(p, ORBIT_DIRECTION="DESCENDING"), "east component has the wrong sign"),
+    "decorrelated": (
+        lambda p: changed(p, lambda f: put(f, "timeseries", f["timeseries"][:] * np.nan)), "wholly decorrelated"
+    ),
+    "bent vectors": (bent, "off unit length"),
+    "mm called m": (
+        lambda p: changed(p, lambda f: put(f, "timeseries", f["timeseries"][:] * 1000)), "is the unit really m?"
+    ),
+    "1.28 TB": (lambda p: changed(p, swell), "asks for 1.16 TiB; the limit is 1 TiB"),
+    "texts all over": (lambda p: table(p, 60), "60 with a text in a column of numbers"),
+}  # fmt: skip
+
+
+def configured(folder: Path, track: dict[str, object]) -> Path:
+    plain = {k: str(v) if isinstance(v, Path) else v for k, v in track.items()}
+    plain |= {"geometry": [str(p) for p in track["geometry"]]} if isinstance(track.get("geometry"), list) else {}
+    document = {"pipeline": "dual_control", "name": "t", "area": {"crs": "EPSG:32649", "resolution_m": 80.0},
+                "inputs": {"insar": [{"track": "asc", **plain}]}, "output": "out"}  # fmt: skip
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_check_names_what_is_wrong_and_what_to_do(tmp_path, capsys, case):
+    make, text = CASES[case]
+    config = configured(tmp_path, make(tmp_path / "data"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["check", str(config), "--json"])
+    assert stopped.value.code == 3
+    (facts,) = json.loads(capsys.readouterr().out)["inputs"]
+    (problem,) = facts["problems"]
+    assert text in problem["what"]
+    assert problem["fix"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["one date", "decorrelated", "1.28 TB"])
+def test_run_ends_in_three_lines_and_leaves_nothing_that_looks_like_a_result(tmp_path, capsys, case):
+    make, text = CASES[case]
+    config = configured(tmp_path, make(tmp_path / "data"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", str(config)])
+    assert stopped.value.code == 3
+    error = capsys.readouterr().err
+    assert text in error
+    assert "Traceback" not in error
+    assert [line[:8] for line in error.splitlines()[-3:]][1:] == ["  where:", "  fix:  "]
+    assert not list((tmp_path / "out").glob("**/*.tif"))
+
+
+def test_single_texts_in_an_egms_table_are_set_aside_and_told(tmp_path, capsys):
+    config = configured(tmp_path, table(tmp_path / "data", 3))
+    with pytest.raises(SystemExit) as stopped:
+        main(["check", str(config), "--json"])
+    assert stopped.value.code == 0
+    (facts,) = json.loads(capsys.readouterr().out)["inputs"]
+    assert any("3 of 200 set aside (3 with a text in a column of numbers)" in s for s in facts["notes"])
