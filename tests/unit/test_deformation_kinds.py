@@ -13,7 +13,8 @@ from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas.classify import KIND_ZH, classify_area, clearness
 from geo_risk.hazards.deformation.areas.evidence import Evidence, Look
-from geo_risk.hazards.deformation.areas.setting import Setting, setting_maps
+from geo_risk.hazards.deformation.areas.setting import Setting, setting_maps, setting_windows
+from geo_risk.hazards.deformation.areas.tiles import whole
 from geo_risk.hazards.deformation.params import DeformationParams
 
 N = 60
@@ -178,6 +179,27 @@ def test_setting_reads_names_in_both_languages_and_measures_distance():
     assert maps["distance_railways_m"][20, 20] == 600
 
 
+@pytest.mark.parametrize("side", [7, 23, 100])
+def test_setting_by_window_is_that_of_the_whole_within_the_margin(side):
+    west, east = box(510_000, 4_050_000, 511_800, 4_053_600), box(511_000, 4_051_000, 512_500, 4_053_600)
+    rock = gpd.GeoDataFrame({"lithology": ["Quaternary alluvium", "马兰黄土"]}, geometry=[west, east], crs="EPSG:4546")
+    classes = np.where(X > 20, 4, 1).astype(np.float32)
+    setting = Setting(rock, classes, {4: "built up", 1: "cropland"}, {"railways": rails()})
+    once, parts = setting_maps(setting, GRID), setting_windows(setting, GRID, margin_m=200.0, side=side)
+    assert set(parts) == set(once)
+    for name, values in once.items():
+        want = np.minimum(values, 200) if name.startswith("distance") else values
+        np.testing.assert_array_equal(whole(parts[name], rows=9), want)
+
+
+def test_a_structure_elsewhere_is_at_least_the_margin_away():
+    far = gpd.GeoDataFrame(geometry=[LineString([(600_000, 4_050_000), (603_600, 4_050_000)])], crs="EPSG:4546")
+    parts = setting_windows(Setting(structures={"roads": far}), GRID, margin_m=200.0, side=50)
+    assert (whole(parts["distance_roads_m"]) == 200).all()
+    with pytest.raises(KeyError, match="unknown structure"):
+        setting_windows(Setting(structures={"canals": far}), GRID, margin_m=200.0, side=50)
+
+
 def test_setting_refuses_another_shape_and_an_unknown_structure():
     with pytest.raises(GridError):
         setting_maps(Setting(landcover=np.zeros((3, 3), np.float32), legend={1: "urban"}), GRID)
@@ -196,7 +218,7 @@ def test_rows_set_aside_while_the_setting_is_read_are_counted(tmp_path):
     )  # fmt: skip
     rock.to_file(tmp_path / "geology.gpkg")
     paths = dict.fromkeys((*AROUND, "landcover", "legend")) | {"geology": tmp_path / "geology.gpkg"}
-    setting, aside = _setting(GRID, paths, {"geology": ReadOptions().model_dump(mode="json")})
+    setting, aside = _setting(GRID, paths, {"geology": ReadOptions().model_dump(mode="json")}, side=64)
     assert len(setting.geology) == 1
     assert len(aside) == 1
     assert "no geometry" in aside[0]["reason"]

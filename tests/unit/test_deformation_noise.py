@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from geo_risk.hazards.deformation.areas.noise import fit_noise, local_scale, moving_cells, robust_sigma
+from geo_risk.hazards.deformation.areas.noise import fit_noise, robust_sigma
+from geo_risk.hazards.deformation.areas.stable import local_scale, moving_cells
 
 N = 120
 

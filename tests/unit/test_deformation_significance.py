@@ -14,11 +14,18 @@ from shapely.geometry import box
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas.active import active_areas
-from geo_risk.hazards.deformation.areas.detect import tail
-from geo_risk.hazards.deformation.areas.hotspots import discoveries, gi_star, two_sided_p
+from geo_risk.hazards.deformation.areas.hotspots import (
+    discovered_share,
+    discoveries,
+    gi_star,
+    gi_star_windows,
+    two_sided_p,
+)
+from geo_risk.hazards.deformation.areas.null import tail
 from geo_risk.hazards.deformation.areas.patch import Patch
 from geo_risk.hazards.deformation.areas.quality import lag_one, map_quality, pairwise_correlation, series_quality
 from geo_risk.hazards.deformation.areas.significance import mean_std, q_values
+from geo_risk.hazards.deformation.areas.tiles import whole
 from geo_risk.hazards.deformation.params import AreaParams, DeformationParams
 from geo_risk.products.linking import likely_false
 from geo_risk.products.wording import say
@@ -42,7 +49,7 @@ def test_direct_gi_star_has_the_values_that_pysal_documents():
     np.testing.assert_allclose(direct_gi(np.array([2, 3, 3.2, 5, 8, 7]), weights), published, atol=5e-9)
 
 
-@pytest.mark.parametrize("radius", [1.0, 1.5, 3.3])
+@pytest.mark.parametrize("radius", [1.0, 1.5, 1.9999999999999996, 3.3])
 def test_gi_star_is_the_direct_sum_with_gaps(radius):
     rng = np.random.default_rng(3)
     values = rng.normal(-2, 3, (14, 17)).astype(np.float32)
@@ -77,6 +84,26 @@ def test_discoveries_are_those_of_benjamini_and_hochberg():
     assert two_sided_p(1.959964) == pytest.approx(0.05, abs=1e-6)
     with pytest.raises(ValueError, match="between 0 and 1"):
         discoveries(p, 1.0)
+
+
+@given(arrays(np.float32, (6, 7), elements=st.floats(-6, 6, width=32) | st.just(np.nan)), st.floats(0.01, 0.5))
+def test_share_of_discoveries_is_that_of_the_known_cells(z, rate):
+    known = np.isfinite(z)
+    share = discovered_share(z, rate)
+    if not known.any():
+        assert np.isnan(share)
+    else:
+        assert share == pytest.approx(discoveries(two_sided_p(z), rate)[known].mean())
+    with pytest.raises(ValueError, match="false-discovery rate"):
+        discovered_share(z, 1.0)
+
+
+@pytest.mark.parametrize("side", [5, 8, 40])
+def test_gi_star_by_window_is_that_of_the_whole(side):
+    values = np.random.default_rng(8).normal(-2, 3, (24, 31)).astype(np.float32)
+    values[3:9, 4:12] = np.nan
+    got = whole(gi_star_windows(values, 3.3, side=side), rows=7)
+    np.testing.assert_allclose(got, gi_star(values, 3.3), rtol=1e-5, atol=1e-5)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))

@@ -157,8 +157,7 @@ def _maps(track: str, native: Path, grid: Grid) -> TrackMaps:
 
     annual = (read("annual_sin"), read("annual_cos")) if "annual_sin" in names else None
     east, north, up = (read(n) for n in LOS)
-    rest = read("residual_std") if "residual_std" in names else None
-    return TrackMaps(track, read("velocity"), read("velocity_std"), (east, north, up), annual, rest)
+    return TrackMaps(track, read("velocity"), read("velocity_std"), (east, north, up), annual)
 
 
 def _nearest(layer: xr.DataArray, grid: Grid) -> Any:

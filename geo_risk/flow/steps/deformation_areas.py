@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.areas.maps import TrackWindows
     from geo_risk.hazards.deformation.areas.setting import Setting
+    from geo_risk.hazards.deformation.areas.tiles import Box, TiledMap
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
 
@@ -57,42 +63,81 @@ def write_areas(
     **paths: Path | None,
 ) -> None:
     """Write active deformation areas with their false-alarm probabilities, and Gi* of each track."""
-    from geo_risk.flow.steps.deformation import _detection_grid, _maps, _method, _nearest, _note
+    from geo_risk.flow.steps.deformation import _detection_grid, _method, _note
     from geo_risk.hazards.deformation.areas.active import active_areas
-    from geo_risk.hazards.deformation.areas.hotspots import discoveries, gi_star, two_sided_p
-    from geo_risk.hazards.deformation.areas.setting import setting_maps
+    from geo_risk.hazards.deformation.areas.hotspots import discovered_share, gi_star_windows
+    from geo_risk.hazards.deformation.areas.setting import setting_windows
+    from geo_risk.hazards.deformation.areas.tiles import whole
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_grid
     from geo_risk.sources.native import native_facts
 
     area = _detection_grid(read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native))
-    maps = [_maps(t, p, area) for t, p in zip(tracks, native, strict=True)]
+    side = params.areas.tile_cells
+    maps = [track_windows(t, p, area, side=side) for t, p in zip(tracks, native, strict=True)]
     raster = {k: paths[k] for k in ("slope_deg", "aspect_deg", "velocity_east", "velocity_up")}
-    known = {k: _nearest(open_layer(p), area) for k, p in raster.items() if p is not None}
-    setting, aside = _setting(area, paths, options)
-    known |= setting_maps(setting, area)
+    known = {k: nearest_windows(open_layer(p), area, side=side) for k, p in raster.items() if p is not None}
+    setting, aside = _setting(area, paths, options, side=side)
+    margin_m = params.kinds.structure_distance_m + 2 * area.resolution_m
+    known |= setting_windows(setting, area, margin_m=margin_m, side=side)
     radius = max(1.0, params.areas.hotspot_radius_m / area.resolution_m)
-    hot = {m.name: gi_star(m.velocity, radius) for m in maps}
+    hot = {m.name: gi_star_windows(m.velocity, radius, side=side) for m in maps}
     found = active_areas(maps, area, params, context=known, hotspot=hot)
     write_frame(found.frame, areas_found)
     write_layer(area.layer(found.labels, units="1", long_name="label of active areas", name="labels"), labels)
     shares: dict[str, float] = {}
-    for name, z in hot.items():
-        out = paths[f"hotspot_z_{name}"]
+    for name, by_window in hot.items():
+        out, z = paths[f"hotspot_z_{name}"], whole(by_window)
         if out is not None:
             write_layer(area.layer(z, units="1", long_name=f"Gi* of velocity, track {name}", name="hotspot_z"), out)
-        shares[f"hotspot_share_{name}"] = float(discoveries(two_sided_p(z), params.areas.hotspot_rate).mean())
+        shares[f"hotspot_share_{name}"] = discovered_share(z, params.areas.hotspot_rate)
     kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
     write_json({"notes": [_note("warning", n) for n in found.notes], "methods": [_method("areas")],
                 "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares},
                 "quarantine": aside}, facts)  # fmt: skip
 
 
+def track_windows(track: str, native: Path, grid: Grid, *, side: int) -> TrackWindows:
+    """Return the native maps of a track on the detection grid, read by tiles of a side when asked for."""
+    from geo_risk.flow.steps.deformation import LOS
+    from geo_risk.hazards.deformation.areas.maps import TrackWindows, layer_windows
+    from geo_risk.sources.native import native_facts, onto_grid
+
+    def read(name: str) -> TiledMap:
+        return layer_windows(onto_grid(native, name, grid, method="nearest"), side=side)
+
+    seasonal = "annual_sin" in native_facts(native)["names"]
+    annual = (read("annual_sin"), read("annual_cos")) if seasonal else None
+    east, north, up = (read(n) for n in LOS)
+    return TrackWindows(track, read("velocity"), read("velocity_std"), (east, north, up), annual)
+
+
+def nearest_windows(layer: xr.DataArray, grid: Grid, *, side: int) -> TiledMap:
+    """Return a layer of the run grid at the cell centres of the detection grid, read by tiles of a side."""
+    import numpy as np
+
+    from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.deformation.areas.tiles import TiledMap
+
+    own, coords = grid_of(layer), grid.coords()
+
+    def compute(box: Box) -> NDArray[np.float32]:
+        x, y = np.meshgrid(coords["x"][box[1]], coords["y"][box[0]])
+        rows, columns, inside = own.index(x - 1e-6, y + 1e-6)
+        window = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+        values = np.asarray(layer.data[window], dtype=np.float32)
+        near = values[rows - window[0].start, columns - window[1].start]
+        return np.where(inside, near, np.float32(np.nan)).astype(np.float32)
+
+    return TiledMap(grid.shape, compute, side=side)
+
+
 def _setting(
-    grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[str, Any]]
+    grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[str, Any]], *, side: int
 ) -> tuple[Setting, list[dict[str, str]]]:
     """Read what is given of rock, land use and structures; return the rows that were set aside too."""
+    from geo_risk.hazards.deformation.areas.maps import layer_windows
     from geo_risk.hazards.deformation.areas.setting import Setting
     from geo_risk.sources.legend import read_legend
     from geo_risk.sources.options import ReadOptions
@@ -115,9 +160,8 @@ def _setting(
     classes = None
     if landcover is not None:
         chosen: ReadOptions = ReadOptions(**options["landcover"])
-        classes = load_raster(
-            landcover, grid, units=None, where="inputs.landcover", resampling="nearest", options=chosen
-        ).to_numpy()
+        layer = load_raster(landcover, grid, units=None, where="inputs.landcover", resampling="nearest", options=chosen)
+        classes = layer_windows(layer, side=side)
     structures = {n: f for n in AROUND[1:] if (f := frame(n)) is not None}
     rock = frame("geology")
     return Setting(rock, classes, {} if legend is None else read_legend(legend), structures), aside

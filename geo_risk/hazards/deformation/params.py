@@ -167,9 +167,21 @@ class AreaParams(Params):
         0.05, "False-discovery rate of the cells that are called hot or cold spots", gt=0, lt=1,
         source="Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57:289",
     )  # fmt: skip
+    tile_cells: int = parameter(
+        1024, "Side of the tiles a large map is worked through in; it changes memory and time, not the areas", ge=32,
+        le=100_000, source="choice of geo_risk: windows of some 2000 cells with their rims, 0.6 GB",
+    )  # fmt: skip
+    sample_cells: int = parameter(
+        1536, "Side of the windows that the noise of a large map is fitted to and simulated in; up to 1.8 times their "
+        "area the whole map is", ge=64, le=100_000, source="choice of geo_risk: ten times the widest background",
+    )  # fmt: skip
+    sample_windows: int = parameter(
+        4, "Most such windows, spread so that each stands for as many known cells", ge=1, le=1000,
+        source="choice of geo_risk",
+    )  # fmt: skip
     maximum_cells: int = parameter(
-        16_000_000, "Most cells of the detection grid; more are refused", ge=10_000, le=10**9,
-        source="choice of geo_risk: 370 bytes a cell were measured for two tracks, so 6 GB",
+        120_000_000, "Most cells of the detection grid; more are refused", ge=10_000, le=10**9,
+        source="choice of geo_risk: 45 bytes a cell and the tiles, so 6 GB",
     )  # fmt: skip
     seed: int = parameter(20170, "Seed of the simulated noise", ge=0, le=2**31 - 1, source="choice of geo_risk")
 

@@ -15,15 +15,16 @@ from geo_risk.core.errors import LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import polygons_of_labels
-from geo_risk.hazards.deformation.areas.description import Scene, describe, wider
+from geo_risk.hazards.deformation.areas.description import Scene, describe
 from geo_risk.hazards.deformation.areas.detect import Channel, Cluster, Search, search_all
-from geo_risk.hazards.deformation.areas.maps import TrackMaps
-from geo_risk.hazards.deformation.areas.noise import F32, robust_sigma
+from geo_risk.hazards.deformation.areas.maps import TrackMaps, TrackWindows
+from geo_risk.hazards.deformation.areas.noise import robust_sigma
 from geo_risk.hazards.deformation.areas.patch import Patch
 from geo_risk.hazards.deformation.areas.significance import Group, false_alarm_p, joined, q_values, stated_p
+from geo_risk.hazards.deformation.areas.tiles import Windows, grown, sampled, whole
 from geo_risk.hazards.deformation.params import DeformationParams
 
-__all__ = ["Areas", "TrackMaps", "active_areas", "false_alarm_p", "stated_p"]
+__all__ = ["Areas", "TrackMaps", "TrackWindows", "active_areas", "false_alarm_p", "stated_p"]
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 
@@ -39,12 +40,12 @@ class Areas:
 
 
 def active_areas(
-    tracks: Sequence[TrackMaps],
+    tracks: Sequence[TrackWindows],
     grid: Grid,
     params: DeformationParams,
     *,
-    context: Mapping[str, F32] | None = None,
-    hotspot: Mapping[str, F32] | None = None,
+    context: Mapping[str, Windows] | None = None,
+    hotspot: Mapping[str, Windows] | None = None,
 ) -> Areas:
     """Find the areas that move beyond what the maps' own noise explains, over all tracks together.
 
@@ -66,11 +67,12 @@ def active_areas(
 
     Raises
     ------
-    LimitError : more cells than `areas.maximum_cells`; whole maps are held, some 370 bytes a cell for two tracks.
+    LimitError : more cells than `areas.maximum_cells`: masks, labels and the map that is searched are held whole, some
+        45 bytes a cell; everything else is read and worked out by window.
     """
     if (n := grid.shape[0] * grid.shape[1]) > params.areas.maximum_cells:
         what = f"the detection grid has {n} cells; at most {params.areas.maximum_cells} are searched at once"
-        fix = "run county by county, set a coarser area.resolution_m, or raise the limit where 370 bytes a cell fit"
+        fix = "run it in parts, set a coarser area.resolution_m, or raise the limit where 45 bytes a cell fit"
         raise LimitError(what, where="deformation.areas.maximum_cells", fix=fix)
     notes: list[tuple[str, str]] = []
     channels = [c for t in tracks for c in _channels(t, params)]
@@ -84,7 +86,9 @@ def active_areas(
         {s.channel.name: s.covariance for s in searches}, context or {}, hotspot or {},
     )  # fmt: skip
     boxes = ndimage.find_objects(labels, max_label=len(groups))
-    windows = [(k, g, wider(b, grid.shape)) for k, (g, b) in enumerate(zip(groups, boxes, strict=True), 1) if b]
+    windows = [(k, g, grown(b, 2, grid.shape)) for k, (g, b) in enumerate(zip(groups, boxes, strict=True), 1) if b]
+    # tile by tile, so that what is read or worked out by tile is used again
+    windows.sort(key=lambda w: [b.start // params.areas.tile_cells for b in w[2]])
     rows = [describe(k, g, labels[box] == k, scene.window(box)) for k, g, box in windows]
     facts = {f"sigma_{s.channel.name}": s.sigma for s in searches if np.isfinite(s.sigma)}
     facts |= {f"stable_share_{s.channel.name}": s.stable_share for s in searches}
@@ -92,10 +96,10 @@ def active_areas(
 
 
 def kept_groups(
-    searches: Sequence[Search], searchable: Sequence[Channel], tracks: Sequence[TrackMaps], params: DeformationParams
+    searches: Sequence[Search], searchable: Sequence[Channel], tracks: Sequence[TrackWindows], params: DeformationParams
 ) -> list[Group]:
     """Return the bodies that noise does not explain, each with its p and, over all candidates of the run, its q."""
-    known = max(int(np.isfinite(t.velocity).sum()) for t in tracks)
+    known = max(s.known_cells for s in searches)
     found = joined([c for s in searches for c in s.clusters])
     groups = [replace(g, p=false_alarm_p(g.clusters, searchable, known)) for g in found]
     q = q_values([stated_p(g.p, params.areas.n_simulations) for g in groups])
@@ -103,7 +107,7 @@ def kept_groups(
     return [g for g in groups if not g.p > _limit(g, tracks, params)]
 
 
-def _channels(track: TrackMaps, params: DeformationParams) -> list[Channel]:
+def _channels(track: TrackWindows, params: DeformationParams) -> list[Channel]:
     out = [Channel(f"velocity:{track.name}", track.velocity, track.velocity_std, params.areas.scales_m)]
     if track.annual is not None:
         # a yearly amplitude has about the error of a velocity times the spread of the dates; only its pattern matters
@@ -113,29 +117,32 @@ def _channels(track: TrackMaps, params: DeformationParams) -> list[Channel]:
 
 
 def _has_stable(channel: Channel, params: DeformationParams, notes: list[tuple[str, str]]) -> bool:
-    sigma = robust_sigma(channel.values)
-    known = int(np.isfinite(channel.values).sum())
+    values = whole(channel.values)
+    sigma, known = robust_sigma(sampled(values)), int(np.isfinite(values).sum())
     limit = params.areas.maximum_stable_sigma_mm_yr
-    if known >= params.areas.minimum_stable_cells and sigma <= limit:
+    if known < params.areas.minimum_stable_cells:
+        why = (f"only {known} cells are known", f"有效像元仅 {known} 个")
+    elif not sigma > 0:
+        why = ("half of its values or more are one number, so that it has no noise", "半数以上数值相同，无法估计噪声")
+    elif sigma > limit:
+        why = (f"its values scatter by {sigma:.0f} (robust), more than {limit:g}",
+               f"稳健标准差 {sigma:.0f}，超过 {limit:g}")  # fmt: skip
+    else:
         return True
-    why = f"only {known} cells are known" if known < params.areas.minimum_stable_cells else (
-        f"its values scatter by {sigma:.0f} (robust), more than {limit:g}"
-    )  # fmt: skip
     if channel.name.startswith("velocity:"):
         limit = params.areas.absolute_threshold_mm_yr
         notes.append((
-            f"{channel.name}: no stable ground could be found ({why}); areas are cells beyond an absolute "
+            f"{channel.name}: no stable ground could be found ({why[0]}); areas are cells beyond an absolute "
             f"{limit:g} mm/yr, and have no false-alarm probability",
-            f"{channel.name}：找不到稳定区（有效像元 {known}，稳健标准差 {sigma:.0f}），"
-            f"改用绝对阈值 {limit:g} mm/yr，无虚警概率",
+            f"{channel.name}：找不到稳定区（{why[1]}），改用绝对阈值 {limit:g} mm/yr，无虚警概率",
         ))  # fmt: skip
     return False
 
 
 def _absolute(channel: Channel, params: DeformationParams) -> Search:
-    clusters = []
+    clusters, values, limit = [], whole(channel.values), params.areas.absolute_threshold_mm_yr
     for sign in (1, -1):
-        beyond = np.nan_to_num(sign * channel.values) >= params.areas.absolute_threshold_mm_yr
+        beyond = values >= limit if sign > 0 else values <= -limit
         labels, n = ndimage.label(beyond, structure=_EIGHT)
         sizes = np.bincount(labels.ravel(), minlength=n + 1)
         boxes = ndimage.find_objects(labels)
@@ -143,17 +150,19 @@ def _absolute(channel: Channel, params: DeformationParams) -> Search:
             box = boxes[k - 1]
             cells = Patch.of(labels[box] == k, box[0].start, box[1].start)
             clusters.append(Cluster(channel.name, 0.0, sign, cells, np.nan, np.nan, np.nan))
-    return Search(channel, channel.values, tuple(clusters), float("nan"), 0.0)
+    known = int(np.isfinite(values).sum())
+    return Search(channel, channel.values, tuple(clusters), float("nan"), 0.0, known)
 
 
-def _limit(group: Group, tracks: Sequence[TrackMaps], params: DeformationParams) -> float:
+def _limit(group: Group, tracks: Sequence[TrackWindows], params: DeformationParams) -> float:
     """Return the largest p a group may have: less where one track alone shows it although another looks too."""
-    looking = sum(bool(np.isfinite(t.velocity[group.cells.indices]).mean() >= 0.5) for t in tracks)
+    box, mask = group.cells.box, group.cells.mask
+    looking = sum(bool(np.isfinite(t.velocity[box][mask]).mean() >= 0.5) for t in tracks)
     alone = not group.is_confirmed and looking > 1
     return min(params.areas.unconfirmed_p, params.areas.false_alarm_p) if alone else params.areas.false_alarm_p
 
 
-def _paint(groups: Sequence[Group], tracks: Sequence[TrackMaps], shape: tuple[int, int]) -> NDArray[np.int32]:
+def _paint(groups: Sequence[Group], tracks: Sequence[TrackWindows], shape: tuple[int, int]) -> NDArray[np.int32]:
     """Label the cells, small areas over large ones; values lost in the middle of an area belong to it."""
     labels = np.zeros(shape, dtype=np.int32)
     for k, group in enumerate(groups, 1):

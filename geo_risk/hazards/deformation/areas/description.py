@@ -11,23 +11,23 @@ from scipy import ndimage
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas.classify import KIND_ZH, classify_area
 from geo_risk.hazards.deformation.areas.evidence import Evidence, Look
-from geo_risk.hazards.deformation.areas.maps import TrackMaps
+from geo_risk.hazards.deformation.areas.maps import TrackMaps, TrackWindows
 from geo_risk.hazards.deformation.areas.noise import F32, F64, Bool
-from geo_risk.hazards.deformation.areas.patch import Box
 from geo_risk.hazards.deformation.areas.quality import QUALITY_CONFIDENCE, map_quality
 from geo_risk.hazards.deformation.areas.significance import Group, mean_std, stated_p
+from geo_risk.hazards.deformation.areas.tiles import Box, Windows
 from geo_risk.hazards.deformation.params import DeformationParams
 
 _FEWEST_COMMON = 3
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Everything the rows of a run share.
+class View:
+    """What the row of one area is made of: a window of everything the rows of a run share.
 
     Attributes
     ----------
-    tracks, grid, params : of the run.
+    tracks, grid, params : of the run; the grid keeps its cells, not its corner.
     motion : by map ("velocity:asc", "annual_sin:asc"), values against stable ground.
     covariance : by map, of its noise at lags in cells.
     context : maps that classification can use.
@@ -42,8 +42,25 @@ class Scene:
     context: Mapping[str, F32]
     hotspot: Mapping[str, F32]
 
-    def window(self, box: Box) -> Scene:
-        """Return the scene in a window of its maps, which are not copied; the grid keeps its cells, not its corner."""
+    def velocity(self, track: TrackMaps) -> F32:
+        """Return the velocity of a track against stable ground, or as given where none was found."""
+        return self.motion.get(f"velocity:{track.name}", track.velocity)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything the rows of a run share, as `View` has it, by window."""
+
+    tracks: Sequence[TrackWindows]
+    grid: Grid
+    params: DeformationParams
+    motion: Mapping[str, Windows]
+    covariance: Mapping[str, F64]
+    context: Mapping[str, Windows]
+    hotspot: Mapping[str, Windows]
+
+    def window(self, box: Box) -> View:
+        """Return what lies in a window."""
         tracks = [
             TrackMaps(t.name, t.velocity[box], t.velocity_std[box], (t.los[0][box], t.los[1][box], t.los[2][box]))
             for t in self.tracks
@@ -51,20 +68,10 @@ class Scene:
         motion, context, hot = (
             {k: v[box] for k, v in m.items()} for m in (self.motion, self.context, self.hotspot)
         )  # fmt: skip
-        return Scene(tracks, self.grid, self.params, motion, self.covariance, context, hot)
-
-    def velocity(self, track: TrackMaps) -> F32:
-        """Return the velocity of a track against stable ground, or as given where none was found."""
-        return self.motion.get(f"velocity:{track.name}", track.velocity)
+        return View(tracks, self.grid, self.params, motion, self.covariance, context, hot)
 
 
-def wider(box: Box, shape: tuple[int, int]) -> Box:
-    """Return a window with two more cells on each side, within a map of the given shape."""
-    y, x = (slice(max(0, b.start - 2), min(n, b.stop + 2)) for b, n in zip(box, shape, strict=True))
-    return y, x
-
-
-def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, object]:
+def describe(label: int, group: Group, cells: Bool, scene: View) -> dict[str, object]:
     """Return the row of one area.
 
     Parameters
@@ -72,7 +79,7 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     label : its number in the label raster.
     group : what was found.
     cells : (y, x) its cells as painted.
-    scene : the run, in the window of `cells`.
+    scene : what the run knows in the window of `cells`.
 
     Returns
     -------
@@ -119,13 +126,13 @@ def describe(label: int, group: Group, cells: Bool, scene: Scene) -> dict[str, o
     }  # fmt: skip
 
 
-def _common(cells: Bool, scene: Scene) -> Bool:
+def _common(cells: Bool, scene: View) -> Bool:
     """Return the cells that every track knows, so that directions are compared on the same ground; else all."""
     known = np.logical_and.reduce([cells, *(np.isfinite(t.velocity) for t in scene.tracks)])
     return known if known.sum() >= _FEWEST_COMMON else cells
 
 
-def _energy(cells: Bool, scene: Scene, *, seasonal: bool) -> F32:
+def _energy(cells: Bool, scene: View, *, seasonal: bool) -> F32:
     """Return weights (y, x) for the direction of a body: what moves most says most, its rim little; 0 outside."""
     names = ("annual_sin", "annual_cos") if seasonal else ("velocity",)
     total = np.zeros(cells.shape, dtype=np.float32)
@@ -140,7 +147,7 @@ def _energy(cells: Bool, scene: Scene, *, seasonal: bool) -> F32:
 
 
 def _evidence(
-    group: Group, where: tuple[Bool, F32], looks: Mapping[str, Look], scene: Scene, speeds: tuple[float, float]
+    group: Group, where: tuple[Bool, F32], looks: Mapping[str, Look], scene: View, speeds: tuple[float, float]
 ) -> Evidence:
     cells, weights = where
     whole = ndimage.binary_fill_holes(ndimage.binary_dilation(cells, np.ones((3, 3))))
@@ -151,7 +158,7 @@ def _evidence(
     )  # fmt: skip
 
 
-def _look(track: TrackMaps, cells: Bool, scene: Scene, weights: F32 | None = None) -> Look:
+def _look(track: TrackMaps, cells: Bool, scene: View, weights: F32 | None = None) -> Look:
     values = scene.velocity(track)
     inside = cells & np.isfinite(values)
     covariance = scene.covariance.get(f"velocity:{track.name}")

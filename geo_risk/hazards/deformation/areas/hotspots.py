@@ -7,15 +7,17 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from geo_risk.hazards.deformation.areas.noise import F32, F64, Bool
+from geo_risk.hazards.deformation.areas.tiles import Box, TiledMap, Windows, grown, tiles
 
 
-def gi_star(values: F32, radius_cells: float) -> F32:
+def gi_star(values: F32, radius_cells: float, *, moments: tuple[int, float, float] | None = None) -> F32:
     """Return Gi* of every known cell with all known cells of a disc around it, itself included.
 
     Parameters
     ----------
     values : (y, x); NaN is missing and takes no part.
     radius_cells : radius of the disc, cell centre to cell centre, at least 1.
+    moments : of the whole map where this is but a window of it; None: of these values.
 
     Returns
     -------
@@ -30,11 +32,8 @@ def gi_star(values: F32, radius_cells: float) -> F32:
     if values.ndim != 2 or not radius_cells >= 1:
         what = f"values of shape {values.shape} and a radius of {radius_cells} cells; (y, x) and at least 1 needed"
         raise ValueError(what)
+    n, mean, spread = moments_of(values) if moments is None else moments
     known = np.isfinite(values)
-    n = int(known.sum())
-    inside = values[known]
-    mean = float(inside.mean(dtype=np.float64)) if n else np.nan
-    spread = float(np.std(inside, dtype=np.float64)) if n else 0.0
     if n < 2 or not spread > 0:
         return np.full(values.shape, np.nan, dtype=np.float32)
     total = _disc_sum(np.where(known, values - np.float32(mean), np.float32(0)), radius_cells)
@@ -43,6 +42,35 @@ def gi_star(values: F32, radius_cells: float) -> F32:
     out = np.full(values.shape, np.nan, dtype=np.float32)
     np.divide(total, scale, out=out, where=known & (scale > 0), casting="unsafe")
     return out
+
+
+def moments_of(values: Windows, *, side: int = 1024) -> tuple[int, float, float]:
+    """Return number, mean and standard deviation (divisor n) of the known cells of a map, read by tiles of a side."""
+    shape = (values.shape[0], values.shape[1])
+    n, total, square = 0, 0.0, 0.0
+    for t in tiles(shape, side, 0):
+        inside = np.asarray(values[t.core])
+        inside = inside[np.isfinite(inside)]
+        n, total = n + inside.size, total + float(inside.sum(dtype=np.float64))
+    if not n:
+        return 0, float("nan"), 0.0
+    for t in tiles(shape, side, 0):
+        rest = np.asarray(values[t.core], dtype=np.float64) - total / n
+        square += float(np.nansum(rest**2))
+    return n, total / n, float(np.sqrt(square / n))
+
+
+def gi_star_windows(values: Windows, radius_cells: float, *, side: int) -> TiledMap:
+    """Return Gi* of a map that is read by window, computed by tiles of a side when asked for."""
+    moments, shape, reach = moments_of(values), (values.shape[0], values.shape[1]), int(radius_cells) + 1
+
+    def compute(box: Box) -> F32:
+        wide = grown(box, reach, shape)
+        z = gi_star(np.asarray(values[wide], dtype=np.float32), radius_cells, moments=moments)
+        y, x = (slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
+        return z[y, x].copy()
+
+    return TiledMap(shape, compute, side=side)
 
 
 def _disc_sum(values: F32 | Bool, radius: float) -> F64:
@@ -90,3 +118,30 @@ def discoveries(p: ArrayLike, rate: float) -> Bool:
     passed = np.flatnonzero(known <= rate * np.arange(1, known.size + 1) / max(known.size, 1))
     limit = known[passed[-1]] if passed.size else -1.0
     return np.asarray(values <= limit)
+
+
+def discovered_share(z: F32, rate: float) -> float:
+    """Return the share of the known cells that `discoveries` of their two-sided p rejects; NaN where none is known.
+
+    Parameters
+    ----------
+    z : (y, x) standard normal under the hypothesis; NaN takes no part.
+    rate : between 0 and 1.
+
+    Raises
+    ------
+    ValueError : a rate outside (0, 1).
+    """
+    if not 0 < rate < 1:
+        what = f"a false-discovery rate of {rate}; between 0 and 1 needed"
+        raise ValueError(what)
+    size = np.abs(z[np.isfinite(z)])
+    size.sort()
+    n, step = size.size, 1 << 22
+    # from the least p on in blocks, so that no array of p as large as the map is needed; the last that passes counts
+    last = 0
+    for start in range(0, n, step):
+        rank = np.arange(start + 1, min(start + step, n) + 1)
+        passed = np.flatnonzero(two_sided_p(size[n - rank]) <= rate * rank / n)
+        last = int(rank[passed[-1]]) if passed.size else last
+    return last / n if n else float("nan")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geo_risk.hazards.deformation.areas.noise import Bool
+from geo_risk.hazards.deformation.areas.tiles import Box
 
-Box = tuple[slice, slice]
+Bool = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -97,3 +97,31 @@ class Patch:
         up, back = max(0, -row), max(0, -column)
         inside = wide[up : shape[0] - row, back : shape[1] - column]
         return Patch.of(inside, row + up, column + back)
+
+
+class PatchIndex:
+    """Finds which of many patches may lie near another, without looking at all of them."""
+
+    def __init__(self, patches: Sequence[Patch], *, side: int = 256) -> None:
+        self._patches, self._side = patches, side
+        self._at: dict[tuple[int, int], list[int]] = {}
+        for k, p in enumerate(patches):
+            for key in self._keys(p):
+                self._at.setdefault(key, []).append(k)
+
+    def _keys(self, patch: Patch) -> list[tuple[int, int]]:
+        y, x = (range(b.start // self._side, (b.stop - 1) // self._side + 1) for b in patch.box)
+        return [(j, i) for j in y for i in x]
+
+    def positions(self, patch: Patch) -> list[int]:
+        """Return the positions, in order, of the patches whose windows meet that of a patch."""
+        a, b = patch.box
+        near = sorted({k for key in self._keys(patch) for k in self._at.get(key, [])})
+        boxes = ((k, *self._patches[k].box) for k in near)
+        return [
+            k for k, y, x in boxes if y.start < a.stop and a.start < y.stop and x.start < b.stop and b.start < x.stop
+        ]
+
+    def near(self, patch: Patch) -> list[Patch]:
+        """Return those patches."""
+        return [self._patches[k] for k in self.positions(patch)]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from geo_risk.hazards.deformation.areas.detect import Channel, Cluster
 from geo_risk.hazards.deformation.areas.noise import F64, Bool
-from geo_risk.hazards.deformation.areas.patch import Patch
+from geo_risk.hazards.deformation.areas.patch import Patch, PatchIndex
 
 _LARGER = 8
 """Clusters whose sizes differ by more than this are not the same body."""
@@ -54,8 +54,9 @@ def joined(clusters: Sequence[Cluster]) -> list[Group]:
         return i
 
     sizes = [c.cells.sum() for c in clusters]
+    index = PatchIndex([c.cells for c in clusters])
     for i, a in enumerate(clusters):
-        for j in range(i):
+        for j in (j for j in index.positions(a.cells) if j < i):
             b = clusters[j]
             small, large = sorted((sizes[i], sizes[j]))
             if a.channel != b.channel and large <= _LARGER * small and a.cells.overlap(b.cells) * 3 >= small:
