@@ -97,7 +97,12 @@ def open_set(
     network = Network(tuple(p.days for p in pairs))
     network.check(where=where)
     times = check_times(list(network.dates), where=where)
-    layers = {n: p for pair in pairs_of([*paths, *geometry]) for n, p in pair.files.items() if n in _LAYERS}
+    layers = {
+        n: p
+        for pair in pairs_of(list(dict.fromkeys([*paths, *geometry])))
+        for n, p in pair.files.items()
+        if n in _LAYERS
+    }
     lost = [n for n in ("lv_theta", "lv_phi") if n not in layers]
     if lost:
         what = f"track {track!r} has no {' and no '.join(lost)}"

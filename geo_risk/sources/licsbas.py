@@ -15,7 +15,7 @@ from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
+from geo_risk.sources.stack import all_tif, check_marks, lazy_tif, look_tifs, tif_frame
 
 _PARTS = {
     "vel": "velocity", "vstd": "velocity_std", "E": "los_east", "N": "los_north", "U": "los_up", "mask": "mask",
@@ -64,7 +64,7 @@ def open_set(
     `vel` and `vstd` are mm/yr, positive toward the satellite; E, N, U run from ground to satellite; `mask` is 1 on
     good pixels, and velocities elsewhere become missing.
     """
-    found = parts([*paths, *geometry])
+    found = parts(list(dict.fromkeys([*paths, *geometry])))
     if coherence is not None:
         found["coherence"] = coherence
     absent = [n for n in ("los_east", "los_north", "los_up") if n not in found]
@@ -82,9 +82,14 @@ def open_set(
 def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame) -> xr.Dataset:
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
+    sample = np.asarray(arrays["velocity"][::step])
+    check_marks(sample, where=str(velocity))
+    # the reference is exactly 0, and so is what a writer without a nodata value left: neither was seen to stand still
+    arrays["velocity"] = da.where(arrays["velocity"] == 0, np.float32(np.nan), arrays["velocity"])
     audit = [
-        check_magnitude(np.asarray(arrays["velocity"][::step]), unit="mm/yr", where=str(velocity), may_say=False),
+        check_magnitude(sample, unit="mm/yr", where=str(velocity), may_say=False),
         "sign: positive toward the satellite, the convention of LiCSBAS",
+        "missing: declared nodata, and velocities of exactly 0 (the reference, or outside a mask)",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
         check_los(
             [arrays[n] for n in ("los_east", "los_north", "los_up")],

@@ -99,6 +99,23 @@ def test_zeros_that_a_stack_does_not_declare_are_no_still_ground(tmp_path):
     assert any("0 on every date" in s for s in data.attrs["audit"])
 
 
+def test_a_licsbas_velocity_of_zero_is_no_still_ground_and_a_mark_stops(tmp_path):
+    velocity = SERIES[0] * 1e3
+    velocity[3, 4] = 0
+    data = open_insar(licsbas(tmp_path / "a", vel=velocity), track="asc")
+    assert np.argwhere(np.isnan(data["velocity"].to_numpy())).tolist() == [[3, 4]]
+    velocity[5:8] = -9999
+    with pytest.raises(DataError, match="-9999 in 90 cells of a sample"):
+        open_insar(licsbas(tmp_path / "b", vel=velocity), track="asc")
+
+
+@pytest.mark.parametrize(("make", "names"), [(licsbas, "[ENU].geo.tif"), (hyp3, "*_lv_*.tif")])
+def test_a_geometry_named_beside_the_folder_that_holds_it_is_no_second_one(tmp_path, make, names):
+    folder = make(tmp_path / "s")
+    data = open_insar(folder, track="asc", geometry=sorted(folder.glob(names)))
+    assert np.isfinite(data["los_up"].to_numpy()).all()
+
+
 def test_a_mintpy_cell_of_zeros_and_gaps_is_missing(tmp_path):
     values = SERIES.copy()
     values[:, 7, 8] = [0, np.nan, 0, np.nan, 0]
