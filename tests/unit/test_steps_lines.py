@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, box
 
+from geo_risk.core.errors import LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.config import Config
 from geo_risk.flow.plan import Plan
@@ -114,8 +115,9 @@ def run_watch(folder: Path, out: dict[str, Path], sources: dict[str, dict[str, P
         options=dict.fromkeys(line_steps.PONDS, NO_OPTIONS),
     )  # fmt: skip
     watch_steps.write_found(
-        **common, areas=None, admin=folder / "admin.gpkg", dem=None, zones=out["subsidence_found"], table=out["townships_found"],
-        bodies=labels["subsidence"], places=labels["townships"], facts=folder / "found.json", options=NO_OPTIONS,
+        **common, areas=None, admin=folder / "admin.gpkg", dem=None, zones=out["subsidence_found"],
+        table=out["townships_found"], bodies=labels["subsidence"], places=labels["townships"], facts=folder / "found.json",
+        options=NO_OPTIONS,
     )  # fmt: skip
     series = {n: [folder / f"{n}_{t}.nc" for t in TRACKS] for n in labels}
     for k, t in enumerate(TRACKS):
@@ -188,6 +190,14 @@ def test_square_that_sinks_is_a_zone_whose_volume_is_in_its_township(made):
     assert table["volume_loss_m3_yr"].sum() == pytest.approx(zones["volume_loss_m3_yr"].sum())
     assert table.loc["北乡", "unknown_m2"] == 4 * 6 * 3600  # rows 20 to 23 of the lost square
     assert table["people"].isna().all()
+
+
+@pytest.mark.slow
+def test_more_cells_than_fit_are_refused_before_they_are_read(made):
+    folder = made["folder"]
+    small = PARAMS.model_copy(update={"areas": PARAMS.areas.model_copy(update={"maximum_cells": N * N - 1})})
+    with pytest.raises(LimitError, match=r"2304 cells; at most 2303 (.|\n)*maximum_cells(.|\n)*county by county"):
+        line_steps.measured_vertical([folder / f"{t}.h5" for t in TRACKS], TRACKS, folder / "grid.json", small)
 
 
 def test_steps_leave_themselves_out_by_name(tmp_path):
