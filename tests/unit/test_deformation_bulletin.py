@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from geo_risk.core.errors import SchemaError
+from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas.bulletin import bulletin, match_areas, seen_now
 from geo_risk.hazards.deformation.areas.change import Seen
 from geo_risk.hazards.deformation.params import BulletinParams
@@ -118,15 +119,56 @@ def test_an_id_is_never_given_twice():
     assert sorted(made.changes["area_id"]) == ["AD-1", "AD-1-2"]
 
 
-def test_seen_now_takes_the_track_that_knows_most():
-    labels = np.zeros((4, 6), np.int32)
-    labels[:, :2], labels[:, 2:4] = 1, 2
-    half = np.where(np.arange(6) < 1, -3.0, np.nan) * np.ones((4, 1))
-    whole = np.where(labels == 2, np.nan, -5.0)
-    seen = seen_now(["a", "b", "c"], labels, [half.astype(np.float32), whole.astype(np.float32)])
-    assert seen[0] == Seen("a", 1.0, -5.0, 0.0)
-    assert seen[1].known_share == 0
-    assert seen[2].known_share == 0
+SIX = Grid.from_bounds((0, 0, 360, 240), crs=CRS, resolution_m=60)
+
+
+def seen_of(track: str | None, **velocity: np.ndarray) -> Seen:
+    former = gpd.GeoDataFrame({"area_id": ["a"]}, geometry=[box(0, 0, 120, 240)], crs=CRS)
+    former = former if track is None else former.assign(velocity_track=track)
+    maps = {t: np.broadcast_to(np.asarray(v, np.float32), (4, 6)) for t, v in velocity.items()}
+    return seen_now(former, SIX, maps)[0]
+
+
+def test_what_was_seen_by_one_track_is_not_gone_by_another():
+    assert seen_of("asc", asc=-5.0, desc=0.0) == Seen("a", 1.0, -5.0, 0.0, "asc")
+    assert seen_of("asc", asc=np.nan, desc=0.0).known_share == 0
+    assert seen_of("asc", desc=0.0).known_share == 0
+    # one track that still sees it move is enough
+    assert seen_of("asc", asc=0.0, desc=7.0).track == "desc"
+    assert seen_of(None, asc=-1.0, desc=3.0).velocity_mm_yr == 3.0
+    assert seen_of(None, asc=np.nan, desc=3.0).track == "desc"
+    assert seen_of(None).known_share == 0
+
+
+def test_few_cells_have_no_error_and_places_off_the_grid_are_not_seen():
+    one = np.full((4, 6), np.nan, np.float32)
+    one[0, :2] = -1.0
+    frame = gpd.GeoDataFrame(
+        {"area_id": ["a", "b", "c"]},
+        geometry=[box(0, 180, 120, 240), box(1e6, 0, 1e6 + 60, 60), box(10, 10, 12, 12)], crs=CRS,
+    )  # fmt: skip
+    few, far, tiny = seen_now(frame, SIX, {"asc": one})
+    assert few.known_share == 1
+    assert np.isnan(few.std_mm_yr)
+    assert far.known_share == tiny.known_share == 0
+
+
+def test_areas_that_lie_over_one_another_are_each_seen_whole():
+    frame = gpd.GeoDataFrame(
+        {"area_id": ["wide", "narrow"]}, geometry=[box(0, 0, 360, 240), box(0, 0, 120, 120)], crs=CRS
+    )  # fmt: skip
+    values = np.zeros((4, 6), np.float32)
+    values[2:, :2] = -6
+    wide, narrow = seen_now(frame, SIX, {"asc": values})
+    assert wide.velocity_mm_yr == -1
+    assert narrow.velocity_mm_yr == -6
+
+
+def test_ground_that_turns_round_is_told():
+    before, after = areas(("AD-1", (0, 0, 600, 600), -20.0)), areas(("AD-1", (0, 0, 600, 600), 21.0))
+    row = bulletin(after, before, PARAMS).changes.iloc[0]
+    assert "moves the other way" in row["reasons_en"]
+    assert "反转" in row["reasons_zh"]
 
 
 def test_former_areas_without_a_column_are_refused():

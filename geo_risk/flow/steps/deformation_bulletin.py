@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from geo_risk.hazards.deformation.areas.change import Seen
     from geo_risk.hazards.deformation.params import BulletinParams
 
+_TILE = 1024
+"""Side of the windows of a layer that are read at once, as it is stored."""
+
 
 def deformation_bulletin(plan: Plan) -> None:
     """Add the step that makes `active_deformation` of the areas as they were judged, or else as they were found.
@@ -79,7 +82,8 @@ def write_bulletin(
         before, gone, quarantine = read_former(
             previous, crs=target.crs, where="inputs.previous_bulletin", options=ReadOptions(**options)
         )
-    seen = [] if before is None else _seen([f for f in (before, gone) if f is not None], velocity or [], target)
+    by_track = dict(zip(tracks, velocity or [], strict=velocity is not None))
+    seen = [] if before is None else _seen([f for f in (before, gone) if f is not None], by_track, target)
     made = bulletin(found, before, params, gone=gone, seen=seen)
     write_frame(made.areas, active_deformation)
     counts = {str(k): int(n) for k, n in made.areas["status"].value_counts().items()}
@@ -90,19 +94,14 @@ def write_bulletin(
                 "methods": []}, facts)  # fmt: skip
 
 
-def _seen(frames: list[gpd.GeoDataFrame], velocity: list[Path], grid: Grid) -> list[Seen]:
-    """Return what every former area shows now, by the track that knows most of it."""
-    from geo_risk.core.vectorize import rasterize
+def _seen(frames: list[gpd.GeoDataFrame], velocity: dict[str, Path], grid: Grid) -> list[Seen]:
+    """Return what every former area shows now; only the windows of the areas are read."""
     from geo_risk.hazards.deformation.areas.bulletin import seen_now
+    from geo_risk.hazards.deformation.areas.maps import layer_windows
     from geo_risk.sources.layers import open_layer
 
-    maps = [open_layer(p).to_numpy() for p in velocity]
-    out = []
-    for frame in frames:
-        shapes = [(g, float(k)) for k, g in enumerate(frame.geometry, 1)]
-        labels = rasterize(shapes, grid, fill=0, dtype="int32")
-        out += seen_now([str(i) for i in frame["area_id"]], labels, maps)
-    return out
+    maps = {t: layer_windows(open_layer(p), side=_TILE) for t, p in velocity.items()}
+    return [s for frame in frames for s in seen_now(frame, grid, maps)]
 
 
 def _indices(path: Path) -> dict[int, tuple[float, float]]:

@@ -9,16 +9,21 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
-from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
 
+from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
+from geo_risk.core.vectorize import rasterize
 from geo_risk.hazards.deformation.areas.change import CHANGE_ZH, Change, Seen, compared, left, reasoned
 from geo_risk.hazards.deformation.areas.noise import F32, robust_sigma
+from geo_risk.hazards.deformation.areas.tiles import Box, Windows
 from geo_risk.hazards.deformation.params import BulletinParams
 
 _STATUS = {"new": "new", "split": "new", "returned": "changed", "unchanged": "existing", "grown": "changed",
            "accelerated": "changed", "calmed": "changed"}  # fmt: skip
+
+_HALF = 0.5
+_FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -191,29 +196,61 @@ def _summary(changes: gpd.GeoDataFrame) -> tuple[str, str]:
     )
 
 
-def seen_now(ids: Sequence[str], labels: NDArray[np.int32], velocities: Sequence[F32]) -> list[Seen]:
-    """Return what every former area shows now, by the track that knows most of its cells.
+def seen_now(areas: gpd.GeoDataFrame, grid: Grid, velocities: Mapping[str, Windows]) -> list[Seen]:
+    """Return what every former area shows now.
 
     Parameters
     ----------
-    ids : of the areas, in order of their labels 1, 2, ...
-    labels : (y, x) 0 outside.
-    velocities : (y, x) LOS [mm/yr] of each track, on the same grid; NaN is missing.
+    areas : former areas in the CRS of the grid: area_id, geometry and, where it is known, velocity_track.
+    grid : of the velocities.
+    velocities : by track, (y, x) LOS [mm/yr] by window; NaN is missing.
 
     Returns
     -------
-    One each; the error is 1.4826 MAD of the values inside, which holds for a body of one noise patch. A label without
-    cells (outside the grid, or smaller than one) is known to no share.
+    One each, by the track that its speed was stated of: another line of sight may not see the same motion. Where a
+    track with more motion knows half of its cells too, by that one: one track that sees it move is enough. Where no
+    track is stated, by the one with the most motion of those that know half. The error is 1.4826 MAD of the values
+    inside, which holds for a body of one noise patch; NaN below three values. A body without cells (outside the grid,
+    or smaller than one) is known to no share.
     """
-    boxes = ndimage.find_objects(labels, max_label=len(ids))
-    out = []
-    for k, (name, box) in enumerate(zip(ids, boxes, strict=True), 1):
-        inside = [] if box is None else [v[box][labels[box] == k] for v in velocities]
-        shares = [float(np.isfinite(v).mean()) for v in inside]
-        if not any(shares):
-            out.append(Seen(name, 0.0))
-            continue
-        best = int(np.argmax(shares))
-        known = inside[best][np.isfinite(inside[best])]
-        out.append(Seen(name, shares[best], float(known.mean(dtype=np.float64)), robust_sigma(known)))
-    return out
+    tracks = areas["velocity_track"] if "velocity_track" in areas else pd.Series("", index=areas.index)
+    named = zip(areas["area_id"].astype(str), tracks.astype("string").fillna(""), areas.geometry, strict=True)
+    return [_seen(name, str(track), geometry, grid, velocities=velocities) for name, track, geometry in named]
+
+
+def _seen(
+    name: str, track: str, geometry: BaseGeometry, grid: Grid, *, velocities: Mapping[str, Windows]
+) -> Seen:  # fmt: skip
+    box = _box_of(geometry, grid)
+    if box is None:
+        return Seen(name, 0.0)
+    mask = rasterize([(geometry, 1.0)], Grid(grid.geobox[box]), fill=0, dtype="uint8") > 0
+    if not mask.any():
+        return Seen(name, 0.0)
+    each = {t: _seen_by(name, t, np.asarray(v[box])[mask]) for t, v in velocities.items()}
+    half = [s for s in each.values() if s.known_share >= _HALF]
+    own = each.get(track, Seen(name, 0.0, track=track)) if track else None
+    if own is not None and own.known_share < _HALF:
+        return own
+    if not half:
+        return max(each.values(), key=lambda s: s.known_share, default=Seen(name, 0.0))
+    return max(half, key=lambda s: abs(s.velocity_mm_yr) + 1.96 * float(np.nan_to_num(s.std_mm_yr, nan=np.inf)))
+
+
+def _seen_by(name: str, track: str, values: F32) -> Seen:
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return Seen(name, 0.0, track=track)
+    std = robust_sigma(known) if known.size >= _FEWEST else float("nan")
+    return Seen(name, float(known.size / values.size), float(known.mean(dtype=np.float64)), std, track)
+
+
+def _box_of(geometry: BaseGeometry, grid: Grid) -> Box | None:
+    """Return the window of a grid that holds a geometry, None where it lies outside or is empty."""
+    if geometry is None or geometry.is_empty:
+        return None
+    left, bottom, right, top = geometry.bounds
+    (first, up), (last, down) = ~grid.transform * (left, top), ~grid.transform * (right, bottom)
+    rows = slice(max(0, int(np.floor(up))), min(grid.shape[0], int(np.ceil(down))))
+    columns = slice(max(0, int(np.floor(first))), min(grid.shape[1], int(np.ceil(last))))
+    return (rows, columns) if rows.stop > rows.start and columns.stop > columns.start else None

@@ -24,12 +24,16 @@ _STILL_MOVES = 0.5
 
 @dataclass(frozen=True)
 class Seen:
-    """What radar sees now where a former area was: share of known cells, mean LOS velocity and its error [mm/yr]."""
+    """What radar sees now where a former area was: share of known cells, mean LOS velocity and its error [mm/yr].
+
+    `track` is the one that sees it.
+    """
 
     area_id: str
     known_share: float
     velocity_mm_yr: float = float("nan")
     std_mm_yr: float = float("nan")
+    track: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,8 @@ def compared(
         else "unchanged"
     )  # fmt: skip
     said = [_said_speed(before, after, speed, std, why=why), _said_area(old, new, grown=grown)]
+    if not why and _number(before, "velocity_mean_mm_yr") * _number(after, "velocity_mean_mm_yr") < 0:
+        said.append(("it now moves the other way", "运动方向反转"))
     if speeds_up:
         said.append(("its series now accelerates", "时间序列转为加速"))
     said += [(f"took in {i}", f"并入 {i}") for i in joined] + [(f"{i} split off", f"分出 {i}") for i in parts]
@@ -170,8 +176,9 @@ def left(before: pd.Series[Any], seen: Seen | None, *, into: str | None) -> Chan
         share = "an unknown share" if seen is None else f"{seen.known_share:.0%}"
         share_zh = "未知" if seen is None else f"{seen.known_share:.0%}"
         change = "not_seen"
-        english = f"radar knows {share} of its cells now: it is not known to have stopped"
-        chinese = f"本期有效像元占比 {share_zh}，不能认定已停止"
+        who = seen.track if seen is not None and seen.track else "radar"
+        english = f"{who} knows {share} of its cells now: it is not known to have stopped"
+        chinese = f"本期{'' if who == 'radar' else f' {who} '}有效像元占比 {share_zh}，不能认定已停止"
     elif not abs(now) + 1.96 * seen.std_mm_yr < _STILL_MOVES * abs(rate):
         change = "not_seen"
         error = seen.std_mm_yr
