@@ -116,8 +116,8 @@ def run_watch(folder: Path, out: dict[str, Path], sources: dict[str, dict[str, P
     )  # fmt: skip
     watch_steps.write_found(
         **common, areas=None, admin=folder / "admin.gpkg", dem=None, zones=out["subsidence_found"],
-        table=out["townships_found"], bodies=labels["subsidence"], places=labels["townships"], facts=folder / "found.json",
-        options=NO_OPTIONS,
+        table=out["townships_found"], bodies=labels["subsidence"], places=labels["townships"],
+        facts=folder / "found.json", options=NO_OPTIONS,
     )  # fmt: skip
     series = {n: [folder / f"{n}_{t}.nc" for t in TRACKS] for n in labels}
     for k, t in enumerate(TRACKS):
