@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from geo_risk.core.errors import CrsError
+from geo_risk.core.sentence import Sentence
 
 MAX_DISTANCE_M = 1000.0
 """A building without a settlement belongs to the nearest one within this distance."""
@@ -36,7 +37,8 @@ def assign_settlements(
     if buildings.crs != settlements.crs:
         what = f"buildings are in {buildings.crs}, settlements in {settlements.crs}"
         raise CrsError(what, where="buildings", fix="bring both into the run's CRS in geo_risk.sources")
-    out, notes = buildings.copy(), []
+    out = buildings.copy()
+    notes: list[str] = []
     given = out["settlement_id"] if "settlement_id" in out else pd.Series(pd.NA, index=out.index)
     ids: pd.Series[Any] = given.astype("string")
     ids[~given.isin(set(settlements["settlement_id"]))] = pd.NA
@@ -47,10 +49,16 @@ def assign_settlements(
         )
         rows = np.flatnonzero(lost.to_numpy())[order[0]]
         ids.iloc[rows] = settlements["settlement_id"].to_numpy()[order[1]]
-        notes.append(f"{len(rows)} buildings without a settlement were given the nearest one "
-                     f"(at most {distance.max() if len(distance) else 0:.0f} m away)")  # fmt: skip
+        farthest = distance.max() if len(distance) else 0.0
+        notes.append(Sentence(
+            f"{len(rows)} buildings without a settlement were given the nearest one (at most {farthest:.0f} m away)",
+            f"{len(rows)} 栋房屋未注明居民点，归入最近居民点（最远 {farthest:.0f} 米）",
+        ))  # fmt: skip
     if ids.isna().any():
-        notes.append(f"{int(ids.isna().sum())} buildings belong to no settlement and have no residents here")
+        notes.append(Sentence(
+            f"{int(ids.isna().sum())} buildings belong to no settlement: who lives in them is unknown",
+            f"{int(ids.isna().sum())} 栋房屋不属于任何居民点：居住人数未知",
+        ))  # fmt: skip
     return out.assign(settlement_id=ids), notes
 
 

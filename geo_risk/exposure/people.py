@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.errors import DataError
+from geo_risk.core.sentence import Sentence
 from geo_risk.exposure.buildings import assign_settlements, dwelling_weights
 
 HOUSE_COLUMNS = ("house_id", "settlement_id", "people", "vulnerable_people", "households", "is_building")
@@ -60,12 +61,19 @@ def clean_counts(settlements: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[
         values = pd.to_numeric(given, errors="coerce").astype("float64")
         bad = given.notna() & ~(values >= 0) | np.isinf(values)
         for row in out.index[bad]:
-            reason = f"{column} is {given[row]!r}, not a number >= 0: counts as unknown"
-            remarks.append({"id": str(out.loc[row, "settlement_id"]), "reason": reason})
+            remarks.append({
+                "id": str(out.loc[row, "settlement_id"]),
+                "reason": f"{column} is {given[row]!r}, not a number >= 0: counts as unknown",
+                "reason_zh": f"{column} 为 {given[row]!r}，不是非负数：按未知处理",
+            })  # fmt: skip
         out[column] = values.where(~bad).round()
     too_many = out["vulnerable_people"] > out["people"]
     for row in out.index[too_many]:
-        remarks.append({"id": str(out.loc[row, "settlement_id"]), "reason": "more vulnerable people than people"})
+        remarks.append({
+            "id": str(out.loc[row, "settlement_id"]),
+            "reason": "more vulnerable people than people: their number counts as unknown",
+            "reason_zh": "重点人群人数大于总人口：重点人群按未知处理",
+        })  # fmt: skip
     out.loc[too_many, "vulnerable_people"] = np.nan
     return out, remarks
 
@@ -97,11 +105,14 @@ def spread_people(
     lonely = settlements[~settlements["settlement_id"].isin(housed)]
     if len(lonely):
         frames.append(_discs(lonely, radius_m))
-        notes.append(f"{len(lonely)} settlements have no buildings; their people are spread over a disc of "
-                     f"{radius_m:.0f} m radius")  # fmt: skip
+        notes.append(Sentence(
+            f"{len(lonely)} settlements have no buildings; their people are spread over a disc of {radius_m:.0f} m "
+            "radius", f"{len(lonely)} 个居民点无房屋数据，人口按半径 {radius_m:.0f} 米的圆分布",
+        ))  # fmt: skip
     unknown = int(settlements["people"].isna().sum())
     if unknown:
-        notes.append(f"the population of {unknown} settlements is unknown; it is counted as unknown, not as 0")
+        notes.append(Sentence(f"the population of {unknown} settlements is unknown; it is counted as unknown, not as 0",
+                          f"{unknown} 个居民点人口未知：按未知统计，不作 0 处理"))  # fmt: skip
     if not frames:
         return gpd.GeoDataFrame(columns=[*HOUSE_COLUMNS, "geometry"], geometry="geometry", crs=settlements.crs), notes
     houses = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=settlements.crs)

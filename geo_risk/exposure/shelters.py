@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_risk.core.sentence import Sentence, chinese
 from geo_risk.exposure.zonal import overlaps
 
 
@@ -37,21 +38,30 @@ def usable_shelters(
     out = shelters.copy()
     capacity = pd.to_numeric(out["capacity"], errors="coerce").astype("float64")
     reasons = pd.Series("", index=out.index, dtype=object)
-    reasons[capacity == 0] = "capacity is 0"
-    reasons[capacity.isna() | ~np.isfinite(capacity)] = "capacity is unknown"
-    reasons[capacity < 0] = "capacity is negative"
+    for bad, reason in (
+        (capacity == 0, Sentence("capacity is 0", "容量为 0")),
+        (capacity.isna() | ~np.isfinite(capacity), Sentence("capacity is unknown", "容量未知")),
+        (capacity < 0, Sentence("capacity is negative", "容量为负")),
+    ):
+        reasons[bad] = reason
     if zones is not None and len(zones):
         worst = _worst_zone(out, zones)
         harmful = (worst["level"] > max_level) | (worst["level"] == -1)
         for row in worst[harmful].itertuples():
             index: Any = out.index[row.Index]
-            said = "unknown hazard" if row.level == -1 else f"hazard level {row.level}"
-            reasons[index] = f"stands in zone {row.zone_id} of {said}"
+            english = "unknown hazard" if row.level == -1 else f"hazard level {row.level}"
+            grade = "未知" if row.level == -1 else f"等级为 {row.level}（0–4 级，4 最高）"
+            reasons[index] = Sentence(f"stands in zone {row.zone_id} of {english}",
+                                  f"位于风险区 {row.zone_id}，危险性{grade}")  # fmt: skip
     if ground_level is not None:
         for i in np.flatnonzero(np.asarray(ground_level) > max_level).tolist():
-            reasons.iloc[i] = f"its ground has hazard or warning level {ground_level[i]}"
+            level = int(ground_level[i])
+            reasons.iloc[i] = Sentence(f"its ground has hazard or warning level {level} of 0-4",
+                                   f"所在地面危险性或预警等级为 {level}（0–4 级，4 最高）")  # fmt: skip
     excluded = [
-        {"id": str(i), "reason": f"shelter not used: {r}"} for i, r in zip(out["shelter_id"], reasons, strict=True) if r
+        {"id": str(i), "reason": f"shelter not used: {r}", "reason_zh": f"安置点不启用：{chinese(r)}"}
+        for i, r in zip(out["shelter_id"], reasons, strict=True)
+        if r
     ]
     out["ground_is_known"] = True if ground_level is None else np.asarray(ground_level) >= 0
     kept = out[reasons == ""].copy()

@@ -28,7 +28,7 @@ from geo_risk.core.schemas import SCHEMAS, conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps, zonal_sums
 from geo_risk.products.linking import POINT_KIND, group_areas, likely_false, match_points, near_doubles, with_clues
 from geo_risk.products.params import RiskParams
-from geo_risk.products.wording import joined, level_word, say, with_reasons
+from geo_risk.products.wording import joined, level_word, say, with_reasons, word
 
 _SEEN_SHARE = 0.5
 _LEDGER_COLUMNS = ("name", "scale", "area_m2", "volume_m3", "households", "people", "assets_cny", "responsible",
@@ -378,7 +378,8 @@ def _sentences(row: Any, params: RiskParams, language: str, *, has_radar: bool) 
     if not pd.isna(row.twin):
         out.append(say("same_place", language, other=row.twin, distance=row.twin_m))
     if not pd.isna(row.coordinate_note) and row.coordinate_note:
-        out.append(say("coordinates", language, note=row.coordinate_note))
+        told = [word(part, language) for part in str(row.coordinate_note).split("; ")]
+        out.append(say("coordinates", language, note=("；" if language == "zh" else "; ").join(told)))
     return out
 
 

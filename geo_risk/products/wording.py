@@ -7,6 +7,8 @@ from typing import Any
 
 import geopandas as gpd
 
+from geo_risk.core.sentence import chinese
+
 SENTENCES: Mapping[str, tuple[str, str]] = {
     # key: (English, Chinese)
     "in_ledger": ("Recorded in the ledger.", "台账在册。"),
@@ -64,6 +66,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                     "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其下方（{distance:.0f} 米内、"
                     "可视仰角不小于 {angle:.0f} 度），或位于需转移的风险区"
                     "（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
+    "runout_hit": ("{kind} from {id} ({source}): arrives with {speed:.0f} m/s after {distance:.0f} m.",
+                   "{kind}，来自 {id}（{source}）：运动 {distance:.0f} 米后到达，速度 {speed:.0f} 米/秒。"),
+    "runout_zone": ("{kind} from {id} ({source}): runs out up to {length:.0f} m, at most {speed:.0f} m/s.",
+                    "{kind}，来自 {id}（{source}）：最远运动 {length:.0f} 米，最大速度 {speed:.0f} 米/秒。"),
+    "runout_people": ("Reaches {houses} houses with {people:.0f} people in {settlements} settlements, at up to "
+                      "{speed:.0f} m/s.",
+                      "波及 {settlements} 个居民点的 {houses} 处房屋、{people:.0f} 人，"
+                      "到达速度最大 {speed:.0f} 米/秒。"),
+    "runout_people_unknown": ("Reaches {houses} houses in {settlements} settlements, number of people unknown, at up "
+                              "to {speed:.0f} m/s.",
+                              "波及 {settlements} 个居民点的 {houses} 处房屋，人口未知，"
+                              "到达速度最大 {speed:.0f} 米/秒。"),
+    "runout_nobody": ("Reaches no known house.", "未波及已知房屋。"),
+    "runout_risk": ("Hazard {hazard}, risk {risk} by the matrix.", "危险性{hazard}，按矩阵风险{risk}。"),
+    "runout_beyond": ("Runs into unknown ground, off the map or beyond the reach followed: what lies there is not "
+                      "known to be safe.", "运动路径进入高程未知区、图幅以外或超出计算范围：其外不等于安全。"),
     "leave_unknown": ("Houses stand where people must leave, the number of people is unknown (warning {warning}, risk "
                       "{risk}).", "有房屋位于需转移范围，人口数未知（预警：{warning}，风险：{risk}）。"),
     "not_judged": ("Nothing is known of the ground of {houses} houses ({people} known people): not known to be safe, "
@@ -95,6 +113,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 WORDS: Mapping[str, tuple[str, str]] = {
+    "debris_flow": ("debris flow", "泥石流"), "rockfall": ("rockfall", "崩塌"),
+    "hazard_point": ("hazard point", "隐患点"), "moving_area": ("moving area", "活动形变区"), "susceptible_slope": ("susceptible slope", "易发斜坡"),
     "landslide": ("landslide", "滑坡"), "flood": ("flood", "洪涝"), "waterlogging": ("waterlogging", "内涝"),
     "mining_subsidence": ("mining subsidence", "采空沉陷"),
     "groundwater_subsidence": ("groundwater subsidence", "地下水沉降"),
@@ -103,6 +123,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "decelerating": ("decelerating", "减速"), "seasonal": ("seasonal", "季节性"), "step": ("step", "突变"),
     "inside_licence": ("inside its licence", "采矿权范围内"),
     "across_boundary": ("across the licence boundary", "越界"), "unlicensed": ("without a licence", "无采矿权"),
+    "lon and lat were swapped": ("lon and lat were swapped", "经纬度颠倒已纠正"),
+    "x and y were swapped": ("x and y were swapped", "纵横坐标颠倒已纠正"),
+    "shifted back from GCJ-02": ("shifted back from GCJ-02", "已由 GCJ-02 纠偏"),
     "clue": ("mining clue", "采矿线索"), "asc": ("ascending", "升轨"), "desc": ("descending", "降轨"),
 }  # fmt: skip
 
@@ -123,9 +146,9 @@ def say(key: str, language: str, **values: Any) -> str:
     ------
     KeyError : no such sentence.
     """
-    chinese = int(language == "zh")
+    which = int(language == "zh")
     said = {k: word(v, language) if isinstance(v, str) else v for k, v in values.items()}
-    return SENTENCES[key][chinese].format(**said)
+    return SENTENCES[key][which].format(**said)
 
 
 def word(text: str, language: str) -> str:
@@ -151,13 +174,13 @@ def with_reasons(frame: gpd.GeoDataFrame, said: Callable[[str], list[str]], lang
     ----------
     said : gives the text of each row in "zh" or "en".
     """
-    chinese, english = said("zh"), said("en")
-    return frame.assign(reasons=chinese if language == "zh" else english, reasons_zh=chinese, reasons_en=english)
+    zh, en = said("zh"), said("en")
+    return frame.assign(reasons=zh if language == "zh" else en, reasons_zh=zh, reasons_en=en)
 
 
 def note(level: str, text_en: str, text_zh: str | None = None) -> dict[str, str]:
-    """Return a note for the report: level "info" or "warning", and its text (English where no Chinese is given)."""
-    return {"level": level, "text_en": text_en, "text_zh": text_zh or text_en}
+    """Return a note for the report: level "info" or "warning", and its text; Chinese as given, or as it carries."""
+    return {"level": level, "text_en": text_en, "text_zh": text_zh or chinese(text_en)}
 
 
 def joined(sentences: list[str], language: str) -> str:

@@ -199,7 +199,9 @@ def notes(facts: Mapping[str, Mapping[str, Any]], language: str) -> list[dict[st
 def _quarantine(content: ReportContent) -> tables.Table:
     head = [label(f"report.{k}", content.language) for k in ("step", "id", "reason")]
     rows = [
-        [s, q.get("id", ""), q.get("reason", "")] for s, f in content.facts.items() for q in f.get("quarantine", ())
+        [s, q.get("id", ""), q.get(f"reason_{content.language}") or q.get("reason", "")]
+        for s, f in content.facts.items()
+        for q in f.get("quarantine", ())
     ]
     return tables.table(head, rows)
 

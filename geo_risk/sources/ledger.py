@@ -18,6 +18,7 @@ import pandas as pd
 from openpyxl.utils.exceptions import InvalidFileException
 
 from geo_risk.core.errors import CorruptFileError, DataError, LimitError, OverlapError, RefusedFileError, SchemaError
+from geo_risk.core.sentence import Sentence, chinese
 from geo_risk.sources.ledger_places import place_rows
 from geo_risk.sources.ledger_tables import TABLES, LedgerTable
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
@@ -77,7 +78,8 @@ def read_ledger(
     placed = place_rows(
         frame, crs=crs, area=area, reference=reference, gcj02=gcj02, lonlat_crs=options.crs or "EPSG:4490"
     )
-    quarantine += [{"id": str(frame.loc[i, rules.id]), "reason": reason} for i, reason in placed.rejected.items()]
+    quarantine += [{"id": str(frame.loc[i, rules.id]), "reason": reason, "reason_zh": chinese(reason)}
+                   for i, reason in placed.rejected.items()]  # fmt: skip
     kept = frame.drop(index=list(placed.rejected)).assign(
         coordinate_note=placed.note.drop(index=list(placed.rejected)),
         coordinate_confidence=placed.confidence.drop(index=list(placed.rejected)),
@@ -86,7 +88,9 @@ def read_ledger(
         what = f"none of the {len(raw)} rows of {path.name} lies in the area"
         raise OverlapError(what, where=where, fix="check the file and its coordinate columns")
     out = gpd.GeoDataFrame(kept, geometry=placed.points.loc[kept.index], crs=crs)
-    notes += [f"{path.name}: {len(raw)} rows read, {len(out)} used, {len(quarantine)} set aside", *placed.notes]
+    counts = Sentence(f"{path.name}: {len(raw)} rows read, {len(out)} used, {len(quarantine)} set aside",
+                  f"{path.name}：读取 {len(raw)} 行，采用 {len(out)} 行，搁置 {len(quarantine)} 行")  # fmt: skip
+    notes += [counts, *placed.notes]
     return VectorRead(out.reset_index(drop=True), quarantine, notes)
 
 
@@ -204,9 +208,9 @@ def _numbers(texts: pd.Series[Any], factor: float, what: str) -> tuple[pd.Series
     values = values.where(values >= 0)
     bad = values.isna() & texts.notna()
     shown = texts[bad].tolist()[:5]
-    return values, [f"{what}: {int(bad.sum())} values are not numbers >= 0 and count as unknown: {shown}"] * bool(
-        bad.any()
-    )
+    said = Sentence(f"{what}: {int(bad.sum())} values are not numbers >= 0 and count as unknown: {shown}",
+                f"{what}：{int(bad.sum())} 个取值不是非负数，按未知处理：{shown}")  # fmt: skip
+    return values, [said] * bool(bad.any())
 
 
 def _words(texts: pd.Series[Any], words: dict[str, str], what: str) -> tuple[pd.Series[Any], list[str]]:
@@ -218,12 +222,14 @@ def _words(texts: pd.Series[Any], words: dict[str, str], what: str) -> tuple[pd.
     found = texts.map(find).astype("string")
     bad = found.isna() & texts.notna()
     shown = sorted(texts[bad].unique())[:5]
-    return found, [f"{what}: {int(bad.sum())} values are not known and count as missing: {shown}"] * bool(bad.any())
+    said = Sentence(f"{what}: {int(bad.sum())} values are not known and count as missing: {shown}",
+                f"{what}：{int(bad.sum())} 个取值无法识别，按缺失处理：{shown}")  # fmt: skip
+    return found, [said] * bool(bad.any())
 
 
 def _drop_without_id(frame: pd.DataFrame, id_column: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     empty = frame[id_column].isna()
-    out = [{"id": f"row {row}", "reason": "no id"} for row in frame.loc[empty, "row"]]
+    out = [{"id": f"row {row}", "reason": "no id", "reason_zh": "无编号"} for row in frame.loc[empty, "row"]]
     return frame[~empty].copy(), out
 
 
@@ -231,7 +237,11 @@ def _first_of_each(frame: pd.DataFrame, id_column: str) -> tuple[pd.DataFrame, l
     again = frame[id_column].duplicated()
     first = frame.drop_duplicates(id_column).set_index(id_column)["row"]
     out = [
-        {"id": str(row[id_column]), "reason": f"row {row['row']} repeats the id of row {first[row[id_column]]}"}
+        {
+            "id": str(row[id_column]),
+            "reason": f"row {row['row']} repeats the id of row {first[row[id_column]]}",
+            "reason_zh": f"第 {row['row']} 行与第 {first[row[id_column]]} 行编号重复",
+        }
         for _, row in frame[again].iterrows()
     ]
     return frame[~again].copy(), out

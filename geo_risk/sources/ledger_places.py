@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import ConfigError
+from geo_risk.core.sentence import Sentence
 from geo_risk.sources.gcj02 import wgs84_from_gcj02
 from geo_risk.sources.vectors import Bounds
 
@@ -78,7 +79,10 @@ def place_rows(
     out.note[is_swapped] = f"{names[0]} and {names[1]} were swapped"
     out.confidence[is_swapped] = 0.8
     if is_swapped.any():
-        out.notes.append(f"{int(is_swapped.sum())} rows had {names[0]} and {names[1]} swapped; they were put right")
+        out.notes.append(Sentence(
+            f"{int(is_swapped.sum())} rows had {names[0]} and {names[1]} swapped; they were put right",
+            f"{int(is_swapped.sum())} 行的{'纵横坐标' if metric else '经纬度'}颠倒，已纠正",
+        ))  # fmt: skip
     if not metric and gcj02 != "no":
         _unshift(out, lon, lat, source=source, reference=reference, everything=gcj02 == "yes")
     _reject(out, a, b, area)
@@ -88,9 +92,12 @@ def place_rows(
 def _reject(out: Placed, a: NDArray[np.float64], b: NDArray[np.float64], area: Bounds) -> None:
     for i, (index, point) in enumerate(out.points.items()):
         if not (np.isfinite(a[i]) and np.isfinite(b[i])):
-            out.rejected[index] = "no coordinates, or not numbers"
+            out.rejected[index] = Sentence("no coordinates, or not numbers", "无坐标或坐标不是数字")
         elif not _inside([point], area)[0]:
-            out.rejected[index] = f"coordinates ({a[i]:.6g}, {b[i]:.6g}) lie outside the area, swapped or not"
+            out.rejected[index] = Sentence(
+                f"coordinates ({a[i]:.6g}, {b[i]:.6g}) lie outside the area, swapped or not",
+                f"坐标（{a[i]:.6g}, {b[i]:.6g}）位于区外，颠倒后亦然",
+            )
     out.points.loc[list(out.rejected)] = None
 
 
@@ -108,15 +115,20 @@ def _unshift(
     if everything:
         out.points = back
         out.note[:] = (out.note + "; shifted back from GCJ-02").str.removeprefix("; ")
-        out.notes.append("all coordinates were shifted back from GCJ-02, as the config says")
+        out.notes.append(Sentence("all coordinates were shifted back from GCJ-02, as the config says",
+                              "按配置，全部坐标已由 GCJ-02 纠偏"))  # fmt: skip
         return
     if reference is None or not len(reference):
-        out.notes.append("no reference layer to find GCJ-02 coordinates by: taken as written")
+        out.notes.append(Sentence("no reference layer to find GCJ-02 coordinates by: taken as written",
+                              "无参考图层可判别 GCJ-02 偏移：坐标按原值采用"))  # fmt: skip
         return
     near = reference.geometry.to_crs(crs).buffer(GCJ02_TOLERANCE_M).union_all()
     chance = near.area / max(near.envelope.area, 1.0)
     if not chance < MAX_CHANCE:
-        out.notes.append(f"{chance:.0%} of the area is near a reference feature: GCJ-02 cannot be told row by row")
+        out.notes.append(Sentence(
+            f"{chance:.0%} of the area is near a reference feature: GCJ-02 cannot be told row by row",
+            f"{chance:.0%} 的区域邻近参考要素，无法逐行判别 GCJ-02 偏移：坐标按原值采用",
+        ))  # fmt: skip
         return
     here, there = out.points.within(near).to_numpy(), back.within(near).to_numpy()
     shifted = ~here & there
@@ -125,7 +137,10 @@ def _unshift(
     out.confidence[shifted] = 0.8
     out.confidence[~here & ~there] = 0.6
     if shifted.any():
-        out.notes.append(f"{int(shifted.sum())} rows fit the reference layer only as GCJ-02; they were shifted back")
+        out.notes.append(Sentence(
+            f"{int(shifted.sum())} rows fit the reference layer only as GCJ-02; they were shifted back",
+            f"{int(shifted.sum())} 行仅按 GCJ-02 与参考图层吻合，已纠偏",
+        ))  # fmt: skip
 
 
 def _degrees(texts: pd.Series[Any]) -> NDArray[np.float64]:

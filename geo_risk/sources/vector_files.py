@@ -13,6 +13,7 @@ import pyogrio.errors
 import shapely
 
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, CrsError, DataError, LimitError, RefusedFileError
+from geo_risk.core.sentence import Sentence
 
 MAX_BYTES = 2_000_000_000
 MAX_FEATURES = 5_000_000
@@ -95,7 +96,9 @@ def open_vector(
         fix = "write the .prj, or give `crs: EPSG:...` for this input; EPSG:4490 is degrees of CGCS2000"
         raise CrsError(what, where=where, fix=fix)
     if frame.crs is None:
-        return frame.set_crs(crs), [*notes, f"{path.name} has no CRS; {crs} taken from the config"]
+        return frame.set_crs(crs), [
+            *notes, Sentence(f"{path.name} has no CRS; {crs} taken from the config",
+                         f"{path.name} 无坐标系，按配置采用 {crs}")]  # fmt: skip
     if crs is not None and frame.crs != crs:
         what = f"{path.name} says it is in {frame.crs.to_string()}, the config says {crs}"
         raise CrsError(what, where=where, fix="remove `crs` from this input, or mend the file")
@@ -166,7 +169,8 @@ def _shapefile_encoding(path: Path, encoding: str | None, *, where: str) -> tupl
         raise CorruptFileError(what, where=where, fix="add a .cpg file or give `encoding:` for this input")
     if text.isascii():
         return guess, []
-    return guess, [f"{path.name} has no .cpg; its texts read without error as {guess.upper()}"]
+    return guess, [Sentence(f"{path.name} has no .cpg; its texts read without error as {guess.upper()}",
+                        f"{path.name} 缺 .cpg，文本按 {guess.upper()} 可正确读取")]  # fmt: skip
 
 
 def _decodes_as(text: bytes) -> str | None:
@@ -206,7 +210,8 @@ def read_text_table(path: Path, *, where: str, encoding: str | None = None) -> t
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         what = f"{path.name} does not read as CSV: {error}"
         raise CorruptFileError(what, where=where, fix="save it again as CSV in UTF-8") from error
-    return frame, [] if found == "utf-8" else [f"{path.name} was read as {found.upper()}"]
+    said = Sentence(f"{path.name} was read as {found.upper()}", f"{path.name} 按 {found.upper()} 编码读取")
+    return frame, [] if found == "utf-8" else [said]
 
 
 def _read_csv(path: Path, *, where: str, encoding: str | None) -> tuple[gpd.GeoDataFrame, list[str]]:

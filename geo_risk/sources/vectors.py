@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import CrsError, DataError, LimitError, OverlapError, SchemaError
+from geo_risk.core.sentence import Sentence, chinese
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vector_files import open_vector
 
@@ -121,7 +122,9 @@ def _clean_texts(frame: gpd.GeoDataFrame, *, path: Path) -> tuple[gpd.GeoDataFra
         if is_bad.any():
             n_cleaned += int(is_bad.sum())
             out.loc[is_bad, name] = out.loc[is_bad, name].map(lambda v: _CONTROL.sub("", v))
-    return out, [f"{path.name}: control characters removed from {n_cleaned} texts"] if n_cleaned else []
+    said = Sentence(f"{path.name}: control characters removed from {n_cleaned} texts",
+                f"{path.name}：已从 {n_cleaned} 个文本中去除控制字符")  # fmt: skip
+    return out, [said] if n_cleaned else []
 
 
 def _check_ids(frame: gpd.GeoDataFrame, id_column: str, *, path: Path, where: str) -> gpd.GeoDataFrame:
@@ -161,28 +164,34 @@ def _check_geometry(
             shapes[i], change = mend_polygon(value)
             mended[i] = True
             if not change <= MAX_AREA_CHANGE:
-                reasons[i] = f"polygon crosses itself; making it valid would change its area by {change:.0%}"
+                reasons[i] = Sentence(f"polygon crosses itself; making it valid would change its area by {change:.0%}",
+                                  f"多边形自相交，修复将使面积变化 {change:.0%}")  # fmt: skip
     ids = frame[id_column].astype(str) if id_column else pd.Series([f"row {i}" for i in range(len(frame))])
     bad = reasons != ""
-    quarantine = [{"id": str(i), "reason": str(r)} for i, r in zip(ids[bad], reasons[bad], strict=True)]
-    notes = []
+    quarantine = [{"id": str(i), "reason": str(r), "reason_zh": chinese(r)}
+                  for i, r in zip(ids[bad], reasons[bad], strict=True)]  # fmt: skip
+    notes: list[str] = []
     if bad.any():
-        notes.append(f"{path.name}: {int(bad.sum())} of {len(frame)} rows set aside, each with its reason")
+        notes.append(Sentence(f"{path.name}: {int(bad.sum())} of {len(frame)} rows set aside, each with its reason",
+                          f"{path.name}：{len(frame)} 行中搁置 {int(bad.sum())} 行，原因见下表"))  # fmt: skip
     kept = mended & ~bad
     if kept.any():
-        notes.append(f"{path.name}: {int(kept.sum())} polygons that cross themselves were made valid "
-                     f"(area changed by at most 1 %): {list(ids[kept])[:10]}")  # fmt: skip
+        notes.append(Sentence(
+            f"{path.name}: {int(kept.sum())} polygons that cross themselves were made valid "
+            f"(area changed by at most 1 %): {list(ids[kept])[:10]}",
+            f"{path.name}：{int(kept.sum())} 个自相交多边形已修复（面积变化不超过 1 %）：{list(ids[kept])[:10]}",
+        ))  # fmt: skip
     out = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
     return out[~bad], quarantine, notes
 
 
 def _defect(value: Any, geometry: str | None) -> str:
     if value is None or value.is_empty:
-        return "no geometry"
+        return Sentence("no geometry", "无几何图形")
     if not np.isfinite(shapely.get_coordinates(value)).all():
-        return "coordinates that are not numbers"
+        return Sentence("coordinates that are not numbers", "坐标不是数字")
     if geometry is not None and value.geom_type.removeprefix("Multi") != geometry:
-        return f"is a {value.geom_type}; {geometry} needed"
+        return Sentence(f"is a {value.geom_type}; {geometry} needed", f"图形类型为 {value.geom_type}，应为 {geometry}")
     return ""
 
 
@@ -221,7 +230,9 @@ def _to_crs(
     if not np.isfinite(moved.total_bounds).all():
         what = f"{path.name} cannot be brought from {frame.crs.to_string()} to {crs}: coordinates leave its domain"
         raise CrsError(what, where=where, fix="check whether x and y are swapped, and the CRS of the file")
-    return moved, [f"{path.name} was reprojected from {frame.crs.to_string()} to {crs}"]
+    source = frame.crs.to_string()
+    return moved, [Sentence(f"{path.name} was reprojected from {source} to {crs}",
+                        f"{path.name} 已由 {source} 投影变换至 {crs}")]  # fmt: skip
 
 
 def _check_overlap(frame: gpd.GeoDataFrame, area: Bounds, *, path: Path, where: str) -> None:

@@ -332,6 +332,16 @@ def test_report_names_gaps_quarantine_methods_and_hides_the_hour_from_the_hash(t
     assert file_sha256(tmp_path / "01.html") != file_sha256(tmp_path / "02.html")
 
 
+def test_report_speaks_its_language_in_notes_and_quarantine():
+    facts = {"a": {"notes": [{"level": "info", "text_en": "read", "text_zh": "已读取"}],
+                   "quarantine": [{"id": "1", "reason": "no id", "reason_zh": "无编号"}, {"id": "2", "reason": "far"}]}}  # fmt: skip
+    assert [n["text"] for n in report.notes(facts, "zh")] == ["已读取"]
+    assert [n["text"] for n in report.notes(facts, "en")] == ["read"]
+    for language, wanted in (("zh", ["无编号", "far"]), ("en", ["no id", "far"])):
+        rows = report._quarantine(report.ReportContent("x", language, facts=facts))["rows"]
+        assert [row[2]["text"] for row in rows] == wanted
+
+
 def test_report_totals_reconcile_with_the_frame():
     frame = products.frames()["evacuation"]
     values = {t["label"]: t["value"] for t in report.tiles({"evacuation": frame}, "en")}

@@ -1,12 +1,13 @@
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.evacuation import write_evacuation
 from geo_risk.flow.steps.exposure import write_people
-from geo_risk.flow.steps.points import write_points
+from geo_risk.flow.steps.points import _doubt, write_points
 from geo_risk.flow.steps.zones import write_linked, write_zones
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.publish.frames import write_json
@@ -90,3 +91,15 @@ def test_files_go_through_all_steps_and_reconcile(tmp_path):
     counts = read_json(tmp_path / "evacuation.json")["counts"]
     assert counts["people_unassigned"] == counts["people_unassignable"] == 5
     assert read_frame(out("evacuation_assignments"))["people"].tolist() == [15]
+
+
+def test_a_limit_that_sets_every_area_aside_is_warned_of():
+    areas = pd.DataFrame({"false_alarm_p": [0.02, 0.04, np.nan]})
+    few = _doubt(areas, RiskParams(false_alarm_max=0.03))
+    assert [n["level"] for n in few] == ["info"]
+    assert "1 of 3" in few[0]["text_en"]
+    assert "3 个活动形变区中有 1 个" in few[0]["text_zh"]
+    none = _doubt(areas, RiskParams(false_alarm_max=0.01))
+    assert [n["level"] for n in none] == ["info", "warning"]
+    assert "0.02" in none[1]["text_en"]
+    assert _doubt(areas, RiskParams()) == []

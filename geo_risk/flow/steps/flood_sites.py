@@ -67,6 +67,7 @@ def write_sites(
     from geo_risk.core.grid import grid_of
     from geo_risk.hazards.flood.devices import place_devices
     from geo_risk.hazards.flood.sites import Features, detect_sites, merge_ledger, town_ground
+    from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
@@ -92,7 +93,7 @@ def write_sites(
         "depressions": int(ground.found.level.size), "sites": len(sites), "devices": len(devices),
         **{f"sites_{k}": int(v) for k, v in sites["source"].value_counts().items()},
     }  # fmt: skip
-    notes = [{"level": "info", "text_en": text, "text_zh": text} for text in said]
+    notes = [note("info", text) for text in said]
     write_json({"notes": notes, "counts": counts, "quarantine": [*aside, *beyond, *bad]}, facts)
 
 

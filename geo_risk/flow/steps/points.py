@@ -60,7 +60,6 @@ def write_points(
     options: ReadOptions,
 ) -> None:
     """Write hazard_points, and what was done to the ledger."""
-    from geo_risk.products.linking import likely_false
     from geo_risk.products.points import Surroundings, merge_points
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame, read_grid
@@ -82,11 +81,36 @@ def write_points(
         zones=None if zones_drawn is None else read_frame(zones_drawn),
     )
     areas = None if active_deformation is None else read_frame(active_deformation)
-    doubtful = 0 if areas is None else int(likely_false(areas, params.false_alarm_max).sum())
-    if doubtful:
-        notes = [*notes, f"{doubtful} moving areas with a false-alarm probability above {params.false_alarm_max:g} "
-                         "make no hazard point; they stay in active_deformation"]  # fmt: skip
     made = merge_points(ledger, areas, around, params=params, language=language)
     write_frame(made, out)
     counts = {str(k): int(n) for k, n in made.groupby("status").size().items()}
-    write_json(facts_of(notes, quarantine=quarantine, points=len(made), **counts), facts)
+    said = facts_of(notes, quarantine=quarantine, points=len(made), **counts)
+    if areas is not None and len(areas):
+        said["notes"] += _doubt(areas, params)
+    write_json(said, facts)
+
+
+def _doubt(areas: Any, params: RiskParams) -> list[dict[str, str]]:
+    """Return what is said of the moving areas that are set aside as noise; a warning where none can be kept."""
+    from geo_risk.products.linking import likely_false
+    from geo_risk.products.wording import note
+
+    limit, least = params.false_alarm_max, float(areas["false_alarm_p"].min())
+    n = int(likely_false(areas, limit).sum())
+    if not n:
+        return []
+    out = [note(
+        "info",
+        f"{n} of {len(areas)} moving areas have a false-alarm probability above {limit:g}: they make no hazard point "
+        "and no risk zone and stay in active_deformation",
+        f"{len(areas)} 个活动形变区中有 {n} 个虚警概率高于 {limit:g}：不生成隐患点和风险区，仍保留在活动形变区图层",
+    )]  # fmt: skip
+    if limit < least:
+        out.append(note(
+            "warning",
+            f"risk.false_alarm_max is {limit:g}, below the smallest false-alarm probability of any area ({least:g}): "
+            "every area whose probability is known is set aside. Raise it, or simulate noise more often.",
+            f"risk.false_alarm_max 为 {limit:g}，低于各形变区虚警概率的最小值（{least:g}）："
+            "凡虚警概率已知的形变区均被剔除。请调高该参数，或增加噪声模拟次数。",
+        ))  # fmt: skip
+    return out
