@@ -91,12 +91,16 @@ def say(what: str, seconds: dict[str, tuple[float, float]]) -> None:
         print(f"{what}, {kind}: MintPy {theirs:.3f} s, ours {ours:.3f} s, {theirs / ours:.1f} times", flush=True)
 
 
-def processes(files: list[tuple[Path, Path]], folder: Path, turns: int) -> dict[str, tuple[float, float]]:
+def processes(
+    files: list[tuple[Path, Path]], folder: Path, turns: int, *, command: bool
+) -> dict[str, tuple[float, float]]:
+    """Time whole processes: our command, or a script that calls the function that the command calls."""
     code = (
         "import sys; from pathlib import Path; from geo_risk.flow.east_up_file import write_east_up_file as w; "
-        "p = [Path(a) for a in sys.argv[1:]]; w([(p[0], p[1]), (p[2], p[3])], p[4])"
+        "p = [Path(a) for a in sys.argv[1:]]; w([(p[0], p[1]), (p[2], p[3])], p[5])"
     )
-    ours = [sys.executable, "-c", code, *(str(p) for pair in files for p in pair), str(folder / "ours.h5")]
+    start = [str(Path(sys.executable).with_name("geo-risk")), "east-up"] if command else [sys.executable, "-c", code]
+    ours = [*start, *(str(p) for pair in files for p in pair), "-o", str(folder / "ours.h5")]
     peer = [str(Path(sys.executable).with_name("asc_desc2horz_vert.py")), *peer_words(files, folder)]
 
     def run(words: list[str]) -> None:
@@ -159,7 +163,8 @@ def main() -> None:
             folder = Path(name) / f"smooth_{smooth}"
             files = write_inputs(folder, smooth=smooth)
             if smooth:
-                say("whole processes, files in and out", processes(files, folder, turns))
+                say("whole processes, `geo-risk east-up`", processes(files, folder, turns, command=True))
+                say("whole processes, the function in a script", processes(files, folder, turns, command=False))
                 say("function calls, files in and out", calls(files, folder, turns))
                 rich = write_inputs(Path(name) / "errors", smooth=True, errors=True)
                 say("the same with standard errors", calls(rich, Path(name) / "errors", turns))

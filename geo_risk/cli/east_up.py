@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +27,19 @@ def command(
 ) -> None:
     """Decompose line-of-sight velocities of two or more tracks into east and up, north taken as zero."""
     from geo_risk.core.errors import ConfigError
-    from geo_risk.flow.east_up_file import write_east_up_file
 
     if len(files) % 2:
         what = f"{len(files)} files; a velocity and its geometry are needed for each track"
         raise ConfigError(what, where="east-up", fix="give VELOCITY GEOMETRY VELOCITY GEOMETRY")
     pairs = [(v.absolute(), g.absolute()) for v, g in zip(files[::2], files[1::2], strict=True)]
-    facts = write_east_up_file(pairs, out.absolute(), minimum_angle_deg=minimum_angle_deg)
+    # as for `velocity`: loading modules makes garbage for the collector to look through, and none to collect
+    gc.disable()
+    try:
+        from geo_risk.flow.east_up_file import write_east_up_file
+
+        facts = write_east_up_file(pairs, out.absolute(), minimum_angle_deg=minimum_angle_deg)
+    finally:
+        gc.enable()
     if as_json:
         output.say_json(facts)
     else:

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
-from geo_risk.kernels.decompose import decompose_east_up
+from geo_risk.kernels.decompose import decompose_alike, decompose_east_up
 from geo_risk.publish.velocity_file import velocity_file
 from geo_risk.sources.look_file import check_same_place, open_look_file, opened, read_looks
 
@@ -58,7 +59,12 @@ def write_east_up_file(
         handles = opened(files, stack)
         for first in range(0, shape[0], rows):
             band = (first, min(first + rows, shape[0]))
-            solved = decompose_east_up(*read_looks(files, handles, band), minimum_sine=sine)
-            write(first, dict(zip(names, solved, strict=False)))
+            velocity, std, east, up = read_looks(files, handles, band)
+            solved: tuple[NDArray[np.float32], ...]
+            if std is None:
+                solved = decompose_alike(velocity, east, up, minimum_sine=sine)
+            else:
+                solved = decompose_east_up(velocity, std, east, up, minimum_sine=sine)[: len(names)]
+            write(first, dict(zip(names, solved, strict=True)))
             known += int(np.isfinite(solved[0]).sum())
     return {"tracks": len(files), "shape": list(shape), "known_share": known / (shape[0] * shape[1]), "out": str(out)}

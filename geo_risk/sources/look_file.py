@@ -94,12 +94,12 @@ def check_same_place(attrs: Sequence[dict[str, str]], paths: Sequence[Path]) -> 
 
 def read_looks(
     files: Sequence[LookFile], handles: Sequence[tuple[h5py.File, h5py.File]], rows: tuple[int, int]
-) -> tuple[F32, F32, F32, F32]:
+) -> tuple[F32, F32 | None, F32, F32]:
     """Read a band of rows of all tracks.
 
     Returns
     -------
-    velocity, std [m/yr] (std 1 for all where a track has none), and the east and up component of the unit vector from
+    velocity, std [m/yr] (None where a track has none), and the east and up component of the unit vector from
     ground to satellite, each (track, rows, x) float32; E = -sin(inc) sin(az), U = cos(inc). NaN stays NaN. A velocity
     of exactly 0 (MintPy's value outside its mask) and an incidence of 0 (no geometry) are missing.
 
@@ -109,13 +109,13 @@ def read_looks(
     radians.
     """
     shape = (len(files), rows[1] - rows[0], files[0].shape[1])
-    velocity, std, east, up = (np.empty(shape, dtype=np.float32) for _ in range(4))
+    velocity, east, up = (np.empty(shape, dtype=np.float32) for _ in range(3))
     window = np.s_[rows[0] : rows[1]]
-    weighted = all(f.has_std for f in files)
+    std = np.empty(shape, dtype=np.float32) if all(f.has_std for f in files) else None
     for k, (file, (values, angles)) in enumerate(zip(files, handles, strict=True)):
         try:
             values["velocity"].read_direct(velocity, window, k)
-            if weighted:
+            if std is not None:
                 values["velocityStd"].read_direct(std, window, k)
             incidence, azimuth = (np.asarray(angles[n][window], dtype=np.float32) for n in _ANGLES)
         except OSError as error:
@@ -130,9 +130,8 @@ def read_looks(
         incidence *= np.float32(np.pi / 180)
         azimuth *= np.float32(np.pi / 180)
         np.cos(incidence, out=up[k])
-        np.multiply(-np.sin(incidence), np.sin(azimuth), out=east[k])
-    if not weighted:
-        std[...] = 1.0
+        np.sin(incidence, out=incidence)
+        np.multiply(np.negative(np.sin(azimuth, out=azimuth), out=azimuth), incidence, out=east[k])
     return velocity, std, east, up
 
 

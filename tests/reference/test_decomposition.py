@@ -21,6 +21,7 @@ from geo_risk.hazards.deformation.geometry.east_up_series import (
     east_up_series,
 )
 from geo_risk.hazards.deformation.params import DecompositionParams, VelocityParams
+from geo_risk.kernels.decompose import decompose_alike, decompose_east_up
 from geo_risk.publish.series_cube import write_series_cube
 
 GRID = Grid.from_bounds((510_000, 4_050_000, 510_360, 4_050_300), crs="EPSG:4546", resolution_m=60)
@@ -75,6 +76,36 @@ def test_three_tracks_are_weighted_least_squares_and_gaps_fall_back_to_two():
         w = np.diag([1 / stds[t] ** 2 for t in names])
         want = np.linalg.solve(g.T @ w @ g, g.T @ w @ np.array([noisy[t][cell] for t in names]))
         assert [float(out["velocity_east"][cell]), float(out["velocity_up"][cell])] == pytest.approx(want, abs=1e-4)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, np.nan, np.inf, -1.0]))
+def test_two_tracks_are_what_the_weighted_solution_of_more_gives(seed, bad):
+    rng = np.random.default_rng(seed)
+    n = 50
+    angle = np.deg2rad(rng.uniform(-60, 60, (2, n)))
+    values = [rng.normal(0, 10, (2, n)), rng.uniform(0.3, 3, (2, n)), np.sin(angle), np.cos(angle)]
+    v, s, e, u = (a.astype(np.float32) for a in values)
+    s[0, 3], v[1, 4] = bad, np.nan
+    two = decompose_east_up(v, s, e, u, minimum_sine=0.34)
+    # a third track that is never known takes no part, but sends the solution the other way
+    three = [np.concatenate([a, np.full((1, n), np.nan, np.float32)]) for a in (v, s, e, u)]
+    for one, other in zip(two, decompose_east_up(*three, minimum_sine=0.34), strict=True):
+        # float32 results of double sums that are conditioned no worse than 1 / 0.34^2
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
+    assert np.isnan(np.stack(two)[:, 3:5]).all()
+    alike = decompose_alike(v, e, u, minimum_sine=0.34)
+    ones = decompose_east_up(v, np.ones_like(s), e, u, minimum_sine=0.34)
+    for one, other in zip(alike, ones[:2], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_three_tracks_alike_are_those_of_one_error():
+    rng = np.random.default_rng(3)
+    angle = np.deg2rad(rng.uniform(-60, 60, (3, 40))).astype(np.float32)
+    v = rng.normal(0, 10, (3, 40)).astype(np.float32)
+    got = decompose_alike(v, np.sin(angle), np.cos(angle), minimum_sine=0.34)
+    want = decompose_east_up(v, np.ones_like(v), np.sin(angle), np.cos(angle), minimum_sine=0.34)
+    np.testing.assert_array_equal(np.stack(got), np.stack(want[:2]))
 
 
 def test_stated_covariance_is_that_of_drawn_errors():
