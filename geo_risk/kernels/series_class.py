@@ -154,11 +154,15 @@ def classify_one(t: F64, y: F64, root: F64, n: int, critical: F64, shortest: int
     table = critical[1 if season else 0]
     passes = np.zeros(6, dtype=np.bool_)
     passes[LINEAR] = True
-    passes[QUADRATIC] = _f(sse_linear, sse_quadratic, 1, n - p - 1) * thin > table[QUADRATIC_TEST, n]
+    passes[QUADRATIC] = (
+        _f(sse_linear, sse_quadratic, 1, n - p - 1) * thin > table[QUADRATIC_TEST, _thinned(n, p + 1, thin)]
+    )
     for k in range(3):
         df = 2 if k == 2 else 1
         kind = kinds[k]
-        passes[kind] = _f(sse_linear, sse[kind], df, n - p - df) * thin > table[HINGE_TEST + k, n]
+        passes[kind] = (
+            _f(sse_linear, sse[kind], df, n - p - df) * thin > table[HINGE_TEST + k, _thinned(n, p + df, thin)]
+        )
     chosen = LINEAR
     for kind in range(QUADRATIC, 6):
         if passes[kind] and bic[kind] < bic[chosen]:
@@ -175,6 +179,12 @@ def _f(large: float, small: float, df: int, rest: int) -> float:
     if rest < 1:
         return 0.0
     return (large - small) / df / max(small / rest, 1e-300)
+
+
+@njit(cache=True, nogil=True)
+def _thinned(n: int, used: int, thin: float) -> int:
+    """Return how many independent dates tell as much of the scatter as n that are correlated."""
+    return used + max(1, int((n - used) * thin)) if n > used else n
 
 
 @njit(cache=True, nogil=True)
@@ -208,13 +218,15 @@ def _fill(
     t: F64, root: F64, q: F64, resid: F64, triangle: F64, dots: F64, n: int, p: int, chosen: int,
     best: NDArray[np.int64], sse: F64, thin: float, table: F64, weight: float, out: F64,
 ) -> int:  # fmt: skip
-    variance = sse[chosen] / max(1, n - p - (chosen > LINEAR) * (1 + (chosen == STEP_AND_TREND)))
-    spread = math.sqrt(variance / thin)
+    used = p + (chosen > LINEAR) * (1 + (chosen == STEP_AND_TREND))
+    variance = sse[chosen] / max(1, n - used)
+    # slow columns take away as much of the noise as they see of it: 1 / thin times its variance
+    spread = math.sqrt(sse[chosen] / max(1.0, n - used / thin) / thin)
     velocity = dots[p - 1] / triangle[p - 1, p - 1]
     out[_VELOCITY] = velocity
     out[_VELOCITY_STD] = spread / triangle[p - 1, p - 1]
     out[_ACCELERATION] = 2.0 * dots[p] / triangle[p, p]
-    curved = math.sqrt(sse[QUADRATIC] / max(1, n - p - 1) / thin)
+    curved = math.sqrt(sse[QUADRATIC] / max(1.0, n - (p + 1) / thin) / thin)
     out[_ACCELERATION_STD] = 2.0 * curved / triangle[p, p]
     out[_WEIGHT] = weight
     out[_RESIDUAL] = math.sqrt(variance)
@@ -238,7 +250,7 @@ def _fill(
         out[_BREAK] = m0
     if chosen > LINEAR:
         return chosen
-    if _f(sse[LINEAR] + dots[p - 1] ** 2, sse[LINEAR], 1, n - p) * thin > table[TREND_TEST, n]:
+    if _f(sse[LINEAR] + dots[p - 1] ** 2, sse[LINEAR], 1, n - p) * thin > table[TREND_TEST, _thinned(n, p, thin)]:
         return LINEAR
     return UNCORRELATED
 
@@ -318,7 +330,8 @@ def classify_series(
     term passes its own. values (OUTPUTS, n) float32, NaN where unknown, annual also without a yearly term, break_index
     (in `t`, of the first date after the break) without a break; velocity_before and _after are those at the ends for
     QUADRATIC.
-    All F are multiplied by (1 - r) / (1 + r), and errors by its inverse root, r the lag-one correlation of residuals.
+    All F are multiplied by (1 - r) / (1 + r), r the lag-one correlation of residuals, and held against the critical
+    values of as many degrees of freedom fewer; errors are sqrt(SSE s / (n - p s)) of a slow column, s its inverse.
     """
     n_t, count = values.shape
     classes = np.full(count, UNKNOWN, dtype=np.int8)
@@ -349,7 +362,7 @@ def classify_series(
             thin = (1.0 - out[_LAG]) / (1.0 + out[_LAG])
             out[_ANNUAL] = amplitude
             # the table is by the number of dates of a line with a season: four more than its degrees of freedom
-            seasonal[i] = f_annual * thin > critical[1, ANNUAL_TEST, df + 4]
+            seasonal[i] = f_annual * thin > critical[1, ANNUAL_TEST, _thinned(df + 4, 4, thin)]
         if math.isfinite(out[_BREAK]):
             out[_BREAK] = np.searchsorted(t, known[int(out[_BREAK])])
         for k in range(len(OUTPUTS)):

@@ -254,3 +254,15 @@ def test_searching_for_a_date_counts_as_several_tests():
     table = critical_values(T, PARAMS)
     assert np.isinf(table[1, :, :5]).all()
     assert (np.diff(table[1, 2, 8:]) < 0).all()
+
+
+def test_correlated_noise_passes_for_a_change_or_a_sure_velocity_less_often_than_its_thinned_f_alone():
+    rng = np.random.default_rng(11)
+    y = rng.standard_normal((60, 4000))
+    for k in range(1, 60):
+        y[k] = 0.6 * y[k - 1] + 0.8 * y[k]
+    codes, _, found = classify(y.astype(np.float32))
+    # the correlation is known from 60 dates alone: tests and intervals stay a little too sure (13 % and 0.85 before the
+    # degrees of freedom were thinned too)
+    assert np.isin(codes, [QUADRATIC, BILINEAR, STEP, STEP_AND_TREND]).mean() < 0.115
+    assert (np.abs(found["velocity"]) <= 1.96 * found["velocity_std"]).mean() > 0.865

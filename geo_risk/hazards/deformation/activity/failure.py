@@ -58,7 +58,8 @@ def failure_window(fits: Sequence[TrackFit], course: Course, params: FailurePara
     size = sum(len(f.q) + 1 for f in fits) + 1
     thin = (1 - course.lag) / (1 + course.lag)
     epochs = _epochs(fits, end + leads[best], params.faster)
-    bound = sums[best] * (1 + stats.f.ppf(params.confidence, 1, n - size) / (n - size) / thin)
+    freedom = max(1.0, (n - size) * thin)
+    bound = sums[best] * (1 + stats.f.ppf(params.confidence, 1, freedom) / (n - size) / thin)
     inside = np.flatnonzero(sums <= bound)
     used = sum(len(f.q) for f in fits) + 1 + int(creeps[best])
     loss = n * np.log(sums[best] / n) + used * np.log(n) - min(course.bic.values())

@@ -253,9 +253,10 @@ def _at(fit: TrackFit, dates: F64) -> F64:
 
 
 def _p(large: float, small: float, df: int, rest: int, thin: float) -> float:
+    """Return the probability of an F that correlation thins: so many dates tell less, of the scatter as well."""
     if rest < 1:
         return 1.0
-    return float(stats.f.sf((large - small) / df / max(small / rest, 1e-300) * thin, df, rest))
+    return float(stats.f.sf((large - small) / df / max(small / rest, 1e-300) * thin, df, max(1.0, rest * thin)))
 
 
 def _trend_p(fits: Sequence[TrackFit], line: float, rest: int, thin: float) -> float:
