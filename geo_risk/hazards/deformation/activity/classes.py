@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 from dask import array as da
 from numpy.typing import NDArray
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import same_grid
@@ -18,6 +19,7 @@ from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.activity.critical import critical_values
 from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.hazards.deformation.activity.series import cell_size_m
+from geo_risk.hazards.deformation.activity.still import Stillness, fastest_possible, stillness_of
 from geo_risk.hazards.deformation.motion.correction import years
 from geo_risk.hazards.deformation.motion.jumps import Jumps
 from geo_risk.hazards.deformation.motion.removal import Removal, corrected_series
@@ -86,9 +88,9 @@ def activity_maps(
     background = Background(np.zeros((len(t), 1, 1), dtype=np.float32), (1, 1))
     if removal.correction is None or removal.correction.stable_share > 0:
         background = Background.of(data, moving, cell_size_m(dataset), params.background_m)
+    scene = _Scene(t, weights, critical_values(t, params), background, removal.jumps, stillness_of(removal, t))
     classified = da.map_blocks(
-        _classify_block, data, background=background, t=t, weights=weights, critical=critical_values(t, params),
-        params=params, jumps=removal.jumps, chunks=((len(_MAPS),), *data.chunks[1:]), dtype=np.float32,
+        _classify_block, data, scene=scene, params=params, chunks=((len(_MAPS),), *data.chunks[1:]), dtype=np.float32,
         meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
     like = series.isel(time=0, drop=True)
@@ -156,29 +158,43 @@ class Background:
         return out
 
 
-def _classify_block(
-    block: F32,
-    *,
-    background: Background,
-    t: F64,
-    weights: F64,
-    critical: F64,
-    params: ActivityParams,
-    jumps: Jumps | None,
-    block_info: Any = None,
-) -> F32:
+@dataclass(frozen=True)
+class _Scene:
+    """What all blocks of a track share: dates [yr], their weights, critical values, background, patches left out."""
+
+    t: F64
+    weights: F64
+    critical: F64
+    background: Background
+    jumps: Jumps | None
+    still: Stillness
+
+
+def _classify_block(block: F32, *, scene: _Scene, params: ActivityParams, block_info: Any = None) -> F32:
     if not block_info:
         return np.empty((len(_MAPS), *block.shape[1:]), dtype=np.float32)
     _, rows, columns = block_info[0]["array-location"]
-    values = (block - background.at(rows, columns)).reshape(len(t), -1)
+    t = scene.t
+    around = scene.background.at(rows, columns)
+    values = (block - around).reshape(len(t), -1)
     values = np.ascontiguousarray(values, dtype=np.float32)
     minimum = max(params.minimum_dates, 2 * params.minimum_segment)
     codes, has_season, found = classify_series(
-        values, t, weights, critical, params.minimum_segment, minimum, params.season_span_yr, params.spike_sigmas
+        values,
+        t,
+        scene.weights,
+        scene.critical,
+        params.minimum_segment,
+        minimum,
+        params.season_span_yr,
+        params.spike_sigmas,
     )
     got = dict(zip(OUTPUTS, found, strict=True))
-    activity = activity_codes(codes, has_season, got, known_span(values, t), params)
     known = np.isfinite(values)
+    centred = t - t.mean()
+    drift = (centred @ around.reshape(len(t), -1)) / (centred @ centred)
+    got["fastest"] = fastest_possible(got, known.sum(axis=0), drift, scene.still).astype(np.float32)
+    activity = activity_codes(codes, has_season, got, known_span(values, t), params)
     n = np.maximum(known.sum(axis=0), 1)
     y = np.where(known, values, np.float32(0))
     mean = y.sum(axis=0) / n
@@ -187,9 +203,9 @@ def _classify_block(
     signal = np.sqrt(np.maximum(variance / noise**2 - 1, 0))
     first = np.where(np.isfinite(got["break_index"]), got["break_index"], 0).astype(np.int64)
     when = np.where(np.isfinite(got["break_index"]), t[first], np.nan)
-    if jumps is not None:
+    if scene.jumps is not None:
         # a patch left out on the last date may be the beginning of something
-        opened = jumps.ends_open(rows, columns).ravel()
+        opened = scene.jumps.ends_open(rows, columns).ravel()
         activity = np.where(opened & (activity == ACTIVITY_CODES["stable"]), np.int8(-1), activity)
     layers = [activity, signal, got["acceleration"], got["acceleration_std"], when]
     return np.stack(layers).astype(np.float32).reshape(len(layers), *block.shape[1:])
@@ -203,7 +219,7 @@ def activity_codes(
     Parameters
     ----------
     classes, has_season : (n,) of `classify_series`.
-    found : by name as OUTPUTS, each (n,).
+    found : by name as OUTPUTS, each (n,), and "fastest", the bound of the velocity (`still.fastest_possible`).
     span_yr : (n,) from the first to the last known date.
     params : of activity.
 
@@ -215,9 +231,7 @@ def activity_codes(
     before, after = np.abs(found["velocity_before"]), np.abs(found["velocity_after"])
     ratio = 1 + params.minimum_change
     out = np.full(len(classes), -1, dtype=np.int8)
-    # two-sided 95 % with the degrees of freedom of a long series; short ones are kept out by minimum_dates
-    worst = np.abs(found["velocity"]) + float(stats.norm.ppf(0.975)) * found["velocity_std"]
-    out[(classes == UNCORRELATED) & (worst <= params.stable_mm_yr)] = ACTIVITY_CODES["stable"]
+    out[(classes == UNCORRELATED) & (found["fastest"] <= params.stable_mm_yr)] = ACTIVITY_CODES["stable"]
     out[(classes == LINEAR) | (classes == QUADRATIC) | (classes == BILINEAR)] = ACTIVITY_CODES["steady"]
     out[(classes == STEP) | (classes == STEP_AND_TREND)] = ACTIVITY_CODES["step"]
     bends = (classes == QUADRATIC) | (classes == BILINEAR)
