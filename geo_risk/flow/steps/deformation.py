@@ -89,13 +89,14 @@ def write_velocity(
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.native import write_native
+    from geo_risk.sources.audit_words import in_chinese
 
     source = open_track(track, options, **files)
     result, notes, counts, removal = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
     write_native(result, out)
     times = source["time"].to_numpy() if "time" in source else np.zeros(0, dtype="datetime64[s]")
     write_dataset(removal_dataset(removal, times), correction)
-    audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{text}") for text in source.attrs["audit"]]
+    audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{in_chinese(text)}") for text in source.attrs["audit"]]
     said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in [*source.attrs.get("warnings", []), *notes]]
     write_json({"notes": [_note("info", s) for s in audit] + [_note("warning", s) for s in said],
                 "counts": counts, "methods": [_method("velocity")],
