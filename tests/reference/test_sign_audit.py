@@ -82,9 +82,11 @@ def test_slopes_do_not_count_and_noise_says_nothing():
     assert "could not be compared" in english
     (open_,) = sign_agreement(tracks, None, PARAMS)
     assert open_.value < -0.9
-    level, (english, _) = sign_note(open_, PARAMS, is_flat=False)
+    level, (english, chinese) = sign_note(open_, PARAMS, is_flat=False)
     assert level == "info"
     assert "not settled" in english
+    assert "毫米/年" in chinese
+    assert "mm/yr" not in chinese
     quiet = [track("asc", 0, 0), track("desc", 0, 0, seed=1)]
     assert np.isnan(sign_agreement(quiet, None, PARAMS)[0].value)
 

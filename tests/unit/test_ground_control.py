@@ -76,6 +76,9 @@ def test_line_of_sight_needs_its_track_and_unusable_points_are_set_aside_by_name
                                       GroundControlParams())  # fmt: skip
     assert len(with_two.frame) == 0
     assert "asc, desc" in with_two.quarantine[0]["reason"]
+    assert "asc, desc 之一" in with_two.quarantine[0]["reason_zh"]
+    # every reason is said in Chinese too
+    assert all(any("一" <= c <= "鿿" for c in q["reason_zh"]) for q in got.quarantine)
 
 
 def test_a_point_on_gaps_keeps_its_row_and_does_not_count():

@@ -13,6 +13,7 @@ from dask import array as da
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import Grid
+from geo_risk.core.sentence import Sentence, chinese
 from geo_risk.hazards.deformation.params import GroundControlParams
 
 F64 = NDArray[np.float64]
@@ -63,7 +64,7 @@ class Comparison:
     frame : one row for each point and quantity, with geometry.
     summary : one row for each quantity: n, bias_mm_yr, rmse_mm_yr, rmse_without_bias_mm_yr, inside_95.
     notes : English and Chinese.
-    quarantine : {"id", "reason"} of points that say nothing that can be compared.
+    quarantine : {"id", "reason", "reason_zh"} of points that say nothing that can be compared.
     """
 
     frame: gpd.GeoDataFrame
@@ -111,8 +112,7 @@ def compare_ground_control(
         ground, why = _ground(point, names)
         found = _pairs(ground, names, maps, k)
         if not found:
-            reason = why or "it knows nothing that these maps show (north alone, or no decomposed map)"
-            quarantine.append({"id": str(point["point_id"]), "reason": reason})
+            quarantine.append({"id": str(point["point_id"]), "reason": str(why), "reason_zh": chinese(why)})
         for quantity, (value, std), name in found:
             insar, error, n = _around(maps.at(name, k), maps.at(f"{name}_std", k), params.minimum_cells)
             numbers = (value, std, insar, error, n, insar - value)
@@ -153,24 +153,37 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, columns=names)
 
 
-def _ground(point: pd.Series, tracks: Sequence[str]) -> tuple[_Ground, str]:
-    """Return what a point knows, and why nothing where it knows nothing."""
+_NOTHING = Sentence(
+    "it knows nothing that these maps show (north alone, or no decomposed map)",
+    "与现有图层无可比分量（仅有南北向，或缺少分解后的图层）",
+)
+
+
+def _ground(point: pd.Series, tracks: Sequence[str]) -> tuple[_Ground, Sentence]:
+    """Return what a point knows, and why nothing where nothing can be compared."""
     enu = np.array([_number(point, c) for c in _ENU])
     std = np.array([_number(point, f"{c.removesuffix('_mm_yr')}_std_mm_yr") for c in _ENU])
     value, error = _number(point, "velocity_mm_yr"), _number(point, "velocity_std_mm_yr")
     component = str(point.get("component", "")).strip().lower()
     if not np.isfinite(value):
-        return _Ground(enu, std), "" if np.isfinite(enu).any() else "no velocity"
+        return _Ground(enu, std), _NOTHING if np.isfinite(enu).any() else Sentence("no velocity", "无速率")
     if component in ("east", "north", "up"):
         k = ("east", "north", "up").index(component)
         enu[k], std[k] = value, error
-        return _Ground(enu, std), ""
+        return _Ground(enu, std), _NOTHING
     track = str(point.get("track", "")).strip()
     if component == "los" and (track in tracks or (not track and len(tracks) == 1)):
-        return _Ground(enu, std, (track or tracks[0], value, error)), ""
+        return _Ground(enu, std, (track or tracks[0], value, error)), _NOTHING
     if component == "los":
-        return _Ground(enu, std), f"a velocity along the line of sight needs its track, one of {', '.join(tracks)}"
-    return _Ground(enu, std), f"component is {component!r}; one of {', '.join(COMPONENTS)} needed"
+        names = ", ".join(tracks)
+        return _Ground(enu, std), Sentence(
+            f"a velocity along the line of sight needs its track, one of {names}",
+            f"视线向速率须注明轨道（{names} 之一）",
+        )
+    known = ", ".join(COMPONENTS)
+    return _Ground(enu, std), Sentence(
+        f"component is {component!r}; one of {known} needed", f"component 为 {component!r}，应为 {known} 之一"
+    )
 
 
 def _number(point: pd.Series, name: str) -> float:

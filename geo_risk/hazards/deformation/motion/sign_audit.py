@@ -92,24 +92,25 @@ def sign_note(found: Agreement, params: SignParams, *, is_flat: bool) -> tuple[s
             f"轨道 {pair} 的符号无法互相检验：两轨均明显运动的平地仅 {n} 个像元。",
         )
     r = f"{found.value:+.2f}"
-    means = f"{found.mean_first:+.1f}, {found.mean_second:+.1f} mm/yr"
+    both = f"{found.mean_first:+.1f}, {found.mean_second:+.1f}"
+    means, means_zh = f"{both} mm/yr", f"{both} 毫米/年"
     if found.value >= params.minimum_agreement:
         return "info", (
             f"Signs of {pair} agree on flat moving ground (agreement {r}, {n} cells, means {means}).",
-            f"轨道 {pair} 在运动的平地上符号一致（一致度 {r}，{n} 个像元，均值 {means}）。",
+            f"轨道 {pair} 在运动的平地上符号一致（一致度 {r}，{n} 个像元，均值 {means_zh}）。",
         )
     if found.value > -params.minimum_agreement or not is_flat:
         ground = "flat moving ground" if is_flat else "moving ground (slopes could not be left out)"
         place = "运动的平地" if is_flat else "运动区（未能排除斜坡）"
         return "info", (
             f"Signs of {pair} are not settled by {ground} (agreement {r}, {n} cells, means {means}).",
-            f"轨道 {pair} 的符号无法由{place}判定（一致度 {r}，{n} 个像元，均值 {means}）。",
+            f"轨道 {pair} 的符号无法由{place}判定（一致度 {r}，{n} 个像元，均值 {means_zh}）。",
         )
     suspect = found.first if found.mean_first > found.mean_second else found.second
     return "warning", (
         f"{pair} move oppositely on flat ground (agreement {r}, {n} cells, means {means}): one probably has the "
         f"wrong sign. Flat ground that moves mostly subsides, which is negative: look at {suspect} first, and set "
         "`positive: away` of the wrong one.",
-        f"轨道 {pair} 在平地上运动方向相反（一致度 {r}，{n} 个像元，均值 {means}）：其中一轨的符号很可能有误。"
+        f"轨道 {pair} 在平地上运动方向相反（一致度 {r}，{n} 个像元，均值 {means_zh}）：其中一轨的符号很可能有误。"
         f"平地运动多为沉降（负值），请先检查 {suspect}，并为有误的轨道设置 `positive: away`。",
     )
