@@ -10,6 +10,7 @@ import pandas as pd
 
 from geo_risk.core.errors import CrsError
 from geo_risk.core.sentence import Sentence
+from geo_risk.exposure.columns import numbers
 
 MAX_DISTANCE_M = 1000.0
 """A building without a settlement belongs to the nearest one within this distance."""
@@ -68,16 +69,10 @@ def dwelling_weights(buildings: gpd.GeoDataFrame) -> pd.Series[Any]:
     Households count in a settlement only where every building of it has a number and some number is above 0;
     floors that are missing or not above 0 count as one.
     """
-    floors = _numbers(buildings, "floors")
+    floors = numbers(buildings, "floors")
     room = buildings.geometry.area * floors.where(floors > 0, 1.0)
-    households = _numbers(buildings, "households")
+    households = numbers(buildings, "households")
     usable = households.where(households >= 0)
     by_settlement = usable.groupby(buildings["settlement_id"].fillna(""))
     whole = by_settlement.transform("count").eq(by_settlement.transform("size")) & by_settlement.transform("sum").gt(0)
     return usable.where(whole, room).astype("float64")
-
-
-def _numbers(frame: pd.DataFrame, column: str) -> pd.Series[Any]:
-    if column not in frame:
-        return pd.Series(np.nan, index=frame.index)
-    return pd.to_numeric(frame[column], errors="coerce").astype("float64")

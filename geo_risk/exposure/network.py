@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from shapely.ops import substring
 
 from geo_risk.core.errors import CrsError, DataError
+from geo_risk.exposure.columns import numbers, texts
 from geo_risk.exposure.zonal import covered_shares
 
 EDGE_COLUMNS = ("start", "end", "length_m", "minutes", "exposed_share", "road_id", "road_class", "bridge_id")
@@ -83,7 +84,7 @@ def build_network(roads: gpd.GeoDataFrame, *, speed_km_h: Mapping[str, float], s
     slowest = min(speed_km_h.values())
     classes = lines["class"].astype("string") if "class" in lines else pd.Series("", index=lines.index)
     by_class = classes.map(dict(speed_km_h)).astype("float64").fillna(slowest)
-    given = _numbers(lines, "speed_km_h")
+    given = numbers(lines, "speed_km_h")
     speed = given.where(given > 0, by_class)
     edges = gpd.GeoDataFrame(
         {
@@ -94,7 +95,7 @@ def build_network(roads: gpd.GeoDataFrame, *, speed_km_h: Mapping[str, float], s
             "exposed_share": 0.0,
             "road_id": lines["road_id"].astype("string"),
             "road_class": classes,
-            "bridge_id": _texts(lines, "bridge_id"),
+            "bridge_id": texts(lines, "bridge_id"),
         },
         geometry=lines.geometry.to_numpy(),
         crs=roads.crs,
@@ -303,17 +304,3 @@ def is_connected(
     out = np.zeros(len(places), dtype=bool)
     out[places >= 0] = np.isin(label[places[places >= 0]], reached)
     return out
-
-
-def _numbers(frame: pd.DataFrame, column: str) -> pd.Series[Any]:
-    if column not in frame:
-        return pd.Series(np.nan, index=frame.index)
-    return pd.to_numeric(frame[column], errors="coerce").astype("float64")
-
-
-def _texts(frame: pd.DataFrame, column: str) -> pd.Series[Any]:
-    if column not in frame:
-        return pd.Series(pd.NA, index=frame.index, dtype="string")
-    texts: pd.Series[Any] = frame[column].astype("string")
-    texts[texts == ""] = pd.NA
-    return texts

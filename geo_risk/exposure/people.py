@@ -92,16 +92,19 @@ def spread_people(
     Returns
     -------
     (houses, notes) : houses has HOUSE_COLUMNS and polygons in the CRS of the settlements. The sums over a
-        settlement's houses equal its numbers exactly; where a number is unknown it is NaN in each house.
+        settlement's houses equal its numbers exactly; where a number is unknown it is NaN in each house. Buildings of
+        no settlement stand at the end of them, settlement_id missing and their numbers NaN: they are houses too.
     """
     frames: list[gpd.GeoDataFrame] = []
     notes: list[str] = []
     housed: set[str] = set()
     if buildings is not None and len(buildings):
         placed, notes = assign_settlements(buildings, settlements)
-        placed = placed[placed["settlement_id"].notna()].sort_values("building_id", kind="stable")
-        frames.append(_houses(placed, settlements))
-        housed = set(placed["settlement_id"])
+        owned = placed[placed["settlement_id"].notna()].sort_values("building_id", kind="stable")
+        frames.append(_houses(owned, settlements))
+        if len(owned) < len(placed):
+            frames.append(_unowned(placed[placed["settlement_id"].isna()]))
+        housed = set(owned["settlement_id"])
     lonely = settlements[~settlements["settlement_id"].isin(housed)]
     if len(lonely):
         frames.append(_discs(lonely, radius_m))
@@ -139,6 +142,21 @@ def _houses(buildings: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.G
             values[rows] = apportion(totals.at[settlement, column], base)
         out[column] = values
     return out
+
+
+def _unowned(buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return buildings that belong to no settlement as houses in which nobody knows who lives."""
+    ids = buildings["building_id"].astype("string").sort_values(kind="stable")
+    return gpd.GeoDataFrame(
+        {
+            "house_id": ids.to_numpy(),
+            "settlement_id": pd.array([pd.NA] * len(ids), dtype="string"),
+            "is_building": np.ones(len(ids), dtype=bool),
+            **{c: np.full(len(ids), np.nan) for c in ("people", "vulnerable_people", "households")},
+        },
+        geometry=buildings.geometry.loc[ids.index].to_numpy(),
+        crs=buildings.crs,
+    )
 
 
 def values_of(frame: pd.DataFrame, column: str, rows: NDArray[Any]) -> NDArray[np.float64]:

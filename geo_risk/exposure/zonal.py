@@ -36,10 +36,14 @@ class Coverage:
     share: NDArray[np.float64]
     n_cells: NDArray[np.float64]
 
+    def values(self, layer: NDArray[Any]) -> NDArray[Any]:
+        """Return the value of an array (y, x) at each entry; the array itself is neither copied nor converted."""
+        out: NDArray[Any] = np.asarray(layer).reshape(-1)[self.cell]
+        return out
+
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the covered sum of an array (y, x) for each polygon; it must hold no NaN."""
-        weights = np.asarray(values, dtype=np.float64).ravel()[self.cell] * self.share
-        out: NDArray[Any] = np.bincount(self.polygon, weights=weights, minlength=len(self.n_cells))
+        """Return for each polygon the sum of values by entry, as `values` gives them, weighted by coverage; no NaN."""
+        out: NDArray[Any] = np.bincount(self.polygon, weights=values * self.share, minlength=len(self.n_cells))
         return np.asarray(out, dtype=np.float64)
 
     def subset(self, chosen: NDArray[np.bool_]) -> Coverage:
@@ -96,7 +100,7 @@ def zonal_sums(layer: xr.DataArray, coverage: Coverage) -> pd.DataFrame:
     GridError : the layer is on another grid.
     """
     _check_grid(layer, coverage)
-    values = np.asarray(layer.data, dtype=np.float64)
+    values = coverage.values(layer.data).astype(np.float64)
     known = ~np.isnan(values)
     n_known = coverage.sums(known)
     sums = coverage.sums(np.where(known, values, 0.0))
@@ -120,7 +124,7 @@ def level_at_share(
     GridError : the layer is on another grid.
     """
     _check_grid(levels, coverage)
-    values = np.asarray(levels.data).astype(np.int8)
+    values = coverage.values(levels.data)
     n_known = coverage.sums(values >= 0)
     out = np.where(n_known > 0, 0, -1).astype(np.int8)
     for level in range(1, 5):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,9 +90,7 @@ def people_to_move(
     GeoDataFrame at the settlements: settlement_id, name, people, vulnerable_people, settlement_people, responsible,
         hazard_kinds, zone_ids, risk_level, warning_level, leave_before. people is NaN where the population is unknown.
     """
-    share = covered_shares(houses, zones)
-    if threat is not None:
-        share = np.minimum(1.0, share + np.where(threat.share >= params.house_share, threat.share, 0.0))
+    share = _leaving_share(houses, zones, threat, params)
     leaves = share >= params.house_share
     factor = np.where(houses["is_building"].to_numpy(dtype=bool), leaves.astype(np.float64), np.where(leaves, share, 0))
     table = pd.DataFrame({"settlement_id": houses["settlement_id"].to_numpy(), "leaves": leaves})
@@ -100,7 +99,7 @@ def people_to_move(
     gone = table[table["leaves"]]
     sums = gone.groupby("settlement_id")[["people", "vulnerable_people"]].sum(min_count=1).round(6)
     sums = sums.apply(np.ceil)
-    unknown = gone[gone["people"].isna()]["settlement_id"].unique()
+    unknown = gone[gone["people"].isna()]["settlement_id"].dropna().unique()
     sums.loc[unknown, "people"] = np.nan
     sums = sums[sums["people"].isna() | (sums["people"] > 0)]
     facts = _facts(houses[leaves], zones, params, stages, None if threat is None else _warned(threat, leaves, params))
@@ -114,6 +113,33 @@ def people_to_move(
         if column not in out:
             out[column] = pd.NA
     return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
+
+
+def _leaving_share(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, params: EvacuationParams
+) -> NDArray[np.float64]:
+    """Return the share of each house in calling zones and, from `house_share` on, on warned cells; at most 1."""
+    share = covered_shares(houses, zones)
+    if threat is None:
+        return share
+    return np.minimum(1.0, share + np.where(threat.share >= params.house_share, threat.share, 0.0))
+
+
+def count_ownerless(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, *, params: EvacuationParams
+) -> int:
+    """Count the houses of no settlement that must be left: nobody is listed for them.
+
+    Parameters
+    ----------
+    houses, zones, threat, params : as in `people_to_move`.
+    """
+    ownerless = houses["settlement_id"].isna().to_numpy()
+    part = None if threat is None else replace(
+        threat, share=threat.share[ownerless], warnings=threat.warnings[ownerless], level=threat.level[ownerless]
+    )  # fmt: skip
+    share = _leaving_share(houses[ownerless], zones, part, params)
+    return int((share >= params.house_share).sum())
 
 
 def _warned(threat: Threat, leaves: NDArray[np.bool_], params: EvacuationParams) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from geo_risk.products.demand import (
     WATER_KINDS,
     calling_zones,
     calls_its_houses,
+    count_ownerless,
     not_judged,
     people_to_move,
     with_not_judged,
@@ -134,7 +135,11 @@ def plan_evacuation(
         conform(rows.drop(columns=["by_cells", "cell_warning", "is_called"]), "evacuation"),
         conform(table, "evacuation_assignments"),
         conform(routes, "evacuation_routes"),
-        {**_totals(draft, shelters), **_silent_totals(silent, leaving)},
+        {
+            **_totals(draft, shelters),
+            **_silent_totals(silent, leaving),
+            "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, params=params),
+        },
         refused,
     )
 

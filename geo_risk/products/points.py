@@ -25,7 +25,7 @@ from geo_risk.core.errors import DataError
 from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.schemas import SCHEMAS, conform
-from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps, zonal_sums
+from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.linking import POINT_KIND, group_areas, likely_false, match_points, near_doubles, with_clues
 from geo_risk.products.params import RiskParams
 from geo_risk.products.wording import joined, level_word, say, with_reasons, word
@@ -217,10 +217,8 @@ def _look_around(points: gpd.GeoDataFrame, around: Surroundings, params: RiskPar
         out["slope_level"] = level_at_share(around.hazard, coverage, share=share, min_known_share=known)
     out["seen_share"] = np.nan
     if around.blind_map is not None:
-        values = np.asarray(around.blind_map.data)
-        seen = around.blind_map.copy(data=np.where(values == 0, 1.0, 0.0))
         coverage = cell_coverage(discs, grid_of(around.blind_map))
-        out["seen_share"] = np.nan_to_num(zonal_sums(seen, coverage)["sum"].to_numpy() / coverage.n_cells)
+        out["seen_share"] = coverage.sums(coverage.values(around.blind_map.data) == 0) / coverage.n_cells
     out["twin"], out["twin_m"] = pd.NA, np.nan
     doubles = near_doubles(out, distance_m=params.duplicate_distance_m)
     if len(doubles):

@@ -100,7 +100,7 @@ def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *
     """
     highest = highest_reach(layers)
     coverage = cell_coverage(houses, grid_of(highest))
-    called = coverage.sums(np.asarray(highest.data) >= params.warning_level)
+    called = coverage.sums(coverage.values(highest.data) >= params.warning_level)
     area = coverage.n_cells
     share = np.divide(called, area, out=np.zeros_like(called), where=area > 0).clip(0, 1)
     names = [f"warning_{s}h" for s in STAGES_H]

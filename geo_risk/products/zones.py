@@ -115,7 +115,7 @@ def risk_zones(
     zones["confidence"] = zones["confidence"].astype("float64")
     zones = with_reasons(zones, lambda k: [_reasons(row, k) for row in zones.itertuples()], language)
     order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True])
-    return conform(order.reset_index(drop=True), "risk_zones")
+    return conform(order.reset_index(drop=True).drop(columns="known_people"), "risk_zones")
 
 
 def _check_grids(dangers: Dangers, grid: Grid) -> None:
@@ -216,13 +216,14 @@ def _warnings(
 def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
     """Return people, households, buildings, road_km of each zone, each weighted by the share inside.
 
-    people and households are rounded to whole ones, and missing where an unknown settlement has a house inside
-    (n_unknown_settlements of them) or no houses are given; buildings counts those that touch the zone.
+    people and households are rounded to whole ones, and missing where someone of unknown number lives inside (of
+    n_unknown_settlements) or no houses are given; known_people are those whose number is known; buildings counts those
+    that touch the zone.
     """
     n = len(zones)
     out = pd.DataFrame({"people": np.nan, "households": np.nan, "buildings": np.nan, "road_km": np.nan},
                        index=zones.index)  # fmt: skip
-    out["n_unknown_settlements"] = 0
+    out["n_unknown_settlements"], out["known_people"] = 0, 0.0
     if exposed.houses is not None and len(exposed.houses):
         houses = exposed.houses
         pairs = overlaps(houses, zones)
@@ -231,11 +232,13 @@ def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
             sums = np.zeros(n)
             np.add.at(sums, zone, houses[column].to_numpy(dtype=np.float64)[feature] * share)
             out[column] = np.round(sums)
+        known = np.nan_to_num(houses["people"].to_numpy(dtype=np.float64))[feature] * share
+        out["known_people"] = np.bincount(zone, weights=known, minlength=n)
         is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
         out["buildings"] = np.bincount(zone[is_building], minlength=n)
         unknown = houses["people"].isna().to_numpy()[feature]
         lost = pd.DataFrame({"zone": zone[unknown], "id": houses["settlement_id"].to_numpy()[feature[unknown]]})
-        counts = lost.drop_duplicates().groupby("zone").size()
+        counts = lost.dropna().drop_duplicates().groupby("zone").size()
         out["n_unknown_settlements"] = counts.reindex(range(n), fill_value=0).to_numpy()
     if exposed.roads is not None and len(exposed.roads):
         pairs = overlaps(exposed.roads, zones)
@@ -257,17 +260,9 @@ def _vulnerability(zones: gpd.GeoDataFrame, exposed: Exposed, params: RiskParams
         return combine_levels(np.full(len(zones), -1), np.where(things, 1, 0))
     if exposed.roads is None:
         level = np.where((level == 0) & ~things, np.int8(Level.UNKNOWN), level)
-    known = np.where(
-        np.isnan(people), classify(_known_people(zones, exposed.houses), params.vulnerability_people), level
-    )
+    at_least = classify(zones["known_people"].to_numpy(dtype=np.float64), params.vulnerability_people)
+    known = np.where(np.isnan(people), at_least, level)
     return combine_levels(np.where(np.isnan(people), -1, level), np.maximum(known, things.astype(np.int8)))
-
-
-def _known_people(zones: gpd.GeoDataFrame, houses: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    pairs = overlaps(houses, zones)
-    amounts = np.nan_to_num(houses["people"].to_numpy(dtype=np.float64)[pairs["feature"]]) * pairs["share"].to_numpy()
-    sums: NDArray[np.float64] = np.bincount(pairs["zone"], weights=amounts, minlength=len(zones)).astype(np.float64)
-    return sums
 
 
 def matrix_risk(hazard: ArrayLike, vulnerability: ArrayLike, matrix: Matrix) -> NDArray[np.int8]:

@@ -300,6 +300,18 @@ def test_shelters_on_partly_unknown_ground_are_used_and_named():
     assert "partly unknown" not in known.evacuation.loc[0, "reasons"]
 
 
+def test_a_house_of_no_settlement_is_counted_where_it_must_be_left():
+    inputs = scene(people=(100,))
+    lone = inputs.houses.iloc[[0]].assign(house_id="L", settlement_id=pd.NA, people=np.nan, vulnerable_people=np.nan)
+    houses = gpd.GeoDataFrame(pd.concat([inputs.houses, lone], ignore_index=True), crs=CRS)
+    plan = plan_evacuation(replace(inputs, houses=houses), params=PARAMS, language="en")
+    assert plan.totals["houses_without_settlement"] == 1
+    assert plan.evacuation["people"].tolist() == [50]
+    by_cells = replace(inputs, houses=houses, reach={"warning_24h": ground(inputs, 4)})
+    assert plan_evacuation(by_cells, params=PARAMS, language="en").totals["houses_without_settlement"] == 1
+    assert plan_evacuation(inputs, params=PARAMS, language="en").totals["houses_without_settlement"] == 0
+
+
 def test_reasons_state_the_score_by_its_parts():
     row = plan_evacuation(scene(), params=PARAMS, language="en").evacuation.iloc[0]
     text = row["reasons"].split("Score ")[1]

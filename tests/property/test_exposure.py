@@ -9,9 +9,11 @@ from shapely.geometry import LineString, Point, box
 from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
 from geo_risk.exposure.buildings import assign_settlements, dwelling_weights
+from geo_risk.exposure.columns import numbers, texts
 from geo_risk.exposure.people import apportion, clean_counts, spread_people
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, covered_shares, level_at_share, overlaps, zonal_sums
+from geo_risk.products.zones import Exposed, exposure_of
 
 CRS = "EPSG:4546"
 
@@ -159,3 +161,29 @@ def test_shelters_in_harms_way_or_without_places_are_not_used():
     assert len(excluded) == 4
     zones["hazard_level"] = [3, -1]
     assert usable_shelters(shelters, zones, max_level=2)[0]["shelter_id"].tolist() == ["e"]
+
+
+def test_buildings_of_no_settlement_are_houses_of_unknown_people():
+    towns, _ = clean_counts(gpd.GeoDataFrame({"settlement_id": ["a"], "people": [9]}, geometry=[Point(0, 0)], crs=CRS))
+    buildings = gpd.GeoDataFrame(
+        {"building_id": ["near", "far"], "settlement_id": [pd.NA, "elsewhere"]},
+        geometry=[box(10, 0, 20, 10), box(9000, 0, 9010, 10)], crs=CRS,
+    )  # fmt: skip
+    houses, notes = spread_people(towns, buildings, radius_m=100)
+    assert houses["house_id"].tolist() == ["near", "far"]
+    assert houses["settlement_id"].isna().tolist() == [False, True]
+    assert houses["people"].fillna(-1).tolist() == [9, -1]
+    assert any("1 buildings belong to no settlement" in n for n in notes)
+    zones = gpd.GeoDataFrame(geometry=[box(0, 0, 30, 30), box(8990, 0, 9030, 30)], crs=CRS)
+    found = exposure_of(zones, Exposed(houses))
+    assert found["people"].fillna(-1).tolist() == [9, -1]  # unknown, not nobody
+    assert found["buildings"].tolist() == [1, 1]
+    assert found["n_unknown_settlements"].tolist() == [0, 0]
+
+
+def test_columns_that_are_missing_or_odd_are_unknown():
+    frame = pd.DataFrame({"n": ["3", "x", None], "t": ["a", "", None]})
+    assert numbers(frame, "n").fillna(-1).tolist() == [3, -1, -1]
+    assert numbers(frame, "other").isna().all()
+    assert texts(frame, "t").fillna("?").tolist() == ["a", "?", "?"]
+    assert texts(frame, "other").isna().all()

@@ -117,6 +117,14 @@ def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, st
             f"（已知 {t['people_not_judged']} 人）所在地面无任何预警信息：未计入转移人数不等于安全，请人工核查；其中 "
             f"{t['settlements_listed_for_that']} 个居民点仅因此列入清单，人数未知。",
         ))  # fmt: skip
+    if t["houses_without_settlement"]:
+        said.append(note(
+            "warning",
+            f"{t['houses_without_settlement']} houses that must be left belong to no settlement: nobody is listed for "
+            "them. Find out who lives there, or give `settlement_id` in inputs.buildings.",
+            f"{t['houses_without_settlement']} 处需撤离的房屋不属于任何居民点：清单中没有对应人员。请核实居住情况，"
+            "或在 inputs.buildings 中填写 settlement_id。",
+        ))  # fmt: skip
     if t["shelters_of_unknown_ground"]:
         said.append(note(
             "warning",

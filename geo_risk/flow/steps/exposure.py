@@ -55,7 +55,7 @@ def write_people(
     from geo_risk.exposure.people import clean_counts, spread_people
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_grid
-    from geo_risk.sources.vectors import read_vector
+    from geo_risk.sources.vectors import id_texts, read_vector
 
     target = read_grid(grid)
     read = read_vector(
@@ -72,11 +72,14 @@ def write_people(
             options=building_options,
         )  # fmt: skip
         built, notes, quarantine = found.frame, notes + found.notes, quarantine + found.quarantine
+        if "settlement_id" in built:  # as the settlements' own ids are read: 12, 12.0 and "12 " are one
+            built = built.assign(settlement_id=id_texts(built["settlement_id"]))
     spread, said = spread_people(towns, built, radius_m=radius_m)
     write_frame(towns, settlements_out)
     write_frame(spread, houses)
     counts = {
         "settlements": len(towns), "houses": int(spread["is_building"].astype(bool).sum()),
         "people": int(towns["people"].sum()), "settlements_of_unknown_population": int(towns["people"].isna().sum()),
+        "houses_without_settlement": int(spread["settlement_id"].isna().sum()),
     }  # fmt: skip
     write_json(facts_of([*notes, *said], quarantine=quarantine, **counts), facts)
