@@ -196,6 +196,11 @@ def in_chinese(sentence: str) -> str:
     return "；".join(zh or en for zh, en in zip(known, parts, strict=True))
 
 
+def reason_in_chinese(reason: str) -> str:
+    """Return in Chinese why a row of a table of points was set aside; what is not known stays as it is."""
+    return _REASONS.get(reason, reason)
+
+
 def _matched(text: str) -> str | None:
     for pattern, template in _PATTERNS:
         match = pattern.fullmatch(text)

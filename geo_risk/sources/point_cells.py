@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
+from geo_risk.sources.audit_words import reason_in_chinese
 
 MAX_SET_ASIDE = 0.05
 """Share of rows that may be set aside before a table is refused (choice of geo_risk)."""
@@ -33,7 +34,8 @@ class SetAside:
             return
         self.counts[reason] = self.counts.get(reason, 0) + int(found.size)
         room = max(0, MAX_LISTED - len(self.listed))
-        self.listed.extend({"id": str(ids[i]), "reason": reason} for i in found[:room])
+        said = {"reason": reason, "reason_zh": reason_in_chinese(reason)}
+        self.listed.extend({"id": str(ids[i]), **said} for i in found[:room])
 
     def check(self, n_rows: int, *, where: str) -> str | None:
         """Return a sentence, None where nothing was set aside.

@@ -195,6 +195,7 @@ def test_single_bad_rows_are_set_aside_with_reason_and_counted(tmp_path, case, r
     assert any("3 of 600 set aside" in s and reason in s for s in data.attrs["audit"])
     assert len(data.attrs["quarantine"]) == 3
     assert all(reason in q["reason"] for q in data.attrs["quarantine"])
+    assert all("一" <= q["reason_zh"][0] <= "鿿" for q in data.attrs["quarantine"])
     clean = open_insar(csv(table.drop(index=[3, 4, 5]), tmp_path, "clean.csv"), track="asc", options=GRID)
     np.testing.assert_allclose(data["displacement"].to_numpy(), clean["displacement"].to_numpy(), atol=1e-7)
 
@@ -356,7 +357,9 @@ def test_a_gbk_shapefile_without_cpg_is_read(tmp_path):
     points.to_file(tmp_path / "点.shp", encoding="GBK")
     (tmp_path / "点.cpg").unlink()
     data = open_insar(tmp_path / "点.shp", track="asc", options=SAID)
-    assert data.attrs["quarantine"] == [{"id": "监测点0", "reason": "with an id that came before"}]
+    assert data.attrs["quarantine"] == [
+        {"id": "监测点0", "reason": "with an id that came before", "reason_zh": "编号重复"}
+    ]
 
 
 @pytest.mark.slow
