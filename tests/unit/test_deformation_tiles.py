@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas.active import TrackMaps, active_areas
-from geo_risk.hazards.deformation.areas.detect import Channel, search_channel
+from geo_risk.hazards.deformation.areas.detect import Channel, label_sizes, search_channel
 from geo_risk.hazards.deformation.areas.noise import fit_law
 from geo_risk.hazards.deformation.areas.null import Ground, Scales, spread, tail
 from geo_risk.hazards.deformation.areas.patch import Patch, PatchIndex
@@ -94,7 +94,7 @@ def test_stable_ground_roughness_and_spread_do_not_depend_on_the_tiles(side):
     for tile in (None, side):
         law = fit_law(values, known & ~moving, tile=tile)
         box = (slice(0, N), slice(0, N))
-        ground = Ground(values, std, known, known & ~moving, local_scale(values), law, [box], tile)
+        ground = Ground(values, std, known, known & ~moving, law, [box], [local_scale(values)], tile)
         made.append(spread(ground, scales, 3, np.random.SeedSequence(4)))
     for a, b in zip(*made, strict=True):
         # the Fourier transforms of windows of other sizes round differently
@@ -137,6 +137,11 @@ def test_lazy_maps_are_searched_as_arrays_are():
     assert [c.cells.first for c in one.clusters] == [c.cells.first for c in other.clusters]
     box = (slice(10, 40), slice(15, 70))
     np.testing.assert_array_equal(one.motion[box], other.motion[box])
+
+
+def test_sizes_of_labels_are_counted_over_all_bands():
+    labels = np.arange(3000, dtype=np.int32)[:, None] % 7 * np.ones((1, 2), np.int32)
+    assert (label_sizes(labels, 8) == np.bincount(labels.ravel(), minlength=9)).all()
 
 
 @settings(max_examples=30)

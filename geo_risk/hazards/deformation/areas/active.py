@@ -16,7 +16,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import polygons_of_labels
 from geo_risk.hazards.deformation.areas.description import Scene, describe
-from geo_risk.hazards.deformation.areas.detect import Channel, Cluster, Search, search_all
+from geo_risk.hazards.deformation.areas.detect import Channel, Cluster, Search, label_sizes, search_all
 from geo_risk.hazards.deformation.areas.maps import TrackMaps, TrackWindows
 from geo_risk.hazards.deformation.areas.noise import robust_sigma
 from geo_risk.hazards.deformation.areas.patch import Patch
@@ -144,7 +144,7 @@ def _absolute(channel: Channel, params: DeformationParams) -> Search:
     for sign in (1, -1):
         beyond = values >= limit if sign > 0 else values <= -limit
         labels, n = ndimage.label(beyond, structure=_EIGHT)
-        sizes = np.bincount(labels.ravel(), minlength=n + 1)
+        sizes = label_sizes(labels, n)
         boxes = ndimage.find_objects(labels)
         for k in np.flatnonzero(sizes[1:] >= params.areas.minimum_pixels) + 1:
             box = boxes[k - 1]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from geo_risk.hazards.deformation.areas.noise import F32, F64, Bool, Smoother, fit_law
@@ -136,7 +137,7 @@ def _ground(channel: Channel, scales: Scales, params: AreaParams) -> Ground:
     stable = known & ~moving_cells(values, scales.grounds, rough, tile=tile)
     windows = sample_windows(known, params.sample_cells, params.sample_windows)
     law = fit_law(values, stable, windows=windows, tile=tile)
-    return Ground(values, channel.std, known, stable, rough, law, windows, tile)
+    return Ground(values, channel.std, known, stable, law, windows, [rough[b].copy() for b in windows], tile)
 
 
 def _excess(
@@ -188,7 +189,7 @@ def _split(z: F32, motion: F32, sign: int, params: AreaParams, *, keep_halo: boo
         labels, n = ndimage.label(rest, structure=EIGHT)
         if n == 0:
             break
-        sizes = np.bincount(labels.ravel(), minlength=n + 1)
+        sizes = label_sizes(labels, n)
         boxes = ndimage.find_objects(labels)
         before = len(out)
         for k in np.flatnonzero(sizes[1:] >= params.minimum_pixels) + 1:
@@ -210,6 +211,14 @@ def _split(z: F32, motion: F32, sign: int, params: AreaParams, *, keep_halo: boo
         large[0] = False
         rest = large[labels]
         rest &= owner == 0
+    return out
+
+
+def label_sizes(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+    """Return the number of cells of the labels 0, 1, ..., n, by bands of rows: counting all at once copies the map."""
+    out = np.zeros(n + 1, dtype=np.int64)
+    for row in range(0, labels.shape[0], 1024):
+        out += np.bincount(labels[row : row + 1024].ravel(), minlength=n + 1)
     return out
 
 

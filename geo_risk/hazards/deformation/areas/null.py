@@ -50,18 +50,19 @@ class Ground:
     Attributes
     ----------
     values : (y, x), NaN missing; std : standard errors, by window.
-    known, stable : (y, x) masks. rough : (y, x) local roughness.
+    known, stable : (y, x) masks.
     law : of the noise.
-    windows : of the map that stand for it. tile : side of the tiles it is worked through in.
+    windows : of the map that stand for it; rough : local roughness in each. tile : side of the tiles it is worked
+        through in.
     """
 
     values: F32
     std: Windows
     known: Bool
     stable: Bool
-    rough: F32
     law: NoiseLaw
     windows: Sequence[Box]
+    rough: Sequence[F32]
     tile: int | None
 
     @property
@@ -136,15 +137,16 @@ class Null:
     ) -> None:  # fmt: skip
         self.maxima = np.zeros((2, len(scales.sigma), params.n_simulations))
         self.times = float(ground.known.sum()) / max(sum(int(ground.known[b].sum()) for b in ground.windows), 1)
-        for box, own in zip(ground.windows, seed.spawn(len(ground.windows)), strict=True):
-            self._simulate(ground, box, [s[box] for s in spreads], scales, params=params, seed=own)
+        for k, own in enumerate(seed.spawn(len(ground.windows))):
+            self._simulate(ground, k, [s[ground.windows[k]] for s in spreads], scales, params=params, seed=own)
 
     def _simulate(
-        self, ground: Ground, box: Box, spreads: Sequence[F32], scales: Scales, *, params: AreaParams,
+        self, ground: Ground, window: int, spreads: Sequence[F32], scales: Scales, *, params: AreaParams,
         seed: np.random.SeedSequence,
     ) -> None:  # fmt: skip
+        box, rough = ground.windows[window], ground.rough[window]
         rng, noise = np.random.default_rng(seed), ground.noise(box)
-        known, stable, rough = ground.known[box], ground.stable[box], ground.rough[box]
+        known, stable = ground.known[box], ground.stable[box]
         smooth = Smoother(known, scales.sigma)
         for k in range(params.n_simulations):
             field = np.where(known, noise.simulate(rng), np.float32(np.nan))
