@@ -14,6 +14,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import polygons_of_labels
 from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.wording import with_reasons
 
 _CLASSES = ("trunk", "primary", "secondary", "local", "none")
 
@@ -67,6 +68,7 @@ def rank_sites(
     params: WaterloggingParams,
     local_m: float,
     impervious_share: NDArray[np.float64] | None = None,
+    language: str = "en",
 ) -> gpd.GeoDataFrame:
     """Rank the waterlogging sites.
 
@@ -77,11 +79,12 @@ def rank_sites(
     devices : as `hazards.flood.devices.place_devices` returns them: device_id, kind, site_id.
     params : depth classes, weights, scales. local_m : what counts as nearby, for the words.
     impervious_share : (n,) of each site's surroundings; None where it is not known.
+    language : "zh" or "en", of `reasons`.
 
     Returns
     -------
-    The contract's `waterlogging` frame, with reasons_zh, reasons_en and score parts behind its columns; `reasons` and
-    `measures` are English, and publishing translates the measures by its table. Detected places that stay below the
+    The contract's `waterlogging` frame, with reasons_zh, reasons_en and score parts behind its columns; `measures` are
+    English, and publishing translates them by its table. Detected places that stay below the
     first depth class are left out; ledger sites all stay. A site whose depth is unknown has class -1 and is ranked as
     if the water stood at `unknown_depth_m`: unknown is not safe.
 
@@ -104,8 +107,7 @@ def rank_sites(
     frame = frame.sort_values(["score", "site_id"], ascending=[False, True], kind="stable").reset_index(drop=True)
     frame["rank"] = np.arange(1, len(frame) + 1)
     said = [_reason(row, local_m) for row in _rows(frame)]
-    frame["reasons"], frame["reasons_en"] = [en for en, _ in said], [en for en, _ in said]
-    frame["reasons_zh"] = [zh for _, zh in said]
+    frame = with_reasons(frame, lambda k: [pair[int(k == "zh")] for pair in said], language)
     extra = [
         "reasons_zh",
         "reasons_en",
@@ -170,13 +172,11 @@ def score_parts(frame: pd.DataFrame, params: WaterloggingParams) -> dict[str, ND
     """Weighted parts of the score, 0 to the weight each; their sum is the score, 0-1.
 
     depth : 1 - exp(-d / depth_scale_m). people : log10(1 + n) / 4, at most 1. traffic : trunk 1 to none 0.
-    duration : 1 - exp(-t / 2 h). Missing people count as the median of the known, missing depth as
-    `unknown_depth_m`, missing duration as nothing.
+    duration : 1 - exp(-t / 2 h). Missing people and duration count as the median of the known, missing depth as
+    `unknown_depth_m`.
     """
     depth = frame["depth_m"].astype("float64").fillna(params.unknown_depth_m).to_numpy()
-    counted = pd.to_numeric(frame["people"]).astype("float64")
-    people = counted.fillna(counted.median() if counted.notna().any() else 0.0).to_numpy()
-    hours = frame["duration_h"].astype("float64").fillna(0.0).to_numpy()
+    people, hours = (_filled(frame[column]) for column in ("people", "duration_h"))
     traffic = frame["traffic_class"].map({c: 1 - k / 4 for k, c in enumerate(_CLASSES)}).fillna(0.0).to_numpy(float)
     raw = {
         "depth": 1 - np.exp(-depth / params.depth_scale_m),
@@ -189,6 +189,12 @@ def score_parts(frame: pd.DataFrame, params: WaterloggingParams) -> dict[str, ND
     weights = params.weights
     total = sum(weights.values())
     return {name: weights[name] / total * values * wet for name, values in raw.items()}
+
+
+def _filled(values: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return numbers with the missing ones as the median of the known, 0 where none is known."""
+    known = pd.to_numeric(values).astype("float64")
+    return known.fillna(known.median() if known.notna().any() else 0.0).to_numpy()
 
 
 def _reason(row: Any, local_m: float) -> tuple[str, str]:

@@ -21,7 +21,7 @@ def waterlogging(plan: Plan) -> None:
         },
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
                 "facts": plan.facts("waterlogging")},
-        params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m,
+        params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m, language=plan.cfg.language,
     )  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def write_waterlogging(
     facts: Path,
     params: WaterloggingParams,
     local_m: float,
+    language: str,
 ) -> None:
     """Write the ranked list and the ponds."""
     from geo_risk.core.grid import grid_of
@@ -49,7 +50,7 @@ def write_waterlogging(
     grid = grid_of(depth)
     share = product.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
     ranked = product.rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
-                                local_m=local_m, impervious_share=share)  # fmt: skip
+                                local_m=local_m, impervious_share=share, language=language)  # fmt: skip
     labels = sites.set_index("site_id")["label"]
     shapes = product.ponding(ranked, open_layer(town_labels).to_numpy(), labels, depth.to_numpy(), grid, params)
     write_frame(ranked, waterlogging)
@@ -58,18 +59,20 @@ def write_waterlogging(
 
 
 def _facts(ranked: Any, n_sites: int) -> dict[str, Any]:
+    from geo_risk.products.wording import note
+
     deep = ranked[ranked["depth_class"] > 0]
     unknown = int((ranked["depth_class"] < 0).sum())
-    notes = [{
-        "level": "info",
-        "text_en": f"{len(deep)} of {len(ranked)} listed sites stand under water; {n_sites - len(ranked)} detected "
-                   "places stay below the first depth class and are not listed.",
-        "text_zh": f"清单 {len(ranked)} 处点位中 {len(deep)} 处积水；"
-                   f"另有 {n_sites - len(ranked)} 处洼地未达到最低水深等级，未列入。",
-    }]  # fmt: skip
+    notes = [note(
+        "info",
+        f"{len(deep)} of {len(ranked)} listed sites stand under water; {n_sites - len(ranked)} detected "
+        "places stay below the first depth class and are not listed.",
+        f"清单 {len(ranked)} 处点位中 {len(deep)} 处积水；"
+        f"另有 {n_sites - len(ranked)} 处洼地未达到最低水深等级，未列入。",
+    )]  # fmt: skip
     if unknown:
-        notes.append({"level": "warning", "text_en": f"The depth of {unknown} sites is unknown.",
-                      "text_zh": f"{unknown} 处点位水深未知。"})  # fmt: skip
+        notes.append(note("warning", f"The depth of {unknown} sites is unknown: it is not known that they stay dry.",
+                          f"{unknown} 处点位水深未知：不等于无积水。"))  # fmt: skip
     counts = {"listed": len(ranked), "flooded": len(deep), "unknown": unknown,
               **{f"cause_{k}": int(v) for k, v in deep["cause"].value_counts().items()}}  # fmt: skip
     methods = [{
