@@ -93,8 +93,10 @@ def compute(layers: Mapping[str, xr.DataArray], params: DeformationParams) -> Ha
     Returns
     -------
     HazardResult. intensity: |velocity_slope| where it is known, else |velocity| [mm/yr]. level: by
-    `level_bounds_mm_yr`; 0 also where |velocity| does not exceed two standard errors; -1 where it is unknown.
-    confidence: 1 / (1 + (sigma / 5 mm/yr)^2), 0 where unknown.
+    `level_bounds_mm_yr` where |velocity| exceeds two standard errors; 0 only where two standard errors more would still
+    be below the first bound; -1 where neither holds or it is unknown: what may move is not shown as still. Where the
+    line of sight cannot see a slope move is not known here (layer `blind_map`). confidence: 1 / (1 + (sigma / 5
+    mm/yr)^2), 0 where unknown.
 
     Raises
     ------
@@ -111,8 +113,11 @@ def compute(layers: Mapping[str, xr.DataArray], params: DeformationParams) -> Ha
         intensity = along.where(along.notnull(), speed)
     intensity = intensity.where(known).astype(np.float32)
     level = classify_layer(intensity, params.level_bounds_mm_yr, long_name="deformation level")
-    quiet = known & ~(speed > 2 * sigma)
-    level = level.where(~quiet, np.int8(0)).astype(np.int8)
+    # along the slope errors grow as the velocity does
+    worst = intensity * (1 + 2 * sigma / speed.where(speed > 0)).fillna(1.0) + (2 * sigma).where(~(speed > 0), 0.0)
+    moves = (speed > 2 * sigma) & (level >= 1)
+    still = worst < params.level_bounds_mm_yr[0]
+    level = level.where(moves, still.astype(np.int8) - np.int8(1)).astype(np.int8)
     confidence = (1 / (1 + (sigma / _SPEED_SCALE_MM_YR) ** 2)).where(known, 0.0).astype(np.float32)
     return HazardResult(
         grid.layer(intensity.data, units="mm/yr", long_name="speed of the ground", name="deformation_speed"),
