@@ -15,7 +15,7 @@ from geo_risk.flow.pipelines import build_plan
 from geo_risk.sources.checks import FileFacts, inspect_file, inspect_track
 from geo_risk.sources.checksums import verify_file
 from geo_risk.sources.former import former_options
-from geo_risk.sources.options import ReadOptions
+from geo_risk.sources.rain_checks import inspect_gauges, inspect_rain
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ def _inspect(cfg: Config) -> list[FileFacts]:
         )
     rain = inputs.rainfall
     for i, forecast in enumerate(rain.forecast):
-        options = ReadOptions(units=forecast.units)
-        found.append(inspect_file(forecast.file, key=f"inputs.rainfall.forecast[{i}]", options=options))
-    series = [("observed", rain.observed), ("gauges", rain.gauges)]
-    series += [(f"past_events[{i}]", event) for i, event in enumerate(rain.past_events)]
+        found.append(inspect_rain(forecast.file, key=f"inputs.rainfall.forecast[{i}]", options=forecast.rain))
+    series = [("observed", rain.observed), *((f"past_events[{i}]", event) for i, event in enumerate(rain.past_events))]
     for name, source in series:
         if source is not None:
-            found.append(inspect_file(source.file, key=f"inputs.rainfall.{name}", options=source.options))
+            found.append(inspect_rain(source.file, key=f"inputs.rainfall.{name}", options=source.rain))
+    if rain.gauges is not None:
+        found.append(inspect_gauges(rain.gauges.file, key="inputs.rainfall.gauges", options=rain.gauges.rain))
     return found
 
 

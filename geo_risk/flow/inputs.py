@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -19,10 +19,12 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from geo_risk.core.params import Params
-from geo_risk.sources.options import ReadOptions, TrackOptions
+from geo_risk.sources.options import RainOptions, ReadOptions, TrackOptions
 
 VARIABLE = "GEO_RISK_REAL"
 """The one environment variable that input paths may name, as `${GEO_RISK_REAL}`: the folder of real data."""
+
+_RAIN = RainOptions.model_fields
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://|/vsi|[A-Za-z0-9_]{2,}:", re.IGNORECASE)
 
@@ -78,7 +80,21 @@ class Source(ReadOptions):
         return {"anyOf": [{"type": "string", "description": "path of the file"}, handler(core)]}
 
 
-class PastEvent(Source):
+class RainSource(Source):
+    """A rain series: a file, a folder of files of one product, or a Zarr store; see docs/rain-products.md."""
+
+    stamp: Literal["start", "end"] | None = Field(None, description=_RAIN["stamp"].description)
+    time_zone: str | None = Field(None, description=_RAIN["time_zone"].description)
+    kind: Literal["amount", "rate", "running"] | None = Field(None, description=_RAIN["kind"].description)
+    interval_h: float | None = Field(None, description=_RAIN["interval_h"].description, gt=0, le=744)
+
+    @property
+    def rain(self) -> RainOptions:
+        """What the configuration says about the series, without its path."""
+        return RainOptions(**self.model_dump(include=set(RainOptions.model_fields)))
+
+
+class PastEvent(RainSource):
     """Rain of a past storm; its id links reported depths and slides to it."""
 
     storm_id: str | None = Field(None, description="Id used in past depths and past slides; default: the file's stem.")
@@ -89,12 +105,16 @@ class PastEvent(Source):
         return self.storm_id or self.file.stem
 
 
-class Forecast(Params):
+class Forecast(RainOptions):
     """A rain forecast as issued at one time."""
 
     issued: AwareDatetime = Field(description="Issue time with its zone, such as 2024-07-20T00:00:00Z.")
-    file: InputPath = Field(description="Hourly rain, NetCDF, GRIB2 or MICAPS.")
-    units: str | None = Field(None, description="Unit of its values, where the file does not say it itself.")
+    file: InputPath = Field(description="Hourly rain of any known product; see docs/rain-products.md.")
+
+    @property
+    def rain(self) -> RainOptions:
+        """What the configuration says about the series, without its path and issue time."""
+        return RainOptions(**self.model_dump(include=set(RainOptions.model_fields)))
 
 
 def _listed(value: object) -> object:
@@ -155,10 +175,10 @@ class StormFormula(Params):
 class RainfallInputs(Params):
     """Rain that was observed, forecast, and of past storms."""
 
-    observed: Source | None = Field(None, description="Observed hourly rain, NetCDF.")
+    observed: RainSource | None = Field(None, description="Observed hourly rain of any known product.")
     forecast: tuple[Forecast, ...] = Field((), description="Forecasts with their issue times.")
     past_events: tuple[PastEvent, ...] = Field((), description="Rain of past storms, daily or hourly.")
-    gauges: Source | None = Field(None, description="Rain at gauges, a table.")
+    gauges: RainSource | None = Field(None, description="Rain at gauges, CSV; interpolated with its error.")
     idf: StormFormula | None = Field(None, description="The city's storm intensity formula.")
 
 

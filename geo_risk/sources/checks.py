@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.core.errors import GeoRiskError
-from geo_risk.sources.files import sniff
+from geo_risk.sources.files import is_zarr_store, sniff
 from geo_risk.sources.options import LIMITS, NO_OPTIONS, NO_TRACK_OPTIONS, ReadLimits, ReadOptions, TrackOptions
 
 _INFO_POSTING_M = 100.0
@@ -57,6 +57,8 @@ def inspect_file(
         if path.is_dir():
             from geo_risk.sources.insar import listed
 
+            if _is_rain_folder(path):
+                return _rain(replace(start, type="folder"), path, options)
             return _insar(replace(start, type="folder"), [path], _geometry_beside(path, listed(path)))
         kind = sniff(path) if path.is_file() else "missing"
         facts = replace(start, type=kind)
@@ -64,6 +66,7 @@ def inspect_file(
             "GTiff": lambda: _raster(facts, path, options, limits),
             "HDF5": lambda: _hdf5(facts, path, options),
             "GRIB": lambda: _rain(facts, path, options),
+            "NetCDF3": lambda: _rain(facts, path, options),
             "MICAPS": lambda: _rain(facts, path, options),
         }
         if kind in looks:
@@ -74,7 +77,19 @@ def inspect_file(
             return _table(facts, path, options)
         return _vector(facts, path, options)
 
-    return _caught(start, look)
+    return caught(start, look)
+
+
+def _is_rain_folder(path: Path) -> bool:
+    from geo_risk.sources.insar import known_product, listed
+    from geo_risk.sources.rain_checks import is_rain
+
+    if not is_rain(path):
+        return False
+    try:
+        return is_zarr_store(path) or known_product(listed(path)) is None
+    except GeoRiskError:
+        return True
 
 
 def inspect_track(
@@ -87,10 +102,11 @@ def inspect_track(
 ) -> FileFacts:
     """Return what the files of an InSAR track are, read together; nothing is raised."""
     start = FileFacts(", ".join(str(p) for p in files), key, "InSAR")
-    return _caught(start, lambda: _insar(start, files, geometry, coherence, options))
+    return caught(start, lambda: _insar(start, files, geometry, coherence, options))
 
 
-def _caught(start: FileFacts, look: Callable[[], FileFacts]) -> FileFacts:
+def caught(start: FileFacts, look: Callable[[], FileFacts]) -> FileFacts:
+    """Return what was found, or the facts with the problem that came up."""
     try:
         return look()
     except GeoRiskError as error:
@@ -226,33 +242,11 @@ def _day(text: str) -> str:
 
 
 def _rain(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
-    import numpy as np
+    from geo_risk.sources.options import RainOptions
+    from geo_risk.sources.rain_checks import rain_facts
 
-    from geo_risk.sources.rain import RainRules, read_rain
-
-    rain, audit = read_rain(path, RainRules(crs=options.crs, units=options.units))
-    x, y = rain["x"].to_numpy(), rain["y"].to_numpy()
-    step = float(np.median(np.diff(x))) if len(x) > 1 else float("nan")
-    half = abs(step) / 2
-    ref = rain.coords.get("spatial_ref")
-    missing = float(np.isnan(rain).mean().compute())
-    return replace(
-        facts, product="rain series", crs=_crs_name("" if ref is None else str(ref.attrs.get("crs_wkt", ""))),
-        extent=_round((x.min() - half, y.min() - half, x.max() + half, y.max() + half)), resolution=round(abs(step), 9),
-        size=f"{len(x)} x {len(y)}", units=f"mm per {audit.interval_h:g} h",
-        dates=f"{audit.first} to {audit.last}, {rain.sizes['time']} intervals", nodata_share=round(missing, 4),
-        notes=audit.sentences,
-    )  # fmt: skip
-
-
-def _crs_name(wkt: str) -> str:
-    if not wkt:
-        return ""
-    from pyproj import CRS
-
-    crs = CRS.from_wkt(wkt)
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.name)
+    given = RainOptions(units=options.units, crs=options.crs, nodata=options.nodata, encoding=options.encoding)
+    return rain_facts(facts, path, given)
 
 
 def _table(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:

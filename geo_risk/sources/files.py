@@ -90,3 +90,8 @@ def checked_file(path: Path, *, where: str, kinds: Collection[str]) -> str:
         what = f"{path.name} is a file of type {kind}; {' or '.join(sorted(kinds))} needed"
         raise RefusedFileError(what, where=f"{where}: {path}", fix="convert the data to that format and name that file")
     return kind
+
+
+def is_zarr_store(path: Path) -> bool:
+    """Return whether a folder is a Zarr group, of format 2 or 3."""
+    return path.is_dir() and any((path / name).is_file() for name in (".zgroup", "zarr.json", ".zmetadata"))

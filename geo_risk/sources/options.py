@@ -61,6 +61,35 @@ class TrackOptions(Params):
         return {k: v for k, v in self.model_dump().items() if v is not None and k in kept}
 
 
+class RainOptions(Params):
+    """Facts about a rain series that its files do not state, or state wrongly, as the configuration gives them."""
+
+    units: str | None = Field(
+        None, description="Unit of the values, such as mm, m or mm/h; given here it holds against the file's own."
+    )
+    crs: str | None = Field(None, description="CRS as EPSG:nnnn, where the file does not say it itself.")
+    nodata: float | None = Field(None, description="Value that means missing, beside the one the file declares.")
+    encoding: str | None = Field(None, description="Text encoding, such as gb18030, where it is not UTF-8.")
+    stamp: Literal["start", "end"] | None = Field(
+        None, description="Whether a time is the start or the end of its interval; in a MICAPS file with a lead, "
+        "`start` means that the lead is to be added to the time.",
+    )  # fmt: skip
+    time_zone: str | None = Field(
+        None, description="Zone of the times, such as UTC, +08:00 or Asia/Shanghai, where the files name none."
+    )
+    kind: Literal["amount", "rate", "running"] | None = Field(
+        None, description="What a value is: the amount of its interval, the mean rate over it, or the running total "
+        "since the last reset (00 UTC in ERA5-Land, else the start of the forecast).",
+    )  # fmt: skip
+    interval_h: float | None = Field(
+        None, description="Length of an interval, where one time alone leaves it open [h].", gt=0, le=744
+    )
+
+    def said(self) -> dict[str, str | float]:
+        """Return what the configuration does say, by field."""
+        return {k: v for k, v in self.model_dump().items() if v is not None}
+
+
 class ReadLimits(Params):
     """Limits on what is read, checked from headers before anything is loaded."""
 
@@ -79,6 +108,9 @@ class ReadLimits(Params):
 
 NO_OPTIONS = ReadOptions()
 """Nothing beside the path is known."""
+
+NO_RAIN_OPTIONS = RainOptions()
+"""Nothing beside the path of a rain series is known."""
 
 NO_TRACK_OPTIONS = TrackOptions()
 """Nothing beside the paths of a track is known."""

@@ -1,21 +1,24 @@
-"""Rain cubes of any known format: mm an interval, stamped at the UTC end, faults masked and counted."""
+"""Rain of any known format as one cube: mm an interval, stamped at the UTC end, faults masked and counted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from geo_risk.core.errors import DataError, RefusedFileError, TimeError
-from geo_risk.sources.rain_audit import RainAudit, masked_values, ordered_times, sentences_of
-from geo_risk.sources.rain_cf import open_cf
-from geo_risk.sources.rain_grib import open_grib
-from geo_risk.sources.rain_micaps import open_micaps
+from geo_risk.core.errors import TimeError
+from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
+from geo_risk.sources.rain_audit import RainAudit, Rules, checked_values, sentences_of
+from geo_risk.sources.rain_opened import Area
+from geo_risk.sources.rain_products import listed, product_of
+from geo_risk.sources.rain_times import timed
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+QUALITIES = ("unstated", "final", "preliminary", "forecast", "interpolated")
+"""Codes of the coordinate `quality`, by index."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,14 @@ class RainRules:
     ----------
     limit_mm_h : an intensity above it is impossible.
     max_bad_share : largest share of faults that is masked; more stops.
-    crs, units : used only where the file names none.
+    options : what the configuration says of the files.
+    area : where rain is wanted; cells further off are not read.
     """
 
     limit_mm_h: float = 500.0
     max_bad_share: float = 0.01
-    crs: str | None = None
-    units: str | None = None
+    options: RainOptions = NO_RAIN_OPTIONS
+    area: Area | None = None
 
 
 def read_rain(path: Path, rules: RainRules | None = None) -> tuple[xr.DataArray, RainAudit]:
@@ -40,54 +44,49 @@ def read_rain(path: Path, rules: RainRules | None = None) -> tuple[xr.DataArray,
 
     Parameters
     ----------
-    path : CF NetCDF-4, GRIB2, a MICAPS Diamond 4 text, or a folder of such texts.
-    rules : limits and fallbacks.
+    path : a file, a folder of files of one product, or a Zarr store; see `sources.rain_products`.
+    rules : limits, what the configuration says, and the area.
 
     Returns
     -------
-    (time, y, x) float32 [mm an interval], lazy for NetCDF and GRIB2; time is the UTC end of each interval, unbroken
-    (a missing interval is NaN); attrs `units`, `interval_h`; coordinate `spatial_ref`. And the audit.
+    (time, y, x) float32 [mm an interval], lazy; time is the UTC end of each interval, unbroken (a missing interval is
+    NaN), coordinate `start` its beginning, `quality` (time) an index of QUALITIES; attrs `units`, `interval_h`,
+    `product`; coordinate `spatial_ref`. And the audit.
 
     Raises
     ------
     RefusedFileError : the type is not known.
-    AmbiguousError, UnitError, CrsError, GridError, TimeError, CorruptFileError, DataError : see `open_cf`,
-        `ordered_times` and `masked_values`.
+    AmbiguousError : the files allow two readings; the message names the key that answers.
+    UnitError, CrsError, GridError, OverlapError, TimeError, CorruptFileError, LimitError, DataError : they cannot be
+        used; see the opener of the product, `rain_times.timed` and `rain_audit.checked_values`.
     """
     rules = rules or RainRules()
-    rain, evidence = _opened(path, rules)
-    rain, interval_h, counts = ordered_times(rain, where=path.name)
+    paths = listed(path)
+    product = product_of(paths, rules.options)
+    opened = product.opens(paths, options=rules.options, area=rules.area)
+    ordered = timed(opened.rain, interval_h=rules.options.interval_h, where=path.name)
+    rain, hours = ordered.rain, ordered.interval_h
     if rain.attrs.get("units") == "mm/h":
-        rain = (rain * np.float32(interval_h)).assign_attrs({**rain.attrs, "units": "mm"})
-    limit = rules.limit_mm_h * interval_h
-    rain, faults = masked_values(rain, limit_mm=limit, max_bad_share=rules.max_bad_share, where=str(path))
+        rain = (rain * np.float32(hours)).assign_attrs({**rain.attrs, "units": "mm"})
+    settled = opened.settled | {k for k in ("units", "kind") if k in rules.options.said()}
+    judge = Rules(rules.limit_mm_h * hours, rules.max_bad_share, settled, ran=ordered.ran)
+    rain, faults, said = checked_values(rain, judge, interval_h=hours, where=str(path))
     times = pd.DatetimeIndex(rain["time"].to_numpy())
-    counts = {**counts, **faults}
-    audit = RainAudit(
-        path.name, interval_h, _iso(times[0]), _iso(times[-1]), counts, (*evidence, *sentences_of(counts))
-    )
+    counts = {**ordered.counts, **faults}
+    audit = RainAudit(path.name, hours, _iso(times[0]), _iso(times[-1]), counts, product=product.name,
+                      quality=opened.quality)  # fmt: skip
+    audit = audit.say(*opened.evidence, *ordered.evidence, *said, *sentences_of(counts))
     keep = {k: v for k, v in rain.attrs.items() if k in ("storm_id", "issued")}
-    rain.attrs = {**keep, "units": "mm", "long_name": "rain of the interval", "interval_h": interval_h}
-    return rain.rename("rain"), audit
+    rain.attrs = {**keep, "units": "mm", "long_name": "rain of the interval", "interval_h": hours,
+                  "product": product.name}  # fmt: skip
+    code = np.full(len(times), QUALITIES.index(opened.quality), dtype=np.int8)
+    return rain.assign_coords(quality=("time", code)).rename("rain"), audit
 
 
-def _opened(path: Path, rules: RainRules) -> tuple[xr.DataArray, tuple[str, ...]]:
-    if path.is_dir():
-        return open_micaps(sorted(p for p in path.iterdir() if p.is_file()))
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(16)
-    except OSError as error:
-        what = f"{path.name} cannot be read: {error.strerror}"
-        raise DataError(what, where=str(path), fix="check the path and its permissions") from error
-    if head.startswith(_HDF5):
-        return open_cf(path, crs=rules.crs, units=rules.units)
-    if head.startswith(b"GRIB"):
-        return open_grib(path)
-    if head.lstrip()[:7].lower() == b"diamond":
-        return open_micaps([path])
-    what = f"{path.name} is neither NetCDF-4, GRIB2 nor MICAPS Diamond 4 (it starts with {head[:8]!r})"
-    raise RefusedFileError(what, where=str(path), fix="convert the file to CF NetCDF-4")
+def read_own(path: Path) -> xr.DataArray:
+    """Return a cube that `publish.write_cube` wrote; it was checked before, and its limits are not asked again."""
+    options = NO_RAIN_OPTIONS.model_copy(update={"units": "mm", "kind": "amount"})
+    return read_rain(path, RainRules(limit_mm_h=1e6, max_bad_share=1.0, options=options))[0]
 
 
 def hourly(rain: xr.DataArray, *, where: str) -> xr.DataArray:
@@ -104,8 +103,30 @@ def hourly(rain: xr.DataArray, *, where: str) -> xr.DataArray:
         raise TimeError(what, where=f"{where}, time", fix="give hourly rain; daily rain serves as a past event only")
     if n == 1:
         return rain
-    out = rain.resample(time="1h", closed="right", label="right").sum(skipna=False, min_count=n)
-    return out.assign_attrs({**rain.attrs, "interval_h": 1.0})
+    ends = pd.DatetimeIndex(rain["time"].to_numpy())
+    step = pd.Timedelta(hours=1) / n
+    first, last = (ends[0] - step).floor("h"), ends[-1].ceil("h")
+    whole = pd.date_range(first + step, last, freq=step)
+    if not ends.isin(whole).all():
+        what = f"{where} has intervals that end {ends[0].isoformat()}Z and so on; they do not make up clock hours"
+        raise TimeError(what, where=f"{where}, time", fix="give intervals that end at the full hour")
+    along = [c for c in rain.coords if rain.coords[c].dims == ("time",) and c != "time"]
+    quality = rain["quality"].to_numpy()[0] if "quality" in along else 0
+    padded = rain.drop_vars(along).reindex(time=whole)
+    data = da.coarsen(np.sum, da.asarray(padded.data).rechunk({0: _whole_hours(padded, n)}), {0: n})
+    hours = whole.to_numpy()[n - 1 :: n]
+    coords = {c: padded.coords[c] for c in ("y", "x", "spatial_ref") if c in padded.coords}
+    coords |= {"time": hours, "start": ("time", hours - np.timedelta64(1, "h")),
+               "quality": ("time", np.full(len(hours), quality, dtype=np.int8))}  # fmt: skip
+    return xr.DataArray(
+        data, dims=("time", "y", "x"), coords=coords, name=rain.name, attrs={**rain.attrs, "interval_h": 1.0}
+    )
+
+
+def _whole_hours(rain: xr.DataArray, n: int) -> int:
+    """Return a chunk along time that holds whole hours."""
+    longest = max(rain.chunks[0]) if rain.chunks else rain.sizes["time"]
+    return n * max(1, longest // n)
 
 
 def _iso(time: pd.Timestamp) -> str:

@@ -1,32 +1,54 @@
-"""What was found in a rain file: times put in order, faults masked and counted, each finding in a sentence."""
+"""What was found in a rain file: faults masked and counted, unit and kind held against the values, in sentences."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
-import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from geo_risk.core.errors import DataError, TimeError
+from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.sources.rain_opened import Said
 
 FILL = 9999.0
 """Missing-value marker of Chinese rain products; other markers must be declared in the file."""
 
+SMALL_MM = 0.2
+"""Where it rains and no value of a series reaches this, millimetres may be metres: 0.2 m in an interval is not reached
+either. Choice of geo_risk."""
+
+MIN_WET = 50
+"""Values above zero, and rises or falls, below which the values prove nothing. Choice of geo_risk."""
+
+RUNNING_HOURS = 6
+"""Intervals that a series needs for running totals to be told from amounts."""
+
+ENVELOPE_MM, ENVELOPE_POWER = 600.0, 0.47
+"""No point has had more than ENVELOPE_MM x D ^ ENVELOPE_POWER in D hours. Choice of geo_risk: a power of time, as world
+records have, above 1825 mm in 24 h and 3929 mm in 72 h (La Reunion, 1966 and 2007)."""
+
+MAX_FALLS = 0.05
+"""Falls within the runs of running totals, as a share of their rises, above which they are none. Choice of geo_risk."""
+
 
 @dataclass(frozen=True)
 class RainAudit:
-    """Findings about one rain file, for the report and for `geo-risk info`.
+    """Findings about one rain series, for the report and for `geo-risk info`.
 
     Attributes
     ----------
-    path : file name.
+    path : name of the file or folder.
     interval_h : length of an interval in hours.
     first, last : ends of the first and last interval, UTC, ISO 8601.
-    counts : `times`, `gaps`, `unsorted`, `negative`, `infinite`, `fill`, `above_limit`, `missing`.
-    sentences : evidence for unit, interval end, zone, and what was mended.
+    counts : `times`, `gaps`, `unsorted`, `unsplit`, `negative`, `infinite`, `fill`, `above_limit`,
+        `beyond_record`, `missing`.
+    sentences, sentences_zh : evidence for unit, kind, interval, zone and place, and what was mended.
+    product : which of `sources.rain_products` it is.
+    quality : final, preliminary, forecast or unstated.
     """
 
     path: str
@@ -35,82 +57,62 @@ class RainAudit:
     last: str
     counts: dict[str, int]
     sentences: tuple[str, ...] = field(default=())
+    sentences_zh: tuple[str, ...] = field(default=())
+    product: str = ""
+    quality: str = "unstated"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a facts file."""
         return {
-            "path": self.path, "interval_h": self.interval_h, "first": self.first, "last": self.last,
-            "counts": dict(self.counts), "sentences": list(self.sentences),
+            "path": self.path, "product": self.product, "quality": self.quality, "interval_h": self.interval_h,
+            "first": self.first, "last": self.last, "counts": dict(self.counts), "sentences": list(self.sentences),
+            "sentences_zh": list(self.sentences_zh),
         }  # fmt: skip
 
-    def say(self, sentence: str) -> RainAudit:
-        """Return the audit with one more sentence."""
-        return replace(self, sentences=(*self.sentences, sentence))
+    def say(self, *said: Said) -> RainAudit:
+        """Return the audit with more sentences."""
+        return replace(
+            self,
+            sentences=(*self.sentences, *(s.en for s in said)),
+            sentences_zh=(*self.sentences_zh, *(s.zh for s in said)),
+        )
 
 
-def ordered_times(rain: xr.DataArray, *, where: str) -> tuple[xr.DataArray, float, dict[str, int]]:
-    """Sort by time, prove one interval length, and put NaN where an interval is missing.
+@dataclass(frozen=True)
+class Rules:
+    """How `checked_values` judges.
 
-    Parameters
+    Attributes
     ----------
-    rain : (time, y, x); time is the UTC end of each interval, without zone.
-    where : file name for errors.
-
-    Returns
-    -------
-    The cube on an unbroken time axis (lazy stays lazy), the interval in hours, and counts of times, gaps, unsorted.
-
-    Raises
-    ------
-    TimeError : no time, a time twice (rain would be counted twice), or steps that are no multiple of the shortest.
+    limit_mm : the largest possible amount of an interval.
+    max_bad_share : share of faults up to which they are masked.
+    settled : what the format or the configuration has proved: "units", "kind".
+    ran : whether the amounts are differences of running totals.
     """
-    times = pd.DatetimeIndex(rain["time"].to_numpy())
-    if len(times) < 2 or times.hasnans:
-        n_missing = int(np.isnat(times.to_numpy()).sum())
-        what = f"{where} has {len(times)} times, {n_missing} of them missing; two or more are needed"
-        raise TimeError(what, where=f"{where}, time", fix="give a series; one field alone has no interval length")
-    doubled = times[times.duplicated()].unique()
-    if len(doubled):
-        what = f"{len(doubled)} times occur twice, the first {doubled[0].isoformat()}Z"
-        raise TimeError(what, where=f"{where}, time", fix="remove one of each pair, else their rain counts twice")
-    order = np.argsort(times.to_numpy(), kind="stable")
-    n_unsorted = int((order != np.arange(len(order))).sum())
-    if n_unsorted:
-        rain, times = rain.isel(time=order), times[order]
-    steps = np.diff(times.to_numpy()).astype("timedelta64[s]").astype(np.int64)
-    step = int(steps.min())
-    if (steps % step).any():
-        what = f"steps between times range from {step} to {int(steps.max())} s and are not multiples of the shortest"
-        raise TimeError(what, where=f"{where}, time", fix="give one interval length, gaps may be whole intervals")
-    whole = pd.date_range(times[0], times[-1], freq=pd.Timedelta(seconds=step))
-    n_gaps = len(whole) - len(times)
-    if n_gaps > 10 * len(times):
-        what = f"{len(times)} times in {len(whole)} intervals of {step} s: the series is nearly all gaps"
-        raise TimeError(what, where=f"{where}, time", fix="check the times' unit and reference date")
-    if n_gaps:
-        rain = rain.reindex(time=whole)
-    return rain, step / 3600, {"times": len(times), "gaps": n_gaps, "unsorted": n_unsorted}
+
+    limit_mm: float
+    max_bad_share: float
+    settled: frozenset[str] = frozenset()
+    ran: bool = False
 
 
-def masked_values(
-    rain: xr.DataArray, *, limit_mm: float, max_bad_share: float, where: str
-) -> tuple[xr.DataArray, dict[str, int]]:
-    """Mask negative, infinite, fill (9999) and impossible amounts, and count them.
+def checked_values(
+    rain: xr.DataArray, rules: Rules, *, interval_h: float, where: str
+) -> tuple[xr.DataArray, dict[str, int], tuple[Said, ...]]:
+    """Mask negative, infinite, fill (9999) and impossible amounts, and hold unit and kind against the values.
 
     Parameters
     ----------
-    rain : (time, y, x) mm an interval.
-    limit_mm : an amount above it is impossible.
-    max_bad_share : largest share of negative, infinite and impossible values among all; the fill marker 9999 is a
-        missing value and does not count as a fault.
+    rain : (time, y, x) mm an interval, lazy. Every value is read once, block by block; nothing is kept.
 
     Returns
     -------
-    The cube with NaN in their place (float32, lazy), and the counts.
+    The cube with NaN in place of faults (float32, lazy), the counts, and a sentence on unit and kind.
 
     Raises
     ------
-    DataError : more faults than `max_bad_share`, or no valid value at all.
+    DataError : more faults than the share, no valid value at all, or totals beyond any storm on record.
+    AmbiguousError : millimetres that may be metres, amounts that may be running totals; it names the key that answers.
     """
     data = da.asarray(rain.data)
     fill = data == FILL
@@ -118,33 +120,125 @@ def masked_values(
         "negative": (data < 0) & ~da.isinf(data),
         "infinite": da.isinf(data),
         "fill": fill,
-        "above_limit": (data > limit_mm) & ~da.isinf(data) & ~fill,
+        "above_limit": (data > rules.limit_mm) & ~da.isinf(data) & ~fill,
         "missing": da.isnan(data),
     }
-    found = da.compute({name: mask.sum() for name, mask in kinds.items()})[0]
-    counts = {name: int(n) for name, n in found.items()}
+    clean = da.where((data >= 0) & (data <= rules.limit_mm) & ~fill, data, np.float32(np.nan)).astype(np.float32)
+    wanted: dict[str, Any] = {name: mask.sum() for name, mask in kinds.items()}
+    found = dask.compute({**wanted, **_figures(clean)})[0]
+    counts = {name: int(found[name]) for name in kinds}
+    ran = _running_said(counts["negative"], int(found["wet"]), where=where) if rules.ran else None
+    _within_share(counts, data.size, rules, where=where)
+    clean, counts["beyond_record"] = _within_envelope(clean, found["total"], rules, interval_h=interval_h, where=where)
+    said = (
+        _unit_said(found, interval_h, settled="units" in rules.settled, where=where),
+        ran or _kind_said(found["fell"], found["rose"], settled="kind" in rules.settled, where=where),
+    )
+    return rain.copy(data=clean), counts, tuple(s for s in said if s is not None)
+
+
+def _figures(clean: da.Array) -> dict[str, Any]:
+    zero = da.where(da.isnan(clean), np.float32(0), clean)
+    change = da.diff(clean, axis=0)
+    return {
+        "wet": (zero > 0).sum(),
+        "highest": zero.max(),
+        "total": zero.sum(axis=0, dtype=np.float64),
+        "fell": (change < 0).sum(axis=(1, 2)),
+        "rose": (change > 0).sum(axis=(1, 2)),
+    }
+
+
+def _within_share(counts: dict[str, int], size: int, rules: Rules, *, where: str) -> None:
     n_bad = counts["negative"] + counts["infinite"] + counts["above_limit"]
-    if not n_bad <= max_bad_share * data.size:
+    if not n_bad <= rules.max_bad_share * size:
         faults = ", ".join(f"{counts[k]} {k}" for k in ("negative", "infinite", "above_limit"))
-        what = f"{n_bad} of {data.size} values cannot be rain ({faults}; limit {limit_mm:g} mm)"
-        raise DataError(what, where=where, fix="check the unit and the missing-value marker of this file")
-    if counts["missing"] + counts["fill"] + n_bad == data.size:
+        what = f"{n_bad} of {size} values cannot be rain ({faults}; limit {rules.limit_mm:g} mm)"
+        fix = "check `units` (millimetres read as metres are a thousand times too large) and `nodata` of this source"
+        raise DataError(what, where=where, fix=fix)
+    if counts["missing"] + counts["fill"] + n_bad == size:
         what = "no value in the file is known"
         raise DataError(what, where=where, fix="check the variable and the missing-value marker of this file")
-    good = (data >= 0) & (data <= limit_mm) & ~fill
-    clean = da.where(good, data, np.nan).astype(np.float32)
-    return rain.copy(data=clean), counts
 
 
-def sentences_of(counts: dict[str, int]) -> tuple[str, ...]:
+def _within_envelope(
+    clean: da.Array, total: NDArray[np.float64], rules: Rules, *, interval_h: float, where: str
+) -> tuple[da.Array, int]:
+    """Make cells unknown whose sum no point has ever had; return their number."""
+    hours = clean.shape[0] * interval_h
+    bound = ENVELOPE_MM * max(hours, 1 / 60) ** ENVELOPE_POWER
+    wrong = ~(total <= bound)
+    n_wrong = int(wrong.sum())
+    if not n_wrong <= rules.max_bad_share * wrong.size:
+        what = f"{n_wrong} of {wrong.size} cells have up to {total.max():.0f} mm in {hours:g} h; no record reaches {bound:.0f} mm"  # noqa: E501
+        fix = "check `units` and `kind` of this source: mm/day read as mm/h, or running totals read as amounts, do this"
+        raise DataError(what, where=where, fix=fix)
+    return (da.where(wrong[None], np.float32(np.nan), clean) if n_wrong else clean), n_wrong
+
+
+def _running_said(n_fell: int, n_rose: int, *, where: str) -> Said:
+    if not n_fell <= MAX_FALLS * max(n_rose, 1):
+        what = f"read as running totals, the values fall {n_fell} times and rise {n_rose} times within their runs"
+        raise AmbiguousError(
+            what, where=where, fix="give `kind: amount` for this source if each value is its hour's own"
+        )
+    return Said(f"Kind: within the runs the totals rise {n_rose} times and fall {n_fell} times, as running totals do.",
+                f"类型：同一累计段内升 {n_rose} 次、降 {n_fell} 次，确为累计量。")  # fmt: skip
+
+
+def _unit_said(found: dict[str, Any], interval_h: float, *, settled: bool, where: str) -> Said | None:
+    wet, highest = int(found["wet"]), float(found["highest"])
+    text = f"{highest:.3g} mm in {interval_h:g} h"
+    if wet < MIN_WET or highest >= SMALL_MM:
+        if wet < MIN_WET:
+            return Said(f"Values: {wet} above zero; too few to hold the unit against them.",
+                        f"数值：仅 {wet} 个大于零，不足以核对单位。")  # fmt: skip
+        return Said(
+            f"Values: the largest is {text}, as rain in millimetres can be.", f"数值：最大 {text}，与毫米雨量相符。"
+        )
+    if settled:
+        return Said(f"Values: {wet} above zero, none beyond {text}; the unit is taken as stated.",
+                    f"数值：{wet} 个大于零，最大仅 {text}；单位以说明为准。")  # fmt: skip
+    what = (
+        f"{wet} values are above zero and none exceeds {text}: drizzle in millimetres, or metres (up to "
+        f"{highest * 1000:.0f} mm) called millimetres"
+    )
+    raise AmbiguousError(what, where=where, fix="give `units: mm` for this source if that is right, else `units: m`")
+
+
+def _kind_said(fell: NDArray[Any], rose: NDArray[Any], *, settled: bool, where: str) -> Said | None:
+    """Tell amounts from running totals, which fall at their resets alone, and there nearly everywhere."""
+    n_fell, n_rose = int(fell.sum()), int(rose.sum())
+    if settled or len(fell) + 1 < RUNNING_HOURS or n_rose < MIN_WET:
+        return None
+    steady = fell == 0
+    rises_there = int(rose[steady].sum())
+    text = f"{n_fell} falls and {n_rose} rises from one interval to the next"
+    if steady.mean() >= 0.75 and rises_there >= 0.75 * n_rose:
+        what = f"{text}; the falls are confined to {int((~steady).sum())} of {len(fell)} steps, as in running totals"
+        fix = "give `kind: running` for this source, or `kind: amount` if these are the amounts of each interval"
+        raise AmbiguousError(what, where=where, fix=fix)
+    return Said(f"Kind: {text}, at all times, so these are amounts and not running totals.",
+                f"类型：相邻时次降 {n_fell} 次、升 {n_rose} 次，分布于各时次，是时段量而非累计量。")  # fmt: skip
+
+
+def sentences_of(counts: dict[str, int]) -> tuple[Said, ...]:
     """Return what was mended, in sentences; nothing where nothing was."""
     texts = {
-        "gaps": "{n} intervals are missing and stay unknown.",
-        "unsorted": "{n} times were out of order and have been sorted.",
-        "negative": "{n} negative values were masked.",
-        "infinite": "{n} infinite values were masked.",
-        "fill": "{n} values of 9999 were taken as missing.",
-        "above_limit": "{n} impossible amounts were masked.",
-        "missing": "{n} values are missing in the file.",
+        "gaps": ("{n} intervals are missing and stay unknown.", "缺 {n} 个时次，按未知处理。"),
+        "unsorted": ("{n} times were out of order and have been sorted.", "{n} 个时次次序颠倒，已排序。"),
+        "unsplit": (
+            "{n} values stand for more than one interval, since the one before is missing; they stay unknown.",
+            "{n} 个值因前一时次缺失而跨多个时段，按未知处理。",
+        ),
+        "negative": ("{n} negative values were masked.", "屏蔽负值 {n} 个。"),
+        "infinite": ("{n} infinite values were masked.", "屏蔽无穷值 {n} 个。"),
+        "fill": ("{n} values of 9999 were taken as missing.", "{n} 个 9999 按缺测处理。"),
+        "above_limit": ("{n} impossible amounts were masked.", "屏蔽不可能的雨量 {n} 个。"),
+        "beyond_record": (
+            "{n} cells were made unknown, since no point has ever had their total.",
+            "{n} 个格点总量超出历史极值，按未知处理。",
+        ),
+        "missing": ("{n} values are missing in the file.", "文件中缺测 {n} 个。"),
     }
-    return tuple(text.format(n=counts[k]) for k, text in texts.items() if counts.get(k))
+    return tuple(Said(en.format(n=counts[k]), zh.format(n=counts[k])) for k, (en, zh) in texts.items() if counts.get(k))

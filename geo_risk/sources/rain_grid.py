@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import CrsError, GridError
 from geo_risk.core.grid import CHUNK, Grid
+from geo_risk.sources.rain_opened import Area
 
 
 def onto_grid(rain: xr.DataArray, grid: Grid) -> xr.DataArray:
@@ -53,6 +54,23 @@ def onto_grid(rain: xr.DataArray, grid: Grid) -> xr.DataArray:
     name = str(rain.name) if rain.name else None
     units, long_name = str(rain.attrs.get("units", "mm")), str(rain.attrs.get("long_name", "rain"))
     return grid.layer(data, units=units, long_name=long_name, name=name)
+
+
+def area_of(cube: xr.DataArray) -> Area:
+    """Return the outer edges of a cube's cells, in its own CRS.
+
+    Raises
+    ------
+    CrsError : it carries none.
+    """
+    ref = cube.coords.get("spatial_ref")
+    if ref is None or "crs_wkt" not in ref.attrs:
+        what = f"rain {cube.name!r} carries no CRS"
+        raise CrsError(what, where=str(cube.name), fix="read it through geo_risk.sources.rain")
+    x, y = (cube[d].to_numpy().astype(np.float64) for d in ("x", "y"))
+    half_x, half_y = (x[1] - x[0]) / 2, (y[0] - y[1]) / 2
+    bounds = (float(x[0] - half_x), float(y[-1] - half_y), float(x[-1] + half_x), float(y[0] + half_y))
+    return Area(bounds, str(ref.attrs["crs_wkt"]))
 
 
 def align(cube: xr.DataArray, like: xr.DataArray) -> xr.DataArray:

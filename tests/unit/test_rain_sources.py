@@ -20,7 +20,8 @@ from geo_risk.core.errors import (
 )
 from geo_risk.core.grid import Grid
 from geo_risk.publish.cube import write_cube
-from geo_risk.sources.rain import hourly, read_rain
+from geo_risk.sources.options import RainOptions
+from geo_risk.sources.rain import RainRules, hourly, read_own, read_rain
 from geo_risk.sources.rain_grid import align, bilinear, onto_grid
 
 
@@ -72,6 +73,7 @@ def test_zone_start_stamp_rate_unit_and_south_up_are_normalised(tmp_path):
         ({"attrs": {"cell_methods": None}}, AmbiguousError, "amount"),
         ({"attrs": {"units": "mm/h"}}, AmbiguousError, "rate"),
         ({"conventions": None}, AmbiguousError, "no zone"),
+        ({"time": {"long_name": "time"}}, AmbiguousError, "start or the end"),
         ({"crs": None, "attrs": {"grid_mapping": None}}, CrsError, "no CRS"),
         ({"hours": [1, 2, 2]}, TimeError, "twice"),
         ({"hours": [1, 2, 3.5]}, TimeError, "multiples"),
@@ -86,6 +88,29 @@ def test_doubt_stops_with_exit_code_3(tmp_path, change, error, words):
     with pytest.raises(error, match=words) as caught:
         read_rain(write(tmp_path / "r.nc", **change))
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "given"),
+    [
+        ({"conventions": None}, "time_zone", {"time_zone": "+08:00"}),
+        ({"time": {"long_name": "time"}}, "stamp", {"stamp": "start"}),
+        ({"attrs": {"cell_methods": None}}, "kind", {"kind": "amount"}),
+        ({"attrs": {"units": "mm/h"}}, "kind", {"kind": "rate"}),
+        ({"attrs": {"units": None}}, "units", {"units": "mm"}),
+        ({"crs": None, "attrs": {"grid_mapping": None}}, "crs", {"crs": "EPSG:4546"}),
+    ],
+)
+def test_doubt_names_the_key_that_answers_it(tmp_path, change, key, given):
+    path = write(tmp_path / "r.nc", **change)
+    with pytest.raises(DataError) as caught:
+        read_rain(path)
+    assert f"`{key}" in caught.value.fix
+    cube, audit = read_rain(path, RainRules(options=RainOptions(**given)))
+    assert (cube.to_numpy() == 1).all()
+    first = {"time_zone": "2024-06-30T17:00", "stamp": "2024-07-01T02:00"}.get(key, "2024-07-01T01:00")
+    assert cube["time"].to_numpy()[0] == np.datetime64(first)
+    assert len(audit.sentences) == len(audit.sentences_zh)
 
 
 def test_few_faults_are_masked_and_counted(tmp_path):
@@ -125,38 +150,11 @@ def test_half_hours_become_hours_and_days_do_not(tmp_path):
         hourly(daily, where="d.nc")
 
 
-def micaps(folder, *, encoding="utf-8", hour="20", cut=0, year="2024"):
-    rows = "1,000.0 2.0 3.0\n4.0 9999 6.0"
-    head = f"diamond 4 降水\n{year} 07 24 {hour} 0 0 0.01 -0.01 111.00 111.02 36.01 36.00 3 2 10 0 250 1 0\n"
-    path = folder / f"{hour}.txt"
-    path.write_bytes((head + rows[: len(rows) - cut]).encode(encoding))
-    return path
-
-
-@pytest.mark.parametrize(("encoding", "year"), [("utf-8", "2024"), ("gb18030", "24")])
-def test_diamond_4_is_beijing_time_with_thousands_commas(tmp_path, encoding, year):
-    for hour in ("20", "21"):
-        micaps(tmp_path, encoding=encoding, hour=hour, year=year)
-    from geo_risk.sources.rain import RainRules
-
-    cube, audit = read_rain(tmp_path, RainRules(limit_mm_h=2000))
-    assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-24T12:00")
-    np.testing.assert_array_equal(cube.to_numpy()[0], [[1000, 2, 3], [4, np.nan, 6]])
-    np.testing.assert_allclose(cube["x"], [111.0, 111.01, 111.02])
-    np.testing.assert_allclose(cube["y"], [36.01, 36.0])
-    assert audit.counts["fill"] == 2
-
-
-def test_a_cut_off_text_is_named(tmp_path):
-    path = micaps(tmp_path, cut=4)
-    with pytest.raises(CorruptFileError, match="5 values"):
-        read_rain(path)
-
-
 def test_a_cube_goes_out_and_comes_back(tmp_path):
     cube, _ = read_rain(write(tmp_path / "r.nc", np.arange(12.0).reshape(3, 2, 2)))
     write_cube(cube.where(cube != 5), tmp_path / "out.nc")
     back, audit = read_rain(tmp_path / "out.nc")
+    np.testing.assert_array_equal(read_own(tmp_path / "out.nc").to_numpy(), back.to_numpy())
     np.testing.assert_array_equal(back.to_numpy(), cube.where(cube != 5).to_numpy())
     np.testing.assert_array_equal(back["time"].to_numpy(), cube["time"].to_numpy())
     assert audit.counts["missing"] == 1

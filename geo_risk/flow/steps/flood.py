@@ -75,7 +75,7 @@ def _town(plan: Plan) -> None:
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
         writes={"findings": plan.frame("town_findings"), "facts": plan.facts("flood_past")},
-        storm_ids=[e.id for e in events], units=[e.units for e in events], params=params.town, sites=params.sites,
+        storm_ids=[e.id for e in events], rain_options=[e.rain for e in events], params=params.town, sites=params.sites,
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h,
     )  # fmt: skip
     plan.add(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.params import RunoffParams, SiteParams, TownFlowParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.hazards.flood.town import Surface, Window
-    from geo_risk.sources.options import ReadLimits
+    from geo_risk.sources.options import RainOptions, ReadLimits
 
 _MARGIN_M = 2000.0
 
@@ -143,7 +143,7 @@ def write_past(
     findings: Path,
     facts: Path,
     storm_ids: list[str],
-    units: list[str | None],
+    rain_options: list[RainOptions],
     params: TownFlowParams,
     sites: SiteParams,
     rain_limit_mm_h: float,
@@ -158,7 +158,8 @@ def write_past(
     ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     reports, aside = _reports(past_depths, set(places["site_id"]))
-    storms = _hourly_storms(past_events, storm_ids, units, wanted=set(reports["storm_id"]), limit=rain_limit_mm_h)
+    wanted = set(reports["storm_id"])
+    storms = _hourly_storms(past_events, storm_ids, rain_options, wanted=wanted, limit=rain_limit_mm_h)
     missing = sorted(set(reports["storm_id"]) - set(storms))
     aside += [{"id": s, "reason": "has reported depths but no hourly rain: not used"} for s in missing]
 
@@ -212,13 +213,13 @@ def _reports(path: Path, known: set[str]) -> tuple[Any, list[dict[str, str]]]:
 
 
 def _hourly_storms(
-    paths: list[Path], storm_ids: list[str], units: list[str | None], *, wanted: set[str], limit: float
+    paths: list[Path], storm_ids: list[str], options: list[RainOptions], *, wanted: set[str], limit: float
 ) -> dict[str, xr.DataArray]:
     from geo_risk.sources.rain import RainRules, read_rain
 
     out = {}
-    for path, storm_id, unit in zip(paths, storm_ids, units, strict=True):
-        cube, audit = read_rain(path, RainRules(limit_mm_h=limit, units=unit))
+    for path, storm_id, given in zip(paths, storm_ids, options, strict=True):
+        cube, audit = read_rain(path, RainRules(limit_mm_h=limit, options=given))
         name = storm_id if storm_id in wanted else str(cube.attrs.get("storm_id", storm_id))
         if name in wanted and audit.interval_h == 1:
             out[name] = cube.load()
@@ -261,14 +262,13 @@ def write_town(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_frame
-    from geo_risk.sources.rain import read_rain
+    from geo_risk.sources.rain import read_own
 
     ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     found = None if findings is None else read_frame(findings)
     share = None if found is None or not len(found) else found.set_index("site_id")["share"]
-    cube, _ = read_rain(rain)
-    cube = cube.load()
+    cube = read_own(rain).load()
     net, window, peak = _runoff(cube, surface, ground.grid, params, window_h=params.window_h)
     run = _run(ground, surface, net, places, devices, share, params)
     table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,

@@ -79,7 +79,7 @@ def _warnings(plan: Plan) -> None:
                "susceptibility": plan.layer("susceptibility"), "grid": plan.facts("grid")},
         writes={"facts": plan.facts("landslide_past_storms")}, params=plan.cfg.landslide, rainfall=plan.cfg.rainfall,
         storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
-        units=[e.units for e in plan.cfg.inputs.rainfall.past_events],
+        rain_options=[e.rain for e in plan.cfg.inputs.rainfall.past_events],
         options=None if past is None else past.options,
     )  # fmt: skip
     for stage in plan.cfg.rainfall.stages_h:

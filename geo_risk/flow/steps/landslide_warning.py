@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.landslide.params import LandslideParams
     from geo_risk.hazards.landslide.warning import WarningModel
     from geo_risk.hazards.rainfall.params import RainfallParams
-    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.options import RainOptions, ReadOptions
 
 
 def write_warning_model(
@@ -25,7 +25,7 @@ def write_warning_model(
     params: LandslideParams,
     rainfall: RainfallParams,
     storm_ids: list[str],
-    units: list[str | None],
+    rain_options: list[RainOptions],
     options: ReadOptions | None,
 ) -> None:
     """Write the warning model fitted to past storms, or why there is none."""
@@ -38,7 +38,7 @@ def write_warning_model(
     target = read_grid(grid)
     read = read_vector(past_slides, crs=target.crs, where="inputs.past_slides", area=target.bounds, geometry="Point",
                        columns=("storm_id",), options=options or NO_OPTIONS)  # fmt: skip
-    rain = _past_rain(rainfall_past_events, storm_ids, units, target=target, rainfall=rainfall)
+    rain = _past_rain(rainfall_past_events, storm_ids, rain_options, target=target, rainfall=rainfall)
     known = read.frame["storm_id"].astype(str).isin(list(rain))
     aside = [*read.quarantine, *({"id": str(i), "reason": f"storm {s!r} has no rain among inputs.rainfall.past_events"}
                                  for i, s in read.frame.loc[~known, "storm_id"].items())]  # fmt: skip
@@ -49,7 +49,7 @@ def write_warning_model(
 
 
 def _past_rain(
-    paths: list[Path], storm_ids: list[str], units: list[str | None], *, target: Grid, rainfall: RainfallParams
+    paths: list[Path], storm_ids: list[str], options: list[RainOptions], *, target: Grid, rainfall: RainfallParams
 ) -> dict[str, xr.DataArray]:
     """Return the effective rain of each past storm on the run grid; the id in the file comes before the config's."""
     from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
@@ -57,8 +57,8 @@ def _past_rain(
     from geo_risk.sources.rain_grid import onto_grid
 
     out = {}
-    for path, storm_id, unit in zip(paths, storm_ids, units, strict=True):
-        rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, units=unit)
+    for path, storm_id, given in zip(paths, storm_ids, options, strict=True):
+        rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, options=given)
         cube, _ = read_rain(path, rules)
         effective = storm_effective_rain(cube, decay_per_day=rainfall.decay_per_day, days=rainfall.antecedent_days)
         out[str(cube.attrs.get("storm_id", storm_id))] = onto_grid(effective, target)

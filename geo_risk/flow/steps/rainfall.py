@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.rainfall.params import RainfallParams
     from geo_risk.hazards.rainfall.stages import Forecast, Period, Stage
+    from geo_risk.sources.options import RainOptions
     from geo_risk.sources.rain_audit import RainAudit
 
 
 def rainfall(plan: Plan) -> None:
     """Add the steps that write rain_hourly, rain_{h}h, rain_effective, and rain of each warning stage."""
-    forecasts = plan.cfg.inputs.rainfall.forecast
+    forecasts, observed = plan.cfg.inputs.rainfall.forecast, plan.cfg.inputs.rainfall.observed
     given: dict[str, Any] = {
         "issued_times": [f.issued.isoformat() for f in forecasts],
-        "units": [f.units for f in forecasts],
+        "forecast_options": [f.rain for f in forecasts],
+        "observed_options": None if observed is None else observed.rain,
         "params": plan.cfg.rainfall,
     }
     if plan.input("rainfall.observed") is None and not forecasts:
@@ -51,18 +53,31 @@ def rainfall(plan: Plan) -> None:
 
 
 def _read(
-    observed: Path | None, forecasts: list[Path] | None, units: list[str | None], params: RainfallParams
+    observed: Path | None,
+    forecasts: list[Path] | None,
+    options: tuple[RainOptions | None, list[RainOptions]],
+    *,
+    params: RainfallParams,
+    grid: Path,
 ) -> tuple[xr.DataArray | None, list[xr.DataArray], list[RainAudit]]:
-    """Read every series as hours, forecasts on the observed cells."""
+    """Read every series as hours over the run's area, forecasts on the observed cells."""
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.options import NO_RAIN_OPTIONS
     from geo_risk.sources.rain import RainRules, hourly, read_rain
-    from geo_risk.sources.rain_grid import align
+    from geo_risk.sources.rain_grid import align, area_of
+    from geo_risk.sources.rain_opened import Area
 
-    audits, cubes = [], []
-    for path, unit in [(observed, None), *zip(forecasts or [], units, strict=True)]:
+    target = read_grid(grid)
+    area = Area(target.bounds, target.crs)
+    audits: list[RainAudit] = []
+    cubes: list[xr.DataArray] = []
+    for path, given in [(observed, options[0]), *zip(forecasts or [], options[1], strict=True)]:
         if path is None:
             continue
-        rules = RainRules(limit_mm_h=params.rain_limit_mm_h, max_bad_share=params.max_bad_share, units=unit)
+        rules = RainRules(params.rain_limit_mm_h, params.max_bad_share, options=given or NO_RAIN_OPTIONS, area=area)
         cube, audit = read_rain(path, rules)
+        # what is joined to the first series must cover all of its cells
+        area = area_of(cube) if not cubes else area
         cubes.append(hourly(cube, where=path.name))
         audits.append(audit)
     base = cubes.pop(0) if observed is not None else None
@@ -86,9 +101,10 @@ def write_cube(
     cube: Path,
     facts: Path,
     issued_times: list[str],
-    units: list[str | None],
+    observed_options: RainOptions | None,
+    forecast_options: list[RainOptions],
     params: RainfallParams,
-    grid: Path,  # noqa: ARG001 - the rain is read after the grid is known to be good
+    grid: Path,
 ) -> None:
     """Write the joined hourly cube of the analysis period with its past, and the audits."""
     from dataclasses import asdict
@@ -98,7 +114,7 @@ def write_cube(
     from geo_risk.publish import cube as cubes
     from geo_risk.publish.frames import write_json
 
-    base, others, audits = _read(observed, forecasts, units, params)
+    base, others, audits = _read(observed, forecasts, (observed_options, forecast_options), params=params, grid=grid)
     end = None if base is None else aware(base["time"].to_numpy()[-1])
     period = analysis_period(params, _forecasts(others, issued_times), observed_end=end)
     newest = None if period.forecast is None else others[period.forecast]
@@ -121,10 +137,10 @@ def write_accumulations(*, cube: Path, facts: Path, grid: Path, params: Rainfall
     from geo_risk.hazards.rainfall.compute import compute
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid, read_json
-    from geo_risk.sources.rain import read_rain
+    from geo_risk.sources.rain import read_own
     from geo_risk.sources.rain_grid import onto_grid
 
-    rain, _ = read_rain(cube)
+    rain = read_own(cube)
     hours = int(read_json(facts)["period"]["hours"])
     result = compute({"rain_hourly": rain}, params.model_copy(update={"lookback_h": hours}))
     target = read_grid(grid)
@@ -139,7 +155,8 @@ def write_stages(
     grid: Path,
     facts: Path,
     issued_times: list[str],
-    units: list[str | None],
+    observed_options: RainOptions | None,
+    forecast_options: list[RainOptions],
     params: RainfallParams,
     **layers: Path,
 ) -> None:
@@ -150,7 +167,7 @@ def write_stages(
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.rain_grid import onto_grid
 
-    base, others, _ = _read(observed, forecasts, units, params)
+    base, others, _ = _read(observed, forecasts, (observed_options, forecast_options), params=params, grid=grid)
     end = None if base is None else aware(base["time"].to_numpy()[-1])
     known = _forecasts(others, issued_times)
     stages = plan_stages(params, known, latest=latest_known(known, end))
@@ -187,13 +204,14 @@ def _stage_notes(stages: tuple[Stage, ...]) -> list[dict[str, str]]:
 
 
 def _notes(audits: list[RainAudit]) -> list[dict[str, str]]:
-    bad = ("gaps", "unsorted", "negative", "infinite", "fill", "above_limit")
+    bad = ("gaps", "unsorted", "unsplit", "negative", "infinite", "above_limit", "beyond_record")
     return [
         {
             "level": "warning" if any(a.counts[k] for k in bad) else "info",
-            "text_en": f"{a.path}: {' '.join(a.sentences)}",
-            "text_zh": f"{a.path}：逐 {a.interval_h:g} 小时降水，{a.first} 至 {a.last}，缺测时次 {a.counts['gaps']}，"
-            f"屏蔽异常值 {sum(a.counts[k] for k in bad[2:])}。",
+            "text_en": f"{a.path} ({a.product}), {a.interval_h:g} h intervals, {a.first} to {a.last}. "
+            f"{' '.join(a.sentences)}",
+            "text_zh": f"{a.path}（{a.product}）：逐 {a.interval_h:g} 小时降水，{a.first} 至 {a.last}。"
+            f"{''.join(a.sentences_zh)}",
         }
         for a in audits
     ]

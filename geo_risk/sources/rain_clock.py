@@ -1,0 +1,183 @@
+"""Times of rain files as UTC: CF time units, zones, and whether a stamp is the start or the end of its interval."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import AmbiguousError, TimeError
+from geo_risk.sources.options import RainOptions
+from geo_risk.sources.rain_opened import Said
+
+BEIJING = timezone(timedelta(hours=8))
+_SINCE = re.compile(r"^\s*(seconds?|minutes?|hours?|days?|s|min|h|d)\s+since\s+(.+?)\s*$", re.IGNORECASE)
+_ZONE = re.compile(r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$", re.IGNORECASE)
+_OFFSET = re.compile(r"^(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?$", re.IGNORECASE)
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_ZONE_KEYS = ("time_zone", "timezone", "tz")
+
+
+def zone_of(text: str, *, where: str) -> tzinfo:
+    """Return a zone by its name (Asia/Shanghai, UTC) or its offset (+08:00, UTC+8).
+
+    Raises
+    ------
+    TimeError : neither.
+    """
+    plain = text.strip()
+    if plain.upper() in ("UTC", "GMT", "Z"):
+        return timezone.utc  # noqa: UP017 - a tzinfo of the same kind as the others
+    if plain.upper() in ("BJT", "CST", "BEIJING"):
+        return BEIJING
+    match = _OFFSET.match(plain)
+    if match:
+        minutes = int(match.group(2)) * 60 + int(match.group(3) or 0)
+        return timezone(timedelta(minutes=minutes if match.group(1) == "+" else -minutes))
+    try:
+        return ZoneInfo(plain)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        what = f"{text!r} is no time zone"
+        raise TimeError(what, where=where, fix="write `time_zone: UTC`, `+08:00` or `Asia/Shanghai`") from error
+
+
+def to_utc(local: NDArray[Any] | pd.DatetimeIndex, zone: tzinfo) -> NDArray[Any]:
+    """Return local times without zone as UTC datetime64[ns]."""
+    index = pd.DatetimeIndex(local).tz_localize(zone)
+    return index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ns]")
+
+
+def cf_intervals(
+    dataset: xr.Dataset, time: xr.DataArray, *, options: RainOptions, path: Path
+) -> tuple[NDArray[Any], NDArray[Any], tuple[Said, ...]]:
+    """Return the starts (NaT where open) and ends of the intervals of a CF file, UTC, and how they are known.
+
+    Parameters
+    ----------
+    dataset, time : the open file, and its time coordinate as numbers.
+    options : stamp and time_zone, which hold against what the file leaves open.
+
+    Raises
+    ------
+    TimeError : time units or calendar cannot be read.
+    AmbiguousError : the zone, or the side that the stamp stands for, is not told; it names the key that answers.
+    """
+    attrs = dict(time.attrs)
+    zone, zone_said = _zone(dataset, attrs, options, path=path)
+    bounds = str(attrs.get("bounds", ""))
+    values = time.to_numpy().astype(np.float64).reshape(-1)
+    if bounds in dataset.variables and options.stamp is None:
+        edges = dataset[bounds].to_numpy().astype(np.float64)
+        units = str(dataset[bounds].attrs.get("units", attrs.get("units", "")))
+        start, end = (_instants(edges[:, k], units, attrs, zone, path=path) for k in (0, 1))
+        swapped = bool(len(end)) and bool((end < start).all())
+        start, end = (end, start) if swapped else (start, end)
+        return start, end, (
+            Said(f"Interval: start and end from `{bounds}`.", f"时段：起止时刻取自 {bounds}。"), zone_said)  # fmt: skip
+    instants = _instants(values, str(attrs.get("units", "")), attrs, zone, path=path)
+    side, said = _side(dataset, attrs, instants, options, path=path)
+    none = np.full(instants.shape, np.datetime64("NaT"), dtype="datetime64[ns]")
+    if side == "end":
+        return none, instants, (said, zone_said)
+    return instants, _ends_of(instants, options, path=path), (said, zone_said)
+
+
+def _ends_of(starts: NDArray[Any], options: RainOptions, *, path: Path) -> NDArray[Any]:
+    steps = np.diff(np.unique(starts))
+    if options.interval_h is None and not steps.size:
+        what = f"{path.name} has one time, stamped at the start of an interval of unknown length"
+        raise AmbiguousError(what, where=f"{path}, time", fix="give `interval_h` for this source")
+    step = steps.min() if options.interval_h is None else np.timedelta64(round(options.interval_h * 3600), "s")
+    return starts + step
+
+
+def _side(
+    dataset: xr.Dataset, attrs: dict[str, Any], instants: NDArray[Any], options: RainOptions, *, path: Path
+) -> tuple[str, Said]:
+    if options.stamp is not None:
+        words = {"start": "开始", "end": "结束"}[options.stamp]
+        return options.stamp, Said(f"Interval: the time is its {options.stamp}, by the configuration.",
+                                   f"时段：时间为{words}时刻（配置给定）。")  # fmt: skip
+    text = " ".join(str(attrs.get(k, "")) for k in ("long_name", "comment", "description", "interval")).lower()
+    text += " " + str(dataset.attrs.get("comment", "")).lower()
+    says = {side for side, word in (("start", r"\b(start|begin)"), ("end", r"\bend")) if re.search(word, text)}
+    if len(says) == 1:
+        side = says.pop()
+        words = {"start": "开始", "end": "结束"}[side]
+        said = Said(
+            f"Interval: the time is its {side}, as the file's own words say.", f"时段：文件注明时间为{words}时刻。"
+        )
+        return side, said
+    what = f"{path.name}: nothing says whether a time is the start or the end of its interval{_hint(instants)}"
+    raise AmbiguousError(what, where=f"{path}, time", fix="give `stamp: start` or `stamp: end` for this source")
+
+
+def _hint(instants: NDArray[Any]) -> str:
+    """Return what the axis suggests; it proves nothing."""
+    if len(instants) < 2:
+        return ""
+    first, last = pd.Timestamp(instants[0]), pd.Timestamp(instants[-1])
+    whole = f" (it runs from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+    if first.hour == 0 and last.hour == 23:
+        return f"{whole}, as whole days stamped at the start do)"
+    if first.hour == 1 and last.hour == 0:
+        return f"{whole}, as whole days stamped at the end do)"
+    return f"{whole})"
+
+
+def _zone(
+    dataset: xr.Dataset, attrs: dict[str, Any], options: RainOptions, *, path: Path
+) -> tuple[tzinfo | None, Said]:
+    """Return the zone to apply, None where the time units carry their own, and the evidence."""
+    units = str(attrs.get("units", ""))
+    match = _SINCE.match(units)
+    if not match:
+        what = f"{path.name}: time has units {units!r}; such as 'hours since 2024-07-01 00:00:00 +00:00' needed"
+        raise TimeError(what, where=f"{path}, time", fix="write CF time units")
+    where = f"{path}, time"
+    if options.time_zone is not None:
+        said = Said(f"Zone: {options.time_zone}, by the configuration.", f"时区：{options.time_zone}（配置给定）。")
+        return zone_of(options.time_zone, where=where), said
+    if ":" in match.group(2) and _ZONE.search(match.group(2)):
+        return None, Said(f"Zone: in the time units ({units}).", f"时区：见时间单位（{units}）。")
+    for owner in (attrs, dataset.attrs):
+        for key in _ZONE_KEYS:
+            if key in owner:
+                said = Said(f"Zone: {owner[key]!r} in the attribute {key}.", f"时区：属性 {key} 为 {owner[key]}。")
+                return zone_of(str(owner[key]), where=where), said
+    if "CF" in str(dataset.attrs.get("Conventions", "")):
+        said = Said("Zone: UTC, which CF lays down where units name none.", "时区：UTC（CF 规定，单位未注时区时）。")
+        return timezone.utc, said  # noqa: UP017
+    what = f"{path.name}: times have no zone ({units}) and the file does not follow CF"
+    raise AmbiguousError(what, where=where, fix="give `time_zone: UTC` or `time_zone: +08:00` for this source")
+
+
+def _instants(
+    values: NDArray[np.float64], units: str, attrs: dict[str, Any], zone: tzinfo | None, *, path: Path
+) -> NDArray[Any]:
+    match = _SINCE.match(units)
+    if match is None or attrs.get("calendar", "standard") not in ("standard", "gregorian", "proleptic_gregorian"):
+        what = f"{path.name}: time units {units!r} with calendar {attrs.get('calendar')!r} cannot be read"
+        raise TimeError(what, where=f"{path}, time", fix="use CF time units and the standard calendar")
+    text = re.sub(r"\s*(UTC|GMT)\s*$", "Z", match.group(2), flags=re.IGNORECASE)
+    try:
+        reference = pd.Timestamp(re.sub(r"\s+(?=[+-]\d)", "", text))
+        seconds = np.rint(values * _UNIT_S[match.group(1)[0].lower()]).astype("int64")
+    except (ValueError, KeyError, OverflowError) as error:
+        what = f"{path.name}: time units {units!r} cannot be read: {error}"
+        raise TimeError(what, where=f"{path}, time", fix="use CF time units with an ISO date") from error
+    if not np.isfinite(values).all():
+        what = f"{path.name}: {int((~np.isfinite(values)).sum())} times are missing"
+        raise TimeError(what, where=f"{path}, time", fix="write a time for every field")
+    if zone is not None:
+        reference = reference.tz_localize(None).tz_localize(zone)
+    start = reference.tz_convert("UTC").tz_localize(None).to_datetime64().astype("datetime64[ns]")
+    out: NDArray[Any] = start + seconds.astype("timedelta64[s]")
+    return out
