@@ -139,6 +139,23 @@ def test_a_noisy_series_is_no_eye():
     assert (downslope_layers([noisy], ground, SlopeParams())["blind_map"].to_numpy()[INNER] == INSENSITIVE).all()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("std", [0.0, np.nan])
+def test_a_track_without_an_error_is_no_eye_and_hides_no_track_that_has_one(std):
+    ground = ground_of(plane(25, 90))
+    alone = downslope_layers([track(los_of(347), -7.0, std=std)], ground, SlopeParams())
+    assert (alone["blind_map"].to_numpy()[INNER] == INSENSITIVE).all()
+    assert np.isfinite(alone["velocity_slope"].to_numpy()[INNER]).all()
+    assert np.isnan(alone["detectable_slope"].to_numpy()).all()
+    good = track(los_of(347), -14.0, std=0.5)
+    want = downslope_layers([good], ground, SlopeParams())
+    for order in ((0, 1), (1, 0)):
+        pair = [track(los_of(347), -7.0, std=std), good]
+        got = downslope_layers([pair[k] for k in order], ground, SlopeParams())
+        for name, layer_ in want.items():
+            np.testing.assert_array_equal(got[name].to_numpy(), layer_.to_numpy())
+
+
 def test_a_gully_on_a_blind_body_and_the_flat_at_its_toe_stay_blind():
     height = np.where(Y > 0, Y * np.tan(np.deg2rad(10)), 0.0)
     height[8:11, 20] -= 8.0  # a ravine whose banks look east and west

@@ -121,6 +121,21 @@ def test_what_a_north_motion_feigns_is_said(made):
 
 
 @pytest.mark.slow
+def test_two_looks_too_alike_feign_nothing_and_know_nothing(made):
+    from geo_risk.flow.steps.deformation_east_up import EAST_UP, write_east_up
+
+    folder = made["folder"]
+    paths = {n: [made["layers"][n][0]] * 2 for n in steps.PER_TRACK}
+    out = {n: folder / f"same_{n}.tif" for n in (*EAST_UP, *LEAK)}
+    write_east_up(tracks=["asc", "asc2"], params=DecompositionParams(), facts=folder / "same.json", **paths, **out)
+    said = json.loads((folder / "same.json").read_text())
+    assert said["counts"]["north_leak_up_mm_yr"] is None
+    assert said["notes"][0]["level"] == "warning"
+    assert "known nowhere" in said["notes"][0]["text_en"]
+    assert "均未知" in said["notes"][0]["text_zh"]
+
+
+@pytest.mark.slow
 def test_velocities_have_no_series(made, tmp_path):
     folder = made["folder"]
     path = tmp_path / "velocity.h5"

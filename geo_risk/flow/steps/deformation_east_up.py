@@ -54,6 +54,7 @@ def write_east_up(*, tracks: list[str], params: DecompositionParams, facts: Path
     from geo_risk.hazards.deformation.geometry.decomposition import east_up, north_leak
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer
 
     looks = _tracks(tracks, paths)
     layers = east_up(looks, params)
@@ -62,23 +63,35 @@ def write_east_up(*, tracks: list[str], params: DecompositionParams, facts: Path
     worst = []
     for name, layer in zip(LEAK, north_leak(looks, params), strict=True):
         write_layer(layer, paths[name])
-        worst.append(largest(layer))
+        worst.append(largest(open_layer(paths[name])))
     north = params.north_motion_mm_yr
-    note = (
-        f"North motion is taken as zero: {north:g} mm/yr of it would change up by at most {worst[1]:.1f} mm/yr and "
-        f"east by at most {worst[0]:.1f} mm/yr.",
-        f"分解时设南北向运动为零：若实际有 {north:g} mm/yr 的南北向运动，垂直向速度最多改变 {worst[1]:.1f} mm/yr，"
-        f"东西向最多改变 {worst[0]:.1f} mm/yr。",
-    )
     counts = {"north_motion_mm_yr": north, "north_leak_east_mm_yr": worst[0], "north_leak_up_mm_yr": worst[1]}
-    write_json({"notes": [_note("info", note)], "counts": counts, "quarantine": [], "methods": [_method("east_up")]},
-               facts)  # fmt: skip
+    if worst[0] is None or worst[1] is None:
+        note = _note("warning", (
+            "East and up are known nowhere: no cell is seen by two tracks whose looks differ by "
+            f"{params.minimum_angle_deg:g} degrees.",
+            "东西向与垂直向速度均未知："
+            f"没有任何像元被视线夹角不小于 {params.minimum_angle_deg:g} 度的两条轨道同时观测。",
+        ))  # fmt: skip
+    else:
+        note = _note("info", _leak_text(north, worst[0], worst[1]))
+    write_json({"notes": [note], "counts": counts, "quarantine": [], "methods": [_method("east_up")]}, facts)
 
 
-def largest(layer: xr.DataArray) -> float:
-    """Return the largest absolute value of a layer, 0 where nothing is known; computed by blocks."""
+def _leak_text(north: float, east: float, up: float) -> tuple[str, str]:
+    return (
+        f"North motion is taken as zero: {north:g} mm/yr of it would change up by at most {up:.1f} mm/yr and "
+        f"east by at most {east:.1f} mm/yr.",
+        f"分解时设南北向运动为零：若实际有 {north:g} mm/yr 的南北向运动，垂直向速度最多改变 {up:.1f} mm/yr，"
+        f"东西向最多改变 {east:.1f} mm/yr。",
+    )
+
+
+def largest(layer: xr.DataArray) -> float | None:
+    """Return the largest absolute value of a layer, None where nothing is known; computed by blocks."""
     size = abs(layer)
-    return float(size.where(size.notnull(), 0.0).max())
+    found = float(size.where(size.notnull(), -1.0).max())
+    return found if found >= 0 else None
 
 
 def write_east_up_series(

@@ -61,13 +61,13 @@ def write_slope(*, tracks: list[str], params: SlopeParams, facts: Path, **paths:
 
 
 def blind_shares(blind: xr.DataArray) -> dict[str, float]:
-    """Return the share of cells by the code of the blind map, by its name."""
-    import numpy as np
+    """Return the share of cells by the code of the blind map, by its name; counted block by block."""
+    import dask
 
     from geo_risk.hazards.deformation.geometry.downslope import CODES
 
-    counts = np.bincount(blind.to_numpy().ravel(), minlength=len(CODES))
-    return {name: float(counts[code] / blind.size) for code, name in CODES.items()}
+    shares = dask.compute({name: (blind == code).mean() for code, name in CODES.items()})[0]
+    return {name: float(share) for name, share in shares.items()}
 
 
 _WORDS = {

@@ -89,8 +89,9 @@ def downslope_layers(
     Returns
     -------
     velocity_slope [mm/yr], positive downslope: V_LOS / C of the track with the smallest sigma / |C|; NaN where the
-    slope is below the minimum or |C| < minimum. detectable_slope [mm/yr]: k sigma_v / |C| of that track. blind_map
-    uint8, from all tracks, see `blind_codes`. All lazy.
+    slope is below the minimum or |C| < minimum. A standard error that is missing or 0 is not known: such
+    a track counts only where no other does. detectable_slope [mm/yr]: k sigma_v / |C| of that track. blind_map uint8,
+    from all tracks, see `blind_codes`. All lazy.
 
     Raises
     ------
@@ -104,9 +105,11 @@ def downslope_layers(
         # an insensitive direction divides by nothing: a track of east motion has C = 0 on slopes to the north
         c = sensitivity(track, ground.slope_deg, ground.aspect_deg)
         c = c.where(abs(c) >= params.minimum_sensitivity)
-        noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / abs(c)
+        noise = _detectable(track, c, params)
         usable = _has(track) & ~blocked & steep & c.notnull()
-        better = usable & ~(best <= noise)
+        # a track whose error is not known gives the velocity only where no other does
+        known = noise.notnull()
+        better = usable & ((known & ~(best <= noise)) | (~known & velocity.isnull()))
         velocity = (in_units(track.velocity, "mm/yr") / c).where(better, velocity)
         best = noise.where(better, best)
     blind = blind_codes(tracks, hidden, ground, params)
@@ -173,6 +176,16 @@ def blind_codes(
     return out
 
 
+def _detectable(track: Track, c: xr.DataArray, params: SlopeParams) -> xr.DataArray:
+    """Return the smallest detectable velocity [mm/yr] in a direction of which the track sees the share c.
+
+    NaN where the error is missing, or 0: that is the reference point of a product, where nothing was measured.
+    """
+    std = in_units(track.velocity_std, "mm/yr")
+    out: xr.DataArray = params.detection_factor * std.where(std > 0) / abs(c)
+    return out
+
+
 def _has(track: Track) -> xr.DataArray:
     out: xr.DataArray = in_units(track.velocity, "mm/yr").notnull() & track.los_up.notnull()
     return out
@@ -191,8 +204,7 @@ def _sees(
     for track, blocked in zip(tracks, hidden, strict=True):
         c = abs(sensitivity(track, slope, aspect)).where(~flat, abs(track.los_up))
         c = c.where(c >= params.minimum_sensitivity)
-        noise = params.detection_factor * in_units(track.velocity_std, "mm/yr") / c
-        enough = noise <= params.maximum_detectable_mm_yr
+        enough = _detectable(track, c, params) <= params.maximum_detectable_mm_yr
         sees = sees | (_has(track) & ~blocked & enough)
     return sees
 
