@@ -327,3 +327,19 @@ def test_dates_that_cannot_be_corrected_are_told():
     assert counts["dates_lost"] == 1
     day = str(times(40)[5])[:10]
     assert [(day in en, day in zh) for en, zh in notes] == [(True, True)]
+
+
+def test_a_velocity_is_kept_as_it_is_and_an_error_of_nought_is_none():
+    source = dataset(np.zeros((3, 4, 5))).drop_vars("displacement").drop_vars("time")
+    source["velocity"] = (("y", "x"), np.full((4, 5), 2.0, "f4"), {"units": "mm/yr"})
+    std = np.full((4, 5), 0.5, "f4")
+    std[1, 2] = 0.0
+    source["velocity_std"] = (("y", "x"), std, {"units": "mm/yr"})
+    out, notes, _, removal = track_velocity(source, VelocityParams(), maximum_sigma_mm_yr=15)
+    assert np.isnan(out["velocity_std"].to_numpy()[1, 2])
+    assert (out["velocity_std"].to_numpy() == 0.5).sum() == 19
+    assert out["velocity_std"].attrs["units"] == "mm/yr"
+    assert removal.correction is None
+    assert [("kept as they are" in en, "保持产品原样" in zh) for en, zh in notes] == [(True, True)]
+    silent = track_velocity(source, VelocityParams(reference="as_given", atmosphere="none"), maximum_sigma_mm_yr=15)
+    assert silent[1] == []

@@ -152,22 +152,37 @@ def track_velocity(
         counts["dates"] = len(times)
         out.attrs["first_date"], out.attrs["last_date"] = (str(t)[:10] for t in (times[0], times[-1]))
     else:
-        out = xr.Dataset({n: in_units(source[n], "mm/yr") for n in ("velocity", "velocity_std") if n in source})
-        if "coherence" in source:
-            out = out.where(in_units(source["coherence"], "1") >= params.minimum_coherence)
-        if "velocity_std" not in out:
-            sigma = _neighbour_sigma(out["velocity"])
-            out["velocity_std"] = xr.full_like(out["velocity"], sigma).where(np.isfinite(out["velocity"]))
-            out["velocity_std"].attrs.update(units="mm/yr", long_name="assumed standard error")
-            notes.append((
-                f"the product has no standard errors: {sigma:.2f} mm/yr is assumed, from the differences of neighbours",
-                f"产品无标准误差：按相邻像元差异假定为 {sigma:.2f} mm/yr",
-            ))  # fmt: skip
+        out, notes = _own_velocity(source, params)
     for name in ("los_east", "los_north", "los_up", "coherence", "height", "shadow", "n_points"):
         if name in source:
             out[name] = source[name].astype(np.float32)
     out.attrs |= {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
     return out, notes, counts, Removal(correction, jumps)
+
+
+def _own_velocity(source: xr.Dataset, params: VelocityParams) -> tuple[xr.Dataset, list[tuple[str, str]]]:
+    """Return the velocity of a product that has no series, with its error, and what is to be said of them."""
+    notes: list[tuple[str, str]] = []
+    out = xr.Dataset({n: in_units(source[n], "mm/yr") for n in ("velocity", "velocity_std") if n in source})
+    if "coherence" in source:
+        out = out.where(in_units(source["coherence"], "1") >= params.minimum_coherence)
+    if "velocity_std" not in out:
+        sigma = _neighbour_sigma(out["velocity"])
+        out["velocity_std"] = xr.full_like(out["velocity"], sigma).where(np.isfinite(out["velocity"]))
+        out["velocity_std"].attrs.update(units="mm/yr", long_name="assumed standard error")
+        notes.append((
+            f"the product has no standard errors: {sigma:.2f} mm/yr is assumed, from the differences of neighbours",
+            f"产品无标准误差：按相邻像元差异假定为 {sigma:.2f} 毫米/年",
+        ))  # fmt: skip
+    else:  # a reference pixel has an error of nought, which is no error at all
+        attrs = out["velocity_std"].attrs
+        out["velocity_std"] = out["velocity_std"].where(out["velocity_std"] > 0).assign_attrs(attrs)
+    if params.reference != "as_given" or params.atmosphere != "none":
+        notes.append((
+            "the product is a velocity: its reference, ramps and height delay are kept as they are",
+            "产品为速率：参考点、轨道斜坡与高程相关延迟保持产品原样",
+        ))  # fmt: skip
+    return out, notes
 
 
 def _correction_notes(
