@@ -1,0 +1,82 @@
+"""Parameters of mapping units."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from geo_risk.core.params import Params, parameter
+
+_PAPER = "Alvioli et al. (2016), Geosci. Model Dev. 9: the method's parameter; the value is a choice of geo_risk"
+
+
+class SlopeUnitParams(Params):
+    """How slope units are drawn: half basins, refined where the ground faces several ways."""
+
+    draw: bool = parameter(
+        True, "Whether to draw slope units where there are a DEM and its drainage.", source="choice of geo_risk"
+    )
+    threshold_start_m2: float = parameter(
+        800_000.0,
+        "Upslope area from which a cell is a stream in the first and coarsest half basins (t).",
+        source=_PAPER,
+        gt=0,
+        le=1e9,
+    )
+    reduction: float = parameter(
+        5.0,
+        "From round to round the threshold t becomes t - t / reduction, until it falls below area_min_m2 / 4.",
+        source="values above 5 are recommended by the authors of the method; 5 needs 16 rounds with the other defaults",
+        gt=1,
+        le=100,
+    )
+    circular_variance_max: float = parameter(
+        0.2,
+        "A unit whose aspect has a greater circular variance is divided (0 one direction, 1 all directions).",
+        source="searched between 0.05 and 0.25 by the authors of the method; the value is a choice of geo_risk",
+        gt=0,
+        lt=1,
+    )
+    area_min_m2: float = parameter(
+        100_000.0,
+        "A unit smaller than this is not divided further.",
+        source="searched between 50,000 and 200,000 m2 by the authors of the method; the value is a choice of geo_risk",
+        gt=0,
+        le=1e9,
+    )
+    area_max_m2: float = parameter(
+        2_000_000.0, "A unit larger than this is divided whatever its aspect.", source=_PAPER, gt=0, le=1e10
+    )
+    area_clean_m2: float = parameter(
+        25_000.0,
+        "A piece smaller than this is merged into a neighbour of the same unit; a flat piece smaller than this stays "
+        "in its unit.",
+        source="the default of the authors of the method",
+        ge=0,
+        le=1e8,
+    )
+    flat_slope_deg: float = parameter(
+        2.0,
+        "Ground below this slope has no aspect that counts; in a piece it is no slope unit.",
+        source="choice of geo_risk: at 30 m a rise of 1 m, within the noise of global DEMs",
+        ge=0,
+        le=30,
+    )
+    part_area_m2: float = parameter(
+        50_000_000.0,
+        "Streams of this upslope area cut the map into the parts that are worked on one at a time; units do not cross "
+        "them or their divides.",
+        source="choice of geo_risk: some 50,000 cells of 30 m",
+        gt=0,
+        le=1e10,
+    )
+
+    @model_validator(mode="after")
+    def _ordered_areas(self) -> Self:
+        areas = (self.area_clean_m2, self.area_min_m2, self.threshold_start_m2, self.part_area_m2)
+        if list(areas) != sorted(areas) or not self.area_min_m2 < self.area_max_m2:
+            what = f"area_clean_m2 <= area_min_m2 <= threshold_start_m2 <= part_area_m2 needed, got {list(areas)}, "
+            what += f"and area_max_m2 above area_min_m2, got {self.area_max_m2:g}"
+            raise ValueError(what)
+        return self
