@@ -195,8 +195,8 @@ def test_square_that_sinks_is_a_zone_whose_volume_is_in_its_township(made):
 @pytest.mark.slow
 def test_more_cells_than_fit_are_refused_before_they_are_read(made):
     folder = made["folder"]
-    small = PARAMS.model_copy(update={"areas": PARAMS.areas.model_copy(update={"maximum_cells": N * N - 1})})
-    with pytest.raises(LimitError, match=r"2304 cells; at most 2303 (.|\n)*maximum_cells(.|\n)*county by county"):
+    small = PARAMS.model_copy(update={"areas": PARAMS.areas.model_copy(update={"maximum_whole_cells": N * N - 1})})
+    with pytest.raises(LimitError, match=r"2304 cells; at most 2303 (.|\n)*maximum_whole_cells(.|\n)*county by county"):
         line_steps.measured_vertical([folder / f"{t}.h5" for t in TRACKS], TRACKS, folder / "grid.json", small)
 
 

@@ -123,7 +123,7 @@ def measured_vertical(
     from geo_risk.hazards.deformation.lines.vertical import vertical_map
     from geo_risk.sources.native import native_facts
 
-    maps, cells = track_maps(native, tracks, grid, maximum_cells=params.areas.maximum_cells)
+    maps, cells = track_maps(native, tracks, grid, maximum_cells=params.areas.maximum_whole_cells)
     known = [native_facts(p) for p in native]
     dates = [(np.datetime64(f["first_date"]), np.datetime64(f["last_date"])) for f in known if f.get("first_date")]
     days = max((float((b - a) / np.timedelta64(1, "D")) for a, b in dates), default=float("nan"))
@@ -150,7 +150,7 @@ def track_maps(
     if (n := cells.shape[0] * cells.shape[1]) > maximum_cells:
         what = f"the maps have {n} cells; at most {maximum_cells} are held at once for lines, structures and subsidence"
         fix = "run county by county, set a coarser area.resolution_m, or raise the limit where 250 bytes a cell fit"
-        raise LimitError(what, where="deformation.areas.maximum_cells", fix=fix)
+        raise LimitError(what, where="deformation.areas.maximum_whole_cells", fix=fix)
 
     def read(path: Path, name: str) -> Any:
         return onto_grid(path, name, cells, method="nearest").to_numpy()

@@ -105,7 +105,7 @@ def write_structures_found(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
 
-    maps, cells = track_maps(native, tracks, grid, maximum_cells=params.areas.maximum_cells)
+    maps, cells = track_maps(native, tracks, grid, maximum_cells=params.areas.maximum_whole_cells)
     bodies: list[structures.Body] = []
     quarantine: list[dict[str, str]] = []
     notes: list[tuple[str, str]] = []

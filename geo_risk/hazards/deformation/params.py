@@ -183,6 +183,10 @@ class AreaParams(Params):
         120_000_000, "Most cells of the detection grid; more are refused", ge=10_000, le=10**9,
         source="choice of geo_risk: 45 bytes a cell and the tiles, so 6 GB",
     )  # fmt: skip
+    maximum_whole_cells: int = parameter(
+        16_000_000, "The same for lines, structures and land subsidence, which hold whole maps", ge=1, le=10**9,
+        source="choice of geo_risk: 250 to 370 bytes a cell were measured for two tracks, so 6 GB",
+    )  # fmt: skip
     seed: int = parameter(20170, "Seed of the simulated noise", ge=0, le=2**31 - 1, source="choice of geo_risk")
 
 
