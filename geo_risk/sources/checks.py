@@ -84,12 +84,13 @@ def _is_rain_folder(path: Path) -> bool:
     from geo_risk.sources.insar import known_product, listed
     from geo_risk.sources.rain_checks import is_rain
 
-    if not is_rain(path):
-        return False
     try:
-        return is_zarr_store(path) or known_product(listed(path)) is None
+        # InSAR is told by the names of its datasets alone, rain by opening every file: the quick question first
+        if not is_zarr_store(path) and known_product(listed(path)) is not None:
+            return False
     except GeoRiskError:
-        return True
+        pass
+    return is_rain(path)
 
 
 def inspect_track(
