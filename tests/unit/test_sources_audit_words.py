@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo_risk.sources.audit_words import in_chinese
@@ -103,11 +103,13 @@ def test_opera_says_nothing_that_is_not_known(tmp_path):
     check(open_insar(tmp_path / "none", track="asc", geometry=fine).attrs["audit"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("unw_phase",), ("los_disp",), ("unw_phase", "los_disp")])
 def test_hyp3_says_nothing_that_is_not_known(tmp_path, kinds):
     check(open_insar(hyp3(tmp_path / "s", kinds, len(kinds) > 1), track="asc").attrs["audit"])
 
 
+@pytest.mark.slow
 def test_stacks_say_nothing_that_is_not_known(tmp_path):
     options = TrackOptions(incidence_deg=39.0, heading_deg=349.0, units="m", positive="away")
     check(open_insar(stack(tmp_path / "a"), track="asc", options=options).attrs["audit"])
@@ -158,6 +160,7 @@ def test_sentences_in_chinese(sentence, want):
     assert in_chinese(sentence) == want
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=60))
 def test_what_is_not_known_is_not_lost(text):
     assert in_chinese(f"{text}~").replace("；", "; ") == f"{text}~".replace("；", "; ")

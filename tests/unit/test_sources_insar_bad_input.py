@@ -67,7 +67,7 @@ def hyp3(folder: Path, series: np.ndarray = SERIES) -> Path:
 # --- coherence --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("product", ["stack", "licsbas", "hyp3"])
+@pytest.mark.parametrize("product", ["stack", "licsbas", pytest.param("hyp3", marks=pytest.mark.slow)])
 def test_coherence_of_bytes_is_refused_and_one_of_shares_is_taken(tmp_path, product):
     folder = {"stack": stack, "licsbas": licsbas, "hyp3": hyp3}[product](tmp_path / "s")
     options = LOOK if product == "stack" else TrackOptions()
@@ -141,6 +141,7 @@ def test_a_mark_of_missing_that_no_file_declares_stops_a_stack(tmp_path, mark):
         open_insar(stack(tmp_path / "s", values), track="asc", options=LOOK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("product", ["hyp3", "stack"])
 def test_a_small_coherent_valley_is_no_empty_frame(tmp_path, product):
     """Nothing but 12 rows of 700 are coherent, and no sample of 8 or 16 rows meets them."""
@@ -223,6 +224,7 @@ def test_a_geotiff_header_of_more_than_a_tebibyte_ends_at_once(tmp_path):
 # --- look vectors -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cells_of_geotiffs_without_a_look_vector_are_missing(tmp_path):
     east, north, up = (np.full(SHAPE, v) for v in look())
     for values in (east, north, up):
@@ -415,6 +417,7 @@ def test_run_ends_in_three_lines_and_leaves_nothing_that_looks_like_a_result(tmp
     assert not list((tmp_path / "out").glob("**/*.tif"))
 
 
+@pytest.mark.slow
 def test_single_texts_in_an_egms_table_are_set_aside_and_told(tmp_path, capsys):
     config = configured(tmp_path, table(tmp_path / "data", 3))
     with pytest.raises(SystemExit) as stopped:
