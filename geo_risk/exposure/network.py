@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import geopandas as gpd
@@ -43,6 +44,41 @@ class RoadNetwork:
     def n_nodes(self) -> int:
         """Number of junctions, ends and joined places."""
         return len(self.nodes)
+
+    @cached_property
+    def links(self) -> Links:
+        """Which edges join each pair of nodes: found once, used by every search."""
+        return _links(self)
+
+
+@dataclass(frozen=True)
+class Links:
+    """The pairs of nodes that edges join, in the order of `key`.
+
+    Attributes
+    ----------
+    low, high : (pairs,) nodes of each pair, low < high. key : low * n_nodes + high, increasing.
+    edges : rows of `RoadNetwork.edges` pair by pair, in their order within a pair; loops are left out.
+    pair : (len(edges),) the pair of each. first : (pairs,) where each pair begins in `edges`.
+    """
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    key: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    pair: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+def _links(network: RoadNetwork) -> Links:
+    start, end = (network.edges[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    keys = low * network.n_nodes + high
+    edges = np.flatnonzero(low != high)
+    edges = edges[np.argsort(keys[edges], kind="stable")]
+    key, first, counts = np.unique(keys[edges], return_index=True, return_counts=True)
+    pair = np.repeat(np.arange(len(key)), counts)
+    return Links(low[edges[first]], high[edges[first]], key, edges, pair, first)
 
 
 @dataclass(frozen=True)
@@ -245,31 +281,49 @@ def routes_from(
     """Return the cheapest way from each target to the source node (places walk to the shelter); None where none."""
     graph, chosen = _graph(network, costs)
     distance, before = dijkstra(graph, directed=False, indices=source, return_predecessors=True)
-    out: list[Route | None] = []
-    for target in targets:
-        if target < 0 or not np.isfinite(distance[target]):
-            out.append(None)
-            continue
-        edges, node = [], int(target)
-        while node != source:
-            following = int(before[node])
-            edges.append(chosen[(min(node, following), max(node, following))])
-            node = following
-        out.append(_route(network, edges, int(target)))
-    return out
+    reached = [int(t) if t >= 0 and np.isfinite(distance[t]) else -1 for t in targets]
+    return [None if t < 0 else _route(network, _walk(network, chosen, before, t), t) for t in reached]
 
 
-def _graph(network: RoadNetwork, costs: NDArray[np.float64]) -> tuple[csr_array, dict[tuple[int, int], int]]:
-    """Return the graph with the cheapest of parallel edges, and which edge stands for each pair of nodes."""
-    start, end = (network.edges[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    usable = np.flatnonzero((low != high) & np.isfinite(costs))
-    order = usable[np.lexsort((usable, costs[usable], high[usable], low[usable]))]
-    pair = low[order] * network.n_nodes + high[order]
-    best = order[np.concatenate([[True], pair[1:] != pair[:-1]])] if len(order) else order
-    shape = (network.n_nodes, network.n_nodes)
-    graph = csr_array((np.maximum(costs[best], _MIN_MINUTES), (low[best], high[best])), shape=shape)
-    return graph, {(int(a), int(b)): int(e) for a, b, e in zip(low[best], high[best], best, strict=True)}
+def nearest_route(
+    network: RoadNetwork, costs: NDArray[np.float64], source: int, targets: NDArray[np.int64]
+) -> tuple[int, Route] | None:
+    """Return the position of the target that is cheapest to reach from the source node, and the way there.
+
+    Targets of -1 are passed over; of equally cheap ones the first counts; None where none is reached.
+    """
+    graph, chosen = _graph(network, costs)
+    distance, before = dijkstra(graph, directed=False, indices=source, return_predecessors=True)
+    cost = np.where(targets >= 0, distance[targets], np.inf)
+    if not np.isfinite(cost).any():
+        return None
+    best = int(np.argmin(cost))
+    return best, _route(network, _walk(network, chosen, before, int(targets[best]))[::-1], source)
+
+
+def _walk(network: RoadNetwork, chosen: NDArray[np.int64], before: NDArray[np.integer[Any]], target: int) -> list[int]:
+    """Return the edges from a target back to where the search began; `chosen` is the edge of each pair of nodes."""
+    nodes = [target]
+    while (node := int(before[nodes[-1]])) >= 0:
+        nodes.append(node)
+    a, b = np.array(nodes[:-1], dtype=np.int64), np.array(nodes[1:], dtype=np.int64)
+    keys = np.minimum(a, b) * network.n_nodes + np.maximum(a, b)
+    found: list[int] = chosen[np.searchsorted(network.links.key, keys)].tolist()
+    return found
+
+
+def _graph(network: RoadNetwork, costs: NDArray[np.float64]) -> tuple[csr_array, NDArray[np.int64]]:
+    """Return the graph with the cheapest of parallel edges, and the edge that stands for each pair of nodes."""
+    links, shape = network.links, (network.n_nodes, network.n_nodes)
+    if not len(links.key):
+        return csr_array(shape, dtype=np.float64), links.edges
+    of_edges = costs[links.edges]
+    least = np.minimum.reduceat(of_edges, links.first)
+    place = np.flatnonzero(of_edges == least[links.pair])
+    chosen = links.edges[place[np.unique(links.pair[place], return_index=True)[1]]]
+    usable = np.isfinite(least)
+    weights = np.maximum(least[usable], _MIN_MINUTES)
+    return csr_array((weights, (links.low[usable], links.high[usable])), shape=shape), chosen
 
 
 def _route(network: RoadNetwork, edges: list[int], first: int) -> Route:

@@ -17,6 +17,7 @@ from geo_risk.exposure.network import (
     exposed,
     is_connected,
     join_places,
+    nearest_route,
     routes_from,
     travel_costs,
 )
@@ -90,18 +91,12 @@ def backup_route(ways: Ways, settlement: int, main: Route | None, used: int | No
     """Return the best other shelter of a settlement and a way that shares little with its main way, if there is one."""
     if ways.homes[settlement] < 0:
         return None
-    costs = ways.costs.copy()
+    costs, goals = ways.costs.copy(), ways.goals.copy()
     if main is not None:
         costs[list(main.edges)] *= _BACKUP_FACTOR
-    home = ways.homes[[settlement]]
-    to_all = travel_costs(ways.network, costs, home, ways.goals)[0]
     if used is not None:
-        to_all[used] = np.inf
-    if not len(to_all) or not np.isfinite(to_all).any():
-        return None
-    best = int(np.argmin(to_all))
-    found = routes_from(ways.network, costs, int(ways.goals[best]), home)[0]
-    return None if found is None else (best, found)
+        goals[used] = -1
+    return nearest_route(ways.network, costs, int(ways.homes[settlement]), goals)
 
 
 def cut_off_risk(ways: Ways) -> pd.DataFrame:

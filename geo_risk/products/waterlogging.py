@@ -194,7 +194,8 @@ def score_parts(frame: pd.DataFrame, params: WaterloggingParams) -> dict[str, ND
 def _filled(values: pd.Series[Any]) -> NDArray[np.float64]:
     """Return numbers with the missing ones as the median of the known, 0 where none is known."""
     known = pd.to_numeric(values).astype("float64")
-    return known.fillna(known.median() if known.notna().any() else 0.0).to_numpy()
+    filled = known.fillna(known.median() if known.notna().any() else 0.0)
+    return np.asarray(filled, dtype=np.float64)
 
 
 def _reason(row: Any, local_m: float) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from geo_risk.exposure.network import (
     exposed,
     is_connected,
     join_places,
+    nearest_route,
     routes_from,
     travel_costs,
 )
@@ -118,3 +119,37 @@ def test_closing_a_road_never_shortens_a_trip(seed, closed):
     after = travel_costs(network, costs, nodes[:3], nodes)
     assert (after >= before - 1e-9).all()
     np.testing.assert_allclose(before[:, :3], before[:, :3].T)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_the_nearest_route_is_the_cheapest_of_all_routes(seed):
+    rng = np.random.default_rng(seed)
+    lines = [[(x, y), (x + dx, y + dy)] for x in range(4) for y in range(4) for dx, dy in ((1, 0), (0, 1))
+             if x + dx < 4 and y + dy < 4] * 2  # fmt: skip
+    frame = roads((np.array(lines) * 100.0).tolist(), speed_km_h=rng.uniform(10, 60, len(lines)))
+    network = build_network(frame, speed_km_h=SPEED, snap_m=1)
+    costs = edge_costs(network, exposed_factor=1)
+    costs[rng.random(len(costs)) < 0.3] = np.inf  # closed; of two parallel roads sometimes one
+    targets = rng.choice(np.arange(-1, network.n_nodes), 5)
+    source = int(rng.integers(network.n_nodes))
+    reach = np.where(targets >= 0, travel_costs(network, costs, np.array([source]), targets)[0], np.inf)
+    found = nearest_route(network, costs, source, targets)
+    if not np.isfinite(reach).any():
+        assert found is None
+        return
+    best, way = found
+    assert best == np.argmin(reach)
+    assert costs[list(way.edges)].sum() == pytest.approx(reach[best], abs=1e-4)  # a length of 0 costs 1e-6 min
+    back = routes_from(network, costs, int(targets[best]), np.array([source]))[0]
+    assert way.km == pytest.approx(back.km)
+    assert way.line.coords[0] == pytest.approx(tuple(network.nodes[source]))
+    assert way.line.coords[-1] == pytest.approx(tuple(network.nodes[targets[best]]))
+
+
+def test_a_network_without_an_open_road_leads_nowhere():
+    network = build_network(roads([[(0, 0), (100, 0)]]), speed_km_h=SPEED, snap_m=1)
+    closed = np.full(len(network.edges), np.inf)
+    assert nearest_route(network, closed, 0, np.array([1, -1])) is None
+    assert nearest_route(network, closed, 0, np.array([], dtype=np.int64)) is None
+    assert nearest_route(network, closed, 0, np.array([1, 0]))[0] == 1  # the place itself
