@@ -20,10 +20,11 @@ from geo_risk.hazards.landslide.susceptibility.applicability import applicabilit
 from geo_risk.hazards.landslide.susceptibility.encoding import FactorEncoder
 from geo_risk.hazards.landslide.susceptibility.folds import cluster_folds, learning_rows, random_folds
 from geo_risk.hazards.landslide.susceptibility.learned import Learned
-from geo_risk.hazards.landslide.susceptibility.models import METHODS, candidates, susceptibility_model
+from geo_risk.hazards.landslide.susceptibility.models import candidates, susceptibility_model
+from geo_risk.hazards.landslide.susceptibility.names import METHODS, TABLE_METHODS
 from geo_risk.hazards.landslide.susceptibility.response import responses
 from geo_risk.hazards.landslide.susceptibility.skill import Cases, interval, judged, nested
-from geo_risk.hazards.landslide.susceptibility.tables import TABLE_METHODS, ClassTables, class_values
+from geo_risk.hazards.landslide.susceptibility.tables import ClassTables, class_values
 
 EVENTS, EXPECTED = np.array([10.0, 30.0, 60.0]), np.array([50.0, 30.0, 20.0])
 NAMES = ("slope_deg", "aspect_deg", "twi", "lithology")

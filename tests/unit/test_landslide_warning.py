@@ -28,7 +28,7 @@ from geo_risk.hazards.landslide.warning import (
 
 GRID = Grid(GeoBox((120, 120), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
 PARAMS = LandslideParams(
-    factors=("slope_deg", "twi", "relief_m", "lithology"), background_cells=8000, block_m=600.0, folds=5
+    factors=("slope_deg", "twi", "relief_m", "lithology"), background_cells=8000, block_m=600.0, folds=5, compared=()
 )
 
 
@@ -50,17 +50,18 @@ def made_layers(seed=1, *, effect=0.12):
     }
 
 
-@pytest.mark.parametrize("combination", ["joint", "weighted", "sum"])
-def test_the_model_finds_the_factor_that_matters_and_names_those_left_out(combination):
+@pytest.mark.parametrize("model", ["joint", "information_value", "logistic"])
+def test_the_model_finds_the_factor_that_matters_and_names_those_left_out(model):
     logit, layers = made_layers()
-    fitted = fit_later(layers, PARAMS.model_copy(update={"combination": combination})).compute()
-    span = {f["name"]: f["weight"] * np.ptp(f["class_values"]) for f in fitted.factors}
-    assert span["slope_deg"] > 2.5
-    assert span["twi"] < (0.7 if combination != "sum" else 1.0)
+    fitted = fit_later(layers, PARAMS.model_copy(update={"model": model})).compute()
+    importance = {f["name"]: f["importance"] for f in fitted.factors}
+    assert importance["slope_deg"] > 0.8
+    assert importance["twi"] < 0.25 * importance["slope_deg"]
     assert set(fitted.left_out) == {"relief_m", "lithology"}
     p = predict(layers, PARAMS, fitted).intensity.to_numpy()
-    assert np.isfinite(p).all()
-    assert np.corrcoef(p.ravel(), logit.ravel())[0, 1] > 0.95
+    seen = np.isfinite(p)
+    assert seen.mean() > 0.998  # of cells unlike all others there are very few
+    assert np.corrcoef(p[seen], logit[seen])[0, 1] > 0.95
     slid = layers["landslide_events"].to_numpy().ravel() > 0
     # the background is drawn from all cells, so the truth is judged against all cells too
     scores = np.concatenate([logit.ravel()[slid], logit.ravel()])
@@ -99,8 +100,9 @@ def test_the_same_seed_gives_the_same_model_and_another_does_not():
     _, layers = made_layers()
     first, again = (fit_later(layers, PARAMS).compute() for _ in range(2))
     other = fit_later(layers, PARAMS.model_copy(update={"seed": 2})).compute()
-    assert first.model == again.model
-    assert first.model != other.model
+    np.testing.assert_array_equal(first.held_out.score, again.held_out.score)
+    assert first.factors == again.factors
+    assert first.factors != other.factors
 
 
 def test_too_few_events_stop_and_the_unknown_result_is_unknown():

@@ -98,7 +98,8 @@ def test_each_stage_knows_its_own_hours(out):
     for hours in (24, 6, 3, 1):
         total = open_layer(out.layer(f"rain_stage_{hours}h")).to_numpy()
         np.testing.assert_allclose(total, 4 * hours, rtol=1e-6)
-        assert (open_layer(out.layer(f"warning_{hours}h")).to_numpy()[5:-5, 5:-5] >= 0).all()
+        known = open_layer(out.layer(f"warning_{hours}h")).to_numpy()[5:-5, 5:-5] >= 0
+        assert known.mean() > 0.99, known.mean()  # few cells are unlike all the model has learned from
 
 
 def test_a_stage_without_a_forecast_is_unknown_everywhere_and_said_so(out):

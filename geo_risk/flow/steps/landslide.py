@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from geo_risk.core.names import STAGES_H
+from geo_risk.flow.steps.landslide_susceptibility import susceptibility
 from geo_risk.flow.steps.landslide_warning import write_warning, write_warning_model
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.landslide.params import LandslideParams
-    from geo_risk.hazards.landslide.validation import Fit
     from geo_risk.sources.options import ReadLimits, ReadOptions
 
 TERRAIN = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "twi")
@@ -32,13 +31,7 @@ def landslide(plan: Plan) -> None:
         options=None if inventory is None else inventory.options, duplicate_distance_m=params.duplicate_distance_m,
     )  # fmt: skip
     factors = {name: plan.layer(name) for name in (*TERRAIN[1:], *MADE)}
-    plan.add(
-        "landslide.susceptibility", write_susceptibility,
-        reads={"events": plan.layer("landslide_events"), "slope_deg": plan.layer("slope_deg")}, optional=factors,
-        writes={"susceptibility": plan.layer("susceptibility"), "hazard_landslide": plan.layer("hazard_landslide"),
-                "validation": plan.frame("landslide_validation"), "facts": plan.facts("landslide")},
-        params=params,
-    )  # fmt: skip
+    susceptibility(plan, factors)
     _warnings(plan)
 
 
@@ -179,70 +172,3 @@ def write_inventory(
     }
     write_json({"notes": [note], "quarantine": aside,
                 "counts": {"events": n, "duplicates": merged, "quarantined": len(aside)}}, facts)  # fmt: skip
-
-
-def write_susceptibility(
-    *, events: Path, slope_deg: Path, susceptibility: Path, hazard_landslide: Path, validation: Path, facts: Path,
-    params: LandslideParams, **factors: Path | None,
-) -> None:  # fmt: skip
-    """Write susceptibility [1], its level, and how well it ranks blocks kept out."""
-    from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.landslide.compute import fit_later, predict, unknown, used_factors
-    from geo_risk.hazards.landslide.validation import held_out_frame
-    from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import open_layer
-
-    given = {"landslide_events": events, "slope_deg": slope_deg,
-             **{k.replace("landcover_class", "landcover"): v for k, v in factors.items() if v is not None}}  # fmt: skip
-    layers = {name: open_layer(path).rename(name) for name, path in given.items()}
-    n_events = float(layers["landslide_events"].sum())
-    names = used_factors(layers, params)
-    if not n_events >= params.min_events:
-        result, found, cells = unknown(layers["slope_deg"]), _too_few(n_events, params), None
-    else:
-        fitted: Fit = fit_later(layers, params).compute()
-        result, found, cells = predict(layers, params, fitted), _facts(fitted, names, params), fitted.held_out
-    write_layer(result.intensity, susceptibility)
-    write_layer(result.level, hazard_landslide)
-    write_frame(held_out_frame(cells, crs=grid_of(layers["slope_deg"]).crs), validation)
-    write_json(found, facts)
-
-
-def _too_few(n_events: float, params: LandslideParams) -> dict[str, Any]:
-    note = {
-        "level": "warning",
-        "text_en": f"Susceptibility is unknown: {n_events:g} past landslides on the grid, {params.min_events} needed.",
-        "text_zh": f"易发性未知：区内滑坡 {n_events:g} 个，至少需要 {params.min_events} 个。",
-    }
-    return {"notes": [note], "counts": {"events": int(n_events)}, "methods": []}
-
-
-def _facts(fitted: Fit, names: tuple[str, ...], params: LandslideParams) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from geo_risk.hazards.landslide.compute import CARD
-
-    missing = {n: "no input" for n in params.factors if n not in names}
-    absent = {**missing, **fitted.left_out}
-    used = ", ".join(f["name"] for f in fitted.factors if f["weight"] > 0)
-    notes = [
-        {
-            "level": "info",
-            "text_en": f"Susceptibility ranks blocks of {params.block_m / 1000:g} km kept out with AUC "
-            f"{fitted.auc_spatial:.3f} (folds {min(fitted.auc_folds):.3f}-{max(fitted.auc_folds):.3f}; on its own data "
-            f"{fitted.auc_fit:.3f}). Factors with weight: {used}.",
-            "text_zh": f"易发性空间分块交叉验证 AUC {fitted.auc_spatial:.3f}（拟合 {fitted.auc_fit:.3f}）。",
-        }
-    ]
-    if absent:
-        text = "; ".join(f"{k} ({v})" for k, v in absent.items())
-        notes.append({"level": "info", "text_en": f"Factors left out: {text}.", "text_zh": f"未采用因子：{text}。"})
-    if fitted.road_bias is not None:
-        notes.append(fitted.road_bias.note())
-    return {
-        "notes": notes, "methods": [asdict(CARD)], "factors": fitted.factors, "left_out": absent,
-        "counts": {"event_cells": fitted.n_events, "background_cells": fitted.n_background},
-        "auc_spatial": fitted.auc_spatial, "auc_folds": list(fitted.auc_folds), "auc_fit": fitted.auc_fit,
-        "level_bounds": list(fitted.level_bounds),
-    }  # fmt: skip

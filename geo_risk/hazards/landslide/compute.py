@@ -15,10 +15,10 @@ from geo_risk.core.grid import grid_of, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.hazards.landslide.factors import UNITS
+from geo_risk.hazards.landslide.fitting import Fit, fit
 from geo_risk.hazards.landslide.information_value import probability
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.landslide.sampling import gather
-from geo_risk.hazards.landslide.validation import Fit, fit
 from geo_risk.terrain.slope import blocks
 
 INPUTS = {"landslide_events": "1", "slope_deg": "degree", **{f"{n}?": u for n, u in UNITS.items() if n != "slope_deg"}}
@@ -58,8 +58,9 @@ def predict(layers: Mapping[str, xr.DataArray], params: LandslideParams, fitted:
 
     Returns
     -------
-    Intensity: susceptibility, a probability 0-1 [1]. Level -1..4 by the fit's bounds; -1 where a factor with a weight
-    is unknown. Confidence: 2 AUC - 1 of the spatial cross-validation where the level is known, else 0. Lazy.
+    Intensity: susceptibility, a probability 0-1 [1]. Level -1..4 by the fit's bounds; -1 where a factor is
+    unknown, or where factors resemble nothing the model has learned from. Confidence: 2 AUC - 1 of the spatial
+    cross-validation where the level is known, else 0. Lazy.
     """
     given = declared({**layers, "landslide_events": layers["slope_deg"].assign_attrs(units="1")}, INPUTS)
     names = used_factors(given, params)
@@ -97,8 +98,7 @@ def _predicted(
     """Return susceptibility, level and confidence of one block, (3, y, x)."""
     by_name = dict(zip(names, factors, strict=True))
     model = fitted.model
-    values = [by_name[c.name] for c in model.classings]
-    p = probability(model.logit(values, np.asarray(slope_deg)))
+    p = probability(model.logit([by_name[n] for n in model.names], np.asarray(slope_deg)))
     gone = np.isnan(p)
     level = np.searchsorted(np.asarray(fitted.level_bounds), p, side="right")
     skill = max(0.0, 2 * fitted.auc_spatial - 1)

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.hazards.landslide.susceptibility.names import Method
 
 Matrix = tuple[tuple[int, int, int, int, int], ...]
 
@@ -45,13 +46,19 @@ class LandslideParams(Params):
         ge=0,
         le=50,
     )
-    combination: Literal["joint", "weighted", "sum"] = parameter(
+    model: Method | Literal["best"] = parameter(
         "joint",
-        "`joint`: the values of all classes are fitted together by a smooth logistic model that starts from the "
-        "information values; `weighted`: information values with one cross-fitted weight a factor; `sum`: plain "
-        "information value, rescaled by one logistic slope.",
+        "`frequency_ratio`, `information_value`, `weights_of_evidence`, `certainty_factor`: sums of class values with "
+        "one logistic slope; `joint`: the values of all classes are fitted together by a smooth logistic model that "
+        "starts from the information values; `logistic`, `random_forest`, `gradient_boosting`; `best`: logistic unless "
+        "another beats it on places kept out, the choosing itself judged on places kept out from it.",
         source="choice of geo_risk: factors such as slope and position share their information; on demo counties "
-        "101-108 held-out skill was .82 joint, .77 weighted",
+        "101-108 held-out skill was .82 joint, .77 with one weight a factor",
+    )
+    compared: tuple[Method, ...] = parameter(
+        ("information_value", "logistic"),
+        "Models whose skill is listed beside the one that is used; forests take minutes.",
+        source="choice of geo_risk",
     )
     ridge_events: float = parameter(
         0.5,
@@ -119,6 +126,18 @@ class LandslideParams(Params):
         source="choice of geo_risk: several times the length of a slope",
         gt=0,
         le=100000,
+    )
+    buffer_m: float = parameter(
+        500.0,
+        "Cells nearer than this to a block that is kept out are not learned from when it is judged.",
+        source="choice of geo_risk: the length of a slope; neighbours on one slope share their factors",
+        ge=0,
+        le=50000,
+    )
+    only_where_applicable: bool = parameter(
+        True,
+        "Cells whose factors resemble nothing the model has learned from are unknown.",
+        source="Meyer and Pebesma (2021), Methods Ecol. Evol. 12",
     )
     folds: int = parameter(10, "Folds of the spatial cross-validation.", source="common practice", ge=2, le=50)
     seed: int = parameter(1, "Seed of background sampling and folds.", source="choice of geo_risk", ge=0)

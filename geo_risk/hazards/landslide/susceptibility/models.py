@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -12,23 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.landslide.susceptibility.encoding import FactorEncoder, KnownRows
-from geo_risk.hazards.landslide.susceptibility.tables import TABLE_METHODS, ClassTables, TableMethod
-
-Method = Literal[
-    "frequency_ratio", "information_value", "weights_of_evidence", "certainty_factor", "joint", "logistic",
-    "random_forest", "gradient_boosting",
-]  # fmt: skip
-METHODS: tuple[Method, ...] = get_args(Method)
-METHOD_ZH: dict[Method, str] = {
-    "frequency_ratio": "频率比", "information_value": "信息量", "weights_of_evidence": "证据权",
-    "certainty_factor": "确定性系数", "joint": "信息量联合拟合", "logistic": "逻辑回归", "random_forest": "随机森林",
-    "gradient_boosting": "梯度提升树",
-}  # fmt: skip
-REFERENCE_FIRST: tuple[Method, ...] = (
-    "logistic", "information_value", "frequency_ratio", "certainty_factor", "weights_of_evidence", "joint",
-    "random_forest", "gradient_boosting",
-)  # fmt: skip
-"""The field's reference, plain logistic regression, then the others, the simpler ones first."""
+from geo_risk.hazards.landslide.susceptibility.names import METHODS, REFERENCE_FIRST, TABLE_METHODS, Method, TableMethod
+from geo_risk.hazards.landslide.susceptibility.tables import ClassTables
 
 GRIDS: dict[Method, tuple[dict[str, Any], ...]] = {
     "logistic": ({"regularisation": 0.0}, {"regularisation": 1.0}, {"regularisation": 10.0}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,8 @@ from geo_risk.hazards.landslide.susceptibility.encoding import (
     factor_names,
     two_classes,
 )
+from geo_risk.hazards.landslide.susceptibility.names import TABLE_METHODS, TableMethod
 
-TableMethod = Literal["frequency_ratio", "information_value", "weights_of_evidence", "certainty_factor", "joint"]
-TABLE_METHODS: tuple[TableMethod, ...] = get_args(TableMethod)
 JOINT_SHRINKAGE = 0.25
 """The joint fit pulls class values towards this share of the information value: factors share what they say."""
 
