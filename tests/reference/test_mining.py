@@ -11,6 +11,7 @@ from scipy import integrate
 from shapely.geometry import box
 
 from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.areas.tiles import TiledMap
 from geo_risk.hazards.deformation.mining.bowl import (
     bowl_motion,
     bowl_outline,
@@ -334,6 +335,22 @@ def test_noise_of_the_surroundings_is_found():
     got = [np.sqrt(np.mean(np.diag(k.covariance))) for k in looks]
     assert np.mean(got) == pytest.approx(sigma, rel=0.3)
     assert 0.1 < looks[0].covariance[0, 1] / looks[0].covariance[0, 0] < 0.7
+
+
+def test_what_lies_in_the_hole_of_a_body_belongs_to_it_and_windows_give_the_same():
+    labels, up = maps(face())
+    up = up.copy()
+    (solid,) = find_bodies(labels, up, GRID, PARAMS, context={})
+    ring = np.zeros((21, 21), bool)
+    ring[4:17, 4:17], ring[6:15, 6:15], ring[10, 10] = True, False, True
+    sinking, still = np.where(ring, -300.0, 0.0).astype(np.float32), Grid(GRID.geobox[:21, :21])
+    (body,) = find_bodies(ring.astype(np.int32), sinking, still, PARAMS, context={})
+    assert body.cells.sum() == 169
+    assert body.cells.first == (4, 4)
+    lazy = TiledMap(up.shape, lambda b: up[b].copy(), side=9)
+    (again,) = find_bodies(labels, lazy, GRID, PARAMS, context={})
+    assert again.cells.first == solid.cells.first
+    assert again.rate_mm_yr == solid.rate_mm_yr
 
 
 def test_groundwater_cone_and_slide_are_no_bodies():

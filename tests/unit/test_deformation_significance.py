@@ -239,6 +239,7 @@ def test_a_patch_is_its_mask(a, b):
     assert one.sum() == a.sum()
     assert one.overlap(other) == (a & b).sum()
     assert Patch.union([one, other]).sum() == (a | b).sum()
+    assert (one.within((slice(1, 5), slice(2, 8))) == a[1:5, 2:8]).all()
     assert one.first == tuple(np.argwhere(a)[0])
     wide = np.zeros(a.shape, bool)
     wide[one.grown(2, a.shape).indices] = True

@@ -13,6 +13,7 @@ from shapely.geometry import box
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.deformation import write_velocity
 from geo_risk.flow.steps.deformation_mining import _cut, _no_bowl, _piece, write_mining
+from geo_risk.hazards.deformation.areas.patch import Patch
 from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_motion
 from geo_risk.hazards.deformation.mining.clues import Body
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
@@ -22,6 +23,7 @@ from geo_risk.sources.options import TrackOptions
 from tests.support.insar import CELL, LEFT, TOP, dataset, times, write_mintpy
 
 N, SHAPE = 30, (36, 38)
+ONE = Patch.of(np.ones((1, 1), bool))
 GRID = Grid.from_bounds((LEFT, TOP - 36 * CELL, LEFT + 38 * CELL, TOP), crs="EPSG:4546", resolution_m=60)
 YEARS = (times(N) - times(N)[0]) / np.timedelta64(1, "D") / 365.25
 FACE = Bowl(LEFT + 1140, TOP - 1080, 1500.0, 60.0, 200.0, 0.4, 130.0, float(YEARS[-1]), True)
@@ -106,7 +108,7 @@ def test_a_velocity_alone_becomes_a_cut_of_two_dates():
     rate = source["displacement"].isel(time=0, drop=True) + 0.012
     rate[3, 4] = np.nan
     source = source.drop_dims("time").assign(velocity=rate.assign_attrs(units="m/year"))
-    body = Body(np.zeros(SHAPE, bool), FACE.x, FACE.y, 200.0, 100.0, 1.0)
+    body = Body(ONE, FACE.x, FACE.y, 200.0, 100.0, 1.0)
     part = _piece(source, body, "EPSG:4546")
     cut = _cut(part, "asc", "EPSG:4546", 60.0, first=None)
     assert cut.first_date is None
@@ -119,6 +121,6 @@ def test_a_velocity_alone_becomes_a_cut_of_two_dates():
 
 
 def test_a_body_that_no_bowl_fits_is_told():
-    english, chinese = _no_bowl(Body(np.zeros(SHAPE, bool), 510_000.0, 4_064_000.0, 200.0, 100.0, 1.0))
+    english, chinese = _no_bowl(Body(ONE, 510_000.0, 4_064_000.0, 200.0, 100.0, 1.0))
     assert "510000, 4064000 sinks 100 mm/yr" in english
     assert "未列为线索" in chinese

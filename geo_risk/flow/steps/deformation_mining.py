@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray as xr
 
+    from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.deformation.areas.tiles import F32, Box, TiledMap
     from geo_risk.hazards.deformation.mining.bowl_series import Cut
-    from geo_risk.hazards.deformation.mining.clues import Body
+    from geo_risk.hazards.deformation.mining.clues import Body, Found
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
+
+_AT_ONCE = 64
+"""Bodies whose series are held at once: some 3 MB each and track."""
 
 
 def deformation_mining(plan: Plan, native: list[Path]) -> None:
@@ -57,8 +62,9 @@ def write_mining(
     import numpy as np
 
     from geo_risk.core.grid import grid_of
-    from geo_risk.flow.steps.deformation import _maps, _method, _nearest, _note
-    from geo_risk.hazards.deformation.mining.clues import find_bodies, fit_body, up_velocity
+    from geo_risk.flow.steps.deformation import _method, _note
+    from geo_risk.flow.steps.deformation_areas import nearest_windows
+    from geo_risk.hazards.deformation.mining.clues import find_bodies, fit_body
     from geo_risk.hazards.deformation.mining.clues import mining_clues as as_clues
     from geo_risk.hazards.deformation.mining.licences import licence_ends
     from geo_risk.publish.frames import write_frame, write_json
@@ -67,15 +73,16 @@ def write_mining(
     from geo_risk.sources.vectors import read_vector
 
     found = open_layer(labels)
-    grid, label = grid_of(found), found.to_numpy()
-    maps = [_maps(t, p, grid) for t, p in zip(tracks, native, strict=True)]
-    decomposed = None if velocity_up is None else _nearest(open_layer(velocity_up), grid)
-    up = up_velocity([(m.velocity, m.los[2]) for m in maps], decomposed)
+    grid, label, side = grid_of(found), found.to_numpy(), params.areas.tile_cells
     further = {"velocity_east": velocity_east, "slope_deg": slope_deg}
-    context = {k: _nearest(open_layer(p), grid) for k, p in further.items() if p is not None}
+    context = {k: nearest_windows(open_layer(p), grid, side=side) for k, p in further.items() if p is not None}
+    up = _vertical(native, tracks, velocity_up, grid, side=side)
     bodies = find_bodies(label, up, grid, params.mining, context=context)
-    cuts = _all_cuts(bodies, native, grid.crs, params, tracks=tracks, track_options=track_options, sources=sources)
-    fits = [fit_body(b, c, label, grid, params.mining) if c else None for b, c in zip(bodies, cuts, strict=True)]
+    fits: list[Found | None] = []
+    for k in range(0, len(bodies), _AT_ONCE):
+        some = bodies[k : k + _AT_ONCE]
+        cuts = _all_cuts(some, native, grid.crs, params, tracks=tracks, track_options=track_options, sources=sources)
+        fits += [fit_body(b, c, label, grid, params.mining) if c else None for b, c in zip(some, cuts, strict=True)]
     notes = [_no_bowl(b) for b, f in zip(bodies, fits, strict=True) if f is None]
     read = None
     if mines is not None:
@@ -86,15 +93,31 @@ def write_mining(
     licences = None if read is None else read.frame
     frame, said = as_clues([f for f in fits if f is not None], grid.crs, params.mining, licences=licences)
     write_frame(frame, mining_clues)
-    undated = 0 if licences is None else int(np.isnat(licence_ends(licences)).sum())
-    if licences is not None and undated:
-        notes.append(_no_end(undated, len(licences)))
-    counts = {"bodies": len(bodies), "clues": len(frame)} | (
-        {} if licences is None else {"licences": len(licences), "licences_without_end": undated}
-    )
+    counts = {"bodies": len(bodies), "clues": len(frame)}
+    if licences is not None:
+        undated = int(np.isnat(licence_ends(licences)).sum())
+        counts |= {"licences": len(licences), "licences_without_end": undated}
+        notes += [_no_end(undated, len(licences))] if undated else []
     write_json({"notes": [_note("warning", n) for n in [*said, *notes]], "methods": [_method("mining")],
                 "counts": counts,
                 "quarantine": [] if read is None else read.quarantine}, facts)  # fmt: skip
+
+
+def _vertical(native: list[Path], tracks: list[str], velocity_up: Path | None, grid: Grid, *, side: int) -> TiledMap:
+    """Return the vertical velocity of all tracks on the detection grid, by window."""
+    from geo_risk.flow.steps.deformation_areas import nearest_windows, track_windows
+    from geo_risk.hazards.deformation.areas.tiles import TiledMap
+    from geo_risk.hazards.deformation.mining.clues import up_velocity
+    from geo_risk.sources.layers import open_layer
+
+    maps = [track_windows(t, p, grid, side=side) for t, p in zip(tracks, native, strict=True)]
+    decomposed = None if velocity_up is None else nearest_windows(open_layer(velocity_up), grid, side=side)
+
+    def compute(box: Box) -> F32:
+        looks = [(m.velocity[box], m.los[2][box]) for m in maps]
+        return up_velocity(looks, None if decomposed is None else decomposed[box])
+
+    return TiledMap(grid.shape, compute, side=side)
 
 
 def _no_end(n: int, of: int) -> tuple[str, str]:

@@ -69,6 +69,14 @@ class Patch:
         y, x = np.nonzero(self.mask)
         return y + self.row, x + self.column
 
+    def within(self, box: Box) -> Bool:
+        """Return its cells in a window of the map, as a mask of the window's shape."""
+        out = np.zeros((box[0].stop - box[0].start, box[1].stop - box[1].start), dtype=bool)
+        y, x = self.indices
+        inside = (y >= box[0].start) & (y < box[0].stop) & (x >= box[1].start) & (x < box[1].stop)
+        out[y[inside] - box[0].start, x[inside] - box[1].start] = True
+        return out
+
     @property
     def first(self) -> tuple[int, int]:
         """Row and column of its first cell in reading order."""

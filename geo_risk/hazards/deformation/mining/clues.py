@@ -16,6 +16,8 @@ from shapely.geometry import Polygon
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.hazards.deformation.areas.noise import F32, Bool
+from geo_risk.hazards.deformation.areas.patch import Patch
+from geo_risk.hazards.deformation.areas.tiles import Windows, grown, tiles
 from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_outline
 from geo_risk.hazards.deformation.mining.bowl_fit import BowlFit, fit_bowl
 from geo_risk.hazards.deformation.mining.bowl_series import Cut, against_stable, looks_of, lost_cells
@@ -23,6 +25,7 @@ from geo_risk.hazards.deformation.mining.licences import Said, Verdict, influenc
 from geo_risk.hazards.deformation.mining.onset import Onset, onset_of, progress_of
 from geo_risk.hazards.deformation.mining.params import MiningParams
 
+_TILE = 1024
 _MINIMUM_FAST = 4
 _LEAST_UP = 0.1
 _MINIMUM_DRIFT = 6
@@ -40,13 +43,13 @@ class Body:
 
     Attributes
     ----------
-    cells : (y, x) mask on the detection grid, with the values lost in its middle.
+    cells : on the detection grid, with the values lost in its middle.
     x, y : its centre [m]; radius_m : of the circle with its area.
     rate_mm_yr : fastest known sinking.
     roundness : short over long axis of its second moments.
     """
 
-    cells: Bool
+    cells: Patch
     x: float
     y: float
     radius_m: float
@@ -71,35 +74,56 @@ class Found:
 
 
 def find_bodies(
-    labels: NDArray[np.int32], up_mm_yr: F32, grid: Grid, params: MiningParams, *, context: Mapping[str, F32]
+    labels: NDArray[np.int32], up_mm_yr: Windows, grid: Grid, params: MiningParams, *, context: Mapping[str, Windows]
 ) -> list[Body]:
     """Return the bodies within the active areas that may be bowls of mining.
 
     Parameters
     ----------
     labels : (y, x) label raster of the active areas, 0 where still.
-    up_mm_yr : (y, x) vertical velocity on `grid`, NaN where lost.
-    context : (y, x) maps velocity_east [mm/yr] and slope_deg [degree] where they are known. Below
+    up_mm_yr : (y, x) vertical velocity on `grid`, NaN where lost; by window.
+    context : (y, x) maps velocity_east [mm/yr] and slope_deg [degree] where they are known, by window. Below
         `steep_strain_per_yr` a body on steep ground, or one whose mean east motion exceeds `maximum_east_share` of
         its mean sinking, is a slide.
     """
-    sinking = -np.asarray(up_mm_yr)
-    fast = (np.nan_to_num(sinking) >= params.minimum_subsidence_mm_yr) & ndimage.binary_dilation(labels > 0, _EIGHT)
-    lost = ~np.isfinite(sinking) & ndimage.binary_dilation(fast, _EIGHT, iterations=2)
-    filled = ndimage.binary_fill_holes(ndimage.binary_closing(fast | lost, _EIGHT) | fast | lost)
-    parts, n = ndimage.label(filled, structure=_EIGHT)
-    shapes = [parts == k for k in range(1, n + 1) if (fast & (parts == k)).sum() >= _MINIMUM_FAST]
-    bodies = [_body(s, sinking, grid) for s in shapes]
-    return [b for b in bodies if _is_compact(b, grid, params) and not _is_slide(b, sinking, context, params)]
+    fast, unknown = (np.zeros(labels.shape, dtype=bool) for _ in range(2))
+    for t in tiles((labels.shape[0], labels.shape[1]), _TILE, 1):
+        sinking = -np.asarray(up_mm_yr[t.core])
+        near = ndimage.binary_dilation(labels[t.window] > 0, _EIGHT)[t.inside]
+        fast[t.core] = (np.nan_to_num(sinking) >= params.minimum_subsidence_mm_yr) & near
+        unknown[t.core] = ~np.isfinite(sinking)
+    lost = unknown & ndimage.binary_dilation(fast, _EIGHT, iterations=2)
+    shapes = _filled(ndimage.binary_closing(fast | lost, _EIGHT) | fast | lost)
+    bodies = [_body(s, -np.asarray(up_mm_yr[s.box]), grid) for s in shapes if fast[s.indices].sum() >= _MINIMUM_FAST]
+    return [b for b in bodies if _is_compact(b, grid, params) and not _is_slide(b, up_mm_yr, context, params)]
 
 
-def _body(cells: Bool, sinking: F32, grid: Grid) -> Body:
-    y, x = np.nonzero(cells)
+def _filled(cells: Bool) -> list[Patch]:
+    """Return the connected bodies of a mask with their holes filled; what lies in a hole of another belongs to it."""
+    parts, _ = ndimage.label(cells, structure=_EIGHT)
+    boxes = ndimage.find_objects(parts)
+    out: list[Patch] = []
+    taken = np.zeros(cells.shape, dtype=bool)
+    # whatever lies in a hole has a smaller window than what is around it
+    for k in sorted(range(len(boxes)), key=lambda k: -(parts[boxes[k]].size)):
+        inside = parts[boxes[k]] == k + 1
+        if (taken[boxes[k]] & inside).any():
+            continue
+        body = Patch.of(ndimage.binary_fill_holes(inside), boxes[k][0].start, boxes[k][1].start)
+        taken[body.indices] = True
+        out.append(body)
+    return sorted(out, key=lambda p: p.first)
+
+
+def _body(cells: Patch, sinking: F32, grid: Grid) -> Body:
+    """Return what is measured of a body; `sinking` in its window."""
+    y, x = cells.indices
     eigen = np.linalg.eigvalsh(np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12)
     coords = grid.coords()
     return Body(
         cells, float(coords["x"][x].mean()), float(coords["y"][y].mean()),
-        float(np.sqrt(cells.sum() * grid.cell_area_m2 / np.pi)), float(np.nanmax(np.where(cells, sinking, np.nan))),
+        float(np.sqrt(cells.sum() * grid.cell_area_m2 / np.pi)),
+        float(np.nanmax(np.where(cells.mask, sinking, np.nan))),
         float(np.clip(np.sqrt(float(eigen[0]) / float(eigen[1])), 0, 1)),
     )  # fmt: skip
 
@@ -111,20 +135,22 @@ def _is_compact(body: Body, grid: Grid, params: MiningParams) -> bool:
     )  # fmt: skip
 
 
-def _is_slide(body: Body, sinking: F32, context: Mapping[str, F32], params: MiningParams) -> bool:
+def _is_slide(body: Body, up_mm_yr: Windows, context: Mapping[str, Windows], params: MiningParams) -> bool:
     """Return whether a body with little strain lies on steep ground or drifts one way: then it is no bowl."""
-    east, slope_deg = context.get("velocity_east"), context.get("slope_deg")
     if body.strain_per_yr >= params.steep_strain_per_yr:
         return False
-    if slope_deg is not None:
-        slope = slope_deg[body.cells & np.isfinite(slope_deg)]
+    box, cells = body.cells.box, body.cells.mask
+    if "slope_deg" in context:
+        slope = np.asarray(context["slope_deg"][box])[cells]
+        slope = slope[np.isfinite(slope)]
         if slope.size and float(np.median(slope)) >= params.steep_slope_deg:
             return True
-    if east is None:
+    if "velocity_east" not in context:
         return False
-    both = body.cells & np.isfinite(sinking) & np.isfinite(east)
+    east, sinking = np.asarray(context["velocity_east"][box])[cells], -np.asarray(up_mm_yr[box])[cells]
+    both = np.isfinite(sinking) & np.isfinite(east)
     # a few cells at one side of a bowl whose middle was lost drift too: they say nothing of the whole
-    enough = both.sum() >= max(_MINIMUM_DRIFT, 0.5 * body.cells.sum())
+    enough = both.sum() >= max(_MINIMUM_DRIFT, 0.5 * cells.sum())
     drift = abs(float(east[both].mean())) if enough else 0.0
     return bool(enough and drift > params.maximum_east_share * abs(float(sinking[both].mean())))
 
@@ -185,11 +211,14 @@ def fit_body(
 def _local(body: Body, cut: Cut, labels: NDArray[np.int32], grid: Grid) -> tuple[Cut, tuple[Bool, Bool]]:
     """Return a cut against the stable ground around, and its cells that move, and that the bowl is fitted to."""
     rows, columns, inside = grid.index(cut.x, cut.y)
-    of_body = ndimage.binary_dilation(body.cells, _EIGHT, iterations=3)[rows, columns] & inside
-    others = ndimage.binary_dilation((labels > 0) & ~body.cells, _EIGHT)[rows, columns] & inside
+    box = grown((slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)), 3, grid.shape)
+    at = (rows - box[0].start, columns - box[1].start)
+    own = body.cells.within(box)
+    of_body = ndimage.binary_dilation(own, _EIGHT, iterations=3)[at] & inside
+    others = ndimage.binary_dilation((labels[box] > 0) & ~own, _EIGHT)[at] & inside
     close = np.hypot(cut.x - body.x, cut.y - body.y) <= reach_m(body)
     near = close & ~(others & ~of_body)
-    moving = of_body | others | (close & ndimage.binary_dilation(body.cells, _EIGHT)[rows, columns])
+    moving = of_body | others | (close & ndimage.binary_dilation(own, _EIGHT)[at])
     known = np.isfinite(cut.displacement_mm).any(axis=0)
     if (known & ~moving).sum() < _MINIMUM_STILL:
         # a bowl within a wide cone: what surrounds it is the reference, although it sinks too
