@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.kernels.lsq_small import invert_spd
 from geo_risk.kernels.time_noise import correlated_errors
 
-__all__ = ["fit_correlated", "fit_series", "invert_spd"]
+__all__ = ["Estimator", "Model", "Noise", "bisquare", "fit_series", "independent", "invert_spd"]
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -121,36 +122,73 @@ def _one(
     return math.sqrt(plain / (n - p))
 
 
+class Model(NamedTuple):
+    """What is fitted to every series alike.
+
+    Attributes
+    ----------
+    design : (time, p), the columns of the model.
+    weights : (time,) inverse variances up to a common factor; a weight of 0 leaves the date out.
+    correction : (time, q) coefficients of a field that is subtracted from each date before the fit; q may be 0.
+    """
+
+    design: F64
+    weights: F64
+    correction: F64
+
+
+class Estimator(NamedTuple):
+    """How it is fitted.
+
+    Attributes
+    ----------
+    huber_k, rounds : Huber's constant, and how often robust weights are renewed; 0 is plain least squares; below 0
+        the second half of the rounds uses Tukey's bisquare (constant 4.685), started from Huber's fit.
+    minimum_n : fewest dates of a series.
+    """
+
+    huber_k: float
+    rounds: int
+    minimum_n: int
+
+
+class Noise(NamedTuple):
+    """How the noise of two dates hangs together.
+
+    Attributes
+    ----------
+    times : (time,) [yr], rising.
+    spread : (time,) standard deviation of each date times the square root of its weight, up to a common factor.
+    share, tau : share of the variance that is correlated, and its correlation time [yr]; 0 for independent dates.
+    """
+
+    times: F64
+    spread: F64
+    share: float
+    tau: float
+
+
+def independent(n: int) -> Noise:
+    """Return the noise of n dates that have nothing in common and are as their weights say."""
+    return Noise(np.arange(n, dtype=np.float64), np.ones(n), 0.0, 1.0)
+
+
+def bisquare(minimum_n: int) -> Estimator:
+    """Return Tukey's bisquare, from Huber's fit, as velocities are fitted by."""
+    return Estimator(1.345, -8, minimum_n)
+
+
 @njit(cache=True, nogil=True)
-def fit_correlated(
-    values: F32,
-    design: F64,
-    weights: F64,
-    correction: F64,
-    basis: F32,
-    huber_k: float,
-    rounds: int,
-    minimum_n: int,
-    times: F64,
-    spread: F64,
-    share: float,
-    tau: float,
+def fit_series(
+    values: F32, basis: F32, model: Model, estimator: Estimator, noise: Noise
 ) -> tuple[F32, F32, F32, NDArray[np.int16], F32]:
     """Fit one linear model to every series of a block; errors allow for noise that is correlated in time.
 
     Parameters
     ----------
     values : (time, y, x) in any unit; NaN is a gap.
-    design : (time, p), the columns of the model; the same for all series.
-    weights : (time,) inverse variances up to a common factor; a weight of 0 leaves the date out.
-    correction : (time, q) coefficients of a field that is subtracted from each date before the fit; q may be 0.
-    basis : (q, y, x) what those coefficients multiply. A pixel where any of it is NaN is missing.
-    huber_k, rounds : Huber's constant, and how often robust weights are renewed; 0 is plain least squares; below 0
-        the second half of the rounds uses Tukey's bisquare (constant 4.685), started from Huber's fit.
-    minimum_n : fewest dates of a series.
-    times : (time,) [yr], rising.
-    spread : (time,) standard deviation of each date times the square root of its weight, up to a common factor.
-    share, tau : share of the variance that is correlated, and its correlation time [yr]; 0 for independent dates.
+    basis : (q, y, x) what the coefficients of `model.correction` multiply. A pixel where any of it is NaN is missing.
+    model, estimator, noise : what is fitted, how, and what the errors allow for.
 
     Returns
     -------
@@ -160,6 +198,9 @@ def fit_correlated(
     sum(psi^2)/(n-p) / mean(psi')^2 (G'WG)^-1, psi the influence function of the estimator (Huber 1981, section 7.6);
     for least squares that is SSE/(n-p) (G'WG)^-1. What correlation adds: `time_noise.correlated_errors`.
     """
+    design, weights, correction = model.design, model.weights, model.correction
+    huber_k, rounds, minimum_n = estimator.huber_k, estimator.rounds, estimator.minimum_n
+    times, spread, share, tau = noise.times, noise.spread, noise.share, noise.tau
     n_t, n_y, n_x = values.shape
     p = design.shape[1]
     q = correction.shape[1]
@@ -205,22 +246,3 @@ def fit_correlated(
                 coefficients[i, r, c] = out[i]
                 errors[i, r, c] = err[i] * math.sqrt(factor[i])
     return coefficients, errors, rms, count, freedom
-
-
-def fit_series(
-    values: F32,
-    design: F64,
-    weights: F64,
-    correction: F64,
-    basis: F32,
-    huber_k: float,
-    rounds: int,
-    minimum_n: int,
-) -> tuple[F32, F32, F32, NDArray[np.int16]]:
-    """Do the same with the errors of independent dates: see `fit_correlated`, without its degrees of freedom."""
-    even = np.ones(len(design))
-    time = np.arange(len(design), dtype=np.float64)
-    fitted = fit_correlated(
-        values, design, weights, correction, basis, huber_k, rounds, minimum_n, time, even, 0.0, 1.0
-    )
-    return fitted[0], fitted[1], fitted[2], fitted[3]

@@ -21,7 +21,7 @@ from geo_risk.hazards.deformation.params import (
     DeformationParams,
     VelocityParams,
 )
-from geo_risk.kernels.lsq import fit_series, invert_spd
+from geo_risk.kernels.lsq import Estimator, Model, fit_series, independent, invert_spd
 from tests.support.insar import CELL, LOS, dataset
 
 PLAIN = VelocityParams(
@@ -31,11 +31,10 @@ GRID = Grid.from_bounds((510_000, 4_050_000, 512_400, 4_052_400), crs="EPSG:4546
 
 
 def plain_fit(values, design, **options):
-    none = np.zeros((len(design), 0))
-    return fit_series(
-        values, design, options.get("weights", np.ones(len(design))), none,
-        np.zeros((0, *values.shape[1:]), np.float32), 1.345, options.get("rounds", 0), 3,
-    )  # fmt: skip
+    model = Model(design, options.get("weights", np.ones(len(design))), np.zeros((len(design), 0)))
+    estimator = Estimator(1.345, options.get("rounds", 0), 3)
+    nothing = np.zeros((0, *values.shape[1:]), np.float32)
+    return fit_series(values, nothing, model, estimator, independent(len(design)))[:4]
 
 
 def test_least_squares_with_gaps_equals_numpy_and_its_textbook_error():

@@ -16,7 +16,7 @@ from geo_risk.hazards.deformation.motion.terms import motion_terms
 from geo_risk.hazards.deformation.motion.time_noise import half_width, scene_time_noise
 from geo_risk.hazards.deformation.motion.velocity import line_of_sight_velocity, track_velocity
 from geo_risk.hazards.deformation.params import VelocityParams
-from geo_risk.kernels.lsq import fit_correlated
+from geo_risk.kernels.lsq import Estimator, Model, Noise, fit_series, independent
 from geo_risk.kernels.lsq_plain import fit_plain
 from geo_risk.kernels.motion import known_span, motion_columns, years
 from geo_risk.kernels.time_noise import correlated_errors, noise_likelihood
@@ -207,12 +207,13 @@ def test_intervals_of_correlated_noise_hold_the_truth_as_often_as_they_say():
     values = draws(5, 0.6, 0.1, 2000).astype(np.float32).reshape(60, 1, 2000)
     values[np.random.default_rng(6).random(values.shape) < 0.1] = np.nan
     design, ones = motion_columns(YEARS), np.ones(60)
-    options = (ones, *none_of(values), 1.345, 0, 10, YEARS, ones)
-    got, errors, _, _, freedom = fit_correlated(values, design, *options, 0.6, 0.1)
+    correction, basis = none_of(values)
+    model, plain = Model(design, ones, correction), Estimator(1.345, 0, 10)
+    got, errors, _, _, freedom = fit_series(values, basis, model, plain, Noise(YEARS, ones, 0.6, 0.1))
     covered = (np.abs(got[1]) <= half_width(errors[1], freedom)).mean()
     # 2,000 draws: one standard error is 0.5 %; three of them around 95 %, and the truth is known only as well
     assert 0.935 <= covered <= 0.965
-    naive = fit_correlated(values, design, *options, 0.0, 1.0)
+    naive = fit_series(values, basis, model, plain, independent(60))
     assert (np.abs(naive[0][1]) <= half_width(naive[1][1], naive[4])).mean() < 0.85
 
 

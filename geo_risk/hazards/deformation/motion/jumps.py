@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from geo_risk.hazards.deformation.motion.correction import SceneCorrection, basis_fields
-from geo_risk.kernels.lsq import fit_series
+from geo_risk.kernels.lsq import Model, bisquare, fit_series, independent
 
 Bool = NDArray[np.bool_]
 
@@ -83,10 +83,9 @@ def find_jumps(dataset: xr.Dataset, design: NDArray[np.float64], correction: Sce
     fields = [_block_means(f, block) for f in basis_fields(dataset, correction)]
     basis = np.stack(fields).astype(np.float32) if fields else np.zeros((0, *means.shape[1:]), np.float32)
     rest = means - np.einsum("tq,qyx->tyx", correction.coefficients, basis.astype(np.float64)).astype(np.float32)
-    none = np.zeros((len(design), 0))
-    fitted, _, _, _ = fit_series(
-        rest, design, correction.weights, none, np.zeros((0, *rest.shape[1:]), np.float32), 1.345, -8, 4
-    )
+    model = Model(design, correction.weights, np.zeros((len(design), 0)))
+    nothing = np.zeros((0, *rest.shape[1:]), np.float32)
+    fitted = fit_series(rest, nothing, model, bisquare(4), independent(len(design)))[0]
     residual = rest - np.einsum("tp,pyx->tyx", design, fitted.astype(np.float64)).astype(np.float32)
     moving = _fast(fitted[1])
     return Jumps(np.stack([_patches(r, moving) for r in residual]), block)

@@ -18,7 +18,7 @@ from geo_risk.hazards.deformation.motion.removal import Removal
 from geo_risk.hazards.deformation.motion.terms import SEASON_SPAN_YR, MotionTerms, layer_text, motion_terms
 from geo_risk.hazards.deformation.motion.time_noise import TimeNoise
 from geo_risk.hazards.deformation.params import VelocityParams
-from geo_risk.kernels.lsq import fit_correlated
+from geo_risk.kernels.lsq import Estimator, Model, Noise, fit_series
 from geo_risk.kernels.lsq_plain import fit_plain
 from geo_risk.kernels.motion import known_span
 
@@ -264,9 +264,9 @@ def _fitted(
         values, errors, rms, n = fit_plain(series, design, fit.weights, fit.coefficients, fields, minimum)
         freedom = (n - design.shape[1]).astype(np.float32)
     else:
-        values, errors, rms, n, freedom = fit_correlated(
-            series, design, fit.weights, fit.coefficients, fields, fit.params.huber_k, rounds, minimum, fit.terms.t,
-            fit.spread, fit.noise.share, fit.noise.time_yr or 1.0,
-        )  # fmt: skip
+        model = Model(design, fit.weights, fit.coefficients)
+        noise = Noise(fit.terms.t, fit.spread, float(fit.noise.share), fit.noise.time_yr or 1.0)
+        estimator = Estimator(fit.params.huber_k, rounds, minimum)
+        values, errors, rms, n, freedom = fit_series(series, fields, model, estimator, noise)
     known = np.isfinite(rms)
     return [values, errors, rms, *(np.where(known, a, np.nan).astype(np.float32) for a in (n, freedom))]
