@@ -34,6 +34,8 @@ _SAID: Mapping[str, tuple[str, str]] = {
               "平均沉降 {mean:.1f}±{error:.1f} 毫米/年，最大 {worst:.1f} 毫米/年。"),
     "quiet": ("No settlement beyond noise where it is seen; what is below {detectable:.3f} mm/yr per m stays hidden.",
               "可观测部分未见超出噪声的沉降；低于 {detectable:.3f} 毫米/年/米的差异沉降无法识别。"),
+    "more": ("More than that may be hidden: what is below {detectable:.3f} mm/yr per m, or not seen, is unknown.",
+             "可能存在更严重的沉降：低于 {detectable:.3f} 毫米/年/米或未观测到的部分未知。"),
     "unseen": ("Radar sees {share:.0%} of it: the rest is unknown, not safe.",
                "雷达仅能观测该段的 {share:.0%}：其余未知，不等于安全。"),
     "blind": ("Radar sees nothing of it: settlement unknown.", "雷达观测不到该段：沉降未知。"),
@@ -99,7 +101,7 @@ def linear_risk(
     A frame that conforms to `linear_risk`, gravest first where it is listed. risk_level: the higher of the level of
     the settlement and the risk of the zones crossed, where unknown beats none and low: a zone of unknown risk, or
     ground of unknown risk under more than `maximum_unknown_share`, whether or not a zone is crossed. needs_monitoring:
-    "yes" from level 1 on; "unknown" where the level is; else "no".
+    "yes" from level 1 on and where settlement was found; "unknown" where the level is; else "no".
     """
     frame = sections.reset_index(drop=True)
     crossed, risk = _crossed(frame, zones)
@@ -107,7 +109,8 @@ def linear_risk(
     # written so that a share that is missing is unknown too
     below = np.where(ground <= params.maximum_unknown_share, np.int8(0), np.int8(-1))
     level = combine_levels(frame["level"].to_numpy(), risk, below) if len(frame) else np.zeros(0, dtype=np.int8)
-    needs = np.where(level >= 1, "yes", np.where(level < 0, "unknown", "no"))
+    found = frame["is_bending"].to_numpy(dtype=bool) | frame["is_sinking"].to_numpy(dtype=bool)
+    needs = np.where((level >= 1) | found, "yes", np.where(level < 0, "unknown", "no"))
     rows = frame.drop(columns=["geometry"]).to_dict("records")
     reasons: dict[str, list[str]] = {"zh": [], "en": []}
     for row, ids, worst, share in zip(rows, crossed, risk, ground, strict=True):
@@ -169,6 +172,8 @@ def _motion(row: Mapping[str, Any], limit: float) -> list[tuple[str, dict[str, A
         }))  # fmt: skip
     if not said and np.isfinite(detectable):
         said.append(("quiet" if row["level"] >= 0 or share < 1 else "noisy", {"detectable": detectable}))
+    elif said and row["level"] < 0 and np.isfinite(detectable):
+        said.append(("more", {"detectable": detectable}))
     if share < 0.995:
         said.append(("unseen", {"share": share}))
     if row["vertical_source"] in ("los", "mixed"):

@@ -12,17 +12,17 @@ from geo_risk.core.schemas import conform
 from geo_risk.products.wording import joined
 
 _SAID: Mapping[str, tuple[str, str]] = {
-    "across_up": ("Against still ground around it moves {up:+.1f} +- {up_std:.1f} mm/yr up and {across:+.1f} +- "
+    "across_up": ("Against {base}, it moves {up:+.1f} +- {up_std:.1f} mm/yr up and {across:+.1f} +- "
                   "{across_std:.1f} outwards, in the plane across the crest.",
-                  "相对周边稳定地面：垂向 {up:+.1f}±{up_std:.1f}、向外 {across:+.1f}±{across_std:.1f} 毫米/年"
+                  "相对{base}：垂向 {up:+.1f}±{up_std:.1f}、向外 {across:+.1f}±{across_std:.1f} 毫米/年"
                   "（垂直坝轴平面内）。"),
-    "east_up": ("Against still ground around it moves {up:+.1f} +- {up_std:.1f} mm/yr up and {across:+.1f} +- "
+    "east_up": ("Against {base}, it moves {up:+.1f} +- {up_std:.1f} mm/yr up and {across:+.1f} +- "
                 "{across_std:.1f} east; no crest was given.",
-                "相对周边稳定地面：垂向 {up:+.1f}±{up_std:.1f}、向东 {across:+.1f}±{across_std:.1f} 毫米/年；"
+                "相对{base}：垂向 {up:+.1f}±{up_std:.1f}、向东 {across:+.1f}±{across_std:.1f} 毫米/年；"
                 "未提供坝轴线。"),
-    "up": ("Against still ground around it moves {up:+.1f} +- {up_std:.1f} mm/yr if its motion is vertical: the looks "
+    "up": ("Against {base}, it moves {up:+.1f} +- {up_std:.1f} mm/yr if its motion is vertical: the looks "
            "cannot part it.",
-           "相对周边稳定地面：{up:+.1f}±{up_std:.1f} 毫米/年（假定为垂直运动，现有视线向无法分解）。"),
+           "相对{base}：{up:+.1f}±{up_std:.1f} 毫米/年（假定为垂直运动，现有视线向无法分解）。"),
     "moving": ("{speed:.1f} mm/yr in all: beyond noise.", "合速率 {speed:.1f} 毫米/年，超出噪声。"),
     "still": ("Not beyond noise.", "未超出噪声。"),
     "noisy": ("Not beyond noise, but up to {most:.1f} mm/yr cannot be ruled out.",
@@ -32,6 +32,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "blind": ("Radar sees nothing of it (water, loss of coherence, or shadow): unknown, not safe.",
               "雷达观测不到（水面、失相干或阴影）：未知，不等于安全。"),
 }  # fmt: skip
+_BASES = {
+    True: ("still ground around it", "周边稳定地面"),
+    False: ("the zero of the map (no still ground was found around it)", "图幅零点（周边未找到稳定地面）"),
+}
 _WINDOW = ("failure_window_start", "failure_window_end")
 
 
@@ -55,7 +59,7 @@ def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str
     said = [_words(r) for r in rows]
     texts = {
         k: [
-            joined([*(_SAID[key][int(k == "zh")].format(**v) for key, v in words), _series(r, k)], k)
+            joined([*(_SAID[key][int(k == "zh")].format(**_in(v, k)) for key, v in words), _series(r, k)], k)
             for r, words in zip(rows, said, strict=True)
         ]
         for k in ("zh", "en")
@@ -64,7 +68,7 @@ def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str
     out = frame.assign(
         hazard_level=frame["level"].astype("int8"), activity=[_activity(r) for r in rows], **windows,
         reasons=texts[language], reasons_zh=texts["zh"], reasons_en=texts["en"],
-    ).drop(columns=["level", "body", "said_en", "said_zh"])  # fmt: skip
+    ).drop(columns=["level", "body", "has_ring", "said_en", "said_zh"])  # fmt: skip
     result: gpd.GeoDataFrame = conform(out, "structures")
     return result
 
@@ -84,12 +88,18 @@ def _series(row: Mapping[str, Any], language: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
+def _in(values: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return values in a language: those that are pairs of texts are English and Chinese."""
+    return {k: v[int(language == "zh")] if isinstance(v, tuple) else v for k, v in values.items()}
+
+
 def _words(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     if row["model"] == "none":
         return [("blind", {})]
     said: list[tuple[str, dict[str, Any]]] = [(str(row["model"]), {
         "up": row["velocity_up_mm_yr"], "up_std": row["velocity_up_std_mm_yr"],
         "across": row["velocity_across_mm_yr"], "across_std": row["velocity_across_std_mm_yr"],
+        "base": _BASES[bool(row["has_ring"])],
     })]  # fmt: skip
     most = row["speed_mm_yr"] + 1.96 * row["speed_std_mm_yr"]
     motion = "moving" if row["is_moving"] else "still" if row["level"] >= 0 else "noisy"

@@ -37,6 +37,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "mining": ("Mining bowls lose {volume:,.0f} +- {error:,.0f} m3 a year.",
                "采空沉陷年沉降体积 {volume:,.0f}±{error:,.0f} 立方米。"),
     "nothing": ("Nothing that is seen sinks beyond noise.", "可观测范围内未见超出噪声的沉降。"),
+    "blind": ("Radar sees nothing of it in this run: unknown, not safe.",
+              "本次运行中雷达观测不到：未知，不等于安全。"),
+    "los": ("One line of sight only: motion is assumed to be vertical.", "仅有单一视线向观测：假定形变为垂直方向。"),
+    "mixed": ("In part from one line of sight, assumed to be vertical.", "部分仅有单一视线向观测，假定为垂直方向。"),
     "coverage": ("Radar sees {share:.0%} of it; {area:.2f} km2 are unknown, not safe.",
                  "雷达可观测 {share:.0%}；{area:.2f} 平方公里未知，不等于安全。"),
 }  # fmt: skip
@@ -62,7 +66,9 @@ def subsidence_zones(
     frame["trend"] = frame["trend"].fillna("unknown")
     frame = frame.merge(_exposed(frame, houses, "subsidence_id"), on="subsidence_id", how="left")
     said = [[*_zone(r), _trend(r), _people(r)] for r in frame.drop(columns="geometry").to_dict("records")]
-    out = gpd.GeoDataFrame(_with_reasons(frame.drop(columns="body", errors="ignore"), said, language), crs=zones.crs)
+    out = gpd.GeoDataFrame(
+        _with_reasons(frame.drop(columns=["body", "vertical_source"], errors="ignore"), said, language), crs=zones.crs
+    )
     result: gpd.GeoDataFrame = conform(out, "subsidence_zones")
     return result
 
@@ -156,10 +162,12 @@ def _words(values: Mapping[str, Any], language: str) -> dict[str, Any]:
 def _zone(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     low, high = float(row["rate_from_mm_yr"]), float(row["rate_to_mm_yr"])
     bounds = f"{low:g}-{high:g}" if np.isfinite(high) else f">= {low:g}"
+    source = str(row.get("vertical_source", ""))
     return [
         ("zone", {"mean": row["rate_mean_mm_yr"], "most": row["rate_max_mm_yr"], "bounds": bounds,
                   "area": row["area_m2"] / 1e6, "kind": str(row["kind"])}),
         ("volume", {"volume": row["volume_loss_m3_yr"], "error": row["volume_loss_std_m3_yr"]}),
+        *([(source, {})] if source in ("los", "mixed") else []),
     ]  # fmt: skip
 
 
@@ -187,9 +195,12 @@ def _township(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         if row["mining_loss_std_m3_yr"] > 0:
             said.append(("mining", {"volume": row["mining_loss_m3_yr"], "error": row["mining_loss_std_m3_yr"]}))
         said += [_trend(row), _people(row)]
-    else:
+    elif row["known_share"] > 0:
         said.append(("nothing", {}))
-    if row["known_share"] < 0.9995:
+    # a share that is missing is that of a township without a cell in the run
+    if not row["known_share"] > 0:
+        said.append(("blind", {}))
+    elif row["known_share"] < 0.9995:
         said.append(("coverage", {"share": row["known_share"], "area": row["unknown_m2"] / 1e6}))
     return said
 

@@ -19,7 +19,7 @@ from geo_risk.hazards.deformation.lines.axes import Axis, Piece, merge_axes
 from geo_risk.hazards.deformation.lines.params import LineParams, WatchParams
 from geo_risk.hazards.deformation.lines.sections import line_sections
 from geo_risk.hazards.deformation.lines.trend import recent_trend
-from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, UNKNOWN, MapNoise, VerticalMap
+from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, FROM_LOS, UNKNOWN, MapNoise, VerticalMap
 from geo_risk.hazards.deformation.lines.watch import find_subsidence, township_table
 from geo_risk.hazards.deformation.lines.watch import subsidence_zones as measured_zones
 from geo_risk.products.linear import linear_risk, unknown_ground, worst_sections
@@ -208,7 +208,14 @@ def test_ground_without_subsidence_gives_empty_zones_and_townships_that_say_what
     west = table.set_index("name").loc["西乡"]
     assert west["known_share"] == 0
     assert "unknown, not safe" in west["reasons_en"]
-    assert "Nothing that is seen sinks" in west["reasons_en"]
+    assert "Nothing that is seen sinks" not in west["reasons_en"]
+    assert west["reasons_zh"] == "本次运行中雷达观测不到：未知，不等于安全。"
+    away = PLACES.assign(geometry=PLACES.geometry.translate(50_000))
+    table = subsidence_townships(township_table(found, away), NO_TREND.rename(columns={"body": "part"}), got,
+                                 houses=None, townships=away)  # fmt: skip
+    gone = table[table["name"] == "东乡"].iloc[0]
+    assert gone["area_m2"] == 0
+    assert gone["reasons_en"] == "Radar sees nothing of it in this run: unknown, not safe."
 
 
 def test_township_table_is_a_list_people_can_print(tmp_path):
@@ -230,7 +237,7 @@ def bodies(**changes) -> gpd.GeoDataFrame:
         "structure_id": ["T1-dam"], "name": ["一号"], "kind": ["tailings_dam"], "n_cells": [12], "known_share": [0.9],
         "velocity_up_mm_yr": [-6.0], "velocity_up_std_mm_yr": [0.4], "velocity_across_mm_yr": [4.0],
         "velocity_across_std_mm_yr": [0.8], "speed_mm_yr": [7.2], "speed_std_mm_yr": [0.5], "model": ["across_up"],
-        "is_moving": [True], "level": [2], "body": [1],
+        "is_moving": [True], "level": [2], "body": [1], "has_ring": [True],
     }  # fmt: skip
     return gpd.GeoDataFrame(base | changes, geometry=[box(0, 0, 100, 100)], crs="EPSG:4546")
 
@@ -281,6 +288,45 @@ def test_a_body_too_noisy_to_call_still_says_how_fast_it_may_move():
     assert row["hazard_level"] == -1
     assert "up to 13.8 mm/yr cannot be ruled out" in row["reasons_en"]
     assert "13.8 毫米/年" in row["reasons_zh"]
+
+
+def test_a_body_without_still_ground_around_says_what_it_is_held_against():
+    verdicts = pd.DataFrame([], columns=VERDICT).astype({"body": "int64"})
+    ring, zero = (structures(bodies(has_ring=[r]), verdicts).iloc[0] for r in (True, False))
+    assert ring["reasons_en"].startswith("Against still ground around it, it moves -6.0")
+    assert ring["reasons_zh"].startswith("相对周边稳定地面：垂向 -6.0")
+    assert zero["reasons_en"].startswith("Against the zero of the map (no still ground was found around it), it moves")
+    assert "周边未找到稳定地面" in zero["reasons_zh"]
+
+
+def test_a_low_level_of_a_part_is_unknown_for_the_whole_and_still_asks_for_monitoring():
+    up = np.zeros(GRID.shape)
+    up[:, :4] = -7.0
+    up[:, 4:17] = np.nan
+    line = LineString([(X0, Y0 + 300), (X0 + 3000, Y0 + 300)])
+    axis = Axis("国道1", "trunk", 1, line, (Piece("R1", 0, 3000),))
+    first = line_sections([axis], vertical(up), LineParams(), span_yr=2.0)
+    assert bool(first["is_sinking"].iloc[0])
+    assert first["level"].tolist() == [-1, 0, 0, 0, 0, 0]
+    got = linear_risk(first, None, LineParams()).iloc[0]
+    assert got["risk_level"] == -1
+    assert got["needs_monitoring"] == "yes"
+    assert "Sinks 7.0" in got["reasons_en"]
+    assert "More than that may be hidden" in got["reasons_en"]
+    assert "可能存在更严重的沉降" in got["reasons_zh"]
+
+
+def test_zones_from_one_line_of_sight_say_what_is_assumed():
+    one = vertical(cone())
+    one.source[:] = FROM_LOS
+    found = find_subsidence(one, WatchParams())
+    got = subsidence_zones(measured_zones(found, WatchParams()), NO_TREND, None)
+    assert got["reasons_en"].str.contains("One line of sight only: motion is assumed to be vertical").all()
+    assert got["reasons_zh"].str.contains("假定形变为垂直方向").all()
+    both = subsidence_zones(
+        measured_zones(find_subsidence(vertical(cone()), WatchParams()), WatchParams()), NO_TREND, None
+    )
+    assert not both["reasons_en"].str.contains("line of sight").any()
 
 
 def test_every_new_column_and_choice_has_a_label_in_both_languages():

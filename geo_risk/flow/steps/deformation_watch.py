@@ -197,7 +197,11 @@ def read_townships(
     rows = read.frame[read.frame["level"].astype("string") == "township"].reset_index(drop=True)
     names = rows["name"].astype("string").fillna("")
     codes = [c if isinstance(c, str) and c else f"township-{k}" for k, c in enumerate(rows["code"].astype("string"), 1)]
-    return (rows.assign(code=codes, name=names) if len(rows) else None), read.quarantine
+    named = rows.assign(code=codes, name=names)
+    # a township of several rows is one place: else the people on it would count once for each row
+    if named["code"].duplicated().any():
+        named = named.dissolve(by="code", as_index=False, aggfunc="first", sort=False)
+    return (named if len(named) else None), read.quarantine
 
 
 def write_series(

@@ -20,7 +20,7 @@ from geo_risk.core.levels import classify
 from geo_risk.hazards.deformation.areas.noise import F64
 from geo_risk.hazards.deformation.lines.axes import Axis
 from geo_risk.hazards.deformation.lines.params import LineParams
-from geo_risk.hazards.deformation.lines.vertical import FROM_LOS, UNKNOWN, VerticalMap
+from geo_risk.hazards.deformation.lines.vertical import VerticalMap, source_of
 
 I64 = NDArray[np.int64]
 
@@ -195,7 +195,7 @@ def _section(
         "piece_ids": ",".join(dict.fromkeys(p.id for p in axis.pieces if p.from_m < high and p.to_m > low)),
         "known_share": float(along.length_m[here][known].sum()) / whole if whole > 0 else 0.0,
         "n_cells": int(known.sum()),
-        "vertical_source": _source(vertical.source[rows, columns]),
+        "vertical_source": source_of(vertical.source[rows, columns]),
     }  # fmt: skip
     if known.any():
         weights = along.length_m[here][known] / along.length_m[here][known].sum()
@@ -287,12 +287,5 @@ def _levels(out: gpd.GeoDataFrame, params: LineParams) -> NDArray[np.int8]:
     severe = params.distortion_limit * 1000 / params.years_bounds[-1]
     unseen = ~(out["known_share"].to_numpy() >= params.minimum_known_share)
     noisy = ~(out["detectable_mm_yr_per_m"].to_numpy() <= severe)
-    quiet = ~(bending | sinking)
-    return np.where((quiet | (level == 0)) & (unseen | noisy), np.int8(-1), level).astype(np.int8)
-
-
-def _source(source: NDArray[np.int8]) -> str:
-    seen = source[source != UNKNOWN]
-    if not seen.size:
-        return "none"
-    return "los" if (seen == FROM_LOS).all() else "mixed" if (seen == FROM_LOS).any() else "decomposed"
+    # what is known to be low says nothing of the part that is not seen
+    return np.where((level <= 1) & (unseen | noisy), np.int8(-1), level).astype(np.int8)

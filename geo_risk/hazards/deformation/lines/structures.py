@@ -48,13 +48,17 @@ class Body:
 
 @dataclass(frozen=True)
 class Motion:
-    """Mean motion of a body [mm/yr]: outwards, up, their covariance, which model, and line-of-sight means by track."""
+    """Mean motion of a body [mm/yr]: outwards, up, their covariance, which model, and line-of-sight means by track.
+
+    `has_ring`: whether every track held it against still ground around it, and none against the zero of its map.
+    """
 
     across: float
     up: float
     covariance: F64
     model: str
     los: dict[str, tuple[float, float]]
+    has_ring: bool
 
 
 def crest_of(text: object) -> LineString | None:
@@ -159,11 +163,14 @@ def body_motion(
     means: list[tuple[float, float, float, float]] = []
     los: dict[str, tuple[float, float]] = {}
     way = (1.0, 0.0) if across is None else across
+    has_ring = True
     for t, noise in zip(tracks, noises, strict=True):
-        known = cells & np.isfinite(t.velocity) & np.isfinite(t.los[2])
+        # a cell whose error is not known would count as one without error
+        known = cells & np.isfinite(t.velocity) & np.isfinite(noise.white) & np.logical_and.reduce(np.isfinite(t.los))
         if not known.any():
             continue
-        weights = _against_ring(known, cells, noise, params)
+        weights, ringed = _against_ring(known, cells, noise, params)
+        has_ring &= ringed
         mean = float((np.nan_to_num(t.velocity).astype(np.float64) * weights).sum())
         std = float(np.sqrt(noise.variance(weights)))
         east, north, up = (float(c[known].astype(np.float64).mean()) for c in t.los)
@@ -179,24 +186,30 @@ def body_motion(
         covariance = np.linalg.inv(design.T @ design)
         solved = covariance @ (design.T @ (value / error))
         model = "east_up" if across is None else "across_up"
-        return Motion(float(solved[0]), float(solved[1]), np.asarray(covariance, dtype=np.float64), model, los)
+        return Motion(
+            float(solved[0]), float(solved[1]), np.asarray(covariance, dtype=np.float64), model, los, has_ring
+        )
     weight = u / error**2
     variance = 1 / float((u * weight).sum())
     unknown = np.array([[np.nan, np.nan], [np.nan, variance]])
-    return Motion(float("nan"), float((weight * value).sum()) * variance, unknown, "up", los)
+    return Motion(float("nan"), float((weight * value).sum()) * variance, unknown, "up", los, has_ring)
 
 
-def _against_ring(known: Bool, cells: Bool, noise: MapNoise, params: StructureParams) -> F64:
-    """Return weights (y, x) that make the mean of the known cells of a body less that of still ground around it."""
+def _against_ring(known: Bool, cells: Bool, noise: MapNoise, params: StructureParams) -> tuple[F64, bool]:
+    """Return weights (y, x) that make the mean of a body's known cells less that of still ground around it.
+
+    And whether there is any: without it the weights make the mean alone.
+    """
     weights = known / float(known.sum())
     reach = int(np.ceil((params.ring_gap_m + params.ring_reach_m) / noise.cell_m)) + 1
     y, x = np.nonzero(cells)
     box = (slice(max(0, y.min() - reach), y.max() + reach + 1), slice(max(0, x.min() - reach), x.max() + reach + 1))
     distance = ndimage.distance_transform_edt(~cells[box]) * noise.cell_m
     ring = noise.stable[box] & (distance > params.ring_gap_m) & (distance <= params.ring_gap_m + params.ring_reach_m)
-    if int(ring.sum()) >= params.minimum_ring_cells:
+    has_ring = int(ring.sum()) >= params.minimum_ring_cells
+    if has_ring:
         weights[box] -= ring / float(ring.sum())
-    return np.asarray(weights, dtype=np.float64)
+    return np.asarray(weights, dtype=np.float64), has_ring
 
 
 def structure_rows(
@@ -205,10 +218,10 @@ def structure_rows(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return what is measured of each body, in order.
 
-    structure_id, name, kind, n_cells, known_share, velocity_up_mm_yr, velocity_across_mm_yr (outwards of a dam, east of
-    a basin), speed_mm_yr and their _std, model, los (by track), is_moving (beyond noise, by the chi-square of the
-    components), level: by the speed where it moves, 0 where a body that is seen does not, -1 where too
-    little is seen or its 95 % bound reaches level 1.
+    structure_id, name, kind, n_cells, known_share, velocity_up_mm_yr, velocity_across_mm_yr (outwards of a dam,
+    east of a basin), speed_mm_yr and their _std, model, los (by track), has_ring (`Motion`), is_moving (beyond
+    noise, by the chi-square of the components), level: by the speed where it moves, 0 where a body that is seen
+    does not, -1 where too little is seen or its 95 % bound reaches level 1.
     """
     rows = []
     for k, body in enumerate(bodies, 1):
@@ -251,7 +264,13 @@ def body_verdicts(
 
 def _nothing() -> dict[str, Any]:
     names = ("velocity_up", "velocity_up_std", "velocity_across", "velocity_across_std", "speed", "speed_std")
-    return {f"{n}_mm_yr": float("nan") for n in names} | {"model": "none", "los": {}, "is_moving": False, "level": -1}
+    return {f"{n}_mm_yr": float("nan") for n in names} | {
+        "model": "none",
+        "los": {},
+        "is_moving": False,
+        "level": -1,
+        "has_ring": False,
+    }
 
 
 def _measured(motion: Motion, share: float, params: StructureParams) -> dict[str, Any]:
@@ -274,5 +293,5 @@ def _measured(motion: Motion, share: float, params: StructureParams) -> dict[str
         "velocity_up_mm_yr": motion.up, "velocity_up_std_mm_yr": float(np.sqrt(motion.covariance[1, 1])),
         "velocity_across_mm_yr": motion.across, "velocity_across_std_mm_yr": float(np.sqrt(motion.covariance[0, 0])),
         "speed_mm_yr": speed, "speed_std_mm_yr": std, "model": motion.model, "los": motion.los, "is_moving": moving,
-        "level": level,
+        "level": level, "has_ring": motion.has_ring,
     }  # fmt: skip

@@ -78,6 +78,8 @@ def recent_trend(t_yr: F64, displacement_mm: F64, std_mm: F64, params: WatchPara
     inflate = (1 + min(lag, 0.9)) / (1 - min(lag, 0.9)) if lag > 0 else 1.0
     change = float(solved[2])
     std = float(np.sqrt(inverse[2, 2] * (rest @ rest) / degrees * inflate))
+    if not np.isfinite(change + std):
+        return _UNKNOWN
     return Trend(_verdict(change, std, params), float(solved[1]), float(solved[1]) + change, change, std)
 
 

@@ -41,7 +41,7 @@ class MapNoise:
     Attributes
     ----------
     cell_m : side of a cell.
-    white : (y, x) standard deviation of what is independent from cell to cell.
+    white : (y, x) standard deviation of what is independent from cell to cell; NaN where it is not known.
     covariance : (lag,) covariance of the shared part at 0, 1, 2, ... cells; 0 beyond.
     is_fitted : whether stable ground showed the shared part; else `white` is the formal error and nothing is shared.
     stable : (y, x) the ground that showed it; none where it did not.
@@ -147,7 +147,7 @@ def map_noise(values: F32, std: F32, grid: Grid, params: DeformationParams) -> M
     """
     areas = params.areas
     known = np.isfinite(values)
-    formal = np.nan_to_num(std, nan=0.0).astype(np.float32)
+    formal = std.astype(np.float32)
     nothing = MapNoise(grid.resolution_m, formal, np.zeros(1), False, np.zeros(known.shape, dtype=bool))
     if int(known.sum()) < areas.minimum_stable_cells or not robust_sigma(values) <= areas.maximum_stable_sigma_mm_yr:
         return nothing
@@ -214,3 +214,11 @@ def _east(track: TrackMaps) -> F32:
 
 def _up(track: TrackMaps) -> F32:
     return track.los[2]
+
+
+def source_of(source: NDArray[np.int8]) -> str:
+    """Return where the values of some cells come from: "decomposed", "los", "mixed", or "none" where none is known."""
+    seen = source[source != UNKNOWN]
+    if not seen.size:
+        return "none"
+    return "los" if (seen == FROM_LOS).all() else "mixed" if (seen == FROM_LOS).any() else "decomposed"

@@ -20,7 +20,7 @@ from geo_risk.core.vectorize import polygons_of_labels, rasterize
 from geo_risk.hazards.deformation.areas.noise import F32, Bool, Smoother
 from geo_risk.hazards.deformation.lines.level import SceneLevel
 from geo_risk.hazards.deformation.lines.params import WatchParams
-from geo_risk.hazards.deformation.lines.vertical import VerticalMap
+from geo_risk.hazards.deformation.lines.vertical import VerticalMap, source_of
 
 KINDS = ("mining_subsidence", "groundwater_subsidence", "structure_settlement", "unknown", "landslide")
 """Kinds of cells; slides sink too, but are no land subsidence: they are left out and counted."""
@@ -193,8 +193,9 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
 
     Returns
     -------
-    subsidence_id, body_id, body (its label), kind, subsidence_level, rate_from_mm_yr, rate_to_mm_yr (NaN: open),
-    area_m2, rate_mean_mm_yr, rate_max_mm_yr (both positive for sinking), volume_loss_m3_yr and its _std; Polygons.
+    subsidence_id, body_id, body (its label), kind, vertical_source (`source_of`), subsidence_level,
+    rate_from_mm_yr, rate_to_mm_yr (NaN: open), area_m2, rate_mean_mm_yr, rate_max_mm_yr (both positive for
+    sinking), volume_loss_m3_yr and its _std; Polygons.
     """
     grid, bounds = found.vertical.grid, params.class_bounds_mm_yr
     code = np.where(found.classes > 0, found.bodies * 8 + found.classes, 0).astype(np.int32)
@@ -209,7 +210,7 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
         rows.append({
             "label": k, "body": body, "subsidence_id": f"{names[body]}-{klass}",
             "body_id": names[body],
-            "kind": found.kinds[body],
+            "kind": found.kinds[body], "vertical_source": source_of(found.vertical.source[box][cells]),
             "subsidence_level": klass, "rate_from_mm_yr": bounds[klass - 1],
             "rate_to_mm_yr": bounds[klass] if klass < len(bounds) else float("nan"),
             "area_m2": float(cells.sum()) * grid.cell_area_m2, "rate_mean_mm_yr": float(rate.mean()),
