@@ -178,7 +178,8 @@ def _geometry_beside(folder: Path, files: Sequence[Path]) -> list[Path] | None:
 
     inside = sorted(p for p in folder.iterdir() if p.is_file() and p not in files)
     mintpy = [p for p in inside if "geometry" in p.name and p.suffix == ".h5"]
-    layers = [b.path for b in bands([p for p in inside if p.suffix.lower() in {".tif", ".tiff"}]).values()]
+    found = bands([p for p in inside if p.suffix.lower() in {".tif", ".tiff"}])
+    layers = [b.path for b in found.values()] if {"east", "north"} <= set(found) else []
     return mintpy if len(mintpy) == 1 else list(dict.fromkeys(layers)) or None
 
 

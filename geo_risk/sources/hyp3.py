@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, check_used
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
@@ -103,6 +103,7 @@ def open_set(
         for n, p in pair.files.items()
         if n in _LAYERS
     }
+    check_used(geometry, layers.values(), wanted="*_lv_theta.tif, *_lv_phi.tif or *_dem.tif")
     lost = [n for n in ("lv_theta", "lv_phi") if n not in layers]
     if lost:
         what = f"track {track!r} has no {' and no '.join(lost)}"

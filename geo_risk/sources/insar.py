@@ -189,6 +189,13 @@ def sniff_insar(paths: Sequence[Path]) -> str:
     return product_of(paths).name
 
 
+def check_used(geometry: Sequence[Path], used: Iterable[Path], *, wanted: str) -> None:
+    """Raise DataError where geometry is given and no file of it is used: it would be left out in silence."""
+    if geometry and not set(geometry) & set(used):
+        what = f"none of the {len(geometry)} geometry files is {wanted}: {', '.join(p.name for p in geometry[:5])}"
+        raise DataError(what, where="inputs.insar[].geometry", fix="give those, or remove `geometry` of this track")
+
+
 def has_signature(path: Path, *signatures: bytes) -> bool:
     """Return whether the file begins with one of the signatures."""
     with path.open("rb") as stream:

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, check_used
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, check_marks, lazy_tif, look_tifs, tif_frame
@@ -65,6 +65,7 @@ def open_set(
     good pixels, and velocities elsewhere become missing.
     """
     found = parts(list(dict.fromkeys([*paths, *geometry])))
+    check_used(geometry, found.values(), wanted="E, N or U.geo.tif")
     if coherence is not None:
         found["coherence"] = coherence
     absent = [n for n in ("los_east", "los_north", "los_up") if n not in found]

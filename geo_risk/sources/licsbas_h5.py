@@ -22,6 +22,7 @@ from geo_risk.sources.insar import (
     check_magnitude,
     check_mask,
     check_times,
+    check_used,
     has_signature,
 )
 from geo_risk.sources.insar_audit import Registration, centred, stated
@@ -73,6 +74,7 @@ def open_series(
     sample = sample * said.scale
     audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign]
     beside = {n: p for n, p in licsbas.parts(geometry).items() if n in {*COMPONENTS, "height"}}
+    check_used(geometry, beside.values(), wanted="E, N, U or hgt.geo.tif")
     frame, evidence = _settle(named, beside, options.registration, path)
     t = frame.transform
     audit.append(f"registration: {frame.crs}, upper-left corner {t.c:.10g}, {t.f:.10g}: {evidence}")

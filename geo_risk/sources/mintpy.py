@@ -185,8 +185,11 @@ def open_geometry(paths: Sequence[Path], *, track: str) -> Geometry:
 
     Raises
     ------
-    DataError : no geometry was given.
+    DataError : no geometry was given. AmbiguousError : several were.
     """
+    if len(paths) > 1:
+        what = f"{len(paths)} geometry files ({', '.join(p.name for p in paths[:5])}); MintPy's geometry is one file"
+        raise AmbiguousError(what, where="inputs.insar[].geometry", fix="name the one of this track's grid")
     if not paths:
         what = f"track {track!r} has no line-of-sight geometry"
         raise DataError(what, where="inputs.insar[].geometry", fix="give geometryGeo.h5 (incidenceAngle, azimuthAngle)")

@@ -271,6 +271,10 @@ def _geometry(
     from geo_risk.sources import licsbas, mintpy
 
     land = None
+    if geometry and (options.incidence_deg is not None or options.heading_deg is not None):
+        what = "geometry files and look angles are both given: which look vector is meant?"
+        fix = "remove incidence_deg and heading_deg of this track, or geometry"
+        raise AmbiguousError(what, where=f"track {track!r}", fix=fix)
     if geometry and has_signature(geometry[0], b"\x89HDF"):
         held = mintpy.open_geometry(geometry, track=track)
         frame.check_same(held.frame, where=str(held.source))

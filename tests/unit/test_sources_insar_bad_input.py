@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from geo_risk.cli import main
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError
+from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.insar import drop_zeros, open_insar
 from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
@@ -271,6 +272,26 @@ def test_codes_of_shadow_that_stand_for_no_data_are_unknown(tmp_path):
     got = open_look(paths, tif_frame(paths[0]), track="asc").shadow
     want = np.resize([0.0, 1, 1, 1, np.nan, np.nan, np.nan], SHAPE)
     np.testing.assert_array_equal(got.compute(), want)
+
+
+def test_geometry_that_would_be_left_out_in_silence_is_named(tmp_path):
+    other = write_tif(tmp_path / "slope.tif", np.ones(SHAPE), nodata=np.nan)
+    for files in (write_cum(tmp_path / "cum.h5", SERIES * 1000), licsbas(tmp_path / "l"), hyp3(tmp_path / "h")):
+        with pytest.raises(DataError, match=r"none of the 1 geometry files is .*: slope\.tif"):
+            open_insar(files, track="asc", geometry=[other])
+    paths = write_mintpy(tmp_path / "m", SERIES)
+    with pytest.raises(AmbiguousError, match="2 geometry files"):
+        open_insar(paths["files"], track="asc", geometry=[paths["geometry"], paths["files"]])
+    geometry = [tmp_path / f"l/{n}.geo.tif" for n in "ENU"]
+    with pytest.raises(AmbiguousError, match="look angles are both given"):
+        open_insar(stack(tmp_path / "s"), track="asc", geometry=geometry, options=LOOK)
+
+
+def test_info_takes_no_other_raster_beside_a_series_for_its_geometry(tmp_path):
+    write_cum(tmp_path / "cum.h5", SERIES * 1000)
+    write_tif(tmp_path / "dem.tif", np.ones(SHAPE), nodata=np.nan)
+    facts = inspect_file(tmp_path / "cum.h5")
+    assert (facts.product, facts.problems) == ("licsbas_cum", ())
 
 
 # --- unit -------------------------------------------------------------------------------------------------------------
