@@ -10,11 +10,10 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from scipy.spatial.distance import cdist
 
 from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.landslide.factors import Classing, category_layer, class_of_factor, line_distance
+from geo_risk.hazards.landslide.factors import Classing, category_layer, class_of_factor
 from geo_risk.hazards.landslide.information_value import fit_weights, information_values, probability
 from geo_risk.hazards.landslide.inventory import clean_inventory, event_layer, road_bias
 from geo_risk.hazards.landslide.joint import fit_class_values
@@ -120,19 +119,6 @@ def test_road_bias_tells_both_shares():
     assert (found.events, found.ground) == (0.5, 0.75)
     assert found.note()["level"] == "warning"
     assert road_bias(np.array([np.nan, 1]), np.array([True, False]), far_m=1) is None
-
-
-def test_distance_is_exact_within_its_bound_and_blocks_do_not_change_it(monkeypatch):
-    lines = gpd.GeoDataFrame(geometry=[shapely.LineString([(510_015, 4_064_985), (510_015, 4_064_100)])], crs=GRID.crs)
-    got = line_distance(lines, GRID, max_m=600, name="distance_roads_m").to_numpy()
-    rows = np.arange(30)
-    cells = np.array([(r, c) for r in range(60) for c in range(80)])
-    want = np.minimum(30 * cdist(cells, np.column_stack([rows, rows * 0])).min(axis=1).reshape(60, 80), 600)
-    np.testing.assert_allclose(got, want, rtol=1e-6)
-    monkeypatch.setattr("geo_risk.hazards.landslide.factors.CHUNK", 17)
-    np.testing.assert_array_equal(line_distance(lines, GRID, max_m=600, name="distance_roads_m").to_numpy(), got)
-    with pytest.raises(DataError):
-        line_distance(lines.iloc[:0], GRID, max_m=600, name="distance_roads_m")
 
 
 def test_categories_get_codes_and_bare_ground_stays_unknown():

@@ -103,17 +103,18 @@ def write_position(
 
 
 def write_distance(*, grid: Path, out: Path, max_m: float, options: ReadOptions | None, **lines: Path) -> None:
-    """Write the distance [m] to the lines given under their config name."""
-    from geo_risk.hazards.landslide.factors import line_distance
+    """Write the distance [m] to the features given under their config name: lines, and for rivers areas too."""
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.vectors import read_vector
+    from geo_risk.terrain.distance import feature_distance
 
     (name, path), target = next(iter(lines.items())), read_grid(grid)
-    read = read_vector(path, crs=target.crs, where=f"inputs.{name}", area=target.bounds, geometry="LineString",
+    kind = None if name == "rivers" else "LineString"
+    read = read_vector(path, crs=target.crs, where=f"inputs.{name}", area=target.bounds, geometry=kind,
                        options=options or NO_OPTIONS)  # fmt: skip
-    write_layer(line_distance(read.frame, target, max_m=max_m, name=f"distance_{name}_m"), out)
+    write_layer(feature_distance(read.frame, target, max_m=max_m, name=f"distance_{name}_m"), out)
 
 
 def write_lithology(*, geology: Path, grid: Path, out: Path, facts: Path, options: ReadOptions | None) -> None:

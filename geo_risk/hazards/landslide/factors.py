@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
-import dask.array as da
 import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
-from geo_risk.core.errors import DataError
-from geo_risk.core.grid import CHUNK, Grid
+from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import rasterize
 
 UNITS = {
@@ -106,44 +102,6 @@ def class_of_factor(name: str, sample: NDArray[np.floating[Any]], *, classes: in
     if not inner.size:
         return None
     return Classing(name, "quantile", tuple(map(float, inner)), name == "curvature_plan")
-
-
-def line_distance(lines: gpd.GeoDataFrame, grid: Grid, *, max_m: float, name: str) -> xr.DataArray:
-    """Distance from each cell centre to the nearest cell that a line touches, cut off at `max_m`.
-
-    Exact (Euclidean distance transform) up to the bound; blocks see their surroundings as far as the bound, so that
-    memory is bounded and blocks do not change a value.
-
-    Parameters
-    ----------
-    lines : in the grid's CRS.
-    max_m : farther cells get this value.
-
-    Returns
-    -------
-    (y, x) float32 [m], lazy.
-
-    Raises
-    ------
-    DataError : `max_m` is not positive, or there is no line.
-    """
-    if not max_m > 0 or not len(lines):
-        what = f"{len(lines)} lines with a bound of {max_m} m make no distance layer"
-        raise DataError(what, where=name, fix="give lines on the grid and a positive bound")
-    burned = rasterize([(g, 1.0) for g in lines.geometry], grid, fill=0, dtype="uint8", all_touched=True)
-    data = da.from_array(burned, chunks=(CHUNK, CHUNK))
-    depth = min(int(np.ceil(max_m / grid.resolution_m)), max(grid.shape))
-    distance = partial(_bounded_distance, cell_m=grid.resolution_m, max_m=max_m)
-    out = da.map_overlap(distance, data, depth=depth, boundary=0, dtype=np.float32, allow_rechunk=True,
-                         meta=np.empty((0, 0), np.float32))  # fmt: skip
-    return grid.layer(out, units="m", long_name=name.removesuffix("_m").replace("_", " to "), name=name)
-
-
-def _bounded_distance(burned: NDArray[np.uint8], *, cell_m: float, max_m: float) -> NDArray[np.float32]:
-    if not burned.any():
-        return np.full(burned.shape, max_m, dtype=np.float32)
-    distance: NDArray[np.float64] = distance_transform_edt(burned == 0) * cell_m
-    return np.minimum(distance, max_m).astype(np.float32)
 
 
 def category_layer(
