@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import TimeError
 
+BAND_BYTES = 32 * 2**20
+"""Bytes of the rows of a block that are inverted at once, as float64."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -125,9 +128,19 @@ def lazy_series(network: Network, displacement: da.Array) -> da.Array:
     """Return `invert` of (pairs, y, x) as a lazy array (dates, y, x)."""
     stacked = displacement.rechunk({0: -1})
     return da.map_blocks(
-        lambda block: invert(network, block), stacked, chunks=((len(network.dates),), *stacked.chunks[1:]),
+        lambda block: _invert_in_bands(network, block), stacked, chunks=((len(network.dates),), *stacked.chunks[1:]),
         dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
+
+
+def _invert_in_bands(network: Network, block: NDArray[Any]) -> NDArray[np.float32]:
+    """Return `invert` of a block; its float64 copies are those of a few rows at a time, whatever the block."""
+    n_pairs, n_y, n_x = block.shape
+    out = np.empty((len(network.dates), n_y, n_x), dtype=np.float32)
+    rows = max(1, BAND_BYTES // (8 * n_pairs * n_x))
+    for r in range(0, n_y, rows):
+        out[:, r : r + rows] = invert(network, block[:, r : r + rows])
+    return out
 
 
 def residual_rms(network: Network, displacement: NDArray[Any], series: NDArray[Any]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pytest
 import rasterio
@@ -22,6 +23,7 @@ from geo_risk.core.errors import (
     TimeError,
     UnitError,
 )
+from geo_risk.sources import pairs
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.gacos import corrected, delay_maps
 from geo_risk.sources.hyp3 import TO_METRES, common_frame, is_set, look_vector, pairs_of
@@ -219,6 +221,17 @@ def test_what_pairs_do_not_tie_to_the_first_date_is_missing_and_the_rest_exact(k
         assert np.isfinite(got[i]) == (i in reached)
         if i in reached:
             assert got[i] == pytest.approx(truth[i], abs=1e-5)
+
+
+def test_a_series_does_not_depend_on_the_bands_it_is_inverted_in(monkeypatch):
+    rng = np.random.default_rng(6)
+    network = Network(NETWORK)
+    values = rng.normal(0, 0.01, (len(NETWORK), *SHAPE)).astype("f4")
+    values[rng.random(values.shape) < 0.2] = np.nan
+    monkeypatch.setattr(pairs, "BAND_BYTES", 8 * len(NETWORK) * SHAPE[1] * 5)
+    got = pairs.lazy_series(network, da.from_array(values, chunks=(2, 11, 13))).compute(scheduler="sync")
+    # matrix products of other widths differ in the last bit of a float32
+    np.testing.assert_allclose(got, invert(network, values), rtol=0, atol=1e-8)
 
 
 def test_offsets_are_medians_of_the_common_cells():
