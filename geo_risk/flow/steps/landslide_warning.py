@@ -66,21 +66,25 @@ def _past_rain(
 
 
 def _model_note(model: WarningModel | None, counts: dict[str, int]) -> dict[str, str]:
+    from geo_risk.products.wording import note
+
+    slides, storms = counts["slides"], counts["storms"]
     if model is None:
-        return {
-            "level": "warning",
-            "text_en": f"No warning model: {counts['slides']} slides in {counts['storms']} past storms are too few, or "
-            "do not follow the rain; the matrix of hazard level and effective rain is used.",
-            "text_zh": f"过去 {counts['storms']} 场降雨中 {counts['slides']} 个滑坡不足以拟合，采用判别矩阵。",
-        }
-    return {
-        "level": "info",
-        "text_en": f"Warning model fitted to {model.n_slides} slides in {len(model.storms)} past storms: AUC "
+        return note(
+            "warning",
+            f"No warning model: {slides} slides in {storms} past storms are too few, or do not follow the rain; the "
+            "matrix of hazard level and effective rain is used.",
+            f"无预警模型：过去 {storms} 场降雨中 {slides} 个滑坡数量不足或与降雨无关，"
+            "采用危险性等级与有效降雨判别矩阵。",
+        )
+    return note(
+        "info",
+        f"Warning model fitted to {model.n_slides} slides in {len(model.storms)} past storms: AUC "
         f"{model.auc_storms:.3f} with storms left out; rain alone {model.auc_rain:.3f}, susceptibility alone "
         f"{model.auc_susceptibility:.3f}. Susceptibility was learned from an inventory that may hold these slides.",
-        "text_zh": f"预警模型由 {len(model.storms)} 场降雨的 {model.n_slides} 个滑坡拟合，"
-        f"留一场次 AUC {model.auc_storms:.3f}。",
-    }
+        f"预警模型由 {len(model.storms)} 场降雨的 {model.n_slides} 个滑坡拟合：留一场次 AUC {model.auc_storms:.3f}，"
+        f"仅用降雨 {model.auc_rain:.3f}，仅用易发性 {model.auc_susceptibility:.3f}。易发性所用编录可能已含这些滑坡。",
+    )
 
 
 def write_warning(
