@@ -140,7 +140,7 @@ def _direction(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
             yield Clue({_SLIDE: -3.0}, *text)
         elif abs(ratio) >= 0.5:
             yield Clue({_SLIDE: ratio * 0.75, **dict.fromkeys((_MINE, _WATER, _BUILD), -ratio * 0.5)}, *text)
-        elif slide.misfit < 0.3 and len(e.looks) > 1:
+        elif slide.misfit < 0.3 and e.n_looks > 1:
             yield Clue({_SLIDE: 0.5}, *text)
     yield from _east(e, params)
 

@@ -86,9 +86,15 @@ class Evidence:
 
     @property
     def sinks(self) -> bool:
-        """Whether the ground goes down: by up velocity where it is known, else away from every satellite."""
+        """Whether the ground goes down: by up velocity where it is known, else away from all that see it."""
         up = self.extreme("velocity_up")
-        return up < 0 if np.isfinite(up) else all(v.velocity <= 0 for v in self.looks.values())
+        seen = [v.velocity for v in self.looks.values() if np.isfinite(v.velocity)]
+        return up < 0 if np.isfinite(up) else bool(seen) and all(v <= 0 for v in seen)
+
+    @property
+    def n_looks(self) -> int:
+        """How many tracks see it."""
+        return sum(bool(np.isfinite(v.velocity)) for v in self.looks.values())
 
     @property
     def rate_mm_yr(self) -> float:
