@@ -192,6 +192,35 @@ def test_setting_by_window_is_that_of_the_whole_within_the_margin(side):
         np.testing.assert_array_equal(whole(parts[name], rows=9), want)
 
 
+@pytest.mark.parametrize(
+    ("name", "compressible", "slipping", "coal"),
+    [("Permian siltstone and claystone", 0, 0, 0), ("粉砂质粘土岩", 0, 0, 0), ("silty clay", 1, 0, 0),
+     ("粉质粘土", 1, 0, 0), ("clayey silt", 1, 0, 0), ("石炭系含煤砂岩", 0, 0, 1), ("无煤地层", 0, 0, 0),
+     ("unweathered granite", 0, 0, 0), ("weathered granite", 0, 1, 0), ("mudstone", 0, 1, 0), ("泥岩", 0, 1, 0),
+     ("non-coal strata", 0, 0, 0), ("clay over claystone", 1, 0, 0), ("湖积淤泥", 1, 0, 0),
+     ("煤岩层", 0, 0, 1), ("松散岩类", 1, 0, 0)],
+)  # fmt: skip
+def test_rock_is_told_by_its_words_and_stone_is_not_loose(name, compressible, slipping, coal):
+    square = gpd.GeoDataFrame({"lithology": [name]}, geometry=[box(*GRID.bounds)], crs="EPSG:4546")
+    maps = setting_maps(Setting(square), GRID)
+    assert [maps[k][0, 0] for k in ("compressible", "slipping", "coal")] == [compressible, slipping, coal]
+
+
+@pytest.mark.parametrize(("name", "built"), [("建设用地", 1), ("非建设用地", 0), ("built-up", 1), ("unbuilt land", 0)])
+def test_land_that_is_not_built_on_is_not_built(name, built):
+    both = Setting(landcover=np.full((N, N), 4, np.float32), legend={4: name, 5: "built"})
+    assert setting_maps(both, GRID)["built"][0, 0] == built
+
+
+def test_a_track_that_does_not_see_a_body_does_not_lift_it():
+    unseen = Look(float("nan"), 0.5, LOS["desc"])
+    body = Evidence(disc(5), GRID, -60.0, -200.0, {"asc": Look(-60.0, 0.5, LOS["asc"]), "desc": unseen})
+    assert body.sinks
+    assert body.n_looks == 1
+    assert classify_area(body, PARAMS)[0] == "mining_subsidence"
+    assert not Evidence(disc(5), GRID, -60.0, -200.0, {"desc": unseen}).sinks
+
+
 def test_a_structure_elsewhere_is_at_least_the_margin_away():
     far = gpd.GeoDataFrame(geometry=[LineString([(600_000, 4_050_000), (603_600, 4_050_000)])], crs="EPSG:4546")
     parts = setting_windows(Setting(structures={"roads": far}), GRID, margin_m=200.0, side=50)

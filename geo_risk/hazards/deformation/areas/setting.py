@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +25,9 @@ _COMPRESSIBLE = ("alluvi", "lacustrine", "clay", "silt", "fill", "quaternary", "
 _SLIPPING = ("loess", "mudstone", "shale", "slate", "phyllite", "colluvi", "weathered", "黄土", "泥岩", "页岩", "板岩",
              "千枚岩", "坡积", "残积", "红层")  # fmt: skip
 _COAL = ("coal", "煤")
+_DENIED = re.compile(r"(?:\bun|\bnon[- ]?|\bno |\bnot |\bwithout |非|未|无|不含)$")
+_GRAINS = ("clay", "silt", "粘土", "黏土", "淤泥")
+_STONE = re.compile(r"(?:y|质)?(?:stone|岩)")
 _WORDS = {"compressible": _COMPRESSIBLE, "slipping": _SLIPPING, "coal": _COAL}
 _BUILT = ("built", "urban", "residential", "industrial", "impervious", "建设", "城镇", "居民", "工矿", "不透水")
 
@@ -156,4 +160,9 @@ def _rock(geology: gpd.GeoDataFrame, grid: Grid) -> dict[str, F32]:
 
 
 def _says(name: str, words: tuple[str, ...]) -> bool:
-    return any(w in name.lower() for w in words)
+    """Return whether a name has one of the words: not where it is denied, nor a grain turned to stone (siltstone)."""
+    lower = name.lower()
+    at = ((w, k) for w in words for k in range(len(lower)) if lower.startswith(w, k))
+    return any(
+        not _DENIED.search(lower[:k]) and not (w in _GRAINS and _STONE.match(lower[k + len(w) :])) for w, k in at
+    )
