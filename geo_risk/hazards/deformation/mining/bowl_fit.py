@@ -354,7 +354,6 @@ def _without_outliers(look: Look, bowl: Bowl) -> Look:
 
 def _finished(bowl: Bowl, jacobian: F64, system: _System) -> BowlFit:
     cells, whitened = system.cells, system.whitened(bowl)
-    silent = system.whitened(replace(bowl, subsidence_mm=0.0))
     free = max(len(whitened) - len(NAMES), 1)
     chi2 = float(whitened @ whitened)
     reduced = chi2 / free
