@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from geo_risk.cli import output
+from geo_risk.cli import output, quick
 from geo_risk.cli.options import Debug, Json
 
 NAME = "east-up"
@@ -31,18 +30,8 @@ def command(
     if len(files) % 2:
         what = f"{len(files)} files; a velocity and its geometry are needed for each track"
         raise ConfigError(what, where="east-up", fix="give VELOCITY GEOMETRY VELOCITY GEOMETRY")
-    pairs = [(v.absolute(), g.absolute()) for v, g in zip(files[::2], files[1::2], strict=True)]
-    # as for `velocity`: loading modules makes garbage for the collector to look through, and none to collect
-    gc.disable()
-    try:
-        from geo_risk.flow.east_up_file import write_east_up_file
-
-        facts = write_east_up_file(pairs, out.absolute(), minimum_angle_deg=minimum_angle_deg)
-    finally:
-        gc.enable()
+    facts = quick.east_up(files, out, minimum_angle_deg=minimum_angle_deg)
     if as_json:
         output.say_json(facts)
     else:
-        output.say(
-            f"{facts['tracks']} tracks, {float(str(facts['known_share'])):.1%} of the pixels have east and up: {out}"
-        )
+        output.say(quick.east_up_text(facts, out))

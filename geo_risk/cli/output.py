@@ -6,16 +6,17 @@ import errno
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-import typer
-
 from geo_risk import __version__
+from geo_risk.core.errors import GeoRiskError
 
 
 def show_version(show: bool) -> None:
     """Print the version and stop."""
+    import typer
+
     if show:
         sys.stdout.write(f"{__version__}\n")
         raise typer.Exit
@@ -55,6 +56,23 @@ def fail(code_text: str, what: str, where: str, fix: str, *, code: int, as_json:
     return code
 
 
+def guarded(call: Callable[[], int], *, debug: bool = False, as_json: bool = False) -> int:
+    """Return the exit code of a call; print what it raises as three lines, unless the traceback is asked for."""
+    try:
+        return call()
+    except KeyboardInterrupt:
+        return fail("GR400", "stopped by the user", "geo-risk", "run it again: it goes on where it stopped",
+                    code=4, as_json=as_json)  # fmt: skip
+    except GeoRiskError as error:
+        if debug:
+            raise
+        return fail(error.code, error.what, error.where, error.fix, code=error.exit_code, as_json=as_json)
+    except Exception as error:
+        if debug:
+            raise
+        return bug(error, as_json=as_json)
+
+
 def bug(error: Exception, *, as_json: bool) -> int:
     """Print an unexpected error as three lines; a full disk and the like are environment, not bugs."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
@@ -70,4 +88,6 @@ def bug(error: Exception, *, as_json: bool) -> int:
 
 def stop(code: int) -> NoReturn:
     """Leave with an exit code."""
+    import typer
+
     raise typer.Exit(code)

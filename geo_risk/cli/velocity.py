@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geo_risk.cli import output
+from geo_risk.cli import output, quick
 from geo_risk.cli.options import Debug, Json
 
 if TYPE_CHECKING:
@@ -35,21 +34,13 @@ def command(
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
     """Fit velocity and its standard error (of independent dates) to a series file, by plain least squares."""
-    # the modules this loads make garbage for the collector to look through, and none to collect: a sixth of the time
-    gc.disable()
-    try:
+    with quick.no_garbage():
         options = _options(annual, acceleration, step, time_axis, minimum_dates, threads)
-        from geo_risk.flow.velocity_file import write_velocity_file
-
-        facts = write_velocity_file(series.absolute(), out.absolute(), options)
-    finally:
-        gc.enable()
+    facts = quick.velocity(series, out, options)
     if as_json:
         output.say_json(facts)
     else:
-        output.say(
-            f"{facts['dates']} dates, {float(str(facts['known_share'])):.1%} of the pixels have a velocity: {out}"
-        )
+        output.say(quick.velocity_text(facts, out))
 
 
 def _options(
