@@ -13,6 +13,8 @@ from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.runout import runout
+from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.terrain import terrain, wetness
 from geo_risk.flow.steps.waterlogging import waterlogging
 from geo_risk.flow.steps.zones import zones
@@ -24,6 +26,7 @@ def build(plan: Plan) -> None:
     terrain(plan)
     hydrology(plan)
     wetness(plan)
+    slope_units(plan)
     deformation(plan)
     rainfall(plan)
     landslide(plan)
@@ -32,6 +35,7 @@ def build(plan: Plan) -> None:
     exposure(plan)
     zones(plan)
     points(plan)
+    runout(plan)
     lines(plan)
     watch(plan)
     evacuation(plan)

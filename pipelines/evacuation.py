@@ -10,6 +10,8 @@ from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.runout import runout
+from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.terrain import terrain, wetness
 from geo_risk.flow.steps.waterlogging import waterlogging
 from geo_risk.flow.steps.zones import zones
@@ -21,6 +23,7 @@ def build(plan: Plan) -> None:
     terrain(plan)
     hydrology(plan)
     wetness(plan)
+    slope_units(plan)
     rainfall(plan)
     landslide(plan)
     flood(plan)
@@ -28,5 +31,6 @@ def build(plan: Plan) -> None:
     exposure(plan)
     zones(plan)
     points(plan)
+    runout(plan)
     evacuation(plan)
     publish(plan)

@@ -16,6 +16,8 @@ POINT_KINDS = ("landslide", "rockfall", "debris_flow", "unstable_slope", "ground
                "ground_subsidence", "mining_subsidence", "tailings_pond")  # fmt: skip
 AREA_KINDS = ("landslide", "mining_subsidence", "groundwater_subsidence", "structure_settlement", "unknown")
 ACTIVITIES = ("stable", "steady", "accelerating", "decelerating", "seasonal", "step", "unknown")
+RELEASE_SOURCES = ("hazard_point", "moving_area", "susceptible_slope")
+RELEASE_KINDS = ("landslide", "debris_flow", "rockfall")
 SITE_KINDS = ("underpass", "low_lying", "underground_space", "road_dip", "culvert", "other")
 CAUSES = (
     "drain_undersized",
@@ -165,6 +167,29 @@ SCHEMAS: dict[str, Schema] = {
             "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text "
             "reasons:text",
             required="risk_level needs_monitoring", needs_monitoring=("yes", "no", "unknown"),
+        ),
+        _schema(
+            "runout_zones", "zone_id", "Polygon",
+            "zone_id:id release_id:text source:text kind:text hazard_level:level vulnerability_level:level "
+            "risk_level:level people:count buildings:count settlements:count roads:count area_m2:positive "
+            "length_m:positive velocity_m_s:positive arrival_velocity_m_s:positive n_cells:count "
+            "unknown_beyond:text reasons:text",
+            required="release_id source kind hazard_level vulnerability_level risk_level unknown_beyond",
+            source=RELEASE_SOURCES, kind=RELEASE_KINDS, unknown_beyond=("yes", "no"),
+        ),
+        _schema(
+            "runout_hits", None, None,
+            "release_id:id source:text kind:text target_kind:text target_id:id settlement_id:text n_houses:count "
+            "people:count energy_j_kg:positive velocity_m_s:positive flux:share distance_m:positive "
+            "release_x:number release_y:number reasons:text",
+            required="release_id source kind target_kind target_id energy_j_kg",
+            source=RELEASE_SOURCES, kind=RELEASE_KINDS, target_kind=("building", "settlement", "road"),
+        ),
+        _schema(
+            "slope_units", "slope_unit_id", "Polygon",
+            "slope_unit_id:id label:count area_m2:positive slope_mean_deg:positive aspect_mean_deg:positive "
+            "circular_variance:share is_whole:text reasons:text",
+            required="label area_m2 is_whole", is_whole=("yes", "no"),
         ),
         _schema(
             "structures", "structure_id", "Polygon",

@@ -19,6 +19,7 @@ from geo_risk.hazards.deformation.params import DeformationParams
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.products.params import EvacuationParams, RiskParams, WaterloggingParams
 from geo_risk.sources.options import ReadLimits
 
@@ -84,6 +85,7 @@ class Config(Params):
     deformation: DeformationParams = Field(default_factory=DeformationParams, description="Deformation parameters.")
     rainfall: RainfallParams = Field(default_factory=RainfallParams, description="Rainfall parameters.")
     landslide: LandslideParams = Field(default_factory=LandslideParams, description="Landslide parameters.")
+    runout: RunoutParams = Field(default_factory=RunoutParams, description="Run-out parameters.")
     flood: FloodParams = Field(default_factory=FloodParams, description="Flood parameters.")
     risk: RiskParams = Field(default_factory=RiskParams, description="Hazard point and risk zone parameters.")
     evacuation: EvacuationParams = Field(default_factory=EvacuationParams, description="Evacuation parameters.")

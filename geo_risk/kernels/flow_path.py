@@ -29,8 +29,8 @@ ways give equal bits in whatever order they are walked; steps of the shortest wa
 HIT = np.dtype(
     [("unit", "i8"), ("target", "i8"), ("energy_m", "f4"), ("flux", "f4"), ("length_m", "f4"), ("release", "i8")]
 )
-"""One row a release unit and target: greatest energy head and flux, shortest way, and the release cell (flat index)
-from which the greatest energy comes."""
+"""One row a release unit and target: greatest energy head, the release cell (flat index) from which it comes and the
+shortest way from there; greatest flux of any release cell of the unit."""
 
 RULE = ("drop_m", "side_m", "exponent", "flux_cut", "cap_m", "reach_cells")
 """The rule a path follows, an array of float64: fall of the energy line over a side, the side, and the rest."""
@@ -302,9 +302,8 @@ def _hit(z: Any, target: Any, rule: Any, node: Any, n: int, best: Any, touched: 
             at[1] += 1
             continue
         if energy > best["energy_m"][t]:
-            best["energy_m"][t], best["release"][t] = energy, node["cell"][0]
+            best["energy_m"][t], best["length_m"][t], best["release"][t] = energy, way, node["cell"][0]
         best["flux"][t] = max(best["flux"][t], flux)
-        best["length_m"][t] = min(best["length_m"][t], way)
 
 
 @njit(cache=True, nogil=True)

@@ -55,8 +55,8 @@ class EvacuationInputs:
     stages : {"hours", "issued"} of each warning stage.
     grounds : hazard and warning level layers (y, x) on one grid; a shelter is judged by its own ground there, and by
         the zones drawn from these layers only where none is given (a zone is generalised, a shelter is one place).
-    reach : warning layers with what can come down, as `threat.reach_layers` makes them; a house is judged by them, and
-        by the warnings of landslide zones only where none is given.
+    reach : warning layers with what can come down, by `warned.runout_layers` or `threat.reach_layers`; a house is
+        judged by them, and by the warnings of landslide zones only where none is given.
     """
 
     settlements: gpd.GeoDataFrame
@@ -352,9 +352,10 @@ def _who_leaves(row: Any, params: EvacuationParams, language: str) -> list[str]:
         out.append(say("leave_unknown", language, **levels))
     elif row["is_called"]:
         out.append(
-            say("leave_cells" if row["by_cells"] else "leave_warning", language, people=int(row["people"]),
-                total=int(row["settlement_people"]), n=len(zones), angle=params.reach_angle_deg,
-                distance=params.reach_distance_m, least=warning_word(params.warning_level, language), **levels)
+            say(f"leave_{params.threat_by}" if row["by_cells"] else "leave_warning", language,
+                people=int(row["people"]), total=int(row["settlement_people"]), n=len(zones),
+                angle=params.reach_angle_deg, distance=params.reach_distance_m,
+                least=warning_word(params.warning_level, language), **levels)
         )  # fmt: skip
     if row["houses_not_judged"]:
         out.append(say("not_judged", language, houses=row["houses_not_judged"], people=row["people_not_judged"]))

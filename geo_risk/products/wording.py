@@ -60,7 +60,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "zone_points": ("Hazard points: {ids}.", "隐患点：{ids}。"),
     "leave_warning": ("{people} of {total} people live in {n} zones that call (warning {warning}, risk {risk}).",
                       "{total} 人中 {people} 人居住在 {n} 个需转移的风险区（预警：{warning}，风险：{risk}）。"),
-    "leave_cells": ("{people} of {total} people live in houses on ground of warning {least} or more, or below "
+    "leave_line_of_sight": ("{people} of {total} people live in houses on ground of warning {least} or more, or below "
                     "such ground in sight (angle {angle:.0f} degrees or more within {distance:.0f} m), or in a zone "
                     "that calls (warning {warning}, risk {risk}; zones: {n}).",
                     "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其下方（{distance:.0f} 米内、"
@@ -82,6 +82,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "runout_risk": ("Hazard {hazard}, risk {risk} by the matrix.", "危险性{hazard}，按矩阵风险{risk}。"),
     "runout_beyond": ("Runs into unknown ground, off the map or beyond the reach followed: what lies there is not "
                       "known to be safe.", "运动路径进入高程未知区、图幅以外或超出计算范围：其外不等于安全。"),
+    "leave_runout": ("{people} of {total} people live in houses on ground of warning {least} or more, or where run-out "
+                     "from such ground arrives, or in a zone that calls (warning {warning}, risk {risk}; zones: {n}).",
+                     "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其滑坡运动范围内，"
+                     "或位于需转移的风险区（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
     "leave_unknown": ("Houses stand where people must leave, the number of people is unknown (warning {warning}, risk "
                       "{risk}).", "有房屋位于需转移范围，人口数未知（预警：{warning}，风险：{risk}）。"),
     "not_judged": ("Nothing is known of the ground of {houses} houses ({people} known people): not known to be safe, "
@@ -114,7 +118,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "debris_flow": ("debris flow", "泥石流"), "rockfall": ("rockfall", "崩塌"),
-    "hazard_point": ("hazard point", "隐患点"), "moving_area": ("moving area", "活动形变区"), "susceptible_slope": ("susceptible slope", "易发斜坡"),
+    "hazard_point": ("hazard point", "隐患点"), "moving_area": ("moving area", "活动形变区"),
+    "susceptible_slope": ("susceptible slope", "易发斜坡"),
     "landslide": ("landslide", "滑坡"), "flood": ("flood", "洪涝"), "waterlogging": ("waterlogging", "内涝"),
     "mining_subsidence": ("mining subsidence", "采空沉陷"),
     "groundwater_subsidence": ("groundwater subsidence", "地下水沉降"),

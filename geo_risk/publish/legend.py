@@ -69,6 +69,7 @@ _STYLES: dict[str, RasterStyle] = {
     "hazard_landslide": RasterStyle("layer.hazard_landslide", "levels", classes=_BY_LEVEL),
     "hazard_flood": RasterStyle("layer.hazard_flood", "levels", classes=_BY_LEVEL),
     "susceptibility": RasterStyle("layer.susceptibility", "ramp", "", SEQUENTIAL_HEAT, low=0, high=1),
+    "runout_energy": RasterStyle("layer.runout_energy", "ramp", "J/kg", SEQUENTIAL_HEAT, low=0, clear_below=0.01),
     "depth_max_m": RasterStyle("layer.depth_max_m", "ramp", "m", SEQUENTIAL_WATER, low=0, clear_below=0.02),
     "velocity_up": RasterStyle("layer.velocity_up", **_VELOCITY),  # type: ignore[arg-type]
     "velocity_east": RasterStyle("layer.velocity_east", **_VELOCITY),  # type: ignore[arg-type]

@@ -37,6 +37,7 @@ class LayerSpec:
     group : vectors or base.
     visible : shown when the map opens.
     listed : its rows also stand in the list panel.
+    mapped : drawn in the map page; else in the GeoPackage alone, for layers of many thousand outlines.
     """
 
     name: str
@@ -45,6 +46,7 @@ class LayerSpec:
     group: str = "vectors"
     visible: bool = True
     listed: bool = False
+    mapped: bool = True
 
 
 def _one(label: str, color: str, **look: Any) -> dict[object, FeatureClass]:
@@ -75,7 +77,9 @@ SPECS: tuple[LayerSpec, ...] = (
     ),
     LayerSpec("railways", "", _one("layer.railways", "#55595e", width=1.6, dash="8 5"), group="base"),
     LayerSpec("risk_zones", "risk_level", zone_classes()),
+    LayerSpec("runout_zones", "risk_level", zone_classes(), visible=False, listed=True),
     LayerSpec("subsidence_zones", "subsidence_level", zone_classes(), visible=False, listed=True),
+    LayerSpec("slope_units", "", _one("layer.slope_units", "#8a6d3b", width=0.7), visible=False, mapped=False),
     LayerSpec("ponding", "", _one("layer.ponding", "#08519c", fill="#2a83c0", width=1, opacity=0.6)),
     LayerSpec(
         "active_deformation",
@@ -128,6 +132,7 @@ _LIST_COLUMNS = {
     "active_deformation": ("kind", "velocity_mean_mm_yr", "track"),
     "linear_risk": ("route", "risk_level", "differential_settlement_mm_yr_per_m"),
     "structures": ("kind", "hazard_level", "speed_mm_yr"),
+    "runout_zones": ("release_id", "kind", "people"),
     "subsidence_zones": ("kind", "rate_mean_mm_yr", "trend"),
 }
 _FIRST = "name route kind risk_level hazard_level warning_level verdict depth_m people"

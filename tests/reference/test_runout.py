@@ -108,7 +108,7 @@ def test_hits_name_the_unit_the_energy_the_way_and_the_release():
     assert got.hits[["unit", "target", "release"]].tolist() == [(3, 1, 85), (7, 0, 62), (7, 1, 62)]
     want = [(8 - 10 * TAN) * n for n in (5, 18, 28)]
     np.testing.assert_allclose(got.hits["energy_m"], want, rtol=1e-6)
-    np.testing.assert_allclose(got.hits["length_m"], [50, 100, 200])
+    np.testing.assert_allclose(got.hits["length_m"], [50, 180, 280])
     assert got.carried[0, 1, [5, 15, 28]].tolist() == [1, 4, 4]
     assert got.n_paths[1, [0, 5, 15, 28]].tolist() == [0, 1, 2, 3]
 

@@ -9,6 +9,7 @@ from geo_risk.flow.steps.evacuation import write_evacuation
 from geo_risk.flow.steps.exposure import write_people
 from geo_risk.flow.steps.points import _doubt, write_points
 from geo_risk.flow.steps.zones import write_linked, write_zones
+from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.publish.frames import write_json
 from geo_risk.publish.raster import write_layer
@@ -74,7 +75,8 @@ def test_files_go_through_all_steps_and_reconcile(tmp_path):
     write_evacuation(**common, settlements=out("settlements"), houses=out("houses"), risk_zones=out("risk_zones"),
                      roads=roads, shelters=shelters, stages=tmp_path / "st.json", evacuation=out("evacuation"),
                      evacuation_assignments=out("evacuation_assignments"), evacuation_routes=out("evacuation_routes"),
-                     facts=tmp_path / "evacuation.json", params=EvacuationParams(), risk=RiskParams(), language="en",
+                     facts=tmp_path / "evacuation.json", params=EvacuationParams(), risk=RiskParams(),
+                     runout=RunoutParams(), language="en",
                      road_options=NO_OPTIONS, shelter_options=NO_OPTIONS, hazard_landslide=hazard)  # fmt: skip
 
     zones = read_frame(out("risk_zones"))

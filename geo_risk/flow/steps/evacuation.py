@@ -11,6 +11,7 @@ from geo_risk.flow.steps.zones import read_roads
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.runout.params import RunoutParams
     from geo_risk.products.evacuation import EvacuationPlan
     from geo_risk.products.params import EvacuationParams, RiskParams
     from geo_risk.sources.options import ReadOptions
@@ -30,7 +31,7 @@ def evacuation(plan: Plan) -> None:
         optional={"dem": plan.layer("dem"), "roads": plan.input("roads"), "shelters": plan.input("shelters"),
                   "stages": plan.facts("rainfall_stages"), **grounds},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation"), **reach},
-        params=plan.cfg.evacuation, risk=plan.cfg.risk, language=plan.cfg.language,
+        params=plan.cfg.evacuation, risk=plan.cfg.risk, runout=plan.cfg.runout, language=plan.cfg.language,
         road_options=options_of(plan, "roads"),
         shelter_options=options_of(plan, "shelters"),
     )  # fmt: skip
@@ -53,6 +54,7 @@ def write_evacuation(
     reach_level: Path | None = None,
     params: EvacuationParams,
     risk: RiskParams,
+    runout: RunoutParams,
     language: str,
     road_options: ReadOptions,
     shelter_options: ReadOptions,
@@ -61,6 +63,7 @@ def write_evacuation(
     """Write the list, the assignments, the routes, and totals that reconcile."""
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
     from geo_risk.products.threat import highest_reach, reach_layers
+    from geo_risk.products.warned import runout_layers
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
@@ -78,7 +81,11 @@ def write_evacuation(
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
     levels = {name: open_layer(path).compute() for name, path in grounds.items() if path is not None}
     warnings = {name: levels[name] for name in _WARNINGS if name in levels}
-    reach = {} if dem is None else reach_layers(open_layer(dem), warnings, params=params)
+    reach = {}
+    if dem is not None and params.threat_by == "runout":
+        reach = runout_layers(open_layer(dem), warnings, params=runout)
+    elif dem is not None:
+        reach = reach_layers(open_layer(dem), warnings, params=params)
     inputs = EvacuationInputs(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
         [s for s in known if s.get("forecast") is not None], list(levels.values()), reach,
@@ -89,10 +96,21 @@ def write_evacuation(
     write_frame(made.routes, evacuation_routes)
     if reach_level is not None and reach:
         write_layer(highest_reach(reach), reach_level)
-    write_json(_facts(made, notes, quarantine), facts)
+    write_json(_facts(made, notes, quarantine, params.threat_by), facts)
 
 
-def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]]) -> dict[str, Any]:
+def _threat_method(threat_by: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from geo_risk.hazards.runout.compute import CARD
+
+    if threat_by == "runout":
+        return asdict(CARD)
+    return {"name": "line-of-sight screening by the angle of reach", "citation": "Corominas 1996, Canadian "
+            "Geotechnical Journal 33(2)", "validity": "straight lines on the DEM; no volume or path"}  # fmt: skip
+
+
+def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], threat_by: str) -> dict[str, Any]:
     from geo_risk.products.wording import note
 
     t = made.totals
@@ -136,5 +154,4 @@ def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, st
     return {"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
         {"name": "minimum-cost assignment", "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
          "validity": "road times by class; places as stated by the shelters' owner"},
-        {"name": "line-of-sight screening by the angle of reach", "citation": "Corominas 1996, Canadian Geotechnical "
-         "Journal 33(2)", "validity": "straight lines on the DEM; no volume, path or deposit of a slide"}]}  # fmt: skip
+        _threat_method(threat_by)]}  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BASE_INPUTS = ("roads", "rivers", "railways", "shelters", "admin")
 """Inputs that are drawn as a quiet base of the map."""
 
-_PARAMETERS = ("area", "deformation", "rainfall", "landslide", "flood", "risk", "evacuation", "waterlogging")
+_PARAMETERS = ("area", "deformation", "rainfall", "landslide", "runout", "flood", "risk", "evacuation", "waterlogging")
 _CHINA = timezone(timedelta(hours=8))
 
 

@@ -146,7 +146,7 @@ def hit_table(hits: NDArray[Any], grid: Grid) -> pd.DataFrame:
     Returns
     -------
     One row a unit and target cell: unit, cell, release_cell (flat indices), energy_j_kg, velocity_m_s, flux,
-    distance_m (along the shortest way), release_x, release_y.
+    distance_m (the shortest way from that release cell), release_x, release_y.
     """
     row, column = np.divmod(hits["release"], grid.shape[1])
     coords = grid.coords()

@@ -258,7 +258,7 @@ def _joined(name: str, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArra
 
 
 def _all_hits(parts: Sequence[Part]) -> NDArray[Any]:
-    """Return the hits of all parts, one row a unit and target: greatest energy and flux, shortest way.
+    """Return the hits of all parts, one row a unit and target: greatest energy with its release, greatest flux.
 
     Of equal energies the release with the lowest index counts.
     """
@@ -270,7 +270,6 @@ def _all_hits(parts: Sequence[Part]) -> NDArray[Any]:
     first = np.flatnonzero(new)
     out = hits[first].copy()
     out["flux"] = np.maximum.reduceat(hits["flux"], first)
-    out["length_m"] = np.minimum.reduceat(hits["length_m"], first)
     return out
 
 

@@ -1,0 +1,215 @@
+"""Release units, whom they reach, and warned slopes with what runs out from them."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from shapely.geometry import LineString, Point, box
+
+from geo_risk.core.errors import GridError
+from geo_risk.core.grid import Grid
+from geo_risk.flow.steps.runout import LAYERS, write_releases, write_runout
+from geo_risk.hazards.runout.footprint import footprints
+from geo_risk.hazards.runout.params import RunoutParams
+from geo_risk.products.params import RiskParams
+from geo_risk.products.releases import ReleaseGround, release_units
+from geo_risk.products.runout import Exposed, run_out_products
+from geo_risk.products.warned import runout_layers
+from geo_risk.publish.frames import write_frame, write_json
+from geo_risk.publish.raster import write_layer
+from geo_risk.sources.layers import open_layer, read_frame, read_json
+from geo_risk.sources.options import NO_OPTIONS
+
+GRID = Grid(GeoBox((40, 30), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+X0, Y0 = 510_000, 4_065_000
+
+
+def layer(values, units="1", name="layer"):
+    return GRID.layer(np.asarray(values), units=units, long_name=name, name=name)
+
+
+def at(row, column):
+    """Centre of a cell."""
+    return X0 + 30 * column + 15, Y0 - 30 * row - 15
+
+
+def square(row, column, n=1):
+    """A square of n x n cells whose upper left cell is given."""
+    return box(X0 + 30 * column + 1, Y0 - 30 * (row + n) + 1, X0 + 30 * (column + n) - 1, Y0 - 30 * row - 1)
+
+
+def slope_then_plain():
+    """A slope of 35 degrees to row 20, then a plain: alpha 22 with the cap of 20 m stops 50 m / tan out."""
+    row = np.mgrid[0:40, 0:30][0].astype("float32")
+    return layer(1500 - 21 * np.minimum(row, 20), "m", "dem")
+
+
+def ground(**changes):
+    hazard = np.zeros((40, 30), np.int8)
+    hazard[4:6, 4:6] = 4
+    hazard[4, 20] = 4
+    hazard[39] = -1
+    slope = np.full((40, 30), 35.0, "float32")
+    slope[20:] = 1.0
+    zones = gpd.GeoDataFrame({"zone_id": ["LS-1"], "kind": ["landslide"]}, geometry=[square(4, 4, 2)], crs=GRID.crs)
+    areas = gpd.GeoDataFrame(
+        {"area_id": ["A1", "A2", "A3"], "kind": ["landslide", "unknown", "mining_subsidence"],
+         "false_alarm_p": [0.0, 0.9, 0.0]},
+        geometry=[square(10, 10, 2), square(10, 14, 2), square(10, 18, 2)], crs=GRID.crs,
+    )  # fmt: skip
+    points = gpd.GeoDataFrame(
+        {"point_id": ["P1", "P2", "P3", "P4"], "kind": ["landslide", "rockfall", "debris_flow", "ground_collapse"],
+         "status": ["changed", "existing", "cancelled", "existing"], "area_id": ["A1", None, None, None],
+         "area_m2": [3600.0, None, None, None]},
+        geometry=[Point(at(10, 10)), Point(at(2, 25)), Point(at(2, 2)), Point(at(2, 8))], crs=GRID.crs,
+    )  # fmt: skip
+    given = {"hazard": layer(hazard, "level", "hazard"), "slope": layer(slope, "degree", "slope"), "zones": zones,
+             "areas": areas, "points": points}  # fmt: skip
+    return ReleaseGround(**(given | changes))
+
+
+def releases(**changes):
+    return release_units(ground(**changes), GRID, params=RunoutParams(), risk=RiskParams())
+
+
+def houses():
+    return gpd.GeoDataFrame(
+        {"house_id": ["H1", "H2", "H3", "H4"], "settlement_id": ["S1", "S1", "S2", None], "is_building": [True] * 4,
+         "people": [4.0, 3.0, 5.0, np.nan], "vulnerable_people": [1.0, 1.0, 1.0, np.nan]},
+        geometry=[square(12, 4), square(15, 5), square(36, 4), square(8, 20)], crs=GRID.crs,
+    )  # fmt: skip
+
+
+def roads():
+    line = LineString([at(21, 0), at(21, 29)])
+    return gpd.GeoDataFrame({"road_id": ["R1"]}, geometry=[line], crs=GRID.crs)
+
+
+def products(**changes):
+    exposed = Exposed(houses(), roads())
+    return run_out_products(slope_then_plain(), releases(**changes), exposed, params=RunoutParams(), risk=RiskParams(),
+                            language="en")  # fmt: skip
+
+
+def test_units_are_points_before_areas_before_slopes_and_closed_ones_are_none():
+    made = releases()
+    rows = made.table.set_index("release_id")
+    assert rows["source"].to_dict() == {
+        "LS-1": "susceptible_slope", "SC-00004-00020": "susceptible_slope", "P1": "moving_area", "P2": "hazard_point",
+    }  # fmt: skip
+    assert rows.loc["P2", "kind"] == "rockfall"
+    assert rows.loc["LS-1", "n_cells"] == 4
+    units = made.units.to_numpy()
+    assert np.isnan(units[39]).all()
+    assert units[5, 5] == rows.loc["LS-1", "unit"]
+    assert units[10, 10] == rows.loc["P1", "unit"]
+    assert made.kinds.to_numpy()[2, 25] == 2
+    assert (units[10:12, 14:20] == 0).all()
+
+
+def test_without_a_hazard_it_is_unknown_where_else_something_starts():
+    made = releases(hazard=None, areas=None)
+    assert set(made.table["release_id"]) == {"P1", "P2"}
+    assert np.isnan(made.units.to_numpy()[30, 3])
+
+
+def test_hits_and_footprints_name_who_is_reached():
+    made = products()
+    hits = made.hits[made.hits["release_id"] == "LS-1"].set_index(["target_kind", "target_id"])
+    assert {("building", "H1"), ("building", "H2"), ("settlement", "S1"), ("road", "R1")} == set(hits.index)
+    assert hits.loc[("settlement", "S1"), "people"] == 7
+    assert hits.loc[("settlement", "S1"), "n_houses"] == 2
+    # straight down from (4, 4) to (12, 4): the energy is capped at 20 m
+    assert hits.loc[("building", "H1"), "energy_j_kg"] == pytest.approx(9.81 * 20, rel=1e-5)
+    assert hits.loc[("building", "H1"), "velocity_m_s"] == pytest.approx(np.sqrt(2 * 9.81 * 20), rel=1e-5)
+    zones = made.zones.set_index("zone_id")
+    assert set(zones.index) == {"RO-LS-1", "RO-SC-00004-00020", "RO-P1", "RO-P2"}
+    assert zones.loc["RO-LS-1", "people"] == 7
+    assert zones.loc["RO-P2", "buildings"] == 0
+    assert "Reaches no known house" in zones.loc["RO-P2", "reasons"]
+    assert zones.loc["RO-LS-1", "geometry"].intersects(Point(at(15, 5)))
+    assert not zones.loc["RO-LS-1", "geometry"].intersects(Point(at(36, 4)))
+
+
+def test_a_house_of_unknown_people_makes_the_zone_unknown_not_safe():
+    zone = products().zones.set_index("zone_id").loc["RO-SC-00004-00020"]
+    assert pd.isna(zone["people"])
+    assert zone["vulnerability_level"] == -1
+    assert zone["risk_level"] != 0
+    assert "unknown" in zone["reasons"]
+
+
+def test_a_path_into_missing_ground_is_said():
+    z = slope_then_plain().to_numpy().copy()
+    z[14, :] = np.nan
+    made = run_out_products(layer(z, "m", "dem"), releases(), Exposed(), params=RunoutParams(), risk=RiskParams(),
+                            language="en")  # fmt: skip
+    assert made.counts["cells_unknown_beyond"] > 0
+    zone = made.zones.set_index("zone_id").loc["RO-P1"]
+    assert zone["unknown_beyond"] == "yes"
+    assert "not known to be safe" in zone["reasons"]
+    assert (made.layers["hazard_runout"].to_numpy()[14] == -1).all()
+    assert pd.isna(zone["people"])
+
+
+def test_footprints_are_what_the_layer_of_all_paths_shows():
+    made, found = products(), releases()
+    drawn = footprints({"dem": slope_then_plain(), "release_units": found.units, "release_kind": found.kinds},
+                       RunoutParams(), set(found.table["unit"]))  # fmt: skip
+    n_cells = (made.layers["runout_paths"].to_numpy() > 0).sum()
+    assert drawn.union_all().area == pytest.approx(n_cells * GRID.cell_area_m2)
+    assert footprints({"dem": slope_then_plain(), "release_units": found.units}, RunoutParams(), set()).empty
+
+
+def test_a_warning_goes_down_with_what_runs_out_and_unknown_with_it():
+    warning = np.zeros((40, 30), np.int8)
+    warning[4, 4], warning[4, 12], warning[4, 20], warning[6, 20], warning[30, 2] = 4, 1, -1, 3, -1
+    got = runout_layers(slope_then_plain(), {"warning_24h": layer(warning, "level")}, params=RunoutParams())
+    level = got["warning_24h"].to_numpy()
+    assert (level[12, 4], level[12, 12], level[5, 20], level[12, 20], level[30, 2]) == (4, 1, -1, 3, -1)
+    assert (level[36, 4], level[3, 4]) == (0, 0)
+    assert (level[warning >= 2] >= warning[warning >= 2]).all()
+    assert level[4, 12] == 1
+    assert runout_layers(slope_then_plain(), {}, params=RunoutParams()) == {}
+
+
+def test_layers_on_another_grid_are_refused():
+    other = Grid(GeoBox((40, 30), Affine(30, 0, 510_030, 0, -30, 4_065_000), "EPSG:4546"))
+    hazard = other.layer(np.zeros((40, 30), np.int8), units="level", long_name="hazard")
+    with pytest.raises(GridError):
+        releases(hazard=hazard)
+
+
+def test_the_steps_write_layers_frames_and_facts(tmp_path):
+    g = ground()
+    write_json(GRID.to_dict(), tmp_path / "grid.json")
+    for name, value in {"hazard": g.hazard, "slope": g.slope, "dem": slope_then_plain()}.items():
+        write_layer(value, tmp_path / f"{name}.tif")
+    for name, frame in {"areas": g.areas, "points": g.points, "zones": g.zones, "houses": houses()}.items():
+        write_frame(frame, tmp_path / f"{name}.gpkg")
+    roads().to_file(tmp_path / "roads.gpkg")
+
+    def of(name):
+        return tmp_path / f"{name}.{'tif' if name in ('hazard', 'slope', 'dem') else 'gpkg'}"
+
+    made = {"units": tmp_path / "units.tif", "kinds": tmp_path / "kinds.tif", "table": tmp_path / "table.gpkg"}
+    write_releases(grid=tmp_path / "grid.json", **{n: of(n) for n in ("hazard", "slope", "areas", "points", "zones")},
+                   **made, facts=tmp_path / "releases.json", params=RunoutParams(), risk=RiskParams())  # fmt: skip
+    assert read_json(tmp_path / "releases.json")["counts"]["release_cells"] == releases().table["n_cells"].sum()
+    layers = {name: tmp_path / f"{name}.tif" for name in LAYERS}
+    write_runout(dem=of("dem"), **made, grid=tmp_path / "grid.json", houses=of("houses"), roads=of("roads"),
+                 zones=tmp_path / "z.gpkg", hits=tmp_path / "h.gpkg", facts=tmp_path / "runout.json",
+                 params=RunoutParams(), risk=RiskParams(), language="zh", options=NO_OPTIONS, **layers)  # fmt: skip
+    want = products()
+    energy = open_layer(layers["runout_energy"])
+    assert energy.attrs["units"] == "J/kg"
+    np.testing.assert_array_equal(energy.to_numpy(), want.layers["runout_energy"].to_numpy())
+    assert len(read_frame(tmp_path / "h.gpkg")) == len(want.hits)
+    assert read_frame(tmp_path / "z.gpkg")["reasons"].str.contains("米").all()
+    facts = read_json(tmp_path / "runout.json")
+    assert facts["counts"]["houses_reached"] == 3
+    assert {"text_en", "text_zh", "level"} <= set(facts["notes"][0])
