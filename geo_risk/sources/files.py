@@ -32,7 +32,9 @@ _MAGIC = (
 
 
 def sniff(path: Path) -> str:
-    """Return the true type of a file, such as "GTiff", "HDF5", "GPKG", "XLSX", "JSON", "VRT", "text" or "unknown"."""
+    """Return the true type, such as "GTiff", "HDF5", "GPKG", "XLSX", "VRT", "text" or "unknown"; "Zarr" or "folder"."""
+    if path.is_dir():
+        return "Zarr" if is_zarr_store(path) else "folder"
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     for magic, kind in _MAGIC:

@@ -91,10 +91,12 @@ def _moved(rows: pd.DataFrame, tolerance: float) -> pd.Series[bool]:
 
 def _stuck(rows: pd.DataFrame) -> pd.Series[bool]:
     ordered = rows.sort_values(["id", "time"])
-    same = (ordered["id"] == ordered["id"].shift()) & (ordered["mm"] == ordered["mm"].shift())
-    run = (~same).cumsum()
-    long = run.map(run.value_counts()) >= STUCK_INTERVALS
-    return (long & (ordered["mm"] > 0)).reindex(rows.index)
+    ids, mm = ordered["id"].to_numpy(dtype=object), ordered["mm"].to_numpy(np.float64)
+    starts = np.ones(len(ordered), dtype=bool)
+    starts[1:] = (ids[1:] != ids[:-1]) | (mm[1:] != mm[:-1])
+    run = np.cumsum(starts)
+    long = np.bincount(run)[run] >= STUCK_INTERVALS
+    return pd.Series(long & (mm > 0), index=ordered.index).reindex(rows.index)
 
 
 def _dead(rows: pd.DataFrame, *, is_degrees: bool) -> list[str]:

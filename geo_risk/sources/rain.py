@@ -50,8 +50,8 @@ def read_rain(path: Path, rules: RainRules | None = None) -> tuple[xr.DataArray,
     Returns
     -------
     (time, y, x) float32 [mm an interval], lazy; time is the UTC end of each interval, unbroken (a missing interval is
-    NaN), coordinate `start` its beginning, `quality` (time) an index of QUALITIES; attrs `units`, `interval_h`,
-    `product`; coordinate `spatial_ref`. And the audit.
+    NaN). Coordinates along it: `start` its beginning, `is_gap` 1 where no file holds it, `quality` an index of
+    QUALITIES. Attrs `units`, `interval_h`, `product`; coordinate `spatial_ref`. And the audit.
 
     Raises
     ------
@@ -83,10 +83,13 @@ def read_rain(path: Path, rules: RainRules | None = None) -> tuple[xr.DataArray,
     return rain.assign_coords(quality=("time", code)).rename("rain"), audit
 
 
+OWN = RainRules(1e6, 1.0, options=NO_RAIN_OPTIONS.model_copy(update={"units": "mm", "kind": "amount"}))
+"""Rules for cubes that `publish.write_cube` wrote: they were checked before, and their limits are not asked again."""
+
+
 def read_own(path: Path) -> xr.DataArray:
-    """Return a cube that `publish.write_cube` wrote; it was checked before, and its limits are not asked again."""
-    options = NO_RAIN_OPTIONS.model_copy(update={"units": "mm", "kind": "amount"})
-    return read_rain(path, RainRules(limit_mm_h=1e6, max_bad_share=1.0, options=options))[0]
+    """Return a cube that `publish.write_cube` wrote."""
+    return read_rain(path, OWN)[0]
 
 
 def hourly(rain: xr.DataArray, *, where: str) -> xr.DataArray:
@@ -101,8 +104,6 @@ def hourly(rain: xr.DataArray, *, where: str) -> xr.DataArray:
     if not (n >= 1 and abs(n * interval - 1) < 1e-6):
         what = f"{where} has intervals of {interval:g} h; an hour or a whole part of it is needed"
         raise TimeError(what, where=f"{where}, time", fix="give hourly rain; daily rain serves as a past event only")
-    if n == 1:
-        return rain
     ends = pd.DatetimeIndex(rain["time"].to_numpy())
     step = pd.Timedelta(hours=1) / n
     first, last = (ends[0] - step).floor("h"), ends[-1].ceil("h")
@@ -110,13 +111,17 @@ def hourly(rain: xr.DataArray, *, where: str) -> xr.DataArray:
     if not ends.isin(whole).all():
         what = f"{where} has intervals that end {ends[0].isoformat()}Z and so on; they do not make up clock hours"
         raise TimeError(what, where=f"{where}, time", fix="give intervals that end at the full hour")
+    if n == 1:
+        return rain
     along = [c for c in rain.coords if rain.coords[c].dims == ("time",) and c != "time"]
     quality = rain["quality"].to_numpy()[0] if "quality" in along else 0
+    held = ends if "is_gap" not in along else ends[rain["is_gap"].to_numpy() == 0]
+    gap = (~whole.isin(held)).reshape(-1, n).any(axis=1).astype(np.int8)
     padded = rain.drop_vars(along).reindex(time=whole)
     data = da.coarsen(np.sum, da.asarray(padded.data).rechunk({0: _whole_hours(padded, n)}), {0: n})
     hours = whole.to_numpy()[n - 1 :: n]
     coords = {c: padded.coords[c] for c in ("y", "x", "spatial_ref") if c in padded.coords}
-    coords |= {"time": hours, "start": ("time", hours - np.timedelta64(1, "h")),
+    coords |= {"time": hours, "is_gap": ("time", gap), "start": ("time", hours - np.timedelta64(1, "h")),
                "quality": ("time", np.full(len(hours), quality, dtype=np.int8))}  # fmt: skip
     return xr.DataArray(
         data, dims=("time", "y", "x"), coords=coords, name=rain.name, attrs={**rain.attrs, "interval_h": 1.0}

@@ -50,6 +50,8 @@ class _Text:
 
 def is_it(paths: Sequence[Path]) -> bool:
     """Return whether files begin with the word diamond."""
+    if paths[0].is_dir():
+        return False
     with paths[0].open("rb") as stream:
         head = stream.read(64)
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:7].lower() == b"diamond"

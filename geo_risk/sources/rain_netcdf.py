@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import CorruptFileError, CrsError, GridError, RefusedFileError
 from geo_risk.sources import hdf5
-from geo_risk.sources.files import is_zarr_store, sniff
+from geo_risk.sources.files import sniff
 from geo_risk.sources.rain_opened import Area, Place, Said, placed
 
 BLOCK_CELLS = 8_000_000
@@ -54,9 +54,7 @@ class Variable:
 
 def kind_of(path: Path) -> str:
     """Return "HDF5", "NetCDF3", "Zarr" or something that is none of these."""
-    if is_zarr_store(path):
-        return "Zarr"
-    return sniff(path) if path.is_file() else "folder"
+    return sniff(path)
 
 
 def open_raw(path: Path) -> xr.Dataset:
@@ -68,8 +66,12 @@ def open_raw(path: Path) -> xr.Dataset:
     """
     kind = kind_of(path)
     engine = {"HDF5": "h5netcdf", "NetCDF3": "scipy", "Zarr": "zarr"}.get(kind)
+    # the store lies on a disk: its metadata are read one by one, whether consolidated or not
+    extra: dict[str, Any] = {"consolidated": False} if kind == "Zarr" else {}
     try:
-        return xr.open_dataset(path, engine=engine, decode_times=False, decode_coords="all", decode_timedelta=False)
+        return xr.open_dataset(
+            path, engine=engine, decode_times=False, decode_coords="all", decode_timedelta=False, **extra
+        )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
         if kind == "Zarr" and _lacks_zarr():
             what = f"{path.name} is a Zarr store, and the package zarr is not installed"

@@ -49,7 +49,8 @@ def timed(rain: xr.DataArray, *, interval_h: float | None, where: str) -> Timed:
 
     Returns
     -------
-    The cube (lazy stays lazy) with `time` the end of each interval and `start` its beginning. Counts: times, gaps,
+    The cube (lazy stays lazy) with `time` the end of each interval, `start` its beginning, and `is_gap` 1 where no file
+    holds it. Counts: times, gaps,
     unsorted, unsplit (intervals of a running total whose predecessor is missing: unknown).
 
     Raises
@@ -78,7 +79,8 @@ def timed(rain: xr.DataArray, *, interval_h: float | None, where: str) -> Timed:
     n_gaps = len(whole) - len(ends)
     out = rain.drop_vars("start")
     out = out.reindex(time=whole) if n_gaps else out
-    out = out.assign_coords(start=("time", whole.to_numpy() - np.timedelta64(step, "s")))
+    gap = (~whole.isin(ends)).astype(np.int8)
+    out = out.assign_coords(start=("time", whole.to_numpy() - np.timedelta64(step, "s")), is_gap=("time", gap))
     counts = {"times": len(ends), "gaps": n_gaps, "unsorted": n_unsorted, "unsplit": n_long}
     return Timed(out, step / 3600, counts, bool(runs.any()), tuple(evidence))
 

@@ -148,6 +148,17 @@ def test_half_hours_become_hours_and_days_do_not(tmp_path):
     daily, _ = read_rain(write(tmp_path / "d.nc", hours=[24, 48, 72]))
     with pytest.raises(TimeError, match="24 h"):
         hourly(daily, where="d.nc")
+    shifted, _ = read_rain(write(tmp_path / "s.nc", hours=[0.25, 1.25, 2.25]))
+    with pytest.raises(TimeError, match="clock hours"):
+        hourly(shifted, where="s.nc")
+
+
+def test_an_hour_that_the_file_holds_half_of_is_unknown(tmp_path):
+    cube, _ = read_rain(write(tmp_path / "r.nc", np.ones((4, 2, 2)), hours=[1, 1.5, 2.5, 3]))
+    got = hourly(cube, where="r.nc")
+    assert [str(t)[11:16] for t in got["time"].to_numpy()] == ["01:00", "02:00", "03:00"]
+    np.testing.assert_array_equal(got.to_numpy()[:, 0, 0], [np.nan, np.nan, 2])
+    assert got["is_gap"].to_numpy().tolist() == [1, 1, 0]
 
 
 def test_a_cube_goes_out_and_comes_back(tmp_path):

@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.core.errors import GridError, TimeError
+from geo_risk.core.errors import AmbiguousError, GridError, TimeError
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.hazards.rainfall.stages import (
     Forecast,
@@ -123,3 +123,32 @@ def test_every_hour_has_one_source(first, length, begin, span, issued):
 
 def test_times_go_there_and_back():
     assert aware(naive(at(5))) == at(5)
+
+
+def test_a_gap_in_the_observations_is_not_called_observed():
+    observed = series(-9, 0, 1.0).assign_coords(is_gap=("time", np.r_[np.zeros(7), 1, np.zeros(2)].astype("int8")))
+    forecast = series(-3, 6, 5.0)
+    cube = stitch(observed, forecast, start=at(-10), issued=T0, until=at(6))
+    # hour -2 is in no file of the observations; the forecast's own past fills it, and says so
+    assert cube["provenance"].to_numpy().tolist() == [1] * 7 + [2, 1, 1] + [2] * 6
+    assert cube.to_numpy()[7, 0, 0] == 5
+    alone = stitch(observed, None, start=at(-10), issued=T0, until=T0)
+    assert alone["provenance"].to_numpy().tolist() == [1] * 7 + [0, 1, 1]
+    assert np.isnan(alone.to_numpy()[7]).all()
+
+
+def test_two_overlapping_forecasts_are_never_added_up():
+    old, new = Forecast(at(-6), at(-5), at(80)), Forecast(at(-1), at(0), at(80))
+    stages = plan_stages(RainfallParams(issued=T0), [new, old], latest=T0)
+    assert {s.forecast for s in stages} == {0}
+    with pytest.raises(AmbiguousError, match="1 and 2 are both issued"):
+        plan_stages(RainfallParams(issued=T0), [new, new], latest=T0)
+    with pytest.raises(AmbiguousError):
+        analysis_period(RainfallParams(issued=T0), [new, new], observed_end=T0)
+
+
+def test_quality_goes_with_each_hour():
+    observed = series(-3, 0, 1.0).assign_coords(quality=("time", np.array([1, 1, 1, 1], "int8")))
+    cube = stitch(observed, series(1, 2, 1.0).assign_coords(quality=("time", np.array([3, 3], "int8"))),
+                  start=at(-4), issued=T0, until=at(3))  # fmt: skip
+    assert cube["quality"].to_numpy().tolist() == [1, 1, 1, 1, 3, 3, 0]

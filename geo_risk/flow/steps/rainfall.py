@@ -21,17 +21,29 @@ if TYPE_CHECKING:
 def rainfall(plan: Plan) -> None:
     """Add the steps that write rain_hourly, rain_{h}h, rain_effective, and rain of each warning stage."""
     forecasts, observed = plan.cfg.inputs.rainfall.forecast, plan.cfg.inputs.rainfall.observed
+    gauges = plan.cfg.inputs.rainfall.gauges
+    if gauges is not None:
+        plan.add(
+            "rainfall.gauges", write_gauges,
+            reads={"gauges": plan.input("rainfall.gauges"), "grid": plan.facts("grid")},
+            writes={"rain": plan.cube("rain_gauges"), "error": plan.cube("rain_gauges_std"),
+                    "facts": plan.facts("rainfall_gauges")},
+            options=gauges.rain, params=plan.cfg.rainfall,
+        )  # fmt: skip
     given: dict[str, Any] = {
         "issued_times": [f.issued.isoformat() for f in forecasts],
         "forecast_options": [f.rain for f in forecasts],
         "observed_options": None if observed is None else observed.rain,
         "params": plan.cfg.rainfall,
     }
-    if plan.input("rainfall.observed") is None and not forecasts:
+    if observed is None and gauges is None and not forecasts:
         needs: Any = {"rainfall.observed": None}
     else:
         needs = {"grid": plan.facts("grid")}
-    series: Any = {"observed": plan.input("rainfall.observed"), "forecasts": plan.input("rainfall.forecast")}
+    series: Any = {
+        "observed": plan.input("rainfall.observed"), "forecasts": plan.input("rainfall.forecast"),
+        "gauges": plan.cube("rain_gauges"),
+    }  # fmt: skip
     plan.add(
         "rainfall.cube", write_cube, reads=needs, optional=series,
         writes={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall")}, **given,
@@ -52,18 +64,50 @@ def rainfall(plan: Plan) -> None:
     )  # fmt: skip
 
 
+def write_gauges(
+    *, gauges: Path, grid: Path, rain: Path, error: Path, facts: Path, options: RainOptions, params: RainfallParams
+) -> None:
+    """Write rain interpolated from gauges, its standard error [mm an interval], and what was set aside."""
+    from geo_risk.publish import cube as cubes
+    from geo_risk.publish.frames import write_json
+    from geo_risk.sources.gauge_cube import gauge_cube
+    from geo_risk.sources.gauges import read_gauges
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.rain_opened import Area
+
+    target = read_grid(grid)
+    table = read_gauges(gauges, options, limit_mm_h=params.rain_limit_mm_h)
+    found = gauge_cube(table, Area(target.bounds, target.crs), cell_m=params.gauge_cell_m, reach_m=params.gauge_reach_m,
+                       neighbours=params.gauge_neighbours)  # fmt: skip
+    cubes.write_cube(found.rain, rain)
+    cubes.write_cube(found.error, error)
+    said = (*table.evidence, *found.evidence)
+    aside = "; ".join(f"{n} {k}" for k, n in table.counts.items()) or "nothing"
+    note = {
+        "level": "warning" if table.counts else "info",
+        "text_en": f"{gauges.name}: {' '.join(s.en for s in said)} Set aside: {aside}.",
+        "text_zh": f"{gauges.name}：{''.join(s.zh for s in said)}剔除记录 {len(table.quarantine)} 条。",
+    }
+    write_json({"notes": [note], "counts": table.counts, "quarantine": table.quarantine,
+                "skill": found.skill.__dict__, "variogram": found.variogram.__dict__}, facts)  # fmt: skip
+
+
 def _read(
     observed: Path | None,
+    gauges: Path | None,
     forecasts: list[Path] | None,
     options: tuple[RainOptions | None, list[RainOptions]],
     *,
     params: RainfallParams,
     grid: Path,
 ) -> tuple[xr.DataArray | None, list[xr.DataArray], list[RainAudit]]:
-    """Read every series as hours over the run's area, forecasts on the observed cells."""
+    """Read every series as hours over the run's area, forecasts on the cells of what was observed.
+
+    Gauges stand for observed rain where no grid of it is given.
+    """
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.options import NO_RAIN_OPTIONS
-    from geo_risk.sources.rain import RainRules, hourly, read_rain
+    from geo_risk.sources.rain import OWN, RainRules, hourly, read_rain
     from geo_risk.sources.rain_grid import align, area_of
     from geo_risk.sources.rain_opened import Area
 
@@ -71,16 +115,17 @@ def _read(
     area = Area(target.bounds, target.crs)
     audits: list[RainAudit] = []
     cubes: list[xr.DataArray] = []
-    for path, given in [(observed, options[0]), *zip(forecasts or [], options[1], strict=True)]:
+    first = observed or gauges
+    for path, given in [(first, options[0]), *zip(forecasts or [], options[1], strict=True)]:
         if path is None:
             continue
         rules = RainRules(params.rain_limit_mm_h, params.max_bad_share, options=given or NO_RAIN_OPTIONS, area=area)
-        cube, audit = read_rain(path, rules)
+        cube, audit = read_rain(path, OWN if path == gauges else rules)
         # what is joined to the first series must cover all of its cells
         area = area_of(cube) if not cubes else area
         cubes.append(hourly(cube, where=path.name))
         audits.append(audit)
-    base = cubes.pop(0) if observed is not None else None
+    base = cubes.pop(0) if first is not None else None
     like = base if base is not None else cubes[0]
     return base, [align(c, like) for c in cubes], audits
 
@@ -97,6 +142,7 @@ def _forecasts(cubes: list[xr.DataArray], issued_times: list[str]) -> list[Forec
 def write_cube(
     *,
     observed: Path | None,
+    gauges: Path | None,
     forecasts: list[Path] | None,
     cube: Path,
     facts: Path,
@@ -114,7 +160,8 @@ def write_cube(
     from geo_risk.publish import cube as cubes
     from geo_risk.publish.frames import write_json
 
-    base, others, audits = _read(observed, forecasts, (observed_options, forecast_options), params=params, grid=grid)
+    options = (observed_options, forecast_options)
+    base, others, audits = _read(observed, gauges, forecasts, options, params=params, grid=grid)
     end = None if base is None else aware(base["time"].to_numpy()[-1])
     period = analysis_period(params, _forecasts(others, issued_times), observed_end=end)
     newest = None if period.forecast is None else others[period.forecast]
@@ -127,6 +174,7 @@ def write_cube(
             "counts": {a.path: a.counts for a in audits}, "quarantine": [],
             "audits": [a.to_dict() for a in audits], "period": period.to_dict(), "methods": [asdict(CARD)],
             "provenance": provenance.tolist(),
+            "provenance_of": _sources(observed or gauges, audits, period.forecast),
         },
         facts,
     )  # fmt: skip
@@ -151,6 +199,7 @@ def write_accumulations(*, cube: Path, facts: Path, grid: Path, params: Rainfall
 def write_stages(
     *,
     observed: Path | None,
+    gauges: Path | None,
     forecasts: list[Path] | None,
     grid: Path,
     facts: Path,
@@ -167,7 +216,8 @@ def write_stages(
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.rain_grid import onto_grid
 
-    base, others, _ = _read(observed, forecasts, (observed_options, forecast_options), params=params, grid=grid)
+    options = (observed_options, forecast_options)
+    base, others, _ = _read(observed, gauges, forecasts, options, params=params, grid=grid)
     end = None if base is None else aware(base["time"].to_numpy()[-1])
     known = _forecasts(others, issued_times)
     stages = plan_stages(params, known, latest=latest_known(known, end))
@@ -183,6 +233,17 @@ def write_stages(
             layer = target.layer(target.full(float("nan")), units="mm", long_name=text, name=name)
             write_layer(layer if made is None else onto_grid(made[kind].rename(name), target), layers[name])
     write_json({"notes": _stage_notes(stages), "stages": [_stage_facts(s) for s in stages], "counts": {}}, facts)
+
+
+def _sources(first: Path | None, audits: list[RainAudit], forecast: int | None) -> dict[str, str]:
+    """Return which series the codes of provenance stand for: 0 none, 1 observed, 2 forecast."""
+    known = {"0": "missing"}
+    if first is not None:
+        known["1"] = f"{audits[0].path} ({audits[0].product}, {audits[0].quality})"
+    if forecast is not None:
+        audit = audits[forecast + (first is not None)]
+        known["2"] = f"{audit.path} ({audit.product})"
+    return known
 
 
 def _stage_facts(stage: Stage) -> dict[str, Any]:

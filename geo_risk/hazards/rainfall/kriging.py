@@ -169,7 +169,7 @@ def _solved(points: F64, distance: F64, variogram: Variogram) -> tuple[F64, F64]
 
 
 def krige_hour(
-    xy: F64, rain: F64, base: Weights, at: F64, variogram: Variogram
+    xy: F64, rain: F64, base: Weights, at: F64, *, variogram: Variogram, reach_m: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Interpolate one hour.
 
@@ -177,6 +177,7 @@ def krige_hour(
     ----------
     xy, rain : (gauge, 2) [m] and (gauge) [mm], NaN where unknown. at : (place, 2) [m].
     base : weights of all places from all gauges; places with an unknown gauge among theirs are solved anew.
+    reach_m : places further from every known gauge are unknown.
 
     Returns
     -------
@@ -190,14 +191,16 @@ def krige_hour(
         return gone, gone.copy()
     filled = np.where(known, rain, 0.0)
     estimate = (base.weight * filled[base.index]).sum(axis=1)
-    variance = base.variance.copy()
+    variance, nearest = base.variance.copy(), base.nearest_m.copy()
     lacking = (~known)[base.index].any(axis=1)
     if lacking.any():
         again = weights(xy[known], at[lacking], variogram, neighbours=base.index.shape[1])
         estimate[lacking] = (again.weight * rain[known][again.index]).sum(axis=1)
-        variance[lacking] = again.variance
+        variance[lacking], nearest[lacking] = again.variance, again.nearest_m
+    near = nearest <= reach_m
     spread = float(rain[known].var())
-    return np.maximum(estimate, 0).astype(np.float32), np.sqrt(variance * spread).astype(np.float32)
+    estimate = np.where(near, np.maximum(estimate, 0), np.nan)
+    return estimate.astype(np.float32), np.where(near, np.sqrt(variance * spread), np.nan).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,28 @@ class RainfallParams(Params):
         le=1,
     )
 
+    gauge_cell_m: float = parameter(
+        1000.0,
+        "Cell of the grid that rain at gauges is interpolated onto [m].",
+        source="choice of geo_risk: as fine as gridded rain comes; gauges tell no more",
+        ge=100,
+        le=10_000,
+    )
+    gauge_reach_m: float = parameter(
+        25_000.0,
+        "Cells further than this from every gauge with a value are unknown [m].",
+        source="choice of geo_risk: hourly storm rain has forgotten itself at some 20 km",
+        ge=1000,
+        le=200_000,
+    )
+    gauge_neighbours: int = parameter(
+        12,
+        "Nearest gauges that a cell is interpolated from.",
+        source="choice of geo_risk: gauges behind these are screened by them",
+        ge=3,
+        le=50,
+    )
+
     @model_validator(mode="after")
     def _sensible_tables(self) -> Self:
         for name in ("durations_h", "stages_h"):

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import GridError, TimeError
+from geo_risk.core.errors import AmbiguousError, GridError, TimeError
 from geo_risk.hazards.rainfall.accumulation import accumulate
 from geo_risk.hazards.rainfall.antecedent import largest_effective_rain
 from geo_risk.hazards.rainfall.params import RainfallParams
@@ -64,16 +64,35 @@ def plan_stages(params: RainfallParams, forecasts: Sequence[Forecast], *, latest
     Parameters
     ----------
     params : `issued` or `event_time`, and the stages.
-    forecasts : in any order; one that holds hours before its own issue is allowed, those hours are not used.
+    forecasts : in any order; hours that one holds before its own issue fill only what was not observed.
     latest : issue time where the parameters give none (the newest forecast's, or the end of the observations).
+
+    Raises
+    ------
+    AmbiguousError : two forecasts of one issue time would do.
     """
     stages = []
     for hours in params.stages_h:
         issued = params.stage_issued(hours, latest)
         until = issued + timedelta(hours=hours)
         usable = [(f.issued, i) for i, f in enumerate(forecasts) if f.issued <= issued and f.covers(issued, until)]
-        stages.append(Stage(hours, issued, max(usable)[1] if usable else None))
+        stages.append(Stage(hours, issued, _newest(usable)))
     return tuple(stages)
+
+
+def _newest(usable: Sequence[tuple[datetime, int]]) -> int | None:
+    """Return the index of the newest forecast, None where there is none."""
+    if not usable:
+        return None
+    issued = max(usable)[0]
+    found = [i for when, i in usable if when == issued]
+    if len(found) > 1:
+        numbers = " and ".join(str(i + 1) for i in found)
+        what = f"forecasts {numbers} are both issued at {issued.isoformat()} and cover the same hours"
+        raise AmbiguousError(
+            what, where="inputs.rainfall.forecast", fix="keep one of them; their rain is never added up"
+        )
+    return found[0]
 
 
 def latest_known(forecasts: Sequence[Forecast], observed_end: datetime | None) -> datetime:
@@ -135,7 +154,7 @@ def analysis_period(params: RainfallParams, forecasts: Sequence[Forecast], *, ob
     centre = params.event_time or params.issued or latest
     look = timedelta(hours=params.lookback_h)
     usable = [(f.issued, i) for i, f in enumerate(forecasts) if f.issued <= centre and f.last > centre]
-    newest = max(usable)[1] if usable else None
+    newest = _newest(usable)
     after = look if params.event_time else timedelta(hours=max(params.stages_h))
     ends = [] if newest is None else [forecasts[newest].last]
     if observed_end is not None:
@@ -165,12 +184,14 @@ def stitch(
     Parameters
     ----------
     observed, forecast : (time, y, x) hourly [mm] at the UTC end of the hour; on one native grid. Observed hours after
-        `issued` are not used (they were not known). Forecast hours fill what is not observed, none is used twice.
+        `issued` are not used (they were not known). Forecast hours fill what is not observed, none is used twice. Hours
+        that a coordinate `is_gap` (time) marks are in no file, and count as not there.
     start, until : first hour's beginning and last hour's end (aware).
 
     Returns
     -------
-    (time, y, x) float32 [mm], lazy, with coordinate `provenance` (time): 0 missing (NaN), 1 observed, 2 forecast.
+    (time, y, x) float32 [mm], lazy, with coordinates `provenance` (time): 0 missing (NaN), 1 observed, 2 forecast; and
+    `quality` (time), as the series themselves say it.
 
     Raises
     ------
@@ -187,9 +208,9 @@ def stitch(
         raise TimeError(what, where="rainfall stages", fix="give rain that reaches past the issue time")
     provenance = np.full(len(hours), MISSING, dtype=np.int8)
     if forecast is not None:
-        provenance[hours.isin(_times(forecast))] = FORECAST
+        provenance[hours.isin(_present(forecast))] = FORECAST
     if observed is not None:
-        known = hours.isin(_times(observed)) & (hours.to_numpy() <= naive(issued))
+        known = hours.isin(_present(observed)) & (hours.to_numpy() <= naive(issued))
         provenance[known] = OBSERVED
     parts = _pieces({OBSERVED: observed, FORECAST: forecast}, hours, provenance)
     first = given[0]
@@ -197,7 +218,8 @@ def stitch(
     out = xr.DataArray(
         da.concatenate(parts, axis=0), dims=("time", "y", "x"), coords={"time": hours.to_numpy(), **coords}, name="rain"
     )
-    out = out.assign_coords(provenance=("time", provenance))
+    quality = _qualities({OBSERVED: observed, FORECAST: forecast}, hours, provenance)
+    out = out.assign_coords(provenance=("time", provenance), quality=("time", quality))
     return out.assign_attrs(units="mm", long_name="hourly rain, observed then forecast", interval_h=1.0)
 
 
@@ -216,6 +238,25 @@ def _pieces(
             index = _times(cube).get_indexer(hours[run])
             parts.append(da.asarray(cube.data)[index].astype(np.float32))
     return parts
+
+
+def _qualities(
+    cubes: Mapping[int, xr.DataArray | None], hours: pd.DatetimeIndex, provenance: NDArray[np.int8]
+) -> NDArray[np.int8]:
+    """Return the quality of each hour, 0 (unstated) where its series says nothing or there is none."""
+    out = np.zeros(len(hours), dtype=np.int8)
+    for code, cube in cubes.items():
+        mine = provenance == code
+        if cube is not None and "quality" in cube.coords and mine.any():
+            index = _times(cube).get_indexer(hours[mine])
+            out[mine] = cube["quality"].to_numpy()[index]
+    return out
+
+
+def _present(cube: xr.DataArray) -> pd.DatetimeIndex:
+    """Return the hours of a cube that its files hold."""
+    times = _times(cube)
+    return times if "is_gap" not in cube.coords else times[cube["is_gap"].to_numpy() == 0]
 
 
 def _times(cube: xr.DataArray) -> pd.DatetimeIndex:
