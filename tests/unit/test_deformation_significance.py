@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas.active import active_areas
+from geo_risk.hazards.deformation.areas.active import TrackMaps, active_areas
 from geo_risk.hazards.deformation.areas.hotspots import (
     discovered_share,
     discoveries,
@@ -197,6 +197,17 @@ def test_more_cells_than_memory_holds_are_refused_before_anything_is_read():
     params = DeformationParams(areas=AreaParams(maximum_cells=10_000))
     with pytest.raises(LimitError, match="at most 10000 are searched"):
         active_areas([], grid, params)
+
+
+def test_areas_of_ground_where_nothing_moves_have_the_label_that_later_steps_look_up():
+    grid = Grid.from_bounds((500_000, 4_000_000, 502_400, 4_002_400), crs="EPSG:4546", resolution_m=60)
+    still = np.random.default_rng(1).normal(0, 0.5, grid.shape).astype("f4")
+    look = tuple(np.full(grid.shape, v, "f4") for v in (-0.61, -0.12, 0.783))
+    maps = TrackMaps("asc", still, np.full(grid.shape, 0.5, "f4"), look)
+    found = active_areas([maps], grid, DeformationParams())
+    assert len(found.frame) == 0
+    assert {"area_id", "label", "kind", "reasons"} <= set(found.frame.columns)
+    assert not found.labels.any()
 
 
 def test_the_former_bulletin_is_read_with_what_was_gone(tmp_path):

@@ -79,11 +79,12 @@ def active_areas(
     searchable = [c for c in channels if _has_stable(c, params, notes)]
     searches = search_all(searchable, grid.resolution_m, params.areas)
     searches += [_absolute(c, params) for c in channels if c not in searchable and c.name.startswith("velocity:")]
+    notes += _restless(searches)
     groups = kept_groups(searches, searchable, tracks, params)
     labels = _paint(groups, tracks, grid.shape)
     scene = Scene(
         tracks, grid, params, {s.channel.name: s.motion for s in searches},
-        {s.channel.name: s.covariance for s in searches}, context or {}, hotspot or {},
+        {s.channel.name: s.covariance for s in searches}, context or {}, hotspot or {}, simulated_maps(searches),
     )  # fmt: skip
     boxes = ndimage.find_objects(labels, max_label=len(groups))
     windows = [(k, g, grown(b, 2, grid.shape)) for k, (g, b) in enumerate(zip(groups, boxes, strict=True), 1) if b]
@@ -102,9 +103,22 @@ def kept_groups(
     known = max(s.known_cells for s in searches)
     found = joined([c for s in searches for c in s.clusters])
     groups = [replace(g, p=false_alarm_p(g.clusters, searchable, known)) for g in found]
-    q = q_values([stated_p(g.p, params.areas.n_simulations) for g in groups])
+    q = q_values([stated_p(g.p, simulated_maps(searches)) for g in groups])
     groups = [replace(g, q=float(v)) for g, v in zip(groups, q, strict=True)]
     return [g for g in groups if not g.p > _limit(g, tracks, params)]
+
+
+def simulated_maps(searches: Sequence[Search]) -> float:
+    """Return how many whole maps the simulated noise is worth, of the search that has least; NaN without any."""
+    return min((s.simulated_maps for s in searches if np.isfinite(s.simulated_maps)), default=float("nan"))
+
+
+def _restless(searches: Sequence[Search]) -> list[tuple[str, str]]:
+    return [(
+        f"{s.channel.name}: more than half of the map would be held to move against the rest, so that little could be "
+        "masked: what is called stable may move itself, areas may be missing, and false-alarm probabilities are rough",
+        f"{s.channel.name}：半数以上区域相对周围有变形，稳定区无法充分剔除变形：所谓稳定区可能自身在动，可能漏判，虚警概率仅供参考",
+    ) for s in searches if s.is_restless]  # fmt: skip
 
 
 def _channels(track: TrackWindows, params: DeformationParams) -> list[Channel]:
@@ -174,7 +188,9 @@ def _paint(groups: Sequence[Group], tracks: Sequence[TrackWindows], shape: tuple
 
 def _frame(rows: list[dict[str, object]], labels: NDArray[np.int32], grid: Grid) -> gpd.GeoDataFrame:
     if not rows:
-        empty = gpd.GeoDataFrame({"area_id": []}, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
+        # a label too: the steps after this one look areas up by it, and ground where nothing moves must not stop them
+        columns = {"area_id": [], "label": np.empty(0, dtype=np.int64)}
+        empty = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
         return conform(empty, "active_deformation")
     polygons = polygons_of_labels(labels, grid, connectivity=8)
     frame = polygons.merge(pd.DataFrame(rows), on="label")
