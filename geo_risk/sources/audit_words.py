@@ -8,13 +8,17 @@ _N = r"[^\s;,]+"
 """A number, a date, a code: anything without a space, a comma or a semicolon."""
 
 _WORDS = {
-    "west": "西", "east": "东", "up": "向上", "vertical": "垂直", "ascending": "升", "descending": "降",
+    "west": "西", "east": "东", "up": "向上", "vertical": "垂直",
     "toward": "朝向卫星", "away": "远离卫星", "away from": "远离卫星", "corner": "角点", "centre": "中心",
     "config": "配置", "file name": "文件名", "config says": "配置", "files say": "文件", "down": "减小",
     "the config says": "按配置", "EGMS defines": "按 EGMS 定义", "bilinear": "双线性", "nearest": "最近邻",
     "not stated": "未说明", "none": "无", "absent": "缺失",
     ", as the configuration says": "（按配置）", ", as the config says": "（按配置）",
     " and the configuration": "及配置",
+    ", as a right-looking ascending pass must": "，与右视升轨相符",
+    ", as a right-looking descending pass must": "，与右视降轨相符",
+    ", corner as the configuration says": "，按配置为角点",
+    ", centre as the configuration says": "，按配置为中心",
 }  # fmt: skip
 
 _TABLE: tuple[tuple[str, str], ...] = (
@@ -60,8 +64,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
      "单位与符号：序列的趋势为列 {1} 的 {0} 倍"),
     # registration
     (rf"registration: (.+), upper-left corner ({_N}), ({_N}) in GeoTransform, half a cell outside the first x, y"
-     r"(?:, which the product calls '(.*)')?",
-     "配准：{0}，左上角 {1}, {2}（GeoTransform），位于首个 x、y 之外半个像元 {3}"),
+     r"(?:, which the product calls '.*')?",
+     "配准：{0}，左上角 {1}, {2}（GeoTransform），位于首个 x、y 之外半个像元"),
     (rf"registration: (.+), upper-left corner ({_N}), ({_N}): (.+)", "配准：{0}，左上角 {1}, {2}：{3}"),
     (rf"registration: (.+), GeoTIFF corner ({_N}), ({_N})", "配准：{0}，GeoTIFF 角点 {1}, {2}"),
     (rf"registration: means over cells, corner ({_N}), ({_N}), (\S+)", "配准：按格网单元取平均，角点 {0}, {1}，{2}"),
@@ -69,8 +73,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
      "配准：geometry/longitude、latitude 给出首个像元的中心，位于角点内半个像元"),
     (r"registration: the files lie on one lattice and were cut to the (\d+) x (\d+) cells they share",
      "配准：各文件在同一格网上，已裁剪为共有的 {0} x {1} 个像元"),
-    (r"series and geometry name the same first corner(?:, (corner|centre) as the configuration says)?",
-     "时间序列与几何文件的首个角点一致 {0}"),
+    (r"series and geometry name the same first corner(, (?:corner|centre) as the configuration says)?",
+     "时间序列与几何文件的首个角点一致{0}"),
     (r"the configuration says that the series names the (corner|centre) of its first cell",
      "配置说明序列坐标为首个像元的{0}"),
     (r"geometry fits", "几何文件与之相符"),
@@ -88,8 +92,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
      "位置：{0} 的 easting、northing 与经纬度相差 {1} m（{2} 点的中位数）"),
     # geometry
     (rf"geometry: unit vectors within ({_N}), satellite in the (west|east) \(east ({_N}), up ({_N})\)"
-     r"(?:, as a right-looking (ascending|descending) pass must)?",
-     "几何：视线为单位向量（误差不超过 {0}），卫星位于{1}侧（东分量 {2}，上分量 {3}） {4}"),
+     r"(, as a right-looking (?:ascending|descending) pass must)?",
+     "几何：视线为单位向量（误差不超过 {0}），卫星位于{1}侧（东分量 {2}，上分量 {3}）{4}"),
     (rf"bearing ({_N}), ({_N}) degrees from what the heading ({_N}) asks for",
      "卫星方位角 {0}°，与航向 {2}° 所要求的相差 {1}°"),
     (r"geometry: there is no azimuthAngle", "几何：没有 azimuthAngle"),
@@ -130,7 +134,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"chain: a cell missing on a date that later files refer to is missing after it",
      "链接：像元在作为后续参考的日期缺失，则其后各期均缺失"),
     (rf"in the middle of the frame this costs ({_N}) of the values", "在影像中部因此损失 {0} 的值"),
-    (r"reference: the reference date moves (\d+) times(?: \(to (.+)\))?", "参考：参考日期变动 {0} 次 {1}"),
+    (r"reference: the reference date moves (\d+) times", "参考：参考日期变动 {0} 次"),
+    (r"reference: the reference date moves (\d+) times \(to (.+)\)", "参考：参考日期变动 {0} 次（变至 {1}）"),
     (rf"the pieces are summed from ({_N})", "各段自 {0} 起累加"),
     (rf"series: (\d+) pairs in a chain, ({_N}) to ({_N}), summed",
      "序列：{0} 个首尾相接的干涉对，{1} 至 {2}，逐对累加"),

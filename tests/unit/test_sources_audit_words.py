@@ -146,6 +146,12 @@ def test_points_say_nothing_that_is_not_known(tmp_path):
             "series would jump",
             "改正：x 未应用：5 个文件中仅 3 个带有（其余：缺失）；仅改正部分日期会使序列跳变",
         ),
+        (
+            "geometry: unit vectors within 1e-08, satellite in the west (east -0.61, up 0.78), as a right-looking "
+            "ascending pass must",
+            "几何：视线为单位向量（误差不超过 1e-08），卫星位于西侧（东分量 -0.61，上分量 0.78）"
+            "，与右视升轨相符",
+        ),
         ("sign: positive is away from the satellite, as the config says", "符号：远离卫星为正，依据配置"),
         ("corrections: x is NOT applied: absent, zero everywhere: it was not computed",
          "改正：x 未应用：缺失，全为 0：未计算"),
