@@ -52,12 +52,9 @@ class MiningParams(Params):
         (1.5, 2.2), "Smallest and largest tangent of the main influence angle that the depth allows for",
         source=_SCI_REP,
     )  # fmt: skip
-    boundary_angle_deg: float = parameter(
-        65.0, "Angle delta0 from the edge of the working up to the boundary of the bowl", ge=30, lt=90,
-        source=f"{_SCI_REP}: near the middle of its range",
-    )  # fmt: skip
     boundary_angle_range_deg: tuple[float, float] = parameter(
-        (58.0, 74.5), "Smallest and largest delta0 that the influence distance allows for", source=_SCI_REP,
+        (58.0, 74.5), "Smallest and largest angle delta0, from the edge of the working up to the boundary of the bowl, that the "
+        "influence distance allows for", source=_SCI_REP,
     )  # fmt: skip
     horizontal_factor: float = parameter(
         0.3, "b of the horizontal displacement U = b r dW/dx", ge=0, le=1, source=f"{_SCI_REP} (0.30-0.32)",
