@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.deformation.areas.active import TrackMaps, active_areas
-from geo_risk.hazards.deformation.areas.detect import Channel, label_sizes, search_channel
+from geo_risk.hazards.deformation.areas.active import TrackMaps, _restless, active_areas
+from geo_risk.hazards.deformation.areas.detect import Channel, Search, label_sizes, search_channel
 from geo_risk.hazards.deformation.areas.noise import fit_law
 from geo_risk.hazards.deformation.areas.null import Ground, Scales, spread, tail
 from geo_risk.hazards.deformation.areas.patch import Patch, PatchIndex
-from geo_risk.hazards.deformation.areas.stable import local_scale, moving_cells
+from geo_risk.hazards.deformation.areas.significance import stated_p
+from geo_risk.hazards.deformation.areas.stable import local_scale, masked, moving_cells
 from geo_risk.hazards.deformation.areas.tiles import TiledMap, grown, sample_windows, stride_of, tiles, whole
 from geo_risk.hazards.deformation.params import AreaParams, DeformationParams
 
@@ -165,6 +166,26 @@ def test_a_map_of_one_number_has_no_stable_part_and_says_so():
     assert found.frame["false_alarm_p"].isna().all()
     assert "one number" in found.notes[0][0]
     assert "数值相同" in found.notes[0][1]
+
+
+def test_a_map_most_of_which_moves_is_said_to():
+    rng = np.random.default_rng(6)
+    values = rng.normal(0, 1, (60, 60)).astype(np.float32)
+    assert not masked(values, (5.0,))[1]
+    y, x = np.mgrid[:60, :60]
+    values[(y % 11 < 2) & (x % 11 < 2)] -= 200
+    assert masked(values, (5.0,))[1]
+    assert "more than half" in _restless([Search(Channel("velocity:a", values, values, ()), values, (), 1.0, 1.0, 3600,
+                                                 is_restless=True)])[0][0]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_windows_of_a_large_map_are_worth_their_share_of_it():
+    values, std = velocity(3)[:120, :120], np.full((120, 120), 0.4, np.float32)
+    params = AreaParams(**{**NARROW, "scales_m": (0.0,), "sample_cells": 64, "sample_windows": 1})
+    found = search_channel(Channel("velocity:a", values, std, (0.0,)), 60.0, params, seed=np.random.SeedSequence(7))
+    assert 0.15 < found.simulated_maps / params.n_simulations < 0.45
+    assert stated_p(0.0, found.simulated_maps) > stated_p(0.0, params.n_simulations)
 
 
 @pytest.mark.slow

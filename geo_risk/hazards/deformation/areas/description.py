@@ -32,6 +32,7 @@ class View:
     covariance : by map, of its noise at lags in cells.
     context : maps that classification can use.
     hotspot : Gi* by track, or empty.
+    simulated_maps : that the probabilities rest on.
     """
 
     tracks: Sequence[TrackMaps]
@@ -41,6 +42,7 @@ class View:
     covariance: Mapping[str, F64]
     context: Mapping[str, F32]
     hotspot: Mapping[str, F32]
+    simulated_maps: float
 
     def velocity(self, track: TrackMaps) -> F32:
         """Return the velocity of a track against stable ground, or as given where none was found."""
@@ -58,6 +60,7 @@ class Scene:
     covariance: Mapping[str, F64]
     context: Mapping[str, Windows]
     hotspot: Mapping[str, Windows]
+    simulated_maps: float
 
     def window(self, box: Box) -> View:
         """Return what lies in a window."""
@@ -68,7 +71,7 @@ class Scene:
         motion, context, hot = (
             {k: v[box] for k, v in m.items()} for m in (self.motion, self.context, self.hotspot)
         )  # fmt: skip
-        return View(tracks, self.grid, self.params, motion, self.covariance, context, hot)
+        return View(tracks, self.grid, self.params, motion, self.covariance, context, hot, self.simulated_maps)
 
 
 def describe(label: int, group: Group, cells: Bool, scene: View) -> dict[str, object]:
@@ -88,7 +91,7 @@ def describe(label: int, group: Group, cells: Bool, scene: View) -> dict[str, ob
     false_alarm_p and q are but upper bounds, all that so few simulations can show), kind_certainty (`clearness`: an
     index of the lead over the next kind, no hit rate), annual_mm, reasons_zh, reasons_en. `reasons` is English.
     """
-    params, n = scene.params, scene.params.areas.n_simulations
+    params, n = scene.params, scene.simulated_maps
     common = _common(cells, scene)
     looks = {t.name: _look(t, cells, scene) for t in scene.tracks}
     weights = _energy(common, scene, seasonal=group.seasonal)
@@ -185,15 +188,15 @@ def _wave(looks: Mapping[str, Look]) -> float:
     return max((s for s in sizes if np.isfinite(s)), default=0.0)
 
 
-def _said_p(group: Group, n: int) -> tuple[str, str]:
+def _said_p(group: Group, n: float) -> tuple[str, str]:
     if not np.isfinite(group.p):
         return "false-alarm probability missing (absolute threshold)", "虚警概率缺失（采用绝对阈值）"
     stated = stated_p(group.p, n)
     most = group.p < stated
     return (
-        f"false-alarm probability {'at most ' if most else ''}{stated:.2g} from {n} simulated noise maps, "
+        f"false-alarm probability {'at most ' if most else ''}{stated:.2g} from {n:.3g} simulated noise maps, "
         f"false-discovery rate {'at most ' if most else ''}{group.q:.2g}",
-        f"虚警概率{'不高于' if most else ''} {stated:.2g}（{n} 次模拟噪声），"
+        f"虚警概率{'不高于' if most else ''} {stated:.2g}（{n:.3g} 次模拟噪声），"
         f"错误发现率{'不高于' if most else ''} {group.q:.2g}",
     )
 

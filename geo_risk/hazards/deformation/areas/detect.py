@@ -12,7 +12,7 @@ from scipy import ndimage
 from geo_risk.hazards.deformation.areas.noise import F32, F64, Bool, Smoother, fit_law
 from geo_risk.hazards.deformation.areas.null import EIGHT, Ground, Null, Scales, spread
 from geo_risk.hazards.deformation.areas.patch import Patch, PatchIndex
-from geo_risk.hazards.deformation.areas.stable import Background, halo_of, local_scale, moving_cells
+from geo_risk.hazards.deformation.areas.stable import Background, halo_of, local_scale, masked
 from geo_risk.hazards.deformation.areas.tiles import (
     Box,
     TiledMap,
@@ -69,7 +69,8 @@ class Search:
     """What was found in one channel: the motion against stable ground, the noise, and the clusters.
 
     `motion` gives values by window; `covariance` is that of the noise at lags 0, 1, 2, ... cells; empty where no noise
-    could be fitted. `known_cells` have values.
+    could be fitted. `known_cells` have values. `simulated_maps` is how many whole maps the simulated noise is worth.
+    `is_restless`: more than half of the map would be held to move against the rest.
     """
 
     channel: Channel
@@ -79,6 +80,8 @@ class Search:
     stable_share: float
     known_cells: int
     covariance: F64 = field(default_factory=lambda: np.empty(0))
+    simulated_maps: float = float("nan")
+    is_restless: bool = False
 
 
 def search_channel(channel: Channel, cell_m: float, params: AreaParams, *, seed: np.random.SeedSequence) -> Search:
@@ -126,7 +129,10 @@ def search_channel(channel: Channel, cell_m: float, params: AreaParams, *, seed:
                 free[cluster.cells.grown(2, ground.shape, corners=False).indices] = False
     known, stable = int(ground.known.sum()), int(ground.stable.sum())
     rest = against_widest(channel.values, ground.stable, scales, middle, tile=params.tile_cells)
-    return Search(channel, rest, tuple(found), ground.law.sigma, stable / max(1, known), known, ground.law.covariance)
+    return Search(
+        channel, rest, tuple(found), ground.law.sigma, stable / max(1, known), known, ground.law.covariance,
+        params.n_simulations / max(1.0, null.times), ground.is_restless,
+    )  # fmt: skip
 
 
 def _ground(channel: Channel, scales: Scales, params: AreaParams) -> Ground:
@@ -134,10 +140,12 @@ def _ground(channel: Channel, scales: Scales, params: AreaParams) -> Ground:
     values, tile = whole(channel.values), params.tile_cells
     known = np.isfinite(values)
     rough = local_scale(values, tile=tile)
-    stable = known & ~moving_cells(values, scales.grounds, rough, tile=tile)
+    moving, is_restless = masked(values, scales.grounds, rough, tile=tile)
+    stable = known & ~moving
     windows = sample_windows(known, params.sample_cells, params.sample_windows)
     law = fit_law(values, stable, windows=windows, tile=tile)
-    return Ground(values, channel.std, known, stable, law, windows, [rough[b].copy() for b in windows], tile)
+    cut = [rough[b].copy() for b in windows]
+    return Ground(values, channel.std, known, stable, law, windows, cut, tile, is_restless)
 
 
 def _excess(

@@ -54,6 +54,7 @@ class Ground:
     law : of the noise.
     windows : of the map that stand for it; rough : local roughness in each. tile : side of the tiles it is worked
         through in.
+    is_restless : whether more than half of the map would be held to move against the rest.
     """
 
     values: F32
@@ -64,6 +65,7 @@ class Ground:
     windows: Sequence[Box]
     rough: Sequence[F32]
     tile: int | None
+    is_restless: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:

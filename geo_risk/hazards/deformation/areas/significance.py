@@ -124,8 +124,10 @@ def _expected(
     return float(min(joint, first.expected * sum(searches.values()))) if alone_counts else float(joint)
 
 
-def stated_p(p: float, n_simulations: int) -> float:
+def stated_p(p: float, n_simulations: float) -> float:
     """Return a false-alarm probability as it may be stated: not below 1 / (n + 1) of n simulated maps; NaN stays.
+
+    Windows of a large map are worth their share of a map.
 
     The Gumbel tail ranks what lies beyond every simulated map, but so few maps do not prove how rare that is.
     """

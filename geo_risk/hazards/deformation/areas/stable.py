@@ -103,7 +103,19 @@ def moving_cells(values: F32, sigmas: tuple[float, ...], scale: F32 | None = Non
 
     Returns
     -------
-    (y, x) mask. In rounds: the background of the cells not masked so far is taken off, the rest smoothed over 1.2
+    (y, x) mask: that of `masked`.
+    """
+    return masked(values, sigmas, scale, tile=tile)[0]
+
+
+def masked(
+    values: F32, sigmas: tuple[float, ...], scale: F32 | None = None, *, tile: int | None = None
+) -> tuple[Bool, bool]:  # fmt: skip
+    """Return `moving_cells`, and whether more than MOST_MASKED of the map would have been masked.
+
+    Returns
+    -------
+    In rounds: the background of the cells not masked so far is taken off, the rest smoothed over 1.2
     cells and divided by the scale, and what is beyond MASK_SIGMA and touches what is beyond SEED_SIGMA masked with two
     cells around it. It never masks more than MOST_MASKED: the round that would is left out, with all behind it.
     """
@@ -117,12 +129,12 @@ def moving_cells(values: F32, sigmas: tuple[float, ...], scale: F32 | None = Non
         np.abs(rest, out=rest)
         # a map most of which is one number has no noise, and nothing can be held against it
         if not sigma > 0:
-            break
+            return moving, False
         wider = ndimage.binary_dilation(_connected(rest, sigma), iterations=2)
         if (wider & known).sum() > MOST_MASKED * known.sum():
-            break
+            return moving, True
         moving = wider
-    return moving
+    return moving, False
 
 
 def _rest(values: F32, stable: Bool, rough: F32, widths: tuple[float, ...], *, tile: int | None) -> F32:
