@@ -46,14 +46,6 @@ class Coverage:
         out: NDArray[Any] = np.bincount(self.polygon, weights=values * self.share, minlength=len(self.n_cells))
         return np.asarray(out, dtype=np.float64)
 
-    def subset(self, chosen: NDArray[np.bool_]) -> Coverage:
-        """Return the coverage of some of the polygons, in their order."""
-        position = np.cumsum(chosen) - 1
-        kept = chosen[self.polygon]
-        return Coverage(
-            self.grid, position[self.polygon[kept]], self.cell[kept], self.share[kept], self.n_cells[chosen]
-        )
-
 
 def cell_coverage(polygons: gpd.GeoDataFrame, grid: Grid) -> Coverage:
     """Return the exact coverage of the grid's cells by polygons (exactextract); they may overlap.
@@ -80,31 +72,6 @@ def cell_coverage(polygons: gpd.GeoDataFrame, grid: Grid) -> Coverage:
     polygon = np.repeat(np.arange(len(polygons)), lengths)
     good = share > 0
     return Coverage(grid, polygon[good], cell[good], share[good], n_cells)
-
-
-def zonal_sums(layer: xr.DataArray, coverage: Coverage) -> pd.DataFrame:
-    """Sum a layer of amounts per cell over polygons, each cell by the share of it that is covered.
-
-    Parameters
-    ----------
-    layer : (y, x), an amount per cell (people, m3); NaN is unknown. Computed here.
-    coverage : of the polygons on the layer's grid; each polygon is summed by itself.
-
-    Returns
-    -------
-    DataFrame in the order of the polygons: `sum` over known cells (NaN where none is known) and `known_share`, the
-    share of the polygon's area that lies on known cells of the grid.
-
-    Raises
-    ------
-    GridError : the layer is on another grid.
-    """
-    _check_grid(layer, coverage)
-    values = coverage.values(layer.data).astype(np.float64)
-    known = ~np.isnan(values)
-    n_known = coverage.sums(known)
-    sums = coverage.sums(np.where(known, values, 0.0))
-    return pd.DataFrame({"sum": np.where(n_known > 0, sums, np.nan), "known_share": _share(n_known, coverage)})
 
 
 def level_at_share(
