@@ -19,6 +19,7 @@ from geo_risk.hazards.deformation.geometry.east_up_series import (
     common_epochs,
     east_up_of_bodies,
     east_up_series,
+    label_means,
 )
 from geo_risk.hazards.deformation.params import DecompositionParams, VelocityParams
 from geo_risk.kernels.decompose import decompose_alike, decompose_east_up
@@ -240,6 +241,17 @@ def test_series_stay_lazy_and_blocks_change_nothing(chunks):
     assert b["displacement_up"].chunks is not None
     for name in a.data_vars:
         np.testing.assert_array_equal(a[name].to_numpy(), b[name].to_numpy())
+
+
+@given(st.integers(0, 10_000), st.integers(0, 6))
+def test_means_by_label_are_those_of_each_label_alone(seed, n):
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random((7, 9)) < 0.4, np.nan, rng.normal(size=(7, 9)))
+    labels, numbers = rng.integers(0, 5, (7, 9)), rng.integers(0, 8, n)
+    got = label_means(values, labels, numbers)
+    for k, mean in zip(numbers, got, strict=True):
+        cells = values[(labels == k) & np.isfinite(values)]
+        assert mean == pytest.approx(cells.mean()) if cells.size else np.isnan(mean)
 
 
 def test_mean_series_of_bodies():

@@ -218,6 +218,7 @@ def write_series(
     import xarray as xr
 
     from geo_risk.hazards.deformation.activity.series import label_series, labels_onto
+    from geo_risk.hazards.deformation.geometry.east_up_series import label_means
     from geo_risk.hazards.deformation.motion.removal import removal_of
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.sources.dataset import read_dataset
@@ -231,9 +232,8 @@ def write_series(
             on_track = labels_onto(open_layer(labels), source)
             made = label_series(source, on_track, removal_of(read_dataset(correction)), params)
             up = source["los_up"].to_numpy() if "los_up" in source else np.full(on_track.shape, np.nan)
-            means = [float(np.nanmean(np.append(up[on_track == k], np.nan))) if np.isfinite(up[on_track == k]).any()
-                     else float("nan") for k in made["label"].to_numpy()]  # fmt: skip
-            made = made.assign(los_up=("label", np.array(means, dtype=np.float64)))
+            means = label_means(up, on_track, made["label"].to_numpy())
+            made = made.assign(los_up=("label", means))
         if out is not None:
             write_dataset(made, out)
 

@@ -152,13 +152,29 @@ def body_track(name: str, series: xr.Dataset, labels: xr.DataArray, los: tuple[x
     cells = labels.to_numpy()
     looks = []
     for part in (los[0], los[2]):
-        values = part.to_numpy()
-        known = np.isfinite(values)
-        means = [values[known & (cells == k)] for k in numbers]
-        look = np.array([m.mean() if m.size else np.nan for m in means], dtype=np.float32)
+        look = label_means(part.to_numpy(), cells, numbers).astype(np.float32)
         looks.append(xr.DataArray(look, dims="label", coords={"label": numbers}, attrs={"units": "1"}))
     displacement, std = (series[n].transpose("time", "label") for n in ("displacement_mm", "displacement_std_mm"))
     return TrackSeries(name, displacement.assign_attrs(units="mm"), std.assign_attrs(units="mm"), looks[0], looks[1])
+
+
+def label_means(
+    values: NDArray[np.floating], labels: NDArray[np.integer], numbers: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return the mean of the known values over the cells of each label (n,), NaN where none is known.
+
+    Parameters
+    ----------
+    values, labels : of one shape; NaN is missing, labels are 0 or more. One pass, however many labels there are.
+    numbers : (n,) the labels asked for.
+    """
+    known = np.isfinite(values)
+    size = int(max(labels.max(initial=0), numbers.max(initial=0))) + 1
+    of = labels[known].astype(np.int64)
+    count = np.bincount(of, minlength=size)[numbers]
+    total = np.bincount(of, weights=values[known].astype(np.float64), minlength=size)[numbers]
+    out: NDArray[np.float64] = np.divide(total, count, out=np.full(len(numbers), np.nan), where=count > 0)
+    return out
 
 
 def east_up_of_bodies(
