@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -29,6 +27,8 @@ def say(text: str) -> None:
 
 def say_json(document: Any) -> None:
     """Print one JSON document on stdout."""
+    import json
+
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
@@ -75,6 +75,8 @@ def guarded(call: Callable[[], int], *, debug: bool = False, as_json: bool = Fal
 
 def bug(error: Exception, *, as_json: bool) -> int:
     """Print an unexpected error as three lines; a full disk and the like are environment, not bugs."""
+    import traceback
+
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
         place = str(error.filename or "the disk")
         return fail("GR400", str(error), place, "free space, or choose another `output`", code=4, as_json=as_json)

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +55,7 @@ def staged(final: Path, *, verify: Callable[[Path], None]) -> Iterator[Path]:
 def _temporary(final: Path) -> Path:
     """Return a name beside `final` that is hidden, unique, keeps the suffix and fits 255 bytes whatever the name."""
     stem = final.stem.encode()[:80].decode(errors="ignore")
-    return final.with_name(f".{stem}.{uuid.uuid4().hex[:12]}.part{final.suffix}")
+    return final.with_name(f".{stem}.{os.urandom(6).hex()}.part{final.suffix}")
 
 
 def is_leftover(path: Path) -> bool:
