@@ -6,6 +6,7 @@ from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.terrain import terrain, wetness
 
 
@@ -15,6 +16,7 @@ def build(plan: Plan) -> None:
     terrain(plan)
     hydrology(plan)
     wetness(plan)
+    slope_units(plan)
     rainfall(plan)
     landslide(plan)
     publish(plan)

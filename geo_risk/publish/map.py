@@ -122,7 +122,7 @@ def map_data(
 ) -> dict[str, Any]:
     """Return everything the page shows as plain values; parameters as in `write_map`."""
     rasters = [r for name in _raster_order(layers) if (r := _raster(name, layers)) is not None]
-    drawn = [feature_layer(frames[s.name], s) for s in SPECS if s.name in frames and len(frames[s.name])]
+    drawn = [feature_layer(frames[s.name], s) for s in SPECS if s.mapped and len(frames.get(s.name, ()))]
     west, south, east, north = transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
     stages: dict[str, Any] = next((r["stages"] for r in rasters if r["id"] == "warning"), {})
     return {

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.sources.options import ReadLimits, ReadOptions
 
-TERRAIN = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "twi")
-MADE = ("position_m", "relief_m", "lithology", "landcover_class", "distance_rivers_m", "distance_roads_m",
-        "distance_faults_m")  # fmt: skip
+TERRAIN = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "curvature_tangential", "twi")
+MADE = ("position_m", "relief_m", "ruggedness_m", "lithology", "landcover_class", "distance_rivers_m",
+        "distance_roads_m", "distance_faults_m")  # fmt: skip
 """Factors that come from the terrain steps, and those made here (land cover is named apart from the input)."""
 
 
@@ -39,7 +39,8 @@ def _factors(plan: Plan) -> None:
     params, grid = plan.cfg.landslide, plan.facts("grid")
     plan.add(
         "landslide.position", write_position, reads={"dem": plan.layer("dem")},
-        writes={"position": plan.layer("position_m"), "relief": plan.layer("relief_m")},
+        writes={"position": plan.layer("position_m"), "relief": plan.layer("relief_m"),
+                "rugged": plan.layer("ruggedness_m")},
         position_radius_m=params.position_radius_m, relief_radius_m=params.relief_radius_m,
     )  # fmt: skip
     for name, max_m in (
@@ -90,16 +91,17 @@ def _warnings(plan: Plan) -> None:
 
 
 def write_position(
-    *, dem: Path, position: Path, relief: Path, position_radius_m: float, relief_radius_m: float
+    *, dem: Path, position: Path, relief: Path, rugged: Path, position_radius_m: float, relief_radius_m: float
 ) -> None:
-    """Write topographic position and local relief [m]."""
+    """Write topographic position, local relief and ruggedness [m]."""
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
-    from geo_risk.terrain.slope import local_relief, topographic_position
+    from geo_risk.terrain.slope import local_relief, ruggedness_index, topographic_position
 
     height = open_layer(dem)
     write_layer(topographic_position(height, radius_m=position_radius_m), position)
     write_layer(local_relief(height, radius_m=relief_radius_m), relief)
+    write_layer(ruggedness_index(height), rugged)
 
 
 def write_distance(*, grid: Path, out: Path, max_m: float, options: ReadOptions | None, **lines: Path) -> None:

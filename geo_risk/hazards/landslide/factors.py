@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import rasterize
+from geo_risk.hazards.landslide.registry import FACTORS, named
 
-UNITS = {
-    "slope_deg": "degree", "aspect_deg": "degree", "curvature_plan": "1/m", "curvature_profile": "1/m", "twi": "1",
-    "position_m": "m", "relief_m": "m", "lithology": "1", "landcover": "1",
-    "distance_rivers_m": "m", "distance_roads_m": "m", "distance_faults_m": "m",
-}  # fmt: skip
+UNITS = {f.name: f.units for f in FACTORS.values()}
 """Factors that are known, and their units."""
 
-CATEGORIES = ("lithology", "landcover")
-CAPPED = ("distance_rivers_m", "distance_roads_m", "distance_faults_m")
+CATEGORIES = named("category")
+CAPPED = named("capped")
 """Factors with a largest value that stands for "farther": it is a class of its own, quantiles are of the rest."""
 
 SECTORS = 8
@@ -92,7 +89,7 @@ def class_of_factor(name: str, sample: NDArray[np.floating[Any]], *, classes: in
     if name in CATEGORIES:
         codes = np.unique(known)
         return Classing(name, "category", tuple(map(float, codes)), False) if codes.size > 1 else None
-    if not known.size:
+    if not known.size or known.min() == known.max():
         return None
     capped = name in CAPPED and (known == known.max()).mean() > 1 / classes
     free = known[known < known.max()] if capped else known

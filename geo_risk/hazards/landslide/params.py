@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.hazards.landslide.registry import FACTORS
 from geo_risk.hazards.landslide.susceptibility.names import Method
+from geo_risk.terrain.params import SlopeUnitParams
 
 Matrix = tuple[tuple[int, int, int, int, int], ...]
 
@@ -22,7 +24,7 @@ class LandslideParams(Params):
             "distance_roads_m",
         ),
         "Factors to use where they are there; those of which no input is given are left out by name. Also known: "
-        "aspect_deg, relief_m, distance_rivers_m, distance_faults_m.",
+        "aspect_deg, curvature_tangential, relief_m, ruggedness_m, distance_rivers_m, distance_faults_m.",
         source="choice of geo_risk: with a few hundred events each further factor costs about as much as it tells",
     )
     classes: int = parameter(
@@ -167,6 +169,17 @@ class LandslideParams(Params):
     min_past_slides: int = parameter(
         30, "Fewer slides in past storms than this: the matrix is used.", source="choice of geo_risk", ge=5
     )
+
+    slope_units: SlopeUnitParams = SlopeUnitParams()
+
+    @field_validator("factors")
+    @classmethod
+    def _known_factors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(names) - set(FACTORS))
+        if unknown or len(set(names)) != len(names) or not names:
+            what = f"factors are named once each out of {', '.join(FACTORS)}; got {', '.join(names) or 'none'}"
+            raise ValueError(what)
+        return names
 
     @model_validator(mode="after")
     def _ordered_tables(self) -> Self:
