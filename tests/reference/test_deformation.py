@@ -255,7 +255,7 @@ def test_a_patch_of_the_last_date_is_told_for_it_may_have_moved():
     assert removal.jumps is not None
     assert removal.jumps.ends_open((0, 80), (0, 80))[20:44, 24:48].all()
     english, chinese = next(n for n in notes if "last date" in n[0])
-    assert "1 patches" in english
+    assert "1 patch more" in english
     assert "1 处" in chinese
     # the middle of rows 20-43 and columns 24-47 and the rim of one block
     x, y = (float(v) for v in english.rsplit("x, y ", 1)[1].split(", "))

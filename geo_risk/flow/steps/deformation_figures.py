@@ -84,7 +84,9 @@ def write_figures(
     sections = [_section(row, known, tracks, language) for row in _fastest(areas)]
     if sections:
         drawn.append(_figure("figure.sections", figures.section_panels(sections, language=language)))
-    write_json({"figures": drawn}, facts)
+    write_json(
+        {"figures": drawn, "notes": [], "counts": {"figures": len(drawn)}, "quarantine": [], "methods": []}, facts
+    )
 
 
 def _fastest(areas: gpd.GeoDataFrame) -> list[Any]:

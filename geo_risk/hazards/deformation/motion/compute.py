@@ -70,7 +70,8 @@ CARDS: dict[str, MethodCard] = {
         "classes after Berti et al. 2013, Nat. Hazards Earth Syst. Sci. 13:1945; failure by Fukuzono's 1/v "
         "(alpha = 2), integrated and fitted to the displacements with a likelihood profile",
         "series of at least ten dates; changes are told from a season from 1.5 years on",
-        ("the failure window holds only while the slope goes on as it did", "a season is one sine a year"),
+        ("the failure window holds only while the slope goes on as it did", "a season is one sine a year",
+         "a break needs five dates after it: one of the last four dates is seen late or as a curve"),
     ),
     "slope": MethodCard(
         "Velocity along the slope", "V_slope = V_LOS / C (Notti et al. 2014; Cigna et al. 2012)",

@@ -114,8 +114,8 @@ def end_note(jumps: Jumps, dataset: xr.Dataset) -> tuple[str, str] | None:
         places.append(f"{x:.7g}, {y:.7g}")
     day, where = str(dataset["time"].to_numpy()[-1])[:10], "; ".join(places)
     return (
-        f"on the last date, {day}, {n} patches stand off from all around them by more than 12 mm and were left out as "
-        f"unwrapping errors; ground that suddenly moves looks the same until the next date: check x, y {where}",
+        f"left out on the last date, {day}, as unwrapping errors: {n} patch{'es' if n > 1 else ''} more than 12 mm off "
+        f"all around; ground that suddenly moves looks the same until the next date: check x, y {where}",
         f"末期 {day} 有 {n} 处斑块相对周边偏离超过 12 毫米，已按解缠误差剔除；但突发位移在下一期之前与之无法区分，"
         f"请核查 x, y：{where}",
     )
