@@ -53,8 +53,8 @@ class MiningParams(Params):
         source=_SCI_REP,
     )  # fmt: skip
     boundary_angle_range_deg: tuple[float, float] = parameter(
-        (58.0, 74.5), "Smallest and largest angle delta0, from the edge of the working to the boundary of the bowl, that "
-        "the influence distance allows for", source=_SCI_REP,
+        (58.0, 74.5), "Smallest and largest angle delta0, from the edge of the working to the boundary of the bowl, "
+        "that the influence distance allows for", source=_SCI_REP,
     )  # fmt: skip
     horizontal_factor: float = parameter(
         0.3, "b of the horizontal displacement U = b r dW/dx", ge=0, le=1, source=f"{_SCI_REP} (0.30-0.32)",
