@@ -34,7 +34,7 @@ test: $(STAMP_TEST) browsers ## Install with the test extras and run the whole s
 	$(BIN)/python -m pytest
 
 check: $(STAMP_TEST) lint types imports ## Format, lint, types, imports, fast tests: before every commit.
-	$(BIN)/python -m pytest -q -x -n auto --hypothesis-profile=check \
+	$(BIN)/python -m pytest -q -x -n auto --dist loadfile --hypothesis-profile=check \
 		-m "not slow and not faults and not browser and not qgis and not real"
 
 lint: $(STAMP_TEST) ## Style.

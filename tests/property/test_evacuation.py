@@ -254,6 +254,7 @@ def ground(inputs, value, **boxes):
     return grid.layer(cells, units="level", long_name="warning", name="warning_24h")
 
 
+@pytest.mark.slow
 def test_houses_no_stage_speaks_of_are_rows_of_their_own():
     inputs = scene(zones=zone_frame(zone("Z0", box(950, 15, 1000, 60), kind="flood", warning=-1)))
     layer = ground(inputs, 1, second=(1900, 2100, -1))  # S1 stands on unknown ground
@@ -289,6 +290,7 @@ def test_a_house_that_two_stages_warn_of_in_part_is_called_with_its_level():
     assert row["risk_level"] >= 2
 
 
+@pytest.mark.slow
 def test_shelters_on_partly_unknown_ground_are_used_and_named():
     inputs = scene(people=(100,), capacity=(500, 0, 0))
     hazard = ground(inputs, 1, west=(-90, 60, -1)).rename("hazard_flood")
@@ -300,6 +302,7 @@ def test_shelters_on_partly_unknown_ground_are_used_and_named():
     assert "partly unknown" not in known.evacuation.loc[0, "reasons"]
 
 
+@pytest.mark.slow
 def test_a_house_of_no_settlement_is_counted_where_it_must_be_left():
     inputs = scene(people=(100,))
     lone = inputs.houses.iloc[[0]].assign(house_id="L", settlement_id=pd.NA, people=np.nan, vulnerable_people=np.nan)

@@ -121,6 +121,7 @@ def test_closing_a_road_never_shortens_a_trip(seed, closed):
     np.testing.assert_allclose(before[:, :3], before[:, :3].T)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=25, deadline=None)
 def test_the_nearest_route_is_the_cheapest_of_all_routes(seed):

@@ -81,6 +81,7 @@ def test_every_rule_in_one_scene():
     assert "but it moves" in got.loc["revived", "reasons"]
 
 
+@pytest.mark.slow
 def test_blind_or_unlooked_places_are_never_dormant_or_safe():
     book = ledger(("p", 500, 500, "landslide", "existing", 0))
     for around in ({"hazard": layer(0), "blind_map": layer(3)}, {"hazard": layer(0)}, {"blind_map": layer(0)}, {}):

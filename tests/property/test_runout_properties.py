@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def rough(seed: int, shape=(24, 30), holes=0.0) -> np.ndarray:
     return np.where(rng.random(shape) < holes, np.nan, z)
 
 
+@pytest.mark.slow
 @given(seeds, frictions)
 def test_flux_is_kept_and_energy_lies_between_zero_and_the_cap(seed, friction):
     z = rough(seed, holes=0.02)
@@ -39,6 +41,7 @@ def test_flux_is_kept_and_energy_lies_between_zero_and_the_cap(seed, friction):
     assert len(set(zip(p.row.tolist(), p.column.tolist(), strict=True))) == len(p.row)
 
 
+@pytest.mark.slow
 @given(seeds, frictions)
 def test_the_order_of_releases_does_not_matter(seed, friction):
     z, rng = rough(seed, holes=0.02), np.random.default_rng(seed)

@@ -25,6 +25,7 @@ def _check(seed: int, chunks: tuple[int, int], gaps: int, shape: tuple[int, int]
     assert (names[names > 0] == 1 + first[names > 0]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "chunks", "gaps"), [(11, (16, 40), 0), (12, (17, 23), 2)])
 def test_blocks_do_not_change_a_unit(seed, chunks, gaps):
     _check(seed, chunks, gaps, shape=(34, 40))

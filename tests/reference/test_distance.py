@@ -59,6 +59,7 @@ def test_blocks_and_the_order_of_features_change_nothing(monkeypatch):
 eighths = st.integers(-16_000, 32_000).map(lambda v: v / 8)
 
 
+@pytest.mark.slow
 @given(arrays(np.float64, st.tuples(st.integers(0, 12), st.just(4)), elements=eighths), st.floats(1, 5000))
 def test_no_segment_is_nearer_than_what_is_returned(segments, max_m):
     x, y = np.arange(7) * 90.0, np.arange(40) * -30.0

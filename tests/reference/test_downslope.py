@@ -156,6 +156,7 @@ def test_a_track_without_an_error_is_no_eye_and_hides_no_track_that_has_one(std)
             np.testing.assert_array_equal(got[name].to_numpy(), layer_.to_numpy())
 
 
+@pytest.mark.slow
 def test_a_gully_on_a_blind_body_and_the_flat_at_its_toe_stay_blind():
     height = np.where(Y > 0, Y * np.tan(np.deg2rad(10)), 0.0)
     height[8:11, 20] -= 8.0  # a ravine whose banks look east and west

@@ -109,6 +109,7 @@ def test_fit_finds_a_moving_face_from_two_tracks():
     assert fit.reduced_chi2 == pytest.approx(1, abs=0.4)
 
 
+@pytest.mark.slow
 def test_fit_of_one_track_alone_still_finds_the_bowl_but_not_better_than_both():
     bowl = face()
     both, one = found(bowl).fit, found(bowl, tracks=("asc",)).fit

@@ -29,6 +29,7 @@ def dem_of(grid: Grid, height) -> object:
     return grid.layer(height(x, y).astype("float64"), units="m", long_name="dem", name="dem")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("p", "q", "downslope"),
     [(0.0, -0.5, 0.0), (-0.5, 0.0, 90.0), (0.0, 0.5, 180.0), (0.5, 0.0, 270.0), (-0.3, -0.3, 45.0), (0.3, -0.3, 315.0)],

@@ -89,6 +89,7 @@ def test_every_model_learns_says_unknown_and_is_one_with_its_layers(method):
     np.testing.assert_allclose(layer.ravel(), expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_plain_logistic_is_that_of_scikit_learn_and_codes_become_columns():
     cases = county()
     keep = ~np.isnan(cases.values).any(axis=1)
@@ -181,6 +182,7 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
     assert np.isnan(interval([0.8], n_learned=3, n_judged=1)).all()
 
 
+@pytest.mark.slow
 def test_a_model_that_learned_places_by_heart_fails_on_new_places():
     rng = np.random.default_rng(3)
     town = rng.integers(0, 40, 800)
@@ -197,6 +199,7 @@ def test_a_model_that_learned_places_by_heart_fails_on_new_places():
         judged(forest, cases, random_folds(cases.is_event, folds=5, seed=1), buffer_m=1e6)
 
 
+@pytest.mark.slow
 def test_choosing_keeps_the_reference_unless_beaten_and_is_judged_without_peeking():
     cases = county(400, seed=5)
     fold = cluster_folds(cases.x, cases.y, cases.is_event, folds=3, seed=1)

@@ -76,6 +76,7 @@ def test_words_say_what_was_done_and_where_the_map_is(cli, tmp_path):
     assert "Nothing to do." in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words", "code"),
     [

@@ -179,6 +179,7 @@ def test_setting_reads_names_in_both_languages_and_measures_distance():
     assert maps["distance_railways_m"][20, 20] == 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [7, 23, 100])
 def test_setting_by_window_is_that_of_the_whole_within_the_margin(side):
     west, east = box(510_000, 4_050_000, 511_800, 4_053_600), box(511_000, 4_051_000, 512_500, 4_053_600)

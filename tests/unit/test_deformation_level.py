@@ -44,6 +44,7 @@ def test_along_a_slope_the_error_grows_with_the_velocity():
     assert level(velocity=0.8, velocity_std=0.8, velocity_slope=4.0) == -1
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-300, 300), st.floats(0.01, 60))
 def test_a_larger_error_never_makes_ground_still(velocity, std):

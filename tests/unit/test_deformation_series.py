@@ -65,6 +65,7 @@ def test_the_series_of_a_body_is_its_motion_without_the_air_it_shares_with_stabl
     assert int(got["n_reference"][0]) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["as_given", "area", "stable_median"])
 def test_stable_ground_is_known_though_the_reference_itself_moves(reference):
     t = years(times(40))

@@ -202,6 +202,7 @@ def test_inputs_are_not_touched(case):
         assert layers[name].attrs == attrs
 
 
+@pytest.mark.slow
 def test_unknown_stays_unknown(case):
     layers = layers_of(case)
     layers[case.hole][..., HOLE[0], HOLE[1]] = np.nan

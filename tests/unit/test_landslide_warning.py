@@ -50,6 +50,7 @@ def made_layers(seed=1, *, effect=0.12):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["joint", "information_value", "logistic"])
 def test_the_model_finds_the_factor_that_matters_and_names_those_left_out(model):
     logit, layers = made_layers()
@@ -96,6 +97,7 @@ def test_levels_hold_the_stated_shares_of_held_out_events():
         assert (scores >= bound).mean() == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_and_another_does_not():
     _, layers = made_layers()
     first, again = (fit_later(layers, PARAMS).compute() for _ in range(2))

@@ -104,6 +104,7 @@ def test_a_missing_share_and_ground_off_the_map_are_unknown():
         unknown_ground(measured, ground().drop_vars("spatial_ref"))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0, 3000), st.floats(0, 3000))
 def test_share_of_unknown_ground_is_its_length_whatever_the_sections(a, b):

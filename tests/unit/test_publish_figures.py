@@ -46,6 +46,7 @@ def test_maps_name_their_panels_scale_and_unit_and_draw_twice_the_same():
     )
 
 
+@pytest.mark.slow
 def test_map_without_a_value_is_drawn_as_unknown():
     layer = GRID.layer(np.full((20, 30), np.nan), units="mm/yr", long_name="v")
     assert "Velocity" in texts(velocity_maps({"up": layer}, None, language="en"))

@@ -205,6 +205,7 @@ def test_sheet_is_made_for_printing_and_its_csv_for_programs(tmp_path, name):
     assert content_sha256(tmp_path / "a.xlsx") == content_sha256(tmp_path / "b.xlsx")
 
 
+@pytest.mark.slow
 def test_list_totals_count_the_known_and_name_the_unknown(tmp_path):
     frame = products.frames()["evacuation"]
     lists.write_xlsx(frame, tmp_path / "a.xlsx", name="evacuation", run="x", language="en")
@@ -222,6 +223,7 @@ def test_unranked_lists_put_unknown_before_low():
     assert grave == sorted(grave, reverse=True)
 
 
+@pytest.mark.slow
 def test_whole_numbers_with_gaps_are_written_whole(tmp_path):
     frame = products.frames()["evacuation"].astype({"people": float})
     lists.write_csv(frame, tmp_path / "a.csv", name="evacuation")
@@ -231,6 +233,7 @@ def test_whole_numbers_with_gaps_are_written_whole(tmp_path):
     assert people[4] == ""
 
 
+@pytest.mark.slow
 def test_lists_round_by_unit_and_leave_the_frame_alone(tmp_path):
     frame = products.frames()["waterlogging"]
     frame["depth_m"], frame["catchment_m2"], frame["critical_rain_mm_h"] = 0.123456, 1234.56, 31.4159
@@ -342,6 +345,7 @@ def test_report_speaks_its_language_in_notes_and_quarantine():
         assert [row[2]["text"] for row in rows] == wanted
 
 
+@pytest.mark.slow
 def test_report_totals_reconcile_with_the_frame():
     frame = products.frames()["evacuation"]
     values = {t["label"]: t["value"] for t in report.tiles({"evacuation": frame}, "en")}
@@ -381,6 +385,7 @@ def test_cards_are_made_for_the_gravest_and_the_unknown_and_old_ones_go(tmp_path
     assert first.count("<path") > 3
 
 
+@pytest.mark.slow
 def test_too_many_cards_are_cut_and_it_is_said(tmp_path):
     index = cards.write_cards(tmp_path, frames=products.frames(), text=cards.CardText("x", "en"), limit=3)
     assert index["counts"]["evacuation"] == 3

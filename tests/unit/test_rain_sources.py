@@ -65,6 +65,7 @@ def test_zone_start_stamp_rate_unit_and_south_up_are_normalised(tmp_path):
     assert cube["y"].to_numpy()[0] > cube["y"].to_numpy()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
@@ -90,6 +91,7 @@ def test_doubt_stops_with_exit_code_3(tmp_path, change, error, words):
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "key", "given"),
     [
@@ -161,6 +163,7 @@ def test_an_hour_that_the_file_holds_half_of_is_unknown(tmp_path):
     assert got["is_gap"].to_numpy().tolist() == [1, 1, 0]
 
 
+@pytest.mark.slow
 def test_a_cube_goes_out_and_comes_back(tmp_path):
     cube, _ = read_rain(write(tmp_path / "r.nc", np.arange(12.0).reshape(3, 2, 2)))
     write_cube(cube.where(cube != 5), tmp_path / "out.nc")

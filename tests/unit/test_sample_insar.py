@@ -83,6 +83,7 @@ def test_without_noise_the_data_are_the_projection_of_the_truth(county, quiet, n
     assert (stack[0][np.isfinite(stack[0])] == 0).all()
 
 
+@pytest.mark.slow
 def test_the_rate_of_the_noise_free_series_is_the_true_velocity(county, quiet):
     scene, motion = county.scenes["asc"], county.motion
     stack, lost = _stack(county, "asc")

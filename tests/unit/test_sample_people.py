@@ -59,6 +59,7 @@ def _check_traps(people):
     assert away > REACH_M
 
 
+@pytest.mark.slow
 def test_one_bridge_cuts_off_three_and_no_other_cuts_off_anybody(people):
     _check_traps(people)
 

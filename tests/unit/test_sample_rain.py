@@ -24,6 +24,7 @@ def _county(field):
     return field.rain_mm[:, OBSERVED_KM:-OBSERVED_KM, OBSERVED_KM:-OBSERVED_KM]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_storm_totals_and_peaks_are_those_of_the_specification(rains, seed):
     storm = _county(rains[seed].storm())

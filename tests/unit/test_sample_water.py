@@ -35,6 +35,7 @@ def test_the_wettest_window_is_found():
     assert wettest(np.array([0, 0, 1.0]), 1) == 2
 
 
+@pytest.mark.slow
 def test_carving_makes_hollows_and_only_there(small):
     table, dem, even = small.sites.table, small.sites.dem, small.sites.even
     carved = table[table["carved_m"] > 0]

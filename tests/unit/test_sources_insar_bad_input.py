@@ -297,6 +297,7 @@ def test_info_takes_no_other_raster_beside_a_series_for_its_geometry(tmp_path):
 # --- unit -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e3, 1e-3])
 @pytest.mark.parametrize("product", ["hyp3", "licsbas", "opera", "egms"])
 def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_no_field_that_is_refused(tmp_path, product, factor):
@@ -410,6 +411,7 @@ def configured(folder: Path, track: dict[str, object]) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_check_names_what_is_wrong_and_what_to_do(tmp_path, capsys, case):
     make, text = CASES[case]

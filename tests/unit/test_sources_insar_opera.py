@@ -272,6 +272,7 @@ def test_published_static_layers(tmp_path):
         opened(folder, geometry=[geometry[0], *write_look(tmp_path / "also", SHAPE)])
 
 
+@pytest.mark.slow
 def test_a_block_reads_only_its_window_of_series_and_look_vectors(tmp_path, monkeypatch):
     geometry = write_look(tmp_path / "fine", (120, 300), cell=(5.0, 10.0))
     monkeypatch.setattr(hdf5, "BLOCK_BYTES", 1000)

@@ -63,6 +63,7 @@ def test_every_product_is_written_and_what_is_missing_is_named(plan):
     assert all(any(f == p or p in f.parents for p in declared) for f in out.rglob("*") if f.is_file())
 
 
+@pytest.mark.slow
 def test_steps_hold_only_what_they_need(plan):
     publish(plan)
     steps = {s.name: s for s in plan.steps}

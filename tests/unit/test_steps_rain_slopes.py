@@ -51,7 +51,7 @@ def rain(first: str, hours: int, value: float) -> xr.DataArray:
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
+def planned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     rng = np.random.default_rng(2)
     y, x = np.mgrid[0:100, 0:100]
@@ -71,6 +71,12 @@ def out(tmp_path_factory):
     plan = Plan(load_config(folder / "config.yaml"))
     for build in (grid_steps, terrain, wetness, rainfall, landslide):
         build(plan)
+    return plan
+
+
+@pytest.fixture(scope="module")
+def out(planned):
+    plan = planned
     for step in plan.steps:
         for path in step.writes.values():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,13 +85,14 @@ def out(tmp_path_factory):
     return plan
 
 
-def test_steps_without_their_inputs_are_left_out_by_name(out):
-    missing = {o.step: o.needs for o in out.omissions}
+def test_steps_without_their_inputs_are_left_out_by_name(planned):
+    missing = {o.step: o.needs for o in planned.omissions}
     assert missing["terrain.wetness"] == ("flow_accumulation",)
     assert "landslide.lithology" in missing
     assert "landslide.past_storms" in missing
 
 
+@pytest.mark.slow
 def test_rain_sums_on_the_run_grid_are_those_of_the_series(out):
     # the last 24 hours of the period are the forecast, 4 mm each; 72 h: 24 forecast and 48 observed hours
     np.testing.assert_allclose(open_layer(out.layer("rain_24h")).to_numpy(), 96, rtol=1e-6)
@@ -94,6 +101,7 @@ def test_rain_sums_on_the_run_grid_are_those_of_the_series(out):
     np.testing.assert_allclose(open_layer(out.layer("rain_effective")).to_numpy(), 96 + 24 * k + 24 * k**2, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_each_stage_knows_its_own_hours(out):
     for hours in (24, 6, 3, 1):
         total = open_layer(out.layer(f"rain_stage_{hours}h")).to_numpy()
@@ -102,6 +110,7 @@ def test_each_stage_knows_its_own_hours(out):
         assert known.mean() > 0.99, known.mean()  # few cells are unlike all the model has learned from
 
 
+@pytest.mark.slow
 def test_a_stage_without_a_forecast_is_unknown_everywhere_and_said_so(out):
     assert np.isnan(open_layer(out.layer("rain_stage_72h")).to_numpy()).all()
     assert (open_layer(out.layer("warning_72h")).to_numpy() == -1).all()
@@ -110,12 +119,14 @@ def test_a_stage_without_a_forecast_is_unknown_everywhere_and_said_so(out):
     assert read_json(out.facts("warning_72h"))["counts"]["unknown"] == 10_000
 
 
+@pytest.mark.slow
 def test_warnings_rise_with_the_stage_rain(out):
     day, hour = (open_layer(out.layer(f"warning_{h}h")).to_numpy() for h in (24, 1))
     assert (day >= hour).all()
     assert (day > hour).any()
 
 
+@pytest.mark.slow
 def test_the_report_gets_counts_skill_and_reasons(out):
     facts = read_json(out.facts("landslide"))
     assert 0.5 < facts["auc_spatial"] <= 1

@@ -344,3 +344,12 @@ def test_a_velocity_is_kept_as_it_is_and_an_error_of_nought_is_none():
     assert [("kept as they are" in en, "保持产品原样" in zh) for en, zh in notes] == [(True, True)]
     silent = track_velocity(source, VelocityParams(reference="as_given", atmosphere="none"), maximum_sigma_mm_yr=15)
     assert silent[1] == []
+
+
+def test_dates_lost_on_one_side_of_a_step_leave_no_noise_to_fit_and_no_crash():
+    design = motion_columns(YEARS, steps=(float(YEARS[50]),))
+    values = np.random.default_rng(3).normal(0, 1, (60, 40))
+    values[50:] = np.nan
+    sigma = np.where(np.arange(60) < 50, 1.0, np.nan)
+    got = scene_time_noise(values, design, sigma, YEARS)
+    assert (got.share, got.time_yr) == (0.0, 0.0)
