@@ -24,6 +24,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
            "cannot part it.",
            "相对{base}：{up:+.1f}±{up_std:.1f} 毫米/年（假定为垂直运动，现有视线向无法分解）。"),
     "moving": ("{speed:.1f} mm/yr in all: beyond noise.", "合速率 {speed:.1f} 毫米/年，超出噪声。"),
+    "bound": ("Up to {most:.1f} mm/yr cannot be ruled out.", "不能排除 {most:.1f} 毫米/年。"),
     "still": ("Not beyond noise.", "未超出噪声。"),
     "noisy": ("Not beyond noise, but up to {most:.1f} mm/yr cannot be ruled out.",
               "未超出噪声，但不能排除 {most:.1f} 毫米/年。"),
@@ -104,6 +105,8 @@ def _words(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     most = row["speed_mm_yr"] + 1.96 * row["speed_std_mm_yr"]
     motion = "moving" if row["is_moving"] else "still" if row["level"] >= 0 else "noisy"
     said.append((motion, {"speed": row["speed_mm_yr"], "most": most}))
+    if row["is_moving"] and row["level"] < 0:
+        said.append(("bound", {"most": most}))
     if row["known_share"] < 0.995:
         said.append(("unseen", {"share": row["known_share"]}))
     return said

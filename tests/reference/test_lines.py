@@ -303,6 +303,37 @@ def test_a_body_whose_error_reaches_a_speed_of_level_one_is_not_called_still():
     assert level(20.0) == -1
 
 
+def test_a_body_that_moves_slower_than_level_one_is_none_only_where_its_error_leaves_no_room():
+    area = grid(60.0, size=1800)
+    labels = np.zeros(area.shape, np.int32)
+    labels[5:7, 5:9] = 1
+    body = Body("a", "a", "tailings_dam", box(X0, Y0, X0 + 60, Y0 + 60), (0.6, 0.8))
+
+    def row(speed: float, white: float, lost: int = 0) -> dict[str, object]:
+        made = [track(n, 0.0, 0.0, np.where(labels == 1, -speed, 0.0), area) for n in ("asc", "desc")]
+        for t in made:
+            t.velocity[5:7, 5 : 5 + lost] = np.nan
+        return structure_rows([body], labels, made, [noise(area.shape, 60.0, white=white)] * 2, StructureParams())[0]
+
+    sure, unsure = row(2.0, 0.2), row(2.7, 1.0)
+    assert sure["is_moving"]
+    assert unsure["is_moving"]
+    assert (sure["level"], unsure["level"]) == (0, -1)
+    # low is said only of a body that is seen
+    assert [row(5.0, 0.2, lost)["level"] for lost in (0, 3)] == [1, -1]
+    assert [row(15.0, 0.2, lost)["level"] for lost in (0, 3)] == [2, 2]
+
+
+def test_cells_without_a_known_error_are_no_part_of_a_body():
+    area = grid(60.0, size=1800)
+    cells = np.zeros(area.shape, bool)
+    cells[5:7, 5:9] = True
+    made = [track(n, 0.0, 0.0, np.full(area.shape, -4.0), area) for n in ("asc", "desc")]
+    unknown = noise(area.shape, 60.0, white=0.5)
+    unknown.white[5:7, 5:9] = np.nan
+    assert body_motion(cells, made, [unknown] * 2, (0.6, 0.8), StructureParams()) is None
+
+
 def test_dam_body_has_its_height_and_the_pond_is_the_rest():
     crest = LineString([(0, 0), (300, 0)])
     ponds = gpd.GeoDataFrame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -195,6 +195,26 @@ def body_motion(
     return Motion(float("nan"), float((weight * value).sum()) * variance, unknown, "up", los, has_ring)
 
 
+def _around(
+    box: tuple[slice, slice] | None, shape: tuple[int, ...], params: StructureParams, cell_m: float
+) -> tuple[slice, slice]:
+    """Return the window of a body and the ring around it; an empty one for a body without a cell."""
+    if box is None:
+        return slice(0, 0), slice(0, 0)
+    reach = int(np.ceil((params.ring_gap_m + params.ring_reach_m) / cell_m)) + 1
+    y, x = (slice(max(0, b.start - reach), min(n, b.stop + reach)) for b, n in zip(box, shape, strict=True))
+    return y, x
+
+
+def _cut(track: TrackMaps, box: tuple[slice, slice]) -> TrackMaps:
+    east, north, up = (c[box] for c in track.los)
+    return TrackMaps(track.name, track.velocity[box], track.velocity_std[box], (east, north, up))
+
+
+def _cut_noise(noise: MapNoise, box: tuple[slice, slice]) -> MapNoise:
+    return replace(noise, white=noise.white[box], stable=noise.stable[box])
+
+
 def _against_ring(known: Bool, cells: Bool, noise: MapNoise, params: StructureParams) -> tuple[F64, bool]:
     """Return weights (y, x) that make the mean of a body's known cells less that of still ground around it.
 
@@ -224,11 +244,14 @@ def structure_rows(
     does not, -1 where too little is seen or its 95 % bound reaches level 1.
     """
     rows = []
-    for k, body in enumerate(bodies, 1):
-        cells = labels == k
-        seen = cells & np.logical_or.reduce([np.isfinite(t.velocity) for t in tracks])
+    boxes = ndimage.find_objects(labels, max_label=len(bodies))
+    for k, (body, box) in enumerate(zip(bodies, boxes, strict=True), 1):
+        around = _around(box, labels.shape, params, noises[0].cell_m)
+        cells = labels[around] == k
+        own, near = [_cut(t, around) for t in tracks], [_cut_noise(n, around) for n in noises]
+        seen = cells & np.logical_or.reduce([np.isfinite(t.velocity) for t in own])
         share = float(seen.sum()) / max(1, int(cells.sum()))
-        motion = body_motion(cells, tracks, noises, body.across, params)
+        motion = body_motion(cells, own, near, body.across, params)
         row = {
             "structure_id": body.id, "name": body.name, "kind": body.kind, "geometry": body.outline,
             "n_cells": int(seen.sum()), "known_share": share,
@@ -285,9 +308,10 @@ def _measured(motion: Motion, share: float, params: StructureParams) -> dict[str
     limit = -2 * np.log(params.significance) if two else norm.isf(params.significance / 2) ** 2
     moving = bool(square > limit and speed >= params.minimum_speed_mm_yr)
     level = int(classify(np.array([speed]), params.speed_bounds_mm_yr)[0]) if moving else 0
-    # still is said only of a body that is seen, and whose error leaves no room for a speed of level 1
-    told = share >= params.minimum_known_share and (moving or speed + 1.96 * std < params.speed_bounds_mm_yr[0])
-    if level == 0 and not told:
+    # none is said only of a body that is seen, and whose error leaves no room for a speed of level 1; low only of one
+    # that is seen
+    seen, slow = share >= params.minimum_known_share, speed + 1.96 * std < params.speed_bounds_mm_yr[0]
+    if (level <= 1 and not seen) or (level == 0 and not slow):
         level = -1
     return {
         "velocity_up_mm_yr": motion.up, "velocity_up_std_mm_yr": float(np.sqrt(motion.covariance[1, 1])),
