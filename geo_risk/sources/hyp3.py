@@ -20,7 +20,7 @@ from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, che
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
-from geo_risk.sources.stack import all_tif, lazy_tif, tif_frame
+from geo_risk.sources.stack import all_tif, check_total, lazy_tif, tif_frame
 
 WAVELENGTH_M = 0.05546576
 """Sentinel-1, 5.405 GHz."""
@@ -97,20 +97,11 @@ def open_set(
     network = Network(tuple(p.days for p in pairs))
     network.check(where=where)
     times = check_times(list(network.dates), where=where)
-    layers = {
-        n: p
-        for pair in pairs_of(list(dict.fromkeys([*paths, *geometry])))
-        for n, p in pair.files.items()
-        if n in _LAYERS
-    }
-    check_used(geometry, layers.values(), wanted="*_lv_theta.tif, *_lv_phi.tif or *_dem.tif")
-    lost = [n for n in ("lv_theta", "lv_phi") if n not in layers]
-    if lost:
-        what = f"track {track!r} has no {' and no '.join(lost)}"
-        raise DataError(what, where=where, fix="order the products with look vectors, or give them as `geometry`")
+    layers = _static(paths, geometry, track)
     files = [_motion(p) for p in pairs]
     corr = [coherence] if coherence is not None else [p.files["corr"] for p in pairs if "corr" in p.files]
     frame, said = common_frame([*(f for f, _ in files), *layers.values(), *corr])
+    check_total(frame, len(files), where=where)
     audit = [_agreement(pairs), *said]
     cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
@@ -131,6 +122,24 @@ def open_set(
     audit.append(f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}")
     dataset = build(variables, frame, times=times, audit=audit)
     return dataset.assign_attrs(reference=sentence.removeprefix("reference: "))
+
+
+def _static(paths: Sequence[Path], geometry: Sequence[Path], track: str) -> dict[str, Path]:
+    """Return the files of look vectors and heights by what they hold.
+
+    Raises
+    ------
+    DataError : a look angle is missing, or none of the geometry files is one.
+    """
+    every = pairs_of(list(dict.fromkeys([*paths, *geometry])))
+    layers = {n: p for pair in every for n, p in pair.files.items() if n in _LAYERS}
+    check_used(geometry, layers.values(), wanted="*_lv_theta.tif, *_lv_phi.tif or *_dem.tif")
+    lost = [n for n in ("lv_theta", "lv_phi") if n not in layers]
+    if lost:
+        what = f"track {track!r} has no {' and no '.join(lost)}"
+        fix = "order the products with look vectors, or give them as `geometry`"
+        raise DataError(what, where=str(paths[0].parent), fix=fix)
+    return layers
 
 
 def look_vector(theta: Any, phi: Any) -> tuple[Any, Any, Any]:

@@ -220,6 +220,11 @@ def test_a_geotiff_header_of_more_than_a_tebibyte_ends_at_once(tmp_path):
     for folder, count in (("one", 1), ("all", 3)):
         with pytest.raises(LimitError, match=rf"headers of {count} rasters .* 1\.\d+ TiB; the limit is 1 TiB"):
             open_insar(tmp_path / folder, track="asc", options=LOOK)
+    big = hyp3(tmp_path / "pairs")
+    for path in big.iterdir():
+        sparse(path, 310_000)
+    with pytest.raises(LimitError, match=r"headers of 4 rasters .* 1\.40 TiB"):
+        open_insar(big, track="asc")
 
 
 # --- look vectors -----------------------------------------------------------------------------------------------------
