@@ -178,6 +178,13 @@ SCHEMAS: dict[str, Schema] = {
             source=RELEASE_SOURCES, kind=RELEASE_KINDS, unknown_beyond=("yes", "no"),
         ),
         _schema(
+            "runout_ways", "way_id", "LineString",
+            "way_id:id release_id:text source:text kind:text settlement_id:text target_id:text length_m:positive "
+            "energy_j_kg:positive velocity_m_s:positive reasons:text",
+            required="release_id source kind settlement_id target_id",
+            source=RELEASE_SOURCES, kind=RELEASE_KINDS,
+        ),
+        _schema(
             "runout_hits", None, None,
             "release_id:id source:text kind:text target_kind:text target_id:id settlement_id:text n_houses:count "
             "people:count energy_j_kg:positive velocity_m_s:positive flux:share distance_m:positive "

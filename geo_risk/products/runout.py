@@ -17,6 +17,7 @@ from geo_risk.core.grid import Grid, same_grid
 from geo_risk.core.levels import Level, classify
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.zonal import Coverage, cell_coverage
+from geo_risk.hazards.runout.backtrack import way_down
 from geo_risk.hazards.runout.compute import compute_hits, hit_table
 from geo_risk.hazards.runout.footprint import footprints
 from geo_risk.hazards.runout.params import RunoutParams
@@ -49,11 +50,12 @@ class Exposed:
 
 @dataclass(frozen=True)
 class RunoutProducts:
-    """Layers by name (computed), the frames runout_zones and runout_hits, and counts for the report."""
+    """Layers by name (computed), the frames runout_zones, runout_hits and runout_ways, and counts for the report."""
 
     layers: dict[str, xr.DataArray]
     zones: gpd.GeoDataFrame
     hits: pd.DataFrame
+    ways: gpd.GeoDataFrame
     counts: dict[str, int]
 
 
@@ -98,7 +100,8 @@ def run_out_products(
         "settlements_reached": 0 if houses is None else int(houses["settlement_id"].nunique()),
     }  # fmt: skip
     zones = _zones(layers, releases, houses, roads, params=params, risk=risk)
-    return RunoutProducts(made, _conformed(zones, language), rows, counts)
+    ways = _ways(dem, releases.table, houses, params=params, language=language)
+    return RunoutProducts(made, _conformed(zones, language), rows, ways, counts)
 
 
 def _coverages(exposed: Exposed, grid: Grid) -> dict[str, Coverage]:
@@ -120,7 +123,7 @@ def _targets(hit: pd.DataFrame, coverage: Coverage, things: gpd.GeoDataFrame | N
     groups = found.groupby(["unit", "position"])
     found = found.assign(flux=groups["flux"].transform("max"), share=groups["share"].transform("sum").clip(upper=1.0))
     order = found.sort_values(["unit", "position", "energy_j_kg", "cell"], ascending=[True, True, False, True])
-    best = order.drop_duplicates(["unit", "position"]).drop(columns=["cell", "release_cell"])
+    best = order.drop_duplicates(["unit", "position"])
     plain = pd.DataFrame(things.drop(columns="geometry")).reset_index(drop=True)
     out = best.merge(plain, left_on="position", right_index=True, how="left").reset_index(drop=True)
     if "is_building" in out:  # of a settlement known only as a disc, the people of the part that is reached
@@ -178,6 +181,35 @@ def _settlement_rows(houses: pd.DataFrame) -> pd.DataFrame:
 def _hit_reason(row: Mapping[Any, Any], language: str) -> str:
     return say("runout_hit", language, kind=str(row["kind"]), source=str(row["source"]), id=row["release_id"],
                distance=row["distance_m"], speed=row["velocity_m_s"])  # fmt: skip
+
+
+def _ways(
+    dem: xr.DataArray, table: pd.DataFrame, houses: pd.DataFrame | None, *, params: RunoutParams, language: str
+) -> gpd.GeoDataFrame:
+    """Return the frame `runout_ways`: the way to the hardest-hit house of each settlement that a unit reaches.
+
+    A house that stands on the release itself has no way.
+    """
+    grid = same_grid(dem)
+    rows, lines = [], []
+    found = pd.DataFrame() if houses is None else houses[houses["settlement_id"].notna()]
+    if len(found):
+        order = found.sort_values(
+            ["unit", "settlement_id", "energy_j_kg"], ascending=[True, True, False], kind="stable"
+        )
+        first = order.drop_duplicates(["unit", "settlement_id"]).merge(table, on="unit", how="left")
+        for row in first[first["cell"] != first["release_cell"]].to_dict("records"):
+            line = way_down(dem, int(row["release_cell"]), int(row["cell"]), row["kind"], params)
+            if line is not None:
+                way_id = f"{row['release_id']}-{row['settlement_id']}"
+                rows.append({"way_id": way_id, "target_id": row["house_id"], "length_m": line.length, **row})
+                lines.append(line)
+    columns = ["way_id", "release_id", "source", "kind", "settlement_id", "target_id", "length_m", "energy_j_kg",
+               "velocity_m_s", "distance_m"]  # fmt: skip
+    frame = gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry=lines, crs=grid.crs)
+    frame = with_reasons(frame, lambda k: [_hit_reason(row, k) for row in frame.to_dict("records")], language)
+    made: gpd.GeoDataFrame = conform(frame.drop(columns="distance_m"), "runout_ways")
+    return made
 
 
 def _zones(

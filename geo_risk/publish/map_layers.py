@@ -77,6 +77,7 @@ SPECS: tuple[LayerSpec, ...] = (
     ),
     LayerSpec("railways", "", _one("layer.railways", "#55595e", width=1.6, dash="8 5"), group="base"),
     LayerSpec("risk_zones", "risk_level", zone_classes()),
+    LayerSpec("runout_ways", "", _one("layer.runout_ways", "#8c2d04", width=2, dash="4 4"), visible=False),
     LayerSpec("runout_zones", "risk_level", zone_classes(), visible=False, listed=True),
     LayerSpec("subsidence_zones", "subsidence_level", zone_classes(), visible=False, listed=True),
     LayerSpec("slope_units", "", _one("layer.slope_units", "#8a6d3b", width=0.7), visible=False, mapped=False),

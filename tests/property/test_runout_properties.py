@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,3 +89,26 @@ def test_mirrored_ground_gives_a_mirrored_footprint(seed, friction):
     two = run_out(z[:, ::-1], [2 * 30 + 20], friction=friction, cell_m=10.0)
     np.testing.assert_array_equal(one.energy_m, two.energy_m[:, ::-1])
     np.testing.assert_allclose(one.flux, two.flux[:, ::-1], rtol=1e-5)
+
+
+_PLAIN = """
+import sys, numpy as np
+from geo_risk.kernels.runout import Friction, flow_path, run_out
+z = np.load(sys.argv[1])
+got = run_out(z, [33, 100, 45], units=[1, 1, 2], targets=np.arange(z.size).reshape(z.shape) % 50,
+              friction=Friction(18.0, 8.0, 1e-3, 30.0, 200.0), cell_m=10.0)
+np.savez(sys.argv[2], **{k: v for k, v in got._asdict().items()})
+"""
+
+
+@pytest.mark.slow
+def test_the_kernel_says_the_same_compiled_and_as_plain_python(tmp_path):
+    np.save(tmp_path / "z.npy", rough(11, holes=0.02))
+    made = []
+    for off in ("0", "1"):
+        run = [sys.executable, "-c", _PLAIN, str(tmp_path / "z.npy"), str(tmp_path / f"{off}.npz")]
+        subprocess.run(run, check=True, env={**os.environ, "NUMBA_DISABLE_JIT": off})
+        made.append(np.load(tmp_path / f"{off}.npz"))
+    assert len(made[0]["hits"]) > 10
+    for name in made[0].files:
+        np.testing.assert_array_equal(made[0][name], made[1][name], err_msg=name)

@@ -135,6 +135,15 @@ def test_hits_and_footprints_name_who_is_reached():
     assert not zones.loc["RO-LS-1", "geometry"].intersects(Point(at(36, 4)))
 
 
+def test_ways_lead_from_the_release_to_the_hardest_hit_house_of_each_settlement():
+    ways = products().ways.set_index("way_id")
+    assert list(ways.index) == ["LS-1-S1", "P1-S1"]
+    line = ways.loc["LS-1-S1", "geometry"]
+    assert Point(line.coords[0]).within(square(4, 4, 2))
+    assert Point(line.coords[-1]).within(houses().set_index("house_id").loc[ways.loc["LS-1-S1", "target_id"]].geometry)
+    assert line.length == pytest.approx(ways.loc["LS-1-S1", "length_m"])
+
+
 def test_a_house_of_unknown_people_makes_the_zone_unknown_not_safe():
     zone = products().zones.set_index("zone_id").loc["RO-SC-00004-00020"]
     assert pd.isna(zone["people"])
@@ -202,13 +211,15 @@ def test_the_steps_write_layers_frames_and_facts(tmp_path):
     assert read_json(tmp_path / "releases.json")["counts"]["release_cells"] == releases().table["n_cells"].sum()
     layers = {name: tmp_path / f"{name}.tif" for name in LAYERS}
     write_runout(dem=of("dem"), **made, grid=tmp_path / "grid.json", houses=of("houses"), roads=of("roads"),
-                 zones=tmp_path / "z.gpkg", hits=tmp_path / "h.gpkg", facts=tmp_path / "runout.json",
-                 params=RunoutParams(), risk=RiskParams(), language="zh", options=NO_OPTIONS, **layers)  # fmt: skip
+                 zones=tmp_path / "z.gpkg", ways=tmp_path / "w.gpkg", hits=tmp_path / "h.gpkg",
+                 facts=tmp_path / "runout.json", params=RunoutParams(), risk=RiskParams(), language="zh",
+                 options=NO_OPTIONS, **layers)  # fmt: skip
     want = products()
     energy = open_layer(layers["runout_energy"])
     assert energy.attrs["units"] == "J/kg"
     np.testing.assert_array_equal(energy.to_numpy(), want.layers["runout_energy"].to_numpy())
     assert len(read_frame(tmp_path / "h.gpkg")) == len(want.hits)
+    assert read_frame(tmp_path / "w.gpkg")["way_id"].tolist() == want.ways["way_id"].tolist()
     assert read_frame(tmp_path / "z.gpkg")["reasons"].str.contains("米").all()
     facts = read_json(tmp_path / "runout.json")
     assert facts["counts"]["houses_reached"] == 3

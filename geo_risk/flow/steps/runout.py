@@ -21,7 +21,7 @@ LAYERS = ("runout_energy", "hazard_runout", "runout_velocity", "runout_flux", "r
 
 
 def runout(plan: Plan) -> None:
-    """Add the steps that write runout_energy, runout_zones and runout_hits, after `zones` and `points`."""
+    """Add the steps that write runout_energy, runout_zones, runout_hits and runout_ways, after `zones` and `points`."""
     layers = {"hazard": plan.layer("hazard_landslide"), "slope": plan.layer("slope_deg")}
     frames = {"areas": plan.frame("active_deformation"), "points": plan.frame("hazard_points")}
     needs: dict[str, Any] = {"grid": plan.facts("grid")}
@@ -40,7 +40,7 @@ def runout(plan: Plan) -> None:
                "table": plan.frame("release_units"), "grid": plan.facts("grid")},
         optional={"houses": plan.frame("houses"), "roads": plan.input("roads")},
         writes={**{name: plan.layer(name) for name in LAYERS}, "zones": plan.frame("runout_zones"),
-                "hits": plan.frame("runout_hits"), "facts": plan.facts("runout")},
+                "hits": plan.frame("runout_hits"), "ways": plan.frame("runout_ways"), "facts": plan.facts("runout")},
         params=plan.cfg.runout, risk=plan.cfg.risk, language=plan.cfg.language, options=options_of(plan, "roads"),
     )  # fmt: skip
 
@@ -100,6 +100,7 @@ def write_runout(
     roads: Path | None,
     zones: Path,
     hits: Path,
+    ways: Path,
     facts: Path,
     params: RunoutParams,
     risk: RiskParams,
@@ -121,6 +122,7 @@ def write_runout(
         write_layer(made.layers[name], path)
     write_frame(made.zones, zones)
     write_frame(made.hits, hits)
+    write_frame(made.ways, ways)
     write_json(_facts(made.counts, notes, quarantine), facts)
 
 
