@@ -71,7 +71,7 @@ def cf_intervals(
     """
     attrs = dict(time.attrs)
     zone, zone_said = _zone(dataset, attrs, options, path=path)
-    bounds = str(attrs.get("bounds", ""))
+    bounds = bounds_of(time)
     values = time.to_numpy().astype(np.float64).reshape(-1)
     if bounds in dataset.variables and options.stamp is None:
         edges = dataset[bounds].to_numpy().astype(np.float64)
@@ -87,6 +87,12 @@ def cf_intervals(
     if side == "end":
         return none, instants, (said, zone_said)
     return instants, _ends_of(instants, options, path=path), (said, zone_said)
+
+
+def bounds_of(time: xr.DataArray) -> str:
+    """Return the name of the variable that bounds a time axis, "" where none is named."""
+    # xarray moves the attribute into the encoding where it takes the bounds for coordinates
+    return str(time.attrs.get("bounds") or time.encoding.get("bounds") or "")
 
 
 def _ends_of(starts: NDArray[Any], options: RainOptions, *, path: Path) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from geo_risk.core.errors import AmbiguousError, UnitError
 from geo_risk.core.units import factor
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
-from geo_risk.sources.rain_clock import cf_intervals
+from geo_risk.sources.rain_clock import bounds_of, cf_intervals
 from geo_risk.sources.rain_netcdf import header, joined, open_raw, times_joined, values_of, variable
 from geo_risk.sources.rain_opened import Area, Opened, Said, series
 
@@ -80,7 +80,7 @@ def open_cmorph(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
         dataset = open_raw(path)
         part = variable(path, dataset, "cmorph", area=area, crs="EPSG:4326")
         scale = _rate(str(part.attrs.get("units", "")), path)
-        if str(part.time.attrs.get("bounds", "")) in dataset.variables:
+        if bounds_of(part.time) in dataset.variables:
             start, end, _ = cf_intervals(dataset, part.time, options=_UTC, path=path)
         else:
             bounded = False

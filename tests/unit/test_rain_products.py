@@ -198,6 +198,7 @@ def test_final_and_early_era5_are_merged_and_named(tmp_path):
     assert opened(early)[1].quality == "preliminary"
 
 
+@pytest.mark.slow
 def test_the_values_must_agree_with_the_grid(tmp_path):
     rain = storm(72)
     totals = running_days(rain, T0 + np.arange(1, 73) * HOUR)
@@ -232,6 +233,7 @@ def test_chirps_tifs_may_forget_their_nodata(tmp_path):
     np.testing.assert_array_equal(cube.to_numpy()[:, 1:], days[:, 1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bounds", [True, False])
 def test_cmorph_half_hours_are_stamped_at_their_start(tmp_path, bounds):
     rates = storm(6)
@@ -242,6 +244,7 @@ def test_cmorph_half_hours_are_stamped_at_their_start(tmp_path, bounds):
         )
     name, cube, audit = product(tmp_path)
     assert (name, audit.interval_h, audit.first) == ("cmorph", 0.5, "2024-07-20T00:30:00Z")
+    assert ("its bounds" in audit.sentences[0]) == bounds
     np.testing.assert_array_equal(cube.to_numpy(), rates / 2)
 
 
@@ -440,6 +443,20 @@ def cf(path, values, *, hours=None, **attrs):
     return path
 
 
+def test_bounds_come_before_words(tmp_path):
+    rain = storm(6)
+    path = cf(tmp_path / "b.nc", rain)
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
+        hours = data["time"].to_numpy()
+        data["time"].attrs["bounds"] = "time_bnds"
+        edges = data.assign(time_bnds=(("time", "nv"), np.stack([hours, hours + 1], axis=1)))
+        edges.load().to_netcdf(tmp_path / "c.nc", engine="h5netcdf")
+    _, audit = opened(tmp_path / "c.nc")
+    assert audit.first == "2024-07-20T02:00:00Z"
+    assert any("time_bnds" in s for s in audit.sentences)
+
+
+@pytest.mark.slow
 def test_metres_called_millimetres_stop_and_millimetres_called_metres_too(tmp_path):
     rain = storm(24)
     path = cf(tmp_path / "m.nc", rain / 1000)
@@ -480,6 +497,7 @@ def test_a_missing_day_is_unknown_and_said(tmp_path):
     assert any("缺 24 个时次" in s for s in audit.sentences_zh)
 
 
+@pytest.mark.slow
 def test_a_zarr_store_is_read_as_netcdf_is(tmp_path):
     pytest.importorskip("zarr")
     rain = storm(24)

@@ -46,7 +46,8 @@ def rainfall(plan: Plan) -> None:
     }  # fmt: skip
     plan.add(
         "rainfall.cube", write_cube, reads=needs, optional=series,
-        writes={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall")}, **given,
+        writes={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall")},
+        gauges_options=None if gauges is None else gauges.rain, **given,
     )  # fmt: skip
     durations = [h for h in plan.cfg.rainfall.durations_h if h in RAIN_HOURS]
     names = [*(f"rain_{h}h" for h in durations), "rain_effective"]
@@ -121,6 +122,8 @@ def _read(
             continue
         rules = RainRules(params.rain_limit_mm_h, params.max_bad_share, options=given or NO_RAIN_OPTIONS, area=area)
         cube, audit = read_rain(path, OWN if path == gauges else rules)
+        if path == gauges:
+            cube, audit = _interpolated(cube, audit)
         # what is joined to the first series must cover all of its cells
         area = area_of(cube) if not cubes else area
         cubes.append(hourly(cube, where=path.name))
@@ -128,6 +131,17 @@ def _read(
     base = cubes.pop(0) if first is not None else None
     like = base if base is not None else cubes[0]
     return base, [align(c, like) for c in cubes], audits
+
+
+def _interpolated(cube: xr.DataArray, audit: RainAudit) -> tuple[xr.DataArray, RainAudit]:
+    """Return a cube that was made of gauges with its name: the step that made it has told the rest."""
+    from dataclasses import replace
+
+    from geo_risk.sources.rain import QUALITIES
+
+    code = cube["is_gap"].astype("int8") * 0 + QUALITIES.index("interpolated")
+    told = replace(audit, path="gauges", product="gauges", quality="interpolated", sentences=(), sentences_zh=())
+    return cube.assign_coords(quality=code.astype("int8")), told
 
 
 def _forecasts(cubes: list[xr.DataArray], issued_times: list[str]) -> list[Forecast]:
@@ -148,6 +162,7 @@ def write_cube(
     facts: Path,
     issued_times: list[str],
     observed_options: RainOptions | None,
+    gauges_options: RainOptions | None,
     forecast_options: list[RainOptions],
     params: RainfallParams,
     grid: Path,
@@ -162,6 +177,7 @@ def write_cube(
 
     options = (observed_options, forecast_options)
     base, others, audits = _read(observed, gauges, forecasts, options, params=params, grid=grid)
+    clocks = [] if base is None else _clocks(base, observed, gauges, (observed_options, gauges_options))
     end = None if base is None else aware(base["time"].to_numpy()[-1])
     period = analysis_period(params, _forecasts(others, issued_times), observed_end=end)
     newest = None if period.forecast is None else others[period.forecast]
@@ -170,7 +186,7 @@ def write_cube(
     provenance = joined["provenance"].to_numpy()
     write_json(
         {
-            "notes": [*_notes(audits), *_period_notes(period, provenance)],
+            "notes": [*_notes(audits), *clocks, *_period_notes(period, provenance)],
             "counts": {a.path: a.counts for a in audits}, "quarantine": [],
             "audits": [a.to_dict() for a in audits], "period": period.to_dict(), "methods": [asdict(CARD)],
             "provenance": provenance.tolist(),
@@ -233,6 +249,24 @@ def write_stages(
             layer = target.layer(target.full(float("nan")), units="mm", long_name=text, name=name)
             write_layer(layer if made is None else onto_grid(made[kind].rename(name), target), layers[name])
     write_json({"notes": _stage_notes(stages), "stages": [_stage_facts(s) for s in stages], "counts": {}}, facts)
+
+
+def _clocks(
+    base: xr.DataArray,
+    observed: Path | None,
+    gauges: Path | None,
+    options: tuple[RainOptions | None, RainOptions | None],
+) -> list[dict[str, str]]:
+    """Return what gauges say of the clock of an observed grid, where both are given."""
+    from geo_risk.sources.options import NO_RAIN_OPTIONS
+    from geo_risk.sources.rain import hourly, read_own
+    from geo_risk.sources.rain_compare import clocks_agree
+
+    if observed is None or gauges is None:
+        return []
+    told, gauges_told = (o or NO_RAIN_OPTIONS for o in options)
+    said = clocks_agree(base, hourly(read_own(gauges), where="gauges"), told=told, gauges_told=gauges_told)
+    return [{"level": "info", "text_en": said.en, "text_zh": said.zh}]
 
 
 def _sources(first: Path | None, audits: list[RainAudit], forecast: int | None) -> dict[str, str]:

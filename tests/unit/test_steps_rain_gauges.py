@@ -1,0 +1,88 @@
+"""The rain steps with gauges: in place of a grid, and beside one."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from geo_risk.core.errors import AmbiguousError
+from geo_risk.core.grid import Grid
+from geo_risk.flow.steps.rainfall import write_cube, write_gauges
+from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.publish.cube import write_cube as publish
+from geo_risk.publish.frames import write_json
+from geo_risk.sources.options import RainOptions
+from geo_risk.sources.rain import read_own
+
+GRID = Grid.from_bounds((510_000, 4_060_000, 530_000, 4_075_000), crs="EPSG:4546", resolution_m=500)
+CELLS = Grid.from_bounds((505_000, 4_055_000, 535_000, 4_080_000), crs="EPSG:4546", resolution_m=1000)
+PARAMS = RainfallParams(antecedent_days=2, durations_h=(24,), lookback_h=24, gauge_cell_m=2000)
+UTC = RainOptions(stamp="end", time_zone="UTC")
+
+
+def hours(n=120):
+    rng = np.random.default_rng(4)
+    base = np.convolve(rng.gamma(0.3, 3.0, n + 2), np.ones(3) / 3, "valid")
+    return pd.date_range("2024-07-20 01:00", periods=n, freq="1h"), np.round(np.where(base > 0.2, base, 0), 1)
+
+
+@pytest.fixture
+def files(tmp_path):
+    times, rain = hours()
+    rng = np.random.default_rng(1)
+    places = [(f"G{k}", *p) for k, p in enumerate(rng.uniform((508_000, 4_058_000), (532_000, 4_078_000), (9, 2)))]
+    rows = [{"station_id": g, "x": x, "y": y, "time": f"{t:%Y-%m-%d %H:%M}", "rain_mm": r * (0.8 + 0.05 * k)}
+            for k, (g, x, y) in enumerate(places) for t, r in zip(times, rain, strict=True)]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "gauges.csv", index=False)
+    base = CELLS.layer(np.zeros(CELLS.shape), units="mm", long_name="rain", name="rain")
+    coords = {"time": times.to_numpy(), **{c: base.coords[c] for c in ("y", "x", "spatial_ref")}}
+    cube = xr.DataArray(rain[:, None, None] * np.ones((1, *CELLS.shape), "float32"), dims=("time", "y", "x"),
+                        coords=coords, name="rain", attrs={"units": "mm", "interval_h": 1.0})  # fmt: skip
+    publish(cube, tmp_path / "observed.nc")
+    write_json(GRID.to_dict(), tmp_path / "grid.json")
+    return tmp_path
+
+
+def gauges(files, options):
+    write_gauges(
+        gauges=files / "gauges.csv", grid=files / "grid.json", rain=files / "g.nc", error=files / "e.nc",
+        facts=files / "g.json", options=options, params=PARAMS,
+    )  # fmt: skip
+    return json.loads((files / "g.json").read_text(encoding="utf-8"))
+
+
+def cube(files, *, observed, gauges_options):
+    write_cube(
+        observed=files / "observed.nc" if observed else None, gauges=files / "g.nc", forecasts=None,
+        cube=files / "c.nc", facts=files / "c.json", issued_times=[], observed_options=None,
+        gauges_options=gauges_options, forecast_options=[], params=PARAMS, grid=files / "grid.json",
+    )  # fmt: skip
+    return json.loads((files / "c.json").read_text(encoding="utf-8"))
+
+
+def test_gauges_stand_for_observed_rain_where_there_is_no_grid(files):
+    facts = gauges(files, UTC.model_copy(update={"crs": "EPSG:4546"}))
+    assert facts["skill"]["n"] > 0
+    assert "ordinary kriging" in facts["notes"][0]["text_en"]
+    assert "克里金" in facts["notes"][0]["text_zh"]
+    made = cube(files, observed=False, gauges_options=UTC)
+    assert made["provenance_of"] == {"0": "missing", "1": "gauges (gauges, interpolated)"}
+    # 24 h of the period and the two days before it, none missing
+    assert made["provenance"] == [1] * 72
+    _, rain = hours()
+    back = read_own(files / "c.nc").to_numpy()
+    # gauges have 0.8 to 1.2 times the series, all in one rhythm
+    assert np.nanmax(back[-1]) <= 1.25 * rain[-1] + 0.1
+
+
+def test_a_grid_and_gauges_are_held_against_each_other(files):
+    gauges(files, UTC.model_copy(update={"crs": "EPSG:4546"}))
+    notes = " ".join(n["text_en"] for n in cube(files, observed=True, gauges_options=UTC)["notes"])
+    assert "best shift +0 h" in notes
+    gauges(files, UTC.model_copy(update={"crs": "EPSG:4546", "time_zone": "+08:00"}))
+    with pytest.raises(AmbiguousError, match="8 h ahead of"):
+        cube(files, observed=True, gauges_options=UTC)
