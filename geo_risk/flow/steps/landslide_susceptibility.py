@@ -100,7 +100,7 @@ def _row(name: str, spatial: Skill, at_random: Skill, found: Reliability, score:
 def _notes(fitted: Fit, absent: dict[str, str], params: LandslideParams) -> list[dict[str, str]]:
     s, r = fitted.spatial, fitted.reliability
     used = ", ".join(str(f["name"]) for f in fitted.factors)
-    km, m = params.block_m / 1000, params.buffer_m
+    km, m = params.block_m / 1000, params.judged_buffer_m
     notes = [
         {
             "level": "info",

@@ -177,9 +177,9 @@ def _judged(
     """Return the model's name, the model, its skill on blocks kept out, and what was chosen without each."""
     if params.model != "best":
         model = _made(params.model, names, params)
-        return params.model, model, judged(model, cases, fold, buffer_m=params.buffer_m), ()
+        return params.model, model, judged(model, cases, fold, buffer_m=params.judged_buffer_m), ()
     tried = candidates(METHODS, names, seed=params.seed)
-    made = nested(tried, cases, fold, seed=params.seed, buffer_m=params.buffer_m)
+    made = nested(tried, cases, fold, seed=params.seed, buffer_m=params.judged_buffer_m)
     return made.name, made.model, made.skill, made.chosen
 
 
@@ -205,7 +205,7 @@ def _compared(
     out = []
     for method in dict.fromkeys(params.compared):
         model = _made(method, names, params)
-        spatial = judged(model, part, of, buffer_m=params.buffer_m)
+        spatial = judged(model, part, of, buffer_m=params.judged_buffer_m)
         out.append(Compared(
             method, spatial, judged(model, part, at_random),
             reliability(spatial.scores, part.is_event), brier(spatial.scores, part.is_event),

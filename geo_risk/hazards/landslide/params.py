@@ -129,10 +129,12 @@ class LandslideParams(Params):
         gt=0,
         le=100000,
     )
-    buffer_m: float = parameter(
-        500.0,
-        "Cells nearer than this to a block that is kept out are not learned from when it is judged.",
-        source="choice of geo_risk: the length of a slope; neighbours on one slope share their factors",
+    buffer_m: float | None = parameter(
+        None,
+        "Cells nearer than this to a block that is kept out are not learned from when it is judged; not given: a "
+        "quarter of `block_m`.",
+        source="choice of geo_risk: 500 m, the length of a slope, with the default blocks; neighbours on one slope "
+        "share their factors",
         ge=0,
         le=50000,
     )
@@ -180,6 +182,11 @@ class LandslideParams(Params):
             what = f"factors are named once each out of {', '.join(FACTORS)}; got {', '.join(names) or 'none'}"
             raise ValueError(what)
         return names
+
+    @property
+    def judged_buffer_m(self) -> float:
+        """Buffer [m] around blocks that are kept out."""
+        return self.block_m / 4 if self.buffer_m is None else self.buffer_m
 
     @model_validator(mode="after")
     def _ordered_tables(self) -> Self:
