@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.areas.active import TrackMaps
     from geo_risk.hazards.deformation.geometry.decomposition import Track
     from geo_risk.hazards.deformation.params import VelocityParams
     from geo_risk.sources.options import TrackOptions
@@ -145,20 +144,6 @@ def _detection_grid(run: Grid, posting_m: float) -> Grid:
     from odc.geo.geobox import GeoBox
 
     return Grid(GeoBox((rows, columns), Affine(cell, 0, left, 0, -cell, top), run.geobox.crs))
-
-
-def _maps(track: str, native: Path, grid: Grid) -> TrackMaps:
-    from geo_risk.hazards.deformation.areas.active import TrackMaps
-    from geo_risk.sources.native import native_facts, onto_grid
-
-    names = native_facts(native)["names"]
-
-    def read(name: str) -> Any:
-        return onto_grid(native, name, grid, method="nearest").to_numpy()
-
-    annual = (read("annual_sin"), read("annual_cos")) if "annual_sin" in names else None
-    east, north, up = (read(n) for n in LOS)
-    return TrackMaps(track, read("velocity"), read("velocity_std"), (east, north, up), annual)
 
 
 def _nearest(layer: xr.DataArray, grid: Grid) -> Any:
