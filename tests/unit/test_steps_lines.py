@@ -19,7 +19,8 @@ from geo_risk.flow.steps import deformation_watch as watch_steps
 from geo_risk.hazards.deformation.activity.series_params import SeriesParams
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
 from geo_risk.publish.frames import write_frame, write_json
-from geo_risk.sources.layers import read_frame, read_json
+from geo_risk.publish.raster import write_layer
+from geo_risk.sources.layers import read_frame, read_grid, read_json
 from geo_risk.sources.options import NO_OPTIONS, TrackOptions
 from tests.support.insar import CELL, LEFT, LOS, TOP, times, write_mintpy
 
@@ -190,6 +191,43 @@ def test_square_that_sinks_is_a_zone_whose_volume_is_in_its_township(made):
     assert table["volume_loss_m3_yr"].sum() == pytest.approx(zones["volume_loss_m3_yr"].sum())
     assert table.loc["北乡", "unknown_m2"] == 4 * 6 * 3600  # rows 20 to 23 of the lost square
     assert table["people"].isna().all()
+
+
+@pytest.mark.slow
+def test_the_layer_of_risk_of_the_run_makes_lines_on_unknown_ground_unknown(made):
+    folder = made["folder"]
+    grid = read_grid(folder / "grid.json")
+    level = np.zeros(grid.shape, np.int8)
+    level[:, : grid.shape[1] // 2] = -1
+    layer = grid.layer(level, units="level", long_name="risk level", name="risk_level")
+    write_layer(layer, folder / "risk_level.tif")
+    nothing = gpd.GeoDataFrame({"zone_id": ["Z"], "risk_level": [1]}, geometry=[box(0, 0, 1, 1)], crs="EPSG:4546")
+    write_frame(nothing, folder / "risk_zones.gpkg")
+    line_steps.write_linear(
+        sections=made["line_sections"], risk_zones=folder / "risk_zones.gpkg", risk=folder / "risk_level.tif",
+        out=folder / "with_risk.gpkg", facts=folder / "with_risk.json", params=PARAMS.lines, language="zh",
+    )  # fmt: skip
+    got = read_frame(folder / "with_risk.gpkg")
+    still = got[(got["settlement_level"] == 0) & (got["route"] == "国道")]
+    west = still.geometry.centroid.x < grid.bounds[0] + 0.45 * (grid.bounds[2] - grid.bounds[0])
+    assert 0 < west.sum() < len(still)
+    assert (still.loc[west, "risk_level"] == -1).all()
+    assert still.loc[west, "reasons_zh"].str.contains("100% 所在地面风险未知").all()
+    east = still.geometry.centroid.x > grid.bounds[0] + 0.6 * (grid.bounds[2] - grid.bounds[0])
+    assert (still.loc[east, "risk_level"] == 0).all()
+
+
+def test_a_township_of_two_rows_is_one(tmp_path):
+    admin = gpd.GeoDataFrame(
+        {"level": ["township", "township", "county", "township"], "code": ["11", "11", "1", None],
+         "name": list("abcd")},
+        geometry=[box(LEFT + k * 100, TOP - 100, LEFT + k * 100 + 100, TOP) for k in range(4)], crs="EPSG:4546",
+    )  # fmt: skip
+    write_frame(admin, tmp_path / "admin.gpkg")
+    got, aside = watch_steps.read_townships(tmp_path / "admin.gpkg", "EPSG:4546", NO_OPTIONS)
+    assert aside == []
+    assert got["code"].tolist() == ["11", "township-3"]
+    assert got.area.tolist() == pytest.approx([20_000, 10_000])
 
 
 @pytest.mark.slow
