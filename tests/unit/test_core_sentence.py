@@ -15,7 +15,7 @@ def test_a_sentence_is_its_english_and_carries_its_chinese(english, in_chinese):
     assert said == english
     assert chinese(said) == in_chinese
     assert json.loads(json.dumps([said])) == [english]
-    again = pickle.loads(pickle.dumps(said))  # noqa: S301 - made in the line above
+    again = pickle.loads(pickle.dumps(said))
     assert (again, chinese(again)) == (english, in_chinese)
 
 

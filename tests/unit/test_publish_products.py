@@ -336,8 +336,8 @@ def test_report_names_gaps_quarantine_methods_and_hides_the_hour_from_the_hash(t
 
 
 def test_report_speaks_its_language_in_notes_and_quarantine():
-    facts = {"a": {"notes": [{"level": "info", "text_en": "read", "text_zh": "已读取"}],
-                   "quarantine": [{"id": "1", "reason": "no id", "reason_zh": "无编号"}, {"id": "2", "reason": "far"}]}}  # fmt: skip
+    aside = [{"id": "1", "reason": "no id", "reason_zh": "无编号"}, {"id": "2", "reason": "far"}]
+    facts = {"a": {"notes": [{"level": "info", "text_en": "read", "text_zh": "已读取"}], "quarantine": aside}}
     assert [n["text"] for n in report.notes(facts, "zh")] == ["已读取"]
     assert [n["text"] for n in report.notes(facts, "en")] == ["read"]
     for language, wanted in (("zh", ["无编号", "far"]), ("en", ["no id", "far"])):
