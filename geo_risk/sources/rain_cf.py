@@ -65,6 +65,7 @@ def open_netcdf(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
     UnitError, CrsError, GridError, OverlapError, TimeError : as they say.
     """
     parts, arrays, starts, ends = [], [], [], []
+    found = set()
     for path in paths:
         dataset = open_raw(path)
         part = variable(path, dataset, _one(dataset, path), area=area, crs=options.crs)
@@ -74,10 +75,14 @@ def open_netcdf(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
         start, end, time_said = cf_intervals(dataset, part.time, options=options, path=path)
         if options.kind == "running":
             start = np.full(end.shape, run_start(dataset, end))
+        found.add(units)
         parts.append(part)
         arrays.append(values_of(part, scale=scale, fills=() if options.nodata is None else (options.nodata,)))
         starts.append(start)
         ends.append(end)
+    if len(found) > 1:
+        what = f"the {len(paths)} files mix amounts and rates"
+        raise UnitError(what, where=str(paths[0].parent), fix="give the files of one product")
     attrs = {k: str(parts[0].dataset.attrs[k]) for k in ("storm_id", "issued") if k in parts[0].dataset.attrs}
     rain = series(joined(parts, arrays), start=times_joined(starts), end=times_joined(ends), place=parts[0].place,
                   units=units, **attrs)  # fmt: skip

@@ -62,9 +62,14 @@ def open_raw(path: Path) -> xr.Dataset:
 
     Raises
     ------
-    CorruptFileError : it does not open. RefusedFileError : the Zarr library is not installed.
+    CorruptFileError : it does not open. RefusedFileError : the Zarr library is not installed, or HDF5 links lead out of
+    the file.
     """
     kind = kind_of(path)
+    if kind == "HDF5":
+        with hdf5.opened(path) as file:
+            for name in file:
+                hdf5.find(file, str(name))
     engine = {"HDF5": "h5netcdf", "NetCDF3": "scipy", "Zarr": "zarr"}.get(kind)
     # the store lies on a disk: its metadata are read one by one, whether consolidated or not
     extra: dict[str, Any] = {"consolidated": False} if kind == "Zarr" else {}
@@ -87,13 +92,15 @@ def _lacks_zarr() -> bool:
 
 
 def header(path: Path) -> xr.Dataset | None:
-    """Return what `open_raw` does, None where the path is no such file or does not open."""
+    """Return names and attributes of a file, closed again; None where the path is no such file or does not open."""
     if kind_of(path) not in ("HDF5", "NetCDF3", "Zarr"):
         return None
     try:
-        return open_raw(path)
+        found = open_raw(path)
     except (CorruptFileError, RefusedFileError):
         return None
+    found.close()
+    return found
 
 
 def variable(path: Path, dataset: xr.Dataset, name: str, *, area: Area | None, crs: str | None = None) -> Variable:
@@ -103,8 +110,11 @@ def variable(path: Path, dataset: xr.Dataset, name: str, *, area: Area | None, c
     ------
     GridError : no time, latitude and longitude (or y and x) axes with coordinates, or uneven ones.
     CrsError : the CRS is not known. OverlapError : it lies beside the area.
-    RefusedFileError, LimitError : the values lie in other files, or chunks are too large.
+    RefusedFileError, LimitError : no such variable, the values lie in other files, or chunks are too large.
     """
+    if name not in dataset:
+        what = f"{path.name} has no variable {name}, as the first file of the series has"
+        raise RefusedFileError(what, where=str(path), fix="give the files of one product")
     if kind_of(path) == "HDF5":
         with hdf5.opened(path) as file:
             hdf5.numbers(file, name, dims=(2, 3, 4))

@@ -30,7 +30,7 @@ def cube(series):
 
 
 @given(st.integers(-10, 10), st.integers(0, 30))
-@settings(max_examples=25)
+@settings(max_examples=8)
 def test_a_shifted_clock_is_found_whatever_the_storm(shift, seed):
     first = storm(seed=seed)
     second = 0.8 * first.set_axis(first.index + pd.Timedelta(hours=shift))

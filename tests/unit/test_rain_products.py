@@ -516,6 +516,30 @@ def test_what_a_product_states_itself_is_not_asked_again(tmp_path):
         opened(tmp_path / "a.nc")
 
 
+def test_a_folder_of_two_products_is_named(tmp_path):
+    write_chirps(tmp_path / "a.nc", storm(3), "2024-07-20")
+    cf(tmp_path / "b.nc", storm(3))
+    with pytest.raises(RefusedFileError, match="no variable precip"):
+        opened(tmp_path)
+    other = tmp_path / "cf"
+    other.mkdir()
+    cf(other / "a.nc", storm(3))
+    cf(other / "b.nc", storm(3), units="mm/h", cell_methods="time: mean")
+    with pytest.raises(UnitError, match="mix amounts and rates"):
+        opened(other)
+
+
+def test_links_out_of_a_netcdf_are_not_followed(tmp_path):
+    import h5py
+
+    cf(tmp_path / "a.nc", storm(3))
+    cf(tmp_path / "b.nc", storm(3))
+    with h5py.File(tmp_path / "b.nc", "a") as file:
+        file["more"] = h5py.ExternalLink(str(tmp_path / "a.nc"), "rain")
+    with pytest.raises(RefusedFileError, match="link to another file"):
+        opened(tmp_path / "b.nc")
+
+
 def test_info_says_which_product_it_is(tmp_path):
     folder = imerg_folder(tmp_path / "i", storm(2))
     assert inspect_file(folder).product == "imerg_hdf5"

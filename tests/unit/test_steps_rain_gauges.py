@@ -64,6 +64,7 @@ def cube(files, *, observed, gauges_options):
     return json.loads((files / "c.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_gauges_stand_for_observed_rain_where_there_is_no_grid(files):
     facts = gauges(files, UTC.model_copy(update={"crs": "EPSG:4546"}))
     assert facts["skill"]["n"] > 0
@@ -79,6 +80,7 @@ def test_gauges_stand_for_observed_rain_where_there_is_no_grid(files):
     assert np.nanmax(back[-1]) <= 1.25 * rain[-1] + 0.1
 
 
+@pytest.mark.slow
 def test_a_grid_and_gauges_are_held_against_each_other(files):
     gauges(files, UTC.model_copy(update={"crs": "EPSG:4546"}))
     notes = " ".join(n["text_en"] for n in cube(files, observed=True, gauges_options=UTC)["notes"])
