@@ -54,7 +54,9 @@ def test_a_bowl_agrees_and_its_wrong_sign_is_told_with_the_suspect():
     assert level == "warning"
     assert "look at desc first" in english
     assert "请先检查 desc" in chinese
-    assert sign_note(bad, PARAMS, is_flat=False)[0] == "info"
+    level, (english, _) = sign_note(bad, PARAMS, is_flat=False)
+    assert level == "warning"
+    assert "without `inputs.dem`" in english
 
 
 def test_the_value_is_the_cosine_over_the_cells_that_take_part():
@@ -83,8 +85,8 @@ def test_slopes_do_not_count_and_noise_says_nothing():
     (open_,) = sign_agreement(tracks, None, PARAMS)
     assert open_.value < -0.9
     level, (english, chinese) = sign_note(open_, PARAMS, is_flat=False)
-    assert level == "info"
-    assert "not settled" in english
+    assert level == "warning"
+    assert "slopes slide sideways" in english
     assert "毫米/年" in chinese
     assert "mm/yr" not in chinese
     quiet = [track("asc", 0, 0), track("desc", 0, 0, seed=1)]

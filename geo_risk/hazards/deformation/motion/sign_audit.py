@@ -83,7 +83,7 @@ def sign_note(found: Agreement, params: SignParams, *, is_flat: bool) -> tuple[s
     ----------
     found : of `sign_agreement`.
     params : the bound of agreement.
-    is_flat : slopes were left out; where they were not, opposite motion is no proof, and so no warning.
+    is_flat : slopes were left out; where they were not, opposite motion is no proof, and the warning says so.
     """
     pair, n = f"{found.first}, {found.second}", found.n_cells
     if not np.isfinite(found.value):
@@ -99,7 +99,14 @@ def sign_note(found: Agreement, params: SignParams, *, is_flat: bool) -> tuple[s
             f"Signs of {pair} agree on flat moving ground (agreement {r}, {n} cells, means {means}).",
             f"轨道 {pair} 在运动的平地上符号一致（一致度 {r}，{n} 个像元，均值 {means_zh}）。",
         )
-    if found.value > -params.minimum_agreement or not is_flat:
+    if found.value <= -params.minimum_agreement and not is_flat:
+        return "warning", (
+            f"{pair} move oppositely (agreement {r}, {n} cells, means {means}): either slopes slide sideways there, or "
+            "one track has the wrong sign; without `inputs.dem` this cannot be told: give one, or check the signs.",
+            f"轨道 {pair} 运动方向相反（一致度 {r}，{n} 个像元，均值 {means_zh}）：可能为斜坡侧向滑动，"
+            "也可能其中一轨符号有误；缺少 `inputs.dem` 无法判别，请提供 DEM 或核对符号。",
+        )
+    if found.value > -params.minimum_agreement:
         ground = "flat moving ground" if is_flat else "moving ground (slopes could not be left out)"
         place = "运动的平地" if is_flat else "运动区（未能排除斜坡）"
         return "info", (
