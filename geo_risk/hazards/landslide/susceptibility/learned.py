@@ -60,7 +60,7 @@ class Learned:
             out = self._in_slices(by_name, n)
         if self.applicability is not None:
             known = np.flatnonzero(~np.isnan(out))
-            for at in np.array_split(known, max(1, -(-len(known) // _ROWS))):
+            for at in np.array_split(known, -(-len(known) // _ROWS)) if len(known) else ():
                 out[at[~self.applicability.holds(self._matrix(by_name, at))]] = np.nan
         return out.reshape(np.shape(slope_deg))
 
