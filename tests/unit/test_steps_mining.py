@@ -96,6 +96,18 @@ def test_licences_without_an_end_are_counted_and_noted(made):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_licences_that_cannot_be_read_are_noted_beside_the_verdicts(made):
+    mines = made["folder"] / "broken.gpkg"
+    rows = gpd.GeoDataFrame({"licence_id": ["L1", "L2"], "valid_until": "2030-01-01"},
+                            geometry=[box(LEFT, TOP - 400, LEFT + 300, TOP), None], crs="EPSG:4546")  # fmt: skip
+    rows.to_file(mines)
+    facts = clues(made, "broken", mines)[1]
+    assert len(facts["quarantine"]) == 1
+    assert "1 rows of the licences could not be read" in facts["notes"][0]["text_en"]
+    assert "误判为无证" in facts["notes"][0]["text_zh"]
+
+
 def test_without_licences_the_bowl_is_in_the_notes(made):
     frame, facts = clues(made, "none", None)
     assert len(frame) == 0

@@ -98,6 +98,7 @@ def write_mining(
         undated = int(np.isnat(licence_ends(licences)).sum())
         counts |= {"licences": len(licences), "licences_without_end": undated}
         notes += [_no_end(undated, len(licences))] if undated else []
+        notes += [_set_aside(len(read.quarantine))] if read is not None and read.quarantine else []
     write_json({"notes": [_note("warning", n) for n in [*said, *notes]], "methods": [_method("mining")],
                 "counts": counts,
                 "quarantine": [] if read is None else read.quarantine}, facts)  # fmt: skip
@@ -125,6 +126,14 @@ def _no_end(n: int, of: int) -> tuple[str, str]:
         f"{n} of {of} licences have no readable end date (valid_until): they are taken to be in force, so that a "
         "working in an ended one may be called licensed; check them",
         f"{of} 个采矿权中有 {n} 个无可识别的有效期截止日期（valid_until），按有效计入，过期者可能被误判为有证，请核实",
+    )
+
+
+def _set_aside(n: int) -> tuple[str, str]:
+    return (
+        f"{n} rows of the licences could not be read and were set aside: a working that one of them covers may be "
+        "called unlicensed; mend them before anyone is accused",
+        f"采矿权数据有 {n} 行无法读取，已搁置：其覆盖的采动可能被误判为无证，请先修正再据此认定",
     )
 
 
