@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.core.sentence import chinese
 from geo_risk.flow.steps.exposure import options_of
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def _read(
                        columns=(f"{key}?", *columns), options=options)  # fmt: skip
     ids = read.frame[key].astype("string")
     rows = read.frame.assign(**{key: [v if isinstance(v, str) and v else f"{name}-{k}" for k, v in enumerate(ids, 1)]})
-    return rows, read.quarantine, [(f"{name}: {text}", f"{name}：{text}") for text in read.notes]
+    return rows, read.quarantine, [(f"{name}: {text}", f"{name}：{chinese(text)}") for text in read.notes]
 
 
 def note(level: str, texts: tuple[str, str]) -> dict[str, str]:
