@@ -92,7 +92,8 @@ def test_ledger_and_detection_are_merged(town: Town) -> None:
     sites, aside = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
     assert sites["source"].tolist() == ["both", "inventory", "inventory", "detected", "detected"]
     assert sites["site_id"].is_unique
-    assert aside == [{"id": "W3", "reason": "lies beyond the town's DEM: depth unknown"}]
+    assert [(a["id"], a["reason"]) for a in aside] == [("W3", "lies beyond the town's DEM: depth unknown")]
+    assert aside[0]["reason_zh"] == "位于城区高程模型之外：水深未知"
     first = sites.iloc[0]
     assert divmod(int(first["cell"]), GRID.shape[1]) == (20, 20)
     assert first["name"] == "下穿"

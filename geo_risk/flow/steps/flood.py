@@ -142,7 +142,8 @@ def read_soil(path: Path, target: Any, *, options: dict[str, dict[str, Any]]) ->
     groups = read.frame["hydrologic_group"].map(lambda v: SOIL_GROUPS.get(str(v).strip().upper()[:1], 0))
     shapes = zip(read.frame.geometry, groups.astype(float), strict=True)
     bad = sorted(set(read.frame.loc[groups == 0, "hydrologic_group"].astype(str)))
-    aside = [{"id": f"hydrologic_group {v}", "reason": "is none of A, B, C, D: unknown"} for v in bad]
+    aside = [{"id": f"hydrologic_group {v}", "reason": "is none of A, B, C, D: unknown",
+              "reason_zh": "不是 A、B、C、D：按未知处理"} for v in bad]  # fmt: skip
     return rasterize(shapes, target, fill=0, dtype="uint8"), [*read.quarantine, *aside]
 
 

@@ -161,7 +161,8 @@ def write_past(
     wanted = set(reports["storm_id"])
     storms = _hourly_storms(past_events, storm_ids, rain_options, wanted=wanted, limit=rain_limit_mm_h)
     missing = sorted(set(reports["storm_id"]) - set(storms))
-    aside += [{"id": s, "reason": "has reported depths but no hourly rain: not used"} for s in missing]
+    aside += [{"id": s, "reason": "has reported depths but no hourly rain: not used",
+               "reason_zh": "有上报水深但无逐小时降雨：未采用"} for s in missing]  # fmt: skip
 
     def run(rain: xr.DataArray) -> Any:
         net, _, _ = _runoff(rain, surface, ground.grid, params, window_h=params.past_window_h)
@@ -205,9 +206,15 @@ def _reports(path: Path, known: set[str]) -> tuple[Any, list[dict[str, str]]]:
     good = (table["depth_m"] >= 0) & (table["depth_m"] < 20) & np.isfinite(table["depth_m"])
     strange = good & ~table["site_id"].isin(known)
     aside = [
-        {"id": str(i), "reason": "reported depth is missing or not in 0-20 m"} for i in table.loc[~good, "site_id"]
+        {
+            "id": str(i),
+            "reason": "reported depth is missing or not in 0-20 m",
+            "reason_zh": "上报水深缺失或不在 0–20 米内",
+        }
+        for i in table.loc[~good, "site_id"]
     ]
-    aside += [{"id": str(i), "reason": "reports name a site that is not in the ledger"}
+    aside += [{"id": str(i), "reason": "reports name a site that is not in the ledger",
+               "reason_zh": "上报点位不在台账中"}
               for i in table.loc[strange, "site_id"]]  # fmt: skip
     return table[good & ~strange].reset_index(drop=True), aside
 

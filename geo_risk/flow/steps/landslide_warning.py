@@ -40,7 +40,8 @@ def write_warning_model(
                        columns=("storm_id",), options=options or NO_OPTIONS)  # fmt: skip
     rain = _past_rain(rainfall_past_events, storm_ids, rain_options, target=target, rainfall=rainfall)
     known = read.frame["storm_id"].astype(str).isin(list(rain))
-    aside = [*read.quarantine, *({"id": str(i), "reason": f"storm {s!r} has no rain among inputs.rainfall.past_events"}
+    aside = [*read.quarantine, *({"id": str(i), "reason": f"storm {s!r} has no rain among inputs.rainfall.past_events",
+                                  "reason_zh": f"场次 {s!r} 在 inputs.rainfall.past_events 中无降雨数据"}
                                  for i, s in read.frame.loc[~known, "storm_id"].items())]  # fmt: skip
     model = fit_warning(past_cases(open_layer(susceptibility), rain, read.frame[known], params), params)
     counts = {"storms": len(rain), "slides": int(known.sum())}

@@ -67,10 +67,12 @@ def place_devices(
             capacity = float(pd.to_numeric(record["capacity_m3_s"], errors="coerce"))
             r, c, inside = (v.item() for v in town.grid.index(point.x, point.y))
             if not (capacity >= 0 and np.isfinite(capacity)):
-                quarantine.append({"id": name, "reason": "has no capacity >= 0: it is run as if it took nothing"})
+                quarantine.append({"id": name, "reason": "has no capacity >= 0: it is run as if it took nothing",
+                                   "reason_zh": "无有效排水能力：按不排水计算"})  # fmt: skip
                 continue
             if not inside or not np.isfinite(town.elevation[r, c]):
-                quarantine.append({"id": name, "reason": "lies beyond the town's DEM"})
+                quarantine.append({"id": name, "reason": "lies beyond the town's DEM",
+                                   "reason_zh": "位于城区高程模型之外"})  # fmt: skip
                 continue
             top, left = max(0, r - reach), max(0, c - reach)
             window = town.elevation[top : min(n_y, r + reach + 1), left : min(n_x, c + reach + 1)]

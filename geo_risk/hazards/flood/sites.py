@@ -206,7 +206,8 @@ def merge_ledger(
         row = {**record, "source": "inventory", "label": 0}
         r, c, inside = (v.item() for v in town.grid.index(point.x, point.y))
         if not inside or not np.isfinite(town.elevation[r, c]):
-            quarantine.append({"id": str(record["site_id"]), "reason": "lies beyond the town's DEM: depth unknown"})
+            quarantine.append({"id": str(record["site_id"]), "reason": "lies beyond the town's DEM: depth unknown",
+                               "reason_zh": "位于城区高程模型之外：水深未知"})  # fmt: skip
             rows.append({**row, "cell": -1})
             continue
         near = tree.query(point, predicate="dwithin", distance=params.snap_m)

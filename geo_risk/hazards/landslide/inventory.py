@@ -54,7 +54,11 @@ def clean_inventory(frame: gpd.GeoDataFrame, grid: Grid, *, duplicate_distance_m
     inside, swapped = grid.index(x, y)[2], grid.index(y, x)[2]
     ids = frame["event_id"].astype(str) if "event_id" in frame else frame.index.astype(str).to_series(index=frame.index)
     quarantine = [
-        {"id": ids.iloc[i], "reason": "coordinates look swapped" if swapped[i] else "lies off the run grid"}
+        {
+            "id": ids.iloc[i],
+            "reason": "coordinates look swapped" if swapped[i] else "lies off the run grid",
+            "reason_zh": "坐标疑似颠倒" if swapped[i] else "位于计算范围以外",
+        }
         for i in np.flatnonzero(~inside)
     ]
     group = _groups(x[inside], y[inside], duplicate_distance_m)
