@@ -27,13 +27,21 @@ def polygons_of_labels(labels: NDArray[np.integer[Any]], grid: Grid, *, connecti
     -------
     GeoDataFrame with columns `label` (int64) and geometry; empty where there is no label.
     """
+    label, outlines = outlines_of_labels(labels, grid, connectivity=connectivity)
+    frame = gpd.GeoDataFrame({"label": label}, geometry=outlines, crs=grid.crs)
+    return frame.dissolve("label").reset_index() if len(frame) else frame
+
+
+def outlines_of_labels(
+    labels: NDArray[np.integer[Any]], grid: Grid, *, connectivity: int = 4
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Return the label > 0 and the polygon of each connected piece, as `polygons_of_labels` before it joins them."""
     array = np.ascontiguousarray(labels, dtype=np.int32)
     traced = rasterio.features.shapes(array, mask=array > 0, connectivity=connectivity, transform=grid.transform)
     rows = [(int(value), shape(geometry)) for geometry, value in traced]
-    frame = gpd.GeoDataFrame(
-        {"label": np.array([r[0] for r in rows], dtype=np.int64)}, geometry=[r[1] for r in rows], crs=grid.crs
-    )
-    return frame.dissolve("label").reset_index() if len(frame) else frame
+    outlines = np.empty(len(rows), dtype=object)
+    outlines[:] = [r[1] for r in rows]
+    return np.array([r[0] for r in rows], dtype=np.int64), outlines
 
 
 def rasterize(

@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid, grid_of, same_grid
 from geo_risk.core.units import in_units
-from geo_risk.core.vectorize import polygons_of_labels
+from geo_risk.core.vectorize import outlines_of_labels
 from geo_risk.kernels.pieces import borders
 from geo_risk.kernels.slope_units import circular_variance
 from geo_risk.terrain.parts import tiles
@@ -163,7 +163,7 @@ def rate_divisions(qualities: Sequence[Quality]) -> Array:
 
 
 def unit_polygons(labels: xr.DataArray) -> gpd.GeoDataFrame:
-    """Return one (multi)polygon per label > 0, by rising label; blocks are traced one at a time and joined.
+    """Return one multipolygon per label > 0, by rising label; blocks are traced one at a time and joined.
 
     Parameters
     ----------
@@ -174,16 +174,24 @@ def unit_polygons(labels: xr.DataArray) -> gpd.GeoDataFrame:
     Columns label and geometry, in the grid's CRS; no vertex is left where blocks met.
     """
     grid, data = grid_of(labels), blocks(labels)
-    frames = dask.compute(*(
-        dask.delayed(polygons_of_labels, pure=True)(data.blocks[at].to_delayed().item(), _window(grid, origin, shape))
+    found = dask.compute(*(
+        dask.delayed(outlines_of_labels, pure=True)(data.blocks[at].to_delayed().item(), _window(grid, origin, shape))
         for at, origin, shape in tiles(data.chunks)
     ))  # fmt: skip
-    rows = pd.concat([f[["label", "geometry"]] for f in frames if len(f)] or [frames[0]], ignore_index=True)
-    if not len(rows):
+    label = np.concatenate([f[0] for f in found])
+    block = np.repeat(np.arange(len(found)), [len(f[0]) for f in found])
+    pieces = np.concatenate([f[1] for f in found])
+    order = np.lexsort((block, label))
+    names, first, which = np.unique(label[order], return_index=True, return_inverse=True)
+    if not len(names):
         return gpd.GeoDataFrame({"label": np.array([], np.int64)}, geometry=[], crs=grid.crs)
-    joined = gpd.GeoDataFrame(rows, geometry="geometry", crs=grid.crs).dissolve("label").reset_index()
-    outlines = shapely.normalize(shapely.simplify(joined.geometry.to_numpy(), 0))
-    return gpd.GeoDataFrame({"label": joined["label"].astype(np.int64)}, geometry=outlines, crs=grid.crs)
+    outlines = shapely.multipolygons(pieces[order], indices=which)
+    # pieces of one block meet at corners alone; those of several share the blocks' edges, which are taken out
+    parts = np.split(np.arange(len(order)), first[1:])
+    for k in np.nonzero([block[order[p[0]]] != block[order[p[-1]]] for p in parts])[0]:
+        outlines[k] = shapely.simplify(shapely.union_all(pieces[order[parts[k]]]), 0)
+    outlines = [g if g.geom_type == "MultiPolygon" else shapely.MultiPolygon([g]) for g in outlines]
+    return gpd.GeoDataFrame({"label": names}, geometry=list(shapely.normalize(outlines)), crs=grid.crs)
 
 
 def _window(grid: Grid, origin: tuple[int, int], shape: tuple[int, int]) -> Grid:
