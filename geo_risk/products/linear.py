@@ -101,7 +101,8 @@ def linear_risk(
     A frame that conforms to `linear_risk`, gravest first where it is listed. risk_level: the higher of the level of
     the settlement and the risk of the zones crossed, where unknown beats none and low: a zone of unknown risk, or
     ground of unknown risk under more than `maximum_unknown_share`, whether or not a zone is crossed. needs_monitoring:
-    "yes" from level 1 on and where settlement was found; "unknown" where the level is; else "no".
+    "yes" from level 1 on, and where the level is unknown but settlement was found; "unknown" where neither is known;
+    else "no".
     """
     frame = sections.reset_index(drop=True)
     crossed, risk = _crossed(frame, zones)
@@ -110,7 +111,7 @@ def linear_risk(
     below = np.where(ground <= params.maximum_unknown_share, np.int8(0), np.int8(-1))
     level = combine_levels(frame["level"].to_numpy(), risk, below) if len(frame) else np.zeros(0, dtype=np.int8)
     found = frame["is_bending"].to_numpy(dtype=bool) | frame["is_sinking"].to_numpy(dtype=bool)
-    needs = np.where((level >= 1) | found, "yes", np.where(level < 0, "unknown", "no"))
+    needs = np.where((level >= 1) | ((level < 0) & found), "yes", np.where(level < 0, "unknown", "no"))
     rows = frame.drop(columns=["geometry"]).to_dict("records")
     reasons: dict[str, list[str]] = {"zh": [], "en": []}
     for row, ids, worst, share in zip(rows, crossed, risk, ground, strict=True):

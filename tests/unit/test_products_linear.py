@@ -315,6 +315,10 @@ def test_a_low_level_of_a_part_is_unknown_for_the_whole_and_still_asks_for_monit
     assert "Sinks 7.0" in got["reasons_en"]
     assert "More than that may be hidden" in got["reasons_en"]
     assert "可能存在更严重的沉降" in got["reasons_zh"]
+    up[:] = -3.0
+    slow = linear_risk(line_sections([axis], vertical(up), LineParams(), span_yr=2.0), None, LineParams()).iloc[0]
+    assert bool(slow["is_sinking"])
+    assert (slow["risk_level"], slow["needs_monitoring"]) == (0, "no")  # below the first bound of sinking
 
 
 def test_zones_from_one_line_of_sight_say_what_is_assumed():
