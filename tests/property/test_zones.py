@@ -9,6 +9,7 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
+from geo_risk.core.schemas import conform
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import divide_patches
 from geo_risk.products.params import RiskParams
@@ -73,6 +74,33 @@ def test_unknown_people_and_unknown_hazard_are_never_low():
     assert (burned.data[0:5] == -1).all()
     none = risk_zones(Dangers({"landslide": layer(np.ones((30, 30)))}, {}), Exposed(), GRID, params=PARAMS)
     assert len(none) == 0
+
+
+def test_unknown_ground_under_a_harmless_zone_stays_unknown():
+    rows = {"zone_id": ["SS-1", "SS-2", "LS-1"], "kind": ["structure_settlement", "flood", "landslide"],
+            "hazard_level": [1, -1, 3], "vulnerability_level": [0, -1, 0], "risk_level": [1, -1, 1],
+            "reasons": "r"}  # fmt: skip
+    shapes = [box(0, 0, 300, 300), box(150, 0, 300, 300), box(600, 600, 900, 900)]
+    zones = conform(gpd.GeoDataFrame(rows, geometry=shapes, crs=CRS), "risk_zones")
+    known, hazard = np.ones((30, 30), dtype="int8"), np.zeros((30, 30), dtype="int8")
+    known[20:, 2] = -1  # rows run south: y < 300
+    hazard[:10, 20:] = 3
+    burned = risk_layer(zones, {"flood": layer(known), "landslide": layer(hazard)}, GRID)
+    assert burned.data[25, 0] == 1  # known ground in a zone of low risk
+    assert burned.data[25, 2] == -1  # the flood is not known there
+    assert burned.data[25, 7] == -1  # a zone of unknown risk beats a low one
+    assert burned.data[5, 25] == 1  # a known hazard that meets nothing
+
+
+def test_reasons_do_not_call_unknown_roads_none_and_give_levels_in_words():
+    dangers = Dangers({"landslide": layer(hillside())}, {"warning_24h": layer(hillside(3))})
+    row = risk_zones(dangers, Exposed(houses((400, 400, 12.0))), GRID, params=PARAMS, language="zh").iloc[0]
+    assert "roads unknown" in row["reasons_en"]
+    assert "道路未知" in row["reasons"]
+    assert "危险性高" in row["reasons"]
+    assert "橙色" in row["reasons"]
+    assert "orange (24 h stage)" in row["reasons_en"]
+    assert row["reasons"] == row["reasons_zh"]
 
 
 def test_moving_areas_and_ponds_become_zones_by_their_rules():
