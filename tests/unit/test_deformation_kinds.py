@@ -248,7 +248,11 @@ def test_rows_set_aside_while_the_setting_is_read_are_counted(tmp_path):
     )  # fmt: skip
     rock.to_file(tmp_path / "geology.gpkg")
     paths = dict.fromkeys((*AROUND, "landcover", "legend")) | {"geology": tmp_path / "geology.gpkg"}
-    setting, aside = _setting(GRID, paths, {"geology": ReadOptions().model_dump(mode="json")}, side=64)
+    setting, aside, told = _setting(GRID, paths, {"geology": ReadOptions().model_dump(mode="json")}, side=64)
     assert len(setting.geology) == 1
     assert len(aside) == 1
     assert "no geometry" in aside[0]["reason"]
+    english, chinese = told[0]
+    assert english.startswith("geology: geology.gpkg: 1 of 2 rows set aside")
+    assert chinese.startswith("geology：")
+    assert "set aside" not in chinese

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.core.sentence import chinese
+
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
@@ -78,7 +80,7 @@ def write_areas(
     maps = [track_windows(t, p, area, side=side) for t, p in zip(tracks, native, strict=True)]
     raster = {k: paths[k] for k in ("slope_deg", "aspect_deg", "velocity_east", "velocity_up")}
     known = {k: nearest_windows(open_layer(p), area, side=side) for k, p in raster.items() if p is not None}
-    setting, aside = _setting(area, paths, options, side=side)
+    setting, aside, told = _setting(area, paths, options, side=side)
     margin_m = params.kinds.structure_distance_m + 2 * area.resolution_m
     known |= setting_windows(setting, area, margin_m=margin_m, side=side)
     radius = max(1.0, params.areas.hotspot_radius_m / area.resolution_m)
@@ -93,7 +95,8 @@ def write_areas(
             write_layer(area.layer(z, units="1", long_name=f"Gi* of velocity, track {name}", name="hotspot_z"), out)
         shares[f"hotspot_share_{name}"] = discovered_share(z, params.areas.hotspot_rate)
     kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
-    write_json({"notes": [_note("warning", n) for n in found.notes], "methods": [_method("areas")],
+    write_json({"notes": [_note("info", n) for n in told] + [_note("warning", n) for n in found.notes],
+                "methods": [_method("areas")],
                 "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares},
                 "quarantine": aside}, facts)  # fmt: skip
 
@@ -135,8 +138,8 @@ def nearest_windows(layer: xr.DataArray, grid: Grid, *, side: int) -> TiledMap:
 
 def _setting(
     grid: Grid, paths: dict[str, Path | None], options: dict[str, dict[str, Any]], *, side: int
-) -> tuple[Setting, list[dict[str, str]]]:
-    """Read what is given of rock, land use and structures; return the rows that were set aside too."""
+) -> tuple[Setting, list[dict[str, str]], list[tuple[str, str]]]:
+    """Read what is given of rock, land use and structures; return the rows that were set aside and what was said."""
     from geo_risk.hazards.deformation.areas.maps import layer_windows
     from geo_risk.hazards.deformation.areas.setting import Setting
     from geo_risk.sources.legend import read_legend
@@ -145,6 +148,7 @@ def _setting(
     from geo_risk.sources.vectors import read_vector
 
     aside: list[dict[str, str]] = []
+    told: list[tuple[str, str]] = []
 
     def frame(name: str) -> Any:
         path = paths[name]
@@ -154,6 +158,7 @@ def _setting(
         chosen = ReadOptions(**options[name])
         read = read_vector(path, crs=grid.crs, where=f"inputs.{name}", columns=need, options=chosen)
         aside.extend(read.quarantine)
+        told.extend((f"{name}: {text}", f"{name}：{chinese(text)}") for text in read.notes)
         return read.frame
 
     landcover, legend = paths["landcover"], paths["legend"]
@@ -164,4 +169,4 @@ def _setting(
         classes = layer_windows(layer, side=side)
     structures = {n: f for n in AROUND[1:] if (f := frame(n)) is not None}
     rock = frame("geology")
-    return Setting(rock, classes, {} if legend is None else read_legend(legend), structures), aside
+    return Setting(rock, classes, {} if legend is None else read_legend(legend), structures), aside, told

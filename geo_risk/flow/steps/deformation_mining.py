@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.core.sentence import chinese
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -99,7 +101,9 @@ def write_mining(
         counts |= {"licences": len(licences), "licences_without_end": undated}
         notes += [_no_end(undated, len(licences))] if undated else []
         notes += [_set_aside(len(read.quarantine))] if read is not None and read.quarantine else []
-    write_json({"notes": [_note("warning", n) for n in [*said, *notes]], "methods": [_method("mining")],
+    told = [] if read is None else [(f"mines: {t}", f"采矿权：{chinese(t)}") for t in read.notes]
+    write_json({"notes": [_note("info", n) for n in told] + [_note("warning", n) for n in [*said, *notes]],
+                "methods": [_method("mining")],
                 "counts": counts,
                 "quarantine": [] if read is None else read.quarantine}, facts)  # fmt: skip
 
