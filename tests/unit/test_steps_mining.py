@@ -104,8 +104,10 @@ def test_licences_that_cannot_be_read_are_noted_beside_the_verdicts(made):
     rows.to_file(mines)
     facts = clues(made, "broken", mines)[1]
     assert len(facts["quarantine"]) == 1
-    assert "1 rows of the licences could not be read" in facts["notes"][0]["text_en"]
-    assert "误判为无证" in facts["notes"][0]["text_zh"]
+    texts = {n["level"]: n for n in facts["notes"]}
+    assert "mines: broken.gpkg: 1 of 2 rows set aside" in texts["info"]["text_en"]
+    assert "1 rows of the licences could not be read" in texts["warning"]["text_en"]
+    assert "误判为无证" in texts["warning"]["text_zh"]
 
 
 def test_without_licences_the_bowl_is_in_the_notes(made):
