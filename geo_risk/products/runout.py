@@ -29,6 +29,9 @@ from geo_risk.products.zones import matrix_risk
 WATCHED = ("hazard_point", "moving_area")
 """Sources whose footprint is drawn whether it reaches a house or not."""
 
+_WHOLE_CELLS = 8_000_000
+"""Up to this size layers and hits are computed together; above, the layers stay lazy and paths are run once more."""
+
 _ROAD_WIDTH_M = 8.0
 """A road is hit where its cells are: a strip of a local road's width."""
 
@@ -50,7 +53,7 @@ class Exposed:
 
 @dataclass(frozen=True)
 class RunoutProducts:
-    """Layers by name (computed), the frames runout_zones, runout_hits and runout_ways, and counts for the report."""
+    """Layers by name (lazy on large grids), the frames runout_zones, runout_hits and runout_ways, and counts."""
 
     layers: dict[str, xr.DataArray]
     zones: gpd.GeoDataFrame
@@ -86,22 +89,23 @@ def run_out_products(
     layers = {"dem": dem, "release_units": releases.units, "release_kind": releases.kinds}
     result, lazy = compute_hits(layers, params, targets=cells)
     every = {"runout_energy": result.intensity, "hazard_runout": result.level, **result.extra}
-    *arrays, table, skipped = dask.compute(*(v.data for v in every.values()), lazy.table, lazy.skipped)
-    made = {name: v.copy(data=a) for (name, v), a in zip(every.items(), arrays, strict=True)}
+    if grid.shape[0] * grid.shape[1] <= _WHOLE_CELLS:
+        *arrays, table, skipped = dask.compute(*(v.data for v in every.values()), lazy.table, lazy.skipped)
+        every = {name: v.copy(data=a) for (name, v), a in zip(every.items(), arrays, strict=True)}
+    else:
+        table, skipped = dask.compute(lazy.table, lazy.skipped)
     hit = hit_table(table, grid)
     houses = _targets(hit, covers["building"], exposed.houses) if "building" in covers else None
     roads = _targets(hit, covers["road"], exposed.roads) if "road" in covers else None
     rows = hit_rows(releases.table, houses, roads, language=language)
     counts = {
         "release_units": len(releases.table), "release_cells_on_unknown_ground": int(skipped),
-        "cells_reached": int((made["runout_paths"].to_numpy() > 0).sum()),
-        "cells_unknown_beyond": int((made["runout_flags"].to_numpy() > 0).sum()),
         "houses_reached": 0 if houses is None else int(houses["position"].nunique()),
         "settlements_reached": 0 if houses is None else int(houses["settlement_id"].nunique()),
     }  # fmt: skip
     zones = _zones(layers, releases, houses, roads, params=params, risk=risk)
     ways = _ways(dem, releases.table, houses, params=params, language=language)
-    return RunoutProducts(made, _conformed(zones, language), rows, ways, counts)
+    return RunoutProducts(every, _conformed(zones, language), rows, ways, counts)
 
 
 def _coverages(exposed: Exposed, grid: Grid) -> dict[str, Coverage]:

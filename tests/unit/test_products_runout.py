@@ -135,6 +135,16 @@ def test_hits_and_footprints_name_who_is_reached():
     assert not zones.loc["RO-LS-1", "geometry"].intersects(Point(at(36, 4)))
 
 
+def test_a_large_grid_keeps_its_layers_lazy_and_says_the_same(monkeypatch):
+    small = products()
+    monkeypatch.setattr("geo_risk.products.runout._WHOLE_CELLS", 0)
+    large = products()
+    pd.testing.assert_frame_equal(large.hits, small.hits)
+    for name, layer_ in large.layers.items():
+        assert layer_.chunks
+        np.testing.assert_array_equal(layer_.to_numpy(), small.layers[name].to_numpy(), err_msg=name)
+
+
 def test_ways_lead_from_the_release_to_the_hardest_hit_house_of_each_settlement():
     ways = products().ways.set_index("way_id")
     assert list(ways.index) == ["LS-1-S1", "P1-S1"]
@@ -157,7 +167,7 @@ def test_a_path_into_missing_ground_is_said():
     z[14, :] = np.nan
     made = run_out_products(layer(z, "m", "dem"), releases(), Exposed(), params=RunoutParams(), risk=RiskParams(),
                             language="en")  # fmt: skip
-    assert made.counts["cells_unknown_beyond"] > 0
+    assert (made.layers["runout_flags"].to_numpy() > 0).any()
     zone = made.zones.set_index("zone_id").loc["RO-P1"]
     assert zone["unknown_beyond"] == "yes"
     assert "not known to be safe" in zone["reasons"]
@@ -211,7 +221,7 @@ def test_the_steps_write_layers_frames_and_facts(tmp_path):
     assert read_json(tmp_path / "releases.json")["counts"]["release_cells"] == releases().table["n_cells"].sum()
     layers = {name: tmp_path / f"{name}.tif" for name in LAYERS}
     write_runout(dem=of("dem"), **made, grid=tmp_path / "grid.json", houses=of("houses"), roads=of("roads"),
-                 zones=tmp_path / "z.gpkg", ways=tmp_path / "w.gpkg", hits=tmp_path / "h.gpkg",
+                 zones=tmp_path / "z.gpkg", ways=tmp_path / "w.gpkg", hits=tmp_path / "h.gpkg", stack=tmp_path / "s.h5",
                  facts=tmp_path / "runout.json", params=RunoutParams(), risk=RiskParams(), language="zh",
                  options=NO_OPTIONS, **layers)  # fmt: skip
     want = products()
@@ -221,6 +231,9 @@ def test_the_steps_write_layers_frames_and_facts(tmp_path):
     assert len(read_frame(tmp_path / "h.gpkg")) == len(want.hits)
     assert read_frame(tmp_path / "w.gpkg")["way_id"].tolist() == want.ways["way_id"].tolist()
     assert read_frame(tmp_path / "z.gpkg")["reasons"].str.contains("米").all()
+    for name in LAYERS:
+        np.testing.assert_array_equal(open_layer(layers[name]).to_numpy(), want.layers[name].to_numpy(), err_msg=name)
     facts = read_json(tmp_path / "runout.json")
+    assert facts["counts"]["cells_reached"] == (want.layers["runout_paths"].to_numpy() > 0).sum()
     assert facts["counts"]["houses_reached"] == 3
     assert {"text_en", "text_zh", "level"} <= set(facts["notes"][0])

@@ -9,6 +9,10 @@ from geo_risk.flow.steps.exposure import options_of
 from geo_risk.flow.steps.zones import read_roads
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import xarray as xr
+
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.runout.params import RunoutParams
     from geo_risk.products.params import RiskParams
@@ -40,7 +44,8 @@ def runout(plan: Plan) -> None:
                "table": plan.frame("release_units"), "grid": plan.facts("grid")},
         optional={"houses": plan.frame("houses"), "roads": plan.input("roads")},
         writes={**{name: plan.layer(name) for name in LAYERS}, "zones": plan.frame("runout_zones"),
-                "hits": plan.frame("runout_hits"), "ways": plan.frame("runout_ways"), "facts": plan.facts("runout")},
+                "hits": plan.frame("runout_hits"), "ways": plan.frame("runout_ways"),
+                "stack": plan.between / "runout_layers.h5", "facts": plan.facts("runout")},
         params=plan.cfg.runout, risk=plan.cfg.risk, language=plan.cfg.language, options=options_of(plan, "roads"),
     )  # fmt: skip
 
@@ -101,6 +106,7 @@ def write_runout(
     zones: Path,
     hits: Path,
     ways: Path,
+    stack: Path,
     facts: Path,
     params: RunoutParams,
     risk: RiskParams,
@@ -111,19 +117,38 @@ def write_runout(
     """Write the layers of the run-out, the footprints with what they reach, and who is hit by what."""
     from geo_risk.products.runout import Exposed, run_out_products
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_frame, read_grid
 
     lines, notes, quarantine = read_roads(roads, read_grid(grid), options)
     exposed = Exposed(None if houses is None else read_frame(houses), lines)
     releases = _releases(units, kinds, table)
     made = run_out_products(open_layer(dem), releases, exposed, params=params, risk=risk, language=language)
-    for name, path in layers.items():
-        write_layer(made.layers[name], path)
+    counts = _write_layers(made.layers, layers, stack)
     write_frame(made.zones, zones)
     write_frame(made.hits, hits)
     write_frame(made.ways, ways)
-    write_json(_facts(made.counts, notes, quarantine), facts)
+    write_json(_facts({**made.counts, **counts}, notes, quarantine), facts)
+
+
+def _write_layers(layers: Mapping[str, xr.DataArray], paths: Mapping[str, Path], stack: Path) -> dict[str, int]:
+    """Write the layers, all of a band of rows together so that its paths are run once; return what they count."""
+    import xarray as xr
+
+    from geo_risk.core.grid import grid_of
+    from geo_risk.publish.native import write_native
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer
+    from geo_risk.sources.native import onto_grid
+
+    grid = grid_of(layers["runout_energy"])
+    whole = xr.Dataset({n: v.drop_vars("spatial_ref").astype("float32") for n, v in layers.items()})
+    write_native(whole.assign_attrs(crs=grid.crs, transform=list(grid.transform)[:6]), stack)
+    for name, path in paths.items():
+        layer = layers[name]
+        found = onto_grid(stack, name, grid, method="nearest").data.astype(layer.dtype)
+        write_layer(grid.layer(found, name=name, **layer.attrs), path)
+    paths_, flags = open_layer(paths["runout_paths"]), open_layer(paths["runout_flags"])
+    return {"cells_reached": int((paths_ > 0).sum()), "cells_unknown_beyond": int((flags > 0).sum())}
 
 
 def _releases(units: Path, kinds: Path, table: Path) -> Releases:
