@@ -14,6 +14,7 @@ from geo_risk.core.errors import (
     CorruptFileError,
     CrsError,
     DataError,
+    DiskFullError,
     RefusedFileError,
     TimeError,
     UnitError,
@@ -216,3 +217,33 @@ def test_cubes_of_one_lattice_are_aligned_without_a_change(tmp_path):
     got = align(cube, moved).to_numpy()
     np.testing.assert_array_equal(got[:, :, 0], big[:, :, 1])
     assert np.isnan(got[:, :, 1]).all()
+
+
+def test_a_lazy_cube_is_written_block_by_block_and_read_back_whole(tmp_path, monkeypatch):
+    import dask.array as da
+
+    import geo_risk.publish.cube as module
+
+    monkeypatch.setattr(module, "BLOCK_CELLS", 2 * 4)
+    cube, _ = read_rain(write(tmp_path / "r.nc", np.arange(28.0).reshape(7, 2, 2)))
+    seen = []
+
+    def note(block):
+        seen.append(block.shape[0])
+        return block
+
+    lazy = cube.copy(data=da.map_blocks(note, cube.data.rechunk((1, 2, 2)), dtype="f4", meta=np.empty((0, 0, 0), "f4")))
+    write_cube(lazy, tmp_path / "out.nc")
+    assert seen == [1] * 7
+    np.testing.assert_array_equal(read_own(tmp_path / "out.nc").to_numpy(), cube.to_numpy())
+
+
+def test_a_cube_that_does_not_read_back_is_not_published(tmp_path, monkeypatch):
+    import geo_risk.publish.cube as module
+
+    cube, _ = read_rain(write(tmp_path / "r.nc", np.ones((3, 2, 2))))
+    sums = iter([1, 2])
+    monkeypatch.setattr(module.zlib, "crc32", lambda _: next(sums))
+    with pytest.raises(DiskFullError):
+        write_cube(cube, tmp_path / "out.nc")
+    assert not (tmp_path / "out.nc").exists()
