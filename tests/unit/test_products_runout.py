@@ -135,6 +135,7 @@ def test_hits_and_footprints_name_who_is_reached():
     assert not zones.loc["RO-LS-1", "geometry"].intersects(Point(at(36, 4)))
 
 
+@pytest.mark.slow
 def test_a_large_grid_keeps_its_layers_lazy_and_says_the_same(monkeypatch):
     small = products()
     monkeypatch.setattr("geo_risk.products.runout._WHOLE_CELLS", 0)
@@ -175,6 +176,7 @@ def test_a_path_into_missing_ground_is_said():
     assert pd.isna(zone["people"])
 
 
+@pytest.mark.slow
 def test_footprints_are_what_the_layer_of_all_paths_shows():
     made, found = products(), releases()
     drawn = footprints({"dem": slope_then_plain(), "release_units": found.units, "release_kind": found.kinds},
@@ -203,6 +205,7 @@ def test_layers_on_another_grid_are_refused():
         releases(hazard=hazard)
 
 
+@pytest.mark.slow
 def test_the_steps_write_layers_frames_and_facts(tmp_path):
     g = ground()
     write_json(GRID.to_dict(), tmp_path / "grid.json")
