@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -89,10 +91,13 @@ def roads():
     return gpd.GeoDataFrame({"road_id": ["R1"]}, geometry=[line], crs=GRID.crs)
 
 
-def products(**changes):
+def made_products():
     exposed = Exposed(houses(), roads())
-    return run_out_products(slope_then_plain(), releases(**changes), exposed, params=RunoutParams(), risk=RiskParams(),
+    return run_out_products(slope_then_plain(), releases(), exposed, params=RunoutParams(), risk=RiskParams(),
                             language="en")  # fmt: skip
+
+
+products = cache(made_products)
 
 
 def test_units_are_points_before_areas_before_slopes_and_closed_ones_are_none():
@@ -139,7 +144,7 @@ def test_hits_and_footprints_name_who_is_reached():
 def test_a_large_grid_keeps_its_layers_lazy_and_says_the_same(monkeypatch):
     small = products()
     monkeypatch.setattr("geo_risk.products.runout._WHOLE_CELLS", 0)
-    large = products()
+    large = made_products()
     pd.testing.assert_frame_equal(large.hits, small.hits)
     for name, layer_ in large.layers.items():
         assert layer_.chunks
