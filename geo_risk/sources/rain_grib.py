@@ -26,6 +26,9 @@ from geo_risk.sources.rain_opened import Area, Opened, Place, Said, crs_is_degre
 FILL = 9999.0
 ECMWF, BEIJING_CENTRE = 98, 38
 CMPAS_STEP_DEG = 0.01
+MOISTURE = (0, 1)
+"""Discipline and category of precipitation in edition 2."""
+
 _HOUR = np.timedelta64(1, "h")
 _CMPAS_NAME = re.compile(r"_CMPA_.*PRE-(\d{10})", re.IGNORECASE)
 
@@ -66,7 +69,8 @@ def is_cmpas(paths: Sequence[Path]) -> bool:
     first = messages(paths[0])[0]
     if first.centre != BEIJING_CENTRE or first.edition != 2 or abs(first.step_deg - CMPAS_STEP_DEG) > 1e-6:
         return False
-    return bool(_CMPAS_NAME.search(paths[0].name)) or first.parameter not in {*AMOUNTS_MM, *RATES_MM_H}
+    is_own = first.parameter[:2] == MOISTURE and first.parameter not in {*AMOUNTS_MM, *RATES_MM_H}
+    return bool(_CMPAS_NAME.search(paths[0].name)) or is_own
 
 
 def open_cmpas(paths: Sequence[Path], *, options: RainOptions, area: Area | None) -> Opened:
@@ -74,16 +78,19 @@ def open_cmpas(paths: Sequence[Path], *, options: RainOptions, area: Area | None
 
     Raises
     ------
-    TimeError : the time in a name is not the one in its message. GridError, OverlapError, CorruptFileError : as they
-    say.
+    AmbiguousError : messages of several parameters. TimeError : the time in a name is not the one in its message.
+    GridError, OverlapError, CorruptFileError : as they say.
     """
     fields = [f for p in paths for f in _fields(p)]
     zone = BEIJING if options.time_zone is None else zone_of(options.time_zone, where=str(paths[0]))
     for field in fields:
         _check_name(field)
+        if field.message.parameter != fields[0].message.parameter:
+            _refuse(field, len(fields), f"is another quantity than {fields[0].message.parameter} in {paths[0].name}")
     end = to_utc(np.array([f.message.end for f in fields], dtype="datetime64[ns]"), zone)
     data, place, place_said = _cube(fields, np.ones(len(fields)), area=area)
-    rain = series(data, start=end - _HOUR, end=end, place=place, units="mm")
+    begin = to_utc(np.array([f.message.start for f in fields], dtype="datetime64[ns]"), zone)
+    rain = series(data, start=np.where(np.isnat(begin), end - _HOUR, begin), end=end, place=place, units="mm")
     known = "Beijing time (UTC+8)" if options.time_zone is None else options.time_zone
     said = Said(
         f"Unit kg m-2 = mm of the hour that ends at the stamp, {known}, as CMA's 1 km merged rain (CMPAS) has it; "
@@ -231,6 +238,9 @@ def _cube(fields: Sequence[_Field], scales: NDArray[np.float64], *, area: Area |
     t = box.transform
     crs = box.crs.to_wkt()
     is_lon_lat = crs_is_degrees(crs)
+    if is_lon_lat and not np.isfinite(first.message.step_deg):
+        what = f"{first.path.name} lies on a Gaussian or rotated grid, whose rows are not evenly spaced"
+        raise GridError(what, where=str(first.path), fix="resample the file to a latitude-longitude grid")
     x, y = t.c + t.a * (np.arange(box.shape[1]) + 0.5), t.f + t.e * (np.arange(box.shape[0]) + 0.5)
     place = placed(x, y, crs="EPSG:4326" if is_lon_lat else crs, area=area, where=str(first.path))
 

@@ -279,6 +279,18 @@ def test_one_hour_of_cmpas_is_enough_and_a_wrong_name_is_not(tmp_path):
         opened(other)
 
 
+def test_another_quantity_of_the_same_analysis_is_no_rain(tmp_path):
+    field = grib2(storm(1)[0], reference=START, start=None, end=START, parameter=(0, 0, 0), south_up=True)
+    (tmp_path / "t.grb2").write_bytes(field)
+    with pytest.raises(AmbiguousError, match="no total precipitation"):
+        opened(tmp_path / "t.grb2")
+    cmpas(tmp_path, storm(1)[0], 9)
+    cmpas(tmp_path, storm(1)[0], 10, parameter=(0, 1, 211))
+    (tmp_path / "t.grb2").unlink()
+    with pytest.raises(AmbiguousError, match="another quantity"):
+        opened(tmp_path)
+
+
 def test_model_output_of_the_same_centre_stays_utc(tmp_path):
     fields = [grib2(v, reference=START, start=START + timedelta(hours=k), end=START + timedelta(hours=k + 1))
               for k, v in enumerate(storm(3))]  # fmt: skip
@@ -565,6 +577,8 @@ def test_real_gribs_are_followed_octet_by_octet():
     for name in ("era5-2mt-2019-03-uk.grib", "lambert_grid.grib", "cfrzr_and_cprat.grib"):
         with pytest.raises(AmbiguousError, match="no total precipitation"):
             opened(REAL / "grib" / name)
+    assert np.isnan(messages(REAL / "grib" / "regular_gg_sfc.grib")[0].step_deg)
+    assert np.isnan(messages(REAL / "grib" / "lambert_grid.grib")[0].step_deg)
 
 
 @pytest.mark.real

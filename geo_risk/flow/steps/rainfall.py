@@ -124,6 +124,8 @@ def _read(
         cube, audit = read_rain(path, OWN if path == gauges else rules)
         if path == gauges:
             cube, audit = _interpolated(cube, audit)
+        if path != first:
+            cube = _of_quality(cube, "forecast")
         # what is joined to the first series must cover all of its cells
         area = area_of(cube) if not cubes else area
         cubes.append(hourly(cube, where=path.name))
@@ -137,11 +139,15 @@ def _interpolated(cube: xr.DataArray, audit: RainAudit) -> tuple[xr.DataArray, R
     """Return a cube that was made of gauges with its name: the step that made it has told the rest."""
     from dataclasses import replace
 
+    told = replace(audit, path="gauges", product="gauges", quality="interpolated", sentences=(), sentences_zh=())
+    return _of_quality(cube, "interpolated"), told
+
+
+def _of_quality(cube: xr.DataArray, quality: str) -> xr.DataArray:
+    """Return a cube whose hours all have one quality."""
     from geo_risk.sources.rain import QUALITIES
 
-    code = cube["is_gap"].astype("int8") * 0 + QUALITIES.index("interpolated")
-    told = replace(audit, path="gauges", product="gauges", quality="interpolated", sentences=(), sentences_zh=())
-    return cube.assign_coords(quality=code.astype("int8")), told
+    return cube.assign_coords(quality=("time", [QUALITIES.index(quality)] * cube.sizes["time"]))
 
 
 def _forecasts(cubes: list[xr.DataArray], issued_times: list[str]) -> list[Forecast]:
