@@ -268,6 +268,18 @@ def test_responses_follow_the_model_and_rank_its_factors():
     assert ((got["twi"].low <= got["twi"].mean) & (got["twi"].mean <= got["twi"].high)).all()
 
 
+def test_flat_ground_without_curvature_does_not_make_the_response_to_slope_unknown():
+    class FlatIsKnown:
+        def predict_proba(self, x):
+            p = np.where(np.isnan(x[:, 1]) & (x[:, 0] > 0), np.nan, x[:, 0] / 90)
+            return np.stack([1 - p, p], axis=1)
+
+    values = np.array([[0.0, np.nan], [10.0, 0.1], [20.0, 0.0], [40.0, -0.1]])
+    slope, curvature = responses(FlatIsKnown(), values, ("slope_deg", "curvature_plan"), points=3)
+    np.testing.assert_allclose(slope.mean, slope.at / 90)
+    assert np.isfinite([slope.importance, curvature.importance]).all()
+
+
 # real --------------------------------------------------------------------------------------------------------------
 
 

@@ -50,7 +50,8 @@ def responses(
 
     Returns
     -------
-    One a factor that has a known value, in the order of the columns.
+    One a factor that has a known value, in the order of the columns; cases that are unknown at some of its points are
+    left out.
     """
     known = np.flatnonzero(~np.isnan(model.predict_proba(values)[:, 1]))
     if len(known) > _CASES:
@@ -63,6 +64,10 @@ def responses(
         asked = np.repeat(values[known][None], len(at), axis=0)
         asked[:, :, k] = at[:, None]
         p = model.predict_proba(asked.reshape(-1, len(names)))[:, 1].reshape(len(at), len(known))
+        # flat ground has no curvature: asked as if it were steep it is unknown
+        p = p[:, ~np.isnan(p).any(axis=0)]
+        if not p.size:
+            continue
         mean = p.mean(axis=1)
         inside = np.clip(mean, 1e-6, 1 - 1e-6)
         logit = np.log(inside / (1 - inside))
