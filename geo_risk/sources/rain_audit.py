@@ -188,17 +188,16 @@ def _running_said(n_fell: int, n_rose: int, *, where: str) -> Said:
 
 def _unit_said(found: dict[str, Any], interval_h: float, *, settled: bool, where: str) -> Said | None:
     wet, highest = int(found["wet"]), float(found["highest"])
-    text = f"{highest:.3g} mm in {interval_h:g} h"
-    if wet < MIN_WET or highest >= SMALL_MM:
-        if wet < MIN_WET:
-            return Said(f"Values: {wet} above zero; too few to hold the unit against them.",
-                        f"数值：仅 {wet} 个大于零，不足以核对单位。")  # fmt: skip
-        return Said(
-            f"Values: the largest is {text}, as rain in millimetres can be.", f"数值：最大 {text}，与毫米雨量相符。"
-        )
+    text, text_zh = f"{highest:.3g} mm in {interval_h:g} h", f"{interval_h:g} 小时 {highest:.3g} mm"
+    if wet < MIN_WET:
+        few = f"Values: {wet} above zero; too few to hold the unit against them."
+        return Said(few, f"数值：仅 {wet} 个大于零，不足以核对单位。")
+    if highest >= SMALL_MM:
+        fits = f"Values: the largest is {text}, as rain in millimetres can be."
+        return Said(fits, f"数值：最大 {text_zh}，与毫米雨量相符。")
     if settled:
         return Said(f"Values: {wet} above zero, none beyond {text}; the unit is taken as stated.",
-                    f"数值：{wet} 个大于零，最大仅 {text}；单位以说明为准。")  # fmt: skip
+                    f"数值：{wet} 个大于零，最大仅 {text_zh}；单位以说明为准。")  # fmt: skip
     what = (
         f"{wet} values are above zero and none exceeds {text}: drizzle in millimetres, or metres (up to "
         f"{highest * 1000:.0f} mm) called millimetres"
