@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import dask
 import dask.array as da
@@ -47,17 +48,22 @@ def feature_distance(features: gpd.GeoDataFrame, grid: Grid, *, max_m: float, na
         what = f"the features are in {features.crs.to_string()}, the grid in {grid.crs}"
         raise CrsError(what, where=name, fix="bring the features into the grid's CRS in geo_risk.sources")
     areas = [g for g in shapes if g.geom_type.endswith("Polygon")]
-    given = dask.delayed((segments_of(shapes), areas), pure=False)
-    coords = grid.coords()
+    made = by_window(grid, partial(_in_window, (segments_of(shapes), areas), max_m))
+    return grid.layer(made, units="m", long_name=name.removesuffix("_m").replace("_", " to "), name=name)
+
+
+def by_window(grid: Grid, make: Callable[[Grid], NDArray[np.float32]]) -> da.Array:
+    """Return a lazy (y, x) float32 array of which each block is made from its own window of the grid."""
+    later = dask.delayed(make, pure=False)
     bands = []
     for r0 in range(0, grid.shape[0], CHUNK):
         row = []
         for c0 in range(0, grid.shape[1], CHUNK):
-            y, x = coords["y"][r0 : r0 + CHUNK], coords["x"][c0 : c0 + CHUNK]
-            made = dask.delayed(_block, pure=False)(given, x, y, _window(grid, (r0, c0), (len(y), len(x))), max_m)
-            row.append(da.from_delayed(made, (len(y), len(x)), dtype=np.float32))
+            shape = (min(CHUNK, grid.shape[0] - r0), min(CHUNK, grid.shape[1] - c0))
+            window = Grid(GeoBox(shape, grid.transform * Affine.translation(c0, r0), grid.crs))
+            row.append(da.from_delayed(later(window), shape, dtype=np.float32))
         bands.append(row)
-    return grid.layer(da.block(bands), units="m", long_name=name.removesuffix("_m").replace("_", " to "), name=name)
+    return da.block(bands)
 
 
 def segments_of(shapes: list[BaseGeometry]) -> NDArray[np.float64]:
@@ -73,20 +79,17 @@ def segments_of(shapes: list[BaseGeometry]) -> NDArray[np.float64]:
     return out
 
 
-def _block(
-    given: tuple[NDArray[np.float64], list[BaseGeometry]], x: NDArray[Any], y: NDArray[Any], window: Grid, max_m: float
+def _in_window(
+    given: tuple[NDArray[np.float64], list[BaseGeometry]], max_m: float, window: Grid
 ) -> NDArray[np.float32]:
     segments, areas = given
-    box = (x.min() - max_m, y.min() - max_m, x.max() + max_m, y.max() + max_m)
+    left, bottom, right, top = window.bounds
     low, high = np.minimum(segments[:, :2], segments[:, 2:]), np.maximum(segments[:, :2], segments[:, 2:])
-    near = (low <= box[2:]).all(axis=1) & (high >= box[:2]).all(axis=1)
-    out = distance_to_segments(x, y, segments[near], max_m)
+    near = (low <= (right + max_m, top + max_m)).all(axis=1) & (high >= (left - max_m, bottom - max_m)).all(axis=1)
+    centres = window.coords()
+    out = distance_to_segments(centres["x"], centres["y"], segments[near], max_m)
     frame = shapely.box(*window.bounds)
     inside = [(g, 1.0) for g in areas if g.intersects(frame)]
     if inside:
         out[rasterize(inside, window, fill=0, dtype="uint8") > 0] = 0.0
     return out
-
-
-def _window(grid: Grid, origin: tuple[int, int], shape: tuple[int, int]) -> Grid:
-    return Grid(GeoBox(shape, grid.transform * Affine.translation(origin[1], origin[0]), grid.crs))

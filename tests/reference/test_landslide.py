@@ -130,6 +130,18 @@ def test_categories_get_codes_and_bare_ground_stays_unknown():
     assert np.isnan(layer.to_numpy()[:, 40:]).all()
 
 
+def test_windows_do_not_change_a_category_and_the_later_polygon_counts(monkeypatch):
+    shapes = [shapely.box(510_000, 4_063_200, 511_900, 4_064_500), shapely.Point(511_500, 4_064_200).buffer(700)]
+    frame = gpd.GeoDataFrame({"lithology": ["loess", "granite"]}, geometry=shapes, crs=GRID.crs)
+    whole = category_layer(frame, GRID, column="lithology", name="lithology")[0]
+    monkeypatch.setattr("geo_risk.terrain.distance.CHUNK", 17)
+    split = category_layer(frame, GRID, column="lithology", name="lithology")[0]
+    assert len(split.chunks[0]) == 4
+    np.testing.assert_array_equal(split.to_numpy(), whole.to_numpy())
+    row, column, _ = GRID.index([511_500], [4_064_200])
+    assert whole.to_numpy()[row[0], column[0]] == 1  # granite comes first by name, and last by row
+
+
 def test_classes_of_each_kind():
     quantile = class_of_factor("slope_deg", np.arange(100.0), classes=4)
     assert quantile.n_classes == 4

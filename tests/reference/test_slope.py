@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geo_risk.core.errors import DataError, GridError, UnitError
+from geo_risk.core.errors import CrsError, DataError, GridError, UnitError
 from geo_risk.core.grid import Grid
 from geo_risk.kernels.slope import ruggedness, slope_plane
 from geo_risk.terrain.slope import (
@@ -214,6 +214,10 @@ def test_bad_inputs_are_refused():
         local_relief(dem, radius_m=float("nan"))
     with pytest.raises(DataError, match="radius"):
         topographic_position(dem, radius_m=0)
+    in_degrees = dem.assign_coords(spatial_ref=dem.spatial_ref.copy(data=0))
+    in_degrees.spatial_ref.attrs["crs_wkt"] = "EPSG:4490"
+    with pytest.raises(CrsError, match="in metres"):
+        slope_layers(in_degrees)
     other = make_grid((4, 4), cell=60.0).layer(np.ones((4, 4)), units="degree", long_name="s", name="s")
     with pytest.raises(GridError):
         wetness_index(dem.assign_attrs(units="m2"), other)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from shapely import box
+from shapely.geometry.base import BaseGeometry
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import rasterize
 from geo_risk.hazards.landslide.registry import FACTORS, named
+from geo_risk.terrain.distance import by_window
 
 UNITS = {f.name: f.units for f in FACTORS.values()}
 """Factors that are known, and their units."""
@@ -106,14 +110,25 @@ def category_layer(
 ) -> tuple[xr.DataArray, dict[int, str]]:
     """Burn a text column of polygons as codes 1, 2, ... in the order of the sorted names.
 
+    Parameters
+    ----------
+    polygons : in the grid's CRS; where they overlap the later one counts, one without a text leaves what is below.
+
     Returns
     -------
-    (y, x) float32 [1], NaN where no polygon lies; and the name of each code.
+    (y, x) float32 [1], lazy, NaN where no polygon lies; and the name of each code.
     """
     names = sorted({str(v) for v in polygons[column].dropna()})
     code = {text: i for i, text in enumerate(names, 1)}
     shapes = [
         (g, float(code[str(v)])) for g, v in zip(polygons.geometry, polygons[column], strict=True) if str(v) in code
     ]
-    burned = rasterize(shapes, grid, fill=float("nan"), dtype="float32")
+    burned = by_window(grid, partial(_burned, shapes))
     return grid.layer(burned, units="1", long_name=name, name=name), {i: text for text, i in code.items()}
+
+
+def _burned(shapes: list[tuple[BaseGeometry, float]], window: Grid) -> NDArray[np.float32]:
+    frame = box(*window.bounds)
+    near = [(g, v) for g, v in shapes if g is not None and g.intersects(frame)]
+    burned: NDArray[np.float32] = rasterize(near, window, fill=float("nan"), dtype="float32")
+    return burned
