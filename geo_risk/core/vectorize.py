@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import Any
 
 import geopandas as gpd
@@ -13,6 +14,9 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from geo_risk.core.grid import Grid
+
+_ONE_AT_A_TIME = Lock()
+"""rasterio silences a warning of its own by filters that all threads share: two calls at once can let it through."""
 
 
 def polygons_of_labels(labels: NDArray[np.integer[Any]], grid: Grid, *, connectivity: int = 4) -> gpd.GeoDataFrame:
@@ -37,7 +41,10 @@ def outlines_of_labels(
 ) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     """Return the label > 0 and the polygon of each connected piece, as `polygons_of_labels` before it joins them."""
     array = np.ascontiguousarray(labels, dtype=np.int32)
-    traced = rasterio.features.shapes(array, mask=array > 0, connectivity=connectivity, transform=grid.transform)
+    with _ONE_AT_A_TIME:
+        traced = list(
+            rasterio.features.shapes(array, mask=array > 0, connectivity=connectivity, transform=grid.transform)
+        )
     rows = [(int(value), shape(geometry)) for geometry, value in traced]
     outlines = np.empty(len(rows), dtype=object)
     outlines[:] = [r[1] for r in rows]
@@ -64,7 +71,8 @@ def rasterize(
     pairs = [(g, v) for g, v in shapes if g is not None and not g.is_empty]
     if not pairs:
         return np.full(grid.shape, fill, dtype=dtype)
-    burned: NDArray[Any] = rasterio.features.rasterize(
-        pairs, out_shape=grid.shape, transform=grid.transform, fill=fill, dtype=dtype, all_touched=all_touched
-    )
+    with _ONE_AT_A_TIME:
+        burned: NDArray[Any] = rasterio.features.rasterize(
+            pairs, out_shape=grid.shape, transform=grid.transform, fill=fill, dtype=dtype, all_touched=all_touched
+        )
     return burned
