@@ -39,7 +39,8 @@ AMOUNTS_MM: dict[tuple[int, ...], float] = {
 """Factor to mm of parameters that are total precipitation, whatever the centre."""
 
 ECMWF_MM = {(128, 228): 1000.0, (228, 228): 1.0, (0, 1, 193): 1000.0}
-"""The same for ECMWF's own: tp [m] in its tables 128 and as edition 2's local number, tp [kg m-2]."""
+"""The same for ECMWF's own: tp [m] in its table 128 and as edition 2's local number 193, tp [kg m-2] in table 228.
+Another centre's 193 is freezing rain; were the unit of one wrong, the limits would stop it."""
 
 RATES_MM_H: dict[tuple[int, ...], float] = {
     (0, 1, 7): 3600.0, (0, 1, 52): 3600.0, (2, 59): 3600.0, (3, 59): 3600.0, (1, 59): 3600.0,
@@ -177,6 +178,10 @@ def _scales(fields: Sequence[_Field]) -> tuple[str, NDArray[np.float64]]:
                 _refuse(field, len(fields), "is an average of an amount")
             scales.append(RATES_MM_H[parameter])
             units.add("mm/h")
+        elif parameter in RATES_MM_H and field.message.statistic == "accumulation":
+            # WMO's way of writing total precipitation: a rate, summed over its interval, in kg m-2
+            scales.append(1.0)
+            units.add("mm")
         elif parameter in RATES_MM_H:
             _refuse(field, len(fields), "is a rate at a point in time")
         else:

@@ -310,6 +310,23 @@ def test_totals_from_the_start_of_a_forecast_are_taken_apart(tmp_path):
     assert any("taken apart" in s for s in audit.sentences)
 
 
+def test_a_rate_summed_over_its_interval_is_an_amount(tmp_path):
+    """Total precipitation of TIGGE, S2S and UERRA: parameter 0-1-52 with the statistic accumulation, kg m-2."""
+    rain = np.round(storm(2), 1)
+    fields = [grib2(rain[: k + 1].sum(0), reference=START, start=START, end=START + timedelta(hours=6 * (k + 1)),
+                    centre=98, parameter=(0, 1, 52)) for k in range(2)]  # fmt: skip
+    (tmp_path / "s2s.grib2").write_bytes(b"".join(fields))
+    cube, audit = opened(tmp_path / "s2s.grib2")
+    # totals are packed to 0.1 mm
+    np.testing.assert_allclose(cube.to_numpy(), rain, atol=0.101)
+    assert audit.interval_h == 6
+    mean = grib2(rain[0] / 3600, reference=START, start=START, end=START + timedelta(hours=6), centre=7,
+                 parameter=(0, 1, 52), statistic=0, decimals=6)  # fmt: skip
+    (tmp_path / "mean.grib2").write_bytes(mean)
+    # six decimals of a rate in kg m-2 s-1 over six hours
+    np.testing.assert_allclose(opened(tmp_path / "mean.grib2")[0].to_numpy()[0], 6 * rain[0], atol=0.02)
+
+
 @pytest.mark.slow
 def test_ecmwf_grib_1_of_both_reanalyses(tmp_path):
     rain = storm(48)
