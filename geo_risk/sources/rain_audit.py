@@ -31,6 +31,11 @@ ENVELOPE_MM, ENVELOPE_POWER = 600.0, 0.47
 """No point has had more than ENVELOPE_MM x D ^ ENVELOPE_POWER in D hours. Choice of geo_risk: a power of time, as world
 records have, above 1825 mm in 24 h and 3929 mm in 72 h (La Reunion, 1966 and 2007)."""
 
+HELD_SHARE, FALLEN_SHARE = 0.05, 0.25
+"""Running totals stand still while it is dry and fall at their resets only. Of the values above zero, the share from
+which staying the same, and the share up to which falling, speaks for them; the amounts of a short storm do neither.
+Choice of geo_risk."""
+
 MAX_FALLS = 0.05
 """Falls within the runs of running totals, as a share of their rises, above which they are none. Choice of geo_risk."""
 
@@ -132,7 +137,7 @@ def checked_values(
     clean, counts["beyond_record"] = _within_envelope(clean, found["total"], rules, interval_h=interval_h, where=where)
     said = (
         _unit_said(found, interval_h, settled="units" in rules.settled, where=where),
-        ran or _kind_said(found["fell"], found["rose"], settled="kind" in rules.settled, where=where),
+        ran or _kind_said(found, settled="kind" in rules.settled, where=where),
     )
     return rain.copy(data=clean), counts, tuple(s for s in said if s is not None)
 
@@ -146,6 +151,8 @@ def _figures(clean: da.Array) -> dict[str, Any]:
         "total": zero.sum(axis=0, dtype=np.float64),
         "fell": (change < 0).sum(axis=(1, 2)),
         "rose": (change > 0).sum(axis=(1, 2)),
+        "held": ((change == 0) & (zero[:-1] > 0)).sum(),
+        "before": (zero[:-1] > 0).sum(),
     }
 
 
@@ -205,20 +212,30 @@ def _unit_said(found: dict[str, Any], interval_h: float, *, settled: bool, where
     raise AmbiguousError(what, where=where, fix="give `units: mm` for this source if that is right, else `units: m`")
 
 
-def _kind_said(fell: NDArray[Any], rose: NDArray[Any], *, settled: bool, where: str) -> Said | None:
-    """Tell amounts from running totals, which fall at their resets alone, and there nearly everywhere."""
-    n_fell, n_rose = int(fell.sum()), int(rose.sum())
+def _kind_said(found: dict[str, Any], *, settled: bool, where: str) -> Said | None:
+    """Tell amounts from running totals: these fall at their resets alone, and stand still or rise in between."""
+    fell, rose = found["fell"], found["rose"]
+    n_fell, n_rose, n_held, n_before = int(fell.sum()), int(rose.sum()), int(found["held"]), int(found["before"])
     if settled or len(fell) + 1 < RUNNING_HOURS or n_rose < MIN_WET:
         return None
     steady = fell == 0
-    rises_there = int(rose[steady].sum())
+    confined = steady.mean() >= 0.75 and int(rose[steady].sum()) >= 0.75 * n_rose
+    lasting = n_held >= HELD_SHARE * n_before or n_fell <= FALLEN_SHARE * n_before
     text = f"{n_fell} falls and {n_rose} rises from one interval to the next"
-    if steady.mean() >= 0.75 and rises_there >= 0.75 * n_rose:
-        what = f"{text}; the falls are confined to {int((~steady).sum())} of {len(fell)} steps, as in running totals"
+    text_zh = f"相邻时次降 {n_fell} 次、升 {n_rose} 次"
+    if confined and lasting:
+        what = (
+            f"{text}; the falls are confined to {int((~steady).sum())} of {len(fell)} steps, and of {n_before} values "
+            f"above zero {n_held} stay the same, as in running totals"
+        )
         fix = "give `kind: running` for this source, or `kind: amount` if these are the amounts of each interval"
         raise AmbiguousError(what, where=where, fix=fix)
+    if confined:
+        kept, kept_zh = f"of {n_before} values above zero {n_held} stay the same", f"{n_before} 个非零值中 {n_held} 个不变"
+        return Said(f"Kind: {text}; {kept}, so these are amounts of a short storm and not running totals.",
+                    f"类型：{text_zh}；{kept_zh}，是短时降雨的时段量而非累计量。")  # fmt: skip
     return Said(f"Kind: {text}, at all times, so these are amounts and not running totals.",
-                f"类型：相邻时次降 {n_fell} 次、升 {n_rose} 次，分布于各时次，是时段量而非累计量。")  # fmt: skip
+                f"类型：{text_zh}，分布于各时次，是时段量而非累计量。")  # fmt: skip
 
 
 def sentences_of(counts: dict[str, int]) -> tuple[Said, ...]:
