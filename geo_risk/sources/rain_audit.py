@@ -231,7 +231,8 @@ def _kind_said(found: dict[str, Any], *, settled: bool, where: str) -> Said | No
         fix = "give `kind: running` for this source, or `kind: amount` if these are the amounts of each interval"
         raise AmbiguousError(what, where=where, fix=fix)
     if confined:
-        kept, kept_zh = f"of {n_before} values above zero {n_held} stay the same", f"{n_before} 个非零值中 {n_held} 个不变"
+        kept = f"of {n_before} values above zero {n_held} stay the same"
+        kept_zh = f"{n_before} 个非零值中 {n_held} 个不变"
         return Said(f"Kind: {text}; {kept}, so these are amounts of a short storm and not running totals.",
                     f"类型：{text_zh}；{kept_zh}，是短时降雨的时段量而非累计量。")  # fmt: skip
     return Said(f"Kind: {text}, at all times, so these are amounts and not running totals.",
