@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from geo_risk.core.errors import DataError, GridError
 from geo_risk.core.grid import Grid
+from geo_risk.core.levels import classify
 from geo_risk.hazards.landslide.compute import fit_later, predict, unknown
 from geo_risk.hazards.landslide.information_value import probability
 from geo_risk.hazards.landslide.params import LandslideParams
@@ -157,6 +158,20 @@ def test_too_few_slides_or_slides_without_rain_make_no_model():
     assert (
         fit_warning(PastCases(against.susceptibility, against.rain_mm, against.storm, slid), LandslideParams()) is None
     )
+
+
+def test_trigger_rain_is_where_the_level_begins():
+    model = WarningModel(1.0, 1.5, (-2.0, 0.0, 1.0, 2.5), 0.8, 0.7, 0.6, 40, ("S1", "S2"))
+    susceptibility = np.array([0.05, 0.5, 0.97, np.nan])
+    triggers = model.trigger_mm(susceptibility)
+    for level, rain in enumerate(triggers, 1):
+        # a hair of 1e-6 mm: the index is computed the other way round
+        below = classify(model.index(susceptibility[:3], rain[:3] - 1e-6), model.bounds)
+        at = classify(model.index(susceptibility[:3], rain[:3] + 1e-6), model.bounds)
+        assert (below == level - 1).all()
+        assert (at == level).all()
+    assert np.isnan(triggers[:, 3]).all()
+    assert (np.diff(triggers[:, :3], axis=0) > 0).all()
 
 
 @pytest.mark.slow

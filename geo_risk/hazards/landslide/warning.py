@@ -51,6 +51,14 @@ class WarningModel:
         """Return the warning index; NaN where either is unknown."""
         return self.susceptibility_weight * _logit(susceptibility) + self.rain_weight * _rain_term(rain_mm)
 
+    def trigger_mm(self, susceptibility: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the effective rain [mm] from which a place is level 1, 2, 3, 4, as (level, ...); NaN where unknown.
+
+        It is negative where the level is reached without rain.
+        """
+        static = self.susceptibility_weight * _logit(susceptibility)
+        return np.stack([(bound - static) / self.rain_weight * RAIN_SCALE_MM for bound in self.bounds])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a facts file."""
         return asdict(self)
