@@ -114,6 +114,36 @@ def test_inventory_merges_duplicates_and_sets_strays_aside():
         clean_inventory(frame.to_crs(4490), GRID, duplicate_distance_m=100)
 
 
+def test_events_whose_place_is_known_badly_are_set_aside_and_unstated_ones_are_counted():
+    stated = ["exact", "1km", "25km", "unknown", None, "约 80米", "0.4 公里", "somewhere", "1,200"]
+    at = [shapely.Point(511_000 + 90.0 * k, 4_064_000) for k in range(len(stated))]
+    frame = gpd.GeoDataFrame(
+        {"event_id": list("ABCDEFGHI"), "location_accuracy": stated}, geometry=at, crs=GRID.crs
+    )  # fmt: skip
+    clean = clean_inventory(frame, GRID, duplicate_distance_m=1, max_error_m=500)
+    assert clean.events["event_id"].tolist() == ["A", "E", "F", "G"]
+    assert (clean.n_unstated, clean.n_misplaced) == (1, 5)
+    why = {q["id"]: q["reason"] for q in clean.quarantine}
+    assert "25000 m" in why["C"]
+    assert "unknown" in why["D"]
+    assert "cannot be read" in why["H"]
+    assert "超过允许的 500 米" in clean.quarantine[0]["reason_zh"]
+    # without a bound all are used; numbers are metres; without a column nothing is stated of any
+    assert len(clean_inventory(frame, GRID, duplicate_distance_m=1).events) == 9
+    plain = frame.drop(columns="location_accuracy")
+    assert clean_inventory(plain, GRID, duplicate_distance_m=1, max_error_m=500).n_unstated == 9
+    metres = plain.assign(location_error_m=[30.0, 499, 501, *[np.nan] * 6])
+    assert [q["id"] for q in clean_inventory(metres, GRID, duplicate_distance_m=1, max_error_m=500).quarantine] == ["C"]
+
+
+@given(st.floats(0, 1e5, allow_nan=False), st.floats(1, 1e5))
+def test_the_bound_of_the_location_error_is_the_largest_that_is_used(error, bound):
+    frame = gpd.GeoDataFrame({"location_error_m": [error]}, geometry=[shapely.Point(511_000, 4_064_000)], crs=GRID.crs)
+    clean = clean_inventory(frame, GRID, duplicate_distance_m=0, max_error_m=bound)
+    assert len(clean.events) == (error <= bound)
+    assert len(clean.events) + len(clean.quarantine) == 1
+
+
 def test_road_bias_tells_both_shares():
     found = road_bias(np.array([10.0, 300, 20, 300, 300, 300]), np.array([1, 1, 0, 0, 0, 0], bool), far_m=300)
     assert (found.events, found.ground) == (0.5, 0.75)

@@ -29,6 +29,7 @@ def landslide(plan: Plan) -> None:
         reads={"landslide_inventory": plan.input("landslide_inventory"), "grid": plan.facts("grid")},
         writes={"events": plan.layer("landslide_events"), "facts": plan.facts("landslide_inventory")},
         options=None if inventory is None else inventory.options, duplicate_distance_m=params.duplicate_distance_m,
+        max_error_m=params.max_location_error_m,
     )  # fmt: skip
     factors = {name: plan.layer(name) for name in (*TERRAIN[1:], *MADE)}
     susceptibility(plan, factors)
@@ -151,7 +152,7 @@ def write_landcover(*, landcover: Path, grid: Path, out: Path, options: ReadOpti
 
 def write_inventory(
     *, landslide_inventory: Path, grid: Path, events: Path, facts: Path, options: ReadOptions | None,
-    duplicate_distance_m: float,
+    duplicate_distance_m: float, max_error_m: float,
 ) -> None:  # fmt: skip
     """Write the events per cell [1], and what was set aside or merged."""
     from geo_risk.hazards.landslide.inventory import clean_inventory, event_layer
@@ -164,14 +165,23 @@ def write_inventory(
     target = read_grid(grid)
     read = read_vector(landslide_inventory, crs=target.crs, where="inputs.landslide_inventory", area=target.bounds,
                        options=options or NO_OPTIONS)  # fmt: skip
-    clean = clean_inventory(read.frame, target, duplicate_distance_m=duplicate_distance_m)
+    clean = clean_inventory(read.frame, target, duplicate_distance_m=duplicate_distance_m, max_error_m=max_error_m)
     write_layer(event_layer(clean.events, target), events)
     aside = [*read.quarantine, *clean.quarantine]
-    n, merged = len(clean.events), clean.n_duplicates
-    note = {
+    counts = {"events": len(clean.events), "duplicates": clean.n_duplicates, "quarantined": len(aside),
+              "misplaced": clean.n_misplaced, "location_error_not_stated": clean.n_unstated}  # fmt: skip
+    write_json({"notes": [_inventory_note(counts, max_error_m)], "quarantine": aside, "counts": counts}, facts)
+
+
+def _inventory_note(counts: dict[str, int], max_error_m: float) -> dict[str, str]:
+    """Return what became of the inventory's rows, as a note for the report."""
+    n, merged, aside = counts["events"], counts["duplicates"], counts["quarantined"]
+    misplaced, unstated = counts["misplaced"], counts["location_error_not_stated"]
+    return {
         "level": "warning" if aside else "info",
-        "text_en": f"Landslide inventory: {n} events used, {merged} duplicates merged, {len(aside)} rows set aside.",
-        "text_zh": f"滑坡编录：采用 {n} 个，合并重复 {merged} 个，搁置 {len(aside)} 行。",
+        "text_en": f"Landslide inventory: {n} events used, {merged} duplicates merged, {aside} rows set aside, "
+        f"{misplaced} of them because their place is not known to {max_error_m:g} m. Of {unstated} of the events used "
+        "no location error is stated.",
+        "text_zh": f"滑坡编录：采用 {n} 个，合并重复 {merged} 个，搁置 {aside} 行，其中 {misplaced} 行定位误差超过 "
+        f"{max_error_m:g} 米或不详；所采用灾点中 {unstated} 个未注明定位误差。",
     }
-    write_json({"notes": [note], "quarantine": aside,
-                "counts": {"events": n, "duplicates": merged, "quarantined": len(aside)}}, facts)  # fmt: skip

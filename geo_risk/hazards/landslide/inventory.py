@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from geo_risk.core.errors import CrsError
 from geo_risk.core.grid import Grid
+from geo_risk.hazards.landslide.location_error import location_error_m
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,21 @@ class CleanInventory:
     events : Points on the grid; columns `x`, `y`, `n_merged` (rows that were one event) and those of the input.
     quarantine : {"id", "reason"} of rows that were not used.
     n_duplicates : rows merged into another one.
+    n_unstated : events used whose location error is not stated.
+    n_misplaced : rows set aside because their place is not known well enough.
     """
 
     events: gpd.GeoDataFrame
     quarantine: list[dict[str, str]] = field(default_factory=list)
     n_duplicates: int = 0
+    n_unstated: int = 0
+    n_misplaced: int = 0
 
 
-def clean_inventory(frame: gpd.GeoDataFrame, grid: Grid, *, duplicate_distance_m: float) -> CleanInventory:
-    """Set aside events off the grid and merge those that are one.
+def clean_inventory(
+    frame: gpd.GeoDataFrame, grid: Grid, *, duplicate_distance_m: float, max_error_m: float = float("inf")
+) -> CleanInventory:
+    """Set aside events off the grid or of a place known too badly, and merge those that are one.
 
     Parameters
     ----------
@@ -41,6 +48,8 @@ def clean_inventory(frame: gpd.GeoDataFrame, grid: Grid, *, duplicate_distance_m
     grid : the run grid.
     duplicate_distance_m : events linked by steps not longer than this are one; the first row's place and values stay,
         so that a survey's own position is not averaged away.
+    max_error_m : events whose inventory states a larger location error, or calls it unknown, are set aside; those of
+        which nothing is stated are used and counted. See `location_error.COLUMNS`.
 
     Raises
     ------
@@ -52,21 +61,36 @@ def clean_inventory(frame: gpd.GeoDataFrame, grid: Grid, *, duplicate_distance_m
     points = frame.geometry.representative_point() if len(frame) else frame.geometry
     x, y = points.x.to_numpy(dtype=np.float64), points.y.to_numpy(dtype=np.float64)
     inside, swapped = grid.index(x, y)[2], grid.index(y, x)[2]
+    stated = location_error_m(frame)
+    error = np.full(len(frame), np.nan) if stated is None else stated
+    vague = inside & (error > max_error_m)
     ids = frame["event_id"].astype(str) if "event_id" in frame else frame.index.astype(str).to_series(index=frame.index)
     quarantine = [
-        {
-            "id": ids.iloc[i],
-            "reason": "coordinates look swapped" if swapped[i] else "lies off the run grid",
-            "reason_zh": "坐标疑似颠倒" if swapped[i] else "位于计算范围以外",
-        }
-        for i in np.flatnonzero(~inside)
+        {"id": ids.iloc[i], **_why(float(error[i]), max_error_m, is_inside=inside[i], is_swapped=swapped[i])}
+        for i in np.flatnonzero(~inside | vague)
     ]
-    group = _groups(x[inside], y[inside], duplicate_distance_m)
+    used = inside & ~vague
+    group = _groups(x[used], y[used], duplicate_distance_m)
     _, first, size = np.unique(group, return_index=True, return_counts=True)
-    keep = np.flatnonzero(inside)[first]
+    keep = np.flatnonzero(used)[first]
     events = frame.iloc[keep].drop(columns=["x", "y"], errors="ignore").set_geometry(points.iloc[keep].to_numpy())
     events = events.assign(x=x[keep], y=y[keep], n_merged=size).sort_index().reset_index(drop=True)
-    return CleanInventory(events, quarantine, int(inside.sum() - len(keep)))
+    return CleanInventory(
+        events, quarantine, int(used.sum() - len(keep)), int(np.isnan(error[keep]).sum()), int(vague.sum())
+    )
+
+
+def _why(error_m: float, max_error_m: float, *, is_inside: bool, is_swapped: bool) -> dict[str, str]:
+    """Return why an event is not used, in both languages."""
+    if is_inside and np.isinf(error_m):
+        return {"reason": "its place is called unknown, or the stated location error cannot be read",
+                "reason_zh": "定位误差注明为未知，或无法识读"}  # fmt: skip
+    if is_inside:
+        return {"reason": f"its place is known to {error_m:g} m only; at most {max_error_m:g} m are accepted",
+                "reason_zh": f"定位误差 {error_m:g} 米，超过允许的 {max_error_m:g} 米"}  # fmt: skip
+    if is_swapped:
+        return {"reason": "coordinates look swapped", "reason_zh": "坐标疑似颠倒"}
+    return {"reason": "lies off the run grid", "reason_zh": "位于计算范围以外"}
 
 
 def _groups(x: NDArray[np.float64], y: NDArray[np.float64], distance_m: float) -> NDArray[np.int32]:
