@@ -97,6 +97,9 @@ def read_vector(
             frame[name] = pd.Series(pd.NA, index=frame.index, dtype="string")
     frame, quarantine, said = _check_geometry(frame, id_column, geometry=geometry, path=path)
     notes += said
+    frame, swapped, said = _set_swapped_aside(frame, id_column, path=path)
+    quarantine += swapped
+    notes += said
     frame, said = _to_crs(frame, crs, area=area, path=path, where=where)
     notes += said
     if area is not None and len(frame):
@@ -183,6 +186,27 @@ def _check_geometry(
         ))  # fmt: skip
     out = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
     return out[~bad], quarantine, notes
+
+
+def _set_swapped_aside(
+    frame: gpd.GeoDataFrame, id_column: str | None, *, path: Path
+) -> tuple[gpd.GeoDataFrame, list[dict[str, str]], list[str]]:
+    """Set aside rows whose latitude cannot be one and that would fit the other way round, where most rows fit.
+
+    A file of which half or more does not fit is left as it is: then it is the file that is wrong, not its rows.
+    """
+    if not frame.crs.is_geographic:
+        return frame, [], []
+    left, bottom, right, top = frame.bounds.to_numpy().T
+    bad = ((np.abs(bottom) > 90) | (np.abs(top) > 90)) & (np.abs(left) <= 90) & (np.abs(right) <= 90)
+    if not 0 < bad.sum() < len(frame) / 2:
+        return frame, [], []
+    ids = frame[id_column].astype(str) if id_column else pd.Series([f"row {i}" for i in frame.index], frame.index)
+    why = {"reason": "longitude and latitude look swapped", "reason_zh": "经纬度疑似颠倒"}
+    n = int(bad.sum())
+    said = Sentence(f"{path.name}: {n} of {len(frame)} rows set aside, longitude and latitude look swapped",
+                    f"{path.name}：{len(frame)} 行中搁置 {n} 行，经纬度疑似颠倒")  # fmt: skip
+    return frame[~bad], [{"id": i, **why} for i in ids[bad]], [said]
 
 
 def _defect(value: Any, geometry: str | None) -> str:

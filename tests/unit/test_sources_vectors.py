@@ -157,6 +157,17 @@ def test_places_that_cannot_be_right_stop(tmp_path):
         read_vector(written(lat_lon, tmp_path / "ll.gpkg"), crs=CRS, where="w", area=AREA)
 
 
+def test_a_few_rows_with_longitude_and_latitude_swapped_are_set_aside_and_the_others_read(tmp_path):
+    places = [Point(111.01, 36.2), Point(36.21, 111.02), Point(111.03, 36.22)]
+    frame = villages(crs="EPSG:4490").assign(geometry=places)
+    got = read_vector(written(frame, tmp_path / "few.gpkg"), crs=CRS, where="w")
+    assert got.frame.index.tolist() == [0, 1]
+    assert got.frame.total_bounds[0] > 400_000  # nothing was drawn off by the swapped row
+    (row,) = got.quarantine
+    assert row == {"id": "row 1", "reason": "longitude and latitude look swapped", "reason_zh": "经纬度疑似颠倒"}
+    assert any("1 of 3 rows set aside" in n for n in got.notes)
+
+
 def test_several_layers_need_a_name(tmp_path):
     path = tmp_path / "many.gpkg"
     written(villages(), path, layer="one")
