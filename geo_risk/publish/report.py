@@ -23,6 +23,7 @@ from geo_risk.publish.hashing import VOLATILE
 from geo_risk.publish.i18n import label, labels
 from geo_risk.publish.legend import LEVEL_COLORS, UNKNOWN_COLOR
 from geo_risk.publish.lists import list_rows
+from geo_risk.publish.model_card import model_card
 
 _TOP = {
     "evacuation": ("rank", "name", "people", "risk_level", "warning_level", "shelter_name", "unassigned_people",
@@ -77,7 +78,7 @@ def write_report(
         drawings=_drawings(content), gaps=_gaps(content), notes=notes(content.facts, language),
         quarantine=_quarantine(content),
         inputs=_inputs(content), counts=_counts(content, frames), methods=_methods(content),
-        parameters=_parameters(content),
+        parameters=_parameters(content), model_card=model_card(content.facts, language),
     )  # fmt: skip
     write_text(path, page)
 
@@ -138,16 +139,20 @@ def _figures(
     return out
 
 
-def _drawings(content: ReportContent) -> list[dict[str, str]]:
-    """Return the figures that steps drew, as pictures inside the page: an SVG that is an image runs nothing."""
-    return [
-        {
-            "caption": str(d.get(f"caption_{content.language}", "")),
-            "source": "data:image/svg+xml;base64," + base64.b64encode(str(d["svg"]).encode()).decode("ascii"),
-        }
-        for facts in content.facts.values()
-        for d in facts.get("figures", ())
-    ]
+def _drawings(content: ReportContent) -> list[dict[str, Any]]:
+    """Return the figures that steps drew by section, as pictures inside the page: an SVG that is an image runs nothing.
+
+    A step's section is headed by the label `report.STEP`; steps without one share that of ground motion.
+    """
+    known = labels(content.language)
+    sections: dict[str, list[dict[str, str]]] = {}
+    for step, facts in content.facts.items():
+        for d in facts.get("figures", ()):
+            sections.setdefault(known.get(f"report.{step}", known["report.deformation"]), []).append({
+                "caption": str(d.get(f"caption_{content.language}", "")),
+                "source": "data:image/svg+xml;base64," + base64.b64encode(str(d["svg"]).encode()).decode("ascii"),
+            })  # fmt: skip
+    return [{"heading": heading, "figures": figures} for heading, figures in sections.items()]
 
 
 def _stage_bar(hours: int, layers: Mapping[str, xr.DataArray], language: str) -> tuple[str, float, str, str]:

@@ -113,7 +113,7 @@ def test_too_few_events_stop_and_the_unknown_result_is_unknown():
     layers["landslide_events"] = layers["landslide_events"] * 0
     with pytest.raises(DataError, match="30 are needed"):
         fit_later(layers | {"landslide_events": layers["landslide_events"].assign_attrs(units="1")}, PARAMS).compute()
-    result = unknown(layers["slope_deg"])
+    result = unknown(layers["slope_deg"], PARAMS)
     assert (result.level.to_numpy() == -1).all()
     assert np.isnan(result.intensity.to_numpy()).all()
 

@@ -49,7 +49,7 @@ def write_susceptibility(
     n_events = float(layers["landslide_events"].sum())
     names = used_factors(layers, params)
     if not n_events >= params.min_events:
-        result, found, cells = unknown(layers["slope_deg"]), _too_few(n_events, params), None
+        result, found, cells = unknown(layers["slope_deg"], params), _too_few(n_events, params), None
     else:
         fitted: Fit = fit_later(layers, params).compute()
         result, found, cells = predict(layers, params, fitted), model_facts(fitted, names, params), fitted.held_out
@@ -72,19 +72,22 @@ def model_facts(fitted: Fit, names: tuple[str, ...], params: LandslideParams) ->
     """Return the model's card as plain values: method, data, skill, calibration, factors, limits, and notes."""
     from dataclasses import asdict
 
-    from geo_risk.hazards.landslide.compute import CARD
+    from geo_risk.hazards.landslide.cards import method_card
 
     absent = {**{n: "no input" for n in params.factors if n not in names}, **fitted.left_out}
     models = [_row(fitted.name, fitted.spatial, fitted.random, fitted.reliability, fitted.brier)]
     models += [_row(c.name, c.spatial, c.random, c.reliability, c.brier) for c in fitted.compared]
     return {
-        "notes": _notes(fitted, absent, params), "methods": [asdict(CARD)], "factors": list(fitted.factors),
-        "left_out": absent,
+        "notes": _notes(fitted, absent, params), "methods": [asdict(method_card(fitted.name))],
+        "factors": list(fitted.factors), "left_out": absent,
         "counts": {"event_cells": fitted.n_events, "background_cells": fitted.n_background,
                    "applicable_share": round(fitted.applicable_share, 4)},
         "model": fitted.name, "chosen": list(fitted.chosen), "models": models,
         "auc_spatial": fitted.spatial.auc, "auc_folds": list(fitted.spatial.folds), "auc_fit": fitted.auc_fit,
         "level_bounds": list(fitted.level_bounds),
+        "evaluation": {"block_m": params.block_m, "buffer_m": params.judged_buffer_m, "folds": params.folds,
+                       "seed": params.seed, "level_event_shares": list(params.level_event_shares)},
+        "road_bias": None if fitted.road_bias is None else fitted.road_bias.note(),
     }  # fmt: skip
 
 
@@ -98,6 +101,9 @@ def _row(name: str, spatial: Skill, at_random: Skill, found: Reliability, score:
 
 
 def _notes(fitted: Fit, absent: dict[str, str], params: LandslideParams) -> list[dict[str, str]]:
+    from geo_risk.publish.i18n import label
+    from geo_risk.publish.model_card import left_out_reason, model_name
+
     s, r = fitted.spatial, fitted.reliability
     used = ", ".join(str(f["name"]) for f in fitted.factors)
     km, m = params.block_m / 1000, params.judged_buffer_m
@@ -108,9 +114,9 @@ def _notes(fitted: Fit, absent: dict[str, str], params: LandslideParams) -> list
             f"with AUC {s.auc:.3f} (95 % {s.low:.3f}-{s.high:.3f}; at random {fitted.random.auc:.3f}, on its own data "
             f"{fitted.auc_fit:.3f}: both flatter). Calibration slope {r.slope:.2f}, Brier {fitted.brier:.3f}. "
             f"Factors: {used}.",
-            "text_zh": f"易发性模型 {_zh(fitted.name)}：空间分块（{km:g} 公里，缓冲 {m:g} 米）交叉验证 AUC {s.auc:.3f}"
-            f"（95 % 区间 {s.low:.3f}–{s.high:.3f}；随机验证 {fitted.random.auc:.3f}、拟合 {fitted.auc_fit:.3f}"
-            "，均偏乐观）；"
+            "text_zh": f"易发性模型 {model_name(fitted.name, 'zh')}：空间分块（{km:g} 公里，缓冲 {m:g} 米）"
+            f"交叉验证 AUC {s.auc:.3f}（95 % 区间 {s.low:.3f}–{s.high:.3f}；"
+            f"随机验证 {fitted.random.auc:.3f}、拟合 {fitted.auc_fit:.3f}，均偏乐观）；"
             f"校准斜率 {r.slope:.2f}，Brier 评分 {fitted.brier:.3f}。",
         }
     ]
@@ -132,20 +138,12 @@ def _notes(fitted: Fit, absent: dict[str, str], params: LandslideParams) -> list
         })  # fmt: skip
     if absent:
         text = "; ".join(f"{k} ({v})" for k, v in absent.items())
+        text_zh = "；".join(f"{label(f'factor.{k}', 'zh')}（{left_out_reason(v, 'zh')}）" for k, v in absent.items())
         notes.append({"level": "info", "text_en": f"Factors left out: {text}.",
-                      "text_zh": f"未采用因子：{'、'.join(absent)}。"})  # fmt: skip
+                      "text_zh": f"未采用因子：{text_zh}。"})  # fmt: skip
     if fitted.road_bias is not None:
         notes.append(fitted.road_bias.note())
     return notes
-
-
-def _zh(name: str) -> str:
-    from geo_risk.hazards.landslide.susceptibility.names import METHOD_ZH
-
-    for method, text in METHOD_ZH.items():
-        if name.startswith(method):
-            return name.replace(method, text, 1)
-    return name
 
 
 def write_figures(*, model: Path, lithology: Path | None, facts: Path, table: Path, language: str) -> None:
@@ -156,6 +154,7 @@ def write_figures(*, model: Path, lithology: Path | None, facts: Path, table: Pa
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.i18n import label
     from geo_risk.publish.lists import write_rows
+    from geo_risk.publish.model_card import model_name
     from geo_risk.sources.layers import read_json
 
     found = read_json(model)
@@ -168,7 +167,7 @@ def write_figures(*, model: Path, lithology: Path | None, facts: Path, table: Pa
     if models:
         legend = {} if lithology is None else read_json(lithology).get("legend", {})
         codes = {"lithology": {float(k): str(v) for k, v in legend.items()}}
-        shown = {(_zh(m["model"]) if language == "zh" else m["model"]): m["reliability"] for m in models}
+        shown = {model_name(m["model"], language): m["reliability"] for m in models}
         for key, svg in (("figure.responses", response_panels(found["factors"], codes, language)),
                          ("figure.reliability", reliability_panel(shown, language))):  # fmt: skip
             drawn.append({"svg": svg, "caption_zh": label(key, "zh"), "caption_en": label(key, "en")})

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of, same_grid
 from geo_risk.core.levels import Level
-from geo_risk.core.result import HazardResult, MethodCard, declared
+from geo_risk.core.result import HazardResult, declared
+from geo_risk.hazards.landslide.cards import method_card
 from geo_risk.hazards.landslide.factors import UNITS
 from geo_risk.hazards.landslide.fitting import Fit, fit
 from geo_risk.hazards.landslide.information_value import probability
@@ -24,15 +25,8 @@ from geo_risk.terrain.slope import blocks
 INPUTS = {"landslide_events": "1", "slope_deg": "degree", **{f"{n}?": u for n, u in UNITS.items() if n != "slope_deg"}}
 """Events per cell, and the factors."""
 
-CARD = MethodCard(
-    name="Landslide susceptibility by information values of factor classes, refined in a joint logistic fit",
-    citation="Yin and Yan (1988); van Westen (1993); Eilers and Marx (1996) for the smoothing; levels by success rates",
-    validity="slopes like those of the inventory; one kind of landslide at a time; cells of 10-100 m",
-    limits=(
-        "the probability is that of a place picked from one event and one random cell (odds 1:1)",
-        "places that were looked at more often look more susceptible",
-    ),
-)
+CHECKED = ("distance_roads_m",)
+"""Layers that the inventory is held against for bias, whether they are factors or not."""
 
 
 def used_factors(layers: Mapping[str, xr.DataArray], params: LandslideParams) -> tuple[str, ...]:
@@ -44,6 +38,7 @@ def fit_later(layers: Mapping[str, xr.DataArray], params: LandslideParams) -> An
     """Return the fit as a dask Delayed of `Fit`; nothing is read yet."""
     given = declared(layers, INPUTS)
     names = used_factors(given, params)
+    names += tuple(n for n in CHECKED if n in given and n not in names)
     sample = gather(given, names, background_cells=params.background_cells, seed=params.seed)
     return dask.delayed(fit, pure=True)(sample, params)
 
@@ -77,18 +72,18 @@ def predict(layers: Mapping[str, xr.DataArray], params: LandslideParams, fitted:
             planes[1].astype(np.int8), units="level", long_name="landslide hazard level", name="hazard_landslide"
         ),
         grid.layer(planes[2], units="1", long_name="skill of the susceptibility on blocks kept out", name="confidence"),
-        CARD,
+        method_card(params.model),
     )
 
 
-def unknown(slope: xr.DataArray) -> HazardResult:
+def unknown(slope: xr.DataArray, params: LandslideParams) -> HazardResult:
     """Return the result where no model can be made: unknown everywhere, on the grid of `slope`; lazy."""
     grid = grid_of(slope)
     return HazardResult(
         grid.layer(grid.full(float("nan")), units="1", long_name="landslide susceptibility (no model)"),
         grid.layer(grid.full(-1, np.int8), units="level", long_name="landslide hazard level (no model)"),
         grid.layer(grid.full(0.0), units="1", long_name="no model"),
-        CARD,
+        method_card(params.model),
     )
 
 

@@ -122,6 +122,8 @@ def _usable(sample: Sample, params: LandslideParams) -> tuple[tuple[str, ...], d
     found, left_out = [], {}
     other = ~sample.is_event
     for i, name in enumerate(sample.names):
+        if name not in params.factors:
+            continue
         values = sample.values[i, other]
         classing = class_of_factor(name, values, classes=params.classes)
         if classing is None:

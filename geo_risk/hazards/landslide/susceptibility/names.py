@@ -11,11 +11,6 @@ Method = Literal[
     "random_forest", "gradient_boosting",
 ]  # fmt: skip
 METHODS: tuple[Method, ...] = get_args(Method)
-METHOD_ZH: dict[Method, str] = {
-    "frequency_ratio": "频率比", "information_value": "信息量", "weights_of_evidence": "证据权",
-    "certainty_factor": "确定性系数", "joint": "信息量联合拟合", "logistic": "逻辑回归", "random_forest": "随机森林",
-    "gradient_boosting": "梯度提升树",
-}  # fmt: skip
 REFERENCE_FIRST: tuple[Method, ...] = (
     "logistic", "information_value", "frequency_ratio", "certainty_factor", "weights_of_evidence", "joint",
     "random_forest", "gradient_boosting",
