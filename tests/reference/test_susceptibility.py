@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from geo_risk.core.errors import DataError
@@ -71,9 +77,12 @@ def test_a_class_without_events_needs_a_prior():
         class_values("information_value", np.array([0.0, 5.0]), np.array([2.0, 3.0]), prior=0.0, rate=0.0)
 
 
-@pytest.mark.parametrize(
+EACH = pytest.mark.parametrize(
     "method", [pytest.param(m, marks=pytest.mark.slow) if m == "gradient_boosting" else m for m in METHODS]
 )
+
+
+@EACH
 def test_every_model_learns_says_unknown_and_is_one_with_its_layers(method):
     known, new = county(), county(400, seed=1)
     model = susceptibility_model(method, NAMES, **QUICK.get(method, {})).fit(known.values, known.is_event)
@@ -87,6 +96,41 @@ def test_every_model_learns_says_unknown_and_is_one_with_its_layers(method):
     # logits of forests are cut at 1e-6
     expected = np.log(np.clip(p[:, 1], 1e-6, 1 - 1e-6) / np.clip(p[:, 0], 1e-6, 1))
     np.testing.assert_allclose(layer.ravel(), expected, rtol=1e-6, atol=1e-6)
+
+
+@EACH
+def test_every_model_can_be_cloned_searched_put_in_a_pipeline_and_kept(method):
+    cases = county(300)
+    model = susceptibility_model(method, NAMES, **QUICK.get(method, {}))
+    twin = clone(model)
+    assert twin is not model
+    assert str(twin.get_params()) == str(model.get_params())
+    assert not hasattr(twin, "classes_")
+    if method in TABLE_METHODS:
+        assert twin.set_params(classes=5).get_params()["classes"] == 5
+        assert model.get_params()["classes"] != 5
+    first = model.fit(cases.values, cases.is_event).predict_proba(cases.values)
+    chain = Pipeline([("same", FunctionTransformer()), ("model", clone(model))]).fit(cases.values, cases.is_event)
+    np.testing.assert_array_equal(chain.predict_proba(cases.values), first)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(cases.values), first)
+    known = cases.part(~np.isnan(cases.values).any(axis=1))
+    scores = cross_val_score(clone(model), known.values, known.is_event, cv=3, scoring="roc_auc")
+    assert scores.mean() > 0.7
+
+
+@EACH
+def test_layers_in_blocks_of_any_size_are_the_layer_as_a_whole(method):
+    known, new = county(), county(24 * 30, seed=4)
+    estimator = susceptibility_model(method, NAMES, **QUICK.get(method, {})).fit(known.values, known.is_event)
+    fold = cluster_folds(known.x, known.y, known.is_event, folds=3, seed=1)
+    model = Learned(NAMES, estimator, applicability(known.values, fold, factors=NAMES))
+    planes = [v.reshape(24, 30).astype(np.float32) for v in new.values.T]
+    whole = model.logit(planes, planes[0])
+    assert np.isnan(whole).any()
+    for size in ((24, 30), (7, 11), (1, 30)):
+        chunked = [da.from_array(p, chunks=size) for p in planes]
+        got = da.map_blocks(lambda *p: model.logit(p, p[0]), *chunked, dtype=float).compute()
+        np.testing.assert_array_equal(got, whole)
 
 
 @pytest.mark.slow
@@ -116,7 +160,10 @@ def test_a_code_or_a_flat_place_not_seen_is_told_apart():
 
 
 @pytest.mark.slow
-@parametrize_with_checks([ClassTables(), susceptibility_model("logistic"), FactorEncoder()])
+@parametrize_with_checks([
+    *(ClassTables(m) for m in TABLE_METHODS), susceptibility_model("logistic"), FactorEncoder(),
+    *(susceptibility_model(m, **QUICK[m]) for m in ("random_forest", "gradient_boosting")),
+])  # fmt: skip
 def test_the_interface_is_that_of_scikit_learn(estimator, check):
     check(estimator)
 
