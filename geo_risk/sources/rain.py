@@ -12,7 +12,7 @@ import xarray as xr
 
 from geo_risk.core.errors import TimeError
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
-from geo_risk.sources.rain_audit import RainAudit, Rules, checked_values, sentences_of
+from geo_risk.sources.rain_audit import RainAudit, Rules, checked_values, intervals_said, sentences_of
 from geo_risk.sources.rain_opened import Area
 from geo_risk.sources.rain_products import listed, product_of
 from geo_risk.sources.rain_times import timed
@@ -75,7 +75,8 @@ def read_rain(path: Path, rules: RainRules | None = None) -> tuple[xr.DataArray,
     counts = {**ordered.counts, **faults}
     audit = RainAudit(path.name, hours, _iso(times[0]), _iso(times[-1]), counts, product=product.name,
                       quality=opened.quality)  # fmt: skip
-    audit = audit.say(*opened.evidence, *ordered.evidence, *said, *sentences_of(counts))
+    whole = intervals_said(len(times), hours, counts.get("gaps", 0))
+    audit = audit.say(*opened.evidence, *ordered.evidence, whole, *said, *sentences_of(counts))
     keep = {k: v for k, v in rain.attrs.items() if k in ("storm_id", "issued")}
     rain.attrs = {**keep, "units": "mm", "long_name": "rain of the interval", "interval_h": hours,
                   "product": product.name}  # fmt: skip

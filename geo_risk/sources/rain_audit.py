@@ -239,6 +239,13 @@ def _kind_said(found: dict[str, Any], *, settled: bool, where: str) -> Said | No
                 f"类型：{text_zh}，分布于各时次，是时段量而非累计量。")  # fmt: skip
 
 
+def intervals_said(n: int, interval_h: float, n_gaps: int) -> Said:
+    """Return that intervals follow one another without an overlap, so that no rain counts twice, and how many lack."""
+    gaps, gaps_zh = (f"{n_gaps} of them missing", f"其中缺 {n_gaps} 个") if n_gaps else ("none missing", "无缺测时次")
+    return Said(f"Intervals: {n} of {interval_h:g} h end to end, {gaps}; none overlaps another: no rain counts twice.",
+                f"时段：{n} 个，各 {interval_h:g} 小时，首尾相接，{gaps_zh}；互不重叠，无重复计算。")  # fmt: skip
+
+
 def sentences_of(counts: dict[str, int]) -> tuple[Said, ...]:
     """Return what was mended, in sentences; nothing where nothing was."""
     texts = {

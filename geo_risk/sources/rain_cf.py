@@ -95,7 +95,9 @@ open_zarr = open_netcdf
 def _one(dataset: xr.Dataset, path: Path) -> str:
     found = rain_names(dataset)
     if len(found) != 1:
-        what = f"{path.name} has {len(found)} variables that look like rain over (time, y, x): {found}"
+        there = ", ".join(str(n) for n in list(dataset.data_vars)[:12]) or "none"
+        which = ", ".join(found) if found else f"its variables are {there}"
+        what = f"{path.name} has {len(found) or 'no'} variables that look like rain over (time, y, x): {which}"
         raise AmbiguousError(what, where=str(path), fix="keep one, named `rain` or with a CF standard_name")
     return found[0]
 

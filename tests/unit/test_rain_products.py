@@ -500,6 +500,23 @@ def test_metres_called_millimetres_stop_and_millimetres_called_metres_too(tmp_pa
         opened(cf(tmp_path / "mm.nc", rain, units="m"))
 
 
+def test_that_nothing_is_missing_or_counted_twice_is_said_too(tmp_path):
+    _, audit = opened(cf(tmp_path / "w.nc", storm(24)))
+    assert any("24 of 1 h end to end, none missing; none overlaps" in s for s in audit.sentences)
+    assert any("互不重叠，无重复计算" in s for s in audit.sentences_zh)
+
+
+def test_a_file_without_rain_is_told_by_what_it_holds(tmp_path):
+    path = cf(tmp_path / "fwi.nc", storm(6))
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
+        (name,) = [n for n in data.data_vars if data[n].ndim == 3]
+        odd = data.load().rename({name: "drought"})
+    odd["drought"].attrs.pop("standard_name", None)
+    odd.to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
+    with pytest.raises(AmbiguousError, match=r"no variables that look like rain.*drought"):
+        opened(tmp_path / "odd.nc")
+
+
 def test_dry_weather_is_no_doubt(tmp_path):
     cube, _ = opened(cf(tmp_path / "dry.nc", np.zeros((24, 3, 3))))
     assert not cube.to_numpy().any()
@@ -523,6 +540,7 @@ def test_a_missing_day_is_unknown_and_said(tmp_path):
     assert audit.counts["gaps"] == 24
     assert np.isnan(cube.to_numpy()[24:48]).all()
     assert any("24 intervals are missing" in s for s in audit.sentences)
+    assert any("72 of 1 h end to end, 24 of them missing" in s for s in audit.sentences)
     assert any("缺 24 个时次" in s for s in audit.sentences_zh)
 
 
