@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,22 @@ def spatial(cases: Cases, seed: int) -> np.ndarray:
     return cluster_folds(cases.x, cases.y, cases.is_event, folds=FOLDS, seed=seed)
 
 
+def _default_beside_glm(cases: Cases, draws: int) -> None:
+    """Print the default model, whose settings were fixed on the demo counties, and the GLM on the same folds."""
+    default, plain = (
+        [a for s in range(draws) for a in judged(susceptibility_model(m), cases, spatial(cases, s)).folds]
+        for m in ("joint", "logistic")
+    )
+    _paired("default model (joint, its default settings)", default, plain, n=len(cases.x))
+
+
+def _paired(name: str, one: Sequence[float], plain: Sequence[float], *, n: int) -> None:
+    ahead = np.subtract(one, plain)
+    for what, values in ((name, one), ("GLM on the same folds", plain), ("difference", ahead)):
+        low, high = interval(list(values), n_learned=n * (FOLDS - 1) / FOLDS, n_judged=n / FOLDS)
+        print(f"{what}: {np.mean(values):.4f}, 95 % {low:.4f} to {high:.4f}", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,6 +73,10 @@ def main() -> None:
         apart = [judged(model, cases, spatial(cases, s)).auc for s in range(draws)]
         print(f"{method}: fit {fitted:.4f}, random {np.mean(at_random):.4f}, spatial {np.mean(apart):.4f} "
               f"({draws} x {FOLDS} folds)", flush=True)  # fmt: skip
+    if given.draws:
+        _default_beside_glm(cases, given.draws)
+    if not given.nested:
+        return
     tried = candidates(given.methods)
     reference = susceptibility_model("logistic")
     chosen: Counter[str] = Counter()
@@ -67,11 +88,7 @@ def main() -> None:
         best += made.skill.folds
         plain += judged(reference, cases, fold).folds
         print(f"draw {seed}: nested {made.skill.auc:.4f}, GLM {np.mean(plain[-FOLDS:]):.4f}; {made.chosen}", flush=True)
-    shares = {"n_learned": n * (FOLDS - 1) / FOLDS, "n_judged": n / FOLDS}
-    ahead = np.subtract(best, plain)
-    for name, values in (("nested choice", best), ("GLM on the same folds", plain), ("difference", ahead)):
-        low, high = interval(values, **shares)
-        print(f"{name}: {np.mean(values):.4f}, 95 % {low:.4f} to {high:.4f}")
+    _paired("nested choice", best, plain, n=n)
     print("chosen:", dict(chosen.most_common()))
 
 

@@ -86,9 +86,9 @@ def main() -> None:
         took = streamed(learned(name))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rate = cells / (took[1] - alone[1])
-        print(f"{name}: {cells:.0f} M cells x {len(NAMES)} factors in {took[0]:.1f} s ({cells / took[0]:.1f} M cells/s), "
-              f"{took[1]:.1f} s of processor time ({rate:.1f} M cells a second without their making); peak {peak:.0f} MB "
-              "so far")  # fmt: skip
+        print(f"{name}: {cells:.0f} M cells x {len(NAMES)} factors, {took[0]:.1f} s ({cells / took[0]:.1f} M cells/s), "
+              f"{took[1]:.1f} s of processor time ({rate:.1f} M cells a second beside it); "
+              f"peak {peak:.0f} MB so far")  # fmt: skip
 
 
 if __name__ == "__main__":
