@@ -53,11 +53,17 @@ def _response(axis: Any, factor: Mapping[str, Any], names: Mapping[float, str], 
         axis.bar(place, mean, color=TRACK_COLORS[0], alpha=0.55, width=0.7)
         axis.errorbar(place, mean, yerr=[mean - low, high - mean], fmt="none", ecolor="#4a5359", elinewidth=0.8)
         words = [label(f"figure.sector_{int(a)}", language) for a in at] if answer["kind"] == "sector" else [
-            clean_text(names.get(float(a), f"{a:g}"))[:8] for a in at]  # fmt: skip
-        axis.set_xticks(place, words, rotation=45 if len(at) > 5 else 0, fontsize=7)
+            _short(clean_text(names.get(float(a), f"{a:g}"))) for a in at]  # fmt: skip
+        crowded = len(at) > 5 or sum(map(len, words)) > 36
+        axis.set_xticks(place, words, rotation=30 if crowded else 0, ha="right" if crowded else "center", fontsize=7)
     axis.set_ylim(0, 1)
     axis.set_title(f"{label('factor.' + factor['name'], language)}  ({factor['importance']:.2f})", fontsize=9)
     quiet(axis)
+
+
+def _short(text: str) -> str:
+    """Return a name that fits under a bar: cut after twelve letters, and told to be cut."""
+    return text if len(text) <= 12 else f"{text[:11]}…"
 
 
 def reliability_panel(models: Mapping[str, Mapping[str, Any]], language: str) -> str:

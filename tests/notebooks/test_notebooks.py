@@ -14,9 +14,10 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 def executed(name: str, output: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("GEO_RISK_OUTPUT", str(write_outputs(output)))
     monkeypatch.setenv("GEO_RISK_INSAR", str(FOLDER.parent / "data" / "sample" / "insar" / "asc"))
+    monkeypatch.setenv("GEO_RISK_DATA", str(FOLDER.parent / "data" / "sample"))
     notebook = nbformat.read(FOLDER / name, as_version=4)
     NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
     return "".join(str(out) for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs)
 
@@ -38,6 +39,18 @@ def test_deformation_notebook_reads_radar_files_and_shows_what_was_published(tmp
     # the maps of velocity and the series
     assert shown.count("<svg") == 2
     assert "A0" in shown
+
+
+@pytest.mark.slow
+def test_susceptibility_notebook_goes_from_layers_and_inventory_to_a_card(tmp_path, monkeypatch):
+    shown = executed("susceptibility.ipynb", tmp_path / "out", tmp_path, monkeypatch)
+    assert "252 rows: 229 events, 23 duplicates, 0 set aside" in shown
+    assert "logistic regression" in shown
+    # reliability, responses, map
+    assert shown.count("<svg") == 3
+    assert "the figure to quote" in shown
+    assert "does not mean safe" in shown
+    assert len(shown) < 600_000  # outputs stay small: the map is drawn at every second cell
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
