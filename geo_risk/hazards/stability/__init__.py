@@ -1,0 +1,1 @@
+"""Shallow slope stability by force balance: infinite slope, steady and transient wetness, probability of failure."""
