@@ -68,6 +68,7 @@ def inspect_file(
             "GRIB": lambda: _rain(facts, path, options),
             "NetCDF3": lambda: _rain(facts, path, options),
             "MICAPS": lambda: _rain(facts, path, options),
+            "XML": lambda: _shakemap(facts, path, options, limits),
         }
         if kind in looks:
             return looks[kind]()
@@ -141,6 +142,22 @@ def _raster(facts: FileFacts, path: Path, options: ReadOptions, limits: ReadLimi
     except GeoRiskError as error:
         return replace(out, problems=((error.what, error.fix),))
     return out
+
+
+def _shakemap(facts: FileFacts, path: Path, options: ReadOptions, limits: ReadLimits) -> FileFacts:
+    import numpy as np
+
+    from geo_risk.sources.shakemap import plain_event, read_shakemap
+
+    found = read_shakemap(path, where=facts.key or path.name, options=options, limits=limits)
+    pgv, (n_lat, n_lon) = found.pgv_cm_s, found.pgv_cm_s.shape
+    notes = (plain_event(found.event), f"PGV {np.nanmin(pgv):g} to {np.nanmax(pgv):g} cm/s", found.evidence[0],
+             f"{found.n_masked} impossible values masked")  # fmt: skip
+    return replace(
+        facts, product="ShakeMap", crs="EPSG:4326", units="cm/s", size=f"{n_lon} x {n_lat}", notes=notes,
+        extent=_round((found.lon[0], found.lat[0], found.lon[-1], found.lat[-1])),
+        resolution=round(float(np.diff(found.lon).mean()), 9), nodata_share=round(float(np.isnan(pgv).mean()), 4),
+    )  # fmt: skip
 
 
 def _hdf5(facts: FileFacts, path: Path, options: ReadOptions) -> FileFacts:
