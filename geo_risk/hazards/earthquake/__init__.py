@@ -1,0 +1,1 @@
+"""Landslides set off by an earthquake."""
