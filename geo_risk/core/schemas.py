@@ -16,7 +16,7 @@ POINT_KINDS = ("landslide", "rockfall", "debris_flow", "unstable_slope", "ground
                "ground_subsidence", "mining_subsidence", "tailings_pond")  # fmt: skip
 AREA_KINDS = ("landslide", "mining_subsidence", "groundwater_subsidence", "structure_settlement", "unknown")
 ACTIVITIES = ("stable", "steady", "accelerating", "decelerating", "seasonal", "step", "unknown")
-RELEASE_SOURCES = ("hazard_point", "moving_area", "susceptible_slope")
+RELEASE_SOURCES = ("hazard_point", "moving_area", "susceptible_slope", "debris_flow_channel")
 RELEASE_KINDS = ("landslide", "debris_flow", "rockfall")
 SITE_KINDS = ("underpass", "low_lying", "underground_space", "road_dip", "culvert", "other")
 CAUSES = (
@@ -197,6 +197,12 @@ SCHEMAS: dict[str, Schema] = {
             "slope_unit_id:id label:count area_m2:positive slope_mean_deg:positive aspect_mean_deg:positive "
             "circular_variance:share is_whole:text reasons:text",
             required="label area_m2 is_whole", is_whole=("yes", "no"),
+        ),
+        _schema(
+            "debris_flow_channels", "channel_id", "LineString",
+            "channel_id:id hazard_level:level length_m:positive drop_m:positive slope_mean_deg:positive "
+            "slope_max_deg:positive least_slope_deg:positive area_top_m2:positive area_bottom_m2:positive reasons:text",
+            required="hazard_level length_m slope_mean_deg",
         ),
         _schema(
             "structures", "structure_id", "Polygon",

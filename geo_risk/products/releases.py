@@ -1,7 +1,8 @@
-"""Where something can start to run out: moving areas, hazard points, and susceptible slopes, each with its unit.
+"""Where something can start to run out: moving areas, hazard points, slopes and channels, each with its unit.
 
-A cell belongs to one release unit: that of a hazard point before a moving area before a susceptible slope. So a hit
-names the thing that somebody already watches. A moving area that a hazard point was made of bears the point's id.
+A cell belongs to one release unit: that of a hazard point before a moving area before the top of a debris-flow source
+channel before a susceptible slope. So a hit names the thing that somebody already watches. A moving area that a hazard
+point was made of bears the point's id.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import label
@@ -44,6 +46,7 @@ class ReleaseGround:
     hazard : landslide hazard level (y, x), -1 unknown. slope : its slope, any angle unit; NaN unknown.
     zones : `risk_zones`; susceptible cells inside one of landslides get its id.
     areas : `active_deformation`. points : `hazard_points`.
+    channels : `debris_flow_channels`; a debris flow starts in the first cell of each.
     """
 
     hazard: xr.DataArray | None = None
@@ -51,6 +54,7 @@ class ReleaseGround:
     zones: gpd.GeoDataFrame | None = None
     areas: gpd.GeoDataFrame | None = None
     points: gpd.GeoDataFrame | None = None
+    channels: gpd.GeoDataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Releases:
     ----------
     units : (y, x) float32 [1], number of the unit, 0 where nothing starts, NaN where that is not known.
     kinds : (y, x) float32 [1], code of the kind in the order of `hazards.runout.params.KINDS`.
-    table : unit, release_id (unique), source {hazard_point, moving_area, susceptible_slope}, kind, n_cells.
+    table : unit, release_id (unique), source {hazard_point, moving_area, debris_flow_channel,
+        susceptible_slope}, kind, n_cells.
     """
 
     units: xr.DataArray
@@ -86,6 +91,9 @@ def release_units(ground: ReleaseGround, grid: Grid, *, params: RunoutParams, ri
     """
     units, rows = _susceptible(ground, grid, params)
     kinds = np.zeros(grid.shape, np.float32)
+    for cell, name in _channel_cells(ground, grid):
+        rows.append({"unit": len(rows) + 1, "release_id": name, "source": "debris_flow_channel", "kind": "debris_flow"})
+        units[cell], kinds[cell] = len(rows), KINDS.index("debris_flow")
     for name, shapes in (("moving_area", _areas(ground, risk)), ("hazard_point", _points(ground, risk))):
         for release_id, kind, shape in shapes:
             unit = len(rows) + 1
@@ -153,6 +161,17 @@ def _areas(ground: ReleaseGround, risk: RiskParams) -> list[tuple[str, Kind, Any
     chosen = chosen[chosen["kind"].isin(AREA_KINDS)].sort_values("area_id", kind="stable")
     known = _points_of_areas(ground.points)
     return [(known.get(str(i), str(i)), KINDS[0], g) for i, g in zip(chosen["area_id"], chosen.geometry, strict=True)]
+
+
+def _channel_cells(ground: ReleaseGround, grid: Grid) -> list[tuple[tuple[int, int], str]]:
+    """Return the first cell and the id of each source channel on the grid."""
+    if ground.channels is None or not len(ground.channels):
+        return []
+    chosen = ground.channels.sort_values("channel_id", kind="stable")
+    first = shapely.get_coordinates(shapely.get_point(chosen.geometry.to_numpy(), 0))
+    row, column, inside = grid.index(first[:, 0], first[:, 1])
+    cells = zip(row.tolist(), column.tolist(), chosen["channel_id"].astype(str), inside, strict=True)
+    return [((r, c), name) for r, c, name, is_inside in cells if is_inside]
 
 
 def _points_of_areas(points: gpd.GeoDataFrame | None) -> dict[str, str]:

@@ -82,6 +82,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "runout_risk": ("Hazard {hazard}, risk {risk} by the matrix.", "危险性{hazard}，按矩阵风险{risk}。"),
     "runout_beyond": ("Runs into unknown ground, off the map or beyond the reach followed: what lies there is not "
                       "known to be safe.", "运动路径进入高程未知区、图幅以外或超出计算范围：其外不等于安全。"),
+    "debris_channel": ("Bed of {slope:.0f} degrees over {length:.0f} m with {top:.1f} to {bottom:.1f} ha upslope: a "
+                       "debris "
+                       "flow can start from {least:.0f} degrees on, where loose material lies (not looked at).",
+                       "沟床平均坡度 {slope:.0f} 度，长 {length:.0f} 米，上游汇水 {top:.1f} 至 {bottom:.1f} 公顷："
+                       "坡度达到 {least:.0f} 度即可能起动泥石流，前提是有松散物源（未核查）。"),
     "leave_runout": ("{people} of {total} people live in houses on ground of warning {least} or more, or where run-out "
                      "from such ground arrives, or in a zone that calls (warning {warning}, risk {risk}; zones: {n}).",
                      "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其滑坡运动范围内，"
@@ -120,6 +125,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "debris_flow": ("debris flow", "泥石流"), "rockfall": ("rockfall", "崩塌"),
     "hazard_point": ("hazard point", "隐患点"), "moving_area": ("moving area", "活动形变区"),
     "susceptible_slope": ("susceptible slope", "易发斜坡"),
+    "debris_flow_channel": ("source channel of debris flows", "泥石流源区沟道"),
     "landslide": ("landslide", "滑坡"), "flood": ("flood", "洪涝"), "waterlogging": ("waterlogging", "内涝"),
     "mining_subsidence": ("mining subsidence", "采空沉陷"),
     "groundwater_subsidence": ("groundwater subsidence", "地下水沉降"),

@@ -70,6 +70,12 @@ _STYLES: dict[str, RasterStyle] = {
     "hazard_flood": RasterStyle("layer.hazard_flood", "levels", classes=_BY_LEVEL),
     "susceptibility": RasterStyle("layer.susceptibility", "ramp", "", SEQUENTIAL_HEAT, low=0, high=1),
     "runout_energy": RasterStyle("layer.runout_energy", "ramp", "J/kg", SEQUENTIAL_HEAT, low=0, clear_below=0.01),
+    "earthquake_landslide": RasterStyle(
+        "layer.earthquake_landslide", "ramp", "", SEQUENTIAL_HEAT, low=0, high=0.1, clear_below=0.0005
+    ),
+    "failure_probability": RasterStyle(
+        "layer.failure_probability", "ramp", "", SEQUENTIAL_HEAT, low=0, high=1, clear_below=0.001
+    ),
     "depth_max_m": RasterStyle("layer.depth_max_m", "ramp", "m", SEQUENTIAL_WATER, low=0, clear_below=0.02),
     "velocity_up": RasterStyle("layer.velocity_up", **_VELOCITY),  # type: ignore[arg-type]
     "velocity_east": RasterStyle("layer.velocity_east", **_VELOCITY),  # type: ignore[arg-type]

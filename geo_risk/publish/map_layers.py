@@ -80,6 +80,12 @@ SPECS: tuple[LayerSpec, ...] = (
     LayerSpec("runout_ways", "", _one("layer.runout_ways", "#8c2d04", width=2, dash="4 4"), visible=False),
     LayerSpec("runout_zones", "risk_level", zone_classes(), visible=False, listed=True),
     LayerSpec("subsidence_zones", "subsidence_level", zone_classes(), visible=False, listed=True),
+    LayerSpec(
+        "debris_flow_channels",
+        "hazard_level",
+        {k: v for k, v in line_classes().items() if k in (2, 3, 4, -1)},
+        visible=False,
+    ),
     LayerSpec("slope_units", "", _one("layer.slope_units", "#8a6d3b", width=0.7), visible=False, mapped=False),
     LayerSpec("ponding", "", _one("layer.ponding", "#08519c", fill="#2a83c0", width=1, opacity=0.6)),
     LayerSpec(

@@ -225,7 +225,8 @@ def test_the_steps_write_layers_frames_and_facts(tmp_path):
 
     made = {"units": tmp_path / "units.tif", "kinds": tmp_path / "kinds.tif", "table": tmp_path / "table.gpkg"}
     write_releases(grid=tmp_path / "grid.json", **{n: of(n) for n in ("hazard", "slope", "areas", "points", "zones")},
-                   **made, facts=tmp_path / "releases.json", params=RunoutParams(), risk=RiskParams())  # fmt: skip
+                   channels=None, **made, facts=tmp_path / "releases.json", params=RunoutParams(),
+                   risk=RiskParams())  # fmt: skip
     assert read_json(tmp_path / "releases.json")["counts"]["release_cells"] == releases().table["n_cells"].sum()
     layers = {name: tmp_path / f"{name}.tif" for name in LAYERS}
     write_runout(dem=of("dem"), **made, grid=tmp_path / "grid.json", houses=of("houses"), roads=of("roads"),
@@ -245,3 +246,19 @@ def test_the_steps_write_layers_frames_and_facts(tmp_path):
     assert facts["counts"]["cells_reached"] == (want.layers["runout_paths"].to_numpy() > 0).sum()
     assert facts["counts"]["houses_reached"] == 3
     assert {"text_en", "text_zh", "level"} <= set(facts["notes"][0])
+
+
+def test_source_channels_release_debris_flows_at_their_top_behind_points_and_areas():
+    ways = ([at(30, 25), at(34, 25)], [at(10, 10), at(14, 10)], [at(-5, 2), at(1, 2)])
+    channels = gpd.GeoDataFrame(
+        {"channel_id": ["DC-2", "DC-1", "DC-3"]}, geometry=[LineString(w) for w in ways], crs=GRID.crs
+    )
+    made = release_units(ground(channels=channels), GRID, params=RunoutParams(), risk=RiskParams())
+    table = made.table.set_index("release_id")
+    assert table.loc["DC-2", ["source", "kind", "n_cells"]].to_list() == ["debris_flow_channel", "debris_flow", 1]
+    assert made.units.to_numpy()[30, 25] == table.loc["DC-2", "unit"]
+    assert made.kinds.to_numpy()[30, 25] == 1
+    # the top of DC-1 lies on a moving area, that of DC-3 off the map
+    assert not {"DC-1", "DC-3"} & set(table.index)
+    plain = release_units(ground(), GRID, params=RunoutParams(), risk=RiskParams())
+    assert set(plain.table["release_id"]) == set(table.index) - {"DC-2"}

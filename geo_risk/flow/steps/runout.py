@@ -29,11 +29,13 @@ def runout(plan: Plan) -> None:
     layers = {"hazard": plan.layer("hazard_landslide"), "slope": plan.layer("slope_deg")}
     frames = {"areas": plan.frame("active_deformation"), "points": plan.frame("hazard_points")}
     needs: dict[str, Any] = {"grid": plan.facts("grid")}
+    if plan.cfg.debris_flow.as_releases:
+        frames["channels"] = plan.frame("debris_flow_channels")
     if not any(plan.has(path) for path in (layers["hazard"], *frames.values())):
         needs["hazard"] = layers.pop("hazard")
     plan.add(
         "runout.releases", write_releases, reads=needs,
-        optional={**layers, **frames, "zones": plan.frame("zones_drawn")},
+        optional={"channels": None, **layers, **frames, "zones": plan.frame("zones_drawn")},
         writes={"units": plan.layer("release_units"), "kinds": plan.layer("release_kind"),
                 "table": plan.frame("release_units"), "facts": plan.facts("releases")},
         params=plan.cfg.runout, risk=plan.cfg.risk,
@@ -58,6 +60,7 @@ def write_releases(
     areas: Path | None,
     points: Path | None,
     zones: Path | None,
+    channels: Path | None,
     units: Path,
     kinds: Path,
     table: Path,
@@ -78,6 +81,7 @@ def write_releases(
         zones=None if zones is None else read_frame(zones),
         areas=None if areas is None else read_frame(areas),
         points=None if points is None else read_frame(points),
+        channels=None if channels is None else read_frame(channels),
     )
     made = release_units(ground, read_grid(grid), params=params, risk=risk)
     write_layer(made.units, units)

@@ -1,0 +1,1 @@
+"""Debris-flow source channels: beds steep enough for the water that comes together on them."""
