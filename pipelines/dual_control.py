@@ -1,9 +1,11 @@
 """Everything: hazard points and risk zones under dual control, evacuation and waterlogging lists, and the map."""
 
 from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.debris_flow import debris_flow
 from geo_risk.flow.steps.deformation import deformation
 from geo_risk.flow.steps.deformation_lines import lines
 from geo_risk.flow.steps.deformation_watch import watch
+from geo_risk.flow.steps.earthquake import earthquake
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
@@ -15,6 +17,7 @@ from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.runout import runout
 from geo_risk.flow.steps.slope_units import slope_units
+from geo_risk.flow.steps.stability import stability
 from geo_risk.flow.steps.terrain import terrain, wetness
 from geo_risk.flow.steps.waterlogging import waterlogging
 from geo_risk.flow.steps.zones import zones
@@ -30,6 +33,9 @@ def build(plan: Plan) -> None:
     deformation(plan)
     rainfall(plan)
     landslide(plan)
+    stability(plan)
+    debris_flow(plan)
+    earthquake(plan)
     flood(plan)
     waterlogging(plan)
     exposure(plan)

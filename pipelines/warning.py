@@ -1,12 +1,15 @@
 """Rain and susceptibility: landslide warnings for each stage, and their map."""
 
 from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.debris_flow import debris_flow
+from geo_risk.flow.steps.earthquake import earthquake
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.slope_units import slope_units
+from geo_risk.flow.steps.stability import stability
 from geo_risk.flow.steps.terrain import terrain, wetness
 
 
@@ -19,4 +22,7 @@ def build(plan: Plan) -> None:
     slope_units(plan)
     rainfall(plan)
     landslide(plan)
+    stability(plan)
+    debris_flow(plan)
+    earthquake(plan)
     publish(plan)

@@ -15,11 +15,14 @@ from geo_risk.core.errors import ConfigError
 from geo_risk.core.params import Params
 from geo_risk.flow.inputs import InputPath, Inputs, Source
 from geo_risk.flow.strictyaml import Document, read_scalar, read_yaml
+from geo_risk.hazards.debris_flow.params import DebrisFlowParams
 from geo_risk.hazards.deformation.params import DeformationParams
+from geo_risk.hazards.earthquake.params import EarthquakeParams
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.hazards.runout.params import RunoutParams
+from geo_risk.hazards.stability.params import StabilityParams
 from geo_risk.products.params import EvacuationParams, RiskParams, WaterloggingParams
 from geo_risk.sources.options import ReadLimits
 
@@ -85,6 +88,9 @@ class Config(Params):
     deformation: DeformationParams = Field(default_factory=DeformationParams, description="Deformation parameters.")
     rainfall: RainfallParams = Field(default_factory=RainfallParams, description="Rainfall parameters.")
     landslide: LandslideParams = Field(default_factory=LandslideParams, description="Landslide parameters.")
+    stability: StabilityParams = Field(default_factory=StabilityParams, description="Slope stability parameters.")
+    debris_flow: DebrisFlowParams = Field(default_factory=DebrisFlowParams, description="Debris-flow parameters.")
+    earthquake: EarthquakeParams = Field(default_factory=EarthquakeParams, description="Earthquake parameters.")
     runout: RunoutParams = Field(default_factory=RunoutParams, description="Run-out parameters.")
     flood: FloodParams = Field(default_factory=FloodParams, description="Flood parameters.")
     risk: RiskParams = Field(default_factory=RiskParams, description="Hazard point and risk zone parameters.")

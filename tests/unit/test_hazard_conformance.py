@@ -20,8 +20,12 @@ from odc.geo.geobox import GeoBox
 from geo_risk.core.errors import GridError, UnitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.params import Params
+from geo_risk.hazards.debris_flow import compute as debris_flow
+from geo_risk.hazards.debris_flow.params import DebrisFlowParams
 from geo_risk.hazards.deformation.motion import compute as deformation
 from geo_risk.hazards.deformation.params import DeformationParams
+from geo_risk.hazards.earthquake import compute as earthquake
+from geo_risk.hazards.earthquake.params import EarthquakeParams
 from geo_risk.hazards.flood import compute as flood
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.landslide import compute as landslide
@@ -30,6 +34,8 @@ from geo_risk.hazards.rainfall import compute as rainfall
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.hazards.runout import compute as runout
 from geo_risk.hazards.runout.params import RunoutParams
+from geo_risk.hazards.stability import compute as stability
+from geo_risk.hazards.stability.params import Material, StabilityParams, Storm
 from geo_risk.terrain.hydrology import drainage, hand, streams
 from geo_risk.terrain.slope import slope_layers, wetness_index
 
@@ -126,6 +132,36 @@ def runout_layers() -> dict[str, xr.DataArray]:
     }  # fmt: skip
 
 
+def debris_flow_layers() -> dict[str, xr.DataArray]:
+    routed = drainage(ground(), cells_max=10**6)
+    return {"dem_filled": routed.filled, "flow_direction": routed.direction.astype("float32").assign_attrs(units="1"),
+            "flow_accumulation": routed.upslope_area}  # fmt: skip
+
+
+def stability_layers() -> dict[str, xr.DataArray]:
+    dem = ground()
+    steep = slope_layers(dem)["slope_deg"].compute()
+    return {"slope_deg": steep, "flow_accumulation": drainage(dem, cells_max=10**6).upslope_area,
+            "material": layer(rng(9).integers(1, 4, GRID.shape).astype("float32"), "1", "material")}  # fmt: skip
+
+
+def earthquake_layers() -> dict[str, xr.DataArray]:
+    def even(seed, low, high, units, name):
+        return layer(rng(seed).uniform(low, high, GRID.shape).astype("float32"), units, name)
+
+    return {"pgv": even(11, 2, 200, "cm/s", "pgv"), "slope_deg": even(12, 0, 45, "degree", "slope_deg"),
+            "lithology_term": even(13, -3, 0, "1", "lithology_term"), "cti": even(15, 1, 18, "1", "cti"),
+            "landcover_term": even(14, -1, 2, "1", "landcover_term")}  # fmt: skip
+
+
+SOILS = StabilityParams(
+    materials=tuple(
+        Material(name=name, source="made up for the test", friction_deg=(24, 34), cohesion_kpa=(0, cohesion),
+                 depth_m=(1, 3), unit_weight_kn_m3=(15, 18), transmissivity_m2_d=(2, 40), conductivity_m_s=(1e-6, 1e-5),
+                 diffusivity_m2_s=(1e-5, 1e-4))
+        for name, cohesion in (("loess", 8), ("mudstone", 3))
+    ), steady_rain_mm_d=(2, 20), storm=Storm(rain_mm_h=(20.0, 5.0), step_h=2, at_h=(4.0, 24.0)), draws=60,
+)  # fmt: skip
 SLIDES = LandslideParams(
     factors=tuple(landslide.UNITS), background_cells=2000, block_m=300.0, folds=3, classes=5, min_events=10
 )
@@ -134,6 +170,9 @@ CASES = {
     "rainfall": Case(rainfall, RainfallParams(), rainfall_layers, "rain_hourly", "rain_hourly"),
     "landslide": Case(landslide, SLIDES, landslide_layers, "slope_deg"),
     "runout": Case(runout, RunoutParams(), runout_layers, "dem"),
+    "stability": Case(stability, SOILS, stability_layers, "slope_deg", "flow_accumulation"),
+    "debris_flow": Case(debris_flow, DebrisFlowParams(area_min_m2=2000), debris_flow_layers, "dem_filled"),
+    "earthquake": Case(earthquake, EarthquakeParams(), earthquake_layers, "pgv", "pgv"),
     "flood": Case(flood, FloodParams(), flood_layers, "dem", "rain"),
 }
 

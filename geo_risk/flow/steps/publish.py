@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 BASE_INPUTS = ("roads", "rivers", "railways", "shelters", "admin")
 """Inputs that are drawn as a quiet base of the map."""
 
-_PARAMETERS = ("area", "deformation", "rainfall", "landslide", "runout", "flood", "risk", "evacuation", "waterlogging")
+_PARAMETERS = ("area", "deformation", "rainfall", "landslide", "stability", "debris_flow", "earthquake", "runout",
+               "flood", "risk", "evacuation", "waterlogging")  # fmt: skip
 _CHINA = timezone(timedelta(hours=8))
 
 
