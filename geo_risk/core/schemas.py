@@ -205,6 +205,20 @@ SCHEMAS: dict[str, Schema] = {
             required="hazard_level length_m slope_mean_deg",
         ),
         _schema(
+            "warning_hindcast", "storm_id", None,
+            "storm_id:id units:count slid_units:count hits:count hits_in_time:count misses:count false_alarms:count "
+            "unknown_units:count pod:share pod_low:share pod_high:share far:share far_low:share far_high:share "
+            "csi:share csi_low:share csi_high:share lead_to_slide_h:number lead_to_height_h:number "
+            "expected_units:positive warned_share:share rain_mean_mm:positive reasons:text",
+            required="units slid_units hits misses false_alarms unknown_units",
+        ),
+        _schema(
+            "warning_hindcast_townships", None, None,
+            "storm_id:id township_id:id name:text units_m2:positive warned_m2:positive level_unknown_m2:positive "
+            "warned_share:share slid_units:count warned_slid_units:count reasons:text",
+            required="storm_id township_id units_m2 warned_m2 level_unknown_m2",
+        ),
+        _schema(
             "structures", "structure_id", "Polygon",
             "structure_id:id name:text kind:text hazard_level:level velocity_up_mm_yr:number "
             "velocity_up_std_mm_yr:positive velocity_across_mm_yr:number velocity_across_std_mm_yr:positive "

@@ -25,7 +25,8 @@ from geo_risk.publish.legend import LEVEL_COLORS
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
-         "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits")  # fmt: skip
+         "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits",
+         "warning_hindcast", "warning_hindcast_townships")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")

@@ -85,10 +85,13 @@ class Score:
     notes: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for --json: each part's figures, their counts under `details`, the ceilings."""
-        out: dict[str, Any] = {p: {n: _plain(f.value) for n, f in figures.items()} for p, figures in self.parts.items()}
+        """Return plain values for --json: each part's figures, their counts under `details`, the ceilings.
+
+        A figure called "by_stage.6h.pod" stands in `by_stage`, in `6h`, as `pod`.
+        """
+        out: dict[str, Any] = {p: _nested({n: _plain(f.value) for n, f in fs.items()}) for p, fs in self.parts.items()}
         out["details"] = {
-            p: {n: {"top": f.top, "bottom": f.bottom, "ceiling": f.ceiling} for n, f in figures.items()}
+            p: _nested({n: {"top": f.top, "bottom": f.bottom, "ceiling": f.ceiling} for n, f in figures.items()})
             for p, figures in self.parts.items()
         }
         out["notes"] = list(self.notes)
@@ -101,6 +104,17 @@ class Score:
             for part, figures in self.parts.items()
             for name, f in figures.items()
         ]
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        *folders, last = name.split(".")
+        place = out
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = value
+    return out
 
 
 def _plain(value: float) -> float | int | None:

@@ -36,6 +36,16 @@ class RunOutput:
         path = self.folder / "layers" / f"{name}.tif"
         return open_layer(path) if path.is_file() else None
 
+    def work_layer(self, name: str) -> xr.DataArray | None:
+        """Return a raster of the work folder, or None where the run left none."""
+        path = self.folder / ".work" / "between" / f"{name}.tif"
+        return open_layer(path) if path.is_file() else None
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the run's manifest."""
+        found = read_json(self.folder / "manifest.json")
+        return found if isinstance(found, dict) else {}
+
     def frame(self, name: str) -> Any:
         """Return a layer of geo_risk.gpkg (or of the work folder), or None where the run made none."""
         for path in (self.folder / "geo_risk.gpkg", self.folder / ".work" / "between" / f"{name}.gpkg"):
@@ -79,6 +89,15 @@ class Truth:
         """Return a raster, or None where the truth has none."""
         path = self.folder / f"{name}.tif"
         return open_layer(path) if path.is_file() else None
+
+    @cached_property
+    def rain_effective(self) -> xr.DataArray | None:
+        """True effective rain of the storm (time, y, x) [mm] on its own grid, at every hour."""
+        path = self.folder / "rain_effective.nc"
+        if not path.is_file():
+            return None
+        with xr.open_dataset(path, engine="h5netcdf") as found:
+            return found["rain_effective"].load()
 
     @cached_property
     def motion(self) -> xr.Dataset | None:

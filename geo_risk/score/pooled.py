@@ -12,6 +12,7 @@ from geo_risk.score.motion import score_mining, score_moving_areas
 from geo_risk.score.outputs import RunOutput, Truth
 from geo_risk.score.points import score_hazard_points
 from geo_risk.score.susceptibility import score_susceptibility
+from geo_risk.score.warning import score_warning
 from geo_risk.score.water import score_waterlogging
 
 _SCORERS: dict[str, Callable[[RunOutput, Truth], dict[str, dict[str, Figure]]]] = {
@@ -19,6 +20,7 @@ _SCORERS: dict[str, Callable[[RunOutput, Truth], dict[str, dict[str, Figure]]]] 
     "mining": score_mining,
     "hazard_points": score_hazard_points,
     "susceptibility": score_susceptibility,
+    "warning": score_warning,
     "waterlogging": score_waterlogging,
     "evacuation": score_evacuation,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -19,13 +21,12 @@ from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.landslide.scores import auc
 from geo_risk.hazards.landslide.validation import held_out_frame
 from geo_risk.hazards.landslide.warning import (
-    PastCases,
     WarningModel,
     fit_warning,
-    past_cases,
     warning_by_matrix,
     warning_by_model,
 )
+from geo_risk.hazards.landslide.warning_units import PastCases, UnitTable, past_cases, square_labels
 
 GRID = Grid(GeoBox((120, 120), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
 PARAMS = LandslideParams(
@@ -127,37 +128,36 @@ def test_held_out_cells_become_points():
 
 
 def cases(seed=3, rain_effect=1.5):
+    """Slides of 5,000 units in eight storms, their number Poisson's, its log a straight line in rain."""
     rng = np.random.default_rng(seed)
-    n = 40_000
-    storm = rng.integers(1, 9, n)
-    rain = np.clip(rng.normal(20 + 12 * storm, 15), 0, None)
+    n = 5_000
+    storm = np.arange(1, 9)
+    rain = np.clip(rng.normal(20 + 12 * storm, 15, size=(n, 8)), 0, None)
     s = rng.uniform(0.05, 0.95, n)
-    slid = rng.random(n) < probability(np.log(s / (1 - s)) + rain_effect * rain / 50 - 8)
-    return PastCases(s, rain, np.array([f"S{k}" for k in storm]), slid)
+    slides = rng.poisson(np.exp(np.log(s / (1 - s))[:, None] + rain_effect * rain / 50 - 8))
+    units = UnitTable(np.arange(1, n + 1), np.full(n, 50.0), s, 50.0)
+    return PastCases(units, tuple(f"S{k}" for k in storm), rain, rain, slides)
 
 
 @pytest.mark.slow
 def test_the_warning_model_recovers_the_rain_that_made_the_slides():
     model = fit_warning(cases(), LandslideParams())
     assert model.rain_weight == pytest.approx(1.5, abs=0.25)
-    assert model.susceptibility_weight == pytest.approx(1.0, abs=0.2)
+    assert model.susceptibility_weight == 1.0
     assert model.auc_storms > max(model.auc_rain, model.auc_susceptibility)
     assert model == WarningModel.from_dict(model.to_dict())
     made = cases()
-    index = model.index(made.susceptibility, made.rain_mm)[made.slid]
+    index = model.index(made.units.susceptibility[:, None], made.rain_mm)[made.slides > 0]
     for bound, share in zip(model.bounds, LandslideParams().warning_event_shares, strict=True):
         assert (index >= bound).mean() == pytest.approx(share, abs=0.02)
 
 
 def test_too_few_slides_or_slides_without_rain_make_no_model():
     made = cases()
-    few = PastCases(made.susceptibility, made.rain_mm, made.storm, made.slid & (np.cumsum(made.slid) < 10))
+    few = replace(made, slides=made.slides * (np.cumsum(made.slides).reshape(made.slides.shape) < 10))
     assert fit_warning(few, LandslideParams()) is None
-    against = cases(rain_effect=-3.0)
-    slid = np.random.default_rng(1).random(len(against.slid)) < 0.02 * (against.rain_mm < 40)
-    assert (
-        fit_warning(PastCases(against.susceptibility, against.rain_mm, against.storm, slid), LandslideParams()) is None
-    )
+    dry = (np.random.default_rng(1).random(made.slides.shape) < 0.02 * (made.rain_mm < 40)).astype(int)
+    assert fit_warning(replace(made, slides=dry), LandslideParams()) is None
 
 
 def test_trigger_rain_is_where_the_level_begins():
@@ -215,11 +215,11 @@ def test_past_cases_take_each_slide_with_the_rain_of_its_own_storm():
     rain = {k: layer(np.full(GRID.shape, v), "cm", "rain") for k, v in (("S1", 5), ("S2", 9))}
     xy = ([510_100, 510_200, 510_300, 900_000], [4_064_000] * 4)
     slides = gpd.GeoDataFrame({"storm_id": ["S1", "S2", "S9", "S2"]}, geometry=gpd.points_from_xy(*xy), crs=GRID.crs)
-    got = past_cases(s, rain, slides, LandslideParams(background_cells=1000))
-    assert sorted(zip(got.storm[got.slid].tolist(), got.rain_mm[got.slid].tolist(), strict=True)) == [
-        ("S1", 50.0), ("S2", 90.0)
-    ]  # fmt: skip
-    assert (~got.slid).sum() == 1000
+    got = past_cases(square_labels(s), s, rain, slides)
+    assert got.storms == ("S1", "S2")
+    assert got.slides.sum(axis=0).tolist() == [1, 1]
+    assert got.rain_mm[got.slides[:, 0] > 0, 0].tolist() == [50.0]
+    assert got.rain_mm[got.slides[:, 1] > 0, 1].tolist() == [90.0]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geo_risk.core.names import STAGES_H
+from geo_risk.flow.steps.landslide_hindcast import hindcast
 from geo_risk.flow.steps.landslide_susceptibility import susceptibility
 from geo_risk.flow.steps.landslide_warning import write_warning, write_warning_model
 
@@ -72,23 +73,32 @@ def _warnings(plan: Plan) -> None:
         "landslide.past_storms", write_warning_model,
         reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
                "susceptibility": plan.layer("susceptibility"), "grid": plan.facts("grid")},
-        writes={"facts": plan.facts("landslide_past_storms")}, params=plan.cfg.landslide, rainfall=plan.cfg.rainfall,
+        optional={"slope_units": plan.layer("slope_units"), "skill": plan.facts("landslide")},
+        writes={"facts": plan.facts("landslide_past_storms"), "cases": plan.cube("past_cases"),
+                "used": plan.layer("warning_susceptibility")}, params=plan.cfg.landslide, rainfall=plan.cfg.rainfall,
         storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
         rain_options=[e.rain for e in plan.cfg.inputs.rainfall.past_events],
         options=None if past is None else past.options,
     )  # fmt: skip
+    hindcast(plan)
     for stage in plan.cfg.rainfall.stages_h:
         if stage not in STAGES_H:
             continue
         plan.add(
             f"landslide.warning[{stage}h]", write_warning,
-            reads={"susceptibility": plan.layer("susceptibility"), "hazard_landslide": plan.layer("hazard_landslide"),
+            reads={"susceptibility": warning_susceptibility(plan), "hazard_landslide": plan.layer("hazard_landslide"),
                    "rain_effective": plan.layer(f"rain_effective_stage_{stage}h"),
                    "stages": plan.facts("rainfall_stages")},
             optional={"model": plan.facts("landslide_past_storms")},
             writes={"out": plan.layer(f"warning_{stage}h"), "facts": plan.facts(f"warning_{stage}h")},
             params=plan.cfg.landslide, stage_h=stage,
         )  # fmt: skip
+
+
+def warning_susceptibility(plan: Plan) -> Path:
+    """Return the susceptibility that warnings take: that of the slope unit, where the model was fitted to units."""
+    of_units = plan.layer("warning_susceptibility")
+    return of_units if plan.has(of_units) else plan.layer("susceptibility")
 
 
 def write_position(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.landslide.params import LandslideParams
     from geo_risk.hazards.landslide.warning import WarningModel
+    from geo_risk.hazards.landslide.warning_units import PastCases
     from geo_risk.hazards.rainfall.params import RainfallParams
     from geo_risk.sources.options import RainOptions, ReadOptions
 
@@ -20,50 +22,90 @@ def write_warning_model(
     rainfall_past_events: list[Path],
     past_slides: Path,
     susceptibility: Path,
+    slope_units: Path | None,
+    skill: Path | None,
     grid: Path,
     facts: Path,
+    cases: Path,
+    used: Path,
     params: LandslideParams,
     rainfall: RainfallParams,
     storm_ids: list[str],
     rain_options: list[RainOptions],
     options: ReadOptions | None,
 ) -> None:
-    """Write the warning model fitted to past storms, or why there is none."""
-    from geo_risk.hazards.landslide.warning import fit_warning, past_cases
+    """Write the warning model fitted to past storms, or why there is none; its cases; the susceptibility it takes."""
+    from geo_risk.hazards.landslide.warning import fit_warning
+    from geo_risk.hazards.landslide.warning_units import cases_dataset, past_cases, square_labels, unit_susceptibility
+    from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
-    from geo_risk.sources.layers import open_layer, read_grid
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.sources.layers import open_layer, read_grid, read_json
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.vectors import read_vector
 
     target = read_grid(grid)
     read = read_vector(past_slides, crs=target.crs, where="inputs.past_slides", area=target.bounds, geometry="Point",
                        columns=("storm_id",), options=options or NO_OPTIONS)  # fmt: skip
-    rain = _past_rain(rainfall_past_events, storm_ids, rain_options, target=target, rainfall=rainfall)
+    rain, height = _past_rain(rainfall_past_events, storm_ids, rain_options, target=target, rainfall=rainfall)
     known = read.frame["storm_id"].astype(str).isin(list(rain))
     aside = [*read.quarantine, *({"id": str(i), "reason": f"storm {s!r} has no rain among inputs.rainfall.past_events",
                                   "reason_zh": f"场次 {s!r} 在 inputs.rainfall.past_events 中无降雨数据"}
                                  for i, s in read.frame.loc[~known, "storm_id"].items())]  # fmt: skip
-    model = fit_warning(past_cases(open_layer(susceptibility), rain, read.frame[known], params), params)
-    counts = {"storms": len(rain), "slides": int(known.sum())}
-    write_json({"notes": [_model_note(model, counts)], "counts": counts, "quarantine": aside,
+    map_ = open_layer(susceptibility)
+    labels = square_labels(map_) if slope_units is None else open_layer(slope_units)
+    found = past_cases(labels, map_, rain, read.frame[known], height_of_storm=height)
+    slope = calibration_slope({} if skill is None else read_json(skill))
+    model = fit_warning(found, params, slope=slope)
+    write_layer(unit_susceptibility(labels, map_, found.units), used)
+    write_dataset(cases_dataset(found), cases)
+    counts = {"storms": len(rain), "slides": int(known.sum()), "slides_off_units": found.off_units,
+              "units": len(found.units.label)}  # fmt: skip
+    write_json({"notes": [_model_note(model, counts)], "counts": counts, "quarantine": aside, "slope": slope,
+                "squares": slope_units is None, "slid_units": _slid_units(found),
                 "model": None if model is None else model.to_dict()}, facts)  # fmt: skip
+
+
+def calibration_slope(skill: dict[str, Any]) -> float:
+    """Return the slope of the susceptibility's calibration on blocks kept out, 1 where it is not known."""
+    models = skill.get("models") or [{}]
+    slope = models[0].get("calibration_slope")
+    return 1.0 if slope is None else float(slope)
+
+
+def _slid_units(cases: PastCases) -> list[dict[str, Any]]:
+    """Return the units that slid, with their effective rain: what a threshold on rain alone would be fitted to."""
+    rows, columns = (cases.slides > 0).nonzero()
+    rain = cases.rain_mm[rows, columns]
+    return [{"label": int(cases.units.label[r]), "storm_id": cases.storms[c], "rain_mm": round(float(mm), 2)}
+            for r, c, mm in zip(rows, columns, rain, strict=True) if math.isfinite(mm)]  # fmt: skip
 
 
 def _past_rain(
     paths: list[Path], storm_ids: list[str], options: list[RainOptions], *, target: Grid, rainfall: RainfallParams
-) -> dict[str, xr.DataArray]:
-    """Return the effective rain of each past storm on the run grid; the id in the file comes before the config's."""
+) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
+    """Return the effective rain of each past storm on the run grid, of all of it and by its height.
+
+    The storm's id in the file comes before the config's.
+    """
+    from geo_risk.core.errors import DataError
     from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
+    from geo_risk.hazards.rainfall.height import effective_rain_by_height
     from geo_risk.sources.rain import RainRules, read_rain
     from geo_risk.sources.rain_grid import onto_grid
 
-    out = {}
+    whole, by_height = {}, {}
+    k, days = rainfall.decay_per_day, rainfall.antecedent_days
     for path, storm_id, given in zip(paths, storm_ids, options, strict=True):
         rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, options=given)
         cube, _ = read_rain(path, rules)
-        effective = storm_effective_rain(cube, decay_per_day=rainfall.decay_per_day, days=rainfall.antecedent_days)
-        out[str(cube.attrs.get("storm_id", storm_id))] = onto_grid(effective, target)
-    return out
+        name = str(cube.attrs.get("storm_id", storm_id))
+        if name in whole:
+            what = f"{path.name} is storm {name!r}, and so is a file before it"
+            raise DataError(what, where="inputs.rainfall.past_events", fix="give each storm one file and one storm_id")
+        whole[name] = onto_grid(storm_effective_rain(cube, decay_per_day=k, days=days), target)
+        by_height[name] = onto_grid(effective_rain_by_height(cube, decay_per_day=k, days=days), target)
+    return whole, by_height
 
 
 def _model_note(model: WarningModel | None, counts: dict[str, int]) -> dict[str, str]:
@@ -80,11 +122,13 @@ def _model_note(model: WarningModel | None, counts: dict[str, int]) -> dict[str,
         )
     return note(
         "info",
-        f"Warning model fitted to {model.n_slides} slides in {len(model.storms)} past storms: AUC "
+        f"Warning model fitted to {model.n_slides} units that slid in {len(model.storms)} past storms: AUC "
         f"{model.auc_storms:.3f} with storms left out; rain alone {model.auc_rain:.3f}, susceptibility alone "
-        f"{model.auc_susceptibility:.3f}. Susceptibility was learned from an inventory that may hold these slides.",
-        f"预警模型由 {len(model.storms)} 场降雨的 {model.n_slides} 个滑坡拟合：留一场次 AUC {model.auc_storms:.3f}，"
-        f"仅用降雨 {model.auc_rain:.3f}，仅用易发性 {model.auc_susceptibility:.3f}。易发性所用编录可能已含这些滑坡。",
+        f"{model.auc_susceptibility:.3f}. {counts['slides_off_units']} slides lie in no unit. Susceptibility was "
+        "learned from an inventory that may hold these slides.",
+        f"预警模型由 {len(model.storms)} 场降雨的 {model.n_slides} 个滑坡单元拟合：留一场次 AUC "
+        f"{model.auc_storms:.3f}，仅用降雨 {model.auc_rain:.3f}，仅用易发性 {model.auc_susceptibility:.3f}；"
+        f"{counts['slides_off_units']} 个滑坡不在单元内。易发性所用编录可能已含这些滑坡。",
     )
 
 

@@ -12,6 +12,7 @@ from geo_risk.hazards.landslide.registry import FACTORS
 from geo_risk.hazards.landslide.susceptibility.names import Method
 from geo_risk.terrain.params import SlopeUnitParams
 
+When = Literal["height", "end"]
 Matrix = tuple[tuple[int, int, int, int, int], ...]
 
 
@@ -173,8 +174,28 @@ class LandslideParams(Params):
     )
     warning_event_shares: tuple[float, float, float, float] = parameter(
         (0.97, 0.9, 0.65, 0.35),
-        "Shares of the past storms' slides that lie in warning levels 1-4, 2-4, 3-4 and 4 of the fitted model.",
+        "Shares of the units that slid in past storms that lie in warning levels 1-4, 2-4, 3-4 and 4 of the "
+        "fitted model, at the time that `warning_shares_by` says.",
         source="choice of geo_risk: yellow, from which warnings are public, is to hold nine slides in ten",
+    )
+    warning_shares_by: tuple[When, When, When, When] = parameter(
+        ("height", "height", "end", "end"),
+        "By when the past storms' rain had brought those shares to levels 1-4: `height`, the end of the step with most "
+        "rain; `end`, at any time of the storm.",
+        source="choice of geo_risk: blue and yellow are to be out while it rains hardest, since much of the rain, and "
+        "of the slides, comes later; orange and red say how grave it has become",
+    )
+    warning_cutoffs: Literal["shares", "costs"] = parameter(
+        "shares",
+        "What the levels of the fitted model are cut by: `shares` of past slides (`warning_event_shares`), or `costs`: "
+        "a level begins where the chance of a slide is worth it (`warning_miss_costs`).",
+        source="choice of geo_risk: shares hold whatever share of slides is recorded, chances do not",
+    )
+    warning_miss_costs: tuple[float, float, float, float] = parameter(
+        (400.0, 100.0, 25.0, 6.0),
+        "How many false alarms (a unit warned in vain) one missed slide is worth at levels 1-4; a level then begins at "
+        "a chance of a slide of 1 / (1 + cost) in the unit and storm.",
+        source="choice of geo_risk, four times dearer from level to level; not a standard: agree it with those who pay",
     )
     min_past_slides: int = parameter(
         30, "Fewer slides in past storms than this: the matrix is used.", source="choice of geo_risk", ge=5
@@ -203,6 +224,9 @@ class LandslideParams(Params):
             if not all(0 < b < a <= 1 for a, b in pairwise(shares)):
                 what = f"{name} must fall from at most 1 to above 0, got {list(shares)}"
                 raise ValueError(what)
+        if not all(a > b > 0 for a, b in pairwise(self.warning_miss_costs)):
+            what = f"warning_miss_costs must fall and be positive, got {list(self.warning_miss_costs)}"
+            raise ValueError(what)
         if not all(0 < a < b for a, b in pairwise(self.rain_bounds_mm)):
             what = f"rain_bounds_mm must rise and be positive, got {list(self.rain_bounds_mm)}"
             raise ValueError(what)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import dask
 import dask.array as da
-import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -17,25 +14,35 @@ from geo_risk.core.errors import DataError
 from geo_risk.core.grid import same_grid
 from geo_risk.core.levels import Level, classify
 from geo_risk.core.units import in_units
-from geo_risk.hazards.landslide.information_value import fit_weights
 from geo_risk.hazards.landslide.params import LandslideParams
+from geo_risk.hazards.landslide.rain_fit import RainFit, fit_rain, rises_with_rain
+from geo_risk.hazards.landslide.rain_response import TAIL, bent, unbent
 from geo_risk.hazards.landslide.scores import auc
+from geo_risk.hazards.landslide.warning_units import PastCases, odds_of
 from geo_risk.terrain.slope import blocks
 
 RAIN_SCALE_MM = 50.0
-"""Unit of the rain term, so that its coefficient is near 1 and the ridge treats both terms alike."""
+"""Unit of the rain term, so that its coefficient is near 1."""
+
+_WEIGHT_RANGE = (0.5, 1.5)
+"""Range of the weight of susceptibility (choice of geo_risk: beyond it the map is not what it says it is)."""
 
 
 @dataclass(frozen=True)
 class WarningModel:
-    """Warning index = susceptibility_weight * logit(susceptibility) + rain_weight * effective rain / 50 mm.
+    """Index = intercept + susceptibility_weight * logit(susceptibility) + response to effective rain.
+
+    Fitted to units, the index is the log of the number of slides expected in a unit of usual size in a storm of that
+    effective rain; the chance of at least one is `probability`. The response is `rain_response.bent(x)` of
+    x = rain_weight (Re - rain_middle_mm) / 50 mm, or without a middle rain_weight Re / 50 mm.
 
     Attributes
     ----------
-    bounds : index from which a cell is level 1, 2, 3, 4.
-    auc_storms : area under the ROC curve of the index, each storm left out in turn and pooled; `auc_rain` and
-        `auc_susceptibility` of each term alone on the same cases.
-    n_slides, storms : what it was fitted to.
+    bounds : index from which a place is level 1, 2, 3, 4.
+    auc_storms : area under the ROC curve of the index over units and storms, each storm left out in turn; `auc_rain`
+        and `auc_susceptibility` of each term alone on the same cases.
+    n_slides, storms : units that slid, and the storms they slid in.
+    rain_middle_mm : effective rain from which the response bends down; None: it never does.
     """
 
     susceptibility_weight: float
@@ -46,18 +53,41 @@ class WarningModel:
     auc_susceptibility: float
     n_slides: int
     storms: tuple[str, ...]
+    intercept: float = 0.0
+    rain_middle_mm: float | None = None
+    rain_tail: float = TAIL
 
     def index(self, susceptibility: NDArray[Any], rain_mm: NDArray[Any]) -> NDArray[np.float64]:
         """Return the warning index; NaN where either is unknown."""
-        return self.susceptibility_weight * _logit(susceptibility) + self.rain_weight * _rain_term(rain_mm)
+        return self._static(susceptibility) + self._response(rain_mm)
+
+    def probability(self, susceptibility: NDArray[Any], rain_mm: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the chance of at least one slide in a unit; NaN where either is unknown."""
+        return chance(self.index(susceptibility, rain_mm))
 
     def trigger_mm(self, susceptibility: NDArray[Any]) -> NDArray[np.float64]:
         """Return the effective rain [mm] from which a place is level 1, 2, 3, 4, as (level, ...); NaN where unknown.
 
         It is negative where the level is reached without rain.
         """
-        static = self.susceptibility_weight * _logit(susceptibility)
-        return np.stack([(bound - static) / self.rain_weight * RAIN_SCALE_MM for bound in self.bounds])
+        static = self._static(susceptibility)
+        return np.stack([self._rain_of(bound - static) for bound in self.bounds])
+
+    def _static(self, susceptibility: NDArray[Any]) -> NDArray[np.float64]:
+        out: NDArray[np.float64] = self.intercept + self.susceptibility_weight * np.log(odds_of(susceptibility))
+        return out
+
+    def _response(self, rain_mm: NDArray[Any]) -> NDArray[np.float64]:
+        slope = self.rain_weight / RAIN_SCALE_MM
+        rain = np.asarray(rain_mm, dtype=np.float64)
+        return slope * rain if self.rain_middle_mm is None else bent(slope * (rain - self.rain_middle_mm),
+                                                                     self.rain_tail)  # fmt: skip
+
+    def _rain_of(self, response: NDArray[Any]) -> NDArray[np.float64]:
+        slope = self.rain_weight / RAIN_SCALE_MM
+        if self.rain_middle_mm is None:
+            return np.asarray(response, dtype=np.float64) / slope
+        return self.rain_middle_mm + unbent(response, self.rain_tail) / slope
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a facts file."""
@@ -70,94 +100,153 @@ class WarningModel:
 
 
 @dataclass(frozen=True)
-class PastCases:
-    """Cells in past storms: those that slid, and a random background of each storm.
+class HeldOut:
+    """What a model that never saw a storm would have said of it.
 
-    All arrays (case,): susceptibility [1], effective rain [mm], storm id, and whether the cell slid.
+    Attributes
+    ----------
+    storms : those that could be left out (storm,).
+    index, level : (unit, storm) log of expected slides; level by that model's own bounds. NaN and -1 where unknown.
+    slid : (unit, storm) whether a slide is recorded.
+    rain_mm : (unit, storm). models : what was fitted without each storm.
     """
 
-    susceptibility: NDArray[np.float64]
-    rain_mm: NDArray[np.float64]
-    storm: NDArray[np.str_]
+    storms: tuple[str, ...]
+    index: NDArray[np.float64]
+    level: NDArray[np.int8]
     slid: NDArray[np.bool_]
+    rain_mm: NDArray[np.float64]
+    models: tuple[WarningModel, ...]
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Chance of at least one slide (unit, storm)."""
+        return chance(self.index)
 
 
-def past_cases(
-    susceptibility: xr.DataArray,
-    rain_of_storm: Mapping[str, xr.DataArray],
-    slides: gpd.GeoDataFrame,
-    params: LandslideParams,
-) -> PastCases:
-    """Gather the cells that slid in past storms, and a random background of each storm.
+def chance(index: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the chance 1 - exp(-n) of at least one slide where exp(index) = n are expected; NaN stays NaN."""
+    out: NDArray[np.float64] = -np.expm1(-np.exp(np.minimum(np.asarray(index, dtype=np.float64), 50.0)))
+    return out
 
-    Parameters
-    ----------
-    susceptibility : (y, x) [1] on the run grid.
-    rain_of_storm : effective rain (y, x) [mm] of each storm on the same grid, by storm id.
-    slides : Points in the grid's CRS with column `storm_id`; those of other storms or off the grid do not count.
-    params : seed and number of background cells (shared among the storms).
+
+def index_of_chance(p: NDArray[Any] | float) -> NDArray[np.float64]:
+    """Return the index at which the chance of a slide is p, the inverse of `chance`."""
+    out: NDArray[np.float64] = np.log(-np.log1p(-np.asarray(p, dtype=np.float64)))
+    return out
+
+
+def cost_bounds(params: LandslideParams) -> tuple[float, ...]:
+    """Return the index bounds of the levels by cost: a level begins where a warning costs less than a miss.
+
+    A warning of a place costs 1 where nothing slides, a miss r: warn where (1 - p) < p r, that is p > 1 / (1 + r), the
+    cost-loss rule with C / L = 1 / (1 + r) (Murphy 1977, Mon. Weather Rev. 105).
     """
-    grid = same_grid(susceptibility, *rain_of_storm.values())
-    each = params.background_cells // max(1, len(rain_of_storm))
-    rng = np.random.default_rng([params.seed, 20_240_703])
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for storm in sorted(rain_of_storm):
-        own = slides[slides["storm_id"].astype(str) == storm]
-        rows, columns, inside = grid.index(own.geometry.x, own.geometry.y)
-        drawn = np.divmod(np.sort(rng.integers(0, grid.shape[0] * grid.shape[1], size=each)), grid.shape[1])
-        at = (np.concatenate([rows[inside], drawn[0]]), np.concatenate([columns[inside], drawn[1]]))
-        slid = np.arange(len(at[0])) < int(inside.sum())
-        picked = [blocks(layer).vindex[at] for layer in (susceptibility, in_units(rain_of_storm[storm], "mm"))]
-        values = [np.asarray(v, dtype=np.float64) for v in dask.compute(*picked)]
-        parts.append((*values, np.full(len(slid), storm), slid))
-    return PastCases(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return tuple(float(index_of_chance(1 / (1 + r))) for r in params.warning_miss_costs)
 
 
-def _logit(p: NDArray[Any]) -> NDArray[np.float64]:
-    inside = np.clip(np.asarray(p, dtype=np.float64), 1e-6, 1 - 1e-6)
-    out: NDArray[np.float64] = np.log(inside) - np.log1p(-inside)
-    return out
+def fit_warning(cases: PastCases, params: LandslideParams, *, slope: float = 1.0) -> WarningModel | None:
+    """Fit the warning model to past storms.
 
-
-def _rain_term(rain_mm: NDArray[Any]) -> NDArray[np.float64]:
-    out: NDArray[np.float64] = np.asarray(rain_mm, dtype=np.float64) / RAIN_SCALE_MM
-    return out
-
-
-def fit_warning(cases: PastCases, params: LandslideParams) -> WarningModel | None:
-    """Fit the warning index to past storms.
+    The number of slides of a unit in a storm is taken for Poisson's; whether there is one is fitted (a slide recorded
+    twice then counts once). The weight of susceptibility is not fitted: its odds are odds already, and the map has seen
+    the very slides.
 
     Parameters
     ----------
-    cases : slides and background; rows with an unknown value are passed over.
-    params : shares of slides that the levels shall hold, and the least number of slides.
+    cases : units in past storms; rows with an unknown value are passed over.
+    params : how levels are cut, and the least number of slides.
+    slope : of a logistic fit of events to the susceptibility's logit on places kept out; 1 where it is calibrated.
 
     Returns
     -------
     None where there are too few slides, or where slides do not fall where it rained more (then the matrix is used).
     """
-    known = np.isfinite(cases.susceptibility) & np.isfinite(cases.rain_mm)
-    terms = np.column_stack([_logit(cases.susceptibility), _rain_term(cases.rain_mm)])[known]
-    slid, storm = cases.slid[known], cases.storm[known]
-    storms = tuple(sorted(set(storm[slid].tolist())))
-    if slid.sum() < params.min_past_slides or len(storms) < 2:
+    fitted = _fit(cases, np.ones(len(cases.storms), dtype=bool), params, slope=slope)
+    if fitted is None:
         return None
-    weights, _ = fit_weights(terms, slid, target=1.0)
-    if not weights[1] > 0:
+    tested = leave_one_storm_out(cases, params, slope=slope)
+    known = np.isfinite(tested.index)
+    weight = fitted.susceptibility_weight
+    static = np.broadcast_to(weight * np.log(odds_of(cases.units.susceptibility))[:, None], cases.rain_mm.shape)
+    every = np.isfinite(static) & np.isfinite(cases.rain_mm)
+    slid = cases.slides > 0
+    return WarningModel(**{
+        **asdict(fitted),
+        "auc_storms": auc(tested.index[known], tested.slid[known]),
+        "auc_rain": auc(cases.rain_mm[every], slid[every]),
+        "auc_susceptibility": auc(static[every], slid[every]),
+    })  # fmt: skip
+
+
+def leave_one_storm_out(
+    cases: PastCases, params: LandslideParams, *, slope: float = 1.0, start: WarningModel | None = None
+) -> HeldOut:
+    """Return what models fitted without each storm say of it: response, scale and level bounds know nothing of it.
+
+    Parameters as of `fit_warning`; `start` is a model near which the fits begin. A storm without which no model can be
+    fitted is not in the result.
+    """
+    names, index, level, models, kept = [], [], [], [], []
+    for k, storm in enumerate(cases.storms):
+        others = np.arange(len(cases.storms)) != k
+        model = _fit(cases, others, params, slope=slope, start=start)
+        if model is None:
+            continue
+        said = model.index(cases.units.susceptibility, cases.rain_mm[:, k])
+        names.append(storm)
+        kept.append(k)
+        index.append(said)
+        level.append(classify(said, model.bounds))
+        models.append(model)
+    shape = (len(cases.units.label), len(names))
+    return HeldOut(
+        tuple(names), np.array(index, dtype=np.float64).reshape(shape[::-1]).T,
+        np.array(level, dtype=np.int8).reshape(shape[::-1]).T, cases.slides[:, kept] > 0, cases.rain_mm[:, kept],
+        tuple(models),
+    )  # fmt: skip
+
+
+def _fit(
+    cases: PastCases,
+    storms: NDArray[np.bool_],
+    params: LandslideParams,
+    *,
+    slope: float,
+    start: WarningModel | None = None,
+) -> WarningModel | None:
+    """Fit to some of the storms; the skill figures are left open."""
+    weight = float(np.clip(slope, *_WEIGHT_RANGE)) if np.isfinite(slope) else 1.0
+    log_odds = np.log(odds_of(cases.units.susceptibility))
+    rain = cases.rain_mm[:, storms]
+    static = np.broadcast_to((weight * log_odds)[:, None], rain.shape)
+    known = np.isfinite(static) & np.isfinite(rain)
+    slid = (cases.slides[:, storms] > 0) & known
+    names = tuple(np.array(cases.storms)[storms][slid.any(axis=0)].tolist())
+    if slid.sum() < params.min_past_slides or len(names) < 2:
         return None
-    held_out = np.full(slid.shape, np.nan)
-    for name in storms:
-        out = storm == name
-        others, _ = fit_weights(terms[~out], slid[~out], target=1.0)
-        held_out[out] = terms[out] @ others
-    tested = ~np.isnan(held_out)
-    bounds = np.quantile((terms @ weights)[slid], 1 - np.asarray(params.warning_event_shares))
+    near = None
+    if start is not None and start.rain_middle_mm is not None:
+        near = RainFit(start.intercept, start.rain_weight / RAIN_SCALE_MM, start.rain_middle_mm, 0.0)
+    found = fit_rain(static[known], rain[known], slid[known], start=near)
+    if not rises_with_rain(found):
+        return None
+    unknown = float("nan")
+    model = WarningModel(
+        weight, found.slope_per_mm * RAIN_SCALE_MM, (), unknown, unknown, unknown, int(slid.sum()), names,
+        found.intercept, found.middle_mm,
+    )  # fmt: skip
+    if params.warning_cutoffs == "costs":
+        bounds = np.array(cost_bounds(params))
+    else:
+        by = {"end": rain[slid], "height": cases.height_mm[:, storms][slid]}
+        bounds = np.array([
+            np.nanquantile(found.intercept + static[slid] + model._response(by[when]), 1 - share)
+            for share, when in zip(params.warning_event_shares, params.warning_shares_by, strict=True)
+        ])  # fmt: skip
     for i in range(1, len(bounds)):
         bounds[i] = max(bounds[i], np.nextafter(bounds[i - 1], np.inf))
-    return WarningModel(
-        float(weights[0]), float(weights[1]), tuple(map(float, bounds)), auc(held_out[tested], slid[tested]),
-        auc(terms[:, 1], slid), auc(terms[:, 0], slid), int(slid.sum()), storms,
-    )  # fmt: skip
+    return WarningModel(**{**asdict(model), "bounds": tuple(map(float, bounds))})
 
 
 def warning_by_model(susceptibility: xr.DataArray, rain: xr.DataArray, model: WarningModel) -> xr.DataArray:

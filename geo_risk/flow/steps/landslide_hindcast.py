@@ -1,0 +1,205 @@
+"""Step of the hindcast: past storms judged by models that never saw them, as lists, figures and notes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import numpy as np
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.landslide.params import LandslideParams
+    from geo_risk.hazards.landslide.unit_reliability import UnitReliability
+    from geo_risk.hazards.landslide.warning import HeldOut
+    from geo_risk.hazards.landslide.warning_units import PastCases
+    from geo_risk.hazards.rainfall.params import RainfallParams
+    from geo_risk.sources.options import RainOptions, ReadOptions
+
+
+def hindcast(plan: Plan) -> None:
+    """Add the step that writes the frames warning_hindcast and warning_hindcast_townships, their figures and notes."""
+    past, admin = plan.source("past_slides"), plan.source("admin")
+    plan.add(
+        "landslide.hindcast", write_hindcast,
+        reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
+               "cases": plan.cube("past_cases"), "model": plan.facts("landslide_past_storms"),
+               "susceptibility": plan.layer("susceptibility")},
+        optional={"slope_units": plan.layer("slope_units"), "admin": plan.input("admin")},
+        writes={"storms": plan.frame("warning_hindcast"), "townships": plan.frame("warning_hindcast_townships"),
+                "facts": plan.facts("landslide_hindcast")},
+        params=plan.cfg.landslide, rainfall=plan.cfg.rainfall, language=plan.cfg.language,
+        storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
+        rain_options=[e.rain for e in plan.cfg.inputs.rainfall.past_events],
+        options=None if past is None else past.options, admin_options=None if admin is None else admin.options,
+    )  # fmt: skip
+
+
+def write_hindcast(
+    *, rainfall_past_events: list[Path], past_slides: Path, cases: Path, model: Path, susceptibility: Path,
+    slope_units: Path | None, admin: Path | None, storms: Path, townships: Path, facts: Path, params: LandslideParams,
+    rainfall: RainfallParams, language: str, storm_ids: list[str], rain_options: list[RainOptions],
+    options: ReadOptions | None, admin_options: ReadOptions | None,
+) -> None:  # fmt: skip
+    """Write what each past storm would have had warned, how well, in which townships, and how long before."""
+    from geo_risk.hazards.landslide.hindcast import PUBLIC_LEVEL, hindcast_table
+    from geo_risk.hazards.landslide.unit_reliability import unit_reliability
+    from geo_risk.hazards.landslide.warning import WarningModel, leave_one_storm_out
+    from geo_risk.hazards.landslide.warning_units import cases_of_dataset, square_labels
+    from geo_risk.products import hindcast as product
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.dataset import read_dataset
+    from geo_risk.sources.layers import open_layer, read_json
+
+    given, known = cases_of_dataset(read_dataset(cases)), read_json(model)
+    fitted = None if known["model"] is None else WarningModel.from_dict(known["model"])
+    held = leave_one_storm_out(given, params, slope=known["slope"])
+    table = hindcast_table(held, given)
+    map_ = open_layer(susceptibility)
+    labels = square_labels(map_) if slope_units is None else open_layer(slope_units)
+    files = dict(zip(storm_ids, zip(rainfall_past_events, rain_options, strict=True), strict=True))
+    leads = _leads(files, past_slides, options, held=held, cases=given, labels=labels, rainfall=rainfall)
+    frame = product.hindcast_frame(table, leads, language=language)
+    write_frame(frame, storms)
+    write_frame(_townships(admin, admin_options, labels, held=held, cases=given, language=language), townships)
+    found = None if fitted is None or not held.storms else unit_reliability(held, given, fitted, params)
+    diagram = {n: [] for n in ("said", "seen", "low", "high", "inside")} if found is None else found.diagram()
+    said = product.hindcast_facts(frame, diagram, held=len(held.storms), least=PUBLIC_LEVEL)
+    drawn = _figures(table, held, diagram, language) if held.storms else []
+    costs = _costs(held, params)
+    write_json({**said, "figures": drawn, "reliability": None if found is None else found.to_dict(),
+                "diagram": diagram, "cutoffs_by_cost": costs}, facts)  # fmt: skip
+
+
+def _leads(
+    files: dict[str, tuple[Path, RainOptions]], past_slides: Path, options: ReadOptions | None, *, held: HeldOut,
+    cases: PastCases, labels: xr.DataArray, rainfall: RainfallParams,
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Return median hours from the public level to the slide, and to the storm's height, of storms given by hours."""
+    from geo_risk.core.grid import grid_of
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.rain import RainRules, read_rain
+    from geo_risk.sources.vectors import read_vector
+
+    grid = grid_of(labels)
+    slides = read_vector(past_slides, crs=grid.crs, where="inputs.past_slides", area=grid.bounds, geometry="Point",
+                         columns=("storm_id", "time?"), options=options or NO_OPTIONS).frame  # fmt: skip
+    out: dict[str, dict[str, float]] = {}
+    for told, (path, given) in files.items():
+        rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, options=given)
+        cube, _ = read_rain(path, rules)
+        storm = str(cube.attrs.get("storm_id", told))
+        if storm not in held.storms or float(cube.attrs.get("interval_h", 1.0)) > 1:
+            continue
+        own = slides[slides["storm_id"].astype(str) == storm]
+        found = _storm_leads(cube, own, held=held, storm=storm, cases=cases, labels=labels, rainfall=rainfall)
+        if found is not None:
+            out[storm] = found
+    return out
+
+
+def _storm_leads(
+    cube: xr.DataArray, slides: gpd.GeoDataFrame, *, held: HeldOut, storm: str, cases: PastCases, labels: xr.DataArray,
+    rainfall: RainfallParams,
+) -> dict[str, float] | None:  # fmt: skip
+    import numpy as np
+    import pandas as pd
+    import xarray as xr
+
+    from geo_risk.core.grid import grid_of
+    from geo_risk.core.units import in_units
+    from geo_risk.hazards.landslide.hindcast import PUBLIC_LEVEL
+    from geo_risk.hazards.landslide.lead_time import lead_hours
+    from geo_risk.hazards.rainfall.antecedent import effective_rain
+
+    rows, columns, inside = grid_of(labels).index(slides.geometry.x, slides.geometry.y)
+    picked = labels.isel(y=xr.DataArray(np.asarray(rows)[inside]), x=xr.DataArray(np.asarray(columns)[inside]))
+    label = picked.to_numpy()
+    at = np.minimum(np.searchsorted(cases.units.label, label), len(cases.units.label) - 1)
+    kept = cases.units.label[at] == label
+    if not kept.any():
+        return None
+    near = slides[inside][kept].to_crs(grid_of(cube.isel(time=0)).crs)
+    points = {n: xr.DataArray(v.to_numpy(), dims="place") for n, v in (("x", near.geometry.x), ("y", near.geometry.y))}
+    series = in_units(cube, "mm").interp(points, method="nearest", kwargs={"fill_value": None}).transpose("time", ...)
+    rain = effective_rain(series.to_numpy(), decay_per_day=rainfall.decay_per_day, days=rainfall.antecedent_days)
+    model = held.models[held.storms.index(storm)]
+    trigger = model.trigger_mm(cases.units.susceptibility[at[kept]])[PUBLIC_LEVEL - 1]
+    first = 24 * rainfall.antecedent_days - 1
+    mean = in_units(cube, "mm").mean(("y", "x")).to_numpy()
+    mean[:first] = np.nan
+    height = np.full(int(kept.sum()), -1 if np.isnan(mean).all() else int(np.nanargmax(mean)))
+    ends = pd.DatetimeIndex(cube["time"].to_numpy())
+    told = pd.to_datetime(near["time"], utc=True, errors="coerce", format="ISO8601").dt.tz_convert(None)
+    step = np.where(told.notna(), np.searchsorted(ends, told.fillna(ends[0]).to_numpy()), -1)
+    step = np.where(step < len(ends), step, -1)
+    hours = {"slide": lead_hours(rain, trigger, step), "height": lead_hours(rain, trigger, height)}
+    return {k: float(np.nanmedian(v)) for k, v in hours.items() if np.isfinite(v).any()}
+
+
+def _townships(
+    admin: Path | None, options: ReadOptions | None, labels: xr.DataArray, *, held: HeldOut, cases: PastCases,
+    language: str,
+) -> pd.DataFrame:  # fmt: skip
+    import geopandas as gpd
+    import pandas as pd
+
+    from geo_risk.core.grid import grid_of
+    from geo_risk.flow.steps.deformation_watch import read_townships
+    from geo_risk.hazards.landslide.hindcast import PUBLIC_LEVEL
+    from geo_risk.products import hindcast as product
+    from geo_risk.sources.options import NO_OPTIONS
+
+    grid = grid_of(labels)
+    places, _ = read_townships(admin, str(grid.crs), options or NO_OPTIONS)
+    if places is None:
+        places = gpd.GeoDataFrame({"code": [], "name": []}, geometry=[], crs=grid.crs)
+    warned = {
+        storm: pd.DataFrame({"label": cases.units.label, "level": held.level[:, k],
+                             "is_warned": held.level[:, k] >= PUBLIC_LEVEL, "slid": held.slid[:, k]})
+        for k, storm in enumerate(held.storms)
+    }  # fmt: skip
+    cells = product.township_cells(labels, places)
+    return product.township_frame(cells, places, warned, cell_area_m2=grid.cell_area_m2, language=language)
+
+
+def _costs(held: HeldOut, params: LandslideParams) -> list[dict[str, float]]:
+    """Return for each level the stated cost, the chance from which it pays, and which would have paid best."""
+    from geo_risk.hazards.landslide.hindcast import threshold_of_costs
+
+    rows = []
+    for level, cost in enumerate(params.warning_miss_costs, 1):
+        best = threshold_of_costs(held.probability, held.slid, miss_cost=cost)
+        hindsight = {"chance_in_hindsight": best} if math.isfinite(best) else {}
+        rows.append({"level": level, "miss_cost": cost, "chance_by_rule": 1 / (1 + cost)} | hindsight)
+    return rows
+
+
+def _figures(
+    table: pd.DataFrame, held: HeldOut, diagram: dict[str, list[float]], language: str
+) -> list[dict[str, Any]]:
+    from geo_risk.hazards.landslide.hindcast import POOLED, detection_curve
+    from geo_risk.publish.figures_hindcast import chance_panel, detection_panel, storm_bars
+    from geo_risk.publish.i18n import label
+
+    scores: dict[str, NDArray[np.float64]] = {"model": held.index, "rain": held.rain_mm}
+    curves = {label(f"figure.score_{k}", language): detection_curve(v, held.slid) for k, v in scores.items()}
+    pooled = table[table["storm_id"] == POOLED].iloc[0]
+    storms: list[Any] = table[table["storm_id"] != POOLED].to_dict("records")
+    drawn = (("figure.storms", storm_bars(storms, language)),
+             ("figure.detection", detection_panel(curves, (float(pooled["pod"]), float(pooled["far"])), language)),
+             ("figure.chances", chance_panel(diagram, language)))  # fmt: skip
+    return [{"svg": svg, "caption_zh": label(key, "zh"), "caption_en": label(key, "en")} for key, svg in drawn]
+
+
+def reliability_of(facts: dict[str, Any]) -> UnitReliability | None:
+    """Return the reliability that a run's hindcast kept, None where it has none."""
+    from geo_risk.hazards.landslide.unit_reliability import UnitReliability
+
+    found = facts.get("reliability")
+    return None if found is None else UnitReliability.from_dict(found)
