@@ -177,7 +177,7 @@ def detection_curve(score: NDArray[Any], slid: NDArray[np.bool_], *, points: int
     order = np.argsort(-values, kind="stable")
     ordered, hit = values[order], np.cumsum(events[order])
     # cases of one score are warned together
-    last = np.flatnonzero(np.append(np.diff(ordered) != 0, True) & np.isfinite(ordered))
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True) & np.isfinite(ordered))
     if not events.any() or not last.size:
         return {"pod": [], "far": []}
     pod, far = hit[last] / events.sum(), 1 - hit[last] / (last + 1)

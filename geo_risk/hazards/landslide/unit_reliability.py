@@ -59,11 +59,16 @@ class UnitReliability:
         95 % of the drawn histories lie in the band with all their classes: it is as many standard deviations of
         seen / said wide as the worst class of 95 % of them needs. `inside` is 1 where the share lies in it, else 0.
         """
-        use = (self.said >= LEAST_EXPECTED) & (self.drawn_said > 0).all(axis=0)
+        # a history with too few slides for any model says nothing, nor does one that puts no unit into a class
+        drawn = self.drawn_said > 0
+        use = (self.said >= LEAST_EXPECTED) & (drawn.sum(axis=0) > 0.5 * max(1, int(drawn.any(axis=1).sum())))
         said, seen = self.said[use] / self.units[use], self.seen[use] / self.units[use]
-        factor = self.drawn_seen[:, use] / self.drawn_said[:, use]
-        middle, spread = factor.mean(axis=0), np.maximum(factor.std(axis=0), 1e-12)
-        worst = (np.abs(factor - middle) / spread).max(axis=1, initial=0.0)
+        factor = np.ma.masked_array(self.drawn_seen[:, use], ~drawn[:, use]) / np.maximum(
+            self.drawn_said[:, use], 1e-12
+        )
+        middle, spread = (np.asarray(v) for v in (factor.mean(axis=0), np.maximum(factor.std(axis=0), 1e-12)))
+        worst = np.asarray((np.abs(factor - middle) / spread).filled(0.0).max(axis=1, initial=0.0))
+        worst = worst[drawn.any(axis=1)]
         wide = float(np.quantile(worst, _BAND)) if worst.size else 0.0
         low, high = (said * np.maximum(middle + side * wide * spread, 0.0) for side in (-1, 1))
         inside = ((seen >= low) & (seen <= high)).astype(float)
