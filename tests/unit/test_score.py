@@ -191,6 +191,96 @@ def test_susceptibility_beside_the_oracle(county):
     assert 0 < part["skill"].value < 1
 
 
+def warned_county(out, truth, *, levels, slides):
+    """Write four slope units of 20 x 25 cells, a level for each, slides at (unit, time), rain 50, 60, 70, 80 mm."""
+    blocks_ = [(0, 0), (0, 25), (20, 0), (20, 25)]
+    labels, level = np.zeros(GRID.shape, np.int32), np.zeros(GRID.shape, np.int8)
+    rain = np.zeros(GRID.shape, np.float32)
+    for k, (r, c) in enumerate(blocks_, 1):
+        at = (slice(r, r + 20), slice(c, c + 25))
+        labels[at], level[at], rain[at] = 10 * k, levels[k - 1], 40 + 10 * k
+    labels[0, 0] = 0  # flat ground is in no unit
+    units = gpd.GeoDataFrame(
+        {"slope_unit_id": list("abcd"), "label": [10, 20, 30, 40]},
+        geometry=[cells(r, c, 20, 25) for r, c in blocks_], crs=CRS,
+    )  # fmt: skip
+    write_frame(units, out / ".work" / "between" / "slope_units.gpkg")
+    between = out / ".work" / "between"
+    write_layer(GRID.layer(labels, units="1", long_name="u"), between / "slope_units.tif")
+    for h in (72, 6, 3, 1):
+        write_layer(GRID.layer(level, units="level", long_name="w"), out / "layers" / f"warning_{h}h.tif")
+        write_layer(GRID.layer(rain, units="mm", long_name="r"), between / f"rain_effective_stage_{h}h.tif")
+    stages = [{"hours": h, "until": "2024-07-25T08:00:00+00:00"} for h in (72, 6, 3, 1)]
+    write_json({"stages": stages}, between / "rainfall_stages.json")
+    write_json({"slid_units": [{"rain_mm": v} for v in (60, 75, 90, 95)]}, between / "landslide_past_storms.json")
+    x, y, times = zip(*((X0 + (c + 5) * CELL, Y0 - (r + 5) * CELL, t)
+                        for (r, c), t in ((blocks_[u], t) for u, t in slides)), strict=True)  # fmt: skip
+    frame = gpd.GeoDataFrame({"time": times, "x": x, "y": y}, geometry=gpd.points_from_xy(x, y), crs=CRS)
+    write_frame(frame, truth / "storm_slides.gpkg")
+
+
+BEFORE, AFTER = "2024-07-25T07:00:00Z", "2024-07-25T20:00:00Z"
+
+
+@pytest.mark.slow
+def test_warning_by_hand(county):
+    out, truth = county
+    # yellow and red are warned, blue is not; the first unit slid twice (one hit), the third once, after the stages
+    warned_county(out, truth, levels=[2, 4, 1, 0], slides=[(0, BEFORE), (0, AFTER), (2, AFTER)])
+    score = score_run(out, truth)
+    part = score.parts["warning"]
+    assert (part["pod"].top, part["pod"].bottom) == (3, 6)  # three stages
+    assert (part["far"].top, part["far"].bottom) == (3, 6)
+    assert part["pod_in_time"].value == 1
+    # at the same hit rate rain must warn the one that slid in 70 mm, and with it 80 mm
+    assert (part["rain_only_far"].top, part["rain_only_far"].bottom) == (3, 6)
+    # half of the past slides had 90 mm: nothing here has
+    assert part["rain_only_past_pod"].value == 0
+    assert part["unknown_units"].top == 0
+    plain = score.to_dict()["warning"]
+    assert plain["by_stage"]["6h"]["pod"] == 0.5
+    assert set(plain["by_stage"]) == {"72h", "6h", "3h", "1h"}
+    assert {"pod", "far", "rain_only_far", "by_stage"} <= set(plain)
+    assert score.to_dict()["details"]["warning"]["by_stage"]["1h"]["far"]["bottom"] == 2
+
+
+@pytest.mark.slow
+def test_unknown_units_are_misses_or_stand_apart_and_the_public_level_is_the_runs(county):
+    out, truth = county
+    warned_county(out, truth, levels=[-1, -1, 3, 2], slides=[(0, BEFORE), (2, BEFORE)])
+    part = score_run(out, truth).parts["warning"]
+    assert (part["pod"].top, part["pod"].bottom) == (3, 6)
+    assert (part["far"].top, part["far"].bottom) == (3, 6)
+    assert part["unknown_units"].top == 3
+    write_json({"parameters": {"warning": {"cap": {"least_level": 3}}}}, out / "manifest.json")
+    part = score_run(out, truth).parts["warning"]
+    assert (part["far"].top, part["far"].bottom) == (0, 3)
+
+
+@pytest.mark.slow
+def test_slides_in_no_unit_and_a_storm_without_slides(county):
+    out, truth = county
+    warned_county(out, truth, levels=[2, 2, 2, 2], slides=[(0, BEFORE)])
+    frame = gpd.GeoDataFrame({"time": [BEFORE] * 2, "x": [X0 + 1, X0 - 500], "y": [Y0 - 1, Y0]},
+                             geometry=[Point(X0 + 1, Y0 - 1), Point(X0 - 500, Y0)], crs=CRS)  # fmt: skip
+    write_frame(frame, truth / "storm_slides.gpkg")
+    part = score_run(out, truth).parts["warning"]
+    assert part["slides_off_units"].top == 2
+    assert math.isnan(part["pod"].value)
+    assert part["far"].value == 1
+    assert "rain_only_far" not in part
+
+
+@pytest.mark.slow
+def test_a_stage_without_a_forecast_warns_of_nothing(county):
+    out, truth = county
+    warned_county(out, truth, levels=[-1, -1, -1, -1], slides=[(0, BEFORE)])
+    part = score_run(out, truth).parts["warning"]
+    assert part["pod"].value == 0
+    assert math.isnan(part["far"].value)
+    assert part["unknown_units"].top == 9
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
 def test_auc_is_that_of_scikit_learn(pairs):
     scores, events = [s for s, _ in pairs], [e for _, e in pairs]
