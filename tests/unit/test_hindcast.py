@@ -1,0 +1,266 @@
+"""The hindcast of past storms: its tables by hand, its steps on a tiny county, and what bad input ends in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from shapely.geometry import box
+
+from geo_risk.core.errors import DataError
+from geo_risk.core.grid import Grid
+from geo_risk.core.schemas import SCHEMAS
+from geo_risk.flow.steps.landslide_hindcast import reliability_of, write_hindcast
+from geo_risk.flow.steps.landslide_warning import calibration_slope, write_warning_model
+from geo_risk.hazards.landslide.hindcast import hindcast_table
+from geo_risk.hazards.landslide.params import LandslideParams
+from geo_risk.hazards.landslide.unit_reliability import EDGES
+from geo_risk.hazards.landslide.warning import HeldOut, WarningModel, fit_warning, leave_one_storm_out
+from geo_risk.hazards.landslide.warning_units import PastCases, UnitTable, cases_dataset, cases_of_dataset
+from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
+from geo_risk.hazards.rainfall.height import effective_rain_by_height
+from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.products.hindcast import hindcast_facts, hindcast_frame, township_cells, township_frame
+from geo_risk.publish.cube import write_cube
+from geo_risk.publish.frames import write_frame, write_json
+from geo_risk.publish.i18n import labels
+from geo_risk.publish.lists import write_csv, write_xlsx
+from geo_risk.publish.raster import write_layer
+from geo_risk.sources.layers import open_layer, read_frame, read_json
+from geo_risk.sources.options import NO_RAIN_OPTIONS
+
+GRID = Grid(GeoBox((120, 120), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+RAIN = Grid(GeoBox((8, 8), Affine(1000, 0, 508_000, 0, -1000, 4_067_000), "EPSG:4546"))
+MODEL = WarningModel(1.0, 2.5, (0.0, 1.0, 2.0, 3.0), 0.8, 0.7, 0.6, 4, ("A", "B"))
+
+
+def by_hand():
+    """Three units and two storms; the first storm slid in two units, the second in none."""
+    units = UnitTable(np.array([1, 2, 3]), np.full(3, 50.0), np.array([0.5, 0.5, np.nan]), 50.0)
+    rain = np.array([[60.0, 20.0], [10.0, 70.0], [50.0, 50.0]])
+    slides = np.array([[2, 0], [1, 0], [0, 0]])
+    cases = PastCases(units, ("A", "B"), rain, rain / 3, slides)
+    index = np.column_stack([MODEL.index(units.susceptibility, rain[:, k]) for k in (0, 1)])
+    level = np.array([[3, 0], [0, 3], [-1, -1]], dtype=np.int8)
+    return cases, HeldOut(("A", "B"), index, level, slides > 0, rain, (MODEL, MODEL))
+
+
+def test_the_table_by_hand():
+    cases, held = by_hand()
+    table = hindcast_table(held, cases)
+    assert table["storm_id"].tolist() == ["A", "B", "all"]
+    a, b, every = table.to_dict("records")
+    assert (a["hits"], a["misses"], a["false_alarms"], a["unknown_units"]) == (1, 1, 0, 1)
+    assert (b["hits"], b["misses"], b["false_alarms"], b["unknown_units"]) == (0, 0, 1, 1)
+    assert np.isnan(b["pod"])
+    assert b["far"] == 1
+    assert (every["pod"], every["far"], every["csi"]) == pytest.approx((1 / 2, 1 / 2, 1 / 3))
+    # the bound of yellow, 1, is reached at 20 mm: by the height of the storm the unit that slid has just that
+    assert a["hits_in_time"] == 1
+    assert every["expected_units"] == pytest.approx(np.nansum(held.probability))
+    frame = hindcast_frame(table, {"A": {"slide": 3.0}}, language="zh")
+    assert frame["lead_to_slide_h"].tolist()[0] == 3
+    assert frame["lead_to_height_h"].isna().all()
+    assert "漏报 1 个" in frame["reasons"][0]
+    assert "No slide is recorded; 1 units were warned in vain." in frame["reasons_en"][1]
+
+
+def test_warned_area_by_township_by_hand():
+    labels_ = np.zeros(GRID.shape, np.int32)
+    labels_[:60, :60], labels_[:60, 60:], labels_[60:, :60] = 1, 2, 3
+    layer = GRID.layer(labels_, units="1", long_name="u", name="u").chunk({"y": 50, "x": 70})
+    left, bottom, right, top = GRID.bounds
+    middle = (left + right) / 2 + 300  # ten cells to the right of the middle
+    places = gpd.GeoDataFrame({"code": ["1", "2"], "name": ["甲", "乙"]}, crs=GRID.crs,
+                              geometry=[box(left, bottom, middle, top), box(middle, bottom, right, top)])  # fmt: skip
+    cells = township_cells(layer, places)
+    assert cells["cells"].tolist() == [3600, 600, 3600, 3000]
+    units = pd.DataFrame({"label": [1, 2, 3], "level": [2, 4, -1], "is_warned": [True, True, False],
+                          "slid": [True, False, True]})  # fmt: skip
+    frame = township_frame(cells, places, {"A": units}, cell_area_m2=900.0, language="en")
+    assert frame["warned_m2"].tolist() == [4200 * 900, 3000 * 900]
+    assert frame["level_unknown_m2"].tolist() == [3600 * 900, 0]
+    assert (frame["slid_units"].tolist(), frame["warned_slid_units"].tolist()) == ([2, 0], [1, 0])
+    none = township_frame(township_cells(layer, places.iloc[:0]), places.iloc[:0], {"A": units}, cell_area_m2=900.0,
+                          language="zh")  # fmt: skip
+    assert len(none) == 0
+
+
+def test_without_storms_to_leave_out_there_is_no_hindcast():
+    cases, _ = by_hand()
+    params = LandslideParams()
+    for bad in (
+        cases,  # three slides are too few
+        replace(cases, slides=cases.slides * 0),
+        replace(cases, rain_mm=np.full((3, 2), np.nan)),
+        replace(cases, storms=("A",), rain_mm=cases.rain_mm[:, :1], height_mm=cases.height_mm[:, :1],
+                slides=cases.slides[:, :1] * 40),
+    ):  # fmt: skip
+        assert fit_warning(bad, params) is None
+        held = leave_one_storm_out(bad, params)
+        assert held.storms == ()
+        table = hindcast_table(held, bad)
+        assert len(table) == 0
+        facts = hindcast_facts(hindcast_frame(table, {}, language="zh"), {"inside": []}, held=0, least=2)
+        assert facts["notes"][0]["level"] == "warning"
+
+
+def test_unknown_units_take_no_part_and_stay_unknown():
+    rng = np.random.default_rng(4)
+    s = rng.uniform(0.1, 0.9, 800)
+    s[:200] = np.nan
+    rain = rng.uniform(20, 200, (800, 4))
+    slides = rng.poisson(np.exp(0.03 * rain - 6) * np.nan_to_num(s / (1 - s), nan=5.0)[:, None])
+    units = UnitTable(np.arange(1, 801), np.full(800, 50.0), s, 50.0)
+    cases = PastCases(units, tuple("ABCD"), rain, rain, slides)
+    held = leave_one_storm_out(cases, LandslideParams())
+    assert (held.level[:200] == -1).all()
+    assert (held.level[200:] >= 0).all()
+    table = hindcast_table(held, cases)
+    assert table["units"].tolist()[:-1] == [800] * 4
+    unknown = ((slides[:200] == 0).sum(axis=0)).tolist()
+    assert table["unknown_units"].tolist()[:-1] == unknown
+
+
+def test_cases_come_back_from_their_file(tmp_path):
+    cases, _ = by_hand()
+    again = cases_of_dataset(cases_dataset(cases))
+    assert again.storms == cases.storms
+    np.testing.assert_array_equal(again.slides, cases.slides)
+    np.testing.assert_array_equal(again.height_mm, cases.height_mm)
+    np.testing.assert_array_equal(again.units.susceptibility, cases.units.susceptibility)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"warning_miss_costs": (10.0, 20.0, 30.0, 40.0)}, {"warning_miss_costs": (10.0, 5.0, 1.0, 0.0)},
+     {"warning_cutoffs": "guess"}, {"warning_shares_by": ("later",) * 4}],
+)  # fmt: skip
+def test_impossible_cut_offs_are_refused(bad):
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's message differs by field
+        LandslideParams(**bad)
+
+
+def cube(hours, value, storm="S1", first="2020-07-01T01"):
+    """Return hourly rain, `value` (hour,) everywhere but half of it in the east."""
+    base = RAIN.layer(np.zeros(RAIN.shape), units="mm", long_name="rain", name="rain")
+    times = np.datetime64(first, "ns") + np.arange(hours) * np.timedelta64(1, "h")
+    coords = {"time": times, **{c: base.coords[c] for c in ("y", "x", "spatial_ref")}}
+    share = np.linspace(1.0, 0.5, RAIN.shape[1])[None, None, :]
+    values = (np.asarray(value, "float32")[:, None, None] * share * np.ones((1, *RAIN.shape))).astype("float32")
+    attrs = {"units": "mm", "interval_h": 1.0, "storm_id": storm}
+    return xr.DataArray(values, dims=("time", "y", "x"), coords=coords, name="rain", attrs=attrs)
+
+
+def test_rain_by_the_height_stops_at_the_wettest_hour():
+    rain = np.concatenate([np.full(48, 1.0), [5.0, 20.0, 4.0, 4.0]])
+    given = cube(52, rain)
+    until = effective_rain_by_height(given, decay_per_day=0.5, days=2).to_numpy()
+    # hours 27 to 50: 22 of 1 mm, 5 and 20; the day before half of 24
+    assert until[0, 0] == pytest.approx(22 + 5 + 20 + 12, rel=1e-6)
+    assert (until <= storm_effective_rain(given, decay_per_day=0.5, days=2).to_numpy() + 1e-4).all()
+    assert np.isnan(effective_rain_by_height(given, decay_per_day=0.5, days=5).to_numpy()).all()
+    gone = given.copy(data=np.full(given.shape, np.nan, "float32"))
+    assert np.isnan(effective_rain_by_height(gone, decay_per_day=0.5, days=2).to_numpy()).all()
+
+
+def tiny(folder, *, storm_ids=("S1", "S2", "S3")):
+    """Write a map of susceptibility, rain of three storms, and slides that follow both; return the steps' arguments."""
+    rng = np.random.default_rng(8)
+    s = rng.beta(2, 3, GRID.shape).astype("float32")
+    write_layer(GRID.layer(s, units="1", long_name="s", name="susceptibility"), folder / "susceptibility.tif")
+    write_json(GRID.to_dict(), folder / "grid.json")
+    xs, ys, ids, files = [], [], [], []
+    for k, storm in enumerate(storm_ids, 1):
+        # showers, not a steady rain: that would be taken for running totals
+        hours = np.where(np.arange(96) < 48, 0.2, 1.6 * k) * rng.uniform(0, 1, 96) * (rng.random(96) < 0.7)
+        hours[80] = 3.0 * k
+        write_cube(cube(96, hours, storm), folder / f"{storm}.nc")
+        files.append(folder / f"{storm}.nc")
+        east = np.linspace(1.0, 0.5, GRID.shape[1])[None, :]
+        expected = 60 * s / (1 - s) * np.exp(0.06 * (24 * 0.8 * k + 3 * k) * east - 3)
+        cell = rng.choice(s.size, size=15 * k**2, p=(expected / expected.sum()).ravel())
+        rows, columns = np.divmod(cell, GRID.shape[1])
+        xs += (510_015 + 30 * columns).tolist()
+        ys += (4_064_985 - 30 * rows).tolist()
+        ids += [storm] * len(cell)
+    xs, ys, ids = [*xs, 510_100, 900_000], [*ys, 4_064_000, 4_064_000], [*ids, "other", storm_ids[0]]
+    hour = "2020-07-04T10:00:00Z"
+    slides = gpd.GeoDataFrame({"storm_id": ids, "time": [hour] * len(ids)}, geometry=gpd.points_from_xy(xs, ys),
+                              crs=GRID.crs)  # fmt: skip
+    write_frame(slides, folder / "slides.gpkg")
+    places = gpd.GeoDataFrame({"level": ["township"], "code": ["7"], "name": ["甲镇"]}, geometry=[box(*GRID.bounds)],
+                              crs=GRID.crs)  # fmt: skip
+    write_frame(places, folder / "admin.gpkg")
+    common = {"rainfall_past_events": files, "past_slides": folder / "slides.gpkg", "slope_units": None,
+              "susceptibility": folder / "susceptibility.tif", "params": LandslideParams(),
+              "rainfall": RainfallParams(antecedent_days=2), "storm_ids": list(storm_ids),
+              "rain_options": [NO_RAIN_OPTIONS] * 3, "options": None}  # fmt: skip
+    made = {"facts": folder / "past.json", "cases": folder / "past_cases.nc", "used": folder / "used.tif"}
+    return common, made
+
+
+@pytest.mark.slow
+def test_the_steps_on_a_tiny_county(tmp_path):
+    common, made = tiny(tmp_path)
+    write_warning_model(**common, **made, skill=None, grid=tmp_path / "grid.json")
+    facts = read_json(made["facts"])
+    assert facts["squares"] is True
+    assert facts["model"] is not None
+    assert facts["counts"]["storms"] == 3
+    assert sum("'other'" in row["reason"] for row in facts["quarantine"]) == 1
+    used = open_layer(made["used"]).to_numpy()
+    assert used.shape == GRID.shape
+    assert len(np.unique(used[:8, :8])) == 1  # a square of 250 m is one unit
+    out = {k: tmp_path / f"{k}.gpkg" for k in ("storms", "townships")} | {"facts": tmp_path / "hindcast.json"}
+    write_hindcast(**common, **out, cases=made["cases"], model=made["facts"], admin=tmp_path / "admin.gpkg",
+                   language="zh", admin_options=None)  # fmt: skip
+    frame = read_frame(out["storms"])
+    assert frame["storm_id"].tolist() == ["S1", "S2", "S3", "all"]
+    assert frame["slid_units"].iloc[-1] == frame["slid_units"].iloc[:-1].sum() > 60
+    assert 0.5 < frame["pod"].iloc[-1] <= 1
+    assert frame["lead_to_slide_h"].notna().any()
+    places = read_frame(out["townships"])
+    assert places["storm_id"].tolist() == ["S1", "S2", "S3"]
+    assert places["slid_units"].tolist() == frame["slid_units"].tolist()[:3]
+    found = read_json(out["facts"])
+    assert len(found["figures"]) == 3
+    assert all(f["svg"].startswith("<") for f in found["figures"])
+    assert len(reliability_of(found).said) == len(EDGES) - 1
+    assert [row["miss_cost"] for row in found["cutoffs_by_cost"]] == [400, 100, 25, 6]
+    for name, key in (("warning_hindcast", "storms"), ("warning_hindcast_townships", "townships")):
+        write_csv(read_frame(out[key]), tmp_path / f"{name}.csv", name=name)
+        write_xlsx(read_frame(out[key]), tmp_path / f"{name}.xlsx", name=name, run="x", language="zh")
+        missing = [c for c in SCHEMAS[name].columns if f"column.{c}" not in labels("zh")]
+        assert not missing
+
+
+@pytest.mark.slow
+def test_two_files_of_one_storm_and_slides_of_no_storm(tmp_path):
+    common, made = tiny(tmp_path)
+    same = common | {"storm_ids": ["S1", "S1", "S3"]}
+    with pytest.raises(DataError, match="S1"):
+        write_warning_model(**same, **made, skill=None, grid=tmp_path / "grid.json")
+    none = read_frame(tmp_path / "slides.gpkg").assign(storm_id="nothing")
+    write_frame(none, tmp_path / "slides.gpkg")
+    write_warning_model(**common, **made, skill=None, grid=tmp_path / "grid.json")
+    facts = read_json(made["facts"])
+    assert facts["model"] is None
+    assert facts["notes"][0]["level"] == "warning"
+    out = {k: tmp_path / f"{k}.gpkg" for k in ("storms", "townships")} | {"facts": tmp_path / "hindcast.json"}
+    write_hindcast(**common, **out, cases=made["cases"], model=made["facts"], admin=None, language="en",
+                   admin_options=None)  # fmt: skip
+    assert len(read_frame(out["storms"])) == 0
+    assert "No hindcast" in read_json(out["facts"])["notes"][0]["text_en"]
+
+
+def test_the_slope_of_calibration_is_one_where_it_is_not_known():
+    assert calibration_slope({}) == 1.0
+    assert calibration_slope({"models": []}) == 1.0
+    assert calibration_slope({"models": [{"calibration_slope": 0.8}]}) == 0.8
