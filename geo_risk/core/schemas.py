@@ -29,6 +29,7 @@ CAUSES = (
 )
 TRENDS = ("accelerating", "steady", "easing", "unknown")
 CHANGES = ("new", "returned", "split", "accelerated", "grown", "calmed", "unchanged", "merged", "gone", "not_seen")
+WARNING_CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged", "now_unknown", "still_unknown")
 STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
 
 _LEVEL = "level"
@@ -244,6 +245,30 @@ SCHEMAS: dict[str, Schema] = {
             "volume_loss_std_m3_yr:positive mining_loss_m3_yr:number mining_loss_std_m3_yr:positive trend:text "
             "change_mm_yr:number change_std_mm_yr:positive people:count buildings:count reasons:text",
             required="rank trend", trend=TRENDS,
+        ),
+        _schema(
+            "warnings", "warning_id", None,
+            "warning_id:id place_kind:text place_id:text name:text township:text stage_h:count issued:time until:time "
+            "warning_level:level judged_level:level previous_level:level change:text rain_effective_mm:positive "
+            "antecedent_mm:positive observed_mm:positive forecast_mm:positive trigger_mm:number next_level:level "
+            "margin_mm:number hours_to_blue:positive hours_to_yellow:positive hours_to_orange:positive "
+            "hours_to_red:positive motion:text known_share:share method:text reasons:text",
+            required="place_kind place_id stage_h issued until warning_level change",
+            place_kind=("zone", "point"), motion=("none", "moving", "accelerating", "unknown"),
+            change=WARNING_CHANGES,
+        ),
+        _schema(
+            "warning_townships", "township", None,
+            "rank:rank township:id warning_level:level warning_72h:level warning_24h:level warning_6h:level "
+            "warning_3h:level warning_1h:level zones:count zones_warned:count points:count points_warned:count "
+            "places_unknown:count changes:text reasons:text",
+            required="rank warning_level",
+        ),
+        _schema(
+            "warning_gaps", "gap_id", None,
+            "gap_id:id gap:text place_id:text name:text township:text kind:text hazard_level:level risk_level:level "
+            "warning_level:level reasons:text",
+            required="gap place_id", gap=("zone_without_point", "point_outside_zones"),
         ),
     )
 }  # fmt: skip

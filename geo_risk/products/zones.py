@@ -63,7 +63,7 @@ class Dangers:
     Attributes
     ----------
     levels : hazard level layers (y, x) on one grid by kind ("landslide", "flood").
-    warnings : warning level layers by name ("warning_24h").
+    warnings : warning level layers by name ("warning_24h"); where none is given the zones say nothing of warnings.
     areas : `active_deformation`.
     ponding : `ponding`.
     drainage : D8 directions and upslope area [m2], by which large zones are divided.
@@ -108,14 +108,14 @@ def risk_zones(
         return conform(gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs=grid.crs), "risk_zones")
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
     zones["zone_id"] = _ids(zones, grid)
-    zones = zones.join(_warnings(zones, dangers.warnings, grid, params))
+    zones = zones.join(_warnings(zones, dangers.warnings, grid, params)).assign(is_warned=bool(dangers.warnings))
     zones = zones.join(exposure_of(zones, exposed))
     zones["vulnerability_level"] = _vulnerability(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
     zones["confidence"] = zones["confidence"].astype("float64")
     zones = with_reasons(zones, lambda k: [_reasons(row, k) for row in zones.itertuples()], language)
     order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True])
-    return conform(order.reset_index(drop=True).drop(columns="known_people"), "risk_zones")
+    return conform(order.reset_index(drop=True).drop(columns=["known_people", "is_warned"]), "risk_zones")
 
 
 def _check_grids(dangers: Dangers, grid: Grid) -> None:
@@ -296,7 +296,7 @@ def _reasons(row: Any, language: str) -> str:
         out.append(say("zone_nothing", language))
     out.append(say("zone_risk", language, level=risk) if row.risk_level >= 0
                else say("zone_risk_unknown", language))  # fmt: skip
-    if row.kind in WARNED_KINDS:
+    if row.kind in WARNED_KINDS and row.is_warned:
         levels = {s: getattr(row, f"warning_{s}h") for s in STAGES_H}
         stage = max(levels, key=lambda s: (levels[s], -s))
         shown = warning_word(levels[stage], language)

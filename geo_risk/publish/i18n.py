@@ -13,6 +13,7 @@ from geo_risk.core.errors import ConfigError
 
 LANGUAGES = ("zh", "en")
 _CHINA = timezone(timedelta(hours=8))
+_WARNING_COLUMNS = ("judged_level", "previous_level", "next_level")
 _TABLE = Path(__file__).parent / "translations.csv"
 
 
@@ -64,7 +65,7 @@ def measure_label(value: str, language: str) -> str:
 
 def level_label(column: str, level: int, language: str) -> str:
     """Return a level -1..4 in words: warning columns by their colour, others from none to very high."""
-    family = "warning" if column.startswith("warning") else "level"
+    family = "warning" if column.startswith("warning") or column in _WARNING_COLUMNS else "level"
     return labels(language)[f"{family}.{level}"]
 
 

@@ -25,8 +25,8 @@ from geo_risk.publish.legend import LEVEL_COLORS
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
-         "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits",
-         "warning_hindcast", "warning_hindcast_townships")  # fmt: skip
+         "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
+         "warning_gaps", "warning_hindcast", "warning_hindcast_townships")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
@@ -34,7 +34,8 @@ TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() i
 
 _SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "outside_share",
          "linear_risk": "risk_level", "structures": "hazard_level", "subsidence_zones": "subsidence_level",
-         "runout_zones": "risk_level", "runout_hits": "energy_j_kg"}  # fmt: skip
+         "runout_zones": "risk_level", "runout_hits": "energy_j_kg", "warnings": "warning_level",
+         "warning_gaps": "warning_level"}  # fmt: skip
 _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "speed_mm_yr",
          "mining_clues": "max_subsidence_mm_yr", "subsidence_zones": "volume_loss_m3_yr",
          "runout_zones": "people"}  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
+import dask
 import numpy as np
 import rasterio
 import xarray as xr
@@ -15,7 +17,7 @@ from rasterio.shutil import copy as rasterio_copy
 from rasterio.windows import Window
 
 from geo_risk.core.errors import DataError
-from geo_risk.core.grid import grid_of
+from geo_risk.core.grid import Grid, grid_of, same_grid
 from geo_risk.publish.atomic import disk_full, staged
 from geo_risk.publish.hashing import array_sha256
 
@@ -37,16 +39,36 @@ def write_layer(layer: xr.DataArray, path: Path) -> None:
     DataError : not (y, x), no units, or a dtype that has no nodata value (float, signed int and uint8 have).
     DiskFullError : the file did not read back as written.
     """
-    grid = grid_of(layer)
-    out = _storable(layer, path)
-    profile: dict[str, Any] = {
-        "driver": "GTiff", "height": grid.shape[0], "width": grid.shape[1], "count": 1, "dtype": str(out.dtype),
-        "crs": grid.geobox.crs.to_wkt(), "transform": grid.transform, "nodata": _NODATA[out.dtype.kind],
-        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "bigtiff": "if_safer",
-    }  # fmt: skip
-    facts = {k: str(v) for k, v in layer.attrs.items() if isinstance(v, str | int | float)}
-    hashes: list[str] = []
+    write_layers({path: layer})
 
+
+def write_layers(layers: Mapping[Path, xr.DataArray]) -> None:
+    """Publish several layers of one grid; each band of all is computed together, so that what they share is made once.
+
+    Raises
+    ------
+    GridError : the layers are on different grids. DataError, DiskFullError : as `write_layer`.
+    """
+    grid = same_grid(*layers.values())
+    given = {path: _storable(layer, path) for path, layer in layers.items()}
+    hashes: dict[Path, list[str]] = {path: [] for path in layers}
+    with ExitStack() as stack:
+        temporary = {
+            path: stack.enter_context(staged(path, verify=_verifier(layer, path, grid, hashes[path])))
+            for path, layer in layers.items()
+        }
+        plain = {path: file.with_name(file.name + ".plain.tif") for path, file in temporary.items()}
+        with ExitStack() as files:
+            targets = {path: files.enter_context(_plain(plain[path], layers[path], given[path])) for path in layers}
+            for window, blocks in _blocks(list(given.values())):
+                for path, block in zip(layers, blocks, strict=True):
+                    hashes[path].append(_digest(block))
+                    targets[path].write(block, 1, window=window)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(lambda path: _cog(plain[path], temporary[path], given[path].dtype), layers))
+
+
+def _verifier(layer: xr.DataArray, path: Path, grid: Grid, hashes: list[str]) -> Callable[[Path], None]:
     def verify(cog: Path) -> None:
         with rasterio.open(cog, driver="GTiff") as source:
             found = [_digest(source.read(1, window=w)) for w in _bands(grid.shape)]
@@ -55,18 +77,27 @@ def write_layer(layer: xr.DataArray, path: Path) -> None:
         if not (found == hashes and place and is_cog):
             raise disk_full(path)
 
-    with staged(path, verify=verify) as temporary:
-        plain = temporary.with_name(temporary.name + ".plain.tif")
-        with rasterio.open(plain, "w", **profile) as target:
-            target.set_band_description(1, str(layer.attrs.get("long_name", layer.name or path.stem)))
-            target.units = (str(layer.attrs["units"]),)
-            target.update_tags(1, **facts)
-            for window, block in _blocks(out):
-                hashes.append(_digest(block))
-                target.write(block, 1, window=window)
-        overviews = "average" if out.dtype.kind == "f" else "nearest"
-        options = {"compress": "deflate", "predictor": "yes", "blocksize": BLOCK, "num_threads": "2"}
-        rasterio_copy(plain, temporary, driver="COG", overview_resampling=overviews, **options)
+    return verify
+
+
+def _plain(path: Path, layer: xr.DataArray, out: xr.DataArray) -> Any:
+    """Return a new tiled file open for writing, with everything that describes the layer."""
+    grid = grid_of(layer)
+    target = rasterio.open(
+        path, "w", driver="GTiff", height=grid.shape[0], width=grid.shape[1], count=1, dtype=str(out.dtype),
+        crs=grid.geobox.crs.to_wkt(), transform=grid.transform, nodata=_NODATA[out.dtype.kind], tiled=True,
+        blockxsize=BLOCK, blockysize=BLOCK, compress="deflate", zlevel=1, bigtiff="if_safer",
+    )  # fmt: skip
+    target.set_band_description(1, str(layer.attrs.get("long_name", layer.name or path.stem)))
+    target.units = (str(layer.attrs["units"]),)
+    target.update_tags(1, **{k: str(v) for k, v in layer.attrs.items() if isinstance(v, str | int | float)})
+    return target
+
+
+def _cog(plain: Path, path: Path, dtype: np.dtype[Any]) -> None:
+    overviews = "average" if dtype.kind == "f" else "nearest"
+    options = {"compress": "deflate", "predictor": "yes", "blocksize": BLOCK, "num_threads": "2"}
+    rasterio_copy(plain, path, driver="COG", overview_resampling=overviews, **options)
 
 
 def _storable(layer: xr.DataArray, path: Path) -> xr.DataArray:
@@ -81,12 +112,15 @@ def _storable(layer: xr.DataArray, path: Path) -> xr.DataArray:
     return layer.astype("int16") if dtype == np.int8 else layer
 
 
-def _blocks(layer: xr.DataArray) -> Iterator[tuple[Window, NDArray[Any]]]:
-    whole = _computed(layer) if layer.nbytes <= WHOLE_BYTES else None
-    for window in _bands((layer.sizes["y"], layer.sizes["x"])):
+def _blocks(layers: Sequence[xr.DataArray]) -> Iterator[tuple[Window, list[NDArray[Any]]]]:
+    whole = _computed(layers) if sum(layer.nbytes for layer in layers) <= WHOLE_BYTES else None
+    for window in _bands((layers[0].sizes["y"], layers[0].sizes["x"])):
         rows = slice(window.row_off, window.row_off + window.height)
-        block = _computed(layer.isel(y=rows)) if whole is None else whole[rows]
-        yield window, np.ascontiguousarray(block)
+        if whole is None:
+            found = _computed([layer.isel(y=rows) for layer in layers])
+        else:
+            found = [values[rows] for values in whole]
+        yield window, [np.ascontiguousarray(values) for values in found]
 
 
 def _bands(shape: tuple[int, int]) -> list[Window]:
@@ -95,9 +129,9 @@ def _bands(shape: tuple[int, int]) -> list[Window]:
     return [Window(0, r, columns, min(height, rows - r)) for r in range(0, rows, height)]
 
 
-def _computed(layer: xr.DataArray) -> Any:
-    data = layer.data
-    return data.compute() if isinstance(data, da.Array) else np.asarray(data)
+def _computed(layers: Sequence[xr.DataArray]) -> list[Any]:
+    lazy = dask.compute(*(layer.data for layer in layers))
+    return [np.asarray(values) for values in lazy]
 
 
 def _digest(block: Any) -> str:

@@ -20,6 +20,7 @@ from geo_risk.flow.steps.terrain import terrain, wetness
 from geo_risk.publish.cube import write_cube
 from geo_risk.publish.frames import write_frame
 from geo_risk.publish.raster import write_layer
+from geo_risk.sources.dataset import read_dataset
 from geo_risk.sources.layers import open_layer, read_frame, read_json
 
 GRID = Grid(GeoBox((100, 100), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
@@ -103,20 +104,22 @@ def test_rain_sums_on_the_run_grid_are_those_of_the_series(out):
 
 @pytest.mark.slow
 def test_each_stage_knows_its_own_hours(out):
+    fields = read_dataset(out.cube("rain_stages"))
     for hours in (24, 6, 3, 1):
-        total = open_layer(out.layer(f"rain_stage_{hours}h")).to_numpy()
-        np.testing.assert_allclose(total, 4 * hours, rtol=1e-6)
+        np.testing.assert_allclose(fields[f"rain_{hours}h"].to_numpy(), 4 * hours, rtol=1e-6)
+        parts = sum(fields[f"{p}_{hours}h"].to_numpy() for p in ("antecedent", "observed", "forecast"))
+        np.testing.assert_allclose(parts, fields[f"effective_{hours}h"].to_numpy()[-1], rtol=1e-6)
         known = open_layer(out.layer(f"warning_{hours}h")).to_numpy()[5:-5, 5:-5] >= 0
         assert known.mean() > 0.99, known.mean()  # few cells are unlike all the model has learned from
 
 
 @pytest.mark.slow
 def test_a_stage_without_a_forecast_is_unknown_everywhere_and_said_so(out):
-    assert np.isnan(open_layer(out.layer("rain_stage_72h")).to_numpy()).all()
+    assert "effective_72h" not in read_dataset(out.cube("rain_stages"))
     assert (open_layer(out.layer("warning_72h")).to_numpy() == -1).all()
     notes = read_json(out.facts("rainfall_stages"))["notes"]
     assert any(n["level"] == "warning" and "no forecast" in n["text_en"] for n in notes)
-    assert read_json(out.facts("warning_72h"))["counts"]["unknown"] == 10_000
+    assert read_json(out.facts("warning_cells"))["counts"]["warning_72h"]["unknown"] == 10_000
 
 
 @pytest.mark.slow

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geo_risk.core.names import STAGES_H
 from geo_risk.flow.steps.landslide_hindcast import hindcast
 from geo_risk.flow.steps.landslide_susceptibility import susceptibility
-from geo_risk.flow.steps.landslide_warning import write_warning, write_warning_model
+from geo_risk.flow.steps.landslide_warning import write_warning_model
+from geo_risk.flow.steps.warnings import warning_cells
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
@@ -81,24 +81,7 @@ def _warnings(plan: Plan) -> None:
         options=None if past is None else past.options,
     )  # fmt: skip
     hindcast(plan)
-    for stage in plan.cfg.rainfall.stages_h:
-        if stage not in STAGES_H:
-            continue
-        plan.add(
-            f"landslide.warning[{stage}h]", write_warning,
-            reads={"susceptibility": warning_susceptibility(plan), "hazard_landslide": plan.layer("hazard_landslide"),
-                   "rain_effective": plan.layer(f"rain_effective_stage_{stage}h"),
-                   "stages": plan.facts("rainfall_stages")},
-            optional={"model": plan.facts("landslide_past_storms")},
-            writes={"out": plan.layer(f"warning_{stage}h"), "facts": plan.facts(f"warning_{stage}h")},
-            params=plan.cfg.landslide, stage_h=stage,
-        )  # fmt: skip
-
-
-def warning_susceptibility(plan: Plan) -> Path:
-    """Return the susceptibility that warnings take: that of the slope unit, where the model was fitted to units."""
-    of_units = plan.layer("warning_susceptibility")
-    return of_units if plan.has(of_units) else plan.layer("susceptibility")
+    warning_cells(plan)
 
 
 def write_position(

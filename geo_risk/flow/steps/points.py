@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.exposure import facts_of, options_of
+from geo_risk.flow.steps.warnings import place_warnings
 from geo_risk.flow.steps.zones import write_linked
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def points(plan: Plan) -> None:
-    """Add the steps that write hazard_points and, linked with them, risk_zones.
+    """Add the steps that write hazard_points and, linked with them, risk_zones, both with their warnings.
 
     Call it after `zones`: it publishes the zones whether there are points or not.
     """
@@ -33,14 +34,15 @@ def points(plan: Plan) -> None:
     }  # fmt: skip
     plan.add(
         "points.merge", write_points, reads=needs, optional={**sources, **around},
-        writes={"out": plan.frame("hazard_points"), "facts": plan.facts("hazard_points")},
+        writes={"out": plan.frame("points_merged"), "facts": plan.facts("hazard_points")},
         params=plan.cfg.risk, language=plan.cfg.language, options=options_of(plan, "hazard_points"),
     )  # fmt: skip
     plan.add(
         "zones.link", write_linked, reads={"zones_drawn": plan.frame("zones_drawn")},
-        optional={"points": plan.frame("hazard_points")}, writes={"out": plan.frame("risk_zones")},
+        optional={"points": plan.frame("points_merged")}, writes={"out": plan.frame("zones_linked")},
         language=plan.cfg.language,
     )  # fmt: skip
+    place_warnings(plan)
 
 
 def write_points(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.core.names import RAIN_HOURS, STAGES_H
+from geo_risk.core.names import RAIN_HOURS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rainfall(plan: Plan) -> None:
-    """Add the steps that write rain_hourly, rain_{h}h, rain_effective, and rain of each warning stage."""
+    """Add the steps that write rain_hourly, rain_{h}h, rain_effective, and the rain of each warning stage."""
     forecasts, observed = plan.cfg.inputs.rainfall.forecast, plan.cfg.inputs.rainfall.observed
     gauges = plan.cfg.inputs.rainfall.gauges
     if gauges is not None:
@@ -56,12 +56,9 @@ def rainfall(plan: Plan) -> None:
         reads={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall"), "grid": plan.facts("grid")},
         writes={name: plan.layer(name) for name in names}, params=plan.cfg.rainfall,
     )  # fmt: skip
-    stages = [s for s in plan.cfg.rainfall.stages_h if s in STAGES_H]
-    names = [f"{kind}_stage_{s}h" for s in stages for kind in ("rain", "rain_effective")]
-    layers = {name: plan.layer(name) for name in names}
     plan.add(
         "rainfall.stages", write_stages, reads=needs, optional=series,
-        writes={**layers, "facts": plan.facts("rainfall_stages")}, **given,
+        writes={"fields": plan.cube("rain_stages"), "facts": plan.facts("rainfall_stages")}, **given,
     )  # fmt: skip
 
 
@@ -224,36 +221,33 @@ def write_stages(
     gauges: Path | None,
     forecasts: list[Path] | None,
     grid: Path,
+    fields: Path,
     facts: Path,
     issued_times: list[str],
     observed_options: RainOptions | None,
     forecast_options: list[RainOptions],
     params: RainfallParams,
-    **layers: Path,
 ) -> None:
-    """Write rain_stage_{s}h and rain_effective_stage_{s}h [mm]; all NaN where a stage has no forecast."""
-    from geo_risk.hazards.rainfall.stages import aware, latest_known, plan_stages, stage_rain
+    """Write the rain of each stage on its own grid, hour by hour; nothing for a stage without a forecast."""
+    import xarray as xr
+
+    from geo_risk.hazards.rainfall.stage_fields import stage_fields
+    from geo_risk.hazards.rainfall.stages import aware, latest_known, plan_stages
+    from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
-    from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import read_grid
-    from geo_risk.sources.rain_grid import onto_grid
 
     options = (observed_options, forecast_options)
     base, others, _ = _read(observed, gauges, forecasts, options, params=params, grid=grid)
     end = None if base is None else aware(base["time"].to_numpy()[-1])
     known = _forecasts(others, issued_times)
     stages = plan_stages(params, known, latest=latest_known(known, end))
-    target = read_grid(grid)
+    parts = []
     for stage in stages:
-        names = {"rain": f"rain_stage_{stage.hours}h", "effective": f"rain_effective_stage_{stage.hours}h"}
-        if names["rain"] not in layers:
-            continue
-        forecast = None if stage.forecast is None else others[stage.forecast]
-        made = stage_rain(base, forecast, stage, params)
-        for kind, name in names.items():
-            text = f"{kind} rain of the {stage.hours} h stage"
-            layer = target.layer(target.full(float("nan")), units="mm", long_name=text, name=name)
-            write_layer(layer if made is None else onto_grid(made[kind].rename(name), target), layers[name])
+        made = stage_fields(base, None if stage.forecast is None else others[stage.forecast], stage, params)
+        if made is not None:
+            hours = {"hour": f"hour_{stage.hours}h"}
+            parts.append(made.rename({**{str(n): f"{n}_{stage.hours}h" for n in made.data_vars}, **hours}))
+    write_dataset(xr.merge(parts, compat="override") if parts else xr.Dataset(), fields)
     write_json({"notes": _stage_notes(stages), "stages": [_stage_facts(s) for s in stages], "counts": {}}, facts)
 
 

@@ -27,7 +27,7 @@ LAYERS = ("runout_energy", "hazard_runout", "runout_velocity", "runout_flux", "r
 def runout(plan: Plan) -> None:
     """Add the steps that write runout_energy, runout_zones, runout_hits and runout_ways, after `zones` and `points`."""
     layers = {"hazard": plan.layer("hazard_landslide"), "slope": plan.layer("slope_deg")}
-    frames = {"areas": plan.frame("active_deformation"), "points": plan.frame("hazard_points")}
+    frames = {"areas": plan.frame("active_deformation"), "points": plan.frame("points_merged")}
     needs: dict[str, Any] = {"grid": plan.facts("grid")}
     if plan.cfg.debris_flow.as_releases:
         frames["channels"] = plan.frame("debris_flow_channels")

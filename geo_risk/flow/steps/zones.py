@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.core.names import STAGES_H
 from geo_risk.flow.steps.exposure import facts_of, options_of
 
 if TYPE_CHECKING:
@@ -13,15 +12,14 @@ if TYPE_CHECKING:
     from geo_risk.products.params import RiskParams
     from geo_risk.sources.options import ReadOptions
 
-_WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
 _LEVELS = {"landslide": "hazard_landslide", "flood": "hazard_flood"}
 _DRAINAGE = ("flow_direction", "flow_accumulation")
 _FRAMES = ("active_deformation", "ponding", "houses")
 
 
 def zones(plan: Plan) -> None:
-    """Add the step that delineates zones (frame zones_drawn, layer risk_level); `points` publishes them, linked."""
-    layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *_WARNINGS, *_DRAINAGE)}
+    """Add the step that delineates zones (frame zones_drawn, layer risk_level); `points` publishes them, linked and warned of."""
+    layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *_DRAINAGE)}
     frames = {name: plan.frame(name) for name in _FRAMES}
     dangers = [plan.layer(v) for v in _LEVELS.values()] + [plan.frame("active_deformation"), plan.frame("ponding")]
     needs: dict[str, Any] = {"grid": plan.facts("grid")}

@@ -1,0 +1,83 @@
+"""Rain of a warning stage on its own coarse grid: hour by hour through the horizon, and what it is made of."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import dask
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.units import in_units
+from geo_risk.hazards.rainfall.accumulation import whole_time
+from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.hazards.rainfall.stages import FORECAST, Stage, stitch
+from geo_risk.kernels.effective_rain import stage_effective
+
+PARTS = ("antecedent", "observed", "forecast")
+"""What effective rain is made of: hours older than a day before the issue, the day before it, and forecast hours."""
+
+_DAY = 24
+
+
+def stage_fields(
+    observed: xr.DataArray | None, forecast: xr.DataArray | None, stage: Stage, params: RainfallParams
+) -> xr.Dataset | None:
+    """Rain of a stage's horizon, as it was known when the stage was issued.
+
+    Parameters
+    ----------
+    observed, forecast : (time, y, x) hourly [mm] on one native grid; the forecast is the one the stage names.
+    stage, params : the horizon; K and days of the effective rain.
+
+    Returns
+    -------
+    Dataset on the native grid, float32, computed: `rain` (y, x) the sum over the horizon [mm]; `effective` (hour, y, x)
+    the highest effective antecedent rain up to each hour of it [mm]; `antecedent`, `observed`, `forecast` (y, x) what
+    the effective rain at its peak hour is made of (they add up to the last `effective`). NaN where an hour they need is
+    unknown. Forecast hours that stand in for missing observations count as forecast. None where the stage has no
+    forecast.
+
+    Raises
+    ------
+    GridError : observed and forecast rain lie on different grids.
+    """
+    if stage.forecast is None or forecast is None:
+        return None
+    past = _DAY * params.antecedent_days
+    start = stage.issued - timedelta(hours=past)
+    cube = stitch(observed, forecast, start=start, issued=stage.issued, until=stage.until)
+    part = np.where(np.arange(cube.sizes["time"]) < past - _DAY, 0, 1)
+    part = np.where(np.arange(len(part)) >= past, 2, np.where(cube["provenance"] == FORECAST, 2, part))
+    data = whole_time(in_units(cube, "mm"))
+    n_y, n_x = data.shape[1:]
+    whole = {"effective": np.full((stage.hours, n_y, n_x), np.nan, np.float32),
+             **{name: np.full((n_y, n_x), np.nan, np.float32) for name in ("rain", *PARTS)}}  # fmt: skip
+    blocks = data.to_delayed().ravel()
+    places = [(slice(int(r), int(r + h)), slice(int(c), int(c + w)))
+              for r, h in _edges(data.chunks[1]) for c, w in _edges(data.chunks[2])]  # fmt: skip
+    tasks = [dask.delayed(_block)(block, part, past, params.decay_per_day, params.antecedent_days) for block in blocks]
+    for (rows, columns), made in zip(places, dask.compute(*tasks), strict=True):
+        for name, values in made.items():
+            whole[name][..., rows, columns] = values
+    coords = {c: cube.coords[c] for c in ("y", "x", "spatial_ref") if c in cube.coords}
+    dims = {name: ("hour", "y", "x") if name == "effective" else ("y", "x") for name in whole}
+    arrays = {name: (dims[name], values, {"units": "mm"}) for name, values in whole.items()}
+    return xr.Dataset(arrays, coords={**coords, "hour": np.arange(1, stage.hours + 1)})
+
+
+def _edges(sizes: tuple[int, ...]) -> list[tuple[int, int]]:
+    return list(zip(np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes, strict=True))
+
+
+def _block(
+    rain: NDArray[Any], part: NDArray[np.int64], past: int, decay_per_day: float, days: int
+) -> dict[str, NDArray[np.float32]]:
+    n_t, n_y, n_x = rain.shape
+    flat = np.asarray(rain, dtype=np.float64).reshape(n_t, -1)
+    highest, parts = stage_effective(flat, part, first=past, decay_per_day=decay_per_day, days=days)
+    out = {"effective": highest.reshape(-1, n_y, n_x), "rain": flat[past:].sum(axis=0).reshape(n_y, n_x)}
+    out |= {name: values.reshape(n_y, n_x) for name, values in zip(PARTS, parts, strict=True)}
+    return {name: values.astype(np.float32) for name, values in out.items()}

@@ -1,0 +1,186 @@
+"""Warning levels of cells from their trigger rain and coarse rain fields, without the fields on the fine grid.
+
+A lattice holds the fractional row and column in the rain field of every `step`-th cell of the run grid; the place of a
+cell between them is interpolated, so that a block and a single cell get the same place to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+UNKNOWN = -1
+_SNAP = 1e-6
+"""A place this near to a cell centre of the rain field is on it, so that equal lattices are copied exactly."""
+
+
+def cell_levels(
+    trigger_mm: NDArray[Any], rain_mm: NDArray[Any], lattice: NDArray[Any], *, step: int, origin: tuple[int, int]
+) -> NDArray[np.int8]:
+    """Level of each cell of a block by several rain fields.
+
+    Parameters
+    ----------
+    trigger_mm : (4, y, x) rain from which the cell is level 1 to 4 [mm]; NaN where unknown.
+    rain_mm : (stage, Y, X) rain fields [mm]; NaN where unknown.
+    lattice : (2, i, j) fractional row and column in the fields of the run grid's cells (step i, step j).
+    step, origin : of the lattice; first row and column of the block in the run grid.
+
+    Returns
+    -------
+    (stage, y, x) int8: the highest level whose trigger the rain reaches, 0 where it reaches none; -1 where a trigger
+    or the rain is unknown. The rain is bilinear between the four centres; NaN where one that has weight is, and more
+    than half a cell outside the field.
+    """
+    levels: NDArray[np.int8] = _levels(
+        np.ascontiguousarray(trigger_mm, dtype=np.float64), np.ascontiguousarray(rain_mm, dtype=np.float64),
+        np.ascontiguousarray(lattice, dtype=np.float64), step, origin[0], origin[1],
+    )  # fmt: skip
+    return levels
+
+
+def rain_at(
+    rain_mm: NDArray[Any], lattice: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], *, step: int
+) -> NDArray[np.float64]:
+    """Rain (field, n) of single cells (rows, columns) of the run grid, the same as `cell_levels` compares."""
+    found: NDArray[np.float64] = _rain_at(
+        np.ascontiguousarray(rain_mm, dtype=np.float64), np.ascontiguousarray(lattice, dtype=np.float64),
+        np.ascontiguousarray(rows, dtype=np.int64), np.ascontiguousarray(columns, dtype=np.int64), step,
+    )  # fmt: skip
+    return found
+
+
+def first_hours(
+    highest_mm: NDArray[Any],
+    lattice: NDArray[Any],
+    rows: NDArray[Any],
+    columns: NDArray[Any],
+    trigger_mm: NDArray[Any],
+    *,
+    step: int,
+) -> NDArray[np.float64]:
+    """First hour (1 = the first of the horizon) at which the rain reaches each cell's trigger.
+
+    Parameters
+    ----------
+    highest_mm : (hour, Y, X) running maximum of rain, never falling; once NaN it stays NaN.
+    lattice, step : as in `cell_levels`. rows, columns : (n,). trigger_mm : (n,) [mm].
+
+    Returns
+    -------
+    (n,) hours; inf where it is not reached within the horizon, NaN where the trigger or the rain is unknown.
+    """
+    found: NDArray[np.float64] = _first_hours(
+        np.ascontiguousarray(highest_mm, dtype=np.float64), np.ascontiguousarray(lattice, dtype=np.float64),
+        np.ascontiguousarray(rows, dtype=np.int64), np.ascontiguousarray(columns, dtype=np.int64),
+        np.ascontiguousarray(trigger_mm, dtype=np.float64), step,
+    )  # fmt: skip
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _place(lattice: Any, step: int, row: int, column: int) -> Any:
+    i, j = row // step, column // step
+    down, right = (row - i * step) / step, (column - j * step) / step
+    top = lattice[:, i, j] * (1 - right) + lattice[:, i, j + 1] * right
+    low = lattice[:, i + 1, j] * (1 - right) + lattice[:, i + 1, j + 1] * right
+    r, c = top[0] * (1 - down) + low[0] * down, top[1] * (1 - down) + low[1] * down
+    near_r, near_c = np.rint(r), np.rint(c)
+    return (near_r if abs(r - near_r) < _SNAP else r, near_c if abs(c - near_c) < _SNAP else c)
+
+
+@njit(cache=True, nogil=True)
+def _corners(n_y: int, n_x: int, r: float, c: float, at: Any, weight: Any) -> bool:
+    """Fill the four corners and their weights; False where the place is outside."""
+    if not (-0.5 <= r <= n_y - 0.5 and -0.5 <= c <= n_x - 0.5):
+        return False
+    r, c = min(max(r, 0.0), n_y - 1.0), min(max(c, 0.0), n_x - 1.0)
+    r0, c0 = math.floor(r), math.floor(c)
+    down, right = r - r0, c - c0
+    at[0], at[1], at[2], at[3] = r0, min(r0 + 1, n_y - 1), c0, min(c0 + 1, n_x - 1)
+    weight[0], weight[1] = (1 - down) * (1 - right), (1 - down) * right
+    weight[2], weight[3] = down * (1 - right), down * right
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _value(field: Any, at: Any, weight: Any) -> float:
+    out = 0.0
+    if weight[0] > 0:
+        out += weight[0] * field[at[0], at[2]]
+    if weight[1] > 0:
+        out += weight[1] * field[at[0], at[3]]
+    if weight[2] > 0:
+        out += weight[2] * field[at[1], at[2]]
+    if weight[3] > 0:
+        out += weight[3] * field[at[1], at[3]]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _levels(trigger: Any, rain: Any, lattice: Any, step: int, r0: int, c0: int) -> Any:
+    n_s = rain.shape[0]
+    _, n_y, n_x = trigger.shape
+    out = np.full((n_s, n_y, n_x), UNKNOWN, dtype=np.int8)
+    at, weight = np.zeros(4, dtype=np.int64), np.zeros(4)
+    for y in range(n_y):
+        for x in range(n_x):
+            known = True
+            for k in range(4):
+                known &= not np.isnan(trigger[k, y, x])
+            if not known:
+                continue
+            r, c = _place(lattice, step, r0 + y, c0 + x)
+            if not _corners(rain.shape[1], rain.shape[2], r, c, at, weight):
+                continue
+            for s in range(n_s):
+                value = _value(rain[s], at, weight)
+                if np.isnan(value):
+                    continue
+                level = 0
+                for k in range(4):
+                    if value >= trigger[k, y, x]:
+                        level = k + 1
+                out[s, y, x] = level
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _rain_at(rain: Any, lattice: Any, rows: Any, columns: Any, step: int) -> Any:
+    n_f = rain.shape[0]
+    out = np.full((n_f, rows.size), np.nan)
+    at, weight = np.zeros(4, dtype=np.int64), np.zeros(4)
+    for i in range(rows.size):
+        r, c = _place(lattice, step, rows[i], columns[i])
+        if _corners(rain.shape[1], rain.shape[2], r, c, at, weight):
+            for f in range(n_f):
+                out[f, i] = _value(rain[f], at, weight)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _first_hours(highest: Any, lattice: Any, rows: Any, columns: Any, trigger: Any, step: int) -> Any:
+    n_h = highest.shape[0]
+    out = np.full(rows.size, np.nan)
+    at, weight = np.zeros(4, dtype=np.int64), np.zeros(4)
+    for i in range(rows.size):
+        r, c = _place(lattice, step, rows[i], columns[i])
+        if np.isnan(trigger[i]) or not _corners(highest.shape[1], highest.shape[2], r, c, at, weight):
+            continue
+        low, high = 0, n_h
+        while low < high:
+            middle = (low + high) // 2
+            value = _value(highest[middle], at, weight)
+            if value < trigger[i]:
+                low = middle + 1
+            else:
+                high = middle
+        if low == n_h:
+            out[i] = np.inf
+        elif not np.isnan(_value(highest[low], at, weight)):
+            out[i] = low + 1.0
+    return out

@@ -1,0 +1,223 @@
+"""What a stage's rain means for each zone and point: level, margin, hours to each level, and what drove it.
+
+A place has the highest level that a stated share of its known ground reaches. Its margin before a level is the least
+rain that, added everywhere, would bring that share of its ground there: 0 or less just where the level is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.grid import Grid, grid_of
+from geo_risk.core.levels import Level
+from geo_risk.exposure.zonal import Coverage
+from geo_risk.hazards.landslide.triggers import TriggerRule, lowered
+from geo_risk.kernels.warning import first_hours, rain_at
+
+_BAND = 1024
+_HAIR = 1e-9
+"""Rounding of sums of shares, as in exposure.zonal.level_at_share."""
+
+
+@dataclass(frozen=True)
+class StageRain:
+    """Rain of one stage on its own grid; the arrays are None where no forecast covers it.
+
+    Attributes
+    ----------
+    hours, issued, until : the horizon, times as ISO with zone.
+    highest_mm : (hour, Y, X) running maximum of effective rain. parts_mm : (3, Y, X) of its peak: antecedent,
+        observed, forecast.
+    lattice, step : where the cells of the run grid lie in them.
+    """
+
+    hours: int
+    issued: str
+    until: str
+    highest_mm: NDArray[Any] | None = None
+    parts_mm: NDArray[Any] | None = None
+    lattice: NDArray[Any] | None = None
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Cells under places: which place, which cell, what share, their trigger rain and motion.
+
+    Attributes
+    ----------
+    place, rows, columns : (n,). share : (n,) of the cell that the place covers.
+    trigger_mm : (4, n), lowered where the slope moves; NaN where unknown. motion : (n,) codes of `triggers`.
+    n_cells : (m,) area of each place in cells, the part off the grid too.
+    """
+
+    place: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    share: NDArray[np.float64]
+    trigger_mm: NDArray[np.float64]
+    motion: NDArray[np.int8]
+    n_cells: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one stage says of each place, all arrays (m,) or (4, m); NaN where not known.
+
+    Attributes
+    ----------
+    level : -1..4. known_share : of the place's ground whose triggers and rain are known.
+    margin_mm, trigger_mm : before and of the levels 1-4; infinite where no rain reaches the level.
+    hours : to the levels 1-4; infinite where it is not reached within the horizon.
+    rain_mm, parts_mm : effective rain, and (3, m) what it is made of, on the cell that decides the next level.
+    motion : highest code among the known cells, -1 where none is known.
+    """
+
+    level: NDArray[np.int8]
+    known_share: NDArray[np.float64]
+    margin_mm: NDArray[np.float64]
+    trigger_mm: NDArray[np.float64]
+    hours: NDArray[np.float64]
+    rain_mm: NDArray[np.float64]
+    parts_mm: NDArray[np.float64]
+    motion: NDArray[np.int8]
+
+
+def ground_of(
+    coverage: Coverage,
+    layers: Mapping[str, xr.DataArray],
+    rule: TriggerRule,
+    *,
+    factors: tuple[float, float] = (1.0, 1.0),
+) -> Ground:
+    """Gather the trigger rain of the cells under places.
+
+    Parameters
+    ----------
+    coverage : of the places on the run grid.
+    layers : `ground` (what the rule judges), and `motion` where it is known; read in bands of rows, never whole.
+    rule, factors : trigger rain, and what moving and accelerating slopes multiply it with.
+    """
+    n_x = coverage.grid.shape[1]
+    rows, columns = np.divmod(coverage.cell, n_x)
+    trigger = rule.trigger_mm(_picked(layers["ground"], rows, columns, coverage.grid))
+    motion = np.zeros(len(rows), dtype=np.int8)
+    if "motion" in layers:
+        motion = _picked(layers["motion"], rows, columns, coverage.grid).astype(np.int8)
+        trigger = lowered(trigger, motion, factors)
+    return Ground(coverage.polygon, rows, columns, coverage.share, trigger, motion, coverage.n_cells)
+
+
+def _picked(
+    layer: xr.DataArray, rows: NDArray[np.int64], columns: NDArray[np.int64], grid: Grid
+) -> NDArray[np.float64]:
+    """Return the values of single cells as the blocks of a layer hold them."""
+    if grid_of(layer) != grid:
+        msg = f"layer {layer.name!r} is not on the grid of the coverage"
+        raise ValueError(msg)
+    out = np.full(len(rows), np.nan)
+    band = rows // _BAND
+    order = np.argsort(band, kind="stable")
+    edges = np.searchsorted(band[order], np.arange(-(-grid.shape[0] // _BAND) + 1))
+    for i in np.flatnonzero(np.diff(edges)):
+        mine = order[edges[i] : edges[i + 1]]
+        block = np.asarray(layer.data[i * _BAND : (i + 1) * _BAND])
+        out[mine] = block[rows[mine] - i * _BAND, columns[mine]]
+    return out
+
+
+def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: float) -> Judgement:
+    """Judge each place at one stage.
+
+    Parameters
+    ----------
+    ground : cells under the places. stage : its rain.
+    share : of the known ground that must reach a level, in (0, 1].
+    min_known_share : where less of the place is known, a level under yellow is unknown.
+
+    Returns
+    -------
+    Judgement : the levels are those of `exposure.zonal.level_at_share` on the cells' own levels.
+    """
+    m = len(ground.n_cells)
+    if stage.highest_mm is None or stage.parts_mm is None or stage.lattice is None:
+        return _nothing(m)
+    fields = np.concatenate([stage.highest_mm[-1:], stage.parts_mm])
+    found = rain_at(fields, stage.lattice, ground.rows, ground.columns, step=stage.step)
+    rain, parts = found[0], found[1:]
+    known = np.flatnonzero(~np.isnan(rain) & ~np.isnan(ground.trigger_mm).any(axis=0))
+    order = _Order(ground.place[known], ground.share[known], m, share)
+    out = _nothing(m)
+    out.known_share[:] = np.divide(order.total, ground.n_cells, out=np.zeros(m), where=ground.n_cells > 0).clip(0, 1)
+    decider = np.full((4, m), -1, dtype=np.int64)
+    for k in range(4):
+        trigger = ground.trigger_mm[k, known]
+        at = order.quantile(trigger - rain[known])
+        some = at >= 0
+        decider[k, some] = known[at[some]]
+        out.margin_mm[k, some] = ground.trigger_mm[k, decider[k, some]] - rain[decider[k, some]]
+        out.trigger_mm[k, some] = ground.trigger_mm[k, decider[k, some]]
+        out.level[some & (out.margin_mm[k] <= 0)] = k + 1
+        if (out.margin_mm[k, some] <= 0).any():
+            hours = first_hours(stage.highest_mm, stage.lattice, ground.rows[known], ground.columns[known], trigger,
+                                step=stage.step)  # fmt: skip
+            when = order.quantile(hours)
+            out.hours[k, some] = hours[when[some]]
+        else:
+            out.hours[k, some] = np.inf
+    some = order.total > 0
+    out.level[some & (out.level < 0)] = 0
+    out.level[(out.level < Level.MEDIUM) & ~(out.known_share >= min_known_share)] = Level.UNKNOWN
+    last = decider[np.minimum(out.level.clip(0), 3), np.arange(m)]
+    out.rain_mm[some], out.parts_mm[:, some] = rain[last[some]], parts[:, last[some]]
+    np.maximum.at(out.motion, ground.place[known], ground.motion[known])
+    return out
+
+
+def _nothing(m: int) -> Judgement:
+    def blank(*shape: int) -> NDArray[np.float64]:
+        return np.full(shape, np.nan)
+
+    return Judgement(np.full(m, Level.UNKNOWN, np.int8), np.zeros(m), blank(4, m), blank(4, m), blank(4, m), blank(m),
+                     blank(3, m), np.full(m, -1, np.int8))  # fmt: skip
+
+
+class _Order:
+    """Weighted quantiles of values by place."""
+
+    def __init__(self, place: NDArray[np.int64], share: NDArray[np.float64], n: int, quantile: float) -> None:
+        self.place, self.share = place, share
+        self.total = np.bincount(place, weights=share, minlength=n)
+        self.need = quantile * self.total - _HAIR
+        self.end = np.cumsum(np.bincount(place, minlength=n))
+
+    def quantile(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return for each place the entry at which the share is reached when values rise; -1 where it has none."""
+        if not len(values):
+            return np.full(len(self.total), -1, dtype=np.int64)
+        order = np.lexsort((values, self.place))
+        sums = np.cumsum(self.share[order])
+        first = np.concatenate([[0], self.end[:-1]])
+        before = np.concatenate([[0.0], sums])[first]
+        at = np.searchsorted(sums, before + self.need, side="left")
+        at = np.clip(at, np.minimum(first, len(order) - 1), self.end - 1)
+        return np.where(self.total > 0, order[at], -1)
+
+
+def highest_stage(levels: Mapping[int, NDArray[np.int8]], stages: Sequence[int]) -> NDArray[np.int64]:
+    """Return for each place the stage with the highest level, the shortest among equals.
+
+    Parameters
+    ----------
+    levels : (m,) by stage. stages : to choose from, at least one.
+    """
+    order = sorted(stages)
+    table = np.stack([levels[s] for s in order])
+    out: NDArray[np.int64] = np.asarray(order)[np.argmax(table, axis=0)]
+    return out

@@ -1,0 +1,155 @@
+"""Tables over the warnings: townships with their levels and changes, and where zones and points do not fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_risk.core.levels import Level
+from geo_risk.core.names import STAGES_H
+from geo_risk.core.schemas import conform
+from geo_risk.products.warning_params import WarningParams
+from geo_risk.products.warning_words import said
+from geo_risk.products.wording import joined, level_word, warning_word
+from geo_risk.products.zones import WARNED_KINDS
+
+OUTSIDE = ("outside every township", "乡镇以外")
+"""Name of the row of places that lie in no township, or of all where none is given (English, Chinese)."""
+
+_TOLD = ("raised", "lowered", "cleared", "held", "now_unknown")
+
+
+def township_warnings(
+    warnings: pd.DataFrame, townships: gpd.GeoDataFrame | None, *, language: str = "zh"
+) -> pd.DataFrame:
+    """Return one row a township: its highest level at each stage over its zones and points, and what changed.
+
+    Parameters
+    ----------
+    warnings : the table of `place_warnings`.
+    townships : with `name`; each gets a row, also one in which no place lies (its levels are unknown: nothing is
+        known of it, which is not safe).
+    language : of `reasons`.
+
+    Returns
+    -------
+    `warning_townships`, ranked by level (unknown between blue and yellow), then places warned of, then name.
+    """
+    given = [] if townships is None else sorted(set(townships["name"].dropna().astype(str)))
+    outside = OUTSIDE[int(language == "zh")]
+    table = warnings.assign(township=warnings["township"].fillna(outside).astype(str))
+    names = [*given, *sorted(set(table["township"]) - set(given))]
+    rows = [_township(name, table[table["township"] == name]) for name in names]
+    if not rows:
+        nothing: pd.DataFrame = conform(pd.DataFrame({"township": [], "rank": []}), "warning_townships")
+        return nothing
+    out = pd.DataFrame(rows)
+    for column, k in (("reasons", language), ("reasons_zh", "zh"), ("reasons_en", "en")):
+        out[column] = [_said(row, k) for row in rows]
+    grave = -out["warning_level"].astype(float).replace(-1, 1.5)
+    places = -(out["zones_warned"] + out["points_warned"])
+    order = pd.DataFrame({"grave": grave, "places": places, "name": out["township"]}).sort_values(
+        ["grave", "places", "name"], kind="stable"
+    )
+    out = out.loc[order.index].reset_index(drop=True)
+    out.insert(0, "rank", range(1, len(out) + 1))
+    made: pd.DataFrame = conform(out, "warning_townships")
+    return made
+
+
+def _township(name: str, rows: pd.DataFrame) -> dict[str, Any]:
+    out: dict[str, Any] = {"township": name}
+    for h in STAGES_H:
+        mine = rows[rows["stage_h"] == h]["warning_level"]
+        out[f"warning_{h}h"] = int(mine.max()) if len(mine) else -1
+    highest = rows.groupby(["place_kind", "place_id"])["warning_level"].max()
+    out["warning_level"] = int(highest.max()) if len(highest) else -1
+    for kind in ("zone", "point"):
+        mine = highest[highest.index.get_level_values(0) == kind] if len(highest) else highest
+        out[f"{kind}s"], out[f"{kind}s_warned"] = len(mine), int((mine > 0).sum())
+    silent = rows[rows["warning_level"] < 0]
+    out["places_unknown"] = len(silent[["place_kind", "place_id"]].drop_duplicates())
+    counts = rows["change"].value_counts()
+    out["changes"] = ",".join(f"{c} {int(counts[c])}" for c in _TOLD if c in counts)
+    return out
+
+
+def _said(row: Mapping[str, Any], language: str) -> str:
+    out = [said("township", language, zones=row["zones_warned"], all_zones=row["zones"], points=row["points_warned"],
+                all_points=row["points"], level=warning_word(row["warning_level"], language))]  # fmt: skip
+    if row["places_unknown"] or row["warning_level"] < 0:
+        out.append(said("township_unknown", language, n=row["places_unknown"]))
+    return joined(out, language)
+
+
+def warning_gaps(
+    zones: gpd.GeoDataFrame | None,
+    points: gpd.GeoDataFrame | None,
+    warnings: pd.DataFrame,
+    *,
+    params: WarningParams,
+    language: str = "zh",
+) -> pd.DataFrame:
+    """Return where the dual control has a hole: grave zones without a point, and points outside every zone.
+
+    Parameters
+    ----------
+    zones, points : with warning_{s}h as `place_warnings` leaves them.
+    warnings : for the township of each place. params : `gap_level`.
+
+    Returns
+    -------
+    `warning_gaps`: a landslide zone counts where its risk or its highest warning is at least `gap_level`, or unknown
+    with a hazard of at least that; points that are cancelled are left out. Gravest first.
+    """
+    towns = warnings.drop_duplicates(["place_kind", "place_id"]).set_index(["place_kind", "place_id"])["township"]
+    rows: list[dict[str, Any]] = []
+    for kind, frame in (("zone", zones), ("point", points)):
+        if frame is None:
+            continue
+        for row in frame[_is_gap(frame, kind, params)].to_dict("records"):
+            place = str(row[f"{kind}_id"])
+            found = {
+                "gap": "zone_without_point" if kind == "zone" else "point_outside_zones", "place_id": place,
+                "gap_id": f"{kind}-{place}", "name": row.get("name"), "kind": row["kind"],
+                "township": towns.get((kind, place)), "hazard_level": int(row["hazard_level"]),
+                "risk_level": int(row.get("risk_level", -1)), "warning_level": _highest(row),
+            }  # fmt: skip
+            texts = {k: _gap_said(found, k) for k in ("zh", "en")}
+            rows.append({**found, "reasons": texts[language], "reasons_zh": texts["zh"], "reasons_en": texts["en"]})
+    if not rows:
+        nothing: pd.DataFrame = conform(pd.DataFrame({"gap_id": []}), "warning_gaps")
+        return nothing
+    out = pd.DataFrame(rows)
+    keys = {c: -out[c].astype(float).replace(-1, 1.5) for c in ("warning_level", "risk_level", "hazard_level")}
+    order = pd.DataFrame({**keys, "id": out["gap_id"]}).sort_values([*keys, "id"], kind="stable").index
+    made: pd.DataFrame = conform(out.loc[order].reset_index(drop=True), "warning_gaps")
+    return made
+
+
+def _is_gap(frame: gpd.GeoDataFrame, kind: str, params: WarningParams) -> NDArray[np.bool_]:
+    if kind == "point":
+        inside = frame["zone_id"].notna() & (frame["zone_id"].astype("string").fillna("") != "")
+        return np.asarray(~inside & (frame["status"] != "cancelled"), dtype=bool)
+    highest = frame[[f"warning_{h}h" for h in STAGES_H]].max(axis=1)
+    is_open = ((frame["risk_level"] < 0) | (highest < 0)) & (frame["hazard_level"] >= params.gap_level)
+    grave = (frame["risk_level"] >= params.gap_level) | (highest >= params.gap_level) | is_open
+    bare = frame["point_ids"].isna() | (frame["point_ids"].astype("string").fillna("") == "")
+    return np.asarray(frame["kind"].isin(WARNED_KINDS) & grave & bare, dtype=bool)
+
+
+def _highest(row: Mapping[str, Any]) -> int:
+    levels: Sequence[int] = [int(row.get(f"warning_{h}h", Level.UNKNOWN)) for h in STAGES_H]
+    return max(levels)
+
+
+def _gap_said(row: Mapping[str, Any], language: str) -> str:
+    warning = warning_word(row["warning_level"], language)
+    if row["gap"] == "zone_without_point":
+        return said("gap_zone", language, risk=level_word(row["risk_level"], language), warning=warning)
+    return said("gap_point", language, hazard=level_word(row["hazard_level"], language), warning=warning)
