@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import resource
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from geo_risk.flow.config import Config
 from geo_risk.flow.identity import file_sha256, files_in, path_sha256, versions
-from geo_risk.flow.plan import Plan
+from geo_risk.flow.plan import Plan, Step
 from geo_risk.publish.hashing import array_sha256, content_sha256
 from geo_risk.sources.checksums import verify_file
 from geo_risk.sources.files import sniff
@@ -35,13 +36,13 @@ def read_manifest(output: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def products(plan: Plan) -> dict[str, Path]:
-    """Return the files that a finished run publishes: name in the output folder to file in the stage."""
+def products(steps: Sequence[Step], stage: Path) -> dict[str, Path]:
+    """Return the files that steps publish: name in the output folder to file in the stage."""
     out: dict[str, Path] = {}
-    for step in plan.steps:
+    for step in steps:
         for path in step.writes.values():
-            if path.is_relative_to(plan.out):
-                out.update({p.relative_to(plan.out).as_posix(): p for p in files_in(path)})
+            if path.is_relative_to(stage):
+                out.update({p.relative_to(stage).as_posix(): p for p in files_in(path)})
     return dict(sorted(out.items()))
 
 
@@ -56,29 +57,34 @@ def build_manifest(plan: Plan, *, config: Path, seconds: dict[str, float], clust
     """
     old = read_manifest(plan.cfg.output) or {}
     known = {row["sha256"]: row.get("content_sha256") for row in [*old.get("outputs", []), *old.get("inputs", [])]}
-    makers = {p: step.name for step in plan.steps for p in step.writes.values()}
-    outputs = []
-    for name, path in products(plan).items():
-        sha = file_sha256(path)
-        task = next((makers[p] for p in (path, *path.parents) if p in makers), None)
-        content = known.get(sha) or content_hash(path)
-        outputs.append(
-            {"path": name, "bytes": path.stat().st_size, "sha256": sha, "content_sha256": content, "task": task}
-        )
     return {
         "format": 1,
         "name": plan.cfg.name,
         "pipeline": plan.cfg.pipeline,
         "config": config.name,
         "inputs": input_rows(plan.cfg, config=config, known=known),
-        "outputs": outputs,
+        "outputs": output_rows(products(plan.steps, plan.out), plan.steps, known=known),
         "omitted": [{"step": o.step, "products": list(o.products), "needs": list(o.needs)} for o in plan.omissions],
         "parameters": parameters(plan.cfg),
-        "warnings": warnings(plan),
+        "warnings": warnings(plan.steps),
         "versions": versions(),
         "timings": {"tasks_s": seconds, "cluster": cluster, "peak_memory_mb": _peak_memory_mb()},
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def output_rows(files: Mapping[str, Path], steps: Sequence[Step], *, known: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return name, size, hashes and task of every file; `known` gives content hashes by file hash."""
+    makers = {p: step.name for step in steps for p in step.writes.values()}
+    rows = []
+    for name, path in files.items():
+        sha = file_sha256(path)
+        task = next((makers[p] for p in (path, *path.parents) if p in makers), None)
+        content = known.get(sha) or content_hash(path)
+        rows.append(
+            {"path": name, "bytes": path.stat().st_size, "sha256": sha, "content_sha256": content, "task": task}
+        )
+    return rows
 
 
 def parameters(cfg: Config) -> dict[str, Any]:
@@ -88,8 +94,10 @@ def parameters(cfg: Config) -> dict[str, Any]:
     return values
 
 
-def input_rows(cfg: Config, *, config: Path, known: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return key, path, size, hashes and checksum status of every input file.
+def input_rows(
+    cfg: Config, *, config: Path, known: dict[str, Any], only: tuple[str, ...] = ("",)
+) -> list[dict[str, Any]]:
+    """Return key, path, size, hashes and checksum status of every input file whose key starts as one of `only`.
 
     Raises
     ------
@@ -98,6 +106,8 @@ def input_rows(cfg: Config, *, config: Path, known: dict[str, Any]) -> list[dict
     folder = config.resolve().parent
     rows = []
     for key, path in cfg.files().items():
+        if not key.startswith(only):
+            continue
         for inner in files_in(path):
             sha = file_sha256(inner)
             rows.append({
@@ -137,12 +147,12 @@ def _hdf5_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def warnings(plan: Plan) -> list[dict[str, str]]:
+def warnings(steps: Sequence[Step]) -> list[dict[str, str]]:
     """Return the warnings that the tasks noted in their facts, with the file that holds them."""
     out: list[dict[str, str]] = []
-    for step in plan.steps:
+    for step in steps:
         for path in step.writes.values():
-            if path.suffix != ".json" or not path.is_relative_to(plan.between) or not path.is_file():
+            if path.suffix != ".json" or not path.is_file():
                 continue
             facts = read_json(path)
             notes = facts.get("notes", []) if isinstance(facts, dict) else []
@@ -155,7 +165,7 @@ def is_current(manifest: dict[str, Any] | None, plan: Plan) -> bool:
     if manifest is None or manifest.get("parameters") != parameters(plan.cfg):
         return False
     listed = {row["path"]: row["sha256"] for row in manifest.get("outputs", [])}
-    staged = products(plan)
+    staged = products(plan.steps, plan.out)
     if set(listed) != set(staged):
         return False
     return all(

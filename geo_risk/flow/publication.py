@@ -6,17 +6,22 @@ import contextlib
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from geo_risk.flow.manifest import NAME, products, read_manifest
-from geo_risk.flow.plan import Plan
+from geo_risk.flow.manifest import NAME, read_manifest
 from geo_risk.publish.atomic import disk_full, is_full, staged
 from geo_risk.publish.frames import write_json
 
 
-def publish(plan: Plan, manifest: dict[str, Any]) -> list[str]:
-    """Give every product of the stage its final name, then the manifest; return the names that are new or changed.
+def publish(output: Path, files: Mapping[str, Path], manifest: dict[str, Any]) -> list[str]:
+    """Give every file its final name, then the manifest; return the names of outputs that are new or changed.
+
+    Parameters
+    ----------
+    output : the output folder. files : what gets a name in it, by that name; others that the manifest lists stay.
+    manifest : of the whole folder.
 
     All content is on the disk before the first name changes; files are linked, not copied, where the disk can.
     What an earlier run published and this one does not make any more is removed after the manifest is in place.
@@ -25,10 +30,8 @@ def publish(plan: Plan, manifest: dict[str, Any]) -> list[str]:
     ------
     DiskFullError : there is no room; what was published before stands as it was.
     """
-    output = plan.cfg.output
     output.mkdir(parents=True, exist_ok=True)
     old = read_manifest(output) or {"outputs": []}
-    files = products(plan)
     listed = {row["path"]: row["sha256"] for row in manifest["outputs"]}
     before = {row["path"]: row["sha256"] for row in old["outputs"]}
     beside: dict[str, Path] = {}

@@ -14,8 +14,9 @@ from geo_risk.core.errors import ConfigError, DataError, GeoRiskError, raise_all
 from geo_risk.flow.cluster import ClusterChoice, cluster, retried
 from geo_risk.flow.config import Config, load_config
 from geo_risk.flow.identity import file_sha256, files_in
+from geo_risk.flow.issues import recorded
 from geo_risk.flow.lock import locked
-from geo_risk.flow.manifest import build_manifest, is_current, read_manifest
+from geo_risk.flow.manifest import build_manifest, is_current, products, read_manifest
 from geo_risk.flow.pipelines import build_plan
 from geo_risk.flow.plan import Omission, Plan, Step
 from geo_risk.flow.publication import publish, remove_leftovers
@@ -216,4 +217,10 @@ def _finish(plan: Plan, config: Path, tasks: tuple[TaskReport, ...], where: str)
         return ()
     names = {step.name for step in plan.steps}
     seconds = {k: v for k, v in _seconds(plan.work / "timings.json").items() if k in names}
-    return tuple(publish(plan, build_manifest(plan, config=config, seconds=seconds, cluster=where)))
+    made = build_manifest(plan, config=config, seconds=seconds, cluster=where)
+    files = products(plan.steps, plan.out)
+    state = next((s.writes["state"] for s in plan.steps if "state" in s.writes), None)
+    if state is not None:
+        issue = recorded(plan.cfg.output, state)
+        made, files = made | {"issues": issue.rows}, files | issue.files
+    return tuple(publish(plan.cfg.output, files, made))

@@ -33,7 +33,7 @@ def verify(output: Path) -> list[VerifiedFile]:
     if manifest is None or not isinstance(manifest.get("outputs"), list):
         what = f"{output} has no manifest that can be read"
         raise DataError(what, where=str(output / NAME), fix="run the configuration again; it writes the manifest last")
-    rows = manifest["outputs"]
+    rows = [*manifest["outputs"], *manifest.get("issues", [])]
     listed = {row["path"] for row in rows} | {NAME}
     out = [_verified(output, row) for row in rows]
     extra = [p.relative_to(output).as_posix() for p in files_in(output)]

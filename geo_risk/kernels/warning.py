@@ -86,11 +86,11 @@ def first_hours(
 def _place(lattice: Any, step: int, row: int, column: int) -> Any:
     i, j = row // step, column // step
     down, right = (row - i * step) / step, (column - j * step) / step
-    top = lattice[:, i, j] * (1 - right) + lattice[:, i, j + 1] * right
-    low = lattice[:, i + 1, j] * (1 - right) + lattice[:, i + 1, j + 1] * right
-    r, c = top[0] * (1 - down) + low[0] * down, top[1] * (1 - down) + low[1] * down
+    ul, ur, ll, lr = (1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right
+    r = ul * lattice[0, i, j] + ur * lattice[0, i, j + 1] + ll * lattice[0, i + 1, j] + lr * lattice[0, i + 1, j + 1]
+    c = ul * lattice[1, i, j] + ur * lattice[1, i, j + 1] + ll * lattice[1, i + 1, j] + lr * lattice[1, i + 1, j + 1]
     near_r, near_c = np.rint(r), np.rint(c)
-    return (near_r if abs(r - near_r) < _SNAP else r, near_c if abs(c - near_c) < _SNAP else c)
+    return near_r if abs(r - near_r) < _SNAP else r, near_c if abs(c - near_c) < _SNAP else c
 
 
 @njit(cache=True, nogil=True)
@@ -108,16 +108,11 @@ def _corners(n_y: int, n_x: int, r: float, c: float, at: Any, weight: Any) -> bo
 
 
 @njit(cache=True, nogil=True)
-def _value(field: Any, at: Any, weight: Any) -> float:
+def _value(field: Any, f: int, at: Any, weight: Any) -> float:
     out = 0.0
-    if weight[0] > 0:
-        out += weight[0] * field[at[0], at[2]]
-    if weight[1] > 0:
-        out += weight[1] * field[at[0], at[3]]
-    if weight[2] > 0:
-        out += weight[2] * field[at[1], at[2]]
-    if weight[3] > 0:
-        out += weight[3] * field[at[1], at[3]]
+    for k in range(4):
+        if weight[k] > 0:
+            out += weight[k] * field[f, at[k // 2], at[2 + k % 2]]
     return out
 
 
@@ -138,7 +133,7 @@ def _levels(trigger: Any, rain: Any, lattice: Any, step: int, r0: int, c0: int) 
             if not _corners(rain.shape[1], rain.shape[2], r, c, at, weight):
                 continue
             for s in range(n_s):
-                value = _value(rain[s], at, weight)
+                value = _value(rain, s, at, weight)
                 if np.isnan(value):
                     continue
                 level = 0
@@ -158,7 +153,7 @@ def _rain_at(rain: Any, lattice: Any, rows: Any, columns: Any, step: int) -> Any
         r, c = _place(lattice, step, rows[i], columns[i])
         if _corners(rain.shape[1], rain.shape[2], r, c, at, weight):
             for f in range(n_f):
-                out[f, i] = _value(rain[f], at, weight)
+                out[f, i] = _value(rain, f, at, weight)
     return out
 
 
@@ -174,13 +169,13 @@ def _first_hours(highest: Any, lattice: Any, rows: Any, columns: Any, trigger: A
         low, high = 0, n_h
         while low < high:
             middle = (low + high) // 2
-            value = _value(highest[middle], at, weight)
+            value = _value(highest, middle, at, weight)
             if value < trigger[i]:
                 low = middle + 1
             else:
                 high = middle
         if low == n_h:
             out[i] = np.inf
-        elif not np.isnan(_value(highest[low], at, weight)):
+        elif not np.isnan(_value(highest, low, at, weight)):
             out[i] = low + 1.0
     return out

@@ -18,7 +18,7 @@ _FRAMES = ("active_deformation", "ponding", "houses")
 
 
 def zones(plan: Plan) -> None:
-    """Add the step that delineates zones (frame zones_drawn, layer risk_level); `points` publishes them, linked and warned of."""
+    """Add the step that delineates zones (frame zones_drawn, layer risk_level); `points` publishes them, linked."""
     layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *_DRAINAGE)}
     frames = {name: plan.frame(name) for name in _FRAMES}
     dangers = [plan.layer(v) for v in _LEVELS.values()] + [plan.frame("active_deformation"), plan.frame("ponding")]

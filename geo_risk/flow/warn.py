@@ -1,0 +1,316 @@
+"""Renew what a new forecast changes in a finished run, and say what is left as it was."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from geo_risk.core.errors import ConfigError, DataError, TimeError
+from geo_risk.flow.cluster import ClusterChoice, cluster, retried
+from geo_risk.flow.config import Config, load_config
+from geo_risk.flow.identity import versions
+from geo_risk.flow.inputs import Forecast
+from geo_risk.flow.issues import recorded
+from geo_risk.flow.lock import locked
+from geo_risk.flow.manifest import input_rows, output_rows, parameters, products, read_manifest, warnings
+from geo_risk.flow.pipelines import build_plan
+from geo_risk.flow.plan import Plan, Step
+from geo_risk.flow.publication import publish, remove_leftovers
+from geo_risk.flow.run import choice_of
+from geo_risk.flow.session import Observer, TaskReport
+from geo_risk.sources.issues import last_before
+from geo_risk.sources.layers import read_json
+from geo_risk.sources.rain_issue import stated_issue
+
+START = "rainfall.stages"
+"""The step from which everything that a warning changes follows."""
+
+RAIN = "rainfall.cube"
+"""The step from which the other products of rain follow: accumulations, flood, waterlogging."""
+
+
+_RAIN_INPUTS = ("inputs.rainfall.observed", "inputs.rainfall.forecast", "inputs.rainfall.gauges")
+
+
+@dataclass(frozen=True)
+class WarnReport:
+    """What a warning renewed and what it left.
+
+    Attributes
+    ----------
+    stages : hours, issued, until, and the forecast file (None: no forecast) of each.
+    changes : rows of `warnings` by what changed. levels : rows by level, highest stage rows counted one by one.
+    published : names that are new or changed. renewed : names of products that were made anew.
+    kept_rain : products of rain that stay as the last run made them. kept_since : when that was.
+    """
+
+    output: Path
+    issued: str
+    previous: str | None
+    stages: tuple[dict[str, Any], ...]
+    changes: dict[str, int]
+    tasks: tuple[TaskReport, ...]
+    renewed: tuple[str, ...]
+    published: tuple[str, ...]
+    kept_rain: tuple[str, ...]
+    kept_since: str
+    seconds: float
+    leftovers: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for --json."""
+        return {
+            "output": str(self.output), "issued": self.issued, "previous_issue": self.previous,
+            "stages": list(self.stages), "changes": self.changes,
+            "tasks": [{"name": t.name, "outcome": t.outcome, "seconds": t.seconds} for t in self.tasks],
+            "renewed": list(self.renewed), "published": list(self.published), "kept_rain": list(self.kept_rain),
+            "kept_since": self.kept_since, "seconds": self.seconds,
+        }  # fmt: skip
+
+
+def warn(
+    config: Path,
+    *,
+    forecasts: Sequence[str],
+    issued: datetime,
+    overrides: Sequence[str] = (),
+    choice: ClusterChoice | None = None,
+    observe: Observer | None = None,
+) -> WarnReport:
+    """Make the warnings of an issue time from a new forecast and the static layers of a finished run.
+
+    Parameters
+    ----------
+    config : the configuration of that run. overrides : "key.path=value" each.
+    forecasts : "FILE" or "FILE@TIME" each; without a time the one the file states, else `issued`. Those of the
+        configuration that were issued by then count too.
+    issued : issue time of every stage, with its zone.
+    choice, observe : as in `flow.run.run`.
+
+    Raises
+    ------
+    GeoRiskError : there is no finished run, the configuration changed since, a forecast cannot be used, or the state
+        of the earlier issue cannot be read. What was published stands as it was.
+    """
+    began = time.perf_counter()
+    given = load_config(config, overrides=overrides)
+    cfg = with_forecasts(given, forecasts, issued)
+    check_run(given)
+    plan = build_plan(cfg, config=config)
+    steps = redirected(plan, following(plan.steps, START))
+    check_static(steps, plan)
+    previous = last_before(cfg.output, issued)
+    steps = [_with_previous(s, previous) for s in steps]
+    with locked(plan.work):
+        check_run(given)
+        leftovers = remove_leftovers(cfg.output)
+        shutil.rmtree(plan.work / "warn", ignore_errors=True)
+        with cluster(choice or choice_of(cfg)) as where:
+            tasks = _run(steps, observe=observe, retries=cfg.cluster.retries)
+            old = read_manifest(cfg.output) or {}
+            published, renewed, kept = _publish(plan, steps, config, where, tasks)
+    facts = {p.stem: read_json(p) for s in steps for p in s.writes.values() if p.suffix == ".json"}
+    stages = tuple(_stage(s, cfg) for s in facts["rainfall_stages"]["stages"])
+    counts = facts.get("warnings", {}).get("counts", {})
+    return WarnReport(
+        cfg.output, issued.astimezone(UTC).isoformat(), None if previous is None else previous.stem, stages,
+        {k: v for k, v in counts.items() if k not in ("rows", "gaps")}, tuple(tasks), tuple(renewed), tuple(published),
+        tuple(kept), static_since(old), round(time.perf_counter() - began, 3), leftovers,
+    )  # fmt: skip
+
+
+def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Config:
+    """Return the configuration with the forecasts of a warning: those given, and its own that were issued by then.
+
+    Raises
+    ------
+    TimeError : a time has no zone, or a forecast is issued after the warning. DataError : a file is not there.
+    ConfigError : no forecast is given.
+    """
+    if issued.tzinfo is None:
+        what = f"the issue time {issued.isoformat()} has no zone"
+        raise TimeError(what, where="--issued", fix="write for example 2024-07-25T02:00:00Z or ...+08:00")
+    if not given:
+        what = "no forecast is given"
+        raise ConfigError(what, where="--forecast", fix="give --forecast FILE, or FILE@TIME with its own issue time")
+    new = [_forecast(text, issued) for text in given]
+    files = {f.file.resolve() for f in new}
+    own = [f for f in cfg.inputs.rainfall.forecast if f.issued <= issued and f.file.resolve() not in files]
+    missing = [f.file for f in own if not f.file.exists()]
+    observed = cfg.inputs.rainfall.observed
+    if observed is not None and not observed.file.exists():
+        missing.append(observed.file)
+    if missing:
+        what = f"{', '.join(p.name for p in missing)} is not there"
+        raise DataError(what, where=f"inputs.rainfall: {missing[0]}", fix="mend the path, or leave this input out")
+    rain = cfg.inputs.rainfall.model_copy(update={"forecast": (*own, *new)})
+    times = cfg.rainfall.model_copy(update={"issued": issued, "event_time": None})
+    return cfg.model_copy(update={"inputs": cfg.inputs.model_copy(update={"rainfall": rain}), "rainfall": times})
+
+
+def _forecast(text: str, issued: datetime) -> Forecast:
+    name, at, stamp = text.rpartition("@")
+    when: datetime | None = None
+    if at and not Path(text).exists():
+        try:
+            when = datetime.fromisoformat(stamp)
+        except ValueError as error:
+            what = f"{stamp!r} is no ISO time"
+            raise TimeError(what, where=f"--forecast {text}", fix="write FILE@2024-07-25T02:00:00Z") from error
+        text = name
+    path = Path(text)
+    if not path.exists():
+        what = f"{path.name} is not there"
+        raise DataError(what, where=f"--forecast: {path}", fix="mend the path")
+    when = when or stated_issue(path) or issued
+    if when.tzinfo is None or when > issued:
+        what = f"{path.name} is issued at {when.isoformat()}, the warning at {issued.isoformat()}"
+        fix = "give a later --issued, or the forecast that was known then; times need a zone"
+        raise TimeError(what, where=f"--forecast {path.name}", fix=fix)
+    return Forecast.model_validate({"issued": when, "file": path.resolve()})
+
+
+def check_run(cfg: Config) -> None:
+    """Make sure that the output folder holds a finished run of this configuration.
+
+    Raises
+    ------
+    DataError : there is no finished run. ConfigError : its parameters are others.
+    """
+    manifest = read_manifest(cfg.output)
+    if manifest is None or not isinstance(manifest.get("outputs"), list):
+        what = f"{cfg.output} holds no finished run"
+        raise DataError(what, where=str(cfg.output), fix="run `geo-risk run` with this configuration first")
+    before, now = _static(manifest.get("parameters", {})), _static(parameters(cfg))
+    if before != now:
+        changed = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
+        what = f"the configuration changed since the run in {cfg.output}: {', '.join(changed)}"
+        raise ConfigError(what, where=", ".join(changed), fix="run `geo-risk run` first: static layers depend on it")
+
+
+def _static(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a run that a warning does not set itself."""
+    free = {"issued", "event_time"}
+    rain = {k: v for k, v in values.get("rainfall", {}).items() if k not in free}
+    return {**{k: v for k, v in values.items() if k not in ("cluster", "language")}, "rainfall": rain}
+
+
+def following(steps: Sequence[Step], name: str) -> list[Step]:
+    """Return a step and all that read, at first hand or further, what it writes; empty where there is no such step."""
+    out: list[Step] = []
+    made: set[Path] = set()
+    for step in steps:
+        if step.name == name or made & set(_paths(step)):
+            out.append(step)
+            made |= set(step.writes.values())
+    return out
+
+
+def _paths(step: Step) -> list[Path]:
+    return [p for v in step.reads.values() if v is not None for p in (v if isinstance(v, list) else [v])]
+
+
+def redirected(plan: Plan, steps: Sequence[Step]) -> list[Step]:
+    """Return the steps writing into a folder of the warning, and reading one another's products there."""
+    made = {p: plan.work / "warn" / p.relative_to(plan.work) for s in steps for p in s.writes.values()}
+    stale = {p for s in following(plan.steps, RAIN) for p in s.writes.values() if p.stem.startswith("rain_")}
+
+    def moved(value: Path | list[Path] | None, *, keep: bool) -> Path | list[Path] | None:
+        if isinstance(value, list):
+            return [made.get(p, p) for p in value if keep or p not in stale]
+        return None if value is None else made.get(value, value)
+
+    return [
+        Step(
+            s.name, s.function, {k: moved(v, keep=s.name != "publish.map") for k, v in s.reads.items()},
+            {k: made[p] for k, p in s.writes.items()}, s.params,
+        )
+        for s in steps
+    ]  # fmt: skip
+
+
+def check_static(steps: Sequence[Step], plan: Plan) -> None:
+    """Make sure that everything the steps read, and do not make themselves, is there.
+
+    Raises
+    ------
+    DataError : naming what is missing.
+    """
+    if not any(s.name == "landslide.warnings" for s in steps):
+        needs = sorted({n for o in plan.omissions if o.step in (START, "landslide.warnings") for n in o.needs})
+        what = f"this configuration makes no warnings: it lacks {', '.join(needs) or 'a pipeline that warns'}"
+        raise ConfigError(what, where="inputs", fix="give a DEM, a landslide inventory and rain, and run it")
+    made = {p for s in steps for p in s.writes.values()}
+    missing = sorted({p for s in steps for p in _paths(s) if p not in made and not p.exists()})
+    if missing:
+        names = ", ".join(p.stem for p in missing[:8]) + (" ..." if len(missing) > 8 else "")
+        what = f"static layers of the run are missing: {names}"
+        raise DataError(what, where=str(missing[0].parent), fix="run `geo-risk run` with this configuration again")
+
+
+def _with_previous(step: Step, previous: Path | None) -> Step:
+    return replace(step, reads={**step.reads, "previous": previous}) if "previous" in step.reads else step
+
+
+def _run(steps: Sequence[Step], *, observe: Observer | None, retries: int) -> list[TaskReport]:
+    out = []
+    for step in steps:
+        if observe is not None:
+            observe(TaskReport(step.name, "running"))
+        began = time.perf_counter()
+        for path in step.writes.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        retried(partial(step.function, **step.reads, **step.writes, **step.params), name=step.name, retries=retries)
+        out.append(TaskReport(step.name, "done", round(time.perf_counter() - began, 3)))
+        if observe is not None:
+            observe(out[-1])
+    return out
+
+
+def _publish(
+    plan: Plan, steps: Sequence[Step], config: Path, where: str, tasks: Sequence[TaskReport]
+) -> tuple[list[str], list[str], list[str]]:
+    """Publish what the steps made beside what stays; return the names changed, made anew, and kept though rainy."""
+    cfg = plan.cfg
+    old = read_manifest(cfg.output) or {}
+    files = products(steps, plan.work / "warn" / plan.out.relative_to(plan.work))
+    names = {s.name for s in steps}
+    stays = [r for r in old["outputs"] if r["task"] not in names]
+    state = next((s.writes["state"] for s in steps if "state" in s.writes), None)
+    issue = None if state is None else recorded(cfg.output, state)
+    rainy = {s.name for s in following(plan.steps, RAIN)} - names
+    kept = sorted(r["path"] for r in stays if r["task"] in rainy)
+    known = {r["sha256"]: r.get("content_sha256") for r in [*old["outputs"], *old.get("inputs", [])]}
+    rows = [r for r in old.get("inputs", []) if not r["key"].startswith(_RAIN_INPUTS)]
+    manifest = {
+        **old,
+        "inputs": rows + input_rows(cfg, config=config, known=known, only=_RAIN_INPUTS),
+        "outputs": sorted([*stays, *output_rows(files, steps, known=known)], key=lambda r: str(r["path"])),
+        "issues": old.get("issues", []) if issue is None else issue.rows,
+        "parameters": parameters(cfg),
+        "warnings": [w for w in old.get("warnings", []) if w["task"] not in names] + warnings(steps),
+        "versions": versions(),
+        "timings": {**old.get("timings", {}), "cluster": where,
+                    "tasks_s": old.get("timings", {}).get("tasks_s", {}) | {t.name: t.seconds for t in tasks}},
+        "warn": {"renewed": sorted(files), "kept_rain": kept, "kept_since": static_since(old)},
+        "static_written_at": static_since(old), "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    changed = publish(cfg.output, {**files, **({} if issue is None else issue.files)}, manifest)
+    return changed, sorted(files), kept
+
+
+def static_since(manifest: dict[str, Any]) -> str:
+    """Return when the run behind a manifest was finished: warnings after it do not count."""
+    return str(manifest.get("static_written_at") or manifest.get("written_at", ""))
+
+
+def _stage(stage: dict[str, Any], cfg: Config) -> dict[str, Any]:
+    index = stage["forecast"]
+    name = None if index is None else cfg.inputs.rainfall.forecast[index].file.name
+    return {**stage, "forecast": name}

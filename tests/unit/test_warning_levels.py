@@ -1,0 +1,296 @@
+"""Levels from trigger rain: kernels, matrix, moving slopes, places, and what is unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import xarray as xr
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from shapely.geometry import Point, box
+
+from geo_risk.core.errors import DataError
+from geo_risk.core.grid import Grid
+from geo_risk.core.levels import classify
+from geo_risk.exposure.zonal import cell_coverage, level_at_share
+from geo_risk.hazards.landslide.params import LandslideParams
+from geo_risk.hazards.landslide.triggers import MatrixTriggers, RainField, lowered, warning_levels
+from geo_risk.hazards.landslide.warning import WarningModel, warning_by_matrix
+from geo_risk.hazards.rainfall.antecedent import effective_rain
+from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.hazards.rainfall.stage_fields import stage_fields
+from geo_risk.hazards.rainfall.stages import Forecast, plan_stages
+from geo_risk.kernels.effective_rain import stage_effective
+from geo_risk.kernels.warning import cell_levels, first_hours, rain_at
+from geo_risk.products.judgement import StageRain, ground_of, judge
+from geo_risk.products.params import RiskParams
+from geo_risk.products.place_warnings import Rule, place_warnings
+from geo_risk.products.slope_motion import slope_motion
+from geo_risk.products.warning_params import WarningParams
+from geo_risk.sources.rain_grid import onto_grid
+from geo_risk.sources.rain_lattice import rain_lattice
+
+GRID = Grid(GeoBox((90, 120), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+COARSE = Grid(GeoBox((5, 6), Affine(1000, 0, 509_000, 0, -1000, 4_066_000), "EPSG:4546"))
+MODEL = WarningModel(1.0, 1.5, (0.0, 1.0, 2.0, 3.0), 0.9, 0.8, 0.7, 99, ("a", "b"))
+ISSUED, UNTIL = "2024-07-25T02:00:00+00:00", "2024-07-25T08:00:00+00:00"
+
+
+def susceptibility(seed: int = 0) -> xr.DataArray:
+    values = np.random.default_rng(seed).uniform(0.02, 0.98, GRID.shape).astype("float32")
+    values[:10, :20] = np.nan
+    return GRID.layer(values, units="1", long_name="s", name="susceptibility")
+
+
+def fields(hours: int = 6, seed: int = 1) -> np.ndarray:
+    steps = np.random.default_rng(seed).gamma(1.0, 12.0, (hours, *COARSE.shape))
+    return np.cumsum(steps, axis=0)
+
+
+def stage(highest: np.ndarray) -> StageRain:
+    rain = COARSE.layer(highest[-1], units="mm", long_name="r", name="r")
+    lattice, step = rain_lattice(rain, GRID)
+    parts = np.stack([highest[-1] * w for w in (0.5, 0.3, 0.2)])
+    return StageRain(len(highest), ISSUED, UNTIL, highest, parts, lattice, step)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.floats(0, 0.99), st.integers(1, 4), st.integers(1, 30))
+def test_effective_rain_of_a_stage_is_the_running_maximum_of_the_antecedent_sum(seed, decay, days, hours):
+    rng = np.random.default_rng(seed)
+    rain = rng.gamma(0.3, 4, (24 * days + hours, 3))
+    rain[rng.random(rain.shape) < 0.003] = np.nan
+    part = np.minimum(np.arange(len(rain)) // max(1, len(rain) // 3), 2)
+    highest, parts = stage_effective(rain, part, first=24 * days, decay_per_day=decay, days=days)
+    want = np.maximum.accumulate(effective_rain(rain, decay_per_day=decay, days=days)[24 * days :], axis=0)
+    # sums of a few hundred hours of some 10 mm in float64, in another order
+    np.testing.assert_allclose(highest, want, atol=1e-9)
+    np.testing.assert_allclose(parts.sum(axis=0), want[-1], atol=1e-9)
+
+
+def test_parts_of_the_peak_by_hand_and_bad_input():
+    rain = np.ones((24 * 2 + 6, 1))
+    rain[48:] = 4.0  # six forecast hours of 4 mm, so the peak is the last hour
+    part = np.where(np.arange(54) < 24, 0, np.where(np.arange(54) < 48, 1, 2))
+    highest, parts = stage_effective(rain, part, first=48, decay_per_day=0.5, days=2)
+    # last day 18 + 24, the day before 24 halved: of it 18 hours of the oldest part, 6 of the observed
+    assert highest[-1, 0] == pytest.approx(18 + 24 + 12)
+    assert parts[:, 0].tolist() == pytest.approx([9, 18 + 3, 24])
+    with pytest.raises(ValueError, match="first hour"):
+        stage_effective(rain, part, first=47, decay_per_day=0.5, days=2)
+    with pytest.raises(ValueError, match="parts"):
+        stage_effective(rain, part + 1, first=48, decay_per_day=0.5, days=2)
+
+
+def test_hours_that_stand_in_for_observations_count_as_forecast():
+    issued = datetime(2024, 7, 25, tzinfo=UTC)
+    params = RainfallParams(issued=issued, antecedent_days=1, decay_per_day=0.5, stages_h=(1,))
+
+    def cube(first: int, last: int, value: float) -> xr.DataArray:
+        times = np.datetime64("2024-07-25T00", "ns") + np.arange(first, last + 1) * np.timedelta64(1, "h")
+        coords = {"time": times, "y": [1000.0, 0.0], "x": [0.0, 1000.0]}
+        values = np.full((len(times), 2, 2), value, "float32")
+        return xr.DataArray(values, dims=("time", "y", "x"), coords=coords, attrs={"units": "mm", "interval_h": 1.0})
+
+    (planned,) = plan_stages(params, [Forecast(issued, issued, issued.replace(hour=9))], latest=issued)
+    made = stage_fields(cube(-30, -3, 1), cube(-5, 9, 10), planned, params)
+    assert made is not None
+    # the hours ending -2, -1, 0 are not observed: with hour 1 they are four forecast hours
+    assert float(made["forecast"][0, 0]) == pytest.approx(40)
+    assert float(made["observed"][0, 0]) == pytest.approx(20)
+    assert float(made["rain"][0, 0]) == pytest.approx(10)
+
+
+def test_cells_get_the_levels_of_the_rain_on_their_own_grid():
+    s, highest = susceptibility(), fields()
+    at = stage(highest)
+    rain = onto_grid(COARSE.layer(highest[-1], units="mm", long_name="r", name="r"), GRID)
+    rain = rain.copy(data=np.asarray(rain.data, dtype=np.float64))
+    got = warning_levels(s, MODEL, RainField(highest[-1:], at.lattice, at.step), names=("warning_6h",))["warning_6h"]
+    want = classify(MODEL.index(s.to_numpy().astype(np.float64), rain.to_numpy()), MODEL.bounds)
+    # the reference resamples in float32: a cell may differ only where its rain is a rounding error from a trigger
+    differs = got.to_numpy() != want
+    left = np.abs(MODEL.trigger_mm(s.to_numpy()) - rain.to_numpy()).min(axis=0)
+    assert not (differs & ~(left < 1e-3)).any()
+    assert (got.to_numpy()[:10, :20] == -1).all()
+    assert {0, 1, 2} <= set(np.unique(got.to_numpy()))
+
+
+def test_levels_do_not_depend_on_chunks_and_outside_the_forecast_is_unknown():
+    s, at = susceptibility(), stage(fields())
+    rain = np.stack([fields()[-1], fields(seed=2)[-1]])
+    rain[1, :, 3:] = np.nan
+    names = ("warning_6h", "warning_3h")
+    whole = warning_levels(s, MODEL, RainField(rain, at.lattice, at.step), names=names)
+    parts = warning_levels(s.chunk({"y": 17, "x": 23}), MODEL, RainField(rain, at.lattice, at.step), names=names)
+    for name in names:
+        np.testing.assert_array_equal(whole[name].to_numpy(), parts[name].to_numpy())
+    assert (whole["warning_3h"].to_numpy()[:, -1] == -1).all()
+    small = COARSE.layer(rain[0], units="mm", long_name="r", name="r").isel(x=slice(0, 3))
+    lattice, step = rain_lattice(small, GRID)
+    cut = warning_levels(s, MODEL, RainField(rain[:1, :, :3], lattice, step), names=("warning_6h",))["warning_6h"]
+    assert (cut.to_numpy()[:, -1] == -1).all()
+    with pytest.raises(ValueError, match="names"):
+        warning_levels(s, MODEL, RainField(rain, lattice, step), names=("warning_6h",))
+
+
+@given(st.floats(0, 300), st.floats(0, 300), st.floats(0.001, 0.999), st.floats(0.001, 0.999))
+def test_levels_never_fall_with_rain_or_susceptibility(rain_a, rain_b, p_a, p_b):
+    lattice = np.zeros((2, 2, 2))
+    low, high = sorted((rain_a, rain_b))
+    less, more = sorted((p_a, p_b))
+    trigger = MODEL.trigger_mm(np.array([[less, more]]))
+    got = cell_levels(trigger, np.array([[[low]], [[high]]]), lattice, step=4, origin=(0, 0))
+    assert (got[1] >= got[0]).all()
+    assert (got[:, 0, 1] >= got[:, 0, 0]).all()
+
+
+@given(st.integers(-1, 4), st.floats(0, 300) | st.just(np.nan))
+def test_triggers_of_the_matrix_give_the_levels_of_the_matrix(hazard, rain):
+    params, one = LandslideParams(), Grid(GeoBox((1, 1), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
+    want = int(warning_by_matrix(
+        one.layer(np.full((1, 1), hazard, np.int8), units="level", long_name="h", name="h"),
+        one.layer(np.full((1, 1), rain), units="mm", long_name="r", name="r"), params,
+    )[0, 0])  # fmt: skip
+    trigger = MatrixTriggers.of(params).trigger_mm(np.full((1, 1), hazard))
+    assert (
+        int(cell_levels(trigger, np.full((1, 1, 1), rain), np.zeros((2, 2, 2)), step=4, origin=(0, 0))[0, 0, 0]) == want
+    )
+
+
+def test_a_matrix_that_warns_without_rain_and_a_hazard_out_of_range():
+    always = MatrixTriggers((25.0, 50.0, 80.0, 120.0), ((0,) * 5, (1,) * 5, (1,) * 5, (2,) * 5, (2, 2, 3, 3, 4)))
+    assert always.trigger_mm(np.array([4])).ravel().tolist() == [0, 0, 50, 120]
+    assert np.isinf(always.trigger_mm(np.array([0]))).all()
+    assert np.isnan(always.trigger_mm(np.array([np.nan]))).all()
+    with pytest.raises(DataError, match="5"):
+        always.trigger_mm(np.array([5]))
+
+
+def test_moving_slopes_get_lower_triggers_and_only_where_they_move():
+    trigger = np.array([[-5.0, 40.0, 40.0, 40.0], [10.0, 80.0, 80.0, 80.0]])
+    got = lowered(trigger, np.array([1, 0, 1, 2]), (0.8, 0.5))
+    assert got.tolist() == [[-5, 40, 32, 20], [8, 80, 64, 40]]
+    where = box(510_300, 4_064_000, 510_600, 4_064_300)
+    rows = {
+        "kind": ["landslide", "landslide", "groundwater_subsidence", "landslide"],
+        "false_alarm_p": [0.01, 0.01, 0.01, 0.5],
+        "activity": ["steady", "accelerating", "steady", "steady"],
+    }
+    shapes = [
+        where,
+        where.buffer(-100),
+        box(511_000, 4_063_000, 511_300, 4_063_300),
+        box(512_000, 4_063_000, 512_300, 4_063_300),
+    ]
+    codes = slope_motion(gpd.GeoDataFrame(rows, geometry=shapes, crs=GRID.crs), GRID, false_alarm_max=0.05).to_numpy()
+    assert codes[28, 15] == 2
+    assert codes[24, 11] == 1
+    assert set(np.unique(codes)) == {0, 1, 2}  # subsidence and likely false areas lower nothing
+    assert (codes[:, 30:] == 0).all()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.floats(0.05, 1.0))
+def test_places_have_the_level_that_the_share_of_their_cells_has(seed, share):
+    s, highest = susceptibility(seed), fields(seed=seed)
+    at = stage(highest)
+    cells = warning_levels(s, MODEL, RainField(highest[-1:], at.lattice, at.step), names=("w",))["w"].compute()
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform((509_900, 4_062_200), (513_400, 4_064_900), (6, 2))
+    zones = gpd.GeoDataFrame(geometry=[Point(c).buffer(rng.uniform(20, 400)) for c in corners], crs=GRID.crs)
+    coverage = cell_coverage(zones, GRID)
+    got = judge(ground_of(coverage, {"ground": s}, MODEL), at, share=share, min_known_share=0.5)
+    np.testing.assert_array_equal(got.level, level_at_share(cells, coverage, share=share, min_known_share=0.5))
+    known = got.level >= 0
+    for k in range(4):
+        reached = got.margin_mm[k] <= 0
+        assert (reached[known] == (got.level[known] > k)).all()
+        assert (np.isfinite(got.hours[k]) == reached)[known].all()
+    assert (np.diff(got.hours[:, known].clip(max=99), axis=0) >= 0).all()
+    np.testing.assert_allclose(got.parts_mm.sum(axis=0)[known], got.rain_mm[known], rtol=1e-9)
+
+
+def test_first_hours_by_hand():
+    highest = np.array([5.0, 20.0, 20.0, 60.0])[:, None, None] * np.ones((1, 2, 2))
+    lattice = np.zeros((2, 2, 2))
+    at = {"rows": np.zeros(5, int), "columns": np.zeros(5, int), "step": 4}
+    got = first_hours(highest, lattice, trigger_mm=np.array([5.0, 6.0, 60.0, 61.0, np.nan]), **at)
+    assert got[:4].tolist() == [1, 2, 4, np.inf]
+    assert np.isnan(got[4])
+    highest[2:] = np.nan  # from the third hour on nothing is known
+    got = first_hours(highest, lattice, trigger_mm=np.array([5.0, 6.0, 60.0, 61.0, np.nan]), **at)
+    assert got[:2].tolist() == [1, 2]
+    assert np.isnan(got[2:]).all()
+    assert np.isnan(rain_at(highest[2:3], lattice, np.zeros(1, int), np.zeros(1, int), step=4)).all()
+
+
+def test_the_lattice_is_exact_to_a_hundredth_of_a_cell_in_degrees():
+    wide = Grid(GeoBox((3000, 4000), Affine(30, 0, 450_000, 0, -30, 4_265_000), "EPSG:4546"))
+    x, y = np.arange(109.0, 113.0, 0.01), np.arange(39.5, 36.5, -0.01)
+    ref = xr.DataArray(0, attrs={"crs_wkt": __import__("pyproj").CRS(4326).to_wkt()})
+    rain = xr.DataArray(np.add.outer(y, x), dims=("y", "x"), coords={"y": y, "x": x, "spatial_ref": ref}, name="r",
+                        attrs={"units": "mm"})  # fmt: skip
+    lattice, step = rain_lattice(rain, wide)
+    assert step > 1
+    rows, columns = np.array([0, 63, 1501, 2999]), np.array([3999, 65, 2002, 0])
+    got = rain_at(np.asarray(rain)[None], lattice, rows, columns, step=step)[0]
+    want = onto_grid(rain, wide).data.vindex[rows, columns].compute()
+    # the field rises by 0.01 a cell along each axis: a hundredth of a cell is 1e-4, twice; float32 of 150 is 1e-5
+    np.testing.assert_allclose(got, want, atol=2.2e-4)
+
+
+def test_rows_say_margin_hours_drivers_motion_and_what_is_not_known():
+    s = susceptibility()
+    motion = np.zeros(GRID.shape, np.int8)
+    motion[40:60, 40:60] = 2
+    moves = GRID.layer(motion, units="level", long_name="m", name="slope_motion")
+    zone = box(511_200, 4_063_300, 511_700, 4_063_700)
+    row = {
+        "zone_id": ["Z1"],
+        "kind": ["landslide"],
+        "reasons": ["why."],
+        "reasons_zh": ["因。"],
+        "reasons_en": ["why."],
+    }
+    zones = gpd.GeoDataFrame(row, geometry=[zone], crs=GRID.crs)
+    point = {
+        "point_id": ["P1", "P2", "P3"],
+        "kind": ["rockfall", "landslide", "tailings_pond"],
+        "name": ["甲", "乙", "丙"],
+        "status": ["existing", "cancelled", "existing"],
+        "reasons": ["a"] * 3,
+    }
+    points = gpd.GeoDataFrame(point, geometry=[Point(510_050, 4_064_950)] * 3, crs=GRID.crs)
+    at = stage(np.full((6, *COARSE.shape), 60.0))
+    stages = [StageRain(24, ISSUED, UNTIL), at]
+    made = place_warnings({"zone": zones, "point": points}, GRID, Rule(MODEL, "model", s, moves), stages,
+                          params=(WarningParams(), RiskParams()), language="en")  # fmt: skip
+    rows = made.warnings.set_index("warning_id")
+    assert len(rows) == 4  # cancelled points and tailings ponds are not spoken of
+    day, hours = rows.loc["zone-Z1-24h"], rows.loc["zone-Z1-6h"]
+    assert day["warning_level"] == -1
+    assert "no forecast" in day["reasons"]
+    assert hours["warning_level"] == 4
+    assert hours["motion"] == "accelerating"
+    assert "triggers lowered to 60%" in hours["reasons"]
+    assert hours["hours_to_red"] == 1
+    assert [hours[c] for c in ("antecedent_mm", "observed_mm", "forecast_mm")] == pytest.approx([30, 18, 12])
+    unknown = rows.loc["point-P1-6h"]
+    assert unknown["warning_level"] == -1
+    assert "0% of the ground" in unknown["reasons"]
+    assert made.zones["warning_6h"].tolist() == [4]
+    assert made.zones["reasons_zh"].iloc[0].startswith("因。最高预警：红色（6 小时阶段）。")
+    assert made.points["warning_6h"].tolist() == [-1, -1, -1]
+    calm = stage(np.full((6, *COARSE.shape), 0.0))
+    made = place_warnings({"zone": zones, "point": None}, GRID, Rule(MODEL, "model", s), [calm],
+                          params=(WarningParams(), RiskParams()), language="en")  # fmt: skip
+    left = made.warnings.iloc[0]
+    assert left["margin_mm"] > 0
+    assert f"{left['margin_mm']:.0f} mm left before" in left["reasons"]
+    assert "not within the 6 h horizon" in left["reasons"]
