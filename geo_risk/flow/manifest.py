@@ -24,7 +24,7 @@ from geo_risk.sources.layers import read_json
 NAME = "manifest.json"
 """File in the output folder, written last."""
 
-_CONTENT = {".tif", ".tiff", ".gpkg", ".json", ".xlsx", ".csv", ".html"}
+_CONTENT = {".tif", ".tiff", ".gpkg", ".json", ".xlsx", ".csv", ".html", ".docx", ".xml"}
 
 
 def read_manifest(output: Path) -> dict[str, Any] | None:

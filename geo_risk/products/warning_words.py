@@ -43,10 +43,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "some_unknown": ("Unknown stages: {stages} h.", "等级未知的阶段：{stages} 小时。"),
     "none": ("No forecast: warnings unknown.", "无可用预报：预警等级未知。"),
     "not_warned": ("Rain warnings do not speak of this kind.", "降雨预警不适用于该类型。"),
-    "gap_zone": ("Zone of risk {risk} and warning {level} without a hazard point: nobody watches it by the ledger.",
-                 "风险{risk}、预警{level}的风险区内无隐患点：台账中无人监测。"),
-    "gap_point": ("Hazard point outside every risk zone (hazard {hazard}, warning {level}): draw a zone or check its "
-                  "place.", "隐患点不在任何风险区内（危险性{hazard}，预警{level}）：请划定风险区或核实位置。"),
+    "gap_zone": ("Zone of risk {risk} and warning {warning} without a hazard point: nobody watches it by the ledger.",
+                 "风险{risk}、预警{warning}的风险区内无隐患点：台账中无人监测。"),
+    "gap_point": ("Hazard point outside every risk zone (hazard {hazard}, warning {warning}): draw a zone or check its "
+                  "place.", "隐患点不在任何风险区内（危险性{hazard}，预警{warning}）：请划定风险区或核实位置。"),
     "township": ("{zones} of {all_zones} zones and {points} of {all_points} points are warned of (blue or more); "
                  "highest {level}.",
                  "{all_zones} 个风险区中 {zones} 个、{all_points} 个隐患点中 {points} 个处于蓝色及以上预警，"

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def content_sha256(path: Path) -> str:
 
     GeoTIFF: shape, transform, CRS, and per band dtype, unit, description and values (NaN and zero in one form).
     GeoPackage: every layer by name, its rows whatever their order. JSON: values with sorted keys, without `TIME_KEYS`.
-    XLSX: cells of every sheet. CSV: its cells. HTML: its text without what stands between the `VOLATILE` comments.
+    XLSX: cells of every sheet. CSV: its cells. HTML and XML: their text without what stands between the `VOLATILE`
+    comments. DOCX: the XML of its body.
 
     Raises
     ------
@@ -44,6 +46,7 @@ def content_sha256(path: Path) -> str:
     """
     hashers: dict[str, Callable[[Path], str]] = {
         ".tif": _raster, ".gpkg": _geopackage, ".json": _json, ".xlsx": _workbook, ".csv": _csv, ".html": _html,
+        ".docx": _document, ".xml": _html,
     }  # fmt: skip
     hasher = hashers.get(path.suffix.lower())
     if hasher is None:
@@ -162,6 +165,11 @@ def _workbook(path: Path) -> str:
         )
     finally:
         book.close()
+
+
+def _document(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return _text_hash([archive.read("word/document.xml").decode("utf-8")])
 
 
 def _csv(path: Path) -> str:

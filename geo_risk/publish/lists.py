@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,9 @@ def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language
     sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
     columns = [c for c in rows.columns if c not in ("reasons_zh", "reasons_en")]
     _head(sheet, columns, name=name, run=run, rows=rows, language=language)
+    styles = _Styles()
     for i, values in enumerate(rows.itertuples(index=False, name=None), _HEADER_ROW + 1):
-        _body_row(sheet, i, dict(zip(rows.columns, values, strict=True)), columns, language)
+        _body_row(sheet, i, dict(zip(rows.columns, values, strict=True)), columns, language, styles)
     _foot(sheet, len(rows), columns, language)
     _layout(sheet, rows, columns, language)
     book.properties.creator = "geo_risk"
@@ -182,18 +184,38 @@ def _summary(rows: pd.DataFrame, run: str, language: str) -> str:
     return "    ".join(parts)
 
 
-def _body_row(sheet: Any, i: int, row: dict[str, Any], columns: Sequence[str], language: str) -> None:
+def _body_row(sheet: Any, i: int, row: dict[str, Any], columns: Sequence[str], language: str, styles: _Styles) -> None:
     for j, column in enumerate(columns, 1):
         cell, value = sheet.cell(i, j), row[column]
         set_cell(cell, shown(column, reasons_of(row, language) if column == "reasons" else value, language))
         is_number = isinstance(cell.value, int | float)
-        cell.alignment = Alignment(vertical="center", wrap_text=True, horizontal="right" if is_number else "left")
-        cell.border = Border(_THIN, _THIN, _THIN, _THIN)
+        shape = ""
         if is_number:
-            cell.number_format = "#,##0" if float(str(cell.value)).is_integer() else f"#,##0.{'0' * decimals(column)}"
-        if _is_level(column) and not is_missing(value) and int(value) in LEVEL_COLORS:
-            cell.fill = PatternFill("solid", fgColor=LEVEL_COLORS[int(value)].removeprefix("#").upper())
-            cell.font = Font(bold=True, color="FFFFFF" if int(value) in (1, 4) else "000000")
+            shape = "#,##0" if float(str(cell.value)).is_integer() else f"#,##0.{'0' * decimals(column)}"
+        level = int(value) if _is_level(column) and not is_missing(value) else None
+        styles.apply(cell, (is_number, shape, level if level in LEVEL_COLORS else None, cell.quotePrefix))
+
+
+class _Styles:
+    """Looks of body cells, each made once: openpyxl compares a new look with all that the book has."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[bool, str, int | None, bool], Any] = {}
+
+    def apply(self, cell: Any, key: tuple[bool, str, int | None, bool]) -> None:
+        """Give a cell the look of its key: (is it a number, its format, its level, is it text that looks active)."""
+        if key not in self.known:
+            is_number, shape, level, _ = key
+            cell.alignment = Alignment(vertical="center", wrap_text=True, horizontal="right" if is_number else "left")
+            cell.border = Border(_THIN, _THIN, _THIN, _THIN)
+            if shape:
+                cell.number_format = shape
+            if level is not None:
+                cell.fill = PatternFill("solid", fgColor=LEVEL_COLORS[level].removeprefix("#").upper())
+                cell.font = Font(bold=True, color="FFFFFF" if level in (1, 4) else "000000")
+            self.known[key] = copy(cell._style)
+            return
+        cell._style = copy(self.known[key])
 
 
 def shown(column: str, value: object, language: str) -> object:

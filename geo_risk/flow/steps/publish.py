@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import SCHEMAS
+from geo_risk.flow.steps.warning_bulletin import warning_bulletin
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +38,7 @@ def publish(plan: Plan) -> None:
         target = {"out": plan.out / "geo_risk.gpkg"}
         plan.add("publish.geopackage", write_package, reads={"frames": made}, writes=target, language=plan.cfg.language)
     pages: dict[str, Any] = {"data_time": _data_time(plan), **common}
+    warning_bulletin(plan)
     _add_map(plan, pages)
     _add_cards(plan, pages)
     _add_report(plan, made, pages)

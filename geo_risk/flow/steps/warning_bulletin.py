@@ -1,0 +1,178 @@
+"""Step of the bulletin: the warnings of an issue as a page, a document to sign, and a CAP message."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.flow.steps.exposure import options_of
+from geo_risk.flow.steps.warnings import TABLES
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from geo_risk.flow.plan import Plan
+    from geo_risk.products.warning_params import WarningParams
+    from geo_risk.publish.cap import CapArea, CapMessage, CapSender
+    from geo_risk.sources.options import ReadOptions
+
+_COLORS = ("blue", "yellow", "orange", "red")
+
+
+def warning_bulletin(plan: Plan) -> None:
+    """Add the step that writes warnings/bulletin.html, bulletin.docx and cap.xml, where places are warned."""
+    if not plan.has(plan.frame("warnings")):
+        return
+    folder = plan.out / "warnings"
+    plan.add(
+        "publish.bulletin", write_bulletin_files,
+        reads={**{n: plan.frame(n) for n in TABLES}, "stages": plan.facts("rainfall_stages"),
+               "state": plan.facts("warning_state"), "grid": plan.facts("grid")},
+        optional={"cells": plan.facts("warning_cells"), "admin": plan.input("admin"), "previous": None},
+        writes={"page": folder / "bulletin.html", "document": folder / "bulletin.docx", "cap": folder / "cap.xml"},
+        run=plan.cfg.name, language=plan.cfg.language, params=plan.cfg.warning, options=options_of(plan, "admin"),
+        forecasts=[f.file.name for f in plan.cfg.inputs.rainfall.forecast],
+    )  # fmt: skip
+
+
+def write_bulletin_files(
+    *,
+    warnings: Path,
+    warning_townships: Path,
+    warning_gaps: Path,
+    stages: Path,
+    state: Path,
+    grid: Path,
+    cells: Path | None,
+    admin: Path | None,
+    previous: Path | None,
+    page: Path,
+    document: Path,
+    cap: Path,
+    run: str,
+    language: str,
+    params: WarningParams,
+    options: ReadOptions,
+    forecasts: list[str],
+) -> None:
+    """Write the bulletin and the message."""
+    from geo_risk.core.schemas import conform
+    from geo_risk.flow.steps.deformation_watch import read_townships
+    from geo_risk.publish.bulletin import BulletinContent, write_bulletin
+    from geo_risk.publish.bulletin_docx import write_docx
+    from geo_risk.publish.cap import write_cap
+    from geo_risk.sources.layers import read_frame, read_grid, read_json
+
+    frames = {p.stem: conform(read_frame(p), p.stem) for p in (warnings, warning_townships, warning_gaps)}
+    known, left = read_json(stages)["stages"], read_json(state)
+    shown = [{**s, "forecast": None if s["forecast"] is None else forecasts[s["forecast"]]} for s in known]
+    facts = {} if cells is None else read_json(cells)
+    method = _method(facts, params, language)
+    content = BulletinContent(run, language, left["issued"] or "", shown, frames, facts.get("counts", {}), method)
+    write_bulletin(content, page)
+    write_docx(content, document)
+    townships, _ = read_townships(admin, read_grid(grid).crs, options)
+    message = _message(frames, townships, left, previous, run=run, params=params, stages=shown)
+    write_cap(message, _sender(params, is_hindcast=left["issued"] is None), cap)
+
+
+def _sender(params: WarningParams, *, is_hindcast: bool) -> CapSender:
+    """Return who sends it; what describes the past is an exercise, whatever the configuration says."""
+    from geo_risk.publish.cap import CapSender
+
+    c = params.cap
+    status = "Exercise" if is_hindcast and c.status == "Actual" else c.status
+    return CapSender(c.sender, c.sender_name, status, c.scope, c.restriction, c.addresses)
+
+
+def _message(
+    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, state: dict[str, Any], previous: Path | None,
+    *, run: str, params: WarningParams, stages: list[dict[str, Any]],
+) -> CapMessage:  # fmt: skip
+    from geo_risk.publish.cap import CapMessage
+    from geo_risk.sources.issues import issue_time, read_issue
+    from geo_risk.sources.layers import read_json
+
+    sent = datetime.fromisoformat(state["issued"] or max(s["issued"] for s in stages))
+    before, was_active = None, False
+    if previous is not None:
+        rungs, least = read_issue(previous).values(), params.cap.least_level
+        was_active = any((r.level if r.level >= 0 else r.known) >= least for r in rungs)
+        before = (_identifier(issue_time(previous), read_json(previous)), issue_time(previous))
+    unknown = int((frames["warnings"]["warning_level"] < 0).sum())
+    silent = ", ".join(str(s["hours"]) for s in stages if s["forecast"] is None)
+    note = "" if not unknown else (
+        f"等级未知的预警 {unknown} 条（无预报的阶段：{silent or '无'}）：未知不等于安全。"
+        f" {unknown} warnings are unknown (stages without forecast: {silent or 'none'}): unknown is not safe."
+    )  # fmt: skip
+    return CapMessage(_identifier(sent, state), sent, run, _areas(frames, townships, params), before, was_active, note)
+
+
+def _identifier(sent: datetime, state: dict[str, Any]) -> str:
+    """Return an identifier that is the same for the same issue, and another where its levels are others."""
+    import hashlib
+    import json
+
+    digest = hashlib.sha256(json.dumps(state["places"], sort_keys=True).encode()).hexdigest()[:12]
+    return f"geo-risk-{sent.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
+
+
+def _areas(frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, params: WarningParams) -> list[CapArea]:
+    from geo_risk.products.warning_tables import OUTSIDE
+    from geo_risk.publish.cap import CapArea
+
+    table = frames["warnings"]
+    places: dict[str, Any] = {}
+    if townships is not None:
+        degrees = townships.to_crs(4326)
+        places = {
+            str(n): (str(c), g) for n, c, g in zip(degrees["name"], degrees["code"], degrees.geometry, strict=True)
+        }
+    out = []
+    for row in frames["warning_townships"].to_dict("records"):
+        level, name = int(row["warning_level"]), str(row["township"])
+        if level < params.cap.least_level:
+            continue
+        inside = table["township"].isna() if name in OUTSIDE else table["township"] == name
+        mine = table[inside & (table["warning_level"] == level)]
+        hours = mine[f"hours_to_{_COLORS[level - 1]}"].astype(float).fillna(0.0)
+        starts = [datetime.fromisoformat(t) + timedelta(hours=max(h - 1, 0))
+                  for t, h in zip(mine["issued"], hours, strict=True)]  # fmt: skip
+        code, shape = places.get(name, ("", None))
+        out.append(CapArea(
+            name, code, level, int(mine["stage_h"].min()), min(starts),
+            max(datetime.fromisoformat(t) for t in mine["until"]), str(row["reasons_zh"]), str(row["reasons_en"]),
+            shape,
+        ))  # fmt: skip
+    return out
+
+
+def _method(facts: dict[str, Any], params: WarningParams, language: str) -> list[str]:
+    """Return how the levels were made, in sentences."""
+    is_model = facts.get("drivers", {}).get("method") == "model"
+    factors = [f"{f:.0%}" for f in params.factors]
+    margin, times = params.lower_margin_mm, params.lower_after_issues
+    if language == "zh":
+        return [
+            "每个地点的触发雨量由" + ("过去降雨滑坡事件拟合的模型" if is_model else "危险性与有效降雨判别矩阵")
+            + "给出；有效雨量达到触发雨量即为该级预警。",
+            f"雷达监测到变形的斜坡触发雨量降至 {factors[0]}，加速变形的降至 {factors[1]}（geo_risk 取值，可配置）。",
+            f"上调立即生效；下调须雨量低于该级触发雨量 {margin:g} 毫米以上，或连续 {times} 期判定更低；"
+            "未知不解除预警。",
+            "风险区等级为其已知面积中规定比例所达到的最高等级；距下一级的毫米数为均匀增加降雨所需的最小值。",
+            "仅更新降雨预警及其衍生产品；洪涝、内涝等其他产品为最近一次完整运行的结果。",
+        ]  # fmt: skip
+    rule = "a model fitted to slides of past storms" if is_model else "the matrix of hazard level and effective rain"
+    return [
+        f"The trigger rain of each place comes from {rule}; a level holds where effective rain reaches its trigger.",
+        f"Triggers of slopes that radar sees move are lowered to {factors[0]}, of accelerating ones to {factors[1]} "
+        "(choice of geo_risk, configurable).",
+        f"Levels rise at once. They fall where rain is {margin:g} mm or more below the trigger of the level, or after "
+        f"{times} issues that judge lower. Unknown clears nothing.",
+        "A zone has the highest level that a stated share of its known area reaches; the mm left are the least even "
+        "rain that would bring it to the next.",
+        "Only warnings of rain and what follows from them are renewed; floods and waterlogging are those of the last "
+        "full run.",
+    ]  # fmt: skip
