@@ -1,0 +1,190 @@
+"""`geo-risk warn` on a tiny county: what it renews, what it leaves, what it refuses, and that it repeats itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from geo_risk.core.errors import AmbiguousError, ConfigError, CorruptFileError, DataError, TimeError
+from geo_risk.flow.manifest import read_manifest
+from geo_risk.flow.run import run
+from geo_risk.flow.verify import verify
+from geo_risk.flow.warn import warn
+from geo_risk.publish.cube import write_cube
+from geo_risk.sources.layers import open_layer, read_frame
+from tests.support.warned import cube, write_county
+
+T1 = datetime(2024, 7, 20, 1, tzinfo=UTC)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("county")
+    config = write_county(folder)
+    run(config)
+    for name, mm in (("wet", 30.0), ("dry", 0.0)):
+        write_cube(cube("2024-07-20T02", 12, mm, issued="2024-07-20T01:00:00Z"), folder / f"{name}.nc")
+    write_cube(cube("2024-07-20T03", 12, 0.0), folder / "dry_later.nc")
+    return folder
+
+
+@pytest.fixture
+def county(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "c")
+    return tmp_path / "c"
+
+
+def hashes(folder):
+    manifest = read_manifest(folder / "out")
+    rows = [*manifest["outputs"], *manifest.get("issues", [])]
+    return {r["path"]: r["content_sha256"] for r in rows}
+
+
+def clean(folder):
+    return [r for r in verify(folder / "out") if r.state != "ok"] == []
+
+
+def level(folder, name="warning_6h"):
+    return open_layer(folder / "out" / "layers" / f"{name}.tif").to_numpy()
+
+
+def table(folder, name="warnings"):
+    return read_frame(folder / "out" / "geo_risk.gpkg", layer=name)
+
+
+def made(folder, name, when=T1, **more):
+    return warn(folder / "config.yaml", forecasts=[str(folder / f"{name}.nc")], issued=when, **more)
+
+
+def test_a_warning_renews_what_follows_from_rain_leaves_the_rest_and_repeats_itself(county):
+    before = hashes(county)
+    report = made(county, "wet")
+    after = hashes(county)
+    assert clean(county)
+    assert (level(county) == 4).any()
+    changed = {k for k in after if before.get(k) != after[k]}
+    pages = {"map.html", "warnings/bulletin.html", "warnings/cap.xml", "lists/evacuation.csv", "lists/warnings.csv"}
+    assert pages <= changed
+    assert {"layers/warning_6h.tif", "geo_risk.gpkg", "warnings/issues/20240720T010000Z.json"} <= changed
+    assert before["layers/susceptibility.tif"] == after["layers/susceptibility.tif"]
+    assert before["layers/rain_6h.tif"] == after["layers/rain_6h.tif"]
+    assert "layers/rain_6h.tif" in report.kept_rain
+    assert report.previous == "20240720T000000Z"  # the run itself was an issue
+    again = made(county, "wet")
+    assert hashes(county) == after
+    assert again.published == ()
+    rows = table(county)
+    assert set(rows["change"]) & {"raised"}
+    assert (rows[rows["stage_h"] == 6]["hours_to_red"].dropna() >= 1).all()
+    zones = table(county, "risk_zones")
+    assert (zones["warning_6h"] >= 3).any()
+    assert zones["reasons"].str.contains("Highest warning").any()
+    # the run brings back what its configuration says, and keeps the issues
+    run(county / "config.yaml")
+    assert {k: v for k, v in hashes(county).items() if k in before} == before
+    assert "warnings/issues/20240720T010000Z.json" in hashes(county)
+    assert clean(county)
+
+
+def test_levels_fall_with_hysteresis_and_unknown_clears_nothing(county):
+    made(county, "wet")
+    later = T1 + timedelta(hours=1)
+    report = made(county, "dry_later", later)  # ten observed and dry forecast hours: far below
+    assert report.previous == "20240720T010000Z"
+    rows = table(county)
+    assert {"cleared", "lowered"} & set(rows["change"])
+    made(county, "wet", T1)  # an older issue is made again from what stood before it: the same
+    gone = T1 + timedelta(hours=30)
+    made(county, "wet", gone)
+    rows = table(county)
+    assert (rows["warning_level"] == -1).all()
+    assert "now_unknown" in set(rows["change"])
+    assert (level(county) == -1).all()
+    page = (county / "out" / "warnings" / "bulletin.html").read_text(encoding="utf-8")
+    assert "no forecast" in page
+    evacuated = table(county, "evacuation")
+    assert (evacuated["warning_level"] == -1).all()  # no older warning stays in the list
+    assert clean(county)
+
+
+def test_an_issue_on_which_another_stands_is_not_rewritten(county):
+    made(county, "wet")
+    made(county, "dry_later", T1 + timedelta(hours=1))
+    before = hashes(county)
+    with pytest.raises(DataError, match="stands on it"):
+        made(county, "dry", T1)
+    assert hashes(county) == before
+    made(county, "wet", T1 + timedelta(hours=2))
+    assert clean(county)
+
+
+def test_a_correction_of_the_last_issue_keeps_the_replaced_state(county):
+    made(county, "wet")
+    made(county, "dry")
+    names = [p.name for p in (county / "out" / "warnings" / "issues").iterdir()]
+    assert sum(n.startswith("20240720T010000Z") for n in names) == 2
+    assert clean(county)
+
+
+def test_bad_input_is_refused_and_what_was_published_stands(county, tmp_path):
+    before = hashes(county)
+    write_cube(cube("2024-07-20T02", 12, 9.0, issued="2024-07-20T01:00:00Z"), county / "other.nc")
+    config, wet = county / "config.yaml", str(county / "wet.nc")
+    cases = [
+        (AmbiguousError, "both issued", {"forecasts": [wet, str(county / "other.nc")], "issued": T1}),
+        (TimeError, "is issued at", {"forecasts": [wet], "issued": T1 - timedelta(hours=1)}),
+        (TimeError, "no zone", {"forecasts": [wet], "issued": T1.replace(tzinfo=None)}),
+        (TimeError, "no ISO time", {"forecasts": [wet + "@noon"], "issued": T1}),
+        (DataError, "not there", {"forecasts": [str(county / "none.nc")], "issued": T1}),
+        (ConfigError, "no forecast", {"forecasts": [], "issued": T1}),
+        (ConfigError, "changed since", {"forecasts": [wet], "issued": T1, "overrides": ["landslide.seed=5"]}),
+        (DataError, "no finished run", {"forecasts": [wet], "issued": T1, "overrides": [f"output={tmp_path}/new"]}),
+    ]  # fmt: skip
+    for kind, text, given in cases:
+        with pytest.raises(kind, match=text):
+            warn(config, **given)
+    far = cube("2024-07-20T02", 12, 9.0)
+    write_cube(far.assign_coords(x=far["x"] + 90_000), county / "far.nc")
+    with pytest.raises(DataError, match=r"overlap|meet|cover"):
+        made(county, "far")
+    write_cube(cube("2024-07-20T02", 12, 9.0).assign_attrs(units="m"), county / "metres.nc")
+    with pytest.raises(DataError):  # 9 m of rain an hour
+        made(county, "metres")
+    (county / "out" / "warnings" / "issues" / "20240720T000000Z.json").write_text("{", encoding="utf-8")
+    with pytest.raises(CorruptFileError, match="cannot be read"):
+        made(county, "wet")
+    (county / "out" / ".work" / "stage" / "layers" / "susceptibility.tif").unlink()
+    with pytest.raises(DataError, match="susceptibility"):
+        made(county, "wet")
+    assert hashes(county) == before
+
+
+def test_a_forecast_over_half_of_the_county_leaves_the_rest_unknown(county):
+    half = cube("2024-07-20T02", 12, 30.0, issued="2024-07-20T01:00:00Z").isel(x=slice(0, 3))
+    write_cube(half, county / "half.nc")
+    made(county, "half")
+    levels = level(county)
+    assert (levels[:, -1] == -1).all()
+    assert (levels >= 0).any()
+    assert clean(county)
+
+
+def test_the_command_says_stages_and_errors_in_three_lines(county, capsys):
+    from geo_risk.cli.application import run_words
+
+    given = ["--forecast", str(county / "wet.nc")]
+    words = ["warn", str(county / "config.yaml"), *given, "--issued", "2024-07-20T01:00:00Z"]
+    assert run_words([*words, "--json"], debug=False, as_json=True) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [s["forecast"] for s in said["stages"]] == ["wet.nc"] * 3
+    assert said["kept_rain"]
+    assert run_words([*words[:4], "--issued", "yesterday"], debug=False, as_json=False) == 3
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 3
+    assert np.char.startswith(error[1:], "  ").all()
