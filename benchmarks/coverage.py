@@ -1,5 +1,6 @@
 """How often stated 95 % intervals cover the truth, by Monte-Carlo.
 
+    python -m benchmarks.coverage antecedent --draws 2000 --seed 1
     python -m benchmarks.coverage bowls --draws 2000 --seed 1
     python -m benchmarks.coverage velocity --draws 2000 --seed 1
 
@@ -12,11 +13,13 @@ import argparse
 from collections.abc import Callable
 
 from benchmarks.coverage_activity import activity_coverage
+from benchmarks.coverage_antecedent import antecedent_coverage
 from benchmarks.coverage_bowls import bowl_coverage
 from benchmarks.coverage_velocity import velocity_coverage
 
 SECTIONS: dict[str, Callable[[int, int], dict[str, tuple[int, int]]]] = {
     "activity": activity_coverage,
+    "antecedent": antecedent_coverage,
     "bowls": bowl_coverage,
     "velocity": velocity_coverage,
 }

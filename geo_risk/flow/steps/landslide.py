@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from geo_risk.flow.steps.landslide_hindcast import hindcast
 from geo_risk.flow.steps.landslide_susceptibility import susceptibility
 from geo_risk.flow.steps.landslide_warning import write_warning_model
+from geo_risk.flow.steps.rainfall_antecedent import fitted_antecedent
 from geo_risk.flow.steps.warnings import warning_cells
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.rainfall.params import RainfallParams
     from geo_risk.sources.options import ReadLimits, ReadOptions
 
 TERRAIN = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "curvature_tangential", "twi")
@@ -73,7 +75,8 @@ def _warnings(plan: Plan) -> None:
         "landslide.past_storms", write_warning_model,
         reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
                "susceptibility": plan.layer("susceptibility"), "grid": plan.facts("grid")},
-        optional={"slope_units": plan.layer("slope_units"), "skill": plan.facts("landslide")},
+        optional={"slope_units": plan.layer("slope_units"), "skill": plan.facts("landslide"),
+                  "fitted": fitted_antecedent(plan)},
         writes={"facts": plan.facts("landslide_past_storms"), "cases": plan.cube("past_cases"),
                 "used": plan.layer("warning_susceptibility")}, params=plan.cfg.landslide, rainfall=plan.cfg.rainfall,
         storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.rainfall_antecedent import fitted_antecedent, resolved
+
 if TYPE_CHECKING:
     import geopandas as gpd
     import numpy as np
@@ -30,7 +32,8 @@ def hindcast(plan: Plan) -> None:
         reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
                "cases": plan.cube("past_cases"), "model": plan.facts("landslide_past_storms"),
                "susceptibility": plan.layer("susceptibility")},
-        optional={"slope_units": plan.layer("slope_units"), "admin": plan.input("admin")},
+        optional={"slope_units": plan.layer("slope_units"), "admin": plan.input("admin"),
+                  "fitted": fitted_antecedent(plan)},
         writes={"storms": plan.frame("warning_hindcast"), "townships": plan.frame("warning_hindcast_townships"),
                 "facts": plan.facts("landslide_hindcast")},
         params=plan.cfg.landslide, rainfall=plan.cfg.rainfall, language=plan.cfg.language,
@@ -42,8 +45,8 @@ def hindcast(plan: Plan) -> None:
 
 def write_hindcast(
     *, rainfall_past_events: list[Path], past_slides: Path, cases: Path, model: Path, susceptibility: Path,
-    slope_units: Path | None, admin: Path | None, storms: Path, townships: Path, facts: Path, params: LandslideParams,
-    rainfall: RainfallParams, language: str, storm_ids: list[str], rain_options: list[RainOptions],
+    slope_units: Path | None, admin: Path | None, fitted: Path | None, storms: Path, townships: Path, facts: Path,
+    params: LandslideParams, rainfall: RainfallParams, language: str, storm_ids: list[str], rain_options: list[RainOptions],
     options: ReadOptions | None, admin_options: ReadOptions | None,
 ) -> None:  # fmt: skip
     """Write what each past storm would have had warned, how well, in which townships, and how long before."""
@@ -57,17 +60,18 @@ def write_hindcast(
     from geo_risk.sources.layers import open_layer, read_json
 
     given, known = cases_of_dataset(read_dataset(cases)), read_json(model)
-    fitted = None if known["model"] is None else WarningModel.from_dict(known["model"])
+    whole = None if known["model"] is None else WarningModel.from_dict(known["model"])
     held = leave_one_storm_out(given, params, slope=known["slope"])
     table = hindcast_table(held, given)
     map_ = open_layer(susceptibility)
     labels = square_labels(map_) if slope_units is None else open_layer(slope_units)
     files = dict(zip(storm_ids, zip(rainfall_past_events, rain_options, strict=True), strict=True))
-    leads = _leads(files, past_slides, options, held=held, cases=given, labels=labels, rainfall=rainfall)
+    leads = _leads(files, past_slides, options, held=held, cases=given, labels=labels,
+                   rainfall=resolved(rainfall, fitted))  # fmt: skip
     frame = product.hindcast_frame(table, leads, language=language)
     write_frame(frame, storms)
     write_frame(_townships(admin, admin_options, labels, held=held, cases=given, language=language), townships)
-    found = None if fitted is None or not held.storms else unit_reliability(held, given, fitted, params)
+    found = None if whole is None or not held.storms else unit_reliability(held, given, whole, params)
     diagram = {n: [] for n in ("said", "seen", "low", "high", "inside")} if found is None else found.diagram()
     said = product.hindcast_facts(frame, diagram, held=len(held.storms), least=PUBLIC_LEVEL)
     drawn = _figures(table, held, diagram, language) if held.storms else []

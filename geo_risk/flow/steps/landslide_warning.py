@@ -24,6 +24,7 @@ def write_warning_model(
     susceptibility: Path,
     slope_units: Path | None,
     skill: Path | None,
+    fitted: Path | None,
     grid: Path,
     facts: Path,
     cases: Path,
@@ -47,7 +48,8 @@ def write_warning_model(
     target = read_grid(grid)
     read = read_vector(past_slides, crs=target.crs, where="inputs.past_slides", area=target.bounds, geometry="Point",
                        columns=("storm_id",), options=options or NO_OPTIONS)  # fmt: skip
-    rain, height = _past_rain(rainfall_past_events, storm_ids, rain_options, target=target, rainfall=rainfall)
+    chosen = resolved(rainfall, fitted)
+    rain, height = _past_rain(rainfall_past_events, storm_ids, rain_options, target=target, rainfall=chosen)
     known = read.frame["storm_id"].astype(str).isin(list(rain))
     aside = [*read.quarantine, *({"id": str(i), "reason": f"storm {s!r} has no rain among inputs.rainfall.past_events",
                                   "reason_zh": f"场次 {s!r} 在 inputs.rainfall.past_events 中无降雨数据"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.core.names import RAIN_HOURS
+from geo_risk.flow.steps.rainfall_antecedent import antecedent, fitted_antecedent, resolved
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def rainfall(plan: Plan) -> None:
     """Add the steps that write rain_hourly, rain_{h}h, rain_effective, and the rain of each warning stage."""
+    antecedent(plan)
     forecasts, observed = plan.cfg.inputs.rainfall.forecast, plan.cfg.inputs.rainfall.observed
     gauges = plan.cfg.inputs.rainfall.gauges
     if gauges is not None:
@@ -45,7 +47,7 @@ def rainfall(plan: Plan) -> None:
         "gauges": plan.cube("rain_gauges"),
     }  # fmt: skip
     plan.add(
-        "rainfall.cube", write_cube, reads=needs, optional=series,
+        "rainfall.cube", write_cube, reads=needs, optional={**series, "fitted": fitted_antecedent(plan)},
         writes={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall")},
         gauges_options=None if gauges is None else gauges.rain, **given,
     )  # fmt: skip
@@ -55,9 +57,10 @@ def rainfall(plan: Plan) -> None:
         "rainfall.accumulations", write_accumulations,
         reads={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall"), "grid": plan.facts("grid")},
         writes={name: plan.layer(name) for name in names}, params=plan.cfg.rainfall,
+        optional={"fitted": fitted_antecedent(plan)},
     )  # fmt: skip
     plan.add(
-        "rainfall.stages", write_stages, reads=needs, optional=series,
+        "rainfall.stages", write_stages, reads=needs, optional={**series, "fitted": fitted_antecedent(plan)},
         writes={"fields": plan.cube("rain_stages"), "facts": plan.facts("rainfall_stages")}, **given,
     )  # fmt: skip
 
@@ -168,6 +171,7 @@ def write_cube(
     gauges_options: RainOptions | None,
     forecast_options: list[RainOptions],
     params: RainfallParams,
+    fitted: Path | None,
     grid: Path,
 ) -> None:
     """Write the joined hourly cube of the analysis period with its past, and the audits."""
@@ -182,7 +186,7 @@ def write_cube(
     base, others, audits = _read(observed, gauges, forecasts, options, params=params, grid=grid)
     clocks = [] if base is None else _clocks(base, observed, gauges, (observed_options, gauges_options))
     end = None if base is None else aware(base["time"].to_numpy()[-1])
-    period = analysis_period(params, _forecasts(others, issued_times), observed_end=end)
+    period = analysis_period(resolved(params, fitted), _forecasts(others, issued_times), observed_end=end)
     newest = None if period.forecast is None else others[period.forecast]
     joined = stitch(base, newest, start=period.past, issued=period.known, until=period.until)
     cubes.write_cube(joined, cube)
@@ -199,7 +203,9 @@ def write_cube(
     )  # fmt: skip
 
 
-def write_accumulations(*, cube: Path, facts: Path, grid: Path, params: RainfallParams, **layers: Path) -> None:
+def write_accumulations(
+    *, cube: Path, facts: Path, grid: Path, fitted: Path | None, params: RainfallParams, **layers: Path
+) -> None:
     """Write rain_{h}h and rain_effective [mm] on the run grid, resampled from two-dimensional sums."""
     from geo_risk.hazards.rainfall.compute import compute
     from geo_risk.publish.raster import write_layer
@@ -209,7 +215,8 @@ def write_accumulations(*, cube: Path, facts: Path, grid: Path, params: Rainfall
 
     rain = read_own(cube)
     hours = int(read_json(facts)["period"]["hours"])
-    result = compute({"rain_hourly": rain}, params.model_copy(update={"lookback_h": hours}))
+    chosen = resolved(params, fitted)
+    result = compute({"rain_hourly": rain}, chosen.model_copy(update={"lookback_h": hours}))
     target = read_grid(grid)
     for name, path in layers.items():
         write_layer(onto_grid(result.extra[name], target), path)
@@ -227,6 +234,7 @@ def write_stages(
     observed_options: RainOptions | None,
     forecast_options: list[RainOptions],
     params: RainfallParams,
+    fitted: Path | None,
 ) -> None:
     """Write the rain of each stage on its own grid, hour by hour; nothing for a stage without a forecast."""
     import xarray as xr
@@ -241,9 +249,10 @@ def write_stages(
     end = None if base is None else aware(base["time"].to_numpy()[-1])
     known = _forecasts(others, issued_times)
     stages = plan_stages(params, known, latest=latest_known(known, end))
+    chosen = resolved(params, fitted)
     parts = []
     for stage in stages:
-        made = stage_fields(base, None if stage.forecast is None else others[stage.forecast], stage, params)
+        made = stage_fields(base, None if stage.forecast is None else others[stage.forecast], stage, chosen)
         if made is not None:
             hours = {"hour": f"hour_{stage.hours}h"}
             parts.append(made.rename({**{str(n): f"{n}_{stage.hours}h" for n in made.data_vars}, **hours}))

@@ -66,6 +66,31 @@ class RainfallParams(Params):
         ge=1,
         le=60,
     )
+    antecedent: Literal["configured", "fitted"] = parameter(
+        "configured",
+        "Which K and window the effective rain is made with: `configured` (decay_per_day, antecedent_days), or those "
+        "`fitted` to inputs.rainfall.past_events and inputs.past_slides; the run stops where they cannot be fitted. "
+        "The report gives both in any case.",
+        source="choice of geo_risk: a fitted value changes every warning, so it is never used unasked",
+    )
+    fit_days_max: int = parameter(
+        15,
+        "Longest window that is tried when K and window are fitted [days]; never longer than most past storms' rain, "
+        "less two days.",
+        source="choice of geo_risk: windows in print run from 3 to 15 days",
+        ge=1,
+        le=60,
+    )
+    fit_cells: int = parameter(
+        4000,
+        "Places that did not slide, over all storms, that K, window and thresholds are fitted against.",
+        source="choice of geo_risk: more than ten times the slides of most counties, so that they add no noise",
+        ge=100,
+        le=20_000,
+    )
+    fit_seed: int = parameter(
+        11, "Seed of the places drawn for fits and of bootstraps.", source="choice of geo_risk: a run repeats", ge=0
+    )
     rain_limit_mm_h: float = parameter(
         500.0,
         "An hourly value above this is taken for a fault and masked.",

@@ -1,0 +1,42 @@
+"""Figures of rain: how well each K fits past events, thresholds of intensity and duration, return periods, storms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from geo_risk.publish.figures import TRACK_COLORS, drawing, quiet, svg_text
+from geo_risk.publish.i18n import label
+
+_GREY = "#8a9299"
+
+
+def decay_panel(fit: Mapping[str, Any], configured: float, language: str) -> str:
+    """Draw the profile likelihood of K and the AUC at each K, with the interval and the configured value.
+
+    Parameters
+    ----------
+    fit : `profile`, `low`, `high`, `decay_per_day` as `AntecedentFit.to_dict` gives them.
+    configured : K of the configuration.
+
+    Returns
+    -------
+    SVG text.
+    """
+    at, loss, areas = (np.asarray(fit["profile"][k]) for k in ("decay_per_day", "log_likelihood", "auc"))
+    with drawing(3.4, 6.2) as figure:
+        axis = figure.subplots()
+        axis.axvspan(fit["low"], fit["high"], color=TRACK_COLORS[0], alpha=0.12, linewidth=0)
+        axis.plot(at, loss, color=TRACK_COLORS[0], linewidth=1.5)
+        axis.plot([fit["decay_per_day"]], [0], "o", color=TRACK_COLORS[0], markersize=4)
+        axis.axvline(configured, color=_GREY, linestyle="--", linewidth=0.9)
+        axis.set_ylim(max(float(loss.min()), -25) * 1.05, 1)
+        axis.set_xlabel(label("figure.decay_axis", language))
+        axis.set_ylabel(label("figure.likelihood_axis", language), color=TRACK_COLORS[0])
+        other = axis.twinx()
+        other.plot(at, areas, color=TRACK_COLORS[1], linewidth=1.2)
+        other.set_ylabel("AUC", color=TRACK_COLORS[1])
+        quiet(axis)
+        return svg_text(figure)
