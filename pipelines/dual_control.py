@@ -15,6 +15,7 @@ from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.rainfall_analysis import rain_analysis
 from geo_risk.flow.steps.runout import runout
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.stability import stability
@@ -32,6 +33,7 @@ def build(plan: Plan) -> None:
     slope_units(plan)
     deformation(plan)
     rainfall(plan)
+    rain_analysis(plan)
     landslide(plan)
     stability(plan)
     debris_flow(plan)

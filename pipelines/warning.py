@@ -8,6 +8,7 @@ from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.rainfall_analysis import rain_analysis
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.stability import stability
 from geo_risk.flow.steps.terrain import terrain, wetness
@@ -21,6 +22,7 @@ def build(plan: Plan) -> None:
     wetness(plan)
     slope_units(plan)
     rainfall(plan)
+    rain_analysis(plan)
     landslide(plan)
     stability(plan)
     debris_flow(plan)

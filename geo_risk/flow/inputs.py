@@ -172,6 +172,17 @@ class StormFormula(Params):
     valid_years: tuple[float, float] = Field(description="Return periods the formula holds for [yr].")
 
 
+class AnnualMaximaSource(Source):
+    """Annual maxima of rain over one duration: a table of gauges (CSV), or NetCDF with one field a year."""
+
+    duration_h: Literal[1, 3, 6, 12, 24, 72] = Field(description="Duration that the maxima are of [h].")
+
+    @property
+    def rain(self) -> RainOptions:
+        """What the configuration says about the values, without their path."""
+        return RainOptions(units=self.units, crs=self.crs, encoding=self.encoding)
+
+
 class RainfallInputs(Params):
     """Rain that was observed, forecast, and of past storms."""
 
@@ -179,6 +190,9 @@ class RainfallInputs(Params):
     forecast: tuple[Forecast, ...] = Field((), description="Forecasts with their issue times.")
     past_events: tuple[PastEvent, ...] = Field((), description="Rain of past storms, daily or hourly.")
     gauges: RainSource | None = Field(None, description="Rain at gauges, CSV; interpolated with its error.")
+    annual_maxima: tuple[AnnualMaximaSource, ...] = Field(
+        (), description="Annual maxima of rain by duration, at gauges or on a grid, for return periods."
+    )
     idf: StormFormula | None = Field(None, description="The city's storm intensity formula.")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo_risk.publish.figures import TRACK_COLORS, drawing, quiet, svg_text
 from geo_risk.publish.i18n import label
@@ -38,5 +39,37 @@ def decay_panel(fit: Mapping[str, Any], configured: float, language: str) -> str
         other = axis.twinx()
         other.plot(at, areas, color=TRACK_COLORS[1], linewidth=1.2)
         other.set_ylabel("AUC", color=TRACK_COLORS[1])
+        quiet(axis)
+        return svg_text(figure)
+
+
+def growth_panel(
+    design: Mapping[int, tuple[float, float, float]], maxima_mm: NDArray[np.float64], rain_mm: float, language: str
+) -> str:
+    """Draw rain over return period at one place: the curve with its band, the years, and the analysed rain.
+
+    Parameters
+    ----------
+    design : value, low and high [mm] by return period [yr].
+    maxima_mm : (year,) rising; drawn at (n + 1) / (n + 1 - rank) years (Weibull's plotting position).
+    rain_mm : the analysed rain; NaN is not drawn.
+
+    Returns
+    -------
+    SVG text.
+    """
+    at = np.array(sorted(design))
+    value, low, high = np.array([design[int(t)] for t in at]).T
+    n = len(maxima_mm)
+    with drawing(3.4, 6.2) as figure:
+        axis = figure.subplots()
+        axis.fill_between(at, low, high, color=TRACK_COLORS[0], alpha=0.15, linewidth=0)
+        axis.plot(at, value, color=TRACK_COLORS[0], linewidth=1.5)
+        axis.plot((n + 1) / (n - np.arange(n)), maxima_mm, "o", color=_GREY, markersize=3)
+        if np.isfinite(rain_mm):
+            axis.axhline(rain_mm, color=TRACK_COLORS[1], linestyle="--", linewidth=1)
+        axis.set_xscale("log")
+        axis.set_xlabel(label("figure.years_axis", language))
+        axis.set_ylabel(label("figure.rain_axis", language))
         quiet(axis)
         return svg_text(figure)

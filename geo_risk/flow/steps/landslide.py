@@ -13,7 +13,6 @@ from geo_risk.flow.steps.warnings import warning_cells
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.rainfall.params import RainfallParams
     from geo_risk.sources.options import ReadLimits, ReadOptions
 
 TERRAIN = ("slope_deg", "aspect_deg", "curvature_plan", "curvature_profile", "curvature_tangential", "twi")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.flow.steps.rainfall_antecedent import resolved
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -91,6 +91,27 @@ class RainfallParams(Params):
     fit_seed: int = parameter(
         11, "Seed of the places drawn for fits and of bootstraps.", source="choice of geo_risk: a run repeats", ge=0
     )
+    return_min_years: int = parameter(
+        20,
+        "Fewest years of annual maxima that a return period is taken from.",
+        source="choice of geo_risk: with fewer, the 95 % band of the 20-year rain spans a factor of two and more",
+        ge=10,
+        le=200,
+    )
+    return_multiple: float = parameter(
+        2.0,
+        "Return periods beyond this many times the years of the record are unknown (and said to be rarer than that).",
+        source="choice of geo_risk: beyond twice the record the value rests on the fitted shape alone",
+        ge=1,
+        le=10,
+    )
+    return_resamples: int = parameter(
+        500,
+        "Resampled records behind the bands of return periods.",
+        source="choice of geo_risk: 12 of them lie beyond each end of a 95 % band",
+        ge=100,
+        le=10_000,
+    )
     rain_limit_mm_h: float = parameter(
         500.0,
         "An hourly value above this is taken for a fault and masked.",

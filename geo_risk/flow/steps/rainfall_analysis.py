@@ -1,0 +1,15 @@
+"""What rain means: return periods, storm formula, thresholds of past slides, drought and fire weather."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geo_risk.flow.steps.rainfall_return import return_periods
+
+if TYPE_CHECKING:
+    from geo_risk.flow.plan import Plan
+
+
+def rain_analysis(plan: Plan) -> None:
+    """Add the steps that tell how rare the rain is and what it did before; they follow those of `rainfall`."""
+    return_periods(plan)
