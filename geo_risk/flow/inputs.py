@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from geo_risk.core.params import Params
+from geo_risk.hazards.rainfall.storm import IntensityFormula
 from geo_risk.sources.options import RainOptions, ReadOptions, TrackOptions
 
 VARIABLE = "GEO_RISK_REAL"
@@ -170,6 +171,24 @@ class StormFormula(Params):
     n: float = Field(description="Exponent n [1].", gt=0)
     valid_minutes: tuple[float, float] = Field(description="Durations the formula holds for [min].")
     valid_years: tuple[float, float] = Field(description="Return periods the formula holds for [yr].")
+    peak_ratio: float | None = Field(
+        None,
+        description="Where the peak of a Chicago storm lies, 0 to 1, by the document; needed for storms.",
+        ge=0,
+        le=1,
+    )
+
+    @property
+    def formula(self) -> IntensityFormula:
+        """The formula with its constants, validity and document.
+
+        Raises
+        ------
+        DataError : the constants make no formula.
+        """
+        source = f"{self.city}, {self.edition}, {self.document}"
+        constants = {k: getattr(self, k) for k in ("a", "c", "b", "n", "valid_minutes", "valid_years")}
+        return IntensityFormula(source=source, **constants)
 
 
 class AnnualMaximaSource(Source):

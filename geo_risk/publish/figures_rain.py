@@ -73,3 +73,27 @@ def growth_panel(
         axis.set_ylabel(label("figure.rain_axis", language))
         quiet(axis)
         return svg_text(figure)
+
+
+def storm_panel(storms: Mapping[int, NDArray[np.float64]], step_min: float, language: str) -> str:
+    """Draw design storms as steps.
+
+    Parameters
+    ----------
+    storms : (step,) [mm] by return period [yr].
+
+    Returns
+    -------
+    SVG text.
+    """
+    with drawing(3.2, 6.2) as figure:
+        axis = figure.subplots()
+        for k, (years, mm) in enumerate(sorted(storms.items(), reverse=True)):
+            edges = np.arange(len(mm) + 1) * step_min
+            name = label("figure.storm_years", language, years=years, mm=f"{mm.sum():.1f}")
+            axis.stairs(mm, edges, fill=True, color=TRACK_COLORS[k], alpha=0.6, label=name)
+        axis.set_xlabel(label("figure.minutes_axis", language))
+        axis.set_ylabel(label("figure.step_axis", language, n=f"{step_min:g}"))
+        quiet(axis)
+        axis.legend(fontsize=8, frameon=False)
+        return svg_text(figure)

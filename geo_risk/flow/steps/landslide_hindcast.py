@@ -46,8 +46,8 @@ def hindcast(plan: Plan) -> None:
 def write_hindcast(
     *, rainfall_past_events: list[Path], past_slides: Path, cases: Path, model: Path, susceptibility: Path,
     slope_units: Path | None, admin: Path | None, fitted: Path | None, storms: Path, townships: Path, facts: Path,
-    params: LandslideParams, rainfall: RainfallParams, language: str, storm_ids: list[str], rain_options: list[RainOptions],
-    options: ReadOptions | None, admin_options: ReadOptions | None,
+    params: LandslideParams, rainfall: RainfallParams, language: str, storm_ids: list[str],
+    rain_options: list[RainOptions], options: ReadOptions | None, admin_options: ReadOptions | None,
 ) -> None:  # fmt: skip
     """Write what each past storm would have had warned, how well, in which townships, and how long before."""
     from geo_risk.hazards.landslide.hindcast import PUBLIC_LEVEL, hindcast_table

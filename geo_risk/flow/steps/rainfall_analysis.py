@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from geo_risk.flow.steps.rainfall_return import return_periods
+from geo_risk.flow.steps.rainfall_storm import storm_formula
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
@@ -13,3 +14,4 @@ if TYPE_CHECKING:
 def rain_analysis(plan: Plan) -> None:
     """Add the steps that tell how rare the rain is and what it did before; they follow those of `rainfall`."""
     return_periods(plan)
+    storm_formula(plan)
