@@ -37,7 +37,7 @@ def load(tmp_path):
 def test_has_the_keys_of_the_contract():
     top = {f.alias or n for n, f in Config.model_fields.items()}
     # these came later, with a changelog line
-    assert top == {*CONTRACT_TOP.split(), "runout", "stability", "debris_flow", "earthquake"}
+    assert top == {*CONTRACT_TOP.split(), "runout", "stability", "debris_flow", "earthquake", "warning"}
     # past_slides and previous_bulletin came later, with a changelog line
     assert set(Inputs.model_fields) == {*CONTRACT_INPUTS.split(), "past_slides", "previous_bulletin"}
     assert set(Inputs.model_fields["rainfall"].annotation.model_fields) == {
