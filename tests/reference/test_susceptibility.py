@@ -364,3 +364,13 @@ def test_choosing_a_model_for_ecuador_is_no_worse_than_the_published_one(ecuador
     mean = float(np.mean([m.auc for m in made]))
     print(f"Ecuador, nested: AUC {mean:.4f}, intervals {made[0].low:.3f}-{made[0].high:.3f} (GLM published .7726)")
     assert mean >= 0.7726 - 0.01  # the spread of the mean of 10 draws of folds
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_default_model_is_at_least_the_glm_on_ecuador_with_nothing_tuned_there(ecuador):
+    folds = [cluster_folds(ecuador.x, ecuador.y, ecuador.is_event, folds=5, seed=s) for s in range(40)]
+    joint, plain = (
+        np.mean([judged(susceptibility_model(m), ecuador, f).auc for f in folds]) for m in ("joint", "logistic")
+    )
+    assert joint >= plain >= 0.7726 - 0.01
