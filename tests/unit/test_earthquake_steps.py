@@ -112,6 +112,18 @@ def test_coarse_terrain_keeps_planes_and_gaps():
     np.testing.assert_array_equal(whole, split)
 
 
+def test_a_coarse_cell_needs_half_of_its_heights_and_counts_those_alone():
+    z = np.full(GRID.shape, 100.0)
+    z[:10, :10] = np.nan
+    z[:5, :8] = 300.0  # 40 of 100 cells
+    z[:10, 10:20] = np.nan
+    z[:6, 10:20] = 500.0  # 60 of 100
+    got = averaged(layer(z, "m", "dem"), scale_m=300).to_numpy()
+    assert np.isnan(got[0, 0])
+    assert got[0, 1] == 500.0
+    assert got[0, 2] == 100.0
+
+
 def test_coarse_terrain_refuses_what_makes_no_sense():
     with pytest.raises(DataError, match="scale"):
         averaged(plane(), scale_m=float("nan"))
