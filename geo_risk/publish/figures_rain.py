@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,46 @@ def storm_panel(storms: Mapping[int, NDArray[np.float64]], step_min: float, lang
             axis.stairs(mm, edges, fill=True, color=TRACK_COLORS[k], alpha=0.6, label=name)
         axis.set_xlabel(label("figure.minutes_axis", language))
         axis.set_ylabel(label("figure.step_axis", language, n=f"{step_min:g}"))
+        quiet(axis)
+        axis.legend(fontsize=8, frameon=False)
+        return svg_text(figure)
+
+
+def threshold_panel(
+    duration_h: NDArray[np.float64],
+    intensity_mm_h: NDArray[np.float64],
+    curves: Sequence[Mapping[str, Any]],
+    published: Mapping[str, tuple[float, float]],
+    language: str,
+) -> str:
+    """Draw rain events that slides ended, thresholds with the band of the first, and published ones.
+
+    Parameters
+    ----------
+    duration_h, intensity_mm_h : (event,).
+    curves : `quantile`, `durations_h`, `value`, `low`, `high` as `Threshold.to_dict` gives them.
+    published : (a, exponent) of a D^exponent by name.
+
+    Returns
+    -------
+    SVG text, both axes logarithmic.
+    """
+    with drawing(3.8, 6.2) as figure:
+        axis = figure.subplots()
+        axis.plot(duration_h, intensity_mm_h, "o", color=_GREY, markersize=2.5, alpha=0.6)
+        for k, curve in enumerate(curves):
+            at = np.asarray(curve["durations_h"])
+            color = TRACK_COLORS[k % len(TRACK_COLORS)]
+            if k == 0:
+                axis.fill_between(at, curve["low"], curve["high"], color=color, alpha=0.15, linewidth=0)
+            axis.plot(at, curve["value"], color=color, linewidth=1.4, label=f"{curve['quantile']:.0%}")
+        span = np.geomspace(duration_h.min(), duration_h.max(), 20)
+        for name, (a, exponent) in published.items():
+            axis.plot(span, a * span**exponent, color="#1d2730", linestyle="--", linewidth=1, label=name)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_xlabel(label("figure.duration_axis", language))
+        axis.set_ylabel(label("figure.intensity_axis", language))
         quiet(axis)
         axis.legend(fontsize=8, frameon=False)
         return svg_text(figure)

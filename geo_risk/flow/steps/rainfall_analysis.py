@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from geo_risk.flow.steps.rainfall_return import return_periods
 from geo_risk.flow.steps.rainfall_storm import storm_formula
+from geo_risk.flow.steps.rainfall_thresholds import thresholds
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
@@ -15,3 +16,4 @@ def rain_analysis(plan: Plan) -> None:
     """Add the steps that tell how rare the rain is and what it did before; they follow those of `rainfall`."""
     return_periods(plan)
     storm_formula(plan)
+    thresholds(plan)

@@ -112,6 +112,39 @@ class RainfallParams(Params):
         ge=100,
         le=10_000,
     )
+    threshold_dry_h: float = parameter(
+        24.0,
+        "Dry spell that parts two rain events, for thresholds of intensity and duration [h].",
+        source="choice of geo_risk: rules in print run from 3 to 96 h; a day works for hourly and daily rain alike",
+        ge=1,
+        le=240,
+    )
+    threshold_wet_mm_h: float = parameter(
+        0.1,
+        "Mean intensity below which a step of a series is dry [mm/h].",
+        source="choice of geo_risk: the least amount that gauges tell, 0.1 mm, in an hour",
+        gt=0,
+        le=5,
+    )
+    threshold_quantiles: tuple[float, ...] = parameter(
+        (0.05, 0.2, 0.5),
+        "Shares of past events that lie below the thresholds of intensity and duration.",
+        source="Jiangxi warns by 5, 20, 50 and 80 % of past slides; the highest says little of triggers",
+    )
+    threshold_min_events: int = parameter(
+        30,
+        "Fewest rain events with slides that a threshold is fitted to.",
+        source="choice of geo_risk: the 5 % threshold then has more than one event below it",
+        ge=10,
+        le=1000,
+    )
+    threshold_min_storms: int = parameter(
+        5, "Fewest storms among them.", source="choice of geo_risk: bands come from resampling storms", ge=3, le=1000
+    )
+    threshold_resamples: int = parameter(
+        200, "Resamples behind the bands of thresholds.",
+        source="choice of geo_risk: 5 of them lie beyond each end of a 95 % band", ge=50, le=5000,
+    )  # fmt: skip
     rain_limit_mm_h: float = parameter(
         500.0,
         "An hourly value above this is taken for a fault and masked.",
@@ -156,6 +189,9 @@ class RainfallParams(Params):
             if not values or len(set(values)) != len(values) or not all(1 <= v <= 240 for v in values):
                 what = f"{name} must hold different whole hours from 1 to 240, got {list(values)}"
                 raise ValueError(what)
+        if not self.threshold_quantiles or not all(0 < q < 1 for q in self.threshold_quantiles):
+            what = f"threshold_quantiles must lie between 0 and 1, got {list(self.threshold_quantiles)}"
+            raise ValueError(what)
         if self.issued is not None and self.event_time is not None:
             what = "give either issued (one warning) or event_time (a hindcast of all stages), not both"
             raise ValueError(what)
