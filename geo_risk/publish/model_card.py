@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from geo_risk.publish.i18n import label, labels
 
 Facts = Mapping[str, Mapping[str, Any]]
 
-_STEADY = 0.9
-"""Rank correlation from which a response is said to rise or to fall throughout (choice of geo_risk)."""
+_STEADY = 0.05
+"""Share of its way that a response may go back and is still said to rise or to fall (choice of geo_risk)."""
 
 
 def model_card(facts: Facts, language: str) -> list[tuple[str, str]]:
@@ -90,11 +89,12 @@ def _answer(factor: Mapping[str, Any], rocks: Mapping[str, str], language: str) 
     if answer["kind"] == "category":
         known = rocks.get(f"{top:g}", f"{top:g}") if factor["name"] == "lithology" else f"{top:g}"
         return label("model_card.highest", language, at=known)
-    if np.ptp(mean) == 0:
+    step = np.diff(mean)
+    up, down = float(step[step > 0].sum()), float(-step[step < 0].sum())
+    if up + down == 0:
         return label("model_card.flat", language)
-    way = float(spearmanr(at, mean).statistic)
-    if abs(way) >= _STEADY:
-        return label("model_card.rises" if way > 0 else "model_card.falls", language)
+    if min(up, down) <= _STEADY * (up + down):
+        return label("model_card.rises" if up > down else "model_card.falls", language)
     return label("model_card.highest_near", language, at=f"{top:.3g}")
 
 

@@ -24,6 +24,9 @@ from geo_risk.publish.legend import raster_style, rgb
 from geo_risk.publish.map import MapOptions, OnlineBasemap, map_data, page, write_map
 from tests.support import products
 
+FRAMES = set(products.frames())
+MADE = [n for n in lists.LISTS if n in FRAMES]
+
 
 def _pixels(url):
     raw = base64.b64decode(url.split(",")[1])
@@ -182,7 +185,7 @@ def test_online_base_maps_are_the_only_hosts_allowed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in lists.LISTS if n in products.frames()])
+@pytest.mark.parametrize("name", MADE)
 def test_sheet_is_made_for_printing_and_its_csv_for_programs(tmp_path, name):
     frame = products.frames()[name]
     lists.write_xlsx(frame, tmp_path / "a.xlsx", name=name, run="示范县", language="zh")
