@@ -37,7 +37,7 @@ def parts(z, params=None, chunks=None):
     given = {"dem_filled": routed.filled, "flow_direction": routed.direction, "flow_accumulation": routed.upslope_area}
     if chunks:
         given = {k: v.chunk({"y": chunks[0], "x": chunks[1]}) for k, v in given.items()}
-    params = params or DebrisFlowParams(area_min_m2=4000, bed_length_m=60, length_min_m=60)
+    params = params or DebrisFlowParams(area_min_m2=4000, bed_length_m=60, length_min_m=60, slope_max_deg=45)
     return compute(given, params), routed, params
 
 
@@ -89,7 +89,7 @@ def test_one_channel_is_drawn_downstream_with_its_reason():
 
 
 def test_reaches_meet_at_confluences_and_no_cell_is_drawn_twice():
-    low = DebrisFlowParams(area_min_m2=4000, bed_length_m=60, length_min_m=60, curve_factor=0.05)
+    low = DebrisFlowParams(area_min_m2=4000, bed_length_m=60, length_min_m=60, curve_factor=0.05, slope_max_deg=45)
     frame, beds, _ = frame_of(valley((25.0, 25.0, 25.0), branch=True), low)
     assert len(frame) >= 3
     starts = [g.coords[0] for g in frame.geometry]
@@ -110,8 +110,8 @@ def test_blocks_do_not_matter(chunks):
     np.testing.assert_array_equal(whole.level.to_numpy(), split.level.to_numpy())
 
 
-def test_bare_rock_and_rivers_are_no_sources_and_ground_without_any_gives_an_empty_frame():
-    steep, _, _ = frame_of(valley((60.0, 60.0, 60.0)))
+def test_walls_and_rivers_are_no_sources_and_ground_without_any_gives_an_empty_frame():
+    steep, _, _ = frame_of(valley((65.0, 65.0, 65.0)))
     gentle, beds, _ = frame_of(valley((5.0, 5.0, 5.0)))
     wet, _, _ = frame_of(valley(), DebrisFlowParams(area_min_m2=10, area_max_m2=1000, bed_length_m=60))
     for frame in (steep, gentle):
@@ -140,7 +140,8 @@ def test_all_unknown_stays_unknown():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"area_min_m2": 2e7}, {"slope_min_deg": 50}, {"level_margin": (0.5, 0.9, 1.2, 1.5)}, {"slope_max_deg": 95},
+    [{"area_min_m2": 2e7}, {"slope_min_deg": 50, "slope_max_deg": 50},
+     {"level_margin": (0.5, 0.9, 1.2, 1.5)}, {"slope_max_deg": 95},
      {"curve_factor": float("nan")}, {"area_min_m2": -1}],
 )  # fmt: skip
 def test_impossible_parameters_are_refused(wrong):

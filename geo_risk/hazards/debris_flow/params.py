@@ -36,8 +36,9 @@ class DebrisFlowParams(Params):
         source=_CURVE, gt=0, lt=60,
     )  # fmt: skip
     slope_max_deg: float = parameter(
-        45.0, "Steeper beds are taken for bare rock that holds no material.", source=_CHOICE, gt=0, lt=90
-    )
+        60.0, "Steeper beds are taken for walls that hold no material.",
+        source=f"{_CHOICE}: loess gully heads stand steep; what is left out reads as no source", gt=0, lt=90,
+    )  # fmt: skip
     curve_factor: float = parameter(
         0.32, "Factor k of the least tangent of the bed, k A^-m, A the upslope area in km2.", source=_CURVE, gt=0, le=10
     )
