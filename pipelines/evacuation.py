@@ -1,6 +1,7 @@
 """Who must move, by which road, to which shelter with room left: slides, floods, people, lists, and the map."""
 
 from geo_risk.flow.plan import Plan
+from geo_risk.flow.steps.debris_flow import debris_flow
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
@@ -26,6 +27,7 @@ def build(plan: Plan) -> None:
     slope_units(plan)
     rainfall(plan)
     landslide(plan)
+    debris_flow(plan)
     flood(plan)
     waterlogging(plan)
     exposure(plan)

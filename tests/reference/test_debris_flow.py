@@ -140,10 +140,10 @@ def test_all_unknown_stays_unknown():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"area_min_m2": 2e7}, {"slope_min_deg": 50, "slope_max_deg": 50},
+    [{"area_min_m2": 2e7}, {"as_releases": True, "draw": False}, {"slope_min_deg": 50, "slope_max_deg": 50},
      {"level_margin": (0.5, 0.9, 1.2, 1.5)}, {"slope_max_deg": 95},
      {"curve_factor": float("nan")}, {"area_min_m2": -1}],
 )  # fmt: skip
 def test_impossible_parameters_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"area_min|slope_min|level_margin|slope_max|curve_factor"):
+    with pytest.raises(ValueError, match=r"area_min|slope_min|level_margin|slope_max|curve_factor|as_releases"):
         DebrisFlowParams(**wrong)

@@ -70,6 +70,9 @@ class DebrisFlowParams(Params):
             what = f"area_min_m2 < area_max_m2 and slope_min_deg < slope_max_deg needed, got {self.area_min_m2:g}, "
             what += f"{self.area_max_m2:g}, {self.slope_min_deg:g}, {self.slope_max_deg:g}"
             raise ValueError(what)
+        if self.as_releases and not self.draw:
+            what = "as_releases starts debris flows in the source channels: it needs draw"
+            raise ValueError(what)
         margins = self.level_margin
         if not (all(0 < a < b for a, b in pairwise((margins[0] / 2, *margins))) and margins[1] == 1):
             what = f"level_margin must rise from above 0, its second number being 1, got {list(margins)}"
