@@ -19,7 +19,7 @@ from geo_risk.core.params import Params
 
 _PACKAGE = "geo_risk"
 _LIBRARIES = ("numpy", "scipy", "pandas", "xarray", "dask", "numba", "rasterio", "pyogrio", "geopandas", "shapely",
-              "scikit-learn", "exactextract", "h5py", "pyarrow", "folium")  # fmt: skip
+              "scikit-learn", "exactextract", "h5py", "pyarrow", "folium", "xclim")  # fmt: skip
 _BLOCK = 1 << 20
 
 _hashes: dict[tuple[str, int, int, int], str] = {}

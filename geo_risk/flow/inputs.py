@@ -212,6 +212,9 @@ class RainfallInputs(Params):
     annual_maxima: tuple[AnnualMaximaSource, ...] = Field(
         (), description="Annual maxima of rain by duration, at gauges or on a grid, for return periods."
     )
+    climate: Source | None = Field(
+        None, description="Daily series, NetCDF: pr, and for fire weather tas, hurs, sfcWind at local noon; many years."
+    )
     idf: StormFormula | None = Field(None, description="The city's storm intensity formula.")
 
 

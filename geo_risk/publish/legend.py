@@ -84,6 +84,8 @@ _STYLES: dict[str, RasterStyle] = {
     "blind_map": RasterStyle("layer.blind_map", "classes", classes=_BY_BLINDNESS),
     "rain_24h": RasterStyle("layer.rain_24h", "ramp", "mm", SEQUENTIAL_WATER, low=0, clear_below=0.1),
     "rain_effective": RasterStyle("layer.rain_effective", "ramp", "mm", SEQUENTIAL_WATER, low=0, clear_below=0.1),
+    "drought_spi": RasterStyle("layer.drought_spi", "ramp", "", DIVERGING, centred=True),
+    "fire_weather": RasterStyle("layer.fire_weather", "ramp", "", SEQUENTIAL_HEAT, low=0),
     "return_period_yr": RasterStyle("layer.return_period_yr", "ramp", "yr", SEQUENTIAL_HEAT, low=1, clear_below=2),
     "slope_deg": RasterStyle("layer.slope_deg", "ramp", "°", SEQUENTIAL_GREY, low=0),
 }

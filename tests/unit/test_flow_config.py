@@ -41,7 +41,7 @@ def test_has_the_keys_of_the_contract():
     # past_slides and previous_bulletin came later, with a changelog line
     assert set(Inputs.model_fields) == {*CONTRACT_INPUTS.split(), "past_slides", "previous_bulletin"}
     assert set(Inputs.model_fields["rainfall"].annotation.model_fields) == {
-        "observed", "forecast", "past_events", "gauges", "idf", "annual_maxima",
+        "observed", "forecast", "past_events", "gauges", "idf", "annual_maxima", "climate",
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from geo_risk.flow.steps.rainfall_climate import climate
 from geo_risk.flow.steps.rainfall_return import return_periods
 from geo_risk.flow.steps.rainfall_storm import storm_formula
 from geo_risk.flow.steps.rainfall_thresholds import thresholds
@@ -17,3 +18,4 @@ def rain_analysis(plan: Plan) -> None:
     return_periods(plan)
     storm_formula(plan)
     thresholds(plan)
+    climate(plan)

@@ -145,6 +145,17 @@ class RainfallParams(Params):
         200, "Resamples behind the bands of thresholds.",
         source="choice of geo_risk: 5 of them lie beyond each end of a 95 % band", ge=50, le=5000,
     )  # fmt: skip
+    spi_months: int = parameter(
+        3, "Months of the sum behind the drought index (SPI).", source="choice of geo_risk: a season of growth",
+        ge=1, le=48,
+    )  # fmt: skip
+    spi_min_years: int = parameter(
+        30,
+        "Fewest years of daily rain that a drought index is taken from.",
+        source="choice of geo_risk: the length of climate normals",
+        ge=10,
+        le=200,
+    )
     rain_limit_mm_h: float = parameter(
         500.0,
         "An hourly value above this is taken for a fault and masked.",
