@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from geo_risk.flow.steps.rainfall_climate import climate
 from geo_risk.flow.steps.rainfall_return import return_periods
+from geo_risk.flow.steps.rainfall_signal import signals
 from geo_risk.flow.steps.rainfall_storm import storm_formula
 from geo_risk.flow.steps.rainfall_thresholds import thresholds
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 def rain_analysis(plan: Plan) -> None:
     """Add the steps that tell how rare the rain is and what it did before; they follow those of `rainfall`."""
+    signals(plan)
     return_periods(plan)
     storm_formula(plan)
     thresholds(plan)
