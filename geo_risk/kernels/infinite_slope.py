@@ -65,7 +65,7 @@ def factor_of_safety(
 def steady_wetness(slope_deg: ArrayLike, specific_area_m: ArrayLike, *, wetness_per_m: ArrayLike) -> Array:
     """Wetness m of a soil that drains steady rain along the slope [1]: min(1, R a / (T sin theta)).
 
-    Montgomery & Dietrich (1994), Water Resour. Res. 30(4), eq 2; Pack et al. (1998).
+    Montgomery & Dietrich (1994), Water Resour. Res. 30(4); Pack et al. (1998).
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from tests.support.shakemaps import intensity, shakemap_text
 from tests.support.terrain import grid_of_shape, rough
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.02, 0.4), st.sampled_from([0.0, 25.0, 60.0]), st.booleans())
 def test_reaches_hold_source_cells_once_and_lead_down(seed, factor, shortest, has_gap):

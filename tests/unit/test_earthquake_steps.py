@@ -59,6 +59,7 @@ def run(tmp_path, *, east=True):
     return made, read_json(tmp_path / "shaking.json"), read_json(tmp_path / "earthquake.json")
 
 
+@pytest.mark.slow
 def test_files_become_the_layer_of_the_contract(tmp_path):
     made, shaking, facts = run(tmp_path)
     got = made["earthquake_landslide"]
@@ -80,6 +81,7 @@ def test_files_become_the_layer_of_the_contract(tmp_path):
     assert all(n["text_zh"] for n in facts["notes"] + shaking["notes"])
 
 
+@pytest.mark.slow
 def test_beyond_the_shakemap_is_unknown_and_said(tmp_path):
     made, shaking, _ = run(tmp_path, east=False)
     values = made["earthquake_landslide"].to_numpy()

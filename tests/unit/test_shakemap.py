@@ -49,6 +49,7 @@ def test_a_grid_is_read_with_its_place_and_event(tmp_path):
     assert "cm/s" in found.evidence[0]
 
 
+@pytest.mark.slow
 def test_on_the_run_grid_a_plane_stays_a_plane_and_nothing_is_extended(tmp_path):
     from pyproj import Transformer
 
