@@ -151,7 +151,9 @@ def _shakemap(facts: FileFacts, path: Path, options: ReadOptions, limits: ReadLi
 
     found = read_shakemap(path, where=facts.key or path.name, options=options, limits=limits)
     pgv, (n_lat, n_lon) = found.pgv_cm_s, found.pgv_cm_s.shape
-    notes = (plain_event(found.event), f"PGV {np.nanmin(pgv):g} to {np.nanmax(pgv):g} cm/s", found.evidence[0],
+    known = pgv[~np.isnan(pgv)]
+    told = f"PGV {known.min():g} to {known.max():g} cm/s" if known.size else "no value at all"
+    notes = (plain_event(found.event), told, found.evidence[0],
              f"{found.n_masked} impossible values masked")  # fmt: skip
     return replace(
         facts, product="ShakeMap", crs="EPSG:4326", units="cm/s", size=f"{n_lon} x {n_lat}", notes=notes,

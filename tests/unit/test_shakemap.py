@@ -165,6 +165,16 @@ def test_negative_and_endless_values_are_masked_and_counted_or_refused(tmp_path)
         read(made(tmp_path, pgv=-PGV, mmi=intensity(PGV)))
 
 
+def test_all_unknown_stays_unknown_and_positions_must_be_known(tmp_path):
+    path = made(tmp_path, pgv=np.full(PGV.shape, np.nan), mmi=intensity(PGV))
+    found = read(path)
+    assert np.isnan(found.pgv_cm_s).all()
+    assert np.isnan(on_grid(found, GRID).to_numpy()).all()
+    assert "no value at all" in inspect_file(path).notes
+    with pytest.raises(DataError, match="latitudes"):
+        read(write_shakemap(tmp_path / "nan.xml", LON, np.where(LAT > 36.7, np.nan, LAT), PGV))
+
+
 def test_swapped_axes_and_uncertainty_files_are_named(tmp_path):
     path = write_shakemap(tmp_path / "grid.xml", LAT, LON, PGV.T)
     with pytest.raises(DataError, match="swapped"):
