@@ -109,7 +109,7 @@ def one(side: int, n_zones: int) -> dict[str, Any]:
         rng = np.random.default_rng(3)
         at = rng.uniform(500, 30 * side - 500, (n_zones, 2)) + np.array([400_000, 4_000_000])
         zones = {"zone_id": [f"Z{i}" for i in range(n_zones)], "kind": "landslide", "hazard_level": 3, "risk_level": 3,
-                 "vulnerability_level": 2, "reasons": "x"}  # fmt: skip
+                 "vulnerability_level": 2, "point_ids": None, "reasons": "x"}  # fmt: skip
         shapes = [Point(p).buffer(300) for p in at]
         write_frame(gpd.GeoDataFrame(zones, geometry=shapes, crs=grid.crs), f / "zones_linked.gpkg")
         tables = {n: f / f"{n}.gpkg" for n in ("risk_zones", "warnings", "warning_townships", "warning_gaps")}

@@ -16,7 +16,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
               "{stage} 小时阶段：{level}，有效雨量 {rain:.0f} 毫米（前期 {antecedent:.0f}、实况 {observed:.0f}、"
               "预报 {forecast:.0f}）。"),
     "reached": ("Reached with {trigger:.0f} mm.", "达到该级的触发雨量为 {trigger:.0f} 毫米。"),
-    "margin": ("{margin:.0f} mm left before {level}.", "距{level}还差 {margin:.0f} 毫米。"),
+    "margin": ("{margin} mm left before {level}.", "距{level}还差 {margin} 毫米。"),
     "never": ("No rain reaches {level} here.", "此处降雨不会达到{level}。"),
     "top": ("The highest level.", "已为最高等级。"),
     "hours": ("Reaches {levels}.", "预计{levels}。"),
@@ -102,12 +102,15 @@ def stage_reasons(row: Mapping[str, Any], language: str, *, factors: tuple[float
 
 def _hours(row: Mapping[str, Any], judged: int, language: str) -> str:
     names = ("hours_to_blue", "hours_to_yellow", "hours_to_orange", "hours_to_red")
-    shown = [
-        said("hour", language, level=warning_word(k, language), hours=row[name])
-        for k, name in enumerate(names[:judged], 1)
-        if np.isfinite(row[name])
-    ]
+    # of levels that are reached in the same hour the highest is said
+    reached = {float(row[name]): k for k, name in enumerate(names[:judged], 1) if np.isfinite(row[name])}
+    shown = [said("hour", language, level=warning_word(k, language), hours=h) for h, k in reached.items()]
     return said("hours", language, levels=("、" if language == "zh" else ", ").join(shown)) if shown else ""
+
+
+def _short(margin_mm: float) -> str:
+    """Return rain that is left: whole mm, tenths below 10, never 0 where something is left."""
+    return f"{margin_mm:.0f}" if margin_mm >= 9.95 else f"{max(margin_mm, 0.1):.1f}"
 
 
 def _next(row: Mapping[str, Any], judged: int, language: str) -> list[str]:
@@ -116,5 +119,5 @@ def _next(row: Mapping[str, Any], judged: int, language: str) -> list[str]:
     level = warning_word(judged + 1, language)
     if not np.isfinite(row["margin_mm"]):
         return [said("never", language, level=level)]
-    return [said("margin", language, margin=row["margin_mm"], level=level),
+    return [said("margin", language, margin=_short(row["margin_mm"]), level=level),
             said("beyond", language, level=level, stage=int(row["stage_h"]))]  # fmt: skip

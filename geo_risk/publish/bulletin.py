@@ -56,15 +56,16 @@ def bulletin_sections(content: BulletinContent) -> list[dict[str, Any]]:
     What is unknown is a section of its own, before the methods, and is never left out.
     """
     language, warnings = content.language, content.frames["warnings"]
-    worst = _worst(warnings)
+    worst = gravest_rows(warnings)
     changed = warnings[warnings["change"].isin(_CHANGED)]
     gaps = list_rows(content.frames["warning_gaps"], "warning_gaps")
-    towns = content.frames["warning_townships"]
+    towns = list_rows(content.frames["warning_townships"], "warning_townships")
+    towns = towns.assign(changes=[_changes(v, language) for v in towns["changes"]])
     out = [
         _section("summary", language, texts=_summary(content, worst)),
         _section("stages", language, table=_stages(content)),
         _section("townships", language,
-                 table=tables.frame_table(list_rows(towns, "warning_townships"), _TOWNS, language)),
+                 table=tables.frame_table(towns, _TOWNS, language)),
         _section("places", language, texts=_more(len(worst[worst["warning_level"] > 0]), language),
                  table=tables.frame_table(worst[worst["warning_level"] > 0].head(_PLACES), _ROWS, language)),
         _section("changes", language, texts=_more(len(changed), language),
@@ -102,13 +103,23 @@ def _section(
     return {"title": label(f"bulletin.{key}", language), "texts": list(texts), "table": table}
 
 
+def _list(parts: Sequence[str], language: str) -> str:
+    return ("、" if language == "zh" else ", ").join(parts)
+
+
+def _changes(value: object, language: str) -> str:
+    """Return changes such as "raised 3,cleared 1" in words, a dash for none."""
+    parts = [p.split(" ") for p in str(value).split(",") if " " in p]
+    return _list([f"{labels(language).get(f'value.{k}', k)} {n}" for k, n in parts], language) or "—"
+
+
 def _graver(rows: pd.DataFrame) -> pd.DataFrame:
     grave = rows["warning_level"].astype(float).replace(-1, 1.5)
     keys = pd.DataFrame({"grave": -grave, "stage": rows["stage_h"].astype(int), "id": rows["place_id"].astype(str)})
     return rows.loc[keys.sort_values(["grave", "stage", "id"], kind="stable").index]
 
 
-def _worst(warnings: pd.DataFrame) -> pd.DataFrame:
+def gravest_rows(warnings: pd.DataFrame) -> pd.DataFrame:
     """Return one row a place: its gravest stage, the shortest among equals; unknown counts between blue and yellow."""
     return _graver(warnings).drop_duplicates(["place_kind", "place_id"])
 
@@ -122,11 +133,11 @@ def _summary(content: BulletinContent, worst: pd.DataFrame) -> list[str]:
         counts = {level: int((mine == level).sum()) for level in (4, 3, 2, 1, 0, -1)}
         said = [f"{level_label('warning_level', k, language)} {n}" for k, n in counts.items() if n]
         if len(mine):
-            out.append(label("bulletin.count", language, name=name, n=len(mine), levels=", ".join(said)))
+            out.append(label("bulletin.count", language, name=name, n=len(mine), levels=_list(said, language)))
     changes = content.frames["warnings"]["change"].value_counts()
     said = [f"{labels(language).get(f'value.{c}', c)} {int(changes[c])}" for c in _CHANGED if c in changes]
     key = "bulletin.changed" if said else "bulletin.unchanged"
-    return [*out, label(key, language, changes=", ".join(said))]
+    return [*out, label(key, language, changes=_list(said, language))]
 
 
 def _stages(content: BulletinContent) -> tables.Table:

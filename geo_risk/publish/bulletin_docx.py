@@ -18,6 +18,8 @@ from geo_risk.publish.i18n import label
 _FONT = "Noto Sans CJK SC"
 _STAMP = (2000, 1, 1, 0, 0, 0)
 _HEAD_FILL = "17303D"
+_PAGE_CM = 26.7
+"""A4 landscape less its margins."""
 
 
 def write_docx(content: BulletinContent, path: Path) -> None:
@@ -65,13 +67,15 @@ def _heading(document: Any, text: str, *, size: int) -> None:
 
 def _table(document: Any, table: dict[str, Any]) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.shared import Cm
 
     made = document.add_table(rows=1, cols=len(table["head"]))
-    made.style = "Table Grid"
+    made.style, made.autofit = "Table Grid", False
     for cell, text in zip(made.rows[0].cells, table["head"], strict=True):
         _put(cell, text, color="FFFFFF", bold=True)
         _fill(cell, _HEAD_FILL)
     _repeat(made.rows[0])
+    widths = _widths(table)
     for row in table["rows"]:
         cells = made.add_row().cells
         for i, (cell, value) in enumerate(zip(cells, row, strict=True)):
@@ -80,6 +84,19 @@ def _table(document: Any, table: dict[str, Any]) -> None:
                 _fill(cell, value["chip"].removeprefix("#"))
             if table["numeric"][i]:
                 cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = Cm(width)
+    for row in made.rows:
+        for cell, width in zip(row.cells, widths, strict=True):
+            cell.width = Cm(width)
+
+
+def _widths(table: dict[str, Any]) -> list[float]:
+    """Return the widths of the columns [cm]: by their longest text, long ones wrap."""
+    texts = [[h, *(row[i]["text"] for row in table["rows"])] for i, h in enumerate(table["head"])]
+    longest = [max(sum(2 if ord(c) > 0x2E7F else 1 for c in t) for t in column) for column in texts]
+    weights = [min(max(n, 6), 60) for n in longest]
+    return [_PAGE_CM * w / sum(weights) for w in weights]
 
 
 def _put(cell: Any, text: str, *, color: str, bold: bool) -> None:

@@ -136,8 +136,11 @@ def _layers(paths: Sequence[Path] | None) -> dict[str, xr.DataArray]:
 def write_list(*, frame: Path, xlsx: Path, csv: Path, run: str, language: str) -> None:
     """Write one list as XLSX and CSV."""
     from geo_risk.publish import lists
+    from geo_risk.publish.bulletin import gravest_rows
 
     rows = _frames([frame])[frame.stem]
+    if frame.stem == "warnings":  # the list is for people: a row a place; every stage is in the GeoPackage
+        rows = gravest_rows(rows).reset_index(drop=True)
     lists.write_xlsx(rows, xlsx, name=frame.stem, run=run, language=language)
     lists.write_csv(rows, csv, name=frame.stem)
 
