@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from geo_risk.core.errors import AmbiguousError, ConfigError, CorruptFileError, DataError, TimeError
+from geo_risk.flow.config import load_config
 from geo_risk.flow.manifest import read_manifest
 from geo_risk.flow.run import run
 from geo_risk.flow.verify import verify
-from geo_risk.flow.warn import warn
+from geo_risk.flow.warn import warn, with_forecasts
 from geo_risk.publish.cube import write_cube
 from geo_risk.sources.layers import open_layer, read_frame
 from tests.support.warned import cube, write_county
@@ -30,7 +32,7 @@ def finished(tmp_path_factory):
     run(config)
     for name, mm in (("wet", 30.0), ("dry", 0.0)):
         write_cube(cube("2024-07-20T02", 12, mm, issued="2024-07-20T01:00:00Z"), folder / f"{name}.nc")
-    write_cube(cube("2024-07-20T03", 12, 0.0), folder / "dry_later.nc")
+    write_cube(cube("2024-07-20T02", 12, 0.0), folder / "dry_later.nc")
     return folder
 
 
@@ -138,7 +140,7 @@ def test_bad_input_is_refused_and_what_was_published_stands(county, tmp_path):
     config, wet = county / "config.yaml", str(county / "wet.nc")
     cases = [
         (AmbiguousError, "both issued", {"forecasts": [wet, str(county / "other.nc")], "issued": T1}),
-        (TimeError, "is issued at", {"forecasts": [wet], "issued": T1 - timedelta(hours=1)}),
+        (TimeError, "is issued at", {"forecasts": [wet + "@2024-07-20T01:00:00Z"], "issued": T1 - timedelta(hours=1)}),
         (TimeError, "no zone", {"forecasts": [wet], "issued": T1.replace(tzinfo=None)}),
         (TimeError, "no ISO time", {"forecasts": [wet + "@noon"], "issued": T1}),
         (DataError, "not there", {"forecasts": [str(county / "none.nc")], "issued": T1}),
@@ -163,6 +165,21 @@ def test_bad_input_is_refused_and_what_was_published_stands(county, tmp_path):
     with pytest.raises(DataError, match="susceptibility"):
         made(county, "wet")
     assert hashes(county) == before
+
+
+def test_the_issue_time_is_the_one_given_else_the_one_the_file_states_else_that_of_the_warning(finished):
+    cfg = load_config(finished / "config.yaml")
+    sample = Path(__file__).parents[2] / "data" / "sample" / "rainfall" / "forecast_6h.nc"
+    late = datetime(2024, 7, 25, 6, tzinfo=UTC)
+
+    def times(*words):
+        return [f.issued for f in with_forecasts(cfg, words, late).inputs.rainfall.forecast[1:]]
+
+    assert times(str(sample)) == [datetime(2024, 7, 25, 2, tzinfo=UTC)]
+    assert times(f"{sample}@2024-07-25T11:00:00+08:00") == [datetime(2024, 7, 25, 3, tzinfo=UTC)]
+    assert times(str(finished / "dry.nc")) == [late]
+    with pytest.raises(TimeError, match="is issued at"):
+        with_forecasts(cfg, [str(sample)], late - timedelta(hours=5))
 
 
 def test_a_forecast_over_half_of_the_county_leaves_the_rest_unknown(county):
