@@ -89,6 +89,26 @@ def test_units_do_not_depend_on_blocks_and_unknown_is_kept(seed, gaps, rows, col
             assert whole.susceptibility[k] / (1 - whole.susceptibility[k]) == pytest.approx(mean, abs=2e-5, rel=1e-6)
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 99), st.floats(0.05, 1.0), st.floats(0, 0.4))
+def test_cells_that_are_spared_hold_at_most_their_share_of_the_slides(seed, share, gaps):
+    labels, s = layers(seed, gaps)
+    table = unit_table(labels, s)
+    painted = unit_susceptibility(labels, s, table, cell_share=share).to_numpy()
+    whole = unit_susceptibility(labels, s, table).to_numpy()
+    own, of = s.to_numpy().astype(float), labels.to_numpy()
+    np.testing.assert_array_equal(np.isnan(painted), np.isnan(whole))
+    for k, label in enumerate(table.label):
+        here = (of == label) & np.isfinite(painted)
+        if not here.any():
+            continue
+        spared = here & (painted != np.float32(table.susceptibility[k]))
+        np.testing.assert_array_equal(painted[spared], s.to_numpy()[spared])
+        odds = own / (1 - own)
+        # sums of odds are rounded to multiples of 2^-16
+        assert odds[spared].sum() <= share * odds[here].sum() + 1e-3
+
+
 def test_a_unit_twice_as_large_has_twice_the_odds():
     labels = np.ones(GRID.shape, dtype=np.int64)
     labels[:, 10:20], labels[:, 20:] = 2, 3

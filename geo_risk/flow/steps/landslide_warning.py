@@ -61,7 +61,7 @@ def write_warning_model(
     found = past_cases(labels, map_, rain, read.frame[known], height_of_storm=height)
     slope = calibration_slope({} if skill is None else read_json(skill))
     model = fit_warning(found, params, slope=slope)
-    write_layer(unit_susceptibility(labels, map_, found.units), used)
+    write_layer(unit_susceptibility(labels, map_, found.units, cell_share=params.warning_cell_share), used)
     write_dataset(cases_dataset(found), cases)
     counts = {"storms": len(rain), "slides": int(known.sum()), "slides_off_units": found.off_units,
               "units": len(found.units.label)}  # fmt: skip

@@ -185,6 +185,15 @@ class LandslideParams(Params):
         source="choice of geo_risk: blue and yellow are to be out while it rains hardest, since much of the rain, and "
         "of the slides, comes later; orange and red say how grave it has become",
     )
+    warning_cell_share: float = parameter(
+        0.5,
+        "In a slope unit, cells whose odds of a slide are below this share of the unit's mean are warned by their own "
+        "susceptibility only; 0: every cell has the level of its unit.",
+        source="choice of geo_risk: such cells were a fifth of the ground and held under a tenth of the slides that two "
+        "demo counties expected; houses below them need not leave for them",
+        ge=0,
+        le=1,
+    )
     warning_cutoffs: Literal["shares", "costs"] = parameter(
         "shares",
         "What the levels of the fitted model are cut by: `shares` of past slides (`warning_event_shares`), or `costs`: "

@@ -162,12 +162,16 @@ def cases_of_dataset(found: xr.Dataset) -> PastCases:
                      found["slides"].to_numpy().astype(np.int64), int(found.attrs["off_units"]))  # fmt: skip
 
 
-def unit_susceptibility(labels: xr.DataArray, susceptibility: xr.DataArray, units: UnitTable) -> xr.DataArray:
+def unit_susceptibility(
+    labels: xr.DataArray, susceptibility: xr.DataArray, units: UnitTable, *, cell_share: float = 0.0
+) -> xr.DataArray:
     """Return the susceptibility that a warning takes: each cell that of its unit.
 
     Parameters
     ----------
     labels, susceptibility : as of `unit_table`, which made `units`.
+    cell_share : a cell whose odds are below this share of its unit's mean odds keeps its own susceptibility. All such
+        cells together hold at most this share of the slides that the unit may have.
 
     Returns
     -------
@@ -181,12 +185,15 @@ def unit_susceptibility(labels: xr.DataArray, susceptibility: xr.DataArray, unit
     grid = same_grid(labels, susceptibility)
     data = blocks(labels)
     own = blocks(in_units(susceptibility, "1")).rechunk(data.chunks)
+    least = cell_share * odds_of(units.susceptibility) * units.reference_cells / units.cells
 
     def painted(label: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float32]:
         at = np.minimum(np.searchsorted(units.label, label), max(0, len(units.label) - 1))
         known = (units.label[at] == label) if len(units.label) else np.zeros(label.shape, dtype=bool)
         of_unit = units.susceptibility[at] if len(units.label) else np.full(label.shape, np.nan)
-        return np.where(np.isnan(p), np.nan, np.where(known, of_unit, p)).astype(np.float32)
+        # an unknown unit has no least odds: its cells stay unknown
+        spared = odds_of(p) < least[at] if len(units.label) else known
+        return np.where(np.isnan(p), np.nan, np.where(known & ~spared, of_unit, p)).astype(np.float32)
 
     out = da.map_blocks(painted, data, own, dtype=np.float32, meta=np.empty((0, 0), np.float32))
     return grid.layer(out, units="1", long_name="susceptibility of the slope unit, as warnings take it",
