@@ -1,6 +1,7 @@
 """Profiles of the property tests: `make check` asks fewer questions than `make test`; real data only where it is."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
@@ -14,3 +15,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Pass over tests of real data where GEO_RISK_REAL does not name their folder."""
     if item.get_closest_marker("real") and not os.environ.get("GEO_RISK_REAL"):
         pytest.skip("set GEO_RISK_REAL to the folder of real data")
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, str]]:
+    """Call the command line in this process; return the exit code, stdout and stderr."""
+    from geo_risk.cli import main
+
+    def call(*words: object) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(w) for w in words])
+        out, err = capsys.readouterr()
+        return stopped.value.code, out, err
+
+    return call

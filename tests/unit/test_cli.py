@@ -11,17 +11,6 @@ from geo_risk.cli import main
 from tests.support.tiny import make
 
 
-@pytest.fixture
-def cli(capsys):
-    def call(*words):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return stopped.value.code, out, err
-
-    return call
-
-
 def test_help_is_quick_and_imports_nothing_heavy():
     code = (
         "import sys, time; t = time.perf_counter()\n"

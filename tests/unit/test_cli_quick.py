@@ -12,19 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.cli import main, quick
+from geo_risk.cli import quick
 from tests.unit.test_east_up_file import pairs
-
-
-@pytest.fixture
-def cli(capsys):
-    def call(*words):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return stopped.value.code, out, err
-
-    return call
 
 
 def test_plain_words_and_the_full_parser_write_the_same(cli, tmp_path):
