@@ -189,8 +189,8 @@ class LandslideParams(Params):
         0.5,
         "In a slope unit, cells whose odds of a slide are below this share of the unit's mean are warned by their own "
         "susceptibility only; 0: every cell has the level of its unit.",
-        source="choice of geo_risk: such cells were a fifth of the ground and held under a tenth of the slides that two "
-        "demo counties expected; houses below them need not leave for them",
+        source="choice of geo_risk: such cells were a fifth of the ground and held a tenth of the slides that two "
+        "demo counties expected, or less; houses below them need not leave for them",
         ge=0,
         le=1,
     )
