@@ -87,7 +87,8 @@ def _answer(factor: Mapping[str, Any], rocks: Mapping[str, str], language: str) 
     if answer["kind"] == "sector":
         return label("model_card.highest", language, at=label(f"figure.sector_{int(top)}", language))
     if answer["kind"] == "category":
-        known = rocks.get(f"{top:g}", f"{top:g}") if factor["name"] == "lithology" else f"{top:g}"
+        code = label("model_card.code", language, code=f"{top:g}")
+        known = rocks.get(f"{top:g}", code) if factor["name"] == "lithology" else code
         return label("model_card.highest", language, at=known)
     step = np.diff(mean)
     up, down = float(step[step > 0].sum()), float(-step[step < 0].sum())
@@ -150,8 +151,9 @@ def _bias(bias: Mapping[str, Any] | None, language: str) -> str:
 
 
 def _levels(bounds: Sequence[float], shares: Sequence[float], language: str) -> str:
-    parts = [label("model_card.level_text", language, level=label(f"level.{k}", language), bound=f"{b:.2f}",
-                   share=f"{s:.0%}") for k, (b, s) in enumerate(zip(bounds, shares, strict=True), 1)]  # fmt: skip
+    parts = [label("model_card.level_text" if k < len(bounds) else "model_card.level_top", language,
+                   level=label(f"level.{k}", language), bound=f"{b:.2f}", share=f"{s:.0%}")
+             for k, (b, s) in enumerate(zip(bounds, shares, strict=True), 1)]  # fmt: skip
     return ("；" if language == "zh" else "; ").join(parts) + _stop(language)
 
 

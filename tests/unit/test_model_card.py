@@ -69,7 +69,11 @@ def test_the_card_says_what_the_model_is_how_good_and_what_it_is_not_for(facts):
     assert "越大越易发" in card["因子（按重要性）"]
     assert "黄土处最易发" in card["因子（按重要性）"]
     assert card["未采用的因子"] == "土地覆盖 (无输入数据)；起伏度（米） (全区为常数或全部未知)"
+    assert "低及以上：概率" in card["分级"]
     assert "97%" in card["分级"]
+    assert "极高：概率" in card["分级"]
+    bare = dict(model_card(facts | {"lithology": {}}, "zh"))
+    assert "代码 2 处最易发" in bare["因子（按重要性）"]
     assert card["其他模型（同样分块）"].startswith("逻辑回归 0.")
 
 
