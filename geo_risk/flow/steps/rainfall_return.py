@@ -65,7 +65,6 @@ def write_return_periods(
     from dataclasses import asdict
 
     import pandas as pd
-    import xarray as xr
 
     from geo_risk.hazards.rainfall.event_rain import LIMIT_MM
     from geo_risk.hazards.rainfall.return_period import CARD, known_period, return_period
@@ -87,9 +86,7 @@ def write_return_periods(
         found.append(return_period(amounts, fields(maxima, target, params), multiple=params.return_multiple))
         places += _places(maxima, amounts, target, h)
         aside += maxima.quarantine
-    # the rarest duration counts; where one of them is unknown the rarest is
-    rarest = found[0] if len(found) == 1 else xr.concat(found, "duration").max("duration", skipna=False)
-    rarest = rarest.assign_attrs(found[0].attrs)
+    rarest = _rarest(found)
     write_layer(known_period(rarest), out)
     rows, worst = _rows(places, params)
     write_rows(pd.DataFrame(rows, columns=list(COLUMNS)), table)
@@ -99,6 +96,14 @@ def write_return_periods(
          "methods": [asdict(CARD)], "figures": _figure(worst, params, language)},
         facts,
     )  # fmt: skip
+
+
+def _rarest(found: list[xr.DataArray]) -> xr.DataArray:
+    """Return the return period of the rarest duration; where one of them is unknown, so is the rarest."""
+    import xarray as xr
+
+    whole = found[0] if len(found) == 1 else xr.concat(found, "duration").max("duration", skipna=False)
+    return whole.assign_attrs(found[0].attrs)
 
 
 def fields(maxima: AnnualMaxima, target: Grid, params: RainfallParams) -> dict[str, xr.DataArray]:
