@@ -85,6 +85,16 @@ def test_a_known_k_lies_in_its_interval():
     assert fit.low <= fit.decay_per_day <= fit.high
 
 
+def test_cases_written_four_times_tell_no_more_than_once():
+    once = made(n=800)
+    rows = np.tile(np.arange(800), 4)
+    many = EventRain(once.daily[rows], once.slid[rows], once.year[rows], once.storm[rows], once.terms[rows])
+    one, four = (fit_antecedent(e, (5,), configured=CONFIGURED) for e in (once, many))
+    # four copies of one storm: the variance by storm is four times that of independent cases, about
+    assert 3 < four.inflation / one.inflation < 5
+    assert four.high - four.low == pytest.approx(one.high - one.low, rel=0.2)
+
+
 @pytest.mark.slow
 def test_intervals_hold_a_known_k_as_often_as_they_say():
     counts = antecedent_coverage(160, 3)
