@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from geo_risk.core.errors import AmbiguousError, GridError, TimeError
 from geo_risk.hazards.rainfall.params import RainfallParams
+from geo_risk.hazards.rainfall.stage_fields import stage_fields
 from geo_risk.hazards.rainfall.stages import (
     Forecast,
     analysis_period,
     aware,
     naive,
     plan_stages,
-    stage_rain,
     stitch,
 )
 
@@ -56,7 +56,7 @@ def test_a_forecast_from_the_future_or_too_short_is_no_forecast():
     assert {h: s.forecast for h, s in stages.items()} == {72: None, 24: None, 6: None, 3: 1, 1: 1}
     assert "no forecast" in stages[72].note
     assert "not 'no warning'" in stages[72].note
-    assert stage_rain(series(-300, 0, 1), None, stages[72], RainfallParams(issued=T0)) is None
+    assert stage_fields(series(-300, 0, 1), None, stages[72], RainfallParams(issued=T0)) is None
 
 
 def test_joined_hours_do_not_overlap_and_the_future_is_not_observed():
@@ -85,10 +85,10 @@ def test_rain_of_a_stage_by_hand():
     params = RainfallParams(issued=T0, antecedent_days=2, decay_per_day=0.5)
     stage = plan_stages(params, [Forecast(T0, at(1), at(6))], latest=T0)[2]
     assert (stage.hours, stage.forecast) == (6, 0)
-    made = stage_rain(series(-60, 0, 1), series(1, 6, 4), stage, params)
+    made = stage_fields(series(-60, 0, 1), series(1, 6, 4), stage, params)
     assert float(made["rain"][0, 0]) == pytest.approx(24)
     # at hour 6: 18 observed + 24 forecast in the last day, 24 the day before, halved
-    assert float(made["effective"][0, 0]) == pytest.approx(18 + 24 + 12)
+    assert float(made["effective"][-1, 0, 0]) == pytest.approx(18 + 24 + 12)
 
 
 def test_a_hindcast_describes_what_happened_and_a_warning_what_is_known():

@@ -13,8 +13,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, GridError, TimeError
-from geo_risk.hazards.rainfall.accumulation import accumulate
-from geo_risk.hazards.rainfall.antecedent import largest_effective_rain
 from geo_risk.hazards.rainfall.params import RainfallParams
 
 MISSING, OBSERVED, FORECAST = 0, 1, 2
@@ -271,29 +269,3 @@ def naive(time: datetime) -> np.datetime64:
 def aware(time: np.datetime64) -> datetime:
     """Return a UTC datetime64 as an aware time."""
     return pd.Timestamp(time).to_pydatetime().replace(tzinfo=UTC)
-
-
-def stage_rain(
-    observed: xr.DataArray | None, forecast: xr.DataArray | None, stage: Stage, params: RainfallParams
-) -> dict[str, xr.DataArray] | None:
-    """Rain of a stage's horizon, as it was known when the stage was issued.
-
-    Parameters
-    ----------
-    observed, forecast : hourly cubes on one native grid; the forecast is the one the stage names.
-
-    Returns
-    -------
-    `rain`: sum over the horizon [mm]; `effective`: largest effective antecedent rain at any hour of it [mm], both
-    (y, x), lazy, NaN where an hour they need is unknown. None where the stage has no forecast.
-    """
-    if stage.forecast is None or forecast is None:
-        return None
-    past = 24 * params.antecedent_days
-    start = stage.issued - timedelta(hours=past)
-    cube = stitch(observed, forecast, start=start, issued=stage.issued, until=stage.until)
-    total = accumulate(cube, stage.hours, how="ending", min_known_share=1.0)
-    effective = largest_effective_rain(
-        cube, first=past, decay_per_day=params.decay_per_day, days=params.antecedent_days
-    )
-    return {"rain": total, "effective": effective}
