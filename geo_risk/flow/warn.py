@@ -281,7 +281,7 @@ def _publish(
     old = read_manifest(cfg.output) or {}
     files = products(steps, plan.work / "warn" / plan.out.relative_to(plan.work))
     names = {s.name for s in steps}
-    stays = [r for r in old["outputs"] if r["task"] not in names]
+    stays = [r for r in old["outputs"] if r["task"] not in names and r["path"] not in files]
     state = next((s.writes["state"] for s in steps if "state" in s.writes), None)
     issue = None if state is None else recorded(cfg.output, state)
     rainy = {s.name for s in following(plan.steps, RAIN)} - names
