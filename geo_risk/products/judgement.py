@@ -6,7 +6,7 @@ rain that, added everywhere, would bring that share of its ground there: 0 or le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,16 +208,3 @@ class _Order:
         at = np.searchsorted(sums, before + self.need, side="left")
         at = np.clip(at, np.minimum(first, len(order) - 1), self.end - 1)
         return np.where(self.total > 0, order[at], -1)
-
-
-def highest_stage(levels: Mapping[int, NDArray[np.int8]], stages: Sequence[int]) -> NDArray[np.int64]:
-    """Return for each place the stage with the highest level, the shortest among equals.
-
-    Parameters
-    ----------
-    levels : (m,) by stage. stages : to choose from, at least one.
-    """
-    order = sorted(stages)
-    table = np.stack([levels[s] for s in order])
-    out: NDArray[np.int64] = np.asarray(order)[np.argmax(table, axis=0)]
-    return out

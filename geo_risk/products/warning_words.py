@@ -42,7 +42,6 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "highest": ("Highest warning: {level} ({stage} h stage).", "最高预警：{level}（{stage} 小时阶段）。"),
     "some_unknown": ("Unknown stages: {stages} h.", "等级未知的阶段：{stages} 小时。"),
     "none": ("No forecast: warnings unknown.", "无可用预报：预警等级未知。"),
-    "not_warned": ("Rain warnings do not speak of this kind.", "降雨预警不适用于该类型。"),
     "gap_zone": ("Zone of risk {risk} and warning {warning} without a hazard point: nobody watches it by the ledger.",
                  "风险{risk}、预警{warning}的风险区内无隐患点：台账中无人监测。"),
     "gap_point": ("Hazard point outside every risk zone (hazard {hazard}, warning {warning}): draw a zone or check its "
@@ -51,7 +50,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
                  "highest {level}.",
                  "{all_zones} 个风险区中 {zones} 个、{all_points} 个隐患点中 {points} 个处于蓝色及以上预警，"
                  "最高{level}。"),
-    "township_unknown": ("The level of {n} places is unknown.", "另有 {n} 处等级未知。"),
+    "township_unknown": ("{n} places are unknown at some stage.", "另有 {n} 处在部分阶段等级未知。"),
 }  # fmt: skip
 
 

@@ -207,7 +207,6 @@ def write_places(
 ) -> None:
     """Write zones and points with their warnings, the tables of warnings, and what the next issue must know."""
     from geo_risk.flow.steps.deformation_watch import read_townships
-    from geo_risk.products import warning_tables
     from geo_risk.products.place_warnings import place_warnings
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.issues import read_issue
@@ -230,16 +229,25 @@ def write_places(
             write_frame(frame, out[name])
     gaps = 0
     if state is not None:
-        write_frame(made.warnings, out["warnings"])
-        towns = warning_tables.township_warnings(made.warnings, townships, language=language)
-        write_frame(towns, out["warning_townships"])
-        holes = warning_tables.warning_gaps(made.zones, made.points, made.warnings, params=params, language=language)
-        write_frame(holes, out["warning_gaps"])
-        gaps = len(holes)
+        gaps = _write_tables(made, townships, out, params=params, language=language)
         issued = {s.issued for s in known}
         rungs = {key: rung.to_dict() for key, rung in sorted(made.rungs.items())}
         write_json({"format": 1, "issued": issued.pop() if len(issued) == 1 else None, "places": rungs}, state)
     write_json(_facts(made, gaps, quarantine), facts)
+
+
+def _write_tables(
+    made: PlaceWarnings, townships: Any, out: dict[str, Path], *, params: WarningParams, language: str
+) -> int:
+    """Write warnings, warning_townships and warning_gaps; return how many gaps there are."""
+    from geo_risk.products.warning_tables import township_warnings, warning_gaps
+    from geo_risk.publish.frames import write_frame
+
+    write_frame(made.warnings, out["warnings"])
+    write_frame(township_warnings(made.warnings, townships, language=language), out["warning_townships"])
+    gaps = warning_gaps(made.zones, made.points, made.warnings, params=params, language=language)
+    write_frame(gaps, out["warning_gaps"])
+    return len(gaps)
 
 
 def _facts(made: PlaceWarnings, gaps: int, quarantine: list[dict[str, str]]) -> dict[str, Any]:
