@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from geo_risk.core.grid import Grid
+from geo_risk.hazards.deformation.mining.bodies import find_bodies
 from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_motion, outline_radius
 from geo_risk.hazards.deformation.mining.bowl_series import Cut
-from geo_risk.hazards.deformation.mining.clues import Found, depth_of, find_bodies, fit_body
+from geo_risk.hazards.deformation.mining.clues import Found, depth_of, fit_body
 from geo_risk.hazards.deformation.mining.params import MiningParams
 
 GRID = Grid.from_bounds((510_000, 4_050_000, 513_000, 4_053_000), crs="EPSG:4546", resolution_m=60)

@@ -8,10 +8,11 @@ import geopandas as gpd
 import numpy as np
 import pytest
 from scipy import integrate
-from shapely.geometry import box
+from shapely.geometry import Point, box
 
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas.tiles import TiledMap
+from geo_risk.hazards.deformation.mining.bodies import find_bodies, up_velocity
 from geo_risk.hazards.deformation.mining.bowl import (
     bowl_motion,
     bowl_outline,
@@ -28,7 +29,7 @@ from geo_risk.hazards.deformation.mining.bowl_series import (
     trend_span,
     window_velocity,
 )
-from geo_risk.hazards.deformation.mining.clues import depth_of, find_bodies, fit_body, mining_clues, up_velocity
+from geo_risk.hazards.deformation.mining.clues import depth_of, fit_body, mining_clues, without_bowl
 from geo_risk.hazards.deformation.mining.licences import in_force, judge, licence_end, licence_ends, licence_start
 from geo_risk.hazards.deformation.mining.onset import Progress, onset_of
 from geo_risk.hazards.deformation.mining.params import MiningParams
@@ -352,6 +353,32 @@ def test_what_lies_in_the_hole_of_a_body_belongs_to_it_and_windows_give_the_same
     (again,) = find_bodies(labels, lazy, GRID, PARAMS, context={})
     assert again.cells.first == solid.cells.first
     assert again.rate_mm_yr == solid.rate_mm_yr
+
+
+def test_a_small_bowl_that_radar_lost_but_for_its_rim_is_a_body_and_single_fast_cells_are_none():
+    still = Grid(GRID.geobox[:21, :21])
+    sinking = np.zeros((21, 21), np.float32)
+    sinking[8:12, 8:12] = np.nan
+    sinking[8, 11], sinking[9, 7] = -180.0, -60.0
+    labels = np.zeros((21, 21), np.int32)
+    labels[7:13, 7:13] = 1
+    (body,) = find_bodies(labels, sinking, still, PARAMS, context={})
+    assert body.rate_mm_yr == 180.0
+    # lost cells belong to it within two cells of a fast one
+    assert body.cells.sum() >= 12
+    sinking[9, 7] = 0.0
+    assert find_bodies(labels, sinking, still, PARAMS, context={}) == []
+
+
+def test_areas_that_look_like_mining_without_a_bowl_are_named():
+    labels, up = maps(face())
+    bodies = find_bodies(labels, up, GRID, PARAMS, context={})
+    at = bodies[0]
+    shapes = [Point(at.x, at.y).buffer(100), Point(at.x + 3000, at.y).buffer(100), Point(at.x - 3000, at.y).buffer(100)]
+    kinds = ["mining_subsidence", "mining_subsidence", "landslide"]
+    areas = gpd.GeoDataFrame({"area_id": ["A", "B", "C"], "kind": kinds}, geometry=shapes, crs="EPSG:4546")
+    assert without_bowl(areas, bodies, []) == ["B"]
+    assert without_bowl(areas, [], []) == ["A", "B"]
 
 
 def test_groundwater_cone_and_slide_are_no_bodies():

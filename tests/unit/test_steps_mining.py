@@ -14,8 +14,8 @@ from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.deformation import write_velocity
 from geo_risk.flow.steps.deformation_mining import _cut, _no_bowl, _piece, write_mining
 from geo_risk.hazards.deformation.areas.patch import Patch
+from geo_risk.hazards.deformation.mining.bodies import Body
 from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_motion
-from geo_risk.hazards.deformation.mining.clues import Body
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
 from geo_risk.publish.raster import write_layer
 from geo_risk.sources.layers import read_frame
@@ -58,7 +58,7 @@ def clues(made, name, mines):
     out = made["folder"]
     write_mining(
         native=[made["native"]], labels=out / "labels.tif", velocity_up=None, velocity_east=None, slope_deg=None,
-        mines=mines, mining_clues=out / f"{name}.gpkg", facts=out / f"{name}.json", tracks=["asc"],
+        areas=None, mines=mines, mining_clues=out / f"{name}.gpkg", facts=out / f"{name}.json", tracks=["asc"],
         params=DeformationParams(), track_options=[TrackOptions().model_dump(mode="json")], options=None,
         files_0=[made["files"]], geometry_0=[made["geometry"]], coherence_0=None, gacos_0=None,
     )  # fmt: skip
@@ -79,7 +79,8 @@ def test_one_track_and_a_licence_beside_make_an_unlicensed_clue(made):
     assert abs(row.geometry.centroid.x - FACE.x) < 20
     assert abs(row.geometry.centroid.y - FACE.y) < 20
     assert row.first_active == "2022-07-03"
-    assert facts["counts"] == {"bodies": 1, "clues": 1, "licences": 1, "licences_without_end": 0}
+    assert facts["counts"] == {"bodies": 1, "clues": 1, "areas_without_bowl": 0, "licences": 1,
+                               "licences_without_end": 0}  # fmt: skip
     assert not facts["notes"]
 
 
@@ -95,7 +96,6 @@ def test_licences_without_an_end_are_counted_and_noted(made):
     assert "按有效计入" in facts["notes"][0]["text_zh"]
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_licences_that_cannot_be_read_are_noted_beside_the_verdicts(made):
     mines = made["folder"] / "broken.gpkg"

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.areas.tiles import F32, Box, TiledMap
+    from geo_risk.hazards.deformation.mining.bodies import Body
     from geo_risk.hazards.deformation.mining.bowl_series import Cut
-    from geo_risk.hazards.deformation.mining.clues import Body, Found
+    from geo_risk.hazards.deformation.mining.clues import Found
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
 
@@ -36,6 +37,7 @@ def deformation_mining(plan: Plan, native: list[Path]) -> None:
         write_mining,
         reads={"native": native, "labels": plan.layer("active_deformation_labels"), **files},
         optional={**{n: plan.layer(n) for n in ("velocity_east", "velocity_up", "slope_deg")},
+                  "areas": plan.frame("areas_found"),
                   "mines": plan.input("mines"), **beside},
         writes={"mining_clues": plan.frame("mining_clues"), "facts": plan.facts("mining_clues")},
         tracks=[t.track for t in tracks], params=plan.cfg.deformation,
@@ -51,6 +53,7 @@ def write_mining(
     velocity_up: Path | None,
     velocity_east: Path | None,
     slope_deg: Path | None,
+    areas: Path | None,
     mines: Path | None,
     mining_clues: Path,
     facts: Path,
@@ -66,11 +69,12 @@ def write_mining(
     from geo_risk.core.grid import grid_of
     from geo_risk.flow.steps.deformation import _method, _note
     from geo_risk.flow.steps.deformation_areas import nearest_windows
-    from geo_risk.hazards.deformation.mining.clues import find_bodies, fit_body
+    from geo_risk.hazards.deformation.mining.bodies import find_bodies
+    from geo_risk.hazards.deformation.mining.clues import fit_body, without_bowl
     from geo_risk.hazards.deformation.mining.clues import mining_clues as as_clues
     from geo_risk.hazards.deformation.mining.licences import licence_ends
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.sources.layers import open_layer
+    from geo_risk.sources.layers import open_layer, read_frame
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.vectors import read_vector
 
@@ -86,6 +90,8 @@ def write_mining(
         cuts = _all_cuts(some, native, grid.crs, params, tracks=tracks, track_options=track_options, sources=sources)
         fits += [fit_body(b, c, label, grid, params.mining) if c else None for b, c in zip(some, cuts, strict=True)]
     notes = [_no_bowl(b) for b, f in zip(bodies, fits, strict=True) if f is None]
+    apart = [] if areas is None else without_bowl(read_frame(areas), bodies, [f for f in fits if f is not None])
+    notes += [_no_body(apart)] if apart else []
     read = None
     if mines is not None:
         read = read_vector(
@@ -95,7 +101,7 @@ def write_mining(
     licences = None if read is None else read.frame
     frame, said = as_clues([f for f in fits if f is not None], grid.crs, params.mining, licences=licences)
     write_frame(frame, mining_clues)
-    counts = {"bodies": len(bodies), "clues": len(frame)}
+    counts = {"bodies": len(bodies), "clues": len(frame), "areas_without_bowl": len(apart)}
     if licences is not None:
         undated = int(np.isnat(licence_ends(licences)).sum())
         counts |= {"licences": len(licences), "licences_without_end": undated}
@@ -112,7 +118,7 @@ def _vertical(native: list[Path], tracks: list[str], velocity_up: Path | None, g
     """Return the vertical velocity of all tracks on the detection grid, by window."""
     from geo_risk.flow.steps.deformation_areas import nearest_windows, track_windows
     from geo_risk.hazards.deformation.areas.tiles import TiledMap
-    from geo_risk.hazards.deformation.mining.clues import up_velocity
+    from geo_risk.hazards.deformation.mining.bodies import up_velocity
     from geo_risk.sources.layers import open_layer
 
     maps = [track_windows(t, p, grid, side=side) for t, p in zip(tracks, native, strict=True)]
@@ -147,6 +153,18 @@ def _no_bowl(body: Body) -> tuple[str, str]:
         f"a compact body at {place} sinks {rate} mm/yr, but no bowl of the probability integral method fits it: it is "
         "no clue, look at it",
         f"{place} 处有快速集中下沉（{rate} 毫米/年），概率积分法无法拟合，未列为线索，请人工核查",
+    )
+
+
+def _no_body(area_ids: list[str]) -> tuple[str, str]:
+    named, more = area_ids[:10], len(area_ids) - 10
+    english = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+    chinese = "、".join(named) + (f"等 {len(area_ids)} 处" if more > 0 else "")
+    return (
+        f"moving areas that look like mining ({english}), but are too small, slow or ill seen for a bowl to be fitted: "
+        "they are no clues and have no verdict; compare them with the licences by eye",
+        f"形变区 {chinese} 形似采空沉陷，但范围小、速率低或观测不足，无法拟合沉陷盆地：未列为线索、未作判定，"
+        "请人工对照矿权核查",
     )
 
 
@@ -188,7 +206,7 @@ def _piece(source: xr.Dataset, body: Body, crs: str) -> xr.Dataset | None:
     import numpy as np
     from pyproj import Transformer
 
-    from geo_risk.hazards.deformation.mining.clues import reach_m
+    from geo_risk.hazards.deformation.mining.bodies import reach_m
     from geo_risk.sources.insar import frame_of
 
     frame = frame_of(source)
