@@ -193,6 +193,20 @@ def quiet(axis: Axes) -> None:
         axis.spines[side].set_visible(False)
 
 
+def plain_log_ticks(axis: Any, *, steps: Sequence[int] = (1, 2, 5)) -> None:
+    """Label a logarithmic axis at these steps of each power of ten with plain numbers: powers would be TeX source.
+
+    Parameters
+    ----------
+    axis : the `xaxis` or `yaxis` of a panel whose scale is set already.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(base=10, subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _thinned(layer: xr.DataArray) -> tuple[NDArray[np.float32], tuple[float, float, float, float]]:
     step = max(1, math.ceil(max(layer.shape) / _CELLS))
     left, bottom, right, top = grid_of(layer).bounds

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from geo_risk.publish.escape import clean_text
-from geo_risk.publish.figures import TRACK_COLORS, drawing, quiet, svg_text
+from geo_risk.publish.figures import TRACK_COLORS, drawing, plain_log_ticks, quiet, svg_text
 from geo_risk.publish.i18n import label
 
 
@@ -34,8 +34,10 @@ def storm_bars(rows: Sequence[Mapping[str, Any]], language: str) -> str:
                                    (missed, "misses", TRACK_COLORS[1])):  # fmt: skip
             axis.bar(place, values, bottom=below, color=color, width=0.7, label=label(f"figure.{key}", language))
             below = below + values
-        axis.plot(place, [float(r["expected_units"]) for r in rows], "x", color="#1d2730",
-                  label=label("figure.expected", language))  # fmt: skip
+        expected = np.array([float(r["expected_units"]) for r in rows])
+        axis.plot(place, expected, "x", color="#1d2730", label=label("figure.expected", language))
+        # bars of nothing on top of the others would pin the axis to the highest bar
+        axis.set_ylim(0, 1.08 * max(1.0, *below, *np.nan_to_num(expected)))
         axis.set_xticks(place, [clean_text(str(r["storm_id"]))[:10] for r in rows], fontsize=8)
         axis.set_ylabel(label("figure.units_axis", language))
         quiet(axis)
@@ -91,6 +93,8 @@ def chance_panel(diagram: Mapping[str, Sequence[float]], language: str) -> str:
             axis.fill_between(said, lines[0], lines[1], color=TRACK_COLORS[0], alpha=0.15, linewidth=0)
             axis.plot(said, lines[2], "o-", color=TRACK_COLORS[0], markersize=4, linewidth=1.2)
         axis.set(xscale="log", yscale="log", xlim=(floor, 1), ylim=(floor, 1))
+        for side in (axis.xaxis, axis.yaxis):
+            plain_log_ticks(side, steps=(1,))
         axis.set_xlabel(label("figure.chance_said_axis", language))
         axis.set_ylabel(label("figure.chance_seen_axis", language))
         quiet(axis)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.publish.figures import TRACK_COLORS, drawing, quiet, svg_text
+from geo_risk.publish.figures import TRACK_COLORS, drawing, plain_log_ticks, quiet, svg_text
 from geo_risk.publish.i18n import label
 
 _GREY = "#8a9299"
@@ -69,7 +69,7 @@ def growth_panel(
         if np.isfinite(rain_mm):
             axis.axhline(rain_mm, color=TRACK_COLORS[1], linestyle="--", linewidth=1)
         axis.set_xscale("log")
-        _plain_ticks(axis.xaxis)
+        plain_log_ticks(axis.xaxis)
         axis.set_xlabel(label("figure.years_axis", language))
         axis.set_ylabel(label("figure.rain_axis", language))
         quiet(axis)
@@ -133,19 +133,10 @@ def threshold_panel(
             axis.plot(span, a * span**exponent, color="#1d2730", linestyle="--", linewidth=1, label=name)
         axis.set_xscale("log")
         axis.set_yscale("log")
-        _plain_ticks(axis.xaxis)
-        _plain_ticks(axis.yaxis)
+        plain_log_ticks(axis.xaxis)
+        plain_log_ticks(axis.yaxis)
         axis.set_xlabel(label("figure.duration_axis", language))
         axis.set_ylabel(label("figure.intensity_axis", language))
         quiet(axis)
         axis.legend(fontsize=8, frameon=False)
         return svg_text(figure)
-
-
-def _plain_ticks(axis: Any) -> None:
-    """Label a logarithmic axis at 1, 2, 5 of each power of ten with plain numbers: powers would be written in TeX."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
