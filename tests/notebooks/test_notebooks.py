@@ -5,7 +5,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from geo_risk.flow.run import run
+from geo_risk.flow.verify import verify
 from tests.support.outputs import write_outputs
+from tests.support.warned_storms import write_stormy_county
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -15,6 +18,10 @@ def executed(name: str, output: Path, folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("GEO_RISK_OUTPUT", str(write_outputs(output)))
     monkeypatch.setenv("GEO_RISK_INSAR", str(FOLDER.parent / "data" / "sample" / "insar" / "asc"))
     monkeypatch.setenv("GEO_RISK_DATA", str(FOLDER.parent / "data" / "sample"))
+    return shown_by(name, folder)
+
+
+def shown_by(name: str, folder: Path) -> str:
     notebook = nbformat.read(FOLDER / name, as_version=4)
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
@@ -51,6 +58,32 @@ def test_susceptibility_notebook_goes_from_layers_and_inventory_to_a_card(tmp_pa
     assert "the figure to quote" in shown
     assert "does not mean safe" in shown
     assert len(shown) < 600_000  # outputs stay small: the map is drawn at every second cell
+
+
+@pytest.mark.slow
+def test_warning_notebook_goes_from_rain_to_a_warning_renewed_on_a_copy(tmp_path, monkeypatch):
+    config = write_stormy_county(tmp_path)
+    run(config)
+    (tmp_path / "temporary").mkdir()
+    for name, value in (("CONFIG", config), ("OUTPUT", tmp_path / "out"), ("LANGUAGE", "en")):
+        monkeypatch.setenv(f"GEO_RISK_{name}", str(value))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    shown = shown_by("warning.ipynb", tmp_path)
+    assert shown.count("none overlaps another") == 3
+    # fields of rain, K, storms, chances, stages, one place
+    assert shown.count("<svg") == 6
+    assert "configured: K 0.84 over 3 days; used: configured" in shown
+    assert "the run published the same counts" in shown
+    assert "not made by this run" not in shown
+    assert "--forecast forecast_1.nc --issued 2024-07-20T01:00:00Z" in shown
+    assert "earlier issue: 20240720T000000Z" in shown
+    assert "raised: " in shown
+    assert shown.count("msgType Alert") == 2  # the issue before warned of nothing: no update
+    assert len(shown) < 600_000  # outputs stay small
+    # warnings were made on a copy that is gone: the run is what it was
+    assert [r for r in verify(tmp_path / "out") if r.state != "ok"] == []
+    assert [p.name for p in (tmp_path / "out" / "warnings" / "issues").iterdir()] == ["20240720T000000Z.json"]
+    assert list((tmp_path / "temporary").glob("geo_risk_warn_*")) == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
