@@ -17,6 +17,7 @@ from rasterio import features
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid, grid_of
+from geo_risk.sources.dataset import read_dataset
 from geo_risk.sources.layers import open_layer, read_json
 
 
@@ -38,8 +39,13 @@ class RunOutput:
 
     def work_layer(self, name: str) -> xr.DataArray | None:
         """Return a raster of the work folder, or None where the run left none."""
-        path = self.folder / ".work" / "between" / f"{name}.tif"
+        path = self._between(f"{name}.tif")
         return open_layer(path) if path.is_file() else None
+
+    def work_dataset(self, name: str) -> xr.Dataset | None:
+        """Return a dataset of the work folder, or None where the run left none."""
+        path = self._between(f"{name}.nc")
+        return read_dataset(path) if path.is_file() else None
 
     def manifest(self) -> dict[str, Any]:
         """Return the run's manifest."""
@@ -48,16 +54,21 @@ class RunOutput:
 
     def frame(self, name: str) -> Any:
         """Return a layer of geo_risk.gpkg (or of the work folder), or None where the run made none."""
-        for path in (self.folder / "geo_risk.gpkg", self.folder / ".work" / "between" / f"{name}.gpkg"):
+        for path in (self.folder / "geo_risk.gpkg", self._between(f"{name}.gpkg")):
             if path.is_file() and name in {str(row[0]) for row in pyogrio.list_layers(path)}:
                 return pyogrio.read_dataframe(path, layer=name)
         return None
 
     def facts(self, name: str) -> dict[str, Any]:
         """Return the facts a task wrote, empty where there are none."""
-        path = self.folder / ".work" / "between" / f"{name}.json"
+        path = self._between(f"{name}.json")
         found = read_json(path) if path.is_file() else {}
         return found if isinstance(found, dict) else {}
+
+    def _between(self, name: str) -> Path:
+        """Return a file of the work folder: of the warning where what is published is one's, else of the run."""
+        warned = self.folder / ".work" / "warn" / "between" / name
+        return warned if "warn" in self.manifest() and warned.is_file() else self.folder / ".work" / "between" / name
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from geo_risk.core.names import STAGES_H
 from geo_risk.sample.susceptibility import rain_factor
 from geo_risk.score.figures import Figure, ratio, total
 from geo_risk.score.outputs import RunOutput, Truth, burnt
+from geo_risk.sources.rain_grid import onto_grid
 
 PUBLIC_LEVEL = 2
 """Yellow: warnings are public from it on."""
@@ -85,7 +86,8 @@ def score_warning(run: RunOutput, truth: Truth) -> dict[str, dict[str, Figure]]:
     slides, units = truth.frame("storm_slides"), _units(run)
     if slides is None or units is None:
         return {}
-    stages = [s for s in (_stage(run, units, hours, _public_level(run)) for hours in STAGES_H) if s is not None]
+    fields, public = run.work_dataset("rain_stages"), _public_level(run)
+    stages = [s for s in (_stage(run, units, fields, hours, public) for hours in STAGES_H) if s is not None]
     headline = [s for s in stages if s.hours in HEADLINE_H]
     if not headline:
         return {}
@@ -126,14 +128,18 @@ def _units(run: RunOutput) -> _Units | None:
     return _Units(np.where(labels > 0, at, -1), len(names), grid)
 
 
-def _stage(run: RunOutput, units: _Units, hours: int, public: int) -> _Stage | None:
-    found, rain = run.layer(f"warning_{hours}h"), run.work_layer(f"rain_effective_stage_{hours}h")
+def _stage(run: RunOutput, units: _Units, fields: xr.Dataset | None, hours: int, public: int) -> _Stage | None:
+    found = run.layer(f"warning_{hours}h")
     if found is None:
         return None
     level = found.to_numpy()
     warned = units.any(level >= public)
     unknown = ~warned & units.any(~(level >= 0))
-    mean = np.full(units.n, np.nan) if rain is None else units.mean(rain.to_numpy())
+    mean = np.full(units.n, np.nan)
+    if fields is not None and f"effective_{hours}h" in fields:
+        # the running maximum: its last hour is the highest effective rain of the horizon, as the levels take it
+        highest = fields[f"effective_{hours}h"].isel({f"hour_{hours}h": -1})
+        mean = units.mean(onto_grid(highest, units.grid).to_numpy())
     known = {s["hours"]: s["until"] for s in run.facts("rainfall_stages").get("stages", [])}
     return _Stage(hours, warned, unknown, mean, pd.Timestamp(known[hours]) if hours in known else None)
 

@@ -14,12 +14,14 @@ from sklearn.metrics import roc_auc_score
 
 from geo_risk.core.errors import ConfigError, DataError
 from geo_risk.core.grid import Grid
+from geo_risk.publish.dataset import write_dataset
 from geo_risk.publish.frames import write_frame, write_frames, write_json
 from geo_risk.publish.raster import write_layer
 from geo_risk.score.figures import Score, mean, pooled, ratio, rms, total
 from geo_risk.score.pooled import pairs_of, score_run, score_runs
 from geo_risk.score.susceptibility import auc
 from geo_risk.score.water import match_sites
+from geo_risk.sources.dataset import read_dataset
 
 CRS = "EPSG:4546"
 X0, Y0, CELL = 500_000.0, 4_100_000.0, 60.0
@@ -209,7 +211,9 @@ def warned_county(out, truth, *, levels, slides):
     write_layer(GRID.layer(labels, units="1", long_name="u"), between / "slope_units.tif")
     for h in (72, 6, 3, 1):
         write_layer(GRID.layer(level, units="level", long_name="w"), out / "layers" / f"warning_{h}h.tif")
-        write_layer(GRID.layer(rain, units="mm", long_name="r"), between / f"rain_effective_stage_{h}h.tif")
+    field = GRID.layer(rain, units="mm", long_name="r")
+    hours = {h: xr.concat([field * 0, field], dim=f"hour_{h}h") for h in (72, 6, 3, 1)}
+    write_dataset(xr.Dataset({f"effective_{h}h": v for h, v in hours.items()}), between / "rain_stages.nc")
     stages = [{"hours": h, "until": "2024-07-25T08:00:00+00:00"} for h in (72, 6, 3, 1)]
     write_json({"stages": stages}, between / "rainfall_stages.json")
     write_json({"slid_units": [{"rain_mm": v} for v in (60, 75, 90, 95)]}, between / "landslide_past_storms.json")
@@ -242,6 +246,21 @@ def test_warning_by_hand(county):
     assert set(plain["by_stage"]) == {"72h", "6h", "3h", "1h"}
     assert {"pod", "far", "rain_only_far", "by_stage"} <= set(plain)
     assert score.to_dict()["details"]["warning"]["by_stage"]["1h"]["far"]["bottom"] == 2
+
+
+@pytest.mark.slow
+def test_after_a_warning_its_own_rain_is_scored(county):
+    out, truth = county
+    warned_county(out, truth, levels=[2, 4, 1, 0], slides=[(0, BEFORE), (2, AFTER)])
+    between = out / ".work" / "between"
+    # the renewed rain is the other way round: 80, 70, 60, 50 mm, so that the first unit alone is above 70 mm
+    fields = read_dataset(between / "rain_stages.nc")
+    whole = {h: fields[f"effective_{h}h"] for h in (72, 6, 3, 1)}
+    turned = {f"effective_{h}h": (130 - v).where(v > 0, 0) for h, v in whole.items()}
+    write_dataset(xr.Dataset(turned), out / ".work" / "warn" / "between" / "rain_stages.nc")
+    assert score_run(out, truth).parts["warning"]["rain_only_far"].top == 3  # warn did not make what is published
+    write_json({"warn": {}}, out / "manifest.json")
+    assert score_run(out, truth).parts["warning"]["rain_only_far"].top == 0
 
 
 @pytest.mark.slow

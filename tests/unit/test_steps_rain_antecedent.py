@@ -13,6 +13,7 @@ from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.rainfall_antecedent import resolved
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.publish.frames import write_json
+from geo_risk.sources.dataset import read_dataset
 from geo_risk.sources.layers import open_layer, read_json
 from geo_risk.sources.rain_opened import Area
 from geo_risk.sources.rain_points import cells_within, series_at
@@ -92,7 +93,8 @@ rainfall: {antecedent: fitted, issued: "2024-07-20T00:00:00Z"}
     expected = 24 * sum(fit["decay_per_day"] ** n for n in range(fit["days"]))
     np.testing.assert_allclose(open_layer(plan.layer("rain_effective")).to_numpy(), expected, rtol=1e-5)
     # without a forecast a stage stays unknown, whatever K
-    assert np.isnan(open_layer(plan.layer("rain_effective_stage_6h")).to_numpy()).all()
+    assert not list(read_dataset(plan.cube("rain_stages")).data_vars)
+    assert all(s["forecast"] is None for s in read_json(plan.facts("rainfall_stages"))["stages"])
 
 
 def test_series_at_points_are_those_of_their_cells():
