@@ -38,7 +38,8 @@ def township_warnings(
 
     Returns
     -------
-    `warning_townships`, ranked by level (unknown between blue and yellow), then places warned of, then name.
+    `warning_townships`, ranked by level (unknown between blue and yellow), then places warned of, then name. A level
+    is that of `gravest`: "none" only where every place is known to have none.
     """
     given = [] if townships is None else sorted(set(townships["name"].dropna().astype(str)))
     outside = OUTSIDE[int(language == "zh")]
@@ -62,13 +63,18 @@ def township_warnings(
     return made
 
 
+def gravest(levels: pd.Series[Any]) -> int:
+    """Return the highest level of several places or stages: a warning wins, but unknown beats none; -1 for no level."""
+    highest = int(levels.max()) if len(levels) else Level.UNKNOWN
+    return highest if highest > Level.NONE or not (levels < Level.NONE).any() else int(Level.UNKNOWN)
+
+
 def _township(name: str, rows: pd.DataFrame) -> dict[str, Any]:
     out: dict[str, Any] = {"township": name}
     for h in STAGES_H:
-        mine = rows[rows["stage_h"] == h]["warning_level"]
-        out[f"warning_{h}h"] = int(mine.max()) if len(mine) else -1
+        out[f"warning_{h}h"] = gravest(rows[rows["stage_h"] == h]["warning_level"])
+    out["warning_level"] = gravest(rows["warning_level"])
     highest = rows.groupby(["place_kind", "place_id"])["warning_level"].max()
-    out["warning_level"] = int(highest.max()) if len(highest) else -1
     for kind in ("zone", "point"):
         mine = highest[highest.index.get_level_values(0) == kind] if len(highest) else highest
         out[f"{kind}s"], out[f"{kind}s_warned"] = len(mine), int((mine > 0).sum())
@@ -99,26 +105,30 @@ def warning_gaps(
 
     Parameters
     ----------
-    zones, points : with warning_{s}h as `place_warnings` leaves them.
-    warnings : for the township of each place. params : `gap_level`.
+    zones, points : as `place_warnings` leaves them.
+    warnings : for township and level of each place, by `gravest` of its stages. params : `gap_level`.
 
     Returns
     -------
     `warning_gaps`: a landslide zone counts where its risk or its highest warning is at least `gap_level`, or unknown
     with a hazard of at least that; points that are cancelled are left out. Gravest first.
     """
-    towns = warnings.drop_duplicates(["place_kind", "place_id"]).set_index(["place_kind", "place_id"])["township"]
+    places = warnings.groupby(["place_kind", "place_id"])
+    towns, highest, lowest = places["township"].first(), places["warning_level"].max(), places["warning_level"].min()
+    levels = highest.where((highest > Level.NONE) | (lowest >= Level.NONE), Level.UNKNOWN)  # as `gravest`
     rows: list[dict[str, Any]] = []
     for kind, frame in (("zone", zones), ("point", points)):
         if frame is None:
             continue
-        for row in frame[_is_gap(frame, kind, params)].to_dict("records"):
+        keys = [(kind, str(i)) for i in frame[f"{kind}_id"]]
+        chosen = frame.assign(warning_level=[int(levels.get(k, Level.UNKNOWN)) for k in keys])
+        for row in chosen[_is_gap(chosen, kind, params)].to_dict("records"):
             place = str(row[f"{kind}_id"])
             found = {
                 "gap": "zone_without_point" if kind == "zone" else "point_outside_zones", "place_id": place,
                 "gap_id": f"{kind}-{place}", "name": row.get("name"), "kind": row["kind"],
                 "township": towns.get((kind, place)), "hazard_level": int(row["hazard_level"]),
-                "risk_level": int(row.get("risk_level", -1)), "warning_level": _highest(row),
+                "risk_level": int(row.get("risk_level", -1)), "warning_level": int(row["warning_level"]),
             }  # fmt: skip
             texts = {k: _gap_said(found, k) for k in ("zh", "en")}
             rows.append({**found, "reasons": texts[language], "reasons_zh": texts["zh"], "reasons_en": texts["en"]})
@@ -136,16 +146,11 @@ def _is_gap(frame: gpd.GeoDataFrame, kind: str, params: WarningParams) -> NDArra
     if kind == "point":
         inside = frame["zone_id"].notna() & (frame["zone_id"].astype("string").fillna("") != "")
         return np.asarray(~inside & (frame["status"] != "cancelled"), dtype=bool)
-    highest = frame[[f"warning_{h}h" for h in STAGES_H]].max(axis=1)
+    highest = frame["warning_level"]
     is_open = ((frame["risk_level"] < 0) | (highest < 0)) & (frame["hazard_level"] >= params.gap_level)
     grave = (frame["risk_level"] >= params.gap_level) | (highest >= params.gap_level) | is_open
     bare = frame["point_ids"].isna() | (frame["point_ids"].astype("string").fillna("") == "")
     return np.asarray(frame["kind"].isin(WARNED_KINDS) & grave & bare, dtype=bool)
-
-
-def _highest(row: Mapping[str, Any]) -> int:
-    levels: Sequence[int] = [int(row.get(f"warning_{h}h", Level.UNKNOWN)) for h in STAGES_H]
-    return max(levels)
 
 
 def _gap_said(row: Mapping[str, Any], language: str) -> str:
