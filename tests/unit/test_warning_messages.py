@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 from shapely.geometry import MultiPolygon, box
@@ -184,3 +185,24 @@ def test_the_bulletin_never_leaves_out_what_is_unknown():
     for frame in calm.frames.values():
         frame.drop(frame.index, inplace=True)
     assert any("None." in s["texts"] for s in bulletin_sections(calm))
+
+
+def test_townships_of_one_name_are_all_reached_and_no_place_at_all_is_no_calm():
+    from geo_risk.flow.steps import warning_bulletin
+
+    made = frames("东岭乡")
+    made["warning_townships"] = made["warning_townships"].assign(reasons_zh="因", reasons_en="why")
+    towns = gpd.GeoDataFrame(
+        {"name": ["东岭乡", "东岭乡", "河西乡"], "code": ["1", "2", "3"]},
+        geometry=[box(111.1, 36.9, 111.2, 37.0), box(111.3, 36.9, 111.4, 37.0), box(112, 36, 113, 37)], crs=4326,
+    )  # fmt: skip
+    (found,) = warning_bulletin._areas(made, towns, WarningParams())
+    assert found.shape.bounds == pytest.approx((111.1, 36.9, 111.4, 37.0))
+    assert found.code == ""
+    stages = [{"hours": 6, "issued": T0.isoformat(), "forecast": "f.nc"}]
+    assert "1 warnings are unknown" in warning_bulletin._unknown_note(made["warnings"], stages)
+    nothing = {**made, "warnings": made["warnings"].iloc[:0], "warning_townships": made["warning_townships"].iloc[:0]}
+    state = {"issued": T0.isoformat(), "places": {}}
+    told = warning_bulletin._message(nothing, None, state, None, run="x", params=WarningParams(), stages=stages)
+    assert not told.areas
+    assert "not safe" in told.note

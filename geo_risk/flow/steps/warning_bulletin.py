@@ -101,13 +101,21 @@ def _message(
         rungs, least = read_issue(previous).values(), params.cap.least_level
         was_active = any((r.level if r.level >= 0 else r.known) >= least for r in rungs)
         before = (_identifier(issue_time(previous), read_json(previous)), issue_time(previous))
-    unknown = int((frames["warnings"]["warning_level"] < 0).sum())
+    note = _unknown_note(frames["warnings"], stages)
+    return CapMessage(_identifier(sent, state), sent, run, _areas(frames, townships, params), before, was_active, note)
+
+
+def _unknown_note(warnings: pd.DataFrame, stages: list[dict[str, Any]]) -> str:
+    """Return what a message must say of what is not known, "" only where every place is known at every stage."""
+    if not len(warnings):
+        return ("没有可判定的风险区或隐患点：无预警等级，不等于安全。"
+                " There is no zone or point to judge: without a level is not safe.")  # fmt: skip
+    unknown = int((warnings["warning_level"] < 0).sum())
     silent = ", ".join(str(s["hours"]) for s in stages if s["forecast"] is None)
-    note = "" if not unknown else (
+    return "" if not unknown else (
         f"等级未知的预警 {unknown} 条（无预报的阶段：{silent or '无'}）：未知不等于安全。"
         f" {unknown} warnings are unknown (stages without forecast: {silent or 'none'}): unknown is not safe."
     )  # fmt: skip
-    return CapMessage(_identifier(sent, state), sent, run, _areas(frames, townships, params), before, was_active, note)
 
 
 def _identifier(sent: datetime, state: dict[str, Any]) -> str:
@@ -127,9 +135,10 @@ def _areas(frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, 
     places: dict[str, Any] = {}
     if townships is not None:
         degrees = townships.to_crs(4326)
-        places = {
-            str(n): (str(c), g) for n, c, g in zip(degrees["name"], degrees["code"], degrees.geometry, strict=True)
-        }
+        for name, mine in degrees.groupby(degrees["name"].astype(str)):
+            # townships of one name are one row of the list: the message must then reach all of them
+            code = str(mine["code"].iloc[0]) if len(mine) == 1 else ""
+            places[str(name)] = (code, mine.geometry.union_all())
     out = []
     for row in frames["warning_townships"].to_dict("records"):
         level, name = int(row["warning_level"]), str(row["township"])
