@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dask
@@ -141,19 +141,33 @@ def township_frame(
 
 def _township(row: Mapping[Any, Any], language: str) -> str:
     share, slid, hit = row["warned_share"], row["slid_units"], row["warned_slid_units"]
+    unknown = row["level_unknown_m2"] / row["units_m2"]
     if language == "zh":
-        return f"斜坡面积的 {share:.0%} 达到公开预警等级；滑坡单元 {slid} 个，其中预警 {hit} 个。"
-    return f"{share:.0%} of its slopes reach the public level; {slid} units slid, {hit} of them warned."
+        more = f"，{unknown:.0%} 等级未知" if unknown > 0 else ""
+        return f"斜坡面积的 {share:.0%} 达到公开预警等级{more}；滑坡单元 {slid} 个，其中预警 {hit} 个。"
+    more = f", of {unknown:.0%} the level is unknown" if unknown > 0 else ""
+    return f"{share:.0%} of its slopes reach the public level{more}; {slid} units slid, {hit} of them warned."
 
 
-def hindcast_facts(frame: pd.DataFrame, diagram: Mapping[str, list[float]], *, held: int, least: int) -> dict[str, Any]:
-    """Return notes and counts for the report: pooled skill with its intervals, calibration, and what it rests on."""
+def hindcast_facts(
+    frame: pd.DataFrame, diagram: Mapping[str, list[float]], *, held: int, least: int, left: Sequence[str] = (),
+    unclear_times: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Return notes and counts for the report: pooled skill with its intervals, calibration, and what it rests on.
+
+    Parameters
+    ----------
+    frame, diagram : of the `held` storms, from level `least` on.
+    left : storms that could not be judged, as too few slides are left without them.
+    unclear_times : slides whose time has no zone, so that their lead time is unknown.
+    """
     if not len(frame):
         few = note(
             "warning", "No hindcast: with each past storm left out no warning model can be fitted.",
             "无历史回报检验：留出任一场降雨后均无法拟合预警模型。",
         )  # fmt: skip
-        return {"notes": [few], "counts": {"storms": 0}, "quarantine": [], "methods": [METHOD]}
+        return {"notes": [few], "counts": {"storms": 0, "storms_not_judged": len(left)}, "quarantine": [],
+                "methods": [METHOD]}  # fmt: skip
     pooled: dict[Any, Any] = frame[frame["storm_id"] == POOLED].iloc[0].to_dict()
     inside, classes = int(sum(diagram["inside"])), len(diagram["inside"])
     p, f, c = (f"{pooled[k]:.2f} ({pooled[k + '_low']:.2f}-{pooled[k + '_high']:.2f})" for k in ("pod", "far", "csi"))
@@ -178,6 +192,28 @@ def hindcast_facts(frame: pd.DataFrame, diagram: Mapping[str, list[float]], *, h
         f"预期滑坡单元 {pooled['expected_units']:.0f} 个，实际 {pooled['slid_units']} 个"
         + ("。" if good else "：宜用其排序，不宜用其数值。"),
     )
-    counts = {"storms": held, "slid_units": int(pooled["slid_units"]), "hits": int(pooled["hits"]),
+    notes = [skill, said, *_left_notes(left, unclear_times)]
+    counts = {"storms": held, "storms_not_judged": len(left), "slides_without_zone": unclear_times,
+              "slid_units": int(pooled["slid_units"]), "hits": int(pooled["hits"]),
               "false_alarms": int(pooled["false_alarms"]), "unknown_units": int(pooled["unknown_units"])}  # fmt: skip
-    return {"notes": [skill, said], "counts": counts, "quarantine": [], "methods": [METHOD]}
+    return {"notes": notes, "counts": counts, "quarantine": [], "methods": [METHOD]}
+
+
+def _left_notes(left: Sequence[str], unclear_times: int) -> list[dict[str, str]]:
+    out = []
+    if left:
+        out.append(note(
+            "warning",
+            f"{len(left)} past storms could not be judged, as too few slides are left to fit a model without them: "
+            f"{', '.join(left)}. The skill above says nothing of them.",
+            f"{len(left)} 场降雨未能检验（留出后剩余滑坡过少，无法拟合）：{'、'.join(left)}。上述精度不含这些场次。",
+        ))  # fmt: skip
+    if unclear_times:
+        out.append(note(
+            "warning",
+            f"Of {unclear_times} past slides the time states no zone: local time read as UTC would add eight hours of "
+            "lead, so their lead time is unknown. Write 2024-07-25T02:00:00Z or ...+08:00.",
+            f"{unclear_times} 个历史滑坡的时间未注明时区：若将北京时间当作 UTC，提前量将虚增 8 小时，故不计其提前量。"
+            "请写作 2024-07-25T02:00:00Z 或 ...+08:00。",
+        ))  # fmt: skip
+    return out

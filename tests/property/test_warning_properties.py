@@ -118,7 +118,7 @@ def test_a_unit_twice_as_large_has_twice_the_odds():
     np.testing.assert_allclose(table.susceptibility / (1 - table.susceptibility), [1.0, 1.0, 3.0], rtol=1e-12)
 
 
-def test_slides_outside_and_of_storms_without_rain_do_not_count():
+def test_slides_outside_are_counted_apart_and_those_of_storms_without_rain_not_at_all():
     labels, s = layers(1, 0.0)
     inside = (510_000 + 30 * 5.5, 4_065_000 - 30 * 5.5)
     off = np.argwhere(labels.to_numpy() == 0)[0]
@@ -129,7 +129,7 @@ def test_slides_outside_and_of_storms_without_rain_do_not_count():
     got = past_cases(labels, s, {"A": rain_mm, "B": rain_mm}, slides)
     in_unit = int(labels.to_numpy()[5, 5] > 0)
     assert got.slides.sum(axis=0).tolist() == [in_unit, 0]
-    assert got.off_units == 2 - in_unit
+    assert got.off_units == 3 - in_unit
     assert square_labels(s).to_numpy().min() == 1
 
 

@@ -26,7 +26,7 @@ from geo_risk.hazards.landslide.warning_units import PastCases, UnitTable, cases
 from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
 from geo_risk.hazards.rainfall.height import effective_rain_by_height
 from geo_risk.hazards.rainfall.params import RainfallParams
-from geo_risk.products.hindcast import hindcast_facts, hindcast_frame, township_cells, township_frame
+from geo_risk.products.hindcast import POOLED, hindcast_facts, hindcast_frame, township_cells, township_frame
 from geo_risk.publish.cube import write_cube
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.i18n import labels
@@ -87,6 +87,7 @@ def test_warned_area_by_township_by_hand():
     assert frame["warned_m2"].tolist() == [4200 * 900, 3000 * 900]
     assert frame["level_unknown_m2"].tolist() == [3600 * 900, 0]
     assert (frame["slid_units"].tolist(), frame["warned_slid_units"].tolist()) == ([2, 0], [1, 0])
+    assert ["level is unknown" in text for text in frame["reasons_en"]] == [True, False]
     none = township_frame(township_cells(layer, places.iloc[:0]), places.iloc[:0], {"A": units}, cell_area_m2=900.0,
                           language="zh")  # fmt: skip
     assert len(none) == 0
@@ -109,6 +110,16 @@ def test_without_storms_to_leave_out_there_is_no_hindcast():
         assert len(table) == 0
         facts = hindcast_facts(hindcast_frame(table, {}, language="zh"), {"inside": []}, held=0, least=2)
         assert facts["notes"][0]["level"] == "warning"
+
+
+def test_storms_that_cannot_be_judged_are_named():
+    row = {"storm_id": POOLED, "slid_units": 1, "hits": 1, "hits_in_time": 1, "misses": 0, "false_alarms": 0,
+           "unknown_units": 0, "expected_units": 1.0}  # fmt: skip
+    row |= {f"{name}{end}": 0.5 for name in ("pod", "far", "csi") for end in ("", "_low", "_high")}
+    facts = hindcast_facts(pd.DataFrame([row]), {"inside": []}, held=3, least=2, left=("S2", "S4"))
+    assert facts["counts"]["storms_not_judged"] == 2
+    assert "S2, S4" in facts["notes"][-1]["text_en"]
+    assert "S2、S4" in facts["notes"][-1]["text_zh"]
 
 
 def test_unknown_units_take_no_part_and_stay_unknown():
@@ -201,7 +212,7 @@ def tiny(folder, *, storm_ids=("S1", "S2", "S3")):
     common = {"rainfall_past_events": files, "past_slides": folder / "slides.gpkg", "slope_units": None,
               "susceptibility": folder / "susceptibility.tif", "params": LandslideParams(),
               "rainfall": RainfallParams(antecedent_days=2), "storm_ids": list(storm_ids),
-              "rain_options": [NO_RAIN_OPTIONS] * 3, "options": None}  # fmt: skip
+              "rain_options": [NO_RAIN_OPTIONS] * 3, "options": None, "fitted": None}  # fmt: skip
     made = {"facts": folder / "past.json", "cases": folder / "past_cases.nc", "used": folder / "used.tif"}
     return common, made
 
@@ -217,7 +228,12 @@ def test_the_steps_on_a_tiny_county(tmp_path):
     assert sum("'other'" in row["reason"] for row in facts["quarantine"]) == 1
     used = open_layer(made["used"]).to_numpy()
     assert used.shape == GRID.shape
-    assert len(np.unique(used[:8, :8])) == 1  # a square of 250 m is one unit
+    # a square of 250 m is one unit; cells that hold next to none of its slides keep their own susceptibility
+    own = open_layer(tmp_path / "susceptibility.tif").to_numpy()
+    shared = used[:8, :8][used[:8, :8] != own[:8, :8]]
+    assert shared.size > 32
+    assert len(np.unique(shared)) == 1
+    assert own[:8, :8][used[:8, :8] == own[:8, :8]].max() < shared[0]
     out = {k: tmp_path / f"{k}.gpkg" for k in ("storms", "townships")} | {"facts": tmp_path / "hindcast.json"}
     write_hindcast(**common, **out, cases=made["cases"], model=made["facts"], admin=tmp_path / "admin.gpkg",
                    language="zh", admin_options=None)  # fmt: skip
@@ -226,6 +242,7 @@ def test_the_steps_on_a_tiny_county(tmp_path):
     assert frame["slid_units"].iloc[-1] == frame["slid_units"].iloc[:-1].sum() > 60
     assert 0.5 < frame["pod"].iloc[-1] <= 1
     assert frame["lead_to_slide_h"].notna().any()
+    assert facts["counts"]["slides_off_units"] == 1  # the one far off the grid
     places = read_frame(out["townships"])
     assert places["storm_id"].tolist() == ["S1", "S2", "S3"]
     assert places["slid_units"].tolist() == frame["slid_units"].tolist()[:3]
@@ -233,6 +250,15 @@ def test_the_steps_on_a_tiny_county(tmp_path):
     assert len(found["figures"]) == 3
     assert all(f["svg"].startswith("<") for f in found["figures"])
     assert len(reliability_of(found).said) == len(EDGES) - 1
+    assert found["counts"]["storms_not_judged"] == found["counts"]["slides_without_zone"] == 0
+    # local time without its zone is no time: read as UTC it would add eight hours of lead
+    bare = read_frame(tmp_path / "slides.gpkg").assign(time="2020-07-04T18:00:00")
+    write_frame(bare, tmp_path / "slides.gpkg")
+    write_hindcast(**common, **out, cases=made["cases"], model=made["facts"], admin=None, language="zh",
+                   admin_options=None)  # fmt: skip
+    assert read_frame(out["storms"])["lead_to_slide_h"].isna().all()
+    assert read_json(out["facts"])["counts"]["slides_without_zone"] == len(bare)
+    assert any("states no zone" in note["text_en"] for note in read_json(out["facts"])["notes"])
     assert [row["miss_cost"] for row in found["cutoffs_by_cost"]] == [400, 100, 25, 6]
     for name, key in (("warning_hindcast", "storms"), ("warning_hindcast_townships", "townships")):
         write_csv(read_frame(out[key]), tmp_path / f"{name}.csv", name=name)

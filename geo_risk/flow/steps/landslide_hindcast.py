@@ -66,14 +66,16 @@ def write_hindcast(
     map_ = open_layer(susceptibility)
     labels = square_labels(map_) if slope_units is None else open_layer(slope_units)
     files = dict(zip(storm_ids, zip(rainfall_past_events, rain_options, strict=True), strict=True))
-    leads = _leads(files, past_slides, options, held=held, cases=given, labels=labels,
-                   rainfall=resolved(rainfall, fitted))  # fmt: skip
+    leads, unclear = _leads(files, past_slides, options, held=held, cases=given, labels=labels,
+                            rainfall=resolved(rainfall, fitted))  # fmt: skip
     frame = product.hindcast_frame(table, leads, language=language)
     write_frame(frame, storms)
     write_frame(_townships(admin, admin_options, labels, held=held, cases=given, language=language), townships)
     found = None if whole is None or not held.storms else unit_reliability(held, given, whole, params)
     diagram = {n: [] for n in ("said", "seen", "low", "high", "inside")} if found is None else found.diagram()
-    said = product.hindcast_facts(frame, diagram, held=len(held.storms), least=PUBLIC_LEVEL)
+    left = sorted(set(given.storms) - set(held.storms))
+    said = product.hindcast_facts(frame, diagram, held=len(held.storms), least=PUBLIC_LEVEL, left=left,
+                                  unclear_times=unclear)  # fmt: skip
     drawn = _figures(table, held, diagram, language) if held.storms else []
     costs = _costs(held, params)
     write_json({**said, "figures": drawn, "reliability": None if found is None else found.to_dict(),
@@ -83,8 +85,11 @@ def write_hindcast(
 def _leads(
     files: dict[str, tuple[Path, RainOptions]], past_slides: Path, options: ReadOptions | None, *, held: HeldOut,
     cases: PastCases, labels: xr.DataArray, rainfall: RainfallParams,
-) -> dict[str, dict[str, float]]:  # fmt: skip
-    """Return median hours from the public level to the slide, and to the storm's height, of storms given by hours."""
+) -> tuple[dict[str, dict[str, float]], int]:  # fmt: skip
+    """Return median hours from the public level to the slide, and to the storm's height, of storms given by hours.
+
+    With them the number of slides whose time states no zone: of those the lead time is unknown.
+    """
     from geo_risk.core.grid import grid_of
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.rain import RainRules, read_rain
@@ -93,6 +98,7 @@ def _leads(
     grid = grid_of(labels)
     slides = read_vector(past_slides, crs=grid.crs, where="inputs.past_slides", area=grid.bounds, geometry="Point",
                          columns=("storm_id", "time?"), options=options or NO_OPTIONS).frame  # fmt: skip
+    slides, unclear = _in_utc(slides)
     out: dict[str, dict[str, float]] = {}
     for told, (path, given) in files.items():
         rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, options=given)
@@ -104,7 +110,19 @@ def _leads(
         found = _storm_leads(cube, own, held=held, storm=storm, cases=cases, labels=labels, rainfall=rainfall)
         if found is not None:
             out[storm] = found
-    return out
+    return out, unclear
+
+
+def _in_utc(slides: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
+    """Return slides with `time` in UTC, missing where it is no time or states no zone, and how many state none."""
+    import pandas as pd
+
+    text = slides["time"].map(lambda v: v.isoformat() if hasattr(v, "isoformat") and not pd.isna(v) else v)
+    text = text.astype("string").str.strip()
+    zoned = text.str.contains(r"[T ]\d\d:?\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$", na=False)
+    times = pd.to_datetime(text.where(zoned), utc=True, errors="coerce", format="ISO8601")
+    bare = pd.to_datetime(text.where(~zoned), errors="coerce", format="ISO8601")
+    return slides.assign(time=times), int(bare.notna().sum())
 
 
 def _storm_leads(
@@ -139,7 +157,7 @@ def _storm_leads(
     mean[:first] = np.nan
     height = np.full(int(kept.sum()), -1 if np.isnan(mean).all() else int(np.nanargmax(mean)))
     ends = pd.DatetimeIndex(cube["time"].to_numpy())
-    told = pd.to_datetime(near["time"], utc=True, errors="coerce", format="ISO8601").dt.tz_convert(None)
+    told = near["time"].dt.tz_convert(None)
     step = np.where(told.notna(), np.searchsorted(ends, told.fillna(ends[0]).to_numpy()), -1)
     step = np.where(step < len(ends), step, -1)
     hours = {"slide": lead_hours(rain, trigger, step), "height": lead_hours(rain, trigger, height)}

@@ -56,7 +56,7 @@ class PastCases:
     rain_mm : (unit, storm) mean effective rain [mm]; NaN where less than half of the unit has any.
     height_mm : (unit, storm) the same by the height of the storm, the end of its wettest step: never more.
     slides : (unit, storm) recorded slides.
-    off_units : slides of these storms on ground that is in no unit; they are in no row.
+    off_units : slides of these storms on ground that is in no unit, or off the grid; they are in no row.
     """
 
     units: UnitTable
@@ -111,7 +111,7 @@ def past_cases(
     ----------
     labels, susceptibility : as of `unit_table`.
     rain_of_storm : effective rain (y, x) of each storm on the same grid, any depth unit, by storm id.
-    slides : Points in the grid's CRS with column `storm_id`; those of other storms or off the grid do not count.
+    slides : Points in the grid's CRS with column `storm_id`; those of other storms do not count.
     height_of_storm : the same by the height of each storm; None takes the storm's largest for it.
 
     Raises
@@ -134,7 +134,7 @@ def past_cases(
         rows, columns, inside = grid.index(own.geometry.x, own.geometry.y)
         at = (np.asarray(rows)[inside], np.asarray(columns)[inside])
         hit = np.asarray(blocks(labels).vindex[at].compute()) if inside.any() else np.empty(0, np.int64)
-        off += int((hit <= 0).sum())
+        off += int((hit <= 0).sum()) + int((~np.asarray(inside)).sum())
         np.add.at(counts[:, k], np.searchsorted(units.label, hit[hit > 0]), 1)
     return PastCases(units, storms, rain, height, counts, off)
 
