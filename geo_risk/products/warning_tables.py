@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
@@ -120,8 +120,8 @@ def warning_gaps(
     for kind, frame in (("zone", zones), ("point", points)):
         if frame is None:
             continue
-        keys = [(kind, str(i)) for i in frame[f"{kind}_id"]]
-        chosen = frame.assign(warning_level=[int(levels.get(k, Level.UNKNOWN)) for k in keys])
+        own = [int(levels.get((kind, str(i)), Level.UNKNOWN)) for i in frame[f"{kind}_id"]]
+        chosen = frame.assign(warning_level=own)
         for row in chosen[_is_gap(chosen, kind, params)].to_dict("records"):
             place = str(row[f"{kind}_id"])
             found = {
