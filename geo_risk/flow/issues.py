@@ -22,8 +22,14 @@ class Recorded:
     rows: list[dict[str, Any]]
 
 
-def recorded(output: Path, state: Path) -> Recorded:
+def recorded(output: Path, state: Path, *, is_run: bool = False) -> Recorded:
     """Return what is to be published of an issue's state, beside the issues that are there.
+
+    Parameters
+    ----------
+    output : the output folder. state : as `warnings.places` writes it.
+    is_run : a whole run begins anew: its state takes the place of one of the same time whatever stands on that, which
+        is kept beside it; else better inputs could not be run once a warning has followed.
 
     A state without one issue time (a hindcast, each of whose stages has its own) adds nothing. Another state of the
     same time takes its place where no later issue stands on it, and is kept beside it under the hash of its content.
@@ -41,7 +47,7 @@ def recorded(output: Path, state: Path) -> Recorded:
         there = output / FOLDER / name
         if there.is_file() and content_sha256(there) != content_sha256(state):
             later = [p for p in kept if issue_time(p) > issue_time(there)]
-            if later:
+            if later and not is_run:
                 what = f"issue {there.stem} was made with other levels, and issue {later[0].stem} stands on it"
                 raise DataError(what, where=str(there), fix="give the corrected warning a later --issued")
             aside = f"{there.stem}.replaced-{content_sha256(there)[:8]}.json"

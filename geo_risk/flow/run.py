@@ -221,6 +221,6 @@ def _finish(plan: Plan, config: Path, tasks: tuple[TaskReport, ...], where: str)
     files = products(plan.steps, plan.out)
     state = next((s.writes["state"] for s in plan.steps if "state" in s.writes), None)
     if state is not None:
-        issue = recorded(plan.cfg.output, state)
+        issue = recorded(plan.cfg.output, state, is_run=True)
         made, files = made | {"issues": issue.rows}, files | issue.files
     return tuple(publish(plan.cfg.output, files, made))

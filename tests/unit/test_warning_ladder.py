@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.core.errors import CorruptFileError
+from geo_risk.core.errors import CorruptFileError, DataError
+from geo_risk.flow.issues import recorded
 from geo_risk.products.ladder import CHANGES, Rung, move
 from geo_risk.sources.issues import issue_name, issue_time, issues, last_before, read_issue
 
@@ -99,3 +100,23 @@ def test_states_are_found_by_time_and_a_broken_one_is_never_taken_for_calm(tmp_p
             read_issue(folder / issue_name(early))
     with pytest.raises(ValueError, match="zone"):
         issue_name(early.replace(tzinfo=None))
+
+
+def test_a_run_begins_anew_where_a_warning_may_not_and_keeps_the_replaced_state(tmp_path):
+    early, late = "2024-07-25T02:00:00+00:00", "2024-07-25T03:00:00+00:00"
+    folder = tmp_path / "out" / "warnings" / "issues"
+    folder.mkdir(parents=True)
+
+    def state(issued: str, level: int) -> str:
+        return json.dumps({"format": 1, "issued": issued, "places": {"zone:A:6": Rung(level, level).to_dict()}})
+
+    (folder / "20240725T020000Z.json").write_text(state(early, 2), encoding="utf-8")
+    (folder / "20240725T030000Z.json").write_text(state(late, 3), encoding="utf-8")
+    new = tmp_path / "state.json"
+    new.write_text(state(early, 4), encoding="utf-8")
+    with pytest.raises(DataError, match="stands on it"):
+        recorded(tmp_path / "out", new)
+    made = recorded(tmp_path / "out", new, is_run=True)
+    assert made.files["warnings/issues/20240725T020000Z.json"] == new
+    assert len([name for name in made.files if "replaced" in name]) == 1
+    assert len(made.rows) == 3  # the new one, the later one, the replaced one
