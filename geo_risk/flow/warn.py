@@ -24,6 +24,7 @@ from geo_risk.flow.plan import Plan, Step
 from geo_risk.flow.publication import publish, remove_leftovers
 from geo_risk.flow.run import choice_of
 from geo_risk.flow.session import Observer, TaskReport
+from geo_risk.hazards.rainfall.params import is_whole_hour
 from geo_risk.sources.issues import last_before
 from geo_risk.sources.layers import read_json
 from geo_risk.sources.rain_issue import stated_issue
@@ -130,12 +131,15 @@ def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Confi
 
     Raises
     ------
-    TimeError : a time has no zone, or a forecast is issued after the warning. DataError : a file is not there.
-    ConfigError : no forecast is given.
+    TimeError : a time has no zone or is no whole hour, or a forecast is issued after the warning. DataError : a file is
+        not there. ConfigError : no forecast is given.
     """
     if issued.tzinfo is None:
         what = f"the issue time {issued.isoformat()} has no zone"
         raise TimeError(what, where="--issued", fix="write for example 2024-07-25T02:00:00Z or ...+08:00")
+    if not is_whole_hour(issued):
+        what = f"the issue time {issued.isoformat()} lies between two hours, for which no stage has any rain"
+        raise TimeError(what, where="--issued", fix="give a whole hour: rain is told by hours")
     if not given:
         what = "no forecast is given"
         raise ConfigError(what, where="--forecast", fix="give --forecast FILE, or FILE@TIME with its own issue time")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from geo_risk.hazards.rainfall.stages import (
     Forecast,
     analysis_period,
     aware,
+    latest_known,
     naive,
     plan_stages,
     stitch,
@@ -48,6 +49,21 @@ def test_the_newest_forecast_issued_in_time_that_covers_the_horizon_is_used():
     stages = {s.hours: s for s in plan_stages(RainfallParams(event_time=T0), forecasts, latest=T0)}
     assert {h: s.forecast for h, s in stages.items()} == {72: 0, 24: 0, 6: 1, 3: 2, 1: 3}
     assert all(s.until == T0 for s in stages.values())
+
+
+def test_a_time_between_two_hours_is_refused_or_put_off_and_never_leaves_all_unknown():
+    # stages begin where hours of rain begin: at 02:20 none does, and every level would be unknown
+    for name in ("issued", "event_time"):
+        with pytest.raises(ValueError, match="whole hour"):
+            RainfallParams(**{name: at(2 + 1 / 3)})
+    beijing = datetime(2024, 7, 25, 8, tzinfo=timezone(timedelta(hours=8)))
+    assert RainfallParams(issued=beijing).issued == T0
+    forecast = Forecast(at(-2 / 3), at(1), at(9))
+    assert latest_known([forecast], None) == T0
+    assert latest_known([Forecast(T0, at(1), at(9))], None) == T0
+    stages = {s.hours: s for s in plan_stages(RainfallParams(), [forecast], latest=latest_known([forecast], None))}
+    made = stage_fields(series(-300, 0, 1), series(1, 9, 2), stages[6], RainfallParams())
+    assert float(made["rain"].min()) == 12
 
 
 def test_a_forecast_from_the_future_or_too_short_is_no_forecast():

@@ -142,6 +142,7 @@ def test_bad_input_is_refused_and_what_was_published_stands(county, tmp_path):
         (AmbiguousError, "both issued", {"forecasts": [wet, str(county / "other.nc")], "issued": T1}),
         (TimeError, "is issued at", {"forecasts": [wet + "@2024-07-20T01:00:00Z"], "issued": T1 - timedelta(hours=1)}),
         (TimeError, "no zone", {"forecasts": [wet], "issued": T1.replace(tzinfo=None)}),
+        (TimeError, "between two hours", {"forecasts": [wet], "issued": T1 + timedelta(minutes=20)}),
         (TimeError, "no ISO time", {"forecasts": [wet + "@noon"], "issued": T1}),
         (DataError, "not there", {"forecasts": [str(county / "none.nc")], "issued": T1}),
         (ConfigError, "no forecast", {"forecasts": [], "issued": T1}),

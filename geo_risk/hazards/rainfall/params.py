@@ -206,6 +206,11 @@ class RainfallParams(Params):
         if self.issued is not None and self.event_time is not None:
             what = "give either issued (one warning) or event_time (a hindcast of all stages), not both"
             raise ValueError(what)
+        for name in ("issued", "event_time"):
+            time = getattr(self, name)
+            if time is not None and not is_whole_hour(time):
+                what = f"{name} must be a whole hour, as rain is told by hours; got {time.isoformat()}"
+                raise ValueError(what)
         return self
 
     def stage_issued(self, stage_h: int, default: datetime) -> datetime:
@@ -215,3 +220,8 @@ class RainfallParams(Params):
         if self.event_time is not None:
             return self.event_time - timedelta(hours=stage_h)
         return self.issued or default
+
+
+def is_whole_hour(time: datetime) -> bool:
+    """Return whether an aware time is a whole hour of UTC: between two hours no stage has any rain."""
+    return time.timestamp() % 3600 == 0

@@ -96,12 +96,15 @@ def _newest(usable: Sequence[tuple[datetime, int]]) -> int | None:
 def latest_known(forecasts: Sequence[Forecast], observed_end: datetime | None) -> datetime:
     """Return the newest issue time, or the end of the observations where there is no forecast.
 
+    A time between two hours is put off to the next whole one: rain is told by hours, and what is issued is known then.
+
     Raises
     ------
     TimeError : there is neither.
     """
     if forecasts:
-        return max(f.issued for f in forecasts)
+        newest = max(f.issued for f in forecasts)
+        return newest + timedelta(seconds=-newest.timestamp() % 3600)
     if observed_end is None:
         what = "there is neither observed nor forecast rain"
         raise TimeError(what, where="inputs.rainfall", fix="give at least one of them")
