@@ -46,7 +46,7 @@ class WarnReport:
     Attributes
     ----------
     stages : hours, issued, until, and the forecast file (None: no forecast) of each.
-    changes : rows of `warnings` by what changed. levels : rows by level, highest stage rows counted one by one.
+    changes : rows of `warnings` by what changed, and how many are unknown.
     published : names that are new or changed. renewed : names of products that were made anew.
     kept_rain : products of rain that stay as the last run made them. kept_since : when that was.
     """

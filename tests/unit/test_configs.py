@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from geo_risk.core.params import Params
 from geo_risk.flow.config import load_config
 from geo_risk.flow.pipelines import build_plan, find_pipeline, shipped
 
@@ -83,3 +84,14 @@ def test_the_demo_reads_just_what_the_sample_county_offers():
 def test_paths_in_what_is_shipped_are_relative():
     for path in CONFIGS:
         assert not [line for line in path.read_text(encoding="utf-8").splitlines() if " /" in line.split("#")[0]], path
+
+
+def test_the_report_prints_every_section_of_methods_and_no_addresses():
+    path = ROOT / "configs" / "demo.yaml"
+    cfg = load_config(path)
+    (step,) = (s for s in build_plan(cfg, config=path).steps if s.name == "publish.report")
+    printed = step.params["parameters"]
+    sections = {name for name in type(cfg).model_fields if isinstance(getattr(cfg, name), Params)}
+    assert sections - set(printed) == {"inputs", "map", "publish", "register_", "storage", "cluster"}
+    assert printed["warning"]["moving_trigger_factor"] == 0.8
+    assert "cap" not in printed["warning"]

@@ -20,7 +20,9 @@ BASE_INPUTS = ("roads", "rivers", "railways", "shelters", "admin")
 """Inputs that are drawn as a quiet base of the map."""
 
 _PARAMETERS = ("area", "deformation", "rainfall", "landslide", "stability", "debris_flow", "earthquake", "runout",
-               "flood", "risk", "evacuation", "waterlogging")  # fmt: skip
+               "flood", "risk", "evacuation", "warning", "waterlogging")  # fmt: skip
+"""Sections of the configuration that the report prints; not who sends a message, and to whom."""
+
 _CHINA = timezone(timedelta(hours=8))
 
 
@@ -84,7 +86,7 @@ def _add_report(plan: Plan, frames: list[Path], pages: Mapping[str, Any]) -> Non
         optional={"facts": facts, "frames": frames, "stages": stages},
         writes={"out": plan.out / "report.html"}, omissions=gaps,
         inputs=[[key, path.name] for key, path in plan.cfg.files().items()],
-        parameters=plan.cfg.model_dump(mode="json", include=set(_PARAMETERS)), **pages,
+        parameters=plan.cfg.model_dump(mode="json", include=set(_PARAMETERS), exclude={"warning": {"cap"}}), **pages,
     )  # fmt: skip
 
 
