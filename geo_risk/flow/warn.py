@@ -106,10 +106,10 @@ def warn(
     plan = build_plan(cfg, config=config)
     steps = redirected(plan, following(plan.steps, START))
     check_static(steps, plan)
-    previous = last_before(cfg.output, issued)
-    steps = [_with_previous(s, previous) for s in steps]
     with locked(plan.work):
         check_run(given)
+        previous = last_before(cfg.output, issued)
+        steps = [_with_previous(s, previous) for s in steps]
         leftovers = remove_leftovers(cfg.output)
         shutil.rmtree(plan.work / "warn", ignore_errors=True)
         with cluster(choice or choice_of(cfg)) as where:
