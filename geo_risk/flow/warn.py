@@ -7,18 +7,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from geo_risk.core.errors import ConfigError, DataError, TimeError
-from geo_risk.flow.cluster import ClusterChoice, cluster, retried
+from geo_risk.flow.cluster import ClusterChoice, cluster
 from geo_risk.flow.config import Config, load_config
 from geo_risk.flow.identity import versions
 from geo_risk.flow.inputs import Forecast
 from geo_risk.flow.issues import recorded
 from geo_risk.flow.lock import locked
 from geo_risk.flow.manifest import input_rows, output_rows, parameters, products, read_manifest, warnings
+from geo_risk.flow.pair import is_paired, run_steps
 from geo_risk.flow.pipelines import build_plan
 from geo_risk.flow.plan import Plan, Step
 from geo_risk.flow.publication import publish, remove_leftovers
@@ -112,8 +112,9 @@ def warn(
         steps = [_with_previous(s, previous) for s in steps]
         leftovers = remove_leftovers(cfg.output)
         shutil.rmtree(plan.work / "warn", ignore_errors=True)
-        with cluster(choice or choice_of(cfg)) as where:
-            tasks = _run(steps, observe=observe, retries=cfg.cluster.retries)
+        chosen = choice or choice_of(cfg)
+        with cluster(chosen) as where:
+            tasks = run_steps(steps, observe=observe, retries=cfg.cluster.retries, paired=is_paired(chosen))
             old = read_manifest(cfg.output) or {}
             published, renewed, kept = _publish(plan, steps, config, where, tasks)
     facts = {p.stem: read_json(p) for s in steps for p in s.writes.values() if p.suffix == ".json"}
@@ -260,21 +261,6 @@ def check_static(steps: Sequence[Step], plan: Plan) -> None:
 
 def _with_previous(step: Step, previous: Path | None) -> Step:
     return replace(step, reads={**step.reads, "previous": previous}) if "previous" in step.reads else step
-
-
-def _run(steps: Sequence[Step], *, observe: Observer | None, retries: int) -> list[TaskReport]:
-    out = []
-    for step in steps:
-        if observe is not None:
-            observe(TaskReport(step.name, "running"))
-        began = time.perf_counter()
-        for path in step.writes.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        retried(partial(step.function, **step.reads, **step.writes, **step.params), name=step.name, retries=retries)
-        out.append(TaskReport(step.name, "done", round(time.perf_counter() - began, 3)))
-        if observe is not None:
-            observe(out[-1])
-    return out
 
 
 def _publish(
