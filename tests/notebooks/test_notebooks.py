@@ -82,7 +82,8 @@ def test_warning_notebook_goes_from_rain_to_a_warning_renewed_on_a_copy(tmp_path
     assert len(shown) < 600_000  # outputs stay small
     # warnings were made on a copy that is gone: the run is what it was
     assert [r for r in verify(tmp_path / "out") if r.state != "ok"] == []
-    assert [p.name for p in (tmp_path / "out" / "warnings" / "issues").iterdir()] == ["20240720T000000Z.json"]
+    # the run's own issue is that of its newest forecast
+    assert [p.name for p in (tmp_path / "out" / "warnings" / "issues").iterdir()] == ["20240720T020000Z.json"]
     assert list((tmp_path / "temporary").glob("geo_risk_warn_*")) == []
 
 
