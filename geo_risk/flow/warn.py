@@ -25,7 +25,7 @@ from geo_risk.flow.publication import publish, remove_leftovers
 from geo_risk.flow.run import choice_of
 from geo_risk.flow.session import Observer, TaskReport
 from geo_risk.hazards.rainfall.params import is_whole_hour
-from geo_risk.sources.issues import last_before
+from geo_risk.sources.issues import last_before, of_time
 from geo_risk.sources.layers import read_json
 from geo_risk.sources.rain_issue import stated_issue
 
@@ -109,7 +109,8 @@ def warn(
     with locked(plan.work):
         check_run(given)
         previous = last_before(cfg.output, issued)
-        steps = [_with_previous(s, previous) for s in steps]
+        earlier = {"previous": previous, "replaced": of_time(cfg.output, issued) or None}
+        steps = [replace(s, reads={**s.reads, **{k: v for k, v in earlier.items() if k in s.reads}}) for s in steps]
         leftovers = remove_leftovers(cfg.output)
         shutil.rmtree(plan.work / "warn", ignore_errors=True)
         chosen = choice or choice_of(cfg)
@@ -257,10 +258,6 @@ def check_static(steps: Sequence[Step], plan: Plan) -> None:
         names = ", ".join(p.stem for p in missing[:8]) + (" ..." if len(missing) > 8 else "")
         what = f"static layers of the run are missing: {names}"
         raise DataError(what, where=str(missing[0].parent), fix="run `geo-risk run` with this configuration again")
-
-
-def _with_previous(step: Step, previous: Path | None) -> Step:
-    return replace(step, reads={**step.reads, "previous": previous}) if "previous" in step.reads else step
 
 
 def _publish(

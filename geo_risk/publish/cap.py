@@ -70,8 +70,9 @@ class CapMessage:
     identifier, sent : of the message; sent is the issue time.
     title : of the run, as people know the area.
     areas : warned of; none is a message that there is no warning (any more).
-    before : identifier and sent of the earlier message that this one updates or cancels; None: there is none.
-    was_active : the earlier message warned of something.
+    before : identifier and sent of the earlier messages that this one updates or cancels: of the issue before, and of
+        those of the same time that it corrects.
+    was_active : one of them warned of something.
     note : of what is unknown, in both languages; "" where nothing is.
     """
 
@@ -79,14 +80,14 @@ class CapMessage:
     sent: datetime
     title: str
     areas: Sequence[CapArea]
-    before: tuple[str, datetime] | None = None
+    before: Sequence[tuple[str, datetime]] = ()
     was_active: bool = False
     note: str = ""
 
     @property
     def kind(self) -> str:
         """Return msgType: Cancel only where all is known and nothing is warned of any more."""
-        if self.before is None or not self.was_active:
+        if not self.before or not self.was_active:
             return "Alert"
         return "Update" if self.areas or self.note else "Cancel"
 
@@ -118,8 +119,8 @@ def cap_element(message: CapMessage, sender: CapSender) -> ET.Element:
         _add(root, "addresses", sender.addresses)
     if message.note:
         _add(root, "note", message.note)
-    if message.before is not None and message.kind != "Alert":
-        _add(root, "references", f"{sender.sender},{message.before[0]},{cap_time(message.before[1])}")
+    if message.kind != "Alert":
+        _add(root, "references", " ".join(f"{sender.sender},{name},{cap_time(at)}" for name, at in message.before))
     for language, areas in _infos(message):
         _info(root, message, sender, areas, language)
     return root

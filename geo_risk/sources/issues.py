@@ -31,8 +31,8 @@ def issue_name(issued: datetime) -> str:
 
 
 def issue_time(path: Path) -> datetime:
-    """Return the issue time that a file name of `issue_name` holds."""
-    return datetime.strptime(path.stem, _STAMP).replace(tzinfo=UTC)
+    """Return the issue time that a file name of `issue_name` holds, or that of a state that was replaced."""
+    return datetime.strptime(path.name.split(".")[0], _STAMP).replace(tzinfo=UTC)
 
 
 def issues(output: Path) -> list[Path]:
@@ -45,6 +45,13 @@ def last_before(output: Path, issued: datetime) -> Path | None:
     """Return the state of the last issue before a time, None where there is none."""
     earlier = [p for p in issues(output) if issue_time(p) < issued]
     return earlier[-1] if earlier else None
+
+
+def of_time(output: Path, issued: datetime) -> list[Path]:
+    """Return all states of one issue time: the one that stands, and those that it replaced, by name."""
+    stem = issue_name(issued).removesuffix(".json")
+    folder = output / FOLDER
+    return sorted([*folder.glob(f"{stem}.json"), *folder.glob(f"{stem}.replaced-*.json")]) if folder.is_dir() else []
 
 
 def read_issue(path: Path) -> dict[str, Rung]:

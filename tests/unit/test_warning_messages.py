@@ -104,7 +104,7 @@ def test_a_message_has_the_schemas_order_languages_and_closed_rings(tmp_path):
 
 
 def test_updates_name_what_they_replace_and_only_a_known_calm_cancels(tmp_path):
-    before = ("geo-risk-0", T0 - timedelta(hours=3))
+    before = (("geo-risk-0", T0 - timedelta(hours=3)),)
     cases = {
         ("Update", True): message(area(), before=before, was_active=True),
         ("Cancel", True): message(before=before, was_active=True),
@@ -203,6 +203,42 @@ def test_townships_of_one_name_are_all_reached_and_no_place_at_all_is_no_calm():
     assert "1 warnings are unknown" in warning_bulletin._unknown_note(made["warnings"], stages)
     nothing = {**made, "warnings": made["warnings"].iloc[:0], "warning_townships": made["warning_townships"].iloc[:0]}
     state = {"issued": T0.isoformat(), "places": {}}
-    told = warning_bulletin._message(nothing, None, state, None, run="x", params=WarningParams(), stages=stages)
+    told = warning_bulletin._message(nothing, None, state, [], run="x", params=WarningParams(), stages=stages)
     assert not told.areas
     assert "not safe" in told.note
+
+
+def test_a_correction_names_what_it_takes_the_place_of_and_calls_it_off(tmp_path):
+    from geo_risk.flow.steps import warning_bulletin
+    from geo_risk.products.ladder import Rung
+    from geo_risk.publish.frames import write_json
+    from geo_risk.sources.issues import FOLDER, of_time
+
+    stages = [{"hours": 6, "issued": T0.isoformat(), "forecast": "f.nc"}]
+    folder = tmp_path / FOLDER
+
+    def state(level: int, name: str = "") -> dict[str, object]:
+        made = {"format": 1, "issued": T0.isoformat(), "places": {"zone:A:6": Rung(level, level).to_dict()}}
+        if name:
+            write_json(made, folder / name)
+        return made
+
+    calm = frames("东岭乡")
+    calm["warnings"] = calm["warnings"][calm["warnings"]["warning_level"] == 0]
+    calm["warning_townships"] = calm["warning_townships"].iloc[:0]
+    state(0, "20240725T010000Z.json")
+    state(4, "20240725T020000Z.json")
+    # red went out at two o'clock by mistake; the correction of that hour must call it off, and so must its repetition
+    told = []
+    for _ in range(2):
+        earlier = [folder / "20240725T010000Z.json", *of_time(tmp_path, T0)]
+        message = warning_bulletin._message(calm, None, state(0), earlier, run="x", params=WarningParams(),
+                                            stages=stages)  # fmt: skip
+        write_cap(message, SENDER, tmp_path / "cap.xml")
+        told.append((tmp_path / "cap.xml").read_bytes())
+        root = checked(tmp_path / "cap.xml")
+        assert root.findtext("msgType") == "Cancel"
+        assert len(root.findtext("references").split()) == 2
+        state(4, "20240725T020000Z.replaced-aaaaaaaa.json")
+        state(0, "20240725T020000Z.json")
+    assert told[0] == told[1]

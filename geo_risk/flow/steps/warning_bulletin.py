@@ -30,7 +30,8 @@ def warning_bulletin(plan: Plan) -> None:
         "publish.bulletin", write_bulletin_files,
         reads={**{n: plan.frame(n) for n in TABLES}, "stages": plan.facts("rainfall_stages"),
                "state": plan.facts("warning_state"), "grid": plan.facts("grid")},
-        optional={"cells": plan.facts("warning_cells"), "admin": plan.input("admin"), "previous": None},
+        optional={"cells": plan.facts("warning_cells"), "admin": plan.input("admin"), "previous": None,
+                  "replaced": None},
         writes={"page": folder / "bulletin.html", "document": folder / "bulletin.docx", "cap": folder / "cap.xml"},
         run=plan.cfg.name, language=plan.cfg.language, params=plan.cfg.warning, options=options_of(plan, "admin"),
         forecasts=[f.file.name for f in plan.cfg.inputs.rainfall.forecast],
@@ -48,6 +49,7 @@ def write_bulletin_files(
     cells: Path | None,
     admin: Path | None,
     previous: Path | None,
+    replaced: list[Path] | None,
     page: Path,
     document: Path,
     cap: Path,
@@ -74,7 +76,8 @@ def write_bulletin_files(
     write_bulletin(content, page)
     write_docx(content, document)
     townships, _ = read_townships(admin, read_grid(grid).crs, options)
-    message = _message(frames, townships, left, previous, run=run, params=params, stages=shown)
+    earlier = [*([] if previous is None else [previous]), *(replaced or [])]
+    message = _message(frames, townships, left, earlier, run=run, params=params, stages=shown)
     write_cap(message, _sender(params, is_hindcast=left["issued"] is None), cap)
 
 
@@ -88,21 +91,24 @@ def _sender(params: WarningParams, *, is_hindcast: bool) -> CapSender:
 
 
 def _message(
-    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, state: dict[str, Any], previous: Path | None,
-    *, run: str, params: WarningParams, stages: list[dict[str, Any]],
+    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, state: dict[str, Any],
+    earlier: list[Path], *, run: str, params: WarningParams, stages: list[dict[str, Any]],
 ) -> CapMessage:  # fmt: skip
     from geo_risk.publish.cap import CapMessage
     from geo_risk.sources.issues import issue_time, read_issue
     from geo_risk.sources.layers import read_json
 
     sent = datetime.fromisoformat(state["issued"] or max(s["issued"] for s in stages))
-    before, was_active = None, False
-    if previous is not None:
-        rungs, least = read_issue(previous).values(), params.cap.least_level
-        was_active = any((r.level if r.level >= 0 else r.known) >= least for r in rungs)
-        before = (_identifier(issue_time(previous), read_json(previous)), issue_time(previous))
+    own, least = _identifier(sent, state), params.cap.least_level
+    before, was_active = {}, False
+    for path in earlier:  # the issue before, and what a correction takes the place of: it may have gone out
+        name = _identifier(issue_time(path), read_json(path))
+        if name != own:
+            before[name] = issue_time(path)
+            was_active |= any((r.level if r.level >= 0 else r.known) >= least for r in read_issue(path).values())
     note = _unknown_note(frames["warnings"], stages)
-    return CapMessage(_identifier(sent, state), sent, run, _areas(frames, townships, params), before, was_active, note)
+    areas = _areas(frames, townships, params)
+    return CapMessage(own, sent, run, areas, tuple(sorted(before.items())), was_active, note)
 
 
 def _unknown_note(warnings: pd.DataFrame, stages: list[dict[str, Any]]) -> str:
