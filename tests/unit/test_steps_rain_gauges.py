@@ -59,7 +59,7 @@ def cube(files, *, observed, gauges_options):
     write_cube(
         observed=files / "observed.nc" if observed else None, gauges=files / "g.nc", forecasts=None,
         cube=files / "c.nc", facts=files / "c.json", issued_times=[], observed_options=None,
-        gauges_options=gauges_options, forecast_options=[], params=PARAMS, grid=files / "grid.json",
+        gauges_options=gauges_options, forecast_options=[], params=PARAMS, fitted=None, grid=files / "grid.json",
     )  # fmt: skip
     return json.loads((files / "c.json").read_text(encoding="utf-8"))
 
