@@ -82,3 +82,22 @@ def test_a_run_of_rasters_alone_still_gets_a_map_and_a_report(tmp_path):
     assert [s.name for s in plan.steps[1:]] == ["publish.map", "publish.report"]
     _run(plan)
     assert Path(plan.out / "map.html").is_file()
+
+
+def test_a_frame_is_read_once_until_its_file_changes_and_no_reader_spoils_it_for_the_next(plan, monkeypatch):
+    from geo_risk.flow.steps import publish as steps
+    from geo_risk.sources import layers
+
+    reads = []
+    honest = layers.read_frame
+    monkeypatch.setattr(layers, "read_frame", lambda path: reads.append(path) or honest(path))
+    path = plan.frame("hazard_points")
+    first = steps._frames([path])["hazard_points"]
+    first["name"] = "spoilt"
+    first.loc[0, "point_id"] = "spoilt"
+    again = steps._frames([path])["hazard_points"]
+    assert len(reads) == 1
+    assert "spoilt" not in {*again["name"], *again["point_id"]}
+    write_frame(products.frames()["hazard_points"].iloc[:1], path)
+    assert len(steps._frames([path])["hazard_points"]) == 1
+    assert len(reads) == 2

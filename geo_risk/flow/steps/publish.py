@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,11 +109,21 @@ def _data_time(plan: Plan) -> str:
 
 
 def _frames(paths: Sequence[Path] | None) -> dict[str, Any]:
-    """Read product frames by name, with the types of the contract."""
+    """Read product frames by name, with the types of the contract; each file once while it stays the same."""
+    return {p.stem: _frame(p, *_state(p)).copy(deep=False) for p in paths or ()}
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=len(SCHEMAS))
+def _frame(path: Path, *state: int) -> Any:  # noqa: ARG001 - the state only tells whether it is another file
     from geo_risk.core.schemas import conform
     from geo_risk.sources.layers import read_frame
 
-    return {p.stem: conform(read_frame(p), p.stem) for p in paths or ()}
+    return conform(read_frame(path), path.stem)
 
 
 def _base(paths: Mapping[str, Path | None], grid: Path, options: Mapping[str, Any]) -> dict[str, Any]:
