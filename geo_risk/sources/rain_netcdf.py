@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,21 @@ def _lacks_zarr() -> bool:
 
 def header(path: Path) -> xr.Dataset | None:
     """Return names and attributes of a file, closed again; None where the path is no such file or does not open."""
-    if kind_of(path) not in ("HDF5", "NetCDF3", "Zarr"):
+    kind = kind_of(path)
+    if kind not in ("HDF5", "NetCDF3", "Zarr"):
         return None
+    if kind == "Zarr":
+        return _header(path)
+    stat = path.stat()
+    return _known_header(path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=16)
+def _known_header(path: Path, *state: int) -> xr.Dataset | None:  # noqa: ARG001 - the state tells a file rewritten
+    return _header(path)  # every product in turn asks for it
+
+
+def _header(path: Path) -> xr.Dataset | None:
     try:
         found = open_raw(path)
     except (CorruptFileError, RefusedFileError):

@@ -247,3 +247,20 @@ def test_a_cube_that_does_not_read_back_is_not_published(tmp_path, monkeypatch):
     with pytest.raises(DiskFullError):
         write_cube(cube, tmp_path / "out.nc")
     assert not (tmp_path / "out.nc").exists()
+
+
+def test_the_header_of_a_file_is_read_once_until_the_file_is_another(tmp_path, monkeypatch):
+    from geo_risk.sources import rain_netcdf
+
+    opened = []
+    honest = rain_netcdf.open_raw
+    monkeypatch.setattr(rain_netcdf, "open_raw", lambda path: opened.append(path) or honest(path))
+    path = tmp_path / "a.nc"
+    for title in ("one", "two"):
+        xr.Dataset({"rain": ("time", [1.0])}, attrs={"title": title}).to_netcdf(tmp_path / "new.nc", engine="h5netcdf")
+        (tmp_path / "new.nc").replace(path)
+        for _ in range(3):
+            assert rain_netcdf.header(path).attrs["title"] == title
+    assert len(opened) == 2
+    path.write_bytes(b"\x89HDF\r\n\x1a\n broken")
+    assert rain_netcdf.header(path) is None
