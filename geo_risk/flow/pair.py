@@ -14,8 +14,8 @@ from geo_risk.flow.plan import Step
 from geo_risk.flow.second import Second, do
 from geo_risk.flow.session import Observer, TaskReport
 
-ASIDE = "publish."
-"""Steps whose names start so can be done in the second process: they read files and write pages."""
+ASIDE = ("publish.", "linear_risk")
+"""Steps whose names start so can be done in the second process: only pages and lists wait for them."""
 
 
 def is_paired(choice: ClusterChoice) -> bool:

@@ -130,11 +130,11 @@ def _rows(
     for stage in stages:
         found = None if judged is None else judged[stage.hours]
         rows = _stage_rows(found, len(ids))
-        moves = []
+        moves, levels = [], rows["judged_level"].tolist()
         for i, place in enumerate(ids):
             key = rung_key(kind, place, stage.hours)
             margin = np.full(4, np.nan) if found is None else found.margin_mm[:, i]
-            step = move(None if before is None else before.get(key), int(rows["judged_level"].iloc[i]), margin,
+            step = move(None if before is None else before.get(key), int(levels[i]), margin,
                         lower_margin_mm=warning.lower_margin_mm, lower_after=warning.lower_after_issues)  # fmt: skip
             moves.append((step, -1 if before is None or key not in before else before[key].known))
             rungs[key] = step.rung

@@ -153,12 +153,12 @@ def _sketch(centre: Any, frames: Mapping[str, gpd.GeoDataFrame], side: float) ->
     out: list[dict[str, Any]] = []
     if "risk_zones" in frames:
         near = frames["risk_zones"].iloc[np.sort(frames["risk_zones"].sindex.query(box, predicate="intersects"))]
-        for shape, level in zip(near.geometry, near["risk_level"], strict=True):
+        for path, level in zip(_paths(near.geometry, box, side), near["risk_level"], strict=True):
             color = LEVEL_COLORS.get(int(level), UNKNOWN_COLOR)
-            out.append({"d": _path(shape, box, side), "fill": color, "stroke": "#33383d", "width": 0.4})
+            out.append({"d": path, "fill": color, "stroke": "#33383d", "width": 0.4})
     for name, fill, color, width in _BASE:
-        for shape in _near(frames.get(name), box):
-            out.append({"d": _path(shape, box, side), "fill": fill, "stroke": color, "width": width})
+        for path in _paths(_near(frames.get(name), box), box, side):
+            out.append({"d": path, "fill": fill, "stroke": color, "width": width})
     return [drawn for drawn in out if drawn["d"]]
 
 
@@ -168,9 +168,15 @@ def _near(frame: gpd.GeoDataFrame | None, box: Any) -> Iterable[Any]:
     return list(frame.geometry.iloc[np.sort(frame.sindex.query(box, predicate="intersects"))])
 
 
-def _path(shape: Any, box: Any, side: float) -> str:
-    """Return an SVG path of the part inside the box."""
-    cut = shapely.simplify(shapely.intersection(shapely.make_valid(shape), box), side / 1000)
+def _paths(shapes: Iterable[Any], box: Any, side: float) -> list[str]:
+    """Return SVG paths of the parts inside the box."""
+    given = np.array(list(shapes), dtype=object)
+    cut = shapely.simplify(shapely.intersection(shapely.make_valid(given), box), side / 1000)
+    return [_path(shape, box, side) for shape in cut]
+
+
+def _path(cut: Any, box: Any, side: float) -> str:
+    """Return the SVG path of a shape that lies inside the box."""
     left, _, _, top = box.bounds
     parts = []
     for piece in shapely.get_parts(cut):
@@ -178,8 +184,9 @@ def _path(shape: Any, box: Any, side: float) -> str:
             continue
         lines = [piece.exterior, *piece.interiors] if piece.geom_type == "Polygon" else [piece]
         for line in lines:
-            xy = shapely.get_coordinates(line)
-            steps = [f"{(x - left) / side * 100:.2f} {(top - y) / side * 100:.2f}" for x, y in xy]
+            x, y = shapely.get_coordinates(line).T
+            right, down = (x - left) / side * 100, (top - y) / side * 100
+            steps = [f"{r:.2f} {d:.2f}" for r, d in zip(right.tolist(), down.tolist(), strict=True)]
             parts.append("M" + " L".join(steps) + ("Z" if piece.geom_type == "Polygon" else ""))
     return " ".join(parts)
 

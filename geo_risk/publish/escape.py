@@ -38,6 +38,8 @@ def is_missing(value: object) -> bool:
     """Return whether a scalar stands for "nothing known": None, NaN, NaT or pandas.NA."""
     if value is None or value is pd.NA or value is pd.NaT:
         return True
+    if type(value) is str:  # asked hundreds of thousands of times a map
+        return False
     return isinstance(value, Real) and math.isnan(float(value))
 
 
@@ -72,6 +74,12 @@ def _dumps(value: Any, **_: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON knows it; refuse what it does not know."""
+    if value is None or type(value) in (int, bool):
+        return value
+    if type(value) is str:
+        return clean_text(value)
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {clean_text(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

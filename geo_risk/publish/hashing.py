@@ -30,6 +30,7 @@ TIME_KEYS = frozenset({"written", "written_at", "started", "finished", "seconds"
 
 _VOLATILE = re.compile(re.escape(VOLATILE[0]) + ".*?" + re.escape(VOLATILE[1]), re.DOTALL)
 _ROWS = 1024
+_PLAIN = frozenset({str, int, float, bool})
 
 
 def content_sha256(path: Path) -> str:
@@ -95,7 +96,17 @@ def frame_sha256(frame: pd.DataFrame) -> str:
 def _column(values: Any) -> list[str]:
     if isinstance(values, gpd.GeoSeries):
         return [_geometry(g) for g in values]
-    return [_scalar(v) for v in values.tolist()]
+    known: dict[Any, str] = {}  # columns repeat themselves; equal numbers have one text whatever their kind
+    out = []
+    for value in values.tolist():
+        if type(value) not in _PLAIN:
+            out.append(_scalar(value))
+            continue
+        text = known.get(value)
+        if text is None:
+            text = known[value] = _scalar(value)
+        out.append(text)
+    return out
 
 
 def _geometry(shape: Any) -> str:

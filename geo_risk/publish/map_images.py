@@ -6,6 +6,7 @@ import base64
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import dask.array as da
@@ -136,7 +137,7 @@ def to_mercator(
     rows, columns = codes.shape
     left, top = transform * (0, 0)
     right, bottom = transform * (columns, rows)
-    target, width, height = calculate_default_transform(crs, "EPSG:3857", columns, rows, left, bottom, right, top)
+    target, width, height = _mercator_grid(crs, columns, rows, (left, bottom, right, top))
     out = np.zeros((height, width), dtype=np.uint8)
     reproject(codes, out, src_transform=transform, src_crs=crs, dst_transform=target, dst_crs="EPSG:3857",
               src_nodata=None, init_dest_nodata=True, resampling=Resampling.nearest)  # fmt: skip
@@ -144,6 +145,15 @@ def to_mercator(
     x1, y0 = target * (width, height)
     west, south, east, north = transform_bounds("EPSG:3857", "EPSG:4326", x0, y0, x1, y1)
     return out, ((round(south, 7), round(west, 7)), (round(north, 7), round(east, 7)))
+
+
+@lru_cache(maxsize=8)
+def _mercator_grid(
+    crs: str, columns: int, rows: int, bounds: tuple[float, float, float, float]
+) -> tuple[Affine, int, int]:
+    """Return transform, width and height in EPSG:3857; all layers of a map lie on one grid, and GDAL is slow here."""
+    target, width, height = calculate_default_transform(crs, "EPSG:3857", columns, rows, *bounds)
+    return target, int(width), int(height)
 
 
 def _hatched(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -179,3 +179,11 @@ def test_json_refuses_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json({"n": float("nan")}, tmp_path / "a.json")
     assert not list(tmp_path.iterdir())
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.floats(), st.sampled_from("a0n")), max_size=30)
+)
+def test_hash_of_a_column_is_that_of_its_values_one_by_one(values):
+    # values that Python takes for equal (1, 1.0, True; 0.0, -0.0) must not lend one another a wrong text
+    assert hashing._column(pd.Series(values, dtype=object)) == [hashing._scalar(v) for v in values]

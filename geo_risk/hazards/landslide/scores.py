@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, rankdata
 
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.landslide.information_value import fit_weights, probability
@@ -18,6 +17,8 @@ def auc(scores: NDArray[np.floating[Any]], is_event: NDArray[np.bool_]) -> float
     n_events, n_other = int(is_event.sum()), int((~is_event).sum())
     if not (n_events and n_other):
         return float("nan")
+    from scipy.stats import rankdata  # here: a warning loads this module, and not SciPy's distributions
+
     ranks = rankdata(scores)
     return float((ranks[is_event].sum() - n_events * (n_events + 1) / 2) / (n_events * n_other))
 
@@ -70,6 +71,8 @@ def reliability(p: NDArray[np.floating[Any]], is_event: NDArray[np.bool_], *, bi
     ------
     DataError : events or background are missing.
     """
+    from scipy.stats import beta
+
     known = ~np.isnan(p)
     p, is_event = np.asarray(p, dtype=np.float64)[known], is_event[known]
     counts = np.array([(~is_event).sum(), is_event.sum()])
