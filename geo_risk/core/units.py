@@ -32,6 +32,10 @@ _ALIASES = {
 }
 
 
+_OWN = frozenset({"mm", "mm/h", "m", "degree", "1"})
+"""Units that our own layers have: one of them is itself without the registry, which takes half a second to load."""
+
+
 @lru_cache(maxsize=1)
 def registry() -> pint.UnitRegistry[float]:
     """Return the unit registry: pint's own, a year of 365.25 days, and water's 1 kg m-2 = 1 mm."""
@@ -71,6 +75,8 @@ def factor(from_unit: str | None, to_unit: str, *, where: str = "value") -> floa
     ------
     UnitError : units absent, unknown or incompatible (an offset unit such as degC counts as incompatible).
     """
+    if from_unit == to_unit and to_unit in _OWN:
+        return 1.0
     source = _parse(from_unit, where=where, wanted=to_unit)
     target = _parse(to_unit, where=where, wanted=to_unit)
     try:

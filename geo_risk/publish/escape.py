@@ -80,6 +80,8 @@ def _plain(value: Any) -> Any:
         return clean_text(value)
     if type(value) is float:
         return value if math.isfinite(value) else None
+    if type(value) is list and set(map(type, value)) == {float} and all(map(math.isfinite, value)):
+        return value  # positions: most of what a map holds
     if isinstance(value, dict):
         return {clean_text(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

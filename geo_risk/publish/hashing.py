@@ -84,7 +84,7 @@ def frame_sha256(frame: pd.DataFrame) -> str:
     multi form (GeoPackage keeps neither Int64 nor single polygons apart); the CRS is part of it.
     """
     columns = sorted(str(c) for c in frame.columns)
-    parts = [_column(frame[c]) for c in columns]
+    parts = [column_texts(frame[c]) for c in columns]
     rows = sorted(hashlib.sha256("\x1f".join(row).encode("utf-8", "surrogatepass")).digest() for row in zip(*parts))  # noqa: B905 - columns of one frame
     crs = str(frame.crs) if isinstance(frame, gpd.GeoDataFrame) else ""
     digest = hashlib.sha256(json.dumps([columns, len(frame), crs]).encode())
@@ -93,7 +93,8 @@ def frame_sha256(frame: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _column(values: Any) -> list[str]:
+def column_texts(values: Any) -> list[str]:
+    """Return the values of a column as texts for hashing: equal where the values are, whatever their type."""
     if isinstance(values, gpd.GeoSeries):
         return [_geometry(g) for g in values]
     known: dict[Any, str] = {}  # columns repeat themselves; equal numbers have one text whatever their kind

@@ -56,3 +56,11 @@ def test_lazy_stays_lazy_and_float32_stays_float32():
 def test_error_names_layer_and_both_units():
     with pytest.raises(UnitError, match=r"rain.*None.*mm"):
         in_units(xr.DataArray([1.0], dims="x", name="rain"), "mm")
+
+
+def test_own_units_are_units_of_the_registry_and_themselves():
+    from geo_risk.core import units
+
+    for unit in units._OWN:
+        parsed = units._parse(unit, where="here", wanted=unit)
+        assert float(units.registry().Quantity(1.0, parsed).to(parsed).magnitude) == units.factor(unit, unit) == 1.0

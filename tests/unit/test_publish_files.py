@@ -16,7 +16,7 @@ from shapely.geometry import Point, Polygon
 
 from geo_risk.core.errors import DataError, DiskFullError
 from geo_risk.core.grid import Grid
-from geo_risk.publish import atomic, hashing, raster
+from geo_risk.publish import atomic, frames, hashing, raster
 from geo_risk.publish.frames import write_frame, write_frames, write_json
 from geo_risk.publish.raster import write_layer
 from geo_risk.sources.layers import open_layer, read_frame
@@ -186,4 +186,29 @@ def test_json_refuses_nan(tmp_path):
 )
 def test_hash_of_a_column_is_that_of_its_values_one_by_one(values):
     # values that Python takes for equal (1, 1.0, True; 0.0, -0.0) must not lend one another a wrong text
-    assert hashing._column(pd.Series(values, dtype=object)) == [hashing._scalar(v) for v in values]
+    assert hashing.column_texts(pd.Series(values, dtype=object)) == [hashing._scalar(v) for v in values]
+
+
+CELL = st.one_of(
+    st.none(), st.integers(-2, 2), st.sampled_from([0.5, 1.0, -0.0, np.nan, 2.0**53]), st.sampled_from("ab")
+)
+PAIRS = st.lists(st.tuples(CELL, CELL), max_size=6)
+
+
+@given(PAIRS)
+def test_tables_told_alike_have_one_hash(rows):
+    left = pd.DataFrame({"v": pd.Series([a for a, _ in rows], dtype=object)})
+    right = pd.DataFrame({"v": pd.Series([b for _, b in rows], dtype=object)})
+    same = hashing.frame_sha256(left) == hashing.frame_sha256(right)
+    assert same or not frames._is_alike(left, right)
+    assert frames._is_alike(left, left.copy())
+
+
+def test_places_that_moved_or_lost_their_crs_are_not_alike():
+    one = gpd.GeoDataFrame({"v": [1, 2]}, geometry=[Point(0, 0), Point(1, 1)], crs=32648)
+    assert frames._is_alike(one, one.copy())
+    assert not frames._is_alike(one, one.set_geometry([Point(0, 0), Point(1, 1.001)], crs=32648))
+    assert not frames._is_alike(one, one.set_crs(32649, allow_override=True))
+    assert not frames._is_alike(one, pd.DataFrame({"v": [1, 2], "geometry": ["a", "b"]}))
+    assert not frames._is_alike(one, one.iloc[:1])
+    assert not frames._is_alike(one, one.rename(columns={"v": "w"}))
