@@ -88,9 +88,10 @@ def output_rows(files: Mapping[str, Path], steps: Sequence[Step], *, known: dict
 
 
 def parameters(cfg: Config) -> dict[str, Any]:
-    """Return the whole configuration but its paths, as plain values."""
+    """Return the whole configuration but its paths and the addresses of people, as plain values."""
     values: dict[str, Any] = json.loads(cfg.model_dump_json(by_alias=True, exclude={"inputs", "output"}))
     values.get("area", {}).pop("boundary", None)
+    values.get("warning", {}).get("cap", {}).pop("addresses", None)
     return values
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from geo_risk.core.errors import ConfigError
 from geo_risk.flow.config import Config, load_config
 from geo_risk.flow.inputs import Inputs, InsarTrack
+from geo_risk.flow.manifest import parameters
 from geo_risk.sources.options import TrackOptions
 
 CONTRACT_TOP = """
@@ -185,3 +186,12 @@ def test_what_a_track_says_reaches_its_reader_with_the_folder_made_absolute(tmp_
     track = load_config(tmp_path / "c.yaml").inputs.insar[0]
     assert track.options == TrackOptions(units="mm", posting_m=100, gacos=tmp_path / "ztd")
     assert track.options.said() == {"units": "mm", "posting_m": 100}
+
+
+def test_addresses_of_people_and_paths_stay_out_of_the_manifest(load):
+    cfg = load("inputs: {dem: d.tif}\nwarning: {cap: {addresses: duty@example.org}}\noutput: o\n")
+    said = parameters(cfg)
+    assert cfg.warning.cap.addresses == "duty@example.org"
+    assert "duty@example.org" not in str(said)
+    assert said["warning"]["cap"]["status"] == cfg.warning.cap.status
+    assert "inputs" not in said
