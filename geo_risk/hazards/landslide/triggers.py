@@ -87,8 +87,12 @@ def lowered(trigger_mm: NDArray[Any], motion: NDArray[Any], factors: tuple[float
     factors : of moving and of accelerating slopes, in (0, 1]; a trigger that is not positive stays.
     """
     table = np.array([1.0, *factors])
-    scaled = np.asarray(trigger_mm, dtype=np.float64) * table[np.asarray(motion, dtype=np.int64)]
-    return np.where(trigger_mm > 0, scaled, trigger_mm)
+    codes = np.asarray(motion, dtype=np.int64)
+    moves = codes != STEADY  # few: the rest is copied as it is
+    out = np.array(trigger_mm, dtype=np.float64)
+    part = out[:, moves]
+    out[:, moves] = np.where(part > 0, part * table[codes[moves]], part)
+    return out
 
 
 @dataclass(frozen=True)
