@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import queue
@@ -29,6 +30,10 @@ def do(step: Step, *, retries: int) -> None:
     for path in step.writes.values():
         path.parent.mkdir(parents=True, exist_ok=True)
     retried(partial(step.function, **step.reads, **step.writes, **step.params), name=step.name, retries=retries)
+
+
+_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2): the signal that this process gets when the one that started it dies."""
 
 
 class Second:
@@ -122,6 +127,8 @@ def _main() -> None:
     import dask
     from dask.system import CPU_COUNT
 
+    if sys.platform == "linux":  # at once, also inside a library that does not let the listening thread run
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of the first process, which ends this one
     answered = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand among the answers
