@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
-import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from geo_risk.publish.atomic import write_bytes
 from geo_risk.publish.bulletin import BulletinContent, bulletin_sections, issued_text
 from geo_risk.publish.escape import clean_text
 from geo_risk.publish.i18n import label
+from geo_risk.publish.office import without_clock
 
 _FONT = "Noto Sans CJK SC"
-_STAMP = (2000, 1, 1, 0, 0, 0)
 _HEAD_FILL = "17303D"
 _PAGE_CM = 26.7
 """A4 landscape less its margins."""
@@ -55,7 +53,7 @@ def write_docx(content: BulletinContent, path: Path) -> None:
     core.created = core.modified = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
     raw = io.BytesIO()
     document.save(raw)
-    write_bytes(path, _without_clock(raw.getvalue()))
+    write_bytes(path, without_clock(raw.getvalue()))
 
 
 def _heading(document: Any, text: str, *, size: int) -> None:
@@ -130,17 +128,3 @@ def _east_asian(element: Any, font: str) -> None:
     from docx.oxml.ns import qn
 
     element.rPr.rFonts.set(qn("w:eastAsia"), font)
-
-
-def _without_clock(content: bytes) -> bytes:
-    """Return the archive with a fixed time on its members, so that the same bulletin gives the same bytes."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            data = source.read(name)
-            if name == "docProps/core.xml":
-                data = re.sub(rb"(<dcterms:(created|modified)[^>]*>)[^<]*", rb"\g<1>2000-01-01T00:00:00Z", data)
-            entry = zipfile.ZipInfo(name, _STAMP)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(entry, data)
-    return out.getvalue()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from copy import copy
 from pathlib import Path
@@ -23,6 +22,7 @@ from geo_risk.publish.atomic import disk_full, staged, write_bytes
 from geo_risk.publish.escape import clean_text, csv_value, is_missing, set_cell
 from geo_risk.publish.i18n import column_label, label, level_label, local_time, measure_label, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS
+from geo_risk.publish.office import without_clock
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
@@ -55,7 +55,6 @@ _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "una
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _THIN = Side(style="thin", color="BFC6CC")
 _HEADER_ROW = 3
-_STAMP = (2000, 1, 1, 0, 0, 0)
 
 
 def list_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -286,18 +285,4 @@ def _publish(book: openpyxl.Workbook, path: Path, *, cells: int) -> None:
     with staged(path, verify=verify) as temporary:
         raw = io.BytesIO()
         book.save(raw)
-        temporary.write_bytes(_without_clock(raw.getvalue()))
-
-
-def _without_clock(content: bytes) -> bytes:
-    """Return an XLSX archive whose members carry a fixed time, so that the same rows give the same bytes."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            data = source.read(name)
-            if name == "docProps/core.xml":
-                data = re.sub(rb"(<dcterms:(created|modified)[^>]*>)[^<]*", rb"\g<1>2000-01-01T00:00:00Z", data)
-            entry = zipfile.ZipInfo(name, _STAMP)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(entry, data)
-    return out.getvalue()
+        temporary.write_bytes(without_clock(raw.getvalue()))
