@@ -13,6 +13,7 @@ from pathlib import Path
 from geo_risk.core.errors import ConfigError, DataError, GeoRiskError, raise_all
 from geo_risk.flow.cluster import ClusterChoice, cluster, retried
 from geo_risk.flow.config import Config, load_config
+from geo_risk.flow.finished import mark, unmark
 from geo_risk.flow.identity import file_sha256, files_in
 from geo_risk.flow.issues import recorded
 from geo_risk.flow.lock import locked
@@ -100,6 +101,8 @@ def run(
             tasks = _run_steps(steps, plan, force=force, observe=observe, retries=cfg.cluster.retries)
             done = tuple(tasks)
             published = () if names else _finish(plan, config, done, where)
+            if not names:
+                mark(plan.work, cfg)
     seconds = round(time.perf_counter() - began, 3)
     return RunReport(cfg.name, cfg.output, done, tuple(plan.omissions), seconds, published, is_complete=not names,
                      cluster=where, leftovers=leftovers)  # fmt: skip
@@ -184,6 +187,7 @@ def _run_steps(
     def around(step: Step, call: object) -> None:
         if observe is not None:
             observe(TaskReport(step.name, "running"))
+        unmark(plan.work)
         again[step.name] = retried(call, name=step.name, retries=retries)  # type: ignore[arg-type]
 
     timings = plan.work / "timings.json"

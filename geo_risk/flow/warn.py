@@ -13,6 +13,7 @@ from typing import Any
 from geo_risk.core.errors import ConfigError, DataError, TimeError
 from geo_risk.flow.cluster import ClusterChoice, cluster
 from geo_risk.flow.config import Config, load_config
+from geo_risk.flow.finished import check_mark
 from geo_risk.flow.identity import versions
 from geo_risk.flow.inputs import Forecast
 from geo_risk.flow.issues import recorded
@@ -96,8 +97,8 @@ def warn(
 
     Raises
     ------
-    GeoRiskError : there is no finished run, the configuration changed since, a forecast cannot be used, or the state
-        of the earlier issue cannot be read. What was published stands as it was.
+    GeoRiskError : there is no finished run, the configuration or an input other than rain changed since, a forecast
+        cannot be used, or the state of the earlier issue cannot be read. What was published stands as it was.
     """
     began = time.perf_counter()
     given = load_config(config, overrides=overrides)
@@ -108,6 +109,7 @@ def warn(
     check_static(steps, plan)
     with locked(plan.work):
         check_run(given)
+        check_mark(plan.work, given, free=_RAIN_INPUTS)
         previous = last_before(cfg.output, issued)
         earlier = {"previous": previous, "replaced": of_time(cfg.output, issued) or None}
         steps = [replace(s, reads={**s.reads, **{k: v for k, v in earlier.items() if k in s.reads}}) for s in steps]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -166,6 +167,26 @@ def test_bad_input_is_refused_and_what_was_published_stands(county, tmp_path):
     with pytest.raises(DataError, match="susceptibility"):
         made(county, "wet")
     assert hashes(county) == before
+
+
+def test_layers_of_other_inputs_or_of_a_run_that_was_broken_off_are_refused(county):
+    config, before = county / "config.yaml", hashes(county)
+    dem = next(p for k, p in load_config(config).files().items() if k == "inputs.dem")
+    os.utime(dem)  # touched, not changed
+    made(county, "wet")
+    after = hashes(county)
+    assert after != before
+    whole = dem.read_bytes()
+    dem.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(DataError, match=r"inputs changed since .*: inputs\.dem"):
+        made(county, "dry")
+    dem.write_bytes(whole)
+    assert [t.name for t in run(config, names=["rainfall.cube"], force=True).ran][-1] == "rainfall.cube"
+    with pytest.raises(DataError, match="broken off"):
+        made(county, "dry")
+    run(config)
+    made(county, "dry")
+    assert hashes(county) != after
 
 
 def test_the_issue_time_is_the_one_given_else_the_one_the_file_states_else_that_of_the_warning(finished):
