@@ -24,7 +24,7 @@ from geo_risk.hazards.landslide.unit_reliability import EDGES
 from geo_risk.hazards.landslide.warning import HeldOut, WarningModel, fit_warning, leave_one_storm_out
 from geo_risk.hazards.landslide.warning_units import PastCases, UnitTable, cases_dataset, cases_of_dataset
 from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
-from geo_risk.hazards.rainfall.height import effective_rain_by_height
+from geo_risk.hazards.rainfall.height import EVEN_SHARE, day_share, effective_rain_by_height
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.products.hindcast import POOLED, hindcast_facts, hindcast_frame, township_cells, township_frame
 from geo_risk.publish.cube import write_cube
@@ -179,6 +179,40 @@ def test_rain_by_the_height_stops_at_the_wettest_hour():
     assert np.isnan(effective_rain_by_height(given, decay_per_day=0.5, days=5).to_numpy()).all()
     gone = given.copy(data=np.full(given.shape, np.nan, "float32"))
     assert np.isnan(effective_rain_by_height(gone, decay_per_day=0.5, days=2).to_numpy()).all()
+
+
+def test_of_the_wettest_day_a_part_has_come_by_its_wettest_hour():
+    days = cube(5, [10.0, 10.0, 10.0, 48.0, 20.0]).assign_attrs(interval_h=24.0)
+    until = effective_rain_by_height(days, decay_per_day=0.5, days=2, day_share=0.25).to_numpy()
+    assert until[0, 0] == pytest.approx(0.25 * (48 + 5) + 0.75 * 15, rel=1e-6)
+    calm = cube(4, [10.0, 60.0, 61.0, 0.0]).assign_attrs(interval_h=24.0)
+    until = effective_rain_by_height(calm, decay_per_day=0.0, days=1, day_share=0.0).to_numpy()
+    assert until[0, 0] == pytest.approx(60, rel=1e-6)
+    first = cube(3, [0.0, 30.0, 0.0]).assign_attrs(interval_h=24.0)
+    until = effective_rain_by_height(first, decay_per_day=0.5, days=2, day_share=0.5).to_numpy()
+    assert until[0, 0] == pytest.approx(15, rel=1e-6)
+
+
+def test_the_part_of_the_day_is_that_of_storms_given_by_hours_and_of_an_even_fall():
+    given = {"decay_per_day": 0.0, "days": 1}
+    assert day_share([], **given) == EVEN_SHARE
+    late = np.zeros(72)
+    late[24:48] = 1.0
+    late[47] = 5.0  # the last hour of the second day is the wettest: all of that day has fallen
+    assert day_share([cube(72, late)], **given) == pytest.approx((EVEN_SHARE + 1) / 2)
+    even = np.zeros(72)
+    even[24:48] = 1.0
+    even[35] = 1.001  # the twelfth hour
+    assert day_share([cube(72, even)], **given) == pytest.approx((EVEN_SHARE + 0.5) / 2, abs=1e-3)
+    hours = cube(72, late)
+    of_days = (
+        hours.coarsen(time=24)
+        .sum()
+        .assign_coords(time=hours["time"][23::24])
+        .assign_attrs(hours.attrs | {"interval_h": 24.0})
+    )
+    by_days = effective_rain_by_height(of_days, day_share=1.0, **given).to_numpy()
+    assert by_days == pytest.approx(effective_rain_by_height(hours, **given).to_numpy(), rel=1e-6)
 
 
 def tiny(folder, *, storm_ids=("S1", "S2", "S3")):

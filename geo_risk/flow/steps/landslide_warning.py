@@ -94,21 +94,24 @@ def _past_rain(
     """
     from geo_risk.core.errors import DataError
     from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
-    from geo_risk.hazards.rainfall.height import effective_rain_by_height
+    from geo_risk.hazards.rainfall.height import day_share, effective_rain_by_height
     from geo_risk.sources.rain import RainRules, read_rain
     from geo_risk.sources.rain_grid import onto_grid
 
-    whole, by_height = {}, {}
-    k, days = rainfall.decay_per_day, rainfall.antecedent_days
+    cubes: dict[str, xr.DataArray] = {}
     for path, storm_id, given in zip(paths, storm_ids, options, strict=True):
         rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, options=given)
         cube, _ = read_rain(path, rules)
         name = str(cube.attrs.get("storm_id", storm_id))
-        if name in whole:
+        if name in cubes:
             what = f"{path.name} is storm {name!r}, and so is a file before it"
             raise DataError(what, where="inputs.rainfall.past_events", fix="give each storm one file and one storm_id")
-        whole[name] = onto_grid(storm_effective_rain(cube, decay_per_day=k, days=days), target)
-        by_height[name] = onto_grid(effective_rain_by_height(cube, decay_per_day=k, days=days), target)
+        cubes[name] = cube
+    k, days = rainfall.decay_per_day, rainfall.antecedent_days
+    share = day_share(cubes.values(), decay_per_day=k, days=days)
+    whole = {n: storm_effective_rain(c, decay_per_day=k, days=days) for n, c in cubes.items()}
+    by_height = {n: effective_rain_by_height(c, decay_per_day=k, days=days, day_share=share) for n, c in cubes.items()}
+    whole, by_height = ({n: onto_grid(r, target) for n, r in part.items()} for part in (whole, by_height))
     return whole, by_height
 
 
