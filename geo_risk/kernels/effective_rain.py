@@ -1,4 +1,4 @@
-"""Effective rain through the hours of a warning stage, and which rain it is made of at its peak."""
+"""Effective rain through the hours of a warning stage, its lower bound, and which rain it is made of at its peak."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ N_PARTS = 3
 
 def stage_effective(
     rain_mm: NDArray[Any], part: NDArray[Any], *, first: int, decay_per_day: float, days: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Running maximum of Re(t) = sum over n of K^n R_n(t) through the horizon, and its parts at the peak.
 
     R_n(t) is the rain from 24 (n + 1) to 24 n hours before t, as in hazards/rainfall/antecedent.
@@ -28,6 +28,7 @@ def stage_effective(
     Returns
     -------
     (hour, n) the highest Re up to each hour of the horizon [mm], NaN from the first hour whose window has a gap on;
+    (hour, n) the least that it can be: the same with 0 mm in unknown hours, never NaN;
     (3, n) what each part adds at the peak hour (the first of equal ones), NaN where the whole horizon is not known.
 
     Raises
@@ -42,7 +43,9 @@ def stage_effective(
     if parts.shape != (len(rain),) or not ((parts >= 0) & (parts < N_PARTS)).all():
         msg = f"parts {parts.shape} for {len(rain)} hours; one of 0, 1, 2 an hour needed"
         raise ValueError(msg)
-    made: tuple[NDArray[np.float64], NDArray[np.float64]] = _stage(rain, parts, first, decay_per_day, days)
+    made: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] = _stage(
+        rain, parts, first, decay_per_day, days
+    )
     return made
 
 
@@ -50,6 +53,7 @@ def stage_effective(
 def _stage(rain: Any, part: Any, first: int, decay: float, days: int) -> Any:
     n_t, n = rain.shape
     highest = np.full((n_t - first, n), np.nan)
+    least = np.zeros((n_t - first, n))
     parts = np.full((3, n), np.nan)
     total, gaps = np.zeros(n_t + 1), np.zeros(n_t + 1, dtype=np.int64)
     for i in range(n):
@@ -57,11 +61,9 @@ def _stage(rain: Any, part: Any, first: int, decay: float, days: int) -> Any:
             gone = np.isnan(rain[t, i])
             total[t + 1] = total[t] + (0.0 if gone else rain[t, i])
             gaps[t + 1] = gaps[t] + (1 if gone else 0)
-        best, peak = -1.0, -1
+        best, peak, whole = -1.0, -1, True
         for t in range(first, n_t):
-            if gaps[t + 1] - gaps[t + 1 - 24 * days] > 0:
-                peak = -1
-                break
+            whole = whole and gaps[t + 1] - gaps[t + 1 - 24 * days] == 0
             re, weight = 0.0, 1.0
             for d in range(days):
                 end = t + 1 - 24 * d
@@ -69,8 +71,10 @@ def _stage(rain: Any, part: Any, first: int, decay: float, days: int) -> Any:
                 weight *= decay
             if re > best:
                 best, peak = re, t
-            highest[t - first, i] = best
-        if peak < 0:
+            least[t - first, i] = best
+            if whole:
+                highest[t - first, i] = best
+        if not whole:
             continue
         parts[:, i] = 0.0
         weight = 1.0
@@ -78,4 +82,4 @@ def _stage(rain: Any, part: Any, first: int, decay: float, days: int) -> Any:
             if lag and lag % 24 == 0:
                 weight *= decay
             parts[part[peak - lag], i] += weight * rain[peak - lag, i]
-    return highest, parts
+    return highest, least, parts

@@ -14,12 +14,20 @@ from numba import njit
 from numpy.typing import NDArray
 
 UNKNOWN = -1
+CERTAIN = 2
+"""Level from which a lower bound of the rain says enough (yellow: it is public); below it unknown is graver."""
 _SNAP = 1e-6
 """A place this near to a cell centre of the rain field is on it, so that equal lattices are copied exactly."""
 
 
 def cell_levels(
-    trigger_mm: NDArray[Any], rain_mm: NDArray[Any], lattice: NDArray[Any], *, step: int, origin: tuple[int, int]
+    trigger_mm: NDArray[Any],
+    rain_mm: NDArray[Any],
+    lattice: NDArray[Any],
+    *,
+    step: int,
+    origin: tuple[int, int],
+    least_mm: NDArray[Any] | None = None,
 ) -> NDArray[np.int8]:
     """Level of each cell of a block by several rain fields.
 
@@ -29,16 +37,19 @@ def cell_levels(
     rain_mm : (stage, Y, X) rain fields [mm]; NaN where unknown.
     lattice : (2, i, j) fractional row and column in the fields of the run grid's cells (step i, step j).
     step, origin : of the lattice; first row and column of the block in the run grid.
+    least_mm : as `rain_mm`, what the rain is at least where it is unknown.
 
     Returns
     -------
     (stage, y, x) int8: the highest level whose trigger the rain reaches, 0 where it reaches none; -1 where a trigger
-    or the rain is unknown. The rain is bilinear between the four centres; NaN where one that has weight is, and more
-    than half a cell outside the field.
+    or the rain is unknown, unless the least rain reaches `CERTAIN` or more. The rain is bilinear between the four
+    centres; NaN where one that has weight is, and more than half a cell outside the field.
     """
+    least = rain_mm if least_mm is None else least_mm
     levels: NDArray[np.int8] = _levels(
         np.ascontiguousarray(trigger_mm, dtype=np.float64), np.ascontiguousarray(rain_mm, dtype=np.float64),
-        np.ascontiguousarray(lattice, dtype=np.float64), step, origin[0], origin[1],
+        np.ascontiguousarray(least, dtype=np.float64), np.ascontiguousarray(lattice, dtype=np.float64), step, origin[0],
+        origin[1],
     )  # fmt: skip
     return levels
 
@@ -117,7 +128,7 @@ def _value(field: Any, f: int, at: Any, weight: Any) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _levels(trigger: Any, rain: Any, lattice: Any, step: int, r0: int, c0: int) -> Any:
+def _levels(trigger: Any, rain: Any, least: Any, lattice: Any, step: int, r0: int, c0: int) -> Any:
     n_s = rain.shape[0]
     _, n_y, n_x = trigger.shape
     out = np.full((n_s, n_y, n_x), UNKNOWN, dtype=np.int8)
@@ -133,14 +144,15 @@ def _levels(trigger: Any, rain: Any, lattice: Any, step: int, r0: int, c0: int) 
             if not _corners(rain.shape[1], rain.shape[2], r, c, at, weight):
                 continue
             for s in range(n_s):
-                value = _value(rain, s, at, weight)
+                value, floor = _value(rain, s, at, weight), 0
                 if np.isnan(value):
-                    continue
+                    value, floor = _value(least, s, at, weight), CERTAIN
                 level = 0
                 for k in range(4):
                     if value >= trigger[k, y, x]:
                         level = k + 1
-                out[s, y, x] = level
+                if level >= floor and not np.isnan(value):
+                    out[s, y, x] = level
     return out
 
 

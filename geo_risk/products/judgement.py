@@ -6,8 +6,9 @@ rain that, added everywhere, would bring that share of its ground there: 0 or le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import Grid, grid_of
 from geo_risk.core.levels import Level
 from geo_risk.exposure.zonal import Coverage
-from geo_risk.hazards.landslide.triggers import TriggerRule, lowered
-from geo_risk.kernels.warning import first_hours, rain_at
+from geo_risk.hazards.landslide.triggers import TriggerRule, certain, lowered
+from geo_risk.kernels.warning import CERTAIN, first_hours, rain_at
 
 _BAND = 1024
 _HAIR = 1e-9
@@ -35,6 +36,7 @@ class StageRain:
     highest_mm : (hour, Y, X) running maximum of effective rain. parts_mm : (3, Y, X) of its peak: antecedent,
         observed, forecast.
     lattice, step : where the cells of the run grid lie in them.
+    least_mm : (hour, Y, X) lower bound of `highest_mm`, with 0 mm in missing hours; None: nothing is known of it.
     """
 
     hours: int
@@ -44,6 +46,7 @@ class StageRain:
     parts_mm: NDArray[Any] | None = None
     lattice: NDArray[Any] | None = None
     step: int = 1
+    least_mm: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,10 @@ class Judgement:
     level : -1..4. known_share : of the place's ground whose triggers and rain are known.
     margin_mm, trigger_mm : before and of the levels 1-4; infinite where no rain reaches the level.
     hours : to the levels 1-4; infinite where it is not reached within the horizon.
-    rain_mm, parts_mm : effective rain, and (3, m) what it is made of, on the cell that decides the next level.
+    rain_mm, parts_mm : effective rain, and (3, m) what it is made of, on the cell that decides the next level. Where
+        hours of rain are missing there, the rain is what it is at least, and the parts are NaN.
     motion : highest code among the known cells, -1 where none is known.
+    from_h : (m,) hours of the stage that says so: the own, or a shorter one of the same issue within it.
     """
 
     level: NDArray[np.int8]
@@ -87,6 +92,44 @@ class Judgement:
     rain_mm: NDArray[np.float64]
     parts_mm: NDArray[np.float64]
     motion: NDArray[np.int8]
+    from_h: NDArray[np.int64]
+
+
+def within(stages: Sequence[StageRain]) -> tuple[tuple[int, int], ...]:
+    """Return the numbers of each stage and the next longer of the same issue, the shortest first.
+
+    In a hindcast every stage has an issue time of its own and stands alone.
+    """
+    pairs: list[tuple[int, int]] = []
+    by_issue: dict[str, list[int]] = {}
+    for i in sorted(range(len(stages)), key=lambda i: stages[i].hours):
+        by_issue.setdefault(stages[i].issued, []).append(i)
+    for numbers in by_issue.values():
+        pairs += pairwise(numbers)
+    return tuple(pairs)
+
+
+def judge_all(
+    ground: Ground, stages: Sequence[StageRain], *, share: float, min_known_share: float
+) -> dict[int, Judgement]:
+    """Judge each place at every stage; a longer stage is not below a shorter one of the same issue (`certain`).
+
+    Parameters and levels as of `judge`; the result is by the hours of the stage.
+    """
+    out = [judge(ground, s, share=share, min_known_share=min_known_share) for s in stages]
+    for shorter, longer in within(stages):
+        _take(out[longer], out[shorter])
+    return {s.hours: found for s, found in zip(stages, out, strict=True)}
+
+
+def _take(longer: Judgement, shorter: Judgement) -> None:
+    """Put what a shorter stage says into the longer one where it is certain to hold there; levels come the sooner."""
+    better = certain(shorter.level, longer.level)
+    both = (shorter.level >= 0) & (longer.level >= 0)
+    longer.hours[:, both] = np.fmin(longer.hours[:, both], shorter.hours[:, both])
+    for field in fields(Judgement):
+        into, given = getattr(longer, field.name), getattr(shorter, field.name)
+        into[..., better] = given[..., better]
 
 
 def ground_of(
@@ -147,13 +190,19 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
     """
     m = len(ground.n_cells)
     if stage.highest_mm is None or stage.parts_mm is None or stage.lattice is None:
-        return _nothing(m)
-    fields = np.concatenate([stage.highest_mm[-1:], stage.parts_mm])
-    found = rain_at(fields, stage.lattice, ground.rows, ground.columns, step=stage.step)
+        return _nothing(m, stage.hours)
+    shown = np.concatenate([stage.highest_mm[-1:], stage.parts_mm])
+    found = rain_at(shown, stage.lattice, ground.rows, ground.columns, step=stage.step)
     rain, parts = found[0], found[1:]
+    hourly = [(stage.highest_mm, np.ones(len(rain), dtype=bool))]
+    if stage.least_mm is not None and np.isnan(rain).any():
+        least = rain_at(stage.least_mm[-1:], stage.lattice, ground.rows, ground.columns, step=stage.step)[0]
+        bound = np.isnan(rain) & (least >= ground.trigger_mm[CERTAIN - 1])
+        rain, parts = np.where(bound, least, rain), np.where(bound, np.nan, parts)
+        hourly = [(stage.highest_mm, ~bound), (stage.least_mm, bound)]
     known = np.flatnonzero(~np.isnan(rain) & ~np.isnan(ground.trigger_mm).any(axis=0))
     order = _Order(ground.place[known], ground.share[known], m, share)
-    out = _nothing(m)
+    out = _nothing(m, stage.hours)
     out.known_share[:] = np.divide(order.total, ground.n_cells, out=np.zeros(m), where=ground.n_cells > 0).clip(0, 1)
     decider = np.full((4, m), -1, dtype=np.int64)
     for k in range(4):
@@ -165,8 +214,11 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
         out.trigger_mm[k, some] = ground.trigger_mm[k, decider[k, some]]
         out.level[some & (out.margin_mm[k] <= 0)] = k + 1
         if (out.margin_mm[k, some] <= 0).any():
-            hours = first_hours(stage.highest_mm, stage.lattice, ground.rows[known], ground.columns[known], trigger,
-                                step=stage.step)  # fmt: skip
+            hours = np.full(len(known), np.nan)
+            for series, is_its in hourly:
+                own = is_its[known]
+                hours[own] = first_hours(series, stage.lattice, ground.rows[known][own], ground.columns[known][own],
+                                         trigger[own], step=stage.step)  # fmt: skip
             when = order.quantile(hours)
             out.hours[k, some] = hours[when[some]]
         else:
@@ -180,12 +232,12 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
     return out
 
 
-def _nothing(m: int) -> Judgement:
+def _nothing(m: int, hours: int) -> Judgement:
     def blank(*shape: int) -> NDArray[np.float64]:
         return np.full(shape, np.nan)
 
     return Judgement(np.full(m, Level.UNKNOWN, np.int8), np.zeros(m), blank(4, m), blank(4, m), blank(4, m), blank(m),
-                     blank(3, m), np.full(m, -1, np.int8))  # fmt: skip
+                     blank(3, m), np.full(m, -1, np.int8), np.full(m, hours, np.int64))  # fmt: skip
 
 
 class _Order:

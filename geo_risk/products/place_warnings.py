@@ -19,7 +19,7 @@ from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.zonal import cell_coverage
 from geo_risk.hazards.landslide.triggers import ACCELERATING, MOVING, TriggerRule
-from geo_risk.products.judgement import Judgement, StageRain, ground_of, judge
+from geo_risk.products.judgement import Judgement, StageRain, ground_of, judge_all
 from geo_risk.products.ladder import Rung, move
 from geo_risk.products.params import RiskParams
 from geo_risk.products.warning_params import WarningParams
@@ -117,7 +117,7 @@ def _judged(
     share = risk.warning_area_share if kind == "zone" else warning.point_area_share
     layers = {"ground": rule.ground} | ({} if rule.motion is None else {"motion": rule.motion})
     ground = ground_of(cell_coverage(areas, grid), layers, rule.triggers, factors=warning.factors)
-    return {s.hours: judge(ground, s, share=share, min_known_share=risk.min_known_share) for s in stages}
+    return judge_all(ground, stages, share=share, min_known_share=risk.min_known_share)
 
 
 def _rows(
@@ -131,10 +131,14 @@ def _rows(
         found = None if judged is None else judged[stage.hours]
         rows = _stage_rows(found, len(ids))
         moves, levels = [], rows["judged_level"].tolist()
+        is_least = (rows["judged_level"] >= 0) & rows["antecedent_mm"].isna()
         for i, place in enumerate(ids):
             key = rung_key(kind, place, stage.hours)
             margin = np.full(4, np.nan) if found is None else found.margin_mm[:, i]
-            step = move(None if before is None else before.get(key), int(levels[i]), margin,
+            last = None if before is None else before.get(key)
+            if is_least[i] and last is not None:
+                levels[i] = max(levels[i], last.known)  # the rain that is missing may well hold it there
+            step = move(last, int(levels[i]), margin,
                         lower_margin_mm=warning.lower_margin_mm, lower_after=warning.lower_after_issues)  # fmt: skip
             moves.append((step, -1 if before is None or key not in before else before[key].known))
             rungs[key] = step.rung
@@ -154,7 +158,8 @@ def _stage_rows(found: Judgement | None, n: int) -> pd.DataFrame:
         blank = dict.fromkeys(("rain_effective_mm", "antecedent_mm", "observed_mm", "forecast_mm", "trigger_mm",
                                "margin_mm", *(f"hours_to_{c}" for c in COLORS)), np.nan)  # fmt: skip
         return pd.DataFrame({"judged_level": np.full(n, Level.UNKNOWN, np.int8), "next_level": np.int8(-1),
-                             "known_share": 0.0, "motion": "unknown", **blank}, index=range(n))  # fmt: skip
+                             "known_share": 0.0, "motion": "unknown", "from_h": -1, **blank},
+                            index=range(n))  # fmt: skip
     at = np.arange(n)
     level = found.level.astype(np.int64)
     known, is_top = level >= 0, level == 4
@@ -162,12 +167,13 @@ def _stage_rows(found: Judgement | None, n: int) -> pd.DataFrame:
     following = np.where(known & ~is_top, found.margin_mm[np.minimum(level.clip(0), 3), at], np.nan)
     hours = np.where(known & np.isfinite(found.hours), found.hours, np.nan)
     shown = [np.where(known, v, np.nan) for v in (found.rain_mm, *found.parts_mm)]
+    following[np.isnan(shown[1])] = np.nan  # what is left of a rain that may be more is not known
     return pd.DataFrame({
         "judged_level": found.level, "rain_effective_mm": shown[0], "antecedent_mm": shown[1], "observed_mm": shown[2],
         "forecast_mm": shown[3], "trigger_mm": reached, "margin_mm": following,
         "next_level": np.where(known & ~is_top & np.isfinite(following), level + 1, -1).astype(np.int8),
         **{f"hours_to_{c}": hours[k] for k, c in enumerate(COLORS)},
-        "motion": [_MOTION[int(m)] for m in found.motion], "known_share": found.known_share,
+        "motion": [_MOTION[int(m)] for m in found.motion], "known_share": found.known_share, "from_h": found.from_h,
     })  # fmt: skip
 
 
@@ -230,6 +236,6 @@ def _finished(table: pd.DataFrame, params: WarningParams, language: str) -> pd.D
         out[column] = out[column].replace([np.inf, -np.inf], np.nan)
     grave = out["warning_level"].astype(float).replace(-1, 1.5)
     order = np.lexsort((out["place_id"], out["place_kind"], -grave, -out["stage_h"].astype(int)))
-    kept = out.iloc[order].reset_index(drop=True).drop(columns=["_place", "has_forecast"])
+    kept = out.iloc[order].reset_index(drop=True).drop(columns=["_place", "has_forecast", "from_h"])
     made: pd.DataFrame = conform(kept, "warnings")
     return made

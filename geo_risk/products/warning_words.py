@@ -15,6 +15,12 @@ _SAID: Mapping[str, tuple[str, str]] = {
               "{observed:.0f}, forecast {forecast:.0f}).",
               "{stage} 小时阶段：{level}，有效雨量 {rain:.0f} 毫米（前期 {antecedent:.0f}、实况 {observed:.0f}、"
               "预报 {forecast:.0f}）。"),
+    "least": ("{stage} h stage: at least {level}: hours of rain are missing, those that are known make {rain:.0f} mm "
+              "effective rain.",
+              "{stage} 小时阶段：至少为{level}：部分时段雨量缺失，仅已知时段的有效雨量就达 {rain:.0f} 毫米。"),
+    "least_held": ("Kept at {level}, as last known: the missing rain may hold it there.",
+                   "维持上次已知的{level}：缺失时段的雨量仍可能达到该级。"),
+    "from_shorter": ("By the forecast of the {hours} h stage, which lies within.", "依据其内的 {hours} 小时阶段预报。"),
     "reached": ("Reached with {trigger:.0f} mm.", "达到该级的触发雨量为 {trigger:.0f} 毫米。"),
     "margin": ("{margin} mm left before {level}.", "距{level}还差 {margin} 毫米。"),
     "never": ("No rain reaches {level} here.", "此处降雨不会达到{level}。"),
@@ -80,11 +86,17 @@ def stage_reasons(row: Mapping[str, Any], language: str, *, factors: tuple[float
             out.append(said("now_unknown", language, before=before))
         return joined(out, language)
     level = int(row["warning_level"])
-    out = [said("level", language, stage=stage, level=warning_word(judged, language), rain=row["rain_effective_mm"],
-                antecedent=row["antecedent_mm"], observed=row["observed_mm"], forecast=row["forecast_mm"])]  # fmt: skip
+    whole = np.isfinite(row["antecedent_mm"])
+    out = [said("level" if whole else "least", language, stage=stage, level=warning_word(judged, language),
+                rain=row["rain_effective_mm"], antecedent=row["antecedent_mm"], observed=row["observed_mm"],
+                forecast=row["forecast_mm"])]  # fmt: skip
+    if int(row["from_h"]) != stage:
+        out.append(said("from_shorter", language, hours=int(row["from_h"])))
     if judged > 0:
         out += [said("reached", language, trigger=max(row["trigger_mm"], 0.0)), _hours(row, judged, language)]
-    out += _next(row, judged, language)
+    if not whole and level > judged:
+        out.append(said("least_held", language, level=warning_word(level, language)))
+    out += _next(row, judged, language) if whole else []
     if row["motion"] in ("moving", "accelerating"):
         out.append(said(row["motion"], language, factor=factors[int(row["motion"] == "accelerating")]))
     if row["known_share"] < 0.995:

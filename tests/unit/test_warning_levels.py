@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import geopandas as gpd
@@ -27,7 +28,7 @@ from geo_risk.hazards.rainfall.stage_fields import stage_fields
 from geo_risk.hazards.rainfall.stages import Forecast, plan_stages
 from geo_risk.kernels.effective_rain import stage_effective
 from geo_risk.kernels.warning import cell_levels, first_hours, rain_at
-from geo_risk.products.judgement import StageRain, ground_of, judge
+from geo_risk.products.judgement import StageRain, ground_of, judge, judge_all, within
 from geo_risk.products.params import RiskParams
 from geo_risk.products.place_warnings import Rule, place_warnings
 from geo_risk.products.slope_motion import slope_motion
@@ -66,7 +67,10 @@ def test_effective_rain_of_a_stage_is_the_running_maximum_of_the_antecedent_sum(
     rain = rng.gamma(0.3, 4, (24 * days + hours, 3))
     rain[rng.random(rain.shape) < 0.003] = np.nan
     part = np.minimum(np.arange(len(rain)) // max(1, len(rain) // 3), 2)
-    highest, parts = stage_effective(rain, part, first=24 * days, decay_per_day=decay, days=days)
+    highest, least, parts = stage_effective(rain, part, first=24 * days, decay_per_day=decay, days=days)
+    dry = np.where(np.isnan(rain), 0.0, rain)
+    whole = np.maximum.accumulate(effective_rain(dry, decay_per_day=decay, days=days)[24 * days :], axis=0)
+    np.testing.assert_allclose(least, whole, atol=1e-9)
     want = np.maximum.accumulate(effective_rain(rain, decay_per_day=decay, days=days)[24 * days :], axis=0)
     # sums of a few hundred hours of some 10 mm in float64, in another order
     np.testing.assert_allclose(highest, want, atol=1e-9)
@@ -77,7 +81,8 @@ def test_parts_of_the_peak_by_hand_and_bad_input():
     rain = np.ones((24 * 2 + 6, 1))
     rain[48:] = 4.0  # six forecast hours of 4 mm, so the peak is the last hour
     part = np.where(np.arange(54) < 24, 0, np.where(np.arange(54) < 48, 1, 2))
-    highest, parts = stage_effective(rain, part, first=48, decay_per_day=0.5, days=2)
+    highest, least, parts = stage_effective(rain, part, first=48, decay_per_day=0.5, days=2)
+    np.testing.assert_array_equal(highest, least)
     # last day 18 + 24, the day before 24 halved: of it 18 hours of the oldest part, 6 of the observed
     assert highest[-1, 0] == pytest.approx(18 + 24 + 12)
     assert parts[:, 0].tolist() == pytest.approx([9, 18 + 3, 24])
@@ -216,6 +221,79 @@ def test_places_have_the_level_that_the_share_of_their_cells_has(seed, share):
     np.testing.assert_allclose(got.parts_mm.sum(axis=0)[known], got.rain_mm[known], rtol=1e-9)
 
 
+def with_gap(highest: np.ndarray, least: np.ndarray) -> StageRain:
+    """Return a stage whose last hours are unknown and whose rain is at least so much."""
+    gone = highest.copy()
+    gone[-2:] = np.nan
+    return replace(stage(gone), least_mm=least)
+
+
+def test_a_missing_hour_never_hides_what_is_certain_and_never_makes_calm():
+    s, highest = susceptibility(), fields()
+    at = with_gap(highest, highest * 0.9)
+    field = RainField(at.highest_mm[-1:], at.lattice, at.step, at.least_mm[-1:])
+    got = warning_levels(s, MODEL, field, names=("w",))["w"].compute()
+    bound = RainField(at.least_mm[-1:], at.lattice, at.step)
+    least = warning_levels(s, MODEL, bound, names=("w",))["w"].compute()
+    assert (least >= 2).any()
+    assert (least < 2).any()
+    np.testing.assert_array_equal(got, np.where(least >= 2, least, -1))
+    zones = gpd.GeoDataFrame(geometry=[box(510_900, 4_062_900, 513_000, 4_064_300)], crs=GRID.crs)
+    ground = ground_of(cell_coverage(zones, GRID), {"ground": s}, MODEL)
+    tame = ground_of(cell_coverage(zones, GRID), {"ground": s.copy(data=s.data * 0.1)}, MODEL)  # no level without rain
+    calm = judge(tame, with_gap(highest * 0, highest * 0), share=0.05, min_known_share=0.5)
+    assert calm.level.tolist() == [-1]
+    sure = judge(ground, with_gap(highest, highest * 0.9), share=0.05, min_known_share=0.5)
+    whole = judge(ground, stage(highest * 0.9), share=0.05, min_known_share=0.5)
+    assert sure.level[0] == whole.level[0] >= 2
+    # cells that are not certain are not counted, so that the share may be reached sooner, never later
+    assert 1 <= sure.hours[sure.level[0] - 1, 0] <= whole.hours[sure.level[0] - 1, 0]
+    assert np.isnan(sure.parts_mm).all()
+
+
+def test_a_longer_stage_holds_what_a_shorter_one_of_its_issue_says():
+    s, highest = susceptibility(), fields()
+    heavy, weak = stage(highest[:3] * 3), stage(highest * 0)
+    heavy, none = replace(heavy, hours=3), StageRain(72, ISSUED, UNTIL)
+    stages = [none, replace(weak, hours=24), weak, heavy]
+    assert within(stages) == ((3, 2), (2, 1), (1, 0))
+    rain = np.stack([np.full(COARSE.shape, np.nan), *(x.highest_mm[-1] for x in stages[1:])])
+    names = ("w72", "w24", "w6", "w3")
+    got = warning_levels(s, MODEL, RainField(rain, heavy.lattice, heavy.step, within=within(stages)), names=names)
+    got = {name: layer.to_numpy() for name, layer in got.items()}
+    assert (got["w3"] == 4).any()
+    np.testing.assert_array_equal(got["w6"], got["w3"])
+    np.testing.assert_array_equal(got["w24"], got["w3"])
+    np.testing.assert_array_equal(got["w72"], np.where(got["w3"] >= 2, got["w3"], -1))
+    other = [replace(x, issued=f"2024-07-2{k}T00:00:00+00:00") for k, x in enumerate(stages)]
+    assert within(other) == ()
+    zones = gpd.GeoDataFrame(geometry=[box(510_900, 4_062_900, 513_000, 4_064_300)], crs=GRID.crs)
+    ground = ground_of(cell_coverage(zones, GRID), {"ground": s}, MODEL)
+    made = judge_all(ground, stages, share=0.2, min_known_share=0.5)
+    assert {h: (int(j.level[0]), int(j.from_h[0])) for h, j in made.items()} == dict.fromkeys((72, 24, 6, 3), (4, 3))
+    assert made[72].hours[3, 0] == made[3].hours[3, 0] <= 3
+
+
+def test_a_place_of_which_hours_are_missing_says_at_least_and_is_not_lowered():
+    s = GRID.layer(np.full(GRID.shape, 0.5, "float32"), units="1", long_name="s", name="susceptibility")
+    highest = np.full((6, *COARSE.shape), 120.0)  # levels begin at 0, 33, 67 and 100 mm
+    zone = gpd.GeoDataFrame({"zone_id": ["Z1"], "kind": ["landslide"], "reasons": [""]},
+                            geometry=[box(511_200, 4_063_300, 511_700, 4_063_700)], crs=GRID.crs)  # fmt: skip
+    given = ({"zone": zone, "point": None}, GRID, Rule(MODEL, "model", s))
+    params = (WarningParams(), RiskParams())
+    first = place_warnings(*given, [stage(highest)], params=params, language="en")
+    made = place_warnings(*given, [with_gap(highest, highest / 3)], before=first.rungs, params=params,
+                          language="en")  # fmt: skip
+    before, now = first.warnings.iloc[0], made.warnings.iloc[0]
+    assert before["warning_level"] == now["warning_level"] == 4
+    assert now["judged_level"] == 2
+    assert "at least" in now["reasons"]
+    assert "Kept at red" in now["reasons"]
+    assert "nan" not in now["reasons"] + now["reasons_zh"]
+    assert np.isnan(now["margin_mm"])
+    assert now["next_level"] == -1
+
+
 def test_first_hours_by_hand():
     highest = np.array([5.0, 20.0, 20.0, 60.0])[:, None, None] * np.ones((1, 2, 2))
     lattice = np.zeros((2, 2, 2))
@@ -269,6 +347,7 @@ def test_rows_say_margin_hours_drivers_motion_and_what_is_not_known():
     points = gpd.GeoDataFrame(point, geometry=[Point(510_050, 4_064_950)] * 3, crs=GRID.crs)
     at = stage(np.full((6, *COARSE.shape), 60.0))
     stages = [StageRain(24, ISSUED, UNTIL), at]
+    stages[0] = StageRain(24, "2024-07-24T00:00:00+00:00", UNTIL)  # issued at another time: it stands alone
     made = place_warnings({"zone": zones, "point": points}, GRID, Rule(MODEL, "model", s, moves), stages,
                           params=(WarningParams(), RiskParams()), language="en")  # fmt: skip
     rows = made.warnings.set_index("warning_id")

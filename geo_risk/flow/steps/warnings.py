@@ -109,6 +109,7 @@ def write_cells(
 
     from geo_risk.core.grid import grid_of
     from geo_risk.hazards.landslide.triggers import RainField, warning_levels
+    from geo_risk.products.judgement import within
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
@@ -117,12 +118,13 @@ def write_cells(
     known = [s for s in stage_rains(fields, stages, grid_of(rule.ground)) if f"warning_{s.hours}h" in layers]
     shape = next((s.highest_mm.shape[1:] for s in known if s.highest_mm is not None), (1, 1))
     rain = [np.full(shape, np.nan) if s.highest_mm is None else s.highest_mm[-1] for s in known]
+    least = [np.full(shape, np.nan) if s.least_mm is None else s.least_mm[-1] for s in known]
     place = next((s for s in known if s.lattice is not None), None)
     lattice, step = (np.full((2, 2, 2), -9.0), max(grid_of(rule.ground).shape)) if place is None else (
         place.lattice, place.step)  # fmt: skip
     names = tuple(f"warning_{s.hours}h" for s in known)
-    levels = warning_levels(rule.ground, rule.triggers, RainField(np.stack(rain), np.asarray(lattice), step),
-                            names=names, motion=rule.motion, factors=warning.factors)  # fmt: skip
+    field = RainField(np.stack(rain), np.asarray(lattice), step, np.stack(least), within(known))
+    levels = warning_levels(rule.ground, rule.triggers, field, names=names, motion=rule.motion, factors=warning.factors)
     said = {
         name: layer.assign_attrs(long_name=f"landslide warning level, {s.hours} h stage", valid_time=s.until)
         for s, (name, layer) in zip(known, levels.items(), strict=True)
@@ -161,7 +163,7 @@ def stage_rains(fields: Path, stages: Path, grid: Grid) -> list[StageRain]:
             continue
         parts = rain[[f"{p}_{h}h" for p in PARTS]].to_dataarray().to_numpy()
         out.append(StageRain(h, **known, highest_mm=rain[f"effective_{h}h"].to_numpy(), parts_mm=parts,
-                             lattice=lattice, step=step))  # fmt: skip
+                             least_mm=rain[f"at_least_{h}h"].to_numpy(), lattice=lattice, step=step))  # fmt: skip
     return out
 
 

@@ -20,7 +20,7 @@ from geo_risk.core.grid import grid_of, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.units import in_units
 from geo_risk.hazards.landslide.params import LandslideParams
-from geo_risk.kernels.warning import cell_levels
+from geo_risk.kernels.warning import CERTAIN, cell_levels
 from geo_risk.terrain.slope import blocks
 
 STEADY, MOVING, ACCELERATING = 0, 1, 2
@@ -103,11 +103,16 @@ class RainField:
     ----------
     rain_mm : (stage, Y, X) effective rain [mm]; all NaN where a stage has no forecast.
     lattice, step : as `kernels.warning.cell_levels` takes them.
+    least_mm : as `rain_mm`, its lower bound where hours are missing; None: where it is unknown nothing is known of it.
+    within : (shorter, longer) numbers of stages of one issue, the shorter first: what is to come within the shorter's
+        hours comes within the longer's too.
     """
 
     rain_mm: NDArray[np.float64]
     lattice: NDArray[np.float64]
     step: int
+    least_mm: NDArray[np.float64] | None = None
+    within: tuple[tuple[int, int], ...] = ()
 
 
 def warning_levels(
@@ -130,7 +135,8 @@ def warning_levels(
     Returns
     -------
     (y, x) int8 levels by name, lazy; computed together, the ground is read and its triggers are made once. -1 where
-    ground or rain is unknown; never falls as rain or susceptibility rise.
+    ground or rain is unknown, but for what is certain all the same (`certain`, `least_mm`); never falls as rain or
+    susceptibility rise.
 
     Raises
     ------
@@ -164,7 +170,20 @@ def _levels(
     trigger = rule.trigger_mm(ground)
     if motion:
         trigger = lowered(trigger, motion[0], factors)
-    return cell_levels(trigger, rain.rain_mm, rain.lattice, step=rain.step, origin=(r0, c0))
+    made = cell_levels(trigger, rain.rain_mm, rain.lattice, step=rain.step, origin=(r0, c0), least_mm=rain.least_mm)
+    for shorter, longer in rain.within:
+        np.copyto(made[longer], made[shorter], where=certain(made[shorter], made[longer]))
+    return made
+
+
+def certain(shorter: NDArray[Any], longer: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where the level of a shorter stage stands for the longer one that holds its hours.
+
+    That is where it is higher, and the longer one is known or the level is public anyway (yellow): below that, unknown
+    hours are graver.
+    """
+    out: NDArray[np.bool_] = (shorter > longer) & ((longer >= 0) | (shorter >= CERTAIN))
+    return out
 
 
 def rule_of(model: Mapping[str, Any] | None, params: LandslideParams) -> tuple[TriggerRule, str]:

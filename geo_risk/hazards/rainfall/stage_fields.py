@@ -35,10 +35,10 @@ def stage_fields(
     Returns
     -------
     Dataset on the native grid, float32, computed: `rain` (y, x) the sum over the horizon [mm]; `effective` (hour, y, x)
-    the highest effective antecedent rain up to each hour of it [mm]; `antecedent`, `observed`, `forecast` (y, x) what
-    the effective rain at its peak hour is made of (they add up to the last `effective`). NaN where an hour they need is
-    unknown. Forecast hours that stand in for missing observations count as forecast. None where the stage has no
-    forecast.
+    the highest effective antecedent rain up to each hour of it [mm]; `at_least` (hour, y, x) its lower bound, with 0 mm
+    in unknown hours; `antecedent`, `observed`, `forecast` (y, x) what the effective rain at its peak hour is made of
+    (they add up to the last `effective`). NaN where an hour they need is unknown (never in `at_least`). Forecast hours
+    that stand in for missing observations count as forecast. None where the stage has no forecast.
 
     Raises
     ------
@@ -53,7 +53,8 @@ def stage_fields(
     part = np.where(np.arange(len(part)) >= past, 2, np.where(cube["provenance"] == FORECAST, 2, part))
     data = whole_time(in_units(cube, "mm"))
     n_y, n_x = data.shape[1:]
-    whole = {"effective": np.full((stage.hours, n_y, n_x), np.nan, np.float32),
+    hourly = ("effective", "at_least")
+    whole = {**{name: np.full((stage.hours, n_y, n_x), np.nan, np.float32) for name in hourly},
              **{name: np.full((n_y, n_x), np.nan, np.float32) for name in ("rain", *PARTS)}}  # fmt: skip
     blocks = data.to_delayed().ravel()
     places = [(slice(int(r), int(r + h)), slice(int(c), int(c + w)))
@@ -63,7 +64,7 @@ def stage_fields(
         for name, values in made.items():
             whole[name][..., rows, columns] = values
     coords = {c: cube.coords[c] for c in ("y", "x", "spatial_ref") if c in cube.coords}
-    dims = {name: ("hour", "y", "x") if name == "effective" else ("y", "x") for name in whole}
+    dims = {name: ("hour", "y", "x") if name in hourly else ("y", "x") for name in whole}
     arrays = {name: (dims[name], values, {"units": "mm"}) for name, values in whole.items()}
     return xr.Dataset(arrays, coords={**coords, "hour": np.arange(1, stage.hours + 1)})
 
@@ -77,7 +78,8 @@ def _block(
 ) -> dict[str, NDArray[np.float32]]:
     n_t, n_y, n_x = rain.shape
     flat = np.asarray(rain, dtype=np.float64).reshape(n_t, -1)
-    highest, parts = stage_effective(flat, part, first=past, decay_per_day=decay_per_day, days=days)
-    out = {"effective": highest.reshape(-1, n_y, n_x), "rain": flat[past:].sum(axis=0).reshape(n_y, n_x)}
+    highest, least, parts = stage_effective(flat, part, first=past, decay_per_day=decay_per_day, days=days)
+    out = {name: v.reshape(-1, n_y, n_x) for name, v in (("effective", highest), ("at_least", least))}
+    out |= {"rain": flat[past:].sum(axis=0).reshape(n_y, n_x)}
     out |= {name: values.reshape(n_y, n_x) for name, values in zip(PARTS, parts, strict=True)}
     return {name: values.astype(np.float32) for name, values in out.items()}
