@@ -30,34 +30,40 @@ def calls_its_houses(zones: gpd.GeoDataFrame, params: EvacuationParams, *, by_ce
     """Return which zones call every house in them.
 
     Those of `calling_zones`, but where houses are judged by the warnings of cells (`by_cells`), a zone drawn from the
-    landslide hazard calls by itself only while no stage has a forecast for it.
+    landslide hazard calls by itself only while its next `known_hours` are unknown.
     """
     drawn = zones["kind"].isin(WARNED_KINDS) & (zones["origin"] == "hazard" if "origin" in zones else True)
-    warning = zones[[f"warning_{s}h" for s in STAGES_H]].max(axis=1)
-    left_to_cells = np.asarray(drawn & (warning >= 0), dtype=bool) & by_cells
+    left_to_cells = np.asarray(drawn & ~_is_open(zones, params), dtype=bool) & by_cells
     return calling_zones(zones, params) & ~left_to_cells
 
 
 def calling_zones(zones: gpd.GeoDataFrame, params: EvacuationParams) -> NDArray[np.bool_]:
     """Return which zones call for leaving.
 
-    A landslide zone calls where some stage warns of at least `warning_level`, or, where no stage has a forecast, where
-    its risk is at least `risk_level`; where its people are unknown its hazard counts for its risk. A water zone calls
-    where its hazard level is at least `flood_level`. A moving area calls while it accelerates. An unknown hazard of a
-    water zone calls too: unknown is not safe.
+    A landslide zone calls where some stage warns of at least `warning_level`, or, where no stage of `known_hours` or
+    more is known, where its risk is at least `risk_level` (an hour known to be calm leaves the next ones open); where
+    its people are unknown its hazard counts for its risk. A water zone calls where its hazard level is at least
+    `flood_level`. A moving area calls while it accelerates. An unknown hazard of a water zone calls too: unknown is not
+    safe.
     """
     kind = zones["kind"].astype(str)
     warning = zones[[f"warning_{s}h" for s in STAGES_H]].max(axis=1)
     warned = kind.isin(WARNED_KINDS)
     by_warning = warned & (warning >= params.warning_level)
     hazard = zones["hazard_level"]
-    is_open = (zones["risk_level"] < 0) | (zones["vulnerability_level"] < 0)
-    is_grave = (zones["risk_level"] >= params.risk_level) | (is_open & ((hazard >= params.risk_level) | (hazard < 0)))
-    by_risk = warned & (warning < 0) & is_grave
+    uncounted = (zones["risk_level"] < 0) | (zones["vulnerability_level"] < 0)
+    is_grave = (zones["risk_level"] >= params.risk_level) | (uncounted & ((hazard >= params.risk_level) | (hazard < 0)))
+    by_risk = warned & _is_open(zones, params) & is_grave
     water = kind.isin(WATER_KINDS) & ((hazard >= params.flood_level) | (hazard < 0))
     activity = zones["activity"] if "activity" in zones else pd.Series("unknown", index=zones.index)
     moving = kind.isin(SUDDEN_KINDS) & (activity == "accelerating")
     return np.asarray(by_warning | by_risk | water | moving, dtype=bool)
+
+
+def _is_open(zones: gpd.GeoDataFrame, params: EvacuationParams) -> NDArray[np.bool_]:
+    """Return for which zones no stage of `known_hours` or more is known."""
+    long = [f"warning_{s}h" for s in STAGES_H if s >= params.known_hours]
+    return np.asarray((zones[long] < 0).all(axis=1), dtype=bool)
 
 
 def people_to_move(
@@ -228,7 +234,8 @@ def _facts(
         table = pd.concat([table, cells], ignore_index=True) if len(table) else cells.assign(zone_id=None)
     if "cell_warning" not in table:
         table["cell_warning"] = np.nan
-    table["warning_level"] = table[[*names, "cell_warning"]].max(axis=1)
+    highest, is_silent = table[[*names, "cell_warning"]].max(axis=1), (table[names] < 0).any(axis=1)
+    table["warning_level"] = highest.where((highest > 0) | ~is_silent, Level.UNKNOWN)
     table["risk_level"] = table["risk_level"].astype("float64").replace(float(Level.UNKNOWN), _UNKNOWN_SEVERITY)
     table["leave_before"] = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
     groups = table.groupby("settlement_id")

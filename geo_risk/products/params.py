@@ -141,8 +141,12 @@ class EvacuationParams(Params):
         source="orange: the level at which plans order people out", ge=1, le=4,
     )  # fmt: skip
     risk_level: int = parameter(
-        3, "Where no stage has a forecast, risk level of a zone from which its people must leave.",
+        3, "Where warnings of the next `known_hours` are unknown, risk level from which people must leave a zone.",
         source=f"{_CHOICE}: high", ge=1, le=4,
+    )  # fmt: skip
+    known_hours: int = parameter(
+        6, "A zone is known to be calm where a stage of at least so many hours is; a shorter one says too little.",
+        source=f"{_CHOICE}: a night's sleep, or two issues of the 3 h stage", ge=0, le=72,
     )  # fmt: skip
     flood_level: int = parameter(
         3, "Hazard level of a flood zone from which its people must leave.", source=f"{_CHOICE}: high", ge=1, le=4

@@ -196,6 +196,11 @@ def test_which_zones_call():
         (zone("b", shape, warning=2), False),
         (zone("c", shape, warning=-1), True),  # no forecast at all: the risk decides
         (zone("d", shape, warning=-1, risk_level=2), False),
+        # an hour or three known to be calm leave the next ones open; six, or all, do not
+        (zone("n", shape, warning=-1, warning_1h=0, warning_3h=0), True),
+        (zone("o", shape, warning=-1, warning_6h=0), False),
+        (zone("p", shape, warning=-1, warning_72h=0), False),
+        (zone("q", shape, warning=-1, warning_1h=3, risk_level=1), True),
         (zone("e", shape, kind="flood", warning=-1, hazard=3), True),
         (zone("f", shape, kind="flood", warning=-1, hazard=2), False),
         (zone("g", shape, kind="flood", warning=-1, hazard=-1), True),
