@@ -20,6 +20,7 @@ from geo_risk.kernels.d8 import drainage_order, flow_direction
 from geo_risk.kernels.depressions import Depressions, find_depressions
 from geo_risk.kernels.hand import height_above_drainage
 from geo_risk.kernels.priority_flood import MISSING, fill
+from geo_risk.kernels.unseen import unseen_inflow
 
 BYTES_PER_CELL = 45
 """Peak memory of `drainage` for each cell of a float32 DEM (counted from its arrays, not measured)."""
@@ -97,6 +98,19 @@ def whole_array(dem: xr.DataArray, *, cells_max: int) -> NDArray[Any]:
         what = f"the DEM holds {int(np.isinf(z).sum())} infinite heights"
         raise DataError(what, where=str(dem.name or "dem"), fix="mask them as nodata")
     return z
+
+
+def partial_area(routed: Drainage) -> xr.DataArray:
+    """Where ground beyond the map or without a height may drain in, so that the upslope area is a lower bound.
+
+    Returns
+    -------
+    (y, x) int8 [1]: 1 there (see `kernels.unseen`), 0 where the upslope area is whole, -1 where the height is missing.
+    """
+    codes = _codes(routed)
+    marks = unseen_inflow(routed.filled.to_numpy(), codes, drainage_order(codes)).astype(np.int8)
+    values = np.where(codes < 0, np.int8(-1), marks)
+    return routed.grid.layer(values, units="1", long_name="upslope area is a lower bound", name="area_is_partial")
 
 
 def streams(routed: Drainage, *, stream_area_m2: float) -> xr.DataArray:

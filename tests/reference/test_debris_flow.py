@@ -12,7 +12,7 @@ from geo_risk.hazards.debris_flow.compute import compute
 from geo_risk.hazards.debris_flow.params import DebrisFlowParams
 from geo_risk.kernels.channel_bed import least_tangent
 from geo_risk.products.debris_channels import Beds, debris_channel_facts, debris_channel_frame
-from geo_risk.terrain.hydrology import drainage
+from geo_risk.terrain.hydrology import drainage, partial_area
 from tests.support.terrain import grid_of_shape
 
 CELL = 20.0
@@ -46,6 +46,22 @@ def frame_of(z, params=None, language="zh"):
     beds = Beds(result.intensity.compute(), result.level.compute(), result.extra["bed_slope_deg"].compute(),
                 routed.direction, routed.upslope_area, routed.filled)  # fmt: skip
     return debris_channel_frame(beds, params=params, language=language), beds, params
+
+
+def test_a_channel_whose_head_lies_beyond_the_map_is_unknown_and_a_bed_may_be_longer_than_the_map():
+    z = valley()
+    z[:12] = np.nan
+    grid = grid_of_shape(z.shape, CELL)
+    routed = drainage(grid.layer(z, units="m", long_name="z", name="dem"), cells_max=10**6)
+    given = {"dem_filled": routed.filled, "flow_direction": routed.direction, "flow_accumulation": routed.upslope_area}
+    params = DebrisFlowParams(area_min_m2=4000, bed_length_m=60, length_min_m=60, slope_max_deg=45)
+    said = compute({**given, "area_is_partial": partial_area(routed)}, params).level.to_numpy()
+    alone = compute(given, params).level.to_numpy()
+    middle = z.shape[1] // 2
+    assert (alone[14:30, middle] >= 0).all()
+    assert (said[14:30, middle] == -1).all()
+    long = params.model_copy(update={"bed_length_m": 50 * CELL * len(z)})
+    assert compute(given, long).level.to_numpy().shape == z.shape
 
 
 def test_the_curve_is_the_one_that_is_written_down():

@@ -13,6 +13,7 @@ from geo_risk.kernels.d8 import drainage_order, flow_direction
 from geo_risk.kernels.depressions import find_depressions, storage_curve, water_level
 from geo_risk.kernels.hand import height_above_drainage
 from geo_risk.kernels.priority_flood import MISSING, OUTLET, fill
+from geo_risk.kernels.unseen import unseen_inflow
 
 PYFLWDIR_CODES = np.array([1, 2, 4, 8, 16, 32, 64, 128, 0, 247], dtype=np.uint8)
 
@@ -42,6 +43,35 @@ def test_fill_equals_pyflwdir(seed: int) -> None:
     other, _ = pyflwdir.fill_depressions(np.where(np.isnan(z), np.float32(-9999), z), nodata=-9999.0)
     np.testing.assert_array_equal(filled, np.where(other == -9999, np.nan, other))
     assert filled.dtype == z.dtype
+
+
+def test_cells_below_unseen_ground_are_marked() -> None:
+    plane = np.broadcast_to(np.arange(9.0)[:, None], (9, 7)).copy()  # falls north
+    marks = unseen_inflow(*routed(plane))
+    assert marks.all()  # whatever lies to the south runs down every column
+    plane[4:] = 8 - np.arange(4.0, 9.0)[:, None]  # a ridge in row 4: nothing comes over the edges north and south
+    plane += 0.01 * np.abs(np.arange(7) - 3)  # and a thalweg in the middle, so that the sides come in
+    marks = unseen_inflow(*routed(plane))
+    assert not marks[4, 2:5].any()
+    assert marks[:, [0, -1]].all()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10_000), st.integers(5, 110))
+def test_where_nothing_is_marked_the_upslope_area_is_that_of_the_whole_map(seed: int, row: int) -> None:
+    filled, direction, order = routed(ground(seed))
+    whole = accumulate(direction, order)
+    cut = filled.copy()
+    cut[:row] = np.nan  # the surface is filled, so the cut changes directions beside it alone
+    cut_filled, cut_direction, cut_order = routed(cut)
+    marks = unseen_inflow(cut_filled, cut_direction, cut_order)
+    turned = np.isfinite(cut) & ((cut_direction != direction) | (cut_filled != filled))
+    inside = np.isfinite(cut) & ~marks & (first_marked_downstream(direction, order, turned.astype(np.int64)) == 0)
+    reached = accumulate(direction, order, turned.astype(np.float64)) > 0
+    sure = inside & ~reached
+    part = accumulate(cut_direction, cut_order)
+    assert sure.any()
+    np.testing.assert_array_equal(part[sure], whole[sure])
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

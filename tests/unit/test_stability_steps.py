@@ -50,11 +50,12 @@ def run(tmp_path, given):
     slope = np.tile(np.linspace(0, 60, 20, dtype=np.float32)[:, None], (1, 20))
     write_layer(GRID.layer(slope, units="degree", long_name="slope", name="slope_deg"), tmp_path / "slope_deg.tif")
     write_layer(layers()["flow_accumulation"], tmp_path / "flow_accumulation.tif")
+    whole = GRID.layer(np.zeros(GRID.shape, np.int8), units="1", long_name="partial", name="area_is_partial")
+    write_layer(whole, tmp_path / "area_is_partial.tif")
     names = (*LAYERS, *(["failure_probability_storm"] if given.storm else []))
     out = {name: tmp_path / f"{name}.tif" for name in names}
-    write_stability(slope_deg=tmp_path / "slope_deg.tif", flow_accumulation=tmp_path / "flow_accumulation.tif",
-                    material=tmp_path / "material.tif", facts=tmp_path / "stability.json", params=given,
-                    **out)  # fmt: skip
+    given_layers = {n: tmp_path / f"{n}.tif" for n in ("slope_deg", "flow_accumulation", "area_is_partial", "material")}
+    write_stability(**given_layers, facts=tmp_path / "stability.json", params=given, **out)
     return (
         {n: open_layer(p) for n, p in out.items()},
         read_json(tmp_path / "materials.json"),
@@ -90,6 +91,22 @@ def test_a_material_without_conductivity_is_unknown_in_the_storm_alone():
     result = compute(layers(), params(storm=Storm(rain_mm_h=(30.0,), step_h=6, at_h=(6.0,))))
     assert np.isfinite(result.intensity.to_numpy()).all()
     assert np.isnan(result.extra["failure_probability_storm"].to_numpy()).all()
+
+
+def test_a_lower_bound_of_the_area_is_no_proof_of_safety():
+    given = layers(slope=26.0)
+    alone = compute(given, params())
+    marks = np.zeros(GRID.shape, np.int8)
+    marks[:, :5] = 1
+    part = GRID.layer(marks, units="1", long_name="p", name="area_is_partial")
+    cut = compute({**given, "area_is_partial": part}, params())
+    level, before = cut.level.to_numpy(), alone.level.to_numpy()
+    assert 0 <= before[0, 0] < 4
+    assert (level[:, :5] == -1).all()
+    assert (level[:, 5:] == before[:, 5:]).all()
+    assert np.isnan(cut.extra["factor_of_safety"].to_numpy()[:, :5]).all()
+    steep = {**layers(slope=44.0), "area_is_partial": part}  # fails whatever more water comes
+    assert (compute(steep, params()).level.to_numpy() == 4).all()
 
 
 def test_draws_depend_on_nothing_but_seed_and_ranges():

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.debris_flow.params import DebrisFlowParams
 
-_READS = ("dem_filled", "flow_direction", "flow_accumulation")
+_READS = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial")
 _LAYERS = ("debris_flow_margin", "hazard_debris_flow", "bed_slope_deg")
 
 
@@ -27,8 +27,8 @@ def debris_flow(plan: Plan) -> None:
 
 
 def write_debris_flow(
-    *, dem_filled: Path, flow_direction: Path, flow_accumulation: Path, out: Path, facts: Path, params:
-    DebrisFlowParams, language: str, **layers: Path,
+    *, dem_filled: Path, flow_direction: Path, flow_accumulation: Path, area_is_partial: Path, out: Path, facts: Path,
+    params: DebrisFlowParams, language: str, **layers: Path,
 ) -> None:  # fmt: skip
     """Write margin [1], level and bed slope [degree], and the source channels with the reason of each."""
     from dataclasses import asdict
@@ -39,7 +39,12 @@ def write_debris_flow(
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
 
-    given = {"dem_filled": dem_filled, "flow_direction": flow_direction, "flow_accumulation": flow_accumulation}
+    given = {
+        "dem_filled": dem_filled,
+        "flow_direction": flow_direction,
+        "flow_accumulation": flow_accumulation,
+        "area_is_partial": area_is_partial,
+    }
     opened = {name: open_layer(path) for name, path in given.items()}
     result = compute(opened, params)
     made = {"debris_flow_margin": result.intensity, "hazard_debris_flow": result.level, **result.extra}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def hydrology(plan: Plan) -> None:
     """Add the step that derives the drainage network from the DEM."""
-    names = ("dem_filled", "flow_direction", "flow_accumulation", "streams", "hand_m")
+    names = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
     plan.add(
         "hydrology",
         make_drainage,
@@ -28,6 +28,7 @@ def make_drainage(
     dem_filled: Path,
     flow_direction: Path,
     flow_accumulation: Path,
+    area_is_partial: Path,
     streams: Path,
     hand_m: Path,
     facts: Path,
@@ -47,6 +48,7 @@ def make_drainage(
         (routed.filled, dem_filled),
         (routed.direction, flow_direction),
         (routed.upslope_area, flow_accumulation),
+        (terrain.partial_area(routed), area_is_partial),
         (stream, streams),
         (above, hand_m),
     ):

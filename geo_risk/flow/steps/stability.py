@@ -32,7 +32,7 @@ def stability(plan: Plan) -> None:
     names = LAYERS if params.storm is None else (*LAYERS, "failure_probability_storm")
     plan.add(
         "stability", write_stability,
-        reads={name: plan.layer(name) for name in ("slope_deg", "flow_accumulation", "material")},
+        reads={name: plan.layer(name) for name in ("slope_deg", "flow_accumulation", "area_is_partial", "material")},
         writes={**{name: plan.layer(name) for name in names}, "facts": plan.facts("stability")},
         params=params,
     )  # fmt: skip
@@ -59,7 +59,8 @@ def write_materials(
 
 
 def write_stability(
-    *, slope_deg: Path, flow_accumulation: Path, material: Path, facts: Path, params: StabilityParams, **layers: Path
+    *, slope_deg: Path, flow_accumulation: Path, area_is_partial: Path, material: Path, facts: Path,
+    params: StabilityParams, **layers: Path,
 ) -> None:  # fmt: skip
     """Write probability of failure [1], level, factor of safety [1], wetness [1] and critical rain [mm/day]."""
     from geo_risk.hazards.stability.compute import compute
@@ -67,7 +68,12 @@ def write_stability(
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
 
-    given = {"slope_deg": slope_deg, "flow_accumulation": flow_accumulation, "material": material}
+    given = {
+        "slope_deg": slope_deg,
+        "flow_accumulation": flow_accumulation,
+        "material": material,
+        "area_is_partial": area_is_partial,
+    }
     result = compute({name: open_layer(path).rename(name) for name, path in given.items()}, params)
     made = {"failure_probability": result.intensity, "hazard_stability": result.level, **result.extra}
     for name, path in layers.items():

@@ -18,8 +18,8 @@ from geo_risk.hazards.debris_flow.params import DebrisFlowParams
 from geo_risk.kernels.channel_bed import bed_tangent, least_tangent
 from geo_risk.terrain.slope import blocks
 
-INPUTS = {"dem_filled": "m", "flow_direction": "1", "flow_accumulation": "m2"}
-"""The drainage of `terrain.hydrology`: filled heights, D8 codes, upslope area."""
+INPUTS = {"dem_filled": "m", "flow_direction": "1", "flow_accumulation": "m2", "area_is_partial?": "1"}
+"""The drainage of `terrain.hydrology`: filled heights, D8 codes, upslope area and where it is a lower bound."""
 
 CARD = MethodCard(
     name="Debris-flow source channels by slope and upslope area",
@@ -45,7 +45,8 @@ def compute(layers: Mapping[str, xr.DataArray], params: DebrisFlowParams) -> Haz
     Intensity `debris_flow_margin` [1]: tangent of the bed over the least tangent that its upslope area asks for; 0
     where the cell is no channel of the area's bounds, or steeper than `slope_max_deg`. 1 and more: a source. Level by
     `level_margin`; confidence 0.5 where it is known, else 0. `extra`: `bed_slope_deg`. NaN and level -1 where a layer
-    is unknown, and on channel cells at which the water leaves the map. Lazy; the same bits for any chunks.
+    is unknown, on channel cells at which the water leaves the map, and where the upslope area is a lower bound within
+    the bounds or below (whether it is a channel of theirs is not known). Lazy; the same bits for any chunks.
 
     Raises
     ------
@@ -53,8 +54,8 @@ def compute(layers: Mapping[str, xr.DataArray], params: DebrisFlowParams) -> Haz
     """
     given = declared(layers, INPUTS)
     grid = same_grid(*given.values())
-    n = max(1, round(params.bed_length_m / grid.resolution_m))
     z = blocks(given["dem_filled"])
+    n = min(max(1, round(params.bed_length_m / grid.resolution_m)), *z.shape)
     arrays = [z, *(blocks(given[name]).rechunk(z.chunks) for name in ("flow_direction", "flow_accumulation"))]
     padded = [da.overlap.overlap(a.astype(np.float64), depth=n, boundary=np.nan, allow_rechunk=True) for a in arrays]
     inner = tuple(tuple(c - 2 * n for c in axis) for axis in padded[0].chunks)
@@ -62,6 +63,10 @@ def compute(layers: Mapping[str, xr.DataArray], params: DebrisFlowParams) -> Haz
         _planes, *padded, n=n, cell_m=grid.resolution_m, params=params, dtype=np.float32, new_axis=0,
         chunks=((2,), *inner), meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
+    if "area_is_partial" in given:
+        area = blocks(given["flow_accumulation"]).rechunk(planes.chunks[1:])
+        is_partial = blocks(given["area_is_partial"]).rechunk(planes.chunks[1:]) == 1
+        planes = da.where((is_partial & (area <= params.area_max_m2))[None], np.float32(np.nan), planes)
     level = da.map_blocks(classify, planes[0], lower_bounds=params.level_margin, dtype=np.int8)
     return HazardResult(
         grid.layer(planes[0], units="1", long_name="tangent of the bed over the least of a debris-flow source",

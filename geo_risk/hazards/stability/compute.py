@@ -27,8 +27,9 @@ from geo_risk.kernels.infinite_slope import (
 )
 from geo_risk.terrain.slope import blocks
 
-INPUTS = {"slope_deg": "degree", "flow_accumulation": "m2", "material": "1"}
-"""Slope; upslope area, the cell itself included; number of the material, 1 for the first of `params.materials`."""
+INPUTS = {"slope_deg": "degree", "flow_accumulation": "m2", "material": "1", "area_is_partial?": "1"}
+"""Slope; upslope area, the cell itself included; number of the material, 1 for the first of `params.materials`; where
+the upslope area is a lower bound (1, as `terrain.hydrology` marks it)."""
 
 CARD = MethodCard(
     name="Infinite slope with steady wetness (SHALSTAB, SINMAP) and transient pressure (Iverson), under ranges",
@@ -66,7 +67,9 @@ def compute(layers: Mapping[str, xr.DataArray], params: StabilityParams) -> Haza
     `extra`: `factor_of_safety`, `steady_wetness`, `critical_rain_mm_d` (cut off at `critical_rain_max_mm_d`) at the
     middle of the ranges and, where a storm is given, `failure_probability_storm`. NaN and level -1 where slope, area or
     material is unknown, or the material is not in the table (in the storm also: it has no conductivity or diffusivity).
-    Lazy; the same bits for any chunks.
+    Where the upslope area is a lower bound more water may come: the probability is a lower bound too, and so unknown
+    unless it is of the highest level already; what else rests on the area is unknown there. Lazy; the same bits for any
+    chunks.
 
     Raises
     ------
@@ -78,6 +81,13 @@ def compute(layers: Mapping[str, xr.DataArray], params: StabilityParams) -> Haza
     area = blocks(given["flow_accumulation"]).rechunk(slope.chunks)
     material = blocks(given["material"]).rechunk(slope.chunks)
     planes = _planes((slope, area, material), grid, params)
+    if "area_is_partial" in given:
+        is_whole = blocks(given["area_is_partial"]).rechunk(slope.chunks) == 0
+        for name in ("failure_probability", "factor_of_safety", "steady_wetness", "critical_rain_mm_d"):
+            stays = is_whole
+            if name == "failure_probability":
+                stays = is_whole | (planes[name] >= params.level_probability[-1])
+            planes[name] = da.where(stays, planes[name], np.float32(np.nan))
     made = {
         name: grid.layer(values, units=_TITLES[name][0], long_name=_TITLES[name][1], name=name)
         for name, values in planes.items()
