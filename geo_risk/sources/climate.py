@@ -34,6 +34,13 @@ _SCALES: dict[str, dict[str, tuple[float, float]]] = {
 _LIMITS = {"pr": (0.0, 2000.0), "tas": (-90.0, 60.0), "hurs": (0.0, 110.0), "sfcWind": (0.0, 400.0)}
 """Values outside are faults: masked and counted. Humidity may read a little above 100 %, and counts as 100."""
 
+_PACKED_MM = 0.01
+"""Rain down to so much below zero is 0 in a packed file, and no fault (choice of geo_risk: the step of 16 bit over 650
+mm)."""
+
+NOON = ("tas", "hurs", "sfcWind")
+"""Quantities that the fire weather index takes at local noon (Van Wagner 1987)."""
+
 
 @dataclass(frozen=True)
 class Climate:
@@ -44,11 +51,15 @@ class Climate:
     series : by name of NAMES: (time, y, x) float32, lazy, unbroken days, coordinate `spatial_ref`; pr [mm],
         tas [degC], hurs [%], sfcWind [km/h]; NaN where unknown.
     n_missing_days : days that the file lacks between its first and last. crs : of the cells.
+    n_faults : values outside `_LIMITS`, by name. stated : what the file says of the moment of each quantity of a day
+        (its `cell_methods`), "" where it says nothing.
     """
 
     series: dict[str, xr.DataArray]
     n_missing_days: int
     crs: str
+    n_faults: dict[str, int]
+    stated: dict[str, str]
 
 
 def read_climate(
@@ -63,12 +74,14 @@ def read_climate(
     Raises
     ------
     SchemaError : a quantity is not in the file. UnitError : its unit is missing or not known here.
-    TimeError : times cannot be read, are not daily, or occur twice. DataError : more than 5 % of the values of the
-        first 1000 days are faults. CrsError, GridError, OverlapError, CorruptFileError : see `rain_netcdf`.
+    TimeError : times cannot be read, are not daily, or occur twice. DataError : more than 5 % of the values are faults.
+    CrsError, GridError, OverlapError, CorruptFileError : see `rain_netcdf`.
     """
     dataset = open_raw(path)
     plain = {str(n).lower(): str(n) for n in dataset.data_vars}
     series: dict[str, xr.DataArray] = {}
+    faults: dict[str, int] = {}
+    stated: dict[str, str] = {}
     missing, crs = 0, ""
     for name in wanted:
         own = next((plain[n] for n in NAMES[name] if n in plain), None)
@@ -78,13 +91,14 @@ def read_climate(
         found = variable(path, dataset, own, area=area, crs=options.crs)
         scale, shift = _scale(name, str(found.attrs.get("units", "")), where=f"{path}, {own}")
         data = da.asarray(found.values.data).astype(np.float32) * np.float32(scale) + np.float32(shift)
-        data = _clean(name, data, where=f"{path}, {own}")
-        days, missing = _days(found.time, where=str(path))
+        data, faults[name] = _clean(name, data, where=f"{path}, {own}")
+        stated[name] = str(found.values.attrs.get("cell_methods", ""))
+        days, missing = _days(found.time, dataset, where=str(path))
         crs = found.place.crs
         cube = xr.DataArray(data, dims=("time", "y", "x"), coords={"time": days, **found.place.coords()}, name=name)
         whole = pd.date_range(days[0], days[-1], freq="D")
         series[name] = cube if missing == 0 else cube.reindex(time=whole)
-    return Climate(series, missing, crs)
+    return Climate(series, missing, crs, faults, stated)
 
 
 def _scale(name: str, units: str, *, where: str) -> tuple[float, float]:
@@ -96,19 +110,51 @@ def _scale(name: str, units: str, *, where: str) -> tuple[float, float]:
     return known[key]
 
 
-def _clean(name: str, data: da.Array, *, where: str) -> da.Array:
+def _clean(name: str, data: da.Array, *, where: str) -> tuple[da.Array, int]:
+    """Return the values without faults, lazy, and how many faults there are; the file is read once for that."""
     low, high = _LIMITS[name]
+    if name == "pr":
+        data = da.where((data < 0) & (data >= -_PACKED_MM), np.float32(0), data)
     good = (data >= low) & (data <= high)
-    head, known = da.compute((~good[:1000] & ~da.isnan(data[:1000])).sum(), (~da.isnan(data[:1000])).sum())
-    if known and not head <= 0.05 * known:
-        what = f"{int(head)} of the first {int(known)} values of {name} lie outside {low:g} to {high:g}"
+    bad, known = (int(n) for n in da.compute((~good & ~da.isnan(data)).sum(), (~da.isnan(data)).sum()))
+    if not bad <= 0.05 * known:
+        what = f"{bad} of {known} values of {name} lie outside {low:g} to {high:g}"
         raise DataError(what, where=where, fix="check the unit, and declare the value that means missing")
     data = da.where(good, data, np.float32(np.nan))
-    return da.minimum(data, np.float32(100)) if name == "hurs" else data
+    return (da.minimum(data, np.float32(100)) if name == "hurs" else data), bad
 
 
-def _days(time: xr.DataArray, *, where: str) -> tuple[pd.DatetimeIndex, int]:
-    """Return the days of the series, and how many are missing between the first and the last."""
+def check_noon(found: Climate, *, where: str) -> None:
+    """Make sure that nothing says of a quantity of `NOON` that it is a mean or an extreme of the day.
+
+    Raises
+    ------
+    DataError : the file says so: noon is warmer and drier than the day's mean, so the index would be too low.
+    """
+    wrong = {
+        n: found.stated[n] for n in NOON if any(w in found.stated.get(n, "") for w in ("mean", "minimum", "maximum"))
+    }
+    if wrong:
+        said = ", ".join(f"{n} ({text})" for n, text in wrong.items())
+        what = f"the fire weather index takes values of local noon; the file gives {said}"
+        raise DataError(what, where=where, fix="give values of 12:00 local time (cell_methods 'time: point')")
+
+
+def _begins(time: xr.DataArray, dataset: xr.Dataset) -> xr.DataArray:
+    """Return the times at which the days begin, by the bounds that the file gives, else its stamps as they are."""
+    name = str(time.attrs.get("bounds", time.encoding.get("bounds", "")))
+    if name not in dataset.variables or dataset[name].shape != (time.size, 2):
+        return time
+    bounds = dataset[name]
+    return xr.DataArray(np.asarray(bounds[:, 0].to_numpy()), dims=("time",), attrs={**time.attrs, **bounds.attrs})
+
+
+def _days(time: xr.DataArray, dataset: xr.Dataset, *, where: str) -> tuple[pd.DatetimeIndex, int]:
+    """Return the days of the series, and how many are missing between the first and the last.
+
+    A value belongs to the day in which its bounds begin, or without bounds to that of its stamp.
+    """
+    time = _begins(time, dataset)
     units = str(time.attrs.get("units", ""))
     if "since" not in units or str(time.attrs.get("calendar", "standard")) not in (
         "standard", "gregorian", "proleptic_gregorian",

@@ -19,7 +19,7 @@ from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.grid import grid as grid_steps
 from geo_risk.flow.steps.rainfall_analysis import rain_analysis
 from geo_risk.hazards.rainfall.climate import drought, last_fire_weather, last_spi, monthly_rain
-from geo_risk.sources.climate import read_climate
+from geo_risk.sources.climate import check_noon, read_climate
 from geo_risk.sources.layers import open_layer, read_json
 from tests.support.past_storms import GRID, RAIN, run_steps, write_county
 
@@ -177,6 +177,39 @@ def test_reading_masks_faults_counts_missing_days_and_converts(tmp_path):
     )
     with pytest.raises(TimeError, match="one a day"):
         read_climate(tmp_path / "twice.nc", ("pr",))
+
+
+def test_days_are_those_of_the_bounds_and_faults_are_counted_to_the_end(tmp_path):
+    with xr.open_dataset(climate_file(tmp_path / "climate.nc", years=4)) as source:
+        read = source.load()
+    ends = read["time"].to_numpy() + np.timedelta64(1, "D")  # stamped at the end, as rain often is
+    stamped = read.assign_coords(time=("time", ends, {"bounds": "time_bnds"}))
+    stamped["time_bnds"] = (("time", "b"), np.stack([ends - np.timedelta64(1, "D"), ends], axis=1))
+    stamped["time"].encoding["units"] = "hours since 1992-01-01"
+    late = stamped["pr"].to_numpy()
+    late[1100, :2] = -5.0
+    late[1200, 0, 0] = -0.004  # of a packed file
+    stamped["pr"].data[:] = late
+    stamped.to_netcdf(tmp_path / "bounds.nc", engine="h5netcdf")
+    got = read_climate(tmp_path / "bounds.nc", ("pr",))
+    np.testing.assert_array_equal(got.series["pr"]["time"].to_numpy(), read["time"].to_numpy())
+    assert got.n_faults == {"pr": 1 + 2 * RAIN.shape[1]}
+    assert got.series["pr"].to_numpy()[1200, 0, 0] == 0
+    late[1000:] = -5.0  # a third of the series, all after the first thousand days
+    stamped["pr"].data[:] = late
+    stamped.to_netcdf(tmp_path / "wrong.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match="lie outside"):
+        read_climate(tmp_path / "wrong.nc", ("pr",))
+
+
+def test_daily_means_are_not_taken_for_noon(tmp_path):
+    with xr.open_dataset(climate_file(tmp_path / "climate.nc", years=1)) as source:
+        read = source.load()
+    check_noon(read_climate(tmp_path / "climate.nc", ("tas", "hurs")), where="climate")
+    read["tas"].attrs["cell_methods"] = "time: mean"
+    read.to_netcdf(tmp_path / "mean.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match=r"local noon; the file gives tas \(time: mean\)"):
+        check_noon(read_climate(tmp_path / "mean.nc", ("tas", "hurs")), where="climate")
 
 
 def test_wrong_units_and_absent_quantities_stop(tmp_path):

@@ -59,6 +59,7 @@ def write_drought(
     cells = [((layer <= high) & (layer > low)).sum() for high, low in zip(bounds, [*bounds[1:], -1e9], strict=True)]
     numbers = [int(v) for v in dask.compute(*cells, layer.isnull().sum())]
     counts = dict(zip([*SPI_CLASSES, "unknown"], numbers, strict=True)) | {"missing_days": found.n_missing_days}
+    counts["faults"] = sum(found.n_faults.values())
     size, month = layer.size, _last_month(pr)
     first, last = (str(t)[:10] for t in (pr["time"].to_numpy()[0], pr["time"].to_numpy()[-1]))
     said = note(
@@ -66,10 +67,10 @@ def write_drought(
         f"Drought index (SPI of {params.spi_months} months) of {month}, from daily rain of {first} to {last}: extreme "
         f"on {counts['extreme']}, severe on {counts['severe']}, moderate on {counts['moderate']}, light on "
         f"{counts['light']} of {size} cells; unknown on {counts['unknown']} (a missing day, or fewer than "
-        f"{params.spi_min_years} years). {found.n_missing_days} days are missing.",
+        f"{params.spi_min_years} years). {found.n_missing_days} days are missing, {counts['faults']} values faulty.",
         f"{month} 的 {params.spi_months} 个月标准化降水指数（日雨量 {first} 至 {last}）：特旱 {counts['extreme']}、"
         f"重旱 {counts['severe']}、中旱 {counts['moderate']}、轻旱 {counts['light']}、未知 {counts['unknown']} 格，"
-        f"共 {size} 格；缺测 {found.n_missing_days} 天。",
+        f"共 {size} 格；缺测 {found.n_missing_days} 天，异常值 {counts['faults']} 个。",
     )
     write_json({"notes": [said], "counts": counts, "quarantine": [], "methods": [asdict(CARD_SPI)]}, facts)
 
@@ -87,7 +88,7 @@ def write_fire_weather(*, series: Path, grid: Path, out: Path, facts: Path, opti
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.climate import NAMES, read_climate
+    from geo_risk.sources.climate import NAMES, NOON, check_noon, read_climate
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.rain_grid import onto_grid
@@ -104,6 +105,8 @@ def write_fire_weather(*, series: Path, grid: Path, out: Path, facts: Path, opti
         said = note("warning", f"Fire weather is unknown: {text}", f"火险天气未知：气候序列缺少所需要素（{text}）。")
         write_json({"notes": [said], "counts": {}, "quarantine": [], "methods": []}, facts)
         return
+    check_noon(found, where=f"inputs.rainfall.climate: {series}")
+    unsaid = [n for n in NOON if not found.stated[n]]
     pr = found.series["pr"]
     x, y = np.meshgrid(pr["x"].to_numpy(), pr["y"].to_numpy())
     lat = pyproj.Transformer.from_crs(found.crs, "EPSG:4326", always_xy=True).transform(x, y)[1]
@@ -113,13 +116,22 @@ def write_fire_weather(*, series: Path, grid: Path, out: Path, facts: Path, opti
     day = str(pr["time"].to_numpy()[-1])[:10]
     top = f"{float(highest):.1f}" if np.isfinite(float(highest)) else "unknown"
     said = note(
-        "warning" if int(unknown) else "info",
+        "warning" if int(unknown) or unsaid else "info",
         f"Fire weather index of {day}: highest {top}; unknown on {int(unknown)} of {layer.size} cells. Classes differ "
-        "by region and are not built in.",
+        "by region and are not built in."
+        + (
+            f" {', '.join(unsaid)}: the file does not say at what time of day; taken "
+            "as of local noon, without which the index is too low."
+            if unsaid
+            else ""
+        ),
         f"{day} 火险天气指数：最高 {top.replace('unknown', '未知')}；未知 {int(unknown)} 格，共 {layer.size} 格。"
-        "分级因地而异，未内置。",
+        "分级因地而异，未内置。"
+        + (f"{'、'.join(unsaid)} 未注明时刻，按地方正午值处理；若为日均值，指数偏低。" if unsaid else ""),
     )
-    write_json({"notes": [said], "counts": {"unknown": int(unknown), "missing_days": found.n_missing_days},
+    faults = sum(found.n_faults.values())
+    write_json({"notes": [said], "counts": {"unknown": int(unknown), "missing_days": found.n_missing_days,
+                                            "faults": faults},
                 "quarantine": [], "methods": [asdict(CARD_FIRE)]}, facts)  # fmt: skip
 
 
