@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
+from geo_risk.core.levels import Level
 from geo_risk.core.schemas import conform
+from geo_risk.products.failing import WINDOW, failure_windows, is_failing
 from geo_risk.products.wording import joined
 
 _SAID: Mapping[str, tuple[str, str]] = {
@@ -32,12 +35,15 @@ _SAID: Mapping[str, tuple[str, str]] = {
                "雷达可观测 {share:.0%}：其余未知，不等于安全。"),
     "blind": ("Radar sees nothing of it (water, loss of coherence, or shadow): unknown, not safe.",
               "雷达观测不到（水面、失相干或阴影）：未知，不等于安全。"),
+    "raised": ("Very high because its motion speeds up, whatever its speed.",
+               "形变正在加速，无论速率大小，等级为极高。"),
+    "window": ("Very high because its motion speeds up toward failure: window {window}.",
+               "形变加速并趋于破坏，等级为极高：破坏时间窗 {window}。"),
 }  # fmt: skip
 _BASES = {
     True: ("still ground around it", "周边稳定地面"),
     False: ("the zero of the map (no still ground was found around it)", "图幅零点（周边未找到稳定地面）"),
 }
-_WINDOW = ("failure_window_start", "failure_window_end")
 
 
 def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str = "en") -> gpd.GeoDataFrame:
@@ -52,10 +58,12 @@ def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str
 
     Returns
     -------
-    A frame that conforms to `structures`. activity: that of the series, which alone can call a body stable; "unknown"
-    for a body too little of which is seen, or that is too noisy to call still.
+    A frame that conforms to `structures`. hazard_level: by speed, but very high for a body that accelerates or has a
+    failure window, whatever its speed and however little of it is seen. activity: that of the series, which alone can
+    call a body stable; "unknown" for another body too little of which is seen, or that is too noisy to call still.
     """
     frame = found.merge(verdicts, on="body", how="left")
+    frame = frame.assign(is_failing=is_failing(frame), window=failure_windows(frame))
     rows = frame.drop(columns="geometry").to_dict("records")
     said = [_words(r) for r in rows]
     texts = {
@@ -65,24 +73,25 @@ def structures(found: gpd.GeoDataFrame, verdicts: pd.DataFrame, *, language: str
         ]
         for k in ("zh", "en")
     }
-    windows = {n: [v if isinstance(v, str) and v else None for v in frame[n]] for n in _WINDOW}
+    windows = {n: [v if isinstance(v, str) and v else None for v in frame[n]] for n in WINDOW}
+    level = np.where(frame["is_failing"], Level.VERY_HIGH, frame["level"]).astype("int8")
     out = frame.assign(
-        hazard_level=frame["level"].astype("int8"), activity=[_activity(r) for r in rows], **windows,
+        hazard_level=level, activity=[_activity(r) for r in rows], **windows,
         reasons=texts[language], reasons_zh=texts["zh"], reasons_en=texts["en"],
-    ).drop(columns=["level", "body", "has_ring", "said_en", "said_zh"])  # fmt: skip
+    ).drop(columns=["level", "body", "has_ring", "said_en", "said_zh", "is_failing", "window"])  # fmt: skip
     result: gpd.GeoDataFrame = conform(out, "structures")
     return result
 
 
 def _activity(row: Mapping[str, Any]) -> str:
     told = row["activity"] if isinstance(row["activity"], str) else "unknown"
-    return "unknown" if row["level"] < 0 else told
+    return "unknown" if row["level"] < 0 and not row["is_failing"] else told
 
 
 def _series(row: Mapping[str, Any], language: str) -> str:
     """Return what the series say, as a sentence; nothing of a body that is not seen."""
     text = row[f"said_{language}"]
-    if not isinstance(text, str) or not text or row["model"] == "none":
+    if not isinstance(text, str) or not text or (row["model"] == "none" and not row["is_failing"]):
         return ""
     if language == "zh":
         return f"{text.rstrip('。')}。"
@@ -95,9 +104,10 @@ def _in(values: Mapping[str, Any], language: str) -> dict[str, Any]:
 
 
 def _words(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    raised = [("window", {"window": row["window"]})] if row["window"] else [("raised", {})] * bool(row["is_failing"])
     if row["model"] == "none":
-        return [("blind", {})]
-    said: list[tuple[str, dict[str, Any]]] = [(str(row["model"]), {
+        return [*raised, ("blind", {})]
+    said: list[tuple[str, dict[str, Any]]] = [*raised, (str(row["model"]), {
         "up": row["velocity_up_mm_yr"], "up_std": row["velocity_up_std_mm_yr"],
         "across": row["velocity_across_mm_yr"], "across_std": row["velocity_across_std_mm_yr"],
         "base": _BASES[bool(row["has_ring"])],

@@ -25,6 +25,7 @@ from geo_risk.core.vectorize import rasterize
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import hillslope_sets
+from geo_risk.products.failing import failure_windows, is_failing
 from geo_risk.products.linking import likely_false
 from geo_risk.products.params import Matrix, RiskParams
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
@@ -33,13 +34,17 @@ WARNED_KINDS = ("landslide",)
 """Kinds of zones that rain warnings speak of."""
 
 SLOW_KINDS = ("groundwater_subsidence", "structure_settlement")
-"""Kinds that harm buildings and roads over years, not people within hours."""
+"""Kinds that harm buildings and roads over years, not people within hours, as long as they do not speed up."""
+
+SINKING_KINDS = ("groundwater_subsidence",)
+"""Slow kinds that do not fail even where they speed up: wide ground that sinks does not slide."""
 
 _PREFIX: Mapping[str, str] = {
     "landslide": "LS", "flood": "FL", "waterlogging": "WL", "mining_subsidence": "MS", "groundwater_subsidence": "GS",
     "structure_settlement": "SS", "unknown": "DF",
 }  # fmt: skip
 _WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
+_INNER = ["known_people", "is_warned", "pace", "window"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ def risk_zones(
     if not found:
         return conform(gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs=grid.crs), "risk_zones")
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
+    zones = zones.assign(**{c: zones[c].fillna("") if c in zones else "" for c in ("pace", "window")})
     zones["zone_id"] = _ids(zones, grid)
     zones = zones.join(_warnings(zones, dangers.warnings, grid, params)).assign(is_warned=bool(dangers.warnings))
     zones = zones.join(exposure_of(zones, exposed))
@@ -115,7 +121,7 @@ def risk_zones(
     zones["confidence"] = zones["confidence"].astype("float64")
     zones = with_reasons(zones, lambda k: [_reasons(row, k) for row in zones.itertuples()], language)
     order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True])
-    return conform(order.reset_index(drop=True).drop(columns=["known_people", "is_warned"]), "risk_zones")
+    return conform(order.reset_index(drop=True).drop(columns=_INNER), "risk_zones")
 
 
 def _check_grids(dangers: Dangers, grid: Grid) -> None:
@@ -149,15 +155,20 @@ def _from_level(
 
 
 def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDataFrame | None:
-    """Return the moving areas that are no false alarm; slow kinds are at most medium."""
+    """Return the moving areas that are no false alarm.
+
+    Slow kinds are at most medium by their speed. What accelerates, or has a failure window, is very high whatever its
+    speed or kind (a tailings dam is of a slow kind until it fails); only sinking kinds stay at most medium.
+    """
     if areas is None or not len(areas):
         return None
     chosen = areas[~likely_false(areas, params.false_alarm_max)]
     speed = chosen["velocity_max_mm_yr"].abs().to_numpy(dtype=np.float64)
     level = classify(speed, params.velocity_bounds_mm_yr)
-    level = np.where(chosen["activity"] == "accelerating", np.int8(Level.VERY_HIGH), level)
-    slow = chosen["kind"].isin(SLOW_KINDS).to_numpy()
+    slow, sinks = (chosen["kind"].isin(kinds).to_numpy() for kinds in (SLOW_KINDS, SINKING_KINDS))
     level = np.where(slow, np.minimum(level, np.int8(Level.MEDIUM)), level)
+    fails = is_failing(chosen)
+    level = np.where(fails & ~sinks, np.int8(Level.VERY_HIGH), level)
     out = gpd.GeoDataFrame(
         {
             "kind": chosen["kind"].to_numpy(),
@@ -165,6 +176,8 @@ def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDa
             "hazard_level": level,
             "activity": chosen["activity"].to_numpy(),
             "confidence": 1 - chosen["false_alarm_p"].astype("float64").fillna(0.5).to_numpy(),
+            "pace": np.where(fails, np.where(sinks, "zone_sinks_faster", "zone_accelerates"), ""),
+            "window": failure_windows(chosen),
         },
         geometry=chosen.geometry.to_numpy(),
         crs=areas.crs,
@@ -283,6 +296,10 @@ def matrix_risk(hazard: ArrayLike, vulnerability: ArrayLike, matrix: Matrix) -> 
 def _reasons(row: Any, language: str) -> str:
     hazard, risk = level_word(row.hazard_level, language), level_word(row.risk_level, language)
     out = [say("zone_hazard", language, kind=row.kind, level=hazard, area=row.geometry.area / 1e6)]
+    if row.pace:
+        out.append(say(row.pace, language))
+    if row.window:
+        out.append(say("failure_window", language, window=row.window))
     if not pd.isna(row.people):
         km = row.road_km
         roads = say("zone_roads_unknown", language) if pd.isna(km) else say("zone_roads", language, km=km)

@@ -118,6 +118,38 @@ def test_moving_areas_and_ponds_become_zones_by_their_rules():
     assert (zones[[f"warning_{s}h" for s in (72, 24, 6, 3, 1)]] == -1).all(axis=None)
 
 
+def test_a_dam_that_speeds_up_is_very_high_and_one_that_does_not_is_at_most_medium():
+    kinds = ["structure_settlement", "structure_settlement", "structure_settlement", "groundwater_subsidence"]
+    areas = gpd.GeoDataFrame(
+        {"area_id": list("abcd"), "kind": kinds, "velocity_max_mm_yr": [-6.0, -300.0, -6.0, -300.0],
+         "activity": ["accelerating", "steady", "seasonal", "accelerating"], "false_alarm_p": 0.0,
+         "failure_window_start": ["2025-03-02", None, "2025-04-01", None],
+         "failure_window_end": ["2025-05-01", None, None, None]},
+        geometry=[box(i * 100, 0, i * 100 + 90, 90) for i in range(4)], crs=CRS,
+    )  # fmt: skip
+    ponds = gpd.GeoDataFrame({"depth_class": [4]}, geometry=[box(0, 300, 50, 350)], crs=CRS)
+    zones = risk_zones(Dangers({}, {}, areas, ponds), Exposed(), GRID, params=PARAMS, language="en")
+    zones = zones[zones["kind"] != "waterlogging"]  # its reasons say nothing of motion
+    by_x = zones.assign(x=zones.geometry.bounds["minx"]).sort_values("x")
+    assert by_x["hazard_level"].tolist() == [4, 2, 4, 2]
+    speeds_up, steady, window, sinks = by_x["reasons_en"]
+    assert "speeds up" in speeds_up
+    assert "Failure window 2025-03-02 - 2025-05-01" in speeds_up
+    assert "speeds up" not in steady
+    assert "Failure window 2025-04-01 - ?" in window
+    assert "does not slide" in sinks
+    assert by_x["reasons_zh"].str.contains("破坏时间窗").tolist() == [True, False, True, False]
+
+
+@given(st.sampled_from(["landslide", "structure_settlement", "mining_subsidence", "unknown"]), st.floats(0, 400))
+def test_speeding_up_never_lowers_a_zone(kind, speed):
+    rows = {"area_id": ["a", "b"], "kind": kind, "velocity_max_mm_yr": -speed, "activity": ["steady", "accelerating"],
+            "false_alarm_p": 0.0}  # fmt: skip
+    areas = gpd.GeoDataFrame(rows, geometry=[box(0, 0, 90, 90), box(300, 0, 390, 90)], crs=CRS)
+    zones = risk_zones(Dangers({}, {}, areas), Exposed(), GRID, params=PARAMS).set_index("activity")
+    assert zones.loc["accelerating", "hazard_level"] == 4
+
+
 def test_layers_of_another_grid_stop():
     other = Grid.from_bounds((0, 0, 600, 600), crs=CRS, resolution_m=30)
     bad = other.layer(np.ones(other.shape, dtype="int8"), units="level", long_name="x")

@@ -268,7 +268,8 @@ VERDICT = [
     ],
 )
 def test_activity_of_a_body_follows_its_series_and_what_is_seen(changes, told, activity):
-    rows = [] if told is None else [(1, told, -3.0, "2024-09-01", "", f"{told} it is", "如此")]
+    start = "2024-09-01" if told == "accelerating" else ""
+    rows = [] if told is None else [(1, told, -3.0, start, "", f"{told} it is", "如此")]
     verdicts = pd.DataFrame(rows, columns=VERDICT).astype({"body": "int64"})
     got = structures(bodies(**changes), verdicts)
     assert got["activity"].tolist() == [activity]
@@ -279,6 +280,33 @@ def test_activity_of_a_body_follows_its_series_and_what_is_seen(changes, told, a
     if changes.get("level") == [-1]:
         assert "not safe" in got["reasons_en"].iloc[0]
         assert got["hazard_level"].tolist() == [-1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "window"),
+    [
+        ({"is_moving": [True], "level": [1], "speed_mm_yr": [5.0]}, ("2025-03-02", "2025-05-01")),
+        ({"is_moving": [True], "level": [1], "speed_mm_yr": [5.0]}, ("", "")),
+        ({"is_moving": [False], "level": [-1], "known_share": [0.3]}, ("2025-03-02", "2025-05-01")),
+        ({"is_moving": [False], "level": [-1], "known_share": [0.0], "model": ["none"]}, ("", "")),
+    ],
+)
+def test_a_dam_that_speeds_up_is_very_high_however_slow_or_badly_seen_it_is(changes, window):
+    verdicts = pd.DataFrame([(1, "accelerating", 4.0, *window, "accelerating: so", "加速：如此")], columns=VERDICT)
+    row = structures(bodies(**changes), verdicts).iloc[0]
+    assert (row["hazard_level"], row["activity"]) == (4, "accelerating")
+    said = f"window {window[0]} - {window[1]}." if window[0] else "speeds up, whatever its speed."
+    assert said in row["reasons_en"]
+    assert "等级为极高" in row["reasons_zh"]
+    assert "Accelerating: so." in row["reasons_en"]
+    if changes.get("known_share"):
+        assert "not safe" in row["reasons_en"]
+
+
+def test_a_window_alone_raises_a_body_too():
+    rows = [(1, "seasonal", 4.0, "2025-03-02", "2025-05-01", "seasonal: so", "季节性：如此")]
+    row = structures(bodies(level=[0], is_moving=[False]), pd.DataFrame(rows, columns=VERDICT)).iloc[0]
+    assert row["hazard_level"] == 4
 
 
 def test_a_body_too_noisy_to_call_still_says_how_fast_it_may_move():
