@@ -378,10 +378,13 @@ def test_tracks_are_combined_by_the_strongest_and_unknown_is_not_stable():
     first = np.array([[0, 1, 2, -1, nan, 0, 0, -1]], dtype=np.float32)
     second = np.array([[0, 2, 1, -1, nan, -1, 4, nan]], dtype=np.float32)
     strong = (np.full((1, 8), 3, "f4"), np.full((1, 8), 5, "f4"))
-    assert combined((first, second), strong).tolist() == [[0, 2, 1, -1, -1, 0, 4, -1]]
+    seen = np.zeros((1, 8), dtype=np.int16)
+    assert combined((first, second), strong, blind=seen).tolist() == [[0, 2, 1, -1, -1, 0, 4, -1]]
     blind = np.array([[2, 2, 0, 0, 0, 1, 0, 0]])
     assert combined((first, second), strong, blind=blind).tolist() == [[-1, 2, 1, -1, -1, -1, 4, -1]]
-    assert combined((first,), strong[:1]).tolist() == [[0, 1, 2, -1, -1, 0, 0, -1]]
+    assert combined((first,), strong[:1], blind=seen).tolist() == [[0, 1, 2, -1, -1, 0, 0, -1]]
+    # without a blind map nobody looked whether a slope can move unseen
+    assert combined((first, second), strong).tolist() == [[-1, 2, 1, -1, -1, -1, 4, -1]]
 
 
 def test_layers_of_tracks_are_combined_block_by_block():

@@ -90,11 +90,13 @@ def judged(run: Path) -> gpd.GeoDataFrame:
     return read_frame(run / "judged.gpkg")
 
 
-def layer(run: Path) -> np.ndarray:
+def layer(run: Path, *, has_blind_map: bool = True) -> np.ndarray:
+    blind = GRID.layer(np.zeros(SHAPE, dtype=np.int16), units="1", long_name="blind map", name="blind_map")
+    write_layer(blind, run / "blind.tif")
     write_activity_of_track(**inputs(run), out=run / "native.h5", params=PARAMS, minimum_coherence=0.25, n_tracks=1)
     write_activity(
-        native=[run / "native.h5"], grid=run / "grid.json", blind_map=None, activity=run / "activity.tif",
-        facts=run / "activity.json",
+        native=[run / "native.h5"], grid=run / "grid.json", blind_map=run / "blind.tif" if has_blind_map else None,
+        activity=run / "activity.tif", facts=run / "activity.json",
     )  # fmt: skip
     return open_layer(run / "activity.tif").to_numpy()
 
@@ -126,6 +128,16 @@ def test_the_layer_has_the_codes_of_its_description(run):
     codes = {"unknown": -1, **ACTIVITY_CODES}
     # shares are rounded to four decimals
     assert shares == {name: pytest.approx((got == code).mean(), abs=5.1e-5) for name, code in codes.items()}
+
+
+def test_nothing_is_stable_where_nobody_looked_whether_slopes_are_seen(run):
+    got = layer(run, has_blind_map=False)
+    assert (got[5:9, 5:9] == 2).mean() > 0.8  # what moves was seen to move
+    assert not (got == 0).any()
+    note = json.loads((run / "activity.json").read_text(encoding="utf-8"))["notes"][0]
+    assert note["level"] == "warning"
+    assert "inputs.dem" in note["text_en"]
+    assert "未知" in note["text_zh"]
 
 
 @pytest.mark.slow

@@ -252,20 +252,20 @@ def combined(activity: Sequence[F32], signal: Sequence[F32], *, blind: NDArray[n
     Parameters
     ----------
     activity, signal : of each track on one grid, (y, x); NaN where the track has nothing.
-    blind : the blind map (0 seen), or None.
+    blind : the blind map (0 seen); None where there is none, as without a DEM.
 
     Returns
     -------
     (y, x) int8: of the tracks that see something other than stable ground, the one with the strongest signal; stable
-    where a track says so, none says otherwise and the ground is not blind to all tracks; else -1.
+    where a track says so, none says otherwise and the blind map shows that the ground is seen; else -1. Without a blind
+    map nothing is stable: whether a slope could move unseen along the line of sight is not known.
     """
     codes = np.stack([np.where(np.isfinite(a), a, -1) for a in activity]).astype(np.int8)
     strength = np.where(codes > 0, np.nan_to_num(np.stack(list(signal)), nan=0.0) + 1.0, 0.0)
     best = strength.argmax(axis=0)[None]
     out: I8 = np.take_along_axis(codes, best, axis=0)[0]
     still = (codes == 0).any(axis=0) & ~(codes > 0).any(axis=0)
-    if blind is not None:
-        still &= blind == 0
+    still &= np.zeros(still.shape, dtype=bool) if blind is None else blind == 0
     return np.where((codes > 0).any(axis=0), out, np.where(still, 0, -1)).astype(np.int8)
 
 
