@@ -35,6 +35,12 @@ class RiskParams(Params):
         0.5, "A point has the highest hazard level that at least this share of the area around it reaches.",
         source=f"{_CHOICE}: the median", gt=0, le=1,
     )  # fmt: skip
+    point_stable_share: float = parameter(
+        0.8, "A point without a moving area is stable only where the raster `activity` calls at least this share of "
+        "the ground within `point_radius_m` stable, and none of it moving.",
+        source=f"{_CHOICE}: nearly all of it, since the point may be anywhere in the disc; the rest may touch a gap",
+        gt=0, le=1,
+    )  # fmt: skip
     same_area_iou: float = parameter(
         0.2, "Moving areas whose overlap is at least this share of their union are one place.",
         source=f"{_CHOICE}: two tracks outline the same slide differently", ge=0, le=1,

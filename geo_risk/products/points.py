@@ -5,8 +5,9 @@
    false-alarm probability is above `false_alarm_max`.
 3. Hazard level: the highest known of the landslide hazard around the point, the speed class, and very high where it
    accelerates; an unknown part makes none and low unknown (core.levels).
-4. A ledger point is proposed dormant only where radar sees the place, finds no motion, and the landslide hazard is at
-   most `dormant_max_level`. Nothing is ever dropped.
+4. A point without a moving area is stable only where the activity of the cells around it says so (stillness.py). A
+   ledger point is proposed dormant only where it is stable and the landslide hazard is at most `dormant_max_level`.
+   Nothing is ever dropped.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -28,9 +28,9 @@ from geo_risk.core.schemas import SCHEMAS, conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.linking import POINT_KIND, group_areas, likely_false, match_points, near_doubles, with_clues
 from geo_risk.products.params import RiskParams
+from geo_risk.products.stillness import doubted, ground_motion, ground_words, is_still
 from geo_risk.products.wording import joined, level_word, say, with_reasons, word
 
-_SEEN_SHARE = 0.5
 _LEDGER_COLUMNS = ("name", "scale", "area_m2", "volume_m3", "households", "people", "assets_cny", "responsible",
                    "monitor", "first_seen")  # fmt: skip
 _NUMBERS = ("velocity_max_mm_yr", "velocity_mm_yr", "velocity_std_mm_yr", "acceleration_mm_yr2", "false_alarm_p",
@@ -49,6 +49,7 @@ class Surroundings:
     Attributes
     ----------
     hazard : landslide hazard level (y, x), int8.
+    activity : raster `activity` (y, x), int8: 0 stable, -1 unknown, others move; without it nothing is called stable.
     blind_map : 0 seen, 1 no data, 2 insensitive, 3 layover or shadow, (y, x).
     houses : houses with people, as `exposure.people.spread_people` makes them.
     clues : mining clues.
@@ -56,6 +57,7 @@ class Surroundings:
     """
 
     hazard: xr.DataArray | None = None
+    activity: xr.DataArray | None = None
     blind_map: xr.DataArray | None = None
     houses: gpd.GeoDataFrame | None = None
     clues: gpd.GeoDataFrame | None = None
@@ -103,9 +105,10 @@ def merge_points(
         return conform(_no_points(ledger if ledger is not None else moving), "hazard_points")
     points = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=parts[0].crs)
     points = _look_around(points, around, params)
-    points["doubted"] = _doubted(points, moving, params)
+    points["doubted"] = doubted(points, moving, params.point_radius_m)
+    points["is_still"] = is_still(points, params.point_stable_share)
     points = _grade(points, around, params)
-    has_radar = around.blind_map is not None
+    has_radar = around.blind_map is not None or around.activity is not None
     points = with_reasons(points, lambda k: _reasons(points, params, k, has_radar=has_radar), language)
     points["zone_id"] = _zone_of(points, around.zones, params)
     kept = [c for c in SCHEMAS["hazard_points"].columns if c in points]
@@ -215,10 +218,7 @@ def _look_around(points: gpd.GeoDataFrame, around: Surroundings, params: RiskPar
         coverage = cell_coverage(discs, grid_of(around.hazard))
         known = params.min_known_share
         out["slope_level"] = level_at_share(around.hazard, coverage, share=share, min_known_share=known)
-    out["seen_share"] = np.nan
-    if around.blind_map is not None:
-        coverage = cell_coverage(discs, grid_of(around.blind_map))
-        out["seen_share"] = coverage.sums(coverage.values(around.blind_map.data) == 0) / coverage.n_cells
+    out = out.join(ground_motion(discs, around.activity, around.blind_map))
     out["twin"], out["twin_m"] = pd.NA, np.nan
     doubles = near_doubles(out, distance_m=params.duplicate_distance_m)
     if len(doubles):
@@ -227,43 +227,26 @@ def _look_around(points: gpd.GeoDataFrame, around: Surroundings, params: RiskPar
     return out
 
 
-def _doubted(points: gpd.GeoDataFrame, areas: gpd.GeoDataFrame | None, params: RiskParams) -> pd.Series[Any]:
-    """Return the moving area at each point that has none of its own: such ground is not called still.
-
-    It may be of another kind than the point, or have been set aside as noise; either way radar did see it move.
-    """
-    out = pd.Series(pd.NA, index=points.index, dtype="string")
-    if areas is None or not len(areas):
-        return out
-    shapes, places = areas.geometry.to_numpy(), points.geometry.to_numpy()
-    pairs = areas.sindex.query(places, predicate="dwithin", distance=params.point_radius_m)
-    table = pd.DataFrame({"point": pairs[0], "id": areas["area_id"].astype(str).to_numpy()[pairs[1]]})
-    table["distance"] = shapely.distance(places[pairs[0]], shapes[pairs[1]])
-    best = table.sort_values(["point", "distance", "id"]).drop_duplicates("point")
-    out.iloc[best["point"].to_numpy()] = best["id"].to_numpy()
-    return out.where(points["area_id"].isna())
-
-
 def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
     """Give activity, status, hazard level, people, scale, danger grade and confidence."""
     out = points.copy()
     moves = out["area_id"].notna()
-    seen = (out["seen_share"].astype("float64") >= _SEEN_SHARE) & ~moves & out["doubted"].isna()
-    out["activity"] = out["activity"].where(moves, np.where(seen, "stable", "unknown"))
+    still = out["is_still"]
+    out["activity"] = out["activity"].where(moves, np.where(still, "stable", "unknown"))
     peak = out["velocity_max_mm_yr"].astype("float64").abs().to_numpy()
-    speed = classify(np.where(moves, peak, np.where(seen, 0.0, np.nan)), params.velocity_bounds_mm_yr)
+    speed = classify(np.where(moves, peak, np.where(still, 0.0, np.nan)), params.velocity_bounds_mm_yr)
     speed = np.where(out["activity"] == "accelerating", np.int8(Level.VERY_HIGH), speed)
     out["speed_level"] = speed
     out["hazard_level"] = combine_levels(out["slope_level"].to_numpy(), speed)
     low = (out["slope_level"] >= 0) & (out["slope_level"] <= params.dormant_max_level)
-    out["status"] = _status(out, moves=moves, is_dormant=seen & low)
+    out["status"] = _status(out, moves=moves, is_dormant=still & low)
     out = _people(out, around, params)
     volume = out["volume_m3"].astype("float64")
     by_volume = pd.Series(np.array(_SCALES)[np.searchsorted(params.scale_volume_m3, volume.fillna(0), side="right")])
     out["scale"] = out["scale"].fillna(by_volume.where(volume.notna().to_numpy()).set_axis(out.index))
     out["danger_grade"] = _danger_grade(out["people"], out["assets_cny"], params)
     base = np.select(
-        [out["source"] == "inventory+insar", moves, seen],
+        [out["source"] == "inventory+insar", moves, still],
         [0.95, 1 - out["false_alarm_p"].astype("float64").fillna(0.5), 0.7], default=0.5,
     )  # fmt: skip
     out["confidence"] = base * out["coordinate_confidence"].astype("float64").fillna(1.0).to_numpy()
@@ -358,7 +341,7 @@ def _sentences(row: Any, params: RiskParams, language: str, *, has_radar: bool) 
     elif not pd.isna(row.doubted):
         out.append(say("doubted", language, area_id=row.doubted))
     else:
-        out.append(say("still" if row.activity == "stable" else "blind" if has_radar else "no_radar", language))
+        out.append(ground_words(row, params, language, has_radar=has_radar))
     if row.slope_level >= 0:
         slope = level_word(row.slope_level, language)
         out.append(say("susceptible", language, level=slope, radius=params.point_radius_m))
@@ -385,10 +368,9 @@ def _status_words(row: Any, params: RiskParams, language: str) -> list[str]:
     """Return why a point keeps or changes its place in the ledger."""
     if row.status == "cancelled":
         return [say("cancelled", language)]
-    is_still = row.activity == "stable"
     if row.status == "dormant":
-        is_proposed = is_still and 0 <= row.slope_level <= params.dormant_max_level
+        is_proposed = row.is_still and 0 <= row.slope_level <= params.dormant_max_level
         return [say("dormant" if is_proposed else "dormant_ledger", language)]
-    if is_still:
+    if row.is_still:
         return [say("kept" if row.slope_level >= 0 else "kept_unknown", language)]
     return []

@@ -16,7 +16,16 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
               "活动形变区 {area_id}（{track}）：平均 {mean:.0f}、最大 {peak:.0f} 毫米/年，{activity}。"),
     "moves_near": ("The area begins {distance:.0f} m away.", "形变区距该点 {distance:.0f} 米。"),
     "not_in_ledger": ("Not in the ledger.", "台账未登记。"),
-    "still": ("No motion where radar sees it well.", "雷达可有效观测，未见形变。"),
+    "still": ("Stable: so say the series of {share:.0%} of the ground within {radius:.0f} m, and none of it moves.",
+              "稳定：{radius:.0f} 米内 {share:.0%} 的地面经时序判定稳定，无形变像元。"),
+    "cells_move": ("{share:.0%} of the ground within {radius:.0f} m moves ({classes}) but forms no moving area: not "
+                   "called still.",
+                   "{radius:.0f} 米内 {share:.0%} 的地面有形变（{classes}），但未构成活动形变区：不认定为稳定。"),
+    "not_still": ("Radar sees the place, but the series call only {share:.0%} of the ground within {radius:.0f} m "
+                  "stable: not known to be still.",
+                  "雷达可观测此处，但 {radius:.0f} 米内仅 {share:.0%} 的地面经时序判定稳定：不能认定稳定。"),
+    "no_series": ("No series here to tell whether the ground is stable: not known to be still.",
+                  "此处无形变时序可供判定：不能认定稳定。"),
     "blind": ("Radar does not see motion here: not known to be still.", "雷达在此观测不到形变，不能认定稳定。"),
     "no_radar": ("No radar result here.", "无雷达观测结果。"),
     "susceptible": ("Landslide hazard within {radius:.0f} m: {level}.", "{radius:.0f} 米内滑坡危险性：{level}。"),

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from shapely.geometry import box
 
 from geo_risk.core.errors import DataError
@@ -21,6 +22,11 @@ GRID = Grid.from_bounds((0, 0, 3000, 3000), crs=CRS, resolution_m=30)
 
 def layer(value):
     return GRID.layer(np.full(GRID.shape, value, dtype="int8"), units="level", long_name="x")
+
+
+def seen(activity=0):
+    """Ground that radar sees, and what the series of its cells say."""
+    return {"blind_map": layer(0), "activity": layer(activity)}
 
 
 def ledger(*rows):
@@ -61,7 +67,7 @@ def test_every_rule_in_one_scene():
         ("A4", box(2450, 2450, 2550, 2550), "landslide", 40.0, "steady", 0.0),
         ("A5", box(1500, 1500, 1600, 1600), "landslide", -8.0, "steady", 0.4),
     )
-    got = merged(book, found, hazard=layer(1), blind_map=layer(0))
+    got = merged(book, found, hazard=layer(1), **seen())
     assert got.loc["moves", ["source", "status", "activity", "hazard_level"]].tolist() == [
         "inventory+insar", "existing", "steady", 3]  # fmt: skip
     assert got.loc["moves", "velocity_mm_yr"] == -15
@@ -84,11 +90,16 @@ def test_every_rule_in_one_scene():
 @pytest.mark.slow
 def test_blind_or_unlooked_places_are_never_dormant_or_safe():
     book = ledger(("p", 500, 500, "landslide", "existing", 0))
-    for around in ({"hazard": layer(0), "blind_map": layer(3)}, {"hazard": layer(0)}, {"blind_map": layer(0)}, {}):
+    unsure = [{"hazard": layer(0), **seen(code)} for code in (-1, 1, 2, 5)]
+    half = layer(0).copy(data=np.where(np.arange(GRID.shape[1]) < 16, 0, -1).astype("int8")[None].repeat(100, axis=0))
+    for around in (
+        {"hazard": layer(0), "blind_map": layer(3), "activity": layer(-1)}, {"hazard": layer(0), "blind_map": layer(0)},
+        {"hazard": layer(0)}, seen(), {}, *unsure, {"hazard": layer(0), "blind_map": layer(0), "activity": half},
+    ):  # fmt: skip
         row = merged(book, None, **around).loc["p"]
         assert row["status"] == "existing", around
         assert row["hazard_level"] == -1, around
-    susceptible = merged(book, None, hazard=layer(3), blind_map=layer(0)).loc["p"]
+    susceptible = merged(book, None, hazard=layer(3), **seen()).loc["p"]
     assert susceptible[["status", "hazard_level"]].tolist() == ["existing", 3]
 
 
@@ -100,17 +111,60 @@ def test_reasons_say_why_a_point_stays_dormant_or_cancelled_and_ground_set_aside
         ("open", 2500, 500, "landslide", "existing", 3),
     )
     noise = areas(("A9", box(1990, 1990, 2050, 2050), "landslide", -9.0, "steady", 0.5))
-    blind = merged(book, None, hazard=layer(1), blind_map=layer(1))
+    blind = merged(book, None, hazard=layer(1), blind_map=layer(1), activity=layer(-1))
     assert "does not confirm" in blind.loc["asleep", "reasons"]
     assert "Still" not in blind.loc["asleep", "reasons"]
     assert "Cancelled in the ledger" in blind.loc["off", "reasons"]
-    seen = merged(book, noise, hazard=layer(1), blind_map=layer(0))
-    assert seen.loc["noise", ["activity", "status"]].tolist() == ["unknown", "existing"]
-    assert "A9 lies here" in seen.loc["noise", "reasons"]
-    assert "不认定为稳定" in seen.loc["noise", "reasons_zh"]
-    unknown_slope = merged(book, None, blind_map=layer(0))
+    near = merged(book, noise, hazard=layer(1), **seen())
+    assert near.loc["noise", ["activity", "status"]].tolist() == ["unknown", "existing"]
+    assert "A9 lies here" in near.loc["noise", "reasons"]
+    assert "不认定为稳定" in near.loc["noise", "reasons_zh"]
+    unknown_slope = merged(book, None, **seen())
     assert "hazard of the slope is unknown: stays" in unknown_slope.loc["open", "reasons"]
     assert "Hazard unknown: by the slope unknown, by motion none." in unknown_slope.loc["open", "reasons"]
+
+
+def test_cells_that_move_at_a_point_are_told_and_one_is_enough_to_call_it_not_stable():
+    book = ledger(("p", 500, 500, "landslide", "existing", 0), ("q", 2000, 2000, "landslide", "existing", 0))
+    rows, columns, _ = GRID.index(np.array([500.0]), np.array([500.0]))
+    codes = np.zeros(GRID.shape, dtype="int8")
+    codes[rows[0], columns[0]] = 2
+    codes[rows[0], columns[0] + 1] = 5
+    got = merged(book, None, hazard=layer(0), blind_map=layer(0), activity=layer(0).copy(data=codes))
+    assert got.loc["p", ["activity", "status", "hazard_level"]].tolist() == ["unknown", "existing", -1]
+    assert "moves (accelerating, step) but forms no moving area" in got.loc["p", "reasons_en"]
+    assert "（加速、突变），但未构成活动形变区：不认定为稳定" in got.loc["p", "reasons_zh"]
+    assert got.loc["q", ["activity", "status", "hazard_level"]].tolist() == ["stable", "dormant", 0]
+    assert "100% of the ground within 30 m" in got.loc["q", "reasons_en"]
+
+
+def test_words_tell_ground_that_is_not_seen_from_ground_that_is_not_known_to_be_still():
+    book = ledger(("p", 500, 500, "landslide", "existing", 0))
+    said = {
+        "does not see motion here": {"blind_map": layer(2), "activity": layer(-1)},
+        "call only 0% of the ground": seen(-1),
+        "No series here": {"blind_map": layer(0)},
+        "No radar result": {},
+    }
+    for text, around in said.items():
+        assert text in merged(book, None, **around).loc["p", "reasons_en"], text
+
+
+@given(hnp.arrays("int8", (5, 5), elements=st.integers(-1, 5)), st.floats(0.05, 1))
+@settings(max_examples=60, deadline=None)
+def test_stable_needs_its_share_of_stable_cells_and_no_other_motion(codes, share):
+    grid = Grid.from_bounds((0, 0, 150, 150), crs=CRS, resolution_m=30)
+    layers = [grid.layer(a, units="1", long_name="x") for a in (codes, (codes < 0).astype("int8"))]
+    around = Surroundings(activity=layers[0], blind_map=layers[1])
+    params = PARAMS.model_copy(update={"point_stable_share": share})
+    got = merge_points(ledger(("p", 75, 75, "landslide", "existing", 0)), None, around, params=params)["activity"][0]
+    # the disc of 30 m covers the middle cell, a part of its eight neighbours and nothing else
+    inner = codes[1:4, 1:4]
+    if got == "stable":
+        assert not (inner > 0).any()
+        assert (inner == 0).any()
+    else:
+        assert (inner != 0).any()
 
 
 def test_unknown_people_do_not_make_the_lowest_grade():

@@ -175,7 +175,7 @@ def _unchecked() -> list[dict[str, str]]:
     """Return the note of a run without a blind map: nothing is called stable."""
     return [{
         "level": "warning",
-        "text_en": "without a DEM it is not known which slopes could move unseen by the radar: no cell of `activity` is "
+        "text_en": "without a DEM it is not known which slopes could move unseen by radar: no cell of `activity` is "
         "called stable, what shows no motion is unknown (-1). Give inputs.dem.",
         "text_zh": "未提供 DEM，无法判断哪些斜坡的形变雷达观测不到：activity 图层不给出“稳定”，"
         "未见形变的像元记为未知（-1）。请提供 inputs.dem。",

@@ -29,8 +29,8 @@ def points(plan: Plan) -> None:
     if not any(plan.has(path) for path in sources.values()):
         needs["hazard_points"] = sources.pop("hazard_points")
     around = {
-        "hazard": plan.layer("hazard_landslide"), "blind_map": plan.layer("blind_map"),
-        "houses": plan.frame("houses"), "zones_drawn": plan.frame("zones_drawn"),
+        "hazard": plan.layer("hazard_landslide"), "activity": plan.layer("activity"),
+        "blind_map": plan.layer("blind_map"), "houses": plan.frame("houses"), "zones_drawn": plan.frame("zones_drawn"),
     }  # fmt: skip
     plan.add(
         "points.merge", write_points, reads=needs, optional={**sources, **around},
@@ -52,6 +52,7 @@ def write_points(
     active_deformation: Path | None,
     mining_clues: Path | None,
     hazard: Path | None,
+    activity: Path | None = None,
     blind_map: Path | None,
     houses: Path | None,
     zones_drawn: Path | None,
@@ -77,6 +78,7 @@ def write_points(
         ledger, notes, quarantine = read.frame, read.notes, read.quarantine
     around = Surroundings(
         hazard=None if hazard is None else open_layer(hazard).compute(),
+        activity=None if activity is None else open_layer(activity).compute(),
         blind_map=None if blind_map is None else open_layer(blind_map).compute(),
         houses=None if houses is None else read_frame(houses),
         clues=None if mining_clues is None else read_frame(mining_clues),
