@@ -29,6 +29,8 @@ _SAID: Mapping[str, tuple[str, str]] = {
                "整体近期减缓：{recent:.1f} 毫米/年，此前 {before:.1f} 毫米/年（变化 {change:+.1f}±{error:.1f}）。"),
     "steady": ("As a whole no change of rate beyond its error ({change:+.1f} +- {error:.1f} mm/yr).",
                "整体速率变化未超出误差（{change:+.1f}±{error:.1f} 毫米/年）。"),
+    "vague": ("Trend unknown: the rate may have changed by up to {most:.0f} mm/yr (95 %).",
+              "趋势未知：不能排除速率变化达 {most:.0f} 毫米/年（95%）。"),
     "no_trend": ("Trend unknown: the series is too short, or there is none.", "趋势未知：时序过短或无时序。"),
     "people": ("{people} people and {buildings} buildings stand on it.", "其上有 {people} 人、{buildings} 栋房屋。"),
     "people_unknown": ("People on it are unknown.", "其上人口未知。"),
@@ -173,7 +175,8 @@ def _zone(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def _trend(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if row["trend"] == "unknown":
-        return "no_trend", {}
+        most = abs(row["change_mm_yr"]) + 1.96 * row["change_std_mm_yr"]
+        return ("vague", {"most": most}) if pd.notna(most) else ("no_trend", {})
     key = {"accelerating": "faster", "easing": "slower", "steady": "steady"}[str(row["trend"])]
     return key, {"recent": row["rate_recent_mm_yr"], "before": row["rate_before_mm_yr"],
                  "change": row["change_mm_yr"], "error": row["change_std_mm_yr"]}  # fmt: skip

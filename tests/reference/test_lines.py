@@ -7,6 +7,8 @@ from dataclasses import replace
 import geopandas as gpd
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import fft
 from shapely.geometry import LineString, Polygon, box
 
@@ -16,7 +18,7 @@ from geo_risk.hazards.deformation.lines.axes import Axis, Piece, merge_axes
 from geo_risk.hazards.deformation.lines.params import LineParams, StructureParams, WatchParams
 from geo_risk.hazards.deformation.lines.sections import line_sections, pairs, stations
 from geo_risk.hazards.deformation.lines.structures import Body, bodies_of, body_motion, crest_of, structure_rows
-from geo_risk.hazards.deformation.lines.trend import combined_trend, recent_trend
+from geo_risk.hazards.deformation.lines.trend import Trend, combined_trend, recent_trend
 from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, FROM_LOS, UNKNOWN, MapNoise, VerticalMap, map_noise
 from geo_risk.hazards.deformation.lines.vertical import vertical_map as make_vertical
 from geo_risk.hazards.deformation.lines.watch import find_subsidence, subsidence_zones, township_cells, township_table
@@ -467,11 +469,39 @@ def test_trend_finds_a_known_change_and_its_sign():
 
 def test_steady_series_are_seldom_called_changing_and_the_interval_holds():
     rng = np.random.default_rng(2)
-    params = WatchParams(minimum_change_mm_yr=0)
+    params = WatchParams(minimum_change_mm_yr=0, steady_change_mm_yr=1000)
     got = [recent_trend(T, -15 * T + rng.normal(0, 2, 60), np.ones(60), params) for _ in range(600)]
     # beyond two sigma lie 5.0 % of a t-distribution of 55 degrees; 600 draws know that to 0.9 %
     assert 0.01 < np.mean([g.verdict != "steady" for g in got]) < 0.077
     assert 0.92 <= np.mean([abs(g.change_mm_yr) < 1.96 * g.change_std_mm_yr for g in got]) <= 0.99
+
+
+def test_a_change_hidden_by_noise_is_unknown_and_not_steady():
+    rng = np.random.default_rng(3)
+    bend = T[-1] - 1.0
+    params = WatchParams()
+    noisy, quiet = [], []
+    for _ in range(100):
+        d = -10 * T - 15 * np.maximum(T - bend, 0)
+        noisy.append(recent_trend(T, d + rng.normal(0, 15, 60), np.full(60, 15.0), params))
+        quiet.append(recent_trend(T, -10 * T + rng.normal(0, 0.5, 60), np.full(60, 0.5), params))
+    assert not any(g.verdict == "steady" for g in noisy)
+    assert sum(g.verdict == "unknown" for g in noisy) > 50
+    assert all(np.isfinite(g.change_std_mm_yr) for g in noisy)  # the numbers stay
+    assert sum(g.verdict == "steady" for g in quiet) >= 98  # true change 0, error far below the bound
+    # many noisy looks together do tell
+    assert combined_trend(noisy, params).verdict == "accelerating"
+
+
+@given(st.floats(-40, 40), st.floats(1e-6, 20), st.floats(0.5, 20))
+def test_steady_leaves_no_room_for_more_than_the_bound(change, std, bound):
+    params = WatchParams(steady_change_mm_yr=bound)
+    got = combined_trend([Trend("unknown", -10.0, -10.0 + change, change, std)], params).verdict
+    if got == "steady":
+        assert abs(change) + params.trend_z * std <= bound + 1e-9
+    if got in ("accelerating", "easing"):
+        assert abs(change) > params.trend_z * std - 1e-9
+        assert (got == "accelerating") == (change < 0)
 
 
 def test_trend_is_unknown_where_dates_are_few_and_tracks_are_weighed():

@@ -349,6 +349,18 @@ def test_a_low_level_of_a_part_is_unknown_for_the_whole_and_still_asks_for_monit
     assert (slow["risk_level"], slow["needs_monitoring"]) == (0, "no")  # below the first bound of sinking
 
 
+def test_a_trend_too_noisy_to_tell_says_what_it_may_hide():
+    found = measured_zones(find_subsidence(vertical(cone()), WatchParams()), WatchParams())
+    noisy = [(b, "unknown", 10.0, 9.0, -1.0, 8.0) for b in sorted(set(found["body"]))]
+    trends = pd.DataFrame(noisy, columns=["body", *TREND_COLUMNS])
+    got = subsidence_zones(found, trends, None)
+    assert set(got["trend"]) == {"unknown"}
+    # 1 + 1.96 x 8
+    assert got["reasons_en"].str.contains("may have changed by up to 17 mm/yr").all()
+    assert got["reasons_zh"].str.contains("不能排除速率变化达 17 毫米/年").all()
+    assert not got["reasons_en"].str.contains("too short").any()
+
+
 def test_zones_from_one_line_of_sight_say_what_is_assumed():
     one = vertical(cone())
     one.source[:] = FROM_LOS

@@ -160,6 +160,11 @@ class WatchParams(Params):
         3.0, "Smallest change of rate that is called one", ge=0, le=1000,
         source="choice of geo_risk: smaller ones are within the drift of a reference",
     )  # fmt: skip
+    steady_change_mm_yr: float = parameter(
+        5.0, "Without such a change a rate is called steady only where change and error together stay within this; "
+        "else its trend is unknown", gt=0, le=1000,
+        source="choice of geo_risk: what may be hidden is then less than the lowest class of subsidence",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _bounds_rise(self) -> WatchParams:

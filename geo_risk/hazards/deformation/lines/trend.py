@@ -45,8 +45,10 @@ def recent_trend(t_yr: F64, displacement_mm: F64, std_mm: F64, params: WatchPara
     Trend. Model: offset, rate, change of rate from (last date - `recent_months`) on, and a yearly term where 1.5 years
     are known. Least squares weighted by 1/std^2; the covariance is scaled by the residuals and by
     (1 + r)/(1 - r) for their lag-1 correlation r > 0. "accelerating": sinks faster by more than `trend_z` standard
-    errors and `minimum_change_mm_yr`; "easing": slower by as much; "unknown": too few dates in either period, or the
-    first shorter than half the second.
+    errors and `minimum_change_mm_yr`; "easing": slower by as much; "steady": neither, and the change with its error
+    (`trend_z` standard errors) stays within `steady_change_mm_yr`; else "unknown", with the numbers: an error so wide
+    may hide a change. "unknown" without numbers: too few dates in either period, or the first shorter than half the
+    second.
 
     Raises
     ------
@@ -88,10 +90,10 @@ def combined_trend(trends: Sequence[Trend], params: WatchParams) -> Trend:
 
     Parameters
     ----------
-    trends : of one body, all vertical; unknown ones have no say.
+    trends : of one body, all vertical; those without numbers have no say, those too noisy to tell by themselves do.
     params : what counts as a change.
     """
-    known = [t for t in trends if t.verdict != "unknown" and t.change_std_mm_yr > 0]
+    known = [t for t in trends if np.isfinite(t.change_mm_yr) and t.change_std_mm_yr > 0]
     if not known:
         return _UNKNOWN
     weight = np.array([1 / t.change_std_mm_yr**2 for t in known])
@@ -127,4 +129,6 @@ def body_trends(series: Sequence[xr.Dataset], params: WatchParams) -> dict[int, 
 
 def _verdict(change: float, std: float, params: WatchParams) -> str:
     sure = abs(change) > params.trend_z * std and abs(change) >= params.minimum_change_mm_yr
-    return "steady" if not sure else "accelerating" if change < 0 else "easing"
+    if sure:
+        return "accelerating" if change < 0 else "easing"
+    return "steady" if abs(change) + params.trend_z * std <= params.steady_change_mm_yr else "unknown"
