@@ -16,10 +16,15 @@ GRID = Grid(GeoBox((1, 1), Affine(30, 0, 0, 0, -30, 30), "EPSG:4546"))
 
 
 def layers(units="mm/yr", **values):
-    return {n: GRID.layer(np.full((1, 1), v, np.float32), units=units, long_name=n, name=n) for n, v in values.items()}
+    unit = {"blind_map": "1"}
+    return {
+        n: GRID.layer(np.full((1, 1), v, np.float32), units=unit.get(n, units), long_name=n, name=n)
+        for n, v in values.items() if v is not None
+    }  # fmt: skip
 
 
-def level(**values):
+def level(*, blind_map=0, **values):
+    values["blind_map"] = blind_map
     return int(compute(layers(**values), DeformationParams()).level.to_numpy()[0, 0])
 
 
@@ -36,6 +41,19 @@ def level(**values):
 )  # fmt: skip
 def test_still_is_what_surely_moves_slower_than_the_first_bound(velocity, std, want):
     assert level(velocity=velocity, velocity_std=std) == want
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, np.nan])
+def test_ground_that_the_radar_cannot_see_move_is_never_still_or_low(code):
+    assert level(velocity=0.0, velocity_std=0.5, blind_map=code) == -1
+    assert level(velocity=-6.0, velocity_std=0.5, blind_map=code) == -1
+    # what moves all the same was seen to: |velocity| is at least a part of it
+    assert level(velocity=-200.0, velocity_std=3.0, blind_map=code) == 4
+
+
+def test_without_a_blind_map_nothing_is_still():
+    assert level(velocity=0.0, velocity_std=0.5, blind_map=None) == -1
+    assert level(velocity=-6.0, velocity_std=0.5, blind_map=None) == 1
 
 
 def test_along_a_slope_the_error_grows_with_the_velocity():

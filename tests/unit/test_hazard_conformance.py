@@ -76,6 +76,7 @@ def deformation_layers() -> dict[str, xr.DataArray]:
         "velocity": layer(rng(1).normal(0, 20, GRID.shape).astype("float32"), "mm/yr", "velocity"),
         "velocity_std": layer(np.full(GRID.shape, 2.0, "float32"), "mm/yr", "velocity_std"),
         "velocity_slope": layer(rng(2).normal(0, 25, GRID.shape).astype("float32"), "mm/yr", "velocity_slope"),
+        "blind_map": layer(rng(3).integers(0, 4, GRID.shape).astype("float32"), "1", "blind_map"),
     }
 
 

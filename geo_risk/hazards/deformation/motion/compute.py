@@ -8,12 +8,14 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.grid import same_grid
-from geo_risk.core.levels import classify_layer
+from geo_risk.core.levels import Level, classify_layer
 from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.hazards.deformation.params import DeformationParams
 
-INPUTS: dict[str, str] = {"velocity": "mm/yr", "velocity_std": "mm/yr", "velocity_slope?": "mm/yr"}
-"""Line-of-sight velocity with its standard error, and the velocity along the slope where it is known."""
+INPUTS: dict[str, str] = {
+    "velocity": "mm/yr", "velocity_std": "mm/yr", "velocity_slope?": "mm/yr", "blind_map?": "1",
+}  # fmt: skip
+"""Line-of-sight velocity with its standard error, the velocity along the slope where it is known, and the blind map."""
 
 CARDS: dict[str, MethodCard] = {
     "velocity": MethodCard(
@@ -95,9 +97,10 @@ def compute(layers: Mapping[str, xr.DataArray], params: DeformationParams) -> Ha
     -------
     HazardResult. intensity: |velocity_slope| where it is known, else |velocity| [mm/yr]. level: by
     `level_bounds_mm_yr` where |velocity| exceeds two standard errors; 0 only where two standard errors more would still
-    be below the first bound; -1 where neither holds or it is unknown: what may move is not shown as still. Where the
-    line of sight cannot see a slope move is not known here (layer `blind_map`). confidence: 1 / (1 + (sigma / 5
-    mm/yr)^2), 0 where unknown.
+    be below the first bound and the blind map says that the ground is seen; -1 where neither holds or it is unknown:
+    what may move is not shown as still. Where the blind map is not 0, |velocity| is but a part of the motion:
+    levels 0 and 1 are -1 there. Without a blind map no level is 0. confidence: 1 / (1 + (sigma / 5 mm/yr)^2), 0 where
+    unknown.
 
     Raises
     ------
@@ -119,6 +122,10 @@ def compute(layers: Mapping[str, xr.DataArray], params: DeformationParams) -> Ha
     moves = (speed > 2 * sigma) & (level >= 1)
     still = worst < params.level_bounds_mm_yr[0]
     level = level.where(moves, still.astype(np.int8) - np.int8(1)).astype(np.int8)
+    if "blind_map" in given:
+        level = level.where((given["blind_map"] == 0) | (level >= Level.MEDIUM), np.int8(Level.UNKNOWN)).astype(np.int8)
+    else:
+        level = level.where(level != Level.NONE, np.int8(Level.UNKNOWN)).astype(np.int8)
     confidence = (1 / (1 + (sigma / _SPEED_SCALE_MM_YR) ** 2)).where(known, 0.0).astype(np.float32)
     return HazardResult(
         grid.layer(intensity.data, units="mm/yr", long_name="speed of the ground", name="deformation_speed"),
