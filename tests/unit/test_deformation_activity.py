@@ -19,11 +19,13 @@ from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.activity.classes import (
     ACTIVITY_CODES,
     Background,
+    activity_codes,
     activity_maps,
     combined,
     combined_layers,
 )
 from geo_risk.hazards.deformation.activity.failure import failure_window, profile
+from geo_risk.hazards.deformation.activity.irregular import change_probability
 from geo_risk.hazards.deformation.activity.joint import BodySeries, extension, fit_course, usable, without_gaps
 from geo_risk.hazards.deformation.activity.judged import judge_areas
 from geo_risk.hazards.deformation.activity.params import ActivityParams, FailureParams
@@ -138,13 +140,65 @@ def test_a_season_is_never_called_accelerating(amplitude, phase, seed):
 
 
 def test_a_season_says_what_change_of_speed_lies_beneath_it():
-    turn = np.where(SINCE > 0.8, -16.0 * (SINCE - 0.8), 0.0)
+    turn = np.where(SINCE > 0.8, 12.0 * (SINCE - 0.8), 0.0) - 16 * SINCE
     got = judge(series(SHAPES["seasonal"] * 4 + turn), "asc", PARAMS)
     assert got.activity == "seasonal"
     assert "beneath it the speed goes from" in got.reasons[0]
     assert "季节变化之下" in got.reasons[1]
     plain = judge(series(SHAPES["seasonal"] * 4), "asc", PARAMS)
     assert "beneath" not in plain.reasons[0]
+
+
+def irregular(rng: np.random.Generator, amplitude: float, share: float) -> np.ndarray:
+    """Displacement of ground with a season whose strength and timing differ from year to year by a share of it."""
+    turn = SINCE + rng.uniform()
+    year = np.floor(turn).astype(int)
+    strength = amplitude * np.maximum(0.1, 1 + share * rng.standard_normal(4))[year]
+    late = share / 6 * rng.standard_normal(4)[year]  # 12 days for a share of 0.2
+    part = turn - year
+    return -strength * (1 - np.cos(2 * np.pi * np.clip(part + late * np.sin(np.pi * part), 0, 1)))
+
+
+@pytest.mark.slow
+def test_a_slide_that_fails_beneath_a_strong_season_is_not_called_seasonal():
+    rng = np.random.default_rng(8)
+    said = []
+    for k in range(40):
+        season = 18 * np.sin(2 * np.pi * SINCE + rng.uniform(0, 2 * np.pi))
+        got = judge(series(-failing(70 / 365.25) + season, seed=k, sigma=1.5, tracks=(1.0, 0.9)), "asc", PARAMS)
+        said.append(got.activity)
+        if got.activity == "accelerating" and "season" in got.reasons[0]:
+            assert "季节变化" in got.reasons[1]
+    assert "seasonal" not in said
+    assert said.count("accelerating") >= 36  # the order of tests before called 34 of the 40 seasonal
+
+
+@pytest.mark.slow
+def test_what_an_irregular_season_can_make_is_unknown_and_hardly_ever_accelerating():
+    rng = np.random.default_rng(9)
+    said = [
+        judge(series(irregular(rng, 18, 0.2), seed=k, sigma=1.0, tracks=(1.0, 0.9)), "asc", PARAMS) for k in range(120)
+    ]
+    called = sum("; beside a season" in v.reasons[0] for v in said)
+    doubted = sum("it may be accelerating, look at the series" in v.reasons[0] for v in said)
+    # by the change test alone all of both would be accelerating
+    assert doubted > 15
+    assert called <= 4
+    assert all(v.activity == "unknown" and v.window == ("", "") for v in said if "it may be acc" in v.reasons[0])
+
+
+def test_how_irregular_a_season_is_comes_from_the_record():
+    rng = np.random.default_rng(4)
+    turn = -40 * LATER
+    regular = [BodySeries(n, T, turn + 20 * np.sin(2 * np.pi * T) + rng.normal(0, 1, 60), np.ones(60)) for n in "ad"]
+    course, fits = fit_course(regular, PARAMS)
+    p, share = change_probability(course, fits, PARAMS)
+    assert p < 1e-3
+    assert share <= 0.1
+    line, its = fit_course(series(SHAPES["steady"]), PARAMS)
+    assert change_probability(line, its, PARAMS) == (1.0, 0.0)
+    short, its = fit_course([BodySeries("a", T[:30], (turn + 15 * SINCE**2)[:30], np.ones(30))], PARAMS)
+    assert change_probability(short, its, PARAMS) == (1.0, 0.0)
 
 
 def test_scaling_motion_and_noise_together_scales_the_numbers_alone():
@@ -405,3 +459,19 @@ def test_layers_of_tracks_are_combined_block_by_block():
     wrong = other.layer(blind, units="1", long_name="x", name="x")
     with pytest.raises(GridError):
         combined_layers(layers(codes, 3), layers(signals, 3), blind=wrong)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "annual", "code"),
+    [
+        (2.0, 30.0, 5.0, "accelerating"),
+        (2.0, 30.0, 18.0, -1),
+        (30.0, 2.0, 18.0, "seasonal"),
+        (2.0, 2.1, 18.0, "seasonal"),
+    ],
+)
+def test_a_pixel_that_speeds_up_beneath_a_stronger_season_is_unknown(before, after, annual, code):
+    numbers = {"velocity_before": before, "velocity_after": after, "annual": annual, "fastest": 0.0}
+    found = {k: np.array([v], dtype=np.float32) for k, v in numbers.items()}
+    got = activity_codes(np.array([BILINEAR], np.int8), np.array([True]), found, np.array([2.0]), PARAMS)
+    assert got[0] == ACTIVITY_CODES.get(code, code)

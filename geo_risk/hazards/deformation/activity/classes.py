@@ -226,7 +226,8 @@ def activity_codes(
     Returns
     -------
     (n,) ACTIVITY_CODES. Without a trend, season or change a series is stable only where its 95 % interval of velocity
-    lies within `stable_mm_yr`; a series too short for a yearly term is at most steady, and that from a year on.
+    lies within `stable_mm_yr`; a series too short for a yearly term is at most steady, and that from a year on. A speed
+    that rises beneath a season stronger than it is unknown: what an irregular season makes is asked of areas only.
     """
     before, after = np.abs(found["velocity_before"]), np.abs(found["velocity_after"])
     ratio = 1 + params.minimum_change
@@ -239,7 +240,9 @@ def activity_codes(
     out[bends & (before > ratio * after)] = ACTIVITY_CODES["decelerating"]
     fastest = np.maximum(before, after)
     seasonal = has_season & ((2 * found["annual"] >= fastest) | (classes == UNCORRELATED))
+    hidden = seasonal & (out == ACTIVITY_CODES["accelerating"])
     out[seasonal] = ACTIVITY_CODES["seasonal"]
+    out[hidden] = -1
     short = ~np.isfinite(found["annual"]) & (classes >= UNCORRELATED)
     out[short] = -1
     out[short & (classes == LINEAR) & (span_yr >= params.shortest_trend_yr)] = ACTIVITY_CODES["steady"]

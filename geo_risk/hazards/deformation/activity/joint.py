@@ -195,7 +195,7 @@ def _fit(series: BodySeries, params: ActivityParams) -> TrackFit:
     resid = y - q.T @ (q @ y)
     gains = np.zeros((3, n))
     break_gains(t, root, q, resid, n, len(q), params.minimum_segment, gains)
-    curve = _orthogonal(q, root * (t - t.mean()) ** 2)
+    curve = beyond(q, root * (t - t.mean()) ** 2)
     quadratic = float((curve @ resid) ** 2)
     fit = TrackFit(series, root, q, resid, 1.0, 0.0, quadratic, gains, season)
     return _with_noise(fit)
@@ -230,14 +230,15 @@ def extension(fit: TrackFit, kind: int, when: float) -> list[F64]:
     out: list[F64] = []
     basis = fit.q
     for column in raw:
-        new = _orthogonal(basis, fit.root * column)
+        new = beyond(basis, fit.root * column)
         if new.any():
             out.append(new)
             basis = np.vstack([basis, new])
     return out
 
 
-def _orthogonal(basis: F64, column: F64) -> F64:
+def beyond(basis: F64, column: F64) -> F64:
+    """Return what a column (n,) says beyond an orthonormal basis (p, n), of unit length; nought if it says nothing."""
     size = float(np.sqrt(column @ column))
     out = column - basis.T @ (basis @ column)
     out = out - basis.T @ (basis @ out)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from geo_risk.hazards.deformation.activity.failure import FailureWindow, failure_window
+from geo_risk.hazards.deformation.activity.irregular import change_probability
 from geo_risk.hazards.deformation.activity.joint import BodySeries, Course, TrackFit, TrackMotion, fit_course, usable
 from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.hazards.deformation.motion.correction import DAYS_PER_YEAR
@@ -119,26 +120,20 @@ def _activity(
     course: Course, motion: TrackMotion, fits: Sequence[TrackFit], params: ActivityParams
 ) -> tuple[str, tuple[str, str]]:
     """Return the activity and the sentence that gives its evidence."""
-    level = params.area_significance
     seen = ", ".join(f.series.track for f in fits)
     where = f"in the line of sight of {motion.track}"
     if not any(f.season for f in fits):
         return _short(course, motion, fits, params)
-    yearly = max(course.tracks, key=lambda m: m.annual / max(m.velocity_std, 1e-12))
-    fastest = max(abs(yearly.before), abs(yearly.after))
-    if course.p_annual < level and (2 * yearly.annual >= fastest or course.kind == UNCORRELATED):
-        more, more_zh = _beneath(course, motion)
-        return "seasonal", (
-            f"seasonal: +-{yearly.annual:.1f} mm within a year against a trend of {yearly.velocity:+.1f} mm/yr in the "
-            f"line of sight of {yearly.track} (p {_p(course.p_annual)}; {seen}){more}",
-            f"季节性：{yearly.track} 视线向年振幅 {yearly.annual:.1f} 毫米，趋势 {yearly.velocity:+.1f} 毫米/年"
-            f"（p {_p(course.p_annual)}；{seen}）{more_zh}",
-        )
+    season = _season(course, params)
     before, after = course.speeds
     changes = course.kind not in {UNCORRELATED, LINEAR}
     ratio = 1 + params.minimum_change
-    if changes and course.kind != STEP and (after > ratio * before or before > ratio * after):
-        faster = after > before
+    faster = changes and course.kind != STEP and after > ratio * before
+    if season is not None:
+        return _seasonal(course, motion, fits, season, params) if faster else ("seasonal", _season_text(
+            course, motion, season, seen
+        ))  # fmt: skip
+    if faster or (changes and course.kind != STEP and before > ratio * after):
         name = "accelerating" if faster else "step" if course.kind == STEP_AND_TREND else "decelerating"
         return name, _change_text(course, motion, name, seen)
     if course.kind in {STEP, STEP_AND_TREND}:
@@ -152,6 +147,51 @@ def _activity(
             + ("，速率变化不足五分之一" if changes else ""),
         )
     return _still(course, params, seen)
+
+
+def _season(course: Course, params: ActivityParams) -> TrackMotion | None:
+    """Return the motion of the track whose season is the clearest, where the season outdoes the trend; else None."""
+    yearly = max(course.tracks, key=lambda m: m.annual / max(m.velocity_std, 1e-12))
+    fastest = max(abs(yearly.before), abs(yearly.after))
+    outdoes = 2 * yearly.annual >= fastest or course.kind == UNCORRELATED
+    return yearly if course.p_annual < params.area_significance and outdoes else None
+
+
+def _season_text(course: Course, motion: TrackMotion, yearly: TrackMotion, seen: str) -> tuple[str, str]:
+    more, more_zh = _beneath(course, motion)
+    return (
+        f"seasonal: +-{yearly.annual:.1f} mm within a year against a trend of {yearly.velocity:+.1f} mm/yr in the "
+        f"line of sight of {yearly.track} (p {_p(course.p_annual)}; {seen}){more}",
+        f"季节性：{yearly.track} 视线向年振幅 {yearly.annual:.1f} 毫米，趋势 {yearly.velocity:+.1f} 毫米/年"
+        f"（p {_p(course.p_annual)}；{seen}）{more_zh}",
+    )
+
+
+def _seasonal(
+    course: Course, motion: TrackMotion, fits: Sequence[TrackFit], yearly: TrackMotion, params: ActivityParams
+) -> tuple[str, tuple[str, str]]:
+    """Judge a strong season beneath which the speed rises: by whether an irregular season could make that rise.
+
+    "accelerating" where it could not, with the season in the words; else "unknown": season or failure, nobody can tell.
+    """
+    p, share = change_probability(course, fits, params)
+    seen = ", ".join(f.series.track for f in fits)
+    if p < params.area_significance:
+        english, chinese = _change_text(course, motion, "accelerating", seen)
+        return "accelerating", (
+            f"{english}; beside a season of +-{yearly.annual:.1f} mm that may differ by {share:.0%} from year to year "
+            f"(p {_p(p)})",
+            f"{chinese}；同时存在 {yearly.annual:.1f} 毫米的季节变化，年际差异至多 {share:.0%}（p {_p(p)}）",
+        )
+    rise = f"{motion.before:+.1f} to {motion.after:+.1f} mm/yr"
+    return "unknown", (
+        f"activity unknown: a season of +-{yearly.annual:.1f} mm and a speed that rises from {rise} (p "
+        f"{_p(course.p_change)}; {seen}); a season that differs by {share:.0%} from year to year could make that rise "
+        f"(p {_p(p)}): it may be accelerating, look at the series",
+        f"活动性未知：年振幅 {yearly.annual:.1f} 毫米，速率由 {motion.before:+.1f} 变为 {motion.after:+.1f} 毫米/年"
+        f"（p {_p(course.p_change)}；{seen}）；若季节变化年际相差 {share:.0%}，也可造成该变化（p {_p(p)}）："
+        "可能正在加速，请查看时序",
+    )
 
 
 def _beneath(course: Course, motion: TrackMotion) -> tuple[str, str]:
