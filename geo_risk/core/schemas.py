@@ -117,8 +117,9 @@ SCHEMAS: dict[str, Schema] = {
             "clue_id:id max_subsidence_mm_yr:number radius_m:positive roundness:share depth_estimate_m:positive "
             "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text "
             "radius_std_m:positive depth_low_m:positive depth_high_m:positive azimuth_deg:positive "
-            "advance_m_yr:positive outside_low:share outside_high:share verdict_probability:share",
-            required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed"),
+            "advance_m_yr:positive outside_low:share outside_high:share verdict_probability:share "
+            "influence_low_m:positive influence_high_m:positive beyond_share:share beyond_low:share beyond_high:share",
+            required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed", "unknown"),
         ),
         _schema(
             "evacuation", "settlement_id", "Point",

@@ -103,7 +103,8 @@ SPECS: tuple[LayerSpec, ...] = (
         {
             "unlicensed": FeatureClass("value.unlicensed", "#b3003c", width=2.4, dash="2 4"),
             "across_boundary": FeatureClass("value.across_boundary", "#e07b00", width=2.4, dash="2 4"),
-            None: FeatureClass("value.inside_licence", "#1b7837", width=2.4, dash="2 4"),
+            "inside_licence": FeatureClass("value.inside_licence", "#1b7837", width=2.4, dash="2 4"),
+            None: FeatureClass("value.unknown", "#555555", width=2.4, dash="2 4"),
         },
         listed=True,
     ),

@@ -157,11 +157,51 @@ def test_verdict_of_a_known_bowl(west, east, verdict, share):
     assert not notes
 
 
-def test_without_licences_every_bowl_is_told_in_a_note():
-    frame, notes = mining_clues([found(face())], "EPSG:4546", PARAMS, licences=None)
-    assert len(frame) == 0
-    assert "no verdict" in notes[0][0]
+@pytest.mark.parametrize("licences", [None, "empty"])
+def test_without_licences_every_bowl_is_a_row_of_unknown_verdict_and_never_lawful(licences):
+    none = None if licences is None else licence(-1, 1).iloc[:0]
+    frame, notes = mining_clues([found(face())], "EPSG:4546", PARAMS, licences=none)
+    row = frame.iloc[0]
+    assert row["verdict"] == "unknown"
+    assert (
+        frame[["outside_share", "outside_low", "verdict_probability", "beyond_share", "licence_id"]]
+        .isna()
+        .all(axis=None)
+    )
+    assert 0 < row["influence_low_m"] < row["influence_high_m"]
+    assert 0 < row["confidence"] <= 0.95
+    assert "does not mean that it is licensed" in row["reasons_en"]
+    assert "不等于合法开采" in row["reasons_zh"]
+    assert not any(word in row["reasons_en"] for word in ("inside", "nan"))
+    assert len(notes) == 1
+    assert "1 mining clues have no verdict" in notes[0][0]
     assert "不作判定" in notes[0][1]
+
+
+@pytest.mark.slow
+def test_the_bowl_beyond_the_grown_licence_is_a_column_with_its_interval():
+    bowl = found(face())
+    row = mining_clues([bowl], "EPSG:4546", PARAMS, licences=licence(0, 900))[0].iloc[0]
+    assert row["beyond_low"] <= row["beyond_share"] <= row["beyond_high"]
+    # H = 285 m; cot of 58-74.5 degrees times 225-330 m is 62-206 m; 95 % of the draws lie well within
+    assert 55 < row["influence_low_m"] < 100
+    assert 140 < row["influence_high_m"] < 215
+    # the share of the fitted bowl west of a licence grown by either end of that distance bounds the interval loosely
+    outline = row.geometry
+    shares = [
+        1 - outline.intersection(licence(0, 900).geometry.iloc[0].buffer(row[c])).area / outline.area
+        for c in ("influence_high_m", "influence_low_m")
+    ]
+    assert shares[0] - 0.05 < row["beyond_share"] < shares[1] + 0.05
+    assert (
+        f"{row['beyond_share']:.0%} ({row['beyond_low']:.0%}-{row['beyond_high']:.0%}) of the bowl" in row["reasons_en"]
+    )
+    assert f"{row['beyond_share']:.0%}（{row['beyond_low']:.0%}-{row['beyond_high']:.0%}）" in row["reasons_zh"]
+    ends = [
+        mining_clues([bowl], "EPSG:4546", PARAMS, licences=licence(*x))[0].iloc[0]
+        for x in ((-2500, 2500), (2900, 4000))
+    ]
+    assert [r["beyond_share"] for r in ends] == pytest.approx([0.0, 1.0], abs=1e-9)
 
 
 @pytest.mark.slow

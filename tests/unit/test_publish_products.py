@@ -414,3 +414,11 @@ def test_sketch_is_north_up_and_cut_to_its_box():
     numbers = np.array([float(v) for v in drawn[0]["d"].replace("M", "").replace("L", "").replace("Z", "").split()])
     assert numbers.reshape(-1, 2).min(axis=0).tolist() == pytest.approx([40, 0], abs=0.1)
     assert numbers.reshape(-1, 2).max(axis=0).tolist() == pytest.approx([60, 50], abs=0.1)
+
+
+def test_a_bowl_of_unknown_verdict_is_not_drawn_as_one_inside_its_licence():
+    spec = next(s for s in map_layers.SPECS if s.name == "mining_clues")
+    row = {"verdict": ["unknown"], "outside_share": [np.nan], "max_subsidence_mm_yr": [90.0], "clue_id": ["M"],
+           "reasons": ["r"]}  # fmt: skip
+    drawn = map_layers.feature_layer(gpd.GeoDataFrame(row, geometry=[Point(5e5, 4e6).buffer(9)], crs="EPSG:4546"), spec)
+    assert drawn["classes"][drawn["features"][0]["c"]]["label"] == "value.unknown"

@@ -110,11 +110,15 @@ def test_licences_that_cannot_be_read_are_noted_beside_the_verdicts(made):
     assert "误判为无证" in texts["warning"]["text_zh"]
 
 
-def test_without_licences_the_bowl_is_in_the_notes(made):
+def test_without_licences_the_bowl_is_a_row_of_unknown_verdict(made):
     frame, facts = clues(made, "none", None)
-    assert len(frame) == 0
+    (row,) = frame.itertuples()
+    assert row.verdict == "unknown"
+    assert np.isnan(row.outside_share)
+    assert "采深" in row.reasons_zh
+    assert facts["counts"]["clues"] == 1
     assert "no verdict" in facts["notes"][0]["text_en"]
-    assert "采深" in facts["notes"][0]["text_zh"]
+    assert "不等于合法开采" in facts["notes"][0]["text_zh"]
 
 
 def test_a_velocity_alone_becomes_a_cut_of_two_dates():

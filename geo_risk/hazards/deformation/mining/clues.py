@@ -22,7 +22,7 @@ from geo_risk.hazards.deformation.mining.bodies import Body, reach_m
 from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_outline
 from geo_risk.hazards.deformation.mining.bowl_fit import BowlFit, fit_bowl
 from geo_risk.hazards.deformation.mining.bowl_series import Cut, against_stable, looks_of, lost_cells
-from geo_risk.hazards.deformation.mining.licences import Said, Verdict, influence_draws, judge
+from geo_risk.hazards.deformation.mining.licences import Said, Verdict, influence_draws, judge, no_verdict
 from geo_risk.hazards.deformation.mining.onset import Onset, onset_of, progress_of
 from geo_risk.hazards.deformation.mining.params import MiningParams
 
@@ -147,8 +147,9 @@ def mining_clues(
     Parameters
     ----------
     found : bowls that were fitted, in `crs`.
-    licences : polygons with `licence_id` in that CRS; None where none were given: then there is no verdict, no row
-        can be made (the contract knows three verdicts), and a note says all that is known of each bowl.
+    licences : polygons with `licence_id` in that CRS; None where none were given. Without a licence to compare with
+        (none given, or none readable) every verdict is "unknown", its probability and shares missing, and a note says
+        so: a bowl is then neither lawful nor accused.
 
     Returns
     -------
@@ -156,27 +157,32 @@ def mining_clues(
     reasons_en; rows by share outside licences, then by sinking), and notes (English, Chinese). Draws are
     seeded: the same bowls give the same verdicts.
     """
-    rows, notes, order = [], [], []
+    rows, order = [], []
+    is_compared = licences is not None and len(licences) > 0
     for f in found:
         rng = np.random.default_rng(20_250_101)
         said = _said_of_bowl(f, params)
-        if licences is None:
-            place = f"{f.fit.bowl.x:.0f}, {f.fit.bowl.y:.0f}"
-            notes.append((
-                f"at {place}: {'; '.join(en for en, _ in said)}; no verdict, because no licences were given "
-                "(inputs.mines)",
-                f"{place} 处：{'；'.join(zh for _, zh in said)}；未提供矿权范围（inputs.mines），不作判定",
-            ))  # fmt: skip
-            continue
-        verdict = judge(f.fit, licences, params, since=f.first_date, rng=rng)
+        if licences is None or not is_compared:
+            verdict = no_verdict(f.fit, params, rng=rng)
+        else:
+            verdict = judge(f.fit, licences, params, since=f.first_date, rng=rng)
         rows.append(_row(f, verdict, said, params))
-        order.append((-verdict.outside_share, -f.body.rate_mm_yr))
+        order.append((-verdict.outside_share if is_compared else 0.0, -f.body.rate_mm_yr))
+    notes = [_no_licences(len(rows), is_given=licences is not None)] if rows and not is_compared else []
     ranked = [rows[k] for k in sorted(range(len(rows)), key=lambda k: order[k])]
     table = pd.DataFrame([{k: v for k, v in r.items() if k != "geometry"} for r in ranked])
     table = table.assign(clue_id=_unique(table["clue_id"])) if ranked else pd.DataFrame({"clue_id": []})
     shapes = gpd.GeoSeries([r["geometry"] for r in ranked], crs=crs)
     out: gpd.GeoDataFrame = conform(gpd.GeoDataFrame(table, geometry=shapes, crs=crs), "mining_clues")
     return out, notes
+
+
+def _no_licences(n: int, *, is_given: bool) -> Said:
+    why, why_zh = ("no licence could be read from inputs.mines", "inputs.mines 中无可读取的采矿权") if is_given else (
+        "no licences were given (inputs.mines)", "未提供矿权范围（inputs.mines）"
+    )  # fmt: skip
+    return (f"{n} mining clues have no verdict, because {why}: unknown, which does not mean licensed",
+            f"{why_zh}：{n} 处采矿线索不作判定（未知），不等于合法开采")  # fmt: skip
 
 
 def _row(f: Found, verdict: Verdict, said: Sequence[Said], params: MiningParams) -> dict[str, Any]:
@@ -186,15 +192,19 @@ def _row(f: Found, verdict: Verdict, said: Sequence[Said], params: MiningParams)
     every = [*said, *verdict.said]
     english, chinese = "; ".join(en for en, _ in every), "；".join(zh for _, zh in every) + "。"
     sure = min(1.0, body.strain_per_yr / (3 * params.minimum_strain_per_yr))
+    # without a verdict the confidence is that of the bowl alone
+    judged = verdict.probability if np.isfinite(verdict.probability) else 1.0
     return {
         "clue_id": f"MC-{round(bowl.x / 50) * 50:.0f}-{round(bowl.y / 50) * 50:.0f}",
         "max_subsidence_mm_yr": body.rate_mm_yr, "radius_m": radius,
         "roundness": body.roundness, "depth_estimate_m": depth, "licence_id": verdict.licence_id,
         "verdict": verdict.verdict, "outside_share": verdict.outside_share, "first_active": f.first_date,
-        "confidence": _MOST_SURE * float(np.clip(1 - f.fit.misfit, 0, 1)) * sure * verdict.probability,
+        "confidence": _MOST_SURE * float(np.clip(1 - f.fit.misfit, 0, 1)) * sure * judged,
         "reasons": english, "reasons_en": english, "reasons_zh": chinese,
         "radius_std_m": error, "depth_low_m": low, "depth_high_m": high, "verdict_probability": verdict.probability,
         "outside_low": verdict.low, "outside_high": verdict.high,
+        "influence_low_m": verdict.influence_low_m, "influence_high_m": verdict.influence_high_m,
+        "beyond_share": verdict.beyond_share, "beyond_low": verdict.beyond_low, "beyond_high": verdict.beyond_high,
         "azimuth_deg": bowl.compass_deg if _has_direction(f.fit) else np.nan,
         "advance_m_yr": bowl.advance_m_yr if _has_direction(f.fit) else np.nan, "geometry": f.outline,
     }  # fmt: skip

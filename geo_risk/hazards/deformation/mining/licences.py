@@ -20,6 +20,8 @@ from geo_risk.hazards.deformation.mining.bowl_fit import BowlFit
 from geo_risk.hazards.deformation.mining.params import MiningParams
 
 VERDICTS = ("inside_licence", "across_boundary", "unlicensed")
+"""What a comparison with licences can give; `no_verdict` gives "unknown" where there is nothing to compare with."""
+
 END_COLUMNS = ("valid_until", "有效期止", "有效期至", "有效期截止")
 """Columns that may say until when a licence holds."""
 
@@ -27,7 +29,9 @@ START_COLUMNS = ("valid_from", "有效期起", "有效期始", "有效期开始"
 """Columns that may say from when a licence holds."""
 
 _WIDENINGS = np.linspace(-2.0, 2.0, 9)
-_OUTLINE_DRAWS = 60
+_OUTLINE_DRAWS = 200
+"""Draws of the boundary of a bowl: the ends of a 95 % interval then rest on five draws each."""
+
 _REACH_M = 3000.0
 _DIP_SHARE = 0.7
 _DATE = re.compile(r"^\s*(\d{4})(?:\D?(\d{1,2})(?:\D?(\d{1,2}))?)?(?:\D.*)?$")
@@ -42,11 +46,12 @@ class Verdict:
 
     Attributes
     ----------
-    verdict : one of VERDICTS; probability : of it.
-    outside_share : of the working; low, high : its 95 % interval.
+    verdict : one of VERDICTS, or "unknown"; probability : of it.
+    outside_share : of the working; low, high : its 95 % interval; NaN where unknown.
     licence_id : the licence that covers most of it; None where none does.
     influence_low_m, influence_high_m : 95 % interval of H cot(delta0).
     beyond_share : share of the bowl that lies beyond the licences grown by H cot(delta0), the mean of the draws.
+    beyond_low, beyond_high : its 95 % interval.
     said : why, in English and Chinese.
     """
 
@@ -59,6 +64,8 @@ class Verdict:
     influence_low_m: float
     influence_high_m: float
     beyond_share: float
+    beyond_low: float
+    beyond_high: float
     said: tuple[Said, ...] = field(default_factory=tuple)
 
 
@@ -169,7 +176,7 @@ def judge(
     reach, beyond = _beyond_influence(fit, whole, params, rng)
     best = _most_covering(valid, panel)
     out = Verdict(
-        verdict, max(0.0, chances[verdict]), share, min(low, share), max(high, share), best, *reach, beyond
+        verdict, max(0.0, chances[verdict]), share, min(low, share), max(high, share), best, *reach, *beyond
     )  # fmt: skip
     said = [*_said(out, chances, valid, over, panel, since), *_said_of_dates(valid, panel, since, fit.bowl.span_yr)]
     return Verdict(**{**out.__dict__, "said": tuple(said)})
@@ -211,10 +218,32 @@ def _dip_shift_m(depth_m: F64, params: MiningParams) -> F64:
     return np.asarray(depth_m * np.tan(np.deg2rad(_DIP_SHARE * params.seam_dip_deg)), dtype=np.float64)
 
 
+def no_verdict(fit: BowlFit, params: MiningParams, *, rng: np.random.Generator) -> Verdict:
+    """Return what is said of a bowl where there are no licences to compare it with: unknown, and never lawful.
+
+    The influence distance H cot(delta0), which needs no licence, is given.
+    """
+    _, distance = influence_draws(fit.draws(_OUTLINE_DRAWS, rng), params, rng)
+    low, high = (float(q) for q in np.quantile(distance, [0.025, 0.975]))
+    nothing = float("nan")
+    said = (
+        "no licence to compare it with (inputs.mines): no verdict, which does not mean that it is licensed; "
+        f"a licence {low:.0f}-{high:.0f} m away may account for it (influence distance H cot(delta0))",
+        "无可供比对的矿权范围（inputs.mines），不作判定，不等于合法开采；"
+        f"影响距离 H cot(δ0) 为 {low:.0f}-{high:.0f} 米，该距离内的采矿权可能与之有关",
+    )
+    return Verdict(
+        "unknown", nothing, nothing, nothing, nothing, None, low, high, nothing, nothing, nothing, (said,)
+    )  # fmt: skip
+
+
 def _beyond_influence(
     fit: BowlFit, whole: BaseGeometry, params: MiningParams, rng: np.random.Generator
-) -> tuple[tuple[float, float], float]:
-    """Return the 95 % interval of H cot(delta0) and the mean share of the bowl beyond licences grown by it."""
+) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """Return the 95 % interval of H cot(delta0), and the share of the bowl beyond licences grown by it.
+
+    The share is the mean of the draws, with its 95 % interval; NaN where no draw has a boundary.
+    """
     bowls = fit.draws(_OUTLINE_DRAWS, rng)
     _, distance = influence_draws(bowls, params, rng)
     beyond = []
@@ -223,7 +252,12 @@ def _beyond_influence(
         if outline.area > 0:
             beyond.append(1 - outline.intersection(whole.buffer(float(reach))).area / outline.area)
     low, high = (float(q) for q in np.quantile(distance, [0.025, 0.975]))
-    return (low, high), float(np.clip(np.mean(beyond), 0, 1)) if beyond else float("nan")
+    if not beyond:
+        return (low, high), (float("nan"),) * 3
+    shares = np.clip(beyond, 0, 1)
+    least, most = (float(q) for q in np.quantile(shares, [0.025, 0.975]))
+    mean = float(shares.mean())
+    return (low, high), (mean, min(least, mean), max(most, mean))
 
 
 def _most_covering(valid: gpd.GeoDataFrame, panel: Polygon) -> str | None:
@@ -241,9 +275,9 @@ def _said(
          f"licences: inside {inside:.2f}, across {across:.2f}, unlicensed {none:.2f}",
          f"观测期内采动范围的 {v.outside_share:.0%}（{v.low:.0%}-{v.high:.0%}）位于采矿权范围外："
          f"界内概率 {inside:.2f}，越界 {across:.2f}，无证 {none:.2f}"),
-        (f"{v.beyond_share:.0%} of the bowl lies beyond licences grown by the influence distance H cot(delta0) of "
-         f"{v.influence_low_m:.0f}-{v.influence_high_m:.0f} m",
-         f"沉陷盆地的 {v.beyond_share:.0%} 超出按影响距离 H cot(δ0)"
+        (f"{v.beyond_share:.0%} ({v.beyond_low:.0%}-{v.beyond_high:.0%}) of the bowl lies beyond licences grown "
+         f"by the influence distance H cot(delta0) of {v.influence_low_m:.0f}-{v.influence_high_m:.0f} m",
+         f"沉陷盆地的 {v.beyond_share:.0%}（{v.beyond_low:.0%}-{v.beyond_high:.0%}）超出按影响距离 H cot(δ0)"
          f"（{v.influence_low_m:.0f}-{v.influence_high_m:.0f} 米）外扩后的采矿权范围"),
     ]  # fmt: skip
     if v.verdict == "across_boundary" and none >= 0.5:
