@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,37 @@ def native_facts(path: Path) -> dict[str, Any]:
         side = (abs(a) * 111_320.0 * float(np.cos(middle)), abs(e) * 110_574.0)
     facts["posting_m"] = max(side)
     return facts
+
+
+def native_maps(path: Path, names: Sequence[str]) -> xr.Dataset:
+    """Return native maps on the track's own grid, lazy in bands of rows, with the coordinates of cell centres.
+
+    Parameters
+    ----------
+    path : file of `publish.write_native`; names : maps in it.
+
+    Raises
+    ------
+    DataError : no such map.
+    """
+    facts = native_facts(path)
+    absent = [n for n in names if n not in facts["names"]]
+    if absent:
+        what = f"no maps {absent}: there are {facts['names']}"
+        raise DataError(what, where=str(path), fix="ask for one of those")
+    (n_y, n_x), (a, _, c, _, e, f) = facts["shape"], facts["transform"]
+    chunks = da.core.normalize_chunks((CHUNK, n_x), shape=(n_y, n_x), dtype=np.float32)
+
+    def lazy(name: str) -> da.Array:
+        def block(block_info: Any = None) -> NDArray[np.float32]:
+            (r0, r1), _ = block_info[None]["array-location"]
+            with h5py.File(path, "r") as source:
+                return np.asarray(source[name][r0:r1], dtype=np.float32)
+
+        return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+
+    coords = {"y": f + e * (np.arange(n_y) + 0.5), "x": c + a * (np.arange(n_x) + 0.5)}
+    return xr.Dataset({n: (("y", "x"), lazy(n)) for n in names}, coords=coords)
 
 
 def onto_grid(path: Path, name: str, grid: Grid, *, method: str) -> xr.DataArray:

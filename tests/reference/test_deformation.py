@@ -16,6 +16,7 @@ from geo_risk.hazards.deformation.areas.detect import Channel, Cluster
 from geo_risk.hazards.deformation.areas.noise import fit_noise
 from geo_risk.hazards.deformation.motion.correction import scene_correction
 from geo_risk.hazards.deformation.motion.jumps import find_jumps
+from geo_risk.hazards.deformation.motion.sudden import sudden_note, sudden_patches
 from geo_risk.hazards.deformation.motion.velocity import design_matrix, line_of_sight_velocity, track_velocity
 from geo_risk.hazards.deformation.params import (
     DeformationParams,
@@ -251,23 +252,23 @@ def test_a_patch_of_the_last_date_is_told_for_it_may_have_moved():
     series[49, 20:44, 24:48] -= 0.03
     data = dataset(series)
     params = VelocityParams(sample_pixels=1000)
-    _, notes, _, removal = track_velocity(data, params, maximum_sigma_mm_yr=50)
+    maps, _, _, removal = track_velocity(data, params, maximum_sigma_mm_yr=50)
     assert removal.jumps is not None
     assert removal.jumps.ends_open((0, 80), (0, 80))[20:44, 24:48].all()
-    english, chinese = next(n for n in notes if "last date" in n[0])
-    assert "1 patch more" in english
-    assert "1 处" in chinese
-    # the middle of rows 20-43 and columns 24-47 and the rim of one block
-    x, y = (float(v) for v in english.rsplit("x, y ", 1)[1].split(", "))
-    assert abs(x - float(data["x"][36])) <= 4 * CELL
-    assert abs(y - float(data["y"][32])) <= 4 * CELL
+    (patch,), _ = sudden_patches(maps)
+    english, chinese = sudden_note([patch], data["time"].to_numpy())
+    assert "1 of them on the last date" in english
+    assert "1 处仅末期" in chinese
+    # the middle of rows 20-43 and columns 24-47
+    assert abs(patch.x - float(data["x"][36])) <= CELL
+    assert abs(patch.y - float(data["y"][32])) <= CELL
     codes = activity_maps(data, removal, ActivityParams(n_simulations=500))["activity"].to_numpy()
     assert (codes[20:44, 24:48] != 0).all()
     assert (codes[20:44, 24:48] == -1).mean() > 0.9
     assert (codes[:12] == 0).mean() > 0.9
     # in the midst of the record the same patch came back and is no news
     series[[49, 25]] = series[[25, 49]]
-    assert not any("last date" in n[0] for n in track_velocity(dataset(series), params, maximum_sigma_mm_yr=50)[1])
+    assert not sudden_patches(track_velocity(dataset(series), params, maximum_sigma_mm_yr=50)[0])[0]
 
 
 @pytest.mark.real

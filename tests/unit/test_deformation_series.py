@@ -208,7 +208,8 @@ def test_cells_in_degrees_have_metres():
 
 def test_a_removal_comes_back_from_its_file_as_it_was(tmp_path):
     c = correction(12)
-    jumps = Jumps(np.random.default_rng(0).random((12, 8, 9)) < 0.1, 4)
+    last = np.full((8, 9), 11, dtype=np.int16)
+    jumps = Jumps(np.random.default_rng(0).random((12, 8, 9)) < 0.1, 4, last)
     write_dataset(removal_dataset(Removal(c, jumps), times(12)), tmp_path / "c.nc")
     got = removal_of(read_dataset(tmp_path / "c.nc"))
     assert got.correction is not None
@@ -216,6 +217,7 @@ def test_a_removal_comes_back_from_its_file_as_it_was(tmp_path):
     assert got.correction.names == c.names
     assert np.array_equal(got.correction.coefficients, c.coefficients)
     assert np.array_equal(got.jumps.mask, jumps.mask)
+    assert np.array_equal(got.jumps.last, last)
     assert (got.jumps.block, got.correction.height_scale_m) == (4, 100.0)
 
 

@@ -37,7 +37,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tracks")
     days = (times(N) - times(N)[0]) / np.timedelta64(1, "D")
     write_json(GRID.to_dict(), folder / "grid.json")
-    out = {"folder": folder, "files": {}, "layers": {n: [] for n in (*steps.PER_TRACK, "shadow")}}
+    out = {"folder": folder, "files": {}, "layers": {n: [] for n in (*steps.PER_TRACK, "shadow", "sudden")}}
     for k, (track, toward) in enumerate((("asc", -1.0), ("desc", 1.0))):
         inc, az = np.deg2rad(39), np.deg2rad({"asc": 103.0, "desc": 257.0}[track])
         east, up = -np.sin(inc) * np.sin(az), np.cos(inc)

@@ -48,7 +48,7 @@ def deformation(plan: Plan) -> None:
             f"deformation.grid[{t.track}]",
             write_on_grid,
             reads={"native": _native(plan, t.track), "grid": plan.facts("grid")},
-            writes={name: plan.layer(f"{name}_{t.track}") for name in (*PER_TRACK, "shadow")},
+            writes={name: plan.layer(f"{name}_{t.track}") for name in (*PER_TRACK, "shadow", "sudden")},
             track=t.track, resampling=params.velocity.resampling,
         )  # fmt: skip
     layers: dict[str, Any] = {name: [plan.layer(f"{name}_{t}") for t in tracks] for name in PER_TRACK}
@@ -84,16 +84,22 @@ def write_velocity(
     import numpy as np
 
     from geo_risk.hazards.deformation.motion.removal import removal_dataset
+    from geo_risk.hazards.deformation.motion.sudden import sudden_note, sudden_patches
     from geo_risk.hazards.deformation.motion.velocity import track_velocity
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.native import write_native
     from geo_risk.sources.audit_words import in_chinese
+    from geo_risk.sources.native import native_maps
 
     source = open_track(track, options, **files)
     result, notes, counts, removal = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
     write_native(result, out)
     times = source["time"].to_numpy() if "time" in source else np.zeros(0, dtype="datetime64[s]")
+    if "sudden_since" in result:
+        patches, counts["sudden_cells"] = sudden_patches(native_maps(out, ("sudden_since", "sudden_mm")))
+        found = sudden_note(patches, times)
+        notes.extend([found] if found else [])
     write_dataset(removal_dataset(removal, times), correction)
     audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{in_chinese(text)}") for text in source.attrs["audit"]]
     said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in [*source.attrs.get("warnings", []), *notes]]
@@ -103,7 +109,7 @@ def write_velocity(
 
 
 def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **out: Path) -> None:
-    """Write velocity, its error, the LOS unit vector and the product's shadow mask of a track on the run grid."""
+    """Write velocity, its error, the LOS unit vector, the product's shadow mask and sudden motion on the run grid."""
     import numpy as np
 
     from geo_risk.hazards.deformation.geometry.decomposition import unit_length
@@ -114,10 +120,13 @@ def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, **ou
     target = read_grid(grid)
     layers = {name: onto_grid(native, name, target, method=resampling) for name in PER_TRACK}
     layers |= dict(zip(LOS, unit_length(*(layers[n] for n in LOS)), strict=True))
-    if "shadow" in native_facts(native)["names"]:
-        layers["shadow"] = onto_grid(native, "shadow", target, method="nearest")
-    else:
-        layers["shadow"] = target.layer(target.full(np.nan), units="1", long_name="no mask of layover and shadow")
+    there = native_facts(native)["names"]
+    for name, source, absent in (("shadow", "shadow", "no mask of layover and shadow"),
+                                 ("sudden", "sudden_since", "no series")):  # fmt: skip
+        if source in there:
+            layers[name] = onto_grid(native, source, target, method="nearest")
+        else:
+            layers[name] = target.layer(target.full(np.nan), units="1", long_name=absent)
     for name, path in out.items():
         layer = layers[name].rename(f"{name}_{track}")
         write_layer(layer.assign_attrs(long_name=f"{layer.attrs['long_name']}, track {track}"), path)

@@ -21,7 +21,8 @@ def deformation_slope(plan: Plan, tracks: list[str], layers: dict[str, Any]) -> 
     plan.add(
         "deformation.slope",
         write_slope,
-        reads={**layers, "shadow": [plan.layer(f"shadow_{t}") for t in tracks], "dem": plan.layer("dem")},
+        reads={**layers, "dem": plan.layer("dem"),
+               **{name: [plan.layer(f"{name}_{t}") for t in tracks] for name in ("shadow", "sudden")}},
         writes={name: plan.layer(name) for name in (*SLOPE, *(f"hidden_{t}" for t in tracks))}
         | {"facts": plan.facts("deformation_slope")},
         tracks=tracks, params=plan.cfg.deformation.slope,
@@ -42,8 +43,11 @@ def write_slope(*, tracks: list[str], params: SlopeParams, facts: Path, **paths:
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
 
-    masks = [open_layer(p) for p in paths["shadow"]]
-    seen_by = [dataclasses.replace(t, shadow=m) for t, m in zip(_tracks(tracks, paths), masks, strict=True)]
+    masks, sudden = ([open_layer(p) for p in paths[name]] for name in ("shadow", "sudden"))
+    seen_by = [
+        dataclasses.replace(t, shadow=m, sudden=s)
+        for t, m, s in zip(_tracks(tracks, paths), masks, sudden, strict=True)
+    ]
     ground = Ground(*(open_layer(paths[name]) for name in ("slope_deg", "aspect_deg", "dem")))
     for track in seen_by:
         write_layer(layover_and_shadow(track, ground.dem), paths[f"hidden_{track.name}"])

@@ -84,8 +84,8 @@ class VelocityParams(Params):
         source="choice of geo_risk: summer atmosphere is two to three times that of winter",
     )  # fmt: skip
     drop_jumps: bool = parameter(
-        True, "Leave out patches of single dates that stand off from all around them (unwrapping errors); only where "
-        "the scene has stable ground",
+        True, "Leave out patches that stand off from all around them on one date alone and come back on the next "
+        "(unwrapping errors); only where the scene has stable ground",
         source="choice of geo_risk",
     )  # fmt: skip
     sample_pixels: int = parameter(

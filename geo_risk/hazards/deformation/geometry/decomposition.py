@@ -29,7 +29,9 @@ _LONG = {
 class Track:
     """Velocity, its standard error [speed] and the LOS unit vector [1] of one track, layers (y, x) on one grid.
 
-    `shadow` is the product's own mask of layover and shadow (1 hidden, NaN unknown), None where it has none.
+    `shadow` is the product's own mask of layover and shadow (1 hidden, NaN unknown), None where it has none. `sudden`
+    is the map `sudden_since` of `motion.sudden`: other than 0 where the series leaves its course at an end of the
+    record; None where there is no series.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Track:
     los_north: xr.DataArray
     los_up: xr.DataArray
     shadow: xr.DataArray | None = None
+    sudden: xr.DataArray | None = None
 
 
 def east_up(tracks: Sequence[Track], params: DecompositionParams) -> dict[str, xr.DataArray]:

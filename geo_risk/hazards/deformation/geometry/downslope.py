@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import dask.array as da
@@ -158,7 +159,9 @@ def blind_codes(
     minimum_slope_deg; flatter ground moves up or down. Nor is ground seen within the body's radius of a patch of unseen
     slope that is large enough to hold a body (`smallest_body_m` both ways): it may be the edge, head or toe of what
     slides there. Else 2 where a track has data outside layover and shadow,
-    else 3 where a track lies in them, else 1. Ground without slope or height counts as without data.
+    else 3 where a track lies in them, else 1. Ground without slope or height counts as without data. So does ground
+    that would be seen but where a track's record ends off its course, and what lies as near to such a patch as to one
+    of unseen slope: it has moved, or nobody can tell yet, whatever the other tracks saw until then.
     """
     body = body_slope(ground.dem, radius_m=params.body_radius_m)
     directions = ((ground.slope_deg, ground.aspect_deg), body)
@@ -171,8 +174,15 @@ def blind_codes(
     sees = sees_own & sees_body
     cell_m = grid_of(ground.dem).resolution_m
     edge = near_bodies(clear & ~sees, _cells(params.smallest_body_m, cell_m), _cells(params.body_radius_m, cell_m))
-    code = xr.zeros_like(clear, dtype=np.uint8).where(clear & sees & ~edge, np.uint8(INSENSITIVE))
-    out: xr.DataArray = code.where(clear, np.uint8(SHADOW)).where(clear | covered, np.uint8(NO_DATA)).astype(np.uint8)
+    seen = clear & sees & ~edge
+    code = xr.zeros_like(clear, dtype=np.uint8).where(seen, np.uint8(INSENSITIVE))
+    code = code.where(clear, np.uint8(SHADOW)).where(clear | covered, np.uint8(NO_DATA))
+    sudden = [(t.sudden != 0) & t.sudden.notnull() for t in tracks if t.sudden is not None]
+    if sudden:
+        off = reduce(operator.or_, sudden)
+        near = near_bodies(off, _cells(params.smallest_body_m, cell_m), _cells(params.body_radius_m, cell_m))
+        code = code.where(~(seen & (off | near)), np.uint8(NO_DATA))
+    out: xr.DataArray = code.astype(np.uint8)
     return out
 
 

@@ -1,4 +1,4 @@
-"""Patches of a date that stand off from all around them: unwrapping errors, left out of the fit."""
+"""Patches of one date that stand off from all around them and come back: unwrapping errors, left out of the fit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ _SIGMAS = 4.0
 _MINIMUM_M = 0.012
 _MINIMUM_BLOCKS = 6
 _MAX_SHARE = 0.2
+_BACK = 0.5
+"""A block is back where it is off by less than this share of what it was: nearer to where it had been (choice of
+geo_risk)."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +34,45 @@ class Jumps:
     ----------
     mask : (time, rows, columns) of blocks.
     block : cells along one side of a block.
+    last : (rows, columns) last date on which each block is known, -1 for none; None: all are on the last date.
     """
 
     mask: Bool
     block: int
+    last: NDArray[np.int16] | None = None
 
     def cells(self, rows: tuple[int, int], columns: tuple[int, int]) -> Bool:
         """Return the mask of a window of cells (time, y, x)."""
-        r = np.arange(*rows) // self.block
-        c = np.arange(*columns) // self.block
-        out: Bool = self.mask[:, r][:, :, c]
+        return self._at(self.mask, rows, columns)
+
+    def settled(self, rows: tuple[int, int], columns: tuple[int, int]) -> Bool:
+        """Return the mask of a window of cells (time, y, x) without what lies on the last date of a block."""
+        out = self.cells(rows, columns)
+        if len(out):
+            before = np.arange(len(out))[:, None, None] < self._last()
+            out &= self._at(before, rows, columns)
         return out
 
     def at_end(self) -> Bool:
-        """Blocks (rows, columns) left out on the last date: nothing came after to show that the ground came back."""
-        out: Bool = self.mask[-1] if len(self.mask) else np.zeros(self.mask.shape[1:], dtype=bool)
+        """Blocks (rows, columns) left out on their last date: nothing came after to show that the ground came back."""
+        if not len(self.mask):
+            return np.zeros(self.mask.shape[1:], dtype=bool)
+        last = self._last()
+        out: Bool = np.take_along_axis(self.mask, np.maximum(last, 0)[None].astype(np.int64), axis=0)[0] & (last >= 0)
         return out
 
     def ends_open(self, rows: tuple[int, int], columns: tuple[int, int]) -> Bool:
         """Return the cells (y, x) of a window whose last date was left out."""
+        return self._at(self.at_end(), rows, columns)
+
+    def _last(self) -> NDArray[np.int16]:
+        if self.last is not None:
+            return self.last
+        return np.full(self.mask.shape[1:], len(self.mask) - 1, dtype=np.int16)
+
+    def _at(self, blocks: Bool, rows: tuple[int, int], columns: tuple[int, int]) -> Bool:
         r, c = (np.arange(*span) // self.block for span in (rows, columns))
-        out: Bool = self.at_end()[r][:, c]
+        out: Bool = blocks[..., r, :][..., c]
         return out
 
     @property
@@ -61,7 +82,7 @@ class Jumps:
 
 
 def find_jumps(dataset: xr.Dataset, design: NDArray[np.float64], correction: SceneCorrection) -> Jumps:
-    """Find patches of single dates that are off by what atmosphere does not do.
+    """Find patches that are off on one date alone, by what atmosphere does not do.
 
     Parameters
     ----------
@@ -74,8 +95,10 @@ def find_jumps(dataset: xr.Dataset, design: NDArray[np.float64], correction: Sce
     Jumps. Means over blocks of cells (4 x 4, larger where the frame is large) are fitted with the motion model by
     bisquare; of each date's residuals the median of 15 x 15 blocks is taken off; a patch of at least six blocks beyond
     four robust sigma of that date and 12 mm (just below half of half a wavelength at C band) is a jump, with one block
-    around it. A block that sinks or slides far faster than its surroundings is never one, nor is a date on which more
-    than a fifth of the scene would be.
+    around it, where each block is off by less than half as much on its known dates before and after: what stays off
+    has moved, or is an error that lasts, and no date of it is left out. On the last known date of a block nothing comes
+    after: such a patch is left out, and `Jumps.at_end` says where. A block that sinks or slides far faster than its
+    surroundings is never one, nor is a date on which more than a fifth of the scene would be.
     """
     n_y, n_x = dataset.sizes["y"], dataset.sizes["x"]
     block = max(_BLOCK, int(np.ceil(np.sqrt(n_y * n_x / _MAX_BLOCKS))))
@@ -88,37 +111,28 @@ def find_jumps(dataset: xr.Dataset, design: NDArray[np.float64], correction: Sce
     fitted = fit_series(rest, nothing, model, bisquare(4), independent(len(design)))[0]
     residual = rest - np.einsum("tp,pyx->tyx", design, fitted.astype(np.float64)).astype(np.float32)
     moving = _fast(fitted[1])
-    return Jumps(np.stack([_patches(r, moving) for r in residual]), block)
+    off = np.stack([_standing_off(r) for r in residual])
+    far = np.stack([_patches(r, o, moving) for r, o in zip(residual, off, strict=True)])
+    known = np.isfinite(residual)
+    alone = far & _back(off, known, forward=False) & _back(off, known, forward=True)
+    around = np.ones((1, 3, 3), dtype=bool)
+    mask = ndimage.binary_dilation(alone, around) & ~(far & ~alone)
+    last = np.where(known.any(axis=0), len(known) - 1 - known[::-1].argmax(axis=0), -1)
+    return Jumps(mask, block, last.astype(np.int16))
 
 
-def end_note(jumps: Jumps, dataset: xr.Dataset) -> tuple[str, str] | None:
-    """Say where a patch of the last date was left out, English and Chinese: sudden motion looks like that too.
+def _back(off: NDArray[np.float32], known: Bool, *, forward: bool) -> Bool:
+    """Return where a block (time, rows, columns) is near its place on the next known date, or on the one before.
 
-    Parameters
-    ----------
-    jumps : of `find_jumps`.
-    dataset : the series they were found in.
-
-    Returns
-    -------
-    Date, how many patches, and the middle of the largest (up to three) in the track's coordinates; None for none.
+    True too where there is none: an end says nothing.
     """
-    labels, n = ndimage.label(jumps.at_end(), np.ones((3, 3)))
-    if not n:
-        return None
-    order = np.argsort(-np.bincount(labels.ravel())[1:], kind="stable")[:3] + 1
-    places = []
-    for row, column in ndimage.center_of_mass(labels > 0, labels, order):
-        y = dataset["y"].to_numpy()[min(int((row + 0.5) * jumps.block), dataset.sizes["y"] - 1)]
-        x = dataset["x"].to_numpy()[min(int((column + 0.5) * jumps.block), dataset.sizes["x"] - 1)]
-        places.append(f"{x:.7g}, {y:.7g}")
-    day, where = str(dataset["time"].to_numpy()[-1])[:10], "; ".join(places)
-    return (
-        f"left out on the last date, {day}, as unwrapping errors: {n} patch{'es' if n > 1 else ''} more than 12 mm off "
-        f"all around; ground that suddenly moves looks the same until the next date: check x, y {where}",
-        f"末期 {day} 有 {n} 处斑块相对周边偏离超过 12 毫米，已按解缠误差剔除；但突发位移在下一期之前与之无法区分，"
-        f"请核查 x, y：{where}",
-    )
+    step = slice(None, None, -1 if forward else 1)
+    out = np.ones(off.shape, dtype=bool)
+    other = np.zeros(off.shape[1:], dtype=np.float32)
+    for here, value, there in zip(out[step], off[step], known[step], strict=True):
+        here[:] = np.abs(other) < _BACK * np.abs(value)
+        np.copyto(other, value, where=there)
+    return out
 
 
 def _block_means(layer: xr.DataArray, block: int) -> NDArray[np.float32]:
@@ -133,17 +147,23 @@ def _fast(velocity: NDArray[np.float32]) -> Bool:
     return out
 
 
-def _patches(residual: NDArray[np.float32], moving: Bool) -> Bool:
+def _standing_off(residual: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return by how much each block of a date is off from the median around it; 0 where too few are known."""
     known = np.isfinite(residual)
     if known.sum() < 4 * _MINIMUM_BLOCKS:
-        return np.zeros(residual.shape, dtype=bool)
+        return np.zeros(residual.shape, dtype=np.float32)
     filled = np.where(known, residual, np.float32(np.median(residual[known])))
-    off = filled - ndimage.median_filter(filled, size=2 * _HALF_WINDOW + 1, mode="nearest")
+    out: NDArray[np.float32] = filled - ndimage.median_filter(filled, size=2 * _HALF_WINDOW + 1, mode="nearest")
+    return out
+
+
+def _patches(residual: NDArray[np.float32], off: NDArray[np.float32], moving: Bool) -> Bool:
+    known = np.isfinite(residual)
+    nothing = np.zeros(residual.shape, dtype=bool)
+    if known.sum() < 4 * _MINIMUM_BLOCKS:
+        return nothing
     sigma = 1.4826 * float(np.median(np.abs(off[known])))
     labels, n = ndimage.label((np.abs(off) > max(_SIGMAS * sigma, _MINIMUM_M)) & known & ~moving)
     large = np.flatnonzero(np.bincount(labels.ravel(), minlength=n + 1) >= _MINIMUM_BLOCKS)
     jump = np.isin(labels, large[large > 0])
-    if jump[known].mean() > _MAX_SHARE:
-        return np.zeros(residual.shape, dtype=bool)
-    out: Bool = ndimage.binary_dilation(jump, np.ones((3, 3), dtype=bool))
-    return out
+    return nothing if jump[known].mean() > _MAX_SHARE else jump

@@ -39,8 +39,8 @@ def removal_dataset(removal: Removal, times: NDArray[np.datetime64]) -> xr.Datas
     Returns
     -------
     Dataset: `weights` (time,) [1], `date_sigma_m` (time,) [m], `coefficients` (time, field) [m] with their names along
-    `field`, `jumps` (time, block_row, block_column) int8 with the attribute `block` (cells), and the scalars of
-    SceneCorrection as attributes. What was not taken off is absent.
+    `field`, `jumps` (time, block_row, block_column) int8 with the attribute `block` (cells), `jumps_last` (block_row,
+    block_column) int16, and the scalars of SceneCorrection as attributes. What was not taken off is absent.
     """
     out = xr.Dataset(coords={"time": times.astype("datetime64[s]")})
     if removal.correction is not None:
@@ -54,6 +54,8 @@ def removal_dataset(removal: Removal, times: NDArray[np.datetime64]) -> xr.Datas
     if removal.jumps is not None:
         mask = removal.jumps.mask.astype(np.int8)
         out["jumps"] = (("time", "block_row", "block_column"), mask, {"units": "1", "block": removal.jumps.block})
+        if removal.jumps.last is not None:
+            out["jumps_last"] = (("block_row", "block_column"), removal.jumps.last, {"units": "1"})
     return out
 
 
@@ -71,7 +73,8 @@ def removal_of(dataset: xr.Dataset) -> Removal:
         correction = SceneCorrection(names, coefficients, weights, sigma, *scalars)
     if "jumps" in dataset:
         layer = dataset["jumps"]
-        jumps = Jumps(layer.to_numpy().astype(bool), int(layer.attrs["block"]))
+        last = dataset["jumps_last"].to_numpy().astype(np.int16) if "jumps_last" in dataset else None
+        jumps = Jumps(layer.to_numpy().astype(bool), int(layer.attrs["block"]), last)
     return Removal(correction, jumps)
 
 

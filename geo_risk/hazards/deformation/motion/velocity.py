@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.motion.correction import SceneCorrection, basis_fields, scene_correction
-from geo_risk.hazards.deformation.motion.jumps import Jumps, end_note, find_jumps
+from geo_risk.hazards.deformation.motion.jumps import Jumps, find_jumps
 from geo_risk.hazards.deformation.motion.removal import Removal
+from geo_risk.hazards.deformation.motion.sudden import LASTING_DATES, LEAST_MM, SIGMAS, since_map
 from geo_risk.hazards.deformation.motion.terms import SEASON_SPAN_YR, MotionTerms, layer_text, motion_terms
 from geo_risk.hazards.deformation.motion.time_noise import TimeNoise
 from geo_risk.hazards.deformation.params import VelocityParams
+from geo_risk.kernels.end_run import end_runs
 from geo_risk.kernels.lsq import Estimator, Model, Noise, fit_series
 from geo_risk.kernels.lsq_plain import fit_plain
 from geo_risk.kernels.motion import known_span
@@ -29,6 +31,8 @@ _TREND = {
     "residual_std": ("mm", "standard deviation of the residuals of a series"),
     "n_dates": ("1", "number of dates used"),
     "velocity_dof": ("1", "degrees of freedom of the standard errors"),
+    "sudden_since": ("1", "number of the date since which the series is off its course; negative until; 0 never"),
+    "sudden_mm": ("mm", "mean distance of those dates from the course"),
 }
 
 
@@ -73,11 +77,13 @@ def line_of_sight_velocity(
     Returns
     -------
     Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], velocity_dof [1] (degrees of
-    freedom of the errors), and where they were fitted annual_sin, annual_cos [mm], acceleration, acceleration_std
-    [mm/yr2], step_YYYYMMDD, step_YYYYMMDD_std [mm]. NaN where a pixel has fewer than `minimum_dates` or a coherence
-    below `minimum_coherence`. A series that was lost early is fitted by a trend alone: with none on one side of a step,
-    or less than 1.5 years known beside a yearly term (unless `annual: always` asks for it). Stays lazy; each pixel
-    depends on its own series and on what the scene has in common, whatever the chunks. Standard errors allow for the
+    freedom of the errors), sudden_since [1] and sudden_mm [mm] (`motion.sudden`), and where they were fitted
+    annual_sin, annual_cos [mm], acceleration, acceleration_std [mm/yr2], step_YYYYMMDD, step_YYYYMMDD_std [mm]. NaN
+    where a pixel has fewer than `minimum_dates` or a coherence below `minimum_coherence`. A series that was lost early
+    is fitted by a trend alone: with none on one side of a step, or less than 1.5 years known beside a yearly term
+    (unless `annual: always` asks for it). A series whose last or first two dates or more lie off the robust fit on one
+    side is fitted by least squares of all its dates: what lasts is no outlier. Stays lazy; each pixel depends on its
+    own series and on what the scene has in common, whatever the chunks. Standard errors allow for the
     correlation in time that `correction` found; without one they are those of independent dates.
 
     Raises
@@ -146,8 +152,6 @@ def track_velocity(
         if params.drop_jumps and correction is not None and correction.stable_share > 0:
             jumps = find_jumps(source, design_matrix(times, params), correction)
             counts["jump_share"] = jumps.share
-            said = end_note(jumps, source)
-            notes.extend([said] if said else [])
         out = line_of_sight_velocity(source, params, correction, jumps)
         counts["dates"] = len(times)
         out.attrs["first_date"], out.attrs["last_date"] = (str(t)[:10] for t in (times[0], times[-1]))
@@ -231,34 +235,72 @@ def _stacked(fields: list[xr.DataArray], data: da.Array) -> da.Array:
 def _fit_block(
     block: NDArray[np.float32], basis: NDArray[np.float32], *, fit: _Fit, block_info: Any = None
 ) -> NDArray[np.float32]:
-    if fit.jumps is not None and block_info:
-        _, rows, columns = block_info[0]["array-location"]
-        block = np.where(fit.jumps.cells(rows, columns), np.float32(np.nan), block)
-    series = np.ascontiguousarray(block, dtype=np.float32)
     fields = np.ascontiguousarray(basis, dtype=np.float32)
-    values, errors, *rest = _fitted(series, fields, fit, fit.terms.columns)
-    layers = [values[1], errors[1], *rest]
-    layers += [errors[column] if is_error else values[column] for _, column, is_error in fit.terms.layers()]
+    both, is_open = _without_jumps(block, fit, block_info)
+    layers = _layers(both, is_open, fields, fit, fit.terms.columns)
     if len(fit.terms.names) > 2:
-        alone = ~np.isfinite(values[1])
+        alone = ~np.isfinite(layers[0])
         if fit.terms.has_season and fit.params.annual == "auto":
-            alone |= known_span(series, fit.terms.t) < SEASON_SPAN_YR
+            alone |= known_span(both[0], fit.terms.t) < SEASON_SPAN_YR
         if alone.any():
-            shorter = np.where(alone, series, np.float32(np.nan))
-            trend, error, *rest = _fitted(shorter, fields, fit, np.ascontiguousarray(fit.terms.columns[:, :2]))
-            plain = [trend[1], error[1], *rest]
-            layers = [
-                np.where(alone, plain[i] if i < len(plain) else np.float32(np.nan), a) for i, a in enumerate(layers)
-            ]
+            nothing = np.float32(np.nan)
+            shorter = (np.where(alone, both[0], nothing), np.where(alone, both[1], nothing))
+            plain = _layers(shorter, is_open, fields, fit, np.ascontiguousarray(fit.terms.columns[:, :2]))
+            layers = [np.where(alone, plain[i] if i < len(plain) else nothing, a) for i, a in enumerate(layers)]
     out: NDArray[np.float32] = np.stack(layers).astype(np.float32)
     return out
 
 
+def _without_jumps(
+    block: NDArray[np.float32], fit: _Fit, block_info: Any
+) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.bool_]]:
+    """Return the series without jumps, the same with what was left out on the last date, and where that is so."""
+    series = np.ascontiguousarray(block, dtype=np.float32)
+    if fit.jumps is None or not block_info:
+        return (series, series), np.zeros(block.shape[1:], dtype=bool)
+    _, rows, columns = block_info[0]["array-location"]
+    masks = fit.jumps.cells(rows, columns), fit.jumps.settled(rows, columns)
+    first, second = (np.where(m, np.float32(np.nan), series) for m in masks)
+    return (first, second), fit.jumps.ends_open(rows, columns)
+
+
+def _layers(
+    both: tuple[NDArray[np.float32], NDArray[np.float32]],
+    is_open: NDArray[np.bool_],
+    fields: NDArray[np.float32],
+    fit: _Fit,
+    design: NDArray[np.float64],
+) -> list[NDArray[Any]]:
+    """Return the maps of _TREND, then those of the terms that the design has beside a trend."""
+    series, whole = both
+    values, errors, *rest = _fitted(series, fields, fit, design)
+    since, until, n_since, n_until, departure, outermost = end_runs(
+        whole, fields, fit.coefficients, design, fit.weights, values, SIGMAS, LEAST_MM
+    )  # fmt: skip
+    lasts = (n_since >= LASTING_DATES) | (n_until >= LASTING_DATES)
+    if lasts.any() and fit.params.estimator != "least_squares":
+        again = _fitted(np.where(lasts, whole, np.float32(np.nan)), fields, fit, design, is_robust=False)
+        values, errors, *rest = (np.where(lasts, b, a) for a, b in zip((values, errors, *rest), again, strict=True))
+    off = since_map(since, np.where(n_until >= LASTING_DATES, until, -1), is_open, len(series) - 1)
+    known = np.isfinite(values[1])
+    departure = np.where(is_open & (since < 0) & (np.abs(outermost) >= LEAST_MM), outermost, departure)
+    sudden = [np.where(known, off, np.nan), np.where(known & (off != 0), departure, np.nan)]
+    layers = [values[1], errors[1], *rest, *sudden]
+    columns = fit.terms.layers() if design.shape[1] == len(fit.terms.names) else []
+    return layers + [errors[column] if is_error else values[column] for _, column, is_error in columns]
+
+
 def _fitted(
-    series: NDArray[np.float32], fields: NDArray[np.float32], fit: _Fit, design: NDArray[np.float64]
+    series: NDArray[np.float32],
+    fields: NDArray[np.float32],
+    fit: _Fit,
+    design: NDArray[np.float64],
+    *,
+    is_robust: bool = True,
 ) -> list[NDArray[Any]]:
     """Return coefficients, errors, residual standard deviation, number of dates and degrees of freedom."""
-    rounds, minimum = _ROUNDS[fit.params.estimator], fit.params.minimum_dates
+    rounds = _ROUNDS[fit.params.estimator] if is_robust else 0
+    minimum = fit.params.minimum_dates
     is_even = fit.noise.share == 0 and np.ptp(fit.spread) == 0
     if rounds == 0 and is_even and np.ptp(fit.weights[fit.weights > 0]) == 0:
         values, errors, rms, n = fit_plain(series, design, fit.weights, fit.coefficients, fields, minimum)
