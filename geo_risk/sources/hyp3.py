@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times, check_used
+from geo_risk.sources.insar import ASK_SIGN, Frame, build, check_los, check_magnitude, check_times, check_used
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
@@ -78,14 +78,15 @@ def open_set(
     geometry: Sequence[Path],
     coherence: Path | None,
     track: str,
-    options: TrackOptions,  # noqa: ARG001 - every opener is called alike
+    options: TrackOptions,
 ) -> xr.Dataset:
     """Open HyP3 pairs as a series; see `sources.insar.open_insar`.
 
-    `los_disp` is metres toward the satellite; `unw_phase` is radians of the opposite sign. `lv_theta` is the elevation
-    of the look vector above the horizon and `lv_phi` its direction, anticlockwise from east, both radians, from the
-    ground to the satellite. 0 is missing in all of them. A chain of pairs is summed, a network inverted by least
-    squares; each pair is taken relative to its median over the cells that all pairs have.
+    `los_disp` is metres toward the satellite, unless the configuration says otherwise; `unw_phase` is radians of the
+    opposite sign. `lv_theta` is the elevation of the look vector above the horizon and `lv_phi` its direction,
+    anticlockwise from east, both radians, from the ground to the satellite. 0 is missing in all of them. A chain of
+    pairs is summed, a network inverted by least squares; each pair is taken relative to its median over the cells that
+    all pairs have.
 
     Raises
     ------
@@ -98,11 +99,12 @@ def open_set(
     network.check(where=where)
     times = check_times(list(network.dates), where=where)
     layers = _static(paths, geometry, track)
-    files = [_motion(p) for p in pairs]
+    turn = -1.0 if options.positive == "away" else 1.0
+    files = [(path, scale * turn) for path, scale in (_motion(p) for p in pairs)]
     corr = [coherence] if coherence is not None else [p.files["corr"] for p in pairs if "corr" in p.files]
     frame, said = common_frame([*(f for f, _ in files), *layers.values(), *corr])
     check_total(frame, len(files), where=where)
-    audit = [_agreement(pairs), *said]
+    audit = [_agreement(pairs, options.positive), *said]
     cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
     series = lazy_series(network, cube - offsets[:, None, None].astype(np.float32))
@@ -205,15 +207,25 @@ def _motion(pair: Pair) -> tuple[Path, float]:
     return path, TO_METRES
 
 
-def _agreement(pairs: Sequence[Pair]) -> str:
-    """Return the sentence on unit and sign, checked on every pair that has both displacement and phase."""
+def _agreement(pairs: Sequence[Pair], positive: str | None) -> str:
+    """Return the sentence on unit and sign, checked on every pair that has both displacement and phase.
+
+    What the configuration says of the sign settles a los_disp that contradicts its phase, but not one of another scale.
+    """
     convention = f"{TO_METRES * 1000:.4f} mm toward the satellite per radian of unw_phase (wavelength {WAVELENGTH_M} m)"
     both = [p for p in pairs if {"los_disp", "unw_phase"} <= set(p.files)]
     factors = [_metres_per_radian(p) for p in both]
     for pair, factor in zip(both, factors, strict=True):
-        if np.isfinite(factor) and not abs(factor / TO_METRES - 1) < 0.02:
+        ratio = abs(factor / TO_METRES) if positive else factor / TO_METRES
+        if np.isfinite(factor) and not abs(ratio - 1) < 0.02:
             what = f"los_disp is {factor * 1000:.4f} mm per radian of unw_phase; HyP3's is {TO_METRES * 1000:.4f}"
-            raise AmbiguousError(what, where=str(pair.files["los_disp"]), fix="give the files as HyP3 wrote them")
+            fix = "give the files as HyP3 wrote them"
+            fix += f", or {ASK_SIGN} (of los_disp)" if abs(factor / TO_METRES + 1) < 0.02 else ""
+            raise AmbiguousError(what, where=str(pair.files["los_disp"]), fix=fix)
+    if positive:
+        against = ", against the convention of HyP3" if positive == "away" else ""
+        way = {"toward": "toward", "away": "away from"}[positive]
+        return f"sign: positive is {way} the satellite, as the config says{against}"
     if np.isfinite(factors).any():
         middle = float(np.nanmedian(factors)) * 1000
         return f"sign: los_disp is {middle:.4f} mm per radian of unw_phase, the opposite sign, as HyP3 has it"

@@ -30,6 +30,9 @@ LOS_TOLERANCE = 0.01
 FOLDER_SUFFIXES = ((".nc",), (".tif", ".tiff"), (".h5", ".he5"), (".csv", ".parquet"), (".shp", ".gpkg"))
 """What is taken of a folder: the files of the first group that is there at all."""
 
+ASK_SIGN = "set `positive: toward` or `positive: away` of this track in the configuration"
+"""How a doubt about the sign of a track is answered."""
+
 COMPONENTS = ("los_east", "los_north", "los_up")
 
 

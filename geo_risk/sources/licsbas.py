@@ -13,6 +13,7 @@ import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, check_used
+from geo_risk.sources.insar_audit import stated
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, check_marks, lazy_tif, look_tifs, tif_frame
@@ -57,12 +58,12 @@ def open_set(
     geometry: Sequence[Path],
     coherence: Path | None,
     track: str,
-    options: TrackOptions,  # noqa: ARG001 - the product says it all
+    options: TrackOptions,
 ) -> xr.Dataset:
     """Open a LiCSBAS GeoTIFF set; see `sources.insar.open_insar`.
 
-    `vel` and `vstd` are mm/yr, positive toward the satellite; E, N, U run from ground to satellite; `mask` is 1 on
-    good pixels, and velocities elsewhere become missing.
+    `vel` and `vstd` are mm/yr, positive toward the satellite unless the configuration says otherwise; E, N, U run from
+    ground to satellite; `mask` is 1 on good pixels, and velocities elsewhere become missing.
     """
     found = parts(list(dict.fromkeys([*paths, *geometry])))
     check_used(geometry, found.values(), wanted="E, N or U.geo.tif")
@@ -77,10 +78,12 @@ def open_set(
     for name, path in found.items():
         frame.check_same(tif_frame(path), where=str(path))
         arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path)
-    return _assemble(found, arrays | look_tifs(found), frame)
+    held = stated("mm/yr", "mm/yr", options=options, maker="the convention of LiCSBAS", where="vel")
+    arrays["velocity"] = arrays["velocity"] * np.float32(held.scale)
+    return _assemble(found, arrays | look_tifs(found), frame, held.sign)
 
 
-def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame) -> xr.Dataset:
+def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame, sign: str) -> xr.Dataset:
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
     sample = np.asarray(arrays["velocity"][::step])
@@ -89,7 +92,7 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame)
     arrays["velocity"] = da.where(arrays["velocity"] == 0, np.float32(np.nan), arrays["velocity"])
     audit = [
         check_magnitude(sample, unit="mm/yr", where=str(velocity), may_say=False),
-        "sign: positive toward the satellite, the convention of LiCSBAS",
+        sign,
         "missing: declared nodata, and velocities of exactly 0 (the reference, or outside a mask)",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
         check_los(

@@ -38,7 +38,7 @@ def open_series(
     geometry: Sequence[Path],
     coherence: Path | None,
     track: str,
-    options: TrackOptions,  # noqa: ARG001 - the product says it all
+    options: TrackOptions,
 ) -> xr.Dataset:
     """Open a series of OPERA DISP-S1 products; see `sources.insar.open_insar`.
 
@@ -48,7 +48,9 @@ def open_series(
     each one that every file holds is subtracted, as the files ask; one that only some hold is left out everywhere,
     because the series would jump between dates with and without it.
     """
-    granules = sorted((read_granule(p) for p in paths), key=lambda g: (g.secondary, g.reference))
+    granules = sorted(
+        (read_granule(p, positive=options.positive) for p in paths), key=lambda g: (g.secondary, g.reference)
+    )
     chain = chain_of(granules)
     first = granules[0]
     for granule in granules[1:]:

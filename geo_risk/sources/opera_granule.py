@@ -15,8 +15,9 @@ from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GridError, TimeError, UnitError
 from geo_risk.core.units import factor
+from geo_risk.sources.free_text import correction_state, positive_way, speaks_of_sign
 from geo_risk.sources.hdf5 import attribute, find, has, numbers, opened, texts
-from geo_risk.sources.insar import Frame
+from geo_risk.sources.insar import ASK_SIGN, Frame
 
 SAME_PASS = np.timedelta64(12, "h")
 """Times closer than this are one acquisition: bursts of a pass start within minutes, passes are days apart."""
@@ -24,12 +25,20 @@ SAME_PASS = np.timedelta64(12, "h")
 _SINCE = re.compile(r"^(seconds|minutes|hours|days) since (\d{4}-\d{2}-\d{2})[T ]?(\d{2}:\d{2}:\d{2})?")
 _MILLISECONDS = {"seconds": 1e3, "minutes": 6e4, "hours": 3.6e6, "days": 8.64e7}
 _NAMED_DATES = re.compile(r"_(\d{8})T\d{6}Z_(\d{8})T\d{6}Z_")
+_NOT_MADE = {
+    "made": "the file says that displacement is corrected already",
+    "both": "the file says both that displacement is corrected and that it is to be",
+    "unsaid": "the file does not say whether displacement still contains it",
+}
 _LAYERS = ("solid_earth_tide", "ionospheric_delay", "tropospheric_delay", "troposphere_delay")
 
 
 @dataclass(frozen=True)
 class Correction:
-    """A layer of `/corrections`: whether it is to be subtracted ("subtract"), or why not; and the factor to metres."""
+    """A layer of `/corrections`: whether it is to be subtracted ("subtract"), or why not; and the factor to metres.
+
+    The factor is negative where the sign of the file is turned: displacement and correction are in one convention.
+    """
 
     state: str
     scale: float = 1.0
@@ -77,8 +86,8 @@ class Chain:
     notes: list[str]
 
 
-def read_granule(path: Path) -> Granule:
-    """Read the header of one product.
+def read_granule(path: Path, *, positive: str | None = None) -> Granule:
+    """Read the header of one product; `positive` is what the configuration says of its sign, None where it is silent.
 
     Raises
     ------
@@ -88,14 +97,14 @@ def read_granule(path: Path) -> Granule:
     with opened(path) as file:
         data = numbers(file, "displacement", dims=2)
         frame, registration = _frame(file, (int(data.shape[0]), int(data.shape[1])), path)
-        sign, turn = _sign(attribute(data, "description") or attribute(data, "long_name") or "", path)
+        sign, turn = _sign(attribute(data, "description") or attribute(data, "long_name") or "", path, positive)
         scale = factor(attribute(data, "units"), "m", where=f"{path.name}, displacement, units") * turn
         reference, secondary = (_time(file, n, path) for n in ("reference_time", "time"))
         there = {n: has(file, n) for n in ("recommended_mask", "temporal_coherence")}
         for name in (n for n, is_there in there.items() if is_there):
             _check_shape(numbers(file, name, dims=2), data.shape, path)
         granule = Granule(
-            path, reference, secondary, frame, scale, sign, registration, data.chunks, _layers(file, data.shape),
+            path, reference, secondary, frame, scale, sign, registration, data.chunks, _layers(file, data.shape, turn),
             there["recommended_mask"], there["temporal_coherence"], _said(file, "identification/frame_id"),
             _orbit(_said(file, "identification/orbit_pass_direction")), _reference_point(file),
         )  # fmt: skip
@@ -201,19 +210,25 @@ def _frame(file: h5py.File, shape: tuple[int, int], path: Path) -> tuple[Frame, 
     return Frame(f"EPSG:{code}" if code else crs.to_wkt(), Affine(a, b, c, d, e, f), shape), text
 
 
-def _sign(description: str, path: Path) -> tuple[str, float]:
-    lowered = description.lower()
-    if "positive" in lowered and "away" in lowered:
+def _sign(description: str, path: Path, positive: str | None) -> tuple[str, float]:
+    """Return the sentence and the factor of the sign: by the configuration, else by what the file says of itself."""
+    own = positive_way(description)
+    against = f", against the file: {description!r}" if own is not None and positive not in (None, own) else ""
+    if positive == "away":
+        return f"sign: positive is away from the satellite, as the config says{against}", -1.0
+    if positive == "toward":
+        return f"sign: positive is toward the satellite, as the config says{against}", 1.0
+    if own == "away":
         return f"sign: turned, for the file says: {description!r}", -1.0
-    if "positive" in lowered and "toward" in lowered:
+    if own == "toward":
         return "sign: positive toward the satellite, as the description of `displacement` says", 1.0
-    if "positive" in lowered:
+    if speaks_of_sign(description):
         what = f"displacement is described as {description!r}: is positive toward the satellite, or away from it?"
-        raise AmbiguousError(what, where=str(path), fix="fetch the file as it was published")
+        raise AmbiguousError(what, where=str(path), fix=ASK_SIGN)
     return "sign: positive toward the satellite, the convention of OPERA DISP-S1 (this file does not describe it)", 1.0
 
 
-def _layers(file: h5py.File, shape: tuple[int, ...]) -> dict[str, Correction]:
+def _layers(file: h5py.File, shape: tuple[int, ...], turn: float) -> dict[str, Correction]:
     """Return the state of every layer of corrections that the file holds."""
     group = find(file, "corrections")
     out: dict[str, Correction] = {}
@@ -222,18 +237,20 @@ def _layers(file: h5py.File, shape: tuple[int, ...]) -> dict[str, Correction]:
         if has(file, f"corrections/{name}"):
             data = numbers(file, f"corrections/{name}", dims=2)
             same = data.shape == shape
-            out[name] = _correction(data, about) if same else Correction("it lies on another grid than displacement")
+            out[name] = (
+                _correction(data, about, turn) if same else Correction("it lies on another grid than displacement")
+            )
     return out
 
 
-def _correction(data: h5py.Dataset, about: str) -> Correction:
-    told = f"{attribute(data, 'description') or attribute(data, 'long_name') or ''} {about}".lower()
-    if "subtract" not in told and "may be used to correct" not in told:
-        is_done = "used to correct" in told or "applied to" in told
-        return Correction("the file says that displacement is corrected already" if is_done else
-                          "the file does not say whether displacement still contains it")  # fmt: skip
+def _correction(data: h5py.Dataset, about: str, turn: float) -> Correction:
+    own = correction_state(attribute(data, "description") or attribute(data, "long_name") or "")
+    group = correction_state(about)
+    told = own if group in ("unsaid", own) else group if own == "unsaid" else "both"
+    if told != "subtract":
+        return Correction(_NOT_MADE[told])
     try:
-        scale = factor(attribute(data, "units"), "m", where=data.name)
+        scale = factor(attribute(data, "units"), "m", where=data.name) * turn
     except UnitError:
         return Correction(f"its unit {attribute(data, 'units')!r} is no length")
     rows, columns = (np.unique(np.linspace(0, n - 1, 5).astype(int)) for n in data.shape)

@@ -27,8 +27,10 @@ from geo_risk.core.errors import (
     UnitError,
 )
 from geo_risk.core.units import factor
+from geo_risk.sources.free_text import positive_way
 from geo_risk.sources.geotiff import SENTINELS
 from geo_risk.sources.insar import (
+    ASK_SIGN,
     COMPONENTS,
     MAX_BYTES,
     Frame,
@@ -243,20 +245,19 @@ def _facts(path: Path, units: str | None, positive: str | None) -> tuple[float, 
     if own and units and factor(own, "m", where=str(path)) != factor(units, "m", where="inputs.insar[].units"):
         what = f"the file says {own!r}, the config says {units!r}"
         raise AmbiguousError(what, where=str(path), fix="remove `units` from the track, or correct the file")
-    if own_sign and positive and positive not in own_sign.lower():
-        what = f"the file says positive is {own_sign!r}, the config says {positive!r}"
+    return factor(str(own or units), "m", where=f"{path.name}, band unit"), _sign(own_sign, positive, path)
+
+
+def _sign(tag: str, said: str | None, path: Path) -> float:
+    """Return the sign by the tag `positive` of the file and by the configuration, which may not contradict it."""
+    own = positive_way(f"positive {tag}") if tag else None
+    if own is not None and said is not None and own != said:
+        what = f"the file says positive is {tag!r}, the config says {said!r}"
         raise AmbiguousError(what, where=str(path), fix="remove `positive` from the track, or correct the file")
-    return factor(str(own or units), "m", where=f"{path.name}, band unit"), _sign(own_sign or str(positive or ""), path)
-
-
-def _sign(positive: str, path: Path) -> float:
-    text = positive.lower().replace("_", " ")
-    if ("toward" in text) != ("away" in text):
-        return 1.0 if "toward" in text else -1.0
-    what = f"the tag `positive` is {positive!r}: does a positive value mean toward the satellite, or away from it?"
-    raise AmbiguousError(
-        what, where=str(path), fix="set `positive: toward` or `positive: away` of the track, or write that tag"
-    )
+    if own is None and said is None:
+        what = f"the tag `positive` is {tag!r}: does a positive value mean toward the satellite, or away from it?"
+        raise AmbiguousError(what, where=str(path), fix=f"{ASK_SIGN}, or write that tag")
+    return 1.0 if (own or said) == "toward" else -1.0
 
 
 def _geometry(

@@ -25,6 +25,7 @@ from geo_risk.core.errors import (
 )
 from geo_risk.core.grid import Grid
 from geo_risk.publish.native import write_native
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.native import native_facts, onto_grid
 from geo_risk.sources.options import TrackOptions
@@ -161,6 +162,31 @@ def test_stack_without_unit_or_sign_asks(tmp_path):
         open_insar(folder, track="asc", geometry=geometry)
     data = open_insar(folder, track="asc", geometry=geometry, options=TrackOptions(positive="toward"))
     np.testing.assert_allclose(data["displacement"].to_numpy(), SERIES[:4], atol=1e-6)
+
+
+def test_a_tag_is_read_by_clause_and_the_configuration_answers_an_unclear_one(tmp_path):
+    geometry = write_mintpy(tmp_path / "g", SERIES)["geometry"]
+    both = stack(tmp_path / "a", units="m", positive="toward the satellite, negative away from it")
+    data = open_insar(both, track="asc", geometry=geometry)
+    np.testing.assert_allclose(data["displacement"].to_numpy(), SERIES[:4], atol=1e-6)
+    with pytest.raises(AmbiguousError, match="the config says 'away'"):
+        open_insar(both, track="asc", geometry=geometry, options=TrackOptions(positive="away"))
+    unclear = stack(tmp_path / "b", units="m", positive="up")
+    with pytest.raises(AmbiguousError, match="set `positive: toward`"):
+        open_insar(unclear, track="asc", geometry=geometry)
+    data = open_insar(unclear, track="asc", geometry=geometry, options=TrackOptions(positive="away"))
+    np.testing.assert_allclose(data["displacement"].to_numpy(), -SERIES[:4], atol=1e-6)
+
+
+@pytest.mark.parametrize(("said", "turn"), [(None, 1), ("toward", 1), ("away", -1)])
+def test_the_sign_of_a_licsbas_set_is_turned_by_the_configuration_only(tmp_path, said, turn):
+    data = open_insar(licsbas(tmp_path / "s"), track="asc", options=TrackOptions(positive=said))
+    want = np.where(SERIES[0] == 0, np.nan, SERIES[0] * 1e3 * turn)[1:]
+    np.testing.assert_allclose(data["velocity"].to_numpy()[1:], want, rtol=1e-5)
+    assert (data["velocity_std"].to_numpy()[1:] > 0).all()
+    (sentence,) = [s for s in data.attrs["audit"] if s.startswith("sign:")]
+    assert ("configuration" in sentence) == (said is not None)
+    assert "LiCSBAS 的约定" in in_chinese(sentence)
 
 
 def licsbas(folder: Path, *, length: float = 1.0) -> Path:

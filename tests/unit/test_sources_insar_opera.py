@@ -23,6 +23,7 @@ from geo_risk.core.errors import (
     UnitError,
 )
 from geo_risk.sources import hdf5, los_tif, opera
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
@@ -166,7 +167,7 @@ def test_wrong_side_empty_frames_foreign_files_and_options_are_refused(tmp_path)
         opened(tmp_path / "b/nc")
     folder = write(tmp_path / "c/nc")
     with pytest.raises(AmbiguousError, match="states this itself"):
-        opened(folder, options=TrackOptions(positive="away"))
+        opened(folder, options=TrackOptions(units="mm"))
     with pytest.raises(DataError, match="OPERA publishes it apart"):
         open_insar(folder, track="asc")
     (folder / "zz.nc").write_bytes(b"\x89HDF\r\n\x1a\n")
@@ -175,6 +176,46 @@ def test_wrong_side_empty_frames_foreign_files_and_options_are_refused(tmp_path)
     (folder / "zz.nc").write_text("no product")
     with pytest.raises(RefusedFileError, match="no InSAR product"):
         opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "said_of_it", "turn"),
+    [
+        ("Positive values are motion toward the satellite, negative values away from it.", None, 1),
+        ("Positive is motion away from the satellite, negative toward it", None, -1),
+        ("Positive is up", "toward", 1),
+        ("Positive is up", "away", -1),
+        ("Positive is motion toward the satellite", "away", -1),
+    ],
+)
+def test_the_sign_is_read_by_clause_and_answered_by_the_configuration(tmp_path, text, said_of_it, turn):
+    data = opened(write(tmp_path / "nc", description=text), options=TrackOptions(positive=said_of_it))
+    np.testing.assert_allclose(data["displacement"].to_numpy(), turn * SERIES, atol=1e-7)
+    sentence = next(s for s in data.attrs["audit"] if s.startswith("sign:"))
+    assert ("config says" in sentence) == (said_of_it is not None)
+    assert ("against the file" in sentence) == (said_of_it == "away" and "toward" in text)
+    assert in_chinese(sentence).startswith("符号：")
+
+
+@pytest.mark.parametrize("text", ["Positive is toward or away from the satellite", "not negative toward", "LOS, away"])
+def test_a_sign_that_can_be_read_in_two_ways_asks_for_the_field_that_answers_it(tmp_path, text):
+    with pytest.raises(AmbiguousError, match="set `positive: toward` or `positive: away` of this track"):
+        opened(write(tmp_path / "nc", description=text))
+
+
+@pytest.mark.parametrize(
+    ("about", "is_taken_off"),
+    [
+        ("This layer has been subtracted from displacement", False),
+        ("Already subtracted. Subtract again to be sure", False),
+        ("It has not been subtracted; subtract it to apply", True),
+    ],
+)
+def test_a_tide_that_has_been_subtracted_is_not_subtracted_again(tmp_path, about, is_taken_off):
+    data = opened(write(tmp_path / "nc", about=about))
+    tide = 0 if is_taken_off else TIDE - TIDE[0]
+    np.testing.assert_allclose(data["displacement"].to_numpy(), SERIES + tide, atol=1e-7)
+    assert said(data, "is subtracted on all" if is_taken_off else "NOT applied")
 
 
 def plane(shape, cell, corner):

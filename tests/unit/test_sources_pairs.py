@@ -24,6 +24,7 @@ from geo_risk.core.errors import (
     UnitError,
 )
 from geo_risk.sources import pairs
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.gacos import corrected, delay_maps
 from geo_risk.sources.hyp3 import TO_METRES, common_frame, is_set, look_vector, pairs_of
@@ -129,6 +130,28 @@ def _flat_error(folder: Path) -> None:
     except TimeError as error:
         what = f"{error.what} fix: {error.fix}"
         raise TimeError(what, where="", fix="") from error
+
+
+@pytest.mark.parametrize("kind", ["unw_phase", "los_disp"])
+def test_the_sign_of_pairs_is_turned_by_the_configuration_only(tmp_path, kind):
+    folder = hyp3(tmp_path / "s", kinds=(kind,))
+    plain, turned = (open_insar(folder, track="asc", options=TrackOptions(positive=p)) for p in (None, "away"))
+    np.testing.assert_allclose(turned["displacement"].to_numpy(), -plain["displacement"].to_numpy(), atol=1e-7)
+    (sentence,) = [s for s in turned.attrs["audit"] if s.startswith("sign:")]
+    assert in_chinese(sentence) == "符号：远离卫星为正，依据配置，不同于 HyP3 的约定"
+
+
+def test_a_displacement_that_contradicts_its_phase_is_settled_by_the_configuration(tmp_path):
+    folder = hyp3(tmp_path / "s", kinds=("unw_phase", "los_disp"))
+    truth = motion()
+    for path in folder.glob("*_los_disp.tif"):
+        first, second = (DATES.index(d[:8]) for d in path.name.split("_")[1:3])
+        write_tif(path, -(truth[second] - truth[first] + 0.01 * second))
+    with pytest.raises(AmbiguousError, match="per radian") as caught:
+        open_insar(folder, track="asc")
+    assert "positive: toward" in caught.value.fix
+    data = open_insar(folder, track="asc", options=TrackOptions(positive="toward"))
+    assert "sign: positive is toward the satellite, as the config says" in data.attrs["audit"]
 
 
 def test_files_that_contradict_one_another_are_refused(tmp_path):
