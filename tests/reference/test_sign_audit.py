@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_risk.core.errors import GridError
+from geo_risk.core.errors import AmbiguousError, GridError
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.geometry.decomposition import Track
-from geo_risk.hazards.deformation.motion.sign_audit import sign_agreement, sign_note
+from geo_risk.hazards.deformation.motion.sign_audit import Agreement, check_signs, sign_agreement, sign_note
 from geo_risk.hazards.deformation.motion.sign_params import SignParams
 
 GRID = Grid.from_bounds((0, 0, 60 * 60, 50 * 60), crs="EPSG:4546", resolution_m=60)
@@ -54,9 +55,50 @@ def test_a_bowl_agrees_and_its_wrong_sign_is_told_with_the_suspect():
     assert level == "warning"
     assert "look at desc first" in english
     assert "请先检查 desc" in chinese
+    assert "`positive` of the wrong one" in english
     level, (english, _) = sign_note(bad, PARAMS, is_flat=False)
     assert level == "warning"
     assert "without `inputs.dem`" in english
+
+
+def test_a_contradiction_stops_with_tracks_evidence_and_the_fields_that_answer_it():
+    east, up = bowl()
+    asc, desc = track("asc", east, up), track("desc", east, up, seed=1)
+    slope = layer(2.0, "degree")
+    turned = dataclasses.replace(desc, velocity=layer(-desc.velocity.to_numpy()))
+    good, bad = (sign_agreement([asc, t], slope, PARAMS) for t in (desc, turned))
+    check_signs(good, PARAMS, cell_m2=3600)
+    with pytest.raises(AmbiguousError, match="asc and desc move oppositely") as caught:
+        check_signs(bad, PARAMS, cell_m2=3600)
+    assert f"over {bad[0].n_cells} cells" in caught.value.what
+    assert "look at desc first" in caught.value.what
+    assert "positive: away" in caught.value.fix
+    assert "deformation.signs.verified: [asc, desc]" in caught.value.fix
+    # a toe of a slide is told and does not stop; one verified track does not answer for the other
+    check_signs(bad, PARAMS, cell_m2=0.99 * PARAMS.stopping_area_m2 / bad[0].n_cells)
+    half, both = (PARAMS.model_copy(update={"verified": v}) for v in (("asc",), ("asc", "desc")))
+    with pytest.raises(AmbiguousError):
+        check_signs(bad, half, cell_m2=3600)
+    check_signs(bad, both, cell_m2=3600)
+    level, (english, chinese) = sign_note(bad[0], both, is_flat=True)
+    assert level == "warning"
+    assert "both signs are verified" in english
+    assert "均已核实" in chinese
+
+
+@given(st.floats(-1, 1) | st.just(np.nan), st.integers(0, 10_000), st.floats(1, 1e5))
+def test_a_stop_needs_opposite_motion_and_area_enough(value, n, cell_m2):
+    found = [Agreement("a", "b", n, value, 1.0, -1.0)]
+    must = value <= -PARAMS.minimum_agreement and n * cell_m2 >= PARAMS.stopping_area_m2
+    with pytest.raises(AmbiguousError) if must else contextlib.nullcontext():
+        check_signs(found, PARAMS, cell_m2=cell_m2)
+
+
+def test_a_track_of_east_motion_says_nothing_of_signs():
+    sinking = dataclasses.replace(track("asc", 0, -40), los_up=layer(1.0, "1"))
+    eastward = dataclasses.replace(track("desc", 60, 0), los_up=layer(0.0, "1"))
+    (found,) = sign_agreement([sinking, eastward], layer(2.0, "degree"), PARAMS)
+    assert found.n_cells == 0
 
 
 def test_the_value_is_the_cosine_over_the_cells_that_take_part():

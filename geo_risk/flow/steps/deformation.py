@@ -52,8 +52,8 @@ def deformation(plan: Plan) -> None:
             track=t.track, resampling=params.velocity.resampling,
         )  # fmt: skip
     layers: dict[str, Any] = {name: [plan.layer(f"{name}_{t}") for t in tracks] for name in PER_TRACK}
-    deformation_east_up(plan, tracks, layers)
     deformation_signs(plan, tracks, layers)
+    deformation_east_up(plan, tracks, layers)
     ground = {name: plan.layer(name) for name in ("slope_deg", "aspect_deg")}
     deformation_slope(plan, tracks, {**layers, **ground})
     native = [_native(plan, t) for t in tracks]

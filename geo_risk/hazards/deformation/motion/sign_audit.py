@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import xarray as xr
 
+from geo_risk.core.errors import AmbiguousError, GeoRiskError, raise_all
 from geo_risk.core.grid import same_grid
 from geo_risk.core.units import in_units
 from geo_risk.hazards.deformation.geometry.decomposition import Track
@@ -47,7 +48,8 @@ def sign_agreement(tracks: Sequence[Track], slope_deg: xr.DataArray | None, para
     Returns
     -------
     One result a pair. Vertical motion u U is seen with one sign by all (u > 0); so a value near -1 on flat ground means
-    that one track has the wrong sign. Cells where anything is missing do not take part. Computed by blocks.
+    that one track has the wrong sign. Cells where anything is missing, or u is below `minimum_up`, do not take part.
+    Computed by blocks.
 
     Raises
     ------
@@ -60,6 +62,7 @@ def sign_agreement(tracks: Sequence[Track], slope_deg: xr.DataArray | None, para
     for t in tracks:
         velocity, std = in_units(t.velocity, "mm/yr").astype("f8"), in_units(t.velocity_std, "mm/yr")
         fast = (abs(velocity) >= params.minimum_speed_mm_yr) & (abs(velocity) >= params.minimum_ratio * std)
+        fast = fast & (in_units(t.los_up, "1") >= params.minimum_up)
         moving[t.name] = (velocity, fast if flat is None else fast & flat)
     return [_pair(a, b, moving, params) for a, b in combinations(moving, 2)]
 
@@ -88,8 +91,9 @@ def sign_note(found: Agreement, params: SignParams, *, is_flat: bool) -> tuple[s
     pair, n = f"{found.first}, {found.second}", found.n_cells
     if not np.isfinite(found.value):
         return "info", (
-            f"Signs of {pair} could not be compared: only {n} cells of flat ground move clearly in both.",
-            f"轨道 {pair} 的符号无法互相检验：两轨均明显运动的平地仅 {n} 个像元。",
+            f"Signs of {pair} could not be compared, so they are not verified: only {n} cells of flat ground move "
+            "clearly in both.",
+            f"轨道 {pair} 的符号无法互相检验，未经核实：两轨均明显运动的平地仅 {n} 个像元。",
         )
     r = f"{found.value:+.2f}"
     both = f"{found.mean_first:+.1f}, {found.mean_second:+.1f}"
@@ -113,11 +117,59 @@ def sign_note(found: Agreement, params: SignParams, *, is_flat: bool) -> tuple[s
             f"Signs of {pair} are not settled by {ground} (agreement {r}, {n} cells, means {means}).",
             f"轨道 {pair} 的符号无法由{place}判定（一致度 {r}，{n} 个像元，均值 {means_zh}）。",
         )
-    suspect = found.first if found.mean_first > found.mean_second else found.second
+    suspect = _suspect(found)
+    if {found.first, found.second} <= set(params.verified):
+        return "warning", (
+            f"{pair} move oppositely on flat ground (agreement {r}, {n} cells, means {means}); the configuration says "
+            "that both signs are verified, so the ground moves sideways there.",
+            f"轨道 {pair} 在平地上运动方向相反（一致度 {r}，{n} 个像元，均值 {means_zh}）；配置说明两轨符号均已核实，"
+            "故按地面侧向运动处理。",
+        )
     return "warning", (
-        f"{pair} move oppositely on flat ground (agreement {r}, {n} cells, means {means}): one probably has the "
-        f"wrong sign. Flat ground that moves mostly subsides, which is negative: look at {suspect} first, and set "
-        "`positive: away` of the wrong one.",
-        f"轨道 {pair} 在平地上运动方向相反（一致度 {r}，{n} 个像元，均值 {means_zh}）：其中一轨的符号很可能有误。"
-        f"平地运动多为沉降（负值），请先检查 {suspect}，并为有误的轨道设置 `positive: away`。",
+        f"{pair} move oppositely on flat ground (agreement {r}, {n} cells, means {means}): one may have the "
+        f"wrong sign. Flat ground that moves mostly subsides, which is negative: look at {suspect} first, and turn "
+        "`positive` of the wrong one.",
+        f"轨道 {pair} 在平地上运动方向相反（一致度 {r}，{n} 个像元，均值 {means_zh}）：其中一轨的符号可能有误。"
+        f"平地运动多为沉降（负值），请先检查 {suspect}，并改变有误轨道的 `positive`。",
+    )
+
+
+def _suspect(found: Agreement) -> str:
+    return found.first if found.mean_first > found.mean_second else found.second
+
+
+def check_signs(found: Sequence[Agreement], params: SignParams, *, cell_m2: float) -> None:
+    """Stop where two tracks contradict one another: nothing may be made of them before the sign is settled.
+
+    Parameters
+    ----------
+    found : of `sign_agreement`, slopes left out.
+    params : the bound of agreement, the smallest area that stops, and whose signs are verified.
+    cell_m2 : area of a cell.
+
+    Raises
+    ------
+    AmbiguousError : pairs that move oppositely on enough flat ground, unless both are verified; all are named.
+    """
+    problems: list[GeoRiskError] = []
+    for f in found:
+        is_opposite = f.value <= -params.minimum_agreement and f.n_cells * cell_m2 >= params.stopping_area_m2
+        if not is_opposite or {f.first, f.second} <= set(params.verified):
+            continue
+        what = f"tracks {f.first} and {f.second} move oppositely on flat ground: agreement {f.value:+.2f} over "
+        what += (
+            f"{f.n_cells} cells, means {f.mean_first:+.1f} and {f.mean_second:+.1f} mm/yr; has one of them the wrong "
+        )
+        what += f"sign? Flat ground that moves mostly subsides, which is negative: look at {_suspect(f)} first"
+        fix = "set `positive: away` of the wrong track (`toward` where it is `away`); or, where the ground does move "
+        fix += f"sideways there, `deformation.signs.verified: [{f.first}, {f.second}]`"
+        problems.append(AmbiguousError(what, where="inputs.insar[].positive", fix=fix))
+    raise_all(problems)
+
+
+def alone_note(track: str) -> tuple[str, str]:
+    """Say of the only track of a run that nothing bears its sign out, English and Chinese."""
+    return (
+        f"The sign of {track} is not verified: there is no second track to hold it against.",
+        f"轨道 {track} 的符号未经核实：没有第二条轨道可供互相检验。",
     )
