@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.deformation.areas.maps import TrackMaps
+    from geo_risk.hazards.deformation.areas.maps import TrackWindows
     from geo_risk.hazards.deformation.lines.axes import Axis
     from geo_risk.hazards.deformation.lines.params import LineParams
     from geo_risk.hazards.deformation.params import DeformationParams
@@ -124,7 +124,7 @@ def measured_vertical(
     from geo_risk.hazards.deformation.lines.vertical import vertical_map
     from geo_risk.sources.native import native_facts
 
-    maps, cells = track_maps(native, tracks, grid, maximum_cells=params.areas.maximum_whole_cells)
+    maps, cells = track_maps(native, tracks, grid, params)
     known = [native_facts(p) for p in native]
     dates = [(np.datetime64(f["first_date"]), np.datetime64(f["last_date"])) for f in known if f.get("first_date")]
     days = max((float((b - a) / np.timedelta64(1, "D")) for a, b in dates), default=float("nan"))
@@ -132,35 +132,17 @@ def measured_vertical(
 
 
 def track_maps(
-    native: list[Path], tracks: list[str], grid: Path, *, maximum_cells: int
-) -> tuple[list[TrackMaps], Grid]:
-    """Return velocity, error and look of all tracks on cells of the coarsest posting, and that grid.
-
-    Raises
-    ------
-    LimitError : more cells than `maximum_cells`. Noise is told from all stable ground at once, so whole maps are held:
-        250 bytes a cell were measured for two tracks.
-    """
-    from geo_risk.core.errors import LimitError
+    native: list[Path], tracks: list[str], grid: Path, params: DeformationParams
+) -> tuple[list[TrackWindows], Grid]:
+    """Return velocity, error and look of all tracks by window, on cells of the coarsest posting, and that grid."""
     from geo_risk.flow.steps.deformation import _detection_grid
-    from geo_risk.hazards.deformation.areas.maps import TrackMaps
+    from geo_risk.flow.steps.deformation_areas import track_windows
     from geo_risk.sources.layers import read_grid
-    from geo_risk.sources.native import native_facts, onto_grid
+    from geo_risk.sources.native import native_facts
 
     cells = _detection_grid(read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native))
-    if (n := cells.shape[0] * cells.shape[1]) > maximum_cells:
-        what = f"the maps have {n} cells; at most {maximum_cells} are held at once for lines, structures and subsidence"
-        fix = "run county by county, set a coarser area.resolution_m, or raise the limit where 250 bytes a cell fit"
-        raise LimitError(what, where="deformation.areas.maximum_whole_cells", fix=fix)
-
-    def read(path: Path, name: str) -> Any:
-        return onto_grid(path, name, cells, method="nearest").to_numpy()
-
-    return [
-        TrackMaps(t, read(p, "velocity"), read(p, "velocity_std"),
-                  (read(p, "los_east"), read(p, "los_north"), read(p, "los_up")))
-        for t, p in zip(tracks, native, strict=True)
-    ], cells  # fmt: skip
+    side = params.areas.tile_cells
+    return [track_windows(t, p, cells, side=side) for t, p in zip(tracks, native, strict=True)], cells
 
 
 def _axes(

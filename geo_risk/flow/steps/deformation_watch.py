@@ -100,12 +100,13 @@ def write_structures_found(
     """Write what is measured of each dam and pond, and the label layer of their cells."""
     import geopandas as gpd
 
+    from geo_risk.hazards.deformation.areas.tiles import whole
     from geo_risk.hazards.deformation.lines import structures
     from geo_risk.hazards.deformation.lines.vertical import map_noise
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
 
-    maps, cells = track_maps(native, tracks, grid, maximum_cells=params.areas.maximum_whole_cells)
+    maps, cells = track_maps(native, tracks, grid, params)
     bodies: list[structures.Body] = []
     quarantine: list[dict[str, str]] = []
     notes: list[tuple[str, str]] = []
@@ -116,7 +117,7 @@ def write_structures_found(
             bodies += structures.bodies_of(ponds, crests, params.structures, family=family, cell_m=cells.resolution_m)
             quarantine, notes = quarantine + aside, notes + said
     found = structures.label_bodies(bodies, cells)
-    noises = [map_noise(t.velocity, t.velocity_std, cells, params) for t in maps]
+    noises = [map_noise(whole(t.velocity), whole(t.velocity_std), cells, params) for t in maps]
     rows = structures.structure_rows(bodies, found, maps, noises, params.structures)
     frame = gpd.GeoDataFrame(
         [{k: v for k, v in r.items() if k != "los"} for r in rows], geometry="geometry", crs=cells.crs
@@ -147,7 +148,8 @@ def write_found(
     """Write the sinking zones and the townships as measured, and the label layers of their cells."""
     import numpy as np
 
-    from geo_risk.flow.steps.deformation import _nearest
+    from geo_risk.flow.steps.deformation_areas import nearest_windows
+    from geo_risk.hazards.deformation.areas.tiles import bands
     from geo_risk.hazards.deformation.lines import watch as module
     from geo_risk.hazards.deformation.lines.level import scene_level
     from geo_risk.publish.frames import write_frame, write_json
@@ -156,15 +158,18 @@ def write_found(
 
     vertical, _ = measured_vertical(native, tracks, grid, params)
     cells = vertical.grid
-    height = None if dem is None else _nearest(open_layer(dem), cells)
+    side = params.areas.tile_cells
+    height = None if dem is None else nearest_windows(open_layer(dem), cells, side=side)
     level = scene_level(vertical, height, atmosphere=params.velocity.atmosphere)
     moving = None if areas is None else read_frame(areas)
-    found = module.find_subsidence(vertical, params.watch, areas=moving, level=level)
+    found = module.find_subsidence(vertical, params.watch, areas=moving, level=level, tile_cells=side)
     townships, quarantine = read_townships(admin, cells.crs, options)
     place = module.township_cells(townships, cells)
     write_frame(module.subsidence_zones(found, params.watch), zones)
-    write_frame(module.township_table(found, townships), table)
-    inside = np.where(found.bodies > 0, place + 1, 0).astype(np.int32)
+    write_frame(module.township_table(found, townships, place), table)
+    inside = place + 1
+    for band in bands(cells.shape[0]):
+        inside[band][found.bodies[band] == 0] = 0
     for path, values, what in ((bodies, found.bodies, "sinking bodies"), (places, inside, "sinking cells by township")):
         write_layer(cells.layer(values, units="1", long_name=f"label of {what}", name=path.stem), path)
     (volume, std), (mined, mined_std) = found.totals()

@@ -233,8 +233,7 @@ def fit_law(
         what = f"{n} stable cells; {MINIMUM_STABLE} needed to estimate noise"
         raise ValueError(what)
     mean = np.float32(sum(float(values[b][use[b]].sum(dtype=np.float64)) for b in boxes) / n)
-    sums = [_lag_sums(np.where(use[b], values[b] - mean, np.float32(0)), use[b]) for b in boxes]
-    covariance = _ratio(np.sum([s[0] for s in sums], axis=0), np.sum([s[1] for s in sums], axis=0))
+    covariance = windowed_covariance(values, use, boxes, mean)
     nugget, n_lag = _nugget(covariance), len(covariance)
     size = tuple(fft.next_fast_len(b.stop - b.start + n_lag, real=True) for b in boxes[0])
     smooth = covariance.copy()
@@ -312,9 +311,17 @@ def _ring_covariance(smooth: F64) -> float:
     return float(np.mean(np.interp(lags, np.arange(len(smooth)), smooth)))
 
 
-def isotropic_covariance(centred: F32, use: Bool) -> F64:
-    """Return the covariance at lags 0, 1, 2, ... cells (to half the shorter side) of the cells in use."""
-    return _ratio(*_lag_sums(centred, use))
+def windowed_covariance(values: F32, use: Bool, boxes: Sequence[Box], mean: np.float32) -> F64:
+    """Return the covariance at lags 0, 1, 2, ... cells (to half the shorter side) of the cells in use.
+
+    Parameters
+    ----------
+    values, use : (y, x) of a map, and the cells that take part.
+    boxes : windows of one shape that the pairs of cells are taken from; pairs across two windows do not count.
+    mean : of the cells in use.
+    """
+    sums = [_lag_sums(np.where(use[b], values[b] - mean, np.float32(0)), use[b]) for b in boxes]
+    return _ratio(np.sum([s[0] for s in sums], axis=0), np.sum([s[1] for s in sums], axis=0))
 
 
 def _ratio(total: F64, count: F64) -> F64:

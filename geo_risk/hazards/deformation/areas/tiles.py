@@ -17,6 +17,10 @@ MOST_SAMPLED = 4_000_000
 """Most cells that a median or a mean of a large map is taken from; smaller maps give all their cells."""
 
 
+BAND = 2048
+"""Rows of a map that are counted or summed up at once."""
+
+
 class Windows(Protocol):
     """A map (y, x) that gives its values by window; an array is one, a lazy layer behind `TiledMap` another."""
 
@@ -41,6 +45,12 @@ class Tile:
         rows, columns = (slice(-c.start % stride, None, stride) for c in self.core)
         out: NDArray[Any] = values[self.inside][rows, columns]
         return out
+
+
+    def lattice(self, stride: int) -> Box:
+        """Return where the sampled cells of the core lie in the sample of the whole map."""
+        y, x = (slice(-(-c.start // stride), -(-c.stop // stride)) for c in self.core)
+        return y, x
 
 
 def tiles(shape: tuple[int, int], side: int | None, halo: float) -> Iterator[Tile]:
@@ -88,6 +98,54 @@ def whole(source: Windows, *, rows: int = 1024) -> F32:
     for row in range(0, height, rows):
         band = (slice(row, min(row + rows, height)), slice(0, width))
         out[band] = source[band]
+    return out
+
+
+def bands(n_rows: int) -> Iterator[slice]:
+    """Yield the rows of a map in bands of BAND rows: sums over them do not depend on how the map is stored."""
+    for row in range(0, n_rows, BAND):
+        yield slice(row, min(row + BAND, n_rows))
+
+
+def thinned(cells: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and columns of every k-th cell of a mask (y, x) in reading order, k such that some `most` are left.
+
+    It is what `np.nonzero` of the mask gives, thinned; the positions of all cells are never held at once.
+    """
+    step = max(1, int(np.count_nonzero(cells)) // most)
+    width, before, found = cells.shape[1], 0, [np.zeros(0, np.int64)]
+    for band in bands(cells.shape[0]):
+        flat = np.flatnonzero(cells[band])
+        found.append(flat[-before % step :: step] + band.start * width)
+        before += flat.size
+    rows, columns = np.divmod(np.concatenate(found), width)
+    return rows, columns
+
+
+def at_cells(source: Windows, rows: NDArray[np.int64], columns: NDArray[np.int64], *, side: int = 1024) -> F32:
+    """Return the values (n,) of a map at some cells, read by the tiles that hold one."""
+    if isinstance(source, np.ndarray):
+        return source[rows, columns].astype(np.float32, copy=False)
+    out = np.empty(len(rows), dtype=np.float32)
+    across = -(-source.shape[1] // side)
+    of = rows // side * across + columns // side
+    order = np.argsort(of, kind="stable")
+    for part in np.split(order, np.flatnonzero(np.diff(of[order])) + 1) if len(order) else []:
+        y, x = rows[part], columns[part]
+        box = (slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
+        out[part] = source[box][y - box[0].start, x - box[1].start]
+    return out
+
+
+def sampled_of(source: Windows) -> F32:
+    """Return the sample of a whole map that is given by windows."""
+    shape = (source.shape[0], source.shape[1])
+    step = stride_of(shape)
+    if isinstance(source, np.ndarray):
+        return sampled(source).astype(np.float32, copy=False)
+    out = np.empty(tuple(-(-n // step) for n in shape), dtype=np.float32)
+    for t in tiles(shape, 1024, 0):
+        out[t.lattice(step)] = t.sampled(source[t.core], step)
     return out
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.hazards.deformation.areas.noise import F32, F64, MINIMUM_STABLE, Bool
+from geo_risk.hazards.deformation.areas.noise import F64, MINIMUM_STABLE, Bool
+from geo_risk.hazards.deformation.areas.tiles import Windows, at_cells, bands, sampled, sampled_of, thinned
 from geo_risk.hazards.deformation.lines.vertical import VerticalMap
 from geo_risk.hazards.deformation.motion.correction import surface_names
 
@@ -62,13 +63,27 @@ def shared_noise(covariance: F64) -> SharedNoise:
 
 
 @dataclass(frozen=True)
+class Heights:
+    """Heights [m] by window, NaN unknown, and their mean and deviation on stable ground."""
+
+    values: Windows
+    mean: float
+    spread: float
+
+    def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> F64:
+        """Return scaled heights (n,) of cells; those of unknown height count as of mean height."""
+        scaled = (at_cells(self.values, rows, columns) - self.mean) / self.spread
+        return np.nan_to_num(scaled).astype(np.float32).astype(np.float64)
+
+
+@dataclass(frozen=True)
 class SceneLevel:
     """The fields that a scene correction takes off, and how they were fitted to stable ground.
 
     Attributes
     ----------
     names : of the fields, "one" first.
-    height : (y, x) heights scaled to mean 0 and deviation 1 on stable ground, where "height" is among the names.
+    height : scaled to mean 0 and deviation 1 on stable ground, where "height" is among the names.
     noise : what neighbours share.
     rows, columns : (n,) of the stable cells that stand for the fit.
     solve : (q, n) takes their values to the coefficients.
@@ -78,7 +93,7 @@ class SceneLevel:
     """
 
     names: tuple[str, ...]
-    height: F32 | None
+    height: Heights | None
     noise: SharedNoise
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
@@ -94,8 +109,7 @@ class SceneLevel:
         brought in; and the level that stable ground still shows there, which counts as a systematic error.
         `cells` is a window of the map whose first row and column are `corner`.
         """
-        every = (i + first for i, first in zip(np.nonzero(cells), corner, strict=True))
-        rows, columns = (i[:: max(1, len(i) // _OF_BODY)] for i in every)
+        rows, columns = (i + first for i, first in zip(thinned(cells, _OF_BODY), corner, strict=True))
         if not rows.size:
             return float("nan"), float("nan")
         own = self.noise.at(_apart(rows, columns, rows, columns)).mean()
@@ -105,13 +119,14 @@ class SceneLevel:
         return float(np.sqrt(max(error, 0.0))), float(f @ self.misfit)
 
 
-def scene_level(vertical: VerticalMap, height: NDArray[np.floating] | None, *, atmosphere: str) -> SceneLevel | None:
+def scene_level(vertical: VerticalMap, height: Windows | None, *, atmosphere: str) -> SceneLevel | None:
     """Return how far the level of a map may be off; None where no stable ground shows it.
 
     Parameters
     ----------
     vertical : the map, its noise and its stable ground.
-    height : (y, x) [m] on its grid, NaN unknown; None where there is none: then no delay that follows height counts.
+    height : (y, x) [m] on its grid by window, NaN unknown; None where there is none: then no delay that follows height
+        counts.
     atmosphere : what the scene correction takes off, as `VelocityParams.atmosphere`.
 
     Returns
@@ -122,23 +137,32 @@ def scene_level(vertical: VerticalMap, height: NDArray[np.floating] | None, *, a
     """
     names = ("one", *surface_names(atmosphere))
     use = vertical.noise.stable & np.isfinite(vertical.up)
-    scaled: F32 | None = None
-    if height is not None and atmosphere.endswith("height") and (use & np.isfinite(height)).any():
-        use &= np.isfinite(height)
-        spread = float(np.std(height[use]))
+    scaled: Heights | None = None
+    if height is not None and atmosphere.endswith("height") and (there := use & _finite(height)).any():
+        use = there
+        some = sampled_of(height)[sampled(use)]
+        spread = float(np.std(some)) if some.size else 0.0
         if spread > 1.0:
-            # cells of unknown height count as of mean height
-            scaled = np.nan_to_num((height - float(np.mean(height[use]))) / spread).astype(np.float32)
+            scaled = Heights(height, float(np.mean(some)), spread)
             names = (*names, "height")
     if not vertical.noise.is_fitted or int(use.sum()) < MINIMUM_STABLE:
         return None
-    rows, columns = (i[:: max(1, len(i) // _SAMPLE)] for i in np.nonzero(use))
+    rows, columns = thinned(use, _SAMPLE)
     basis = _basis(names, use.shape, rows, columns, scaled)
     solve = np.linalg.pinv(basis @ basis.T) @ basis
     noise = shared_noise(vertical.noise.covariance)
     fitted = solve @ noise.at(_apart(rows, columns, rows, columns)) @ solve.T
     misfit = solve @ vertical.up[rows, columns].astype(np.float64)
     return SceneLevel(names, scaled, noise, rows, columns, solve, fitted, vertical.grid.shape, misfit)
+
+
+def _finite(values: Windows) -> Bool:
+    """Return where a map has values (y, x)."""
+    height, width = values.shape
+    out = np.empty((height, width), dtype=bool)
+    for band in bands(height):
+        out[band] = np.isfinite(values[band, slice(0, width)])
+    return out
 
 
 def _apart(a: NDArray[np.int64], b: NDArray[np.int64], c: NDArray[np.int64], d: NDArray[np.int64]) -> F64:
@@ -148,11 +172,11 @@ def _apart(a: NDArray[np.int64], b: NDArray[np.int64], c: NDArray[np.int64], d: 
 
 def _basis(
     names: tuple[str, ...], shape: tuple[int, ...], rows: NDArray[np.int64], columns: NDArray[np.int64],
-    height: F32 | None,
+    height: Heights | None,
 ) -> F64:  # fmt: skip
     """Return the fields (q, n) at cells: 1, x and y from -1 to 1 over the map and their products, scaled height."""
     y, x = (2 * i / max(1, n - 1) - 1 for i, n in zip((rows, columns), shape, strict=True))
     planes = {"one": np.ones(len(rows)), "x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
     if height is not None:
-        planes["height"] = height[rows, columns].astype(np.float64)
+        planes["height"] = height.at(rows, columns)
     return np.stack([planes[n] for n in names])

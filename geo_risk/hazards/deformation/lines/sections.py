@@ -128,9 +128,9 @@ def pairs(along: Stations, vertical: VerticalMap, params: LineParams) -> Pairs:
     keep = (base >= params.minimum_base_m) & (centres > 0)
     i, j, base, centres = i[keep], j[keep], base[keep], centres[keep]
     noise = vertical.noise
-    white = noise.white.astype(np.float64)
+    white = noise.white[along.rows, along.columns].astype(np.float64)
     shared = np.maximum(noise.shared(np.zeros(1)) - noise.shared(centres), 0.0)
-    variance = white[along.rows[i], along.columns[i]] ** 2 + white[along.rows[j], along.columns[j]] ** 2 + 2 * shared
+    variance = white[i] ** 2 + white[j] ** 2 + 2 * shared
     return Pairs(i, j, base, rate[j] - rate[i], np.sqrt(variance))
 
 

@@ -24,7 +24,7 @@ from geo_risk.core.vectorize import rasterize
 from geo_risk.hazards.deformation.activity.joint import BodySeries, without_gaps
 from geo_risk.hazards.deformation.activity.params import ActivityParams
 from geo_risk.hazards.deformation.activity.verdict import Verdict, judge, years_since_origin
-from geo_risk.hazards.deformation.areas.maps import TrackMaps
+from geo_risk.hazards.deformation.areas.maps import TrackMaps, TrackWindows
 from geo_risk.hazards.deformation.areas.noise import F64, Bool
 from geo_risk.hazards.deformation.lines.params import StructureParams
 from geo_risk.hazards.deformation.lines.vertical import MapNoise
@@ -131,12 +131,24 @@ def label_bodies(bodies: Sequence[Body], grid: Grid) -> NDArray[np.int32]:
     order = sorted(range(len(bodies)), key=lambda k: (bodies[k].across is not None, -bodies[k].outline.area))
     out = np.zeros(grid.shape, dtype=np.int32)
     for k in order:
+        box = _reach(bodies[k].outline, grid)
+        part = Grid(grid.geobox[box])
         shape = [(bodies[k].outline, 1.0)]
-        cells = rasterize(shape, grid, fill=0, dtype="uint8") > 0
+        cells = rasterize(shape, part, fill=0, dtype="uint8") > 0
         if not cells.any():
-            cells = rasterize(shape, grid, fill=0, dtype="uint8", all_touched=True) > 0
-        out[cells] = k + 1
+            cells = rasterize(shape, part, fill=0, dtype="uint8", all_touched=True) > 0
+        out[box][cells] = k + 1
     return out
+
+
+def _reach(outline: BaseGeometry, grid: Grid) -> tuple[slice, slice]:
+    """Return the window of the grid that holds an outline, a cell around it included; one cell where it lies outside."""
+    left, bottom, right, top = outline.bounds
+    rows, columns, _ = grid.index([left, right], [top, bottom])
+    y, x = (
+        slice(max(0, int(i[0]) - 1), min(n, int(i[1]) + 2)) for i, n in zip((rows, columns), grid.shape, strict=True)
+    )
+    return y, x
 
 
 def body_motion(
@@ -206,7 +218,7 @@ def _around(
     return y, x
 
 
-def _cut(track: TrackMaps, box: tuple[slice, slice]) -> TrackMaps:
+def _cut(track: TrackWindows, box: tuple[slice, slice]) -> TrackMaps:
     east, north, up = (c[box] for c in track.los)
     return TrackMaps(track.name, track.velocity[box], track.velocity_std[box], (east, north, up))
 
@@ -233,10 +245,10 @@ def _against_ring(known: Bool, cells: Bool, noise: MapNoise, params: StructurePa
 
 
 def structure_rows(
-    bodies: Sequence[Body], labels: NDArray[np.int32], tracks: Sequence[TrackMaps], noises: Sequence[MapNoise],
+    bodies: Sequence[Body], labels: NDArray[np.int32], tracks: Sequence[TrackWindows], noises: Sequence[MapNoise],
     params: StructureParams,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return what is measured of each body, in order.
+    """Return what is measured of each body, in order; tracks are read in windows around the bodies.
 
     structure_id, name, kind, n_cells, known_share, velocity_up_mm_yr, velocity_across_mm_yr (outwards of a dam,
     east of a basin), speed_mm_yr and their _std, model, los (by track), has_ring (`Motion`), is_moving (beyond

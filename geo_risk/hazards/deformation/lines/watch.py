@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr
-from scipy.stats import false_discovery_control
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.levels import classify
 from geo_risk.core.vectorize import polygons_of_labels, rasterize
+from geo_risk.hazards.deformation.areas.detect import label_sizes
 from geo_risk.hazards.deformation.areas.noise import F32, Bool, Smoother
+from geo_risk.hazards.deformation.areas.tiles import Tile, bands, tiles
 from geo_risk.hazards.deformation.lines.level import SceneLevel
 from geo_risk.hazards.deformation.lines.params import WatchParams
 from geo_risk.hazards.deformation.lines.vertical import VerticalMap, source_of
@@ -64,25 +65,33 @@ class Subsidence:
         box = _window(corner, cells.shape)
         up = self.vertical.up[box]
         known = cells & np.isfinite(up)
-        rate = up[known].astype(np.float64)
+        n, total, _ = _sum(up, known)
         per_mm = grid.cell_area_m2 / 1000
-        variance = noise.variance(known.astype(np.float64), corner)
-        if self.level is not None and rate.size:
+        variance = noise.variance(known, corner)
+        if self.level is not None and n:
             fit, misfit = self.level.mean_errors(known, corner)
-            white = float((noise.white[box][known].astype(np.float64) ** 2).sum())
-            variance = max(variance, white + (rate.size * fit) ** 2) + (rate.size * misfit) ** 2
-        return float(0.0 - rate.sum() * per_mm), float(np.sqrt(variance) * per_mm)
+            white = _sum(noise.white[box], known, power=2)[1]
+            variance = max(variance, white + (n * fit) ** 2) + (n * misfit) ** 2
+        return float(0.0 - total * per_mm), float(np.sqrt(variance) * per_mm)
 
     def totals(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return volume and standard error [m3/yr] of all bodies but mining bowls, and of mining bowls."""
-        mining = [label for label, kind in self.kinds.items() if kind == "mining_subsidence"]
-        mined = np.isin(self.bodies, mining) & (self.bodies > 0)
-        return self.sinking((self.bodies > 0) & ~mined), self.sinking(mined)
+        mined = self.is_mining[self.bodies]
+        volume = self.sinking(mined)
+        np.logical_and(self.bodies > 0, ~mined, out=mined)
+        return self.sinking(mined), volume
+
+    @property
+    def is_mining(self) -> Bool:
+        """Whether the body of each label is a mining bowl; label 0 is none."""
+        out = np.zeros(max(self.kinds, default=0) + 1, dtype=bool)
+        out[[label for label, kind in self.kinds.items() if kind == "mining_subsidence"]] = True
+        return out
 
 
 def find_subsidence(
     vertical: VerticalMap, params: WatchParams, *, areas: gpd.GeoDataFrame | None = None,
-    level: SceneLevel | None = None,
+    level: SceneLevel | None = None, tile_cells: int = 1024,
 ) -> Subsidence:  # fmt: skip
     """Find the ground that sinks beyond doubt, and class it by rate.
 
@@ -93,6 +102,7 @@ def find_subsidence(
     areas : moving areas with `kind` in the grid's CRS; they give bodies their kind (the nearest area within a body;
         a body that touches none is "unknown").
     level : how far the level of the map may be off, for the errors of volumes; it has no say in what is found.
+    tile_cells : side of the tiles; it changes memory, not what is found.
 
     Returns
     -------
@@ -100,33 +110,77 @@ def find_subsidence(
     value, so that the rim of a steep bowl stays where it is; a cell sinks where this is significantly below zero
     (one-sided, false-discovery rate over all known cells) and beyond the first class bound. Bodies below
     `minimum_area_m2` are dropped, and those that touch no moving area and lose less than `unconfirmed_z` times their
-    standard error. Values lost in the middle of a body stay unknown: in no class and no volume.
+    standard error. Values lost in the middle of a body stay unknown: in no class and no volume. The map is worked
+    through in tiles of `tile_cells`, bodies are labelled over the whole of it.
     """
     grid = vertical.grid
-    known = np.isfinite(vertical.up)
-    smooth, std = _smoothed(vertical, params.smoothing_m / grid.resolution_m)
-    sinks = np.zeros(known.shape, dtype=bool)
-    test = known & np.isfinite(smooth) & (std > 0)
-    if test.any():
-        p = np.clip(ndtr(smooth[test].astype(np.float64) / std[test]), 1e-300, 1.0)
-        sinks[test] = false_discovery_control(p) <= params.significance
-    sinks &= np.nan_to_num(smooth) <= -params.class_bounds_mm_yr[0]
+    sinks, classes = _sinking_cells(vertical, params, tile=tile_cells)
     kind = _kinds(sinks, areas, grid)
-    slide = sinks & (kind == KINDS.index("landslide"))
-    bodies = np.zeros(known.shape, dtype=np.int32)
+    slide = int(np.count_nonzero(sinks & (kind == KINDS.index("landslide"))))
+    bodies = np.zeros(grid.shape, dtype=np.int32)
     of: dict[int, str] = {}
     for k, name in enumerate(KINDS[:-1]):
         labels, n = ndimage.label(sinks & (kind == k), structure=_EIGHT)
-        sizes = np.bincount(labels.ravel(), minlength=n + 1)
-        large = np.flatnonzero(sizes[1:] * grid.cell_area_m2 >= params.minimum_area_m2) + 1
+        large = np.flatnonzero(label_sizes(labels, n)[1:] * grid.cell_area_m2 >= params.minimum_area_m2) + 1
         number = np.zeros(n + 1, dtype=np.int32)
         number[large] = len(of) + 1 + np.arange(len(large))
         of |= dict.fromkeys(number[large].tolist(), name)
-        bodies += number[labels]
-    classes = np.where(bodies > 0, classify(-smooth.astype(np.float64), params.class_bounds_mm_yr), 0)
-    classes = np.where(known, classes, -1).astype(np.int8)
-    found = Subsidence(bodies, classes, of, vertical, int(slide.sum()))
+        for band in bands(grid.shape[0]):
+            bodies[band] += number[labels[band]]
+        del labels
+    for band in bands(grid.shape[0]):
+        classes[band] = np.where(np.isfinite(vertical.up[band]), np.where(bodies[band] > 0, classes[band], 0), -1)
+    found = Subsidence(bodies, classes, of, vertical, slide)
     return replace(_confirmed(found, areas, params), level=level)
+
+
+def _sinking_cells(vertical: VerticalMap, params: WatchParams, *, tile: int) -> tuple[Bool, NDArray[np.int8]]:
+    """Return which cells sink beyond doubt (y, x), and the class of the smoothed rate of every cell.
+
+    The false-discovery rate is that over all known cells, but of their chances only those that could count are held.
+    """
+    up, sigma = vertical.up, params.smoothing_m / vertical.grid.resolution_m
+    sinks, classes = np.zeros(up.shape, dtype=bool), np.zeros(up.shape, dtype=np.int8)
+    parts = list(tiles(vertical.grid.shape, tile, np.ceil(3 * sigma) + 1))
+    low, n = [np.zeros(0)], 0
+    for t in parts:
+        p = _chances(*_smoothed(vertical, sigma, t), up[t.core])
+        n += int(np.isfinite(p).sum())
+        low.append(p[p <= params.significance])
+    limit = discovery_limit(np.concatenate(low), n, params.significance)
+    for t in parts:
+        smooth, std = _smoothed(vertical, sigma, t)
+        sinks[t.core] = _chances(smooth, std, up[t.core]) <= limit
+        sinks[t.core] &= np.nan_to_num(smooth) <= -params.class_bounds_mm_yr[0]
+        classes[t.core] = classify(-smooth.astype(np.float64), params.class_bounds_mm_yr)
+    return sinks, classes
+
+
+def _chances(smooth: F32, std: F32, up: F32) -> NDArray[np.float64]:
+    """Return the chance that still ground looks as low (y, x); NaN where that is not known."""
+    test = np.isfinite(up) & np.isfinite(smooth) & (std > 0)
+    out = np.full(up.shape, np.nan)
+    out[test] = np.clip(ndtr(smooth[test].astype(np.float64) / std[test]), 1e-300, 1.0)
+    return out
+
+
+def discovery_limit(low: NDArray[np.float64], n: int, significance: float) -> float:
+    """Return the largest p-value that is significant at a false-discovery rate; -1 where none is.
+
+    Parameters
+    ----------
+    low : p-values no larger than `significance`, in any order; larger ones are never significant.
+    n : how many p-values there are in all.
+    significance : the rate.
+
+    Returns
+    -------
+    The limit of Benjamini and Hochberg 1995 (J. R. Stat. Soc. B 57:289): the largest p(i) with p(i) n / i no larger
+    than the rate.
+    """
+    p = np.sort(low)
+    found = np.flatnonzero(p * (n / np.arange(1, len(p) + 1)) <= significance)
+    return float(p[found[-1]]) if found.size else -1.0
 
 
 def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchParams) -> Subsidence:
@@ -141,26 +195,30 @@ def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchP
         if (cells & moving[box]).any() or volume >= params.unconfirmed_z * std:
             kinds[len(kinds) + 1] = found.kinds[label]
             number[label] = len(kinds)
-    bodies = number[found.bodies]
-    dropped = (found.bodies > 0) & (bodies == 0)
-    classes = np.where(dropped, 0, found.classes).astype(np.int8)
-    return replace(found, bodies=bodies, classes=classes, kinds=kinds, unconfirmed_cells=int(dropped.sum()))
+    bodies, classes, unconfirmed = np.empty_like(found.bodies), np.empty_like(found.classes), 0
+    for band in bands(bodies.shape[0]):
+        bodies[band] = number[found.bodies[band]]
+        dropped = (found.bodies[band] > 0) & (bodies[band] == 0)
+        classes[band] = np.where(dropped, 0, found.classes[band])
+        unconfirmed += int(np.count_nonzero(dropped))
+    return replace(found, bodies=bodies, classes=classes, kinds=kinds, unconfirmed_cells=unconfirmed)
 
 
-def _smoothed(vertical: VerticalMap, sigma: float) -> tuple[F32, F32]:
-    """Return the Gaussian mean of the known cells (y, x) and its standard error (only the white part shrinks)."""
-    up, noise = vertical.up, vertical.noise
+def _smoothed(vertical: VerticalMap, sigma: float, tile: Tile) -> tuple[F32, F32]:
+    """Return the Gaussian mean of the known cells of a tile's core (y, x) and its error (only the white part shrinks)."""
+    up, white = vertical.up[tile.window], vertical.noise.white[tile.window]
     known = np.isfinite(up)
-    shared = max(0.0, float(noise.covariance[0]))
+    shared = max(0.0, float(vertical.noise.covariance[0]))
     if sigma < 0.2:
-        return up, np.sqrt(noise.white.astype(np.float64) ** 2 + shared).astype(np.float32)
+        std = np.sqrt(white.astype(np.float64) ** 2 + shared).astype(np.float32)
+        return up[tile.inside], std[tile.inside]
     smooth = Smoother(known, (sigma,)).means(up, (sigma,))[0]
     # sum of squared weights of a Gaussian of sigma cells is that of one of sigma/sqrt(2) over 4 pi sigma^2
-    squares = Smoother(known, (sigma / np.sqrt(2),)).means(noise.white**2, (sigma / np.sqrt(2),))[0]
+    squares = Smoother(known, (sigma / np.sqrt(2),)).means(white**2, (sigma / np.sqrt(2),))[0]
     shrink = min(1.0, 1 / (4 * np.pi * sigma**2))
     variance = np.nan_to_num(squares) * shrink + shared
-    smooth = np.clip(smooth, up - 2 * noise.white, up + 2 * noise.white)
-    return np.where(known, smooth, np.float32(np.nan)), np.sqrt(variance).astype(np.float32)
+    smooth = np.where(known, np.clip(smooth, up - 2 * white, up + 2 * white), np.float32(np.nan))
+    return smooth[tile.inside], np.sqrt(variance).astype(np.float32)[tile.inside]
 
 
 def _kinds(sinks: Bool, areas: gpd.GeoDataFrame | None, grid: Grid) -> NDArray[np.int8]:
@@ -198,14 +256,16 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
     sinking), volume_loss_m3_yr and its _std; Polygons.
     """
     grid, bounds = found.vertical.grid, params.class_bounds_mm_yr
-    code = np.where(found.classes > 0, found.bodies * 8 + found.classes, 0).astype(np.int32)
+    code = np.zeros(grid.shape, dtype=np.int32)
+    for band in bands(grid.shape[0]):
+        np.add(found.bodies[band] * 8, found.classes[band], out=code[band], where=found.classes[band] > 0)
     polygons = polygons_of_labels(code, grid, connectivity=8)
     names = body_ids(found)
     rows: list[dict[str, Any]] = []
     for k, box, cells in _each(code):
         body, klass = divmod(k, 8)
-        up = found.vertical.up[box][cells].astype(np.float64)
-        rate = -up[np.isfinite(up)]
+        up = found.vertical.up[box]
+        n, total, lowest = _sum(up, cells & np.isfinite(up))
         volume, std = found.sinking(cells, _corner(box))
         rows.append({
             "label": k, "body": body, "subsidence_id": f"{names[body]}-{klass}",
@@ -213,8 +273,8 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
             "kind": found.kinds[body], "vertical_source": source_of(found.vertical.source[box][cells]),
             "subsidence_level": klass, "rate_from_mm_yr": bounds[klass - 1],
             "rate_to_mm_yr": bounds[klass] if klass < len(bounds) else float("nan"),
-            "area_m2": float(cells.sum()) * grid.cell_area_m2, "rate_mean_mm_yr": float(rate.mean()),
-            "rate_max_mm_yr": float(rate.max()), "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
+            "area_m2": float(cells.sum()) * grid.cell_area_m2, "rate_mean_mm_yr": -total / n,
+            "rate_max_mm_yr": -lowest, "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
         })  # fmt: skip
     if not rows:
         return gpd.GeoDataFrame({"subsidence_id": []}, geometry=gpd.GeoSeries([], crs=grid.crs), crs=grid.crs)
@@ -235,12 +295,14 @@ def body_ids(found: Subsidence) -> dict[int, str]:
     return out
 
 
-def township_table(found: Subsidence, townships: gpd.GeoDataFrame | None) -> pd.DataFrame:
+def township_table(
+    found: Subsidence, townships: gpd.GeoDataFrame | None, places: NDArray[np.int32] | None = None
+) -> pd.DataFrame:
     """Return what sinks in each township; the sums over its rows are those of the whole run.
 
     Parameters
     ----------
-    found : of `find_subsidence`.
+    found : of `find_subsidence`. places : of `township_cells`, where they are at hand.
     townships : polygons with code and name in the grid's CRS, or None. A cell belongs to the one that holds its
         centre (the later where two overlap); cells of none make a row "outside" of their own.
 
@@ -253,10 +315,10 @@ def township_table(found: Subsidence, townships: gpd.GeoDataFrame | None) -> pd.
     """
     grid = found.vertical.grid
     n = 0 if townships is None else len(townships)
-    # labels begin at 1, and find_objects gives None for a township without a cell in the run
-    boxes = _boxes(township_cells(townships, grid) + 1, n + 1)
+    places = township_cells(townships, grid) if places is None else places
     rows = []
-    for k, (box, cells) in enumerate(boxes):
+    for k, box in enumerate(_boxes(places, n + 1)):
+        cells = places[box] == k
         if k == n and not cells.any():
             continue
         place = {"township_id": "outside", "name": ""} if townships is None or k == n else {
@@ -279,9 +341,8 @@ def _township(found: Subsidence, box: Box, cells: Bool) -> dict[str, Any]:
     up, bodies, classes = found.vertical.up[box], found.bodies[box], found.classes[box]
     known = np.isfinite(up)
     inside = cells & (bodies > 0)
-    mining = [label for label, kind in found.kinds.items() if kind == "mining_subsidence"]
-    mined = inside & np.isin(bodies, mining)
-    rate = -up[inside & known].astype(np.float64)
+    mined = inside & found.is_mining[bodies]
+    n_sinking, total, lowest = _sum(up, inside & known)
     (volume, std), (mined_volume, mined_std) = found.sinking(inside & ~mined, corner), found.sinking(mined, corner)
     n = int(cells.sum())
     return {
@@ -289,8 +350,8 @@ def _township(found: Subsidence, box: Box, cells: Bool) -> dict[str, Any]:
         **{f"area_class{c}_m2": float((inside & (classes == c)).sum()) * area for c in (1, 2, 3, 4)},
         "subsiding_m2": float((inside & (classes > 0)).sum()) * area,
         "unknown_m2": float((cells & ~known).sum()) * area,
-        "rate_mean_mm_yr": float(rate.mean()) if rate.size else float("nan"),
-        "rate_max_mm_yr": float(rate.max()) if rate.size else float("nan"),
+        "rate_mean_mm_yr": -total / n_sinking if n_sinking else float("nan"),
+        "rate_max_mm_yr": -lowest if n_sinking else float("nan"),
         "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
         "mining_loss_m3_yr": mined_volume, "mining_loss_std_m3_yr": mined_std,
     }  # fmt: skip
@@ -303,11 +364,29 @@ def _each(labels: NDArray[np.int32]) -> Iterator[tuple[int, Box, Bool]]:
             yield label, box, labels[box] == label
 
 
-def _boxes(labels: NDArray[np.int32], n: int) -> list[tuple[Box, Bool]]:
-    """Return window and cells of the labels 1 to n; an empty window for those that are not there."""
-    found = {label: (box, cells) for label, box, cells in _each(labels)}
-    nothing = (slice(0, 0), slice(0, 0)), np.zeros((0, 0), dtype=bool)
-    return [found.get(k, nothing) for k in range(1, n + 1)]
+def _boxes(places: NDArray[np.int32], n: int) -> list[Box]:
+    """Return the window of the values 0 to n - 1; an empty one for those that are not there."""
+    out: list[Box] = [(slice(0, 0), slice(0, 0))] * n
+    for band in bands(places.shape[0]):
+        # labels begin at 1
+        for k, box in enumerate(ndimage.find_objects(places[band] + 1, max_label=n)):
+            if box is None:
+                continue
+            top, left, right = box[0].start + band.start, box[1].start, box[1].stop
+            if out[k][0].stop:
+                top, left, right = out[k][0].start, min(left, out[k][1].start), max(right, out[k][1].stop)
+            out[k] = (slice(top, box[0].stop + band.start), slice(left, right))
+    return out
+
+
+def _sum(values: F32, cells: Bool, *, power: int = 1) -> tuple[int, float, float]:
+    """Return number, sum of a power, and lowest of the values (y, x) of some cells, by bands of rows."""
+    n, total, lowest = 0, 0.0, np.inf
+    for band in bands(values.shape[0]):
+        some = values[band][cells[band]].astype(np.float64)
+        if some.size:
+            n, total, lowest = n + some.size, total + float((some**power).sum()), min(lowest, float(some.min()))
+    return n, total, lowest
 
 
 def _corner(box: Box) -> tuple[int, int]:
