@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+import dask
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
+from dask import array as da
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
@@ -36,8 +39,13 @@ class Coverage:
     share: NDArray[np.float64]
     n_cells: NDArray[np.float64]
 
-    def values(self, layer: NDArray[Any]) -> NDArray[Any]:
-        """Return the value of an array (y, x) at each entry; the array itself is neither copied nor converted."""
+    def values(self, layer: NDArray[Any] | da.Array) -> NDArray[Any]:
+        """Return the value of an array (y, x) at each entry; the array itself is neither copied nor converted.
+
+        Of a lazy one only the blocks that hold an entry are read, one row of blocks at a time.
+        """
+        if isinstance(layer, da.Array):
+            return _picked(layer, self.cell)
         out: NDArray[Any] = np.asarray(layer).reshape(-1)[self.cell]
         return out
 
@@ -45,6 +53,24 @@ class Coverage:
         """Return for each polygon the sum of values by entry, as `values` gives them, weighted by coverage; no NaN."""
         out: NDArray[Any] = np.bincount(self.polygon, weights=values * self.share, minlength=len(self.n_cells))
         return np.asarray(out, dtype=np.float64)
+
+
+def _picked(layer: da.Array, cell: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the values (n,) of a lazy array (y, x) at cells (row-major), block by block."""
+    out = np.empty(len(cell), dtype=layer.dtype)
+    at = np.divmod(cell, layer.shape[1])
+    edges = [np.concatenate([[0], np.cumsum(c)]) for c in layer.chunks]
+    row, column = (np.searchsorted(e, i, side="right") - 1 for e, i in zip(edges, at, strict=True))
+    order = np.lexsort([column, row])
+    number = row[order] * len(layer.chunks[1]) + column[order]
+    parts = np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(cell) else []
+    for _, band in groupby(parts, key=lambda part: int(row[part[0]])):
+        some = list(band)
+        corners = [(int(row[part[0]]), int(column[part[0]])) for part in some]
+        read = dask.compute(*(layer.blocks[j, i] for j, i in corners))
+        for part, (j, i), block in zip(some, corners, read, strict=True):
+            out[part] = np.asarray(block)[at[0][part] - edges[0][j], at[1][part] - edges[1][i]]
+    return out
 
 
 def cell_coverage(polygons: gpd.GeoDataFrame, grid: Grid) -> Coverage:
@@ -81,7 +107,7 @@ def level_at_share(
 
     Parameters
     ----------
-    levels : (y, x) int8, -1 unknown.
+    levels : (y, x) int8, -1 unknown; may be lazy.
     coverage : of the polygons on the layer's grid.
     share : of the known area, in (0, 1].
     min_known_share : below this share of known area a level under MEDIUM is unknown (-1).

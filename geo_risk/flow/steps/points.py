@@ -77,9 +77,9 @@ def write_points(
         )  # fmt: skip
         ledger, notes, quarantine = read.frame, read.notes, read.quarantine
     around = Surroundings(
-        hazard=None if hazard is None else open_layer(hazard).compute(),
-        activity=None if activity is None else open_layer(activity).compute(),
-        blind_map=None if blind_map is None else open_layer(blind_map).compute(),
+        hazard=None if hazard is None else open_layer(hazard),
+        activity=None if activity is None else open_layer(activity),
+        blind_map=None if blind_map is None else open_layer(blind_map),
         houses=None if houses is None else read_frame(houses),
         clues=None if mining_clues is None else read_frame(mining_clues),
         zones=None if zones_drawn is None else read_frame(zones_drawn),
