@@ -17,7 +17,6 @@ from geo_risk.flow.steps.deformation_slope import deformation_slope
 from geo_risk.flow.steps.insar_track import beside, open_track
 
 if TYPE_CHECKING:
-    import xarray as xr
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
@@ -139,8 +138,22 @@ def _tracks(names: list[str], paths: dict[str, Any]) -> list[Track]:
     return [Track(t, *(open_layer(paths[n][i]) for n in PER_TRACK)) for i, t in enumerate(names)]
 
 
-def _detection_grid(run: Grid, posting_m: float) -> Grid:
-    """Return the grid areas are looked for on: the run's area in cells of the coarsest track."""
+def _detection_grid(run: Grid, posting_m: float, *, most: int) -> Grid:
+    """Return the grid areas are looked for on: the run's area in cells of the coarsest track.
+
+    Where these are more than `most`, the cells are as many times wider as it takes: memory stays bounded and the run
+    goes on; `coarser_note` says so.
+    """
+    grid = fine = _at_posting(run, posting_m)
+    times = 1
+    while grid.shape[0] * grid.shape[1] > most and max(grid.shape) > 1:
+        times += 1
+        grid = _at_posting(run, times * fine.resolution_m)
+    return grid
+
+
+def _at_posting(run: Grid, posting_m: float) -> Grid:
+    """Return the run's area in cells of a posting, or of the run where these are no smaller."""
     from geo_risk.core.grid import Grid
 
     if posting_m <= run.resolution_m * 1.01:
@@ -155,18 +168,27 @@ def _detection_grid(run: Grid, posting_m: float) -> Grid:
     return Grid(GeoBox((rows, columns), Affine(cell, 0, left, 0, -cell, top), run.geobox.crs))
 
 
-def _nearest(layer: xr.DataArray, grid: Grid) -> Any:
-    """Return the values of a run-grid layer at the cell centres of the detection grid; only those are kept."""
-    import numpy as np
+def coarser_note(run: Grid, posting_m: float, used: Grid, *, limit: str, what: tuple[str, str]) -> list[dict[str, str]]:
+    """Return the warning that maps were too large for their own cells; none where they were not.
 
-    from geo_risk.core.grid import grid_of
-
-    coords, run = grid.coords(), grid_of(layer)
-    x, y = coords["x"] - 1e-6, coords["y"] + 1e-6
-    rows, _, has_row = run.index(np.full(len(y), run.bounds[0]) + run.resolution_m / 2, y)
-    _, columns, has_column = run.index(x, np.full(len(x), run.bounds[3]) - run.resolution_m / 2)
-    values = layer.isel(y=rows).isel(x=columns).to_numpy()
-    return np.where(has_row[:, None] & has_column, values, np.float32(np.nan)).astype(np.float32)
+    Parameters
+    ----------
+    run, posting_m, used : the run's grid, the posting of the coarsest track, and the grid that was taken.
+    limit : name of the parameter that bounds the cells. what : what was looked for, in English and Chinese.
+    """
+    fine = _at_posting(run, posting_m)
+    if fine == used:
+        return []
+    cells, own, taken = fine.shape[0] * fine.shape[1] / 1e6, fine.resolution_m, used.resolution_m
+    share = round(used.cell_area_m2 / fine.cell_area_m2)
+    return [_note("warning", (
+        f"{what[0]}: the maps have {cells:.4g} million cells of {own:g} m, more than {limit} allows to hold; cells of "
+        f"{taken:g} m were looked at instead, one measured cell in {share}. What is narrower than {2 * taken:g} m may "
+        "be missing, which does not mean that it is still: run county by county for the full detail",
+        f"{what[1]}：{own:g} 米像元共 {cells * 100:.4g} 万个，超过 {limit} 的上限，改用 {taken:g} 米像元"
+        f"（每 {share} 个实测像元取 1 个）。宽度小于 {2 * taken:g} 米的变形可能漏判，漏判不等于稳定；"
+        "如需完整细节请分县运行",
+    ))]  # fmt: skip
 
 
 def _note(level: str, texts: tuple[str, str]) -> dict[str, str]:

@@ -65,7 +65,7 @@ def write_areas(
     **paths: Path | None,
 ) -> None:
     """Write active deformation areas with their false-alarm probabilities, and Gi* of each track."""
-    from geo_risk.flow.steps.deformation import _detection_grid, _method, _note
+    from geo_risk.flow.steps.deformation import _detection_grid, _method, _note, coarser_note
     from geo_risk.hazards.deformation.areas.active import active_areas
     from geo_risk.hazards.deformation.areas.hotspots import discovered_share, gi_star_windows
     from geo_risk.hazards.deformation.areas.setting import setting_windows
@@ -75,7 +75,11 @@ def write_areas(
     from geo_risk.sources.layers import open_layer, read_grid
     from geo_risk.sources.native import native_facts
 
-    area = _detection_grid(read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native))
+    run, posting_m = read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native)
+    area = _detection_grid(run, posting_m, most=params.areas.maximum_cells)
+    coarser = coarser_note(
+        run, posting_m, area, limit="deformation.areas.maximum_cells", what=("moving areas", "活动形变区")
+    )
     side = params.areas.tile_cells
     maps = [track_windows(t, p, area, side=side) for t, p in zip(tracks, native, strict=True)]
     raster = {k: paths[k] for k in ("slope_deg", "aspect_deg", "velocity_east", "velocity_up")}
@@ -95,7 +99,8 @@ def write_areas(
             write_layer(area.layer(z, units="1", long_name=f"Gi* of velocity, track {name}", name="hotspot_z"), out)
         shares[f"hotspot_share_{name}"] = discovered_share(z, params.areas.hotspot_rate)
     kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
-    write_json({"notes": [_note("info", n) for n in told] + [_note("warning", n) for n in found.notes],
+    warned = coarser + [_note("warning", n) for n in found.notes]
+    write_json({"notes": [_note("info", n) for n in told] + warned,
                 "methods": [_method("areas")],
                 "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares},
                 "quarantine": aside}, facts)  # fmt: skip

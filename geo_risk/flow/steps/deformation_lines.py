@@ -80,7 +80,8 @@ def write_lines(
         "bending": int(sections["is_bending"].sum()), "sinking": int(sections["is_sinking"].sum()),
         "unknown": int((sections["level"] < 0).sum()),
     }  # fmt: skip
-    write_json({"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": quarantine,
+    coarser = told_coarser(native, grid, vertical.grid, what=("lines", "线性工程"))
+    write_json({"notes": coarser + [note("info", t) for t in notes], "counts": counts, "quarantine": quarantine,
                 "methods": [method("lines")]}, facts)  # fmt: skip
 
 
@@ -134,15 +135,32 @@ def measured_vertical(
 def track_maps(
     native: list[Path], tracks: list[str], grid: Path, params: DeformationParams
 ) -> tuple[list[TrackWindows], Grid]:
-    """Return velocity, error and look of all tracks by window, on cells of the coarsest posting, and that grid."""
+    """Return velocity, error and look of all tracks by window, on cells of the coarsest posting, and that grid.
+
+    Where these are more than `areas.maximum_whole_cells` the grid has wider ones (`told_coarser`).
+    """
     from geo_risk.flow.steps.deformation import _detection_grid
     from geo_risk.flow.steps.deformation_areas import track_windows
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.native import native_facts
 
-    cells = _detection_grid(read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native))
+    posting_m = max(float(native_facts(p)["posting_m"]) for p in native)
+    cells = _detection_grid(read_grid(grid), posting_m, most=params.areas.maximum_whole_cells)
     side = params.areas.tile_cells
     return [track_windows(t, p, cells, side=side) for t, p in zip(tracks, native, strict=True)], cells
+
+
+def told_coarser(
+    native: list[Path], grid: Path, cells: Grid, *, what: tuple[str, str]
+) -> list[dict[str, str]]:  # fmt: skip
+    """Return the warning that `track_maps` took wider cells than the radar's; none where it did not."""
+    from geo_risk.flow.steps.deformation import coarser_note
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.native import native_facts
+
+    posting_m = max(float(native_facts(p)["posting_m"]) for p in native)
+    limit = "deformation.areas.maximum_whole_cells"
+    return coarser_note(read_grid(grid), posting_m, cells, limit=limit, what=what)
 
 
 def _axes(

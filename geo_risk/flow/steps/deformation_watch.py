@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.deformation_lines import PONDS, measured_vertical, method, note, read_ponds, track_maps
+from geo_risk.flow.steps.deformation_lines import (
+    PONDS,
+    measured_vertical,
+    method,
+    note,
+    read_ponds,
+    told_coarser,
+    track_maps,
+)
 from geo_risk.flow.steps.exposure import options_of
 from geo_risk.flow.steps.insar_track import beside, open_track
 
@@ -124,7 +132,8 @@ def write_structures_found(
     )
     write_frame(frame.assign(body=range(1, len(frame) + 1)), out)
     write_layer(cells.layer(found, units="1", long_name="label of structures", name="bodies_structures"), labels)
-    write_json({"notes": [note("info", t) for t in notes], "quarantine": quarantine,
+    coarser = told_coarser(native, grid, cells, what=("structures", "尾矿库与水库"))
+    write_json({"notes": coarser + [note("info", t) for t in notes], "quarantine": quarantine,
                 "counts": {"bodies": len(bodies), "moving": int(frame["is_moving"].sum()) if len(frame) else 0},
                 "methods": [method("structures")]}, facts)  # fmt: skip
 
@@ -185,7 +194,8 @@ def write_found(
         "cells, and the zero of the map is the processor's",
         "地面沉降：无稳定区可估计空间相关噪声，体积误差按像元独立计算，零点沿用产品原参考",
     )]  # fmt: skip
-    write_json({"notes": [note("warning", t) for t in notes], "counts": counts, "quarantine": quarantine,
+    coarser = told_coarser(native, grid, cells, what=("subsidence", "地面沉降"))
+    write_json({"notes": coarser + [note("warning", t) for t in notes], "counts": counts, "quarantine": quarantine,
                 "methods": [method("watch")]}, facts)  # fmt: skip
 
 
@@ -236,8 +246,8 @@ def write_series(
         if labels is not None and "displacement" in source:
             on_track = labels_onto(open_layer(labels), source)
             made = label_series(source, on_track, removal_of(read_dataset(correction)), params)
-            up = source["los_up"].to_numpy() if "los_up" in source else np.full(on_track.shape, np.nan)
-            means = label_means(up, on_track, made["label"].to_numpy())
+            numbers, nothing = made["label"].to_numpy(), np.full(made.sizes["label"], np.nan)
+            means = label_means(source["los_up"].data, on_track, numbers) if "los_up" in source else nothing
             made = made.assign(los_up=("label", means))
         if out is not None:
             write_dataset(made, out)

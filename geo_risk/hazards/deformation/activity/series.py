@@ -10,12 +10,13 @@ import xarray as xr
 from dask import array as da
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from scipy import ndimage
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import grid_of
 from geo_risk.core.units import in_units
+from geo_risk.hazards.deformation.activity.members import SECTORS, TILE, Members, members
 from geo_risk.hazards.deformation.activity.series_params import SeriesParams
+from geo_risk.hazards.deformation.areas.maps import layer_windows
 from geo_risk.hazards.deformation.areas.quality import series_quality
 from geo_risk.hazards.deformation.motion.correction import years
 from geo_risk.hazards.deformation.motion.removal import Removal, corrected_series
@@ -26,7 +27,6 @@ Bool = NDArray[np.bool_]
 
 _GROUP_CELLS = 400_000
 _BAND_CELLS = 4_000_000
-_SECTORS = 8
 _SECTOR_CELLS = 3
 _ROUNDS = 12
 _END_DATES = 5
@@ -44,16 +44,6 @@ _INDICES = {
     "lag_one": "median lag-1 autocorrelation of the members' series",
     "pairwise": "mean correlation of pairs of members",
 }
-
-
-@dataclass(frozen=True)
-class _Body:
-    """Flat indices into the frame: cells of a body, stable candidates around it, and their sectors."""
-
-    label: int
-    cells: NDArray[np.int64]
-    around: NDArray[np.int64]
-    sector: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -98,7 +88,8 @@ def label_series(
         raise GridError(what, where="labels", fix="bring them onto the track's own grid with labels_onto")
     series = corrected_series(dataset, removal)
     t = years(dataset["time"].to_numpy())
-    bodies = _bodies(dataset, labels, params)
+    coherence = layer_windows(in_units(dataset["coherence"], "1"), side=TILE) if "coherence" in dataset else None
+    bodies = members(labels, coherence, cell_size_m(dataset), params)
     ground = _ground(removal, params, t)
     out: dict[int, _Series] = {}
     for group in _groups(bodies):
@@ -153,43 +144,9 @@ def cell_size_m(dataset: xr.Dataset) -> tuple[float, float]:
     return abs(e) * 110_574.0, abs(a) * 111_320.0 * float(np.cos(middle))
 
 
-def _bodies(dataset: xr.Dataset, labels: NDArray[np.integer], params: SeriesParams) -> list[_Body]:
-    coherent = np.ones(labels.shape, dtype=bool)
-    if "coherence" in dataset:
-        coherent = in_units(dataset["coherence"], "1").to_numpy() >= params.minimum_coherence
-    size = cell_size_m(dataset)
-    reach = [int(np.ceil((params.ring_gap_m + params.ring_reach_m) / s)) for s in size]
-    out = []
-    for label, box in enumerate(ndimage.find_objects(labels), 1):
-        if box is None:
-            continue
-        window = tuple(slice(max(0, b.start - r), b.stop + r) for b, r in zip(box, reach, strict=True))
-        local = labels[window]
-        body = local == label
-        distance = ndimage.distance_transform_edt(~body, sampling=size)
-        free = (local == 0) & coherent[window]
-        free &= (distance > params.ring_gap_m) & (distance <= params.ring_gap_m + params.ring_reach_m)
-        rows, columns = np.nonzero(free)
-        order = np.argsort(distance[rows, columns], kind="stable")[: 4 * params.ring_pixels]
-        rows, columns = rows[order], columns[order]
-        centre = [float(np.mean(i)) for i in np.nonzero(body)]
-        angle = np.arctan2((rows - centre[0]) * size[0], (columns - centre[1]) * size[1])
-        sector = np.floor((angle + np.pi) / (2 * np.pi) * _SECTORS).astype(np.int64) % _SECTORS
-        flat = _flat((rows, columns), window, labels.shape)
-        cells = _flat(np.nonzero(body & coherent[window]), window, labels.shape)
-        step = max(1, -(-len(cells) // params.body_pixels))
-        out.append(_Body(label, cells[::step], flat, sector))
-    return out
-
-
-def _flat(index: tuple[NDArray[np.int64], ...], window: tuple[slice, ...], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    out: NDArray[np.int64] = (index[0] + window[0].start) * shape[1] + index[1] + window[1].start
-    return out
-
-
-def _groups(bodies: list[_Body]) -> Iterator[list[_Body]]:
+def _groups(bodies: list[Members]) -> Iterator[list[Members]]:
     """Part the bodies, from north to south, so that the cells of a group fit into memory."""
-    group: list[_Body] = []
+    group: list[Members] = []
     held = 0
     for body in sorted(bodies, key=lambda b: int(b.cells[0]) if len(b.cells) else 0):
         n = len(body.cells) + len(body.around)
@@ -345,13 +302,13 @@ def _scatter(rest: F64, sector: NDArray[np.int64]) -> F64:
     scatter about their mean; fewer than three say nothing.
     """
     known = np.isfinite(rest)
-    member = sector[:, None] == np.arange(_SECTORS)
+    member = sector[:, None] == np.arange(SECTORS)
     count = known.astype(np.float64) @ member
     total = np.where(known, rest, 0.0) @ member
     use = count >= _SECTOR_CELLS
     mean = np.divide(total, count, out=np.zeros_like(total), where=use)
-    angle = (np.arange(_SECTORS) + 0.5) * 2 * np.pi / _SECTORS
-    plane = np.stack([np.ones(_SECTORS), np.cos(angle), np.sin(angle)], axis=1)
+    angle = (np.arange(SECTORS) + 0.5) * 2 * np.pi / SECTORS
+    plane = np.stack([np.ones(SECTORS), np.cos(angle), np.sin(angle)], axis=1)
     out = np.full(len(rest), np.nan)
     for pattern in np.unique(use, axis=0):
         n = int(pattern.sum())

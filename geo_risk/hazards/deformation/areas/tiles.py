@@ -46,7 +46,6 @@ class Tile:
         out: NDArray[Any] = values[self.inside][rows, columns]
         return out
 
-
     def lattice(self, stride: int) -> Box:
         """Return where the sampled cells of the core lie in the sample of the whole map."""
         y, x = (slice(-(-c.start // stride), -(-c.stop // stride)) for c in self.core)

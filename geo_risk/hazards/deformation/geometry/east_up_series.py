@@ -25,6 +25,9 @@ VARIABLES = {
 }
 """Variables of the result with unit and long name."""
 
+_BAND = 1024
+"""Rows that are read at once."""
+
 _DAY = np.timedelta64(1, "D")
 _Times = NDArray[np.datetime64]
 
@@ -141,7 +144,7 @@ def body_track(name: str, series: xr.Dataset, labels: xr.DataArray, los: tuple[x
     ----------
     name : of the track.
     series : `displacement_mm`, `displacement_std_mm` (time, label), coordinate `label`.
-    labels : (y, x) whole numbers, the label of each cell.
+    labels : (y, x) whole numbers, the label of each cell; lazy or not, as `los`.
     los : east, north, up on the grid of the labels; east and up are used.
 
     Returns
@@ -149,31 +152,39 @@ def body_track(name: str, series: xr.Dataset, labels: xr.DataArray, los: tuple[x
     Series over bodies, for `east_up_series`; a body without a cell of known look has NaN there.
     """
     numbers = series["label"].to_numpy()
-    cells = labels.to_numpy()
     looks = []
     for part in (los[0], los[2]):
-        look = label_means(part.to_numpy(), cells, numbers).astype(np.float32)
+        look = label_means(part.data, labels.data, numbers).astype(np.float32)
         looks.append(xr.DataArray(look, dims="label", coords={"label": numbers}, attrs={"units": "1"}))
     displacement, std = (series[n].transpose("time", "label") for n in ("displacement_mm", "displacement_std_mm"))
     return TrackSeries(name, displacement.assign_attrs(units="mm"), std.assign_attrs(units="mm"), looks[0], looks[1])
 
 
 def label_means(
-    values: NDArray[np.floating], labels: NDArray[np.integer], numbers: NDArray[np.integer]
+    values: NDArray[np.floating] | da.Array, labels: NDArray[np.integer] | da.Array, numbers: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """Return the mean of the known values over the cells of each label (n,), NaN where none is known.
 
     Parameters
     ----------
-    values, labels : of one shape; NaN is missing, labels are 0 or more. One pass, however many labels there are.
+    values, labels : of one shape, NaN is missing, labels are 0 or more; either may be lazy: they are read by bands of
+        rows, one pass, however many labels there are.
     numbers : (n,) the labels asked for.
     """
-    known = np.isfinite(values)
-    size = int(max(labels.max(initial=0), numbers.max(initial=0))) + 1
-    of = labels[known].astype(np.int64)
-    count = np.bincount(of, minlength=size)[numbers]
-    total = np.bincount(of, weights=values[known].astype(np.float64), minlength=size)[numbers]
-    out: NDArray[np.float64] = np.divide(total, count, out=np.full(len(numbers), np.nan), where=count > 0)
+    count: NDArray[np.int64] = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int64)
+    total = np.zeros(len(count))
+    wanted = np.zeros(len(count) + 1, dtype=bool)
+    wanted[numbers] = True
+    for row in range(0, labels.shape[0], _BAND):
+        of, some = (np.asarray(v[row : row + _BAND]) for v in (labels, values))
+        # labels beyond those that are wanted share one number, which is not
+        at = np.minimum(of, len(count)).astype(np.int64)
+        inside = np.isfinite(some) & wanted[at]
+        # one value after another, as if all were counted at once
+        np.add.at(total, at[inside], some[inside].astype(np.float64))
+        count += np.bincount(at[inside], minlength=len(count))
+    n, sums = count[numbers], total[numbers]
+    out: NDArray[np.float64] = np.divide(sums, n, out=np.full(len(numbers), np.nan), where=n > 0)
     return out
 
 

@@ -73,7 +73,8 @@ class Heights:
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> F64:
         """Return scaled heights (n,) of cells; those of unknown height count as of mean height."""
         scaled = (at_cells(self.values, rows, columns) - self.mean) / self.spread
-        return np.nan_to_num(scaled).astype(np.float32).astype(np.float64)
+        out: F64 = np.nan_to_num(scaled).astype(np.float32).astype(np.float64)
+        return out
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def label_bodies(bodies: Sequence[Body], grid: Grid) -> NDArray[np.int32]:
 
 
 def _reach(outline: BaseGeometry, grid: Grid) -> tuple[slice, slice]:
-    """Return the window of the grid that holds an outline, a cell around it included; one cell where it lies outside."""
+    """Return the window of the grid that holds an outline and a cell around it."""
     left, bottom, right, top = outline.bounds
     rows, columns, _ = grid.index([left, right], [top, bottom])
     y, x = (

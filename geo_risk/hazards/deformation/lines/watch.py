@@ -205,7 +205,7 @@ def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchP
 
 
 def _smoothed(vertical: VerticalMap, sigma: float, tile: Tile) -> tuple[F32, F32]:
-    """Return the Gaussian mean of the known cells of a tile's core (y, x) and its error (only the white part shrinks)."""
+    """Return the Gaussian mean of the known cells of a tile (y, x), and its error (only the white part shrinks)."""
     up, white = vertical.up[tile.window], vertical.noise.white[tile.window]
     known = np.isfinite(up)
     shared = max(0.0, float(vertical.noise.covariance[0]))
