@@ -44,10 +44,7 @@ class Coverage:
 
         Of a lazy one only the blocks that hold an entry are read, one row of blocks at a time.
         """
-        if isinstance(layer, da.Array):
-            return _picked(layer, self.cell)
-        out: NDArray[Any] = np.asarray(layer).reshape(-1)[self.cell]
-        return out
+        return values_at(layer, self.cell)
 
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return for each polygon the sum of values by entry, as `values` gives them, weighted by coverage; no NaN."""
@@ -55,8 +52,11 @@ class Coverage:
         return np.asarray(out, dtype=np.float64)
 
 
-def _picked(layer: da.Array, cell: NDArray[np.int64]) -> NDArray[Any]:
-    """Return the values (n,) of a lazy array (y, x) at cells (row-major), block by block."""
+def values_at(layer: NDArray[Any] | da.Array, cell: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the values (n,) of an array (y, x) at cells (row-major); of a lazy one, row by row of its blocks."""
+    if not isinstance(layer, da.Array):
+        flat: NDArray[Any] = np.asarray(layer).reshape(-1)[cell]
+        return flat
     out = np.empty(len(cell), dtype=layer.dtype)
     at = np.divmod(cell, layer.shape[1])
     edges = [np.concatenate([[0], np.cumsum(c)]) for c in layer.chunks]

@@ -14,8 +14,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from shapely.geometry import LineString
 
-from geo_risk.core.grid import Grid, same_grid
+from geo_risk.core.grid import CHUNK, Grid, same_grid
 from geo_risk.core.schemas import conform
+from geo_risk.exposure.zonal import values_at
 from geo_risk.hazards.debris_flow.params import DebrisFlowParams
 from geo_risk.kernels.channel_bed import least_tangent
 from geo_risk.kernels.priority_flood import COLUMN_STEP, ROW_STEP
@@ -27,7 +28,7 @@ _SOURCE_FROM = 1.0
 
 @dataclass(frozen=True)
 class Beds:
-    """What the channels are drawn from, all (y, x) on one grid.
+    """What the channels are drawn from, all (y, x) on one grid, lazy or not.
 
     Attributes
     ----------
@@ -41,6 +42,29 @@ class Beds:
     direction: xr.DataArray
     upslope_area: xr.DataArray
     filled: xr.DataArray
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """The source cells (n,), in reading order, and what is known of them.
+
+    Attributes
+    ----------
+    cells, down : row-major, and the cell below; -1 where none is.
+    below : position of the cell below among the source cells; -1 where it is none of them.
+    way_m : to the cell below. filled, filled_below : heights of the cell and of the one below it.
+    level, slope, area : of `Beds`.
+    """
+
+    cells: NDArray[np.int64]
+    down: NDArray[np.int64]
+    below: NDArray[np.int64]
+    way_m: NDArray[np.float64]
+    filled: NDArray[Any]
+    filled_below: NDArray[Any]
+    level: NDArray[Any]
+    slope: NDArray[Any]
+    area: NDArray[Any]
 
 
 def debris_channel_frame(beds: Beds, *, params: DebrisFlowParams, language: str = "zh") -> gpd.GeoDataFrame:
@@ -58,11 +82,9 @@ def debris_channel_frame(beds: Beds, *, params: DebrisFlowParams, language: str 
     GridError : the layers are on different grids.
     """
     grid = same_grid(beds.margin, beds.level, beds.slope, beds.direction, beds.upslope_area, beds.filled)
-    values = {k: np.asarray(getattr(beds, k).data).ravel() for k in Beds.__dataclass_fields__}
-    with np.errstate(invalid="ignore"):
-        is_source = values["margin"] >= _SOURCE_FROM
-    reaches = _reaches(is_source, values, grid, params.length_min_m)
-    kept = sorted((_row(reach, values, grid, params) for reach in reaches), key=lambda r: str(r["channel_id"]))
+    sources = _sources(beds, grid)
+    reaches = _reaches(sources, params.length_min_m)
+    kept = sorted((_row(reach, sources, grid, params) for reach in reaches), key=lambda r: str(r["channel_id"]))
     columns = ["channel_id", "hazard_level", "length_m", "drop_m", "slope_mean_deg", "slope_max_deg", "area_top_m2",
                "area_bottom_m2", "least_slope_deg", "geometry"]  # fmt: skip
     frame = gpd.GeoDataFrame(pd.DataFrame(kept, columns=columns), geometry="geometry", crs=grid.crs)
@@ -71,74 +93,101 @@ def debris_channel_frame(beds: Beds, *, params: DebrisFlowParams, language: str 
     return conform(said, "debris_flow_channels")
 
 
-def _reaches(
-    is_source: NDArray[np.bool_], values: dict[str, NDArray[Any]], grid: Grid, length_min_m: float
-) -> list[NDArray[np.int64]]:  # fmt: skip
-    """Return the cells of each reach from its top down, and the cell below it where there is one.
-
-    Where source cells meet, the longest way from a head goes on and the others end; those that are too short are left
-    out, so that a channel is not cut up by every side cell that drains into it.
-    """
-    cells, below, step_m = _ways(is_source, values["direction"], grid)
-    order = cells[np.argsort(values["upslope_area"][cells], kind="stable")].tolist()  # each before the one below it
-    longest: dict[int, float] = dict.fromkeys(order, 0.0)
-    came_from: dict[int, int] = {}
-    for c in order:
-        down = below[c]
-        if down in longest and longest[c] + step_m[c] > longest[down]:
-            longest[down], came_from[down] = longest[c] + step_m[c], c
-    paths = []
-    for c in reversed(order):
-        if came_from.get(below[c]) == c:
-            continue
-        path, up = [c], c
-        while up in came_from:
-            up = came_from[up]
-            path.append(up)
-        if longest[c] + step_m[c] >= length_min_m:
-            paths.append(path[::-1])
-    joined = {below[path[-1]] for path in paths}
-    return [part for path in paths for part in _split(path, joined, below)]
-
-
-def _ways(
-    is_source: NDArray[np.bool_], direction: NDArray[Any], grid: Grid
-) -> tuple[NDArray[np.int64], dict[int, int], dict[int, float]]:
-    """Return the source cells, and by cell the one below it (-1: none) and the way there [m]."""
-    cells = np.flatnonzero(is_source)
-    code = direction[cells].astype(np.int64)
+def _sources(beds: Beds, grid: Grid) -> _Sources:
+    """Return the source cells and what is known of them; only blocks of the layers that hold one are read."""
+    cells = _source_cells(beds.margin)
+    code = values_at(beds.direction.data, cells).astype(np.int64)
     flows = (code >= 0) & (code <= 7)
     step = np.asarray(ROW_STEP)[code % 8] * grid.shape[1] + np.asarray(COLUMN_STEP)[code % 8]
-    down = np.where(flows, cells + step, -1).tolist()
-    way = np.where(flows, np.where(code % 2 == 1, math.sqrt(2), 1.0) * grid.resolution_m, 0.0).tolist()
-    keys = cells.tolist()
-    return cells, dict(zip(keys, down, strict=True)), dict(zip(keys, way, strict=True))
+    down = np.where(flows, cells + step, -1)
+    way_m = np.where(flows, np.where(code % 2 == 1, math.sqrt(2), 1.0) * grid.resolution_m, 0.0)
+    # a cell behind all others stands for none
+    at = np.searchsorted(cells, down)
+    below = np.where(np.append(cells, -2)[at] == down, at, -1)
+    filled, filled_below = (values_at(beds.filled.data, c) for c in (cells, np.where(flows, down, cells)))
+    known = (values_at(v.data, cells) for v in (beds.level, beds.slope, beds.upslope_area))
+    return _Sources(cells, down, below, way_m, filled, filled_below, *known)
 
 
-def _split(path: list[int], joined: set[int], below: dict[int, int]) -> list[NDArray[np.int64]]:
-    """Return the parts of a path between the cells at which others join it, each with the cell below."""
-    at = [0, *(i for i in range(1, len(path)) if path[i] in joined), len(path)]
-    end = [] if below[path[-1]] < 0 else [below[path[-1]]]
-    whole = [*path, *end]
+def _source_cells(margin: xr.DataArray) -> NDArray[np.int64]:
+    """Return the cells (row-major) whose margin makes them a source, in order, read by bands of rows."""
+    found = [np.zeros(0, dtype=np.int64)]
+    for row in range(0, margin.shape[0], CHUNK):
+        with np.errstate(invalid="ignore"):
+            is_source = np.asarray(margin.data[row : row + CHUNK]) >= _SOURCE_FROM
+        found.append(np.flatnonzero(is_source) + row * margin.shape[1])
+    return np.concatenate(found)
+
+
+def _reaches(sources: _Sources, length_min_m: float) -> list[NDArray[np.int64]]:
+    """Return the cells of each reach from its top down, and the cell below it where there is one.
+
+    Where source cells meet, the longest way from a head goes on and the others end (of equal ones that with the least
+    upslope area goes on, then the first in reading order); those that are too short are left out, so that a channel is
+    not cut up by every side cell that drains into it.
+    """
+    longest, came_from = _longest_ways(sources)
+    cells, below, down = sources.cells.tolist(), sources.below.tolist(), sources.down.tolist()
+    paths = []
+    for c in range(len(cells)):
+        if (below[c] >= 0 and came_from[below[c]] == c) or not longest[c] + sources.way_m[c] >= length_min_m:
+            continue
+        path = [c]
+        while (up := came_from[path[-1]]) >= 0:
+            path.append(up)
+        paths.append(path[::-1])
+    ends = {down[path[-1]] for path in paths}
+    return [part for path in paths for part in _split([cells[k] for k in path], ends, end=down[path[-1]])]
+
+
+def _longest_ways(sources: _Sources) -> tuple[list[float], list[int]]:
+    """Return the longest way [m] from a head to each source cell, and the source cell it comes from (-1: none).
+
+    Cells are taken in the order of the drainage, each after all that drain into it. Upslope areas cannot give that
+    order: one cell more is below the resolution of float32 where many millions of square metres drain.
+    """
+    below, way_m, area = sources.below.tolist(), sources.way_m.tolist(), sources.area.tolist()
+    longest, came_from = [0.0] * len(below), [-1] * len(below)
+    waiting = np.bincount(sources.below[sources.below >= 0], minlength=len(below)).tolist()
+    ready = [c for c, n in enumerate(waiting) if n == 0]
+    while ready:
+        c = ready.pop()
+        to, length = below[c], longest[c] + way_m[c]
+        if to < 0:
+            continue
+        best = came_from[to]
+        if length > longest[to] or (length == longest[to] and best >= 0 and (area[c], c) < (area[best], best)):
+            longest[to], came_from[to] = length, c
+        waiting[to] -= 1
+        if not waiting[to]:
+            ready.append(to)
+    return longest, came_from
+
+
+def _split(path: list[int], ends: set[int], *, end: int) -> list[NDArray[np.int64]]:
+    """Return the parts of a path between the cells at which others end in it, each with the cell below (-1: none)."""
+    at = [0, *(i for i in range(1, len(path)) if path[i] in ends), len(path)]
+    whole = path if end < 0 else [*path, end]
     return [np.array(whole[a : b + 1], dtype=np.int64) for a, b in pairwise(at)]
 
 
 def _row(
-    reach: NDArray[np.int64], values: dict[str, NDArray[Any]], grid: Grid, params: DebrisFlowParams
+    reach: NDArray[np.int64], sources: _Sources, grid: Grid, params: DebrisFlowParams
 ) -> dict[str, Any]:  # fmt: skip
     row, column = np.divmod(reach, grid.shape[1])
     coords = grid.coords()
     x, y = coords["x"][column], coords["y"][row]
     points = list(zip(x.tolist(), y.tolist(), strict=True))
     length = float(np.hypot(np.diff(x), np.diff(y)).sum())
-    inside = reach[:-1] if len(reach) > 1 else reach
-    area = values["upslope_area"][inside].astype(np.float64)
-    tangent = np.tan(np.radians(values["slope"][inside].astype(np.float64)))
+    inside = np.searchsorted(sources.cells, reach[:-1] if len(reach) > 1 else reach)
+    area = sources.area[inside].astype(np.float64)
+    tangent = np.tan(np.radians(sources.slope[inside].astype(np.float64)))
     floor = math.tan(math.radians(params.slope_min_deg))
     least = least_tangent(area, factor=params.curve_factor, exponent=params.curve_exponent, floor=floor)
-    drop = float(values["filled"][reach[0]]) - float(values["filled"][reach[-1]])
+    lowest = sources.filled_below[inside[-1]] if len(reach) > 1 else sources.filled[inside[0]]
+    drop = float(sources.filled[inside[0]]) - float(lowest)
     return {
-        "channel_id": f"DC-{y[0]:.0f}-{x[0]:.0f}", "hazard_level": int(values["level"][inside].max()),
+        "channel_id": f"DC-{y[0]:.0f}-{x[0]:.0f}", "hazard_level": int(sources.level[inside].max()),
         "length_m": round(length, 1), "drop_m": round(max(drop, 0.0), 1),
         "slope_mean_deg": round(math.degrees(math.atan(float(tangent.mean()))), 2),
         "slope_max_deg": round(math.degrees(math.atan(float(tangent.max()))), 2),

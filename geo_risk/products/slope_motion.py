@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
+import shapely
 import xarray as xr
+from dask import array as da
+from numpy.typing import NDArray
 
-from geo_risk.core.grid import Grid
+from geo_risk.core.grid import CHUNK, Grid
 from geo_risk.core.vectorize import rasterize
 from geo_risk.hazards.landslide.triggers import ACCELERATING, MOVING, STEADY
 from geo_risk.products.linking import likely_false
 
 SLOPE_KINDS = ("landslide", "unknown")
 """Kinds of moving areas that may be slopes; subsidence is not moved by a night's rain."""
+
+_BLOCK, _RIM = CHUNK, 2
 
 
 def slope_motion(areas: gpd.GeoDataFrame, grid: Grid, *, false_alarm_max: float) -> xr.DataArray:
@@ -22,16 +29,28 @@ def slope_motion(areas: gpd.GeoDataFrame, grid: Grid, *, false_alarm_max: float)
     ----------
     areas : `active_deformation`; those likely false, stable ones and subsidence do not count. Cells that an area
         touches are in it. Where none is seen slopes may move all the same: 0 lowers nothing, and says nothing.
+    grid : of the layer, which stays lazy: areas are burnt block by block.
     """
     chosen = areas[areas["kind"].isin(SLOPE_KINDS) & (areas["activity"] != "stable")]
     if len(chosen):
         chosen = chosen[~likely_false(chosen, false_alarm_max)]
     code = np.where(chosen["activity"] == "accelerating", ACCELERATING, MOVING).astype(float)
     order = np.argsort(code, kind="stable")  # the graver one is burnt last
-    if not len(chosen):
-        burned = np.full(grid.shape, STEADY, dtype=np.int8)
-    else:
-        shapes = zip(chosen.geometry.to_numpy()[order], code[order], strict=True)
-        burned = rasterize(shapes, grid, fill=STEADY, dtype="int16", all_touched=True).astype(np.int8)
-    return grid.layer(burned, units="level", long_name="slopes seen to move: 1 moving, 2 accelerating",
+    shapes, code = chosen.geometry.to_numpy()[order], code[order]
+    tree = shapely.STRtree(shapes)
+
+    def burnt(block_info: Any = None) -> NDArray[np.int8]:
+        (top, bottom), (left, right) = block_info[None]["array-location"]
+        # with a rim, so that what a line touches does not depend on where it is cut off
+        y, x = slice(max(0, top - _RIM), bottom + _RIM), slice(max(0, left - _RIM), right + _RIM)
+        part = Grid(grid.geobox[y, x])
+        near = np.sort(tree.query(shapely.box(*part.bounds)))
+        pairs = zip(shapes[near], code[near], strict=True)
+        wide = rasterize(pairs, part, fill=STEADY, dtype="int16", all_touched=True)
+        out: NDArray[np.int8] = wide[top - y.start : bottom - y.start, left - x.start : right - x.start].astype(np.int8)
+        return out
+
+    chunks = da.core.normalize_chunks((_BLOCK, _BLOCK), shape=grid.shape, dtype=np.int8)
+    data = da.map_blocks(burnt, chunks=chunks, dtype=np.int8, meta=np.empty((0, 0), np.int8))
+    return grid.layer(data, units="level", long_name="slopes seen to move: 1 moving, 2 accelerating",
                       name="slope_motion")  # fmt: skip

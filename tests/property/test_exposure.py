@@ -2,6 +2,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from dask import array as da
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, box
@@ -12,7 +13,7 @@ from geo_risk.exposure.buildings import assign_settlements, dwelling_weights
 from geo_risk.exposure.columns import numbers, texts
 from geo_risk.exposure.people import apportion, clean_counts, spread_people
 from geo_risk.exposure.shelters import usable_shelters
-from geo_risk.exposure.zonal import cell_coverage, covered_shares, level_at_share, overlaps
+from geo_risk.exposure.zonal import cell_coverage, covered_shares, level_at_share, overlaps, values_at
 from geo_risk.products.zones import Exposed, exposure_of
 
 CRS = "EPSG:4546"
@@ -47,6 +48,25 @@ def test_apportion_by_hand_and_its_limits():
     for total, weights in ((-1, [1]), (1.5, [1]), (3, []), (3, [np.nan]), (3, [-1])):
         with pytest.raises(DataError):
             apportion(total, weights)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.integers(0, 60))
+def test_values_at_cells_of_a_lazy_layer_are_those_of_the_array(seed, height, width, n):
+    rng = np.random.default_rng(seed)
+    layer = rng.integers(-1, 5, (13, 17)).astype(np.int8)
+    read = []
+    lazy = da.from_array(layer, chunks=(height, width)).map_blocks(
+        lambda block, block_info=None: read.append(block_info[0]["chunk-location"]) or block, dtype=np.int8,
+        meta=np.empty((0, 0), np.int8),
+    )  # fmt: skip
+    cell = rng.integers(0, layer.size, n)
+    got = values_at(lazy, cell)
+    assert got.dtype == np.int8
+    np.testing.assert_array_equal(got, layer.ravel()[cell])
+    np.testing.assert_array_equal(values_at(layer, cell), got)
+    # each block that holds a cell once, no other
+    rows, columns = np.divmod(cell, 17)
+    assert sorted(read) == sorted(set(zip(rows // height, columns // width, strict=True)))
 
 
 @pytest.mark.slow

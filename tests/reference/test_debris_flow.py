@@ -11,6 +11,8 @@ from shapely.geometry import LineString
 from geo_risk.hazards.debris_flow.compute import compute
 from geo_risk.hazards.debris_flow.params import DebrisFlowParams
 from geo_risk.kernels.channel_bed import least_tangent
+from geo_risk.kernels.priority_flood import COLUMN_STEP, ROW_STEP
+from geo_risk.products import debris_channels
 from geo_risk.products.debris_channels import Beds, debris_channel_facts, debris_channel_frame
 from geo_risk.terrain.hydrology import drainage, partial_area
 from tests.support.terrain import grid_of_shape
@@ -117,6 +119,42 @@ def test_reaches_meet_at_confluences_and_no_cell_is_drawn_twice():
     sources = {(float(coords["x"][c]), float(coords["y"][r])) for r, c in np.argwhere(beds.margin.to_numpy() >= 1)}
     # ways that are too short are left out, nothing is added
     assert drawn <= sources
+
+
+def test_channels_follow_the_drainage_where_float32_cannot_tell_upslope_areas_apart():
+    _, beds, params = frame_of(valley())
+    # a straight bed of source cells; at 3e11 m2 one cell of 400 m2 more is lost, and the tie must not cut the channel
+    flat = Beds(beds.margin, beds.level, beds.slope, beds.direction, beds.upslope_area * 0 + 3e11, beds.filled)
+    assert len(np.unique(flat.upslope_area.to_numpy()[np.isfinite(flat.upslope_area)])) == 1
+    want, got = (debris_channel_frame(b, params=params) for b in (beds, flat))
+    assert len(want) == 1
+    assert got.geometry.to_wkt().tolist() == want.geometry.to_wkt().tolist()
+    # and turned upside down, so that reading order is against the flow
+    turned = _turned(flat)
+    again = debris_channel_frame(turned, params=params)
+    assert again["length_m"].tolist() == want["length_m"].tolist()
+
+
+def _turned(beds: Beds) -> Beds:
+    """Return beds with the rows in reverse order; D8 codes turn with them."""
+    made = {}
+    for name in Beds.__dataclass_fields__:
+        layer = getattr(beds, name).copy()
+        rows = layer.to_numpy()[::-1].copy()
+        if name == "direction":
+            turn = [[(-dy, dx) for dy, dx in zip(ROW_STEP, COLUMN_STEP, strict=True)].index((a, b))
+                    for a, b in zip(ROW_STEP, COLUMN_STEP, strict=True)]  # fmt: skip
+            rows = np.where((rows >= 0) & (rows <= 7), np.array(turn)[rows.astype(int) % 8], rows).astype(rows.dtype)
+        made[name] = layer.copy(data=rows)
+    return Beds(**made)
+
+
+@pytest.mark.parametrize("chunks", [(7, 31), (13, 5)])
+def test_channels_are_drawn_from_the_blocks_that_hold_sources(chunks, monkeypatch):
+    whole, beds, params = frame_of(valley(branch=True))
+    monkeypatch.setattr(debris_channels, "CHUNK", 11)
+    lazy = Beds(*(getattr(beds, n).chunk({"y": chunks[0], "x": chunks[1]}) for n in Beds.__dataclass_fields__))
+    assert debris_channel_frame(lazy, params=params).equals(whole)
 
 
 @pytest.mark.parametrize("chunks", [(7, 31), (60, 5)])

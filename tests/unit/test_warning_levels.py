@@ -13,11 +13,12 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from shapely.geometry import Point, box
+from shapely.geometry import Point, Polygon, box
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
 from geo_risk.core.levels import classify
+from geo_risk.core.vectorize import rasterize
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.landslide.triggers import MatrixTriggers, RainField, lowered, warning_levels
@@ -28,6 +29,7 @@ from geo_risk.hazards.rainfall.stage_fields import stage_fields
 from geo_risk.hazards.rainfall.stages import Forecast, plan_stages
 from geo_risk.kernels.effective_rain import stage_effective
 from geo_risk.kernels.warning import cell_levels, first_hours, rain_at
+from geo_risk.products import slope_motion as slope_motion_module
 from geo_risk.products.judgement import StageRain, ground_of, judge, judge_all, within
 from geo_risk.products.params import RiskParams
 from geo_risk.products.place_warnings import Rule, place_warnings
@@ -198,6 +200,30 @@ def test_moving_slopes_get_lower_triggers_and_only_where_they_move():
     assert codes[24, 11] == 1
     assert set(np.unique(codes)) == {0, 1, 2}  # subsidence and likely false areas lower nothing
     assert (codes[:, 30:] == 0).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(3, 40))
+def test_moving_slopes_are_burnt_block_by_block_as_at_once(seed, side):
+    rng = np.random.default_rng(seed)
+    left, bottom, right, top = GRID.bounds
+    shapes = []
+    for _ in range(rng.integers(1, 8)):
+        x, y, a = rng.uniform(left - 300, right + 300), rng.uniform(bottom - 300, top + 300), np.sort(rng.random(5))
+        size = rng.uniform(5, 900)
+        ring = np.column_stack([x + size * np.cos(2 * np.pi * a), y + size * np.sin(2 * np.pi * a)])
+        shapes.append(Polygon(ring))
+    rows = {"kind": "landslide", "false_alarm_p": 0.01, "activity": rng.choice(["steady", "accelerating"], len(shapes))}
+    areas = gpd.GeoDataFrame(rows, geometry=shapes, crs=GRID.crs)
+    order = np.argsort(areas["activity"] == "accelerating", kind="stable")
+    pairs = [(shapes[k], 2.0 if rows["activity"][k] == "accelerating" else 1.0) for k in order]
+    want = rasterize(pairs, GRID, fill=0, dtype="int16", all_touched=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slope_motion_module, "_BLOCK", side)
+        layer = slope_motion(areas, GRID, false_alarm_max=0.05)
+    assert layer.dtype == np.int8
+    assert max(layer.chunks[0]) <= side
+    np.testing.assert_array_equal(layer.to_numpy(), want)
 
 
 @settings(deadline=None, max_examples=20)

@@ -17,7 +17,6 @@ from geo_risk.flow.steps.deformation_slope import deformation_slope
 from geo_risk.flow.steps.insar_track import beside, open_track
 
 if TYPE_CHECKING:
-
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.deformation.geometry.decomposition import Track
