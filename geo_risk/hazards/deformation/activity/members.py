@@ -65,7 +65,7 @@ def _members(
         core = slice(top + t.core[0].start, top + t.core[0].stop), slice(left + t.core[1].start, left + t.core[1].stop)
         coherent = np.ones(distance.shape, bool) if coherence is None else coherence[core] >= params.minimum_coherence
         own = body[t.inside]
-        total += [float(i.sum()) + c.start * len(i) for i, c in zip(np.nonzero(own), core, strict=True)]
+        total += [float(i.sum()) + c.start * len(i) for i, c in zip(np.nonzero(own), t.core, strict=True)]
         n += int(np.count_nonzero(own))
         cells.append(_flat(np.nonzero(own & coherent), core, labels.shape))
         ring = (window[t.core] == 0) & coherent & (distance > params.ring_gap_m) & (distance <= farthest)
@@ -75,7 +75,7 @@ def _members(
     # the nearest; of those as near the first in reading order
     around = around[np.lexsort((around, away))][:most]
     rows, columns = np.divmod(around, labels.shape[1])
-    angle = np.arctan2((rows - total[0] / n) * size[0], (columns - total[1] / n) * size[1])
+    angle = np.arctan2((rows - top - total[0] / n) * size[0], (columns - left - total[1] / n) * size[1])
     sector = np.floor((angle + np.pi) / (2 * np.pi) * SECTORS).astype(np.int64) % SECTORS
     inside = np.sort(np.concatenate(cells))
     step = max(1, -(-len(inside) // params.body_pixels))
