@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, box
 
-from geo_risk.core.errors import LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.config import Config
 from geo_risk.flow.plan import Plan
@@ -20,7 +19,7 @@ from geo_risk.hazards.deformation.activity.series_params import SeriesParams
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.raster import write_layer
-from geo_risk.sources.layers import read_frame, read_grid, read_json
+from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
 from geo_risk.sources.options import NO_OPTIONS, TrackOptions
 from tests.support.insar import CELL, LEFT, LOS, TOP, times, write_mintpy
 
@@ -231,11 +230,38 @@ def test_a_township_of_two_rows_is_one(tmp_path):
 
 
 @pytest.mark.slow
-def test_more_cells_than_fit_are_refused_before_they_are_read(made):
+def test_maps_of_more_cells_than_fit_are_taken_on_wider_cells_and_every_product_says_so(made, tmp_path):
     folder = made["folder"]
     small = PARAMS.model_copy(update={"areas": PARAMS.areas.model_copy(update={"maximum_whole_cells": N * N - 1})})
-    with pytest.raises(LimitError, match=r"2304 cells; at most 2303 (.|\n)*maximum_whole_cells(.|\n)*county by county"):
-        line_steps.measured_vertical([folder / f"{t}.h5" for t in TRACKS], TRACKS, folder / "grid.json", small)
+    out = {n: tmp_path / f"{n}.gpkg" for n in ("lines", "structures", "zones", "table")}
+    labels = {n: tmp_path / f"bodies_{n}.tif" for n in ("structures", "subsidence", "townships")}
+    common = {"native": [folder / f"{t}.h5" for t in TRACKS], "grid": folder / "grid.json", "tracks": TRACKS,
+              "params": small}  # fmt: skip
+    line_steps.write_lines(
+        **common, roads=folder / "roads.gpkg", railways=None, tailings_ponds=None, reservoirs=None, out=out["lines"],
+        facts=tmp_path / "lines.json", options=dict.fromkeys((*line_steps.LINES, *line_steps.PONDS), NO_OPTIONS),
+    )  # fmt: skip
+    watch_steps.write_structures_found(
+        **common, tailings_ponds=folder / "ponds.gpkg", reservoirs=None, out=out["structures"],
+        labels=labels["structures"], facts=tmp_path / "structures.json",
+        options=dict.fromkeys(line_steps.PONDS, NO_OPTIONS),
+    )  # fmt: skip
+    watch_steps.write_found(
+        **common, areas=None, admin=folder / "admin.gpkg", dem=None, zones=out["zones"], table=out["table"],
+        bodies=labels["subsidence"], places=labels["townships"], facts=tmp_path / "found.json", options=NO_OPTIONS,
+    )  # fmt: skip
+    for name in ("lines", "structures", "found"):
+        warned = [n["text_en"] for n in read_json(tmp_path / f"{name}.json")["notes"] if n["level"] == "warning"]
+        assert any("maximum_whole_cells" in t and "cells of 120 m" in t for t in warned), name
+    for path in labels.values():
+        assert open_layer(path).shape == (N // 2, N // 2)
+    structures = read_frame(out["structures"]).set_index("structure_id")
+    # the square still sinks by 25 mm/yr, seen on a quarter of its cells
+    assert structures.loc["T1", "velocity_up_mm_yr"] == pytest.approx(-25, abs=2)
+    zones, table = read_frame(out["zones"]), read_frame(out["table"])
+    square = zones[zones["rate_mean_mm_yr"] > 20]
+    assert square["volume_loss_m3_yr"].sum() == pytest.approx(64 * 3600 * 0.025, rel=0.1)
+    assert table["area_m2"].sum() == N * N * CELL**2
 
 
 def test_steps_leave_themselves_out_by_name(tmp_path):

@@ -69,6 +69,7 @@ def write_mining(
     from geo_risk.core.grid import grid_of
     from geo_risk.flow.steps.deformation import _method, _note
     from geo_risk.flow.steps.deformation_areas import nearest_windows
+    from geo_risk.hazards.deformation.areas.maps import layer_windows
     from geo_risk.hazards.deformation.mining.bodies import find_bodies
     from geo_risk.hazards.deformation.mining.clues import fit_body, without_bowl
     from geo_risk.hazards.deformation.mining.clues import mining_clues as as_clues
@@ -78,8 +79,8 @@ def write_mining(
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.vectors import read_vector
 
-    found = open_layer(labels)
-    grid, label, side = grid_of(found), found.to_numpy(), params.areas.tile_cells
+    found, side = open_layer(labels), params.areas.tile_cells
+    grid, label = grid_of(found), layer_windows(found, side=side)
     further = {"velocity_east": velocity_east, "slope_deg": slope_deg}
     context = {k: nearest_windows(open_layer(p), grid, side=side) for k, p in further.items() if p is not None}
     up = _vertical(native, tracks, velocity_up, grid, side=side)

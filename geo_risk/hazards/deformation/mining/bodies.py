@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from geo_risk.core.grid import Grid
@@ -49,13 +48,13 @@ class Body:
 
 
 def find_bodies(
-    labels: NDArray[np.int32], up_mm_yr: Windows, grid: Grid, params: MiningParams, *, context: Mapping[str, Windows]
+    labels: Windows, up_mm_yr: Windows, grid: Grid, params: MiningParams, *, context: Mapping[str, Windows]
 ) -> list[Body]:
     """Return the bodies within the active areas that may be bowls of mining.
 
     Parameters
     ----------
-    labels : (y, x) label raster of the active areas, 0 where still.
+    labels : (y, x) label raster of the active areas, 0 where still; by window.
     up_mm_yr : (y, x) vertical velocity on `grid`, NaN where lost; by window.
     context : (y, x) maps velocity_east [mm/yr] and slope_deg [degree] where they are known, by window. Below
         `steep_strain_per_yr` a body on steep ground, or one whose mean east motion exceeds `maximum_east_share` of

@@ -9,7 +9,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import ndimage
 from shapely import unary_union
 from shapely.geometry import Point, Polygon
@@ -17,7 +16,7 @@ from shapely.geometry import Point, Polygon
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.hazards.deformation.areas.noise import Bool
-from geo_risk.hazards.deformation.areas.tiles import grown
+from geo_risk.hazards.deformation.areas.tiles import Windows, grown
 from geo_risk.hazards.deformation.mining.bodies import Body, reach_m
 from geo_risk.hazards.deformation.mining.bowl import Bowl, bowl_outline
 from geo_risk.hazards.deformation.mining.bowl_fit import BowlFit, fit_bowl
@@ -45,16 +44,14 @@ class Found:
     outline: Polygon
 
 
-def fit_body(
-    body: Body, cuts: Sequence[Cut], labels: NDArray[np.int32], grid: Grid, params: MiningParams
-) -> Found | None:
+def fit_body(body: Body, cuts: Sequence[Cut], labels: Windows, grid: Grid, params: MiningParams) -> Found | None:
     """Fit a bowl to a body, and date it.
 
     Parameters
     ----------
     body : as `find_bodies` returned it.
     cuts : tracks around it, as the readers give them; years of all count from the first date of any.
-    labels : (y, x) active areas on `grid`: what they hold is no stable ground.
+    labels : (y, x) active areas on `grid`, by window: what they hold is no stable ground.
 
     Returns
     -------
@@ -75,7 +72,7 @@ def fit_body(
     return Found(body, fit, onset, first, bowl_outline(fit.bowl, params.boundary_mm))
 
 
-def _local(body: Body, cut: Cut, labels: NDArray[np.int32], grid: Grid) -> tuple[Cut, tuple[Bool, Bool]]:
+def _local(body: Body, cut: Cut, labels: Windows, grid: Grid) -> tuple[Cut, tuple[Bool, Bool]]:
     """Return a cut against the stable ground around, and its cells that move, and that the bowl is fitted to."""
     rows, columns, inside = grid.index(cut.x, cut.y)
     box = grown((slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)), 3, grid.shape)
