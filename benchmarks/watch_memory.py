@@ -31,7 +31,7 @@ PARAMS = DeformationParams()
 
 
 def main() -> None:
-    """Print cells, seconds of processor time, what was found, and the greatest resident memory above the imports."""
+    """Print what was found, seconds of processor time so far, and the greatest resident memory above the imports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=2000)
     side = parser.parse_args().side
@@ -39,17 +39,20 @@ def main() -> None:
     grid = Grid.from_bounds((x, y, x + side * CELL_M, y + side * CELL_M), crs="EPSG:4546", resolution_m=CELL_M)
     tracks = [_track(name, side) for name in LOOKS]
     imported, before = _peak(), time.process_time()
+
+    def say(what: str) -> None:
+        print(
+            f"{side**2 / 1e6:.0f} million cells: {what}; {time.process_time() - before:.0f} s, at most "
+            f"{_peak() - imported:.0f} MB above the imports ({imported:.0f} MB)", flush=True,
+        )  # fmt: skip
+
+    drawn = len(range(0, side, 397)) * len(range(0, side, 401))
     found = _watch(tracks, grid)
-    after_watch = _peak()
+    say(f"{len(found.kinds)} sinking bodies of {drawn}")
     sections = line_sections(_axes(grid), found.vertical, PARAMS.lines, span_yr=3.0)
+    say(f"and {len(sections)} sections of lines")
     moving = _structures(tracks, grid)
-    print(
-        f"{side**2 / 1e6:.0f} million cells: {time.process_time() - before:.0f} s; "
-        f"{len(found.kinds)} sinking bodies of {len(range(0, side, 397)) * len(range(0, side, 401))}, "
-        f"{len(sections)} sections, {moving} structures that move; at most "
-        f" {after_watch - imported:.0f} MB above the imports ({imported:.0f} MB) for subsidence, "
-        f"{_peak() - imported:.0f} MB with lines and structures"
-    )
+    say(f"and {moving} structures that move")
 
 
 def _track(name: str, side: int) -> TrackWindows:

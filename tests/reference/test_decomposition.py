@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from dask import array as da
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -249,6 +250,11 @@ def test_means_by_label_are_those_of_each_label_alone(seed, n):
     values = np.where(rng.random((7, 9)) < 0.4, np.nan, rng.normal(size=(7, 9)))
     labels, numbers = rng.integers(0, 5, (7, 9)), rng.integers(0, 8, n)
     got = label_means(values, labels, numbers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geo_risk.hazards.deformation.geometry.east_up_series._BAND", 2)
+        lazy = [da.from_array(v, chunks=(3, 4)) for v in (values, labels)]
+        # to the last bit: one value is added after another
+        np.testing.assert_array_equal(label_means(*lazy, numbers), got)
     for k, mean in zip(numbers, got, strict=True):
         cells = values[(labels == k) & np.isfinite(values)]
         assert mean == pytest.approx(cells.mean()) if cells.size else np.isnan(mean)

@@ -68,7 +68,7 @@ def active_areas(
     Raises
     ------
     LimitError : more cells than `areas.maximum_cells`: masks, labels and the map that is searched are held whole, some
-        45 bytes a cell; everything else is read and worked out by window.
+        45 bytes a cell; everything else is read and worked out by window. (A run takes wider cells before that.)
     """
     if (n := grid.shape[0] * grid.shape[1]) > params.areas.maximum_cells:
         what = f"the detection grid has {n} cells; at most {params.areas.maximum_cells} are searched at once"
