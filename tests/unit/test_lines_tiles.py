@@ -79,7 +79,7 @@ def test_subsidence_does_not_depend_on_the_tiles(side, monkeypatch):
     assert at_once.level is not None
     # pairs of cells and sums of rows are taken in parts as well, as those of a province are
     monkeypatch.setattr(vertical_module, "_AT_ONCE", 100)
-    monkeypatch.setattr(vertical_module, "BAND", 37)
+    monkeypatch.setattr(vertical_module, "_CORE", 37)
     monkeypatch.setattr("geo_risk.hazards.deformation.areas.tiles.BAND", 41)
     tiled, other_zones, other_table = found(side)
     np.testing.assert_array_equal(tiled.vertical.up, at_once.vertical.up)
@@ -112,7 +112,7 @@ def test_pairs_across_seams_of_tiles_are_counted(seed, height, width, side, reac
     covariance = np.exp(-np.arange(reach) / 4.0)
     noise = MapNoise(CELL, np.ones((height, width), np.float32), covariance, True, np.ones((height, width), bool))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vertical_module, "BAND", side)
+        patch.setattr(vertical_module, "_CORE", side)
         got = noise._pairs_by_tiles(weights)
     y, x = np.mgrid[:height, :width].reshape(2, -1)
     apart = np.hypot(y[:, None] - y, x[:, None] - x) * CELL

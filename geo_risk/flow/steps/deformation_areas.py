@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 AROUND = ("geology", "tailings_ponds", "railways", "roads", "buildings")
 """Vector inputs that help to tell the kind of an area."""
 
+_LIMIT = "deformation.areas.maximum_cells"
+
 
 def deformation_areas(plan: Plan, native: list[Path]) -> None:
     """Add the step that finds moving areas on the tracks' native maps.
@@ -77,9 +79,7 @@ def write_areas(
 
     run, posting_m = read_grid(grid), max(float(native_facts(p)["posting_m"]) for p in native)
     area = _detection_grid(run, posting_m, most=params.areas.maximum_cells)
-    coarser = coarser_note(
-        run, posting_m, area, limit="deformation.areas.maximum_cells", what=("moving areas", "活动形变区")
-    )
+    coarser = coarser_note(run, posting_m, area, limit=_LIMIT, what=("moving areas", "活动形变区"))
     side = params.areas.tile_cells
     maps = [track_windows(t, p, area, side=side) for t, p in zip(tracks, native, strict=True)]
     raster = {k: paths[k] for k in ("slope_deg", "aspect_deg", "velocity_east", "velocity_up")}
@@ -99,8 +99,7 @@ def write_areas(
             write_layer(area.layer(z, units="1", long_name=f"Gi* of velocity, track {name}", name="hotspot_z"), out)
         shares[f"hotspot_share_{name}"] = discovered_share(z, params.areas.hotspot_rate)
     kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
-    warned = coarser + [_note("warning", n) for n in found.notes]
-    write_json({"notes": [_note("info", n) for n in told] + warned,
+    write_json({"notes": [_note("info", n) for n in told] + coarser + [_note("warning", n) for n in found.notes],
                 "methods": [_method("areas")],
                 "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares},
                 "quarantine": aside}, facts)  # fmt: skip

@@ -23,7 +23,6 @@ from geo_risk.hazards.deformation.areas.noise import (
 from geo_risk.hazards.deformation.areas.null import Scales
 from geo_risk.hazards.deformation.areas.stable import moving_cells
 from geo_risk.hazards.deformation.areas.tiles import (
-    BAND,
     Box,
     Windows,
     bands,
@@ -38,8 +37,9 @@ from geo_risk.kernels.decompose import decompose_east_up
 ROUGH_CELLS = 4.0
 """Gaussian width in cells over which the roughness of a map is taken: some fifty still cells."""
 
-_AT_ONCE = 4_200_000
-"""Cells of the largest window whose pairs are summed at once: a transform of 16 million numbers."""
+_AT_ONCE, _CORE = 4_200_000, 1024
+"""Cells of the largest window whose pairs are summed at once (a transform of 16 million numbers), and the side of the
+tiles of larger ones."""
 
 _RING = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
 
@@ -119,15 +119,17 @@ class MapNoise:
         """
         reach, total = len(self.covariance), 0.0
         spectra: dict[tuple[int, ...], NDArray[np.complex128]] = {}
-        for t in tiles((box.shape[0], box.shape[1]), BAND, reach):
+        for t in tiles((box.shape[0], box.shape[1]), _CORE, reach):
             core = box[t.core]
             if not core.any():
                 continue
-            window = box[t.window].astype(np.float64)
+            window = box[t.window]
             size = tuple(fft.next_fast_len(n + reach, real=True) for n in window.shape)
             if size not in spectra:
                 spectra = {size: fft.rfft2(self.shared(_torus(size) * self.cell_m))}
-            around = fft.irfft2(fft.rfft2(window, s=size) * spectra[size], s=size)
+            spectrum = fft.rfft2(window.astype(np.float64), s=size)
+            spectrum *= spectra[size]
+            around = fft.irfft2(spectrum, s=size)
             total += float((around[t.inside] * core).sum())
         return total
 
