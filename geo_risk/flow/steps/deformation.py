@@ -12,6 +12,7 @@ from geo_risk.flow.steps.deformation_east_up import deformation_east_up
 from geo_risk.flow.steps.deformation_figures import deformation_figures
 from geo_risk.flow.steps.deformation_ground_control import deformation_ground_control
 from geo_risk.flow.steps.deformation_mining import deformation_mining
+from geo_risk.flow.steps.deformation_pixels import deformation_pixels
 from geo_risk.flow.steps.deformation_signs import deformation_signs
 from geo_risk.flow.steps.deformation_slope import deformation_slope
 from geo_risk.flow.steps.insar_track import beside, open_track
@@ -58,6 +59,7 @@ def deformation(plan: Plan) -> None:
     deformation_ground_control(plan, tracks)
     deformation_areas(plan, native)
     deformation_activity(plan)
+    deformation_pixels(plan)
     deformation_mining(plan, native)
     deformation_bulletin(plan)
     deformation_figures(plan)

@@ -141,6 +141,8 @@ def write_activity_of_track(
             activity=(("y", "x"), nothing, attrs), signal=(("y", "x"), nothing, attrs)
         )
     maps.attrs = {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
+    if "displacement" in source:
+        maps.attrs["first_date"] = str(source["time"].to_numpy()[0])[:10]
     write_native(maps, out)
 
 

@@ -42,7 +42,7 @@ def deformation_east_up(plan: Plan, tracks: list[str], layers: dict[str, Any]) -
         reads={**{f"files_{t.track}": list(t.files) for t in given}, "native": native, "grid": plan.facts("grid"),
                "correction": [plan.cube(f"correction_{t}") for t in tracks]},
         optional=extras,
-        writes={"out": plan.cube("east_up_series"), "facts": plan.facts("deformation_east_up_series")},
+        writes={"out": plan.out / "series" / "east_up_series.nc", "facts": plan.facts("deformation_east_up_series")},
         tracks=tracks, options=[t.options.model_dump(mode="json") for t in given], params=params,
         resampling=plan.cfg.deformation.velocity.resampling,
     )  # fmt: skip
@@ -130,8 +130,8 @@ def write_east_up_series(
     write_series_cube(cube, out)
     dates = [str(t)[:10] for t in cube["time"].to_numpy()]
     note = (
-        f"East and up series: {len(dates)} common epochs from {dates[0]} to {dates[-1]}, in east_up_series.nc.",
-        f"东西向与垂直向序列：{dates[0]} 至 {dates[-1]} 共 {len(dates)} 个公共时刻，见 east_up_series.nc。",
+        f"East and up series: {len(dates)} common epochs from {dates[0]} to {dates[-1]}, in series/east_up_series.nc.",
+        f"东西向与垂直向序列：{dates[0]} 至 {dates[-1]} 共 {len(dates)} 个公共时刻，见 series/east_up_series.nc。",
     )
     write_json({"notes": [_note("info", note)], "counts": {"epochs": len(dates)}, "quarantine": [],
                 "methods": [_method("east_up")]}, facts)  # fmt: skip

@@ -36,6 +36,19 @@ ACTIVITY_CODES = {"stable": 0, "steady": 1, "accelerating": 2, "decelerating": 3
 
 LEGEND = ", ".join(f"{code} {name}" for name, code in ACTIVITY_CODES.items()) + ", -1 unknown"
 
+SERIES_CLASSES = {
+    "uncorrelated": UNCORRELATED, "linear": LINEAR, "quadratic": QUADRATIC, "bilinear": BILINEAR, "step": STEP,
+    "step_and_trend": STEP_AND_TREND,
+}  # fmt: skip
+"""Codes of the map `series_class`; -1 is unknown. They say what was found in a series, not what is safe."""
+
+SEASON_MARK = 10
+"""What `series_class` has more where the yearly term passes its own test."""
+
+SERIES_LEGEND = ", ".join(f"{code} {name}" for name, code in SERIES_CLASSES.items()) + (
+    f", {SEASON_MARK} more with a season, -1 unknown; uncorrelated is not stable: see the layer activity"
+)
+
 _MOST_VALUES = 2**26
 _MAPS = {
     "activity": ("1", f"activity: {LEGEND}"),
@@ -43,6 +56,7 @@ _MAPS = {
     "acceleration": ("mm/yr2", "second derivative of the displacement toward the satellite"),
     "acceleration_std": ("mm/yr2", "standard error of the acceleration"),
     "break_years": ("1", "years of 365.25 days from the first date to the break"),
+    "series_class": ("1", f"class of the series: {SERIES_LEGEND}"),
 }
 
 
@@ -67,8 +81,9 @@ def activity_maps(
     Returns
     -------
     Dataset (y, x) float32, lazy: `activity` (ACTIVITY_CODES, -1 unknown), `signal`, `acceleration` and its error
-    [mm/yr2], `break_years` since the first date; NaN where unknown or none. Each date is held against a Gaussian mean
-    of stable ground around it (made of block means, so blocks of the data change nothing), unless the scene has none.
+    [mm/yr2], `break_years` since the first date; NaN where unknown or none; `series_class` (SERIES_CLASSES, SEASON_MARK
+    more with a season, -1 unknown). Each date is held against a Gaussian mean of stable ground around it (made of block
+    means, so blocks of the data change nothing), unless the scene has none.
 
     Raises
     ------
@@ -207,7 +222,8 @@ def _classify_block(block: F32, *, scene: _Scene, params: ActivityParams, block_
         # a patch left out on the last date may be the beginning of something
         opened = scene.jumps.ends_open(rows, columns).ravel()
         activity = np.where(opened & (activity == ACTIVITY_CODES["stable"]), np.int8(-1), activity)
-    layers = [activity, signal, got["acceleration"], got["acceleration_std"], when]
+    series_class = np.where(codes >= 0, codes + SEASON_MARK * has_season, -1)
+    layers = [activity, signal, got["acceleration"], got["acceleration_std"], when, series_class]
     return np.stack(layers).astype(np.float32).reshape(len(layers), *block.shape[1:])
 
 

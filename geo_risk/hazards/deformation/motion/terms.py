@@ -49,11 +49,9 @@ class MotionTerms:
 
     def layers(self) -> list[tuple[str, int, bool]]:
         """Return (name, column, is error) of the maps that the terms beyond the trend give."""
-        out = []
+        out: list[tuple[str, int, bool]] = []
         for column, name in enumerate(self.names[2:], 2):
-            out.append((name, column, False))
-            if not name.startswith("annual"):
-                out.append((f"{name}_std", column, True))
+            out += [(name, column, False), (f"{name}_std", column, True)]
         return out
 
 

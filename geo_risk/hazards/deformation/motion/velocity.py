@@ -78,12 +78,12 @@ def line_of_sight_velocity(
     -------
     Dataset (y, x) float32: velocity, velocity_std [mm/yr], residual_std [mm], n_dates [1], velocity_dof [1] (degrees of
     freedom of the errors), sudden_since [1] and sudden_mm [mm] (`motion.sudden`), and where they were fitted
-    annual_sin, annual_cos [mm], acceleration, acceleration_std [mm/yr2], step_YYYYMMDD, step_YYYYMMDD_std [mm]. NaN
-    where a pixel has fewer than `minimum_dates` or a coherence below `minimum_coherence`. A series that was lost early
-    is fitted by a trend alone: with none on one side of a step, or less than 1.5 years known beside a yearly term
-    (unless `annual: always` asks for it). A series whose last or first two dates or more lie off the robust fit on one
-    side is fitted by least squares of all its dates: what lasts is no outlier. Stays lazy; each pixel depends on its
-    own series and on what the scene has in common, whatever the chunks. Standard errors allow for the
+    annual_sin, annual_cos [mm], acceleration [mm/yr2], step_YYYYMMDD [mm], each with its `_std`. NaN where a pixel has
+    fewer than `minimum_dates` or a coherence below `minimum_coherence`. A series that was lost early is fitted by a
+    trend alone: with none on one side of a step, or less than 1.5 years known beside a yearly term (unless `annual:
+    always` asks for it). A series whose last or first two dates or more lie off the robust fit on one side is fitted by
+    least squares of all its dates: what lasts is no outlier. Stays lazy; each pixel depends on its own series and on
+    what the scene has in common, whatever the chunks. Standard errors allow for the
     correlation in time that `correction` found; without one they are those of independent dates.
 
     Raises
