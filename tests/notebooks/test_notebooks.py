@@ -43,9 +43,16 @@ def test_deformation_notebook_reads_radar_files_and_shows_what_was_published(tmp
     shown = executed("deformation.ipynb", tmp_path / "out", tmp_path, monkeypatch)
     assert "mintpy_timeseries" in shown
     assert "positive toward the satellite" in shown
-    # the maps of velocity and the series
-    assert shown.count("<svg") == 2
-    assert "A0" in shown
+    # the maps of velocity, the series with their fits, the sections of both tracks
+    assert shown.count("<svg") == 3
+    series, sections = shown.split("<svg")[2:]
+    assert ">fit<" in series
+    assert "A0  landslide  accelerating" in series
+    for drawn in (series, sections):
+        assert "Track asc (line of sight)" in drawn
+        assert "Track desc (line of sight)" in drawn
+    assert "Distance along the section (m)" in sections
+    assert "Vertical velocity (up positive)" in sections
 
 
 @pytest.mark.slow

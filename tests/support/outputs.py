@@ -19,7 +19,7 @@ from tests.support import products
 def write_outputs(folder: Path) -> Path:
     """Write map, report, GeoPackage, layers, lists and cards into a folder; return it."""
     layers, frames = products.layers(), products.frames()
-    for name, layer in layers.items():
+    for name, layer in (layers | products.second_track(layers)).items():
         if is_published_raster(name):
             write_layer(layer, folder / "layers" / f"{name}.tif")
     write_geopackage({k: v for k, v in frames.items() if k in SCHEMAS}, folder / "geo_risk.gpkg")

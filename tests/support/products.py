@@ -264,13 +264,22 @@ def _settling(box: list[Polygon]) -> dict[str, gpd.GeoDataFrame]:
     }
 
 
+def second_track(made: dict[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """Return the velocity of a second track beside that of `layers`, with the error of each."""
+    asc = made["velocity_asc"]
+    desc = asc.copy(data=asc.to_numpy() * 0.5).rename("velocity_desc")
+    std = asc.copy(data=np.where(np.isfinite(asc.to_numpy()), np.float32(1.5), np.float32(np.nan)))
+    return {"velocity_desc": desc} | {n: std.rename(n) for n in ("velocity_std_asc", "velocity_std_desc")}
+
+
 def deformation_series(areas: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return series of the areas in one track, steady and a little noisy."""
+    """Return series of the areas in two tracks, steady and a little noisy, and one of a dam."""
     rng = np.random.default_rng(3)
     days = pd.date_range("2023-01-01", periods=20, freq="12D").strftime("%Y-%m-%d")
+    bodies = [(a, "active_deformation", t) for a in areas["area_id"] for t in ("asc", "desc")]
     parts = [
-        pd.DataFrame({"area_id": a, "track": "asc", "date": days, "displacement_mm": rng.normal(size=20) - range(20),
-                      "displacement_std_mm": 1.0, "n_pixels": 9})
-        for a in areas["area_id"]
+        pd.DataFrame({"area_id": a, "track": t, "date": days, "displacement_mm": rng.normal(size=20) - range(20),
+                      "displacement_std_mm": 1.0, "n_pixels": 9, "layer": layer})
+        for a, layer, t in [*bodies, ("T0", "structures", "asc")]
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.hazards.deformation.activity.series_table import COLUMNS, series_table
+from geo_risk.hazards.deformation.activity.series_table import (
+    ALL_COLUMNS,
+    COLUMNS,
+    layers_table,
+    series_table,
+    with_ids,
+)
 
 
 def dataset(values):
@@ -36,3 +43,26 @@ def test_no_known_value_is_lost_and_none_is_made(values):
 def test_no_track_gives_an_empty_table():
     assert series_table({}).columns.tolist() == list(COLUMNS)
     assert series_table({"asc": dataset(np.zeros((0, 2)))}).empty
+
+
+def labelled(labels, values):
+    values = np.asarray(values, dtype=float)
+    times = np.datetime64("2023-01-01") + 12 * np.arange(len(values))
+    fields = dict.fromkeys(COLUMNS[3:], (("time", "label"), values))
+    return xr.Dataset(fields, coords={"time": times.astype("datetime64[ns]"), "label": labels})
+
+
+def test_bodies_get_their_ids_and_layers_stand_one_after_the_other():
+    dams = with_ids(labelled([2, 5, 7], [[1, 2, 3], [4, 5, 6]]), {5: "T-dam", 2: "T"})
+    assert dams["area_id"].to_numpy().tolist() == ["T", "T-dam"]
+    table = layers_table({"active_deformation": {"asc": dataset([[9]])}, "structures": {"asc": dams}})
+    assert table.columns.tolist() == list(ALL_COLUMNS)
+    assert table["layer"].tolist() == ["active_deformation"] + ["structures"] * 4
+    assert table["area_id"].tolist() == ["AD-0", "T", "T", "T-dam", "T-dam"]
+    assert table["displacement_mm"].tolist() == [9, 1, 4, 2, 5]
+
+
+@pytest.mark.parametrize("series", [xr.Dataset(), labelled([3], [[1.0]])])
+def test_bodies_without_series_or_id_are_no_rows(series):
+    assert layers_table({"structures": {"asc": with_ids(series, {1: "T"})}}).columns.tolist() == list(ALL_COLUMNS)
+    assert with_ids(series, {1: "T"}).sizes["area"] == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from shapely.geometry import LineString, box
 
@@ -14,11 +15,15 @@ from geo_risk.flow.config import Config
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps import deformation as velocity_steps
 from geo_risk.flow.steps import deformation_lines as line_steps
+from geo_risk.flow.steps import deformation_series as series_steps
 from geo_risk.flow.steps import deformation_watch as watch_steps
 from geo_risk.hazards.deformation.activity.series_params import SeriesParams
+from geo_risk.hazards.deformation.activity.series_table import with_ids
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
+from geo_risk.publish.dataset import write_dataset
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.raster import write_layer
+from geo_risk.sources.dataset import read_dataset
 from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
 from geo_risk.sources.options import NO_OPTIONS, TrackOptions
 from tests.support.insar import CELL, LEFT, LOS, TOP, times, write_mintpy
@@ -262,6 +267,43 @@ def test_maps_of_more_cells_than_fit_are_taken_on_wider_cells_and_every_product_
     square = zones[zones["rate_mean_mm_yr"] > 20]
     assert square["volume_loss_m3_yr"].sum() == pytest.approx(64 * 3600 * 0.025, rel=0.1)
     assert table["area_m2"].sum() == N * N * CELL**2
+
+
+@pytest.mark.slow
+def test_series_of_dams_and_sinking_ground_are_listed_and_those_of_dams_are_drawn(made, tmp_path):
+    folder = made["folder"]
+    sets = {name: [folder / f"{name}_{t}.nc" for t in TRACKS] for name in ("structures", "subsidence")}
+    areas = []
+    for t in TRACKS:
+        write_dataset(with_ids(read_dataset(folder / f"subsidence_{t}.nc"), {1: "AD-1"}), tmp_path / f"areas_{t}.nc")
+        areas.append(tmp_path / f"areas_{t}.nc")
+    series_steps.write_series_table(
+        areas=areas, out=tmp_path / "series.csv", tracks=TRACKS, structures=sets["structures"],
+        structures_found=made["structures_found"], subsidence_zones=sets["subsidence"],
+        subsidence_zones_found=made["subsidence_found"],
+    )  # fmt: skip
+    table = pd.read_csv(tmp_path / "series.csv", encoding="utf-8-sig", keep_default_na=False)
+    by_layer = {str(name): set(part["area_id"]) for name, part in table.groupby("layer")}
+    assert by_layer["active_deformation"] == {"AD-1"}
+    # the second pond lies where radar sees nothing: it has no row, and no line in the figure
+    assert by_layer["structures"] == {"T1", "T1-dam"}
+    assert by_layer["subsidence_zones"] == set(read_frame(made["subsidence_zones"])["body_id"])
+    dam = table[(table["area_id"] == "T1") & (table["track"] == "asc")]
+    unit = LOS["asc"][2] / np.linalg.norm(LOS["asc"])
+    span = (times()[-1] - times()[0]) / np.timedelta64(1, "D") / 365.25
+    # the square sinks 25 mm/yr; both ends are means of 64 cells with 1 mm of noise, and the ring has its own
+    assert float(dam["displacement_mm"].iloc[-1]) == pytest.approx(-25 * unit * span, abs=2)
+    series_steps.write_structure_figures(
+        found=made["structures_found"], structures=made["structures"], series=sets["structures"],
+        facts=tmp_path / "figures.json", tracks=TRACKS, params=PARAMS.activity, language="en",
+    )  # fmt: skip
+    facts = read_json(tmp_path / "figures.json")
+    assert facts["counts"] == {"bodies_drawn": 2, "bodies_without_series": 1}
+    drawn = facts["figures"][0]
+    assert "坝体" in drawn["caption_zh"]
+    for word in ("T1", "T1-dam", "Track asc (line of sight)", "Track desc (line of sight)", ">fit<"):
+        assert word in drawn["svg"]
+    assert "T2" not in drawn["svg"]
 
 
 def test_steps_leave_themselves_out_by_name(tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import SCHEMAS
+from geo_risk.flow.steps.deformation_series import deformation_series
 from geo_risk.flow.steps.warning_bulletin import warning_bulletin
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def publish(plan: Plan) -> None:
     """Add the steps that write lists/, geo_risk.gpkg, map.html, cards/ and report.html from what the plan makes."""
     from geo_risk.publish.lists import LISTS
 
+    deformation_series(plan)
     common: dict[str, Any] = {"run": plan.cfg.name, "language": plan.cfg.language}
     for name in LISTS:
         if _is_planned(plan, name):
