@@ -245,6 +245,7 @@ class Inputs(Params):
     population: Source | None = _input("People per cell, GeoTIFF.")
     roads: Source | None = _input("Roads with class.")
     railways: Source | None = _input("Railways.")
+    embankments: Source | None = _input("Dykes and embankments, lines along the crest.")
     rivers: Source | None = _input("River lines.")
     reservoirs: Source | None = _input("Reservoirs.")
     shelters: Source | None = _input("Shelters with capacity [people].")

@@ -89,7 +89,7 @@ def write_map(
     grid : the run grid; its bounds are the first view.
     layers : rasters by contract name, and "dem" [m] for the hill shading; those without a place on the map are
         passed over. A warning stage that is absent is shown as "no forecast".
-    frames : product frames by name, and base frames (roads, rivers, railways, admin, shelters); any CRS.
+    frames : product frames by name, and base frames (roads, rivers, railways, embankments, admin, shelters); any CRS.
     options : title, language, data time, base maps.
     """
     data = map_data(grid=grid, layers=layers, frames=frames, options=options)

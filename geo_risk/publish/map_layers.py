@@ -76,6 +76,7 @@ SPECS: tuple[LayerSpec, ...] = (
         group="base",
     ),
     LayerSpec("railways", "", _one("layer.railways", "#55595e", width=1.6, dash="8 5"), group="base"),
+    LayerSpec("embankments", "", _one("layer.embankments", "#7a5c3e", width=1.6, dash="2 3"), group="base"),
     LayerSpec("risk_zones", "risk_level", zone_classes()),
     LayerSpec("runout_ways", "", _one("layer.runout_ways", "#8c2d04", width=2, dash="4 4"), visible=False),
     LayerSpec("runout_zones", "risk_level", zone_classes(), visible=False, listed=True),

@@ -119,6 +119,19 @@ def test_a_long_body_along_a_railway_is_an_embankment():
     assert "railway" in why[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "said_zh"),
+    [("embankments", "of an embankment", "堤防或路堤"), ("roads", "of a road", "道路")],
+)
+def test_a_long_body_along_any_known_line_is_one_too(name, said, said_zh):
+    line = (np.abs(Y - 30) <= 1) & (X > 5) & (X < 45)
+    maps = setting_maps(Setting(structures={name: rails()}), GRID)
+    kind, why, _ = classify_area(evidence(line, (0, 0, -12), **maps), PARAMS)
+    assert kind == "structure_settlement"
+    assert said in why[0]
+    assert said_zh in why[1]
+
+
 def rails() -> gpd.GeoDataFrame:
     y = 4_050_000 + (N - 30.5) * 60
     return gpd.GeoDataFrame(geometry=[LineString([(510_000, y), (513_600, y)])], crs="EPSG:4546")

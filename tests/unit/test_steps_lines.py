@@ -80,6 +80,10 @@ def write_inputs(folder: Path) -> None:
     roads = gpd.GeoDataFrame({"class": ["primary"] * 3 + ["local"], "name": ["国道"] * 3 + [None]},
                              geometry=[*pieces, blind], crs="EPSG:4546")  # fmt: skip
     write_frame(roads, folder / "roads.gpkg")
+    # a dyke across the sinking square, digitised as two pieces of one name
+    dyke = [LineString([at(a, 34.2), at(b, 34.2)]) for a, b in ((0, 12), (12, 30))]
+    dykes = gpd.GeoDataFrame({"embankment_id": ["E1", "E2"], "name": ["北堤"] * 2}, geometry=dyke, crs="EPSG:4546")
+    write_frame(dykes, folder / "dykes.gpkg")
     crest = LineString([at(8, 30), at(16, 30)])
     ponds = gpd.GeoDataFrame(
         {"pond_id": ["T1", "T2"], "name": ["一号", "二号"], "dam_height_m": [30.0, np.nan],
@@ -102,7 +106,8 @@ def write_inputs(folder: Path) -> None:
 def run_lines(folder: Path, out: dict[str, Path]) -> None:
     line_steps.write_lines(
         native=[folder / f"{t}.h5" for t in TRACKS], grid=folder / "grid.json", roads=folder / "roads.gpkg",
-        railways=None, tailings_ponds=folder / "ponds.gpkg", reservoirs=None, out=out["line_sections"],
+        railways=None, embankments=folder / "dykes.gpkg", tailings_ponds=folder / "ponds.gpkg", reservoirs=None,
+        out=out["line_sections"],
         facts=folder / "line_sections.json", tracks=TRACKS, params=PARAMS,
         options=dict.fromkeys((*line_steps.LINES, *line_steps.PONDS), NO_OPTIONS),
     )  # fmt: skip
@@ -267,6 +272,22 @@ def test_maps_of_more_cells_than_fit_are_taken_on_wider_cells_and_every_product_
     square = zones[zones["rate_mean_mm_yr"] > 20]
     assert square["volume_loss_m3_yr"].sum() == pytest.approx(64 * 3600 * 0.025, rel=0.1)
     assert table["area_m2"].sum() == N * N * CELL**2
+
+
+@pytest.mark.slow
+def test_dyke_is_an_axis_of_its_own_kind_whose_worst_sections_lie_where_it_sinks(made):
+    got = read_frame(made["linear_risk"])
+    dyke = got[got["route"] == "北堤"]
+    assert set(dyke["class"]) == {"embankment"}
+    assert dyke["to_km"].max() == pytest.approx(30 * 60 / 1000)
+    assert dyke["part"].unique().tolist() == [1]
+    bent = dyke[dyke["is_bending"].astype(bool)]
+    # the square lies under km 0.48 to 0.96; 1.8 km are four sections of 450 m
+    assert sorted(bent["from_km"]) == [0.45, 0.9]
+    assert (bent["risk_level"] >= 1).all()
+    # 25 mm/yr are lost between two cells of 60 m; a cell has some 0.6 mm/yr of noise, the worst of pairs a little more
+    assert bent["differential_settlement_mm_yr_per_m"].max() == pytest.approx(25 / 60, abs=0.03)
+    assert dyke["settlement_worst_mm_yr"].min() == pytest.approx(-25, abs=3)
 
 
 @pytest.mark.slow

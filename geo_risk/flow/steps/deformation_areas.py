@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
 
-AROUND = ("geology", "tailings_ponds", "railways", "roads", "buildings")
+AROUND = ("geology", "tailings_ponds", "embankments", "railways", "roads", "buildings")
 """Vector inputs that help to tell the kind of an area."""
 
 _LIMIT = "deformation.areas.maximum_cells"

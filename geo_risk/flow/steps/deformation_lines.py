@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from geo_risk.hazards.deformation.params import DeformationParams
     from geo_risk.sources.options import ReadOptions
 
-LINES = ("roads", "railways")
+LINES = ("roads", "railways", "embankments")
 PONDS = ("tailings_ponds", "reservoirs")
-_IDS = {"roads": "road_id", "railways": "railway_id", "tailings_ponds": "pond_id", "reservoirs": "reservoir_id"}
+_IDS = {"roads": "road_id", "railways": "railway_id", "embankments": "embankment_id", "tailings_ponds": "pond_id",
+        "reservoirs": "reservoir_id"}  # fmt: skip
+_CATEGORY = {"railways": "railway", "embankments": "embankment"}
 _LISTED = 10
 
 
 def lines(plan: Plan) -> None:
-    """Add the steps that write linear_risk (roads, railways, crests of dams) and structures (dams and ponds)."""
+    """Add the steps that write linear_risk: sections of roads, railways, embankments and crests of dams."""
     tracks = [t.track for t in plan.cfg.inputs.insar]
     native = [plan.cube(f"velocity_native_{t}").with_suffix(".h5") for t in tracks]
     given = {name: plan.input(name) for name in (*LINES, *PONDS)}
@@ -53,6 +55,7 @@ def write_lines(
     grid: Path,
     roads: Path | None,
     railways: Path | None,
+    embankments: Path | None,
     tailings_ponds: Path | None,
     reservoirs: Path | None,
     out: Path,
@@ -66,7 +69,8 @@ def write_lines(
     from geo_risk.publish.frames import write_frame, write_json
 
     vertical, span_yr = measured_vertical(native, tracks, grid, params)
-    files = {"roads": roads, "railways": railways, "tailings_ponds": tailings_ponds, "reservoirs": reservoirs}
+    files = {"roads": roads, "railways": railways, "embankments": embankments, "tailings_ponds": tailings_ponds,
+             "reservoirs": reservoirs}  # fmt: skip
     axes, quarantine, notes = _axes(files, vertical.grid, params, options)
     sections = line_sections(axes, vertical, params.lines, span_yr=span_yr)
     write_frame(sections, out)
@@ -166,7 +170,7 @@ def told_coarser(
 def _axes(
     files: dict[str, Path | None], grid: Grid, params: DeformationParams, options: dict[str, ReadOptions]
 ) -> tuple[list[Axis], list[dict[str, str]], list[tuple[str, str]]]:
-    """Return the axes of roads, railways and dam crests, the rows set aside, and notes."""
+    """Return the axes of roads, railways, embankments and dam crests, the rows set aside, and notes."""
     import geopandas as gpd
 
     from geo_risk.hazards.deformation.lines.axes import merge_axes
@@ -177,9 +181,7 @@ def _axes(
     for name in LINES:
         if files[name] is not None:
             rows, aside, said = _read(name, files[name], grid, options[name], "LineString", ("class?", "name?"))
-            merged = merge_axes(
-                rows, params.lines, id_column=_IDS[name], category=None if name == "roads" else "railway"
-            )
+            merged = merge_axes(rows, params.lines, id_column=_IDS[name], category=_CATEGORY.get(name))
             axes, quarantine, notes = axes + merged, quarantine + aside, notes + said
             notes.append((f"{name}: {len(rows)} pieces were joined to {len(merged)} axes",
                           f"{name}：{len(rows)} 段已拼接为 {len(merged)} 条连续轴线"))  # fmt: skip

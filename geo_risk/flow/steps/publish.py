@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from geo_risk.flow.plan import Plan
 
-BASE_INPUTS = ("roads", "rivers", "railways", "shelters", "admin")
+BASE_INPUTS = ("roads", "rivers", "railways", "embankments", "shelters", "admin")
 """Inputs that are drawn as a quiet base of the map."""
 
 _PARAMETERS = ("area", "deformation", "rainfall", "landslide", "stability", "debris_flow", "earthquake", "runout",

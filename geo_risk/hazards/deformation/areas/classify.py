@@ -20,8 +20,10 @@ _MINE, _WATER, _SLIDE, _BUILD = "mining_subsidence", "groundwater_subsidence", "
 _MUCH_LOST = 0.1
 _MOST_LEAD = 4.0
 _KINDS = (_MINE, _WATER, _SLIDE, _BUILD)
-_STRUCTURE_ZH = {"tailings_ponds": "尾矿库", "railways": "铁路", "roads": "道路", "buildings": "房屋"}
-_STRUCTURE_EN = {"tailings_ponds": "tailings pond", "railways": "railway", "roads": "road", "buildings": "buildings"}
+_STRUCTURE_ZH = {"tailings_ponds": "尾矿库", "embankments": "堤防或路堤", "railways": "铁路", "roads": "道路",
+                 "buildings": "房屋"}  # fmt: skip
+_STRUCTURE_EN = {"tailings_ponds": "a tailings pond", "embankments": "an embankment", "railways": "a railway",
+                 "roads": "a road", "buildings": "buildings"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -196,16 +198,16 @@ def _use(e: Evidence, params: DeformationParams) -> Iterator[Clue]:
     if built >= 0.5 and slow and small:
         yield Clue({_BUILD: 1.5, _SLIDE: -0.5}, f"{built:.0%} built-up land", f"{built:.0%} 为建设用地")
     near = _reach(e, params)
-    for name in ("tailings_ponds", "railways", "roads", "buildings"):
+    for name in ("tailings_ponds", "embankments", "railways", "roads", "buildings"):
         share = e.near_share(name, near)
-        line = name in ("railways", "roads")
+        line = name in ("embankments", "railways", "roads")
         if not share >= (0.7 if line else 0.5) or not slow or not small:
             continue
         length, _ = e.elongation()
         weight = {"tailings_ponds": 4.0, "buildings": 1.5}.get(name, 2.5 if length >= 2.5 else 0.0)
         if weight > 0:
-            yield Clue({_BUILD: weight, _SLIDE: -weight / 2}, f"{share:.0%} of it within {near:.0f} m of a "
-                       f"{_STRUCTURE_EN[name]}".replace("a buildings", "buildings"),
+            yield Clue({_BUILD: weight, _SLIDE: -weight / 2},
+                       f"{share:.0%} of it within {near:.0f} m of {_STRUCTURE_EN[name]}",
                        f"{share:.0%} 距{_STRUCTURE_ZH[name]}不足 {near:.0f} 米")  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from geo_risk.core.vectorize import rasterize
 from geo_risk.hazards.deformation.areas.noise import F32
 from geo_risk.hazards.deformation.areas.tiles import Box, TiledMap, Windows, grown, whole
 
-STRUCTURES = ("tailings_ponds", "railways", "roads", "buildings")
+STRUCTURES = ("tailings_ponds", "embankments", "railways", "roads", "buildings")
 """Known structures that ground can settle under; distances to them are maps `distance_{name}_m`."""
 
 _COMPRESSIBLE = ("alluvi", "lacustrine", "clay", "silt", "fill", "quaternary", "marsh", "peat", "冲积", "湖积", "洪积",

@@ -34,7 +34,7 @@ class Axis:
     Attributes
     ----------
     route : name of the route, or the id of its only piece where it has none.
-    category : class of the road, "railway", or a kind of dam.
+    category : class of the road, "railway", "embankment", or a kind of dam.
     part : 1, 2, ... where the pieces of a route do not hang together, or change class.
     line : geometry; chainage 0 is its first point.
     pieces : lineage, in order.
