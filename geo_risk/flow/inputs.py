@@ -229,6 +229,9 @@ class Inputs(Params):
     dem_town: Source | None = _input("Terrain height of the town at 5 m or finer [m], GeoTIFF.")
     insar: tuple[InsarTrack, ...] = Field((), description="InSAR tracks.")
     ground_control: Source | None = _input("GNSS or levelling points, a table with velocity [mm/yr].")
+    ground_series: Source | None = _input(
+        "GNSS or levelling series: point_id, date, and height_m or displacements [mm]."
+    )
     rainfall: RainfallInputs = Field(default_factory=RainfallInputs, description="Rainfall grids.")
     hazard_points: Source | None = _input("Ledger of hazard points, XLSX, CSV or GeoPackage.")
     landslide_inventory: Source | None = _input("Past landslides, points or polygons.")

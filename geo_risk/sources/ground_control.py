@@ -33,30 +33,49 @@ def read_ground_control(path: Path, *, crs: str, options: ReadOptions = NO_OPTIO
     SchemaError : no point_id, repeated ids, or none of the velocity columns. CorruptFileError : a workbook that does
     not open. CrsError and others as `read_vector`.
     """
+    where = "inputs.ground_control"
+    read = read_points(path, crs=crs, where=where, options=options, id_column="point_id")
+    _check_velocities([str(c) for c in read.frame.columns], path, where)
+    return read
+
+
+def read_points(
+    path: Path,
+    *,
+    crs: str,
+    where: str,
+    options: ReadOptions = NO_OPTIONS,
+    id_column: str | None = None,
+    columns: Sequence[str] = (),
+) -> VectorRead:
+    """Read points of any accepted vector file or of a workbook; a table with lon, lat is WGS 84 unless it is said.
+
+    Parameters
+    ----------
+    path, crs, where, options, id_column, columns : as for `read_vector`; a workbook's sheet is the `layer`.
+
+    Raises
+    ------
+    CorruptFileError : a workbook that does not open. SchemaError, CrsError and others as `read_vector`.
+    """
     if sniff(path) != "XLSX":
-        return _read(path, crs=crs, options=options)
+        if options.crs is None and path.suffix.lower() in {".csv", ".txt"} and _has_lon_lat(path, options.encoding):
+            options = options.model_copy(update={"crs": "EPSG:4326"})
+        return read_vector(
+            path, crs=crs, where=where, id_column=id_column, columns=columns, geometry="Point", options=options
+        )
     try:
         table = pd.read_excel(
             path, sheet_name=options.layer or 0, dtype="string", keep_default_na=False, na_values=[""]
         )
     except (ValueError, KeyError, OSError) as error:
         what = f"{path.name} does not read as a workbook: {error}"
-        raise CorruptFileError(
-            what, where="inputs.ground_control", fix="save it again, or name the sheet in `layer`"
-        ) from error
+        raise CorruptFileError(what, where=where, fix="save it again, or name the sheet in `layer`") from error
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / f"{path.stem}.csv"
         table.to_csv(plain, index=False)
-        return _read(plain, crs=crs, options=options.model_copy(update={"layer": None, "encoding": None}))
-
-
-def _read(path: Path, *, crs: str, options: ReadOptions) -> VectorRead:
-    where = "inputs.ground_control"
-    if options.crs is None and path.suffix.lower() in {".csv", ".txt"} and _has_lon_lat(path, options.encoding):
-        options = options.model_copy(update={"crs": "EPSG:4326"})
-    read = read_vector(path, crs=crs, where=where, id_column="point_id", geometry="Point", options=options)
-    _check_velocities([str(c) for c in read.frame.columns], path, where)
-    return read
+        said = options.model_copy(update={"layer": None, "encoding": None})
+        return read_points(plain, crs=crs, where=where, id_column=id_column, columns=columns, options=said)
 
 
 def _has_lon_lat(path: Path, encoding: str | None) -> bool:

@@ -11,6 +11,7 @@ from geo_risk.flow.steps.deformation_bulletin import deformation_bulletin
 from geo_risk.flow.steps.deformation_east_up import deformation_east_up
 from geo_risk.flow.steps.deformation_figures import deformation_figures
 from geo_risk.flow.steps.deformation_ground_control import deformation_ground_control
+from geo_risk.flow.steps.deformation_ground_series import deformation_ground_series
 from geo_risk.flow.steps.deformation_mining import deformation_mining
 from geo_risk.flow.steps.deformation_pixels import deformation_pixels
 from geo_risk.flow.steps.deformation_signs import deformation_signs
@@ -57,6 +58,7 @@ def deformation(plan: Plan) -> None:
     deformation_slope(plan, tracks, {**layers, **ground})
     native = [_native(plan, t) for t in tracks]
     deformation_ground_control(plan, tracks)
+    deformation_ground_series(plan)
     deformation_areas(plan, native)
     deformation_activity(plan)
     deformation_pixels(plan)

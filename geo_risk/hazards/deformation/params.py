@@ -307,6 +307,14 @@ class GroundControlParams(Params):
     minimum_cells: int = parameter(
         1, "Fewest known cells that are compared with a point", ge=1, le=1000, source="choice of geo_risk",
     )  # fmt: skip
+    minimum_dates: int = parameter(
+        3, "Fewest common dates of two series that are compared", ge=3, le=10_000,
+        source="choice of geo_risk: a slope with an error needs three",
+    )  # fmt: skip
+    maximum_gap_days: float = parameter(
+        48.0, "Known dates of a series further apart than this are not joined by a line at dates of the other",
+        gt=0, le=3660, source="choice of geo_risk: four repeats of one Sentinel-1 satellite",
+    )  # fmt: skip
 
 
 class DeformationParams(Params):

@@ -45,6 +45,41 @@ class TrackLayers:
 
 
 @dataclass(frozen=True)
+class CellsAround:
+    """Cells of a grid around points: those of point k are rows and columns from first[k] to first[k + 1]."""
+
+    first: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+
+    def values(self, layer: Layer) -> F64:
+        """Return the values (cells,) of a map; of a lazy one only the blocks around the points are read."""
+        return _values(layer, self.rows, self.columns)
+
+    def means(self, layer: Layer) -> F64:
+        """Return the mean (points,) of a map over the known cells of each point; NaN where none is known."""
+        values = self.values(layer)
+        pairs = zip(self.first[:-1], self.first[1:], strict=True)
+        return np.array([_mean(values[a:b]) for a, b in pairs], dtype=np.float64)
+
+    def series(self, cube: xr.DataArray) -> list[F64]:
+        """Return the series (time, cells) of a cube (time, y, x) around each point."""
+        if not self.rows.size:
+            return [np.zeros((cube.sizes["time"], 0)) for _ in self.first[1:]]
+        data = cube.data if isinstance(cube.data, da.Array) else da.from_array(np.asarray(cube.data))
+        found = np.asarray(data.vindex[:, self.rows, self.columns].compute(), dtype=np.float64)
+        return [found[a:b].T for a, b in zip(self.first[:-1], self.first[1:], strict=True)]
+
+
+def cells_around(points: gpd.GeoDataFrame, grid: Grid, radius_m: float) -> CellsAround:
+    """Return the cells whose centre is within a radius of each point, the one it lies in at the least; none outside."""
+    cells = [_cells(float(p.x), float(p.y), grid, radius_m) for p in points.geometry]
+    first = np.cumsum([0, *(len(rows) for rows, _ in cells)])
+    rows, columns = (np.concatenate([np.zeros(0, np.int64), *(c[i] for c in cells)]) for i in (0, 1))
+    return CellsAround(first, rows, columns)
+
+
+@dataclass(frozen=True)
 class _Maps:
     """What all points need of all maps, by map: the cells of point k are those from first[k] to first[k + 1]."""
 
@@ -195,14 +230,12 @@ def _read(
     decomposed: Mapping[str, Layer],
 ) -> _Maps:  # fmt: skip
     """Read the cells around all points from every map; "TRACK velocity", "TRACK los 0" and the decomposed ones."""
-    cells = [_cells(float(p.x), float(p.y), grid, radius_m) for p in points.geometry]
-    first = np.cumsum([0, *(len(rows) for rows, _ in cells)])
-    rows, columns = (np.concatenate([np.zeros(0, np.int64), *(c[i] for c in cells)]) for i in (0, 1))
+    cells = cells_around(points, grid, radius_m)
     layers: dict[str, Layer] = dict(decomposed)
     for track in tracks:
         layers |= {f"{track.name} velocity": track.velocity, f"{track.name} velocity_std": track.velocity_std}
         layers |= {f"{track.name} los {k}": layer for k, layer in enumerate(track.los)}
-    return _Maps(first, {name: _values(layer, rows, columns) for name, layer in layers.items()})
+    return _Maps(cells.first, {name: cells.values(layer) for name, layer in layers.items()})
 
 
 def _values(layer: Layer, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> F64:
