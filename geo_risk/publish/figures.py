@@ -130,12 +130,16 @@ def series_panels(panels: Sequence[SeriesPanel], *, language: str) -> str:
 
 
 def section_panels(sections: Sequence[Section], *, language: str) -> str:
-    """Draw velocity [mm/yr] over height [m] along lines across moving areas, one below the other; return SVG text."""
-    n = max(1, len(sections))
-    with drawing(n * 3.6, 9.4) as figure:
-        axes = figure.subplots(2 * n, 1, squeeze=False, height_ratios=[3, 1] * n)[:, 0]
-        for k, section in enumerate(sections):
-            _section(axes[2 * k], axes[2 * k + 1], section, language)
+    """Draw velocity [mm/yr] along lines across moving areas, one below the other; return SVG text.
+
+    The height [m] of the ground lies below the velocity where it is known.
+    """
+    ratios = [r for s in sections for r in ((3, 1) if s.height_m is not None else (3,))] or [3]
+    with drawing(0.9 * sum(ratios), 9.4) as figure:
+        axes = iter(figure.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0])
+        for section in sections:
+            top = next(axes)
+            _section(top, next(axes) if section.height_m is not None else top, section, language)
         return svg_text(figure)
 
 
@@ -145,10 +149,11 @@ def _series(axis: Axes, panel: SeriesPanel, language: str) -> None:
     for k, line in enumerate(panel.lines):
         color = TRACK_COLORS[k % len(TRACK_COLORS)]
         axis.errorbar(line.times, line.values, yerr=line.error_mm, fmt="o", markersize=2.6, linewidth=0,
-                      elinewidth=0.6, color=color, label=_plain(line.name))  # fmt: skip
+                      elinewidth=0.6, color=color, alpha=0.6, label=_plain(line.name))  # fmt: skip
         if line.fit is not None:
+            # in the colour of its track: fits of two tracks may cross
             named = None if any(before.fit is not None for before in panel.lines[:k]) else label("figure.fit", language)
-            axis.plot(line.times, line.fit, color=_INK, linewidth=1.2, label=named)
+            axis.plot(line.times, line.fit, color=color, linewidth=1.6, label=named)
     for when, word in panel.marks:
         axis.plot([when, when], [0, 1], transform=axis.get_xaxis_transform(), color="#7a1f1f", lw=0.9, linestyle="--")
         axis.annotate(_plain(word), (when, 1), xycoords=("data", "axes fraction"), xytext=(3, -9),
@@ -169,18 +174,20 @@ def _section(top: Axes, bottom: Axes, section: Section, language: str) -> None:
         if name in section.std:
             spread = section.std[name]
             top.fill_between(section.distance_m, values - spread, values + spread, color=color, alpha=0.18, lw=0)
+    both = dict.fromkeys((top, bottom))
     if section.inside is not None:
-        for axis in (top, bottom):
+        for axis in both:
             axis.axvspan(*section.inside, color="#e8e2c8", zorder=0)
     top.set_title(_plain(section.title), fontsize=9.5)
     top.set_ylabel(label("figure.velocity_axis", language))
-    top.tick_params(labelbottom=False)
-    top.legend(fontsize=7.5, frameon=False, ncols=3)
+    top.margins(y=0.22)  # room for the legend
+    top.legend(fontsize=7.5, frameon=False, ncols=4)
     if section.height_m is not None:
+        top.tick_params(labelbottom=False)
         bottom.plot(section.distance_m, section.height_m, color=_INK, linewidth=1)
         bottom.set_ylabel(label("figure.height_axis", language))
     bottom.set_xlabel(label("figure.distance_axis", language))
-    for axis in (top, bottom):
+    for axis in both:
         axis.set_xlim(float(section.distance_m[0]), float(section.distance_m[-1]))
         quiet(axis)
 

@@ -76,6 +76,25 @@ def test_series_and_sections_say_what_they_show():
         assert word in drawn
 
 
+def test_a_section_without_height_has_no_empty_panel():
+    x = np.linspace(0, 900, 40)
+    bare = Section("AD-2", x, {"up": np.sin(x / 100)})
+    drawn = section_panels([bare, Section("AD-3", x, {"up": np.sin(x / 100)}, height_m=x)], language="en")
+    assert texts(drawn).count("Height (m)") == 1
+    # one axes for the first, two for the second
+    assert drawn.count('<g id="axes_') == 3
+    assert texts(drawn).count("Distance along the section (m)") == 2
+
+
+def test_fits_have_the_colours_of_their_tracks():
+    times = np.datetime64("2022-01-01") + 12 * np.arange(30)
+    lines = [SeriesLine(n, times, np.zeros(30), None, k + np.zeros(30)) for k, n in enumerate(("asc", "desc"))]
+    drawn = series_panels([SeriesPanel("AD-1", lines)], language="en")
+    for color in figures.TRACK_COLORS[:2]:
+        assert f"stroke: {color}; stroke-width: 1.6" in drawn
+    assert texts(drawn).count("fit") == 1
+
+
 def test_hostile_names_stay_text():
     drawn = series_panels([panel(title=HOSTILE, name=HOSTILE)], language="en")
     assert "<script" not in drawn
