@@ -7,7 +7,22 @@ from collections.abc import Sequence
 
 import typer
 
-from geo_risk.cli import check, east_up, info, init, output, plan, run, sample, schema, score, velocity, verify, warn
+from geo_risk.cli import (
+    check,
+    east_up,
+    info,
+    init,
+    output,
+    plan,
+    points,
+    run,
+    sample,
+    schema,
+    score,
+    velocity,
+    verify,
+    warn,
+)
 
 _USAGE: type[Exception] = typer.BadParameter.__mro__[1]
 _CLICK: type[Exception] = typer.BadParameter.__mro__[2]
@@ -21,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (run, warn, plan, check, info, verify, init, sample, score, schema, velocity, east_up):
+for module in (run, warn, plan, check, info, verify, init, sample, score, schema, velocity, east_up, points):
     app.command(module.NAME)(module.command)
 
 

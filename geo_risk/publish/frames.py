@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,18 @@ def write_frames(frames: dict[str, pd.DataFrame], path: Path) -> None:
         for name, frame in frames.items():
             _compare(frame, pyogrio.read_dataframe(written, layer=name), where=f"{path.name}, layer {name}")
 
-    with staged(path, verify=verify) as temporary, _LOCK:
+    with staged(path, verify=verify) as temporary, fixed_clock():
+        for i, (name, frame) in enumerate(frames.items()):
+            _write(frame, temporary, name=name, append=i > 0)
+
+
+@contextmanager
+def fixed_clock() -> Iterator[None]:
+    """Let GeoPackages be written meanwhile with one time of change, so that the same rows give the same bytes."""
+    with _LOCK:
         _clock(_CLOCK)
         try:
-            for i, (name, frame) in enumerate(frames.items()):
-                _write(frame, temporary, name=name, append=i > 0)
+            yield
         finally:
             _clock(None)
 

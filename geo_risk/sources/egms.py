@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -54,9 +55,27 @@ def open_egms(
     if geometry or coherence is not None:
         what = "an EGMS table carries its look vectors and coherence; further files contradict it"
         raise DataError(what, where=f"track {track!r}", fix="remove geometry and coherence from this track")
+    tables, layout, level, audit = egms_layout(paths, options)
+    posting = ask_posting(options.posting_m, track=track, n_dates=len(layout.dates))
+    dataset = grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
+    reference = {
+        "L2": "EGMS L2a is relative to a local reference point, L2b to a model from GNSS: the file does not say which",
+        "L3": "EGMS L3 is relative to a model from GNSS",
+    }
+    return dataset.assign_attrs(reference=reference[level])
+
+
+def egms_layout(
+    paths: Sequence[Path], options: TrackOptions
+) -> tuple[list[PointTable], Layout, Literal["L2", "L3"], list[str]]:
+    """Return the tables of one track, which of their columns hold what, their level, and sentences of evidence.
+
+    Raises
+    ------
+    AmbiguousError : as `open_egms`, but for the posting. TimeError : the tables have different dates.
+    """
     tables = [t for p in paths if (t := open_table(p)) is not None]
     columns = set.intersection(*(set(t.columns) for t in tables))
-    posting = ask_posting(options.posting_m, track=track, n_dates=len(date_columns(tables)))
     crs = options.crs or CRS
     level, look, audit = _look(tables, columns, options)
     audit.append(_place(tables[0], columns, crs, is_said=options.crs is not None))
@@ -66,17 +85,12 @@ def open_egms(
         coherence="temporal_coherence" if "temporal_coherence" in columns else None,
         velocity="mean_velocity", orbit=_orbit(tables[0]) if level == "L2" else None, fixes_unit=True,
     )  # fmt: skip
-    dataset = grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
-    reference = {
-        "L2": "EGMS L2a is relative to a local reference point, L2b to a model from GNSS: the file does not say which",
-        "L3": "EGMS L3 is relative to a model from GNSS",
-    }
-    return dataset.assign_attrs(reference=reference[level])
+    return tables, layout, level, audit
 
 
 def _look(
     tables: Sequence[PointTable], columns: set[str], options: TrackOptions
-) -> tuple[str, tuple[str, str, str] | tuple[float, float, float], list[str]]:
+) -> tuple[Literal["L2", "L3"], tuple[str, str, str] | tuple[float, float, float], list[str]]:
     """Return the level (L2 or L3), the look vector, and sentences of evidence."""
     where = str(tables[0].path)
     if set(_LOOK) <= columns:
