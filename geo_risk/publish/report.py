@@ -24,6 +24,7 @@ from geo_risk.publish.i18n import label, labels
 from geo_risk.publish.legend import LEVEL_COLORS, UNKNOWN_COLOR
 from geo_risk.publish.lists import list_rows
 from geo_risk.publish.model_card import model_card
+from geo_risk.publish.raster_names import raster_label
 
 _TOP = {
     "evacuation": ("rank", "name", "people", "risk_level", "warning_level", "shelter_name", "unassigned_people",
@@ -42,6 +43,7 @@ class ReportContent:
     facts : what each step wrote for the report, by step: notes, counts, quarantine, methods.
     omissions : steps that were left out: {"step", "products", "needs"}.
     inputs : (config key, file name) pairs.
+    rasters : names in the output folder of the rasters and series that the run publishes.
     parameters : nested parameter values by section.
     """
 
@@ -52,6 +54,7 @@ class ReportContent:
     omissions: Sequence[Mapping[str, Any]] = ()
     inputs: Sequence[Sequence[str]] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    rasters: Sequence[str] = ()
 
 
 def write_report(
@@ -77,7 +80,7 @@ def write_report(
         tiles=tiles(frames, language), figures=_figures(frames, layers, language), tops=_tops(frames, language),
         drawings=_drawings(content), gaps=_gaps(content), notes=notes(content.facts, language),
         quarantine=_quarantine(content),
-        inputs=_inputs(content), counts=_counts(content, frames), methods=_methods(content),
+        inputs=_inputs(content), rasters=_rasters(content), counts=_counts(content, frames), methods=_methods(content),
         parameters=_parameters(content), model_card=model_card(content.facts, language),
     )  # fmt: skip
     write_text(path, page)
@@ -214,6 +217,11 @@ def _quarantine(content: ReportContent) -> tables.Table:
 def _inputs(content: ReportContent) -> tables.Table:
     head = [label(f"report.{k}", content.language) for k in ("input_key", "file")]
     return tables.table(head, content.inputs)
+
+
+def _rasters(content: ReportContent) -> tables.Table:
+    head = [label("report.file", content.language), label("report.meaning", content.language)]
+    return tables.table(head, [[n, raster_label(Path(n).stem, content.language)] for n in content.rasters])
 
 
 def _counts(content: ReportContent, frames: Mapping[str, pd.DataFrame]) -> tables.Table:

@@ -364,6 +364,17 @@ def test_report_of_nothing_says_so(tmp_path):
     assert "No row was quarantined." in text
 
 
+def test_report_says_what_each_raster_is_in_its_language(tmp_path):
+    names = ["layers/break_date_asc.tif", "layers/north_leak_up.tif", "series/east_up_series.nc"]
+    for language, said in (("zh", "突变日期（轨道 asc"), ("en", "Date of the break of each series, track asc")):
+        content = report.ReportContent("x", language, rasters=names)
+        report.write_report(tmp_path / "r.html", content=content, frames={}, layers={})
+        text = (tmp_path / "r.html").read_text(encoding="utf-8")
+        assert said in text
+        for name in names:
+            assert name in text
+
+
 def test_bars_are_in_proportion_and_unknown_is_grey():
     figure = report_tables.level_bars("t", [4, 4, 1, -1], "en")
     assert [b["width"] for b in figure["bars"]] == [250.0, 0.0, 0.0, 125.0, 125.0]

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from geo_risk import publish
 from geo_risk.core.errors import ConfigError
-from geo_risk.core.names import STAGES_H
+from geo_risk.core.names import RASTERS, STAGES_H
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish import i18n, legend, map_layers
 from geo_risk.publish.map_assets import header
+from geo_risk.publish.raster_names import raster_label
 
 HERE = Path(publish.__file__).parent
 SOURCES = [*HERE.glob("*.py"), *(HERE / "templates").glob("*.js"), *(HERE / "templates").glob("*.html")]
@@ -28,6 +29,22 @@ def test_every_column_choice_level_and_layer_has_a_label(language):
     wanted |= {text for n in legend.MAP_RASTERS for text, _ in legend.raster_style(n).classes.values()}
     assert wanted - set(known) == set()
     assert [k for k, v in known.items() if not v.strip()] == []
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_every_published_raster_says_what_it_is(language):
+    track = ("velocity", "velocity_std", "hotspot_z", "annual_amplitude", "annual_amplitude_std", "acceleration",
+             "acceleration_std", "step_20221227", "step_std_20221227", "series_class", "series_acceleration",
+             "series_acceleration_std", "break_date")  # fmt: skip
+    for name in (*RASTERS, *(f"{n}_T113-asc" for n in track), "east_up_series"):
+        said = raster_label(name, language)
+        assert said, name
+        assert "{" not in said, name
+    assert "T113-asc" in raster_label("step_20221227_T113-asc", language)
+    assert "20221227" in raster_label("step_20221227_T113-asc", language)
+    assert "72" in raster_label("warning_72h", language)
+    assert raster_label("velocity_up", language) != raster_label("velocity_asc", language)
+    assert raster_label("no_such_raster", language) == ""
 
 
 def test_every_key_used_in_code_and_templates_is_in_the_table():

@@ -12,7 +12,7 @@ from shapely.geometry import LineString, box
 
 from geo_risk.core.grid import Grid
 from geo_risk.flow.config import Config
-from geo_risk.flow.plan import Plan
+from geo_risk.flow.plan import Plan, Step
 from geo_risk.flow.steps import deformation as velocity_steps
 from geo_risk.flow.steps import deformation_lines as line_steps
 from geo_risk.flow.steps import deformation_series as series_steps
@@ -26,6 +26,7 @@ from geo_risk.publish.raster import write_layer
 from geo_risk.sources.dataset import read_dataset
 from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
 from geo_risk.sources.options import NO_OPTIONS, TrackOptions
+from pipelines import deformation as deformation_pipeline
 from tests.support.insar import CELL, LEFT, LOS, TOP, times, write_mintpy
 
 N = 48
@@ -325,6 +326,28 @@ def test_series_of_dams_and_sinking_ground_are_listed_and_those_of_dams_are_draw
     for word in ("T1", "T1-dam", "Track asc (line of sight)", "Track desc (line of sight)", ">fit<"):
         assert word in drawn["svg"]
     assert "T2" not in drawn["svg"]
+
+
+def test_the_whole_plan_lists_and_draws_the_series_of_dams_and_names_its_rasters(tmp_path):
+    for name in ("dem.tif", "a.h5", "p.gpkg"):
+        (tmp_path / name).write_bytes(b"")
+    inputs = {"dem": "dem.tif", "insar": [{"track": "asc", "files": "a.h5"}]}
+    raw = {"pipeline": "deformation", "name": "x", "output": "out", "inputs": inputs}
+
+    def planned(**more) -> dict[str, Step]:
+        given = raw | {"inputs": inputs | more}
+        plan = Plan(Config.model_validate(given, context={"folder": tmp_path}))
+        deformation_pipeline.build(plan)
+        return {step.name: step for step in plan.steps}
+
+    steps = planned(tailings_ponds="p.gpkg")
+    assert steps["deformation.series_table"].reads["structures_found"] is not None
+    assert steps["deformation.series_table"].reads["subsidence_zones_found"] is not None
+    assert steps["structures.figures"].writes["facts"] in steps["publish.report"].reads["facts"]
+    assert {"layers/break_date_asc.tif", "layers/hotspot_z_asc.tif"} <= set(steps["publish.report"].params["rasters"])
+    without = planned()
+    assert without["deformation.series_table"].reads["structures_found"] is None
+    assert "structures.figures" not in without
 
 
 def test_steps_leave_themselves_out_by_name(tmp_path):

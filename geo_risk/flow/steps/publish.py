@@ -83,12 +83,14 @@ def _add_report(plan: Plan, frames: list[Path], pages: Mapping[str, Any]) -> Non
     """Add the report, last: it gathers the facts of all steps and names what was left out."""
     facts = [p for s in plan.steps for p in s.writes.values() if p.suffix == ".json" and p != plan.facts("grid")]
     stages = [plan.layer(f"warning_{h}h") for h in STAGES_H if plan.has(plan.layer(f"warning_{h}h"))]
+    kept = [p.relative_to(plan.out).as_posix() for s in plan.steps for p in s.writes.values()
+            if p.is_relative_to(plan.out) and p.suffix in {".tif", ".nc"}]  # fmt: skip
     gaps = [{"step": o.step, "products": list(o.products), "needs": list(o.needs)} for o in plan.omissions]
     plan.add(
         "publish.report", write_report_page, reads={"grid": plan.facts("grid")},
         optional={"facts": facts, "frames": frames, "stages": stages},
         writes={"out": plan.out / "report.html"}, omissions=gaps,
-        inputs=[[key, path.name] for key, path in plan.cfg.files().items()],
+        rasters=sorted(kept), inputs=[[key, path.name] for key, path in plan.cfg.files().items()],
         parameters=plan.cfg.model_dump(mode="json", include=set(_PARAMETERS), exclude={"warning": {"cap"}}), **pages,
     )  # fmt: skip
 
@@ -222,6 +224,7 @@ def write_report_page(
     stages: list[Path] | None,
     omissions: list[dict[str, Any]],
     inputs: list[list[str]],
+    rasters: list[str],
     parameters: dict[str, Any],
     run: str,
     language: str,
@@ -234,5 +237,5 @@ def write_report_page(
     known = {p.stem: read_json(p) for p in facts or ()}
     area = parameters.get("area") or {}
     parameters = parameters | {"area": area | {"grid": read_grid(grid).to_dict()}}
-    content = ReportContent(run, language, data_time, known, omissions, inputs, parameters)
+    content = ReportContent(run, language, data_time, known, omissions, inputs, parameters, rasters)
     write_report(out, content=content, frames=_frames(frames), layers=_layers(stages))
