@@ -122,10 +122,11 @@ def crs_is_degrees(crs: str) -> bool:
 
 
 def _lowest_x(area: Area, crs: str) -> float:
-    return float(_bounds_in(area, crs)[0])
+    return float(bounds_in(area, crs)[0])
 
 
-def _bounds_in(area: Area, crs: str) -> tuple[float, float, float, float]:
+def bounds_in(area: Area, crs: str) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of an area in another CRS, its bent edges included."""
     if pyproj.CRS.from_user_input(area.crs) == pyproj.CRS.from_user_input(crs):
         return area.bounds
     change = pyproj.Transformer.from_crs(area.crs, crs, always_xy=True)
@@ -134,7 +135,7 @@ def _bounds_in(area: Area, crs: str) -> tuple[float, float, float, float]:
 
 
 def _window(x: NDArray[np.float64], y: NDArray[np.float64], crs: str, area: Area, *, where: str) -> tuple[slice, slice]:
-    left, bottom, right, top = _bounds_in(area, crs)
+    left, bottom, right, top = bounds_in(area, crs)
     # a cell that only touches the area is not in it, whatever the last digits of its edge
     half_x, half_y = 0.4999 * _step(x), 0.4999 * abs(_step(y))
     inside_x = np.flatnonzero((x + half_x > left) & (x - half_x < right))

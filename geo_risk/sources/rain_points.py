@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.errors import CrsError
-from geo_risk.sources.rain_opened import Area
+from geo_risk.sources.rain_opened import Area, bounds_in
 
 
 def series_at(cube: xr.DataArray, x: ArrayLike, y: ArrayLike, *, crs: str) -> NDArray[np.float64]:
@@ -49,6 +49,17 @@ def cells_within(cube: xr.DataArray, area: Area) -> tuple[NDArray[np.float64], N
     left, bottom, right, top = area.bounds
     inside = (at_x >= left) & (at_x <= right) & (at_y >= bottom) & (at_y <= top)
     return at_x[inside], at_y[inside]
+
+
+def cells_touched(cube: xr.DataArray, area: Area) -> NDArray[np.bool_]:
+    """Return (y, x) whether a cell of the cube holds ground of the area; one that only touches its edge does not."""
+    left, bottom, right, top = bounds_in(area, _crs_of(cube))
+    inside = []
+    for d, low, high in (("y", bottom, top), ("x", left, right)):
+        centres = cube[d].to_numpy().astype(np.float64)
+        half = 0.4999 * abs(centres[-1] - centres[0]) / (centres.size - 1)
+        inside.append((centres + half > low) & (centres - half < high))
+    return np.asarray(inside[0][:, None] & inside[1][None, :], dtype=np.bool_)
 
 
 def _crs_of(cube: xr.DataArray) -> str:

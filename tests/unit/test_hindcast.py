@@ -24,7 +24,7 @@ from geo_risk.hazards.landslide.unit_reliability import EDGES
 from geo_risk.hazards.landslide.warning import HeldOut, WarningModel, fit_warning, leave_one_storm_out
 from geo_risk.hazards.landslide.warning_units import PastCases, UnitTable, cases_dataset, cases_of_dataset
 from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
-from geo_risk.hazards.rainfall.height import EVEN_SHARE, day_share, effective_rain_by_height
+from geo_risk.hazards.rainfall.height import EVEN_SHARE, day_share, effective_rain_by_height, height_step
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.products.hindcast import POOLED, hindcast_facts, hindcast_frame, township_cells, township_frame
 from geo_risk.publish.cube import write_cube
@@ -32,11 +32,14 @@ from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.i18n import labels
 from geo_risk.publish.lists import write_csv, write_xlsx
 from geo_risk.publish.raster import write_layer
+from geo_risk.sources.dataset import read_dataset
 from geo_risk.sources.layers import open_layer, read_frame, read_json
-from geo_risk.sources.options import NO_RAIN_OPTIONS
+from geo_risk.sources.rain import read_own
+from geo_risk.sources.rain_past import PastRain
 
 GRID = Grid(GeoBox((120, 120), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:4546"))
 RAIN = Grid(GeoBox((8, 8), Affine(1000, 0, 508_000, 0, -1000, 4_067_000), "EPSG:4546"))
+ALL = np.ones(RAIN.shape, dtype=bool)
 MODEL = WarningModel(1.0, 2.5, (0.0, 1.0, 2.0, 3.0), 0.8, 0.7, 0.6, 4, ("A", "B"))
 
 
@@ -172,24 +175,24 @@ def cube(hours, value, storm="S1", first="2020-07-01T01"):
 def test_rain_by_the_height_stops_at_the_wettest_hour():
     rain = np.concatenate([np.full(48, 1.0), [5.0, 20.0, 4.0, 4.0]])
     given = cube(52, rain)
-    until = effective_rain_by_height(given, decay_per_day=0.5, days=2).to_numpy()
+    until = effective_rain_by_height(given, decay_per_day=0.5, days=2, inside=ALL).to_numpy()
     # hours 27 to 50: 22 of 1 mm, 5 and 20; the day before half of 24
     assert until[0, 0] == pytest.approx(22 + 5 + 20 + 12, rel=1e-6)
     assert (until <= storm_effective_rain(given, decay_per_day=0.5, days=2).to_numpy() + 1e-4).all()
-    assert np.isnan(effective_rain_by_height(given, decay_per_day=0.5, days=5).to_numpy()).all()
+    assert np.isnan(effective_rain_by_height(given, decay_per_day=0.5, days=5, inside=ALL).to_numpy()).all()
     gone = given.copy(data=np.full(given.shape, np.nan, "float32"))
-    assert np.isnan(effective_rain_by_height(gone, decay_per_day=0.5, days=2).to_numpy()).all()
+    assert np.isnan(effective_rain_by_height(gone, decay_per_day=0.5, days=2, inside=ALL).to_numpy()).all()
 
 
 def test_of_the_wettest_day_a_part_has_come_by_its_wettest_hour():
     days = cube(5, [10.0, 10.0, 10.0, 48.0, 20.0]).assign_attrs(interval_h=24.0)
-    until = effective_rain_by_height(days, decay_per_day=0.5, days=2, day_share=0.25).to_numpy()
+    until = effective_rain_by_height(days, decay_per_day=0.5, days=2, inside=ALL, day_share=0.25).to_numpy()
     assert until[0, 0] == pytest.approx(0.25 * (48 + 5) + 0.75 * 15, rel=1e-6)
     calm = cube(4, [10.0, 60.0, 61.0, 0.0]).assign_attrs(interval_h=24.0)
-    until = effective_rain_by_height(calm, decay_per_day=0.0, days=1, day_share=0.0).to_numpy()
+    until = effective_rain_by_height(calm, decay_per_day=0.0, days=1, inside=ALL, day_share=0.0).to_numpy()
     assert until[0, 0] == pytest.approx(60, rel=1e-6)
     first = cube(3, [0.0, 30.0, 0.0]).assign_attrs(interval_h=24.0)
-    until = effective_rain_by_height(first, decay_per_day=0.5, days=2, day_share=0.5).to_numpy()
+    until = effective_rain_by_height(first, decay_per_day=0.5, days=2, inside=ALL, day_share=0.5).to_numpy()
     assert until[0, 0] == pytest.approx(15, rel=1e-6)
 
 
@@ -199,11 +202,11 @@ def test_the_part_of_the_day_is_that_of_storms_given_by_hours_and_of_an_even_fal
     late = np.zeros(72)
     late[24:48] = 1.0
     late[47] = 5.0  # the last hour of the second day is the wettest: all of that day has fallen
-    assert day_share([cube(72, late)], **given) == pytest.approx((EVEN_SHARE + 1) / 2)
+    assert day_share([(cube(72, late), ALL)], **given) == pytest.approx((EVEN_SHARE + 1) / 2)
     even = np.zeros(72)
     even[24:48] = 1.0
     even[35] = 1.001  # the twelfth hour
-    assert day_share([cube(72, even)], **given) == pytest.approx((EVEN_SHARE + 0.5) / 2, abs=1e-3)
+    assert day_share([(cube(72, even), ALL)], **given) == pytest.approx((EVEN_SHARE + 0.5) / 2, abs=1e-3)
     hours = cube(72, late)
     of_days = (
         hours.coarsen(time=24)
@@ -211,8 +214,35 @@ def test_the_part_of_the_day_is_that_of_storms_given_by_hours_and_of_an_even_fal
         .assign_coords(time=hours["time"][23::24])
         .assign_attrs(hours.attrs | {"interval_h": 24.0})
     )
-    by_days = effective_rain_by_height(of_days, day_share=1.0, **given).to_numpy()
-    assert by_days == pytest.approx(effective_rain_by_height(hours, **given).to_numpy(), rel=1e-6)
+    by_days = effective_rain_by_height(of_days, inside=ALL, day_share=1.0, **given).to_numpy()
+    assert by_days == pytest.approx(effective_rain_by_height(hours, inside=ALL, **given).to_numpy(), rel=1e-6)
+
+
+def test_a_storm_beside_the_area_does_not_set_its_height():
+    given = cube(52, np.concatenate([np.full(48, 1.0), [5.0, 20.0, 4.0, 4.0]]))
+    inside = np.zeros(RAIN.shape, dtype=bool)
+    inside[2:6, 2:6] = True
+    own = effective_rain_by_height(given, decay_per_day=0.5, days=2, inside=inside).to_numpy()
+    far = given.to_numpy().copy()
+    far[48, :, 7] = 400.0  # two hours before its own height it pours beyond the border
+    moved = effective_rain_by_height(given.copy(data=far), decay_per_day=0.5, days=2, inside=inside).to_numpy()
+    np.testing.assert_array_equal(moved[inside], own[inside])
+    assert own[3, 3] > 40
+
+
+def test_a_step_known_at_few_places_is_no_height():
+    given = cube(52, np.concatenate([np.full(48, 1.0), [5.0, 20.0, 4.0, 4.0]]))
+    part = given.to_numpy().copy()
+    part[51] = np.nan
+    part[51, 0, 0] = 90.0
+    assert height_step(given.copy(data=part), first=47, inside=ALL) == 49
+    part[51, :4] = 90.0  # half of the area is known, and most of it wetter
+    assert height_step(given.copy(data=part), first=47, inside=ALL) == 51
+    assert height_step(given, first=52, inside=ALL) is None
+    assert height_step(given, first=47, inside=~ALL) is None
+    # one step has no known cell: it is not the driest, it is none
+    part[47:] = np.nan
+    assert height_step(given.copy(data=part), first=47, inside=ALL) is None
 
 
 def tiny(folder, *, storm_ids=("S1", "S2", "S3")):
@@ -245,8 +275,8 @@ def tiny(folder, *, storm_ids=("S1", "S2", "S3")):
     write_frame(places, folder / "admin.gpkg")
     common = {"rainfall_past_events": files, "past_slides": folder / "slides.gpkg", "slope_units": None,
               "susceptibility": folder / "susceptibility.tif", "params": LandslideParams(),
-              "rainfall": RainfallParams(antecedent_days=2), "storm_ids": list(storm_ids),
-              "rain_options": [NO_RAIN_OPTIONS] * 3, "options": None, "fitted": None}  # fmt: skip
+              "rainfall": RainfallParams(antecedent_days=2), "past_rain": [PastRain(id=s) for s in storm_ids],
+              "options": None, "fitted": None}  # fmt: skip
     made = {"facts": folder / "past.json", "cases": folder / "past_cases.nc", "used": folder / "used.tif"}
     return common, made
 
@@ -302,9 +332,23 @@ def test_the_steps_on_a_tiny_county(tmp_path):
 
 
 @pytest.mark.slow
+def test_heights_of_a_county_do_not_know_what_falls_beside_it(tmp_path):
+    common, made = tiny(tmp_path)
+    write_warning_model(**common, **made, skill=None, grid=tmp_path / "grid.json")
+    before = cases_of_dataset(read_dataset(made["cases"])).height_mm
+    for path in common["rainfall_past_events"]:
+        rain = read_own(path).load()
+        values = rain.to_numpy().copy()
+        values[60, :, 7:] = 300.0  # the county needs the first seven columns of the rain
+        write_cube(rain.copy(data=values), path)
+    write_warning_model(**common, **made, skill=None, grid=tmp_path / "grid.json")
+    np.testing.assert_array_equal(cases_of_dataset(read_dataset(made["cases"])).height_mm, before)
+
+
+@pytest.mark.slow
 def test_two_files_of_one_storm_and_slides_of_no_storm(tmp_path):
     common, made = tiny(tmp_path)
-    same = common | {"storm_ids": ["S1", "S1", "S3"]}
+    same = common | {"past_rain": [PastRain(id=s) for s in ("S1", "S1", "S3")]}
     with pytest.raises(DataError, match="S1"):
         write_warning_model(**same, **made, skill=None, grid=tmp_path / "grid.json")
     none = read_frame(tmp_path / "slides.gpkg").assign(storm_id="nothing")

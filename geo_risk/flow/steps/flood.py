@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps.past_storms import past_told
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
@@ -70,13 +71,12 @@ def _town(plan: Plan) -> None:
     )  # fmt: skip
     common = {**layers, **frames}
     common.pop("town_built")
-    events = plan.cfg.inputs.rainfall.past_events
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
         writes={"findings": plan.frame("town_findings"), "facts": plan.facts("flood_past")},
-        storm_ids=[e.id for e in events], rain_options=[e.rain for e in events], params=params.town, sites=params.sites,
-        rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h,
+        past_rain=past_told(plan), params=params.town, sites=params.sites,
+        rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip
     plan.add(
         "flood.town", town.write_town, reads={**common, "rain": plan.cube("rain_hourly")},

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.past_storms import open_storms
+
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.params import RunoffParams, SiteParams, TownFlowParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.hazards.flood.town import Surface, Window
-    from geo_risk.sources.options import RainOptions, ReadLimits
+    from geo_risk.sources.options import ReadLimits
+    from geo_risk.sources.rain_past import PastRain
 
 _MARGIN_M = 2000.0
 
@@ -142,11 +145,11 @@ def write_past(
     past_depths: Path,
     findings: Path,
     facts: Path,
-    storm_ids: list[str],
-    rain_options: list[RainOptions],
+    past_rain: list[PastRain],
     params: TownFlowParams,
     sites: SiteParams,
     rain_limit_mm_h: float,
+    max_bad_share: float,
 ) -> None:
     """Run the past storms that have reported depths and hourly rain, and write what the reports say of the drains."""
     from concurrent.futures import ThreadPoolExecutor
@@ -158,8 +161,9 @@ def write_past(
     ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     reports, aside = _reports(past_depths, set(places["site_id"]))
-    wanted = set(reports["storm_id"])
-    storms = _hourly_storms(past_events, storm_ids, rain_options, wanted=wanted, limit=rain_limit_mm_h)
+    given = open_storms(past_events, past_rain, ground.grid, limit_mm_h=rain_limit_mm_h, max_bad_share=max_bad_share)
+    hours = given.hourly().by_id
+    storms = {s: hours[s].rain.load() for s in sorted(set(reports["storm_id"]) & set(hours))}
     missing = sorted(set(reports["storm_id"]) - set(storms))
     aside += [{"id": s, "reason": "has reported depths but no hourly rain: not used",
                "reason_zh": "有上报水深但无逐小时降雨：未采用"} for s in missing]  # fmt: skip
@@ -217,20 +221,6 @@ def _reports(path: Path, known: set[str]) -> tuple[Any, list[dict[str, str]]]:
                "reason_zh": "上报点位不在台账中"}
               for i in table.loc[strange, "site_id"]]  # fmt: skip
     return table[good & ~strange].reset_index(drop=True), aside
-
-
-def _hourly_storms(
-    paths: list[Path], storm_ids: list[str], options: list[RainOptions], *, wanted: set[str], limit: float
-) -> dict[str, xr.DataArray]:
-    from geo_risk.sources.rain import RainRules, read_rain
-
-    out = {}
-    for path, storm_id, given in zip(paths, storm_ids, options, strict=True):
-        cube, audit = read_rain(path, RainRules(limit_mm_h=limit, options=given))
-        name = storm_id if storm_id in wanted else str(cube.attrs.get("storm_id", storm_id))
-        if name in wanted and audit.interval_h == 1:
-            out[name] = cube.load()
-    return out
 
 
 def _run(

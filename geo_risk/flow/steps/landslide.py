@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from geo_risk.flow.steps.landslide_hindcast import hindcast
 from geo_risk.flow.steps.landslide_susceptibility import susceptibility
 from geo_risk.flow.steps.landslide_warning import write_warning_model
+from geo_risk.flow.steps.past_storms import past_reads, past_told, slide_options
 from geo_risk.flow.steps.rainfall_antecedent import fitted_antecedent
 from geo_risk.flow.steps.warnings import warning_cells
 
@@ -69,18 +70,14 @@ def _factors(plan: Plan) -> None:
 
 
 def _warnings(plan: Plan) -> None:
-    past = plan.source("past_slides")
     plan.add(
         "landslide.past_storms", write_warning_model,
-        reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
-               "susceptibility": plan.layer("susceptibility"), "grid": plan.facts("grid")},
+        reads={**past_reads(plan), "susceptibility": plan.layer("susceptibility"), "grid": plan.facts("grid")},
         optional={"slope_units": plan.layer("slope_units"), "skill": plan.facts("landslide"),
                   "fitted": fitted_antecedent(plan)},
         writes={"facts": plan.facts("landslide_past_storms"), "cases": plan.cube("past_cases"),
                 "used": plan.layer("warning_susceptibility")}, params=plan.cfg.landslide, rainfall=plan.cfg.rainfall,
-        storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
-        rain_options=[e.rain for e in plan.cfg.inputs.rainfall.past_events],
-        options=None if past is None else past.options,
+        past_rain=past_told(plan), options=slide_options(plan),
     )  # fmt: skip
     hindcast(plan)
     warning_cells(plan)

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.past_storms import open_storms, past_reads, past_told, slide_options
 from geo_risk.flow.steps.rainfall_antecedent import fitted_antecedent, resolved
 
 if TYPE_CHECKING:
@@ -21,35 +22,34 @@ if TYPE_CHECKING:
     from geo_risk.hazards.landslide.warning import HeldOut
     from geo_risk.hazards.landslide.warning_units import PastCases
     from geo_risk.hazards.rainfall.params import RainfallParams
-    from geo_risk.sources.options import RainOptions, ReadOptions
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.rain_past import PastRain, PastStorm
 
 
 def hindcast(plan: Plan) -> None:
     """Add the step that writes the frames warning_hindcast and warning_hindcast_townships, their figures and notes."""
-    past, admin = plan.source("past_slides"), plan.source("admin")
+    admin = plan.source("admin")
     plan.add(
         "landslide.hindcast", write_hindcast,
-        reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
-               "cases": plan.cube("past_cases"), "model": plan.facts("landslide_past_storms"),
+        reads={**past_reads(plan), "cases": plan.cube("past_cases"), "model": plan.facts("landslide_past_storms"),
                "susceptibility": plan.layer("susceptibility")},
         optional={"slope_units": plan.layer("slope_units"), "admin": plan.input("admin"),
                   "fitted": fitted_antecedent(plan)},
         writes={"storms": plan.frame("warning_hindcast"), "townships": plan.frame("warning_hindcast_townships"),
                 "facts": plan.facts("landslide_hindcast")},
         params=plan.cfg.landslide, rainfall=plan.cfg.rainfall, language=plan.cfg.language,
-        storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
-        rain_options=[e.rain for e in plan.cfg.inputs.rainfall.past_events],
-        options=None if past is None else past.options, admin_options=None if admin is None else admin.options,
+        past_rain=past_told(plan), options=slide_options(plan), admin_options=None if admin is None else admin.options,
     )  # fmt: skip
 
 
 def write_hindcast(
     *, rainfall_past_events: list[Path], past_slides: Path, cases: Path, model: Path, susceptibility: Path,
     slope_units: Path | None, admin: Path | None, fitted: Path | None, storms: Path, townships: Path, facts: Path,
-    params: LandslideParams, rainfall: RainfallParams, language: str, storm_ids: list[str],
-    rain_options: list[RainOptions], options: ReadOptions | None, admin_options: ReadOptions | None,
+    params: LandslideParams, rainfall: RainfallParams, language: str,
+    past_rain: list[PastRain], options: ReadOptions | None, admin_options: ReadOptions | None,
 ) -> None:  # fmt: skip
     """Write what each past storm would have had warned, how well, in which townships, and how long before."""
+    from geo_risk.core.grid import grid_of
     from geo_risk.hazards.landslide.hindcast import PUBLIC_LEVEL, hindcast_table
     from geo_risk.hazards.landslide.unit_reliability import unit_reliability
     from geo_risk.hazards.landslide.warning import WarningModel, leave_one_storm_out
@@ -58,6 +58,7 @@ def write_hindcast(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import open_layer, read_json
+    from geo_risk.sources.rain_past import read_past_slides
 
     given, known = cases_of_dataset(read_dataset(cases)), read_json(model)
     whole = None if known["model"] is None else WarningModel.from_dict(known["model"])
@@ -65,9 +66,13 @@ def write_hindcast(
     table = hindcast_table(held, given)
     map_ = open_layer(susceptibility)
     labels = square_labels(map_) if slope_units is None else open_layer(slope_units)
-    files = dict(zip(storm_ids, zip(rainfall_past_events, rain_options, strict=True), strict=True))
-    leads, unclear = _leads(files, past_slides, options, held=held, cases=given, labels=labels,
-                            rainfall=resolved(rainfall, fitted))  # fmt: skip
+    grid = grid_of(labels)
+    rain = open_storms(rainfall_past_events, past_rain, grid, limit_mm_h=rainfall.rain_limit_mm_h,
+                       max_bad_share=rainfall.max_bad_share)  # fmt: skip
+    slides = read_past_slides(past_slides, grid, storms=rain.ids, options=options)
+    chosen, hours = resolved(rainfall, fitted), rain.hourly()
+    leads = {s.id: _storm_leads(s, slides.frame, held=held, cases=given, labels=labels, rainfall=chosen)
+             for s in hours.storms if s.id in held.storms}  # fmt: skip
     frame = product.hindcast_frame(table, leads, language=language)
     write_frame(frame, storms)
     write_frame(_townships(admin, admin_options, labels, held=held, cases=given, language=language), townships)
@@ -75,92 +80,51 @@ def write_hindcast(
     diagram = {n: [] for n in ("said", "seen", "low", "high", "inside")} if found is None else found.diagram()
     left = sorted(set(given.storms) - set(held.storms))
     said = product.hindcast_facts(frame, diagram, held=len(held.storms), least=PUBLIC_LEVEL, left=left,
-                                  unclear_times=unclear)  # fmt: skip
+                                  unclear_times=slides.n_without_zone)  # fmt: skip
     drawn = _figures(table, held, diagram, language) if held.storms else []
     costs = _costs(held, params)
     write_json({**said, "figures": drawn, "reliability": None if found is None else found.to_dict(),
-                "diagram": diagram, "cutoffs_by_cost": costs}, facts)  # fmt: skip
-
-
-def _leads(
-    files: dict[str, tuple[Path, RainOptions]], past_slides: Path, options: ReadOptions | None, *, held: HeldOut,
-    cases: PastCases, labels: xr.DataArray, rainfall: RainfallParams,
-) -> tuple[dict[str, dict[str, float]], int]:  # fmt: skip
-    """Return median hours from the public level to the slide, and to the storm's height, of storms given by hours.
-
-    With them the number of slides whose time states no zone: of those the lead time is unknown.
-    """
-    from geo_risk.core.grid import grid_of
-    from geo_risk.sources.options import NO_OPTIONS
-    from geo_risk.sources.rain import RainRules, read_rain
-    from geo_risk.sources.vectors import read_vector
-
-    grid = grid_of(labels)
-    slides = read_vector(past_slides, crs=grid.crs, where="inputs.past_slides", area=grid.bounds, geometry="Point",
-                         columns=("storm_id", "time?"), options=options or NO_OPTIONS).frame  # fmt: skip
-    slides, unclear = _in_utc(slides)
-    out: dict[str, dict[str, float]] = {}
-    for told, (path, given) in files.items():
-        rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, options=given)
-        cube, _ = read_rain(path, rules)
-        storm = str(cube.attrs.get("storm_id", told))
-        if storm not in held.storms or float(cube.attrs.get("interval_h", 1.0)) > 1:
-            continue
-        own = slides[slides["storm_id"].astype(str) == storm]
-        found = _storm_leads(cube, own, held=held, storm=storm, cases=cases, labels=labels, rainfall=rainfall)
-        if found is not None:
-            out[storm] = found
-    return out, unclear
-
-
-def _in_utc(slides: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:
-    """Return slides with `time` in UTC, missing where it is no time or states no zone, and how many state none."""
-    import pandas as pd
-
-    text = slides["time"].map(lambda v: v.isoformat() if hasattr(v, "isoformat") and not pd.isna(v) else v)
-    text = text.astype("string").str.strip()
-    zoned = text.str.contains(r"[T ]\d\d:?\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$", na=False)
-    times = pd.to_datetime(text.where(zoned), utc=True, errors="coerce", format="ISO8601")
-    bare = pd.to_datetime(text.where(~zoned), errors="coerce", format="ISO8601")
-    return slides.assign(time=times), int(bare.notna().sum())
+                "diagram": diagram, "cutoffs_by_cost": costs, "no_lead_time": list(hours.aside)}, facts)  # fmt: skip
 
 
 def _storm_leads(
-    cube: xr.DataArray, slides: gpd.GeoDataFrame, *, held: HeldOut, storm: str, cases: PastCases, labels: xr.DataArray,
+    storm: PastStorm, slides: gpd.GeoDataFrame, *, held: HeldOut, cases: PastCases, labels: xr.DataArray,
     rainfall: RainfallParams,
-) -> dict[str, float] | None:  # fmt: skip
+) -> dict[str, float]:  # fmt: skip
+    """Return median hours from the public level to the slides of a storm of hours, and to the storm's height.
+
+    Of a slide off the rain, in no unit, or (for the first) of unknown time nothing is known; nothing where that is all.
+    """
     import numpy as np
-    import pandas as pd
-    import xarray as xr
 
     from geo_risk.core.grid import grid_of
-    from geo_risk.core.units import in_units
     from geo_risk.hazards.landslide.hindcast import PUBLIC_LEVEL
     from geo_risk.hazards.landslide.lead_time import lead_hours
     from geo_risk.hazards.rainfall.antecedent import effective_rain
+    from geo_risk.hazards.rainfall.height import height_step
+    from geo_risk.sources.rain_past import steps_of
+    from geo_risk.sources.rain_points import cells_touched, series_at
+    from geo_risk.terrain.slope import blocks
 
-    rows, columns, inside = grid_of(labels).index(slides.geometry.x, slides.geometry.y)
-    picked = labels.isel(y=xr.DataArray(np.asarray(rows)[inside]), x=xr.DataArray(np.asarray(columns)[inside]))
-    label = picked.to_numpy()
+    own = slides[slides["storm_id"] == storm.id]
+    grid = grid_of(labels)
+    rows, columns, inside = grid.index(own.geometry.x, own.geometry.y)
+    own, rows, columns = own[inside], np.asarray(rows)[inside], np.asarray(columns)[inside]
+    label = blocks(labels).vindex[rows, columns].compute() if len(own) else np.empty(0, dtype=np.int64)
     at = np.minimum(np.searchsorted(cases.units.label, label), len(cases.units.label) - 1)
     kept = cases.units.label[at] == label
     if not kept.any():
-        return None
-    near = slides[inside][kept].to_crs(grid_of(cube.isel(time=0)).crs)
-    points = {n: xr.DataArray(v.to_numpy(), dims="place") for n, v in (("x", near.geometry.x), ("y", near.geometry.y))}
-    series = in_units(cube, "mm").interp(points, method="nearest", kwargs={"fill_value": None}).transpose("time", ...)
-    rain = effective_rain(series.to_numpy(), decay_per_day=rainfall.decay_per_day, days=rainfall.antecedent_days)
-    model = held.models[held.storms.index(storm)]
+        return {}
+    near = own[kept]
+    series = series_at(storm.rain, near.geometry.x, near.geometry.y, crs=grid.crs)
+    days = rainfall.antecedent_days
+    rain = effective_rain(series, decay_per_day=rainfall.decay_per_day, days=days)
+    model = held.models[held.storms.index(storm.id)]
     trigger = model.trigger_mm(cases.units.susceptibility[at[kept]])[PUBLIC_LEVEL - 1]
-    first = 24 * rainfall.antecedent_days - 1
-    mean = in_units(cube, "mm").mean(("y", "x")).to_numpy()
-    mean[:first] = np.nan
-    height = np.full(int(kept.sum()), -1 if np.isnan(mean).all() else int(np.nanargmax(mean)))
-    ends = pd.DatetimeIndex(cube["time"].to_numpy())
-    told = near["time"].dt.tz_convert(None)
-    step = np.where(told.notna(), np.searchsorted(ends, told.fillna(ends[0]).to_numpy()), -1)
-    step = np.where(step < len(ends), step, -1)
-    hours = {"slide": lead_hours(rain, trigger, step), "height": lead_hours(rain, trigger, height)}
+    step = height_step(storm.rain, first=24 * days - 1, inside=cells_touched(storm.rain, storm.area))
+    height = np.full(len(near), -1 if step is None else step)
+    hours = {"slide": lead_hours(rain, trigger, steps_of(storm, near["time"])),
+             "height": lead_hours(rain, trigger, height)}  # fmt: skip
     return {k: float(np.nanmedian(v)) for k, v in hours.items() if np.isfinite(v).any()}
 
 

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.past_storms import open_storms
 from geo_risk.flow.steps.rainfall_antecedent import resolved
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from geo_risk.hazards.landslide.warning import WarningModel
     from geo_risk.hazards.landslide.warning_units import PastCases
     from geo_risk.hazards.rainfall.params import RainfallParams
-    from geo_risk.sources.options import RainOptions, ReadOptions
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.rain_past import PastRain, PastStorms
 
 
 def write_warning_model(
@@ -33,8 +35,7 @@ def write_warning_model(
     used: Path,
     params: LandslideParams,
     rainfall: RainfallParams,
-    storm_ids: list[str],
-    rain_options: list[RainOptions],
+    past_rain: list[PastRain],
     options: ReadOptions | None,
 ) -> None:
     """Write the warning model fitted to past storms, or why there is none; its cases; the susceptibility it takes."""
@@ -44,28 +45,23 @@ def write_warning_model(
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_grid, read_json
-    from geo_risk.sources.options import NO_OPTIONS
-    from geo_risk.sources.vectors import read_vector
+    from geo_risk.sources.rain_past import read_past_slides
 
     target = read_grid(grid)
-    read = read_vector(past_slides, crs=target.crs, where="inputs.past_slides", area=target.bounds, geometry="Point",
-                       columns=("storm_id",), options=options or NO_OPTIONS)  # fmt: skip
-    chosen = resolved(rainfall, fitted)
-    rain, height = _past_rain(rainfall_past_events, storm_ids, rain_options, target=target, rainfall=chosen)
-    known = read.frame["storm_id"].astype(str).isin(list(rain))
-    aside = [*read.quarantine, *({"id": str(i), "reason": f"storm {s!r} has no rain among inputs.rainfall.past_events",
-                                  "reason_zh": f"场次 {s!r} 在 inputs.rainfall.past_events 中无降雨数据"}
-                                 for i, s in read.frame.loc[~known, "storm_id"].items())]  # fmt: skip
+    given = open_storms(rainfall_past_events, past_rain, target, limit_mm_h=rainfall.rain_limit_mm_h,
+                        max_bad_share=rainfall.max_bad_share)  # fmt: skip
+    read = read_past_slides(past_slides, target, storms=given.ids, options=options)
+    rain, height = _past_rain(given, target, resolved(rainfall, fitted))
     map_ = open_layer(susceptibility)
     labels = square_labels(map_) if slope_units is None else open_layer(slope_units)
-    found = past_cases(labels, map_, rain, read.frame[known], height_of_storm=height)
+    found = past_cases(labels, map_, rain, read.frame, height_of_storm=height)
     slope = calibration_slope({} if skill is None else read_json(skill))
     model = fit_warning(found, params, slope=slope)
     write_layer(unit_susceptibility(labels, map_, found.units, cell_share=params.warning_cell_share), used)
     write_dataset(cases_dataset(found), cases)
-    counts = {"storms": len(rain), "slides": int(known.sum()), "slides_off_units": found.off_units,
+    counts = {"storms": len(rain), "slides": len(read.frame), "slides_off_units": found.off_units,
               "units": len(found.units.label)}  # fmt: skip
-    write_json({"notes": [_model_note(model, counts)], "counts": counts, "quarantine": aside, "slope": slope,
+    write_json({"notes": [_model_note(model, counts)], "counts": counts, "quarantine": read.quarantine, "slope": slope,
                 "squares": slope_units is None, "slid_units": _slid_units(found),
                 "model": None if model is None else model.to_dict()}, facts)  # fmt: skip
 
@@ -86,32 +82,23 @@ def _slid_units(cases: PastCases) -> list[dict[str, Any]]:
 
 
 def _past_rain(
-    paths: list[Path], storm_ids: list[str], options: list[RainOptions], *, target: Grid, rainfall: RainfallParams
+    storms: PastStorms, target: Grid, rainfall: RainfallParams
 ) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
-    """Return the effective rain of each past storm on the run grid, of all of it and by its height.
-
-    The storm's id in the file comes before the config's.
-    """
-    from geo_risk.core.errors import DataError
+    """Return the effective rain of each past storm on the run grid, of all of it and by its height over that grid."""
     from geo_risk.hazards.rainfall.antecedent import storm_effective_rain
     from geo_risk.hazards.rainfall.height import day_share, effective_rain_by_height
-    from geo_risk.sources.rain import RainRules, read_rain
     from geo_risk.sources.rain_grid import onto_grid
+    from geo_risk.sources.rain_points import cells_touched
 
-    cubes: dict[str, xr.DataArray] = {}
-    for path, storm_id, given in zip(paths, storm_ids, options, strict=True):
-        rules = RainRules(limit_mm_h=rainfall.rain_limit_mm_h, max_bad_share=rainfall.max_bad_share, options=given)
-        cube, _ = read_rain(path, rules)
-        name = str(cube.attrs.get("storm_id", storm_id))
-        if name in cubes:
-            what = f"{path.name} is storm {name!r}, and so is a file before it"
-            raise DataError(what, where="inputs.rainfall.past_events", fix="give each storm one file and one storm_id")
-        cubes[name] = cube
+    whole, by_height = {}, {}
     k, days = rainfall.decay_per_day, rainfall.antecedent_days
-    share = day_share(cubes.values(), decay_per_day=k, days=days)
-    whole = {n: storm_effective_rain(c, decay_per_day=k, days=days) for n, c in cubes.items()}
-    by_height = {n: effective_rain_by_height(c, decay_per_day=k, days=days, day_share=share) for n, c in cubes.items()}
-    whole, by_height = ({n: onto_grid(r, target) for n, r in part.items()} for part in (whole, by_height))
+    inside = {storm.id: cells_touched(storm.rain, storm.area) for storm in storms.storms}
+    share = day_share(((s.rain, inside[s.id]) for s in storms.storms), decay_per_day=k, days=days)
+    for storm in storms.storms:
+        whole[storm.id] = onto_grid(storm_effective_rain(storm.rain, decay_per_day=k, days=days), target)
+        until = effective_rain_by_height(storm.rain, decay_per_day=k, days=days, inside=inside[storm.id],
+                                         day_share=share)  # fmt: skip
+        by_height[storm.id] = onto_grid(until, target)
     return whole, by_height
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.past_storms import open_storms, past_reads, past_told, slide_options
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from geo_risk.core.grid import Grid
@@ -13,21 +17,16 @@ if TYPE_CHECKING:
     from geo_risk.hazards.rainfall.antecedent_fit import AntecedentFit, Refusal
     from geo_risk.hazards.rainfall.event_rain import EventRain
     from geo_risk.hazards.rainfall.params import RainfallParams
-    from geo_risk.sources.options import RainOptions, ReadOptions
-    from geo_risk.sources.rain_past import PastStorm
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.rain_past import PastRain, PastStorm
 
 
 def antecedent(plan: Plan) -> None:
     """Add the step that fits K and window of the effective rain to past storms and their slides."""
-    past = plan.source("past_slides")
     plan.add(
-        "rainfall.antecedent", write_antecedent,
-        reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
-               "grid": plan.facts("grid")},
-        writes={"facts": plan.facts("rainfall_antecedent")}, params=plan.cfg.rainfall,
-        storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
-        rain_options=[e.rain for e in plan.cfg.inputs.rainfall.past_events],
-        options=None if past is None else past.options, language=plan.cfg.language,
+        "rainfall.antecedent", write_antecedent, reads={**past_reads(plan), "grid": plan.facts("grid")},
+        writes={"facts": plan.facts("rainfall_antecedent")}, params=plan.cfg.rainfall, past_rain=past_told(plan),
+        options=slide_options(plan), language=plan.cfg.language,
     )  # fmt: skip
 
 
@@ -43,8 +42,7 @@ def write_antecedent(
     grid: Path,
     facts: Path,
     params: RainfallParams,
-    storm_ids: list[str],
-    rain_options: list[RainOptions],
+    past_rain: list[PastRain],
     options: ReadOptions | None,
     language: str,
 ) -> None:
@@ -56,13 +54,14 @@ def write_antecedent(
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.i18n import label
     from geo_risk.sources.layers import read_grid
-    from geo_risk.sources.rain_past import read_past_slides, read_past_storms
+    from geo_risk.sources.rain_past import read_past_slides
 
     target = read_grid(grid)
-    storms = read_past_storms(rainfall_past_events, storm_ids, rain_options, params=params)
-    read = read_past_slides(past_slides, target, storms=[s.id for s in storms], options=options)
-    longest, aside = _longest(storms, params.fit_days_max)
-    events = past_events(storms, read.frame, target, days=longest, params=params)
+    storms = open_storms(rainfall_past_events, past_rain, target, limit_mm_h=params.rain_limit_mm_h,
+                         max_bad_share=params.max_bad_share)  # fmt: skip
+    read = read_past_slides(past_slides, target, storms=storms.ids, options=options)
+    longest, aside = _longest(storms.storms, params.fit_days_max)
+    events = past_events(storms.storms, read.frame, target, days=longest, params=params)
     configured = (params.decay_per_day, params.antecedent_days)
     found: AntecedentFit | Refusal = (
         Refusal("no past storm has three days of rain", "过去降雨资料均不足三天")
@@ -79,13 +78,13 @@ def write_antecedent(
         {"notes": [_note(found, params)], "fit": fitted, "figures": figures, "methods": [asdict(CARD)],
          "refused": None if fitted is not None else asdict(found),
          "configured": {"decay_per_day": configured[0], "days": configured[1]}, "used": params.antecedent,
-         "counts": {"storms": len(storms), "slides": n}, "quarantine": [*read.quarantine, *aside]},
+         "counts": {"storms": len(storms.storms), "slides": n}, "quarantine": [*read.quarantine, *aside]},
         facts,
     )  # fmt: skip
 
 
 def past_events(
-    storms: list[PastStorm], slides: pd.DataFrame, target: Grid, *, days: int, params: RainfallParams
+    storms: Sequence[PastStorm], slides: pd.DataFrame, target: Grid, *, days: int, params: RainfallParams
 ) -> EventRain | None:
     """Return the rain before past slides and at places that did not slide; None where no storm is long enough.
 
@@ -101,8 +100,8 @@ def past_events(
     rng = np.random.default_rng([params.fit_seed, 20_260_101])
     long = [s for s in storms if days and s.days >= days + 2]
     parts = []
-    for storm in sorted(long, key=lambda s: s.id):
-        own = slides[slides["storm_id"].astype(str) == storm.id]
+    for storm in long:
+        own = slides[slides["storm_id"] == storm.id]
         x, y = cells_within(storm.rain, Area(target.bounds, target.crs))
         chosen = np.sort(rng.permutation(len(x))[: max(1, params.fit_cells // len(long))])
         at_x, at_y = np.append(own.geometry.x, x[chosen]), np.append(own.geometry.y, y[chosen])
@@ -114,7 +113,7 @@ def past_events(
     return joined(parts) if parts else None
 
 
-def _longest(storms: list[PastStorm], limit: int) -> tuple[int, list[dict[str, str]]]:
+def _longest(storms: Sequence[PastStorm], limit: int) -> tuple[int, list[dict[str, str]]]:
     """Return the longest window that half of the storms hold with two days to spare, and the shorter storms."""
     import numpy as np
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.past_storms import open_storms, past_reads, past_told, slide_options
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.rainfall.params import RainfallParams
     from geo_risk.hazards.rainfall.thresholds import RainEvents, Threshold
-    from geo_risk.sources.options import RainOptions, ReadOptions
-    from geo_risk.sources.rain_past import PastStorm
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.rain_past import PastRain, PastStorms
 
 HOURS = (1, 3, 6, 12, 24, 48, 72)
 COLUMNS = ("curve", "quantile", "a_mm_h", "exponent", "c_mm_h", "check_loss", "shortest_h", "longest_h",
@@ -22,15 +24,10 @@ COLUMNS = ("curve", "quantile", "a_mm_h", "exponent", "c_mm_h", "check_loss", "s
 
 def thresholds(plan: Plan) -> None:
     """Add the step that fits thresholds to past storms and slides, and writes the list rain_thresholds.csv."""
-    past = plan.source("past_slides")
     plan.add(
-        "rainfall.thresholds", write_thresholds,
-        reads={"rainfall_past_events": plan.input("rainfall.past_events"), "past_slides": plan.input("past_slides"),
-               "grid": plan.facts("grid")},
+        "rainfall.thresholds", write_thresholds, reads={**past_reads(plan), "grid": plan.facts("grid")},
         writes={"facts": plan.facts("rainfall_thresholds"), "table": plan.out / "lists" / "rain_thresholds.csv"},
-        params=plan.cfg.rainfall, storm_ids=[e.id for e in plan.cfg.inputs.rainfall.past_events],
-        rain_options=[e.rain for e in plan.cfg.inputs.rainfall.past_events],
-        options=None if past is None else past.options, language=plan.cfg.language,
+        params=plan.cfg.rainfall, past_rain=past_told(plan), options=slide_options(plan), language=plan.cfg.language,
     )  # fmt: skip
 
 
@@ -42,8 +39,7 @@ def write_thresholds(
     facts: Path,
     table: Path,
     params: RainfallParams,
-    storm_ids: list[str],
-    rain_options: list[RainOptions],
+    past_rain: list[PastRain],
     options: ReadOptions | None,
     language: str,
 ) -> None:
@@ -57,11 +53,12 @@ def write_thresholds(
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.lists import write_rows
     from geo_risk.sources.layers import read_grid
-    from geo_risk.sources.rain_past import read_past_slides, read_past_storms
+    from geo_risk.sources.rain_past import read_past_slides
 
     target = read_grid(grid)
-    storms = read_past_storms(rainfall_past_events, storm_ids, rain_options, params=params)
-    read = read_past_slides(past_slides, target, storms=[s.id for s in storms], options=options)
+    storms = open_storms(rainfall_past_events, past_rain, target, limit_mm_h=params.rain_limit_mm_h,
+                         max_bad_share=params.max_bad_share)  # fmt: skip
+    read = read_past_slides(past_slides, target, storms=storms.ids, options=options)
     events, counts = slide_events(storms, read.frame, target, params)
     found = [
         fit_threshold(events, params, quantile=q, with_offset=form)
@@ -80,7 +77,7 @@ def write_thresholds(
 
 
 def slide_events(
-    storms: list[PastStorm], slides: pd.DataFrame, target: Grid, params: RainfallParams
+    storms: PastStorms, slides: pd.DataFrame, target: Grid, params: RainfallParams
 ) -> tuple[RainEvents, dict[str, int]]:
     """Return one rain event for each storm and cell of its rain in which a slide fell, and counts.
 
@@ -93,8 +90,8 @@ def slide_events(
 
     rows: list[tuple[float, float, str]] = []
     counts = {"slides": len(slides), "events": 0, "unknown_events": 0, "events_of_daily_rain": 0}
-    for storm in sorted(storms, key=lambda s: s.id):
-        own = slides[slides["storm_id"].astype(str) == storm.id]
+    for storm in storms.storms:
+        own = slides[slides["storm_id"] == storm.id]
         series = series_at(storm.rain, own.geometry.x, own.geometry.y, crs=target.crs)
         for column in np.unique(series, axis=1).T if len(own) else ():
             step = 24 / storm.steps_per_day
