@@ -31,15 +31,28 @@ def series_at(cube: xr.DataArray, x: ArrayLike, y: ArrayLike, *, crs: str) -> ND
     ------
     CrsError : the cube carries no CRS.
     """
+    cell = cell_numbers(cube, x, y, crs=crs)
+    inside = cell >= 0
+    data = da.asarray(cube.transpose("y", "x", "time").data)
+    out = np.full((cube.sizes["time"], len(cell)), np.nan)
+    if inside.any():
+        row, column = np.divmod(cell[inside], cube.sizes["x"])
+        (picked,) = dask.compute(data.vindex[row, column])
+        out[:, inside] = np.asarray(picked, dtype=np.float64).T
+    return out
+
+
+def cell_numbers(cube: xr.DataArray, x: ArrayLike, y: ArrayLike, *, crs: str) -> NDArray[np.int64]:
+    """Return the number of the cube's cell that holds each point, counted along rows; -1 off the cells.
+
+    Raises
+    ------
+    CrsError : the cube carries no CRS.
+    """
     at_x, at_y = _moved(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64), crs, _crs_of(cube))
     column, row = (_cell(a, cube[d].to_numpy()) for a, d in ((at_x, "x"), (at_y, "y")))
     inside = (row >= 0) & (row < cube.sizes["y"]) & (column >= 0) & (column < cube.sizes["x"])
-    data = da.asarray(cube.transpose("y", "x", "time").data)
-    out = np.full((cube.sizes["time"], len(at_x)), np.nan)
-    if inside.any():
-        (picked,) = dask.compute(data.vindex[row[inside], column[inside]])
-        out[:, inside] = np.asarray(picked, dtype=np.float64).T
-    return out
+    return np.where(inside, row * cube.sizes["x"] + column, -1)
 
 
 def cells_within(cube: xr.DataArray, area: Area) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 
 from benchmarks.coverage_antecedent import WINDOWS, antecedent_coverage
 from geo_risk.core.errors import DataError
+from geo_risk.hazards.rainfall.accumulation import running_sum
+from geo_risk.hazards.rainfall.antecedent import effective_rain
 from geo_risk.hazards.rainfall.antecedent_fit import AntecedentFit, Refusal, fit_antecedent
-from geo_risk.hazards.rainfall.event_rain import EventRain, joined, moments_of
+from geo_risk.hazards.rainfall.event_rain import EventRain, joined, longest_window, moments_of
+from geo_risk.kernels.effective_rain import stage_effective
 
 CONFIGURED = (0.84, 5)
 
@@ -88,7 +92,7 @@ def test_a_known_k_lies_in_its_interval():
 def test_cases_written_four_times_tell_no_more_than_once():
     once = made(n=800)
     rows = np.tile(np.arange(800), 4)
-    many = EventRain(once.daily[rows], once.slid[rows], once.year[rows], once.storm[rows], once.terms[rows])
+    many = once.chosen(rows)
     one, four = (fit_antecedent(e, (5,), configured=CONFIGURED) for e in (once, many))
     # four copies of one storm: the variance by storm is four times that of independent cases, about
     assert 3 < four.inflation / one.inflation < 5
@@ -140,8 +144,7 @@ def test_a_missing_day_leaves_the_case_out_and_counts_it():
     events = made()
     gap = events.daily.copy()
     gap[:7, 0, 2] = np.nan
-    fit = fit_antecedent(EventRain(gap, events.slid, events.year, events.storm, events.terms), (1, 5),
-                         configured=CONFIGURED)  # fmt: skip
+    fit = fit_antecedent(replace(events, daily=gap), (1, 5), configured=CONFIGURED)
     assert fit.n_unknown == 7
     assert fit.n_slides + fit.n_others == 1493
 
@@ -176,5 +179,82 @@ def test_effective_rain_never_falls_with_k_or_window(seed, decay, days):
     events = EventRain.of_days(daily, np.arange(10) < 5, year=np.zeros(10))
     table = events.effective(np.array([decay, decay + 0.02]), (days,))
     known = ~np.isnan(table[0, 0])
-    assert (known == (~np.isnan(daily[:, :, :days]).any(axis=2)).any(axis=1)).all()
+    # one unknown moment may have been the highest
+    assert (known == ~np.isnan(daily[:, :, :days]).any(axis=(1, 2))).all()
+    assert (known == events.known(days)).all()
     assert (table[1, 0][known] >= table[0, 0][known] - 1e-9).all()
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 1000), st.integers(1, 3))
+def test_moments_that_are_not_a_case_s_own_change_nothing(seed, own):
+    rng = np.random.default_rng(seed)
+    daily = rng.gamma(0.5, 20, (8, 3, 4))
+    more = {"slid": np.arange(8) < 4, "year": np.zeros(8), "n_moments": np.full(8, own)}
+    wet, gone = daily.copy(), daily.copy()
+    wet[:, own:], gone[:, own:] = 900.0, np.nan
+    want = EventRain.of_days(daily[:, :own], more["slid"], year=more["year"]).effective(np.array([0.6]), (1, 4))
+    for rain in (daily, wet, gone):
+        events = EventRain.of_days(rain, **more)
+        np.testing.assert_array_equal(events.effective(np.array([0.6]), (1, 4)), want)
+        assert events.known(4).all()
+    none = EventRain.of_days(daily, **{**more, "n_moments": np.full(8, -2)})
+    assert not none.known(1).any()
+    assert np.isnan(none.effective(np.array([0.6]), (1,))).all()
+
+
+def test_a_gap_at_the_peak_is_unknown_and_no_little_rain():
+    hours = np.zeros((96, 2))
+    hours[50:74] = 5.0  # 120 mm in a day
+    hours[60, 0] = np.nan
+    events = EventRain.of_days(moments_of(hours, steps_per_day=24, days=2), [True, True], year=[1, 1])
+    assert events.known(2).tolist() == [False, True]
+    np.testing.assert_array_equal(events.effective(np.array([0.5]), (1, 2))[0], [[np.nan, 120], [np.nan, 120]])
+
+
+def test_the_longest_window_ends_before_the_wettest_rain():
+    storm = np.array([1.0, 0, 2, 0, 1, 3, 20, 60, 30, 2, 0, 1])  # the eighth day is the wettest
+    assert longest_window(storm, steps_per_day=1, limit=15) == 7
+    assert longest_window(storm, steps_per_day=1, limit=5) == 5
+    assert longest_window(np.repeat(storm / 24, 24), steps_per_day=24, limit=15) == 7
+    # three days of a wet beginning outweigh the day that is the wettest: moments must not begin after them
+    week = np.array([25.0, 25, 25, 25, 25, 0, 0, 0, 0, 60, 0])
+    assert longest_window(week, steps_per_day=1, limit=15) == 3
+    assert longest_window(np.array([50.0, 1, 1]), steps_per_day=1, limit=15) == 0
+    assert longest_window(np.full(9, np.nan), steps_per_day=1, limit=15) == 0
+    assert longest_window(np.empty(0), steps_per_day=1, limit=15) == 0
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.sampled_from([1, 4]), st.integers(6, 20))
+def test_no_spell_within_the_longest_window_peaks_before_it(seed, per_day, days):
+    rain = np.random.default_rng(seed).gamma(0.3, 10, days * per_day)
+    longest = longest_window(rain, steps_per_day=per_day, limit=15)
+    for spell in range(1, longest):
+        total = running_sum(rain, spell * per_day)
+        first = longest * per_day - 1  # of the moments
+        assert np.nanmax(total) == pytest.approx(np.nanmax(total[first:]))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 1000), st.floats(0, 0.97), st.integers(1, 3))
+def test_the_three_ways_to_effective_rain_agree_with_gaps(seed, decay, days):
+    rng = np.random.default_rng(seed)
+    hours = rng.gamma(0.3, 4, (24 * (days + 2), 6))
+    hours[rng.random(hours.shape) < 0.004] = np.nan
+    first = 24 * days
+    at_each = effective_rain(hours, decay_per_day=decay, days=days)[first:]
+    # one moment a case: known and worth the same as the step of the series
+    moments = moments_of(hours, steps_per_day=24, days=days)[:, 1:]
+    single = EventRain.of_days(moments.reshape(-1, days), np.zeros(moments[..., 0].size, bool),
+                               year=np.zeros(moments[..., 0].size))  # fmt: skip
+    alone = single.effective(np.array([decay]), (days,))[0, 0].reshape(6, -1).T
+    np.testing.assert_allclose(alone, at_each, rtol=1e-9, atol=1e-9)
+    # all moments of a case: the largest of the series, unknown where one of its steps is
+    events = EventRain.of_days(moments, np.arange(6) < 3, year=np.zeros(6))
+    highest = events.effective(np.array([decay]), (days,))[0, 0]
+    np.testing.assert_allclose(highest, at_each.max(axis=0), rtol=1e-9, atol=1e-9)
+    # the warning's kernel: the largest so far, unknown from the first unknown step on
+    part = np.zeros(len(hours), dtype=np.int64)
+    so_far, _ = stage_effective(hours, part, first=first, decay_per_day=decay, days=days)
+    np.testing.assert_allclose(so_far, np.maximum.accumulate(at_each, axis=0), rtol=1e-9, atol=1e-9)

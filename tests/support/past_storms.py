@@ -29,8 +29,11 @@ def rain_cube(values, first: str, *, interval_h: float = 24.0) -> xr.DataArray:
     return xr.DataArray(np.asarray(values, "float32"), dims=("time", "y", "x"), coords=coords, name="rain", attrs=attrs)
 
 
-def write_county(folder: Path, *, more: str = "", storms: int = STORMS, interval_h: float = 24.0) -> Path:
-    """Write a DEM, past storms and slides; return the configuration."""
+def write_county(
+    folder: Path, *, more: str = "", storms: int = STORMS, interval_h: float = 24.0, peak: int = 11,
+    decay: float = DECAY,
+) -> Path:  # fmt: skip
+    """Write a DEM, past storms of twelve days that peak on one of them, and slides; return the configuration."""
     rng = np.random.default_rng(4)
     _, x = np.mgrid[0:40, 0:40]
     write_layer(GRID.layer((900 + 10 * x).astype("float32"), units="m", long_name="height", name="dem"),
@@ -41,10 +44,12 @@ def write_county(folder: Path, *, more: str = "", storms: int = STORMS, interval
         steps = 12 * per_day
         values = rng.gamma(0.5, 18 / per_day, (steps, *RAIN.shape)) * (0.6 + 0.2 * k)
         values[rng.random(values.shape) < 0.4] = 0
+        day = np.arange(steps) // per_day + 1
+        values *= np.where(np.abs(day - peak) <= 1, 1.5, 0.7)[:, None, None]
         write_cube(rain_cube(values, f"{2010 + k}-07-02", interval_h=interval_h), folder / f"storm_{k}.nc")
         days = values.reshape(12, per_day, *RAIN.shape).sum(axis=1)
-        effective = max_effective(days, days=6)
-        slid = rng.random(RAIN.shape) < 1 / (1 + np.exp(4.5 - effective / 25))
+        effective = max_effective(days, days=6, decay=decay)
+        slid = rng.random(RAIN.shape) < 1 / (1 + np.exp(5.0 - effective / 18))
         rows, columns = np.nonzero(slid[1:-1, 1:-1])
         points += [(509_500 + 1000 * (c + 1), 4_065_500 - 1000 * (r + 1)) for r, c in zip(rows, columns, strict=True)]
         ids += [f"S{k}"] * len(rows)
@@ -58,10 +63,10 @@ def write_county(folder: Path, *, more: str = "", storms: int = STORMS, interval
     return folder / "config.yaml"
 
 
-def max_effective(daily, *, days: int):
-    """Return the largest effective rain of the last three days, (y, x): the storm follows the days before it."""
-    ends = range(len(daily) - 3, len(daily))
-    return np.max([sum(DECAY**j * daily[e - j] for j in range(days)) for e in ends], axis=0)
+def max_effective(daily, *, days: int, decay: float = DECAY):
+    """Return the largest effective rain at the end of any day whose whole window is held, (y, x)."""
+    ends = range(days - 1, len(daily))
+    return np.max([sum(decay**j * daily[e - j] for j in range(days)) for e in ends], axis=0)
 
 
 def run_steps(plan, *prefixes: str) -> None:

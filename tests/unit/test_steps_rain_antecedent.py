@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 
 from geo_risk.core.errors import DataError
 from geo_risk.flow.config import load_config
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.grid import grid as grid_steps
+from geo_risk.flow.steps.past_storms import open_storms, past_told
 from geo_risk.flow.steps.rainfall import rainfall
-from geo_risk.flow.steps.rainfall_antecedent import resolved
+from geo_risk.flow.steps.rainfall_antecedent import past_events, resolved, window_of
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.publish.frames import write_json
 from geo_risk.sources.dataset import read_dataset
-from geo_risk.sources.layers import open_layer, read_json
+from geo_risk.sources.layers import open_layer, read_grid, read_json
 from geo_risk.sources.rain_opened import Area
+from geo_risk.sources.rain_past import read_past_slides
 from geo_risk.sources.rain_points import cells_within, series_at
 from tests.support.past_storms import DECAY, GRID, RAIN, rain_cube, run_steps, write_county
 
@@ -42,6 +48,85 @@ def test_the_fitted_k_is_reported_beside_the_configured_one(plan):
     assert "Used: configured." in note["text_en"]
     assert "采用配置值" in note["text_zh"]
     assert facts["figures"][0]["svg"].lstrip().startswith("<?xml") or "<svg" in facts["figures"][0]["svg"]
+
+
+def test_places_in_which_a_slide_fell_are_not_among_those_that_did_not_slide(plan):
+    facts = read_json(plan.facts("rainfall_antecedent"))
+    counts = facts["counts"]
+    # each slide of this county has a cell of its own
+    assert counts["cells_with_slides"] == counts["cells_with_slides_left_out"] == counts["slides"] > 50
+    assert facts["fit"]["n_others"] == 8 * 100 - counts["slides"]
+    assert f"{counts['slides']} of them were left out" in facts["notes"][2]["text_en"]
+    assert facts["notes"][2]["level"] == "info"
+    # without a time a slide has the wettest moment of its storm, which may come after it
+    assert counts["slides_with_time"] == 0
+    assert "warns too late if anything" in facts["notes"][1]["text_en"]
+    assert "只会偏迟" in facts["notes"][1]["text_zh"]
+
+
+def test_where_nearly_all_cells_slid_they_stay_and_that_is_said(tmp_path, plan):
+    storms, slides, target = opened(plan)
+    everywhere = slides.iloc[:1].loc[np.repeat(0, 100)].reset_index(drop=True)
+    x, y = cells_within(storms.storms[0].rain, storms.storms[0].area)
+    everywhere = everywhere.set_geometry(gpd.points_from_xy(x, y), crs=GRID.crs)
+    events, counts = past_events(storms.storms[:1], everywhere[:85], target, days=9, params=RainfallParams())
+    assert (counts["cells_with_slides"], counts["cells_with_slides_left_out"]) == (85, 0)
+    assert int((~events.slid).sum()) == 100
+    events, counts = past_events(storms.storms[:1], everywhere[:70], target, days=9, params=RainfallParams())
+    assert (counts["cells_with_slides"], counts["cells_with_slides_left_out"]) == (70, 70)
+    assert int((~events.slid).sum()) == 30
+
+
+def opened(plan):
+    """Return the storms and slides of a plan, and its grid."""
+    target = read_grid(plan.facts("grid"))
+    storms = open_storms(
+        plan.input("rainfall.past_events"), past_told(plan), target, limit_mm_h=500, max_bad_share=0.01
+    )
+    return storms, read_past_slides(plan.input("past_slides"), target, storms=storms.ids, options=None).frame, target
+
+
+def test_rain_after_a_slide_of_known_time_does_not_count_for_it(plan):
+    storms, slides, target = opened(plan)
+    storm = storms.storms[0]
+    own = slides[slides["storm_id"] == storm.id].reset_index(drop=True)
+    # days end at 00 UTC of the 2nd, 3rd ... 13th of July: the tenth is the 11th
+    times = pd.Series(pd.NaT, index=own.index, dtype="datetime64[ns, UTC]")
+    times[0], times[1], times[2] = (pd.Timestamp(t, tz="UTC") for t in ("2010-07-10T12", "2010-07-01", "2010-07-20"))
+    events, counts = past_events([storm], own.assign(time=times), target, days=9, params=RainfallParams())
+    assert counts["slides_with_time"] == 3
+    assert events.n_moments[: len(own)].tolist() == [2, 0, 0, *[4] * (len(own) - 3)]
+    assert (events.n_moments[len(own) :] == 4).all()
+    assert events.known(9)[:4].tolist() == [True, False, False, True]
+    assert events.effective(np.array([0.0]), (1,))[0, 0, 0] == pytest.approx(events.daily[0, :2, 0].max())
+
+
+@pytest.mark.slow
+def test_storms_that_peak_on_day_eight_of_twelve_do_not_make_k_one(tmp_path):
+    plan = Plan(load_config(write_county(tmp_path, peak=8)))
+    grid_steps(plan)
+    rainfall(plan)
+    run_steps(plan, "grid", "rainfall.antecedent")
+    fit = read_json(plan.facts("rainfall_antecedent"))["fit"]
+    # moments that begin on the tenth day see the storm only as what is left of it: K came out at .99 (.88 to .99)
+    assert fit["low"] <= DECAY <= fit["high"] < 0.9
+    assert 4 <= fit["days_high"] <= 7
+
+
+def test_storms_whose_wettest_day_comes_first_are_named_and_too_many_of_them_refused(plan):
+    storms, _, _ = opened(plan)
+    first = storms.storms[0]
+    early = replace(first, id="early", rain=first.rain.isel(time=slice(9, 12)))
+    seven = [replace(first, id=f"S{k}") for k in range(7)]
+    longest, kept, aside = window_of([*seven, early], 15)
+    assert longest >= 9
+    assert [s.id for s in kept] == [s.id for s in seven]
+    assert [row["id"] for row in aside] == ["early"]
+    assert "wettest come too early" in aside[0]["reason"]
+    dry = [replace(first, id=f"D{k}", rain=first.rain * 0) for k in range(5)]
+    longest, kept, aside = window_of([*seven, *dry], 15)
+    assert (longest, kept, len(aside)) == (0, [], 12)
+    assert window_of([], 15) == (0, [], [])
 
 
 def test_fitted_values_are_used_only_where_the_configuration_asks(plan):

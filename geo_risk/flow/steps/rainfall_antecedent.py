@@ -60,11 +60,13 @@ def write_antecedent(
     storms = open_storms(rainfall_past_events, past_rain, target, limit_mm_h=params.rain_limit_mm_h,
                          max_bad_share=params.max_bad_share)  # fmt: skip
     read = read_past_slides(past_slides, target, storms=storms.ids, options=options)
-    longest, aside = _longest(storms.storms, params.fit_days_max)
-    events = past_events(storms.storms, read.frame, target, days=longest, params=params)
+    longest, kept, aside = window_of(storms.storms, params.fit_days_max)
+    events, counts = past_events(kept, read.frame, target, days=longest, params=params)
     configured = (params.decay_per_day, params.antecedent_days)
     found: AntecedentFit | Refusal = (
-        Refusal("no past storm has three days of rain", "过去降雨资料均不足三天")
+        Refusal(
+            "too few past storms hold a day of rain before their wettest", "多数过去降雨在最强降雨之前的资料不足一天"
+        )
         if events is None
         else fit_antecedent(events, tuple(range(1, longest + 1)), configured=configured)
     )
@@ -75,58 +77,90 @@ def write_antecedent(
         figures = [{"svg": svg, **{f"caption_{k}": label("figure.decay", k) for k in ("zh", "en")}}]
     n = 0 if events is None else int(events.slid.sum())
     write_json(
-        {"notes": [_note(found, params)], "fit": fitted, "figures": figures, "methods": [asdict(CARD)],
+        {"notes": [_note(found, params), *_case_notes(counts, n)], "fit": fitted, "figures": figures,
+         "methods": [asdict(CARD)],
          "refused": None if fitted is not None else asdict(found),
          "configured": {"decay_per_day": configured[0], "days": configured[1]}, "used": params.antecedent,
-         "counts": {"storms": len(storms.storms), "slides": n}, "quarantine": [*read.quarantine, *aside]},
+         "counts": {"storms": len(storms.storms), "slides": n, **counts}, "quarantine": [*read.quarantine, *aside]},
         facts,
     )  # fmt: skip
 
 
 def past_events(
     storms: Sequence[PastStorm], slides: pd.DataFrame, target: Grid, *, days: int, params: RainfallParams
-) -> EventRain | None:
-    """Return the rain before past slides and at places that did not slide; None where no storm is long enough.
+) -> tuple[EventRain | None, dict[str, int]]:
+    """Return the rain before past slides and at places that did not slide, and counts; None where there is no storm.
 
-    Places that did not slide are drawn from the cells of each storm's rain within the run's grid. The time of a slide
-    within its storm is not asked for: a case has every moment whose whole window the storm's rain holds.
+    Places that did not slide are drawn from the cells of each storm's rain within the run's grid; cells in which one
+    did are not among them where MIN_EVENTS others remain. A case has every moment whose whole window the storm's rain
+    holds; a slide of known time those up to the interval in which it fell, and one that fell off the storm's rain none.
     """
     import numpy as np
 
+    from geo_risk.hazards.rainfall.antecedent_fit import MIN_EVENTS
     from geo_risk.hazards.rainfall.event_rain import EventRain, joined, moments_of
-    from geo_risk.sources.rain_opened import Area
-    from geo_risk.sources.rain_points import cells_within, series_at
+    from geo_risk.sources.rain_past import steps_of
+    from geo_risk.sources.rain_points import cell_numbers, cells_within, series_at
 
     rng = np.random.default_rng([params.fit_seed, 20_260_101])
-    long = [s for s in storms if days and s.days >= days + 2]
     parts = []
-    for storm in long:
+    counts = {"slides_with_time": 0, "cells_with_slides": 0, "cells_with_slides_left_out": 0}
+    for storm in storms:
         own = slides[slides["storm_id"] == storm.id]
-        x, y = cells_within(storm.rain, Area(target.bounds, target.crs))
-        chosen = np.sort(rng.permutation(len(x))[: max(1, params.fit_cells // len(long))])
+        x, y = cells_within(storm.rain, storm.area)
+        with_slides = cell_numbers(storm.rain, own.geometry.x, own.geometry.y, crs=target.crs)
+        slid = np.isin(cell_numbers(storm.rain, x, y, crs=target.crs), with_slides)
+        wanted = max(1, params.fit_cells // len(storms))
+        left_out = (~slid).sum() >= min(wanted, MIN_EVENTS)
+        counts["cells_with_slides"] += int(slid.sum())
+        counts["cells_with_slides_left_out"] += int(slid.sum()) * bool(left_out)
+        x, y = (x[~slid], y[~slid]) if left_out else (x, y)
+        chosen = np.sort(rng.permutation(len(x))[:wanted])
         at_x, at_y = np.append(own.geometry.x, x[chosen]), np.append(own.geometry.y, y[chosen])
         series = series_at(storm.rain, at_x, at_y, crs=target.crs)
         daily = moments_of(series, steps_per_day=storm.steps_per_day, days=days)
-        n = len(at_x)
+        n, timed = len(at_x), own["time"].notna().to_numpy()
+        counts["slides_with_time"] += int(timed.sum())
+        moments = np.full(n, daily.shape[1])
+        moments[: len(own)][timed] = steps_of(storm, own["time"])[timed] + 2 - days * storm.steps_per_day
         parts.append(EventRain.of_days(daily, np.arange(n) < len(own), year=np.full(n, storm.year),
-                                       storm=np.full(n, storm.id)))  # fmt: skip
-    return joined(parts) if parts else None
+                                       storm=np.full(n, storm.id), n_moments=moments))  # fmt: skip
+    return (joined(parts) if parts else None), counts
 
 
-def _longest(storms: Sequence[PastStorm], limit: int) -> tuple[int, list[dict[str, str]]]:
-    """Return the longest window that half of the storms hold with two days to spare, and the shorter storms."""
-    import numpy as np
+NEARLY = 0.8
+"""Share of the storms whose wettest rain the longest window must leave to its moments (choice of geo_risk: with all of
+them one file that begins too late would leave no window, with half of them half of the slides are given up)."""
 
-    longest = max(0, min(limit, int(np.median([s.days for s in storms])) - 2))
-    return longest, [
+
+def window_of(storms: Sequence[PastStorm], limit: int) -> tuple[int, list[PastStorm], list[dict[str, str]]]:
+    """Return the longest window to try, the storms that serve for it, and the others with the reason.
+
+    The window is the longest after which the wettest rain over the area still falls in nearly every storm: moments
+    begin where it ends, and see nothing of rain that peaks before.
+    """
+    from geo_risk.hazards.rainfall.event_rain import longest_window
+    from geo_risk.hazards.rainfall.height import area_mean
+    from geo_risk.sources.rain_points import cells_touched
+
+    reach = {
+        s.id: longest_window(area_mean(s.rain, cells_touched(s.rain, s.area)), steps_per_day=s.steps_per_day,
+                             limit=limit)
+        for s in storms
+    }  # fmt: skip
+    held = [sum(r >= d for r in reach.values()) for d in range(limit + 1)]
+    longest = max((d for d in range(1, limit + 1) if held[d] and held[d] >= NEARLY * len(storms)), default=0)
+    kept = [s for s in storms if longest and reach[s.id] >= longest]
+    return longest, kept, [
         {
             "id": s.id,
-            "reason": f"rain of {s.days} days; {longest + 2} are needed to try windows of up to {longest} days",
-            "reason_zh": f"降雨资料 {s.days} 天，比较至 {longest} 天的窗口需要 {longest + 2} 天",
+            "reason": f"of its {s.days} days the wettest come too early: they hold windows of up to {reach[s.id]} days "
+            f"before them, {max(longest, 1)} are needed",
+            "reason_zh": f"降雨资料 {s.days} 天，最强降雨之前仅够 {reach[s.id]} 天窗口，需要 {max(longest, 1)} 天",
         }
         for s in storms
-        if s.days < longest + 2
-    ]
+        if not longest or reach[s.id] < longest
+    ]  # fmt: skip
 
 
 def resolved(params: RainfallParams, fitted: Path | None) -> RainfallParams:
@@ -184,6 +218,33 @@ def _note(found: AntecedentFit | Refusal, params: RainfallParams) -> dict[str, s
         f"{skill_zh}。配置值 K={own:g}、{days} 天，位于区间{'内' if inside else '外'}。"
         f"采用{'拟合值' if used else '配置值'}。",
     )
+
+
+def _case_notes(counts: dict[str, int], n_slides: int) -> list[dict[str, str]]:
+    """Say what the cases are biased by: slides of unknown time, and places that are said not to have slid."""
+    from geo_risk.products.wording import note
+
+    out = []
+    untimed = n_slides - counts["slides_with_time"]
+    if untimed > 0:
+        out.append(note(
+            "info",
+            f"Of {untimed} of {n_slides} past slides the time within the storm is not known: the wettest moment of the "
+            "storm counts for them, also where it came after the slide. Their effective rain is too high if anything, "
+            "and what is read from it warns too late if anything.",
+            f"{n_slides} 个历史滑坡中有 {untimed} 个未注明发生时间，取该场降雨的最大有效雨量（可能在滑坡之后）："
+            "其有效雨量只会偏高，据此预警只会偏迟。",
+        ))  # fmt: skip
+    overlap, left = counts["cells_with_slides"], counts["cells_with_slides_left_out"]
+    if overlap:
+        out.append(note(
+            "info" if left == overlap else "warning",
+            f"A slide fell in {overlap} cells of the storms' rain: {left} of them were left out of the places that did "
+            f"not slide, {overlap - left} were kept as too few others remain and blur how slides differ from the rest.",
+            f"{overlap} 个降雨格点内有滑坡：其中 {left} 个已从未滑位置中剔除，{overlap - left} 个因其余格点过少而保留，"
+            "会削弱滑坡与未滑位置的差别。",
+        ))  # fmt: skip
+    return out
 
 
 def _skill(found: AntecedentFit, own: float) -> tuple[str, str]:

@@ -34,7 +34,7 @@ CARD = MethodCard(
     citation="logistic likelihood, profile over K and window, adjusted for dependence within storms "
     "(Chandler & Bate 2007, Biometrika 94, 167-183)",
     validity=f"from {MIN_EVENTS} slides in {MIN_GROUPS} storms on",
-    limits=("slides are tied to the wettest moment of their storm", "one K for the whole area"),
+    limits=("slides of unknown time are tied to the wettest moment of their storm", "one K for the whole area"),
 )
 
 

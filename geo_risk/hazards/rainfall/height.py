@@ -36,15 +36,25 @@ def height_step(cube: xr.DataArray, *, first: int, inside: NDArray[np.bool_]) ->
     -------
     The index, the first of equal ones; None where no step from `first` on is known over LEAST_KNOWN of the area.
     """
-    rain = da.asarray(in_units(cube, "mm").transpose("time", "y", "x").data)[first:]
-    if not rain.shape[0] or not inside.any():
-        return None
-    cells = da.where(inside[None], rain, np.nan)
-    known, total = da.compute((~da.isnan(cells)).sum(axis=(1, 2)), da.nansum(cells, axis=(1, 2)))
+    mean = area_mean(cube, inside)[first:]
+    return first + int(np.nanargmax(mean)) if np.isfinite(mean).any() else None
+
+
+def area_mean(cube: xr.DataArray, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean rain of each step over an area.
+
+    Parameters
+    ----------
+    cube : (time, y, x), any depth unit; NaN where unknown. inside : (y, x) cells of the area.
+
+    Returns
+    -------
+    (time,) [mm] over the known cells; NaN where less than LEAST_KNOWN of the area is known.
+    """
+    cells = da.where(inside[None], da.asarray(in_units(cube, "mm").transpose("time", "y", "x").data), np.nan)
+    known, total = da.compute((~da.isnan(cells)).sum(axis=(1, 2)), da.nansum(cells, axis=(1, 2), dtype=np.float64))
     enough = known >= max(1.0, LEAST_KNOWN * int(inside.sum()))
-    if not enough.any():
-        return None
-    return first + int(np.argmax(np.where(enough, total / np.maximum(known, 1), -np.inf)))
+    return np.asarray(np.where(enough, total / np.maximum(known, 1), np.nan), dtype=np.float64)
 
 
 def effective_rain_by_height(

@@ -75,8 +75,8 @@ class RainfallParams(Params):
     )
     fit_days_max: int = parameter(
         15,
-        "Longest window that is tried when K and window are fitted [days]; never longer than most past storms' rain, "
-        "less two days.",
+        "Longest window that is tried when K and window are fitted [days]; never longer than what nearly all past "
+        "storms' rain holds before its wettest spells.",
         source="choice of geo_risk: windows in print run from 3 to 15 days",
         ge=1,
         le=60,
