@@ -79,24 +79,28 @@ def write_thresholds(
 def slide_events(
     storms: PastStorms, slides: pd.DataFrame, target: Grid, params: RainfallParams
 ) -> tuple[RainEvents, dict[str, int]]:
-    """Return one rain event for each storm and cell of its rain in which a slide fell, and counts.
+    """Return one rain event for each storm, cell of its rain in which a slide fell, and time of it, and counts.
 
-    The time of a slide within its storm is not asked for: its event is the wettest of the storm's series.
+    The event is the wettest of the storm's series: up to the interval in which the slide fell where its time is known,
+    else of all of it. Of a slide that fell when the storm's rain is not held it is unknown.
     """
     import numpy as np
 
     from geo_risk.hazards.rainfall.thresholds import RainEvents, event_before
-    from geo_risk.sources.rain_points import series_at
+    from geo_risk.sources.rain_past import steps_of
+    from geo_risk.sources.rain_points import cell_numbers, series_at
 
     rows: list[tuple[float, float, str]] = []
-    counts = {"slides": len(slides), "events": 0, "unknown_events": 0, "events_of_daily_rain": 0}
+    counts = {"slides": len(slides), "slides_with_time": int(slides["time"].notna().sum()), "events": 0,
+              "unknown_events": 0, "events_of_daily_rain": 0}  # fmt: skip
     for storm in storms.storms:
         own = slides[slides["storm_id"] == storm.id]
         series = series_at(storm.rain, own.geometry.x, own.geometry.y, crs=target.crs)
-        for column in np.unique(series, axis=1).T if len(own) else ():
-            step = 24 / storm.steps_per_day
-            hours, mean = event_before(column, step_h=step, dry_h=params.threshold_dry_h,
-                                       wet_mm_h=params.threshold_wet_mm_h)  # fmt: skip
+        cells = cell_numbers(storm.rain, own.geometry.x, own.geometry.y, crs=target.crs)
+        held = np.where(own["time"].notna(), steps_of(storm, own["time"]) + 1, len(series))
+        for k in np.unique(np.column_stack([cells, held]), axis=0, return_index=True)[1]:
+            hours, mean = event_before(series[: held[k], k], step_h=24 / storm.steps_per_day,
+                                       dry_h=params.threshold_dry_h, wet_mm_h=params.threshold_wet_mm_h)  # fmt: skip
             if np.isnan(hours):
                 counts["unknown_events"] += 1
                 continue
@@ -143,6 +147,11 @@ def _notes(
     daily = counts["events_of_daily_rain"]
     whole = f" {daily} of them are of daily rain: their durations are whole days, the intensities are means."
     whole_zh = f"其中 {daily} 个为日雨量，历时为整日。"
+    untimed = counts["slides"] - counts["slides_with_time"]
+    late = (f" Of {untimed} of {counts['slides']} slides the time is not known: rain after the slide may count for "
+            "them, so the thresholds are too high, and warn too late, if anything.") if untimed else ""  # fmt: skip
+    late_zh = (f"{counts['slides']} 个滑坡中 {untimed} 个时间未知，滑坡之后的降雨可能计入，阈值只会偏高、预警只会偏迟。"
+               if untimed else "")  # fmt: skip
     out = []
     if refused:
         out.append(note("warning", f"No threshold of intensity and duration: {refused[0].en} ({rule}).",
@@ -153,10 +162,10 @@ def _notes(
             "info",
             f"Intensity-duration thresholds of {f.n_events} rain events of {f.n_storms} storms, {f.shortest_h:g} to "
             f"{f.longest_h:g} h ({rule}): {f.quantile:.0%} of events lie below {f.a:.2f} D^{f.exponent:.2f} mm/h."
-            f"{whole if daily else ''} They say nothing of rain that brought no slides.",
+            f"{whole if daily else ''}{late} They say nothing of rain that brought no slides.",
             f"由 {f.n_storms} 场降雨 {f.n_events} 个致滑事件（{f.shortest_h:g}–{f.longest_h:g} 小时，{rule_zh}）"
             f"拟合雨强—历时阈值：{f.quantile:.0%} 事件低于 {f.a:.2f} D^{f.exponent:.2f} 毫米/小时。"
-            f"{whole_zh if daily else ''}阈值不反映未致滑的降雨。",
+            f"{whole_zh if daily else ''}{late_zh}阈值不反映未致滑的降雨。",
         ))  # fmt: skip
     return out
 

@@ -28,7 +28,7 @@ CARD = MethodCard(
     name="Intensity-duration thresholds by quantile regression",
     citation="quantile regression: Koenker & Bassett 1978, Econometrica 46, 33-50; bands by resampling storms",
     validity="durations within those of the events; it says nothing of rain that brought no slides",
-    limits=("slides are tied to the end of the wettest rain event of their storm",),
+    limits=("slides of unknown time are tied to the end of the wettest rain event of their storm",),
 )
 
 
@@ -93,14 +93,15 @@ def event_before(
 
     Parameters
     ----------
-    rain_mm : (time,) amounts of equal steps [mm].
+    rain_mm : (time,) amounts of equal steps [mm], up to the slide where its time is known.
     step_h : length of a step. dry_h : a dry spell of at least this long parts two events.
     wet_mm_h : steps below this mean intensity are dry.
 
     Returns
     -------
-    NaN, NaN where no step is wet, or the series has a gap from one dry spell before the event to its end, so that its
-    begin or its rain is not known.
+    NaN, NaN where no step is wet, or the event is not known: the series begins less than a dry spell before it, has a
+    gap from one dry spell before it to one after it (or to the series' end), which may hold more of it, or elsewhere a
+    gap as long as the event, which may hold a wetter one (choice of geo_risk; a shorter one is taken not to).
 
     Raises
     ------
@@ -117,11 +118,17 @@ def event_before(
     parts = np.split(wet, np.flatnonzero(np.diff(wet) > spell) + 1)
     best = max(parts, key=lambda p: float(np.nansum(rain[p[0] : p[-1] + 1])))
     first, last = int(best[0]), int(best[-1])
-    if first < spell or np.isnan(rain[first - spell : last + 1]).any():
-        # the series begins within the event, or has a gap that may hold more of it
+    near = slice(first - spell, last + 1 + spell)
+    if first < spell or np.isnan(rain[near]).any() or _longest_gap(rain) > last - first:
         return float("nan"), float("nan")
     hours = (last - first + 1) * step_h
     return hours, float(rain[first : last + 1].sum()) / hours
+
+
+def _longest_gap(rain: F64) -> int:
+    """Return the number of steps of the longest run of unknown ones."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.isnan(rain), [False]]).astype(np.int8)))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def fit_threshold(
