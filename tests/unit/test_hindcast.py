@@ -346,6 +346,35 @@ def test_heights_of_a_county_do_not_know_what_falls_beside_it(tmp_path):
 
 
 @pytest.mark.slow
+def test_lead_times_of_half_hours_are_those_of_hours_and_off_the_rain_there_are_none(tmp_path):
+    common, made = tiny(tmp_path)
+    write_warning_model(**common, **made, skill=None, grid=tmp_path / "grid.json")
+    out = {k: tmp_path / f"{k}.gpkg" for k in ("storms", "townships")} | {"facts": tmp_path / "hindcast.json"}
+    rest = {"cases": made["cases"], "model": made["facts"], "admin": None, "language": "en", "admin_options": None}
+
+    def leads():
+        write_hindcast(**common, **out, **rest)
+        return read_frame(out["storms"])[["lead_to_slide_h", "lead_to_height_h"]].to_numpy(dtype=float)[:3]
+
+    want = leads()
+    assert np.isfinite(want).sum() >= 2
+    whole = [read_own(path).load() for path in common["rainfall_past_events"]]
+    for path, rain in zip(common["rainfall_past_events"], whole, strict=True):
+        # a third in the first half of each hour: sums of two are the hour again
+        halves = np.repeat(rain.to_numpy(), 2, axis=0) * np.tile([1 / 3, 2 / 3], rain.sizes["time"])[:, None, None]
+        times = np.repeat(rain["time"].to_numpy(), 2) - np.tile([1, 0], rain.sizes["time"]) * np.timedelta64(30, "m")
+        coords = {c: rain.coords[c] for c in ("y", "x", "spatial_ref")}
+        write_cube(xr.DataArray(halves.astype("float32"), dims=("time", "y", "x"), coords={**coords, "time": times},
+                                name="rain", attrs={"units": "mm", "interval_h": 0.5}), path)  # fmt: skip
+    np.testing.assert_array_equal(leads(), want)
+    for path, rain in zip(common["rainfall_past_events"], whole, strict=True):
+        write_cube(rain.isel(x=slice(0, 3)), path)  # to 511,000
+    slides = read_frame(tmp_path / "slides.gpkg")
+    write_frame(slides[slides.geometry.x > 511_000], tmp_path / "slides.gpkg")
+    assert np.isnan(leads()).all()
+
+
+@pytest.mark.slow
 def test_two_files_of_one_storm_and_slides_of_no_storm(tmp_path):
     common, made = tiny(tmp_path)
     same = common | {"past_rain": [PastRain(id=s) for s in ("S1", "S1", "S3")]}
