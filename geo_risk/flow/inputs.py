@@ -113,6 +113,11 @@ class Forecast(RainOptions):
     file: InputPath = Field(description="Hourly rain of any known product; see docs/rain-products.md.")
 
     @property
+    def states_issue(self) -> bool:
+        """Whether the issue time is known, not taken from the warning that uses the forecast."""
+        return True
+
+    @property
     def rain(self) -> RainOptions:
         """What the configuration says about the series, without its path and issue time."""
         return RainOptions(**self.model_dump(include=set(RainOptions.model_fields)))

@@ -162,6 +162,15 @@ def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Confi
     return cfg.model_copy(update={"inputs": cfg.inputs.model_copy(update={"rainfall": rain}), "rainfall": times})
 
 
+class UnstatedForecast(Forecast):
+    """A forecast of which neither the command line nor its file states when it was issued: it counts as just issued."""
+
+    @property
+    def states_issue(self) -> bool:
+        """Whether the issue time is known: it is not."""
+        return False
+
+
 def _forecast(text: str, issued: datetime) -> Forecast:
     name, at, stamp = text.rpartition("@")
     when: datetime | None = None
@@ -176,12 +185,14 @@ def _forecast(text: str, issued: datetime) -> Forecast:
     if not path.exists():
         what = f"{path.name} is not there"
         raise DataError(what, where=f"--forecast: {path}", fix="mend the path")
-    when = when or stated_issue(path) or issued
+    known = when or stated_issue(path)
+    when = known or issued
     if when.tzinfo is None or when > issued:
         what = f"{path.name} is issued at {when.isoformat()}, the warning at {issued.isoformat()}"
         fix = "give a later --issued, or the forecast that was known then; times need a zone"
         raise TimeError(what, where=f"--forecast {path.name}", fix=fix)
-    return Forecast.model_validate({"issued": when, "file": path.resolve()})
+    kind = Forecast if known else UnstatedForecast
+    return kind.model_validate({"issued": when, "file": path.resolve()})
 
 
 def check_run(cfg: Config) -> None:

@@ -17,6 +17,7 @@ from geo_risk.hazards.rainfall.stages import (
     Forecast,
     analysis_period,
     aware,
+    forecast_of,
     latest_known,
     naive,
     plan_stages,
@@ -73,6 +74,21 @@ def test_a_forecast_from_the_future_or_too_short_is_no_forecast():
     assert "no forecast" in stages[72].note
     assert "not 'no warning'" in stages[72].note
     assert stage_fields(series(-300, 0, 1), None, stages[72], RainfallParams(issued=T0)) is None
+
+
+def test_a_forecast_with_a_gap_in_the_horizon_leaves_it_to_an_older_whole_one():
+    holed = series(-1, 12, 5).assign_coords(is_gap=("time", [0] * 7 + [1] + [0] * 6))  # the hour that ends at +6
+    forecasts = [forecast_of(series(-5, 12, 1), at(-6)), forecast_of(holed, at(-2))]
+    assert forecasts[0].missing == ()
+    assert forecasts[1].missing == (at(6),)
+    stages = {s.hours: s for s in plan_stages(RainfallParams(issued=T0), forecasts, latest=T0)}
+    # the newest where its gap lies after the horizon, the older where it lies in it, even at its very end
+    assert {h: s.forecast for h, s in stages.items()} == {72: None, 24: None, 6: 0, 3: 1, 1: 1}
+    made = stage_fields(series(-300, 0, 1), series(-5, 12, 1), stages[6], RainfallParams(issued=T0))
+    assert np.isfinite(made["effective"].to_numpy()).all()
+    # hours before the issue fill what is not observed; a gap in them is no gap in the horizon
+    assert forecasts[1].covers(at(6), at(12))
+    assert not forecasts[1].covers(at(5), at(7))
 
 
 def test_joined_hours_do_not_overlap_and_the_future_is_not_observed():

@@ -95,6 +95,20 @@ def test_a_warning_renews_what_follows_from_rain_leaves_the_rest_and_repeats_its
     assert clean(county)
 
 
+def test_a_forecast_that_does_not_say_when_it_was_issued_is_warned_of(county):
+    report = made(county, "dry_later")
+    assert {s["issue_unstated_first"] for s in report.stages} == {"2024-07-20T02:00:00+00:00"}
+    page = (county / "out" / "warnings" / "bulletin.html").read_text(encoding="utf-8")
+    # two hours UTC are ten in China
+    assert "dry_later.nc (issue time not stated; first hour ends 2024-07-20 10:00)" in page
+    told = (county / "out" / "report.html").read_text(encoding="utf-8")
+    assert "dry_later.nc does not state when it was issued" in told
+    given = f"{county / 'dry_later.nc'}@2024-07-20T09:00:00+08:00"
+    report = warn(county / "config.yaml", forecasts=[given], issued=T1)
+    assert not any("issue_unstated_first" in s for s in report.stages)
+    assert "does not state when" not in (county / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_levels_fall_with_hysteresis_and_unknown_clears_nothing(county):
     made(county, "wet")
     later = T1 + timedelta(hours=1)

@@ -61,7 +61,8 @@ def rainfall(plan: Plan) -> None:
     )  # fmt: skip
     plan.add(
         "rainfall.stages", write_stages, reads=needs, optional={**series, "fitted": fitted_antecedent(plan)},
-        writes={"fields": plan.cube("rain_stages"), "facts": plan.facts("rainfall_stages")}, **given,
+        writes={"fields": plan.cube("rain_stages"), "facts": plan.facts("rainfall_stages")},
+        unstated=[i for i, f in enumerate(forecasts) if not f.states_issue], **given,
     )  # fmt: skip
 
 
@@ -151,12 +152,9 @@ def _of_quality(cube: xr.DataArray, quality: str) -> xr.DataArray:
 
 
 def _forecasts(cubes: list[xr.DataArray], issued_times: list[str]) -> list[Forecast]:
-    from geo_risk.hazards.rainfall.stages import Forecast, aware
+    from geo_risk.hazards.rainfall.stages import forecast_of
 
-    return [
-        Forecast(datetime.fromisoformat(issued), aware(cube["time"].to_numpy()[0]), aware(cube["time"].to_numpy()[-1]))
-        for cube, issued in zip(cubes, issued_times, strict=True)
-    ]
+    return [forecast_of(cube, datetime.fromisoformat(issued)) for cube, issued in zip(cubes, issued_times, strict=True)]
 
 
 def write_cube(
@@ -235,6 +233,7 @@ def write_stages(
     forecast_options: list[RainOptions],
     params: RainfallParams,
     fitted: Path | None,
+    unstated: list[int],
 ) -> None:
     """Write the rain of each stage on its own grid, hour by hour; nothing for a stage without a forecast."""
     import xarray as xr
@@ -257,7 +256,9 @@ def write_stages(
             hours = {"hour": f"hour_{stage.hours}h"}
             parts.append(made.rename({**{str(n): f"{n}_{stage.hours}h" for n in made.data_vars}, **hours}))
     write_dataset(xr.merge(parts, compat="override") if parts else xr.Dataset(), fields)
-    write_json({"notes": _stage_notes(stages), "stages": [_stage_facts(s) for s in stages], "counts": {}}, facts)
+    unsure = {i: known[i].first for i in unstated}
+    notes = [*_stage_notes(stages), *_unstated_notes(stages, forecasts or [], unsure)]
+    write_json({"notes": notes, "stages": [_stage_facts(s, unsure) for s in stages], "counts": {}}, facts)
 
 
 def _clocks(
@@ -289,9 +290,29 @@ def _sources(first: Path | None, audits: list[RainAudit], forecast: int | None) 
     return known
 
 
-def _stage_facts(stage: Stage) -> dict[str, Any]:
-    issued, until = stage.issued.isoformat(), stage.until.isoformat()
-    return {"hours": stage.hours, "issued": issued, "until": until, "forecast": stage.forecast}
+def _stage_facts(stage: Stage, unsure: dict[int, datetime]) -> dict[str, Any]:
+    """Return a stage in plain values; `issue_unstated_first` is the first hour of a forecast that states no issue."""
+    first = None if stage.forecast is None else unsure.get(stage.forecast)
+    facts = {"hours": stage.hours, "issued": stage.issued.isoformat(), "until": stage.until.isoformat(),
+             "forecast": stage.forecast}  # fmt: skip
+    return facts if first is None else {**facts, "issue_unstated_first": first.isoformat()}
+
+
+def _unstated_notes(stages: tuple[Stage, ...], paths: list[Path], unsure: dict[int, datetime]) -> list[dict[str, str]]:
+    """Warn of forecasts that stages stand on though nothing says when they were issued."""
+    out = []
+    for i in sorted({s.forecast for s in stages if s.forecast is not None} & set(unsure)):
+        hours = ", ".join(str(s.hours) for s in stages if s.forecast == i)
+        first = unsure[i].astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        out.append({
+            "level": "warning",
+            "text_en": f"{paths[i].name} does not state when it was issued and counts as issued with this warning; its "
+            f"first hour ends {first}. Stages {hours} h stand on it: an older forecast would go before a newer one. "
+            "Give its issue time: --forecast FILE@TIME.",
+            "text_zh": f"{paths[i].name} 未注明起报时间，按本次预警发布时间计；其首个时次止于 {first}。"
+            f"{hours} 小时阶段采用该预报：若为旧预报，将排在较新预报之前。请用 --forecast FILE@TIME 给出起报时间。",
+        })  # fmt: skip
+    return out
 
 
 def _stage_notes(stages: tuple[Stage, ...]) -> list[dict[str, str]]:

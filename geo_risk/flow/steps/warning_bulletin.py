@@ -69,7 +69,7 @@ def write_bulletin_files(
 
     frames = {p.stem: conform(read_frame(p), p.stem) for p in (warnings, warning_townships, warning_gaps)}
     known, left = read_json(stages)["stages"], read_json(state)
-    shown = [{**s, "forecast": None if s["forecast"] is None else forecasts[s["forecast"]]} for s in known]
+    shown = [{**s, "forecast": _source(s, forecasts, language)} for s in known]
     facts = {} if cells is None else read_json(cells)
     method = _method(facts, params, language)
     content = BulletinContent(run, language, left["issued"] or "", shown, frames, facts.get("counts", {}), method)
@@ -79,6 +79,16 @@ def write_bulletin_files(
     earlier = [*([] if previous is None else [previous]), *(replaced or [])]
     message = _message(frames, townships, left, earlier, run=run, params=params, stages=shown)
     write_cap(message, _sender(params, is_hindcast=left["issued"] is None), cap)
+
+
+def _source(stage: dict[str, Any], forecasts: list[str], language: str) -> str | None:
+    """Return the forecast of a stage by its file, and its first hour where nothing states when it was issued."""
+    from geo_risk.publish.i18n import label, local_time
+
+    if stage["forecast"] is None:
+        return None
+    name, first = forecasts[stage["forecast"]], stage.get("issue_unstated_first")
+    return name if first is None else label("bulletin.unstated", language, name=name, first=local_time(first))
 
 
 def _sender(params: WarningParams, *, is_hindcast: bool) -> CapSender:

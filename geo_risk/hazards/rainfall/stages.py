@@ -21,15 +21,27 @@ MISSING, OBSERVED, FORECAST = 0, 1, 2
 
 @dataclass(frozen=True)
 class Forecast:
-    """One forecast: when it was issued, and the first and last interval end it holds (aware times)."""
+    """One forecast: when it was issued, the first and last hour it holds, and those between that no file holds.
+
+    All are aware times; hours are told by their end.
+    """
 
     issued: datetime
     first: datetime
     last: datetime
+    missing: tuple[datetime, ...] = ()
 
     def covers(self, start: datetime, end: datetime) -> bool:
         """Return whether every hour of (start, end] is in it."""
-        return self.first <= start + timedelta(hours=1) and self.last >= end
+        whole = self.first <= start + timedelta(hours=1) and self.last >= end
+        return whole and not any(start < hour <= end for hour in self.missing)
+
+
+def forecast_of(cube: xr.DataArray, issued: datetime) -> Forecast:
+    """Return what a forecast's hourly cube holds; hours that a coordinate `is_gap` (time) marks are missing."""
+    times = _times(cube)
+    missing = tuple(aware(t) for t in times.difference(_present(cube)).to_numpy())
+    return Forecast(issued, aware(times.to_numpy()[0]), aware(times.to_numpy()[-1]), missing)
 
 
 @dataclass(frozen=True)
