@@ -43,7 +43,7 @@ class AnnualMaxima:
     values : (year, place) [mm], NaN unknown; or None for a grid.
     ids, x, y, crs : of the places (gauges).
     cube : (time, y, x) float32 [mm], lazy, coordinate `spatial_ref`; or None for gauges.
-    years : the years. quarantine : rows set aside. n_masked : cells of a grid that were impossible.
+    years : the years. quarantine : rows set aside. n_masked : values of a grid that cannot be and were masked.
     """
 
     years: NDArray[np.int64]
@@ -54,6 +54,7 @@ class AnnualMaxima:
     crs: str = ""
     cube: xr.DataArray | None = None
     quarantine: tuple[dict[str, str], ...] = ()
+    n_masked: int = 0
 
 
 def read_annual_maxima(
@@ -65,7 +66,8 @@ def read_annual_maxima(
     ----------
     path : CSV with columns of COLUMNS, or NetCDF (time, y, x) with one field a year.
     options : units and crs where the file does not say them.
-    limit_mm : an amount above it is impossible.
+    limit_mm : an amount above it is impossible, as is 0 or less: maxima are of an hour or more, and no year is without
+        rain that long (a gauge that stood still writes zeros).
     area : where they are wanted; cells further off are not read.
 
     Raises
@@ -94,10 +96,12 @@ def _grid(path: Path, options: RainOptions, *, limit_mm: float, area: Area | Non
     data = da.asarray(found.values.data).astype(np.float32) * scale
     for mark in sorted(MISSING_MARKS):
         data = da.where(data == np.float32(mark) * scale, np.float32(np.nan), data)
-    data = da.where((data >= 0) & (data <= limit_mm), data, np.float32(np.nan))
+    good = (data > 0) & (data <= limit_mm)
+    n_masked = int((~(good | da.isnan(data))).sum().compute())
+    data = da.where(good, data, np.float32(np.nan))
     coords = {"time": years, **found.place.coords()}
     cube = xr.DataArray(data, dims=("time", "y", "x"), coords=coords, name="maximum", attrs={"units": "mm"})
-    return AnnualMaxima(years, cube=cube)
+    return AnnualMaxima(years, cube=cube, n_masked=n_masked)
 
 
 def _years(time: xr.DataArray, *, where: str) -> NDArray[np.int64]:
@@ -154,9 +158,9 @@ def _sane(rows: pd.DataFrame, limit_mm: float) -> tuple[pd.DataFrame, list[dict[
         (rows[["x", "y"]].isna().any(axis=1), "no coordinates", "坐标缺失"),
         (~rows["year"].between(1800, 2200), "the year cannot be read", "年份无法识别"),
         (
-            ~rows["rain"].between(0, limit_mm),
-            "the maximum is missing, negative or impossible",
-            "最大雨量缺失、为负或过大",
+            ~(rows["rain"].between(0, limit_mm) & (rows["rain"] > 0)),
+            "the maximum is missing, zero, negative or impossible",
+            "最大雨量缺失、为零、为负或过大",
         ),
         (rows.duplicated(["id", "year"], keep=False), "gauge and year occur twice", "同站同年重复"),
     )

@@ -104,7 +104,8 @@ def test_fewer_years_than_needed_say_nothing(tmp_path):
     gauge_table(tmp_path / "maxima.csv", years=15)
     plan = run(tmp_path, "      - {file: maxima.csv, duration_h: 24}\n")
     facts = read_json(plan.facts("rainfall_return_periods"))
-    assert facts["counts"] == {"known_cells": 0, "rarer_than_record_cells": 0, "unknown_cells": 1600}
+    assert facts["counts"] == {"known_cells": 0, "rarer_than_record_cells": 0, "unknown_cells": 1600,
+                               "masked_maxima": 0}  # fmt: skip
     assert "2 of them have fewer than 20 years" in facts["notes"][0]["text_en"]
 
 
@@ -119,6 +120,41 @@ def test_a_grid_and_the_rarest_of_two_durations(tmp_path):
     known = np.isfinite(years)
     assert known.mean() > 0.9
     assert (years[known] >= alone[known] - 1e-4).all()
+
+
+def test_rain_beyond_one_record_is_rare_though_another_duration_is_unknown(tmp_path):
+    gauge_table(tmp_path / "long.csv")
+    gauge_table(tmp_path / "short.csv", years=15)
+    both = "      - {file: long.csv, duration_h: 24}\n      - {file: short.csv, duration_h: 6}\n"
+    plan = run(tmp_path, both, mm=900.0)
+    facts = read_json(plan.facts("rainfall_return_periods"))
+    assert facts["counts"]["rarer_than_record_cells"] == 1600
+    assert any("not because the rain is common" in n["text_en"] for n in facts["notes"])
+    # what is within the record of one is unknown where the other is: it may be rarer there
+    plan = run(tmp_path, both, mm=85.0)
+    counts = read_json(plan.facts("rainfall_return_periods"))["counts"]
+    assert (counts["known_cells"], counts["rarer_than_record_cells"], counts["unknown_cells"]) == (0, 0, 1600)
+
+
+def test_zeros_are_no_annual_maxima(tmp_path):
+    path = gauge_table(tmp_path / "maxima.csv", extra="G1,111.14,36.69,2020,0\nG2,111.19,36.66,2020,0.0\n")
+    got = read_annual_maxima(path, limit_mm=2000)
+    assert got.years.max() == 2019
+    assert [row["reason"].split(": ")[1] for row in got.quarantine] == [
+        "the maximum is missing, zero, negative or impossible"
+    ] * 2
+    zeros = xr.open_dataset(grid_file(tmp_path / "grid.nc"), decode_times=False).load()
+    zeros["rain"][3:5, 6, 6] = 0.0
+    zeros["rain"][7, 5, 5] = -4.0
+    zeros["rain"][8, 5, 5] = np.nan
+    zeros.to_netcdf(tmp_path / "zeros.nc", engine="h5netcdf")
+    got = read_annual_maxima(tmp_path / "zeros.nc", limit_mm=2000)
+    assert got.n_masked == 3
+    assert int(np.isnan(got.cube.to_numpy()).sum()) == 5  # with the 9999, which means missing, and the NaN
+    plan = run(tmp_path, "      - {file: zeros.nc, duration_h: 24}\n")
+    facts = read_json(plan.facts("rainfall_return_periods"))
+    assert facts["counts"]["masked_maxima"] == 3
+    assert "3 annual maxima of grids" in facts["notes"][-1]["text_en"]
 
 
 def test_bad_tables_stop_with_what_is_wrong(tmp_path):

@@ -79,6 +79,7 @@ def write_return_periods(
     found: list[xr.DataArray] = []
     places: list[Place] = []
     aside: list[dict[str, str]] = []
+    masked = 0
     for path, layer, h, said in zip(rainfall_annual_maxima, rain, hours, options, strict=True):
         limit = min(params.rain_limit_mm_h * h, LIMIT_MM * max(1.0, h / 24))
         maxima = read_annual_maxima(path, said, limit_mm=limit, area=Area(target.bounds, target.crs))
@@ -86,11 +87,12 @@ def write_return_periods(
         found.append(return_period(amounts, fields(maxima, target, params), multiple=params.return_multiple))
         places += _places(maxima, amounts, target, h)
         aside += maxima.quarantine
+        masked += maxima.n_masked
     rarest = _rarest(found)
     write_layer(known_period(rarest), out)
     rows, worst = _rows(places, params)
     write_rows(pd.DataFrame(rows, columns=list(COLUMNS)), table)
-    counts = _counts(rarest)
+    counts = {**_counts(rarest), "masked_maxima": masked}
     write_json(
         {"notes": _notes(counts, places, params), "counts": counts, "quarantine": aside,
          "methods": [asdict(CARD)], "figures": _figure(worst, params, language)},
@@ -99,11 +101,17 @@ def write_return_periods(
 
 
 def _rarest(found: list[xr.DataArray]) -> xr.DataArray:
-    """Return the return period of the rarest duration; where one of them is unknown, so is the rarest."""
+    """Return the return period of the rarest duration.
+
+    Beyond the record (infinite) in one of them it is that, whatever the others are; else, where one of them is unknown,
+    so is the rarest.
+    """
+    import numpy as np
     import xarray as xr
 
-    whole = found[0] if len(found) == 1 else xr.concat(found, "duration").max("duration", skipna=False)
-    return whole.assign_attrs(found[0].attrs)
+    every = xr.concat(found, "duration")
+    whole = every.max("duration", skipna=False)
+    return whole.where(~(every == np.inf).any("duration"), np.inf).assign_attrs(found[0].attrs)
 
 
 def fields(maxima: AnnualMaxima, target: Grid, params: RainfallParams) -> dict[str, xr.DataArray]:
@@ -242,6 +250,12 @@ def _notes(counts: dict[str, int], places: list[Place], params: RainfallParams) 
             "period there is unknown because it is beyond that, not because the rain is common.",
             f"{rare} 个格点的降雨重现期超过资料年数的 {params.return_multiple:g} 倍：图上为未知，"
             "系极端罕见，并非常见。",
+        ))  # fmt: skip
+    if counts["masked_maxima"]:
+        out.append(note(
+            "warning",
+            f"{counts['masked_maxima']} annual maxima of grids were zero, negative or impossible and do not count.",
+            f"格点年最大值中有 {counts['masked_maxima']} 个为零、为负或过大，未予采用。",
         ))  # fmt: skip
     return out
 
