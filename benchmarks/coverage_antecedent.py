@@ -34,19 +34,31 @@ def _days(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.gamma(0.6, 15.0, (n, max(WINDOWS))) * (rng.random((n, max(WINDOWS))) < 0.5)
 
 
-def antecedent_coverage(draws: int, seed: int) -> dict[str, tuple[int, int]]:
-    """Return by kind of dependence how many intervals hold K, and their number; mean widths are printed."""
+def antecedent_intervals(draws: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return by kind of dependence (draw, 2) the intervals of K, and (draw,) the K they should hold.
+
+    Draws whose events allow no fit are not among them.
+    """
     rng = np.random.default_rng(seed)
     out = {}
     for name, depends in (("K, independent places", False), ("K, storms with a state of their own", True)):
-        hits, widths, open_ended = [], [], 0
+        found, true = [], []
         for _ in range(draws // 2):
             events, decay = drawn_events(rng, depends=depends)
             fit = fit_antecedent(events, WINDOWS, configured=(0.84, 10))
             if isinstance(fit, AntecedentFit):
-                hits.append(fit.low <= decay <= fit.high)
-                widths.append(fit.high - fit.low)
-                open_ended += fit.low_is_open or fit.high_is_open
-        print(f"{name}: mean width {np.mean(widths):.3f}, median {np.median(widths):.3f}, open at one end {open_ended}")
-        out[name] = (int(sum(hits)), len(hits))
+                found.append((0.0 if fit.low_is_open else fit.low, 1.0 if fit.high_is_open else fit.high))
+                true.append(decay)
+        out[name] = (np.array(found), np.array(true))
+    return out
+
+
+def antecedent_coverage(draws: int, seed: int) -> dict[str, tuple[int, int]]:
+    """Return by kind of dependence how many intervals hold K, and their number; mean widths are printed."""
+    out = {}
+    for name, (found, true) in antecedent_intervals(draws, seed).items():
+        width = found[:, 1] - found[:, 0]
+        is_open = (found[:, 0] == 0) | (found[:, 1] == 1)
+        print(f"{name}: mean width {width.mean():.3f}, median {np.median(width):.3f}, open at one end {is_open.sum()}")
+        out[name] = (int(((found[:, 0] <= true) & (true <= found[:, 1])).sum()), len(true))
     return out

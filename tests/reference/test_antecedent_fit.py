@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.coverage_antecedent import WINDOWS, antecedent_coverage
+from benchmarks.coverage_antecedent import WINDOWS, antecedent_intervals
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.rainfall.accumulation import running_sum
 from geo_risk.hazards.rainfall.antecedent import effective_rain
@@ -100,11 +100,19 @@ def test_cases_written_four_times_tell_no_more_than_once():
 
 
 @pytest.mark.slow
-def test_intervals_hold_a_known_k_as_often_as_they_say():
-    counts = antecedent_coverage(160, 3)
-    for name, (held, all_of) in counts.items():
-        # the issue asks for 90-98 %; with 80 draws at 95 % the count strays by 2.4 %: two of those allowed
-        assert held / all_of >= 0.85, (name, held, all_of)
+def test_intervals_hold_a_known_k_as_often_as_they_say_and_are_no_wider_than_stated():
+    found = antecedent_intervals(160, 3)
+    held = {name: (at[:, 0] <= true) & (true <= at[:, 1]) for name, (at, true) in found.items()}
+    pooled = np.concatenate(list(held.values()))
+    assert len(pooled) >= 140  # few draws allow no fit
+    # the issue asks for 90-98 % of the 95 % intervals; with 150 draws the share strays by 1.8 %
+    assert 0.90 <= pooled.mean() <= 0.98
+    for name, mine in held.items():
+        # 75 draws stray by 2.5 %: two of those beyond either end of 90-98 %
+        assert 0.85 <= mine.mean() <= 1.0, name
+    # mean widths as the benchmark states them (benchmarks/RESULTS.md); 75 draws stray by a tenth of them
+    widths = [float((at[:, 1] - at[:, 0]).mean()) for at, _ in found.values()]
+    assert widths == pytest.approx([0.42, 0.67], rel=0.2)
     assert max(WINDOWS) == 15
 
 

@@ -123,6 +123,10 @@ def test_storms_whose_wettest_day_comes_first_are_named_and_too_many_of_them_ref
     assert [s.id for s in kept] == [s.id for s in seven]
     assert [row["id"] for row in aside] == ["early"]
     assert "wettest come too early" in aside[0]["reason"]
+    # one day more of window is not worth a storm
+    short = replace(first, id="short", rain=first.rain.isel(time=slice(1, 12)))
+    assert window_of([*seven, short], 15)[0] == longest - 1
+    assert not window_of([*seven, short], 15)[2]
     dry = [replace(first, id=f"D{k}", rain=first.rain * 0) for k in range(5)]
     longest, kept, aside = window_of([*seven, *dry], 15)
     assert (longest, kept, len(aside)) == (0, [], 12)

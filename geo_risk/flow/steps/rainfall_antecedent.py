@@ -136,8 +136,9 @@ them one file that begins too late would leave no window, with half of them half
 def window_of(storms: Sequence[PastStorm], limit: int) -> tuple[int, list[PastStorm], list[dict[str, str]]]:
     """Return the longest window to try, the storms that serve for it, and the others with the reason.
 
-    The window is the longest after which the wettest rain over the area still falls in nearly every storm: moments
-    begin where it ends, and see nothing of rain that peaks before.
+    Moments begin where the window ends, and see nothing of rain that peaks before: a storm serves where its wettest
+    rain over the area still falls after it. Of the windows that leave nearly every storm the one of most days times
+    storms is taken (choice of geo_risk: one more day is not worth a storm, several are).
     """
     from geo_risk.hazards.rainfall.event_rain import longest_window
     from geo_risk.hazards.rainfall.height import area_mean
@@ -149,7 +150,8 @@ def window_of(storms: Sequence[PastStorm], limit: int) -> tuple[int, list[PastSt
         for s in storms
     }  # fmt: skip
     held = [sum(r >= d for r in reach.values()) for d in range(limit + 1)]
-    longest = max((d for d in range(1, limit + 1) if held[d] and held[d] >= NEARLY * len(storms)), default=0)
+    enough = [d for d in range(1, limit + 1) if held[d] and held[d] >= NEARLY * len(storms)]
+    longest = max(enough, key=lambda d: (d * held[d], d), default=0)
     kept = [s for s in storms if longest and reach[s.id] >= longest]
     return longest, kept, [
         {
