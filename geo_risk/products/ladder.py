@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from geo_risk.core.levels import Level
 
 CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged", "now_unknown", "still_unknown")
-"""held: the rain alone would give a lower level, but neither the margin nor the number of issues is reached."""
+"""raised: also from never known to a warning. held: the rain alone would give a lower level, but neither the margin nor
+the number of issues is reached."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Rung:
     Attributes
     ----------
     level : that was issued, -1 unknown. known : the last level that was known, -1 where none ever was.
-    below : issues in a row that judged it lower than `known`.
+    below : issues in a row that judged it lower than `known`; an unknown one breaks the row.
     """
 
     level: int
@@ -81,9 +82,10 @@ def move(
         known = -1 if before is None else before.known
         was_known = before is not None and before.level >= 0
         change = "now_unknown" if was_known else "first" if before is None else "still_unknown"
-        return Move(-1, change, Rung(-1, known, 0 if before is None else before.below))
+        return Move(-1, change, Rung(-1, known))
     if before is None or before.known < 0:
-        return Move(judged, "first", Rung(judged, judged))
+        is_news = before is not None and judged > 0  # unknown at every issue until now
+        return Move(judged, "raised" if is_news else "first", Rung(judged, judged))
     if judged >= before.known:
         return Move(judged, "raised" if judged > before.known else "unchanged", Rung(judged, judged))
     below = before.below + 1

@@ -43,7 +43,18 @@ def test_by_hand():
     assert (still.level, still.change) == (-1, "still_unknown")
     back = climb(still.rung, 3)
     assert (back.level, back.change) == (4, "held")  # the red of two issues ago is not forgotten
-    assert climb(climb(None, -1).rung, 1).change == "first"
+    # unknown from the start, then a warning: that is news; then none: it is not
+    assert climb(climb(None, -1).rung, 4).change == "raised"
+    assert climb(climb(None, -1).rung, 0).change == "first"
+
+
+def test_issues_in_a_row_do_not_count_across_unknown_ones():
+    rung = climb(Rung(4, 4), 3).rung
+    for _ in range(2):
+        rung = climb(rung, -1).rung
+    assert rung == Rung(-1, 4)
+    back = climb(rung, 0)
+    assert (back.level, back.change, back.rung.below) == (4, "held", 1)
 
 
 def test_a_margin_from_the_upper_levels_only_lowers_to_the_one_it_is_near():
@@ -68,6 +79,9 @@ def test_laws_of_the_ladder(path, after):
                 assert got.rung.below < after
         if rung is not None and judged == -1:
             assert got.rung.known == rung.known  # unknown forgets nothing
+            assert got.rung.below == 0
+        if rung is not None and rung.known < 0 < judged:
+            assert got.change == "raised"
         rung = got.rung
 
 
