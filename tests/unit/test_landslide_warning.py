@@ -152,6 +152,20 @@ def test_the_warning_model_recovers_the_rain_that_made_the_slides():
         assert (index >= bound).mean() == pytest.approx(share, abs=0.02)
 
 
+@pytest.mark.slow
+def test_where_bounds_cross_the_lower_level_begins_earlier_and_none_later():
+    made = cases()
+    # orange and below by the whole storm's rain, red by three tenths of it: red's bound is the lowest
+    made = replace(made, height_mm=0.3 * made.rain_mm)
+    crossing = fit_warning(made, LandslideParams(warning_shares_by=("end", "end", "end", "height")))
+    straight = fit_warning(made, LandslideParams(warning_shares_by=("height", "height", "height", "height")))
+    apart = fit_warning(made, LandslideParams(warning_shares_by=("end", "end", "end", "end")))
+    assert apart.bounds[2] > straight.bounds[3]
+    assert crossing.bounds[3] == straight.bounds[3]  # red is not put off
+    assert (np.diff(crossing.bounds) > 0).all()
+    assert all(a <= b for a, b in zip(crossing.bounds, apart.bounds, strict=True))
+
+
 def test_too_few_slides_or_slides_without_rain_make_no_model():
     made = cases()
     few = replace(made, slides=made.slides * (np.cumsum(made.slides).reshape(made.slides.shape) < 10))

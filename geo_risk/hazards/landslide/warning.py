@@ -244,8 +244,8 @@ def _fit(
             np.nanquantile(found.intercept + static[slid] + model._response(by[when]), 1 - share)
             for share, when in zip(params.warning_event_shares, params.warning_shares_by, strict=True)
         ])  # fmt: skip
-    for i in range(1, len(bounds)):
-        bounds[i] = max(bounds[i], np.nextafter(bounds[i - 1], np.inf))
+    for i in range(len(bounds) - 2, -1, -1):  # where they cross the lower level begins earlier, never the higher later
+        bounds[i] = min(bounds[i], np.nextafter(bounds[i + 1], -np.inf))
     return WarningModel(**{**asdict(model), "bounds": tuple(map(float, bounds))})
 
 
