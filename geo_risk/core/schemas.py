@@ -255,7 +255,7 @@ SCHEMAS: dict[str, Schema] = {
             "margin_mm:number hours_to_blue:positive hours_to_yellow:positive hours_to_orange:positive "
             "hours_to_red:positive motion:text known_share:share method:text reasons:text",
             required="place_kind place_id stage_h issued until warning_level change",
-            place_kind=("zone", "point"), motion=("none", "moving", "accelerating", "unknown"),
+            place_kind=("zone", "point"), motion=("none_seen", "moving", "accelerating", "unknown"),
             change=WARNING_CHANGES,
         ),
         _schema(

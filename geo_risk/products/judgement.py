@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import Grid, grid_of
 from geo_risk.core.levels import Level
 from geo_risk.exposure.zonal import Coverage
-from geo_risk.hazards.landslide.triggers import TriggerRule, certain, lowered
+from geo_risk.hazards.landslide.triggers import STEADY, UNSEEN, TriggerRule, certain, moving_triggers
 from geo_risk.kernels.warning import CERTAIN, first_hours, rain_at
 
 _BAND = 1024
@@ -80,7 +80,7 @@ class Judgement:
     hours : to the levels 1-4; infinite where it is not reached within the horizon.
     rain_mm, parts_mm : effective rain, and (3, m) what it is made of, on the cell that decides the next level. Where
         hours of rain are missing there, the rain is what it is at least, and the parts are NaN.
-    motion : highest code among the known cells, -1 where none is known.
+    motion : highest code among the known cells; 0 only where radar saw `min_known_share` of the place, else -1.
     from_h : (m,) hours of the stage that says so: the own, or a shorter one of the same issue within it.
     """
 
@@ -144,16 +144,17 @@ def ground_of(
     Parameters
     ----------
     coverage : of the places on the run grid.
-    layers : `ground` (what the rule judges), and `motion` where it is known; read in bands of rows, never whole.
+    layers : `ground` (what the rule judges), and `motion` where radar looked (without it all is unseen); read in bands
+        of rows, never whole.
     rule, factors : trigger rain, and what moving and accelerating slopes multiply it with.
     """
     n_x = coverage.grid.shape[1]
     rows, columns = np.divmod(coverage.cell, n_x)
-    trigger = rule.trigger_mm(_picked(layers["ground"], rows, columns, coverage.grid))
-    motion = np.zeros(len(rows), dtype=np.int8)
+    judged = _picked(layers["ground"], rows, columns, coverage.grid)
+    motion = np.full(len(rows), UNSEEN, dtype=np.int8)
     if "motion" in layers:
         motion = _picked(layers["motion"], rows, columns, coverage.grid).astype(np.int8)
-        trigger = lowered(trigger, motion, factors)
+    trigger = moving_triggers(rule, judged, motion, factors)
     return Ground(coverage.polygon, rows, columns, coverage.share, trigger, motion, coverage.n_cells)
 
 
@@ -229,6 +230,8 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
     last = decider[np.minimum(out.level.clip(0), 3), np.arange(m)]
     out.rain_mm[some], out.parts_mm[:, some] = rain[last[some]], parts[:, last[some]]
     np.maximum.at(out.motion, ground.place[known], ground.motion[known])
+    seen = np.bincount(ground.place, weights=ground.share * (ground.motion >= STEADY), minlength=m)
+    out.motion[(out.motion == STEADY) & ~(seen >= min_known_share * ground.n_cells - _HAIR)] = UNSEEN
     return out
 
 

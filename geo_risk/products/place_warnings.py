@@ -31,7 +31,7 @@ POINT_KINDS = ("landslide", "rockfall", "debris_flow", "unstable_slope")
 """Kinds of hazard points that rain warnings speak of."""
 
 COLORS = ("blue", "yellow", "orange", "red")
-_MOTION = {-1: "unknown", 0: "none", MOVING: "moving", ACCELERATING: "accelerating"}
+_MOTION = {-1: "unknown", 0: "none_seen", MOVING: "moving", ACCELERATING: "accelerating"}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ def warning_cells(plan: Plan) -> None:
         plan.add(
             "landslide.motion", write_motion,
             reads={"areas": plan.frame("active_deformation"), "grid": plan.facts("grid")},
-            writes={"out": motion}, false_alarm_max=plan.cfg.risk.false_alarm_max,
+            optional={"blind_map": plan.layer("blind_map")}, writes={"out": motion},
+            false_alarm_max=plan.cfg.risk.false_alarm_max,
         )  # fmt: skip
     stages = [s for s in plan.cfg.rainfall.stages_h if s in STAGES_H]
     names = {f"warning_{s}h": plan.layer(f"warning_{s}h") for s in stages}
@@ -82,13 +83,14 @@ def _fields(plan: Plan) -> Path:
     return plan.cube("rain_stages")
 
 
-def write_motion(*, areas: Path, grid: Path, out: Path, false_alarm_max: float) -> None:
-    """Write where slopes move, and where faster and faster."""
+def write_motion(*, areas: Path, grid: Path, blind_map: Path | None, out: Path, false_alarm_max: float) -> None:
+    """Write where slopes move, where faster and faster, and where nobody knows."""
     from geo_risk.products.slope_motion import slope_motion
     from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import read_frame, read_grid
+    from geo_risk.sources.layers import open_layer, read_frame, read_grid
 
-    write_layer(slope_motion(read_frame(areas), read_grid(grid), false_alarm_max=false_alarm_max), out)
+    blind = None if blind_map is None else open_layer(blind_map)
+    write_layer(slope_motion(read_frame(areas), read_grid(grid), blind=blind, false_alarm_max=false_alarm_max), out)
 
 
 def write_cells(

@@ -23,8 +23,8 @@ from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.kernels.warning import CERTAIN, cell_levels
 from geo_risk.terrain.slope import blocks
 
-STEADY, MOVING, ACCELERATING = 0, 1, 2
-"""Codes of a layer of moving slopes."""
+UNSEEN, STEADY, MOVING, ACCELERATING = -1, 0, 1, 2
+"""Codes of a layer of moving slopes: nobody knows, none seen, moving, accelerating."""
 
 
 class TriggerRule(Protocol):
@@ -78,17 +78,36 @@ class MatrixTriggers:
         return np.where(known, table[:, row], np.nan)
 
 
+def moving_triggers(
+    rule: TriggerRule, ground: NDArray[Any], motion: NDArray[Any], factors: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return the trigger rain (level, ...) of ground that may move [mm]; NaN where the ground is unknown.
+
+    By a matrix, ground that is seen to move has at least the triggers of hazard level 2: level 0 has none that rain
+    could reach, and a slope that moves is no such ground (choice of geo_risk: the lowest level that yellow stands for).
+
+    Parameters
+    ----------
+    rule, ground : and what it judges (...). motion : (...) codes. factors : as `lowered` takes them.
+    """
+    if isinstance(rule, MatrixTriggers):
+        values = np.asarray(ground)
+        ground = np.where((motion > STEADY) & (values >= 0), np.maximum(values, Level.MEDIUM), values)
+    return lowered(rule.trigger_mm(ground), motion, factors)
+
+
 def lowered(trigger_mm: NDArray[Any], motion: NDArray[Any], factors: tuple[float, float]) -> NDArray[np.float64]:
     """Return trigger rain lowered where the slope moves.
 
     Parameters
     ----------
-    trigger_mm : (level, ...) [mm]. motion : (...) 0 steady or not seen to move, 1 moving, 2 accelerating.
+    trigger_mm : (level, ...) [mm]. motion : (...) -1 unseen, 0 steady or not seen to move, 1 moving, 2 accelerating;
+        only the last two lower anything.
     factors : of moving and of accelerating slopes, in (0, 1]; a trigger that is not positive stays.
     """
     table = np.array([1.0, *factors])
     codes = np.asarray(motion, dtype=np.int64)
-    moves = codes != STEADY  # few: the rest is copied as it is
+    moves = codes > STEADY  # few: the rest is copied as it is
     out = np.array(trigger_mm, dtype=np.float64)
     part = out[:, moves]
     out[:, moves] = np.where(part > 0, part * table[codes[moves]], part)
@@ -167,9 +186,7 @@ def _levels(
     block_info: Any = None,
 ) -> NDArray[np.int8]:  # fmt: skip
     (r0, _), (c0, _) = block_info[0]["array-location"]
-    trigger = rule.trigger_mm(ground)
-    if motion:
-        trigger = lowered(trigger, motion[0], factors)
+    trigger = moving_triggers(rule, ground, motion[0], factors) if motion else rule.trigger_mm(ground)
     made = cell_levels(trigger, rain.rain_mm, rain.lattice, step=rain.step, origin=(r0, c0), least_mm=rain.least_mm)
     for shorter, longer in rain.within:
         np.copyto(made[longer], made[shorter], where=certain(made[shorter], made[longer]))
