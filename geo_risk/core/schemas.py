@@ -249,21 +249,21 @@ SCHEMAS: dict[str, Schema] = {
         ),
         _schema(
             "warnings", "warning_id", None,
-            "warning_id:id place_kind:text place_id:text name:text township:text stage_h:count issued:time until:time "
-            "warning_level:level judged_level:level previous_level:level change:text rain_effective_mm:positive "
-            "antecedent_mm:positive observed_mm:positive forecast_mm:positive trigger_mm:number next_level:level "
-            "margin_mm:number hours_to_blue:positive hours_to_yellow:positive hours_to_orange:positive "
-            "hours_to_red:positive motion:text known_share:share method:text reasons:text",
+            "warning_id:id place_kind:text place_id:text name:text township:text township_id:text township_ids:text "
+            "stage_h:count issued:time until:time warning_level:level judged_level:level previous_level:level "
+            "change:text rain_effective_mm:positive antecedent_mm:positive observed_mm:positive forecast_mm:positive "
+            "trigger_mm:number next_level:level margin_mm:number hours_to_blue:positive hours_to_yellow:positive "
+            "hours_to_orange:positive hours_to_red:positive motion:text known_share:share method:text reasons:text",
             required="place_kind place_id stage_h issued until warning_level change",
             place_kind=("zone", "point"), motion=("none_seen", "moving", "accelerating", "unknown"),
             change=WARNING_CHANGES,
         ),
         _schema(
-            "warning_townships", "township", None,
-            "rank:rank township:id warning_level:level warning_72h:level warning_24h:level warning_6h:level "
-            "warning_3h:level warning_1h:level zones:count zones_warned:count points:count points_warned:count "
-            "places_unknown:count changes:text reasons:text",
-            required="rank warning_level",
+            "warning_townships", "township_id", None,
+            "rank:rank township_id:id township:text warning_level:level warning_72h:level warning_24h:level "
+            "warning_6h:level warning_3h:level warning_1h:level zones:count zones_warned:count points:count "
+            "points_warned:count places_unknown:count changes:text reasons:text",
+            required="rank township warning_level",
         ),
         _schema(
             "warning_gaps", "gap_id", None,

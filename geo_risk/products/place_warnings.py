@@ -9,7 +9,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from geo_risk.hazards.landslide.triggers import ACCELERATING, MOVING, TriggerRul
 from geo_risk.products.judgement import Judgement, StageRain, ground_of, judge_all
 from geo_risk.products.ladder import Rung, move
 from geo_risk.products.params import RiskParams
+from geo_risk.products.townships import townships_of
 from geo_risk.products.warning_params import WarningParams
 from geo_risk.products.warning_words import said, stage_reasons
 from geo_risk.products.wording import joined, warning_word
@@ -73,7 +73,7 @@ def place_warnings(
     grid : of the run. rule : None where no warning can be made at all: everything is unknown.
     stages : rain of each stage, also of those without a forecast.
     before : rungs of the last earlier issue by `rung_key`; None: there is none.
-    townships : Polygons with `name`, in the run's CRS.
+    townships : polygons with `code` and `name`, in the run's CRS; see `products.townships`.
     params : of warnings, and of risk (shares of zones).
     language : of `reasons`; both languages stand beside it.
     """
@@ -88,7 +88,8 @@ def place_warnings(
         chosen = frame[warned].reset_index(drop=True)
         judged = _judged(chosen, kind, grid, rule, stages, warning, risk)
         rows, left = _rows(chosen, kind, stages, judged, before, warning, rule)
-        rows["township"] = _township_of(chosen, townships).loc[rows["_place"]].to_numpy()
+        towns = townships_of(chosen, townships).iloc[rows["_place"].to_numpy(dtype=np.int64)]
+        rows = rows.assign(**{str(column): towns[column].to_numpy() for column in towns})
         parts.append(rows)
         rungs |= left
         out[kind] = _with_columns(frame, warned, rows, stages, language)
@@ -142,11 +143,13 @@ def _rows(
                         lower_margin_mm=warning.lower_margin_mm, lower_after=warning.lower_after_issues)  # fmt: skip
             moves.append((step, -1 if before is None or key not in before else before[key].known))
             rungs[key] = step.rung
+        stands = np.array([m.level for m, _ in moves], dtype=np.int8)
         parts.append(rows.assign(
-            _place=np.arange(len(ids)), place_kind=kind, place_id=ids, name=names, stage_h=stage.hours,
+            **_following(found, stands), _place=np.arange(len(ids)), place_kind=kind, place_id=ids, name=names,
+            stage_h=stage.hours,
             warning_id=[f"{kind}-{p}-{stage.hours}h" for p in ids], issued=stage.issued, until=stage.until,
             has_forecast=stage.highest_mm is not None, method="" if rule is None else rule.name,
-            warning_level=np.array([m.level for m, _ in moves], dtype=np.int8), change=[m.change for m, _ in moves],
+            warning_level=stands, change=[m.change for m, _ in moves],
             previous_level=np.array([b for _, b in moves], dtype=np.int8),
         ))  # fmt: skip
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"_place": []}), rungs
@@ -156,36 +159,33 @@ def _stage_rows(found: Judgement | None, n: int) -> pd.DataFrame:
     """Return the columns of one stage that a judgement fills."""
     if found is None:
         blank = dict.fromkeys(("rain_effective_mm", "antecedent_mm", "observed_mm", "forecast_mm", "trigger_mm",
-                               "margin_mm", *(f"hours_to_{c}" for c in COLORS)), np.nan)  # fmt: skip
-        return pd.DataFrame({"judged_level": np.full(n, Level.UNKNOWN, np.int8), "next_level": np.int8(-1),
-                             "known_share": 0.0, "motion": "unknown", "from_h": -1, **blank},
-                            index=range(n))  # fmt: skip
+                               *(f"hours_to_{c}" for c in COLORS)), np.nan)  # fmt: skip
+        return pd.DataFrame({"judged_level": np.full(n, Level.UNKNOWN, np.int8), "known_share": 0.0,
+                             "motion": "unknown", "from_h": -1, **blank}, index=range(n))  # fmt: skip
     at = np.arange(n)
     level = found.level.astype(np.int64)
-    known, is_top = level >= 0, level == 4
+    known = level >= 0
     reached = np.where(level > 0, found.trigger_mm[(level - 1).clip(0), at], np.nan)
-    following = np.where(known & ~is_top, found.margin_mm[np.minimum(level.clip(0), 3), at], np.nan)
     hours = np.where(known & np.isfinite(found.hours), found.hours, np.nan)
     shown = [np.where(known, v, np.nan) for v in (found.rain_mm, *found.parts_mm)]
-    following[np.isnan(shown[1])] = np.nan  # what is left of a rain that may be more is not known
     return pd.DataFrame({
         "judged_level": found.level, "rain_effective_mm": shown[0], "antecedent_mm": shown[1], "observed_mm": shown[2],
-        "forecast_mm": shown[3], "trigger_mm": reached, "margin_mm": following,
-        "next_level": np.where(known & ~is_top & np.isfinite(following), level + 1, -1).astype(np.int8),
+        "forecast_mm": shown[3], "trigger_mm": reached,
         **{f"hours_to_{c}": hours[k] for k, c in enumerate(COLORS)},
         "motion": [_MOTION[int(m)] for m in found.motion], "known_share": found.known_share, "from_h": found.from_h,
     })  # fmt: skip
 
 
-def _township_of(chosen: gpd.GeoDataFrame, townships: gpd.GeoDataFrame | None) -> pd.Series[Any]:
-    """Return the name of the township an inner point of each place lies in, missing where none does."""
-    if townships is None or not len(townships) or not len(chosen):
-        return pd.Series(None, index=range(len(chosen)), dtype=object)
-    inner = chosen.geometry.representative_point().to_numpy()
-    place, town = shapely.STRtree(townships.geometry.to_numpy()).query(inner, predicate="intersects")
-    first = pd.Series(town, index=place).groupby(level=0).min()
-    names = townships["name"].astype(object).to_numpy()
-    return first.reindex(range(len(chosen))).map(lambda k: None if pd.isna(k) else names[int(k)])
+def _following(found: Judgement | None, stands: NDArray[np.int8]) -> dict[str, NDArray[Any]]:
+    """Return rain left before the level above the one a place stands at (judged, or kept by the ladder), and that."""
+    n = len(stands)
+    if found is None:
+        return {"margin_mm": np.full(n, np.nan), "next_level": np.full(n, Level.UNKNOWN, np.int8)}
+    is_open = (stands >= 0) & (stands < 4)
+    is_open &= np.isfinite(found.parts_mm[0])  # what is left of a rain that may be more is not known
+    margin = np.where(is_open, found.margin_mm[stands.clip(0, 3), np.arange(n)], np.nan)
+    following = np.where(is_open & np.isfinite(margin), stands + 1, Level.UNKNOWN)
+    return {"margin_mm": margin, "next_level": following.astype(np.int8)}
 
 
 def _with_columns(

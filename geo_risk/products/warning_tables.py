@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geo_risk.core.levels import Level
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
+from geo_risk.products.townships import OUTSIDE_ID, rows_by_township, township_ids, township_names
 from geo_risk.products.warning_params import WarningParams
 from geo_risk.products.warning_words import said
 from geo_risk.products.wording import joined, level_word, warning_word
@@ -32,31 +33,33 @@ def township_warnings(
     Parameters
     ----------
     warnings : the table of `place_warnings`.
-    townships : with `name`; each gets a row, also one in which no place lies (its levels are unknown: nothing is
-        known of it, which is not safe).
+    townships : with unique `code`, and `name`; each gets a row, also one in which no place lies (its levels are
+        unknown: nothing is known of it, which is not safe). Those of one name, or of none, are each their own.
     language : of `reasons`.
 
     Returns
     -------
     `warning_townships`, ranked by level (unknown between blue and yellow), then places warned of, then name. A level
-    is that of `gravest`: "none" only where every place is known to have none.
+    is that of `gravest`: "none" only where every place is known to have none. A place counts in every township that it
+    reaches into: the rows add up to more places than there are.
     """
-    given = [] if townships is None else sorted(set(townships["name"].dropna().astype(str)))
-    outside = OUTSIDE[int(language == "zh")]
-    table = warnings.assign(township=warnings["township"].fillna(outside).astype(str))
-    names = [*given, *sorted(set(table["township"]) - set(given))]
-    rows = [_township(name, table[table["township"] == name]) for name in names]
+    names = {} if townships is None else dict(zip(township_ids(townships), township_names(townships), strict=True))
+    mine = rows_by_township(warnings)
+    ids = [*names, *sorted(set(mine) - set(names))]
+    names[OUTSIDE_ID] = OUTSIDE[int(language == "zh")]
+    rows = [_township(i, names.get(i, i), warnings.iloc[mine.get(i, [])]) for i in ids]
     if not rows:
-        nothing: pd.DataFrame = conform(pd.DataFrame({"township": [], "rank": []}), "warning_townships")
+        nothing: pd.DataFrame = conform(
+            pd.DataFrame({"township_id": [], "township": [], "rank": []}), "warning_townships"
+        )
         return nothing
     out = pd.DataFrame(rows)
     for column, k in (("reasons", language), ("reasons_zh", "zh"), ("reasons_en", "en")):
         out[column] = [_said(row, k) for row in rows]
     grave = -out["warning_level"].astype(float).replace(-1, 1.5)
     places = -(out["zones_warned"] + out["points_warned"])
-    order = pd.DataFrame({"grave": grave, "places": places, "name": out["township"]}).sort_values(
-        ["grave", "places", "name"], kind="stable"
-    )
+    keys = {"grave": grave, "places": places, "name": out["township"], "id": out["township_id"]}
+    order = pd.DataFrame(keys).sort_values(list(keys), kind="stable")
     out = out.loc[order.index].reset_index(drop=True)
     out.insert(0, "rank", range(1, len(out) + 1))
     made: pd.DataFrame = conform(out, "warning_townships")
@@ -69,8 +72,8 @@ def gravest(levels: pd.Series[Any]) -> int:
     return highest if highest > Level.NONE or not (levels < Level.NONE).any() else int(Level.UNKNOWN)
 
 
-def _township(name: str, rows: pd.DataFrame) -> dict[str, Any]:
-    out: dict[str, Any] = {"township": name}
+def _township(id_: str, name: str, rows: pd.DataFrame) -> dict[str, Any]:
+    out: dict[str, Any] = {"township_id": id_, "township": name}
     for h in STAGES_H:
         out[f"warning_{h}h"] = gravest(rows[rows["stage_h"] == h]["warning_level"])
     out["warning_level"] = gravest(rows["warning_level"])

@@ -96,7 +96,7 @@ def stage_reasons(row: Mapping[str, Any], language: str, *, factors: tuple[float
         out += [said("reached", language, trigger=max(row["trigger_mm"], 0.0)), _hours(row, judged, language)]
     if not whole and level > judged:
         out.append(said("least_held", language, level=warning_word(level, language)))
-    out += _next(row, judged, language) if whole else []
+    out += _next(row, max(judged, level), language) if whole else []
     if row["motion"] in ("moving", "accelerating"):
         out.append(said(row["motion"], language, factor=factors[int(row["motion"] == "accelerating")]))
     if row["known_share"] < 0.995:
@@ -124,10 +124,11 @@ def _short(margin_mm: float) -> str:
     return f"{margin_mm:.0f}" if margin_mm >= 9.95 else f"{max(margin_mm, 0.1):.1f}"
 
 
-def _next(row: Mapping[str, Any], judged: int, language: str) -> list[str]:
-    if judged == 4:
+def _next(row: Mapping[str, Any], stands: int, language: str) -> list[str]:
+    """Return what is left before the level above the one the place stands at, be it judged or only kept."""
+    if stands == 4:
         return [said("top", language)]
-    level = warning_word(judged + 1, language)
+    level = warning_word(stands + 1, language)
     if not np.isfinite(row["margin_mm"]):
         return [said("never", language, level=level)]
     return [said("margin", language, margin=_short(row["margin_mm"]), level=level),

@@ -22,8 +22,8 @@ _PLACES = 40
 """Places that the bulletin names; the list holds all."""
 
 _CHANGED = ("raised", "lowered", "cleared", "held", "now_unknown")
-_TOWNS = ("rank", "township", *(f"warning_{h}h" for h in STAGES_H), "zones_warned", "points_warned", "places_unknown",
-          "changes")  # fmt: skip
+_TOWNS = ("rank", "township_id", "township", *(f"warning_{h}h" for h in STAGES_H), "zones_warned", "points_warned",
+          "places_unknown", "changes")  # fmt: skip
 _ROWS = ("place_kind", "place_id", "name", "township", "warning_level", "stage_h", "change", "reasons")
 _GAPS = ("gap", "place_id", "name", "township", "warning_level", "risk_level", "reasons")
 

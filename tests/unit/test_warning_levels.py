@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from shapely.geometry import Point, Polygon, box
 
-from geo_risk.core.errors import DataError
+from geo_risk.core.errors import DataError, GridError
 from geo_risk.core.grid import Grid
 from geo_risk.core.levels import classify
 from geo_risk.core.vectorize import rasterize
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.hazards.landslide.params import LandslideParams
-from geo_risk.hazards.landslide.triggers import MatrixTriggers, RainField, lowered, warning_levels
+from geo_risk.hazards.landslide.triggers import MatrixTriggers, RainField, lowered, moving_triggers, warning_levels
 from geo_risk.hazards.landslide.warning import WarningModel, warning_by_matrix
 from geo_risk.hazards.rainfall.antecedent import effective_rain
 from geo_risk.hazards.rainfall.params import RainfallParams
@@ -31,6 +31,7 @@ from geo_risk.kernels.effective_rain import stage_effective
 from geo_risk.kernels.warning import cell_levels, first_hours, rain_at
 from geo_risk.products import slope_motion as slope_motion_module
 from geo_risk.products.judgement import StageRain, ground_of, judge, judge_all, within
+from geo_risk.products.ladder import Rung
 from geo_risk.products.params import RiskParams
 from geo_risk.products.place_warnings import Rule, place_warnings
 from geo_risk.products.slope_motion import slope_motion
@@ -195,11 +196,99 @@ def test_moving_slopes_get_lower_triggers_and_only_where_they_move():
         box(511_000, 4_063_000, 511_300, 4_063_300),
         box(512_000, 4_063_000, 512_300, 4_063_300),
     ]
-    codes = slope_motion(gpd.GeoDataFrame(rows, geometry=shapes, crs=GRID.crs), GRID, false_alarm_max=0.05).to_numpy()
+    areas = gpd.GeoDataFrame(rows, geometry=shapes, crs=GRID.crs)
+    blind = np.zeros(GRID.shape, np.uint8)
+    blind[:, 20:40], blind[50:, 100:] = 3, 1
+    blind[24, 11] = 2
+    seen = GRID.layer(blind, units="1", long_name="b", name="blind_map")
+    codes = slope_motion(areas, GRID, blind=seen, false_alarm_max=0.05).to_numpy()
+    assert codes.dtype == np.int8
     assert codes[28, 15] == 2
-    assert codes[24, 11] == 1
-    assert set(np.unique(codes)) == {0, 1, 2}  # subsidence and likely false areas lower nothing
-    assert (codes[:, 30:] == 0).all()
+    assert codes[24, 11] == 1  # an area that was seen stays, whatever the map of blindness says of its cell
+    assert set(np.unique(codes)) == {-1, 0, 1, 2}  # subsidence and likely false areas lower nothing
+    still = codes[:, 30:]
+    np.testing.assert_array_equal(still, np.where(blind[:, 30:] == 0, 0, -1))
+    lazy = slope_motion(areas, GRID, blind=seen.chunk({"y": 17, "x": 23}), false_alarm_max=0.05)
+    np.testing.assert_array_equal(lazy.to_numpy(), codes)
+    # without a map of blindness nobody knows where nothing was seen
+    bare = slope_motion(areas, GRID, false_alarm_max=0.05).to_numpy()
+    np.testing.assert_array_equal(bare, np.where(codes > 0, codes, -1))
+    assert lowered(trigger, np.array([-1, -1, 1, 2]), (0.8, 0.5))[1].tolist() == [10, 80, 64, 40]
+    with pytest.raises(GridError):
+        slope_motion(areas, GRID, blind=COARSE.layer(np.zeros(COARSE.shape), units="1", long_name="b", name="b"),
+                     false_alarm_max=0.05)  # fmt: skip
+
+
+@given(st.lists(st.integers(-1, 4), min_size=1, max_size=8), st.integers(-1, 2))
+def test_by_the_matrix_moving_ground_has_at_least_the_triggers_of_level_two(hazard, code):
+    rule = MatrixTriggers.of(LandslideParams())
+    ground, motion = np.array(hazard), np.full(len(hazard), code)
+    got = moving_triggers(rule, ground, motion, (0.8, 0.6))
+    known = ground >= 0
+    assert np.isnan(got[:, ~known]).all()  # motion does not make unknown ground known
+    want = rule.trigger_mm(np.where(known & (code > 0), np.maximum(ground, 2), ground))
+    np.testing.assert_array_equal(got, lowered(want, motion, (0.8, 0.6)))
+    assert (got[:, known] <= rule.trigger_mm(ground)[:, known]).all()
+    if code > 0:
+        assert np.isfinite(got[0, known]).all()
+
+
+def test_an_accelerating_slope_on_ground_without_hazard_is_warned_of():
+    rule = MatrixTriggers.of(LandslideParams())
+    none = GRID.layer(np.zeros(GRID.shape, np.int8), units="level", long_name="h", name="hazard_landslide")
+    codes = np.zeros(GRID.shape, np.int8)
+    codes[10:30, 10:30], codes[40:60, 40:60] = 2, -1
+    moves = GRID.layer(codes, units="level", long_name="m", name="slope_motion")
+    at = stage(np.full((6, *COARSE.shape), 200.0))
+    field = RainField(at.highest_mm[-1:], at.lattice, at.step)
+    got = warning_levels(none, rule, field, names=("w",), motion=moves, factors=(0.8, 0.6))["w"].compute()
+    assert (got.to_numpy()[codes == 2] >= 1).all()
+    assert (got.to_numpy()[codes != 2] == 0).all()
+    zones = gpd.GeoDataFrame(geometry=[box(510_330, 4_064_130, 510_870, 4_064_670)], crs=GRID.crs)
+    coverage = cell_coverage(zones, GRID)
+    found = judge(ground_of(coverage, {"ground": none, "motion": moves}, rule, factors=(0.8, 0.6)), at, share=0.1,
+                  min_known_share=0.5)  # fmt: skip
+    np.testing.assert_array_equal(found.level, level_at_share(got, coverage, share=0.1, min_known_share=0.5))
+    assert found.level[0] >= 1
+
+
+@pytest.mark.parametrize(("unseen_rows", "code", "word"), [(0, 0, "none_seen"), (9, 0, "none_seen"),
+                                                           (11, 0, "unknown"), (19, 1, "moving")])  # fmt: skip
+def test_motion_is_none_seen_only_where_radar_looked_at_enough(unseen_rows, code, word):
+    s = GRID.layer(np.full(GRID.shape, 0.5), units="1", long_name="s", name="susceptibility")
+    codes = np.full(GRID.shape, code, np.int8)
+    codes[20 : 20 + unseen_rows] = -1
+    moves = GRID.layer(codes, units="level", long_name="m", name="slope_motion")
+    row = {"zone_id": ["Z1"], "kind": ["landslide"]}
+    # rows 20 to 39
+    zones = gpd.GeoDataFrame(row, geometry=[box(510_300, 4_063_800, 510_900, 4_064_400)], crs=GRID.crs)
+    at = stage(np.full((6, *COARSE.shape), 60.0))
+    for motion, want in ((moves, word), (None, "unknown")):
+        made = place_warnings({"zone": zones, "point": None}, GRID, Rule(MODEL, "model", s, motion), [at],
+                              params=(WarningParams(), RiskParams()), language="en")  # fmt: skip
+        assert made.warnings["motion"].tolist() == [want]
+
+
+def test_a_kept_level_tells_what_is_left_before_the_level_above_it():
+    s = GRID.layer(np.full(GRID.shape, 0.5), units="1", long_name="s", name="susceptibility")
+    row = {"zone_id": ["Z1"], "kind": ["landslide"]}
+    zones = gpd.GeoDataFrame(row, geometry=[box(510_300, 4_063_800, 510_900, 4_064_400)], crs=GRID.crs)
+    trigger = MODEL.trigger_mm(np.array([0.5]))[:, 0]
+    rain = trigger[0] + 0.5 * (trigger[1] - trigger[0])  # blue by the rain alone
+    at = stage(np.full((6, *COARSE.shape), rain))
+    params = (WarningParams(lower_margin_mm=500.0), RiskParams())
+    for known, following in ((3, 4), (4, -1), (1, 2)):
+        before = {"zone:Z1:6": Rung(known, known)}
+        made = place_warnings({"zone": zones, "point": None}, GRID, Rule(MODEL, "model", s), [at], before=before,
+                              params=params, language="en")  # fmt: skip
+        (got,) = made.warnings.to_dict("records")
+        assert (got["judged_level"], got["warning_level"], got["next_level"]) == (1, known, following)
+        if known == 4:
+            assert np.isnan(got["margin_mm"])
+            assert "The highest level." in got["reasons"]
+        else:
+            assert got["margin_mm"] == pytest.approx(trigger[following - 1] - rain)
+            assert f"left before {('yellow', 'orange', 'red')[following - 2]}" in got["reasons"].lower()
 
 
 @settings(deadline=None, max_examples=30)
@@ -220,7 +309,8 @@ def test_moving_slopes_are_burnt_block_by_block_as_at_once(seed, side):
     want = rasterize(pairs, GRID, fill=0, dtype="int16", all_touched=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slope_motion_module, "_BLOCK", side)
-        layer = slope_motion(areas, GRID, false_alarm_max=0.05)
+        seen = GRID.layer(np.zeros(GRID.shape, np.uint8), units="1", long_name="b", name="blind_map")
+        layer = slope_motion(areas, GRID, blind=seen, false_alarm_max=0.05)
     assert layer.dtype == np.int8
     assert max(layer.chunks[0]) <= side
     np.testing.assert_array_equal(layer.to_numpy(), want)

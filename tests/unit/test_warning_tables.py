@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
 from geo_risk.core.schemas import conform
+from geo_risk.products.townships import rows_by_township, townships_of
 from geo_risk.products.warning_params import WarningParams
 from geo_risk.products.warning_tables import gravest, township_warnings, warning_gaps
 
@@ -20,7 +22,8 @@ def warned(*rows: tuple[str, str, int, int], town: str | None = "东岭乡") -> 
     """Return the table `warnings` of (kind, id, stage, level)."""
     made = [
         {"warning_id": f"{k}-{i}-{h}h", "place_kind": k, "place_id": i, "stage_h": h, "warning_level": level,
-         "township": town, "issued": "2024-07-25T02:00:00+00:00", "until": "2024-07-25T08:00:00+00:00",
+         "township": town, "township_id": town, "township_ids": town,
+         "issued": "2024-07-25T02:00:00+00:00", "until": "2024-07-25T08:00:00+00:00",
          "change": "first", "previous_level": -1, "reasons": "why"}
         for k, i, h, level in rows
     ]  # fmt: skip
@@ -28,7 +31,9 @@ def warned(*rows: tuple[str, str, int, int], town: str | None = "东岭乡") -> 
 
 
 def towns(*names: str) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame({"name": list(names)}, geometry=[box(0, 0, 1, 1)] * len(names), crs=CRS)
+    return gpd.GeoDataFrame(
+        {"code": list(names), "name": list(names)}, geometry=[box(0, 0, 1, 1)] * len(names), crs=CRS
+    )
 
 
 def test_a_township_is_calm_only_where_all_its_places_are_known_to_be():
@@ -55,6 +60,59 @@ def test_townships_without_places_are_rows_and_unknown_stands_between_blue_and_y
     assert found["warning_level"].tolist() == [3, 2, -1, 1, 0]
     assert found["rank"].tolist() == [1, 2, 3, 4, 5]
     assert not len(township_warnings(warned(), None))
+
+
+def boxes(*spans: tuple[float, float]) -> list[object]:
+    return [box(a, 0, b, 1) for a, b in spans]
+
+
+def test_a_place_counts_in_every_township_that_it_reaches_into():
+    # two townships of one name, one without a name, and one with a comma in its code; inner points decide the main one
+    land = gpd.GeoDataFrame(
+        {"code": ["1", "2", "township-3", "4,5"], "name": ["城关镇", "城关镇", "", "河西乡"]},
+        geometry=boxes((0, 10), (10, 20), (20, 30), (30, 40)), crs=CRS,
+    )  # fmt: skip
+    zones = gpd.GeoDataFrame(
+        {"zone_id": list("ABCDEF")},
+        geometry=boxes((1, 2), (6, 12), (12, 14), (25, 35.5), (38, 43), (50, 51)), crs=CRS,
+    )  # fmt: skip
+    found = townships_of(zones, land)
+    assert found["township_id"].tolist() == ["1", "1", "2", "4;5", "4;5", None]
+    assert found["township_ids"].tolist() == ["1", "1,2", "2", "4;5,township-3", "4;5", None]
+    assert found["township"].tolist() == ["城关镇", "城关镇", "城关镇", "河西乡", "河西乡", None]
+    levels = dict(zip("ABCDEF", (0, 4, 0, 3, -1, 2), strict=True))
+    rows = warned(*(("zone", i, 6, v) for i, v in levels.items())).drop(columns=list(found))
+    got = township_warnings(pd.concat([rows, found], axis=1), land, language="zh").set_index("township_id")
+    # B is red in both; D, orange, in the one without a name too; F lies in none
+    assert got["warning_level"].to_dict() == {"1": 4, "2": 4, "township-3": 3, "4;5": 3, "outside": 2}
+    assert got["township"].to_dict() == {"1": "城关镇", "2": "城关镇", "township-3": "township-3", "4;5": "河西乡",
+                                         "outside": "乡镇以外"}  # fmt: skip
+    assert got["zones"].to_dict() == {"1": 2, "2": 2, "township-3": 1, "4;5": 2, "outside": 1}
+    assert got["places_unknown"].to_dict() == {"1": 0, "2": 0, "township-3": 0, "4;5": 1, "outside": 0}
+
+
+def test_a_place_whose_inner_point_lies_in_no_township_has_the_one_that_holds_most_of_it():
+    land = gpd.GeoDataFrame({"code": ["1", "2"], "name": ["甲", "乙"]}, geometry=boxes((0, 1), (9, 20)), crs=CRS)
+    found = townships_of(gpd.GeoDataFrame(geometry=boxes((0.5, 12)), crs=CRS), land)
+    assert found.iloc[0].tolist() == ["乙", "2", "2,1"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 40), st.floats(0.1, 20)), min_size=1, max_size=8))
+def test_every_row_stands_in_each_of_its_townships_and_nowhere_else(spans):
+    land = gpd.GeoDataFrame({"code": list("1234"), "name": ["x"] * 4},
+                            geometry=boxes((0, 10), (10, 20), (20, 30), (30, 40)), crs=CRS)  # fmt: skip
+    zones = gpd.GeoDataFrame(geometry=boxes(*((a, a + b) for a, b in spans)), crs=CRS)
+    rows = rows_by_township(townships_of(zones, land))
+    for code, shape in zip(land["code"], land.geometry, strict=True):
+        assert rows.get(code, np.array([])).tolist() == np.flatnonzero(zones.intersects(shape)).tolist()
+    assert set(rows.get("outside", [])) == set(np.flatnonzero(~zones.intersects(land.union_all())))
+
+
+def test_tables_of_no_places_hold_the_townships_as_unknown():
+    found = township_warnings(warned(), towns("甲", "乙"), language="en")
+    assert found["warning_level"].tolist() == [-1, -1]
+    assert found["zones"].tolist() == [0, 0]
+    assert not len(warning_gaps(None, None, warned(), params=WarningParams()))
 
 
 @given(st.lists(st.integers(-1, 4), max_size=12))
