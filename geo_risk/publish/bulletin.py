@@ -113,15 +113,19 @@ def _changes(value: object, language: str) -> str:
     return _list([f"{labels(language).get(f'value.{k}', k)} {n}" for k, n in parts], language) or "—"
 
 
-def _graver(rows: pd.DataFrame) -> pd.DataFrame:
-    grave = rows["warning_level"].astype(float).replace(-1, 1.5)
+def _graver(rows: pd.DataFrame, *, unknown: float = 1.5) -> pd.DataFrame:
+    grave = rows["warning_level"].astype(float).replace(-1, unknown)
     keys = pd.DataFrame({"grave": -grave, "stage": rows["stage_h"].astype(int), "id": rows["place_id"].astype(str)})
     return rows.loc[keys.sort_values(["grave", "stage", "id"], kind="stable").index]
 
 
 def gravest_rows(warnings: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a place: its gravest stage, the shortest among equals; unknown counts between blue and yellow."""
-    return _graver(warnings).drop_duplicates(["place_kind", "place_id"])
+    """Return one row a place: its gravest stage, the shortest among equals, the gravest place first.
+
+    A warning is graver than an unknown stage, and that is graver than none, as in `products.warning_tables.gravest`;
+    among places the unknown stand between blue and yellow.
+    """
+    return _graver(_graver(warnings, unknown=0.5).drop_duplicates(["place_kind", "place_id"]))
 
 
 def _summary(content: BulletinContent, worst: pd.DataFrame) -> list[str]:
