@@ -29,6 +29,9 @@ def command(
     issued: Annotated[
         str, typer.Option("--issued", metavar="TIME", help="Issue time with its zone: 2024-07-25T02:00:00Z.")
     ],
+    again: Annotated[
+        bool, typer.Option("--again", help="Make an issue though a later one stands: marked so, and without a message.")
+    ] = False,
     sets: Sets = None,
     lang: Lang = None,
     as_json: Json = False,
@@ -41,7 +44,7 @@ def command(
     stream = sys.stderr if sys.stderr.isatty() else None if as_json else sys.stdout
     with Progress(stream) as progress:
         report = warn(config, forecasts=forecast, issued=_time(issued), overrides=overrides(sets, lang),
-                      observe=progress.observe)  # fmt: skip
+                      again=again, observe=progress.observe)  # fmt: skip
     if as_json:
         output.say_json(report.to_dict())
         return
@@ -64,6 +67,8 @@ def _say(report: WarnReport) -> None:
     output.say_table("Stages", ("stage", "issued", "until", "forecast"), rows)
     changes = ", ".join(f"{k} {n}" for k, n in report.changes.items()) or "none"
     output.say(f"Warnings of places: {changes}. Earlier issue: {report.previous or 'none'}.")
+    if report.later:
+        output.say(f"Made again: issue {report.later[-1]} is later. No message was made; the bulletin says so.")
     output.say(f"Renewed {len(report.renewed)} products ({report.seconds:.1f} s).")
     if report.kept_rain:
         output.say(f"Left as of {report.kept_since}: {', '.join(report.kept_rain)}.")

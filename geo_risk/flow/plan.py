@@ -122,6 +122,7 @@ class Plan:
         reads: Reads,
         writes: Mapping[str, Path],
         optional: Reads | None = None,
+        kept: Reads | None = None,
         **params: Params | str | float | int | bool | list[Any] | tuple[Any, ...] | dict[str, Any] | None,
     ) -> bool:
         """Add a step; return False where a required read is missing, and remember why.
@@ -134,6 +135,7 @@ class Plan:
             empty list that it gives no InSAR track whose products it could hold.
         writes : paths of the products.
         optional : paths that the function can do without; those not available are passed as None.
+        kept : paths that earlier runs left in the output folder and no step of this one makes, or None.
         params : parameter models and plain values.
         """
         missing = tuple(key for key, value in reads.items() if not self._all_there(value))
@@ -143,7 +145,7 @@ class Plan:
             self.omissions.append(Omission(name, tuple(p.stem for p in writes.values()), needs))
             return False
         chosen = {key: value if self._all_there(value) else None for key, value in (optional or {}).items()}
-        self.steps.append(Step(name, function, {**dict(reads), **chosen}, dict(writes), dict(params)))
+        self.steps.append(Step(name, function, {**dict(reads), **chosen, **(kept or {})}, dict(writes), dict(params)))
         return True
 
     def _needs_of(self, key: str, value: Path | list[Path] | None) -> tuple[str, ...]:

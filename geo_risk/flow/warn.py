@@ -26,7 +26,7 @@ from geo_risk.flow.publication import publish, remove_leftovers
 from geo_risk.flow.run import choice_of
 from geo_risk.flow.session import Observer, TaskReport
 from geo_risk.hazards.rainfall.params import is_whole_hour
-from geo_risk.sources.issues import last_before, of_time
+from geo_risk.sources.issues import last_before, later_than, of_time
 from geo_risk.sources.layers import read_json
 from geo_risk.sources.rain_issue import stated_issue
 
@@ -36,6 +36,9 @@ START = "rainfall.stages"
 RAIN = "rainfall.cube"
 """The step from which the other products of rain follow: accumulations, flood, waterlogging."""
 
+
+MESSAGE = "warnings/cap.xml"
+"""The message in the output folder."""
 
 _RAIN_INPUTS = ("inputs.rainfall.observed", "inputs.rainfall.forecast", "inputs.rainfall.gauges")
 
@@ -50,6 +53,7 @@ class WarnReport:
     changes : rows of `warnings` by what changed, and how many are unknown.
     published : names that are new or changed. renewed : names of products that were made anew.
     kept_rain : products of rain that stay as the last run made them. kept_since : when that was.
+    later : issues after this one, which was made again: no message was made of it.
     """
 
     output: Path
@@ -64,6 +68,7 @@ class WarnReport:
     kept_since: str
     seconds: float
     leftovers: int = 0
+    later: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for --json."""
@@ -72,7 +77,7 @@ class WarnReport:
             "stages": list(self.stages), "changes": self.changes,
             "tasks": [{"name": t.name, "outcome": t.outcome, "seconds": t.seconds} for t in self.tasks],
             "renewed": list(self.renewed), "published": list(self.published), "kept_rain": list(self.kept_rain),
-            "kept_since": self.kept_since, "seconds": self.seconds,
+            "kept_since": self.kept_since, "seconds": self.seconds, "later_issues": list(self.later),
         }  # fmt: skip
 
 
@@ -82,6 +87,7 @@ def warn(
     forecasts: Sequence[str],
     issued: datetime,
     overrides: Sequence[str] = (),
+    again: bool = False,
     choice: ClusterChoice | None = None,
     observe: Observer | None = None,
 ) -> WarnReport:
@@ -93,12 +99,15 @@ def warn(
     forecasts : "FILE" or "FILE@TIME" each; without a time the one the file states, else `issued`. Those of the
         configuration that were issued by then count too.
     issued : issue time of every stage, with its zone.
+    again : make it though a later issue stands: the products are then those of an older time, the bulletin and the
+        manifest say so, and the message stays that of the later issue.
     choice, observe : as in `flow.run.run`.
 
     Raises
     ------
     GeoRiskError : there is no finished run, the configuration or an input other than rain changed since, a forecast
-        cannot be used, or the state of the earlier issue cannot be read. What was published stands as it was.
+        cannot be used, a later issue stands, or the state of the earlier issue cannot be read. What was published
+        stands as it was.
     """
     began = time.perf_counter()
     given = load_config(config, overrides=overrides)
@@ -110,16 +119,15 @@ def warn(
     with locked(plan.work):
         check_run(given)
         check_mark(plan.work, given, free=_RAIN_INPUTS)
-        previous = last_before(cfg.output, issued)
-        earlier = {"previous": previous, "replaced": of_time(cfg.output, issued) or None}
-        steps = [replace(s, reads={**s.reads, **{k: v for k, v in earlier.items() if k in s.reads}}) for s in steps]
+        previous, later = last_before(cfg.output, issued), check_order(cfg.output, issued, again=again)
+        steps = _after(steps, {"previous": previous, "replaced": of_time(cfg.output, issued) or None}, later)
         leftovers = remove_leftovers(cfg.output)
         shutil.rmtree(plan.work / "warn", ignore_errors=True)
         chosen = choice or choice_of(cfg)
         with cluster(chosen) as where:
             tasks = run_steps(steps, observe=observe, retries=cfg.cluster.retries, paired=is_paired(chosen))
             old = read_manifest(cfg.output) or {}
-            published, renewed, kept = _publish(plan, steps, config, where, tasks)
+            published, renewed, kept = _publish(plan, steps, config, where, tasks, later)
     facts = {p.stem: read_json(p) for s in steps for p in s.writes.values() if p.suffix == ".json"}
     stages = tuple(_stage(s, cfg) for s in facts["rainfall_stages"]["stages"])
     counts = facts.get("warnings", {}).get("counts", {})
@@ -127,7 +135,32 @@ def warn(
         cfg.output, issued.astimezone(UTC).isoformat(), None if previous is None else previous.stem, stages,
         {k: v for k, v in counts.items() if k not in ("rows", "gaps")}, tuple(tasks), tuple(renewed), tuple(published),
         tuple(kept), static_since(old), round(time.perf_counter() - began, 3), leftovers,
+        tuple(later),
     )  # fmt: skip
+
+
+def check_order(output: Path, issued: datetime, *, again: bool) -> list[str]:
+    """Return the issues after a time by name; there are none but where it is made again.
+
+    Raises
+    ------
+    DataError : a later issue stands, and `again` is not said.
+    """
+    later = [p.stem for p in later_than(output, issued)]
+    if later and not again:
+        what = f"issue {later[-1]} is later than {issued.astimezone(UTC).isoformat()}: its warnings would be taken back"
+        fix = "give a later --issued; to look at the older time all the same, add --again: no message is made of it"
+        raise DataError(what, where=f"--issued, {output}", fix=fix)
+    return later
+
+
+def _after(steps: Sequence[Step], earlier: dict[str, Path | list[Path] | None], later: Sequence[str]) -> list[Step]:
+    """Return the steps that read the states before, those that say so told of the later issues."""
+    return [
+        replace(s, reads={**s.reads, **{k: v for k, v in earlier.items() if k in s.reads}},
+                params={**s.params, **({"later": list(later)} if "later" in s.params else {})})
+        for s in steps
+    ]  # fmt: skip
 
 
 def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Config:
@@ -147,6 +180,7 @@ def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Confi
     if not given:
         what = "no forecast is given"
         raise ConfigError(what, where="--forecast", fix="give --forecast FILE, or FILE@TIME with its own issue time")
+    issued = issued.astimezone(UTC)  # one time, one state, whatever the zone it was written in
     new = [_forecast(text, issued) for text in given]
     files = {f.file.resolve() for f in new}
     own = [f for f in cfg.inputs.rainfall.forecast if f.issued <= issued and f.file.resolve() not in files]
@@ -274,14 +308,16 @@ def check_static(steps: Sequence[Step], plan: Plan) -> None:
 
 
 def _publish(
-    plan: Plan, steps: Sequence[Step], config: Path, where: str, tasks: Sequence[TaskReport]
+    plan: Plan, steps: Sequence[Step], config: Path, where: str, tasks: Sequence[TaskReport], later: Sequence[str]
 ) -> tuple[list[str], list[str], list[str]]:
     """Publish what the steps made beside what stays; return the names changed, made anew, and kept though rainy."""
     cfg = plan.cfg
     old = read_manifest(cfg.output) or {}
     files = products(steps, plan.work / "warn" / plan.out.relative_to(plan.work))
+    if later:  # what went out last is the message of the latest issue
+        files.pop(MESSAGE, None)
     names = {s.name for s in steps}
-    stays = [r for r in old["outputs"] if r["task"] not in names and r["path"] not in files]
+    stays = [r for r in old["outputs"] if (r["task"] not in names or r["path"] == MESSAGE) and r["path"] not in files]
     state = next((s.writes["state"] for s in steps if "state" in s.writes), None)
     issue = None if state is None else recorded(cfg.output, state)
     rainy = {s.name for s in following(plan.steps, RAIN)} - names
@@ -298,7 +334,8 @@ def _publish(
         "versions": versions(),
         "timings": {**old.get("timings", {}), "cluster": where,
                     "tasks_s": old.get("timings", {}).get("tasks_s", {}) | {t.name: t.seconds for t in tasks}},
-        "warn": {"renewed": sorted(files), "kept_rain": kept, "kept_since": static_since(old)},
+        "warn": {"renewed": sorted(files), "kept_rain": kept, "kept_since": static_since(old),
+                 "later_issues": list(later)},
         "static_written_at": static_since(old), "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     changed = publish(cfg.output, {**files, **({} if issue is None else issue.files)}, manifest)

@@ -38,7 +38,7 @@ class BulletinContent:
     stages : hours, issued, until, forecast (name or None) of each.
     frames : warnings, warning_townships, warning_gaps.
     cells : counts of cells by level, by stage name ("warning_24h").
-    method : sentences on how levels were made.
+    method : sentences on how levels were made. later : names of later issues, where an older one was made again.
     """
 
     name: str
@@ -48,6 +48,7 @@ class BulletinContent:
     frames: Mapping[str, pd.DataFrame]
     cells: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     method: Sequence[str] = ()
+    later: Sequence[str] = ()
 
 
 def bulletin_sections(content: BulletinContent) -> list[dict[str, Any]]:
@@ -131,7 +132,7 @@ def gravest_rows(warnings: pd.DataFrame) -> pd.DataFrame:
 def _summary(content: BulletinContent, worst: pd.DataFrame) -> list[str]:
     language = content.language
     names = {"zone": label("bulletin.zones", language), "point": label("bulletin.points", language)}
-    out = []
+    out = [label("bulletin.later", language, issue=content.later[-1])] if content.later else []
     for kind, name in names.items():
         mine = worst[worst["place_kind"] == kind]["warning_level"].astype(int)
         counts = {level: int((mine == level).sum()) for level in (4, 3, 2, 1, 0, -1)}

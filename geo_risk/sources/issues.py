@@ -47,6 +47,11 @@ def last_before(output: Path, issued: datetime) -> Path | None:
     return earlier[-1] if earlier else None
 
 
+def later_than(output: Path, issued: datetime) -> list[Path]:
+    """Return the states of the issues after a time, in their order."""
+    return [p for p in issues(output) if issue_time(p) > issued]
+
+
 def of_time(output: Path, issued: datetime) -> list[Path]:
     """Return all states of one issue time: the one that stands, and those that it replaced, by name."""
     stem = issue_name(issued).removesuffix(".json")

@@ -105,6 +105,17 @@ def _newest(usable: Sequence[tuple[datetime, int]]) -> int | None:
     return found[0]
 
 
+def newest_issue(times: Sequence[datetime]) -> datetime:
+    """Return the newest of the issue times of forecasts, put off to the next whole hour.
+
+    Raises
+    ------
+    ValueError : there is none.
+    """
+    newest = max(times)
+    return newest + timedelta(seconds=-newest.timestamp() % 3600)
+
+
 def latest_known(forecasts: Sequence[Forecast], observed_end: datetime | None) -> datetime:
     """Return the newest issue time, or the end of the observations where there is no forecast.
 
@@ -115,8 +126,7 @@ def latest_known(forecasts: Sequence[Forecast], observed_end: datetime | None) -
     TimeError : there is neither.
     """
     if forecasts:
-        newest = max(f.issued for f in forecasts)
-        return newest + timedelta(seconds=-newest.timestamp() % 3600)
+        return newest_issue([f.issued for f in forecasts])
     if observed_end is None:
         what = "there is neither observed nor forecast rain"
         raise TimeError(what, where="inputs.rainfall", fix="give at least one of them")
