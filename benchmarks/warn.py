@@ -117,7 +117,7 @@ def one(side: int, n_zones: int) -> dict[str, Any]:
         out["places"] = measured(lambda: write_places(
             grid=f / "grid.json", zones=f / "zones_linked.gpkg", **ground, admin=None, previous=None,
             facts=f / "places.json", params=WarningParams(), risk=RiskParams(), landslide=LandslideParams(),
-            language="en", options=NO_OPTIONS, state=f / "state.json", **tables,
+            language="en", options=NO_OPTIONS, run="bench", is_hindcast=False, state=f / "state.json", **tables,
         ))  # fmt: skip
     return out
 

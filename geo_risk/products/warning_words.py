@@ -56,6 +56,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
                  "highest {level}.",
                  "{all_zones} 个风险区中 {zones} 个、{all_points} 个隐患点中 {points} 个处于蓝色及以上预警，"
                  "最高{level}。"),
+    "span_highest": ("{level} from {start} to {end} (UTC+8).", "{level}：{start} 至 {end}（北京时间）。"),
+    "span": ("{level} or higher from {start} to {end} (UTC+8).", "{level}及以上：{start} 至 {end}（北京时间）。"),
+    "not_cleared": ("Last known {level}, now unknown, not cleared: {n} places (stages {stages} h).",
+                    "上次已知为{level}、现等级未知、未解除：{n} 处（{stages} 小时阶段）。"),
     "township_unknown": ("{n} places are unknown at some stage.", "另有 {n} 处在部分阶段等级未知。"),
 }  # fmt: skip
 

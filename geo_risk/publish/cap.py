@@ -46,7 +46,7 @@ class CapArea:
     Attributes
     ----------
     name, code : of the township. level : 1-4. stage_h : the shortest stage that warns of that level.
-    onset, until : aware times from when, and until when, that level holds.
+    onset, until : aware times from when, and until when, that level or a lower one that is told in the texts holds.
     text_zh, text_en : what is said of it. shape : outline in longitude and latitude (WGS 84), None where unknown.
     """
 
@@ -74,6 +74,7 @@ class CapMessage:
         those of the same time that it corrects.
     was_active : one of them warned of something.
     note : of what is unknown, in both languages; "" where nothing is.
+    is_draft : not to be sent, whatever the sender's status is.
     """
 
     identifier: str
@@ -83,13 +84,22 @@ class CapMessage:
     before: Sequence[tuple[str, datetime]] = ()
     was_active: bool = False
     note: str = ""
+    is_draft: bool = False
 
     @property
     def kind(self) -> str:
-        """Return msgType: Cancel only where all is known and nothing is warned of any more."""
-        if not self.before or not self.was_active:
+        """Return msgType: Cancel only where all is known and nothing is warned of any more.
+
+        A message that warns of nothing and does not know all is an Alert without references: it supersedes nothing.
+        """
+        if not self.before or not self.was_active or (self.note and not self.areas):
             return "Alert"
-        return "Update" if self.areas or self.note else "Cancel"
+        return "Update" if self.areas else "Cancel"
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to send: it neither warns nor calls anything off."""
+        return self.kind == "Alert" and not self.areas
 
 
 def write_cap(message: CapMessage, sender: CapSender, path: Path) -> None:
@@ -110,7 +120,7 @@ def cap_element(message: CapMessage, sender: CapSender) -> ET.Element:
     _add(root, "identifier", message.identifier)
     _add(root, "sender", sender.sender)
     _add(root, "sent", cap_time(message.sent))
-    _add(root, "status", sender.status)
+    _add(root, "status", "Draft" if message.is_draft or message.is_empty else sender.status)
     _add(root, "msgType", message.kind)
     _add(root, "scope", sender.scope)
     if sender.scope == "Restricted":
@@ -143,7 +153,7 @@ def _info(root: ET.Element, message: CapMessage, sender: CapSender, areas: list[
     _add(info, "category", "Met")
     _add(info, "event", "地质灾害气象风险" if zh else "Landslide risk by rain")
     _add(info, "responseType", _RESPONSE[level])
-    _add(info, "urgency", _urgency(min(a.stage_h for a in areas)))
+    _add(info, "urgency", _urgency(min(a.onset for a in areas) - message.sent))
     _add(info, "severity", _SEVERITY[level])
     _add(info, "certainty", "Possible")
     _add(info, "effective", cap_time(message.sent))
@@ -187,8 +197,13 @@ def _rings(shape: Any) -> list[str]:
     return out
 
 
-def _urgency(stage_h: int) -> str:
-    return "Immediate" if stage_h <= 1 else "Expected" if stage_h <= 24 else "Future"
+def _urgency(left: timedelta) -> str:
+    """Return how soon to act, by the time that is left until the onset.
+
+    The bounds are those of the stages, 1 h and 24 h (choice of geo_risk: CAP 1.2 has "within next hour" for Expected,
+    but an hour is too late to leave a slope).
+    """
+    return "Immediate" if left <= timedelta(hours=1) else "Expected" if left <= timedelta(hours=24) else "Future"
 
 
 def cap_time(time: datetime) -> str:

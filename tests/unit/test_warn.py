@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import UTC, datetime, timedelta
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,10 @@ def test_a_warning_renews_what_follows_from_rain_leaves_the_rest_and_repeats_its
     assert zones["reasons"].str.contains("Highest warning").any()
     # the run brings back what its configuration says, and keeps the issues
     run(county / "config.yaml")
-    assert {k: v for k, v in hashes(county).items() if k in before} == before
+    sent = {k for k in before if k.startswith("warnings/bulletin") or k == "warnings/cap.xml"}  # a later issue stands
+    assert {k: v for k, v in hashes(county).items() if k in before.keys() - sent} == {
+        k: v for k, v in before.items() if k not in sent
+    }
     assert "warnings/issues/20240720T010000Z.json" in hashes(county)
     assert clean(county)
 
@@ -116,7 +120,6 @@ def test_levels_fall_with_hysteresis_and_unknown_clears_nothing(county):
     assert report.previous == "20240720T010000Z"
     rows = table(county)
     assert {"cleared", "lowered"} & set(rows["change"])
-    made(county, "wet", T1)  # an older issue is made again from what stood before it: the same
     gone = T1 + timedelta(hours=30)
     made(county, "wet", gone)
     rows = table(county)
@@ -134,11 +137,86 @@ def test_an_issue_on_which_another_stands_is_not_rewritten(county):
     made(county, "wet")
     made(county, "dry_later", T1 + timedelta(hours=1))
     before = hashes(county)
-    with pytest.raises(DataError, match="stands on it"):
+    with pytest.raises(DataError, match="20240720T020000Z is later"):
         made(county, "dry", T1)
+    with pytest.raises(DataError, match="stands on it"):
+        made(county, "dry", T1, again=True)
     assert hashes(county) == before
     made(county, "wet", T1 + timedelta(hours=2))
     assert clean(county)
+
+
+def test_the_clock_goes_back_only_where_it_is_said_and_then_without_a_message(county):
+    made(county, "wet")
+    at_one = hashes(county)
+    made(county, "dry_later", T1 + timedelta(hours=2))
+    before = hashes(county)
+    between = T1 + timedelta(hours=1)
+    for when in (T1, between):
+        with pytest.raises(DataError, match="20240720T030000Z is later"):
+            made(county, "wet", when)
+    assert hashes(county) == before
+    # an older issue is made again from what stood before it: the same, but that the bulletin says it is old
+    report = made(county, "wet", T1, again=True)
+    after = hashes(county)
+    assert report.later == ("20240720T030000Z",)
+    assert read_manifest(county / "out")["warn"]["later_issues"] == ["20240720T030000Z"]
+    assert after["warnings/cap.xml"] == before["warnings/cap.xml"] != at_one["warnings/cap.xml"]
+    same = {"layers/warning_6h.tif", "lists/warnings.csv", "warnings/issues/20240720T010000Z.json"}
+    assert {k: after[k] for k in same} == {k: at_one[k] for k in same}
+    page = (county / "out" / "warnings" / "bulletin.html").read_text(encoding="utf-8")
+    assert "A later issue stands (20240720T030000Z)" in page
+    assert clean(county)
+    made(county, "wet", between, again=True)  # one that was never made
+    assert hashes(county)["warnings/cap.xml"] == before["warnings/cap.xml"]
+    made(county, "wet", T1 + timedelta(hours=3))
+    assert read_manifest(county / "out")["warn"]["later_issues"] == []
+    assert hashes(county)["warnings/cap.xml"] != before["warnings/cap.xml"]
+    assert "A later issue" not in (county / "out" / "warnings" / "bulletin.html").read_text(encoding="utf-8")
+
+
+def test_one_time_in_two_zones_is_one_issue(county):
+    made(county, "wet")
+    before = hashes(county)
+    made(county, "wet", T1.astimezone(timezone(timedelta(hours=8))))
+    assert hashes(county) == before
+
+
+def cap(folder):
+    root = ET.fromstring((folder / "out" / "warnings" / "cap.xml").read_bytes())
+    return {e.tag.split("}")[1]: e.text for e in root}
+
+
+def test_a_run_in_an_event_tells_of_the_issue_before_and_is_a_draft_below_a_later_one(county):
+    made(county, "wet")
+    red = cap(county)
+    later = county / "later.yaml"
+    text = (county / "config.yaml").read_text(encoding="utf-8")
+    later.write_text(text.replace("rainfall: {", 'rainfall: {issued: "2024-07-20T03:00:00Z", '), encoding="utf-8")
+    actual = ["warning.cap.status=Actual"]
+    run(later, overrides=actual)
+    told = cap(county)
+    assert told["msgType"] in ("Update", "Cancel")
+    assert red["identifier"] in told["references"]
+    assert not run(later, overrides=actual).published
+    rows = table(county)
+    assert set(rows["change"]) == {"first"}  # but a run begins a new ladder
+    run(county / "config.yaml", overrides=actual)  # of midnight, below the issues of one and three o'clock
+    assert cap(county)["status"] == "Draft"
+    assert "20240720T030000Z" in cap(county)["note"]
+
+
+def test_a_hindcast_of_one_stage_is_no_issue(county):
+    config = county / "hindcast.yaml"
+    text = (county / "config.yaml").read_text(encoding="utf-8").replace("stages_h: [6, 3, 1]", "stages_h: [6]")
+    event = 'rainfall: {event_time: "2024-07-20T06:00:00Z", '
+    config.write_text(text.replace("rainfall: {", event).replace("output: out", "output: past"), encoding="utf-8")
+    run(config, overrides=["warning.cap.status=Actual"])
+    past = county / "past"
+    assert not list(past.glob("warnings/issues/*"))
+    assert "issues" not in read_manifest(past) or read_manifest(past)["issues"] == []
+    root = ET.fromstring((past / "warnings" / "cap.xml").read_bytes())
+    assert root.find("{*}status").text in ("Exercise", "Draft")
 
 
 def test_a_correction_of_the_last_issue_keeps_the_replaced_state(county):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -12,10 +15,15 @@ import pytest
 from shapely.geometry import MultiPolygon, box
 
 from geo_risk.core.schemas import conform
+from geo_risk.flow.steps import warning_bulletin, warnings
+from geo_risk.products.ladder import Rung
 from geo_risk.products.warning_params import CapParams, WarningParams
-from geo_risk.publish.bulletin import BulletinContent, bulletin_sections, write_bulletin
+from geo_risk.products.warning_tables import gravest, township_warnings
+from geo_risk.publish.bulletin import BulletinContent, bulletin_sections, gravest_rows, write_bulletin
 from geo_risk.publish.cap import NAMESPACE, CapArea, CapMessage, CapSender, cap_time, write_cap
+from geo_risk.publish.frames import write_json
 from geo_risk.publish.hashing import content_sha256
+from geo_risk.sources.issues import FOLDER, issue_name, of_time
 from tests.support.payloads import ALL as PAYLOADS
 
 T0 = datetime(2024, 7, 25, 2, tzinfo=UTC)
@@ -108,7 +116,9 @@ def test_updates_name_what_they_replace_and_only_a_known_calm_cancels(tmp_path):
     cases = {
         ("Update", True): message(area(), before=before, was_active=True),
         ("Cancel", True): message(before=before, was_active=True),
-        ("Update", "unknown"): message(before=before, was_active=True, note="未知 unknown"),
+        # unknown clears nothing: with nothing to say it supersedes nothing, and does not go out
+        ("Alert", ""): message(before=before, was_active=True, note="未知 unknown"),
+        ("Update", "unknown"): message(area(), before=before, was_active=True, note="未知 unknown"),
         ("Alert", False): message(before=before, was_active=False, note=""),
     }
     for (kind, refers), case in cases.items():
@@ -117,6 +127,18 @@ def test_updates_name_what_they_replace_and_only_a_known_calm_cancels(tmp_path):
         assert root.findtext("msgType") == kind
         told = root.findtext("references")
         assert told == ("office@example.invalid,geo-risk-0,2024-07-25T07:00:00+08:00" if refers else None)
+        write_cap(case, replace(SENDER, status="Actual"), tmp_path / "cap.xml")
+        assert checked(tmp_path / "cap.xml").findtext("status") == ("Actual" if refers else "Draft")
+    write_cap(replace(message(area()), is_draft=True), replace(SENDER, status="Actual"), tmp_path / "cap.xml")
+    assert checked(tmp_path / "cap.xml").findtext("status") == "Draft"
+
+
+@pytest.mark.parametrize(("onset_h", "urgency"), [(0, "Immediate"), (1, "Immediate"), (2, "Expected"), (24, "Expected"),
+                                                  (25, "Future")])  # fmt: skip
+def test_urgency_is_the_time_that_is_left_whatever_the_stage(tmp_path, onset_h, urgency):
+    soon = replace(area(), stage_h=72, onset=T0 + timedelta(hours=onset_h), until=T0 + timedelta(hours=72))
+    write_cap(message(soon), SENDER, tmp_path / "cap.xml")
+    assert checked(tmp_path / "cap.xml").findtext("info/urgency") == urgency
 
 
 def test_nothing_is_actual_or_public_unless_the_configuration_says_so(tmp_path):
@@ -135,11 +157,12 @@ def test_nothing_is_actual_or_public_unless_the_configuration_says_so(tmp_path):
 
 def frames(text: str) -> dict[str, pd.DataFrame]:
     one = {
-        "place_kind": "zone", "name": text, "township": text, "stage_h": 6, "issued": T0.isoformat(),
+        "place_kind": "zone", "name": text, "township": text, "township_id": "1", "township_ids": "1",
+        "stage_h": 6, "issued": T0.isoformat(),
         "until": T0.isoformat(), "change": "raised", "previous_level": 2, "reasons": text, "reasons_zh": text,
     }  # fmt: skip
     rows = [{**one, "warning_id": f"w{i}", "place_id": f"Z{i}", "warning_level": i - 1} for i in range(6)]
-    towns = [{"rank": 1, "township": text, "warning_level": 4, "reasons": text}]
+    towns = [{"rank": 1, "township_id": "1", "township": text, "warning_level": 4, "reasons": text}]
     gaps = [{"gap_id": "g", "gap": "zone_without_point", "place_id": text, "name": text, "reasons": text}]
     return {"warnings": conform(pd.DataFrame(rows), "warnings"),
             "warning_townships": conform(pd.DataFrame(towns), "warning_townships"),
@@ -187,33 +210,153 @@ def test_the_bulletin_never_leaves_out_what_is_unknown():
     assert any("None." in s["texts"] for s in bulletin_sections(calm))
 
 
-def test_townships_of_one_name_are_all_reached_and_no_place_at_all_is_no_calm():
-    from geo_risk.flow.steps import warning_bulletin
+STAGES = [{"hours": h, "issued": T0.isoformat(), "forecast": "f.nc"} for h in (72, 24, 6, 3, 1)]
+LAND = gpd.GeoDataFrame(
+    {"name": ["城关镇", "城关镇", ""], "code": ["1", "2", "township-3"]},
+    geometry=[box(111.1, 36.9, 111.2, 37.0), box(111.3, 36.9, 111.4, 37.0), box(112, 36, 113, 37)], crs=4326,
+)  # fmt: skip
 
-    made = frames("东岭乡")
-    made["warning_townships"] = made["warning_townships"].assign(reasons_zh="因", reasons_en="why")
-    towns = gpd.GeoDataFrame(
-        {"name": ["东岭乡", "东岭乡", "河西乡"], "code": ["1", "2", "3"]},
-        geometry=[box(111.1, 36.9, 111.2, 37.0), box(111.3, 36.9, 111.4, 37.0), box(112, 36, 113, 37)], crs=4326,
-    )  # fmt: skip
-    (found,) = warning_bulletin._areas(made, towns, WarningParams())
-    assert found.shape.bounds == pytest.approx((111.1, 36.9, 111.4, 37.0))
-    assert found.code == ""
-    stages = [{"hours": 6, "issued": T0.isoformat(), "forecast": "f.nc"}]
-    assert "1 warnings are unknown" in warning_bulletin._unknown_note(made["warnings"], stages)
-    nothing = {**made, "warnings": made["warnings"].iloc[:0], "warning_townships": made["warning_townships"].iloc[:0]}
-    state = {"issued": T0.isoformat(), "places": {}}
-    told = warning_bulletin._message(nothing, None, state, [], run="x", params=WarningParams(), stages=stages)
-    assert not told.areas
-    assert "not safe" in told.note
+
+def judged(*rows: tuple[str, int, int, str], hours: dict[str, float] | None = None) -> dict[str, pd.DataFrame]:
+    """Return the frames of rows (zone, stage, level, ids of townships); `hours` to blue, ... of all of them."""
+    made = [
+        {"warning_id": f"zone-{z}-{h}h", "place_kind": "zone", "place_id": z, "stage_h": h, "warning_level": level,
+         "township_ids": ids, "issued": T0.isoformat(), "until": (T0 + timedelta(hours=h)).isoformat(),
+         "change": "unchanged", "previous_level": -1, "reasons": "why",
+         **{f"hours_to_{c}": n for c, n in (hours or {}).items()}}
+        for z, h, level, ids in rows
+    ]  # fmt: skip
+    table = conform(pd.DataFrame(made), "warnings")
+    nothing = conform(pd.DataFrame({"gap_id": []}), "warning_gaps")
+    return {"warnings": table, "warning_townships": township_warnings(table, LAND), "warning_gaps": nothing}
+
+
+def state_of(levels: dict[str, int], issued: datetime, folder: Path | None = None) -> Any:
+    """Return the state of an issue by "zone:A:6", or the file of it in a folder."""
+    rungs = {key: Rung(level, level).to_dict() for key, level in levels.items()}
+    made = {"format": 1, "issued": issued.isoformat(), "places": rungs}
+    if folder is None:
+        return made
+    write_json(made, folder / issue_name(issued))
+    return folder / issue_name(issued)
+
+
+def told(frames_: dict[str, pd.DataFrame], earlier: list[Path], levels: dict[str, int], **more: Any) -> CapMessage:
+    return warning_bulletin._message(frames_, LAND, state_of(levels, T0), earlier, run="x", params=WarningParams(),
+                                     stages=STAGES, **more)  # fmt: skip
+
+
+def test_what_is_unknown_now_stays_an_area_at_the_level_that_was_known_last(tmp_path):
+    (red,) = [state_of({"zone:A:6": 4, "zone:B:6": 2}, T0 - timedelta(hours=1), tmp_path)]
+    # A is in the first township and unknown, B in the second and yellow
+    got = told(judged(("A", 6, -1, "1"), ("B", 6, 2, "2")), [red], {"zone:A:6": -1, "zone:B:6": 2})
+    assert [(a.code, a.level, a.stage_h) for a in got.areas] == [("1", 4, 6), ("2", 2, 6)]
+    assert got.kind == "Update"
+    lost, yellow = got.areas
+    assert (lost.onset, lost.until) == (T0, T0 + timedelta(hours=6))
+    assert "Last known red, now unknown, not cleared: 1 places (stages 6 h)." in lost.text_en
+    assert "上次已知为红色、现等级未知、未解除：1 处（6 小时阶段）。" in lost.text_zh
+    assert "Last known" not in yellow.text_en
+    write_cap(got, SENDER, tmp_path / "cap.xml")
+    assert "now unknown, not cleared" in checked(tmp_path / "cap.xml").findall("info")[1].findtext("description")
+    # the whole county unknown: the message keeps the red area; the next one still does
+    all_lost = told(judged(("A", 6, -1, "1"), ("B", 6, -1, "2")), [red], {"zone:A:6": -1, "zone:B:6": -1})
+    assert [(a.code, a.level) for a in all_lost.areas] == [("1", 4), ("2", 2)]
+    # what was blue when last known is not told, and nothing refers to the message before
+    blue = state_of({"zone:A:6": 1, "zone:B:6": 2}, T0 - timedelta(hours=1), tmp_path)
+    quiet = told(judged(("A", 6, -1, "1"), ("B", 6, 0, "2")), [blue], {"zone:A:6": -1, "zone:B:6": 0})
+    assert not quiet.areas
+    assert quiet.kind == "Alert"
+    assert quiet.is_empty
+    assert "a draft, not to be sent" in quiet.note
+    assert told(judged(("A", 6, 0, "1"), ("B", 6, 0, "2")), [red], {"zone:A:6": 0}).kind == "Cancel"
+
+
+def test_a_place_that_is_not_judged_any_more_is_not_called_off(tmp_path):
+    red = state_of({"zone:A:6": 4, "zone:B:6": 0}, T0 - timedelta(hours=1), tmp_path)
+    for rows in ([("B", 6, 0, "2")], [("B", 6, 2, "2")]):
+        got = told(judged(*rows), [red], {"zone:B:6": rows[0][2]})
+        assert got.kind == "Alert"
+        assert not got.before
+        assert "1 places that were warned of are not judged any more" in got.note
+        assert got.is_empty == (rows[0][2] == 0)
+
+
+def test_an_area_holds_until_the_last_level_that_is_told_of_it():
+    rows = [("A", 1, 4, "1"), ("A", 3, 3, "1"), ("A", 24, 3, "1"), ("A", 72, 3, "1"), ("B", 72, 1, "1")]
+    hours = {"blue": 1.0, "yellow": 1.0, "orange": 1.0, "red": 1.0}
+    (got,) = told(judged(*rows, hours=hours), [], {}).areas
+    assert (got.level, got.stage_h) == (4, 1)
+    assert (got.onset, got.until) == (T0, T0 + timedelta(hours=72))
+    assert "red from 07-25 10:00 to 07-25 11:00 (UTC+8). orange or higher from 07-25 10:00 to 07-28 10:00" in (
+        got.text_en.lower().replace("utc", "UTC"))  # fmt: skip
+    assert "红色：07-25 10:00 至 07-25 11:00（北京时间）。橙色及以上：07-25 10:00 至 07-28 10:00" in got.text_zh
+    # yellow begins at once, red only in the last hours: the area begins with yellow
+    hours = {"blue": 1.0, "yellow": 1.0, "orange": 20.0, "red": 23.0}
+    (got,) = told(judged(("A", 24, 4, "1"), hours=hours), [], {}).areas
+    assert (got.onset, got.until) == (T0, T0 + timedelta(hours=24))
+    assert "08:00" in got.text_en  # red from the end of hour 22
+
+
+def test_townships_are_reached_by_code_and_a_zone_in_two_warns_both():
+    got = told(judged(("A", 6, 3, "1,2"), ("B", 6, 2, "township-3"), ("C", 6, 4, "")), [], {})
+    assert [(a.code, a.level, a.name) for a in got.areas] == [
+        ("", 4, "乡镇以外"), ("1", 3, "城关镇"), ("2", 3, "城关镇"), ("township-3", 2, "township-3"),
+    ]  # fmt: skip
+    assert got.areas[2].shape.bounds == pytest.approx((111.3, 36.9, 111.4, 37.0))
+    assert got.areas[0].shape is None
+
+
+def test_a_message_of_no_place_at_all_is_no_calm():
+    made = judged(("A", 6, -1, "1"))
+    assert "1 warnings are unknown" in warning_bulletin._unknown_note(made["warnings"], STAGES)
+    nothing = {**made, "warnings": made["warnings"].iloc[:0]}
+    got = told({**nothing, "warning_townships": township_warnings(nothing["warnings"], LAND)}, [], {})
+    assert not got.areas
+    assert "not safe" in got.note
+
+
+def test_a_message_below_a_later_issue_is_a_draft():
+    got = told(judged(("A", 6, 4, "1")), [], {}, later=["20240725T050000Z"])
+    assert got.is_draft
+    assert "20240725T050000Z" in got.note
+    page = " ".join(t for s in bulletin_sections(replace(content("x", "en"), later=["20240725T050000Z"]))
+                    for t in s["texts"])  # fmt: skip
+    assert "20240725T050000Z" in page
+
+
+def test_the_identifier_is_another_where_what_is_told_is_another():
+    old = state_of({"zone:A:6": 3}, T0)
+    assert warning_bulletin.message_id(T0, old) == warning_bulletin.message_id(T0, dict(old))
+    made = judged(("A", 6, 3, "1"))["warnings"]
+    cases = [("x", made, LAND), ("y", made, LAND), ("x", made, LAND.assign(name="别名")), ("x", made, None),
+             ("x", made.assign(hours_to_orange=5.0), LAND), ("x", made.assign(until=T0.isoformat()), LAND),
+             ("x", made.assign(township_ids="2"), LAND)]  # fmt: skip
+    names = [warning_bulletin.message_id(T0, {**old, "told": warnings._told(*case)}) for case in cases]
+    assert len({*names, warning_bulletin.message_id(T0, old)}) == len(cases) + 1
+    assert names[0] == warning_bulletin.message_id(T0, {**old, "told": warnings._told("x", made[::-1], LAND)})
+
+
+def test_a_place_has_its_warning_where_another_stage_is_unknown():
+    # blue at 1-24 h, no forecast for 72 h: routine; the place is blue everywhere it is named
+    rows = [("A", h, 1, "1") for h in (24, 6, 3, 1)] + [("A", 72, -1, "1"), ("B", 72, -1, "1"), ("B", 6, 0, "1"),
+                                                        ("C", 6, 2, "1"), ("D", 6, 0, "1")]  # fmt: skip
+    table = judged(*rows)["warnings"]
+    found = gravest_rows(table)
+    assert found[["place_id", "warning_level"]].to_numpy().tolist() == [["C", 2], ["B", -1], ["A", 1], ["D", 0]]
+    assert found["stage_h"].tolist() == [6, 72, 1, 6]
+    for place in found.to_dict("records"):
+        assert place["warning_level"] == gravest(table[table["place_id"] == place["place_id"]]["warning_level"])
+    told_ = replace(content("x", "en"), frames={**judged(*rows), "warning_gaps": content("x").frames["warning_gaps"]})
+    sections = {s["title"]: s for s in bulletin_sections(told_)}
+    assert sections["Summary"]["texts"][0] == (
+        "Zones (4): yellow (III) 1, blue (IV) 1, no warning 1, unknown or no forecast 1."
+    )
+    cells = [c["text"] for r in sections["Places warned of"]["table"]["rows"] for c in r]
+    assert "A" in cells
 
 
 def test_a_correction_names_what_it_takes_the_place_of_and_calls_it_off(tmp_path):
-    from geo_risk.flow.steps import warning_bulletin
-    from geo_risk.products.ladder import Rung
-    from geo_risk.publish.frames import write_json
-    from geo_risk.sources.issues import FOLDER, of_time
-
     stages = [{"hours": 6, "issued": T0.isoformat(), "forecast": "f.nc"}]
     folder = tmp_path / FOLDER
 
@@ -224,7 +367,7 @@ def test_a_correction_names_what_it_takes_the_place_of_and_calls_it_off(tmp_path
         return made
 
     calm = frames("东岭乡")
-    calm["warnings"] = calm["warnings"][calm["warnings"]["warning_level"] == 0]
+    calm["warnings"] = calm["warnings"][calm["warnings"]["warning_level"] == 0].assign(place_id="A")
     calm["warning_townships"] = calm["warning_townships"].iloc[:0]
     state(0, "20240725T010000Z.json")
     state(4, "20240725T020000Z.json")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.exposure import options_of
 from geo_risk.flow.steps.warnings import TABLES
+from geo_risk.sources.issues import last_before, later_than
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from geo_risk.flow.config import Config
     from geo_risk.flow.plan import Plan
     from geo_risk.products.warning_params import WarningParams
     from geo_risk.publish.cap import CapArea, CapMessage, CapSender
     from geo_risk.sources.options import ReadOptions
-
-_COLORS = ("blue", "yellow", "orange", "red")
 
 
 def warning_bulletin(plan: Plan) -> None:
@@ -26,16 +28,29 @@ def warning_bulletin(plan: Plan) -> None:
     if not plan.has(plan.frame("warnings")):
         return
     folder = plan.out / "warnings"
+    issued = _issued(plan.cfg)
+    previous = None if issued is None else last_before(plan.cfg.output, issued)
+    later = [] if issued is None else [p.stem for p in later_than(plan.cfg.output, issued)]
     plan.add(
         "publish.bulletin", write_bulletin_files,
         reads={**{n: plan.frame(n) for n in TABLES}, "stages": plan.facts("rainfall_stages"),
                "state": plan.facts("warning_state"), "grid": plan.facts("grid")},
-        optional={"cells": plan.facts("warning_cells"), "admin": plan.input("admin"), "previous": None,
-                  "replaced": None},
+        optional={"cells": plan.facts("warning_cells"), "admin": plan.input("admin"), "replaced": None},
+        kept={"previous": previous},
         writes={"page": folder / "bulletin.html", "document": folder / "bulletin.docx", "cap": folder / "cap.xml"},
         run=plan.cfg.name, language=plan.cfg.language, params=plan.cfg.warning, options=options_of(plan, "admin"),
-        forecasts=[f.file.name for f in plan.cfg.inputs.rainfall.forecast],
+        forecasts=[f.file.name for f in plan.cfg.inputs.rainfall.forecast], later=later,
     )  # fmt: skip
+
+
+def _issued(cfg: Config) -> datetime | None:
+    """Return the issue time of a plan, None for a hindcast and where it is not known before the rain is read."""
+    from geo_risk.hazards.rainfall.stages import newest_issue
+
+    times = [f.issued for f in cfg.inputs.rainfall.forecast]
+    if cfg.rainfall.event_time is not None or not (cfg.rainfall.issued or times):
+        return None
+    return cfg.rainfall.issued or newest_issue(times)
 
 
 def write_bulletin_files(
@@ -58,6 +73,7 @@ def write_bulletin_files(
     params: WarningParams,
     options: ReadOptions,
     forecasts: list[str],
+    later: list[str],
 ) -> None:
     """Write the bulletin and the message."""
     from geo_risk.core.schemas import conform
@@ -72,12 +88,14 @@ def write_bulletin_files(
     shown = [{**s, "forecast": _source(s, forecasts, language)} for s in known]
     facts = {} if cells is None else read_json(cells)
     method = _method(facts, params, language)
-    content = BulletinContent(run, language, left["issued"] or "", shown, frames, facts.get("counts", {}), method)
+    content = BulletinContent(
+        run, language, left["issued"] or "", shown, frames, facts.get("counts", {}), method, later
+    )
     write_bulletin(content, page)
     write_docx(content, document)
     townships, _ = read_townships(admin, read_grid(grid).crs, options)
     earlier = [*([] if previous is None else [previous]), *(replaced or [])]
-    message = _message(frames, townships, left, earlier, run=run, params=params, stages=shown)
+    message = _message(frames, townships, left, earlier, run=run, params=params, stages=shown, later=later)
     write_cap(message, _sender(params, is_hindcast=left["issued"] is None), cap)
 
 
@@ -102,23 +120,37 @@ def _sender(params: WarningParams, *, is_hindcast: bool) -> CapSender:
 
 def _message(
     frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, state: dict[str, Any],
-    earlier: list[Path], *, run: str, params: WarningParams, stages: list[dict[str, Any]],
+    earlier: list[Path], *, run: str, params: WarningParams, stages: list[dict[str, Any]], later: Sequence[str] = (),
 ) -> CapMessage:  # fmt: skip
+    """Return the message of an issue after the messages that may have gone out before.
+
+    Parameters
+    ----------
+    earlier : states of the issue before, and of what a correction takes the place of. later : names of later issues.
+    """
     from geo_risk.publish.cap import CapMessage
     from geo_risk.sources.issues import issue_time, read_issue
     from geo_risk.sources.layers import read_json
 
     sent = datetime.fromisoformat(state["issued"] or max(s["issued"] for s in stages))
-    own, least = _identifier(sent, state), params.cap.least_level
-    before, was_active = {}, False
-    for path in earlier:  # the issue before, and what a correction takes the place of: it may have gone out
-        name = _identifier(issue_time(path), read_json(path))
+    own, least = message_id(sent, state), params.cap.least_level
+    before: dict[str, datetime] = {}
+    known: dict[str, int] = {}
+    for path in earlier:
+        name = message_id(issue_time(path), read_json(path))
         if name != own:
             before[name] = issue_time(path)
-            was_active |= any((r.level if r.level >= 0 else r.known) >= least for r in read_issue(path).values())
-    note = _unknown_note(frames["warnings"], stages)
-    areas = _areas(frames, townships, params)
-    return CapMessage(own, sent, run, areas, tuple(sorted(before.items())), was_active, note)
+            for key, rung in read_issue(path).items():
+                known[key] = max(known.get(key, -1), rung.level if rung.level >= 0 else rung.known)
+    here = set(frames["warnings"]["place_kind"].astype(str) + ":" + frames["warnings"]["place_id"].astype(str))
+    told = {key.rsplit(":", 1)[0] for key, level in known.items() if level >= least}
+    gone = len(told - here)
+    areas = _areas(frames, townships, known, least)
+    notes = [_unknown_note(frames["warnings"], stages), _gone_note(gone), _later_note(later)]
+    # what is not judged any more is not called off: the message before stands until it expires
+    earliest = () if gone else tuple(sorted(before.items()))
+    made = CapMessage(own, sent, run, areas, earliest, bool(told), " ".join(n for n in notes if n), bool(later))
+    return replace(made, note=f"{_empty_note(least)} {made.note}".strip()) if made.is_empty else made
 
 
 def _unknown_note(warnings: pd.DataFrame, stages: list[dict[str, Any]]) -> str:
@@ -134,44 +166,60 @@ def _unknown_note(warnings: pd.DataFrame, stages: list[dict[str, Any]]) -> str:
     )  # fmt: skip
 
 
-def _identifier(sent: datetime, state: dict[str, Any]) -> str:
-    """Return an identifier that is the same for the same issue, and another where its levels are others."""
+def _gone_note(n: int) -> str:
+    return "" if not n else (
+        f"此前预警的 {n} 处本次未作判定：此前的消息仍然有效，未解除。"
+        f" {n} places that were warned of are not judged any more: the earlier message stands, nothing is called off."
+    )  # fmt: skip
+
+
+def _later_note(later: Sequence[str]) -> str:
+    return (
+        ""
+        if not later
+        else (
+            f"已有更晚发布的预警（{later[-1]}）：本消息不得发送。 A later issue stands ({later[-1]}): not to be sent."
+        )
+    )
+
+
+def _empty_note(least_level: int) -> str:
+    from geo_risk.products.wording import warning_word
+
+    zh, en = (warning_word(least_level, k) for k in ("zh", "en"))
+    return (f"没有达到{zh}及以上的预警，也不解除任何预警：本消息为草稿，不发送。"
+            f" Nothing is {en} or higher, and nothing is called off: a draft, not to be sent.")  # fmt: skip
+
+
+def message_id(sent: datetime, state: dict[str, Any]) -> str:
+    """Return an identifier that is the same for the same issue, and another where what it says is another.
+
+    What it says is in its state: the levels of the places and, as `told`, the run, the times and the townships.
+    """
     import hashlib
     import json
 
-    digest = hashlib.sha256(json.dumps(state["places"], sort_keys=True).encode()).hexdigest()[:12]
+    said = state["places"] if "told" not in state else [state["told"], state["places"]]
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
     return f"geo-risk-{sent.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
 
 
-def _areas(frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, params: WarningParams) -> list[CapArea]:
-    from geo_risk.products.warning_tables import OUTSIDE
+def _areas(
+    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, known: dict[str, int], least_level: int
+) -> list[CapArea]:
+    from geo_risk.products.township_alerts import township_alerts
+    from geo_risk.products.townships import OUTSIDE_ID, township_ids
     from geo_risk.publish.cap import CapArea
 
-    table = frames["warnings"]
-    places: dict[str, Any] = {}
+    shapes: dict[str, Any] = {}
     if townships is not None:
-        degrees = townships.to_crs(4326)
-        for name, mine in degrees.groupby(degrees["name"].astype(str)):
-            # townships of one name are one row of the list: the message must then reach all of them
-            code = str(mine["code"].iloc[0]) if len(mine) == 1 else ""
-            places[str(name)] = (code, mine.geometry.union_all())
-    out = []
-    for row in frames["warning_townships"].to_dict("records"):
-        level, name = int(row["warning_level"]), str(row["township"])
-        if level < params.cap.least_level:
-            continue
-        inside = table["township"].isna() if name in OUTSIDE else table["township"] == name
-        mine = table[inside & (table["warning_level"] == level)]
-        hours = mine[f"hours_to_{_COLORS[level - 1]}"].astype(float).fillna(0.0)
-        starts = [datetime.fromisoformat(t) + timedelta(hours=max(h - 1, 0))
-                  for t, h in zip(mine["issued"], hours, strict=True)]  # fmt: skip
-        code, shape = places.get(name, ("", None))
-        out.append(CapArea(
-            name, code, level, int(mine["stage_h"].min()), min(starts),
-            max(datetime.fromisoformat(t) for t in mine["until"]), str(row["reasons_zh"]), str(row["reasons_en"]),
-            shape,
-        ))  # fmt: skip
-    return out
+        shapes = dict(zip(township_ids(townships), townships.to_crs(4326).geometry, strict=True))
+    found = township_alerts(frames["warnings"], frames["warning_townships"], last_known=known, least_level=least_level)
+    return [
+        CapArea(a.name, "" if a.township_id == OUTSIDE_ID else a.township_id, a.level, a.stage_h, a.onset, a.until,
+                a.text_zh, a.text_en, shapes.get(a.township_id))
+        for a in found
+    ]  # fmt: skip
 
 
 def _method(facts: dict[str, Any], params: WarningParams, language: str) -> list[str]:

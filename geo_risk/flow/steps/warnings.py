@@ -9,6 +9,8 @@ from geo_risk.core.names import STAGES_H
 from geo_risk.flow.steps.exposure import options_of
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
     import xarray as xr
 
     from geo_risk.core.grid import Grid
@@ -69,6 +71,7 @@ def place_warnings(plan: Plan) -> None:
                   "admin": plan.input("admin"), "previous": None},
         writes={**made, "facts": plan.facts("warnings")}, params=plan.cfg.warning, risk=plan.cfg.risk,
         landslide=plan.cfg.landslide, language=plan.cfg.language, options=options_of(plan, "admin"),
+        run=plan.cfg.name, is_hindcast=plan.cfg.rainfall.event_time is not None,
     )  # fmt: skip
 
 
@@ -206,6 +209,8 @@ def write_places(
     landslide: LandslideParams,
     language: str,
     options: ReadOptions,
+    run: str,
+    is_hindcast: bool,
     state: Path | None = None,
     **out: Path,
 ) -> None:
@@ -234,10 +239,25 @@ def write_places(
     gaps = 0
     if state is not None:
         gaps = _write_tables(made, townships, out, params=params, language=language)
-        issued = {s.issued for s in known}
+        issued = sorted({s.issued for s in known})
         rungs = {key: rung.to_dict() for key, rung in sorted(made.rungs.items())}
-        write_json({"format": 1, "issued": issued.pop() if len(issued) == 1 else None, "places": rungs}, state)
+        write_json({"format": 1, "issued": None if is_hindcast or len(issued) != 1 else issued[0], "places": rungs,
+                    "told": _told(run, made.warnings, townships)}, state)  # fmt: skip
     write_json(_facts(made, gaps, quarantine), facts)
+
+
+def _told(run: str, warnings: pd.DataFrame, townships: gpd.GeoDataFrame | None) -> str:
+    """Return a hash of what a message tells besides the levels: run, places with their times, townships."""
+    import hashlib
+    import json
+
+    columns = ["warning_id", "previous_level", "issued", "until", "township_ids", *warnings.filter(like="hours_to_")]
+    rows = warnings[columns].sort_values("warning_id").to_json(orient="values")
+    towns = [] if townships is None else [
+        [str(code), str(name), shape.wkb_hex]
+        for code, name, shape in zip(townships["code"], townships["name"], townships.geometry, strict=True)
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps([run, rows, towns]).encode()).hexdigest()[:16]
 
 
 def _write_tables(
