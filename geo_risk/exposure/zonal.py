@@ -117,7 +117,13 @@ def level_at_share(
     GridError : the layer is on another grid.
     """
     _check_grid(levels, coverage)
-    values = coverage.values(levels.data)
+    return level_of_values(coverage.values(levels.data), coverage, share=share, min_known_share=min_known_share)
+
+
+def level_of_values(
+    values: NDArray[Any], coverage: Coverage, *, share: float, min_known_share: float
+) -> NDArray[np.int8]:
+    """Return what `level_at_share` does of a layer's values at the entries of the coverage."""
     n_known = coverage.sums(values >= 0)
     out = np.where(n_known > 0, 0, -1).astype(np.int8)
     for level in range(1, 5):

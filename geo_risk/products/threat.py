@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import grid_of, same_grid
+from geo_risk.core.grid import same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.units import in_units
-from geo_risk.exposure.zonal import cell_coverage, level_at_share
+from geo_risk.exposure.zonal import cell_coverage, level_of_values
 from geo_risk.kernels.reach import reach_level
 from geo_risk.products.params import EvacuationParams
+from geo_risk.terrain.slope import blocks
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ def reach_layers(
     dem : (y, x), a length unit, NaN where missing. warnings : level layers on its grid by name ("warning_24h").
     params : `reach_angle_deg` and `reach_distance_m` of `kernels.reach.reach_level`.
 
+    Returns
+    -------
+    int8 levels, lazy: each block with the ground around it that can reach it, the same whatever the blocks.
+
     Raises
     ------
     GridError : a layer is on another grid. UnitError : the DEM has no length unit.
@@ -59,19 +66,23 @@ def reach_layers(
     if not warnings:
         return {}
     grid = same_grid(dem, *warnings.values())
-    z = in_units(dem, "m").to_numpy()
+    z = blocks(in_units(dem, "m"))
+    reach = partial(reach_level, cell_m=grid.resolution_m, angle_deg=params.reach_angle_deg,
+                    distance_m=params.reach_distance_m)  # fmt: skip
+    depth = math.ceil(params.reach_distance_m / grid.resolution_m)
     out = {}
     for name, layer in warnings.items():
-        found = reach_level(
-            z, np.asarray(layer.data), cell_m=grid.resolution_m, angle_deg=params.reach_angle_deg,
-            distance_m=params.reach_distance_m,
-        )  # fmt: skip
+        levels = blocks(layer).rechunk(z.chunks).astype(np.int8)
+        found = da.map_overlap(reach, z, levels, depth=depth, boundary="none", dtype=np.int8,
+                               meta=np.empty((0, 0), np.int8))  # fmt: skip
         out[name] = grid.layer(found, units="level", long_name=f"{name} on the cell or in reach above it", name=name)
     return out
 
 
 def highest_reach(layers: Mapping[str, xr.DataArray]) -> xr.DataArray:
     """Return `reach_level`: the highest known level of all stages on each cell, -1 where no stage knows one.
+
+    Lazy where the layers are.
 
     Raises
     ------
@@ -81,7 +92,7 @@ def highest_reach(layers: Mapping[str, xr.DataArray]) -> xr.DataArray:
         msg = "no reach layer given"
         raise ValueError(msg)
     grid = same_grid(*layers.values())
-    highest = reduce(np.maximum, (np.asarray(layer.data) for layer in layers.values())).astype(np.int8)
+    highest = reduce(np.maximum, (layer.data for layer in layers.values())).astype(np.int8)
     return grid.layer(highest, units="level", long_name="highest warning on the cell or in reach above it",
                       name="reach_level")  # fmt: skip
 
@@ -98,14 +109,19 @@ def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *
     ------
     CrsError, GridError : houses and layers do not fit together. ValueError : no layer is given.
     """
-    highest = highest_reach(layers)
-    coverage = cell_coverage(houses, grid_of(highest))
-    called = coverage.sums(coverage.values(highest.data) >= params.warning_level)
+    if not layers:
+        msg = "no reach layer given"
+        raise ValueError(msg)
+    coverage = cell_coverage(houses, same_grid(*layers.values()))
+    values = {name: coverage.values(layer.data) for name, layer in layers.items()}
+    highest = reduce(np.maximum, values.values())
+    called = coverage.sums(highest >= params.warning_level)
     area = coverage.n_cells
     share = np.divide(called, area, out=np.zeros_like(called), where=area > 0).clip(0, 1)
     names = [f"warning_{s}h" for s in STAGES_H]
     table = pd.DataFrame(np.int8(Level.UNKNOWN), index=range(len(houses)), columns=names)
-    for name, layer in layers.items():
-        table[name] = level_at_share(layer, coverage, share=params.house_share, min_known_share=0.5)
-    level = level_at_share(highest, coverage, share=params.house_share, min_known_share=0.5)
+    judge = partial(level_of_values, coverage=coverage, share=params.house_share, min_known_share=0.5)
+    for name, found in values.items():
+        table[name] = judge(found)
+    level = judge(highest)
     return Threat(share, table, level)

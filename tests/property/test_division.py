@@ -1,8 +1,10 @@
 """Zones cut along drainage, and houses judged by the warnings of cells."""
 
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import pytest
+from dask.base import is_dask_collection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -11,6 +13,8 @@ from shapely.geometry import box
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
+from geo_risk.exposure.zonal import cell_coverage
+from geo_risk.kernels.reach import reach_level
 from geo_risk.products.demand import not_judged
 from geo_risk.products.division import divide_along_drainage, hillslope_sets
 from geo_risk.products.params import EvacuationParams, RiskParams
@@ -91,6 +95,48 @@ def test_houses_on_and_below_warned_ground_are_called():
     assert reach_layers(layer(z, "m"), {}, params=PARAMS) == {}
     with pytest.raises(ValueError, match="no reach layer"):
         highest_reach({})
+
+
+@given(st.integers(0, 10**6), st.integers(3, 10), st.integers(3, 10))
+@settings(max_examples=15, deadline=None)
+def test_reach_is_the_same_whatever_the_blocks_and_read_only_where_houses_stand(seed, rows, columns):
+    near = EvacuationParams(reach_distance_m=90.0)  # three cells: blocks are smaller than the county
+    rng = np.random.default_rng(seed)
+    z = rng.uniform(0, 120, (10, 10))
+    z[rng.random((10, 10)) < 0.1] = np.nan
+    warnings = {f"warning_{h}h": layer(rng.integers(-1, 5, (10, 10)).astype(np.int8)) for h in (24, 6)}
+    want = {
+        name: reach_level(z, w.to_numpy(), cell_m=30, angle_deg=near.reach_angle_deg,
+                          distance_m=near.reach_distance_m)
+        for name, w in warnings.items()
+    }  # fmt: skip
+    cut = {"y": rows, "x": columns}
+    got = reach_layers(layer(z, "m").chunk(cut), {n: w.chunk(cut) for n, w in warnings.items()}, params=near)
+    for name, found in got.items():
+        np.testing.assert_array_equal(found.to_numpy(), want[name])
+    houses = gpd.GeoDataFrame(geometry=[box(x, y, x + 40, y + 25) for x, y in rng.uniform(0, 250, (4, 2))], crs=CRS)
+    lazy = house_threat(houses, got, params=near)
+    whole = house_threat(houses, {n: layer(v) for n, v in want.items()}, params=near)
+    np.testing.assert_array_equal(lazy.share, whole.share)
+    np.testing.assert_array_equal(lazy.level, whole.level)
+    assert lazy.warnings.equals(whole.warnings)
+    assert is_dask_collection(highest_reach(got).data)
+
+
+def test_bands_without_entries_are_not_computed():
+    def band(block, block_info=None):
+        if block_info[0]["chunk-location"][0] != 1:
+            msg = "no house stands here"
+            raise AssertionError(msg)
+        return block
+
+    every = da.from_array(np.arange(100).reshape(10, 10), chunks=(3, 10))
+    lazy = every.map_blocks(band, dtype=int, meta=np.empty((0, 0), int))
+    houses = gpd.GeoDataFrame(geometry=[box(35, 140, 100, 170), box(200, 140, 230, 145)], crs=CRS)  # rows 4 and 5
+    coverage = cell_coverage(houses, GRID)
+    np.testing.assert_array_equal(coverage.values(lazy), coverage.values(np.arange(100).reshape(10, 10)))
+    nobody = cell_coverage(houses.iloc[:0], GRID)
+    assert nobody.values(lazy).shape == (0,)
 
 
 def test_nothing_exposed_is_at_most_low_and_unknown_is_not():

@@ -79,7 +79,7 @@ def write_evacuation(
         )  # fmt: skip
         places, notes, quarantine = read.frame, notes + read.notes, quarantine + read.quarantine
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
-    levels = {name: open_layer(path).compute() for name, path in grounds.items() if path is not None}
+    levels = {name: open_layer(path) for name, path in grounds.items() if path is not None}
     warnings = {name: levels[name] for name in _WARNINGS if name in levels}
     reach = {}
     if dem is not None and params.threat_by == "runout":
