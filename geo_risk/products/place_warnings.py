@@ -181,8 +181,7 @@ def _following(found: Judgement | None, stands: NDArray[np.int8]) -> dict[str, N
     n = len(stands)
     if found is None:
         return {"margin_mm": np.full(n, np.nan), "next_level": np.full(n, Level.UNKNOWN, np.int8)}
-    is_open = (stands >= 0) & (stands < 4)
-    is_open &= np.isfinite(found.parts_mm[0])  # what is left of a rain that may be more is not known
+    is_open = (stands >= 0) & (stands < 4) & ~np.isnan(found.parts_mm[0])  # else the rain may be more than is said
     margin = np.where(is_open, found.margin_mm[stands.clip(0, 3), np.arange(n)], np.nan)
     following = np.where(is_open & np.isfinite(margin), stands + 1, Level.UNKNOWN)
     return {"margin_mm": margin, "next_level": following.astype(np.int8)}

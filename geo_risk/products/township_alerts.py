@@ -58,25 +58,25 @@ def township_alerts(
     The gravest first, in the order of `townships`.
     """
     table = _standing(warnings, last_known, least_level)
-    rows = rows_by_township(warnings)
+    rows = rows_by_township(table)
     out = []
     towns: list[Any] = townships.to_dict("records")
     for town in towns:
         mine = table.iloc[rows.get(str(town["township_id"]), [])]
-        mine = mine[mine["stands"] >= least_level]
         if len(mine):
             out.append(_alert(town, mine, least_level))
     return sorted(out, key=lambda a: -a.level)
 
 
 def _standing(warnings: pd.DataFrame, last_known: Mapping[str, int], least_level: int) -> pd.DataFrame:
-    """Return the rows with the level they stand at, and when each level is reached first (`from_1` to `from_4`)."""
+    """Return the rows to tell of, the level they stand at, and when each level is first reached (`from_1` ...)."""
     keys = zip(warnings["place_kind"], warnings["place_id"], warnings["stage_h"], strict=True)
     told = np.array([last_known.get(rung_key(str(k), str(i), int(h)), -1) for k, i, h in keys], dtype=np.int64)
     level = warnings["warning_level"].to_numpy(dtype=np.int64)
     known = np.maximum(told, warnings["previous_level"].to_numpy(dtype=np.int64))
     is_lost = (level < 0) & (known >= least_level)
-    out = warnings.assign(stands=np.where(is_lost, known, level), is_lost=is_lost)
+    stands = np.where(is_lost, known, level)
+    out = warnings.assign(stands=stands, is_lost=is_lost)[stands >= least_level].reset_index(drop=True)
     issued = [datetime.fromisoformat(t) for t in out["issued"]]
     out["ends"] = pd.Series([datetime.fromisoformat(t) for t in out["until"]], index=out.index, dtype=object)
     for k, color in enumerate(COLORS, 1):
