@@ -126,7 +126,8 @@ def _message(
 
     Parameters
     ----------
-    earlier : states of the issue before, and of what a correction takes the place of. later : names of later issues.
+    earlier : states of the issue before, and of what a correction takes the place of; of what they knew of a place the
+        gravest counts. later : names of later issues.
     """
     from geo_risk.publish.cap import CapMessage
     from geo_risk.sources.issues import issue_time, read_issue
@@ -174,13 +175,9 @@ def _gone_note(n: int) -> str:
 
 
 def _later_note(later: Sequence[str]) -> str:
-    return (
-        ""
-        if not later
-        else (
-            f"已有更晚发布的预警（{later[-1]}）：本消息不得发送。 A later issue stands ({later[-1]}): not to be sent."
-        )
-    )
+    if not later:
+        return ""
+    return f"已有更晚发布的预警（{later[-1]}）：本消息不得发送。 A later issue stands ({later[-1]}): not to be sent."
 
 
 def _empty_note(least_level: int) -> str:
