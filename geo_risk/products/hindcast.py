@@ -173,14 +173,16 @@ def hindcast_facts(
     p, f, c = (f"{pooled[k]:.2f} ({pooled[k + '_low']:.2f}-{pooled[k + '_high']:.2f})" for k in ("pod", "far", "csi"))
     skill = note(
         "info",
-        f"Hindcast of {held} past storms, each by a model fitted without it, from level {least} on: hit rate {p}, "
-        f"false-alarm ratio {f}, CSI {c} over slope units (95 % intervals); {pooled['hits_in_time']} of "
-        f"{pooled['slid_units']} units that slid were warned by the height of their storm. Observed rain stands for "
+        f"Hindcast of {held} past storms, each by a model fitted without it, from level {least} on: by the height of "
+        f"their storm {pooled['hits_in_time']} of {pooled['slid_units']} units that slid were warned"
+        f"{_share(pooled)}; at any time of the storm, also after the slide, hit rate {p}, false-alarm ratio {f}, CSI {c} "
+        "over slope units (95 % intervals; slides in no unit are not in them). Observed rain stands for "
         "the forecast, whose errors come on top; susceptibility was learned from an inventory that may hold these "
-        "slides, which flatters the ranking of places.",
-        f"{held} 场历史降雨留一回报检验（{least} 级及以上，斜坡单元）：命中率 {p}，空报率 {f}，CSI {c}"
-        f"（括号为 95% 区间）；{pooled['slid_units']} 个滑坡单元中 {pooled['hits_in_time']} 个在雨峰前已预警。"
-        "检验用实况雨量，未含预报误差；易发性编录可能已含这些滑坡，对位置排序偏乐观。",
+        "slides, and K and the weight of susceptibility to all storms: both flatter the figures.",
+        f"{held} 场历史降雨留一回报检验（{least} 级及以上，斜坡单元）：{pooled['slid_units']} 个滑坡单元中 "
+        f"{pooled['hits_in_time']} 个至雨峰时已预警{_share(pooled)}；按整场降雨计（含滑坡之后）命中率 {p}，空报率 {f}，"
+        f"CSI {c}（括号为 95% 区间，不含单元外的滑坡）。检验用实况雨量，未含预报误差；易发性编录可能已含这些滑坡，"
+        "衰减系数与易发性权重由全部场次确定，结果偏乐观。",
     )
     good = inside == classes
     said = note(
@@ -197,6 +199,11 @@ def hindcast_facts(
               "slid_units": int(pooled["slid_units"]), "hits": int(pooled["hits"]),
               "false_alarms": int(pooled["false_alarms"]), "unknown_units": int(pooled["unknown_units"])}  # fmt: skip
     return {"notes": notes, "counts": counts, "quarantine": [], "methods": [METHOD]}
+
+
+def _share(pooled: Mapping[Any, Any]) -> str:
+    slid = pooled["slid_units"]
+    return f" ({pooled['hits_in_time'] / slid:.0%})" if slid else ""
 
 
 def _left_notes(left: Sequence[str], unclear_times: int) -> list[dict[str, str]]:
