@@ -175,8 +175,8 @@ def hindcast_facts(
         "info",
         f"Hindcast of {held} past storms, each by a model fitted without it, from level {least} on: by the height of "
         f"their storm {pooled['hits_in_time']} of {pooled['slid_units']} units that slid were warned"
-        f"{_share(pooled)}; at any time of the storm, also after the slide, hit rate {p}, false-alarm ratio {f}, CSI {c} "
-        "over slope units (95 % intervals; slides in no unit are not in them). Observed rain stands for "
+        f"{_share(pooled)}; at any time of the storm, also after the slide, hit rate {p}, false-alarm ratio {f}, CSI "
+        f"{c} over slope units (95 % intervals; slides in no unit are not in them). Observed rain stands for "
         "the forecast, whose errors come on top; susceptibility was learned from an inventory that may hold these "
         "slides, and K and the weight of susceptibility to all storms: both flatter the figures.",
         f"{held} 场历史降雨留一回报检验（{least} 级及以上，斜坡单元）：{pooled['slid_units']} 个滑坡单元中 "
