@@ -153,6 +153,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (rf"gridded: (\d+) points into (\d+) cells of ({_N}) m in (.+) \(of (\d+) in their rectangle\), ({_N}) a cell "
      r"\(median\)",
      "格网化：{0} 个点归入 {1} 个 {2} m 单元（{3}，外包矩形共 {4} 个），每单元 {5} 点（中位数）"),
+    (r"gaps: in (\d+) cells points come and go", "缺失：{0} 个单元内的点时有时无"),
+    (r"each is aligned with the others of its cell", "各点已与同单元的其他点对齐"),
     (r"(\d+) MB of series are held", "内存中保存 {0} MB 序列"),
     # corrections
     (r"corrections: (\S+) is subtracted on all (\d+) dates \(the files hold it, not applied\)",

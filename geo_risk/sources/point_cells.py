@@ -59,7 +59,8 @@ class CellSums:
     """Sums over the points of each cell.
 
     Memory: 4 bytes a cell and date, 4 more once a series with a gap has been seen, and about 16 bytes a cell and map.
-    Sums are taken in file order, so the same files give the same bits.
+    Sums are taken in file order, so the same files give the same bits. Where points have gaps of their own,
+    `point_gaps.finished` aligns them: the plain mean of whatever is known on a date steps where a point is lost.
     """
 
     def __init__(self, n_cells: int, n_dates: int, names: tuple[str, ...]) -> None:

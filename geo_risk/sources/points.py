@@ -18,6 +18,8 @@ from pyproj.exceptions import CRSError
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError, TimeError
 from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
 from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
+from geo_risk.sources.point_evidence import trend_evidence
+from geo_risk.sources.point_gaps import finished
 from geo_risk.sources.point_tables import PointTable, numbers
 
 DATE_COLUMN = re.compile(r"[Dd]?_?((?:19|20)\d{6})")
@@ -25,8 +27,6 @@ MARKS = (-9999.0, -99999.0, 9999.0, 99999.0)
 """Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
 
 _NAMES = ("los_east", "los_north", "los_up")
-_STILL_MM_YR = 0.5
-_FASTEST_MM_YR = 1000.0
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,11 @@ def grid_points(
     sums = CellSums(len(held), len(layout.dates), tuple(layout.maps))
     evidence = _accumulate(tables, layout, index, sums, aside)
     said = aside.check(len(index), where=where)
-    gridded = _Gridded(frame, held, sums, sums.finish())
+    error, n_aligned = finished(sums, lambda: _series(tables, layout, index))
+    gridded = _Gridded(frame, held, sums, error)
     found = [*audit, *evidence, *([said] if said else [])]
+    if n_aligned:
+        found.append(f"gaps: in {n_aligned} cells points come and go; each is aligned with the others of its cell")
     variables = {
         name: (SparseCells(held, v.astype(np.float32, copy=False), frame.shape).lazy(len(layout.dates)), units, text)
         for name, (v, units, text) in {**_looks(layout, sums), **_motions(layout, gridded)}.items()
@@ -268,13 +271,16 @@ def _lattice(
 def _accumulate(
     tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64], sums: CellSums, aside: SetAside
 ) -> list[str]:
-    """Add every row that can be used to its cell, and return the sentences on what the first batch proves."""
+    """Add every row that can be used to its cell, and return the sentences on what the first batch proves.
+
+    In `index` the rows that cannot be used become -1.
+    """
     days = [c for c, _ in layout.dates]
     evidence: list[str] = []
     start = 0
     columns = [*days, *layout.maps.values(), *([layout.velocity] if layout.velocity else [])]
     for batch, names in _batches(tables, columns, layout):
-        cells = index[start : start + len(batch)].copy()
+        cells = index[start : start + len(batch)]
         start += len(batch)
         series, bad = numbers(batch, days)
         maps, odd = numbers(batch, list(layout.maps.values()))
@@ -306,44 +312,18 @@ def _accumulate(
     return evidence
 
 
-def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64], layout: Layout, *, where: str) -> str:
-    """Compare the trend of series with the velocity column of the same table, and return the sentence of evidence.
-
-    Parameters
-    ----------
-    series_m : (points, dates) [m], as the layout reads them; points with gaps are passed over.
-    velocity : (points,) as in the table; `layout.velocity_scale` makes it mm/yr.
-
-    Raises
-    ------
-    AmbiguousError : they follow one another, but with another factor than 1: another unit, or the other sign.
-    """
-    days = pd.to_datetime([d for _, d in layout.dates])
-    t = (days - days[0]).to_numpy() / np.timedelta64(1, "D") / 365.25
-    whole = np.isfinite(series_m).all(axis=1) & np.isfinite(velocity)
-    own = velocity[whole][:20_000] * layout.velocity_scale
-    slope = (series_m[whole][:20_000] @ (t - t.mean())) / ((t - t.mean()) ** 2).sum() * 1000
-    if own.size and not float(np.quantile(np.abs(slope), 0.95)) <= _FASTEST_MM_YR:
-        what = f"a twentieth of the points move more than {float(np.quantile(np.abs(slope), 0.95)) / 1000:.3g} m a year"
-        said = "mend the table" if layout.fixes_unit else "correct `units` of this track"
-        raise AmbiguousError(what, where=where, fix=f"are these millimetres called metres? Then {said}")
-    quickest = max(float(np.sqrt((v**2).mean())) if v.size else 0.0 for v in (own, slope))
-    if own.size < 10 or not quickest > _STILL_MM_YR or not (own.any() and slope.any()):
-        return f"unit and sign: {own.size} points move too little to check them against column {layout.velocity}"
-    factor = float((slope * own).sum() / (own**2).sum())
-    follows = abs(float((slope * own).sum())) / float(np.sqrt((slope**2).sum() * (own**2).sum()))
-    if not follows > 0.7:
-        return (
-            f"unit and sign: the series do not follow column {layout.velocity} (correlation {follows:.2f}): no evidence"
-        )
-    if not (0.5 < factor < 2.0 or 0.5 < factor * abs(layout.velocity_scale) < 2.0):
-        what = f"the series rise by {factor:.4g} times what column {layout.velocity} says: "
-        what += "one of them has another sign" if factor < 0 else "one of them is in another unit than was said"
-        said = "" if layout.fixes_unit else "`units` or `positive` of this track, or "
-        raise AmbiguousError(what, where=where, fix=f"correct {said}the table")
-    if not 0.5 < factor < 2.0:
-        factor *= abs(layout.velocity_scale)
-    return f"unit and sign: the trend of the series is {factor:.2f} times column {layout.velocity}"
+def _series(
+    tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Give the cells and series [m] of the rows that are used, a batch at a time."""
+    days = [c for c, _ in layout.dates]
+    start = 0
+    for batch, _ in _batches(tables, days, layout):
+        cells = index[start : start + len(batch)]
+        start += len(batch)
+        series, _ = numbers(batch, days)
+        series[np.isinf(series)] = np.nan
+        yield cells[cells >= 0], series[cells >= 0] * layout.scale
 
 
 def _looks(layout: Layout, sums: CellSums) -> dict[str, tuple[NDArray[Any], str, str]]:

@@ -1,0 +1,57 @@
+"""What the trend of the series of a table of points proves of their unit and sign."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import AmbiguousError
+
+if TYPE_CHECKING:
+    from geo_risk.sources.points import Layout
+
+_STILL_MM_YR = 0.5
+_FASTEST_MM_YR = 1000.0
+
+
+def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64], layout: Layout, *, where: str) -> str:
+    """Compare the trend of series with the velocity column of the same table, and return the sentence of evidence.
+
+    Parameters
+    ----------
+    series_m : (points, dates) [m], as the layout reads them; points with gaps are passed over.
+    velocity : (points,) as in the table; `layout.velocity_scale` makes it mm/yr.
+
+    Raises
+    ------
+    AmbiguousError : they follow one another, but with another factor than 1: another unit, or the other sign.
+    """
+    days = pd.to_datetime([d for _, d in layout.dates])
+    t = (days - days[0]).to_numpy() / np.timedelta64(1, "D") / 365.25
+    whole = np.isfinite(series_m).all(axis=1) & np.isfinite(velocity)
+    own = velocity[whole][:20_000] * layout.velocity_scale
+    slope = (series_m[whole][:20_000] @ (t - t.mean())) / ((t - t.mean()) ** 2).sum() * 1000
+    if own.size and not float(np.quantile(np.abs(slope), 0.95)) <= _FASTEST_MM_YR:
+        what = f"a twentieth of the points move more than {float(np.quantile(np.abs(slope), 0.95)) / 1000:.3g} m a year"
+        said = "mend the table" if layout.fixes_unit else "correct `units` of this track"
+        raise AmbiguousError(what, where=where, fix=f"are these millimetres called metres? Then {said}")
+    quickest = max(float(np.sqrt((v**2).mean())) if v.size else 0.0 for v in (own, slope))
+    if own.size < 10 or not quickest > _STILL_MM_YR or not (own.any() and slope.any()):
+        return f"unit and sign: {own.size} points move too little to check them against column {layout.velocity}"
+    factor = float((slope * own).sum() / (own**2).sum())
+    follows = abs(float((slope * own).sum())) / float(np.sqrt((slope**2).sum() * (own**2).sum()))
+    if not follows > 0.7:
+        return (
+            f"unit and sign: the series do not follow column {layout.velocity} (correlation {follows:.2f}): no evidence"
+        )
+    if not (0.5 < factor < 2.0 or 0.5 < factor * abs(layout.velocity_scale) < 2.0):
+        what = f"the series rise by {factor:.4g} times what column {layout.velocity} says: "
+        what += "one of them has another sign" if factor < 0 else "one of them is in another unit than was said"
+        said = "" if layout.fixes_unit else "`units` or `positive` of this track, or "
+        raise AmbiguousError(what, where=where, fix=f"correct {said}the table")
+    if not 0.5 < factor < 2.0:
+        factor *= abs(layout.velocity_scale)
+    return f"unit and sign: the trend of the series is {factor:.2f} times column {layout.velocity}"
