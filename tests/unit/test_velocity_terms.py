@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pyproj import Transformer
+from scipy import ndimage
 
-from geo_risk.core.errors import OverlapError, TimeError
+from geo_risk.core.errors import DataError, OverlapError, TimeError
+from geo_risk.hazards.deformation.motion.assumed_error import assumed_sigma
 from geo_risk.hazards.deformation.motion.correction import reference_cells, scene_correction
+from geo_risk.hazards.deformation.motion.dates import gap_note, time_gaps
 from geo_risk.hazards.deformation.motion.terms import motion_terms
 from geo_risk.hazards.deformation.motion.time_noise import half_width, scene_time_noise
 from geo_risk.hazards.deformation.motion.velocity import line_of_sight_velocity, track_velocity
@@ -353,3 +356,55 @@ def test_dates_lost_on_one_side_of_a_step_leave_no_noise_to_fit_and_no_crash():
     sigma = np.where(np.arange(60) < 50, 1.0, np.nan)
     got = scene_time_noise(values, design, sigma, YEARS)
     assert (got.share, got.time_yr) == (0.0, 0.0)
+
+
+def velocity_only(values):
+    """Return a product that is a velocity [mm/yr] without errors."""
+    source = dataset(np.zeros((3, *values.shape))).drop_vars("displacement").drop_vars("time")
+    source["velocity"] = (("y", "x"), values.astype("f4"), {"units": "mm/yr"})
+    return source
+
+
+def test_the_error_assumed_of_a_velocity_counts_what_neighbours_have_in_common():
+    rng = np.random.default_rng(7)
+    atmosphere = ndimage.gaussian_filter(rng.normal(0, 1, (240, 260)), 12)
+    atmosphere *= 5.0 / atmosphere.std()
+    values = atmosphere + rng.normal(0, 0.5, atmosphere.shape)
+    out, notes, _, _ = track_velocity(velocity_only(values), VelocityParams(), maximum_sigma_mm_yr=15)
+    sigma = float(out["velocity_std"].to_numpy()[0, 0])
+    # the true error of a place against the scene is sqrt(25.25) = 5.0; neighbours alone show 0.6
+    assert sigma == pytest.approx(5.02, rel=0.25)
+    assert assumed_sigma(out["velocity"])[1] == pytest.approx(0.6, rel=0.2)
+    english, chinese = notes[0]
+    assert f"{sigma:.2f} mm/yr is assumed" in english
+    assert f"{sigma:.2f} 毫米/年" in chinese
+
+
+@given(st.floats(0.5, 50), st.floats(-100, 100), st.integers(0, 50))
+@settings(max_examples=25, deadline=None)
+def test_the_assumed_error_of_white_noise_is_that_noise_whatever_its_level(size, level, seed):
+    values = xr.DataArray(np.random.default_rng(seed).normal(level, size, (80, 90)), dims=("y", "x"))
+    sigma, near = assumed_sigma(values)
+    # the largest of a dozen estimates of 7000 pairs each
+    assert size * 0.9 < near <= sigma < size * 1.15
+    assert assumed_sigma(-values)[0] == pytest.approx(sigma)
+
+
+def test_a_velocity_without_two_neighbours_has_no_error_to_assume():
+    values = np.full((6, 6), np.nan)
+    values[::2, ::2] = 1.0
+    with pytest.raises(DataError, match="no two known neighbours"):
+        assumed_sigma(xr.DataArray(values, dims=("y", "x")))
+
+
+def test_gaps_between_dates_are_counted_and_named_the_longest_first():
+    dates = np.delete(times(30), [4, 11, 12, 13])
+    assert [(str(a)[:10], str(b)[:10], n) for a, b, n in time_gaps(dates)] == [
+        (str(times(30)[10])[:10], str(times(30)[14])[:10], 48), (str(times(30)[3])[:10], str(times(30)[5])[:10], 24)
+    ]  # fmt: skip
+    english, chinese = gap_note(dates)
+    assert "2 of 25 intervals" in english
+    assert f"{str(times(30)[10])[:10]} to {str(times(30)[14])[:10]} (48 days)" in english
+    assert "25 个间隔中有 2 个" in chinese
+    assert gap_note(times(30)) is None
+    assert gap_note(times(2)) is None

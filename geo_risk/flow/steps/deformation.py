@@ -85,6 +85,7 @@ def write_velocity(
     """Write velocity and its error on the track's own grid, what was taken off every date, and what the audit saw."""
     import numpy as np
 
+    from geo_risk.hazards.deformation.motion.dates import gap_note, time_gaps
     from geo_risk.hazards.deformation.motion.removal import removal_dataset
     from geo_risk.hazards.deformation.motion.sudden import sudden_note, sudden_patches
     from geo_risk.hazards.deformation.motion.velocity import track_velocity
@@ -98,6 +99,9 @@ def write_velocity(
     result, notes, counts, removal = track_velocity(source, params, maximum_sigma_mm_yr=maximum_sigma_mm_yr)
     write_native(result, out)
     times = source["time"].to_numpy() if "time" in source else np.zeros(0, dtype="datetime64[s]")
+    gaps = gap_note(times)
+    if gaps:
+        counts["time_gaps"] = len(time_gaps(times))
     if "sudden_since" in result:
         patches, counts["sudden_cells"] = sudden_patches(native_maps(out, ("sudden_since", "sudden_mm")))
         found = sudden_note(patches, times)
@@ -105,7 +109,8 @@ def write_velocity(
     write_dataset(removal_dataset(removal, times), correction)
     audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{in_chinese(text)}") for text in source.attrs["audit"]]
     said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in [*source.attrs.get("warnings", []), *notes]]
-    write_json({"notes": [_note("info", s) for s in audit] + [_note("warning", s) for s in said],
+    told = [] if gaps is None else [(f"{track}: {gaps[0]}", f"轨道 {track}：{gaps[1]}")]
+    write_json({"notes": [_note("info", s) for s in [*audit, *told]] + [_note("warning", s) for s in said],
                 "counts": counts, "methods": [_method("velocity")],
                 "quarantine": source.attrs.get("quarantine", [])}, facts)  # fmt: skip
 

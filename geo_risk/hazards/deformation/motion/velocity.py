@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.units import in_units
+from geo_risk.hazards.deformation.motion.assumed_error import assumed_sigma
 from geo_risk.hazards.deformation.motion.correction import SceneCorrection, basis_fields, scene_correction
 from geo_risk.hazards.deformation.motion.jumps import Jumps, find_jumps
 from geo_risk.hazards.deformation.motion.removal import Removal
@@ -24,6 +25,7 @@ from geo_risk.kernels.lsq import Estimator, Model, Noise, fit_series
 from geo_risk.kernels.lsq_plain import fit_plain
 from geo_risk.kernels.motion import known_span
 
+_KEPT = ("crs", "transform", "product", "track")
 _ROUNDS = {"least_squares": 0, "huber": 4, "bisquare": -8}
 _TREND = {
     "velocity": ("mm/yr", "line-of-sight velocity"),
@@ -160,7 +162,7 @@ def track_velocity(
     for name in ("los_east", "los_north", "los_up", "coherence", "height", "shadow", "n_points"):
         if name in source:
             out[name] = source[name].astype(np.float32)
-    out.attrs |= {k: source.attrs[k] for k in ("crs", "transform", "product", "track") if k in source.attrs}
+    out.attrs |= {k: source.attrs[k] for k in (*_KEPT, "wavelength_m") if k in source.attrs}
     return out, notes, counts, Removal(correction, jumps)
 
 
@@ -171,12 +173,15 @@ def _own_velocity(source: xr.Dataset, params: VelocityParams) -> tuple[xr.Datase
     if "coherence" in source:
         out = out.where(in_units(source["coherence"], "1") >= params.minimum_coherence)
     if "velocity_std" not in out:
-        sigma = _neighbour_sigma(out["velocity"])
+        sigma, near = assumed_sigma(out["velocity"])
         out["velocity_std"] = xr.full_like(out["velocity"], sigma).where(np.isfinite(out["velocity"]))
         out["velocity_std"].attrs.update(units="mm/yr", long_name="assumed standard error")
         notes.append((
-            f"the product has no standard errors: {sigma:.2f} mm/yr is assumed, from the differences of neighbours",
-            f"产品无标准误差：按相邻像元差异假定为 {sigma:.2f} 毫米/年",
+            f"the product has no standard errors: {sigma:.2f} mm/yr is assumed everywhere, the robust scatter of "
+            f"places near and far (neighbours alone: {near:.2f}, but atmosphere is alike there); what is called seen "
+            "rests on it",
+            f"产品无标准误差：按远近像元差异的稳健离散统一假定为 {sigma:.2f} 毫米/年（仅按相邻像元为 {near:.2f}，"
+            "但相邻处大气相近）；“可见”判定以此为据",
         ))  # fmt: skip
     else:  # a reference pixel has an error of nought, which is no error at all
         attrs = out["velocity_std"].attrs
@@ -212,17 +217,6 @@ def _as_given(params: VelocityParams) -> tuple[str, str]:
     if params.reference == "area":
         return "ramps and height delay", "轨道斜坡与高程相关延迟"
     return "reference, ramps and height delay", "参考点、轨道斜坡与高程相关延迟"
-
-
-def _neighbour_sigma(velocity: xr.DataArray) -> float:
-    step = max(1, velocity.sizes["y"] // 500)
-    rows = np.asarray(velocity[::step].to_numpy(), dtype=np.float64)
-    difference = np.diff(rows, axis=1)
-    finite = difference[np.isfinite(difference)]
-    if not finite.size:
-        what = "the velocity map has no two known neighbours"
-        raise DataError(what, where="velocity", fix="give a map with coherent pixels")
-    return float(max(1.4826 * np.median(np.abs(finite)) / np.sqrt(2), 0.1))
 
 
 def _stacked(fields: list[xr.DataArray], data: da.Array) -> da.Array:
