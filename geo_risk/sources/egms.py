@@ -15,6 +15,7 @@ from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.point_tables import PointTable, numbers, open_table
 from geo_risk.sources.points import Layout, ask_posting, date_columns, grid_points
+from geo_risk.sources.wavelength import SENTINEL_1_M
 
 CRS = "EPSG:3035"
 """CRS of easting and northing in every EGMS product (ETRS89-LAEA)."""
@@ -62,7 +63,7 @@ def open_egms(
         "L2": "EGMS L2a is relative to a local reference point, L2b to a model from GNSS: the file does not say which",
         "L3": "EGMS L3 is relative to a model from GNSS",
     }
-    return dataset.assign_attrs(reference=reference[level])
+    return dataset.assign_attrs(reference=reference[level], wavelength_m=SENTINEL_1_M)
 
 
 def egms_layout(

@@ -18,6 +18,7 @@ from geo_risk.sources.insar import Frame, build, check_magnitude, check_mask, ch
 from geo_risk.sources.insar_audit import centred, stated
 from geo_risk.sources.mintpy_header import convention, frame_of_header, header, reference_text
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.wavelength import wavelength_of
 
 GROUP = "HDFEOS/GRIDS/timeseries/"
 SERIES = f"{GROUP}observation/displacement"
@@ -67,7 +68,7 @@ def open_timeseries(
     masked, notes, quality = _quality(path, displacement)
     variables: mintpy.Variables = {"displacement": (masked, "m", "line-of-sight displacement")}
     out = build(variables | quality | more, frame, times=times, audit=[*audit, *evidence, mintpy.ZEROS, *notes])
-    return out.assign_attrs(reference=reference_text(attrs))
+    return out.assign_attrs(reference=reference_text(attrs), **wavelength_of(attrs))
 
 
 def _quality(path: Path, displacement: da.Array) -> tuple[da.Array, list[str], mintpy.Variables]:

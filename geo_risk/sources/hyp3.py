@@ -16,16 +16,22 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
-from geo_risk.sources.insar import ASK_SIGN, Frame, build, check_los, check_magnitude, check_times, check_used
+from geo_risk.sources.insar import (
+    ASK_SIGN,
+    Frame,
+    build,
+    check_los,
+    check_magnitude,
+    check_times,
+    check_used,
+)
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
 from geo_risk.sources.stack import all_tif, check_total, lazy_tif, tif_frame
+from geo_risk.sources.wavelength import SENTINEL_1_M
 
-WAVELENGTH_M = 0.05546576
-"""Sentinel-1, 5.405 GHz."""
-
-TO_METRES = -WAVELENGTH_M / (4 * np.pi)
+TO_METRES = -SENTINEL_1_M / (4 * np.pi)
 """Displacement toward the satellite per radian of HyP3's unwrapped phase, which grows with the range."""
 
 _NAME = re.compile(
@@ -123,6 +129,8 @@ def open_set(
     audit.append(check_los(look, where=str(layers["lv_theta"]), orbit=None))
     audit.append(f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}")
     dataset = build(variables, frame, times=times, audit=audit)
+    is_sentinel = all(path.name.upper().startswith("S1") for path, _ in files)
+    dataset = dataset.assign_attrs(wavelength_m=SENTINEL_1_M) if is_sentinel else dataset
     return dataset.assign_attrs(reference=sentence.removeprefix("reference: "))
 
 
@@ -212,7 +220,7 @@ def _agreement(pairs: Sequence[Pair], positive: str | None) -> str:
 
     What the configuration says of the sign settles a los_disp that contradicts its phase, but not one of another scale.
     """
-    convention = f"{TO_METRES * 1000:.4f} mm toward the satellite per radian of unw_phase (wavelength {WAVELENGTH_M} m)"
+    convention = f"{TO_METRES * 1000:.4f} mm toward the satellite per radian of unw_phase (wavelength {SENTINEL_1_M} m)"
     both = [p for p in pairs if {"los_disp", "unw_phase"} <= set(p.files)]
     factors = [_metres_per_radian(p) for p in both]
     for pair, factor in zip(both, factors, strict=True):

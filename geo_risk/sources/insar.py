@@ -17,6 +17,7 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError, TimeError
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
+from geo_risk.sources.wavelength import with_wavelength
 
 if TYPE_CHECKING:
     from geo_risk.sources.insar_products import Product
@@ -101,7 +102,8 @@ def open_insar(
     the product has it), and `los_east`, `los_north`, `los_up` [1] ground to satellite; `coherence` [1], `height` [m]
     and `shadow` [1] (1 layover or shadow by the product's own mask, 0 not) where given. Positive is toward the
     satellite. NaN is missing. Attributes: `product`, `crs`, `transform`, `audit` (list of sentences: what was seen of
-    unit, sign, geometry and registration), `reference` (what the displacements are relative to, where it is known).
+    unit, sign, geometry and registration), `reference` (what the displacements are relative to, where it is known),
+    `wavelength_m` of the radar where it is known.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def open_insar(
     parts = listed(geometry) if geometry else []
     dataset = product.opens(paths, geometry=parts, coherence=coherence, track=track, options=options)
     _check_size(dataset, paths[0])
-    dataset = dataset.assign_attrs(product=product.name, track=track)
+    dataset = with_wavelength(dataset.assign_attrs(product=product.name, track=track), options, paths[0])
     return dataset if options.gacos is None else _without_delay(dataset, options.gacos)
 
 

@@ -34,6 +34,7 @@ from geo_risk.sources.mintpy_header import (
 )
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import lazy_tif, tif_frame
+from geo_risk.sources.wavelength import wavelength_of
 
 ZEROS = "missing: cells that are 0 on every date, outside the product's mask or the reference cell itself"
 
@@ -326,4 +327,4 @@ def coherence_in(path: Path, name: str) -> da.Array:
 
 
 def _finished(dataset: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
-    return dataset.assign_attrs(reference=reference_text(attrs))
+    return dataset.assign_attrs(reference=reference_text(attrs), **wavelength_of(attrs))

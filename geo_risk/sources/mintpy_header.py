@@ -17,7 +17,7 @@ from geo_risk.sources.insar import Frame
 _KEYS = (
     "FILE_TYPE", "UNIT", "X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP", "X_UNIT", "EPSG", "UTM_ZONE", "REF_Y", "REF_X",
     "REF_LAT", "REF_LON", "REF_DATE", "HEADING", "ANTENNA_SIDE", "ORBIT_DIRECTION", "FLIGHT_DIRECTION",
-    "flight_direction", "look_direction",
+    "flight_direction", "look_direction", "WAVELENGTH", "wavelength",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.mintpy import Variables, los_variables
 from geo_risk.sources.opera_granule import Granule, chain_of, read_granule
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.wavelength import SENTINEL_1_M
 
 _SIGNS = ("displacement", "reference_time", "time", "x", "y")
 _SAMPLE = 64
@@ -77,7 +78,8 @@ def open_series(
         variables["coherence"] = (mean, "1", "mean temporal coherence")
     times = np.array(chain.days, dtype="datetime64[ns]")
     out = build(variables, first.frame, times=times, audit=audit)
-    return out.assign_attrs(reference=f"date {chain.days[0]}; {first.reference_point or 'no reference cell stated'}")
+    reference = f"date {chain.days[0]}; {first.reference_point or 'no reference cell stated'}"
+    return out.assign_attrs(reference=reference, wavelength_m=SENTINEL_1_M)
 
 
 class Series:

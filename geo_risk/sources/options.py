@@ -51,13 +51,16 @@ class TrackOptions(Params):
         None, description="Heading of the satellite, clockwise from north, right-looking [degree]; with incidence_deg.",
         ge=-360, le=360,
     )  # fmt: skip
+    wavelength_m: float | None = Field(
+        None, description="Wavelength of the radar [m], where the product does not state it.", gt=0.01, lt=1
+    )
     gacos: Path | None = Field(
         None, description="Folder of GACOS delays (YYYYMMDD.ztd with .rsc, or YYYYMMDD.ztd.tif) to take off the series."
     )
 
     def said(self) -> dict[str, str | float]:
-        """Return what the configuration does say of the files, by field; corrections do not count."""
-        kept = set(TrackOptions.model_fields) - {"gacos"}
+        """Return what the configuration does say of the files, by field; corrections and the sensor do not count."""
+        kept = set(TrackOptions.model_fields) - {"gacos", "wavelength_m"}
         return {k: v for k, v in self.model_dump().items() if v is not None and k in kept}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import geopandas as gpd
@@ -347,6 +348,9 @@ def test_cells_lost_for_good_are_found_and_gaps_are_not():
     assert lost.start[0] == pytest.approx(cut.years[6] / 2)
     assert lost.end[0] == pytest.approx(cut.years[7] / 2)
     assert lost.limit_mm_yr == pytest.approx(55.5 / 4 / (2 / 19))
+    # L band sees four times as fast ground before it loses it
+    long = lost_cells(dataclasses.replace(cut, wavelength_m=0.236), 2.0, near=np.ones(len(cut.x), bool), params=PARAMS)
+    assert long.limit_mm_yr == pytest.approx(236 / 4 / (2 / 19))
 
 
 @pytest.mark.slow

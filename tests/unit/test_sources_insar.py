@@ -138,6 +138,18 @@ def write_tif(path: Path, values: np.ndarray, *, units: str | None = None, **tag
         target.update_tags(1, **tags)
 
 
+def test_the_wavelength_comes_from_the_product_else_from_the_configuration(tmp_path):
+    long = write_mintpy(tmp_path / "l", SERIES, WAVELENGTH="0.2362")
+    assert open_insar(**long, track="asc").attrs["wavelength_m"] == 0.2362
+    assert open_insar(**long, track="asc", options=TrackOptions(wavelength_m=0.236)).attrs["wavelength_m"] == 0.2362
+    with pytest.raises(AmbiguousError, match=r"wavelength is 0\.2362 m, the config says 0\.0555"):
+        open_insar(**long, track="asc", options=TrackOptions(wavelength_m=0.0555))
+    silent = write_mintpy(tmp_path / "s", SERIES, WAVELENGTH="nonsense")
+    assert "wavelength_m" not in open_insar(**silent, track="asc").attrs
+    told = open_insar(licsbas(tmp_path / "set"), track="asc", options=TrackOptions(wavelength_m=0.031))
+    assert told.attrs["wavelength_m"] == 0.031
+
+
 def stack(folder: Path, **facts: str) -> Path:
     folder.mkdir()
     for k in range(4):

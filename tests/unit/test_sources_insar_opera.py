@@ -63,6 +63,7 @@ def test_chained_series_without_the_tide_is_the_motion(tmp_path):
     assert data.attrs["product"] == "opera_disp"
     assert data.attrs["crs"] == "EPSG:32649"
     assert data.attrs["reference"] == "date 2022-07-03; row 5, column 6"
+    assert data.attrs["wavelength_m"] == pytest.approx(299.792458 / 5405, rel=1e-4)
     np.testing.assert_allclose(data["displacement"].to_numpy(), SERIES, atol=1e-7)
     assert [str(t)[:10].replace("-", "") for t in data["time"].to_numpy()] == DAYS
     assert float(data["x"][0]) == OPERA_LEFT + OPERA_CELL / 2

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import geopandas as gpd
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -41,7 +43,7 @@ def made(tmp_path_factory):
     for k, t in enumerate(YEARS[1:], 1):
         moved[k] = np.tensordot(los, bowl_motion(FACE, x, y, end=min(t / YEARS[-1], 1), cell_m=60), axes=1)
     moved += np.random.default_rng(4).normal(0, 1.5, moved.shape)
-    paths = write_mintpy(folder, moved / 1000)
+    paths = write_mintpy(folder, moved / 1000, WAVELENGTH="0.0555")
     native = folder / "native.h5"
     write_velocity(
         files=[paths["files"]], geometry=[paths["geometry"]], coherence=None, gacos=None, out=native,
@@ -94,6 +96,19 @@ def test_licences_without_an_end_are_counted_and_noted(made):
     assert facts["counts"]["licences_without_end"] == 1
     assert "1 of 1 licences have no readable end date" in facts["notes"][0]["text_en"]
     assert "按有效计入" in facts["notes"][0]["text_zh"]
+
+
+@pytest.mark.slow
+def test_a_track_whose_radar_is_not_known_is_named_with_what_is_taken(made):
+    silent = made["folder"] / "silent.h5"
+    shutil.copy(made["native"], silent)
+    with h5py.File(silent, "r+") as file:
+        facts = json.loads(str(file.attrs["facts"]))
+        assert facts.pop("wavelength_m") == 0.0555
+        file.attrs["facts"] = json.dumps(facts)
+    notes = clues({**made, "native": silent}, "silent", None)[1]["notes"]
+    assert "the wavelength of asc is not known: 0.0555 m is taken" in notes[-1]["text_en"]
+    assert "`wavelength_m`" in notes[-1]["text_zh"]
 
 
 @pytest.mark.slow

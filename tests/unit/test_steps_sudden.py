@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from geo_risk.hazards.deformation.params import SlopeParams, VelocityParams
 from geo_risk.publish.frames import write_json
 from geo_risk.publish.raster import write_layer
 from geo_risk.sources.layers import open_layer
-from geo_risk.sources.native import native_maps
+from geo_risk.sources.native import native_facts, native_maps
 from geo_risk.sources.options import NO_TRACK_OPTIONS
 from tests.support.insar import CELL, LEFT, TOP, times, write_mintpy
 
@@ -66,3 +67,28 @@ def test_a_drop_before_the_end_is_not_called_seen_though_the_other_track_saw_non
     assert not any("left the course" in n["text_en"] for n in others)
     with pytest.raises(DataError, match="no maps"):
         native_maps(tmp_path / "asc.h5", ("velocity", "nothing"))
+
+
+@pytest.mark.slow
+def test_gaps_between_dates_reach_the_facts_and_the_wavelength_the_maps(tmp_path):
+    write_json(GRID.to_dict(), tmp_path / "grid.json")
+    series = np.random.default_rng(6).normal(0, 0.003, (30, SIDE, SIDE))
+    paths = write_mintpy(tmp_path / "asc", series, WAVELENGTH="0.2362")
+    with h5py.File(paths["files"], "r+") as file:
+        kept = np.delete(np.arange(30), [7, 8])
+        for name in ("timeseries", "date"):
+            values = file[name][:][kept]
+            del file[name]
+            file[name] = values
+    steps.write_velocity(
+        files=[paths["files"]], geometry=[paths["geometry"]], coherence=None, gacos=None, out=tmp_path / "asc.h5",
+        facts=tmp_path / "asc.json", correction=tmp_path / "asc.nc", track="asc", options=NO_TRACK_OPTIONS,
+        params=VelocityParams(sample_pixels=1000), maximum_sigma_mm_yr=50,
+    )  # fmt: skip
+    facts = json.loads((tmp_path / "asc.json").read_text(encoding="utf-8"))
+    assert facts["counts"]["time_gaps"] == 1
+    (told,) = [n for n in facts["notes"] if "time gaps" in n["text_en"]]
+    assert told["level"] == "info"
+    assert "(36 days)" in told["text_en"]
+    assert "36 天" in told["text_zh"]
+    assert native_facts(tmp_path / "asc.h5")["wavelength_m"] == 0.2362

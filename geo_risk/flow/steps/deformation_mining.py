@@ -108,6 +108,7 @@ def write_mining(
         counts |= {"licences": len(licences), "licences_without_end": undated}
         notes += [_no_end(undated, len(licences))] if undated else []
         notes += [_set_aside(len(read.quarantine))] if read is not None and read.quarantine else []
+    notes += _no_wavelength(native, tracks, params.mining.wavelength_m) if bodies else []
     told = [] if read is None else [(f"mines: {t}", f"采矿权：{chinese(t)}") for t in read.notes]
     write_json({"notes": [_note("info", n) for n in told] + [_note("warning", n) for n in [*said, *notes]],
                 "methods": [_method("mining")],
@@ -130,6 +131,22 @@ def _vertical(native: list[Path], tracks: list[str], velocity_up: Path | None, g
         return up_velocity(looks, None if decomposed is None else decomposed[box])
 
     return TiledMap(grid.shape, compute, side=side)
+
+
+def _no_wavelength(native: list[Path], tracks: list[str], taken_m: float) -> list[tuple[str, str]]:
+    """Return what is said of tracks with a series whose radar is not known; nothing for none."""
+    from geo_risk.sources.native import native_facts
+
+    facts = [native_facts(p) for p in native]
+    unknown = [t for t, f in zip(tracks, facts, strict=True) if f.get("first_date") and "wavelength_m" not in f]
+    if not unknown:
+        return []
+    names = ", ".join(unknown)
+    return [(
+        f"the wavelength of {names} is not known: {taken_m:g} m is taken to tell where fast ground is lost; set "
+        "`wavelength_m` of the track",
+        f"轨道 {names} 的雷达波长未知，判断快速沉陷失相干时按 {taken_m:g} 米计；请为该轨道设置 `wavelength_m`",
+    )]  # fmt: skip
 
 
 def _no_end(n: int, of: int) -> tuple[str, str]:
@@ -252,6 +269,7 @@ def _cut(part: xr.Dataset, track: str, crs: str, cell_m: float, *, first: Any) -
         times = part["time"].to_numpy()
         years = (times - (times[0] if first is None else first)) / np.timedelta64(1, "D") / 365.25
         moved = in_units(part["displacement"], "mm").to_numpy().reshape(len(times), -1).astype(np.float64)
-        return Cut(track, x, y, los, years.astype(np.float64), moved, cell_m, height, str(times[0])[:10])
+        return Cut(track, x, y, los, years.astype(np.float64), moved, cell_m, height, str(times[0])[:10],
+                   part.attrs.get("wavelength_m"))  # fmt: skip
     rate = in_units(part["velocity"], "mm/yr").to_numpy().ravel().astype(np.float64)
     return Cut(track, x, y, los, np.array([0.0, 1.0]), np.stack([0 * rate, rate]), cell_m, height, None)

@@ -37,6 +37,7 @@ class Cut:
     cell_m : side of a cell.
     height_m : (n,), or None.
     first_date : ISO date of years 0, or None where it is not known.
+    wavelength_m : of the radar, or None where neither product nor configuration states it.
     """
 
     track: str
@@ -48,6 +49,7 @@ class Cut:
     cell_m: float
     height_m: F64 | None = None
     first_date: str | None = None
+    wavelength_m: float | None = None
 
     @property
     def span_yr(self) -> float:
@@ -175,7 +177,7 @@ def lost_cells(cut: Cut, span_yr: float, *, near: Bool, params: MiningParams) ->
     use = near & (gone >= 0)
     after, before = cut.years[gone[use] + 1], cut.years[gone[use]]
     step = float(np.median(np.diff(cut.years)))
-    limit = params.wavelength_m * 1000 / 4 / step
+    limit = (cut.wavelength_m or params.wavelength_m) * 1000 / 4 / step
     start, end = np.maximum(before / span_yr, 0.0), np.minimum(after / span_yr, 1.0)
     return Lost(cut.x[use], cut.y[use], cut.los[:, use], start, end, limit, cut.cell_m)
 

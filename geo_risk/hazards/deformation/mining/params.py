@@ -89,7 +89,8 @@ class MiningParams(Params):
         source="choice of geo_risk: beyond it the 95 % interval spans a factor of 2.7",
     )  # fmt: skip
     wavelength_m: float = parameter(
-        0.0555, "Radar wavelength: a value is lost where the ground moves a quarter of it between two dates",
+        0.0555, "Radar wavelength of tracks of which neither product nor `inputs.insar[].wavelength_m` states it: "
+        "a value is lost where the ground moves a quarter of it between two dates",
         gt=0.01, lt=1, source="Sentinel-1, C band",
     )  # fmt: skip
     window_yr: float = parameter(
