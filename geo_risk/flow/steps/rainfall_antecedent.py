@@ -62,6 +62,7 @@ def write_antecedent(
     read = read_past_slides(past_slides, target, storms=storms.ids, options=options)
     longest, kept, aside = window_of(storms.storms, params.fit_days_max)
     events, counts = past_events(kept, read.frame, target, days=longest, params=params)
+    counts["slides_without_zone"] = read.n_without_zone
     configured = (params.decay_per_day, params.antecedent_days)
     found: AntecedentFit | Refusal = (
         Refusal(
@@ -227,15 +228,16 @@ def _case_notes(counts: dict[str, int], n_slides: int) -> list[dict[str, str]]:
     from geo_risk.products.wording import note
 
     out = []
-    untimed = n_slides - counts["slides_with_time"]
+    untimed, bare = n_slides - counts["slides_with_time"], counts["slides_without_zone"]
     if untimed > 0:
         out.append(note(
             "info",
-            f"Of {untimed} of {n_slides} past slides the time within the storm is not known: the wettest moment of the "
-            "storm counts for them, also where it came after the slide. Their effective rain is too high if anything, "
-            "and what is read from it warns too late if anything.",
-            f"{n_slides} 个历史滑坡中有 {untimed} 个未注明发生时间，取该场降雨的最大有效雨量（可能在滑坡之后）："
-            "其有效雨量只会偏高，据此预警只会偏迟。",
+            f"Of {untimed} of {n_slides} past slides the time within the storm is not known ({bare} slides of the file "
+            "state one without a zone, which is none): the wettest moment of the storm counts for them, also where it "
+            "came after the slide. Their effective rain is too high if anything, and what is read from it warns too "
+            "late if anything.",
+            f"{n_slides} 个历史滑坡中有 {untimed} 个发生时间未知（文件中 {bare} 个时间未注明时区，不予采用），"
+            "取该场降雨的最大有效雨量（可能在滑坡之后）：其有效雨量只会偏高，据此预警只会偏迟。",
         ))  # fmt: skip
     overlap, left = counts["cells_with_slides"], counts["cells_with_slides_left_out"]
     if overlap:

@@ -60,6 +60,7 @@ def write_thresholds(
                          max_bad_share=params.max_bad_share)  # fmt: skip
     read = read_past_slides(past_slides, target, storms=storms.ids, options=options)
     events, counts = slide_events(storms, read.frame, target, params)
+    counts["slides_without_zone"] = read.n_without_zone
     found = [
         fit_threshold(events, params, quantile=q, with_offset=form)
         for q in params.threshold_quantiles
@@ -148,10 +149,12 @@ def _notes(
     whole = f" {daily} of them are of daily rain: their durations are whole days, the intensities are means."
     whole_zh = f"其中 {daily} 个为日雨量，历时为整日。"
     untimed = counts["slides"] - counts["slides_with_time"]
-    late = (f" Of {untimed} of {counts['slides']} slides the time is not known: rain after the slide may count for "
-            "them, so the thresholds are too high, and warn too late, if anything.") if untimed else ""  # fmt: skip
-    late_zh = (f"{counts['slides']} 个滑坡中 {untimed} 个时间未知，滑坡之后的降雨可能计入，阈值只会偏高、预警只会偏迟。"
-               if untimed else "")  # fmt: skip
+    bare = counts["slides_without_zone"]
+    late = (f" Of {untimed} of {counts['slides']} slides the time is not known ({bare} of the file state one without a "
+            "zone): rain after the slide may count for them, so the thresholds are too high, and warn too late, if "
+            "anything.") if untimed else ""  # fmt: skip
+    late_zh = (f"{counts['slides']} 个滑坡中 {untimed} 个时间未知（文件中 {bare} 个未注明时区），滑坡之后的"
+               "降雨可能计入，阈值只会偏高、预警只会偏迟。") if untimed else ""  # fmt: skip
     out = []
     if refused:
         out.append(note("warning", f"No threshold of intensity and duration: {refused[0].en} ({rule}).",
