@@ -98,7 +98,9 @@ class RainSource(Source):
 class PastEvent(RainSource):
     """Rain of a past storm; its id links reported depths and slides to it."""
 
-    storm_id: str | None = Field(None, description="Id used in past depths and past slides; default: the file's stem.")
+    storm_id: str | None = Field(
+        None, description="Id used in past depths and past slides; default: the one in the file, else the file's stem."
+    )
 
     @property
     def id(self) -> str:
@@ -240,7 +242,9 @@ class Inputs(Params):
     rainfall: RainfallInputs = Field(default_factory=RainfallInputs, description="Rainfall grids.")
     hazard_points: Source | None = _input("Ledger of hazard points, XLSX, CSV or GeoPackage.")
     landslide_inventory: Source | None = _input("Past landslides, points or polygons.")
-    past_slides: Source | None = _input("Slides of the past storms, points with storm_id.")
+    past_slides: Source | None = _input(
+        "Slides of the past storms, points with storm_id, and time with its zone where it is known."
+    )
     waterlogging_sites: Source | None = _input("Ledger of waterlogging sites.")
     past_depths: Source | None = _input("Depths reported at sites in past storms: storm_id, site_id, depth_m.")
     drains: Source | None = _input("Drain inlets with capacity [m3/s].")
