@@ -19,8 +19,9 @@ from geo_risk.sources.egms import egms_layout, is_egms
 from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
 from geo_risk.sources.point_cells import SetAside
+from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_tables import PointTable, numbers
-from geo_risk.sources.points import MARKS, Layout, trend_evidence
+from geo_risk.sources.points import MARKS, Layout
 
 MAX_LOADED = 5_000_000
 """Points that `read_egms_points` loads at most: some 150 bytes each without their series."""
