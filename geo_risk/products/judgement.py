@@ -15,13 +15,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import Grid, grid_of
+from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level
 from geo_risk.exposure.zonal import Coverage
 from geo_risk.hazards.landslide.triggers import STEADY, UNSEEN, TriggerRule, certain, moving_triggers
 from geo_risk.kernels.warning import CERTAIN, first_hours, rain_at
 
-_BAND = 1024
 _HAIR = 1e-9
 """Rounding of sums of shares, as in exposure.zonal.level_at_share."""
 
@@ -144,36 +143,25 @@ def ground_of(
     Parameters
     ----------
     coverage : of the places on the run grid.
-    layers : `ground` (what the rule judges), and `motion` where radar looked (without it all is unseen); read in bands
-        of rows, never whole.
+    layers : `ground` (what the rule judges), and `motion` where radar looked (without it all is unseen); read by the
+        blocks that hold places, never whole.
     rule, factors : trigger rain, and what moving and accelerating slopes multiply it with.
     """
     n_x = coverage.grid.shape[1]
     rows, columns = np.divmod(coverage.cell, n_x)
-    judged = _picked(layers["ground"], rows, columns, coverage.grid)
+    judged = _picked(layers["ground"], coverage)
     motion = np.full(len(rows), UNSEEN, dtype=np.int8)
     if "motion" in layers:
-        motion = _picked(layers["motion"], rows, columns, coverage.grid).astype(np.int8)
+        motion = _picked(layers["motion"], coverage).astype(np.int8)
     trigger = moving_triggers(rule, judged, motion, factors)
     return Ground(coverage.polygon, rows, columns, coverage.share, trigger, motion, coverage.n_cells)
 
 
-def _picked(
-    layer: xr.DataArray, rows: NDArray[np.int64], columns: NDArray[np.int64], grid: Grid
-) -> NDArray[np.float64]:
-    """Return the values of single cells as the blocks of a layer hold them."""
-    if grid_of(layer) != grid:
+def _picked(layer: xr.DataArray, coverage: Coverage) -> NDArray[np.float64]:
+    if grid_of(layer) != coverage.grid:
         msg = f"layer {layer.name!r} is not on the grid of the coverage"
         raise ValueError(msg)
-    out = np.full(len(rows), np.nan)
-    band = rows // _BAND
-    order = np.argsort(band, kind="stable")
-    edges = np.searchsorted(band[order], np.arange(-(-grid.shape[0] // _BAND) + 1))
-    for i in np.flatnonzero(np.diff(edges)):
-        mine = order[edges[i] : edges[i + 1]]
-        block = np.asarray(layer.data[i * _BAND : (i + 1) * _BAND])
-        out[mine] = block[rows[mine] - i * _BAND, columns[mine]]
-    return out
+    return coverage.values(layer.data).astype(np.float64)
 
 
 def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: float) -> Judgement:
