@@ -1,6 +1,6 @@
 """Time and greatest memory of subsidence, lines and structures of two tracks, read lazily; one process for each size.
 
-python -m benchmarks.watch_memory --side 4000
+python -m benchmarks.watch_memory --side 4000 [--given-noise]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from geo_risk.hazards.deformation.lines import structures, watch
 from geo_risk.hazards.deformation.lines.axes import merge_axes
 from geo_risk.hazards.deformation.lines.level import scene_level
 from geo_risk.hazards.deformation.lines.sections import line_sections
-from geo_risk.hazards.deformation.lines.vertical import map_noise, vertical_map
+from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, MapNoise, VerticalMap, map_noise, vertical_map
 from geo_risk.hazards.deformation.params import DeformationParams
 
 CELL_M = 30.0
@@ -34,7 +34,9 @@ def main() -> None:
     """Print what was found, seconds of processor time so far, and the greatest resident memory above the imports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=2000)
-    side = parser.parse_args().side
+    parser.add_argument("--given-noise", action="store_true", help="estimate no noise: bodies, zones and sums alone")
+    args = parser.parse_args()
+    side = args.side
     x, y = 510_000.0, 3_900_000.0
     grid = Grid.from_bounds((x, y, x + side * CELL_M, y + side * CELL_M), crs="EPSG:4546", resolution_m=CELL_M)
     tracks = [_track(name, side) for name in LOOKS]
@@ -47,8 +49,10 @@ def main() -> None:
         )  # fmt: skip
 
     drawn = len(range(0, side, 397)) * len(range(0, side, 401))
-    found = _watch(tracks, grid)
+    found = _watch(_given(tracks[0], grid) if args.given_noise else vertical_map(tracks, grid, PARAMS), grid)
     say(f"{len(found.kinds)} sinking bodies of {drawn}")
+    if args.given_noise:
+        return
     sections = line_sections(_axes(grid), found.vertical, PARAMS.lines, span_yr=3.0)
     say(f"and {len(sections)} sections of lines")
     moving = _structures(tracks, grid)
@@ -67,8 +71,16 @@ def _track(name: str, side: int) -> TrackWindows:
     )  # fmt: skip
 
 
-def _watch(tracks: list[TrackWindows], grid: Grid) -> watch.Subsidence:
-    vertical = vertical_map(tracks, grid, PARAMS)
+def _given(track: TrackWindows, grid: Grid) -> VerticalMap:
+    """Return the velocity of a track as vertical, with the noise it was drawn with instead of an estimated one."""
+    white, still = np.full(grid.shape, 0.6, np.float32), np.ones(grid.shape, bool)
+    shared = np.zeros(PARAMS.areas.sample_cells // 2)
+    shared[:40] = 2 * np.exp(-np.arange(40) / 8)
+    source = np.full(grid.shape, DECOMPOSED, np.int8)
+    return VerticalMap(whole(track.velocity), source, MapNoise(CELL_M, white, shared, True, still), grid)
+
+
+def _watch(vertical: VerticalMap, grid: Grid) -> watch.Subsidence:
     height = TiledMap(
         grid.shape, lambda b: np.add.outer(*(np.arange(s.start, s.stop) % PERIOD for s in b)).astype("f4"), side=1024
     )  # fmt: skip

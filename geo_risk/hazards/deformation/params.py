@@ -180,12 +180,13 @@ class AreaParams(Params):
         source="choice of geo_risk",
     )  # fmt: skip
     maximum_cells: int = parameter(
-        120_000_000, "Most cells of the detection grid; more are refused", ge=10_000, le=10**9,
-        source="choice of geo_risk: 45 bytes a cell and the tiles, so 6 GB",
+        180_000_000, "Most cells of the detection grid; where there are more, wider ones are taken and that is said",
+        ge=10_000, le=10**9, source="choice of geo_risk: a province in cells of 30 m; 40 bytes a cell were measured, "
+        "so 7 GB",
     )  # fmt: skip
     maximum_whole_cells: int = parameter(
-        16_000_000, "The same for lines, structures and land subsidence, which hold whole maps", ge=1, le=10**9,
-        source="choice of geo_risk: 250 to 370 bytes a cell were measured for two tracks, so 6 GB",
+        180_000_000, "The same for lines, structures and land subsidence", ge=1, le=10**9,
+        source="choice of geo_risk: a province in cells of 30 m; 26 bytes a cell were measured, so 6 GB",
     )  # fmt: skip
     seed: int = parameter(20170, "Seed of the simulated noise", ge=0, le=2**31 - 1, source="choice of geo_risk")
 

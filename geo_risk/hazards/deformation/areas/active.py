@@ -68,11 +68,11 @@ def active_areas(
     Raises
     ------
     LimitError : more cells than `areas.maximum_cells`: masks, labels and the map that is searched are held whole, some
-        45 bytes a cell; everything else is read and worked out by window. (A run takes wider cells before that.)
+        40 bytes a cell; everything else is read and worked out by window. (A run takes wider cells before that.)
     """
     if (n := grid.shape[0] * grid.shape[1]) > params.areas.maximum_cells:
         what = f"the detection grid has {n} cells; at most {params.areas.maximum_cells} are searched at once"
-        fix = "run it in parts, set a coarser area.resolution_m, or raise the limit where 45 bytes a cell fit"
+        fix = "run it in parts, set a coarser area.resolution_m, or raise the limit where 40 bytes a cell fit"
         raise LimitError(what, where="deformation.areas.maximum_cells", fix=fix)
     notes: list[tuple[str, str]] = []
     channels = [c for t in tracks for c in _channels(t, params)]
