@@ -264,5 +264,5 @@ def test_the_three_ways_to_effective_rain_agree_with_gaps(seed, decay, days):
     np.testing.assert_allclose(highest, at_each.max(axis=0), rtol=1e-9, atol=1e-9)
     # the warning's kernel: the largest so far, unknown from the first unknown step on
     part = np.zeros(len(hours), dtype=np.int64)
-    so_far, _ = stage_effective(hours, part, first=first, decay_per_day=decay, days=days)
+    so_far, _, _ = stage_effective(hours, part, first=first, decay_per_day=decay, days=days)
     np.testing.assert_allclose(so_far, np.maximum.accumulate(at_each, axis=0), rtol=1e-9, atol=1e-9)

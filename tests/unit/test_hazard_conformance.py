@@ -136,14 +136,22 @@ def runout_layers() -> dict[str, xr.DataArray]:
 def debris_flow_layers() -> dict[str, xr.DataArray]:
     routed = drainage(ground(), cells_max=10**6)
     return {"dem_filled": routed.filled, "flow_direction": routed.direction.astype("float32").assign_attrs(units="1"),
-            "flow_accumulation": routed.upslope_area}  # fmt: skip
+            "flow_accumulation": routed.upslope_area, "area_is_partial": whole_area()}  # fmt: skip
+
+
+def whole_area() -> xr.DataArray:
+    """No cell whose upslope area is a lower bound but those of a corner."""
+    marks = np.zeros(GRID.shape, dtype=np.float32)
+    marks[:4, :4] = 1
+    return layer(marks, "1", "area_is_partial")
 
 
 def stability_layers() -> dict[str, xr.DataArray]:
     dem = ground()
     steep = slope_layers(dem)["slope_deg"].compute()
-    return {"slope_deg": steep, "flow_accumulation": drainage(dem, cells_max=10**6).upslope_area,
-            "material": layer(rng(9).integers(1, 4, GRID.shape).astype("float32"), "1", "material")}  # fmt: skip
+    material = layer(rng(9).integers(1, 4, GRID.shape).astype("float32"), "1", "material")
+    return {"slope_deg": steep, "flow_accumulation": drainage(dem, cells_max=10**6).upslope_area, "material": material,
+            "area_is_partial": whole_area()}  # fmt: skip
 
 
 def earthquake_layers() -> dict[str, xr.DataArray]:

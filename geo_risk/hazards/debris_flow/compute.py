@@ -65,7 +65,7 @@ def compute(layers: Mapping[str, xr.DataArray], params: DebrisFlowParams) -> Haz
     )  # fmt: skip
     if "area_is_partial" in given:
         area = blocks(given["flow_accumulation"]).rechunk(planes.chunks[1:])
-        is_partial = blocks(given["area_is_partial"]).rechunk(planes.chunks[1:]) == 1
+        is_partial = blocks(given["area_is_partial"]).rechunk(planes.chunks[1:]) != 0
         planes = da.where((is_partial & (area <= params.area_max_m2))[None], np.float32(np.nan), planes)
     level = da.map_blocks(classify, planes[0], lower_bounds=params.level_margin, dtype=np.int8)
     return HazardResult(
