@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,19 @@ def test_a_known_k_lies_in_its_interval():
     assert fit.days == 5
     assert fit.auc_years > 0.6
     assert fit.low <= fit.decay_per_day <= fit.high
+
+
+def test_slides_of_a_single_day_s_rain_leave_k_open_and_its_facts_can_be_written():
+    events = made(decay=0.0, weight=6.0)
+    found = fit_antecedent(events, (1, 2, 3), configured=(0.84, 3))
+    assert isinstance(found, AntecedentFit)
+    alone = fit_antecedent(events, (1,), configured=(0.84, 1))  # over one day K has no effect
+    assert isinstance(alone, AntecedentFit)
+    assert alone.low_is_open
+    assert alone.high_is_open
+    assert alone.to_dict()["inflation"] is None
+    for fit in (found, alone):
+        json.dumps(fit.to_dict(), allow_nan=False)
 
 
 def test_cases_written_four_times_tell_no_more_than_once():

@@ -87,8 +87,8 @@ class AntecedentFit:
     profile: dict[str, list[float]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for a facts file; NaN as None."""
-        return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(self).items()}
+        """Return plain values for a facts file; NaN and infinite ones as None."""
+        return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in asdict(self).items()}
 
 
 def fit_antecedent(
