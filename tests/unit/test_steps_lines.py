@@ -249,7 +249,8 @@ def test_maps_of_more_cells_than_fit_are_taken_on_wider_cells_and_every_product_
     common = {"native": [folder / f"{t}.h5" for t in TRACKS], "grid": folder / "grid.json", "tracks": TRACKS,
               "params": small}  # fmt: skip
     line_steps.write_lines(
-        **common, roads=folder / "roads.gpkg", railways=None, tailings_ponds=None, reservoirs=None, out=out["lines"],
+        **common, roads=folder / "roads.gpkg", railways=None, embankments=None, tailings_ponds=None, reservoirs=None,
+        out=out["lines"],
         facts=tmp_path / "lines.json", options=dict.fromkeys((*line_steps.LINES, *line_steps.PONDS), NO_OPTIONS),
     )  # fmt: skip
     watch_steps.write_structures_found(

@@ -51,7 +51,7 @@ def write_warning_model(
     given = open_storms(rainfall_past_events, past_rain, target, limit_mm_h=rainfall.rain_limit_mm_h,
                         max_bad_share=rainfall.max_bad_share)  # fmt: skip
     read = read_past_slides(past_slides, target, storms=given.ids, options=options)
-    rain, height = _past_rain(given, target, resolved(rainfall, fitted))
+    rain, height = past_rain_on_grid(given, target, resolved(rainfall, fitted))
     map_ = open_layer(susceptibility)
     labels = square_labels(map_) if slope_units is None else open_layer(slope_units)
     found = past_cases(labels, map_, rain, read.frame, height_of_storm=height)
@@ -81,7 +81,7 @@ def _slid_units(cases: PastCases) -> list[dict[str, Any]]:
             for r, c, mm in zip(rows, columns, rain, strict=True) if math.isfinite(mm)]  # fmt: skip
 
 
-def _past_rain(
+def past_rain_on_grid(
     storms: PastStorms, target: Grid, rainfall: RainfallParams
 ) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
     """Return the effective rain of each past storm on the run grid, of all of it and by its height over that grid."""
