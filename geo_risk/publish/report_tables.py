@@ -23,6 +23,12 @@ ABSENT = re.compile(r".*_ids?$|shelter_name$|leave_before$|name$|measures$")
 _BAR = 250.0
 """Longest bar of a figure, in units of its drawing."""
 
+_ROOM = 300.0
+"""What a bar and the value behind it have between the labels and the edge of the drawing."""
+
+_LATIN = 7.5
+"""Width of a latin character of a value at most; a Chinese one takes two of them."""
+
 
 def text_cell(value: object) -> Cell:
     """Return a table cell of plain text; numbers get thousands separators and at most two decimals."""
@@ -82,10 +88,11 @@ def bars(title: str, values: Sequence[tuple[str, float, str, str]]) -> dict[str,
     values : (label, value >= 0, printed value, colour); NaN draws no bar.
     """
     top = max((v for _, v, _, _ in values if v > 0), default=1.0)
+    longest = min(_BAR, _ROOM - _LATIN * max((_width(text) for _, _, text, _ in values), default=0))
     drawn = [
         {
             "label": _short(name),
-            "width": round(max(0.0, v) / top * _BAR, 1) if v > 0 else 0.0,
+            "width": round(max(0.0, v) / top * longest, 1) if v > 0 else 0.0,
             "text": text,
             "color": color,
         }
@@ -95,12 +102,13 @@ def bars(title: str, values: Sequence[tuple[str, float, str, str]]) -> dict[str,
 
 
 def _short(text: str, *, limit: int = 18) -> str:
-    width = 0
-    for i, char in enumerate(text):
-        width += 2 if ord(char) > 0x2E7F else 1
-        if width > limit:
-            return text[:i] + "…"
-    return text
+    fits = next((i for i in range(len(text)) if _width(text[: i + 1]) > limit), len(text))
+    return text if fits == len(text) else text[:fits] + "…"
+
+
+def _width(text: str) -> int:
+    """Return how many latin characters wide a text is."""
+    return sum(2 if ord(char) > 0x2E7F else 1 for char in text)
 
 
 def level_bars(title: str, levels: Any, language: str) -> dict[str, Any]:

@@ -376,6 +376,12 @@ def test_report_says_what_each_raster_is_in_its_language(tmp_path):
 
 
 def test_bars_are_in_proportion_and_unknown_is_grey():
+    figure = report_tables.bars("t", [("72 小时", 0.8, "81.9% (未知 1%)", "#fff"), ("1 小时", 0.4, "40.0%", "#fff")])
+    widths = [b["width"] for b in figure["bars"]]
+    assert widths[0] / 2 == pytest.approx(widths[1], abs=0.1)  # rounded to tenths
+    assert widths[0] > 100
+    # 11 latin characters and 2 Chinese ones, twice as wide, of at most 7.5 units fit behind the longest bar
+    assert widths[0] + 15 * 7.5 <= 300
     figure = report_tables.level_bars("t", [4, 4, 1, -1], "en")
     assert [b["width"] for b in figure["bars"]] == [250.0, 0.0, 0.0, 125.0, 125.0]
     assert figure["bars"][-1]["label"] == "unknown"
