@@ -172,7 +172,7 @@ def png_uri(codes: NDArray[np.uint8], *, palette: list[tuple[int, int, int, int]
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
         (b"PLTE", bytes(v for color in palette for v in color[:3])),
         (b"tRNS", bytes(color[3] for color in palette)),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
+        (b"IDAT", zlib.compress(lines.tobytes(), 6)),  # 9 takes eight times as long for 2 % less
         (b"IEND", b""),
     )
     body = b"".join(
