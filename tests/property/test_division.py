@@ -97,6 +97,7 @@ def test_houses_on_and_below_warned_ground_are_called():
         highest_reach({})
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(3, 10), st.integers(3, 10))
 @settings(max_examples=15, deadline=None)
 def test_reach_is_the_same_whatever_the_blocks_and_read_only_where_houses_stand(seed, rows, columns):

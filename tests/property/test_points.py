@@ -150,6 +150,7 @@ def test_words_tell_ground_that_is_not_seen_from_ground_that_is_not_known_to_be_
         assert text in merged(book, None, **around).loc["p", "reasons_en"], text
 
 
+@pytest.mark.slow
 @given(hnp.arrays("int8", (5, 5), elements=st.integers(-1, 5)), st.floats(0.05, 1))
 @settings(max_examples=60, deadline=None)
 def test_stable_needs_its_share_of_stable_cells_and_no_other_motion(codes, share):

@@ -91,6 +91,7 @@ def test_the_layer_does_not_depend_on_blocks_and_stays_lazy():
     np.testing.assert_array_equal(lazy.to_numpy(), last_spi(pr, months=3, min_years=30))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 500), st.floats(0.2, 5))
 def test_the_spi_does_not_change_with_the_unit_and_rises_with_rain(seed, factor):

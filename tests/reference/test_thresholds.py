@@ -132,6 +132,7 @@ def test_rain_events_with_gaps_or_an_unknown_beginning_are_unknown():
             event_before(np.array([0, 0, 0, value, 1.0]), **rule)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 500), st.floats(0.2, 5), st.floats(0.1, 10))
 def test_thresholds_scale_with_rain_and_time(seed, factor, hours):

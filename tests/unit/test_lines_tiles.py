@@ -104,6 +104,7 @@ def test_a_map_without_stable_ground_has_its_formal_errors_by_tiles_too():
     assert np.isfinite(made.noise.white[np.isfinite(made.up)]).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 60), st.integers(1, 30), st.integers(1, 25))
 def test_pairs_across_seams_of_tiles_are_counted(seed, height, width, side, reach):

@@ -122,6 +122,7 @@ def test_a_grid_and_the_rarest_of_two_durations(tmp_path):
     assert (years[known] >= alone[known] - 1e-4).all()
 
 
+@pytest.mark.slow
 def test_rain_beyond_one_record_is_rare_though_another_duration_is_unknown(tmp_path):
     gauge_table(tmp_path / "long.csv")
     gauge_table(tmp_path / "short.csv", years=15)

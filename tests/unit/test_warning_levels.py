@@ -291,6 +291,7 @@ def test_a_kept_level_tells_what_is_left_before_the_level_above_it():
             assert f"left before {('yellow', 'orange', 'red')[following - 2]}" in got["reasons"].lower()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(3, 40))
 def test_moving_slopes_are_burnt_block_by_block_as_at_once(seed, side):

@@ -176,6 +176,7 @@ def content(text: str, language: str = "zh") -> BulletinContent:
     return BulletinContent(text, language, T0.isoformat(), stages, frames(text), cells, [text])
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text_in_all_three(tmp_path):
     for text in [*PAYLOADS, "a\x00b\x0bc\ud800", "]]><x>&amp;", "=HYPERLINK(1)", "{{ 7*7 }}", "<w:t>x</w:t>"]:
         write_cap(message(area(text)), SENDER, tmp_path / "cap.xml")
