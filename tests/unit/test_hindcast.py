@@ -196,6 +196,14 @@ def test_of_the_wettest_day_a_part_has_come_by_its_wettest_hour():
     assert until[0, 0] == pytest.approx(15, rel=1e-6)
 
 
+def test_the_part_of_a_day_is_not_that_of_a_shorter_step():
+    rain = np.zeros(16)
+    rain[12] = 48.0  # the first six hours of the fourth day
+    steps = cube(16, rain).assign_attrs(interval_h=6.0)
+    until = effective_rain_by_height(steps, decay_per_day=0.0, days=1, inside=ALL, day_share=0.0).to_numpy()
+    assert until[0, 0] == pytest.approx(48 * 7 / 12, rel=1e-6)  # an even fall: mean of 1/6 to 6/6
+
+
 def test_the_part_of_the_day_is_that_of_storms_given_by_hours_and_of_an_even_fall():
     given = {"decay_per_day": 0.0, "days": 1}
     assert day_share([], **given) == EVEN_SHARE

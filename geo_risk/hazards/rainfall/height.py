@@ -17,7 +17,6 @@ from geo_risk.hazards.rainfall.antecedent import largest_effective_rain, storm_e
 EVEN_SHARE = 25 / 48
 """Share of a day's rain that has fallen by the end of its wettest hour if it falls evenly and any hour is as likely."""
 
-
 LEAST_KNOWN = 0.5
 """Share of an area that must be known for a step to be its wettest (choice of geo_risk: a mean over less of it is that
 of a part)."""
@@ -63,8 +62,9 @@ def effective_rain_by_height(
     """Largest effective antecedent rain up to the end of the hour with most rain over an area.
 
     Of rain given by hours, that hour is known. Of longer steps it is not: then the effective rain at that hour is taken
-    to lie between those at the end of the wettest step and of the one before it, at `day_share` of the way. (The whole
-    wettest day would count rain that nobody has seen while it rains hardest.)
+    to lie between those at the end of the wettest step and of the one before it: of days at `day_share` of the way, of
+    steps of h hours at (h + 1) / 2h, which is the even fall of `EVEN_SHARE`. (The whole wettest day would count rain
+    that nobody has seen while it rains hardest.)
 
     Parameters
     ----------
@@ -84,14 +84,16 @@ def effective_rain_by_height(
         unknown = cube.isel(time=slice(0, 1))
         return of_all(unknown.copy(data=da.full_like(da.asarray(unknown.data), np.nan)))
     until = cube.isel(time=slice(0, last + 1))
-    if float(cube.attrs.get("interval_h", 1.0)) <= 1:
+    hours = float(cube.attrs.get("interval_h", 1.0))
+    if hours <= 1:
         return of_all(until)
+    share = day_share if hours == 24 else (hours + 1) / (2 * hours)
     first = last == _first(cube, days)
-    now = largest(until, first=last) * np.float32(day_share)
+    now = largest(until, first=last) * np.float32(share)
     earlier = until.isel(time=slice(0, last))
     if first:  # the day before has no whole window: what is known of its rain is that it is not negative
         return now.assign_attrs(of_all(until).attrs)
-    then = largest(earlier, first=last - 1) * np.float32(1 - day_share)
+    then = largest(earlier, first=last - 1) * np.float32(1 - share)
     highest = da.maximum(of_all(earlier).data, (now + then).data)
     return field(cube, highest, name="rain_effective", long_name="effective antecedent rain by the storm's height")
 
@@ -103,7 +105,7 @@ def day_share(storms: Iterable[tuple[xr.DataArray, NDArray[np.bool_]]], *, decay
 
     Parameters
     ----------
-    storms : cube and cells of the area of each, as in `effective_rain_by_height`; those of longer steps than an hour
+    storms : cube and cells of the area of each, as in `effective_rain_by_height`; those of steps other than an hour
         say nothing.
     """
     shares = [EVEN_SHARE]
