@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ _PACKED_MM = 0.01
 mm)."""
 
 NOON = ("tas", "hurs", "sfcWind")
+_OVER_THE_DAY = re.compile(r"\btime\s*:\s*(mean|minimum|maximum)")  # "area: mean time: point" is a value of a moment
 """Quantities that the fire weather index takes at local noon (Van Wagner 1987)."""
 
 
@@ -131,9 +133,7 @@ def check_noon(found: Climate, *, where: str) -> None:
     ------
     DataError : the file says so: noon is warmer and drier than the day's mean, so the index would be too low.
     """
-    wrong = {
-        n: found.stated[n] for n in NOON if any(w in found.stated.get(n, "") for w in ("mean", "minimum", "maximum"))
-    }
+    wrong = {n: found.stated[n] for n in NOON if _OVER_THE_DAY.search(found.stated.get(n, ""))}
     if wrong:
         said = ", ".join(f"{n} ({text})" for n, text in wrong.items())
         what = f"the fire weather index takes values of local noon; the file gives {said}"

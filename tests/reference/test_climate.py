@@ -207,6 +207,13 @@ def test_daily_means_are_not_taken_for_noon(tmp_path):
     with xr.open_dataset(climate_file(tmp_path / "climate.nc", years=1)) as source:
         read = source.load()
     check_noon(read_climate(tmp_path / "climate.nc", ("tas", "hurs")), where="climate")
+    read["tas"].attrs["cell_methods"] = "area: mean time: point"
+    read.to_netcdf(tmp_path / "point.nc", engine="h5netcdf")
+    check_noon(read_climate(tmp_path / "point.nc", ("tas", "hurs")), where="climate")
+    read["tas"].attrs["cell_methods"] = "area: time: mean"
+    read.to_netcdf(tmp_path / "both.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match="local noon"):
+        check_noon(read_climate(tmp_path / "both.nc", ("tas", "hurs")), where="climate")
     read["tas"].attrs["cell_methods"] = "time: mean"
     read.to_netcdf(tmp_path / "mean.nc", engine="h5netcdf")
     with pytest.raises(DataError, match=r"local noon; the file gives tas \(time: mean\)"):
