@@ -120,8 +120,8 @@ def write_fire_weather(*, series: Path, grid: Path, out: Path, facts: Path, opti
         f"Fire weather index of {day}: highest {top}; unknown on {int(unknown)} of {layer.size} cells. Classes differ "
         "by region and are not built in."
         + (
-            f" {', '.join(unsaid)}: the file does not say at what time of day; taken "
-            "as of local noon, without which the index is too low."
+            f" {', '.join(unsaid)}: the file does not say at what time of day, so they are taken for local noon; if "
+            "they are means of the day, the index is too low."
             if unsaid
             else ""
         ),
