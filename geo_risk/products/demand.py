@@ -165,7 +165,8 @@ def not_judged(
     Parameters
     ----------
     houses, params : as in `people_to_move`. zones : the calling zones only.
-    is_known : (n,) whether any stage (or the hazard, where there is no stage) says anything of the house's ground.
+    is_known : (n,) whether the stages (or the hazard, where there is no stage) say enough of the house's ground,
+        see `Threat.is_judged`.
 
     Returns
     -------

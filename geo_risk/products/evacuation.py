@@ -145,9 +145,9 @@ def plan_evacuation(
 
 
 def _is_known(inputs: EvacuationInputs, threat: Threat | None, params: EvacuationParams) -> NDArray[np.bool_]:
-    """Tell of which houses' ground some stage speaks; where houses are not judged by stages, the landslide hazard."""
+    """Tell which houses the stages judge; where houses are not judged by stages, the landslide hazard."""
     if threat is not None:
-        return threat.is_known
+        return threat.is_judged(params)
     layers = [layer for layer in inputs.grounds if layer.name == "hazard_landslide"]
     if not layers:
         return np.ones(len(inputs.houses), dtype=bool)

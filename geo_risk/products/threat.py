@@ -39,10 +39,14 @@ class Threat:
     warnings: pd.DataFrame
     level: NDArray[np.int8]
 
-    @property
-    def is_known(self) -> NDArray[np.bool_]:
-        """Tell for which houses at least one stage speaks."""
-        return np.asarray((self.warnings.to_numpy() >= 0).any(axis=1), dtype=bool)
+    def is_judged(self, params: EvacuationParams) -> NDArray[np.bool_]:
+        """Tell which houses a stage of `known_hours` or more speaks of, or any one warns of at `warning_level`.
+
+        That the next hour is quiet says nothing of the day: it judges nobody.
+        """
+        long = self.warnings[[f"warning_{s}h" for s in STAGES_H if s >= params.known_hours]]
+        warned = (self.warnings >= params.warning_level).any(axis=1)
+        return np.asarray((long >= 0).any(axis=1) | warned, dtype=bool)
 
 
 def reach_layers(

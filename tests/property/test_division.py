@@ -3,6 +3,7 @@
 import dask.array as da
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from dask.base import is_dask_collection
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from geo_risk.kernels.reach import reach_level
 from geo_risk.products.demand import not_judged
 from geo_risk.products.division import divide_along_drainage, hillslope_sets
 from geo_risk.products.params import EvacuationParams, RiskParams
-from geo_risk.products.threat import highest_reach, house_threat, reach_layers
+from geo_risk.products.threat import Threat, highest_reach, house_threat, reach_layers
 from geo_risk.products.zones import matrix_risk
 
 CRS = "EPSG:4546"
@@ -83,14 +84,15 @@ def test_houses_on_and_below_warned_ground_are_called():
     assert threat.share.tolist() == [1.0, 1.0, 0.0, 0.0]  # on it, below it, beyond the angle, unknown ground
     assert threat.warnings["warning_24h"].tolist() == [3, 3, 0, -1]
     assert (threat.warnings["warning_1h"] == -1).all()
-    assert threat.is_known.tolist() == [True, True, True, False]
+    assert threat.is_judged(PARAMS).tolist() == [True, True, True, False]
+    judged = threat.is_judged(PARAMS)
     owned = houses.assign(settlement_id=["a", "a", "b", "b"], people=[4.0, 3.0, 2.0, 1.5])
     zones = gpd.GeoDataFrame({"zone_id": ["Z"]}, geometry=[box(64, 64, 76, 76)], crs=CRS)
-    silent = not_judged(owned, zones.iloc[:0], threat.is_known, params=PARAMS)
+    silent = not_judged(owned, zones.iloc[:0], judged, params=PARAMS)
     assert silent.to_dict("index") == {"b": {"houses_not_judged": 1, "people_not_judged": 2}}
-    assert not len(not_judged(owned, zones, threat.is_known, params=PARAMS))  # a zone calls it
-    assert not len(not_judged(owned.assign(people=0.0), zones.iloc[:0], threat.is_known, params=PARAMS))  # nobody there
-    nobody_knows = not_judged(owned.assign(people=np.nan), zones.iloc[:0], threat.is_known, params=PARAMS)
+    assert not len(not_judged(owned, zones, judged, params=PARAMS))  # a zone calls it
+    assert not len(not_judged(owned.assign(people=0.0), zones.iloc[:0], judged, params=PARAMS))  # nobody there
+    nobody_knows = not_judged(owned.assign(people=np.nan), zones.iloc[:0], judged, params=PARAMS)
     assert nobody_knows.loc["b"].tolist() == [1, 0]
     assert reach_layers(layer(z, "m"), {}, params=PARAMS) == {}
     with pytest.raises(ValueError, match="no reach layer"):
@@ -144,3 +146,13 @@ def test_nothing_exposed_is_at_most_low_and_unknown_is_not():
     matrix = RiskParams().risk_matrix
     assert matrix_risk([4, 3, 2, 1, 0, -1], [0] * 6, matrix).tolist() == [1, 1, 1, 1, 0, -1]
     assert matrix_risk([4, 3, 1], [-1] * 3, matrix).tolist() == [2, 2, -1]
+
+
+def test_a_quiet_hour_judges_nobody_for_the_day():
+    stages = {f"warning_{s}h": np.full(4, -1, dtype=np.int8) for s in (72, 24, 6, 3, 1)}
+    stages["warning_1h"] = np.array([0, 3, -1, 0], dtype=np.int8)
+    stages[f"warning_{PARAMS.known_hours}h"] = np.array([-1, -1, -1, 0], dtype=np.int8)
+    warnings = pd.DataFrame(stages)
+    level = warnings.max(axis=1).to_numpy()
+    threat = Threat(np.zeros(4), warnings, level)
+    assert threat.is_judged(PARAMS).tolist() == [False, True, False, True]  # quiet, warned, unknown; quiet for longer
