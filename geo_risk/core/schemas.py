@@ -225,7 +225,8 @@ SCHEMAS: dict[str, Schema] = {
             "structure_id:id name:text kind:text hazard_level:level velocity_up_mm_yr:number "
             "velocity_up_std_mm_yr:positive velocity_across_mm_yr:number velocity_across_std_mm_yr:positive "
             "speed_mm_yr:positive speed_std_mm_yr:positive activity:text acceleration_mm_yr2:number "
-            "failure_window_start:time failure_window_end:time n_cells:count known_share:share reasons:text",
+            "failure_window_start:time failure_window_end:time n_cells:count known_share:share off_course_share:share "
+            "reasons:text",
             required="kind hazard_level activity",
             kind=("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir"), activity=ACTIVITIES,
         ),
@@ -242,9 +243,10 @@ SCHEMAS: dict[str, Schema] = {
             "subsidence_townships", "township_id", None,
             "rank:rank township_id:id name:text area_m2:positive known_share:share subsiding_m2:positive "
             "area_class1_m2:positive area_class2_m2:positive area_class3_m2:positive area_class4_m2:positive "
-            "unknown_m2:positive rate_mean_mm_yr:number rate_max_mm_yr:number volume_loss_m3_yr:number "
-            "volume_loss_std_m3_yr:positive mining_loss_m3_yr:number mining_loss_std_m3_yr:positive trend:text "
-            "change_mm_yr:number change_std_mm_yr:positive people:count buildings:count reasons:text",
+            "unknown_m2:positive off_course_m2:positive rate_mean_mm_yr:number rate_max_mm_yr:number "
+            "volume_loss_m3_yr:number volume_loss_std_m3_yr:positive mining_loss_m3_yr:number "
+            "mining_loss_std_m3_yr:positive trend:text change_mm_yr:number change_std_mm_yr:positive "
+            "people:count buildings:count reasons:text",
             required="rank trend", trend=TRENDS,
         ),
         _schema(

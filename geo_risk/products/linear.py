@@ -16,7 +16,7 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, combine_levels
 from geo_risk.core.schemas import conform
 from geo_risk.hazards.deformation.lines.params import LineParams
-from geo_risk.products.wording import joined
+from geo_risk.products.wording import LEFT_COURSE, joined
 
 _SAID: Mapping[str, tuple[str, str]] = {
     "bends": ("Differential settlement of {slope:.3f} +- {error:.3f} mm/yr per m over {base:.0f} m at km {at:.2f}.",
@@ -38,6 +38,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
              "可能存在更严重的沉降：低于 {detectable:.3f} 毫米/年/米或未观测到的部分未知。"),
     "unseen": ("Radar sees {share:.0%} of it: the rest is unknown, not safe.",
                "雷达仅能观测该段的 {share:.0%}：其余未知，不等于安全。"),
+    "left": LEFT_COURSE,
     "blind": ("Radar sees nothing of it: settlement unknown.", "雷达观测不到该段：沉降未知。"),
     "noisy": ("Too noisy to tell: only {detectable:.3f} mm/yr per m or more would stand out.",
               "噪声过大无法判断：仅能识别 {detectable:.3f} 毫米/年/米以上的差异沉降。"),
@@ -101,8 +102,8 @@ def linear_risk(
     A frame that conforms to `linear_risk`, gravest first where it is listed. risk_level: the higher of the level of
     the settlement and the risk of the zones crossed, where unknown beats none and low: a zone of unknown risk, or
     ground of unknown risk under more than `maximum_unknown_share`, whether or not a zone is crossed. needs_monitoring:
-    "yes" from level 1 on, and where the level is unknown but settlement was found; "unknown" where neither is known;
-    else "no".
+    "yes" from level 1 on, and where the level is unknown but settlement was found or ground left its course;
+    "unknown" where neither is known; else "no".
     """
     frame = sections.reset_index(drop=True)
     crossed, risk = _crossed(frame, zones)
@@ -111,6 +112,7 @@ def linear_risk(
     below = np.where(ground <= params.maximum_unknown_share, np.int8(0), np.int8(-1))
     level = combine_levels(frame["level"].to_numpy(), risk, below) if len(frame) else np.zeros(0, dtype=np.int8)
     found = frame["is_bending"].to_numpy(dtype=bool) | frame["is_sinking"].to_numpy(dtype=bool)
+    found |= frame["off_course_share"].to_numpy() > 0
     needs = np.where((level >= 1) | ((level < 0) & found), "yes", np.where(level < 0, "unknown", "no"))
     rows = frame.drop(columns=["geometry"]).to_dict("records")
     reasons: dict[str, list[str]] = {"zh": [], "en": []}
@@ -172,11 +174,14 @@ def _motion(row: Mapping[str, Any], limit: float) -> list[tuple[str, dict[str, A
             "worst": 0.0 - row["settlement_worst_mm_yr"],
         }))  # fmt: skip
     if not said and np.isfinite(detectable):
-        said.append(("quiet" if row["level"] >= 0 or share < 1 else "noisy", {"detectable": detectable}))
+        quiet = row["level"] >= 0 or share < 1 or row["off_course_share"] > 0
+        said.append(("quiet" if quiet else "noisy", {"detectable": detectable}))
     elif said and row["level"] < 0 and np.isfinite(detectable):
         said.append(("more", {"detectable": detectable}))
     if share < 0.995:
         said.append(("unseen", {"share": share}))
+    if row["off_course_share"] > 0:
+        said.append(("left", {"share": row["off_course_share"]}))
     if row["vertical_source"] in ("los", "mixed"):
         said.append((str(row["vertical_source"]), {}))
     return said

@@ -12,7 +12,7 @@ import pandas as pd
 from geo_risk.core.levels import Level
 from geo_risk.core.schemas import conform
 from geo_risk.products.failing import WINDOW, failure_windows, is_failing
-from geo_risk.products.wording import joined
+from geo_risk.products.wording import LEFT_COURSE, joined
 
 _SAID: Mapping[str, tuple[str, str]] = {
     "across_up": ("Against {base}, it moves {up:+.1f} +- {up_std:.1f} mm/yr up and {across:+.1f} +- "
@@ -35,6 +35,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
                "雷达可观测 {share:.0%}：其余未知，不等于安全。"),
     "blind": ("Radar sees nothing of it (water, loss of coherence, or shadow): unknown, not safe.",
               "雷达观测不到（水面、失相干或阴影）：未知，不等于安全。"),
+    "left": LEFT_COURSE,
     "raised": ("Very high because its motion speeds up, whatever its speed.",
                "形变正在加速，无论速率大小，等级为极高。"),
     "window": ("Very high because its motion speeds up toward failure: window {window}.",
@@ -119,4 +120,6 @@ def _words(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         said.append(("bound", {"most": most}))
     if row["known_share"] < 0.995:
         said.append(("unseen", {"share": row["known_share"]}))
+    if row["off_course_share"] > 0:
+        said.append(("left", {"share": row["off_course_share"]}))
     return said

@@ -43,8 +43,12 @@ _SAID: Mapping[str, tuple[str, str]] = {
               "本次运行中雷达观测不到：未知，不等于安全。"),
     "los": ("One line of sight only: motion is assumed to be vertical.", "仅有单一视线向观测：假定形变为垂直方向。"),
     "mixed": ("In part from one line of sight, assumed to be vertical.", "部分仅有单一视线向观测，假定为垂直方向。"),
-    "coverage": ("Radar sees {share:.0%} of it; {area:.2f} km2 are unknown, not safe.",
-                 "雷达可观测 {share:.0%}；{area:.2f} 平方公里未知，不等于安全。"),
+    "coverage": ("{share:.0%} of it is known by radar; {area:.2f} km2 are unknown, not safe.",
+                 "雷达可判定 {share:.0%}；{area:.2f} 平方公里未知，不等于安全。"),
+    "left": ("Of these {area:.3f} km2 left the course of their record at an end of it: sudden motion, or an unwrapping "
+             "error. Go and look.",
+             "其中 {area:.3f} 平方公里在时序末端（或起始）偏离原有趋势：可能为突发位移，"
+             "也可能为解缠误差，请现场核查。"),
 }  # fmt: skip
 
 
@@ -205,6 +209,8 @@ def _township(row: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         said.append(("blind", {}))
     elif row["known_share"] < 0.9995:
         said.append(("coverage", {"share": row["known_share"], "area": row["unknown_m2"] / 1e6}))
+    if row["off_course_m2"] > 0:
+        said.append(("left", {"area": row["off_course_m2"] / 1e6}))
     return said
 
 

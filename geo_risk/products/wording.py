@@ -9,6 +9,13 @@ import geopandas as gpd
 
 from geo_risk.core.sentence import chinese
 
+LEFT_COURSE = (
+    "{share:.0%} of it left the course of its record at an end of it: sudden motion, or an unwrapping error. Go and "
+    "look; it is not called still.",
+    "其中 {share:.0%} 在时序末端（或起始）偏离原有趋势：可能为突发位移，也可能为解缠误差。请现场核查，不作稳定判定。",
+)
+"""Of a section or a structure of which some cells are other than 0 in `sudden_since`."""
+
 SENTENCES: Mapping[str, tuple[str, str]] = {
     # key: (English, Chinese)
     "in_ledger": ("Recorded in the ledger.", "台账在册。"),

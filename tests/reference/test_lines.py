@@ -290,6 +290,41 @@ def test_levels_of_bodies_and_unseen_ones():
     assert got[2]["model"] == "none"
 
 
+def test_a_body_that_left_its_course_is_not_called_still_however_few_cells_of_one_track_show_it():
+    area = grid(60.0, size=1800)
+    labels = np.zeros(area.shape, np.int32)
+    labels[5:7, 5:9] = 1
+    body = Body("a", "a", "tailings_dam", box(X0, Y0, X0 + 60, Y0 + 60), (0.6, 0.8))
+
+    def row(speed: float, at: tuple[int, int], since: float) -> dict[str, object]:
+        sudden = np.zeros(area.shape, np.float32)
+        sudden[at] = since
+        up = np.where(labels == 1, -speed, 0.0)
+        made = [track("asc", 0.0, 0.0, up, area), replace(track("desc", 0.0, 0.0, up, area), sudden=sudden)]
+        return structure_rows([body], labels, made, [noise(area.shape, 60.0, white=0.2)] * 2, StructureParams())[0]
+
+    assert [row(0.0, (5, 5), since)["level"] for since in (0.0, 58.0, -2.0, np.nan)] == [0, -1, -1, 0]
+    assert [row(speed, (5, 5), 58.0)["level"] for speed in (5.0, 15.0)] == [-1, 2]
+    assert row(0.0, (5, 5), 58.0)["off_course_share"] == pytest.approx(1 / 8)
+    assert row(0.0, (12, 12), 58.0)["level"] == 0
+
+
+def test_off_course_of_any_track_is_the_same_by_tiles_and_changes_no_velocity():
+    area = grid(60.0, size=3000)
+    rng = np.random.default_rng(3)
+    up = rng.normal(0, 1, area.shape)
+    sudden = np.where(rng.random(area.shape) < 0.1, 40.0, 0.0).astype(np.float32)
+    sudden[rng.random(area.shape) < 0.1] = np.nan
+    plain = [track(n, 0.0, 0.0, up, area) for n in ("asc", "desc")]
+    params = [DeformationParams(areas={"tile_cells": n}) for n in (32, 64)]
+    got = [make_vertical([plain[0], replace(plain[1], sudden=sudden)], area, p) for p in params]
+    for one in got:
+        assert np.array_equal(one.off_course, np.nan_to_num(sudden) != 0)
+    before = make_vertical(plain, area, params[1])
+    assert before.off_course is None
+    assert np.array_equal(before.up, got[1].up, equal_nan=True)
+
+
 def test_a_body_whose_error_reaches_a_speed_of_level_one_is_not_called_still():
     area = grid(60.0, size=1800)
     labels = np.zeros(area.shape, np.int32)
@@ -454,6 +489,22 @@ def test_still_ground_has_no_zone():
 # trend ------------------------------------------------------------------------------------------------------------
 
 T = np.arange(60) * 12 / 365.25
+
+
+def test_sinking_ground_keeps_its_class_where_it_left_its_course_and_quiet_ground_is_unknown():
+    area = grid(60.0, size=6000)
+    up = cone(area)
+    off = np.random.default_rng(1).random(area.shape) < 0.2
+    found = find_subsidence(replace(vertical(up, area), off_course=off), WatchParams())
+    plain = find_subsidence(vertical(up, area), WatchParams())
+    assert np.array_equal(found.bodies, plain.bodies)
+    sinks = plain.bodies > 0
+    assert np.array_equal(found.classes[sinks], plain.classes[sinks])
+    assert np.array_equal(found.classes[~sinks], np.where(off[~sinks], -1, 0))
+    assert (sinks & off).any()
+    table = township_table(found, None)
+    assert table["off_course_m2"].tolist() == table["unknown_m2"].tolist() == [(off & ~sinks).sum() * 3600.0]
+    assert table["volume_loss_m3_yr"].tolist() == township_table(plain, None)["volume_loss_m3_yr"].tolist()
 
 
 def test_trend_finds_a_known_change_and_its_sign():

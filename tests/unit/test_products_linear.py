@@ -32,11 +32,11 @@ X0, Y0, CELL = 510_000.0, 4_050_000.0, 30.0
 GRID = Grid.from_bounds((X0, Y0, X0 + 3000, Y0 + 600), crs="EPSG:4546", resolution_m=CELL)
 
 
-def vertical(up: np.ndarray) -> VerticalMap:
+def vertical(up: np.ndarray, off: np.ndarray | None = None) -> VerticalMap:
     still = np.ones(GRID.shape, bool)
     source = np.where(np.isfinite(up), DECOMPOSED, UNKNOWN).astype(np.int8)
     made = MapNoise(CELL, np.full(GRID.shape, 0.2, np.float32), np.zeros(1), True, still)
-    return VerticalMap(up.astype(np.float32), source, made, GRID)
+    return VerticalMap(up.astype(np.float32), source, made, GRID, off)
 
 
 def sections() -> gpd.GeoDataFrame:
@@ -219,6 +219,33 @@ def test_ground_without_subsidence_gives_empty_zones_and_townships_that_say_what
     assert gone["reasons_en"] == "Radar sees nothing of it in this run: unknown, not safe."
 
 
+def test_ground_that_left_its_course_is_unknown_in_every_list_and_the_reasons_say_so():
+    off = np.zeros(GRID.shape, bool)
+    off[:, 4:12] = True
+    line = LineString([(X0, Y0 + 300), (X0 + 3000, Y0 + 300)])
+    axis = Axis("国道1", "trunk", 1, line, (Piece("R1", 0, 3000),))
+    measured = line_sections([axis], vertical(np.zeros(GRID.shape), off), LineParams(), span_yr=2.0)
+    got = linear_risk(measured, zones(("Z1", 0, 0, 3000)), LineParams())
+    assert got["risk_level"].tolist() == [-1, 0, 0, 0, 0, 0]
+    assert got["needs_monitoring"].tolist() == ["yes", *["no"] * 5]
+    assert "47% of it left the course" in got["reasons_en"].iloc[0]
+    assert "不作稳定判定" in got["reasons_zh"].iloc[0]
+    assert "left the course" not in got["reasons_en"].iloc[1]
+    found = find_subsidence(vertical(np.zeros(GRID.shape), off), WatchParams())
+    empty = subsidence_zones(measured_zones(found, WatchParams()), NO_TREND, None)
+    table = subsidence_townships(township_table(found, PLACES), NO_TREND.rename(columns={"body": "part"}), empty,
+                                 houses=None, townships=PLACES).set_index("name")  # fmt: skip
+    assert table.loc["西乡", "unknown_m2"] == table.loc["西乡", "off_course_m2"] == off.sum() * CELL**2
+    assert "left the course" in table.loc["西乡", "reasons_en"]
+    assert "left the course" not in table.loc["东乡", "reasons_en"]
+    still = structures(
+        bodies(is_moving=[False], level=[-1], off_course_share=[0.25]),
+        pd.DataFrame([(1, "stable", 0.0, "", "", "stable", "稳定")], columns=VERDICT),
+    ).iloc[0]
+    assert (still["hazard_level"], still["activity"]) == (-1, "unknown")
+    assert "25% of it left the course" in still["reasons_en"]
+
+
 def test_township_table_is_a_list_people_can_print(tmp_path):
     found = find_subsidence(vertical(cone()), WatchParams())
     zones_ = subsidence_zones(measured_zones(found, WatchParams()), NO_TREND, None)
@@ -238,7 +265,7 @@ def bodies(**changes) -> gpd.GeoDataFrame:
         "structure_id": ["T1-dam"], "name": ["一号"], "kind": ["tailings_dam"], "n_cells": [12], "known_share": [0.9],
         "velocity_up_mm_yr": [-6.0], "velocity_up_std_mm_yr": [0.4], "velocity_across_mm_yr": [4.0],
         "velocity_across_std_mm_yr": [0.8], "speed_mm_yr": [7.2], "speed_std_mm_yr": [0.5], "model": ["across_up"],
-        "is_moving": [True], "level": [2], "body": [1], "has_ring": [True],
+        "is_moving": [True], "level": [2], "body": [1], "has_ring": [True], "off_course_share": [0.0],
     }  # fmt: skip
     return gpd.GeoDataFrame(base | changes, geometry=[box(0, 0, 100, 100)], crs="EPSG:4546")
 

@@ -11,8 +11,9 @@ import pytest
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps import deformation as steps
+from geo_risk.flow.steps.deformation_lines import measured_vertical
 from geo_risk.flow.steps.deformation_slope import SLOPE, write_slope
-from geo_risk.hazards.deformation.params import SlopeParams, VelocityParams
+from geo_risk.hazards.deformation.params import DeformationParams, SlopeParams, VelocityParams
 from geo_risk.publish.frames import write_json
 from geo_risk.publish.raster import write_layer
 from geo_risk.sources.layers import open_layer
@@ -65,6 +66,10 @@ def test_a_drop_before_the_end_is_not_called_seen_though_the_other_track_saw_non
     assert "不作稳定判定" in told["text_zh"]
     others = json.loads((tmp_path / "desc.json").read_text(encoding="utf-8"))["notes"]
     assert not any("left the course" in n["text_en"] for n in others)
+    native = [tmp_path / f"{t}.h5" for t in ("asc", "desc")]
+    vertical, _ = measured_vertical(native, ["asc", "desc"], tmp_path / "grid.json", DeformationParams())
+    assert vertical.is_off(BODY).mean() > 0.98
+    assert vertical.is_off((slice(0, 12), slice(0, SIDE))).mean() < 0.05
     with pytest.raises(DataError, match="no maps"):
         native_maps(tmp_path / "asc.h5", ("velocity", "nothing"))
 

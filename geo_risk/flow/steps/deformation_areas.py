@@ -114,10 +114,11 @@ def track_windows(track: str, native: Path, grid: Grid, *, side: int) -> TrackWi
     def read(name: str) -> TiledMap:
         return layer_windows(onto_grid(native, name, grid, method="nearest"), side=side)
 
-    seasonal = "annual_sin" in native_facts(native)["names"]
-    annual = (read("annual_sin"), read("annual_cos")) if seasonal else None
+    names = native_facts(native)["names"]
+    annual = (read("annual_sin"), read("annual_cos")) if "annual_sin" in names else None
+    sudden = read("sudden_since") if "sudden_since" in names else None
     east, north, up = (read(n) for n in LOS)
-    return TrackWindows(track, read("velocity"), read("velocity_std"), (east, north, up), annual)
+    return TrackWindows(track, read("velocity"), read("velocity_std"), (east, north, up), annual, sudden)
 
 
 def nearest_windows(layer: xr.DataArray, grid: Grid, *, side: int) -> TiledMap:

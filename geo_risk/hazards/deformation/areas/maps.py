@@ -23,6 +23,8 @@ class TrackWindows:
     velocity, velocity_std : [mm/yr], LOS, positive toward the satellite.
     los : east, north, up of the unit vector ground to satellite.
     annual : sine and cosine of the yearly term [mm], or None.
+    sudden : other than 0 where the series leaves its course at an end of the record (`motion.sudden`), NaN unknown;
+        None without a series.
     """
 
     name: str
@@ -30,6 +32,7 @@ class TrackWindows:
     velocity_std: Windows
     los: tuple[Windows, Windows, Windows]
     annual: tuple[Windows, Windows] | None = None
+    sudden: Windows | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class TrackMaps(TrackWindows):
     velocity_std: F32
     los: tuple[F32, F32, F32]
     annual: tuple[F32, F32] | None = None
+    sudden: F32 | None = None
 
 
 def layer_windows(layer: xr.DataArray, *, side: int) -> TiledMap:

@@ -25,7 +25,8 @@ from geo_risk.hazards.deformation.lines.vertical import VerticalMap, source_of
 I64 = NDArray[np.int64]
 
 COLUMNS = (
-    "segment_id", "route", "class", "part", "from_km", "to_km", "piece_ids", "known_share", "n_cells",
+    "segment_id", "route", "class", "part", "from_km", "to_km", "piece_ids", "known_share", "off_course_share",
+    "n_cells",
     "settlement_mean_mm_yr", "settlement_mean_std_mm_yr", "settlement_worst_mm_yr", "settlement_worst_std_mm_yr",
     "differential_settlement_mm_yr_per_m", "differential_std_mm_yr_per_m", "worst_km", "base_m",
     "detectable_mm_yr_per_m", "p_differential", "p_settlement", "is_bending", "is_sinking",
@@ -150,7 +151,8 @@ def line_sections(
     Returns
     -------
     COLUMNS with LineString geometry, in the order of the axes. Rates are NaN where nothing is seen. A section bends or
-    sinks where this is significant over all sections (false-discovery rate); `level` is -1 where it is not known.
+    sinks where this is significant over all sections (false-discovery rate); `level` is -1 where it is not known, and
+    instead of 0 or 1 where any of it left its course at an end of the record (`off_course_share` of its length).
     """
     rows: list[dict[str, Any]] = []
     names: set[str] = set()
@@ -189,11 +191,12 @@ def _section(
         return None
     rows, columns = along.rows[here], along.columns[here]
     rate = vertical.up[rows, columns].astype(np.float64)
-    known = np.isfinite(rate)
+    known, off = np.isfinite(rate), vertical.is_off((rows, columns))
     out: dict[str, Any] = {
         "from_km": low / 1000, "to_km": high / 1000, "geometry": substring(axis.line, low, high),
         "piece_ids": ",".join(dict.fromkeys(p.id for p in axis.pieces if p.from_m < high and p.to_m > low)),
         "known_share": float(along.length_m[here][known].sum()) / whole if whole > 0 else 0.0,
+        "off_course_share": float(along.length_m[here][off].sum()) / whole if whole > 0 else 0.0,
         "n_cells": int(known.sum()),
         "vertical_source": source_of(vertical.source[rows, columns]),
     }  # fmt: skip
@@ -287,5 +290,6 @@ def _levels(out: gpd.GeoDataFrame, params: LineParams) -> NDArray[np.int8]:
     severe = params.distortion_limit * 1000 / params.years_bounds[-1]
     unseen = ~(out["known_share"].to_numpy() >= params.minimum_known_share)
     noisy = ~(out["detectable_mm_yr_per_m"].to_numpy() <= severe)
-    # what is known to be low says nothing of the part that is not seen
-    return np.where((level <= 1) & (unseen | noisy), np.int8(-1), level).astype(np.int8)
+    moved = out["off_course_share"].to_numpy() > 0
+    # what is known to be low says nothing of the part that is not seen, nor of what left its course since
+    return np.where((level <= 1) & (unseen | noisy | moved), np.int8(-1), level).astype(np.int8)

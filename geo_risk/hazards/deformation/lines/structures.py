@@ -27,7 +27,7 @@ from geo_risk.hazards.deformation.activity.verdict import Verdict, judge, years_
 from geo_risk.hazards.deformation.areas.maps import TrackMaps, TrackWindows
 from geo_risk.hazards.deformation.areas.noise import F64, Bool
 from geo_risk.hazards.deformation.lines.params import StructureParams
-from geo_risk.hazards.deformation.lines.vertical import MapNoise
+from geo_risk.hazards.deformation.lines.vertical import MapNoise, off_course
 
 KINDS = ("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir")
 
@@ -220,7 +220,8 @@ def _around(
 
 def _cut(track: TrackWindows, box: tuple[slice, slice]) -> TrackMaps:
     east, north, up = (c[box] for c in track.los)
-    return TrackMaps(track.name, track.velocity[box], track.velocity_std[box], (east, north, up))
+    sudden = None if track.sudden is None else track.sudden[box]
+    return TrackMaps(track.name, track.velocity[box], track.velocity_std[box], (east, north, up), sudden=sudden)
 
 
 def _cut_noise(noise: MapNoise, box: tuple[slice, slice]) -> MapNoise:
@@ -250,10 +251,11 @@ def structure_rows(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return what is measured of each body, in order; tracks are read in windows around the bodies.
 
-    structure_id, name, kind, n_cells, known_share, velocity_up_mm_yr, velocity_across_mm_yr (outwards of a dam,
-    east of a basin), speed_mm_yr and their _std, model, los (by track), has_ring (`Motion`), is_moving (beyond
-    noise, by the chi-square of the components), level: by the speed where it moves, 0 where a body that is seen
-    does not, -1 where too little is seen or its 95 % bound reaches level 1.
+    structure_id, name, kind, n_cells, known_share, off_course_share, velocity_up_mm_yr, velocity_across_mm_yr
+    (outwards of a dam, east of a basin), speed_mm_yr and their _std, model, los (by track), has_ring (`Motion`),
+    is_moving (beyond noise, by the chi-square of the components), level: by the speed where it moves, 0 where a body
+    that is seen does not, -1 where too little is seen, its 95 % bound reaches level 1, or level 0 or 1 would be said of
+    one of which a part left its course at an end of the record (`off_course_share` of its cells).
     """
     rows = []
     boxes = ndimage.find_objects(labels, max_label=len(bodies))
@@ -263,12 +265,13 @@ def structure_rows(
         own, near = [_cut(t, around) for t in tracks], [_cut_noise(n, around) for n in noises]
         seen = cells & np.logical_or.reduce([np.isfinite(t.velocity) for t in own])
         share = float(seen.sum()) / max(1, int(cells.sum()))
+        off = float((cells & off_course(own, (slice(0, cells.shape[0]), slice(0, cells.shape[1])))).sum())
         motion = body_motion(cells, own, near, body.across, params)
         row = {
             "structure_id": body.id, "name": body.name, "kind": body.kind, "geometry": body.outline,
-            "n_cells": int(seen.sum()), "known_share": share,
+            "n_cells": int(seen.sum()), "known_share": share, "off_course_share": off / max(1, int(cells.sum())),
         }  # fmt: skip
-        rows.append(row | (_nothing() if motion is None else _measured(motion, share, params)))
+        rows.append(row | (_nothing() if motion is None else _measured(motion, share, params, has_left=off > 0)))
     return rows
 
 
@@ -308,7 +311,7 @@ def _nothing() -> dict[str, Any]:
     }
 
 
-def _measured(motion: Motion, share: float, params: StructureParams) -> dict[str, Any]:
+def _measured(motion: Motion, share: float, params: StructureParams, *, has_left: bool) -> dict[str, Any]:
     two = np.isfinite(motion.across)
     vector = np.array([motion.across, motion.up]) if two else np.array([motion.up])
     covariance = motion.covariance if two else motion.covariance[1:, 1:]
@@ -321,9 +324,9 @@ def _measured(motion: Motion, share: float, params: StructureParams) -> dict[str
     moving = bool(square > limit and speed >= params.minimum_speed_mm_yr)
     level = int(classify(np.array([speed]), params.speed_bounds_mm_yr)[0]) if moving else 0
     # none is said only of a body that is seen, and whose error leaves no room for a speed of level 1; low only of one
-    # that is seen
+    # that is seen; and neither of one that left its course, whatever its speed was until then
     seen, slow = share >= params.minimum_known_share, speed + 1.96 * std < params.speed_bounds_mm_yr[0]
-    if (level <= 1 and not seen) or (level == 0 and not slow):
+    if (level <= 1 and (has_left or not seen)) or (level == 0 and not slow):
         level = -1
     return {
         "velocity_up_mm_yr": motion.up, "velocity_up_std_mm_yr": float(np.sqrt(motion.covariance[1, 1])),

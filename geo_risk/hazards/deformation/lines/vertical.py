@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,12 +144,25 @@ def _torus(size: tuple[int, ...]) -> F64:
 
 @dataclass(frozen=True)
 class VerticalMap:
-    """Vertical velocity [mm/yr], up positive, NaN where unknown; its source by cell, and its noise."""
+    """Vertical velocity of all tracks on one grid.
+
+    Attributes
+    ----------
+    up : (y, x) [mm/yr], up positive, NaN where unknown.
+    source : (y, x) where each value comes from. noise : its errors. grid : of the map.
+    off_course : (y, x) ground that some track's series leaves its course on at an end of the record: whatever the
+        velocity was until then, it is not called still. None where no track has a series.
+    """
 
     up: F32
     source: NDArray[np.int8]
     noise: MapNoise
     grid: Grid
+    off_course: Bool | None = None
+
+    def is_off(self, at: Any) -> Bool:
+        """Return `off_course` of an index of the map, none of it where there is no series."""
+        return np.zeros(self.up[at].shape, dtype=bool) if self.off_course is None else self.off_course[at]
 
 
 def vertical_map(tracks: Sequence[TrackWindows], grid: Grid, params: DeformationParams) -> VerticalMap:
@@ -163,7 +177,7 @@ def vertical_map(tracks: Sequence[TrackWindows], grid: Grid, params: Deformation
     Returns
     -------
     VerticalMap. Where one look alone is known, the motion is assumed to be vertical (source FROM_LOS). Two looks take
-    the motion north as zero. Ten bytes a cell are held; every cell by itself, so that tiles change nothing.
+    the motion north as zero. Eleven bytes a cell are held; every cell by itself, so that tiles change nothing.
 
     Raises
     ------
@@ -175,9 +189,21 @@ def vertical_map(tracks: Sequence[TrackWindows], grid: Grid, params: Deformation
     minimum = float(np.sin(np.deg2rad(params.decomposition.minimum_angle_deg)))
     up, std = (np.empty(grid.shape, dtype=np.float32) for _ in range(2))
     source = np.empty(grid.shape, dtype=np.int8)
+    off = np.zeros(grid.shape, dtype=bool) if any(t.sudden is not None for t in tracks) else None
     for t in tiles(grid.shape, params.areas.tile_cells, 0):
         up[t.core], std[t.core], source[t.core] = _vertical(tracks, t.core, minimum_sine=minimum)
-    return VerticalMap(up, source, map_noise(up, std, grid, params), grid)
+        if off is not None:
+            off[t.core] = off_course(tracks, t.core)
+    return VerticalMap(up, source, map_noise(up, std, grid, params), grid, off)
+
+
+def off_course(tracks: Sequence[TrackWindows], box: Box) -> Bool:
+    """Return where in a window the series of some track leaves its course at an end of the record (y, x)."""
+    out = np.zeros((box[0].stop - box[0].start, box[1].stop - box[1].start), dtype=bool)
+    for track in tracks:
+        if track.sudden is not None:
+            out |= np.nan_to_num(track.sudden[box]) != 0
+    return out
 
 
 def _vertical(

@@ -38,7 +38,8 @@ class Subsidence:
     Attributes
     ----------
     bodies : (y, x) label of each connected sinking body of one kind, 0 elsewhere.
-    classes : (y, x) class 1-4 of the smoothed rate inside bodies, 0 in known ground outside, -1 where unknown.
+    classes : (y, x) class 1-4 of the smoothed rate inside bodies, 0 in known ground outside, -1 where unknown: where
+        there is no velocity, or where the record ends off its course.
     kinds : kind by label.
     vertical : the map with its noise.
     slide_cells : sinking cells of landslides that were left out.
@@ -129,7 +130,8 @@ def find_subsidence(
             bodies[band] += number[labels[band]]
         del labels
     for band in bands(grid.shape[0]):
-        classes[band] = np.where(np.isfinite(vertical.up[band]), np.where(bodies[band] > 0, classes[band], 0), -1)
+        known = np.isfinite(vertical.up[band])
+        classes[band] = np.where(known, np.where(bodies[band] > 0, classes[band], _quiet(vertical, band)), -1)
     found = Subsidence(bodies, classes, of, vertical, slide)
     return replace(_confirmed(found, areas, params), level=level)
 
@@ -199,9 +201,14 @@ def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchP
     for band in bands(bodies.shape[0]):
         bodies[band] = number[found.bodies[band]]
         dropped = (found.bodies[band] > 0) & (bodies[band] == 0)
-        classes[band] = np.where(dropped, 0, found.classes[band])
+        classes[band] = np.where(dropped, _quiet(found.vertical, band), found.classes[band])
         unconfirmed += int(np.count_nonzero(dropped))
     return replace(found, bodies=bodies, classes=classes, kinds=kinds, unconfirmed_cells=unconfirmed)
+
+
+def _quiet(vertical: VerticalMap, band: slice) -> NDArray[np.int8]:
+    """Return the class of known ground that does not sink: 0, but -1 where its record ends off its course."""
+    return -vertical.is_off(band).astype(np.int8)
 
 
 def _smoothed(vertical: VerticalMap, sigma: float, tile: Tile) -> tuple[F32, F32]:
@@ -309,9 +316,9 @@ def township_table(
     Returns
     -------
     township_id, name, area_m2 (cells in the run), known_share, area_class1_m2 .. area_class4_m2, subsiding_m2,
-    unknown_m2, rate_mean_mm_yr (over sinking cells) and rate_max_mm_yr (positive; NaN where nothing sinks),
-    volume_loss_m3_yr and its _std (all kinds but mining), mining_loss_m3_yr and its _std; `part`: the value of
-    `township_cells`.
+    unknown_m2, off_course_m2 (of it, where a record ends off its course), rate_mean_mm_yr (over sinking cells) and
+    rate_max_mm_yr (positive; NaN where nothing sinks), volume_loss_m3_yr and its _std (all kinds but mining),
+    mining_loss_m3_yr and its _std; `part`: the value of `township_cells`.
     """
     grid = found.vertical.grid
     n = 0 if townships is None else len(townships)
@@ -339,7 +346,8 @@ def township_cells(townships: gpd.GeoDataFrame | None, grid: Grid) -> NDArray[np
 def _township(found: Subsidence, box: Box, cells: Bool) -> dict[str, Any]:
     area, corner = found.vertical.grid.cell_area_m2, _corner(box)
     up, bodies, classes = found.vertical.up[box], found.bodies[box], found.classes[box]
-    known = np.isfinite(up)
+    off = found.vertical.is_off(box) & (bodies == 0) & np.isfinite(up)
+    known = np.isfinite(up) & ~off
     inside = cells & (bodies > 0)
     mined = inside & found.is_mining[bodies]
     n_sinking, total, lowest = _sum(up, inside & known)
@@ -349,7 +357,7 @@ def _township(found: Subsidence, box: Box, cells: Bool) -> dict[str, Any]:
         "area_m2": n * area, "known_share": float(known[cells].mean()) if n else float("nan"),
         **{f"area_class{c}_m2": float((inside & (classes == c)).sum()) * area for c in (1, 2, 3, 4)},
         "subsiding_m2": float((inside & (classes > 0)).sum()) * area,
-        "unknown_m2": float((cells & ~known).sum()) * area,
+        "unknown_m2": float((cells & ~known).sum()) * area, "off_course_m2": float((cells & off).sum()) * area,
         "rate_mean_mm_yr": -total / n_sinking if n_sinking else float("nan"),
         "rate_max_mm_yr": -lowest if n_sinking else float("nan"),
         "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
