@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 
 from geo_risk.core.errors import DataError, OverlapError
 from geo_risk.hazards.deformation.motion.terms import motion_terms
-from geo_risk.hazards.deformation.motion.time_noise import TimeNoise, scene_time_noise
+from geo_risk.hazards.deformation.motion.time_noise import TimeNoise, date_spread, scene_time_noise
 from geo_risk.hazards.deformation.params import VelocityParams
 from geo_risk.kernels.motion import DAYS_PER_YEAR, years
 
@@ -120,10 +120,13 @@ def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sig
         )  # fmt: skip
         return _at_area(dataset, params, out)
     coefficients, stable, residual = _rounds(values, basis, t)
-    sigma_dates, sigma = _spread(residual[:, stable], t)
+    quiet = residual[:, stable]
+    sigma_dates, sigma = _spread(quiet, t)
+    rough = scene_time_noise(quiet, terms.columns, sigma_dates, t) if correlated else TimeNoise()
+    sigma_dates = date_spread(sigma_dates, t, rough)
     keep = [i for i, n in enumerate(names) if n != "one" or params.reference != "as_given"]
     weights = _weights(sigma_dates) if params.date_weights else np.ones(len(t))
-    noise = scene_time_noise(residual[:, stable], terms.columns, sigma_dates, t) if correlated else TimeNoise()
+    noise = scene_time_noise(quiet, terms.columns, sigma_dates, t) if correlated else TimeNoise()
     out = SceneCorrection(
         tuple(names[i] for i in keep), coefficients[:, keep], weights, sigma_dates, sigma, float(stable.mean()), mean,
         scale, noise.share, noise.time_yr, _drift(coefficients[:, 0], t) if params.reference == "as_given" else 0.0,
