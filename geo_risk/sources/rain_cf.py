@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import AmbiguousError, UnitError
 from geo_risk.core.units import factor
 from geo_risk.sources.options import RainOptions
-from geo_risk.sources.rain_clock import cf_intervals
+from geo_risk.sources.rain_clock import cf_intervals, issue_times
 from geo_risk.sources.rain_netcdf import (
     TIME_NAMES,
     header,
@@ -74,7 +74,7 @@ def open_netcdf(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
         )
         start, end, time_said = cf_intervals(dataset, part.time, options=options, path=path)
         if options.kind == "running":
-            start = np.full(end.shape, run_start(dataset, end))
+            start = np.full(end.shape, run_start(dataset, end, options=options, path=path))
         found.add(units)
         parts.append(part)
         arrays.append(values_of(part, scale=scale, fills=() if options.nodata is None else (options.nodata,)))
@@ -102,16 +102,21 @@ def _one(dataset: xr.Dataset, path: Path) -> str:
     return found[0]
 
 
-def run_start(dataset: xr.Dataset, ends: NDArray[np.datetime64]) -> np.datetime64:
+def run_start(
+    dataset: xr.Dataset, ends: NDArray[np.datetime64], *, options: RainOptions, path: Path
+) -> np.datetime64:  # fmt: skip
     """Return where running totals of one file start: its forecast reference time, else one step before its first time.
 
     Raises
     ------
-    AmbiguousError : one time, and no reference time.
+    AmbiguousError : one time, and no reference time; several reference times. TimeError : it states no zone.
     """
-    for key in ("forecast_reference_time", "issued"):
-        if key in dataset.attrs:
-            return np.datetime64(str(dataset.attrs[key]).removesuffix("Z").removesuffix("+00:00"), "ns")
+    stated = issue_times(dataset, options=options, path=path)
+    if len(stated) > 1:
+        what = f"{path.name} states {len(stated)} issue times: which one its running totals start at is not told"
+        raise AmbiguousError(what, where=str(path), fix="give the files of one issue")
+    if stated:
+        return stated[0]
     if len(ends) < 2:
         what = "a running total at one time has no start"
         raise AmbiguousError(what, where="time", fix="write the attribute forecast_reference_time into the file")

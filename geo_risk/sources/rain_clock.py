@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +23,9 @@ _ZONE = re.compile(r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$", re.IGNORECASE)
 _OFFSET = re.compile(r"^(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?$", re.IGNORECASE)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ZONE_KEYS = ("time_zone", "timezone", "tz")
+
+ISSUE_KEYS = ("forecast_reference_time", "issued")
+"""Attributes that hold an issue time; CF has the first as a standard name of a variable."""
 
 
 def zone_of(text: str, *, where: str) -> tzinfo:
@@ -138,6 +141,49 @@ def _hint(instants: NDArray[Any]) -> str:
     return f"{whole})"
 
 
+def issue_times(dataset: xr.Dataset, *, options: RainOptions, path: Path) -> list[np.datetime64]:
+    """Return the issue times (UTC) in a CF file's attributes and variables, rising and without repeats.
+
+    Parameters
+    ----------
+    dataset : opened without decoding of times. options : its zone, for variables whose units name none.
+    path : of the file.
+
+    Raises
+    ------
+    TimeError : one is no time, or states no zone.
+    """
+    found = {_stated(str(dataset.attrs[k]).strip(), path) for k in ISSUE_KEYS if k in dataset.attrs}
+    for name, variable in dataset.variables.items():
+        if variable.attrs.get("standard_name") == ISSUE_KEYS[0] and variable.size > 0:
+            attrs = dict(variable.attrs)
+            try:
+                zone, _ = _zone(dataset, attrs, options, path=path)
+            except AmbiguousError as error:
+                raise _without_zone(str(name), path, "2024-07-20T08:00:00") from error
+            values = np.asarray(variable.to_numpy(), dtype=np.float64).ravel()
+            found.update(_instants(values, str(attrs.get("units", "")), attrs, zone, path=path))
+    return sorted(found)
+
+
+def _stated(text: str, path: Path) -> np.datetime64:
+    try:
+        time = pd.Timestamp(datetime.fromisoformat(text)).as_unit("ns")
+    except ValueError as error:
+        what = f"the issue time {text!r} is no ISO time"
+        raise TimeError(what, where=str(path), fix="give it on the command line: --forecast FILE@TIME") from error
+    if time.tzinfo is None:
+        raise _without_zone(repr(text), path, time.isoformat())
+    out: np.datetime64 = time.tz_convert("UTC").tz_localize(None).to_datetime64()
+    return out
+
+
+def _without_zone(it: str, path: Path, time: str) -> TimeError:
+    what = f"the issue time {it} in {path.name} states no zone: Beijing time and UTC are eight hours apart"
+    fix = f"give it with its zone: --forecast {path.name}@{time}+08:00 (Beijing), or ...Z (UTC)"
+    return TimeError(what, where=str(path), fix=fix)
+
+
 def _zone(
     dataset: xr.Dataset, attrs: dict[str, Any], options: RainOptions, *, path: Path
 ) -> tuple[tzinfo | None, Said]:
@@ -172,6 +218,9 @@ def _instants(
     if match is None or attrs.get("calendar", "standard") not in ("standard", "gregorian", "proleptic_gregorian"):
         what = f"{path.name}: time units {units!r} with calendar {attrs.get('calendar')!r} cannot be read"
         raise TimeError(what, where=f"{path}, time", fix="use CF time units and the standard calendar")
+    if not np.isfinite(values).all():
+        what = f"{path.name}: {int((~np.isfinite(values)).sum())} times are missing"
+        raise TimeError(what, where=f"{path}, time", fix="write a time for every field")
     text = re.sub(r"\s*(UTC|GMT)\s*$", "Z", match.group(2), flags=re.IGNORECASE)
     try:
         reference = pd.Timestamp(re.sub(r"\s+(?=[+-]\d)", "", text))
@@ -179,9 +228,6 @@ def _instants(
     except (ValueError, KeyError, OverflowError) as error:
         what = f"{path.name}: time units {units!r} cannot be read: {error}"
         raise TimeError(what, where=f"{path}, time", fix="use CF time units with an ISO date") from error
-    if not np.isfinite(values).all():
-        what = f"{path.name}: {int((~np.isfinite(values)).sum())} times are missing"
-        raise TimeError(what, where=f"{path}, time", fix="write a time for every field")
     if zone is not None:
         reference = reference.tz_localize(None).tz_localize(zone)
     start = reference.tz_convert("UTC").tz_localize(None).to_datetime64().astype("datetime64[ns]")

@@ -104,6 +104,16 @@ def open_cmpas(paths: Sequence[Path], *, options: RainOptions, area: Area | None
     )
 
 
+def reference_times(path: Path) -> list[np.datetime64]:
+    """Return the reference times (UTC) of the fields that lie after theirs, which makes them forecasts.
+
+    Raises
+    ------
+    CorruptFileError, LimitError : as `messages`.
+    """
+    return sorted({m.reference for m in messages(path) if m.end > m.reference})
+
+
 def _is_live(paths: Sequence[Path]) -> bool:
     return any("_RT_" in p.name.upper() for p in paths)
 

@@ -1,46 +1,55 @@
-"""The issue time that a forecast file states of itself."""
+"""The issue time that a forecast states of itself: by CF attribute or variable, GRIB reference time, MICAPS header."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-import xarray as xr
+import numpy as np
 
-from geo_risk.core.errors import TimeError
-
-_KEYS = ("forecast_reference_time", "issued")
-"""Attributes of NetCDF files that hold it; CF has the first as a standard name."""
+from geo_risk.core.errors import GeoRiskError, TimeError
+from geo_risk.sources.options import NO_RAIN_OPTIONS
+from geo_risk.sources.rain_clock import issue_times
+from geo_risk.sources.rain_grib import is_cmpas, is_grib, reference_times
+from geo_risk.sources.rain_micaps import header_times, is_it
+from geo_risk.sources.rain_netcdf import open_raw
+from geo_risk.sources.rain_products import listed
 
 
 def stated_issue(path: Path) -> datetime | None:
-    """Return the issue time in a NetCDF file's attributes, with its zone; None where there is none.
+    """Return the issue time that a forecast states, with its zone; None where it states none.
+
+    Parameters
+    ----------
+    path : a file, a Zarr store, or the folder of a series.
 
     Raises
     ------
     TimeError : it is there but is no time, states no zone (Beijing time read as UTC would make a forecast eight hours
-        newer than it is), or the attributes contradict one another.
+        newer than it is), or the files state several.
     """
     try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as source:
-            found = [str(source.attrs[k]).strip() for k in _KEYS if k in source.attrs]
-    except (OSError, ValueError):
-        return None  # another format: what it is, and whether it can be read, the rain reader says
-    times = [_time(text, path) for text in found]
-    if len(set(times)) > 1:
-        what = f"{path.name} states two issue times, {' and '.join(found)}"
-        raise TimeError(what, where=str(path), fix=f"give the right one: --forecast {path.name}@{found[0]}")
+        paths = listed(path)
+        if is_grib(paths):
+            # what an analysis describes has been: it has no issue time
+            found = set() if is_cmpas(paths) else {t for p in paths for t in reference_times(p)}
+        elif is_it(paths):
+            found = set(header_times(paths))
+        else:
+            found = {t for p in paths for t in _of_file(p)}
+    except TimeError:
+        raise
+    except GeoRiskError:
+        return None  # another format, or a broken file: what it is, and what to mend, the rain reader says
+    times = sorted(t.astype("datetime64[us]").item().replace(tzinfo=UTC) for t in found)
+    if len(times) > 1:
+        first, last = (f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in (times[0], times[-1]))
+        what = f"{path.name} states {len(times)} issue times, {first} to {last}"
+        fix = f"give the files of one issue, or the right time: --forecast {path.name}@{last}"
+        raise TimeError(what, where=str(path), fix=fix)
     return times[0] if times else None
 
 
-def _time(text: str, path: Path) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        what = f"the issue time {text!r} is no ISO time"
-        raise TimeError(what, where=str(path), fix="give it on the command line: --forecast FILE@TIME") from error
-    if time.tzinfo is None:
-        what = f"the issue time {text!r} in {path.name} states no zone: Beijing time and UTC are eight hours apart"
-        fix = f"give it with its zone: --forecast {path.name}@{time.isoformat()}+08:00 (Beijing), or ...Z (UTC)"
-        raise TimeError(what, where=str(path), fix=fix)
-    return time
+def _of_file(path: Path) -> list[np.datetime64]:
+    with open_raw(path) as source:
+        return issue_times(source, options=NO_RAIN_OPTIONS, path=path)

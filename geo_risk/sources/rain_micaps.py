@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, GridError
 from geo_risk.core.units import factor
-from geo_risk.sources.options import RainOptions
+from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
 from geo_risk.sources.rain_clock import BEIJING, to_utc, zone_of
 from geo_risk.sources.rain_netcdf import DEGREES
 from geo_risk.sources.rain_opened import Area, Opened, Place, Said, lazy_cube, placed, series
@@ -102,6 +102,20 @@ def open_micaps(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
     return Opened(
         rain, said, frozenset({"units"}) if options.units or _RAIN.search(first.title) else frozenset(), quality
     )
+
+
+def header_times(paths: Sequence[Path]) -> list[np.datetime64]:
+    """Return the header times (UTC; they are Beijing time) of texts whose lead is added to them: they are forecasts.
+
+    Raises
+    ------
+    CorruptFileError : a header that cannot be read. AmbiguousError : leads that can mean either.
+    """
+    texts = [_head(path, None) for path in paths]
+    if not _lead_adds(texts, NO_RAIN_OPTIONS)[0]:
+        return []
+    stamps = to_utc(np.array([t.stamp for t in texts], dtype="datetime64[ns]"), BEIJING)
+    return list(np.unique(stamps))
 
 
 def _period(text: _Text, options: RainOptions) -> np.timedelta64:
