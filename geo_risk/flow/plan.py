@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.core.errors import ConfigError
 from geo_risk.core.names import is_published_raster
 from geo_risk.core.params import Params
 
@@ -56,12 +57,24 @@ class Plan:
     Parameters
     ----------
     cfg : the frozen configuration.
+
+    Raises
+    ------
+    ConfigError : an input lies in the output folder, where files are replaced and a path means a product of the run.
     """
 
     cfg: Config
     steps: list[Step] = field(default_factory=list)
     omissions: list[Omission] = field(default_factory=list)
     _lost: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse inputs in the output folder."""
+        inside = {key: path for key, path in self.cfg.files().items() if self._is_inside(path)}
+        if inside:
+            what = f"{', '.join(f'{k} ({p.name})' for k, p in inside.items())} in the output folder {self.cfg.output}"
+            fix = "give another `output`, or copy the file out of it: a run replaces what is there"
+            raise ConfigError(what, where=", ".join(inside), fix=fix)
 
     @property
     def work(self) -> Path:

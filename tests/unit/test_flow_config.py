@@ -12,6 +12,7 @@ from geo_risk.core.errors import ConfigError
 from geo_risk.flow.config import Config, load_config
 from geo_risk.flow.inputs import Inputs, InsarTrack
 from geo_risk.flow.manifest import parameters
+from geo_risk.flow.plan import Plan
 from geo_risk.sources.options import TrackOptions
 
 CONTRACT_TOP = """
@@ -196,3 +197,25 @@ def test_addresses_of_people_and_paths_stay_out_of_the_manifest(load):
     assert "duty@example.org" not in str(said)
     assert said["warning"]["cap"]["status"] == cfg.warning.cap.status
     assert "inputs" not in said
+
+
+@pytest.mark.parametrize(
+    ("inputs", "key"),
+    [
+        ({"dem": "out/dem.tif"}, "inputs.dem"),
+        ({"insar": [{"track": "asc", "files": "out/asc/timeseries.h5"}]}, "inputs.insar"),
+        ({"previous_bulletin": "out/geo_risk.gpkg"}, "inputs.previous_bulletin"),
+    ],
+)
+def test_inputs_in_the_output_folder_are_refused_and_not_taken_for_absent(tmp_path, inputs, key):
+    raw = {"pipeline": "deformation", "name": "x", "inputs": {"dem": "dem.tif"} | inputs}
+    for path in ("dem.tif", "out/dem.tif", "out/asc/timeseries.h5", "out/geo_risk.gpkg"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"")
+    inside = Config.model_validate(raw | {"output": "out"}, context={"folder": tmp_path})
+    with pytest.raises(ConfigError, match="in the output folder") as told:
+        Plan(inside)
+    assert key in str(told.value)
+    assert "give another `output`" in str(told.value)
+    beside = Config.model_validate(raw | {"output": "out2"}, context={"folder": tmp_path})
+    assert Plan(beside).steps == []
