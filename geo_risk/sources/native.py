@@ -13,8 +13,9 @@ import xarray as xr
 from affine import Affine
 from dask import array as da
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from geo_risk.core.crs import crs_change
 from geo_risk.core.errors import CorruptFileError, DataError, OverlapError
 from geo_risk.core.grid import CHUNK, Grid
 from geo_risk.kernels.resample import sample_bilinear, sample_nearest
@@ -119,9 +120,9 @@ def grid_positions(
     """
     coords = grid.coords()
     x, y = np.meshgrid(coords["x"][slice(*columns)], coords["y"][slice(*rows)])
-    source, target = CRS(facts["crs"]), CRS(grid.crs)
-    if source != target:
-        x, y = Transformer.from_crs(target, source, always_xy=True).transform(x, y)
+    change = crs_change(str(grid.crs), str(facts["crs"]))
+    if change is not None:
+        x, y = change.transform(x, y)
     column, row = ~Affine(*facts["transform"]) * (np.asarray(x), np.asarray(y))
     # snap what is a rounding error away from a cell centre, so that equal grids are copied exactly
     out = [np.where(np.abs(v - np.rint(v)) < 1e-6, np.rint(v), v) for v in (row - 0.5, column - 0.5)]
@@ -148,7 +149,7 @@ def check_overlap(facts: Mapping[str, Any], grid: Grid, *, where: str) -> None:
     """Raise OverlapError where no cell centre of the grid (50 rows are tried) lies on a frame."""
     rows = np.unique(np.linspace(0, grid.shape[0] - 1, min(50, grid.shape[0])).astype(int))
     parts = [grid_positions(facts, grid, (int(r), int(r) + 1), (0, grid.shape[1])) for r in rows]
-    row, column = np.vstack([p[0] for p in parts]), np.vstack([p[1] for p in parts])
+    row, column = (np.vstack(p) for p in zip(*parts, strict=True))
     n_y, n_x = facts["shape"]
     if not ((row > -1) & (row < n_y) & (column > -1) & (column < n_x)).any():
         what = f"the frame ({facts['crs']}, corner {facts['transform'][2]:.6g}, {facts['transform'][5]:.6g}) does not "

@@ -12,6 +12,7 @@ import pyproj
 import xarray as xr
 from numpy.typing import NDArray
 
+from geo_risk.core.crs import crs_change
 from geo_risk.core.errors import CrsError, GridError
 from geo_risk.core.grid import CHUNK, Grid
 from geo_risk.sources.rain_opened import Area
@@ -133,7 +134,8 @@ def _sampled(
     (r0, r1), (c0, c1) = block_info[None]["array-location"]
     x, y = np.meshgrid(grid_x[c0:c1], grid_y[r0:r1])
     if crs is not None:
-        x, y = pyproj.Transformer.from_crs(*crs, always_xy=True).transform(x, y)
+        change = crs_change(*crs)
+        x, y = (x, y) if change is None else change.transform(x, y)
     return bilinear(field.values, column=_index(x, field.x), row=_index(y, field.y)).astype(np.float32)
 
 

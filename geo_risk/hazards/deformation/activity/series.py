@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from dask import array as da
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from geo_risk.core.crs import crs_change
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import grid_of
 from geo_risk.core.units import in_units
@@ -111,8 +112,7 @@ def labels_onto(labels: xr.DataArray, dataset: xr.Dataset) -> NDArray[np.int32]:
     dataset : of `sources.insar.open_insar`, with attributes `crs` and `transform`.
     """
     grid = grid_of(labels)
-    source, target = CRS(str(dataset.attrs["crs"])), CRS(grid.crs)
-    turn = None if source == target else Transformer.from_crs(source, target, always_xy=True)
+    turn = crs_change(str(dataset.attrs["crs"]), str(grid.crs))
     across, down = dataset["x"].to_numpy(), dataset["y"].to_numpy()
     out = np.zeros((len(down), len(across)), dtype=np.int32)
     band = max(1, _BAND_CELLS // max(1, len(across)))
