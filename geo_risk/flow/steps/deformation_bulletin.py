@@ -105,9 +105,11 @@ def _seen(frames: list[gpd.GeoDataFrame], velocity: dict[str, Path], grid: Grid)
 
 
 def _indices(path: Path) -> dict[int, tuple[float, float]]:
-    """Return lag-1 autocorrelation and pairwise correlation by label from the series of a track."""
+    """Return lag-1 and pairwise correlation by label from the series of a track; none where it has no series."""
     from geo_risk.sources.dataset import read_dataset
 
     series = read_dataset(path)
+    if "label" not in series.coords:
+        return {}
     labels, first, second = (series[n].to_numpy() for n in ("label", "lag_one", "pairwise"))
     return {int(k): (float(a), float(b)) for k, a, b in zip(labels, first, second, strict=True)}
