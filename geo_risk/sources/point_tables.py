@@ -177,7 +177,8 @@ def _parquet_batches(table: PointTable, columns: list[str], n_rows: int) -> Iter
     try:
         with pq.ParquetFile(table.path) as file:
             for batch in file.iter_batches(batch_size=n_rows, columns=columns):
-                yield batch.to_pandas()
+                # a column that pandas kept as its index is a column all the same
+                yield batch.to_pandas(ignore_metadata=True)
     except pa.ArrowException as error:
         raise OSError(str(error)) from error
 
