@@ -12,6 +12,7 @@ _WORDS = {
     "toward": "朝向卫星", "away": "远离卫星", "away from": "远离卫星", "corner": "角点", "centre": "中心",
     "config": "配置", "file name": "文件名", "config says": "配置", "files say": "文件", "down": "减小",
     "the config says": "按配置", "EGMS defines": "按 EGMS 定义", "bilinear": "双线性", "nearest": "最近邻",
+    "commas": "逗号", "semicolons": "分号", "tabs": "制表符",
     "not stated": "未说明", "none": "无", "absent": "缺失",
     ", as the configuration says": "（按配置）", ", as the config says": "（按配置）",
     " and the configuration": "及配置",
@@ -134,6 +135,9 @@ _TABLE: tuple[tuple[str, str], ...] = (
      "掩膜：recommended_mask 为 1 的像元有效（{1} 个文件中 {0} 个带有掩膜）"),
     (r"rows: (\d+) of (\d+) set aside \((.+)\), the first are (.+)",
      "记录：{1} 行中 {0} 行被剔除（{2}），前几行为 {3}"),
+    (r"table: fields are separated by (commas|semicolons|tabs)", "表格：字段以{0}分隔"),
+    (r"(?:table: )?decimals have a comma", "小数点写作逗号"),
+    (r"(?:table: )?the text is UTF-16", "文本编码为 UTF-16"),
     # series
     (r"chain: a cell missing on a date that later files refer to is missing after it",
      "链接：像元在作为后续参考的日期缺失，则其后各期均缺失"),

@@ -13,7 +13,7 @@ from pyproj import Transformer
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.point_tables import PointTable, numbers, open_table
+from geo_risk.sources.point_tables import PointTable, numbers, open_table, written_otherwise
 from geo_risk.sources.points import Layout, ask_posting, date_columns, grid_points
 from geo_risk.sources.wavelength import SENTINEL_1_M
 
@@ -79,7 +79,7 @@ def egms_layout(
     columns = set.intersection(*(set(t.columns) for t in tables))
     crs = options.crs or CRS
     level, look, audit = _look(tables, columns, options)
-    audit.append(_place(tables[0], columns, crs, is_said=options.crs is not None))
+    audit += [_place(tables[0], columns, crs, is_said=options.crs is not None), *written_otherwise(tables)]
     layout = Layout(
         x="easting", y="northing", crs=crs, dates=date_columns(tables), scale=_SCALE, look=look, id="pid",
         height="height" if "height" in columns else None,

@@ -7,7 +7,6 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,17 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, LimitError, RefusedFileError
 from geo_risk.sources.files import sniff
+from geo_risk.sources.point_csv import MAX_HEADER_BYTES, CsvForm, csv_batches, csv_form
 
 BATCH_VALUES = 4_000_000
 """Numbers of one batch: 32 MB as they are parsed."""
 
 MAX_COLUMNS = 20_000
-MAX_HEADER_BYTES = 2**20
 MAX_ROWS = 500_000_000
 X, Y = "geometry x", "geometry y"
 """Columns of the coordinates of a table with geometry."""
 
 _KINDS = {"text": "CSV", "Parquet": "Parquet", "Shapefile": "ESRI Shapefile", "GPKG": "GPKG"}
-_CODECS = ("utf-8-sig", "gb18030")
 _UNREADABLE = (
     UnicodeDecodeError, csv.Error, pd.errors.ParserError, OSError, pyogrio.errors.DataSourceError,
     pyogrio.errors.FeatureError, pyogrio.errors.FieldError, shapely.errors.GEOSException,
@@ -49,6 +47,7 @@ class PointTable:
     crs : of the geometry, None where the file does not say or has no geometry.
     encoding : of its texts.
     layer : of a GeoPackage.
+    form : of a text, how it is read.
     """
 
     path: Path
@@ -57,6 +56,7 @@ class PointTable:
     crs: str | None = None
     encoding: str = "utf-8"
     layer: str | None = None
+    form: CsvForm | None = None
 
     @property
     def has_geometry(self) -> bool:
@@ -113,45 +113,20 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[NDArray[np.flo
     return part.to_numpy(dtype=np.float64, copy=True), bad
 
 
+def written_otherwise(tables: Sequence[PointTable]) -> list[str]:
+    """Return sentences on texts with another separator, decimal sign or encoding than CSV files have, each once."""
+    return list(dict.fromkeys(t.form.sentence for t in tables if t.form is not None and t.form.sentence))
+
+
 def _open_csv(path: Path, kind: str) -> PointTable | None:
-    with path.open("rb") as stream:
-        head = stream.read(MAX_HEADER_BYTES)
-    line, end, _ = head.partition(b"\n")
-    if not end and len(head) == MAX_HEADER_BYTES:
-        what = f"the first line is longer than {MAX_HEADER_BYTES} bytes: no table has such a header"
-        raise LimitError(what, where=str(path), fix="give a CSV file with one row a point")
-    for codec in _CODECS:
-        try:
-            text = line.decode(codec)
-        except UnicodeDecodeError:
-            continue
-        names = [n.strip().strip('"') for n in text.strip().split(",")]
-        return PointTable(path, kind, tuple(names), encoding=codec) if len(names) > 2 else None
-    return None
+    form = csv_form(path)
+    return None if form is None else PointTable(path, kind, form.columns, encoding=form.encoding, form=form)
 
 
 def _csv_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
-    positions = {c: table.columns.index(c) for c in columns}
-    _check_width(table)
-    # told which columns to use, pandas says nothing of rows that are too long: most of a table is read whole;
-    # told of no index column, it does not take the first one for it where rows end with a comma
-    few = sorted(positions.values()) if len(columns) < len(table.columns) / 2 else None
-    with pd.read_csv(
-        table.path, usecols=few, chunksize=n_rows, encoding=table.encoding, low_memory=False, index_col=False,
-        names=range(len(table.columns)), header=None, skiprows=1, skipinitialspace=True,
-    ) as reader:  # fmt: skip
-        for frame in reader:
-            yield pd.DataFrame({c: frame[i] for c, i in positions.items()})
-
-
-def _check_width(table: PointTable) -> None:
-    """Raise ParserError where the first row holds more values than the header has names."""
-    with table.path.open(encoding=table.encoding, newline="") as stream:
-        row = next(islice(csv.reader(stream), 1, 2), [])
-    more = [field for field in row[len(table.columns) :] if field.strip()]
-    if more:
-        what = f"the first row has {len(row)} fields where the header names {len(table.columns)} columns"
-        raise pd.errors.ParserError(what)
+    if table.form is None:
+        raise ValueError(table.kind)
+    return csv_batches(table.path, table.form, columns, n_rows)
 
 
 def _open_parquet(path: Path, kind: str) -> PointTable:

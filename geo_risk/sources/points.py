@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +17,11 @@ from pyproj.exceptions import CRSError
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError, TimeError
 from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
 from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
+from geo_risk.sources.point_dates import DATE_COLUMN
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
 from geo_risk.sources.point_tables import PointTable, numbers
 
-DATE_COLUMN = re.compile(r"[Dd]?_?((?:19|20)\d{6})")
 MARKS = (-9999.0, -99999.0, 9999.0, 99999.0)
 """Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
 

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from geo_risk.core.errors import RefusedFileError
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.egms_points import read_egms_points
+from geo_risk.sources.point_tables import numbers, open_table
 from tests.support.points import days, egms
 
 NAME = "EGMS_L2b_088_0282_IW2_VV"
@@ -29,3 +33,63 @@ def test_ids_that_pandas_kept_as_the_index_are_a_column(tmp_path):
     table.set_index("pid").to_parquet(path)
     same_points(path, table)
     assert inspect_file(path).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "form", "chinese"),
+    [
+        ({"sep": ";", "decimal": ","}, "table: fields are separated by semicolons; decimals have a comma", "分号"),
+        ({"sep": ";"}, "table: fields are separated by semicolons", "分号"),
+        ({"sep": "\t"}, "table: fields are separated by tabs", "制表符"),
+        ({"decimal": ","}, "table: decimals have a comma", "逗号"),
+        ({"encoding": "utf-16"}, "table: the text is UTF-16", "UTF-16"),
+        ({"encoding": "utf-16", "sep": "\t", "decimal": ","}, "separated by tabs; decimals have a comma; the",
+         "制表符"),
+        ({"encoding": "utf-8-sig"}, "", ""),
+    ],
+)  # fmt: skip
+def test_tables_of_other_separators_decimals_and_encodings_are_read_and_told_of(tmp_path, said, form, chinese):
+    table, path = egms(n=40), tmp_path / f"{NAME}.csv"
+    table.to_csv(path, index=False, **said)
+    told = [sentence for sentence in same_points(path, table) if sentence.startswith("table: ")]
+    assert (form in told[0]) if form else not told
+    assert all(chinese in in_chinese(s) and not set(in_chinese(s)) & set("dfhs") for s in told)
+    assert inspect_file(path).product == "egms"
+
+
+def test_a_tab_table_with_an_index_and_gaps_moves_no_column(tmp_path):
+    table, path = egms(n=40), tmp_path / f"{NAME}.csv"
+    table.loc[3, [days()[0], days()[-1]]] = np.nan
+    table.to_csv(path, sep="\t")
+    same_points(path, table)
+
+
+def test_a_number_with_a_point_among_decimal_commas_is_set_aside(tmp_path):
+    table, path = egms(n=400), tmp_path / f"{NAME}.csv"
+    table.to_csv(path, index=False, sep=";", decimal=",")
+    lines = path.read_text().splitlines()
+    fields = lines[300].split(";")
+    lines[300] = ";".join([*fields[:-1], "1.234"])
+    path.write_text("\n".join(lines) + "\n")
+    got = read_egms_points([path])
+    assert [q["id"] for q in got.attrs["quarantine"]] == [table["pid"][299]]
+    assert len(got) == 399
+
+
+def test_thousands_are_no_decimals(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a;b;c\n1;1,234;2\n1;22,345;3\n", encoding="utf-8")
+    table = open_table(path)
+    _, bad = numbers(next(iter(table.batches(["b"]))), ["b"])
+    assert bad.all()
+    path.write_text("a;b;c\n1;1,234;2\n1;22,5;3\n", encoding="utf-8")
+    values, bad = numbers(next(iter(open_table(path).batches(["b"]))), ["b"])
+    np.testing.assert_array_equal(values[:, 0], [1.234, 22.5])
+
+
+def test_separators_that_are_not_read_are_named(tmp_path):
+    path = tmp_path / f"{NAME}.csv"
+    egms(n=5).to_csv(path, index=False, sep="|")
+    with pytest.raises(RefusedFileError, match=r"separated by '\|'"):
+        read_egms_points([path])
+    assert "separated by" in inspect_file(path).problems[0][0]
