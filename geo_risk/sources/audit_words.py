@@ -63,6 +63,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"unit (\S+) by the config", "单位 {0}（按配置）"),
     (r"unit and sign: (\d+) points move too little to check them against column (.+)",
      "单位与符号：{0} 个点位移太小，无法用列 {1} 核对"),
+    (r"unit and sign: (\d+) of (\d+) points have a value on every date and in column (.+): no evidence",
+     "单位与符号：{1} 个点中仅 {0} 个各期及列 {2} 均有值，不能作为依据"),
     (rf"unit and sign: the series do not follow column (.+) \(correlation ({_N})\): no evidence",
      "单位与符号：序列与列 {0} 不相符（相关系数 {1}），不能作为依据"),
     (rf"unit and sign: the trend of the series is ({_N}) times column (.+)",

@@ -18,9 +18,9 @@ from geo_risk.core.errors import CrsError, LimitError, RefusedFileError
 from geo_risk.sources.egms import egms_layout, is_egms
 from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
-from geo_risk.sources.point_cells import SetAside
+from geo_risk.sources.point_cells import TEXT, SetAside
 from geo_risk.sources.point_evidence import trend_evidence
-from geo_risk.sources.point_tables import PointTable, numbers
+from geo_risk.sources.point_tables import PointTable, first_text, numbers
 from geo_risk.sources.points import MARKS, Layout
 
 MAX_LOADED = 5_000_000
@@ -99,7 +99,9 @@ class EgmsPoints:
                 xy, bad = numbers(batch, xy_names)
                 values, odd = numbers(batch, measures)
                 series, wrong = numbers(batch, days)
-                kept = self._kept(ids, (xy, values, series), measures, bad | odd | wrong)
+                texts = bad | odd | wrong
+                self.aside.show(TEXT, first_text(batch, [*xy_names, *measures, *days], texts))
+                kept = self._kept(ids, (xy, values, series), measures, texts)
                 marks = pd.util.hash_array(ids.astype(str).astype(object))
                 kept, seen = self._once(ids, marks, kept, seen)
                 if is_first and days and kept.any():
@@ -121,7 +123,7 @@ class EgmsPoints:
         xy, values, series = given
         marked = np.isin(series, MARKS).any(axis=1) if series.shape[1] else np.zeros(len(ids), dtype=bool)
         reasons = {
-            "with a text in a column of numbers": texts,
+            TEXT: texts,
             "without coordinates": ~np.isfinite(xy).all(axis=1),
             "without a value": ~np.isfinite(values[:, measures.index("mean_velocity")]),
             "with a mark of missing such as -9999 among the displacements": marked,

@@ -29,6 +29,7 @@ MAX_ROWS = 500_000_000
 X, Y = "geometry x", "geometry y"
 """Columns of the coordinates of a table with geometry."""
 
+_SHOWN = 24
 _KINDS = {"text": "CSV", "Parquet": "Parquet", "Shapefile": "ESRI Shapefile", "GPKG": "GPKG"}
 _UNREADABLE = (
     UnicodeDecodeError, csv.Error, pd.errors.ParserError, OSError, pyogrio.errors.DataSourceError,
@@ -111,6 +112,16 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[NDArray[np.flo
             bad |= (values.isna() & texts.notna() & (texts.astype(str).str.strip() != "")).to_numpy(dtype=bool)
             part[name] = values.astype("float64")
     return part.to_numpy(dtype=np.float64, copy=True), bad
+
+
+def first_text(frame: pd.DataFrame, columns: Sequence[str], rows: NDArray[np.bool_]) -> str:
+    """Return the first text that is no number in these columns and rows, and its column; empty where there is none."""
+    for row in np.flatnonzero(rows)[:1]:
+        for name in columns:
+            one = frame[[name]].iloc[[row]]
+            if numbers(one, [name])[1].any():
+                return f"{str(one.iloc[0, 0])[:_SHOWN]!r} in column {name}"
+    return ""
 
 
 def written_otherwise(tables: Sequence[PointTable]) -> list[str]:

@@ -16,11 +16,11 @@ from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError, TimeError
 from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
-from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
+from geo_risk.sources.point_cells import TEXT, CellSums, SetAside, SparseCells
 from geo_risk.sources.point_dates import DATE_COLUMN
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
-from geo_risk.sources.point_tables import PointTable, numbers
+from geo_risk.sources.point_tables import PointTable, first_text, numbers
 
 MARKS = (-9999.0, -99999.0, 9999.0, 99999.0)
 """Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
@@ -274,41 +274,52 @@ def _accumulate(
 
     In `index` the rows that cannot be used become -1.
     """
-    days = [c for c, _ in layout.dates]
     evidence: list[str] = []
     start = 0
-    columns = [*days, *layout.maps.values(), *([layout.velocity] if layout.velocity else [])]
+    own = [layout.velocity] if layout.velocity else []
+    columns = [*(c for c, _ in layout.dates), *layout.maps.values(), *own]
     for batch, names in _batches(tables, columns, layout):
         cells = index[start : start + len(batch)]
         start += len(batch)
-        series, bad = numbers(batch, days)
-        maps, odd = numbers(batch, list(layout.maps.values()))
-        aside.add(names, (bad | odd) & (cells >= 0), "with a text in a column of numbers")
-        cells[bad | odd] = -1
-        lost = (
-            (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(maps[:, list(layout.maps).index("velocity")])
-        )
-        aside.add(names, lost & (cells >= 0), "without a value")
-        cells[lost] = -1
-        marked = np.asarray((np.abs(series) >= min(map(abs, MARKS))).any(axis=1))
-        marked[marked] = np.isin(series[marked], MARKS).any(axis=1)
-        aside.add(names, marked & (cells >= 0), "with a mark of missing such as -9999 among the displacements")
-        cells[marked] = -1
-        series[np.isinf(series)] = np.nan
-        values = dict(zip(layout.maps, maps.T, strict=True))
-        if isinstance(layout.look[0], str):
-            length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
-            off = ~(np.abs(length - 1) <= LOS_TOLERANCE)
-            aside.add(names, off & (cells >= 0), "with a line-of-sight vector that is not of unit length")
-            cells[off] = -1
+        series, maps = _sifted(batch, names, layout, cells, aside)
         kept = cells >= 0
-        if not evidence and days and layout.velocity and kept.any():
-            velocity, _ = numbers(batch, [layout.velocity])
-            evidence.append(
-                trend_evidence(series[kept] * layout.scale, velocity[kept, 0], layout, where=str(tables[0].path))
-            )
-        sums.add(cells[kept], series[kept] * layout.scale, {n: v[kept] for n, v in values.items()})
+        if not evidence and layout.dates and own and kept.any():
+            velocity, _ = numbers(batch, own)
+            evidence.append(trend_evidence(series[kept], velocity[kept, 0], layout, where=str(tables[0].path)))
+        sums.add(cells[kept], series[kept], {n: v[kept] for n, v in maps.items()})
     return evidence
+
+
+def _sifted(
+    batch: pd.DataFrame, names: NDArray[Any], layout: Layout, cells: NDArray[np.int64], aside: SetAside
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Return series [m] (rows, dates) and maps of a batch; rows that cannot be used are counted, their cells become -1.
+
+    A text in the product's own velocity counts too: without that number nothing proves the unit and sign of the row.
+    """
+    days = [c for c, _ in layout.dates]
+    series, wrong = numbers(batch, days)
+    maps, odd = numbers(batch, list(layout.maps.values()))
+    own = [layout.velocity] if layout.velocity else []
+    text = wrong | odd | numbers(batch, own)[1]
+    aside.show(TEXT, first_text(batch, [*days, *layout.maps.values(), *own], text & (cells >= 0)))
+    values = dict(zip(layout.maps, maps.T, strict=True))
+    marked = np.asarray((np.abs(series) >= min(map(abs, MARKS))).any(axis=1))
+    marked[marked] = np.isin(series[marked], MARKS).any(axis=1)
+    reasons = {
+        TEXT: text,
+        "without a value": (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
+        "with a mark of missing such as -9999 among the displacements": marked,
+    }
+    if isinstance(layout.look[0], str):
+        length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
+        off = ~(np.abs(length - 1) <= LOS_TOLERANCE)
+        reasons["with a line-of-sight vector that is not of unit length"] = off
+    for reason, rows in reasons.items():
+        aside.add(names, rows & (cells >= 0), reason)
+        cells[rows] = -1
+    series[np.isinf(series)] = np.nan
+    return series * layout.scale, values
 
 
 def _series(

@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geo_risk.core.errors import RefusedFileError
+from geo_risk.core.errors import DataError, RefusedFileError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.egms_points import read_egms_points
+from geo_risk.sources.insar import open_insar
+from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.point_tables import numbers, open_table
 from tests.support.points import days, egms
 
 NAME = "EGMS_L2b_088_0282_IW2_VV"
+GRID = TrackOptions(posting_m=100.0)
 
 
 def same_points(path: Path, table: pd.DataFrame) -> list[str]:
@@ -93,3 +96,35 @@ def test_separators_that_are_not_read_are_named(tmp_path):
     with pytest.raises(RefusedFileError, match=r"separated by '\|'"):
         read_egms_points([path])
     assert "separated by" in inspect_file(path).problems[0][0]
+
+
+def texts_in(table: pd.DataFrame, column: str, rows: slice) -> pd.DataFrame:
+    """Put decimal commas into some rows of a column."""
+    out = table.astype({column: object})
+    out.loc[rows, column] = out.loc[rows, column].map(lambda v: str(v).replace(".", ","))
+    return out
+
+
+def test_texts_in_the_velocity_of_the_product_are_no_proof_passed_over(tmp_path):
+    table, path = egms(n=200), tmp_path / f"{NAME}.csv"
+    texts_in(table, "mean_velocity", slice(3, 5)).to_csv(path, index=False)
+    data = open_insar(path, track="asc", options=GRID)
+    assert [q["id"] for q in data.attrs["quarantine"]] == table["pid"][3:6].tolist()
+    assert float(data["n_points"].sum()) == 197
+    texts_in(table, "mean_velocity", slice(None)).to_csv(path, index=False)
+    for read in (lambda: open_insar(path, track="asc", options=GRID), lambda: read_egms_points([path])):
+        with pytest.raises(
+            DataError, match=r"200 of 200 rows.*text in a column of numbers(.|\n)*in column mean_velocity"
+        ):
+            read()
+
+
+def test_a_proof_that_no_point_can_give_says_why(tmp_path):
+    table, path = egms(n=60), tmp_path / f"{NAME}.csv"
+    table["mean_velocity"] = np.nan
+    table.to_csv(path, index=False)
+    data = open_insar(path, track="asc", options=GRID)
+    told = [s for s in data.attrs["audit"] if s.startswith("unit and sign")]
+    assert told == ["unit and sign: 0 of 60 points have a value on every date and in column mean_velocity: no evidence"]
+    assert "60" in in_chinese(told[0])
+    assert "points" not in in_chinese(told[0])
