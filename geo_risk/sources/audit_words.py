@@ -196,6 +196,8 @@ _REASONS = {
     "with a text in a column of numbers": "数值列含文字",
     "without a value": "无数值",
     "with a mark of missing such as -9999 among the displacements": "位移含 -9999 等缺失标记",
+    "with a mark of missing such as -9999 for its velocity": "速率为 -9999 等缺失标记",
+    "with a step of more than 10 m between dates": "相邻日期间跳变超过 10 m",
     "with a line-of-sight vector that is not of unit length": "视线向量不是单位长度",
 }
 

@@ -40,7 +40,7 @@ class SetAside:
         self.listed.extend({"id": str(ids[i]), **said} for i in found[:room])
 
     def show(self, reason: str, example: str) -> None:
-        """Keep the first example of a reason, for the error."""
+        """Keep the first example of a reason, or a hint, for an error that names this reason."""
         if example:
             self.examples.setdefault(reason, example)
 
@@ -58,7 +58,7 @@ class SetAside:
         first = ", ".join(item["id"] for item in self.listed[:5])
         if not total <= MAX_SET_ASIDE * n_rows:
             what = f"{total} of {n_rows} rows cannot be used ({reasons}); at most {MAX_SET_ASIDE:.0%} may be"
-            shown = "".join(f" ({e})" for e in self.examples.values())
+            shown = "".join(f" ({e})" for r, e in self.examples.items() if r in self.counts)
             raise DataError(what, where=where, fix=f"mend the table{shown}; the first such rows are {first}")
         return f"rows: {total} of {n_rows} set aside ({reasons}), the first are {first}"
 

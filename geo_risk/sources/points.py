@@ -20,10 +20,8 @@ from geo_risk.sources.point_cells import TEXT, CellSums, SetAside, SparseCells
 from geo_risk.sources.point_dates import DATE_COLUMN
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
+from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
 from geo_risk.sources.point_tables import PointTable, first_text, numbers
-
-MARKS = (-9999.0, -99999.0, 9999.0, 99999.0)
-"""Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
 
 _NAMES = ("los_east", "los_north", "los_up")
 
@@ -285,6 +283,7 @@ def _accumulate(
         kept = cells >= 0
         if not evidence and layout.dates and own and kept.any():
             velocity, _ = numbers(batch, own)
+            velocity[marked(velocity)] = np.nan
             evidence.append(trend_evidence(series[kept], velocity[kept, 0], layout, where=str(tables[0].path)))
         sums.add(cells[kept], series[kept], {n: v[kept] for n, v in maps.items()})
     return evidence
@@ -304,13 +303,15 @@ def _sifted(
     text = wrong | odd | numbers(batch, own)[1]
     aside.show(TEXT, first_text(batch, [*days, *layout.maps.values(), *own], text & (cells >= 0)))
     values = dict(zip(layout.maps, maps.T, strict=True))
-    marked = np.asarray((np.abs(series) >= min(map(abs, MARKS))).any(axis=1))
-    marked[marked] = np.isin(series[marked], MARKS).any(axis=1)
+    aside.show(STEPPED, "" if layout.fixes_unit else "are these millimetres called metres? then correct `units`")
     reasons = {
         TEXT: text,
         "without a value": (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
-        "with a mark of missing such as -9999 among the displacements": marked,
+        MARKED: marked(series),
+        STEPPED: stepped(series * layout.scale),
     }
+    if not days:
+        reasons[RATE_MARKED] = marked(values["velocity"][:, None])
     if isinstance(layout.look[0], str):
         length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
         off = ~(np.abs(length - 1) <= LOS_TOLERANCE)

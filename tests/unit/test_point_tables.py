@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.egms_points import read_egms_points
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.point_marks import RATE_MARKED, marked, stepped
 from geo_risk.sources.point_tables import numbers, open_table
 from tests.support.points import days, egms
 
@@ -128,3 +130,58 @@ def test_a_proof_that_no_point_can_give_says_why(tmp_path):
     assert told == ["unit and sign: 0 of 60 points have a value on every date and in column mean_velocity: no evidence"]
     assert "60" in in_chinese(told[0])
     assert "points" not in in_chinese(told[0])
+
+
+@pytest.mark.parametrize("mark", [-999.0, 999.0, -32768.0, -32767.0, 32767.0, 1e20, -3.4028235e38, 123456.0, -20000.0])
+def test_marks_of_missing_and_impossible_steps_are_set_aside(tmp_path, mark):
+    table, path = egms(n=200), tmp_path / f"{NAME}.csv"
+    table.loc[[3, 4, 5], days()[7]] = mark
+    table.to_csv(path, index=False)
+    data = open_insar(path, track="asc", options=GRID)
+    assert [q["id"] for q in data.attrs["quarantine"]] == table["pid"][3:6].tolist()
+    assert all("一" <= q["reason_zh"][0] <= "鿿" for q in data.attrs["quarantine"])
+    assert float(np.nanmax(np.abs(data["displacement"].to_numpy()))) < 0.1
+    assert any("the trend of the series is 1.0" in s for s in data.attrs["audit"])
+    got = read_egms_points([path])
+    assert len(got) == 197
+    assert got.attrs["quarantine"] == data.attrs["quarantine"]
+
+
+@pytest.mark.parametrize("mark", [-9999.0, -999.0, -32768.0])
+def test_marks_are_no_velocities(tmp_path, mark):
+    table, path = egms(n=200), tmp_path / "v.gpkg"
+    points = gpd.GeoDataFrame(
+        {"VEL": table["mean_velocity"]}, geometry=gpd.points_from_xy(table["easting"], table["northing"]), crs=3035
+    )
+    points.loc[[3, 4], "VEL"] = mark
+    points.to_file(path)
+    said = {"units": "mm/yr", "positive": "toward", "incidence_deg": 39.0, "heading_deg": 349.0}
+    data = open_insar(path, track="asc", options=TrackOptions(posting_m=100.0, **said))
+    assert float(np.nanmax(np.abs(data["velocity"].to_numpy()))) < 30
+    assert [q["reason"] for q in data.attrs["quarantine"]] == [RATE_MARKED] * 2
+    table.loc[[3, 4], "mean_velocity"] = mark
+    table.to_csv(tmp_path / f"{NAME}.csv", index=False)
+    assert len(read_egms_points([tmp_path / f"{NAME}.csv"])) == 198
+    data = open_insar(tmp_path / f"{NAME}.csv", track="asc", options=GRID)
+    assert any("the trend of the series is 1.0" in s for s in data.attrs["audit"])
+
+
+def test_a_course_through_a_mark_is_measured_and_gaps_hide_no_step():
+    series = np.array([
+        [-900.0, -950.0, -999.0, -1040.0], [np.nan, -980.0, np.nan, -999.0], [0.0, 1.0, -999.0, 2.0],
+        [-999.0, -999.0, -999.0, -999.0], [np.nan, np.inf, -9999.0, 0.0], [0.0, 998.0, 999.0, 1001.0],
+    ])  # fmt: skip
+    np.testing.assert_array_equal(marked(series), [False, False, True, True, True, False])
+    metres = np.array([[0.0, np.nan, 11.0], [0.0, 6.0, 12.0], [np.nan, np.nan, np.nan], [np.nan, 0.0, -10.5]])
+    np.testing.assert_array_equal(stepped(metres), [True, False, False, True])
+    assert not stepped(np.empty((3, 0))).any()
+
+
+def test_millimetres_called_metres_are_asked_about(tmp_path):
+    table, path = egms(n=60), tmp_path / "p.csv"
+    table[days()] *= 100
+    table.drop(columns="mean_velocity").to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"60 of 60(.|\n)*millimetres called metres"):
+        open_insar(
+            path, track="asc", options=TrackOptions(posting_m=100.0, units="m", positive="toward", crs="EPSG:3035")
+        )
