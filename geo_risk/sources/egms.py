@@ -30,9 +30,9 @@ _SCALE = 1e-3
 
 
 def is_egms(paths: Sequence[Path]) -> bool:
-    """Return whether all files are EGMS tables, by their columns."""
+    """Return whether all files are EGMS tables, by their columns, in upper or lower case."""
     tables = [open_table(p) for p in paths]
-    return bool(tables) and all(t is not None and _is_table(t) for t in tables)
+    return bool(tables) and all(t is not None and _is_table(t.lowered()) for t in tables)
 
 
 def _is_table(table: PointTable) -> bool:
@@ -75,7 +75,7 @@ def egms_layout(
     ------
     AmbiguousError : as `open_egms`, but for the posting. TimeError : the tables have different dates.
     """
-    tables = [t for p in paths if (t := open_table(p)) is not None]
+    tables = [t.lowered() for p in paths if (t := open_table(p)) is not None]
     columns = set.intersection(*(set(t.columns) for t in tables))
     crs = options.crs or CRS
     level, look, audit = _look(tables, columns, options)

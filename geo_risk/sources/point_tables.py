@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,12 @@ class PointTable:
     Attributes
     ----------
     path, kind : the file, and CSV, Parquet, ESRI Shapefile or GPKG.
-    columns : names as they are in the file; those of the geometry, X and Y, at the end where it has one.
+    columns : names as they are in the file, or `lowered`; those of the geometry, X and Y, at the end where it has one.
     crs : of the geometry, None where the file does not say or has no geometry.
     encoding : of its texts.
     layer : of a GeoPackage.
     form : of a text, how it is read.
+    stored : names as they are in the file where `columns` are others.
     """
 
     path: Path
@@ -58,11 +60,19 @@ class PointTable:
     encoding: str = "utf-8"
     layer: str | None = None
     form: CsvForm | None = None
+    stored: tuple[str, ...] = ()
 
     @property
     def has_geometry(self) -> bool:
         """Whether the file carries geometries, rather than columns with coordinates."""
         return self.kind in ("ESRI Shapefile", "GPKG")
+
+    def lowered(self) -> PointTable:
+        """Return the table with names in lower case, but for those that would then be the same."""
+        lower = [c.strip().lower() for c in self.columns]
+        count = Counter(lower)
+        names = tuple(n if count[n] == 1 else c for n, c in zip(lower, self.columns, strict=True))
+        return replace(self, columns=names, stored=self.stored or self.columns)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Give these columns in batches of about BATCH_VALUES numbers, in file order.
@@ -75,8 +85,10 @@ class PointTable:
         width = len(self.columns) if self.kind == "CSV" else len(columns)
         n_rows = max(1, BATCH_VALUES // max(1, width))
         reader = {"CSV": _csv_batches, "Parquet": _parquet_batches}.get(self.kind, _ogr_batches)
+        stored = dict(zip(self.columns, self.stored or self.columns, strict=True))
         try:
-            yield from reader(self, list(columns), n_rows)
+            for batch in reader(self, [stored[c] for c in columns], n_rows):
+                yield batch.set_axis(list(columns), axis=1)
         except _UNREADABLE as error:
             what = f"the table does not read to its end: {error}"
             raise CorruptFileError(what, where=str(self.path), fix="copy or export the file again") from error

@@ -185,3 +185,20 @@ def test_millimetres_called_metres_are_asked_about(tmp_path):
         open_insar(
             path, track="asc", options=TrackOptions(posting_m=100.0, units="m", positive="toward", crs="EPSG:3035")
         )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_names_of_egms_are_known_in_any_case(tmp_path, suffix):
+    table, path = egms(n=40), tmp_path / f"{NAME}.{suffix}"
+    upper = table.rename(columns=str.upper)
+    upper.to_csv(path, index=False) if suffix == "csv" else upper.to_parquet(path)
+    same_points(path, table)
+    assert open_insar(path, track="asc", options=GRID).attrs["product"] == "egms"
+
+
+def test_names_that_differ_by_case_alone_stay_apart(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Pid,PID,Easting\na,b,3\n", encoding="utf-8")
+    table = open_table(path).lowered()
+    assert table.columns == ("Pid", "PID", "easting")
+    assert next(iter(table.batches(["PID", "easting"]))).to_numpy().tolist() == [["b", 3]]
