@@ -140,6 +140,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"table: fields are separated by (commas|semicolons|tabs)", "表格：字段以{0}分隔"),
     (r"(?:table: )?decimals have a comma", "小数点写作逗号"),
     (r"(?:table: )?the text is UTF-16", "文本编码为 UTF-16"),
+    (r"dates: columns such as (\S+) are read as yymmdd, the only order in which they rise",
+     "日期：{0} 等列按 yymmdd 读取，仅按此顺序日期递增"),
     # series
     (r"chain: a cell missing on a date that later files refer to is missing after it",
      "链接：像元在作为后续参考的日期缺失，则其后各期均缺失"),

@@ -13,8 +13,9 @@ from pyproj import Transformer
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.point_dates import date_columns
 from geo_risk.sources.point_tables import PointTable, numbers, open_table, written_otherwise
-from geo_risk.sources.points import Layout, ask_posting, date_columns, grid_points
+from geo_risk.sources.points import Layout, ask_posting, grid_points
 from geo_risk.sources.wavelength import SENTINEL_1_M
 
 CRS = "EPSG:3035"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from geo_risk.core.errors import LimitError, RefusedFileError
-from geo_risk.sources.point_dates import is_day
+from geo_risk.sources.point_dates import n_days
 
 MAX_HEADER_BYTES = 2**20
 
@@ -110,7 +110,7 @@ def _form(lines: list[str], codec: str, path: Path) -> CsvForm | None:
     names = found.get(separator, ())
     if len(names) > 2:
         return CsvForm(names, codec, separator, _decimal(lines[1 : _SAMPLE_ROWS + 1], separator))
-    odd = next((s for s in _UNREAD if sum(map(is_day, found.get(s, ()))) >= _FEW_DATES), None)
+    odd = next((s for s in _UNREAD if n_days(found.get(s, ())) >= _FEW_DATES), None)
     if odd is not None:
         what = f"fields are separated by {odd!r}; a comma, a semicolon or a tab is needed"
         raise RefusedFileError(what, where=str(path), fix="export the table as CSV, with commas between its fields")

@@ -13,9 +13,9 @@ from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GeoRiskErr
 from geo_risk.core.units import factor
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.point_dates import is_day
+from geo_risk.sources.point_dates import date_columns, n_days, short_dates
 from geo_risk.sources.point_tables import PointTable, X, Y, open_table, written_otherwise
-from geo_risk.sources.points import Layout, ask_posting, date_columns, grid_points
+from geo_risk.sources.points import Layout, ask_posting, grid_points
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "x": ("easting", "lon", "longitude", "x", "经度", "东坐标"),
@@ -51,7 +51,7 @@ def is_points(paths: Sequence[Path]) -> bool:
 
 
 def _is_table(table: PointTable) -> bool:
-    days = sum(map(is_day, table.columns))
+    days = n_days(table.columns)
     if table.has_geometry:
         return days > 0 or column(table, "velocity") is not None
     return days > 0 and column(table, "x") is not None and column(table, "y") is not None
@@ -88,7 +88,7 @@ def open_points(
         velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(options.units),
         velocity_std=None if days else std,
     )  # fmt: skip
-    audit = [*said, *written_otherwise(tables)]
+    audit = [*said, *written_otherwise(tables), *short_dates(tables)]
     return grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
 
 

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError, TimeError
+from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError
 from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
 from geo_risk.sources.point_cells import TEXT, CellSums, SetAside, SparseCells
-from geo_risk.sources.point_dates import DATE_COLUMN
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
 from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
@@ -67,23 +66,6 @@ class Layout:
         if isinstance(self.look[0], str):
             out |= dict(zip(_NAMES, (str(c) for c in self.look), strict=True))
         return {k: v for k, v in out.items() if v is not None}
-
-
-def date_columns(tables: Sequence[PointTable]) -> tuple[tuple[str, str], ...]:
-    """Return (column, YYYYMMDD) of the displacement columns, by date.
-
-    Raises
-    ------
-    TimeError : the tables have different dates.
-    """
-    found = [tuple(sorted((m.group(1), c) for c in t.columns if (m := DATE_COLUMN.fullmatch(c)))) for t in tables]
-    for table, days in zip(tables, found, strict=True):
-        if [d for d, _ in days] != [d for d, _ in found[0]]:
-            odd = sorted({d for d, _ in days} ^ {d for d, _ in found[0]})
-            what = f"{table.path.name} has other dates than {tables[0].path.name}: {odd[:8]}"
-            fix = "series of different dates are not of one track: give them as tracks of their own"
-            raise TimeError(what, where=str(table.path), fix=fix)
-    return tuple((c, d) for d, c in found[0])
 
 
 def ask_posting(posting_m: float | None, *, track: str, n_dates: int) -> float:

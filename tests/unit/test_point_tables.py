@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from geo_risk.core.errors import DataError, RefusedFileError
+from geo_risk.core.errors import AmbiguousError, DataError, RefusedFileError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.egms_points import read_egms_points
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.point_dates import date_columns, n_days
 from geo_risk.sources.point_marks import RATE_MARKED, marked, stepped
-from geo_risk.sources.point_tables import numbers, open_table
+from geo_risk.sources.point_tables import PointTable, numbers, open_table
 from tests.support.points import days, egms
 
 NAME = "EGMS_L2b_088_0282_IW2_VV"
@@ -202,3 +206,44 @@ def test_names_that_differ_by_case_alone_stay_apart(tmp_path):
     table = open_table(path).lowered()
     assert table.columns == ("Pid", "PID", "easting")
     assert next(iter(table.batches(["PID", "easting"]))).to_numpy().tolist() == [["b", 3]]
+
+
+LOS = {"units": "mm", "positive": "toward", "incidence_deg": 39.0, "heading_deg": 349.0, "crs": "EPSG:3035"}
+
+
+def test_dates_of_six_digits_are_read_where_they_rise_in_one_order_alone(tmp_path):
+    table = egms(n=60).rename(columns={"mean_velocity": "VEL"}).drop(columns=["los_east", "los_north", "los_up"])
+    said = TrackOptions(posting_m=100.0, **LOS)
+    paths = [tmp_path / "eight.csv", tmp_path / "six.csv"]
+    for path, start in zip(paths, (0, 2), strict=True):
+        table.rename(columns={d: f"D{d[start:]}" for d in days()}).to_csv(path, index=False)
+    eight, six = (open_insar(p, track="asc", options=said) for p in paths)
+    np.testing.assert_array_equal(six["time"], eight["time"])
+    np.testing.assert_array_equal(six["displacement"], eight["displacement"])
+    told = [s for s in six.attrs["audit"] if s.startswith("dates: ")]
+    assert "yymmdd" in told[0]
+    assert "columns" not in in_chinese(told[0])
+    assert inspect_file(paths[1]).dates == inspect_file(paths[0]).dates
+    for names in ({d: f"D{d[6:]}{d[4:6]}{d[2:4]}" for d in days()}, {days()[5]: f"D{days()[4][2:]}"},
+                  {days()[5]: f"D{days()[5]}"}):  # fmt: skip
+        table.rename(columns={d: f"D{d[2:]}" for d in days()} | names).to_csv(paths[1], index=False)
+        with pytest.raises(AmbiguousError, match="six digits") as caught:
+            open_insar(paths[1], track="asc", options=said)
+        assert "eight digits" in str(caught.value)
+
+
+@given(st.dates(date(1992, 1, 1), date(2060, 1, 1)), st.integers(1, 400), st.integers(2, 40))
+def test_dates_of_six_digits_are_never_read_as_another_day(start, step, n):
+    days = [start + timedelta(step * k) for k in range(n)]
+    for order in ("%y%m%d", "%d%m%y"):
+        table = PointTable(Path("a.csv"), "CSV", ("x", "y", *(d.strftime(f"D{order}") for d in days)))
+        try:
+            found = date_columns([table])
+        except AmbiguousError:
+            continue
+        assert [d for _, d in found] == [d.strftime("%Y%m%d") for d in days]
+
+
+def test_codes_of_six_digits_are_no_dates():
+    assert n_days(["D149900", "D149901"]) == 0
+    assert n_days(["D190105", "name"]) == 0
