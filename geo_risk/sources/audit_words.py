@@ -114,6 +114,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"up = sqrt\(1 - east2 - north2\)", "上分量 = sqrt(1 - east2 - north2)"),
     (r"geometry: the stored up component agrees with the other two", "几何：文件中的上分量与另两个分量相符"),
     (r"geometry: the east component of motion, look vector \(1, 0, 0\)", "几何：东向运动，视线向量 (1, 0, 0)"),
+    (r"geometry: the vertical component of motion, look vector \(0, 0, 1\)", "几何：垂直向运动，视线向量 (0, 0, 1)"),
     (rf"look vector: from incidence ({_N}) and heading ({_N}) of the config, one for (?:the whole frame|all points)",
      "视线向量：由配置的入射角 {0} 与航向 {1} 得出，全部统一"),
     (r"shadow: cells of shadowMask other than 0 are in layover or shadow", "阴影：shadowMask 非 0 的像元为叠掩或阴影"),

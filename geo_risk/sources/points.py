@@ -22,6 +22,12 @@ from geo_risk.sources.point_gaps import finished
 from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
 from geo_risk.sources.point_tables import PointTable, first_text, numbers
 
+_COMPONENTS: dict[tuple[str, str, str] | tuple[float, float, float], str] = {
+    (1.0, 0.0, 0.0): "geometry: the east component of motion, look vector (1, 0, 0)",
+    (0.0, 0.0, 1.0): "geometry: the vertical component of motion, look vector (0, 0, 1)",
+}
+"""What is said of motion that is along no line of sight: there is no satellite to look for."""
+
 _NAMES = ("los_east", "los_north", "los_up")
 
 
@@ -363,8 +369,8 @@ def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:
         unit = check_magnitude(
             sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where, may_say=may_say
         )
-    geometry = "geometry: the east component of motion, look vector (1, 0, 0)"
-    if layout.look != (1.0, 0.0, 0.0):
+    geometry = _COMPONENTS.get(layout.look)
+    if geometry is None:
         look = [v[None] for v, _, _ in _looks(layout, sums).values()]
         geometry = check_los(look, where=where, orbit=layout.orbit)
     return [unit, geometry, f"registration: means over cells, corner {t.c:.10g}, {t.f:.10g}, {gridded.frame.crs}"]

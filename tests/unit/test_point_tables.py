@@ -247,3 +247,13 @@ def test_dates_of_six_digits_are_never_read_as_another_day(start, step, n):
 def test_codes_of_six_digits_are_no_dates():
     assert n_days(["D149900", "D149901"]) == 0
     assert n_days(["D190105", "name"]) == 0
+
+
+@pytest.mark.parametrize(("letter", "component"), [("U", "vertical"), ("E", "east")])
+def test_a_component_is_seen_by_no_satellite(tmp_path, letter, component):
+    path = tmp_path / f"EGMS_L3_E45N25_100km_{letter}.csv"
+    egms(n=40, level="L3").to_csv(path, index=False)
+    told = [s for s in open_insar(path, track="up", options=GRID).attrs["audit"] if s.startswith("geometry: ")]
+    assert f"the {component} component of motion" in told[0]
+    assert "satellite" not in told[0]
+    assert "component" not in in_chinese(told[0])
