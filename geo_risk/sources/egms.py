@@ -38,7 +38,7 @@ def is_egms(paths: Sequence[Path]) -> bool:
 
 def _is_table(table: PointTable) -> bool:
     days = sum(bool(_DAY.fullmatch(c)) for c in table.columns)
-    return not table.has_geometry and set(table.columns) >= _ALWAYS and days > 0
+    return table.kind in ("CSV", "Parquet") and set(table.columns) >= _ALWAYS and days > 0
 
 
 def open_egms(

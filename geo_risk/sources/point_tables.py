@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,12 +20,12 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, LimitError, RefusedFileError
 from geo_risk.sources.files import sniff
 from geo_risk.sources.point_csv import MAX_HEADER_BYTES, CsvForm, csv_batches, csv_form
+from geo_risk.sources.point_parquet import ParquetForm, coordinates, parquet_batches, parquet_form
 
 BATCH_VALUES = 4_000_000
 """Numbers of one batch: 32 MB as they are parsed."""
 
 MAX_COLUMNS = 20_000
-MAX_ROWS = 500_000_000
 X, Y = "geometry x", "geometry y"
 """Columns of the coordinates of a table with geometry."""
 
@@ -50,6 +49,7 @@ class PointTable:
     encoding : of its texts.
     layer : of a GeoPackage.
     form : of a text, how it is read.
+    parquet : of a Parquet file, its columns and geometry.
     stored : names as they are in the file where `columns` are others.
     """
 
@@ -60,12 +60,13 @@ class PointTable:
     encoding: str = "utf-8"
     layer: str | None = None
     form: CsvForm | None = None
+    parquet: ParquetForm | None = None
     stored: tuple[str, ...] = ()
 
     @property
     def has_geometry(self) -> bool:
         """Whether the file carries geometries, rather than columns with coordinates."""
-        return self.kind in ("ESRI Shapefile", "GPKG")
+        return X in self.columns
 
     def lowered(self) -> PointTable:
         """Return the table with names in lower case, but for those that would then be the same."""
@@ -147,38 +148,18 @@ def _open_csv(path: Path, kind: str) -> PointTable | None:
 
 
 def _csv_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
-    if table.form is None:
-        raise ValueError(table.kind)
-    return csv_batches(table.path, table.form, columns, n_rows)
+    return csv_batches(table.path, table.form or CsvForm(table.columns, table.encoding), columns, n_rows)
 
 
 def _open_parquet(path: Path, kind: str) -> PointTable:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            n_rows, names = file.metadata.num_rows, tuple(file.schema_arrow.names)
-    except (pa.ArrowException, OSError) as error:
-        what = f"the Parquet file cannot be opened: {error}"
-        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-    if not 0 <= n_rows <= MAX_ROWS:
-        what = f"the footer says {n_rows} rows; at most {MAX_ROWS} are accepted"
-        raise LimitError(what, where=str(path), fix="cut the table to the area of the run")
-    return PointTable(path, kind, names)
+    form = parquet_form(path)
+    names = (*form.columns, X, Y) if form.geometry else form.columns
+    return PointTable(path, kind, names, form.crs, parquet=form)
 
 
 def _parquet_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(table.path) as file:
-            for batch in file.iter_batches(batch_size=n_rows, columns=columns):
-                # a column that pandas kept as its index is a column all the same
-                yield batch.to_pandas(ignore_metadata=True)
-    except pa.ArrowException as error:
-        raise OSError(str(error)) from error
+    form = table.parquet or ParquetForm(table.columns)
+    return parquet_batches(table.path, form, columns, (X, Y), n_rows)
 
 
 def _open_ogr(path: Path, kind: str) -> PointTable | None:
@@ -215,18 +196,10 @@ def _ogr_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator
         )
         if not len(frame):
             return
-        xy = _coordinates(frame.geometry.to_numpy())
+        xy = coordinates(frame.geometry.to_numpy())
         out = pd.DataFrame(frame[fields]).assign(**{X: xy[:, 0], Y: xy[:, 1]})
         yield out[columns]
         start += len(frame)
-
-
-def _coordinates(geometries: NDArray[Any]) -> NDArray[np.float64]:
-    """Return x, y of points (n, 2); NaN where there is none, or several."""
-    out = np.full((len(geometries), 2), np.nan)
-    known = shapely.get_num_coordinates(geometries) == 1
-    out[known] = shapely.get_coordinates(geometries[known])
-    return out
 
 
 def _dbf_encoding(path: Path) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import CRS
 
-from geo_risk.core.errors import AmbiguousError, DataError, RefusedFileError
+from geo_risk.core.errors import AmbiguousError, CorruptFileError, CrsError, DataError, RefusedFileError
+from geo_risk.flow.points_file import write_points_file
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.egms_points import read_egms_points
@@ -20,7 +24,7 @@ from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.point_dates import date_columns, n_days
 from geo_risk.sources.point_marks import RATE_MARKED, marked, stepped
-from geo_risk.sources.point_tables import PointTable, numbers, open_table
+from geo_risk.sources.point_tables import PointTable, X, Y, numbers, open_table
 from tests.support.points import days, egms
 
 NAME = "EGMS_L2b_088_0282_IW2_VV"
@@ -257,3 +261,78 @@ def test_a_component_is_seen_by_no_satellite(tmp_path, letter, component):
     assert f"the {component} component of motion" in told[0]
     assert "satellite" not in told[0]
     assert "component" not in in_chinese(told[0])
+
+
+@pytest.mark.parametrize("name", ["p.parquet", "p.gpkg"])
+def test_points_that_were_written_are_read_back(tmp_path, name):
+    table, path = egms(n=60), tmp_path / f"{NAME}.csv"
+    table.to_csv(path, index=False)
+    write_points_file([path], tmp_path / name, crs="EPSG:32632", with_series=True)
+    said = TrackOptions(posting_m=100.0, units="mm", positive="toward")
+    data = open_insar(tmp_path / name, track="asc", options=said)
+    write_points_file([path], tmp_path / f"same-{name}", with_series=True)
+    same = open_insar(tmp_path / f"same-{name}", track="asc", options=said)
+    first = open_insar(path, track="asc", options=GRID)
+    assert (data.attrs["product"], data.attrs["crs"], same.attrs["crs"]) == ("points", "EPSG:32632", "EPSG:3035")
+    assert float(data["n_points"].sum()) == 60
+    for one in ("displacement", "height", "coherence", "los_east"):
+        np.testing.assert_allclose(same[one], first[one], atol=1e-6)
+    assert any("times column velocity_mm_yr" in s for s in same.attrs["audit"])
+    facts = inspect_file(tmp_path / name)
+    assert (facts.product, facts.size, facts.problems) == ("points", "60 points", ())
+    with pytest.raises(AmbiguousError, match="another unit"):
+        open_insar(tmp_path / name, track="asc", options=said.model_copy(update={"units": "cm"}))
+
+
+def geo_layer(crs: str | None = "EPSG:4326") -> gpd.GeoDataFrame:
+    table = egms(n=30)
+    columns = table[["pid", *days()]].rename(columns={d: f"D{d}" for d in days()})
+    points = gpd.points_from_xy(table["longitude"], table["latitude"])
+    return gpd.GeoDataFrame(columns, geometry=points, crs=crs)
+
+
+@pytest.mark.parametrize("encoding", ["WKB", "geoarrow"])
+def test_geoparquet_of_other_programs_is_placed_by_its_geometry(tmp_path, encoding):
+    path, layer = tmp_path / "p.parquet", geo_layer()
+    layer.loc[4, "geometry"] = None
+    layer.to_parquet(path, geometry_encoding=encoding)
+    table = open_table(path)
+    assert (table.crs, table.has_geometry) == ("EPSG:4326", True)
+    frame = next(iter(table.batches([Y, "pid", X])))
+    assert list(frame.columns) == [Y, "pid", X]
+    there = layer.geometry.notna()
+    np.testing.assert_array_equal(frame[X].isna(), ~there)
+    np.testing.assert_array_equal(frame[X][there], layer.geometry[there].x)
+    np.testing.assert_array_equal(frame[Y][there], layer.geometry[there].y)
+
+
+def test_the_crs_of_geoparquet_is_what_its_metadata_say(tmp_path):
+    path = tmp_path / "p.parquet"
+    for crs, wanted in ((None, None), ("OGC:CRS84", "EPSG:4326"), ("EPSG:3035", "EPSG:3035")):
+        geo_layer(crs).to_parquet(path)
+        assert open_table(path).crs == wanted
+    local = "+proj=tmerc +lat_0=0 +lon_0=111.3 +ellps=GRS80"
+    geo_layer(local).to_parquet(path)
+    assert CRS(open_table(path).crs) == CRS(local)
+    plain = pq.read_table(path)
+    for geo, error in (({"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB"}}}, None),
+                       ({"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "crs": {"a": 1}}}},
+                        CrsError), ({"columns": {}}, CorruptFileError)):  # fmt: skip
+        pq.write_table(plain.replace_schema_metadata({"geo": json.dumps(geo)}), path)
+        if error is None:
+            assert open_table(path).crs == "EPSG:4326"
+        else:
+            with pytest.raises(error):
+                open_table(path)
+
+
+def test_egms_tables_with_a_geometry_are_egms_and_polygons_are_no_points(tmp_path):
+    table, path = egms(n=40), tmp_path / f"{NAME}.parquet"
+    points = gpd.points_from_xy(table["easting"], table["northing"])
+    gpd.GeoDataFrame(table, geometry=points, crs=3035).to_parquet(path)
+    same_points(path, table)
+    assert open_insar(path, track="asc", options=GRID).attrs["product"] == "egms"
+    layer = geo_layer("EPSG:3035")
+    layer.set_geometry(layer.buffer(10)).to_parquet(path)
+    assert not open_table(path).has_geometry
+    assert inspect_file(path).problems
