@@ -235,9 +235,9 @@ def _insar(
 def _points(facts: FileFacts, path: Path) -> FileFacts | None:
     """Return what a table of points with displacements by date is, None where it is another table."""
     from geo_risk.sources.egms import is_egms
+    from geo_risk.sources.point_dates import date_columns
     from geo_risk.sources.point_files import is_points
     from geo_risk.sources.point_tables import open_table
-    from geo_risk.sources.points import date_columns
 
     table = open_table(path)
     if table is None or not (days := date_columns([table])):

@@ -13,8 +13,9 @@ from pyproj import Transformer
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.point_tables import PointTable, numbers, open_table
-from geo_risk.sources.points import Layout, ask_posting, date_columns, grid_points
+from geo_risk.sources.point_dates import date_columns
+from geo_risk.sources.point_tables import PointTable, numbers, open_table, written_otherwise
+from geo_risk.sources.points import Layout, ask_posting, grid_points
 from geo_risk.sources.wavelength import SENTINEL_1_M
 
 CRS = "EPSG:3035"
@@ -30,14 +31,14 @@ _SCALE = 1e-3
 
 
 def is_egms(paths: Sequence[Path]) -> bool:
-    """Return whether all files are EGMS tables, by their columns."""
+    """Return whether all files are EGMS tables, by their columns, in upper or lower case."""
     tables = [open_table(p) for p in paths]
-    return bool(tables) and all(t is not None and _is_table(t) for t in tables)
+    return bool(tables) and all(t is not None and _is_table(t.lowered()) for t in tables)
 
 
 def _is_table(table: PointTable) -> bool:
     days = sum(bool(_DAY.fullmatch(c)) for c in table.columns)
-    return not table.has_geometry and set(table.columns) >= _ALWAYS and days > 0
+    return table.kind in ("CSV", "Parquet") and set(table.columns) >= _ALWAYS and days > 0
 
 
 def open_egms(
@@ -75,11 +76,11 @@ def egms_layout(
     ------
     AmbiguousError : as `open_egms`, but for the posting. TimeError : the tables have different dates.
     """
-    tables = [t for p in paths if (t := open_table(p)) is not None]
+    tables = [t.lowered() for p in paths if (t := open_table(p)) is not None]
     columns = set.intersection(*(set(t.columns) for t in tables))
     crs = options.crs or CRS
     level, look, audit = _look(tables, columns, options)
-    audit.append(_place(tables[0], columns, crs, is_said=options.crs is not None))
+    audit += [_place(tables[0], columns, crs, is_said=options.crs is not None), *written_otherwise(tables)]
     layout = Layout(
         x="easting", y="northing", crs=crs, dates=date_columns(tables), scale=_SCALE, look=look, id="pid",
         height="height" if "height" in columns else None,

@@ -18,10 +18,11 @@ from geo_risk.core.errors import CrsError, LimitError, RefusedFileError
 from geo_risk.sources.egms import egms_layout, is_egms
 from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
-from geo_risk.sources.point_cells import SetAside
+from geo_risk.sources.point_cells import TEXT, SetAside
 from geo_risk.sources.point_evidence import trend_evidence
-from geo_risk.sources.point_tables import PointTable, numbers
-from geo_risk.sources.points import MARKS, Layout
+from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
+from geo_risk.sources.point_tables import PointTable, first_text, numbers
+from geo_risk.sources.points import Layout
 
 MAX_LOADED = 5_000_000
 """Points that `read_egms_points` loads at most: some 150 bytes each without their series."""
@@ -77,8 +78,8 @@ class EgmsPoints:
         """Give the points in batches of about four million numbers of the file.
 
         Rows without coordinates or a velocity, with a text among the numbers, a look vector off unit length, a mark of
-        missing such as -9999 among the displacements, or an id that came before are set aside and counted. A missing
-        displacement, or another missing number, is NaN.
+        missing such as -9999 for the velocity or among the displacements, a step of more than 10 m between dates, or
+        an id that came before are set aside and counted. A missing displacement, or another missing number, is NaN.
 
         Raises
         ------
@@ -99,7 +100,9 @@ class EgmsPoints:
                 xy, bad = numbers(batch, xy_names)
                 values, odd = numbers(batch, measures)
                 series, wrong = numbers(batch, days)
-                kept = self._kept(ids, (xy, values, series), measures, bad | odd | wrong)
+                texts = bad | odd | wrong
+                self.aside.show(TEXT, first_text(batch, [*xy_names, *measures, *days], texts))
+                kept = self._kept(ids, (xy, values, series), measures, texts)
                 marks = pd.util.hash_array(ids.astype(str).astype(object))
                 kept, seen = self._once(ids, marks, kept, seen)
                 if is_first and days and kept.any():
@@ -119,12 +122,14 @@ class EgmsPoints:
     ) -> NDArray[np.bool_]:  # fmt: skip
         """Return which rows can be used; the others are counted with the first of their reasons."""
         xy, values, series = given
-        marked = np.isin(series, MARKS).any(axis=1) if series.shape[1] else np.zeros(len(ids), dtype=bool)
+        velocity = values[:, [measures.index("mean_velocity")]]
         reasons = {
-            "with a text in a column of numbers": texts,
+            TEXT: texts,
             "without coordinates": ~np.isfinite(xy).all(axis=1),
-            "without a value": ~np.isfinite(values[:, measures.index("mean_velocity")]),
-            "with a mark of missing such as -9999 among the displacements": marked,
+            "without a value": ~np.isfinite(velocity[:, 0]),
+            RATE_MARKED: marked(velocity),
+            MARKED: marked(series),
+            STEPPED: stepped(series * self.layout.scale),
         }
         if set(_LOOK) <= set(measures):
             look = values[:, [measures.index(n) for n in _LOOK]]

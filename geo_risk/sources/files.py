@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
@@ -67,9 +68,17 @@ def _text_kind(head: bytes) -> str:
         return "JSON"
     if start.startswith(b"diamond"):
         return "MICAPS"
-    if head and b"\0" not in head:
-        return "text"
-    return "unknown"
+    return "text" if head and (b"\0" not in head or _is_utf16(head)) else "unknown"
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Return whether the start of a file is marked as UTF-16 and has no zero character."""
+    if not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    try:
+        return "\0" not in codecs.getincrementaldecoder("utf-16")().decode(head)
+    except UnicodeDecodeError:
+        return False
 
 
 def checked_file(path: Path, *, where: str, kinds: Collection[str]) -> str:

@@ -17,15 +17,17 @@ MAX_SET_ASIDE = 0.05
 """Share of rows that may be set aside before a table is refused (choice of geo_risk)."""
 
 MAX_LISTED = 100
+TEXT = "with a text in a column of numbers"
 BLOCK_BYTES = 64 * 2**20
 
 
 @dataclass
 class SetAside:
-    """Rows that are not used: how many for each reason, and the first of them by id."""
+    """Rows that are not used: how many for each reason, the first of them by id, and an example for a reason."""
 
     counts: dict[str, int] = field(default_factory=dict)
     listed: list[dict[str, str]] = field(default_factory=list)
+    examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, ids: NDArray[Any], rows: NDArray[np.bool_], reason: str) -> None:
         """Count the rows of a batch that a reason takes out."""
@@ -36,6 +38,11 @@ class SetAside:
         room = max(0, MAX_LISTED - len(self.listed))
         said = {"reason": reason, "reason_zh": reason_in_chinese(reason)}
         self.listed.extend({"id": str(ids[i]), **said} for i in found[:room])
+
+    def show(self, reason: str, example: str) -> None:
+        """Keep the first example of a reason, or a hint, for an error that names this reason."""
+        if example:
+            self.examples.setdefault(reason, example)
 
     def check(self, n_rows: int, *, where: str) -> str | None:
         """Return a sentence, None where nothing was set aside.
@@ -51,7 +58,8 @@ class SetAside:
         first = ", ".join(item["id"] for item in self.listed[:5])
         if not total <= MAX_SET_ASIDE * n_rows:
             what = f"{total} of {n_rows} rows cannot be used ({reasons}); at most {MAX_SET_ASIDE:.0%} may be"
-            raise DataError(what, where=where, fix=f"mend the table; the first such rows are {first}")
+            shown = "".join(f" ({e})" for r, e in self.examples.items() if r in self.counts)
+            raise DataError(what, where=where, fix=f"mend the table{shown}; the first such rows are {first}")
         return f"rows: {total} of {n_rows} set aside ({reasons}), the first are {first}"
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _STILL_MM_YR = 0.5
 _FASTEST_MM_YR = 1000.0
+_FEW = 10
+"""Points below which a trend is no evidence."""
 
 
 def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64], layout: Layout, *, where: str) -> str:
@@ -39,7 +41,12 @@ def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64],
         said = "mend the table" if layout.fixes_unit else "correct `units` of this track"
         raise AmbiguousError(what, where=where, fix=f"are these millimetres called metres? Then {said}")
     quickest = max(float(np.sqrt((v**2).mean())) if v.size else 0.0 for v in (own, slope))
-    if own.size < 10 or not quickest > _STILL_MM_YR or not (own.any() and slope.any()):
+    if own.size < _FEW:
+        return (
+            f"unit and sign: {own.size} of {len(velocity)} points have a value on every date and in column "
+            f"{layout.velocity}: no evidence"
+        )
+    if not quickest > _STILL_MM_YR or not (own.any() and slope.any()):
         return f"unit and sign: {own.size} points move too little to check them against column {layout.velocity}"
     factor = float((slope * own).sum() / (own**2).sum())
     follows = abs(float((slope * own).sum())) / float(np.sqrt((slope**2).sum() * (own**2).sum()))

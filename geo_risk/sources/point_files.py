@@ -13,17 +13,19 @@ from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GeoRiskErr
 from geo_risk.core.units import factor
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.point_tables import PointTable, X, Y, open_table
-from geo_risk.sources.points import DATE_COLUMN, Layout, ask_posting, date_columns, grid_points
+from geo_risk.sources.point_dates import date_columns, n_days, short_dates
+from geo_risk.sources.point_tables import PointTable, X, Y, open_table, written_otherwise
+from geo_risk.sources.points import Layout, ask_posting, grid_points
 
+_IN_MM_YR = "velocity_mm_yr"
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "x": ("easting", "lon", "longitude", "x", "经度", "东坐标"),
     "y": ("northing", "lat", "latitude", "y", "纬度", "北坐标"),
     "id": ("code", "pid", "id", "ps_id", "point_id", "编号"),
-    "height": ("height", "elevation", "hgt", "高程"),
+    "height": ("height", "elevation", "hgt", "height_m", "高程"),
     "coherence": ("coherence", "coher", "temporal_coherence", "temp_coh", "相干性"),
-    "velocity": ("vel", "velocity", "mean_velocity", "vel_mean", "速率", "形变速率"),
-    "velocity_std": ("v_stdev", "vel_std", "v_std", "mean_velocity_std", "速率中误差"),
+    "velocity": ("vel", "velocity", "mean_velocity", "vel_mean", _IN_MM_YR, "速率", "形变速率"),
+    "velocity_std": ("v_stdev", "vel_std", "v_std", "mean_velocity_std", "velocity_std_mm_yr", "速率中误差"),
     "los_east": ("los_east", "los_e"), "los_north": ("los_north", "los_n"), "los_up": ("los_up", "los_u"),
 }  # fmt: skip
 """Names that a column may have, lower case, the surest first."""
@@ -50,7 +52,7 @@ def is_points(paths: Sequence[Path]) -> bool:
 
 
 def _is_table(table: PointTable) -> bool:
-    days = sum(bool(DATE_COLUMN.fullmatch(c)) for c in table.columns)
+    days = n_days(table.columns)
     if table.has_geometry:
         return days > 0 or column(table, "velocity") is not None
     return days > 0 and column(table, "x") is not None and column(table, "y") is not None
@@ -84,10 +86,11 @@ def open_points(
     layout = Layout(
         x=x, y=y, crs=_crs(tables, options, where=where), dates=days, scale=scale, look=look, id=column(first, "id"),
         height=column(first, "height"), coherence=column(first, "coherence"), velocity=velocity,
-        velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(options.units),
+        velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(velocity, options.units),
         velocity_std=None if days else std,
     )  # fmt: skip
-    return grid_points(tables, layout, posting_m=posting, track=track, audit=said)
+    audit = [*said, *written_otherwise(tables), *short_dates(tables)]
+    return grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
 
 
 def _answers(
@@ -166,9 +169,9 @@ def _scale(options: TrackOptions, component: str, *, is_rate: bool, where: str) 
     return scale, f"sign: positive is {origin}; unit {options.units} by the config"
 
 
-def _evidence_scale(units: str | None) -> float:
-    """Return the factor to mm/yr of a velocity beside displacements in `units`: their unit a year, or mm/yr."""
-    return factor(units, "mm") if units else 1.0
+def _evidence_scale(name: str | None, units: str | None) -> float:
+    """Return the factor to mm/yr of a velocity beside displacements: by its name, else `units` a year, or mm/yr."""
+    return factor(units, "mm") if units and name != _IN_MM_YR else 1.0
 
 
 def _crs(tables: Sequence[PointTable], options: TrackOptions, *, where: str) -> str:

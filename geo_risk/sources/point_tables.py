@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,18 +19,18 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, LimitError, RefusedFileError
 from geo_risk.sources.files import sniff
+from geo_risk.sources.point_csv import MAX_HEADER_BYTES, CsvForm, csv_batches, csv_form
+from geo_risk.sources.point_parquet import ParquetForm, coordinates, parquet_batches, parquet_form
 
 BATCH_VALUES = 4_000_000
 """Numbers of one batch: 32 MB as they are parsed."""
 
 MAX_COLUMNS = 20_000
-MAX_HEADER_BYTES = 2**20
-MAX_ROWS = 500_000_000
 X, Y = "geometry x", "geometry y"
 """Columns of the coordinates of a table with geometry."""
 
+_SHOWN = 24
 _KINDS = {"text": "CSV", "Parquet": "Parquet", "Shapefile": "ESRI Shapefile", "GPKG": "GPKG"}
-_CODECS = ("utf-8-sig", "gb18030")
 _UNREADABLE = (
     UnicodeDecodeError, csv.Error, pd.errors.ParserError, OSError, pyogrio.errors.DataSourceError,
     pyogrio.errors.FeatureError, pyogrio.errors.FieldError, shapely.errors.GEOSException,
@@ -45,10 +44,13 @@ class PointTable:
     Attributes
     ----------
     path, kind : the file, and CSV, Parquet, ESRI Shapefile or GPKG.
-    columns : names as they are in the file; those of the geometry, X and Y, at the end where it has one.
+    columns : names as they are in the file, or `lowered`; those of the geometry, X and Y, at the end where it has one.
     crs : of the geometry, None where the file does not say or has no geometry.
     encoding : of its texts.
     layer : of a GeoPackage.
+    form : of a text, how it is read.
+    parquet : of a Parquet file, its columns and geometry.
+    stored : names as they are in the file where `columns` are others.
     """
 
     path: Path
@@ -57,11 +59,21 @@ class PointTable:
     crs: str | None = None
     encoding: str = "utf-8"
     layer: str | None = None
+    form: CsvForm | None = None
+    parquet: ParquetForm | None = None
+    stored: tuple[str, ...] = ()
 
     @property
     def has_geometry(self) -> bool:
         """Whether the file carries geometries, rather than columns with coordinates."""
-        return self.kind in ("ESRI Shapefile", "GPKG")
+        return X in self.columns
+
+    def lowered(self) -> PointTable:
+        """Return the table with names in lower case, but for those that would then be the same."""
+        lower = [c.strip().lower() for c in self.columns]
+        count = Counter(lower)
+        names = tuple(n if count[n] == 1 else c for n, c in zip(lower, self.columns, strict=True))
+        return replace(self, columns=names, stored=self.stored or self.columns)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Give these columns in batches of about BATCH_VALUES numbers, in file order.
@@ -74,8 +86,10 @@ class PointTable:
         width = len(self.columns) if self.kind == "CSV" else len(columns)
         n_rows = max(1, BATCH_VALUES // max(1, width))
         reader = {"CSV": _csv_batches, "Parquet": _parquet_batches}.get(self.kind, _ogr_batches)
+        stored = dict(zip(self.columns, self.stored or self.columns, strict=True))
         try:
-            yield from reader(self, list(columns), n_rows)
+            for batch in reader(self, [stored[c] for c in columns], n_rows):
+                yield batch.set_axis(list(columns), axis=1)
         except _UNREADABLE as error:
             what = f"the table does not read to its end: {error}"
             raise CorruptFileError(what, where=str(self.path), fix="copy or export the file again") from error
@@ -113,73 +127,39 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[NDArray[np.flo
     return part.to_numpy(dtype=np.float64, copy=True), bad
 
 
+def first_text(frame: pd.DataFrame, columns: Sequence[str], rows: NDArray[np.bool_]) -> str:
+    """Return the first text that is no number in these columns and rows, and its column; empty where there is none."""
+    for row in np.flatnonzero(rows)[:1]:
+        for name in columns:
+            one = frame[[name]].iloc[[row]]
+            if numbers(one, [name])[1].any():
+                return f"{str(one.iloc[0, 0])[:_SHOWN]!r} in column {name}"
+    return ""
+
+
+def written_otherwise(tables: Sequence[PointTable]) -> list[str]:
+    """Return sentences on texts with another separator, decimal sign or encoding than CSV files have, each once."""
+    return list(dict.fromkeys(t.form.sentence for t in tables if t.form is not None and t.form.sentence))
+
+
 def _open_csv(path: Path, kind: str) -> PointTable | None:
-    with path.open("rb") as stream:
-        head = stream.read(MAX_HEADER_BYTES)
-    line, end, _ = head.partition(b"\n")
-    if not end and len(head) == MAX_HEADER_BYTES:
-        what = f"the first line is longer than {MAX_HEADER_BYTES} bytes: no table has such a header"
-        raise LimitError(what, where=str(path), fix="give a CSV file with one row a point")
-    for codec in _CODECS:
-        try:
-            text = line.decode(codec)
-        except UnicodeDecodeError:
-            continue
-        names = [n.strip().strip('"') for n in text.strip().split(",")]
-        return PointTable(path, kind, tuple(names), encoding=codec) if len(names) > 2 else None
-    return None
+    form = csv_form(path)
+    return None if form is None else PointTable(path, kind, form.columns, encoding=form.encoding, form=form)
 
 
 def _csv_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
-    positions = {c: table.columns.index(c) for c in columns}
-    _check_width(table)
-    # told which columns to use, pandas says nothing of rows that are too long: most of a table is read whole;
-    # told of no index column, it does not take the first one for it where rows end with a comma
-    few = sorted(positions.values()) if len(columns) < len(table.columns) / 2 else None
-    with pd.read_csv(
-        table.path, usecols=few, chunksize=n_rows, encoding=table.encoding, low_memory=False, index_col=False,
-        names=range(len(table.columns)), header=None, skiprows=1, skipinitialspace=True,
-    ) as reader:  # fmt: skip
-        for frame in reader:
-            yield pd.DataFrame({c: frame[i] for c, i in positions.items()})
-
-
-def _check_width(table: PointTable) -> None:
-    """Raise ParserError where the first row holds more values than the header has names."""
-    with table.path.open(encoding=table.encoding, newline="") as stream:
-        row = next(islice(csv.reader(stream), 1, 2), [])
-    more = [field for field in row[len(table.columns) :] if field.strip()]
-    if more:
-        what = f"the first row has {len(row)} fields where the header names {len(table.columns)} columns"
-        raise pd.errors.ParserError(what)
+    return csv_batches(table.path, table.form or CsvForm(table.columns, table.encoding), columns, n_rows)
 
 
 def _open_parquet(path: Path, kind: str) -> PointTable:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            n_rows, names = file.metadata.num_rows, tuple(file.schema_arrow.names)
-    except (pa.ArrowException, OSError) as error:
-        what = f"the Parquet file cannot be opened: {error}"
-        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-    if not 0 <= n_rows <= MAX_ROWS:
-        what = f"the footer says {n_rows} rows; at most {MAX_ROWS} are accepted"
-        raise LimitError(what, where=str(path), fix="cut the table to the area of the run")
-    return PointTable(path, kind, names)
+    form = parquet_form(path)
+    names = (*form.columns, X, Y) if form.geometry else form.columns
+    return PointTable(path, kind, names, form.crs, parquet=form)
 
 
 def _parquet_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(table.path) as file:
-            for batch in file.iter_batches(batch_size=n_rows, columns=columns):
-                yield batch.to_pandas()
-    except pa.ArrowException as error:
-        raise OSError(str(error)) from error
+    form = table.parquet or ParquetForm(table.columns)
+    return parquet_batches(table.path, form, columns, (X, Y), n_rows)
 
 
 def _open_ogr(path: Path, kind: str) -> PointTable | None:
@@ -216,18 +196,10 @@ def _ogr_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator
         )
         if not len(frame):
             return
-        xy = _coordinates(frame.geometry.to_numpy())
+        xy = coordinates(frame.geometry.to_numpy())
         out = pd.DataFrame(frame[fields]).assign(**{X: xy[:, 0], Y: xy[:, 1]})
         yield out[columns]
         start += len(frame)
-
-
-def _coordinates(geometries: NDArray[Any]) -> NDArray[np.float64]:
-    """Return x, y of points (n, 2); NaN where there is none, or several."""
-    out = np.full((len(geometries), 2), np.nan)
-    known = shapely.get_num_coordinates(geometries) == 1
-    out[known] = shapely.get_coordinates(geometries[known])
-    return out
 
 
 def _dbf_encoding(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +14,19 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError, TimeError
+from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError
 from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
-from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
+from geo_risk.sources.point_cells import TEXT, CellSums, SetAside, SparseCells
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
-from geo_risk.sources.point_tables import PointTable, numbers
+from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
+from geo_risk.sources.point_tables import PointTable, first_text, numbers
 
-DATE_COLUMN = re.compile(r"[Dd]?_?((?:19|20)\d{6})")
-MARKS = (-9999.0, -99999.0, 9999.0, 99999.0)
-"""Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
+_COMPONENTS: dict[tuple[str, str, str] | tuple[float, float, float], str] = {
+    (1.0, 0.0, 0.0): "geometry: the east component of motion, look vector (1, 0, 0)",
+    (0.0, 0.0, 1.0): "geometry: the vertical component of motion, look vector (0, 0, 1)",
+}
+"""What is said of motion that is along no line of sight: there is no satellite to look for."""
 
 _NAMES = ("los_east", "los_north", "los_up")
 
@@ -70,23 +72,6 @@ class Layout:
         if isinstance(self.look[0], str):
             out |= dict(zip(_NAMES, (str(c) for c in self.look), strict=True))
         return {k: v for k, v in out.items() if v is not None}
-
-
-def date_columns(tables: Sequence[PointTable]) -> tuple[tuple[str, str], ...]:
-    """Return (column, YYYYMMDD) of the displacement columns, by date.
-
-    Raises
-    ------
-    TimeError : the tables have different dates.
-    """
-    found = [tuple(sorted((m.group(1), c) for c in t.columns if (m := DATE_COLUMN.fullmatch(c)))) for t in tables]
-    for table, days in zip(tables, found, strict=True):
-        if [d for d, _ in days] != [d for d, _ in found[0]]:
-            odd = sorted({d for d, _ in days} ^ {d for d, _ in found[0]})
-            what = f"{table.path.name} has other dates than {tables[0].path.name}: {odd[:8]}"
-            fix = "series of different dates are not of one track: give them as tracks of their own"
-            raise TimeError(what, where=str(table.path), fix=fix)
-    return tuple((c, d) for d, c in found[0])
 
 
 def ask_posting(posting_m: float | None, *, track: str, n_dates: int) -> float:
@@ -275,41 +260,55 @@ def _accumulate(
 
     In `index` the rows that cannot be used become -1.
     """
-    days = [c for c, _ in layout.dates]
     evidence: list[str] = []
     start = 0
-    columns = [*days, *layout.maps.values(), *([layout.velocity] if layout.velocity else [])]
+    own = [layout.velocity] if layout.velocity else []
+    columns = [*(c for c, _ in layout.dates), *layout.maps.values(), *own]
     for batch, names in _batches(tables, columns, layout):
         cells = index[start : start + len(batch)]
         start += len(batch)
-        series, bad = numbers(batch, days)
-        maps, odd = numbers(batch, list(layout.maps.values()))
-        aside.add(names, (bad | odd) & (cells >= 0), "with a text in a column of numbers")
-        cells[bad | odd] = -1
-        lost = (
-            (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(maps[:, list(layout.maps).index("velocity")])
-        )
-        aside.add(names, lost & (cells >= 0), "without a value")
-        cells[lost] = -1
-        marked = np.asarray((np.abs(series) >= min(map(abs, MARKS))).any(axis=1))
-        marked[marked] = np.isin(series[marked], MARKS).any(axis=1)
-        aside.add(names, marked & (cells >= 0), "with a mark of missing such as -9999 among the displacements")
-        cells[marked] = -1
-        series[np.isinf(series)] = np.nan
-        values = dict(zip(layout.maps, maps.T, strict=True))
-        if isinstance(layout.look[0], str):
-            length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
-            off = ~(np.abs(length - 1) <= LOS_TOLERANCE)
-            aside.add(names, off & (cells >= 0), "with a line-of-sight vector that is not of unit length")
-            cells[off] = -1
+        series, maps = _sifted(batch, names, layout, cells, aside)
         kept = cells >= 0
-        if not evidence and days and layout.velocity and kept.any():
-            velocity, _ = numbers(batch, [layout.velocity])
-            evidence.append(
-                trend_evidence(series[kept] * layout.scale, velocity[kept, 0], layout, where=str(tables[0].path))
-            )
-        sums.add(cells[kept], series[kept] * layout.scale, {n: v[kept] for n, v in values.items()})
+        if not evidence and layout.dates and own and kept.any():
+            velocity, _ = numbers(batch, own)
+            velocity[marked(velocity)] = np.nan
+            evidence.append(trend_evidence(series[kept], velocity[kept, 0], layout, where=str(tables[0].path)))
+        sums.add(cells[kept], series[kept], {n: v[kept] for n, v in maps.items()})
     return evidence
+
+
+def _sifted(
+    batch: pd.DataFrame, names: NDArray[Any], layout: Layout, cells: NDArray[np.int64], aside: SetAside
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Return series [m] (rows, dates) and maps of a batch; rows that cannot be used are counted, their cells become -1.
+
+    A text in the product's own velocity counts too: without that number nothing proves the unit and sign of the row.
+    """
+    days = [c for c, _ in layout.dates]
+    series, wrong = numbers(batch, days)
+    maps, odd = numbers(batch, list(layout.maps.values()))
+    own = [layout.velocity] if layout.velocity else []
+    text = wrong | odd | numbers(batch, own)[1]
+    aside.show(TEXT, first_text(batch, [*days, *layout.maps.values(), *own], text & (cells >= 0)))
+    values = dict(zip(layout.maps, maps.T, strict=True))
+    aside.show(STEPPED, "" if layout.fixes_unit else "are these millimetres called metres? then correct `units`")
+    reasons = {
+        TEXT: text,
+        "without a value": (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
+        MARKED: marked(series),
+        STEPPED: stepped(series * layout.scale),
+    }
+    if not days:
+        reasons[RATE_MARKED] = marked(values["velocity"][:, None])
+    if isinstance(layout.look[0], str):
+        length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
+        off = ~(np.abs(length - 1) <= LOS_TOLERANCE)
+        reasons["with a line-of-sight vector that is not of unit length"] = off
+    for reason, rows in reasons.items():
+        aside.add(names, rows & (cells >= 0), reason)
+        cells[rows] = -1
+    series[np.isinf(series)] = np.nan
+    return series * layout.scale, values
 
 
 def _series(
@@ -370,8 +369,8 @@ def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:
         unit = check_magnitude(
             sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where, may_say=may_say
         )
-    geometry = "geometry: the east component of motion, look vector (1, 0, 0)"
-    if layout.look != (1.0, 0.0, 0.0):
+    geometry = _COMPONENTS.get(layout.look)
+    if geometry is None:
         look = [v[None] for v, _, _ in _looks(layout, sums).values()]
         geometry = check_los(look, where=where, orbit=layout.orbit)
     return [unit, geometry, f"registration: means over cells, corner {t.c:.10g}, {t.f:.10g}, {gridded.frame.crs}"]

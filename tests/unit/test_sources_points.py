@@ -31,9 +31,10 @@ from geo_risk.sources.insar import open_insar
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
+from geo_risk.sources.point_dates import date_columns
 from geo_risk.sources.point_files import column, is_points
 from geo_risk.sources.point_tables import numbers, open_table
-from geo_risk.sources.points import ask_posting, date_columns
+from geo_risk.sources.points import ask_posting
 from tests.support.points import BOTTOM, HEADING, INCIDENCE, LEFT, cell_means, days, egms
 
 GRID = TrackOptions(posting_m=100.0)

@@ -1,0 +1,55 @@
+"""Numbers of a table of points that are no motion: marks of missing, and steps that no ground makes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_risk.sources.geotiff import SENTINELS
+
+MARKS = (*SENTINELS, 9999.0, 99999.0, 32767.0, -999.0, 999.0)
+"""Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
+
+MAX_STEP_M = 10.0
+"""Larger steps from one date to the next are no motion that radar can follow (choice of geo_risk)."""
+
+MARKED = "with a mark of missing such as -9999 among the displacements"
+STEPPED = f"with a step of more than {MAX_STEP_M:g} m between dates"
+RATE_MARKED = "with a mark of missing such as -9999 for its velocity"
+
+_HUGE = 1e20
+_SMALL = 999.0
+_NEAR = 100.0
+_ROWS = NDArray[np.bool_]
+
+
+def marked(values: NDArray[np.float64]) -> _ROWS:
+    """Return which rows (n, dates) hold a mark, in the unit of the file; NaN and infinite values are none.
+
+    -999 and 999 are none where the date before or after is within 100 of them: ground that has sunk by a metre passes
+    through -999 mm.
+    """
+    found: _ROWS = np.any(np.abs(values) >= min(map(abs, MARKS)), axis=1)
+    some = values[found]
+    hit = np.isin(some, MARKS) | (np.isfinite(some) & (np.abs(some) >= _HUGE))
+    plain = np.where(hit | ~np.isfinite(some), np.nan, some)
+    for around in (_carried(plain), _carried(plain[:, ::-1])[:, ::-1]):
+        hit &= ~((np.abs(some) == _SMALL) & (np.abs(some - around) <= _NEAR))
+    found[found] = hit.any(axis=1)
+    return found
+
+
+def stepped(series_m: NDArray[np.float64]) -> _ROWS:
+    """Return which series (n, dates) [m] step by more than MAX_STEP_M from one known date to the next; NaN is a gap."""
+    if not series_m.shape[1]:
+        return np.zeros(len(series_m), dtype=bool)
+    known = np.where(np.isfinite(series_m), series_m, np.nan)
+    found: _ROWS = np.fmax.reduce(known, axis=1) - np.fmin.reduce(known, axis=1) > MAX_STEP_M
+    found[found] = (np.abs(np.diff(_carried(known[found]), axis=1)) > MAX_STEP_M).any(axis=1)
+    return found
+
+
+def _carried(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows (n, dates) in which the last known value stands in each gap after it."""
+    at = np.where(np.isnan(values), 0, np.arange(values.shape[1]))
+    return np.take_along_axis(values, np.maximum.accumulate(at, axis=1), axis=1)
