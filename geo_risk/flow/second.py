@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from geo_risk.core.errors import ClusterError, GeoRiskError
-from geo_risk.flow.cluster import retried
+from geo_risk.flow.cluster import retried, threads
 from geo_risk.flow.plan import Step
 
 _WARM = ("geo_risk.flow.steps.publish", "geo_risk.publish.geopackage", "geo_risk.publish.cards",
@@ -124,9 +124,6 @@ def _answer(step: Step, retries: int) -> bytes:
 def _main() -> None:
     from importlib import import_module
 
-    import dask
-    from dask.system import CPU_COUNT
-
     if sys.platform == "linux":  # at once, also inside a library that does not let the listening thread run
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of the first process, which ends this one
@@ -134,7 +131,7 @@ def _main() -> None:
     os.dup2(2, 1)  # what a library prints must not stand among the answers
     for name in _WARM:
         import_module(name)
-    with dask.config.set(scheduler="threads", num_workers=CPU_COUNT):
+    with threads():
         serve(sys.stdin.buffer, answered)
 
 
