@@ -68,14 +68,14 @@ def cluster(choice: ClusterChoice) -> Iterator[str]:
 def threads() -> Iterator[int]:
     """Let Dask work in threads of this process, one a CPU; give their number.
 
-    Dask is given the function, not its name: for a name it first imports all of distributed, to see whether a client
-    is at work.
+    Dask is given the function, not its name, and how chunks are to be joined: for a name, or left to choose, it first
+    imports all of distributed, to see whether a client is at work.
     """
     import dask
     from dask.system import CPU_COUNT
     from dask.threaded import get
 
-    with dask.config.set(scheduler=get, num_workers=CPU_COUNT):
+    with dask.config.set({"scheduler": get, "num_workers": CPU_COUNT, "array.rechunk.method": "tasks"}):
         yield int(CPU_COUNT)
 
 

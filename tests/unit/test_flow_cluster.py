@@ -26,7 +26,7 @@ def test_threads_by_default_within_what_may_be_used():
 def test_threads_do_without_the_import_of_distributed():
     code = (
         "import sys; from geo_risk.flow.cluster import threads; import dask.array as da\n"
-        "with threads(): assert float(da.ones(10, chunks=5).sum().compute()) == 10\n"
+        "with threads(): assert float(da.ones(10, chunks=5).rechunk(2).sum().compute()) == 10\n"
         "sys.exit('distributed' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
