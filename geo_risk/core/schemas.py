@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
-import pandera.pandas as pa
 
 from geo_risk.core.errors import CrsError, SchemaError
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
 
 POINT_KINDS = ("landslide", "rockfall", "debris_flow", "unstable_slope", "ground_collapse", "ground_fissure",
                "ground_subsidence", "mining_subsidence", "tailings_pond")  # fmt: skip
@@ -280,6 +282,8 @@ SCHEMAS: dict[str, Schema] = {
 
 @cache
 def _pandera(name: str) -> pa.DataFrameSchema:
+    import pandera.pandas as pa  # half a second to import, and only a broken frame needs it
+
     schema = SCHEMAS[name]
     columns: dict[str, pa.Column] = {}
     for column, kind in schema.columns.items():
@@ -287,8 +291,7 @@ def _pandera(name: str) -> pa.DataFrameSchema:
         checks = [getattr(pa.Check, check)(bound) for check, bound in bounds.items()]
         if column in schema.choices:
             checks.append(pa.Check.isin(list(schema.choices[column])))
-        nullable = column not in schema.required and kind != _LEVEL
-        columns[column] = pa.Column(dtype, checks=checks, nullable=nullable, coerce=True)
+        columns[column] = pa.Column(dtype, checks=checks, nullable=_may_be_missing(schema, column), coerce=True)
     return pa.DataFrameSchema(columns, strict=False)
 
 
@@ -313,6 +316,8 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
         if column not in out.columns:
             out[column] = -1 if kind == _LEVEL else pd.NA
         dtype = _TYPES[kind][0]
+        if out[column].dtype == pd.api.types.pandas_dtype(dtype):
+            continue
         try:
             values: Any = out[column] if dtype == "string" else pd.to_numeric(out[column])
             out[column] = values.astype(dtype)
@@ -330,7 +335,33 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
     return out[order].reset_index(drop=True)
 
 
-def _check_rules(out: pd.DataFrame, schema: Schema) -> None:
+def _may_be_missing(schema: Schema, column: str) -> bool:
+    return column not in schema.required and schema.columns[column] != _LEVEL
+
+
+def is_sound(out: pd.DataFrame, schema: Schema) -> bool:
+    """Return whether every column, of its type already, keeps its bounds and choices and lacks nothing required.
+
+    The same rules as those of `_pandera`, which tells which row breaks which, in a tenth of the time.
+    """
+    for column, kind in schema.columns.items():
+        values = out[column]
+        missing = values.isna()
+        if missing.any():
+            if not _may_be_missing(schema, column):
+                return False
+            values = values[~missing]
+        if column in schema.choices and not values.isin(schema.choices[column]).all():
+            return False
+        if not all(getattr(values, check)(bound).all() for check, bound in _TYPES[kind][1].items()):
+            return False
+    return True
+
+
+def _broken_rules(out: pd.DataFrame, schema: Schema) -> list[str]:
+    """Return each rule of a column that is broken, with ids and values of some rows."""
+    import pandera.pandas as pa
+
     problems: list[str] = []
     try:
         _pandera(schema.name).validate(pd.DataFrame(out), lazy=True)
@@ -340,6 +371,11 @@ def _check_rules(out: pd.DataFrame, schema: Schema) -> None:
             bad = rows["index"].dropna().astype(int).tolist()[:5]
             ids = out[schema.id].iloc[bad].tolist() if schema.id and schema.id in out else bad
             problems.append(f"{column}: {check} (rows {ids}, values {rows['failure_case'].tolist()[:5]})")
+    return problems
+
+
+def _check_rules(out: pd.DataFrame, schema: Schema) -> None:
+    problems = [] if is_sound(out, schema) else _broken_rules(out, schema)
     if schema.id and out[schema.id].duplicated().any():
         doubled = sorted(out.loc[out[schema.id].duplicated(), schema.id].astype(str).unique())
         problems.append(f"{schema.id} repeats: {doubled[:20]}")

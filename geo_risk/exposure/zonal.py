@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import CrsError, GridError
 from geo_risk.core.grid import Grid, grid_of
+from geo_risk.exposure.outlines import Outlines
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def cell_coverage(polygons: gpd.GeoDataFrame, grid: Grid) -> Coverage:
 
     Raises
     ------
-    CrsError : the polygons are in another CRS.
+    CrsError : the polygons are in another CRS. ValueError : a polygon is missing or empty.
     """
     if polygons.crs is None or polygons.crs != grid.geobox.crs.to_wkt():
         what = f"polygons are in {polygons.crs}, the grid in {grid.crs}"
@@ -89,9 +90,10 @@ def cell_coverage(polygons: gpd.GeoDataFrame, grid: Grid) -> Coverage:
         return Coverage(grid, empty, empty, empty.astype(np.float64), n_cells)
     left, bottom, right, top = grid.bounds
     ones = np.broadcast_to(np.float32(1), grid.shape)
-    source = NumPyRasterSource(ones, left, bottom, right, top, srs_wkt=polygons.crs.to_wkt())
-    shapes = gpd.GeoDataFrame(geometry=polygons.geometry.to_numpy(), crs=polygons.crs)
-    found = exact_extract(source, shapes, ["cell_id", "coverage"], output="pandas")
+    crs = polygons.crs.to_wkt()
+    source = NumPyRasterSource(ones, left, bottom, right, top, srs_wkt=crs)
+    outlines = Outlines(polygons.geometry.to_numpy(), crs=crs)
+    found = exact_extract(source, outlines, ["cell_id", "coverage"], output="pandas")
     lengths = [len(c) for c in found["coverage"]]
     share = np.concatenate(found["coverage"].to_list()).astype(np.float64)
     cell = np.concatenate(found["cell_id"].to_list()).astype(np.int64)

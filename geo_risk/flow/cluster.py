@@ -51,12 +51,9 @@ def cluster(choice: ClusterChoice) -> Iterator[str]:
     ------
     ClusterError : the scheduler does not answer, or the local cluster cannot start.
     """
-    import dask
-    from dask.system import CPU_COUNT
-
     if not choice.is_distributed:
-        with dask.config.set(scheduler="threads", num_workers=CPU_COUNT):
-            yield f"{CPU_COUNT} threads of this process"
+        with threads() as n:
+            yield f"{n} threads of this process"
         return
     client = _client(choice)
     try:
@@ -65,6 +62,21 @@ def cluster(choice: ClusterChoice) -> Iterator[str]:
         client.close()
         if client.cluster is not None:
             client.cluster.close()
+
+
+@contextmanager
+def threads() -> Iterator[int]:
+    """Let Dask work in threads of this process, one a CPU; give their number.
+
+    Dask is given the function, not its name, and how chunks are to be joined: for a name, or left to choose, it first
+    imports all of distributed, to see whether a client is at work.
+    """
+    import dask
+    from dask.system import CPU_COUNT
+    from dask.threaded import get
+
+    with dask.config.set({"scheduler": get, "num_workers": CPU_COUNT, "array.rechunk.method": "tasks"}):
+        yield int(CPU_COUNT)
 
 
 def _client(choice: ClusterChoice) -> Any:

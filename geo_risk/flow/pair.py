@@ -14,8 +14,11 @@ from geo_risk.flow.plan import Step
 from geo_risk.flow.second import Second, do
 from geo_risk.flow.session import Observer, TaskReport
 
-ASIDE = ("publish.", "linear_risk")
-"""Steps whose names start so can be done in the second process: only pages and lists wait for them."""
+ASIDE = ("publish.", "linear_risk", "landslide.warnings")
+"""Steps whose names start so can be done in the second process: only pages and lists wait for them.
+
+The levels of cells are such: places are judged by the rain itself, at the same time as the cells.
+"""
 
 
 def is_paired(choice: ClusterChoice) -> bool:

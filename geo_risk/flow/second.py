@@ -10,19 +10,22 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import IO, Any, Self
 
 from geo_risk.core.errors import ClusterError, GeoRiskError
-from geo_risk.flow.cluster import retried
+from geo_risk.flow.cluster import retried, threads
 from geo_risk.flow.plan import Step
 
-_WARM = ("geo_risk.flow.steps.publish", "geo_risk.publish.geopackage", "geo_risk.publish.cards",
-         "geo_risk.publish.report", "geo_risk.publish.map")  # fmt: skip
-"""What the second process imports before it is asked, in the time that the first steps take."""
+_WARM = ("geo_risk.hazards.landslide.triggers", "geo_risk.publish.raster", "geo_risk.flow.steps.publish",
+         "geo_risk.publish.geopackage", "geo_risk.publish.lists", "geo_risk.products.linear", "geo_risk.publish.cards",
+         "geo_risk.publish.bulletin_docx", "geo_risk.publish.report", "geo_risk.publish.map")  # fmt: skip
+"""What the second process imports while nothing is asked of it, in the order in which it will be needed."""
 
 
 def do(step: Step, *, retries: int) -> None:
@@ -88,8 +91,14 @@ class Second:
             raise error
 
 
-def serve(asked: IO[bytes], answered: IO[bytes], *, leave: Callable[[int], Any] = os._exit) -> None:
-    """Do the steps that come through a pipe, one after another, and answer None or the error; `leave` at its end."""
+def serve(
+    asked: IO[bytes], answered: IO[bytes], *, leave: Callable[[int], Any] = os._exit, warm: Sequence[str] = ()
+) -> None:
+    """Do the steps that come through a pipe, one after another, and answer None or the error; `leave` at its end.
+
+    While none waits, the modules of `warm` are imported, so that a step finds them there.
+    """
+    cold = deque(warm)
     steps: queue.SimpleQueue[tuple[Step, int] | None] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -101,7 +110,12 @@ def serve(asked: IO[bytes], answered: IO[bytes], *, leave: Callable[[int], Any] 
             leave(1)
 
     threading.Thread(target=listen, daemon=True).start()
-    while (given := steps.get()) is not None:
+    while True:
+        while cold and steps.empty():
+            import_module(cold.popleft())
+        given = steps.get()
+        if given is None:
+            return
         answered.write(_answer(*given))
         answered.flush()
 
@@ -122,20 +136,13 @@ def _answer(step: Step, retries: int) -> bytes:
 
 
 def _main() -> None:
-    from importlib import import_module
-
-    import dask
-    from dask.system import CPU_COUNT
-
     if sys.platform == "linux":  # at once, also inside a library that does not let the listening thread run
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of the first process, which ends this one
     answered = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand among the answers
-    for name in _WARM:
-        import_module(name)
-    with dask.config.set(scheduler="threads", num_workers=CPU_COUNT):
-        serve(sys.stdin.buffer, answered)
+    with threads():
+        serve(sys.stdin.buffer, answered, warm=_WARM)
 
 
 if __name__ == "__main__":

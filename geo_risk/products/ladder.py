@@ -6,7 +6,7 @@ Unknown lowers nothing: the level of such an issue is unknown, and what was last
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Rung:
 
     def to_dict(self) -> dict[str, int]:
         """Return plain values."""
-        return asdict(self)
+        return {"level": self.level, "known": self.known, "below": self.below}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Rung:

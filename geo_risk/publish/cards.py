@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish import report_tables as tables
@@ -152,43 +153,44 @@ def _sketch(centre: Any, frames: Mapping[str, gpd.GeoDataFrame], side: float) ->
     box = shapely.box(centre.x - side / 2, centre.y - side / 2, centre.x + side / 2, centre.y + side / 2)
     out: list[dict[str, Any]] = []
     if "risk_zones" in frames:
-        near = frames["risk_zones"].iloc[np.sort(frames["risk_zones"].sindex.query(box, predicate="intersects"))]
-        for path, level in zip(_paths(near.geometry, box, side), near["risk_level"], strict=True):
+        zones, near = frames["risk_zones"], _near(frames["risk_zones"], box)
+        for path, level in zip(_paths(zones, near, box, side), zones["risk_level"].to_numpy()[near], strict=True):
             color = LEVEL_COLORS.get(int(level), UNKNOWN_COLOR)
             out.append({"d": path, "fill": color, "stroke": "#33383d", "width": 0.4})
     for name, fill, color, width in _BASE:
-        for path in _paths(_near(frames.get(name), box), box, side):
+        if name not in frames:
+            continue
+        for path in _paths(frames[name], _near(frames[name], box), box, side):
             out.append({"d": path, "fill": fill, "stroke": color, "width": width})
     return [drawn for drawn in out if drawn["d"]]
 
 
-def _near(frame: gpd.GeoDataFrame | None, box: Any) -> Iterable[Any]:
-    if frame is None or not len(frame):
-        return []
-    return list(frame.geometry.iloc[np.sort(frame.sindex.query(box, predicate="intersects"))])
+def _near(frame: gpd.GeoDataFrame, box: Any) -> NDArray[np.int64]:
+    """Return the places of the rows that meet the box, in their order."""
+    return np.sort(frame.sindex.query(box, predicate="intersects")).astype(np.int64)
 
 
-def _paths(shapes: Iterable[Any], box: Any, side: float) -> list[str]:
-    """Return SVG paths of the parts inside the box."""
-    given = np.array(list(shapes), dtype=object)
+def _paths(frame: gpd.GeoDataFrame, near: NDArray[np.int64], box: Any, side: float) -> list[str]:
+    """Return an SVG path for each of some rows: its lines and areas inside the box, "" where there are none."""
+    given = frame.geometry.to_numpy()[near]
     cut = shapely.simplify(shapely.intersection(shapely.make_valid(given), box), side / 1000)
-    return [_path(shape, box, side) for shape in cut]
-
-
-def _path(cut: Any, box: Any, side: float) -> str:
-    """Return the SVG path of a shape that lies inside the box."""
+    pieces, row = shapely.get_parts(cut, return_index=True)
+    rings, of_piece = shapely.get_rings(pieces, return_index=True)
+    open_lines = np.flatnonzero(shapely.get_type_id(pieces) == shapely.GeometryType.LINESTRING)
+    lines = np.concatenate([rings, pieces[open_lines]])
+    order = np.argsort(np.concatenate([of_piece, open_lines]), kind="stable")
+    row_of = row[np.concatenate([of_piece, open_lines])]
     left, _, _, top = box.bounds
-    parts = []
-    for piece in shapely.get_parts(cut):
-        if piece.geom_type not in ("Polygon", "LineString"):
-            continue
-        lines = [piece.exterior, *piece.interiors] if piece.geom_type == "Polygon" else [piece]
-        for line in lines:
-            x, y = shapely.get_coordinates(line).T
-            right, down = (x - left) / side * 100, (top - y) / side * 100
-            steps = [f"{r:.2f} {d:.2f}" for r, d in zip(right.tolist(), down.tolist(), strict=True)]
-            parts.append("M" + " L".join(steps) + ("Z" if piece.geom_type == "Polygon" else ""))
-    return " ".join(parts)
+    steps: list[list[str]] = [[] for _ in lines]
+    xy, of_line = shapely.get_coordinates(lines, return_index=True)
+    right, down = (xy[:, 0] - left) / side * 100, (top - xy[:, 1]) / side * 100
+    for line, r, d in zip(of_line.tolist(), right.tolist(), down.tolist(), strict=True):
+        steps[line].append(f"{r:.2f} {d:.2f}")
+    paths: list[list[str]] = [[] for _ in cut]
+    for i in order.tolist():
+        if steps[i]:
+            paths[row_of[i]].append("M" + " L".join(steps[i]) + ("Z" if i < len(rings) else ""))
+    return [" ".join(parts) for parts in paths]
 
 
 def _left_out_note(left_out: int, limit: int) -> list[dict[str, str]]:

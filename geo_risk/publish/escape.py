@@ -38,8 +38,11 @@ def is_missing(value: object) -> bool:
     """Return whether a scalar stands for "nothing known": None, NaN, NaT or pandas.NA."""
     if value is None or value is pd.NA or value is pd.NaT:
         return True
-    if type(value) is str:  # asked hundreds of thousands of times a map
+    kind = type(value)  # asked hundreds of thousands of times a map
+    if kind is str or kind is int:
         return False
+    if kind is float:
+        return value != value  # noqa: PLR0124 - NaN
     return isinstance(value, Real) and math.isnan(float(value))
 
 
@@ -172,6 +175,8 @@ def set_cell(cell: Any, value: object) -> None:
 
 def _number(value: object) -> int | float | None:
     """Return a finite number as Python's own type, a truth value as 0 or 1, and None for all else."""
+    if type(value) is str:
+        return None
     if is_missing(value) or isinstance(value, str):
         return None
     if isinstance(value, bool) or type(value).__name__ == "bool_":

@@ -13,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
+import shapely
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.schemas import SCHEMAS
@@ -39,11 +40,11 @@ def write_frames(frames: dict[str, pd.DataFrame], path: Path) -> None:
     """Publish several frames as layers of one GeoPackage; plain tables become tables without geometry."""
 
     def verify(written: Path) -> None:
-        found = {name: pyogrio.read_info(written, layer=name)["features"] for name in frames}
-        if found != {name: len(frame) for name, frame in frames.items()}:
-            raise disk_full(path)
         for name, frame in frames.items():
-            _compare(frame, pyogrio.read_dataframe(written, layer=name), where=f"{path.name}, layer {name}")
+            found = pyogrio.read_dataframe(written, layer=name)
+            if len(found) != len(frame):
+                raise disk_full(path)
+            _compare(frame, found, where=f"{path.name}, layer {name}")
 
     with staged(path, verify=verify) as temporary, fixed_clock():
         for i, (name, frame) in enumerate(frames.items()):
@@ -91,11 +92,14 @@ def _is_alike(frame: pd.DataFrame, read: pd.DataFrame) -> bool:
 
 
 def _are_alike(values: Any, read: Any) -> bool:
+    if isinstance(values, gpd.GeoSeries):
+        ours, theirs = (shapely.to_wkb(v.to_numpy(), byte_order=1) for v in (values, read))
+        return bool(np.array_equal(ours, theirs)) or column_texts(values) == column_texts(read)
     gone = values.isna().to_numpy()
     if not np.array_equal(gone, read.isna().to_numpy()):
         return False
-    if isinstance(values, gpd.GeoSeries):
-        return column_texts(values) == column_texts(read)
+    if not gone.any():
+        return bool(values.tolist() == read.tolist())
     return bool(values[~gone].tolist() == read[~gone].tolist())
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,7 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
     sheet.oddFooter.center.text = label("list.page", language)
 
 
+@lru_cache(maxsize=1 << 14)
 def _width(text: str) -> float:
     """Return the width of the longest line in Latin letters; a Chinese one is two wide."""
     return max((sum(2 if ord(c) > 0x2E7F else 1.05 for c in line) for line in text.split("\n")), default=0)

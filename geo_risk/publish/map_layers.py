@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from geo_risk.core.schemas import SCHEMAS
@@ -165,8 +166,9 @@ def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:
     if spec.name in LISTS:
         frame = frame.iloc[list_order(frame, spec.name)]
     keys = list(spec.classes)
-    rows = frame.drop(columns=[frame.geometry.name]).to_dict("records")
     fields = _fields(frame, spec)
+    used = {*fields, spec.by, "reasons", "reasons_zh", "reasons_en"}
+    rows: list[Any] = pd.DataFrame(frame)[[c for c in frame.columns if c in used]].to_dict("records")
     features = []
     for row, text in zip(rows, _geometries(frame), strict=True):
         kept = {

@@ -13,6 +13,7 @@ import pyogrio
 import rasterio
 import xarray as xr
 from dask import array as da
+from dask.tokenize import tokenize
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
@@ -45,7 +46,9 @@ def lazy_band(
             out: NDArray[Any] = source.read(band, window=Window(c0, r0, c1 - c0, r1 - r0))
         return out
 
-    return da.map_blocks(block, chunks=chunks, dtype=dtype, meta=np.empty((0, 0), dtype))
+    stat = path.stat()  # else Dask pickles the function to find a name
+    name = f"band-{tokenize(str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size, shape, str(dtype), band, driver)}"
+    return da.map_blocks(block, chunks=chunks, dtype=dtype, meta=np.empty((0, 0), dtype), name=name)
 
 
 def read_grid(path: Path) -> Grid:

@@ -3,9 +3,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask import array as da
+from exactextract import exact_extract
+from exactextract.raster import NumPyRasterSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.geometry import LineString, Point, box
+from shapely.geometry import LineString, Point, Polygon, box
 
 from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
@@ -126,6 +128,28 @@ def test_covered_sums_are_the_exact_coverage(seed):
     wanted = [(values * np.outer(in_y, in_x) / 100).sum(), values[0, 0], 0.0]
     np.testing.assert_allclose(coverage.sums(coverage.values(values)), wanted, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(coverage.n_cells, [(x1 - x0) * (y1 - y0) / 100, 1, 1])
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=20)
+def test_binary_outlines_cover_what_a_table_of_polygons_covers(seed):
+    rng = np.random.default_rng(seed)
+    grid = Grid.from_bounds((0, 0, 100, 100), crs=CRS, resolution_m=10)
+    stars = [Point(*rng.uniform(-10, 110, 2)).buffer(rng.uniform(1, 40)) for _ in range(4)]
+    zones = gpd.GeoDataFrame(geometry=[*stars, stars[0].union(stars[1]), stars[2] - stars[2].buffer(-3)], crs=CRS)
+    source = NumPyRasterSource(np.ones(grid.shape), *grid.bounds, srs_wkt=zones.crs.to_wkt())
+    wanted = exact_extract(source, zones, ["cell_id", "coverage"], output="pandas")
+    got = cell_coverage(zones, grid)
+    for i, (cells, shares) in enumerate(zip(wanted["cell_id"], wanted["coverage"], strict=True)):
+        assert got.cell[got.polygon == i].tolist() == cells[shares > 0].tolist()
+        assert got.share[got.polygon == i].tolist() == shares[shares > 0].tolist()
+
+
+@pytest.mark.parametrize("nothing", [None, Polygon()])
+def test_a_missing_outline_is_refused_before_exactextract_meets_it(nothing):
+    grid = Grid.from_bounds((0, 0, 100, 100), crs=CRS, resolution_m=10)
+    with pytest.raises(ValueError, match=r"\[1\] are missing or empty"):
+        cell_coverage(gpd.GeoDataFrame(geometry=[box(0, 0, 9, 9), nothing], crs=CRS), grid)
 
 
 def test_zone_levels_by_area_share_and_unknown():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point, box
 
+from geo_risk.core import schemas
 from geo_risk.core.errors import CrsError, SchemaError
 from geo_risk.core.schemas import SCHEMAS, conform
 
@@ -83,3 +84,21 @@ def test_the_input_is_not_touched():
     before = frame.copy(deep=True)
     conform(frame, "active_deformation")
     pd.testing.assert_frame_equal(pd.DataFrame(frame), pd.DataFrame(before))
+
+
+@pytest.mark.parametrize("name", ["warnings", "active_deformation", "evacuation", "waterlogging"])
+def test_the_quick_look_at_a_frame_says_what_pandera_says(name):
+    """Each column in turn at, within and beyond its bounds, with strange choices and with nothing."""
+    schema = schemas.SCHEMAS[name]
+    good = {"string": "x", "float64": 0.5, "Int64": 1, "int8": 0}
+    row = {c: schema.choices.get(c, [good[schemas._TYPES[k][0]]])[0] for c, k in schema.columns.items()}
+    dtypes = {c: schemas._TYPES[k][0] for c, k in schema.columns.items()}
+    verdicts = set()
+    for column, dtype in dtypes.items():
+        tried = {"string": ["x", pd.NA, ""], "int8": [-2, -1, 4, 5]}.get(dtype, [-1, 0, 1, 2, None])
+        for value in [*tried, *([float("inf"), float("-inf"), float("nan")] if dtype == "float64" else [])]:
+            frame = pd.DataFrame([row, {**row, column: value}]).astype(dtypes)
+            verdict = schemas.is_sound(frame, schema)
+            assert verdict == (not schemas._broken_rules(frame, schema)), (column, value)
+            verdicts.add(verdict)
+    assert verdicts == {True, False}

@@ -1,9 +1,12 @@
 """Where Dask works, and what happens when workers die (FAULTS 20)."""
 
 import os
+import subprocess
+import sys
 
 import dask
 import dask.array as da
+import dask.threaded
 import pytest
 
 from geo_risk.core.errors import ClusterError, DataError
@@ -12,11 +15,21 @@ from geo_risk.flow.cluster import ClusterChoice, cluster, retried
 
 def test_threads_by_default_within_what_may_be_used():
     with cluster(ClusterChoice()) as where:
-        assert dask.config.get("scheduler") == "threads"
+        assert dask.config.get("scheduler") is dask.threaded.get
         assert 1 <= dask.config.get("num_workers") <= os.cpu_count()
         assert "threads" in where
         assert float(da.ones(10, chunks=5).sum().compute()) == 10
     assert dask.config.get("scheduler", None) is None
+
+
+@pytest.mark.slow
+def test_threads_do_without_the_import_of_distributed():
+    code = (
+        "import sys; from geo_risk.flow.cluster import threads; import dask.array as da\n"
+        "with threads(): assert float(da.ones(10, chunks=5).rechunk(2).sum().compute()) == 10\n"
+        "sys.exit('distributed' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

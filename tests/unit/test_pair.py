@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from geo_risk.core.errors import ClusterError, DataError
+from geo_risk.flow import second
 from geo_risk.flow.cluster import ClusterChoice
 from geo_risk.flow.pair import is_paired, run_steps
 from geo_risk.flow.plan import Step
@@ -89,10 +93,8 @@ def test_an_error_of_a_step_comes_back_as_it_was(tmp_path, paired):
 
 
 def second_does(step):
-    from geo_risk.flow.second import Second
-
-    with Second() as second:
-        second.do(step, retries=0)
+    with second.Second() as other:
+        other.do(step, retries=0)
 
 
 def test_the_second_process_answers_through_noise_and_with_errors_that_cannot_travel(tmp_path):
@@ -162,3 +164,35 @@ def test_workers_of_dask_leave_no_room_for_a_second_process(monkeypatch):
     assert not is_paired(ClusterChoice(workers=2))
     monkeypatch.setattr("dask.system.CPU_COUNT", 1)
     assert not is_paired(ClusterChoice())
+
+
+def test_the_second_process_warms_up_only_while_nothing_waits(monkeypatch):
+    """A step that waits is done before the imports that are left; those come when it is over."""
+
+    class Waiting:
+        def __init__(self):
+            self.is_empty = [True, False, True, True]
+            self.given = [("step", 0), None]
+
+        def empty(self):
+            return self.is_empty.pop(0)
+
+        def get(self):
+            return self.given.pop(0)
+
+        def put(self, _):
+            """Pass over the end of the empty pipe."""
+
+    told = []
+    monkeypatch.setattr(second.queue, "SimpleQueue", Waiting)
+    monkeypatch.setattr(second, "import_module", told.append)
+    monkeypatch.setattr(second, "do", lambda step, **_: told.append(step))
+    answered = io.BytesIO()
+    second.serve(io.BytesIO(), answered, leave=lambda _: None, warm=["a", "b", "c"])
+    assert told == ["a", "step", "b", "c"]
+    assert pickle.loads(answered.getvalue()) is None
+
+
+@pytest.mark.parametrize("name", second._WARM)
+def test_what_the_second_process_warms_up_is_there(name):
+    assert importlib.util.find_spec(name) is not None

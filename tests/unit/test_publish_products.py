@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.warp import transform as warp_points
-from shapely.geometry import Point, Polygon
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import SCHEMAS
@@ -421,6 +421,22 @@ def test_card_file_stays_in_its_folder_and_ids_stay_apart(row_id):
     assert not name.startswith(".")
     assert len(name.encode()) < 255
     assert cards.card_file("evacuation", row_id + "/") != name
+
+
+def test_sketch_draws_holes_parts_and_lines_of_each_row_in_order():
+    ring = Point(500, 500).buffer(50, quad_segs=1) - Point(500, 500).buffer(20, quad_segs=1)
+    shapes = [MultiPolygon([box(100, 100, 200, 200), box(800, 800, 900, 900)]), box(5000, 0, 5001, 1), ring]
+    zones = gpd.GeoDataFrame({"risk_level": [1, 2, 3]}, geometry=shapes, crs="EPSG:4546")
+    roads = gpd.GeoDataFrame(geometry=[LineString([(0, 500), (500, 500)]), LineString([(0, 1100), (0, 1200)])],
+                             crs="EPSG:4546")  # fmt: skip
+    drawn = cards._sketch(Point(500, 500), {"risk_zones": zones, "roads": roads}, 1000.0)
+    paths = [d["d"] for d in drawn]
+    assert [p.count("M") for p in paths] == [2, 2, 1]  # two parts; a ring and its hole; the road inside the box
+    assert [p.count("Z") for p in paths] == [2, 2, 0]
+    assert paths[2] == "M0.00 50.00 L50.00 50.00"
+    first, second = re.findall(r"M[^M]*", paths[1])
+    assert max(float(v) for v in re.findall(r"[\d.]+", first)) == 55  # the outline before its hole
+    assert max(float(v) for v in re.findall(r"[\d.]+", second)) == 52
 
 
 def test_sketch_is_north_up_and_cut_to_its_box():
