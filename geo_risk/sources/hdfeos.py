@@ -13,7 +13,8 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import mintpy
-from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
+from geo_risk.sources.hdf5 import lazy
+from geo_risk.sources.hdf5_header import attribute, has, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import Frame, build, check_magnitude, check_mask, check_times, has_signature
 from geo_risk.sources.insar_audit import centred, stated
 from geo_risk.sources.mintpy_header import convention, frame_of_header, header, reference_text

@@ -13,7 +13,8 @@ from affine import Affine
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import licsbas
-from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
+from geo_risk.sources.hdf5 import lazy
+from geo_risk.sources.hdf5_header import has, numbers, opened, sample_rows, texts
 from geo_risk.sources.insar import (
     COMPONENTS,
     Frame,

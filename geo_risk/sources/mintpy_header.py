@@ -11,7 +11,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import CrsError, GridError
-from geo_risk.sources.hdf5 import attribute
+from geo_risk.sources.hdf5_header import attribute
 from geo_risk.sources.insar import Frame
 
 _KEYS = (

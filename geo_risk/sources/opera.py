@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
-from geo_risk.sources.hdf5 import block_shape, has, numbers, opened, read_window, read_windows, sample_rows
+from geo_risk.sources.hdf5 import read_window, read_windows
+from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened, sample_rows
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.mintpy import Variables, los_variables
