@@ -12,7 +12,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from geo_risk.core.errors import CorruptFileError, LimitError, RefusedFileError
 
@@ -162,37 +161,6 @@ def attribute(item: h5py.Dataset | h5py.Group, name: str) -> str | None:
         return text(item.attrs[name])
     except (OSError, TypeError, ValueError):
         return None
-
-
-def sample_rows(data: h5py.Dataset, *, count: int = 8) -> NDArray[np.float64]:
-    """Return a few whole rows of a raster (of its last date where it has dates) that hold a value, as (row, x).
-
-    More rows and other dates are looked at where those hold nothing but NaN and 0, in the end all of them: a dataset
-    is called empty only when all of it is.
-    """
-    n_y = data.shape[-2]
-    dates = [None] if data.ndim == 2 else list(dict.fromkeys((data.shape[0] - 1, data.shape[0] // 2, 0)))
-    out = _rows(data, dates[0], count)
-    for date, n in [(dates[0], 8 * count), *((d, 8 * count) for d in dates[1:])]:
-        if _is_filled(out):
-            return out
-        out = _rows(data, date, n)
-    step = block_shape(data.shape[-2:], None if data.chunks is None else data.chunks[-2:])[0]
-    for date in [None] if data.ndim == 2 else range(data.shape[0] - 1, -1, -1):
-        for r in range(0, n_y, step):
-            if _is_filled(out):
-                return out
-            out = np.asarray(data[r : r + step] if date is None else data[date, r : r + step], dtype=np.float64)
-    return out
-
-
-def _rows(data: h5py.Dataset, date: int | None, count: int) -> NDArray[np.float64]:
-    rows = np.unique(np.linspace(0, data.shape[-2] - 1, min(count, data.shape[-2])).astype(int))
-    return np.asarray([data[r] if date is None else data[date, r] for r in rows], dtype=np.float64)
-
-
-def _is_filled(values: NDArray[np.float64]) -> bool:
-    return bool((np.isfinite(values) & (values != 0)).any())
 
 
 def block_shape(shape: Sequence[int], chunks: Sequence[int] | None, *, times: int = 1) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from pyproj import CRS
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError
 from geo_risk.sources import series_checks
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
+from geo_risk.sources.possible_motion import possible_motion
 from geo_risk.sources.wavelength import with_wavelength
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def open_insar(
     parts = listed(geometry) if geometry else []
     dataset = product.opens(paths, geometry=parts, coherence=coherence, track=track, options=options)
     _check_size(dataset, paths[0])
+    dataset = possible_motion(dataset, paths[0])
     dataset = with_wavelength(dataset.assign_attrs(product=product.name, track=track), options, paths[0])
     return dataset if options.gacos is None else _without_delay(dataset, options.gacos)
 

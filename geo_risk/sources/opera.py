@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import read_window, read_windows
-from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened, sample_rows
+from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened
+from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
 from geo_risk.sources.los_tif import Look, open_look
+from geo_risk.sources.marks import check_marks
 from geo_risk.sources.mintpy import Variables, los_variables
 from geo_risk.sources.opera_granule import Granule, chain_of, read_granule
 from geo_risk.sources.options import TrackOptions
@@ -106,11 +108,15 @@ class Series:
         layers = [f"corrections/{name}" for name in self.corrections]
         names = ["displacement", *layers, *(["recommended_mask"] if granule.has_mask else [])]
         held = read_windows(granule.path, names, window)
-        out = held["displacement"] * np.float32(granule.scale)
-        for name, layer in zip(self.corrections, layers, strict=True):
-            out = out - held[layer] * np.float32(granule.corrections[name].scale)
+        out = held["displacement"]
         if granule.has_mask:
             out = np.where(held["recommended_mask"] == 1, out, np.float32(np.nan))
+        rows, columns = window
+        place = f"rows {rows.start}-{rows.stop}, columns {columns.start}-{columns.stop}"
+        check_marks(out, where=f"{granule.path}, displacement, {place}")
+        out = out * np.float32(granule.scale)
+        for name, layer in zip(self.corrections, layers, strict=True):
+            out = out - held[layer] * np.float32(granule.corrections[name].scale)
         return out.astype(np.float32)
 
     def window(self, window: tuple[slice, slice]) -> NDArray[np.float32]:
@@ -165,7 +171,8 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
     last = granules[-1]
     for granule in reversed(granules):
         with opened(granule.path) as file:
-            sample = sample_rows(numbers(file, "displacement", dims=2)) * abs(last.scale)
+            data = numbers(file, "displacement", dims=2)
+            sample, declared = sample_rows(data) * abs(last.scale), stored(data).sentences()
         if np.isfinite(sample).any():
             break
     if all(g.has_mask for g in granules):
@@ -181,6 +188,7 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
     out = [
         check_magnitude(sample, unit="m", where=str(last.path), may_say=False),
         last.sign,
+        *declared,
         f"registration: {series.frame.crs}, {last.registration}",
         f"mask: recommended_mask is 1 on good cells, in {n_masked} of {len(granules)} files; all else is missing",
     ]

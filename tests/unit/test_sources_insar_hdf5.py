@@ -161,9 +161,9 @@ def test_a_window_reads_only_its_own_block(tmp_path, monkeypatch):
     read = []
     real = hdf5.read_window
 
-    def spy(path, name, window):
+    def spy(path, name, window, **more):
         read.append((name, [(w.start, w.stop) for w in window[-2:]]))
-        return real(path, name, window)
+        return real(path, name, window, **more)
 
     monkeypatch.setattr(hdf5, "read_window", spy)
     data[:, 6:9, 11:14].to_numpy()
