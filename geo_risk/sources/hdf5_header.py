@@ -55,7 +55,8 @@ def find(file: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
     RefusedFileError : the path leads out of the file (an external link), or in circles.
     CorruptFileError : it is named but cannot be opened.
     """
-    here: Any = file.file
+    root = _root(file)
+    here: Any = root
     parts = [p for p in name.split("/") if p]
     for _ in range(_MAX_LINKS + len(parts)):
         if not parts:
@@ -67,7 +68,7 @@ def find(file: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
             what = f"{name!r} is a link to another file, {link.filename!r}; only what the file itself holds is read"
             raise RefusedFileError(what, where=str(file.file.filename), fix="write one file with the data in it")
         if isinstance(link, h5py.SoftLink):
-            here = file.file if link.path.startswith("/") else here
+            here = root if link.path.startswith("/") else here
             parts = [p for p in link.path.split("/") if p] + parts[1:]
             continue
         try:
@@ -77,6 +78,11 @@ def find(file: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
             raise CorruptFileError(what, where=str(file.file.filename), fix="fetch or write the file again") from error
     what = f"{name!r} is a link that leads in circles"
     raise RefusedFileError(what, where=str(file.file.filename), fix="write one file with the data in it")
+
+
+def _root(item: h5py.Group) -> h5py.File:
+    """Return the file; asking an open file for itself takes h5py a third of a millisecond."""
+    return item if isinstance(item, h5py.File) else item.file
 
 
 def _names(group: h5py.Group) -> set[str]:
@@ -97,7 +103,7 @@ def numbers(file: h5py.Group, name: str, *, dims: int | tuple[int, ...]) -> h5py
     RefusedFileError : it is not there, holds objects, text or records, lies in other files, or has other dimensions.
     LimitError : its header, or one of its chunks, asks for more bytes than the limits allow.
     """
-    where, fix = str(file.file.filename), "write the product again with the program that made it"
+    where, fix = str(_root(file).filename), "write the product again with the program that made it"
     data = find(file, name)
     wanted = (dims,) if isinstance(dims, int) else dims
     if not isinstance(data, h5py.Dataset):

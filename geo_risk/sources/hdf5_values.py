@@ -130,11 +130,12 @@ def sample_rows(data: h5py.Dataset, *, count: int = 8, is_motion: bool = False) 
     DataError : `is_motion`, and the rows hold a mark of missing that the file does not declare.
     """
     where = f"{data.file.filename}, {data.name.strip('/')}, a sample of rows" if is_motion else None
-    return stored(data).decoded(_filled_rows(data, count), where=where)
+    held = stored(data)
+    return held.decoded(_filled_rows(data, count, held.fills), where=where)
 
 
-def _filled_rows(data: h5py.Dataset, count: int) -> NDArray[np.float64]:
-    n_y, fills = data.shape[-2], stored(data).fills
+def _filled_rows(data: h5py.Dataset, count: int, fills: Sequence[float]) -> NDArray[np.float64]:
+    n_y = data.shape[-2]
     dates = [None] if data.ndim == 2 else list(dict.fromkeys((data.shape[0] - 1, data.shape[0] // 2, 0)))
     out = _rows(data, dates[0], count)
     for date, n in [(dates[0], 8 * count), *((d, 8 * count) for d in dates[1:])]:

@@ -92,3 +92,17 @@ def check_magnitude(
         raise AmbiguousError(what, where=where, fix=fix)
     said = ", as the configuration says" if is_said else ""
     return f"unit: {unit}{said}, 99 % of |values| are below {high:.4g}" + (f"; {doubt}" if doubt else "")
+
+
+def check_unit(sample: NDArray[np.floating[Any]], *, unit: str, where: str, is_checked: bool) -> str:
+    """Check a file that is read without a configuration as `check_magnitude` does; `is_checked`: the user vouches.
+
+    Raises
+    ------
+    AmbiguousError, DataError : see `check_magnitude`.
+    """
+    try:
+        return check_magnitude(sample, unit=unit, where=where, is_said=is_checked)
+    except AmbiguousError as error:
+        fix = "write the true unit into the attribute UNIT, or say --units-checked if the ground did move so"
+        raise AmbiguousError(error.what, where=where, fix=fix) from error
