@@ -189,9 +189,15 @@ def product_of(paths: Sequence[Path]) -> Product:
     product = known_product(paths)
     if product is not None:
         return product
+    from geo_risk.sources.insar_parts import named_apart
+
+    where = str(paths[0].parent) if paths else ""
+    if len(paths) > 1 and (apart := named_apart(paths)) is not None:
+        what, fix = apart
+        raise RefusedFileError(what, where=where, fix=fix)
     what = f"{len(paths)} file(s) that are no InSAR product: " + ", ".join(p.name for p in paths[:5])
     known = "; ".join(f"{p.name}: {p.files}" for p in products())
-    raise RefusedFileError(what, where=str(paths[0].parent) if paths else "", fix=f"give one of: {known}")
+    raise RefusedFileError(what, where=where, fix=f"give one of: {known}")
 
 
 def sniff_insar(paths: Sequence[Path]) -> str:

@@ -62,11 +62,47 @@ def _holds(paths: Sequence[Path], name: str) -> bool:
         return has(file, name)
 
 
+@dataclass(frozen=True)
+class Motion:
+    """What a series or velocity holds by itself: variables, dates, frame as if of corners, attributes, audit."""
+
+    path: Path
+    variables: Variables
+    times: Any
+    frame: Frame
+    attrs: dict[str, str]
+    audit: list[str]
+
+
 def open_timeseries(
     paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
 ) -> xr.Dataset:
     """Open a MintPy `timeseries.h5` with its geometry; see `sources.insar.open_insar`."""
-    path = paths[0]
+    motion = read_timeseries(paths[0], options)
+    place = Place(motion.path, motion.frame, motion.attrs, options, track)
+    return _with_look(motion, place, open_geometry(geometry, track=track), coherence, notes=[ZEROS])
+
+
+def open_velocity(
+    paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
+) -> xr.Dataset:
+    """Open a MintPy `velocity.h5` with its geometry; see `sources.insar.open_insar`."""
+    motion = read_velocity(paths[0], options)
+    place = Place(motion.path, motion.frame, motion.attrs, options, track)
+    return _with_look(motion, place, open_geometry(geometry, track=track), coherence, notes=[])
+
+
+def _with_look(
+    motion: Motion, place: Place, looks: Geometry, coherence: Path | None, *, notes: Sequence[str]
+) -> xr.Dataset:
+    variables = {n: (on_land(array, looks.land), *told) for n, (array, *told) in motion.variables.items()}
+    audit = list(motion.audit)
+    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
+    return _finished(build(variables | more, frame, times=motion.times, audit=[*audit, *notes]), motion.attrs)
+
+
+def read_timeseries(path: Path, options: TrackOptions) -> Motion:
+    """Read what a `timeseries.h5` holds, lazy, without a geometry; raises as `sources.insar.open_insar`."""
     with opened(path) as file:
         attrs = header(file)
         data = numbers(file, "timeseries", dims=3)
@@ -81,20 +117,13 @@ def open_timeseries(
         what = f"{len(times)} dates for {n_layers} layers"
         raise DataError(what, where=str(path), fix="write the series again; `date` and `timeseries` must agree")
     audit = [check_magnitude(sample, unit="m", where=str(path), is_said=held.is_unit_said), held.sign, *declared]
-    looks = open_geometry(geometry, track=track)
     displacement = lazy(path, "timeseries", scale=held.scale, zero_is_missing=True, is_motion=True)
-    displacement = on_land(displacement, looks.land)
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
-    place = Place(path, frame, attrs, options, track)
-    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
-    return _finished(build(variables | more, frame, times=times, audit=[*audit, ZEROS]), attrs)
+    return Motion(path, variables, times, frame, attrs, audit)
 
 
-def open_velocity(
-    paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
-) -> xr.Dataset:
-    """Open a MintPy `velocity.h5` with its geometry; see `sources.insar.open_insar`."""
-    path = paths[0]
+def read_velocity(path: Path, options: TrackOptions) -> Motion:
+    """Read what a `velocity.h5` holds, lazy, without a geometry; raises as `sources.insar.open_insar`."""
     with opened(path) as file:
         attrs = header(file)
         data = numbers(file, "velocity", dims=2)
@@ -104,18 +133,13 @@ def open_velocity(
         declared = stored(data).sentences()
         has_std = has(file, "velocityStd")
     audit = [check_magnitude(sample, unit="mm/yr", where=str(path), is_said=held.is_unit_said), held.sign, *declared]
-    looks = open_geometry(geometry, track=track)
     velocity = lazy(path, "velocity", scale=held.scale, zero_is_missing=True, is_motion=True)
-    velocity = on_land(velocity, looks.land)
     variables: Variables = {"velocity": (velocity, "mm/yr", "line-of-sight velocity")}
     if has_std:
         # an error of exactly zero is the reference cell or lies outside the mask: no weight can be made of it
         std = lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True, is_motion=True)
-        std = on_land(std, looks.land)
         variables["velocity_std"] = (std, "mm/yr", "standard error of the line-of-sight velocity")
-    place = Place(path, frame, attrs, options, track)
-    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
-    return _finished(build(variables | more, frame, audit=audit), attrs)
+    return Motion(path, variables, None, frame, attrs, audit)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, che
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.marks import check_marks
 from geo_risk.sources.mintpy import Variables, los_variables
-from geo_risk.sources.opera_granule import Granule, chain_of, read_granule
+from geo_risk.sources.opera_granule import Chain, Granule, chain_of, read_granule
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.wavelength import SENTINEL_1_M
 
@@ -52,16 +52,9 @@ def open_series(
     each one that every file holds is subtracted, as the files ask; one that only some hold is left out everywhere,
     because the series would jump between dates with and without it.
     """
-    granules = sorted(
-        (read_granule(p, positive=options.positive) for p in paths), key=lambda g: (g.secondary, g.reference)
-    )
-    chain = chain_of(granules)
+    series, chain, audit = read_series(paths, options)
+    granules = series.granules
     first = granules[0]
-    for granule in granules[1:]:
-        first.check_sibling(granule)
-    corrections, said = _corrections(granules)
-    series = Series(granules, chain.parents, corrections)
-    audit = [*_audit(granules, series), *chain.notes, *said]
     look = _look(geometry, first.frame, track, audit)
     audit.append(check_los(look.los, where=str(first.path), orbit=first.orbit))
     audit.extend(look.notes)
@@ -83,6 +76,19 @@ def open_series(
     out = build(variables, first.frame, times=times, audit=audit)
     reference = f"date {chain.days[0]}; {first.reference_point or 'no reference cell stated'}"
     return out.assign_attrs(reference=reference, wavelength_m=SENTINEL_1_M)
+
+
+def read_series(paths: Sequence[Path], options: TrackOptions) -> tuple[Series, Chain, list[str]]:
+    """Return the chained displacement of the files, its dates, and the audit of both, without a geometry."""
+    granules = sorted(
+        (read_granule(p, positive=options.positive) for p in paths), key=lambda g: (g.secondary, g.reference)
+    )
+    chain = chain_of(granules)
+    for granule in granules[1:]:
+        granules[0].check_sibling(granule)
+    corrections, said = _corrections(granules)
+    series = Series(granules, chain.parents, corrections)
+    return series, chain, [*_audit(granules, series), *chain.notes, *said]
 
 
 class Series:
