@@ -14,8 +14,10 @@ from geo_risk.core.errors import DataError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.marks import MARKS, check_marks, possible
+from geo_risk.sources.options import TrackOptions
 from tests.support.insar import write_mintpy
 from tests.support.insar_files import days, write_cum, write_granule, write_hdfeos, write_look
+from tests.support.points import write_tif
 
 SHAPE = (40, 30)
 PATCH = np.s_[..., 20:23, 10:14]
@@ -154,6 +156,15 @@ def test_angles_that_no_satellite_has_are_no_geometry(tmp_path, name, mark):
 def test_infinite_values_are_missing_and_the_audit_says_so(tmp_path, endless):
     paths = mintpy(tmp_path, patched(endless))
     data = open_insar(paths["files"], track="asc", geometry=paths["geometry"])
+    assert (gone(data["displacement"].to_numpy()) == PATCHED).all()
+    assert any(s.startswith("missing: infinite values") for s in data.attrs["audit"])
+
+
+def test_infinite_values_of_a_geotiff_stack_are_missing_too(tmp_path):
+    for day, values in zip(days(5), patched(np.inf), strict=True):
+        write_tif(tmp_path / f"{day}.tif", values, nodata=np.nan)
+    options = TrackOptions(incidence_deg=39.0, heading_deg=349.0, units="m", positive="toward")
+    data = open_insar(tmp_path, track="asc", options=options)
     assert (gone(data["displacement"].to_numpy()) == PATCHED).all()
     assert any(s.startswith("missing: infinite values") for s in data.attrs["audit"])
 
