@@ -21,6 +21,9 @@ def command(
     minimum_angle_deg: Annotated[
         float, typer.Option("--minimum-angle-deg", help="Smallest angle between two looks.")
     ] = 20.0,
+    units_checked: Annotated[
+        bool, typer.Option("--units-checked", help="UNIT is right, however large or quiet the values are.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
@@ -30,7 +33,7 @@ def command(
     if len(files) % 2:
         what = f"{len(files)} files; a velocity and its geometry are needed for each track"
         raise ConfigError(what, where="east-up", fix="give VELOCITY GEOMETRY VELOCITY GEOMETRY")
-    facts = quick.east_up(files, out, minimum_angle_deg=minimum_angle_deg)
+    facts = quick.east_up(files, out, minimum_angle_deg=minimum_angle_deg, units_checked=units_checked)
     if as_json:
         output.say_json(facts)
     else:

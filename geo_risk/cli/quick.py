@@ -34,18 +34,21 @@ def run(words: Sequence[str]) -> int | None:
     return output.guarded(lambda: _said(east_up_text, east_up(files, out), out))
 
 
-def east_up(files: Sequence[Path], out: Path, *, minimum_angle_deg: float = 20.0) -> Facts:
+def east_up(files: Sequence[Path], out: Path, *, minimum_angle_deg: float = 20.0, units_checked: bool = False) -> Facts:
     """Write east and up of velocity and geometry files, two a track; return the facts."""
     with no_garbage():
         from geo_risk.flow.east_up_file import write_east_up_file
 
         pairs = [(v.absolute(), g.absolute()) for v, g in zip(files[::2], files[1::2], strict=True)]
-        return write_east_up_file(pairs, out.absolute(), minimum_angle_deg=minimum_angle_deg)
+        return write_east_up_file(
+            pairs, out.absolute(), minimum_angle_deg=minimum_angle_deg, units_checked=units_checked
+        )
 
 
 def east_up_text(facts: Facts, out: Path) -> str:
     """Return the line that says what `east_up` wrote."""
-    return f"{facts['tracks']} tracks, {float(str(facts['known_share'])):.1%} of the pixels have east and up: {out}"
+    share = float(str(facts["known_share"]))
+    return f"{facts['tracks']} tracks, {share:.1%} of the pixels have east and up{_set_aside(facts)}: {out}"
 
 
 def velocity(series: Path, out: Path, options: VelocityFileOptions | None = None) -> Facts:
@@ -58,7 +61,15 @@ def velocity(series: Path, out: Path, options: VelocityFileOptions | None = None
 
 def velocity_text(facts: Facts, out: Path) -> str:
     """Return the line that says what `velocity` wrote."""
-    return f"{facts['dates']} dates, {float(str(facts['known_share'])):.1%} of the pixels have a velocity: {out}"
+    share = float(str(facts["known_share"]))
+    return f"{facts['dates']} dates, {share:.1%} of the pixels have a velocity{_set_aside(facts)}: {out}"
+
+
+def _set_aside(facts: Facts) -> str:
+    """Return what was made missing, empty where nothing was."""
+    told = {"infinite_values": "infinite values", "impossible_angles": "impossible angles"}
+    said = [f"{facts[key]} {name}" for key, name in told.items() if facts.get(key)]
+    return f" ({' and '.join(said)} taken as missing)" if said else ""
 
 
 def _plain(words: Sequence[str]) -> tuple[list[Path], Path] | None:

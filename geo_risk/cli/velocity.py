@@ -30,12 +30,15 @@ def command(
     ] = "julian_year",
     minimum_dates: Annotated[int, typer.Option("--minimum-dates", min=3, help="Fewest dates of a pixel.")] = 3,
     threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Threads that fit.")] = 2,
+    units_checked: Annotated[
+        bool, typer.Option("--units-checked", help="UNIT is right, however large or quiet the values are.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
     """Fit velocity and its standard error (of independent dates) to a series file, by plain least squares."""
     with quick.no_garbage():
-        options = _options(annual, acceleration, step, time_axis, minimum_dates, threads)
+        options = _options(annual, acceleration, step, time_axis, minimum_dates, threads, units_checked)
     facts = quick.velocity(series, out, options)
     if as_json:
         output.say_json(facts)
@@ -44,7 +47,13 @@ def command(
 
 
 def _options(
-    annual: bool, acceleration: bool, step: list[datetime] | None, time_axis: str, minimum_dates: int, threads: int
+    annual: bool,
+    acceleration: bool,
+    step: list[datetime] | None,
+    time_axis: str,
+    minimum_dates: int,
+    threads: int,
+    units_checked: bool,
 ) -> VelocityFileOptions:
     import numpy as np
 
@@ -56,4 +65,4 @@ def _options(
         what = f"time axis {time_axis!r}; there are {', '.join(TIME_AXES)}"
         raise ConfigError(what, where="--time-axis", fix="choose one of those")
     steps = tuple(np.datetime64(s.date(), "D") for s in step or [])
-    return VelocityFileOptions(annual, acceleration, steps, time_axis, minimum_dates, threads)
+    return VelocityFileOptions(annual, acceleration, steps, time_axis, minimum_dates, threads, units_checked)

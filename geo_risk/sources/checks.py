@@ -13,6 +13,8 @@ from geo_risk.sources.options import LIMITS, NO_OPTIONS, NO_TRACK_OPTIONS, ReadL
 
 _INFO_POSTING_M = 100.0
 if TYPE_CHECKING:
+    import xarray as xr
+
     from geo_risk.sources.insar import Frame
 
 _VECTORS = frozenset({"GPKG", "SQLite", "Shapefile", "FlatGeobuf", "JSON"})
@@ -209,14 +211,29 @@ def _insar(
     coherence: Path | None = None,
     options: TrackOptions = NO_TRACK_OPTIONS,
 ) -> FileFacts:
+    from geo_risk.sources.insar import listed, open_insar
+    from geo_risk.sources.insar_parts import NO_LOOK, without_look
+
+    def whole() -> FileFacts:
+        track = facts.key or "track"
+        return _track(
+            facts, open_insar(list(files), track=track, geometry=geometry, coherence=coherence, options=options)
+        )
+
+    bare = None if geometry else without_look(listed(files), options)
+    if bare is None:
+        return whole()
+    told = _track(facts, bare)
+    # a run cannot do without the geometry, but a file that is looked at by itself has no fault
+    return caught(told, whole) if facts.key else replace(told, notes=(*told.notes, NO_LOOK))
+
+
+def _track(facts: FileFacts, dataset: xr.Dataset) -> FileFacts:
     import dask
     import dask.array as da
 
-    from geo_risk.sources.insar import frame_of, open_insar
+    from geo_risk.sources.insar import frame_of
 
-    dataset = open_insar(
-        list(files), track=facts.key or "track", geometry=geometry, coherence=coherence, options=options
-    )
     frame = frame_of(dataset)
     name = "displacement" if "displacement" in dataset else "velocity"
     counts = {v: da.isnan(dataset[v].data).sum() for v in dataset.data_vars}

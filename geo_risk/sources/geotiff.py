@@ -17,9 +17,10 @@ from rasterio.windows import Window
 
 from geo_risk.core.errors import CorruptFileError, CrsError, DataError, LimitError
 from geo_risk.sources.files import checked_file
+from geo_risk.sources.marks import MARKS
 from geo_risk.sources.options import LIMITS, NO_OPTIONS, ReadLimits, ReadOptions
 
-SENTINELS = (-9999.0, -99999.0, -32768.0, -32767.0, -3.4028234663852886e38, 3.4028234663852886e38, 1e20)
+SENTINELS = MARKS
 """Values that stand for "missing" in files that forgot to declare it; found undeclared they stop the run."""
 
 

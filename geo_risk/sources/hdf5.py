@@ -1,9 +1,8 @@
-"""Guarded reading of HDF5: headers first, nothing outside the file is followed, no Python object is made."""
+"""Lazy reading of HDF5, block by block; `sources.hdf5_header` guards what is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,221 +11,23 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import CorruptFileError, LimitError, RefusedFileError
+from geo_risk.core.errors import CorruptFileError
+from geo_risk.sources.hdf5_header import block_shape, numbers, opened
+from geo_risk.sources.hdf5_values import stored
 from geo_risk.sources.insar import drop_zeros
 
-MAX_BYTES = 2**40
-"""A dataset whose header asks for more than this (1 TiB) is refused before anything is read."""
 
-MAX_CHUNK_BYTES = 2**29
-"""A dataset with larger chunks (512 MiB) is refused: one value of it would cost the whole chunk."""
-
-BLOCK_BYTES = 64 * 2**20
-"""Bytes of one lazily read block of a series, where the chunks of the file allow it."""
-
-PLANE_BYTES = 4 * 2**20
-"""The same for a single raster: about 1000 x 1000 cells, so that a window of it costs little."""
-
-_MAX_TEXTS = 100_000
-_MAX_LINKS = 16
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file for reading.
-
-    Raises
-    ------
-    CorruptFileError : it is truncated, no HDF5 file, or cannot be read.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError) as error:
-        what = f"the HDF5 file cannot be read: {error}"
-        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-
-
-def find(file: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
-    """Return the dataset or group of a path inside the file, None where there is none.
-
-    Raises
-    ------
-    RefusedFileError : the path leads out of the file (an external link), or in circles.
-    CorruptFileError : it is named but cannot be opened.
-    """
-    here: Any = file.file
-    parts = [p for p in name.split("/") if p]
-    for _ in range(_MAX_LINKS + len(parts)):
-        if not parts:
-            return here
-        link = here.get(parts[0], getlink=True) if isinstance(here, h5py.Group) and parts[0] in _names(here) else None
-        if link is None:
-            return None
-        if isinstance(link, h5py.ExternalLink):
-            what = f"{name!r} is a link to another file, {link.filename!r}; only what the file itself holds is read"
-            raise RefusedFileError(what, where=str(file.file.filename), fix="write one file with the data in it")
-        if isinstance(link, h5py.SoftLink):
-            here = file.file if link.path.startswith("/") else here
-            parts = [p for p in link.path.split("/") if p] + parts[1:]
-            continue
-        try:
-            here, parts = here[parts[0]], parts[1:]
-        except (KeyError, OSError, RuntimeError) as error:
-            what = f"{name!r} cannot be opened: {error}"
-            raise CorruptFileError(what, where=str(file.file.filename), fix="fetch or write the file again") from error
-    what = f"{name!r} is a link that leads in circles"
-    raise RefusedFileError(what, where=str(file.file.filename), fix="write one file with the data in it")
-
-
-def _names(group: h5py.Group) -> set[str]:
-    """Return the names in a group without following any link."""
-    return set(group)
-
-
-def has(file: h5py.Group, name: str) -> bool:
-    """Return whether the file itself holds a dataset of that name."""
-    return isinstance(find(file, name), h5py.Dataset)
-
-
-def numbers(file: h5py.Group, name: str, *, dims: int | tuple[int, ...]) -> h5py.Dataset:
-    """Return a dataset of plain numbers (integers, floats or booleans) with `dims` dimensions, not read yet.
-
-    Raises
-    ------
-    RefusedFileError : it is not there, holds objects, text or records, lies in other files, or has other dimensions.
-    LimitError : its header, or one of its chunks, asks for more bytes than the limits allow.
-    """
-    where, fix = str(file.file.filename), "write the product again with the program that made it"
-    data = find(file, name)
-    wanted = (dims,) if isinstance(dims, int) else dims
-    if not isinstance(data, h5py.Dataset):
-        what = f"there is no dataset {name!r}"
-        raise RefusedFileError(what, where=where, fix=fix)
-    if data.dtype.kind not in "fiub" or data.ndim not in wanted:
-        what = f"dataset {name!r} has type {data.dtype} and shape {data.shape}; numbers with {wanted} dimensions needed"
-        raise RefusedFileError(what, where=where, fix=fix)
-    if not data.size:
-        what = f"dataset {name!r} is empty: shape {data.shape}"
-        raise RefusedFileError(what, where=where, fix=fix)
-    if data.is_virtual or data.external:
-        what = f"dataset {name!r} lies in other files; only what the file itself holds is read"
-        raise RefusedFileError(what, where=where, fix="write one file with the data in it")
-    size = int(np.prod(data.shape, dtype=np.float64)) * data.dtype.itemsize
-    if not size <= MAX_BYTES:
-        what = f"the header of {name!r} asks for {size / 2**40:.2f} TiB; the limit is {MAX_BYTES / 2**40:.0f} TiB"
-        raise LimitError(what, where=where, fix="cut the product to the area of the run")
-    chunk = int(np.prod(data.chunks or (0,), dtype=np.float64)) * data.dtype.itemsize
-    if not chunk <= MAX_CHUNK_BYTES:
-        what = f"one chunk of {name!r} holds {chunk / 2**20:.0f} MiB; the limit is {MAX_CHUNK_BYTES / 2**20:.0f} MiB"
-        raise LimitError(what, where=where, fix="repack the file with chunks of about 1 MiB (h5repack)")
-    return data
-
-
-def texts(file: h5py.Group, name: str) -> list[str]:
-    """Return a short list of texts or whole numbers, such as dates, as texts; a single value as a list of one.
-
-    Raises
-    ------
-    RefusedFileError : not there, something else, more than 100,000, or in other files.
-    """
-    data = find(file, name)
-    if data is None or not _is_text(data):
-        got = f"type {data.dtype}, shape {data.shape}" if isinstance(data, h5py.Dataset) else "absent"
-        what = f"{name!r} should be a short list of texts or whole numbers; it is {got}"
-        raise RefusedFileError(what, where=str(file.file.filename), fix="write the product again")
-    return [text(v) for v in np.atleast_1d(np.asarray(data[()]))]
-
-
-def _is_text(data: h5py.Dataset | h5py.Group) -> bool:
-    if not isinstance(data, h5py.Dataset) or data.ndim > 1 or data.size > _MAX_TEXTS:
-        return False
-    is_plain = data.dtype.kind in "Siu" or h5py.check_string_dtype(data.dtype) is not None
-    return is_plain and not data.is_virtual and not data.external
-
-
-def text(value: Any) -> str:
-    """Return an attribute or a stored text as str; NUL padding and spaces around it are dropped."""
-    if isinstance(value, np.ndarray) and value.size == 1:
-        value = value.reshape(-1)[0]
-    plain = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return plain.strip("\0 ")
-
-
-def attribute(item: h5py.Dataset | h5py.Group, name: str) -> str | None:
-    """Return one attribute as text, None where it is not there or is no plain value."""
-    if name not in item.attrs:
-        return None
-    try:
-        return text(item.attrs[name])
-    except (OSError, TypeError, ValueError):
-        return None
-
-
-def sample_rows(data: h5py.Dataset, *, count: int = 8) -> NDArray[np.float64]:
-    """Return a few whole rows of a raster (of its last date where it has dates) that hold a value, as (row, x).
-
-    More rows and other dates are looked at where those hold nothing but NaN and 0, in the end all of them: a dataset
-    is called empty only when all of it is.
-    """
-    n_y = data.shape[-2]
-    dates = [None] if data.ndim == 2 else list(dict.fromkeys((data.shape[0] - 1, data.shape[0] // 2, 0)))
-    out = _rows(data, dates[0], count)
-    for date, n in [(dates[0], 8 * count), *((d, 8 * count) for d in dates[1:])]:
-        if _is_filled(out):
-            return out
-        out = _rows(data, date, n)
-    step = block_shape(data.shape[-2:], None if data.chunks is None else data.chunks[-2:])[0]
-    for date in [None] if data.ndim == 2 else range(data.shape[0] - 1, -1, -1):
-        for r in range(0, n_y, step):
-            if _is_filled(out):
-                return out
-            out = np.asarray(data[r : r + step] if date is None else data[date, r : r + step], dtype=np.float64)
-    return out
-
-
-def _rows(data: h5py.Dataset, date: int | None, count: int) -> NDArray[np.float64]:
-    rows = np.unique(np.linspace(0, data.shape[-2] - 1, min(count, data.shape[-2])).astype(int))
-    return np.asarray([data[r] if date is None else data[date, r] for r in rows], dtype=np.float64)
-
-
-def _is_filled(values: NDArray[np.float64]) -> bool:
-    return bool((np.isfinite(values) & (values != 0)).any())
-
-
-def block_shape(shape: Sequence[int], chunks: Sequence[int] | None, *, times: int = 1) -> tuple[int, int]:
-    """Return rows and columns of a block of about BLOCK_BYTES (a raster: PLANE_BYTES) that follows a file's chunks.
-
-    Parameters
-    ----------
-    shape : (..., y, x) of the dataset; its dates, if any, are all in one block.
-    chunks : chunk shape of the file, None where it is contiguous (then whole rows are best).
-    times : number of rasters in a block where they lie in as many files.
-
-    Notes
-    -----
-    Where one column of chunks already exceeds four times that, blocks cut through chunks, which are then
-    decompressed more than once.
-    """
-    n_y, n_x = int(shape[-2]), int(shape[-1])
-    depth = 4 * times * (int(shape[0]) if len(shape) == 3 else 1)
-    budget = BLOCK_BYTES if depth > 4 else min(PLANE_BYTES, BLOCK_BYTES)
-    c_y, c_x = (1, n_x) if chunks is None else (min(int(chunks[-2]), n_y), min(int(chunks[-1]), n_x))
-    if depth * c_y * c_x > 4 * budget:
-        return max(1, min(c_y, 4 * budget // (depth * c_x))), c_x
-    columns = min(n_x, c_x * max(1, budget // (depth * c_y * c_x)))
-    rows = min(n_y, c_y * max(1, budget // (depth * c_y * columns)))
-    return rows, columns
-
-
-def lazy(path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = False) -> da.Array:
+def lazy(
+    path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = False, is_motion: bool = False
+) -> da.Array:
     """Return one dataset as a lazy float32 array, all dates of a window in a block.
 
     Parameters
     ----------
     path, name : file and dataset, (y, x) or (time, y, x).
-    scale : factor on every value.
+    scale : factor on every value, after what the file declares of its numbers.
     zero_is_missing : a cell that is exactly 0 on every date it has becomes NaN.
+    is_motion : a displacement or velocity: undeclared marks of missing are refused when they are read.
 
     Returns
     -------
@@ -234,7 +35,7 @@ def lazy(path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = F
 
     Raises
     ------
-    RefusedFileError, LimitError : see `numbers`. While reading: CorruptFileError that names the window.
+    RefusedFileError, LimitError : see `numbers`. While reading: see `read_windows`.
     """
     with opened(path) as file:
         data = numbers(file, name, dims=(2, 3))
@@ -243,7 +44,7 @@ def lazy(path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = F
 
     def block(block_info: Any = None) -> NDArray[np.float32]:
         window = tuple(slice(a, b) for a, b in block_info[None]["array-location"])
-        out = read_window(path, name, window)
+        out = read_window(path, name, window, is_motion=is_motion)
         if zero_is_missing:
             out = drop_zeros(out)
         return out * np.float32(scale) if scale != 1.0 else out
@@ -251,27 +52,37 @@ def lazy(path: Path, name: str, *, scale: float = 1.0, zero_is_missing: bool = F
     return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0,) * len(shape), np.float32))
 
 
-def read_window(path: Path, name: str, window: tuple[slice, ...]) -> NDArray[np.float32]:
-    """Return a window of a dataset as float32; see `read_windows`."""
-    return read_windows(path, [name], window)[name]
+def read_window(path: Path, name: str, window: tuple[slice, ...], *, is_motion: bool = False) -> NDArray[np.float32]:
+    """Return a window of a dataset as float32, with `is_motion` one in which no mark is left; see `read_windows`."""
+    return read_windows(path, [name], window, motion=name if is_motion else None)[name]
 
 
-def read_windows(path: Path, names: Sequence[str], window: tuple[slice, ...]) -> dict[str, NDArray[np.float32]]:
+def read_windows(
+    path: Path, names: Sequence[str], window: tuple[slice, ...], *, motion: str | None = None
+) -> dict[str, NDArray[np.float32]]:
     """Return one window of several datasets of a file as float32; only the chunks it touches are read.
+
+    What a file declares as missing is NaN, and declared factors are applied; see `hdf5_values.stored`.
 
     Raises
     ------
-    CorruptFileError : one cannot be read; names the rows and columns.
+    CorruptFileError : one cannot be read; names the rows and columns. DataError : dataset `motion` holds a mark of
+    missing that the file does not declare.
     """
     out: dict[str, NDArray[np.float32]] = {}
     name = names[0]
     try:
         with h5py.File(path, "r") as file:
             for name in names:
-                out[name] = np.asarray(numbers(file, name, dims=(2, 3))[window], dtype=np.float32)
+                data = numbers(file, name, dims=(2, 3))
+                where = f"{path}, {name}, {_place(window)}" if name == motion else None
+                out[name] = stored(data).decoded(np.asarray(data[window], dtype=np.float32), where=where)
         return out
     except (OSError, RuntimeError) as error:
-        rows, columns = window[-2], window[-1]
-        what = f"dataset {name!r} cannot be read at rows {rows.start}-{rows.stop}, columns {columns.start}-"
-        what += f"{columns.stop}: {error}"
+        what = f"dataset {name!r} cannot be read at {_place(window)}: {error}"
         raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
+
+
+def _place(window: tuple[slice, ...]) -> str:
+    rows, columns = window[-2], window[-1]
+    return f"rows {rows.start}-{rows.stop}, columns {columns.start}-{columns.stop}"

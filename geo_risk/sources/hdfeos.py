@@ -13,7 +13,9 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import mintpy
-from geo_risk.sources.hdf5 import attribute, has, lazy, numbers, opened, sample_rows, texts
+from geo_risk.sources.hdf5 import lazy
+from geo_risk.sources.hdf5_header import attribute, has, numbers, opened, texts
+from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import Frame, build, check_magnitude, check_mask, check_times, has_signature
 from geo_risk.sources.insar_audit import centred, stated
 from geo_risk.sources.mintpy_header import convention, frame_of_header, header, reference_text
@@ -53,18 +55,20 @@ def open_timeseries(
         attrs["FILE_TYPE"] = "HDF-EOS5 series"
         where = f"{path.name}, {SERIES}, Units"
         said = stated(units, "m", options=options, maker=convention(attrs), where=where)
-        sample = sample_rows(data) * said.scale
+        sample = sample_rows(data, is_motion=True) * said.scale
+        declared = stored(data).sentences()
         n_layers = data.shape[0]
         evidence = _coordinate_evidence(file, frame, is_said=options.registration is not None)
     times = check_times(days, where=f"{path}, date")
     if len(times) != n_layers:
         what = f"{len(times)} dates for {n_layers} layers"
         raise DataError(what, where=str(path), fix="write the series again; `date` and `displacement` must agree")
-    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign]
+    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign, *declared]
     held = mintpy.open_geometry(geometry, track=track) if geometry else mintpy.geometry_in(path, prefix=_GEOMETRY)
     place = mintpy.Place(path, frame, attrs, options, track)
     frame, more = mintpy.with_geometry(place, geometry=held, coherence=coherence, audit=audit)
-    displacement = mintpy.on_land(lazy(path, SERIES, scale=said.scale, zero_is_missing=True), held.land)
+    displacement = lazy(path, SERIES, scale=said.scale, zero_is_missing=True, is_motion=True)
+    displacement = mintpy.on_land(displacement, held.land)
     masked, notes, quality = _quality(path, displacement)
     variables: mintpy.Variables = {"displacement": (masked, "m", "line-of-sight displacement")}
     out = build(variables | quality | more, frame, times=times, audit=[*audit, *evidence, mintpy.ZEROS, *notes])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError, TimeError
+from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError
+from geo_risk.sources import series_checks
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
+from geo_risk.sources.possible_motion import possible_motion
 from geo_risk.sources.wavelength import with_wavelength
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ ASK_SIGN = "set `positive: toward` or `positive: away` of this track in the conf
 """How a doubt about the sign of a track is answered."""
 
 COMPONENTS = ("los_east", "los_north", "los_up")
+
+check_times = series_checks.check_times
+check_magnitude = series_checks.check_magnitude
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def open_insar(
     parts = listed(geometry) if geometry else []
     dataset = product.opens(paths, geometry=parts, coherence=coherence, track=track, options=options)
     _check_size(dataset, paths[0])
+    dataset = possible_motion(dataset, paths[0])
     dataset = with_wavelength(dataset.assign_attrs(product=product.name, track=track), options, paths[0])
     return dataset if options.gacos is None else _without_delay(dataset, options.gacos)
 
@@ -184,9 +189,15 @@ def product_of(paths: Sequence[Path]) -> Product:
     product = known_product(paths)
     if product is not None:
         return product
+    from geo_risk.sources.insar_parts import named_apart
+
+    where = str(paths[0].parent) if paths else ""
+    if len(paths) > 1 and (apart := named_apart(paths)) is not None:
+        what, fix = apart
+        raise RefusedFileError(what, where=where, fix=fix)
     what = f"{len(paths)} file(s) that are no InSAR product: " + ", ".join(p.name for p in paths[:5])
     known = "; ".join(f"{p.name}: {p.files}" for p in products())
-    raise RefusedFileError(what, where=str(paths[0].parent) if paths else "", fix=f"give one of: {known}")
+    raise RefusedFileError(what, where=where, fix=f"give one of: {known}")
 
 
 def sniff_insar(paths: Sequence[Path]) -> str:
@@ -206,34 +217,6 @@ def has_signature(path: Path, *signatures: bytes) -> bool:
     with path.open("rb") as stream:
         head = stream.read(16)
     return any(head.startswith(s) for s in signatures)
-
-
-def check_times(days: Sequence[str], *, where: str) -> NDArray[np.datetime64]:
-    """Return YYYYMMDD texts as dates.
-
-    Raises
-    ------
-    TimeError : a text is no date, fewer than two dates, a date twice, or not rising.
-    """
-    fix = "repair the date list; one entry a date, rising"
-    try:
-        times = np.array([np.datetime64(f"{d[:4]}-{d[4:6]}-{d[6:8]}", "ns") for d in days])
-    except ValueError as error:
-        what = f"the dates hold something else than YYYYMMDD: {error}"
-        raise TimeError(what, where=where, fix=fix) from error
-    odd = [d for d in days if not re.fullmatch(r"(?:19|20)\d{6}", d)]
-    if odd:
-        what = f"the dates hold {odd[0]!r}; YYYYMMDD of 1900 to 2099 needed"
-        raise TimeError(what, where=where, fix=fix)
-    if len(times) < 2:
-        what = f"{len(times)} date; a velocity needs at least two"
-        raise TimeError(what, where=where, fix="give the whole series")
-    steps = np.diff(times)
-    if not (steps > np.timedelta64(0, "ns")).all():
-        at = int(np.flatnonzero(~(steps > np.timedelta64(0, "ns")))[0])
-        what = f"the dates are doubled or not rising at {days[at]}, {days[at + 1]}"
-        raise TimeError(what, where=where, fix=fix)
-    return times
 
 
 def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> str:
@@ -289,53 +272,6 @@ def sampled(components: Sequence[Any], *, side: int = 32) -> list[NDArray[np.flo
         return out
     step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)
     return [np.asarray(c[::step_y, ::step_x], dtype=np.float64).ravel() for c in components]
-
-
-def check_magnitude(
-    sample: NDArray[np.floating[Any]], *, unit: str, where: str, is_said: bool = False, may_say: bool = True
-) -> str:
-    """Check that values are displacements or velocities of the ground in `unit`, and return the sentence of evidence.
-
-    Parameters
-    ----------
-    sample : values of the last date, or velocities; NaN and 0 (the reference, or outside a mask) do not count.
-    unit : "m", "mm" or "mm/yr".
-    where : file, for messages.
-    is_said : the configuration names the unit, so that unlikely values are told and not refused.
-    may_say : the configuration may name it; not where the product fixes it.
-
-    Raises
-    ------
-    AmbiguousError : larger than the ground of a whole frame moves (half of the values beyond 0.5 m or 0.5 m/yr, or
-        1 % beyond 20), so that millimetres are called metres, or it is phase; or quieter than radar can be (99 % within
-        0.2 mm), so that metres are called millimetres.
-    DataError : no value at all.
-
-    Notes
-    -----
-    The limits are geo_risk's choice: a frame whose median cell moved half a metre is not InSAR of slow ground, and no
-    frame of radar is quiet to a fifth of a millimetre. Metres called millimetres are, unless cells move by more than
-    20 cm; they would be told of as still ground, which is the worse of the two mistakes.
-    """
-    values = np.abs(sample[np.isfinite(sample) & (sample != 0)])
-    if not values.size:
-        what = "no value in the sample: the frame is empty or wholly decorrelated"
-        raise DataError(what, where=where, fix="leave this track out, or give a product with coherent pixels")
-    high, middle = float(np.quantile(values, 0.99)), float(np.median(values))
-    metre = 1.0 if unit.startswith("m") and not unit.startswith("mm") else 1000.0
-    doubt = ""
-    if not (high <= 20 * metre and middle <= 0.5 * metre):
-        doubt = f"half of the values exceed {middle:.4g} and 1 % exceed {high:.4g} {unit}; the ground does not move so"
-    elif not high >= 2e-4 * metre:
-        doubt = f"99 % of the values are within {high:.2g} {unit}; radar is not so quiet"
-    if doubt and not is_said:
-        what = f"{doubt}: is the unit really {unit}?"
-        fix = "set `units` of this track to the true unit (m, cm, mm; of a velocity with /yr), or mend the file"
-        if not may_say:
-            fix = "fetch the files again as they were published: the product fixes its unit, no field of the track does"
-        raise AmbiguousError(what, where=where, fix=fix)
-    said = ", as the configuration says" if is_said else ""
-    return f"unit: {unit}{said}, 99 % of |values| are below {high:.4g}" + (f"; {doubt}" if doubt else "")
 
 
 def drop_zeros(block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,19 +10,16 @@ import numpy as np
 from affine import Affine
 from pyproj import CRS
 
-from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.core.errors import AmbiguousError
 from geo_risk.core.units import factor
 from geo_risk.sources.insar import Frame, sampled
+from geo_risk.sources.look_checks import bearing_sentence
 from geo_risk.sources.options import TrackOptions
 
 Registration = Literal["corner", "centre"]
 
 _CELL_TOLERANCE = 1e-3
 """Offsets within a thousandth of a cell are rounding."""
-
-HEADING_TOLERANCE_DEG = 20.0
-"""Largest angle between the look direction and the heading's right (or left); geo_risk's choice: squint and the
-turning of the meridians stay below 10 degrees up to 70 degrees of latitude."""
 
 
 @dataclass(frozen=True)
@@ -166,21 +163,9 @@ def check_heading(components: Sequence[Any], *, heading_deg: float | None, is_ri
     """
     if heading_deg is None:
         return ""
-    if not -360 <= heading_deg <= 360:
-        what = f"the heading is {heading_deg}; degrees clockwise from north needed"
-        raise DataError(what, where=where, fix="repair the HEADING attribute")
     e, n = sampled(components[:2])
     bearing = float(np.degrees(np.arctan2(np.nanmedian(e), np.nanmedian(n)))) % 360
-    wanted = (heading_deg + (-90 if is_right else 90)) % 360
-    apart = abs((bearing - wanted + 180) % 360 - 180)
-    side = "right" if is_right else "left"
-    if not apart <= HEADING_TOLERANCE_DEG:
-        what = f"the look vectors put the satellite at bearing {bearing:.0f}, a {side}-looking pass with heading "
-        what += f"{heading_deg:.0f} would have it at {wanted:.0f}: is the azimuth angle the one of the look direction, "
-        what += "anticlockwise from north, from ground to satellite?"
-        fix = "write the azimuth angle in MintPy's convention, or repair the HEADING and ANTENNA_SIDE attributes"
-        raise AmbiguousError(what, where=where, fix=fix)
-    return f"; bearing {bearing:.0f}, {apart:.0f} degrees from what the heading {heading_deg:.0f} asks for"
+    return bearing_sentence(bearing, heading_deg=heading_deg, is_right=is_right, where=where)
 
 
 def angles_of_heading(heading_deg: float, *, is_right: bool) -> float:

@@ -13,7 +13,9 @@ from affine import Affine
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import licsbas
-from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
+from geo_risk.sources.hdf5 import lazy
+from geo_risk.sources.hdf5_header import has, numbers, opened, texts
+from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import (
     COMPONENTS,
     Frame,
@@ -60,7 +62,8 @@ def open_series(
         shape = data.shape
         named = _named_frame(file, shape, path)
         days = texts(file, "imdates")
-        sample = sample_rows(data)
+        sample = sample_rows(data, is_motion=True)
+        declared = stored(data).sentences()
         refarea = texts(file, "refarea")[0] if has(file, "refarea") else ""
         inside = {n for n in (*_LOS, "mask", "hgt", "coh_avg") if _fits(file, n, shape, path)}
         if "mask" in inside:
@@ -72,7 +75,7 @@ def open_series(
     maker = f"the convention of LiCSBAS (reference area {refarea or 'not stated'})"
     said = stated("mm", "m", options=options, maker=maker, where=f"{path.name}, cum")
     sample = sample * said.scale
-    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign]
+    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign, *declared]
     beside = {n: p for n, p in licsbas.parts(geometry).items() if n in {*COMPONENTS, "height"}}
     check_used(geometry, beside.values(), wanted="E, N, U or hgt.geo.tif")
     frame, evidence = _settle(named, beside, options.registration, path)
@@ -81,7 +84,7 @@ def open_series(
     los = _look(path, inside, beside, track)
     orbit = licsbas.orbit_of(path) or licsbas.orbit_of(path.parent)
     audit.append(check_los(los, where=str(path), orbit=orbit))
-    displacement = lazy(path, "cum", scale=said.scale, zero_is_missing=True)
+    displacement = lazy(path, "cum", scale=said.scale, zero_is_missing=True, is_motion=True)
     if "mask" in inside:
         mask = lazy(path, "mask").rechunk(displacement.chunks[1:])
         displacement = da.where(mask == 1, displacement, np.float32(np.nan))

@@ -6,19 +6,40 @@ Dask or pyproj is loaded. `sources.insar` reads the same files for everything el
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import CorruptFileError, DataError, GridError, RefusedFileError, UnitError
+from geo_risk.core.errors import (
+    AmbiguousError,
+    CorruptFileError,
+    DataError,
+    GridError,
+    RefusedFileError,
+    UnitError,
+)
+from geo_risk.sources.hdf5_header import has, numbers, text
+from geo_risk.sources.hdf5_header import opened as opened_file
+from geo_risk.sources.hdf5_values import Stored, sample_rows, stored
+from geo_risk.sources.look_checks import (
+    AZIMUTH_DEG,
+    INCIDENCE_DEG,
+    bearing_sentence,
+    check_incidence,
+    check_side,
+    pass_of,
+)
+from geo_risk.sources.marks import LIMIT_M, extremes, possible
+from geo_risk.sources.series_checks import check_unit
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Handles = tuple[h5py.File, h5py.File]
 
 _PLACE = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
 _ANGLES = ("incidenceAngle", "azimuthAngle")
@@ -32,44 +53,80 @@ class LookFile:
     ----------
     velocity, geometry : the files.
     shape : (y, x).
-    has_std : whether the velocity file has `velocityStd`.
+    held : what the files declare of the numbers of `velocity`, `velocityStd` where it is there, and the angles.
     attrs : text attributes of the velocity file.
     """
 
     velocity: Path
     geometry: Path
     shape: tuple[int, int]
-    has_std: bool
+    held: dict[str, Stored]
     attrs: dict[str, str]
 
+    @property
+    def has_std(self) -> bool:
+        """Whether the velocity file has `velocityStd`."""
+        return "velocityStd" in self.held
 
-def open_look_file(velocity: Path, geometry: Path) -> LookFile:
-    """Read and check the headers of `velocity.h5` and `geometryGeo.h5`.
+
+def open_look_file(velocity: Path, geometry: Path, *, units_checked: bool = False) -> LookFile:
+    """Read and check the headers of `velocity.h5` and `geometryGeo.h5`, and samples of velocities and angles.
 
     Raises
     ------
-    CorruptFileError : one cannot be opened. RefusedFileError : no `velocity`, or no angles, of that shape.
-    UnitError : UNIT of the velocity is not m/year. GridError : radar coordinates, or another place than the velocity.
+    CorruptFileError : one cannot be opened. RefusedFileError : no `velocity`, or no angles, of that shape, in the file
+    itself. UnitError : UNIT of the velocity is not m/year. GridError : radar coordinates, or another place than the
+    velocity. AmbiguousError : the velocities are none in that unit and not `units_checked`, or the look direction is
+    not the one of the heading or the orbit. DataError : a mark of missing that is not declared, angles in radians.
     """
-    with _opened(velocity) as file:
-        data = file.get("velocity")
-        if not isinstance(data, h5py.Dataset) or data.ndim != 2 or data.dtype.kind != "f":
-            what = f"no dataset `velocity` (y, x) of floats among {sorted(file)[:8]}"
+    with opened_file(velocity) as file:
+        if not has(file, "velocity"):
+            what = f"no dataset `velocity` (y, x) of numbers among {sorted(file)[:8]}"
             raise RefusedFileError(what, where=str(velocity), fix="give MintPy's velocity.h5")
+        data = numbers(file, "velocity", dims=2)
         shape = (int(data.shape[0]), int(data.shape[1]))
-        std = file.get("velocityStd")
-        has_std = isinstance(std, h5py.Dataset) and std.shape == shape
-        attrs = {str(k): _text(v) for k, v in file.attrs.items()}
-    if attrs.get("UNIT", "").strip().lower() not in {"m/year", "m/yr"}:
-        what = f"the attribute UNIT is {attrs.get('UNIT')!r}; m/year needed"
-        raise UnitError(what, where=str(velocity), fix="write the unit of the velocity into UNIT")
-    with _opened(geometry) as file:
-        if any(not isinstance(file.get(n), h5py.Dataset) or file[n].shape != shape for n in _ANGLES):
+        held = {"velocity": stored(data)}
+        if has(file, "velocityStd") and (std := numbers(file, "velocityStd", dims=2)).shape == shape:
+            held["velocityStd"] = stored(std)
+        attrs = {str(k): text(v) for k, v in file.attrs.items()}
+        if attrs.get("UNIT", "").strip().lower() not in {"m/year", "m/yr"}:
+            what = f"the attribute UNIT is {attrs.get('UNIT')!r}; m/year needed"
+            raise UnitError(what, where=str(velocity), fix="write the unit of the velocity into UNIT")
+        sample = sample_rows(data, is_motion=True)
+    check_unit(sample, unit="m/yr", where=f"{velocity}, UNIT", is_checked=units_checked)
+    with opened_file(geometry) as file:
+        parts = [numbers(file, n, dims=2) for n in _ANGLES if has(file, n)]
+        if [p.shape for p in parts] != [shape, shape]:
             what = f"no {' and '.join(_ANGLES)} of shape {shape} among {sorted(file)[:8]}"
             raise RefusedFileError(what, where=str(geometry), fix="give geometryGeo.h5 of the same frame")
-        there = {str(k): _text(v) for k, v in file.attrs.items()}
+        there = {str(k): text(v) for k, v in file.attrs.items()}
+        held |= {n: stored(p) for n, p in zip(_ANGLES, parts, strict=True)}
+        angles = [sample_rows(p) for p in parts]
     check_same_place([attrs, there], [velocity, geometry])
-    return LookFile(velocity, geometry, shape, has_std, attrs)
+    _check_look(angles[0], angles[1], there | attrs, geometry)
+    return LookFile(velocity, geometry, shape, held, attrs)
+
+
+def _check_look(incidence: F64, azimuth: F64, attrs: Mapping[str, str], path: Path) -> None:
+    """Check sampled angles [degree] against one another, the heading and the orbit; see `open_look_file`."""
+    check_incidence(incidence, where=str(path))
+    known = azimuth[np.isfinite(azimuth) & (np.abs(azimuth) < AZIMUTH_DEG)]
+    if not known.size:
+        what = "no azimuth angle within 360 degrees in a sample of rows"
+        raise DataError(what, where=str(path), fix="give MintPy's geometryGeo.h5 with both angles")
+    turn = np.deg2rad(known)
+    east, north = -float(np.median(np.sin(turn))), float(np.median(np.cos(turn)))
+    orbit, heading, is_right = pass_of(attrs)
+    if heading is not None:
+        bearing = float(np.degrees(np.arctan2(east, north))) % 360
+        bearing_sentence(bearing, heading_deg=heading, is_right=is_right, where=str(path))
+    elif np.abs(known).max() <= 2 * np.pi:
+        what = (
+            f"azimuth angles reach {np.abs(known).max():.3g}: are they radians? degrees, anticlockwise from north, are "
+        )
+        what += "needed, and no attribute HEADING tells"
+        raise AmbiguousError(what, where=str(path), fix="write the angles in degrees, or HEADING into the file")
+    check_side(east, orbit=orbit if is_right else None, where=str(path))
 
 
 def check_same_place(attrs: Sequence[dict[str, str]], paths: Sequence[Path]) -> None:
@@ -92,61 +149,97 @@ def check_same_place(attrs: Sequence[dict[str, str]], paths: Sequence[Path]) -> 
             raise GridError(what, where=str(path), fix="geocode all files onto one grid")
 
 
-def read_looks(
-    files: Sequence[LookFile], handles: Sequence[tuple[h5py.File, h5py.File]], rows: tuple[int, int]
-) -> tuple[F32, F32 | None, F32, F32]:
+@dataclass(frozen=True)
+class Looks:
+    """A band of rows of all tracks.
+
+    Attributes
+    ----------
+    velocity, std : (track, rows, x) float32 [m/yr]; `std` is None where a track has none.
+    east, up : components of the unit vector from ground to satellite, E = -sin(inc) sin(az), U = cos(inc).
+    infinite, odd_angles : numbers of infinite velocities, and of angles that no satellite has; both are NaN now.
+    """
+
+    velocity: F32
+    std: F32 | None
+    east: F32
+    up: F32
+    infinite: int
+    odd_angles: int
+
+
+def read_looks(files: Sequence[LookFile], handles: Sequence[Handles], rows: tuple[int, int]) -> Looks:
     """Read a band of rows of all tracks.
 
-    Returns
-    -------
-    velocity, std [m/yr] (None where a track has none), and the east and up component of the unit vector from
-    ground to satellite, each (track, rows, x) float32; E = -sin(inc) sin(az), U = cos(inc). NaN stays NaN. A velocity
-    of exactly 0 (MintPy's value outside its mask) and an incidence of 0 (no geometry) are missing.
+    NaN stays NaN. A velocity of exactly 0 (MintPy's value outside its mask) and an incidence of 0 (no geometry) are
+    missing, and so are infinite velocities and angles that no satellite has, which are counted.
 
     Raises
     ------
-    CorruptFileError : the band cannot be read. DataError : incidence angles that are not within 0-90 degrees, or are
-    radians.
+    CorruptFileError : the band cannot be read. DataError : a mark of missing that is not declared, or a velocity that
+    no ground has.
     """
     shape = (len(files), rows[1] - rows[0], files[0].shape[1])
     velocity, east, up = (np.empty(shape, dtype=np.float32) for _ in range(3))
-    window = np.s_[rows[0] : rows[1]]
     std = np.empty(shape, dtype=np.float32) if all(f.has_std for f in files) else None
+    infinite = odd = 0
     for k, (file, (values, angles)) in enumerate(zip(files, handles, strict=True)):
-        try:
-            values["velocity"].read_direct(velocity, window, k)
-            if std is not None:
-                values["velocityStd"].read_direct(std, window, k)
-            incidence, azimuth = (np.asarray(angles[n][window], dtype=np.float32) for n in _ANGLES)
-        except OSError as error:
-            what = f"rows {rows[0]}-{rows[1]} cannot be read: {error}"
-            raise CorruptFileError(what, where=str(file.velocity), fix="fetch or write the file again") from error
+        _read_motion(values, "velocity", file, rows, velocity[k])
         np.putmask(velocity[k], velocity[k] == 0, np.nan)
-        np.putmask(incidence, incidence == 0, np.nan)
-        known = incidence[np.isfinite(incidence)]
-        if known.size and not (known.min() >= 0 and 2 < known.max() < 90):
-            what = f"incidence angles from {known.min():.3g} to {known.max():.3g}; degrees between 2 and 90 needed"
-            raise DataError(what, where=str(file.geometry), fix="write the angles in degrees, not in radians")
+        plane, count = possible(velocity[k], limit=LIMIT_M, unit="m/yr", where=_place(file, rows))
+        if count:
+            velocity[k] = plane
+        if std is not None:
+            _read_motion(values, "velocityStd", file, rows, std[k])
+        incidence, azimuth = (_read_angles(angles, n, file, rows) for n in _ANGLES)
+        infinite += count
+        odd += _unknown_outside(incidence, *INCIDENCE_DEG) + _unknown_outside(azimuth, -AZIMUTH_DEG, AZIMUTH_DEG)
         incidence *= np.float32(np.pi / 180)
         azimuth *= np.float32(np.pi / 180)
         np.cos(incidence, out=up[k])
         np.sin(incidence, out=incidence)
         np.multiply(np.negative(np.sin(azimuth, out=azimuth), out=azimuth), incidence, out=east[k])
-    return velocity, std, east, up
+    return Looks(velocity, std, east, up, infinite, odd)
 
 
-def opened(files: Sequence[LookFile], stack: ExitStack) -> list[tuple[h5py.File, h5py.File]]:
-    """Open velocity and geometry of every track until the stack closes."""
-    return [(stack.enter_context(_opened(f.velocity)), stack.enter_context(_opened(f.geometry))) for f in files]
+def _read_motion(handle: h5py.File, name: str, file: LookFile, rows: tuple[int, int], out: F32) -> None:
+    """Read rows of a dataset into `out` (rows, x); undeclared marks of missing are refused."""
+    with _readable(handle, name, rows):
+        handle[name].read_direct(out, np.s_[rows[0] : rows[1]])
+    file.held[name].decoded(out, where=_place(file, rows, name))
 
 
-def _opened(path: Path) -> h5py.File:
+def _read_angles(handle: h5py.File, name: str, file: LookFile, rows: tuple[int, int]) -> F32:
+    """Return rows of angles [degree] as float32 (rows, x)."""
+    with _readable(handle, name, rows):
+        out = np.asarray(handle[name][rows[0] : rows[1]], dtype=np.float32)
+    return file.held[name].decoded(out)
+
+
+@contextmanager
+def _readable(handle: h5py.File, name: str, rows: tuple[int, int]) -> Iterator[None]:
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        what = f"the HDF5 file cannot be opened: {error}"
-        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
+        yield
+    except (OSError, RuntimeError) as error:
+        what = f"{name!r} cannot be read at rows {rows[0]}-{rows[1]}: {error}"
+        raise CorruptFileError(what, where=str(handle.filename), fix="fetch or write the file again") from error
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _place(file: LookFile, rows: tuple[int, int], name: str = "velocity") -> str:
+    return f"{file.velocity}, {name}, rows {rows[0]}-{rows[1]}"
+
+
+def _unknown_outside(angles: F32, low: float, high: float) -> int:
+    """Make angles that are not between two others NaN, and return how many were neither NaN nor 0."""
+    least, most = extremes(angles)
+    if low < least and most < high:
+        return 0
+    outside = (angles <= low) | (angles >= high)
+    count = int((outside & (angles != 0)).sum())
+    np.putmask(angles, outside, np.nan)
+    return count
+
+
+def opened(files: Sequence[LookFile], stack: ExitStack) -> list[Handles]:
+    """Open velocity and geometry of every track until the stack closes."""
+    return [(stack.enter_context(opened_file(f.velocity)), stack.enter_context(opened_file(f.geometry))) for f in files]

@@ -12,7 +12,9 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
-from geo_risk.sources.hdf5 import has, lazy, numbers, opened, sample_rows, texts
+from geo_risk.sources.hdf5 import lazy
+from geo_risk.sources.hdf5_header import has, numbers, opened, texts
+from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import (
     Frame,
     build,
@@ -24,11 +26,11 @@ from geo_risk.sources.insar import (
     sampled,
 )
 from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle, stated
+from geo_risk.sources.look_checks import AZIMUTH_DEG, INCIDENCE_DEG, check_incidence, pass_of
 from geo_risk.sources.mintpy_header import (
     convention,
     frame_of_header,
     header,
-    pass_of,
     reference_cell,
     reference_text,
 )
@@ -60,55 +62,84 @@ def _holds(paths: Sequence[Path], name: str) -> bool:
         return has(file, name)
 
 
+@dataclass(frozen=True)
+class Motion:
+    """What a series or velocity holds by itself: variables, dates, frame as if of corners, attributes, audit."""
+
+    path: Path
+    variables: Variables
+    times: Any
+    frame: Frame
+    attrs: dict[str, str]
+    audit: list[str]
+
+
 def open_timeseries(
     paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
 ) -> xr.Dataset:
     """Open a MintPy `timeseries.h5` with its geometry; see `sources.insar.open_insar`."""
-    path = paths[0]
-    with opened(path) as file:
-        attrs = header(file)
-        data = numbers(file, "timeseries", dims=3)
-        frame = frame_of_header(attrs, data.shape, path)
-        days = texts(file, "date") if has(file, "date") else []
-        held = stated(attrs.get("UNIT"), "m", options=options, maker=convention(attrs), where=f"{path.name}, UNIT")
-        sample = sample_rows(data) * held.scale
-        n_layers = data.shape[0]
-    times = check_times(days, where=f"{path}, date")
-    if len(times) != n_layers:
-        what = f"{len(times)} dates for {n_layers} layers"
-        raise DataError(what, where=str(path), fix="write the series again; `date` and `timeseries` must agree")
-    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=held.is_unit_said), held.sign]
-    looks = open_geometry(geometry, track=track)
-    displacement = on_land(lazy(path, "timeseries", scale=held.scale, zero_is_missing=True), looks.land)
-    variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
-    place = Place(path, frame, attrs, options, track)
-    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
-    return _finished(build(variables | more, frame, times=times, audit=[*audit, ZEROS]), attrs)
+    motion = read_timeseries(paths[0], options)
+    place = Place(motion.path, motion.frame, motion.attrs, options, track)
+    return _with_look(motion, place, open_geometry(geometry, track=track), coherence, notes=[ZEROS])
 
 
 def open_velocity(
     paths: Sequence[Path], *, geometry: Sequence[Path], coherence: Path | None, track: str, options: TrackOptions
 ) -> xr.Dataset:
     """Open a MintPy `velocity.h5` with its geometry; see `sources.insar.open_insar`."""
-    path = paths[0]
+    motion = read_velocity(paths[0], options)
+    place = Place(motion.path, motion.frame, motion.attrs, options, track)
+    return _with_look(motion, place, open_geometry(geometry, track=track), coherence, notes=[])
+
+
+def _with_look(
+    motion: Motion, place: Place, looks: Geometry, coherence: Path | None, *, notes: Sequence[str]
+) -> xr.Dataset:
+    variables = {n: (on_land(array, looks.land), *told) for n, (array, *told) in motion.variables.items()}
+    audit = list(motion.audit)
+    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
+    return _finished(build(variables | more, frame, times=motion.times, audit=[*audit, *notes]), motion.attrs)
+
+
+def read_timeseries(path: Path, options: TrackOptions) -> Motion:
+    """Read what a `timeseries.h5` holds, lazy, without a geometry; raises as `sources.insar.open_insar`."""
+    with opened(path) as file:
+        attrs = header(file)
+        data = numbers(file, "timeseries", dims=3)
+        frame = frame_of_header(attrs, data.shape, path)
+        days = texts(file, "date") if has(file, "date") else []
+        held = stated(attrs.get("UNIT"), "m", options=options, maker=convention(attrs), where=f"{path.name}, UNIT")
+        sample = sample_rows(data, is_motion=True) * held.scale
+        declared = stored(data).sentences()
+        n_layers = data.shape[0]
+    times = check_times(days, where=f"{path}, date")
+    if len(times) != n_layers:
+        what = f"{len(times)} dates for {n_layers} layers"
+        raise DataError(what, where=str(path), fix="write the series again; `date` and `timeseries` must agree")
+    audit = [check_magnitude(sample, unit="m", where=str(path), is_said=held.is_unit_said), held.sign, *declared]
+    displacement = lazy(path, "timeseries", scale=held.scale, zero_is_missing=True, is_motion=True)
+    variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
+    return Motion(path, variables, times, frame, attrs, audit)
+
+
+def read_velocity(path: Path, options: TrackOptions) -> Motion:
+    """Read what a `velocity.h5` holds, lazy, without a geometry; raises as `sources.insar.open_insar`."""
     with opened(path) as file:
         attrs = header(file)
         data = numbers(file, "velocity", dims=2)
         frame = frame_of_header(attrs, data.shape, path)
         held = stated(attrs.get("UNIT"), "mm/yr", options=options, maker=convention(attrs), where=f"{path.name}, UNIT")
-        sample = sample_rows(data) * held.scale
+        sample = sample_rows(data, is_motion=True) * held.scale
+        declared = stored(data).sentences()
         has_std = has(file, "velocityStd")
-    audit = [check_magnitude(sample, unit="mm/yr", where=str(path), is_said=held.is_unit_said), held.sign]
-    looks = open_geometry(geometry, track=track)
-    velocity = on_land(lazy(path, "velocity", scale=held.scale, zero_is_missing=True), looks.land)
+    audit = [check_magnitude(sample, unit="mm/yr", where=str(path), is_said=held.is_unit_said), held.sign, *declared]
+    velocity = lazy(path, "velocity", scale=held.scale, zero_is_missing=True, is_motion=True)
     variables: Variables = {"velocity": (velocity, "mm/yr", "line-of-sight velocity")}
     if has_std:
         # an error of exactly zero is the reference cell or lies outside the mask: no weight can be made of it
-        std = on_land(lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True), looks.land)
+        std = lazy(path, "velocityStd", scale=abs(held.scale), zero_is_missing=True, is_motion=True)
         variables["velocity_std"] = (std, "mm/yr", "standard error of the line-of-sight velocity")
-    place = Place(path, frame, attrs, options, track)
-    frame, more = with_geometry(place, geometry=looks, coherence=coherence, audit=audit)
-    return _finished(build(variables | more, frame, audit=audit), attrs)
+    return Motion(path, variables, None, frame, attrs, audit)
 
 
 @dataclass(frozen=True)
@@ -220,12 +251,8 @@ def geometry_in(path: Path, *, prefix: str) -> Geometry:
             if numbers(file, prefix + name, dims=2).shape != data.shape:
                 what = f"{name} and incidenceAngle differ in shape"
                 raise GridError(what, where=str(path), fix="write the geometry again")
-    high = float(np.nanmax(angles)) if np.isfinite(angles).any() else np.nan
-    if not 2.0 < high < 90.0:
-        what = f"incidence angles reach {high:.3g}; degrees between 2 and 90 needed (radians?)"
-        raise DataError(what, where=str(path), fix="write the angles in degrees")
-    # a fill of 0 means no geometry: no satellite that measures motion looks straight down
-    incidence = da.deg2rad(lazy(path, f"{prefix}incidenceAngle", zero_is_missing=True))
+    odd = check_incidence(angles, where=str(path))
+    incidence = da.deg2rad(_angles(lazy(path, f"{prefix}incidenceAngle"), *INCIDENCE_DEG))
     azimuth, note = _azimuth(path, prefix, attrs, is_there="azimuthAngle" in there)
     los = [-da.sin(incidence) * da.sin(azimuth), da.sin(incidence) * da.cos(azimuth), da.cos(incidence)]
     height = lazy(path, f"{prefix}height") if "height" in there else None
@@ -234,8 +261,13 @@ def geometry_in(path: Path, *, prefix: str) -> Geometry:
         shadow = da.where(da.isfinite(shadow), (shadow > 0).astype(np.float32), np.float32(np.nan))
         note = "; ".join(t for t in (note, "shadow: cells of shadowMask other than 0 are in layover or shadow") if t)
     land, sentence = _land(path, prefix) if "waterMask" in there else (None, "")
-    notes = "; ".join(n for n in (note, sentence) if n)
+    notes = "; ".join(n for n in (note, odd, sentence) if n)
     return Geometry(los, frame, path, height=height, shadow=shadow, land=land, note=notes)
+
+
+def _angles(degrees: da.Array, low: float, high: float) -> da.Array:
+    """Return angles with those that are not between two others missing."""
+    return da.where((degrees > low) & (degrees < high), degrees, np.float32(np.nan))
 
 
 def _land(path: Path, prefix: str) -> tuple[da.Array, str]:
@@ -257,7 +289,7 @@ def _land(path: Path, prefix: str) -> tuple[da.Array, str]:
 
 def _azimuth(path: Path, prefix: str, attrs: dict[str, str], *, is_there: bool) -> tuple[Any, str]:
     if is_there:
-        return da.deg2rad(lazy(path, f"{prefix}azimuthAngle")), ""
+        return da.deg2rad(_angles(lazy(path, f"{prefix}azimuthAngle"), -AZIMUTH_DEG, AZIMUTH_DEG)), ""
     _, heading, is_right = pass_of(attrs)
     if heading is None:
         what = "the geometry lacks azimuthAngle, and no attribute HEADING stands in for it"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-import numpy as np
 from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import CrsError, GridError
-from geo_risk.sources.hdf5 import attribute
+from geo_risk.sources.hdf5_header import attribute
 from geo_risk.sources.insar import Frame
 
 _KEYS = (
@@ -25,18 +24,6 @@ def header(file: h5py.File) -> dict[str, str]:
     """Return the attributes that matter of a MintPy file as texts; those that are absent or empty are left out."""
     found = {k: attribute(file, k) for k in _KEYS}
     return {k: v for k, v in found.items() if v}
-
-
-def pass_of(attrs: dict[str, str]) -> tuple[str | None, float | None, bool]:
-    """Return orbit ("ascending", "descending", None), heading [degree, None] and whether the antenna looks right."""
-    said = attrs.get("ORBIT_DIRECTION") or attrs.get("flight_direction") or attrs.get("FLIGHT_DIRECTION") or " "
-    orbit = {"A": "ascending", "D": "descending"}.get(said[:1].upper())
-    is_left = attrs.get("ANTENNA_SIDE", "-1") in {"1", "1.0", "+1"} or attrs.get("look_direction", "R").upper() == "L"
-    try:
-        heading = float(attrs["HEADING"]) if "HEADING" in attrs else None
-    except ValueError:
-        heading = None
-    return orbit, heading if heading is not None and np.isfinite(heading) else None, not is_left
 
 
 def convention(attrs: dict[str, str]) -> str:

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
-from geo_risk.sources.hdf5 import block_shape, has, numbers, opened, read_window, read_windows, sample_rows
+from geo_risk.sources.hdf5 import read_window, read_windows
+from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened
+from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
 from geo_risk.sources.los_tif import Look, open_look
+from geo_risk.sources.marks import check_marks
 from geo_risk.sources.mintpy import Variables, los_variables
-from geo_risk.sources.opera_granule import Granule, chain_of, read_granule
+from geo_risk.sources.opera_granule import Chain, Granule, chain_of, read_granule
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.wavelength import SENTINEL_1_M
 
@@ -49,16 +52,9 @@ def open_series(
     each one that every file holds is subtracted, as the files ask; one that only some hold is left out everywhere,
     because the series would jump between dates with and without it.
     """
-    granules = sorted(
-        (read_granule(p, positive=options.positive) for p in paths), key=lambda g: (g.secondary, g.reference)
-    )
-    chain = chain_of(granules)
+    series, chain, audit = read_series(paths, options)
+    granules = series.granules
     first = granules[0]
-    for granule in granules[1:]:
-        first.check_sibling(granule)
-    corrections, said = _corrections(granules)
-    series = Series(granules, chain.parents, corrections)
-    audit = [*_audit(granules, series), *chain.notes, *said]
     look = _look(geometry, first.frame, track, audit)
     audit.append(check_los(look.los, where=str(first.path), orbit=first.orbit))
     audit.extend(look.notes)
@@ -80,6 +76,19 @@ def open_series(
     out = build(variables, first.frame, times=times, audit=audit)
     reference = f"date {chain.days[0]}; {first.reference_point or 'no reference cell stated'}"
     return out.assign_attrs(reference=reference, wavelength_m=SENTINEL_1_M)
+
+
+def read_series(paths: Sequence[Path], options: TrackOptions) -> tuple[Series, Chain, list[str]]:
+    """Return the chained displacement of the files, its dates, and the audit of both, without a geometry."""
+    granules = sorted(
+        (read_granule(p, positive=options.positive) for p in paths), key=lambda g: (g.secondary, g.reference)
+    )
+    chain = chain_of(granules)
+    for granule in granules[1:]:
+        granules[0].check_sibling(granule)
+    corrections, said = _corrections(granules)
+    series = Series(granules, chain.parents, corrections)
+    return series, chain, [*_audit(granules, series), *chain.notes, *said]
 
 
 class Series:
@@ -105,11 +114,15 @@ class Series:
         layers = [f"corrections/{name}" for name in self.corrections]
         names = ["displacement", *layers, *(["recommended_mask"] if granule.has_mask else [])]
         held = read_windows(granule.path, names, window)
-        out = held["displacement"] * np.float32(granule.scale)
-        for name, layer in zip(self.corrections, layers, strict=True):
-            out = out - held[layer] * np.float32(granule.corrections[name].scale)
+        out = held["displacement"]
         if granule.has_mask:
             out = np.where(held["recommended_mask"] == 1, out, np.float32(np.nan))
+        rows, columns = window
+        place = f"rows {rows.start}-{rows.stop}, columns {columns.start}-{columns.stop}"
+        check_marks(out, where=f"{granule.path}, displacement, {place}")
+        out = out * np.float32(granule.scale)
+        for name, layer in zip(self.corrections, layers, strict=True):
+            out = out - held[layer] * np.float32(granule.corrections[name].scale)
         return out.astype(np.float32)
 
     def window(self, window: tuple[slice, slice]) -> NDArray[np.float32]:
@@ -164,7 +177,8 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
     last = granules[-1]
     for granule in reversed(granules):
         with opened(granule.path) as file:
-            sample = sample_rows(numbers(file, "displacement", dims=2)) * abs(last.scale)
+            data = numbers(file, "displacement", dims=2)
+            sample, declared = sample_rows(data) * abs(last.scale), stored(data).sentences()
         if np.isfinite(sample).any():
             break
     if all(g.has_mask for g in granules):
@@ -180,6 +194,7 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
     out = [
         check_magnitude(sample, unit="m", where=str(last.path), may_say=False),
         last.sign,
+        *declared,
         f"registration: {series.frame.crs}, {last.registration}",
         f"mask: recommended_mask is 1 on good cells, in {n_masked} of {len(granules)} files; all else is missing",
     ]

@@ -16,7 +16,7 @@ from pyproj.exceptions import CRSError
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GridError, TimeError, UnitError
 from geo_risk.core.units import factor
 from geo_risk.sources.free_text import correction_state, positive_way, speaks_of_sign
-from geo_risk.sources.hdf5 import attribute, find, has, numbers, opened, texts
+from geo_risk.sources.hdf5_header import attribute, find, has, numbers, opened, texts
 from geo_risk.sources.insar import ASK_SIGN, Frame
 
 SAME_PASS = np.timedelta64(12, "h")

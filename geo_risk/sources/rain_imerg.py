@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import CorruptFileError, GridError, RefusedFileError, TimeError, UnitError
-from geo_risk.sources import hdf5
+from geo_risk.sources import hdf5_header as hdf5
 from geo_risk.sources.files import sniff
 from geo_risk.sources.options import RainOptions
 from geo_risk.sources.rain_netcdf import DEGREES

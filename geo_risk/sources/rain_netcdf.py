@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import CorruptFileError, CrsError, GridError, RefusedFileError
-from geo_risk.sources import hdf5
+from geo_risk.sources import hdf5_header as hdf5
 from geo_risk.sources.files import sniff
 from geo_risk.sources.rain_opened import Area, Place, Said, placed
 

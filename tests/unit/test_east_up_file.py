@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from geo_risk.cli import main
-from geo_risk.core.errors import CorruptFileError, DataError, GridError, RefusedFileError, UnitError
+from geo_risk.core.errors import (
+    AmbiguousError,
+    CorruptFileError,
+    DataError,
+    GridError,
+    RefusedFileError,
+    UnitError,
+)
 from geo_risk.flow import east_up_file
 from geo_risk.flow.east_up_file import write_east_up_file
 from geo_risk.hazards.deformation.geometry.decomposition import Track, east_up
@@ -127,8 +134,92 @@ def test_bad_files_end_clearly(tmp_path):
         file["incidenceAngle"][...] = 0.68
     refused(DataError, "not in radians", *desc)
     desc[0].write_bytes(b"no HDF5")
-    refused(CorruptFileError, "opened", *desc)
+    refused(CorruptFileError, "cannot be read", *desc)
     with pytest.raises(DataError, match="two looks"):
         write_east_up_file([good], out)
     with pytest.raises(DataError, match="angle"):
         write_east_up_file([good, good], out, minimum_angle_deg=float("nan"))
+
+
+def fails(folder: Path, error: type[Exception], said: str, files: list[tuple[Path, Path]], **options: object) -> None:
+    out = folder / "out.h5"
+    with pytest.raises(error, match=said):
+        write_east_up_file(files, out, **options)
+    assert not out.exists()
+
+
+def change(path: Path, name: str, at: object, value: object) -> None:
+    with h5py.File(path, "r+") as file:
+        file[name][at] = value
+
+
+def test_millimetres_called_metres_stop_unless_the_user_vouches_for_them(tmp_path):
+    files = pairs(tmp_path)
+    with h5py.File(files[1][0], "r+") as file:
+        file["velocity"][...] = file["velocity"][:] * 1000
+    fails(tmp_path, AmbiguousError, "is the unit really m/yr", files)
+    with h5py.File(files[1][0], "r+") as file:
+        file["velocity"][...] = file["velocity"][:] / 20
+    fails(tmp_path, AmbiguousError, "is the unit really m/yr", files)
+    assert write_east_up_file(files, tmp_path / "out.h5", units_checked=True)["known_share"] > 0.9
+
+
+@pytest.mark.parametrize("name", ["velocity", "velocityStd"])
+@pytest.mark.parametrize("mark", [-9999.0, 1e20])
+def test_marks_of_missing_stop_where_nobody_declares_them(tmp_path, name, mark):
+    files = pairs(tmp_path)
+    change(files[0][0], name, np.s_[11:13, 4], mark)
+    fails(tmp_path, DataError, r"in \d cells, and the file does not declare it", files)
+    with h5py.File(files[0][0], "r+") as file:
+        file[name].attrs["_FillValue"] = np.float32(mark)
+    write_east_up_file(files, tmp_path / "out.h5")
+    with h5py.File(tmp_path / "out.h5") as out:
+        assert np.argwhere(np.isnan(out["up"][:])).tolist() == [[3, 4], [11, 4], [12, 4]]
+
+
+def test_impossible_velocities_stop_and_infinite_ones_are_counted(tmp_path, cli):
+    files = pairs(tmp_path)
+    change(files[0][0], "velocity", (11, 4), 8414.0)
+    fails(tmp_path, DataError, "1 values beyond 100 m/yr, such as 8414", files)
+    change(files[0][0], "velocity", (11, 4), np.inf)
+    change(files[0][1], "incidenceAngle", (12, 4), -9999)
+    change(files[1][1], "azimuthAngle", (13, 4), -9999)
+    facts = write_east_up_file(files, tmp_path / "out.h5")
+    assert (facts["infinite_values"], facts["impossible_angles"]) == (1, 2)
+    with h5py.File(tmp_path / "out.h5") as out:
+        assert np.argwhere(np.isnan(out["up"][:])).tolist() == [[3, 4], [11, 4], [12, 4], [13, 4]]
+    said = cli("east-up", *[p for pair in files for p in pair], "-o", tmp_path / "out.h5")[1]
+    assert "(1 infinite values and 2 impossible angles taken as missing)" in said
+
+
+@pytest.mark.parametrize("attrs", [{"HEADING": "-167"}, {"HEADING": ""}])
+def test_azimuths_in_radians_are_refused_with_a_heading_and_without(tmp_path, attrs):
+    files = [write_track(tmp_path, "asc"), write_track(tmp_path, "desc", **attrs)]
+    change(files[1][1], "azimuthAngle", ..., np.deg2rad(90 - HEADING["desc"]))
+    fails(tmp_path, AmbiguousError, "radians|azimuth angle the one of the look direction", files)
+
+
+def test_a_look_from_the_other_side_is_refused(tmp_path):
+    files = pairs(tmp_path)
+    change(files[1][1], "azimuthAngle", ..., 90 - HEADING["asc"])
+    fails(tmp_path, AmbiguousError, "the product says descending", files)
+    change(files[1][1], "azimuthAngle", ..., -9999)
+    fails(tmp_path, DataError, "no azimuth angle", files)
+
+
+@pytest.mark.parametrize(("which", "name"), [(0, "velocity"), (1, "incidenceAngle")])
+def test_links_to_other_files_are_refused(tmp_path, which, name):
+    files = pairs(tmp_path)
+    with h5py.File(files[0][which], "r+") as file:
+        del file[name]
+        file[name] = h5py.ExternalLink(files[1][which].name, name)
+    fails(tmp_path, RefusedFileError, "link to another file", files)
+
+
+@pytest.mark.parametrize("std", [True, False])
+def test_no_pixel_with_an_answer_is_an_error(tmp_path, std):
+    files = pairs(tmp_path, std=std)
+    fails(tmp_path, DataError, "less than 20 degrees apart", [files[0], files[0]])
+    change(files[0][0], "velocity", np.s_[:12], np.nan)
+    change(files[1][0], "velocity", np.s_[12:], np.nan)
+    fails(tmp_path, DataError, "look vector in two tracks", files)

@@ -22,7 +22,7 @@ from geo_risk.core.errors import (
     TimeError,
     UnitError,
 )
-from geo_risk.sources import hdf5, los_tif, opera
+from geo_risk.sources import hdf5_header, los_tif, opera
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.insar import open_insar
@@ -83,7 +83,7 @@ def test_series_does_not_depend_on_the_reference_dates_or_the_windows(data):
     pairs = tuple((data.draw(st.integers(0, b - 1)), b) for b in range(1, N))
     r, c = data.draw(st.integers(0, 39)), data.draw(st.integers(0, 49))
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hdf5, "BLOCK_BYTES", data.draw(st.integers(500, 100_000)))
+        patch.setattr(hdf5_header, "BLOCK_BYTES", data.draw(st.integers(500, 100_000)))
         got = opened(write(Path(folder) / "nc", pairs=pairs))["displacement"][:, r : r + 9, c : c + 9].to_numpy()
     np.testing.assert_allclose(got, SERIES[:, r : r + 9, c : c + 9], atol=1e-7)
 
@@ -317,7 +317,7 @@ def test_published_static_layers(tmp_path):
 @pytest.mark.slow
 def test_a_block_reads_only_its_window_of_series_and_look_vectors(tmp_path, monkeypatch):
     geometry = write_look(tmp_path / "fine", (120, 300), cell=(5.0, 10.0))
-    monkeypatch.setattr(hdf5, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(hdf5_header, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(los_tif, "BLOCK", 10)
     data = opened(write(tmp_path / "nc"), geometry=geometry)
     cells, tifs = [], []

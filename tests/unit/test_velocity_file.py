@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,15 @@ import numpy as np
 import pytest
 
 from geo_risk.cli import main
-from geo_risk.core.errors import CorruptFileError, DataError, LimitError, RefusedFileError, TimeError, UnitError
+from geo_risk.core.errors import (
+    AmbiguousError,
+    CorruptFileError,
+    DataError,
+    LimitError,
+    RefusedFileError,
+    TimeError,
+    UnitError,
+)
 from geo_risk.flow import velocity_file
 from geo_risk.flow.velocity_file import VelocityFileOptions, write_velocity_file
 from geo_risk.kernels.lsq_plain import fit_plain
@@ -119,6 +128,114 @@ def test_files_that_are_something_else_are_refused(tmp_path):
         file.attrs["UNIT"] = "m"
     with pytest.raises(LimitError, match=r"1\.16 TiB"):
         open_series_file(tmp_path / "huge.h5")
+
+
+def fails(folder: Path, error: type[Exception], said: str, source: Path, **options: bool) -> None:
+    out = folder / "none.h5"
+    with pytest.raises(error, match=said):
+        write_velocity_file(source, out, VelocityFileOptions(**options))
+    assert not out.exists()
+
+
+def test_millimetres_called_metres_stop_unless_the_user_vouches_for_them(tmp_path):
+    source = write(tmp_path / "t.h5", (stack() + 0.002 * np.arange(30)[:, None, None]) * 1000)
+    fails(tmp_path, AmbiguousError, "is the unit really m", source)
+    quake = stack()
+    quake[15:] += 1.5
+    source = write(tmp_path / "q.h5", quake)
+    fails(tmp_path, AmbiguousError, "is the unit really m", source)
+    facts = write_velocity_file(source, tmp_path / "v.h5", VelocityFileOptions(units_checked=True))
+    assert facts["known_share"] == 1.0
+
+
+@pytest.mark.parametrize("unit", [("m", 1), ("mm", 1000)])
+@pytest.mark.parametrize("mark", [-9999.0, 1e20, -32768.0])
+@pytest.mark.parametrize("dates", [slice(None), slice(3, 4), slice(0, 30, 2)])
+def test_marks_of_missing_stop_and_make_no_still_ground(tmp_path, monkeypatch, unit, mark, dates):
+    name, factor = unit
+    monkeypatch.setattr(velocity_file, "BLOCK_BYTES", 4 * 30 * 17 * 3)
+    values = stack() * factor
+    values[dates, 10:12, 4:7] = mark  # rows of no sample
+    source = write(tmp_path / "t.h5", values, UNIT=name)
+    fails(tmp_path, DataError, re.escape(f"{mark:g} in "), source)
+    with h5py.File(source, "r+") as file:
+        file["timeseries"].attrs["_FillValue"] = np.float32(mark)
+    write_velocity_file(source, tmp_path / "v.h5", VelocityFileOptions())
+    values[dates, 10:12, 4:7] = np.nan
+    write_velocity_file(write(tmp_path / "n.h5", values, UNIT=name), tmp_path / "w.h5", VelocityFileOptions())
+    with h5py.File(tmp_path / "v.h5") as got, h5py.File(tmp_path / "w.h5") as want:
+        np.testing.assert_array_equal(got["velocity"][:], want["velocity"][:])
+
+
+def test_a_mark_in_the_file_header_is_missing_and_not_handed_on(tmp_path):
+    values = stack()
+    values[:, 10, 4] = -9999
+    write_velocity_file(
+        write(tmp_path / "t.h5", values, NO_DATA_VALUE="-9999"), tmp_path / "v.h5", VelocityFileOptions()
+    )
+    with h5py.File(tmp_path / "v.h5") as out:
+        assert np.argwhere(np.isnan(out["velocity"][:])).tolist() == [[10, 4]]
+        assert "NO_DATA_VALUE" not in out.attrs
+
+
+def test_impossible_motion_stops_and_infinite_values_are_counted(tmp_path, cli):
+    values = stack()
+    values[3, 10, 4] = 4000
+    fails(tmp_path, DataError, "1 values beyond 100 m, such as 4000", write(tmp_path / "t.h5", values))
+    values[3, 10, 4] = np.inf
+    values[:, 11, 4] = -np.inf
+    source = write(tmp_path / "t.h5", values)
+    facts = write_velocity_file(source, tmp_path / "v.h5", VelocityFileOptions())
+    assert facts["infinite_values"] == 31
+    with h5py.File(tmp_path / "v.h5") as out:
+        assert np.argwhere(np.isnan(out["velocity"][:])).tolist() == [[11, 4]]
+        assert out["numDate"][10, 4] == 29
+    assert "(31 infinite values taken as missing)" in cli("velocity", source, "-o", tmp_path / "v.h5")[1]
+
+
+def test_counts_with_a_declared_factor_are_decoded(tmp_path):
+    values = stack()
+    source = write(tmp_path / "t.h5", values)
+    with h5py.File(source, "r+") as file:
+        del file["timeseries"]
+        file["timeseries"] = np.round(values * 10_000).astype("i2")
+        file["timeseries"].attrs["scale_factor"] = 1e-4
+    write_velocity_file(source, tmp_path / "v.h5", VelocityFileOptions())
+    write_velocity_file(write(tmp_path / "f.h5", values), tmp_path / "w.h5", VelocityFileOptions())
+    with h5py.File(tmp_path / "v.h5") as got, h5py.File(tmp_path / "w.h5") as want:
+        np.testing.assert_allclose(got["velocity"][:], want["velocity"][:], atol=1e-4)
+    with h5py.File(source, "r+") as file:
+        file["timeseries"][:, 10, 4] = -32768
+    fails(tmp_path, DataError, "-32768 in 30 cells", source)
+
+
+def test_a_link_to_another_file_is_refused(tmp_path):
+    source = write(tmp_path / "t.h5", stack())
+    with h5py.File(source, "r+") as file:
+        del file["timeseries"]
+        file["timeseries"] = h5py.ExternalLink("other.h5", "timeseries")
+    write(tmp_path / "other.h5", stack())
+    fails(tmp_path, RefusedFileError, "link to another file", source)
+
+
+def test_a_file_without_any_velocity_ends_with_an_error(tmp_path, cli):
+    source = write(tmp_path / "t.h5", stack() * np.nan)
+    fails(tmp_path, DataError, "no value in the sample", source)
+    values = np.full((30, 23, 17), np.nan)
+    values[:2] = 0.01
+    code, _, said = cli("velocity", write(tmp_path / "t.h5", values), "-o", tmp_path / "v.h5")
+    assert code == 3
+    assert "no pixel has a velocity" in said
+    assert not (tmp_path / "v.h5").exists()
+
+
+def test_dates_with_dashes_or_a_time_of_day_are_read(tmp_path):
+    for form in ("{0}-{1}-{2}", "{0}{1}{2}T1032"):
+        source = write(tmp_path / "t.h5", stack())
+        with h5py.File(source, "r+") as file:
+            del file["date"]
+            file["date"] = np.array([form.format(*str(d).split("-")) for d in DAYS], dtype="S")
+        assert (open_series_file(source).times == DAYS).all()
 
 
 def test_rows_left_out_are_not_published(tmp_path):
