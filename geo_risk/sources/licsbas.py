@@ -16,7 +16,8 @@ from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, che
 from geo_risk.sources.insar_audit import stated
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.stack import all_tif, check_marks, lazy_tif, look_tifs, tif_frame
+from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
+from geo_risk.sources.tif_values import check_marks
 
 _PARTS = {
     "vel": "velocity", "vstd": "velocity_std", "E": "los_east", "N": "los_north", "U": "los_up", "mask": "mask",
