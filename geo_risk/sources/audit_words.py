@@ -128,6 +128,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"mask: quality/mask is 1 on good cells", "掩膜：quality/mask 为 1 的像元有效"),
     (r"(?:everything else|all else) is missing", "其余均按缺失处理"),
     (r"mask: 1 is good, everything else is missing", "掩膜：1 为有效，其余均按缺失处理"),
+    (r"mask: (\S+) is masked by LiCSBAS", "掩膜：{0} 已由 LiCSBAS 掩膜"),
+    (r"(\S+), which is not, is not used", "未掩膜的 {0} 不予采用"),
     (r"mask: there is none in the file, and nothing but its gaps is missing",
      "掩膜：文件中没有掩膜，仅其自身空缺按缺失处理"),
     (r"mask: recommended_mask is 1 on good cells, in (\d+) of (\d+) files",

@@ -110,6 +110,26 @@ def test_a_licsbas_velocity_of_zero_is_no_still_ground_and_a_mark_stops(tmp_path
         open_insar(licsbas(tmp_path / "b", vel=velocity), track="asc")
 
 
+def test_a_velocity_masked_by_licsbas_is_known_by_its_name_and_taken_before_the_unmasked_one(tmp_path):
+    velocity = SERIES[0] * 1e3
+    masked = np.where(np.arange(SHAPE[1]) > 20, np.nan, velocity)
+    name = "065A_05228_131313"
+    folder = licsbas(tmp_path / "s", **{f"{name}.vel.mskd": masked})
+    (folder / "vel.geo.tif").unlink()
+    data = open_insar(folder, track="asc")
+    assert np.isnan(data["velocity"].to_numpy()).mean() == pytest.approx(9 / 30)
+    write_tif(folder / f"{name}.vel.geo.tif", velocity, nodata=np.nan)
+    write_tif(folder / f"{name}.vstd.mskd.geo.tif", np.abs(velocity) + 1, nodata=np.nan)
+    both = open_insar(folder, track="asc")
+    assert np.isnan(both["velocity"].to_numpy()).mean() == pytest.approx(9 / 30)
+    assert "velocity_std" in both
+    said = f"mask: {name}.vel.mskd.geo.tif is masked by LiCSBAS; {name}.vel.geo.tif, which is not, is not used"
+    assert said in both.attrs["audit"]
+    write_tif(folder / f"{name}.vel_filt.mskd.geo.tif", velocity, nodata=np.nan)
+    with pytest.raises(AmbiguousError, match="two files claim to be velocity"):
+        open_insar(folder, track="asc")
+
+
 @pytest.mark.parametrize(("make", "names"), [(licsbas, "[ENU].geo.tif"), (hyp3, "*_lv_*.tif")])
 def test_a_geometry_named_beside_the_folder_that_holds_it_is_no_second_one(tmp_path, make, names):
     folder = make(tmp_path / "s")
@@ -253,6 +273,18 @@ def test_vectors_off_unit_length_in_a_stack_are_refused(tmp_path):
         open_insar(
             stack(tmp_path / "b"), track="asc", geometry=geometry, options=TrackOptions(units="m", positive="toward")
         )
+
+
+@pytest.mark.parametrize(("name", "value", "text"), [
+    ("theta", 51.6, "lv_theta runs from 51.6 to 51.6; radians from 0 to 1.571 needed"),
+    ("theta", -0.9, "lv_theta runs from -0.9"), ("phi", -166.2, "lv_phi runs from -166.2"),
+])  # fmt: skip
+def test_look_angles_of_hyp3_in_degrees_are_refused(tmp_path, name, value, text):
+    folder = hyp3(tmp_path / "s")
+    write_tif(next(folder.glob(f"*_lv_{name}.tif")), np.full(SHAPE, value))
+    with pytest.raises(DataError, match=text) as caught:
+        open_insar(folder, track="asc")
+    assert "radians" in caught.value.fix
 
 
 def static_layers(folder: Path, vector: tuple[float, ...], codes: np.ndarray) -> list[Path]:
