@@ -26,6 +26,7 @@ from geo_risk.sources.insar import (
     check_used,
     sampled,
 )
+from geo_risk.sources.look_check import SENTINEL_1_DEG
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
@@ -128,7 +129,11 @@ def open_set(
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (series, "m", "line-of-sight displacement")}
     variables |= _extras(layers, corr, frame)
     look = [variables[f"los_{n}"][0] for n in ("east", "north", "up")]
-    audit.append(check_los(look, where=str(layers["lv_theta"]), orbit=None))
+    audit.append(
+        check_los(
+            look, where=str(layers["lv_theta"]), orbit=None, made_of="lv_theta and lv_phi", incidence=SENTINEL_1_DEG
+        )
+    )
     audit.append(f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}")
     dataset = build(variables, frame, times=times, audit=audit)
     is_sentinel = all(path.name.upper().startswith("S1") for path, _ in files)

@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, check_used
+from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_mask, check_used
 from geo_risk.sources.insar_audit import stated
+from geo_risk.sources.look_check import without_broken
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
@@ -122,11 +123,13 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame,
         "missing: declared nodata, and velocities of exactly 0 (the reference, or outside a mask)",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
         check_los(
-            [arrays[n] for n in ("los_east", "los_north", "los_up")],
+            [arrays[n] for n in COMPONENTS],
             where=str(velocity.parent),
             orbit=orbit_of(velocity),
         ),
     ]
+    look = without_broken([arrays[n] for n in COMPONENTS])
+    arrays |= dict(zip(COMPONENTS, look, strict=True))
     if "mask" in arrays:
         good = arrays.pop("mask") == 1
         check_mask(bool(good.any().compute()), where=str(found["mask"]))

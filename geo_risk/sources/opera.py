@@ -15,6 +15,7 @@ from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import block_shape, has, numbers, opened, read_window, read_windows, sample_rows
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
+from geo_risk.sources.look_check import SENTINEL_1_DEG
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.mintpy import Variables, los_variables
 from geo_risk.sources.opera_granule import Granule, chain_of, read_granule
@@ -60,7 +61,10 @@ def open_series(
     series = Series(granules, chain.parents, corrections)
     audit = [*_audit(granules, series), *chain.notes, *said]
     look = _look(geometry, first.frame, track, audit)
-    audit.append(check_los(look.los, where=str(first.path), orbit=first.orbit))
+    made_of = look.made_of
+    audit.append(
+        check_los(look.los, where=str(first.path), orbit=first.orbit, made_of=made_of, incidence=SENTINEL_1_DEG)
+    )
     audit.extend(look.notes)
     displacement = mintpy.on_land(series.lazy(), look.land)
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
@@ -211,7 +215,7 @@ def _look(geometry: Sequence[Path], frame: Frame, track: str, audit: list[str]) 
         held = mintpy.open_geometry(geometry, track=track)
         frame.check_same(held.frame, where=str(held.source))
         return Look(held.los, held.height, held.shadow, [held.note] if held.note else [], held.land)
-    audit.append("geometry: unit vectors from ground to satellite, as the static layers are published")
+    audit.append("geometry: vectors from ground to satellite, as the static layers are published")
     return open_look(geometry, frame, track=track)
 
 

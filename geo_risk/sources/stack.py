@@ -43,6 +43,7 @@ from geo_risk.sources.insar import (
     sampled,
 )
 from geo_risk.sources.look import look_vector
+from geo_risk.sources.look_check import without_broken
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.tif_values import read_values, sampled_dates
 
@@ -285,7 +286,9 @@ def _geometry(
             frame.check_same(tif_frame(path), where=str(path))
         arrays = look_tifs(found) | {n: lazy_tif(p) for n, p in found.items() if n == "height"}
         source = geometry[0]
-    audit.append(check_los([arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(source), orbit=None))
+    look_vectors = [arrays[n] for n in COMPONENTS]
+    audit.append(check_los(look_vectors, where=str(source), orbit=None))
+    arrays |= dict(zip(COMPONENTS, without_broken(look_vectors), strict=True))
     out: dict[str, tuple[Any, str, str]] = {}
     for name, array in arrays.items():
         text = name if name in {"height", "shadow"} else f"line of sight, {name[4:]} component, ground to satellite"

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from geo_risk.cli import main
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.insar import drop_zeros, open_insar
+from geo_risk.sources.look_check import look_notes
 from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import tif_frame
@@ -301,6 +303,47 @@ def test_static_layers_that_point_down_are_refused_whatever_the_orbit(tmp_path):
     paths = static_layers(tmp_path, tuple(-v for v in look()), np.zeros(SHAPE))
     with pytest.raises(DataError, match=r"point down \(up -0\.78\)"):
         open_look(paths, tif_frame(paths[0]), track="asc")
+
+
+def test_half_an_east_component_is_seen_by_the_incidence_of_what_it_makes(tmp_path):
+    write_granule(tmp_path / "s", SERIES[1], (days(2)[0], days(2)[1]))
+    paths = write_look(tmp_path / "look", SHAPE)
+    data = open_insar(tmp_path / "s", track="asc", geometry=paths)
+    said = next(t for t in data.attrs["audit"] if "satellite in the" in t)
+    assert said.startswith("geometry: made of east and north, incidence 3")
+    assert "unit" not in said
+    assert "入射角" in in_chinese(said)
+    with rasterio.open(paths[0], "r+") as target:
+        target.write(target.read(1) * np.float32(0.5), 1)
+    with pytest.raises(DataError, match=r"incidence of 1\d\.\d to .* degrees; 25 to 50 needed"):
+        open_insar(tmp_path / "s", track="asc", geometry=paths)
+
+
+def test_an_angle_from_the_vertical_in_place_of_an_elevation_is_refused(tmp_path):
+    folder = hyp3(tmp_path / "s")
+    write_tif(next(folder.glob("*_lv_theta.tif")), np.full(SHAPE, np.pi / 2 - 0.9))
+    with pytest.raises(DataError, match=r"incidence of 51\.6 to 51\.6 degrees"):
+        open_insar(folder, track="asc")
+
+
+def test_look_vectors_off_unit_length_outside_the_sample_are_missing_and_counted(tmp_path):
+    shape = (320, 330)
+    velocity = np.random.default_rng(8).normal(0, 3, shape)
+    e, n, u = (np.full(shape, v) for v in look())
+    for values in (e, n, u):
+        values[50:120, 60:130] *= 0.5
+        values[200:210, 60:130] *= 0.95
+    velocity[50, 60:70] = np.nan
+    data = open_insar(licsbas(tmp_path / "s", vel=velocity, E=e, N=n, U=u), track="asc")
+    gone = np.isnan(data["los_up"].to_numpy())
+    assert gone[50:120, 60:130].all()
+    assert gone.sum() == 4900
+    assert np.isfinite(data["velocity"].to_numpy()).sum() == velocity.size - 10
+    notes, counts = look_notes(data)
+    assert counts == {"cells_without_look": 4890.0, "cells_off_unit_look": 700.0}
+    assert notes[0][0].startswith("4890 of 105590 cells with a velocity have no look vector")
+    clean = open_insar(licsbas(tmp_path / "t"), track="asc")
+    assert look_notes(clean) == ([], {})
 
 
 def test_codes_of_shadow_that_stand_for_no_data_are_unknown(tmp_path):
