@@ -72,6 +72,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
      r"(?:, which the product calls '.*')?",
      "配准：{0}，左上角 {1}, {2}（GeoTransform），位于首个 x、y 之外半个像元"),
     (rf"registration: (.+), upper-left corner ({_N}), ({_N}): (.+)", "配准：{0}，左上角 {1}, {2}：{3}"),
+    (rf"registration: the longitudes of the file, ({_N}) and on, were turned by ({_N}) degrees",
+     "配准：文件经度自 {0} 起，已平移 {1} 度"),
     (rf"registration: (.+), GeoTIFF corner ({_N}), ({_N})", "配准：{0}，GeoTIFF 角点 {1}, {2}"),
     (rf"registration: means over cells, corner ({_N}), ({_N}), (\S+)", "配准：按格网单元取平均，角点 {0}, {1}，{2}"),
     (r"registration: geometry/longitude and latitude of the first cell are its centre, half a cell inside",

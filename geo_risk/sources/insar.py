@@ -120,8 +120,15 @@ def open_insar(
     parts = listed(geometry) if geometry else []
     dataset = product.opens(paths, geometry=parts, coherence=coherence, track=track, options=options)
     _check_size(dataset, paths[0])
+    dataset = _with_longitudes(dataset, paths[0])
     dataset = with_wavelength(dataset.assign_attrs(product=product.name, track=track), options, paths[0])
     return dataset if options.gacos is None else _without_delay(dataset, options.gacos)
+
+
+def _with_longitudes(dataset: xr.Dataset, path: Path) -> xr.Dataset:
+    from geo_risk.sources.longitudes import with_longitudes
+
+    return with_longitudes(dataset, where=str(path))
 
 
 def _without_delay(dataset: xr.Dataset, folder: Path) -> xr.Dataset:

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, DataError, GridError, LimitError, OverlapError
 from geo_risk.kernels.resample import sample_bilinear, sample_nearest
 from geo_risk.sources.insar import Frame
+from geo_risk.sources.longitudes import turned
 from geo_risk.sources.stack import tif_frame
 
 BLOCK = 512
@@ -148,8 +149,8 @@ def _compare_up(there: dict[str, Band], frame: Frame) -> str:
 
 
 def frame_of(band: Band) -> Frame:
-    """Return where the file of a band lies."""
-    return tif_frame(band.path)
+    """Return where the file of a band lies, in longitudes of -180 to 180."""
+    return turned(tif_frame(band.path))
 
 
 def on_frame(band: Band, frame: Frame, *, notes: list[str], method: str = "bilinear") -> da.Array:
