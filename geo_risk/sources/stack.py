@@ -195,12 +195,16 @@ def lazy_tif(path: Path, *, refuses_marks: bool = False) -> da.Array:
     """
     frame = tif_frame(path)
     chunks = da.core.normalize_chunks((BLOCK, BLOCK), shape=frame.shape, dtype=np.float32)
+    # a function of the module: dask would pickle a closure, and search all modules for it, to name each array
+    return da.map_blocks(
+        _tif_block, path=path, refuses_marks=refuses_marks, chunks=chunks, dtype=np.float32,
+        meta=np.empty((0, 0), np.float32),
+    )  # fmt: skip
 
-    def block(block_info: Any = None) -> NDArray[np.float32]:
-        (r0, r1), (c0, c1) = block_info[None]["array-location"]
-        return read_values(path, [Window(c0, r0, c1 - c0, r1 - r0)], refuses_marks=refuses_marks)[0]
 
-    return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+def _tif_block(path: Path, *, refuses_marks: bool, block_info: Any = None) -> NDArray[np.float32]:
+    (r0, r1), (c0, c1) = block_info[None]["array-location"]
+    return read_values(path, [Window(c0, r0, c1 - c0, r1 - r0)], refuses_marks=refuses_marks)[0]
 
 
 def look_tifs(paths: Mapping[str, Path]) -> dict[str, da.Array]:
