@@ -29,6 +29,7 @@ from geo_risk.core.errors import (
 )
 from geo_risk.kernels.resample import sample_bilinear
 from geo_risk.sources.insar import Frame, frame_of
+from geo_risk.sources.longitudes import turned
 from geo_risk.sources.stack import tif_frame
 
 _NAME = re.compile(r"(\d{8})\.ztd(?:\.tiff?)?", re.IGNORECASE)
@@ -92,7 +93,7 @@ def delay_maps(folder: Path) -> dict[str, DelayMap]:
         if day in out:
             what = f"two delay maps for {day}: {out[day].path.name} and {path.name}"
             raise AmbiguousError(what, where=str(folder), fix="keep one of them")
-        out[day] = DelayMap(path, _raw_frame(path) if path.suffix.lower() == ".ztd" else tif_frame(path))
+        out[day] = DelayMap(path, turned(_raw_frame(path) if path.suffix.lower() == ".ztd" else tif_frame(path)))
     if not out:
         what = "the folder holds no YYYYMMDD.ztd and no YYYYMMDD.ztd.tif"
         raise DataError(what, where=str(folder), fix="unpack the GACOS files into it")

@@ -88,6 +88,10 @@ def read_header(
     crs = _crs(own_crs, options.crs, place=place)
     bounds = rasterio.transform.array_bounds(*shape, transform)
     _check_plausible(bounds, crs, place=place)
+    if crs.is_geographic and bounds[0] >= 180:
+        # longitudes of 0 to 360: the same places, as the run's area has them
+        transform = Affine.translation(-360, 0) * transform
+        bounds = rasterio.transform.array_bounds(*shape, transform)
     nodata = tuple(dict.fromkeys(float(v) for v in (own_nodata, options.nodata) if v is not None))
     return RasterHeader(path, shape, count, dtype, crs.to_wkt(), transform, bounds, nodata,
                         options.units or units, name)  # fmt: skip

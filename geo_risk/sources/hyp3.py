@@ -24,7 +24,9 @@ from geo_risk.sources.insar import (
     check_magnitude,
     check_times,
     check_used,
+    sampled,
 )
+from geo_risk.sources.look_check import SENTINEL_1_DEG
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
@@ -41,6 +43,7 @@ _NAME = re.compile(
 )
 _LAYERS = ("lv_theta", "lv_phi", "dem")
 _ROWS = (8, 64, 512)
+_ROUNDING = 1e-5
 
 
 @dataclass
@@ -126,7 +129,11 @@ def open_set(
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (series, "m", "line-of-sight displacement")}
     variables |= _extras(layers, corr, frame)
     look = [variables[f"los_{n}"][0] for n in ("east", "north", "up")]
-    audit.append(check_los(look, where=str(layers["lv_theta"]), orbit=None))
+    audit.append(
+        check_los(
+            look, where=str(layers["lv_theta"]), orbit=None, made_of="lv_theta and lv_phi", incidence=SENTINEL_1_DEG
+        )
+    )
     audit.append(f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}")
     dataset = build(variables, frame, times=times, audit=audit)
     is_sentinel = all(path.name.upper().startswith("S1") for path, _ in files)
@@ -278,8 +285,27 @@ def _closure_mm(network: Network, sample: NDArray[np.float64]) -> float:
     return residual_rms(network, sample, invert(network, sample)) * 1000
 
 
-def _extras(layers: dict[str, Path], corr: Sequence[Path], frame: Frame) -> dict[str, tuple[Any, str, str]]:
+def _look_angles(layers: dict[str, Path], frame: Frame) -> tuple[da.Array, da.Array]:
+    """Return elevation and direction of the look vector [radian], lazy; where one is out of its range both are missing.
+
+    Raises
+    ------
+    DataError : a value of a sample is out of the range of radians, as degrees are.
+    """
     theta, phi = (_window(layers[n], frame) for n in ("lv_theta", "lv_phi"))
+    for name, angle, low, high in (("lv_theta", theta, 0.0, np.pi / 2), ("lv_phi", phi, -np.pi, np.pi)):
+        seen = sampled([angle])[0]
+        seen = seen[np.isfinite(seen)]
+        if seen.size and not (low - _ROUNDING <= seen.min() and seen.max() <= high + _ROUNDING):
+            what = f"{name} runs from {seen.min():.4g} to {seen.max():.4g}; radians from {low:.4g} to {high:.4g} needed"
+            fix = "give the look angles as HyP3 wrote them (radians; degrees times pi / 180)"
+            raise DataError(what, where=str(layers[name]), fix=fix)
+    is_angle = (theta > 0) & (theta <= np.pi / 2 + _ROUNDING) & (abs(phi) <= np.pi + _ROUNDING)
+    return da.where(is_angle, theta, np.float32(np.nan)), da.where(is_angle, phi, np.float32(np.nan))
+
+
+def _extras(layers: dict[str, Path], corr: Sequence[Path], frame: Frame) -> dict[str, tuple[Any, str, str]]:
+    theta, phi = _look_angles(layers, frame)
     out: dict[str, tuple[Any, str, str]] = {
         f"los_{n}": (a, "1", f"line of sight, {n} component, ground to satellite")
         for n, a in zip(("east", "north", "up"), look_vector(theta, phi), strict=True)

@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError
 from geo_risk.sources import series_checks
+from geo_risk.sources.look_check import INCIDENCE_DEG, incidence_text
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
 from geo_risk.sources.possible_motion import possible_motion
 from geo_risk.sources.wavelength import with_wavelength
@@ -123,9 +124,15 @@ def open_insar(
     parts = listed(geometry) if geometry else []
     dataset = product.opens(paths, geometry=parts, coherence=coherence, track=track, options=options)
     _check_size(dataset, paths[0])
-    dataset = possible_motion(dataset, paths[0])
+    dataset = possible_motion(_with_longitudes(dataset, paths[0]), paths[0])
     dataset = with_wavelength(dataset.assign_attrs(product=product.name, track=track), options, paths[0])
     return dataset if options.gacos is None else _without_delay(dataset, options.gacos)
+
+
+def _with_longitudes(dataset: xr.Dataset, path: Path) -> xr.Dataset:
+    from geo_risk.sources.longitudes import with_longitudes
+
+    return with_longitudes(dataset, where=str(path))
 
 
 def _without_delay(dataset: xr.Dataset, folder: Path) -> xr.Dataset:
@@ -219,7 +226,14 @@ def has_signature(path: Path, *signatures: bytes) -> bool:
     return any(head.startswith(s) for s in signatures)
 
 
-def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> str:
+def check_los(
+    components: Sequence[Any],
+    *,
+    where: str,
+    orbit: str | None,
+    made_of: str = "",
+    incidence: tuple[float, float] = INCIDENCE_DEG,
+) -> str:
     """Check unit vectors on a sample and return the sentence of evidence.
 
     Parameters
@@ -227,10 +241,12 @@ def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> st
     components : east, north, up, arrays that can be sliced; see `sampled`.
     where : file, for messages.
     orbit : "ascending", "descending" or None where the product does not say.
+    made_of : what the vectors were made of in a way that gives them unit length: their incidence is checked instead.
+    incidence : least and largest of the satellite [degree].
 
     Raises
     ------
-    DataError : the vectors are not of unit length, or point down.
+    DataError : the vectors are not of unit length, point down, or have an incidence that no satellite has.
     AmbiguousError : the orbit the product names looks from the other side (left-looking, or east with the wrong sign).
     """
     e, n, u = sampled(components)
@@ -253,7 +269,10 @@ def check_los(components: Sequence[Any], *, where: str, orbit: str | None) -> st
         what += "left-looking pass, or the east component has the wrong sign"
         raise AmbiguousError(what, where=where, fix="correct the sign of the east component, or the orbit attribute")
     tail = f", as a right-looking {orbit} pass must" if orbit else ""
-    return f"geometry: unit vectors within {worst:.1e}, satellite in the {side} (east {east:+.2f}, up {up:.2f}){tail}"
+    proof = f"unit vectors within {worst:.1e}"
+    if made_of:
+        proof = f"made of {made_of}, incidence {incidence_text(u, bounds=incidence, where=where)}"
+    return f"geometry: {proof}, satellite in the {side} (east {east:+.2f}, up {up:.2f}){tail}"
 
 
 def sampled(components: Sequence[Any], *, side: int = 32) -> list[NDArray[np.float64]]:

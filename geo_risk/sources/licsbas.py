@@ -12,44 +12,59 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
-from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, check_used
+from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_mask, check_used
 from geo_risk.sources.insar_audit import stated
+from geo_risk.sources.look_check import without_broken
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.stack import all_tif, check_marks, lazy_tif, look_tifs, tif_frame
+from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
+from geo_risk.sources.tif_values import check_marks
 
 _PARTS = {
     "vel": "velocity", "vstd": "velocity_std", "E": "los_east", "N": "los_north", "U": "los_up", "mask": "mask",
     "coh_avg": "coherence", "hgt": "height",
 }  # fmt: skip
-_NAME = re.compile(r"(?:^|[._\-])(vel|vstd|E|N|U|mask|coh_avg|hgt)(?:\.geo)?\.tiff?$")
+_NAME = re.compile(
+    r"(?:^|[._\-])(?P<part>vel|vstd|E|N|U|mask|coh_avg|hgt)(?P<filtered>[._]filt)?(?P<masked>[._]mskd)?(?:\.geo)?\.tiff?$"
+)
 _FRAME_ID = re.compile(r"(?<![0-9A-Za-z])\d{3}([AD])_\d{5}_\d{6}")
 
 
 def parts(paths: Sequence[Path]) -> dict[str, Path]:
     """Return the files of a set by what they hold; others are passed over.
 
+    Of a map and the same one masked by LiCSBAS (`vel.geo.tif`, `vel.mskd.geo.tif`) the masked one is taken: what it
+    leaves out is noise.
+
     Raises
     ------
-    AmbiguousError : two files claim the same part.
+    AmbiguousError : two files claim the same part, as a filtered and an unfiltered velocity do.
     """
     out: dict[str, Path] = {}
-    for path in paths:
-        match = _NAME.search(path.name)
-        if match:
-            name = _PARTS[match.group(1)]
-            if name in out:
-                what = f"two files claim to be {name}: {out[name].name} and {path.name}"
-                raise AmbiguousError(what, where=str(path.parent), fix="list the files of one track by name")
+    for path, match in ((p, m) for p in paths if (m := _NAME.search(p.name))):
+        name = _PARTS[match["part"]]
+        held = out.get(name)
+        if held is None or _unmasked(path) == held.name:
             out[name] = path
+        elif _unmasked(held) != path.name:
+            what = f"two files claim to be {name}: {held.name} and {path.name}"
+            raise AmbiguousError(what, where=str(path.parent), fix="list the files of one track by name")
     return out
+
+
+def _unmasked(path: Path) -> str | None:
+    """Return the name of the map that a masked one was made of, None where it is not masked."""
+    match = _NAME.search(path.name)
+    if match is None or match["masked"] is None:
+        return None
+    return path.name[: match.start("masked")] + path.name[match.end("masked") :]
 
 
 def is_set(paths: Sequence[Path]) -> bool:
     """Return whether the files are a LiCSBAS set: a velocity, by its name."""
     if not all_tif(paths):
         return False
-    return any((match := _NAME.search(p.name)) and match.group(1) == "vel" for p in paths)
+    return any((match := _NAME.search(p.name)) and match["part"] == "vel" for p in paths)
 
 
 def open_set(
@@ -65,7 +80,8 @@ def open_set(
     `vel` and `vstd` are mm/yr, positive toward the satellite unless the configuration says otherwise; E, N, U run from
     ground to satellite; `mask` is 1 on good pixels, and velocities elsewhere become missing.
     """
-    found = parts(list(dict.fromkeys([*paths, *geometry])))
+    every = list(dict.fromkeys([*paths, *geometry]))
+    found = parts(every)
     check_used(geometry, found.values(), wanted="E, N or U.geo.tif")
     if coherence is not None:
         found["coherence"] = coherence
@@ -80,10 +96,21 @@ def open_set(
         arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path)
     held = stated("mm/yr", "mm/yr", options=options, maker="the convention of LiCSBAS", where="vel")
     arrays["velocity"] = arrays["velocity"] * np.float32(held.scale)
-    return _assemble(found, arrays | look_tifs(found), frame, held.sign)
+    return _assemble(found, arrays | look_tifs(found), frame, [held.sign, *_masked(found, every)])
 
 
-def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame, sign: str) -> xr.Dataset:
+def _masked(found: dict[str, Path], every: Sequence[Path]) -> list[str]:
+    """Return a sentence for each masked map that was taken, and for the unmasked one that was not."""
+    out = []
+    for path in found.values():
+        plain = _unmasked(path)
+        if plain is not None:
+            passed = f"; {plain}, which is not, is not used" if plain in {p.name for p in every} else ""
+            out.append(f"mask: {path.name} is masked by LiCSBAS{passed}")
+    return out
+
+
+def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame, said: list[str]) -> xr.Dataset:
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
     sample = np.asarray(arrays["velocity"][::step])
@@ -92,15 +119,17 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame,
     arrays["velocity"] = da.where(arrays["velocity"] == 0, np.float32(np.nan), arrays["velocity"])
     audit = [
         check_magnitude(sample, unit="mm/yr", where=str(velocity), may_say=False),
-        sign,
+        *said,
         "missing: declared nodata, and velocities of exactly 0 (the reference, or outside a mask)",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
         check_los(
-            [arrays[n] for n in ("los_east", "los_north", "los_up")],
+            [arrays[n] for n in COMPONENTS],
             where=str(velocity.parent),
             orbit=orbit_of(velocity),
         ),
     ]
+    look = without_broken([arrays[n] for n in COMPONENTS])
+    arrays |= dict(zip(COMPONENTS, look, strict=True))
     if "mask" in arrays:
         good = arrays.pop("mask") == 1
         check_mask(bool(good.any().compute()), where=str(found["mask"]))

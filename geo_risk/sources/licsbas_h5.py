@@ -28,6 +28,7 @@ from geo_risk.sources.insar import (
     has_signature,
 )
 from geo_risk.sources.insar_audit import Registration, centred, stated
+from geo_risk.sources.look_check import without_broken
 from geo_risk.sources.mintpy import Variables, coherence_in, los_variables, open_coherence
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import lazy_tif, look_tifs, tif_frame
@@ -93,7 +94,7 @@ def open_series(
         audit.append("mask: there is none in the file, and nothing but its gaps is missing")
     audit.append("missing: cells that are 0 on every date")
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
-    variables |= los_variables(los) | _more(path, inside, beside, coherence, frame)
+    variables |= los_variables(without_broken(los)) | _more(path, inside, beside, coherence, frame)
     reference = ", ".join(t for t in (f"area {refarea}" if refarea else "", f"date {days[0]}") if t)
     return build(variables, frame, times=times, audit=audit).assign_attrs(reference=reference)
 

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, DataError, GridError, LimitError, OverlapError
 from geo_risk.kernels.resample import sample_bilinear, sample_nearest
 from geo_risk.sources.insar import Frame
+from geo_risk.sources.longitudes import turned
 from geo_risk.sources.stack import tif_frame
 
 BLOCK = 512
@@ -51,7 +52,8 @@ class Band:
 class Look:
     """Look vectors and what else the static layers hold, lazy, on the frame of the track; and what was done.
 
-    `land` is 0 on water, where a MintPy geometry stands in for static layers and has a mask of it.
+    `land` is 0 on water, where a MintPy geometry stands in for static layers and has a mask of it. `made_of` says what
+    the vectors were made of where that alone gives them unit length.
     """
 
     los: list[da.Array]
@@ -59,6 +61,7 @@ class Look:
     shadow: da.Array | None
     notes: list[str]
     land: da.Array | None = None
+    made_of: str = ""
 
 
 def bands(paths: Sequence[Path]) -> dict[str, Band]:
@@ -106,7 +109,8 @@ def open_look(paths: Sequence[Path], frame: Frame, *, track: str) -> Look:
         raise DataError(what, where="inputs.insar[].geometry", fix=fix)
     notes: list[str] = []
     east, north = (on_frame(there[n], frame, notes=notes) for n in ("east", "north"))
-    up = da.sqrt(1 - east * east - north * north)
+    square = 1 - east * east - north * north
+    up = da.sqrt(da.where(square >= 0, square, np.float32(np.nan)))
     if "up" in there:
         notes.append(_compare_up(there, frame))
     notes.append("geometry: cells with 0 eastward or northward have no look vector; up = sqrt(1 - east2 - north2)")
@@ -118,7 +122,7 @@ def open_look(paths: Sequence[Path], frame: Frame, *, track: str) -> Look:
         is_known = (codes >= 0) & (codes <= 3)
         shadow = da.where(is_known, (codes > 0).astype(np.float32), np.float32(np.nan))
         notes.append(f"shadow: 1 shadow, 2 layover, 3 both in {there['shadow'].path.name}")
-    return Look([east, north, up], height, shadow, list(dict.fromkeys(n for n in notes if n)))
+    return Look([east, north, up], height, shadow, list(dict.fromkeys(n for n in notes if n)), made_of="east and north")
 
 
 def _compare_up(there: dict[str, Band], frame: Frame) -> str:
@@ -145,8 +149,8 @@ def _compare_up(there: dict[str, Band], frame: Frame) -> str:
 
 
 def frame_of(band: Band) -> Frame:
-    """Return where the file of a band lies."""
-    return tif_frame(band.path)
+    """Return where the file of a band lies, in longitudes of -180 to 180."""
+    return turned(tif_frame(band.path))
 
 
 def on_frame(band: Band, frame: Frame, *, notes: list[str], method: str = "bilinear") -> da.Array:

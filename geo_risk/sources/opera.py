@@ -17,6 +17,7 @@ from geo_risk.sources.hdf5 import read_window, read_windows
 from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened
 from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
+from geo_risk.sources.look_check import SENTINEL_1_DEG
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.marks import check_marks
 from geo_risk.sources.mintpy import Variables, los_variables
@@ -56,7 +57,10 @@ def open_series(
     granules = series.granules
     first = granules[0]
     look = _look(geometry, first.frame, track, audit)
-    audit.append(check_los(look.los, where=str(first.path), orbit=first.orbit))
+    made_of = look.made_of
+    audit.append(
+        check_los(look.los, where=str(first.path), orbit=first.orbit, made_of=made_of, incidence=SENTINEL_1_DEG)
+    )
     audit.extend(look.notes)
     displacement = mintpy.on_land(series.lazy(), look.land)
     variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
@@ -226,7 +230,7 @@ def _look(geometry: Sequence[Path], frame: Frame, track: str, audit: list[str]) 
         held = mintpy.open_geometry(geometry, track=track)
         frame.check_same(held.frame, where=str(held.source))
         return Look(held.los, held.height, held.shadow, [held.note] if held.note else [], held.land)
-    audit.append("geometry: unit vectors from ground to satellite, as the static layers are published")
+    audit.append("geometry: vectors from ground to satellite, as the static layers are published")
     return open_look(geometry, frame, track=track)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import rasterio
 import xarray as xr
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from geo_risk.core.errors import (
@@ -27,8 +27,8 @@ from geo_risk.core.errors import (
     UnitError,
 )
 from geo_risk.core.units import factor
+from geo_risk.sources.date_checks import check_dates
 from geo_risk.sources.free_text import positive_way
-from geo_risk.sources.geotiff import SENTINELS
 from geo_risk.sources.insar import (
     ASK_SIGN,
     COMPONENTS,
@@ -43,7 +43,9 @@ from geo_risk.sources.insar import (
     sampled,
 )
 from geo_risk.sources.look import look_vector
+from geo_risk.sources.look_check import without_broken
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.tif_values import read_values, sampled_dates
 
 BLOCK = 512
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
@@ -104,14 +106,16 @@ def open_stack(
     unit, sign = facts.pop()
     times = check_times([d for d, _ in rows], where=where)
     check_total(frame, len(rows), where=where)
-    series = da.stack([lazy_tif(path) for _, path in rows]).rechunk({0: -1}) * np.float32(unit * sign)
+    lazy = [lazy_tif(path, refuses_marks=True) for _, path in rows]
+    series = da.stack(lazy).rechunk({0: -1}) * np.float32(unit * sign)
     # the files may not declare that 0 is missing: a cell that is 0 on every date is no ground that stood still
     cube = da.map_blocks(_without_zeros, series, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
-    shown = np.concatenate([sampled([lazy_tif(rows[k][1])])[0] for k in sorted({0, len(rows) // 2, len(rows) - 1})])
-    check_marks(shown, where=where)
+    shown = np.concatenate([sampled([lazy[k]])[0] for k in sorted({0, len(rows) // 2, len(rows) - 1})])
+    size = check_magnitude(shown * unit, unit="m", where=where)
+    check_dates(sampled_dates([path for _, path in rows], frame.shape) * unit, times, where=where)
     origin = "config says" if options.positive else "files say"
     audit = [
-        check_magnitude(shown * unit, unit="m", where=where),
+        size,
         "missing: declared nodata, and cells that are 0 on every date",
         f"sign: positive is {'toward' if sign > 0 else 'away from'} the satellite, as the {origin}",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
@@ -159,16 +163,6 @@ def check_total(frame: Frame, count: int, *, where: str) -> None:
         raise LimitError(what, where=where, fix="cut the product to the area of the run")
 
 
-def check_marks(sample: NDArray[Any], *, where: str) -> None:
-    """Raise DataError where a sample of values still holds a mark of missing that no file declares, such as -9999."""
-    found = {v: int((sample == np.float32(v)).sum()) for v in SENTINELS}
-    if any(found.values()):
-        value = next(v for v in SENTINELS if found[v])
-        what = f"{value:g} in {found[value]} cells of a sample, and the files do not declare it as nodata"
-        fix = f"declare it in every file (gdal_edit.py -a_nodata {value:g}) if it means missing"
-        raise DataError(what, where=where, fix=fix)
-
-
 def tif_frame(path: Path) -> Frame:
     """Return where a GeoTIFF lies.
 
@@ -194,27 +188,23 @@ def tif_frame(path: Path) -> Frame:
     return frame
 
 
-def lazy_tif(path: Path) -> da.Array:
-    """Return band 1 as a lazy float32 array, declared nodata as NaN, a file handle per block and none kept open."""
+def lazy_tif(path: Path, *, refuses_marks: bool = False) -> da.Array:
+    """Return band 1 as a lazy float32 array, declared nodata as NaN, a file handle per block and none kept open.
+
+    With `refuses_marks` a block that holds a mark of missing that the file does not declare is a DataError.
+    """
     frame = tif_frame(path)
     chunks = da.core.normalize_chunks((BLOCK, BLOCK), shape=frame.shape, dtype=np.float32)
+    # a function of the module: dask would pickle a closure, and search all modules for it, to name each array
+    return da.map_blocks(
+        _tif_block, path=path, refuses_marks=refuses_marks, chunks=chunks, dtype=np.float32,
+        meta=np.empty((0, 0), np.float32),
+    )  # fmt: skip
 
-    def block(block_info: Any = None) -> NDArray[np.float32]:
-        (r0, r1), (c0, c1) = block_info[None]["array-location"]
-        try:
-            with rasterio.open(path, driver="GTiff") as source:
-                out: NDArray[np.float32] = source.read(1, window=Window(c0, r0, c1 - c0, r1 - r0)).astype(np.float32)
-                nodata, scale, offset = source.nodata, source.scales[0], source.offsets[0]
-        except RasterioError as error:
-            what = f"rows {r0}-{r1}, columns {c0}-{c1} cannot be read: {error}"
-            raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-        if nodata is not None and not np.isnan(nodata):
-            out = np.where(out == np.float32(nodata), np.float32(np.nan), out)
-        if (scale, offset) != (1.0, 0.0):
-            out = out * np.float32(scale) + np.float32(offset)
-        return out
 
-    return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+def _tif_block(path: Path, *, refuses_marks: bool, block_info: Any = None) -> NDArray[np.float32]:
+    (r0, r1), (c0, c1) = block_info[None]["array-location"]
+    return read_values(path, [Window(c0, r0, c1 - c0, r1 - r0)], refuses_marks=refuses_marks)[0]
 
 
 def look_tifs(paths: Mapping[str, Path]) -> dict[str, da.Array]:
@@ -300,7 +290,9 @@ def _geometry(
             frame.check_same(tif_frame(path), where=str(path))
         arrays = look_tifs(found) | {n: lazy_tif(p) for n, p in found.items() if n == "height"}
         source = geometry[0]
-    audit.append(check_los([arrays[n] for n in ("los_east", "los_north", "los_up")], where=str(source), orbit=None))
+    look_vectors = [arrays[n] for n in COMPONENTS]
+    audit.append(check_los(look_vectors, where=str(source), orbit=None))
+    arrays |= dict(zip(COMPONENTS, without_broken(look_vectors), strict=True))
     out: dict[str, tuple[Any, str, str]] = {}
     for name, array in arrays.items():
         text = name if name in {"height", "shadow"} else f"line of sight, {name[4:]} component, ground to satellite"

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from geo_risk.cli import main
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.insar import drop_zeros, open_insar
+from geo_risk.sources.look_check import look_notes
 from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import tif_frame
@@ -108,6 +110,26 @@ def test_a_licsbas_velocity_of_zero_is_no_still_ground_and_a_mark_stops(tmp_path
     velocity[5:8] = -9999
     with pytest.raises(DataError, match="-9999 in 90 cells of a sample"):
         open_insar(licsbas(tmp_path / "b", vel=velocity), track="asc")
+
+
+def test_a_velocity_masked_by_licsbas_is_known_by_its_name_and_taken_before_the_unmasked_one(tmp_path):
+    velocity = SERIES[0] * 1e3
+    masked = np.where(np.arange(SHAPE[1]) > 20, np.nan, velocity)
+    name = "065A_05228_131313"
+    folder = licsbas(tmp_path / "s", **{f"{name}.vel.mskd": masked})
+    (folder / "vel.geo.tif").unlink()
+    data = open_insar(folder, track="asc")
+    assert np.isnan(data["velocity"].to_numpy()).mean() == pytest.approx(9 / 30)
+    write_tif(folder / f"{name}.vel.geo.tif", velocity, nodata=np.nan)
+    write_tif(folder / f"{name}.vstd.mskd.geo.tif", np.abs(velocity) + 1, nodata=np.nan)
+    both = open_insar(folder, track="asc")
+    assert np.isnan(both["velocity"].to_numpy()).mean() == pytest.approx(9 / 30)
+    assert "velocity_std" in both
+    said = f"mask: {name}.vel.mskd.geo.tif is masked by LiCSBAS; {name}.vel.geo.tif, which is not, is not used"
+    assert said in both.attrs["audit"]
+    write_tif(folder / f"{name}.vel_filt.mskd.geo.tif", velocity, nodata=np.nan)
+    with pytest.raises(AmbiguousError, match="two files claim to be velocity"):
+        open_insar(folder, track="asc")
 
 
 @pytest.mark.parametrize(("make", "names"), [(licsbas, "[ENU].geo.tif"), (hyp3, "*_lv_*.tif")])
@@ -255,6 +277,18 @@ def test_vectors_off_unit_length_in_a_stack_are_refused(tmp_path):
         )
 
 
+@pytest.mark.parametrize(("name", "value", "text"), [
+    ("theta", 51.6, "lv_theta runs from 51.6 to 51.6; radians from 0 to 1.571 needed"),
+    ("theta", -0.9, "lv_theta runs from -0.9"), ("phi", -166.2, "lv_phi runs from -166.2"),
+])  # fmt: skip
+def test_look_angles_of_hyp3_in_degrees_are_refused(tmp_path, name, value, text):
+    folder = hyp3(tmp_path / "s")
+    write_tif(next(folder.glob(f"*_lv_{name}.tif")), np.full(SHAPE, value))
+    with pytest.raises(DataError, match=text) as caught:
+        open_insar(folder, track="asc")
+    assert "radians" in caught.value.fix
+
+
 def static_layers(folder: Path, vector: tuple[float, ...], codes: np.ndarray) -> list[Path]:
     los = write_tif(folder / "x_line_of_sight_enu.tif", np.full(SHAPE, 1.0), nodata=0.0)
     with rasterio.open(los) as source:
@@ -269,6 +303,47 @@ def test_static_layers_that_point_down_are_refused_whatever_the_orbit(tmp_path):
     paths = static_layers(tmp_path, tuple(-v for v in look()), np.zeros(SHAPE))
     with pytest.raises(DataError, match=r"point down \(up -0\.78\)"):
         open_look(paths, tif_frame(paths[0]), track="asc")
+
+
+def test_half_an_east_component_is_seen_by_the_incidence_of_what_it_makes(tmp_path):
+    write_granule(tmp_path / "s", SERIES[1], (days(2)[0], days(2)[1]))
+    paths = write_look(tmp_path / "look", SHAPE)
+    data = open_insar(tmp_path / "s", track="asc", geometry=paths)
+    said = next(t for t in data.attrs["audit"] if "satellite in the" in t)
+    assert said.startswith("geometry: made of east and north, incidence 3")
+    assert "unit" not in said
+    assert "入射角" in in_chinese(said)
+    with rasterio.open(paths[0], "r+") as target:
+        target.write(target.read(1) * np.float32(0.5), 1)
+    with pytest.raises(DataError, match=r"incidence of 1\d\.\d to .* degrees; 25 to 50 needed"):
+        open_insar(tmp_path / "s", track="asc", geometry=paths)
+
+
+def test_an_angle_from_the_vertical_in_place_of_an_elevation_is_refused(tmp_path):
+    folder = hyp3(tmp_path / "s")
+    write_tif(next(folder.glob("*_lv_theta.tif")), np.full(SHAPE, np.pi / 2 - 0.9))
+    with pytest.raises(DataError, match=r"incidence of 51\.6 to 51\.6 degrees"):
+        open_insar(folder, track="asc")
+
+
+def test_look_vectors_off_unit_length_outside_the_sample_are_missing_and_counted(tmp_path):
+    shape = (320, 330)
+    velocity = np.random.default_rng(8).normal(0, 3, shape)
+    e, n, u = (np.full(shape, v) for v in look())
+    for values in (e, n, u):
+        values[50:120, 60:130] *= 0.5
+        values[200:210, 60:130] *= 0.95
+    velocity[50, 60:70] = np.nan
+    data = open_insar(licsbas(tmp_path / "s", vel=velocity, E=e, N=n, U=u), track="asc")
+    gone = np.isnan(data["los_up"].to_numpy())
+    assert gone[50:120, 60:130].all()
+    assert gone.sum() == 4900
+    assert np.isfinite(data["velocity"].to_numpy()).sum() == velocity.size - 10
+    notes, counts = look_notes(data)
+    assert counts == {"cells_without_look": 4890.0, "cells_off_unit_look": 700.0}
+    assert notes[0][0].startswith("4890 of 105590 cells with a velocity have no look vector")
+    clean = open_insar(licsbas(tmp_path / "t"), track="asc")
+    assert look_notes(clean) == ([], {})
 
 
 def test_codes_of_shadow_that_stand_for_no_data_are_unknown(tmp_path):

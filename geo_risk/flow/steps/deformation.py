@@ -93,6 +93,7 @@ def write_velocity(
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.native import write_native
     from geo_risk.sources.audit_words import in_chinese
+    from geo_risk.sources.look_check import look_notes
     from geo_risk.sources.native import native_maps
 
     source = open_track(track, options, **files)
@@ -106,6 +107,9 @@ def write_velocity(
         patches, counts["sudden_cells"] = sudden_patches(native_maps(out, ("sudden_since", "sudden_mm")))
         found = sudden_note(patches, times)
         notes.extend([found] if found else [])
+    more, off = look_notes(native_maps(out, ("velocity", *LOS)))
+    notes.extend(more)
+    counts |= off
     write_dataset(removal_dataset(removal, times), correction)
     audit = [(f"{track}: {text}", f"轨道 {track} 数据审核：{in_chinese(text)}") for text in source.attrs["audit"]]
     said = [(f"{track}: {en}", f"轨道 {track}：{zh}") for en, zh in [*source.attrs.get("warnings", []), *notes]]
