@@ -198,23 +198,24 @@ def lazy_tif(path: Path) -> da.Array:
     """Return band 1 as a lazy float32 array, declared nodata as NaN, a file handle per block and none kept open."""
     frame = tif_frame(path)
     chunks = da.core.normalize_chunks((BLOCK, BLOCK), shape=frame.shape, dtype=np.float32)
+    # a function of the module: dask would pickle a closure, and search all modules for it, to name each array
+    return da.map_blocks(_tif_block, path=path, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
 
-    def block(block_info: Any = None) -> NDArray[np.float32]:
-        (r0, r1), (c0, c1) = block_info[None]["array-location"]
-        try:
-            with rasterio.open(path, driver="GTiff") as source:
-                out: NDArray[np.float32] = source.read(1, window=Window(c0, r0, c1 - c0, r1 - r0)).astype(np.float32)
-                nodata, scale, offset = source.nodata, source.scales[0], source.offsets[0]
-        except RasterioError as error:
-            what = f"rows {r0}-{r1}, columns {c0}-{c1} cannot be read: {error}"
-            raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
-        if nodata is not None and not np.isnan(nodata):
-            out = np.where(out == np.float32(nodata), np.float32(np.nan), out)
-        if (scale, offset) != (1.0, 0.0):
-            out = out * np.float32(scale) + np.float32(offset)
-        return out
 
-    return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+def _tif_block(path: Path, block_info: Any = None) -> NDArray[np.float32]:
+    (r0, r1), (c0, c1) = block_info[None]["array-location"]
+    try:
+        with rasterio.open(path, driver="GTiff") as source:
+            out: NDArray[np.float32] = source.read(1, window=Window(c0, r0, c1 - c0, r1 - r0)).astype(np.float32)
+            nodata, scale, offset = source.nodata, source.scales[0], source.offsets[0]
+    except RasterioError as error:
+        what = f"rows {r0}-{r1}, columns {c0}-{c1} cannot be read: {error}"
+        raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
+    if nodata is not None and not np.isnan(nodata):
+        out = np.where(out == np.float32(nodata), np.float32(np.nan), out)
+    if (scale, offset) != (1.0, 0.0):
+        out = out * np.float32(scale) + np.float32(offset)
+    return out
 
 
 def look_tifs(paths: Mapping[str, Path]) -> dict[str, da.Array]:
