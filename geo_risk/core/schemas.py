@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pandera.pandas as pa
 
 from geo_risk.core.errors import CrsError, SchemaError
 
@@ -34,17 +33,17 @@ WARNING_CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged",
 STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
 
 _LEVEL = "level"
-_TYPES: dict[str, tuple[str, dict[str, int]]] = {
+_TYPES: dict[str, tuple[str, dict[str, Any]]] = {
     # kind of column -> (dtype, bounds); every one may be missing unless its column is required
     "id": ("string", {}),
     "text": ("string", {}),
     "number": ("float64", {}),
-    "positive": ("float64", {"at least": 0}),
-    "share": ("float64", {"at least": 0, "at most": 1}),
-    "count": ("Int64", {"at least": 0}),
+    "positive": ("float64", {"ge": 0}),
+    "share": ("float64", {"ge": 0, "le": 1}),
+    "count": ("Int64", {"ge": 0}),
     "whole": ("Int64", {}),
-    "rank": ("Int64", {"at least": 1}),
-    _LEVEL: ("int8", {"at least": -1, "at most": 4}),
+    "rank": ("Int64", {"ge": 1}),
+    _LEVEL: ("int8", {"ge": -1, "le": 4}),
     "time": ("string", {}),
 }
 
@@ -277,6 +276,20 @@ SCHEMAS: dict[str, Schema] = {
 """The frames of CONTRACT.md, by layer name."""
 
 
+@cache
+def _pandera(name: str) -> pa.DataFrameSchema:
+    schema = SCHEMAS[name]
+    columns: dict[str, pa.Column] = {}
+    for column, kind in schema.columns.items():
+        dtype, bounds = _TYPES[kind]
+        checks = [getattr(pa.Check, check)(bound) for check, bound in bounds.items()]
+        if column in schema.choices:
+            checks.append(pa.Check.isin(list(schema.choices[column])))
+        nullable = column not in schema.required and kind != _LEVEL
+        columns[column] = pa.Column(dtype, checks=checks, nullable=nullable, coerce=True)
+    return pa.DataFrameSchema(columns, strict=False)
+
+
 def conform(frame: pd.DataFrame, name: str) -> Any:
     """Return the frame with the schema's columns first and in order, its types, and every rule checked.
 
@@ -317,11 +330,14 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
 
 def _check_rules(out: pd.DataFrame, schema: Schema) -> None:
     problems: list[str] = []
-    for column, rule, is_broken in _column_rules(out, schema):
-        if is_broken.any():
-            bad = np.flatnonzero(is_broken)[:5]
-            ids = out[schema.id].iloc[bad].tolist() if schema.id else bad.tolist()
-            problems.append(f"{column}: {rule} (rows {ids}, values {out[column].iloc[bad].tolist()})")
+    try:
+        _pandera(schema.name).validate(pd.DataFrame(out), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        for (column, check), rows in cases.groupby(["column", "check"], dropna=False):
+            bad = rows["index"].dropna().astype(int).tolist()[:5]
+            ids = out[schema.id].iloc[bad].tolist() if schema.id and schema.id in out else bad
+            problems.append(f"{column}: {check} (rows {ids}, values {rows['failure_case'].tolist()[:5]})")
     if schema.id and out[schema.id].duplicated().any():
         doubled = sorted(out.loc[out[schema.id].duplicated(), schema.id].astype(str).unique())
         problems.append(f"{schema.id} repeats: {doubled[:20]}")
@@ -330,23 +346,6 @@ def _check_rules(out: pd.DataFrame, schema: Schema) -> None:
     if problems:
         what = f"{schema.name} breaks its schema: " + "; ".join(problems)
         raise SchemaError(what, where=schema.name, fix="mend the rows named, or quarantine them with a reason")
-
-
-def _column_rules(out: pd.DataFrame, schema: Schema) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """Yield column, rule and rows that break it; only `required` looks at missing values."""
-    for column, kind in schema.columns.items():
-        is_known = out[column].notna().to_numpy(dtype=bool)
-        if column in schema.required:
-            yield column, "required", ~is_known
-        bounds = _TYPES[kind][1]
-        if bounds:
-            numbers = out[column].to_numpy(dtype=np.float64, na_value=np.nan)
-            for side, bound in bounds.items():
-                is_within = numbers >= bound if side == "at least" else numbers <= bound
-                yield column, f"{side} {bound}", is_known & ~is_within
-        if column in schema.choices:
-            choices = schema.choices[column]
-            yield column, f"one of {list(choices)}", is_known & ~out[column].isin(choices).to_numpy(dtype=bool)
 
 
 def _is_ranking(rank: pd.Series[Any]) -> bool:
