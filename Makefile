@@ -6,8 +6,11 @@ CONFIG ?= configs/demo.yaml
 STAMP := $(VENV)/.installed
 STAMP_TEST := $(VENV)/.installed-test
 
+# without bytecode every start would compile the package and the tests again: ten seconds a process
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports format faults real score sample notebook clean browsers
+.PHONY: help demo test check fast lint types imports format faults real score sample notebook clean browsers
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,8 +36,12 @@ score: $(STAMP) ## Compare the demo run with its truth.
 test: $(STAMP_TEST) browsers ## Install with the test extras and run the whole suite.
 	$(BIN)/python -m pytest
 
-check: $(STAMP_TEST) lint types imports ## Format, lint, types, imports, fast tests: before every commit.
+check: $(STAMP_TEST) ## Format, lint, types, imports, fast tests: before every commit.
+	@$(MAKE) --no-print-directory -j2 fast lint types imports
+
+fast: $(STAMP_TEST) ## The tests that take no time, with few questions a property.
 	$(BIN)/python -m pytest -q -x -n auto --dist loadfile --hypothesis-profile=check \
+		--ignore=tests/browser --ignore=tests/faults --ignore=tests/golden \
 		-m "not slow and not faults and not browser and not qgis and not real"
 
 lint: $(STAMP_TEST) ## Style.

@@ -6,9 +6,20 @@ from collections.abc import Callable
 import pytest
 from hypothesis import settings
 
-settings.register_profile("check", max_examples=15, deadline=None)
+CHECK_EXAMPLES = 8
+settings.register_profile("check", max_examples=CHECK_EXAMPLES, deadline=None)
 settings.register_profile("full", deadline=None)
 settings.load_profile("full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let `make check` ask few questions of tests that state a number of their own, too."""
+    if config.getoption("--hypothesis-profile") != "check":
+        return
+    for test in {item.obj for item in items if isinstance(item, pytest.Function)}:
+        own = getattr(test, "_hypothesis_internal_use_settings", None)
+        if own is not None and own.max_examples > CHECK_EXAMPLES:
+            test._hypothesis_internal_use_settings = settings(own, max_examples=CHECK_EXAMPLES)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

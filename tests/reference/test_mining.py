@@ -276,6 +276,7 @@ def test_end_of_a_licence_is_read_from_what_people_write(text, day):
     assert licence_end(text) == (None if day is None else np.datetime64(day))
 
 
+@pytest.mark.slow
 def test_doubt_about_the_boundary_lowers_the_probability():
     fit = found(face()).fit
     sharp, vague = (

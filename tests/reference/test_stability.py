@@ -129,7 +129,7 @@ def by_differences(rain, edges, at_s, *, z, k, d, depth=12.0, n=3000):
     return float(np.interp(z, np.arange(n + 1) * h, head))
 
 
-@pytest.mark.parametrize("at_h", [2.0, 5.0, 20.0])
+@pytest.mark.parametrize("at_h", [2.0, *(pytest.param(t, marks=pytest.mark.slow) for t in (5.0, 20.0))])
 def test_pressure_below_changing_rain_is_that_of_finite_differences(at_h):
     rain, edges = np.array([4e-6, 0.0, 9e-6, 1e-6]), np.arange(5) * 3600.0
     z, k, d0, slope = 1.5, 8e-6, 3e-5, 30.0

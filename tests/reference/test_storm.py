@@ -110,6 +110,7 @@ def test_the_configuration_gives_the_formula_with_its_document():
     assert "Nowhere, 1900, none" in idf.formula.card().citation
 
 
+@pytest.mark.slow
 def test_the_step_writes_the_table_and_a_storm(tmp_path):
     (tmp_path / "config.yaml").write_text(
         "name: x\noutput: out\ninputs:\n  dem: d.tif\n  rainfall:\n    idf: {city: Nowhere, edition: '1900', "

@@ -7,7 +7,7 @@ import pytest
 from geo_risk.publish.figures_hindcast import chance_panel, storm_bars
 
 
-@pytest.mark.parametrize(("language", "words"), [("zh", "概率"), ("en", "Chance")])
+@pytest.mark.parametrize(("language", "words"), [("zh", "概率"), pytest.param("en", "Chance", marks=pytest.mark.slow)])
 def test_axes_of_chances_speak_the_language_and_numbers_are_plain(language, words):
     diagram = {
         "said": [0.0005, 0.02, 0.3],

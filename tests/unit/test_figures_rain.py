@@ -23,7 +23,9 @@ def drawn(language):
     }
 
 
-@pytest.mark.parametrize(("language", "words"), [("zh", "重现期"), ("en", "Return period")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("zh", "重现期"), pytest.param("en", "Return period", marks=pytest.mark.slow)]
+)
 def test_axes_speak_the_language_and_numbers_are_plain(language, words):
     figures = drawn(language)
     assert words in figures["growth"]

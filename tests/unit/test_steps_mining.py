@@ -125,6 +125,7 @@ def test_licences_that_cannot_be_read_are_noted_beside_the_verdicts(made):
     assert "误判为无证" in texts["warning"]["text_zh"]
 
 
+@pytest.mark.slow
 def test_without_licences_the_bowl_is_a_row_of_unknown_verdict(made):
     frame, facts = clues(made, "none", None)
     (row,) = frame.itertuples()

@@ -35,6 +35,17 @@ def plan(tmp_path_factory):
     return plan
 
 
+@pytest.fixture(scope="module")
+def opened(plan):
+    """Return the storms and slides of a plan, and its grid."""
+    target = read_grid(plan.facts("grid"))
+    storms = open_storms(
+        plan.input("rainfall.past_events"), past_told(plan), target, limit_mm_h=500, max_bad_share=0.01
+    )
+    return storms, read_past_slides(plan.input("past_slides"), target, storms=storms.ids, options=None).frame, target
+
+
+@pytest.mark.slow
 def test_the_fitted_k_is_reported_beside_the_configured_one(plan):
     facts = read_json(plan.facts("rainfall_antecedent"))
     fit = facts["fit"]
@@ -50,6 +61,7 @@ def test_the_fitted_k_is_reported_beside_the_configured_one(plan):
     assert facts["figures"][0]["svg"].lstrip().startswith("<?xml") or "<svg" in facts["figures"][0]["svg"]
 
 
+@pytest.mark.slow
 def test_places_in_which_a_slide_fell_are_not_among_those_that_did_not_slide(plan):
     facts = read_json(plan.facts("rainfall_antecedent"))
     counts = facts["counts"]
@@ -64,8 +76,9 @@ def test_places_in_which_a_slide_fell_are_not_among_those_that_did_not_slide(pla
     assert "只会偏迟" in facts["notes"][1]["text_zh"]
 
 
-def test_where_nearly_all_cells_slid_they_stay_and_that_is_said(tmp_path, plan):
-    storms, slides, target = opened(plan)
+@pytest.mark.slow
+def test_where_nearly_all_cells_slid_they_stay_and_that_is_said(opened):
+    storms, slides, target = opened
     everywhere = slides.iloc[:1].loc[np.repeat(0, 100)].reset_index(drop=True)
     x, y = cells_within(storms.storms[0].rain, storms.storms[0].area)
     everywhere = everywhere.set_geometry(gpd.points_from_xy(x, y), crs=GRID.crs)
@@ -77,17 +90,9 @@ def test_where_nearly_all_cells_slid_they_stay_and_that_is_said(tmp_path, plan):
     assert int((~events.slid).sum()) == 30
 
 
-def opened(plan):
-    """Return the storms and slides of a plan, and its grid."""
-    target = read_grid(plan.facts("grid"))
-    storms = open_storms(
-        plan.input("rainfall.past_events"), past_told(plan), target, limit_mm_h=500, max_bad_share=0.01
-    )
-    return storms, read_past_slides(plan.input("past_slides"), target, storms=storms.ids, options=None).frame, target
-
-
-def test_rain_after_a_slide_of_known_time_does_not_count_for_it(plan):
-    storms, slides, target = opened(plan)
+@pytest.mark.slow
+def test_rain_after_a_slide_of_known_time_does_not_count_for_it(opened):
+    storms, slides, target = opened
     storm = storms.storms[0]
     own = slides[slides["storm_id"] == storm.id].reset_index(drop=True)
     # days end at 00 UTC of the 2nd, 3rd ... 13th of July: the tenth is the 11th
@@ -113,8 +118,9 @@ def test_storms_that_peak_on_day_eight_of_twelve_do_not_make_k_one(tmp_path):
     assert 4 <= fit["days_high"] <= 7
 
 
-def test_storms_whose_wettest_day_comes_first_are_named_and_too_many_of_them_refused(plan):
-    storms, _, _ = opened(plan)
+@pytest.mark.slow
+def test_storms_whose_wettest_day_comes_first_are_named_and_too_many_of_them_refused(opened):
+    storms, _, _ = opened
     first = storms.storms[0]
     early = replace(first, id="early", rain=first.rain.isel(time=slice(9, 12)))
     seven = [replace(first, id=f"S{k}") for k in range(7)]
@@ -133,6 +139,7 @@ def test_storms_whose_wettest_day_comes_first_are_named_and_too_many_of_them_ref
     assert window_of([], 15) == (0, [], [])
 
 
+@pytest.mark.slow
 def test_fitted_values_are_used_only_where_the_configuration_asks(plan):
     path = plan.facts("rainfall_antecedent")
     fit = read_json(path)["fit"]

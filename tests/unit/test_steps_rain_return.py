@@ -91,6 +91,7 @@ def test_gauges_give_a_layer_a_table_and_a_figure(tmp_path):
     assert "<svg" in facts["figures"][0]["svg"]
 
 
+@pytest.mark.slow
 def test_rain_beyond_the_record_is_unknown_and_warned_of(tmp_path):
     gauge_table(tmp_path / "maxima.csv")
     plan = run(tmp_path, "      - {file: maxima.csv, duration_h: 24}\n", mm=900.0)
@@ -109,6 +110,7 @@ def test_fewer_years_than_needed_say_nothing(tmp_path):
     assert "2 of them have fewer than 20 years" in facts["notes"][0]["text_en"]
 
 
+@pytest.mark.slow
 def test_a_grid_and_the_rarest_of_two_durations(tmp_path):
     grid_file(tmp_path / "grid.nc")
     gauge_table(tmp_path / "maxima.csv")
@@ -137,6 +139,14 @@ def test_rain_beyond_one_record_is_rare_though_another_duration_is_unknown(tmp_p
     assert (counts["known_cells"], counts["rarer_than_record_cells"], counts["unknown_cells"]) == (0, 0, 1600)
 
 
+def zeros_in_grid(folder):
+    zeros = xr.open_dataset(grid_file(folder / "grid.nc"), decode_times=False).load()
+    zeros["rain"][3:5, 6, 6] = 0.0
+    zeros["rain"][7, 5, 5] = -4.0
+    zeros["rain"][8, 5, 5] = np.nan
+    zeros.to_netcdf(folder / "zeros.nc", engine="h5netcdf")
+
+
 def test_zeros_are_no_annual_maxima(tmp_path):
     path = gauge_table(tmp_path / "maxima.csv", extra="G1,111.14,36.69,2020,0\nG2,111.19,36.66,2020,0.0\n")
     got = read_annual_maxima(path, limit_mm=2000)
@@ -144,14 +154,15 @@ def test_zeros_are_no_annual_maxima(tmp_path):
     assert [row["reason"].split(": ")[1] for row in got.quarantine] == [
         "the maximum is missing, zero, negative or impossible"
     ] * 2
-    zeros = xr.open_dataset(grid_file(tmp_path / "grid.nc"), decode_times=False).load()
-    zeros["rain"][3:5, 6, 6] = 0.0
-    zeros["rain"][7, 5, 5] = -4.0
-    zeros["rain"][8, 5, 5] = np.nan
-    zeros.to_netcdf(tmp_path / "zeros.nc", engine="h5netcdf")
+    zeros_in_grid(tmp_path)
     got = read_annual_maxima(tmp_path / "zeros.nc", limit_mm=2000)
     assert got.n_masked == 3
     assert int(np.isnan(got.cube.to_numpy()).sum()) == 5  # with the 9999, which means missing, and the NaN
+
+
+@pytest.mark.slow
+def test_masked_maxima_are_told(tmp_path):
+    zeros_in_grid(tmp_path)
     plan = run(tmp_path, "      - {file: zeros.nc, duration_h: 24}\n")
     facts = read_json(plan.facts("rainfall_return_periods"))
     assert facts["counts"]["masked_maxima"] == 3
