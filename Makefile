@@ -34,7 +34,7 @@ score: $(STAMP) ## Compare the demo run with its truth.
 	$(BIN)/geo-risk score outputs/demo data/sample/truth
 
 test: $(STAMP_TEST) browsers ## Install with the test extras and run the whole suite.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP_TEST) ## Format, lint, types, imports, fast tests: before every commit.
 	@$(MAKE) --no-print-directory -j2 fast lint types imports
