@@ -78,7 +78,7 @@ def test_a_track_without_series_runs_to_the_end_and_its_areas_have_no_activity(c
 
 @pytest.mark.slow
 @pytest.mark.real
-@pytest.mark.parametrize(("name", "tracks"), [("licsbas_naf", ("asc", "desc")), ("mexico_city", ("desc",))])
+@pytest.mark.parametrize(("name", "tracks"), [("licsbas_naf", ("asc", "desc")), ("mexico_city", ("asc",))])
 def test_configurations_of_real_products_run_to_the_end(cli, tmp_path, name, tracks):
     code, _, err = cli("run", ROOT / "configs" / "real" / f"{name}.yaml", "--set", f"output={tmp_path / 'out'}")
     assert (code, err) == (0, err)
