@@ -18,7 +18,7 @@ from benchmarks.areas_memory import PERIOD, noise, size_of, velocity
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.areas.maps import TrackWindows
 from geo_risk.hazards.deformation.areas.tiles import TiledMap, whole
-from geo_risk.hazards.deformation.lines import structures, watch
+from geo_risk.hazards.deformation.lines import structures, townships, watch
 from geo_risk.hazards.deformation.lines.axes import merge_axes
 from geo_risk.hazards.deformation.lines.level import scene_level
 from geo_risk.hazards.deformation.lines.sections import line_sections
@@ -92,9 +92,9 @@ def _watch(vertical: VerticalMap, grid: Grid) -> watch.Subsidence:
         {"code": [str(k) for k in range(10)], "name": ""}, crs=grid.crs,
         geometry=[box(a, bottom, b, top) for a, b in pairwise(edges)],
     )  # fmt: skip
-    places = watch.township_cells(towns, grid)
+    places = townships.township_cells(towns, grid)
     watch.subsidence_zones(found, PARAMS.watch)
-    watch.township_table(found, towns, places)
+    townships.township_table(found, towns, places)
     found.totals()
     return found
 

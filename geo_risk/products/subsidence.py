@@ -87,7 +87,7 @@ def subsidence_townships(
 
     Parameters
     ----------
-    table : of `hazards.deformation.lines.watch.township_table`.
+    table : of `hazards.deformation.lines.townships.township_table`.
     trends : TREND_COLUMNS by `part`.
     zones : of `subsidence_zones`.
     houses, townships : as there; a house counts where its middle lies in a zone.

@@ -18,10 +18,11 @@ from geo_risk.hazards.deformation.lines.axes import Axis, Piece, merge_axes
 from geo_risk.hazards.deformation.lines.params import LineParams, StructureParams, WatchParams
 from geo_risk.hazards.deformation.lines.sections import line_sections, pairs, stations
 from geo_risk.hazards.deformation.lines.structures import Body, bodies_of, body_motion, crest_of, structure_rows
+from geo_risk.hazards.deformation.lines.townships import township_cells, township_table
 from geo_risk.hazards.deformation.lines.trend import Trend, combined_trend, recent_trend
 from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, FROM_LOS, UNKNOWN, MapNoise, VerticalMap, map_noise
 from geo_risk.hazards.deformation.lines.vertical import vertical_map as make_vertical
-from geo_risk.hazards.deformation.lines.watch import find_subsidence, subsidence_zones, township_cells, township_table
+from geo_risk.hazards.deformation.lines.watch import find_subsidence, subsidence_zones
 from geo_risk.hazards.deformation.params import DeformationParams
 from tests.support.insar import LOS
 

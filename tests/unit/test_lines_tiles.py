@@ -17,8 +17,8 @@ from geo_risk.hazards.deformation.activity import members as members_module
 from geo_risk.hazards.deformation.activity.series_params import SeriesParams
 from geo_risk.hazards.deformation.areas.maps import TrackWindows
 from geo_risk.hazards.deformation.areas.tiles import TiledMap, at_cells, sampled, sampled_of, thinned
+from geo_risk.hazards.deformation.lines import townships, watch
 from geo_risk.hazards.deformation.lines import vertical as vertical_module
-from geo_risk.hazards.deformation.lines import watch
 from geo_risk.hazards.deformation.lines.level import scene_level
 from geo_risk.hazards.deformation.lines.params import WatchParams
 from geo_risk.hazards.deformation.lines.structures import Body, label_bodies
@@ -66,7 +66,7 @@ def found(side: int) -> tuple[watch.Subsidence, gpd.GeoDataFrame, gpd.pd.DataFra
         {"code": ["1", "2"], "name": ["a", "b"]}, crs=GRID.crs,
         geometry=[box(left, bottom, left + 5000, top), box(left + 5000, bottom + 3000, right, top)],
     )  # fmt: skip
-    return got, watch.subsidence_zones(got, params.watch), watch.township_table(got, places)
+    return got, watch.subsidence_zones(got, params.watch), townships.township_table(got, places)
 
 
 @pytest.mark.slow

@@ -18,9 +18,10 @@ from geo_risk.core.grid import Grid
 from geo_risk.hazards.deformation.lines.axes import Axis, Piece, merge_axes
 from geo_risk.hazards.deformation.lines.params import LineParams, WatchParams
 from geo_risk.hazards.deformation.lines.sections import line_sections
+from geo_risk.hazards.deformation.lines.townships import township_table
 from geo_risk.hazards.deformation.lines.trend import recent_trend
 from geo_risk.hazards.deformation.lines.vertical import DECOMPOSED, FROM_LOS, UNKNOWN, MapNoise, VerticalMap
-from geo_risk.hazards.deformation.lines.watch import find_subsidence, township_table
+from geo_risk.hazards.deformation.lines.watch import find_subsidence
 from geo_risk.hazards.deformation.lines.watch import subsidence_zones as measured_zones
 from geo_risk.products.linear import linear_risk, unknown_ground, worst_sections
 from geo_risk.products.structures import structures

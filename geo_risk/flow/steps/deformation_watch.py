@@ -159,6 +159,7 @@ def write_found(
 
     from geo_risk.flow.steps.deformation_areas import nearest_windows
     from geo_risk.hazards.deformation.areas.tiles import bands
+    from geo_risk.hazards.deformation.lines import townships as of_townships
     from geo_risk.hazards.deformation.lines import watch as module
     from geo_risk.hazards.deformation.lines.level import scene_level
     from geo_risk.publish.frames import write_frame, write_json
@@ -173,9 +174,9 @@ def write_found(
     moving = None if areas is None else read_frame(areas)
     found = module.find_subsidence(vertical, params.watch, areas=moving, level=level, tile_cells=side)
     townships, quarantine = read_townships(admin, cells.crs, options)
-    place = module.township_cells(townships, cells)
+    place = of_townships.township_cells(townships, cells)
     write_frame(module.subsidence_zones(found, params.watch), zones)
-    write_frame(module.township_table(found, townships, place), table)
+    write_frame(of_townships.township_table(found, townships, place), table)
     inside = place + 1
     for band in bands(cells.shape[0]):
         inside[band][found.bodies[band] == 0] = 0

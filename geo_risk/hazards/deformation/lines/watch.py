@@ -66,12 +66,12 @@ class Subsidence:
         box = _window(corner, cells.shape)
         up = self.vertical.up[box]
         known = cells & np.isfinite(up)
-        n, total, _ = _sum(up, known)
+        n, total, _ = sum_of(up, known)
         per_mm = grid.cell_area_m2 / 1000
         variance = noise.variance(known, corner)
         if self.level is not None and n:
             fit, misfit = self.level.mean_errors(known, corner)
-            white = _sum(noise.white[box], known, power=2)[1]
+            white = sum_of(noise.white[box], known, power=2)[1]
             variance = max(variance, white + (n * fit) ** 2) + (n * misfit) ** 2
         return float(0.0 - total * per_mm), float(np.sqrt(variance) * per_mm)
 
@@ -193,7 +193,7 @@ def _confirmed(found: Subsidence, areas: gpd.GeoDataFrame | None, params: WatchP
     number = np.zeros(len(found.kinds) + 1, dtype=np.int32)
     kinds: dict[int, str] = {}
     for label, box, cells in _each(found.bodies):
-        volume, std = found.sinking(cells, _corner(box))
+        volume, std = found.sinking(cells, corner_of(box))
         if (cells & moving[box]).any() or volume >= params.unconfirmed_z * std:
             kinds[len(kinds) + 1] = found.kinds[label]
             number[label] = len(kinds)
@@ -272,8 +272,8 @@ def subsidence_zones(found: Subsidence, params: WatchParams) -> gpd.GeoDataFrame
     for k, box, cells in _each(code):
         body, klass = divmod(k, 8)
         up = found.vertical.up[box]
-        n, total, lowest = _sum(up, cells & np.isfinite(up))
-        volume, std = found.sinking(cells, _corner(box))
+        n, total, lowest = sum_of(up, cells & np.isfinite(up))
+        volume, std = found.sinking(cells, corner_of(box))
         rows.append({
             "label": k, "body": body, "subsidence_id": f"{names[body]}-{klass}",
             "body_id": names[body],
@@ -302,69 +302,6 @@ def body_ids(found: Subsidence) -> dict[int, str]:
     return out
 
 
-def township_table(
-    found: Subsidence, townships: gpd.GeoDataFrame | None, places: NDArray[np.int32] | None = None
-) -> pd.DataFrame:
-    """Return what sinks in each township; the sums over its rows are those of the whole run.
-
-    Parameters
-    ----------
-    found : of `find_subsidence`. places : of `township_cells`, where they are at hand.
-    townships : polygons with code and name in the grid's CRS, or None. A cell belongs to the one that holds its
-        centre (the later where two overlap); cells of none make a row "outside" of their own.
-
-    Returns
-    -------
-    township_id, name, area_m2 (cells in the run), known_share, area_class1_m2 .. area_class4_m2, subsiding_m2,
-    unknown_m2, off_course_m2 (of it, where a record ends off its course), rate_mean_mm_yr (over sinking cells) and
-    rate_max_mm_yr (positive; NaN where nothing sinks), volume_loss_m3_yr and its _std (all kinds but mining),
-    mining_loss_m3_yr and its _std; `part`: the value of `township_cells`.
-    """
-    grid = found.vertical.grid
-    n = 0 if townships is None else len(townships)
-    places = township_cells(townships, grid) if places is None else places
-    rows = []
-    for k, box in enumerate(_boxes(places, n + 1)):
-        cells = places[box] == k
-        if k == n and not cells.any():
-            continue
-        place = {"township_id": "outside", "name": ""} if townships is None or k == n else {
-            "township_id": str(townships["code"].iloc[k]), "name": str(townships["name"].iloc[k])
-        }  # fmt: skip
-        rows.append({"part": k} | place | _township(found, box, cells))
-    return pd.DataFrame(rows)
-
-
-def township_cells(townships: gpd.GeoDataFrame | None, grid: Grid) -> NDArray[np.int32]:
-    """Return the position of the township of each cell (y, x); their number where a cell is in none."""
-    n = 0 if townships is None else len(townships)
-    pairs = [] if townships is None else [(g, float(k)) for k, g in enumerate(townships.geometry)]
-    out: NDArray[np.int32] = rasterize(pairs, grid, fill=n, dtype="int32")
-    return out
-
-
-def _township(found: Subsidence, box: Box, cells: Bool) -> dict[str, Any]:
-    area, corner = found.vertical.grid.cell_area_m2, _corner(box)
-    up, bodies, classes = found.vertical.up[box], found.bodies[box], found.classes[box]
-    off = found.vertical.is_off(box) & (bodies == 0) & np.isfinite(up)
-    known = np.isfinite(up) & ~off
-    inside = cells & (bodies > 0)
-    mined = inside & found.is_mining[bodies]
-    n_sinking, total, lowest = _sum(up, inside & known)
-    (volume, std), (mined_volume, mined_std) = found.sinking(inside & ~mined, corner), found.sinking(mined, corner)
-    n = int(cells.sum())
-    return {
-        "area_m2": n * area, "known_share": float(known[cells].mean()) if n else float("nan"),
-        **{f"area_class{c}_m2": float((inside & (classes == c)).sum()) * area for c in (1, 2, 3, 4)},
-        "subsiding_m2": float((inside & (classes > 0)).sum()) * area,
-        "unknown_m2": float((cells & ~known).sum()) * area, "off_course_m2": float((cells & off).sum()) * area,
-        "rate_mean_mm_yr": -total / n_sinking if n_sinking else float("nan"),
-        "rate_max_mm_yr": -lowest if n_sinking else float("nan"),
-        "volume_loss_m3_yr": volume, "volume_loss_std_m3_yr": std,
-        "mining_loss_m3_yr": mined_volume, "mining_loss_std_m3_yr": mined_std,
-    }  # fmt: skip
-
-
 def _each(labels: NDArray[np.int32]) -> Iterator[tuple[int, Box, Bool]]:
     """Yield each label above 0 that is there, the window it lies in, and its cells in the window."""
     for label, box in enumerate(ndimage.find_objects(labels), 1):
@@ -372,22 +309,7 @@ def _each(labels: NDArray[np.int32]) -> Iterator[tuple[int, Box, Bool]]:
             yield label, box, labels[box] == label
 
 
-def _boxes(places: NDArray[np.int32], n: int) -> list[Box]:
-    """Return the window of the values 0 to n - 1; an empty one for those that are not there."""
-    out: list[Box] = [(slice(0, 0), slice(0, 0))] * n
-    for band in bands(places.shape[0]):
-        # labels begin at 1
-        for k, box in enumerate(ndimage.find_objects(places[band] + 1, max_label=n)):
-            if box is None:
-                continue
-            top, left, right = box[0].start + band.start, box[1].start, box[1].stop
-            if out[k][0].stop:
-                top, left, right = out[k][0].start, min(left, out[k][1].start), max(right, out[k][1].stop)
-            out[k] = (slice(top, box[0].stop + band.start), slice(left, right))
-    return out
-
-
-def _sum(values: F32, cells: Bool, *, power: int = 1) -> tuple[int, float, float]:
+def sum_of(values: F32, cells: Bool, *, power: int = 1) -> tuple[int, float, float]:
     """Return number, sum of a power, and lowest of the values (y, x) of some cells, by bands of rows."""
     n, total, lowest = 0, 0.0, np.inf
     for band in bands(values.shape[0]):
@@ -397,7 +319,8 @@ def _sum(values: F32, cells: Bool, *, power: int = 1) -> tuple[int, float, float
     return n, total, lowest
 
 
-def _corner(box: Box) -> tuple[int, int]:
+def corner_of(box: Box) -> tuple[int, int]:
+    """Return the first row and column of a window."""
     return int(box[0].start), int(box[1].start)
 
 
