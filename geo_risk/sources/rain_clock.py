@@ -153,7 +153,7 @@ def issue_times(dataset: xr.Dataset, *, options: RainOptions, path: Path) -> lis
     ------
     TimeError : one is no time, or states no zone.
     """
-    found = {_stated(str(dataset.attrs[k]).strip(), path) for k in ISSUE_KEYS if k in dataset.attrs}
+    found = {_stated(str(dataset.attrs[k]).strip(), options, path) for k in ISSUE_KEYS if k in dataset.attrs}
     for name, variable in dataset.variables.items():
         if variable.attrs.get("standard_name") == ISSUE_KEYS[0] and variable.size > 0:
             attrs = dict(variable.attrs)
@@ -166,12 +166,14 @@ def issue_times(dataset: xr.Dataset, *, options: RainOptions, path: Path) -> lis
     return sorted(found)
 
 
-def _stated(text: str, path: Path) -> np.datetime64:
+def _stated(text: str, options: RainOptions, path: Path) -> np.datetime64:
     try:
         time = pd.Timestamp(datetime.fromisoformat(text)).as_unit("ns")
     except ValueError as error:
         what = f"the issue time {text!r} is no ISO time"
         raise TimeError(what, where=str(path), fix="give it on the command line: --forecast FILE@TIME") from error
+    if time.tzinfo is None and options.time_zone is not None:
+        time = time.tz_localize(zone_of(options.time_zone, where=str(path)))
     if time.tzinfo is None:
         raise _without_zone(repr(text), path, time.isoformat())
     out: np.datetime64 = time.tz_convert("UTC").tz_localize(None).to_datetime64()
@@ -181,6 +183,7 @@ def _stated(text: str, path: Path) -> np.datetime64:
 def _without_zone(it: str, path: Path, time: str) -> TimeError:
     what = f"the issue time {it} in {path.name} states no zone: Beijing time and UTC are eight hours apart"
     fix = f"give it with its zone: --forecast {path.name}@{time}+08:00 (Beijing), or ...Z (UTC)"
+    fix += "; of a configured source give `time_zone`"
     return TimeError(what, where=str(path), fix=fix)
 
 

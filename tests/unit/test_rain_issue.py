@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_risk.core.errors import TimeError
+from geo_risk.sources.options import RainOptions
+from geo_risk.sources.rain_clock import issue_times
 from geo_risk.sources.rain_issue import stated_issue
+from geo_risk.sources.rain_netcdf import open_raw
 from tests.support.grib_files import grib1, grib2
 from tests.support.rain_files import write_diamond4
 
@@ -137,3 +140,10 @@ def test_micaps_states_its_header_time_in_beijing_time_where_its_lead_is_added(t
     assert stated_issue(write_diamond4(tmp_path / "o.000", rain, "2024-07-20T08", title="1小时降水实况")) is None
     unsure = write_diamond4(tmp_path / "u.003", rain, "2024-07-20T08", lead=3)
     assert stated_issue(unsure) is None
+
+
+def test_the_zone_of_a_configured_source_answers_for_its_attribute(said):
+    path = said(issued="2024-07-20T09:00:00")
+    with open_raw(path) as source:
+        (time,) = issue_times(source, options=RainOptions(time_zone="+08:00"), path=path)
+    assert time == np.datetime64("2024-07-20T01:00:00")
