@@ -26,7 +26,7 @@ from geo_risk.sources.insar import (
     check_used,
     sampled,
 )
-from geo_risk.sources.look_check import SENTINEL_1_DEG
+from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms

@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError
 from geo_risk.sources import series_checks
-from geo_risk.sources.look_check import INCIDENCE_DEG, incidence_text
+from geo_risk.sources.look_vectors import RADAR_INCIDENCE_DEG, incidence_text
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
 from geo_risk.sources.possible_motion import possible_motion
 from geo_risk.sources.wavelength import with_wavelength
@@ -232,7 +232,7 @@ def check_los(
     where: str,
     orbit: str | None,
     made_of: str = "",
-    incidence: tuple[float, float] = INCIDENCE_DEG,
+    incidence: tuple[float, float] = RADAR_INCIDENCE_DEG,
 ) -> str:
     """Check unit vectors on a sample and return the sentence of evidence.
 

@@ -14,7 +14,7 @@ import xarray as xr
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_mask, check_used
 from geo_risk.sources.insar_audit import stated
-from geo_risk.sources.look_check import without_broken
+from geo_risk.sources.look_vectors import without_broken
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame

@@ -28,7 +28,7 @@ from geo_risk.sources.insar import (
     has_signature,
 )
 from geo_risk.sources.insar_audit import Registration, centred, stated
-from geo_risk.sources.look_check import without_broken
+from geo_risk.sources.look_vectors import without_broken
 from geo_risk.sources.mintpy import Variables, coherence_in, los_variables, open_coherence
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import lazy_tif, look_tifs, tif_frame

@@ -17,7 +17,7 @@ FAR_OFF = 0.1
 OFF = 0.02
 """Cells further from unit length than this are counted; resampling shortens vectors by far less."""
 
-INCIDENCE_DEG = (15.0, 65.0)
+RADAR_INCIDENCE_DEG = (15.0, 65.0)
 """Incidence of the radar satellites that there are."""
 
 SENTINEL_1_DEG = (25.0, 50.0)

@@ -17,7 +17,7 @@ from geo_risk.sources.hdf5 import read_window, read_windows
 from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened
 from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
-from geo_risk.sources.look_check import SENTINEL_1_DEG
+from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.marks import check_marks
 from geo_risk.sources.mintpy import Variables, los_variables

@@ -43,7 +43,7 @@ from geo_risk.sources.insar import (
     sampled,
 )
 from geo_risk.sources.look import look_vector
-from geo_risk.sources.look_check import without_broken
+from geo_risk.sources.look_vectors import without_broken
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.tif_values import read_values, sampled_dates
 

@@ -20,7 +20,7 @@ from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitErro
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file
 from geo_risk.sources.insar import drop_zeros, open_insar
-from geo_risk.sources.look_check import look_notes
+from geo_risk.sources.look_vectors import look_notes
 from geo_risk.sources.los_tif import open_look
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import tif_frame

@@ -93,7 +93,7 @@ def write_velocity(
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.native import write_native
     from geo_risk.sources.audit_words import in_chinese
-    from geo_risk.sources.look_check import look_notes
+    from geo_risk.sources.look_vectors import look_notes
     from geo_risk.sources.native import native_maps
 
     source = open_track(track, options, **files)
