@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,18 @@ _DECIMALS = (
     (re.compile(r"_(m|km|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
 )  # fmt: skip
 """Decimals on lists by the unit that ends a column's name; shares, scores and all others have `_OTHER_DECIMALS`."""
+_COUNTS = frozenset(
+    c for s in SCHEMAS.values() for c, k in s.columns.items() if k in {"count", "whole", "rank", "level"}
+)
+"""Columns of whole numbers, which missing values turn into floats."""
 _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
                           "buildings", "road_km", "depth_m"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _THIN = Side(style="thin", color="BFC6CC")
 _HEADER_ROW = 3
+_A4_WIDTH = 265.0
+"""Widest table in Latin letters that A4 prints at 6 points or more; wider ones go on A3."""
 
 
 def list_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -74,6 +81,13 @@ def rounded(rows: pd.DataFrame) -> pd.DataFrame:
 def decimals(column: str) -> int:
     """Return how many decimals a column has on lists: areas 0, velocities 1, lengths 2, shares and scores 3."""
     return next((n for unit, n in _DECIMALS if unit.search(column)), _OTHER_DECIMALS)
+
+
+def places(column: str, value: object) -> int:
+    """Return with how many decimals a number of a column is printed: none where it counts, else `decimals`."""
+    return (
+        0 if isinstance(value, Integral) or (column in _COUNTS and float(str(value)).is_integer()) else decimals(column)
+    )
 
 
 def list_order(frame: pd.DataFrame, name: str) -> list[int]:
@@ -116,7 +130,7 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
 
 
 def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language: str) -> None:
-    """Publish a list as a workbook to print on A4 landscape: title, unit in each heading, filters, signature line.
+    """Publish a list as a workbook to print on A4 landscape (A3 if wide): title, units, filters, signature line.
 
     Parameters
     ----------
@@ -150,9 +164,8 @@ def _records(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
 
 
 def _is_whole(values: Any) -> bool:
-    kinds = {k for s in SCHEMAS.values() for c, k in s.columns.items() if c == values.name}
     known = values.dropna()
-    return bool(kinds & {"count", "whole", "rank", "level"}) and bool((known == known.round()).all())
+    return values.name in _COUNTS and bool((known == known.round()).all())
 
 
 def _head(sheet: Any, columns: Sequence[str], *, name: str, run: str, rows: pd.DataFrame, language: str) -> None:
@@ -191,7 +204,8 @@ def _body_row(sheet: Any, i: int, row: dict[str, Any], columns: Sequence[str], l
         is_number = isinstance(cell.value, int | float)
         shape = ""
         if is_number:
-            shape = "#,##0" if float(str(cell.value)).is_integer() else f"#,##0.{'0' * decimals(column)}"
+            digits = places(column, cell.value)
+            shape = f"#,##0.{'0' * digits}" if digits else "#,##0"
         level = int(value) if _is_level(column) and not is_missing(value) else None
         styles.apply(cell, (is_number, shape, level if level in LEVEL_COLORS else None, cell.quotePrefix))
 
@@ -206,7 +220,8 @@ class _Styles:
         """Give a cell the look of its key: (is it a number, its format, its level, is it text that looks active)."""
         if key not in self.known:
             is_number, shape, level, _ = key
-            cell.alignment = Alignment(vertical="center", wrap_text=True, horizontal="right" if is_number else "left")
+            side = "right" if is_number else "left"  # indented: numbers and words of two columns would touch
+            cell.alignment = Alignment(vertical="center", wrap_text=True, horizontal=side, indent=1)
             cell.border = Border(_THIN, _THIN, _THIN, _THIN)
             if shape:
                 cell.number_format = shape
@@ -258,15 +273,16 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
         content = max((_width(t) for t in texts), default=0)
         heading = _width(column_label(column, language)) / 2 + 3
         limit = _WIDE.get(column, 16 if _ID.match(column) else 14)
-        sheet.column_dimensions[get_column_letter(j)].width = round(max(7, heading, min(content + 2, limit)), 1)
+        sheet.column_dimensions[get_column_letter(j)].width = round(max(7, heading, min(content + 3, limit)), 1)
     widths = [sheet.column_dimensions[get_column_letter(j)].width for j in range(1, len(columns) + 1)]
     for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + len(rows)):
-        lines = max(-(-_width(str(sheet.cell(i, j).value or "")) // w) for j, w in enumerate(widths, 1))
+        lines = max(-(-_width(str(sheet.cell(i, j).value or "")) // (w - 1)) for j, w in enumerate(widths, 1))
         sheet.row_dimensions[i].height = 15.5 * min(max(1, int(lines)), 12) + 3
     setup = sheet.page_setup
-    setup.orientation, setup.paperSize, setup.fitToWidth, setup.fitToHeight = "landscape", sheet.PAPERSIZE_A4, 1, 0
+    paper = sheet.PAPERSIZE_A4 if sum(widths) <= _A4_WIDTH else sheet.PAPERSIZE_A3
+    setup.orientation, setup.paperSize, setup.fitToWidth, setup.fitToHeight = "landscape", paper, 1, 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.7, header=0.3, footer=0.3)
     sheet.oddFooter.center.text = label("list.page", language)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from geo_risk.publish.escape import clean_text, is_missing
 from geo_risk.publish.i18n import column_label, label, labels, level_label, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS, UNKNOWN_COLOR, rgb
-from geo_risk.publish.lists import shown
+from geo_risk.publish.lists import places, shown
 
 Cell = dict[str, str]
 Table = dict[str, Any]
@@ -60,7 +60,10 @@ def value_cell(column: str, value: object, language: str) -> Cell:
         return {"text": "—" if ABSENT.match(column) else label("ui.unknown", language)}
     if column.endswith("_level") or (column.startswith("warning_") and column.endswith("h")):
         return level_cell(column, int(str(value).removesuffix(".0")), language)
-    return text_cell(shown(column, value, language))
+    printed = shown(column, value, language)
+    if isinstance(printed, int | float | np.integer | np.floating) and not isinstance(printed, bool):
+        return {"text": f"{printed:,.{places(column, printed)}f}"}
+    return text_cell(printed)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Sequence[int] = ()) -> Table:

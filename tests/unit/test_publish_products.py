@@ -208,6 +208,31 @@ def test_sheet_is_made_for_printing_and_its_csv_for_programs(tmp_path, name):
     assert content_sha256(tmp_path / "a.xlsx") == content_sha256(tmp_path / "b.xlsx")
 
 
+def test_a_column_keeps_its_decimals_and_words_stand_off_numbers(tmp_path):
+    frame = products.frames()["active_deformation"]
+    frame["velocity_mean_mm_yr"] = [-18.0, -13.84, *frame["velocity_mean_mm_yr"].iloc[2:]][: len(frame)]
+    lists.write_xlsx(frame, tmp_path / "a.xlsx", name="active_deformation", run="示范县", language="zh")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+    at = list(SCHEMAS["active_deformation"].columns).index("velocity_mean_mm_yr") + 1
+    cells = [sheet.cell(4 + i, at) for i in range(len(frame))]
+    assert {c.number_format for c in cells if c.value is not None} == {"#,##0.0"}
+    assert all(c.alignment.indent == 1 for c in sheet[4])
+    assert sheet.page_margins.footer < sheet.page_margins.bottom - 0.3  # inches: a line of the footer
+
+
+def test_a_wide_table_goes_on_larger_paper(tmp_path):
+    for name, paper in (("mining_clues", "8"), ("evacuation", "9")):
+        lists.write_xlsx(products.frames()[name], tmp_path / "a.xlsx", name=name, run="示范县", language="zh")
+        sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+        assert str(sheet.page_setup.paperSize) == paper, sum(d.width for d in sheet.column_dimensions.values())
+
+
+def test_a_depth_of_one_metre_is_printed_like_its_neighbours():
+    texts = [report_tables.value_cell("depth_m", v, "zh")["text"] for v in (1.0, 0.96, np.float32(0.5))]
+    assert texts == ["1.00", "0.96", "0.50"]
+    assert report_tables.value_cell("people", 1605.0, "zh")["text"] == "1,605"
+
+
 @pytest.mark.slow
 def test_list_totals_count_the_known_and_name_the_unknown(tmp_path):
     frame = products.frames()["evacuation"]
