@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import rasterio
 from shapely.geometry import LineString, Point, box
 
-from geo_risk.flow.config import load_config
 from geo_risk.kernels.stream_power import drainage
 from geo_risk.sample import county as module
 from geo_risk.sample.county import make_county, write_checksums, write_ground
@@ -163,16 +161,3 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(tmp_path, m
     assert len(a) > 70
     same = set(a) & set(c)
     assert {line.split("  ")[1] for line in same} <= {"landcover.csv", "config.yaml"}
-
-
-@pytest.mark.slow
-def test_a_small_county_is_whole_and_its_configuration_loads(tmp_path):
-    make_county(tmp_path, size=120, seed=3, insar_resolution_m=90)
-    files = load_config(tmp_path / "config.yaml").files()
-    assert len(files) > 40
-    assert [name for name, path in files.items() if not path.exists()] == []
-    truth = json.loads((tmp_path / "truth" / "truth.json").read_text())
-    assert (truth["size"], truth["seed"], truth["insar_resolution_m"]) == (120, 3, 90.0)
-    for line in (tmp_path / "checksums.sha256").read_text().splitlines():
-        digest, name = line.split("  ")
-        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest

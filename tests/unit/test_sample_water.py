@@ -7,11 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from geo_risk.sample.floods import county_flood, runoff_mm, town_run, wettest
+from geo_risk.sample.floods import county_flood, runoff_mm, wettest
 from geo_risk.sample.ground import make_ground
 from geo_risk.sample.rain import RainField, make_rain
 from geo_risk.sample.sites import make_sites
-from geo_risk.sample.water import FLOODS_M, LEDGER, NEVER, UNLISTED, make_water, sinks_of
 
 
 @pytest.fixture(scope="module")
@@ -78,77 +77,3 @@ def test_county_flood_fills_the_river_and_leaves_the_slopes_dry():
     without = RainField(np.zeros_like(storm.rain_mm), storm.times, storm.left, storm.top)
     nothing = county_flood(ground, without, rain.peak)
     assert nothing.depth_m.max() == 0
-
-
-@pytest.fixture(scope="module")
-def default():
-    ground = make_ground(500, 7)
-    rain = make_rain(ground.grid.bounds, seed=7)
-    return SimpleNamespace(ground=ground, rain=rain, water=make_water(ground, rain))
-
-
-@pytest.mark.slow
-def test_sites_are_those_of_the_specification(default):
-    sites = default.water.sites
-    listed = sites[sites["in_ledger"]]
-    assert len(listed) == LEDGER
-    assert (~listed["floods"]).sum() == NEVER
-    assert listed.loc[~listed["floods"], "depth_m"].max() <= 0.10
-    hidden = sites[~sites["in_ledger"]]
-    assert len(hidden) == UNLISTED
-    assert hidden["floods"].all()
-    assert sites.loc[sites["floods"], "depth_m"].min() >= FLOODS_M
-    assert sites["hidden_defect"].value_counts().to_dict() == {"none": 29, "drain_silted": 3, "pump_dead": 1}
-    assert listed["hidden_defect"].ne("none").sum() == 4
-    assert set(sites["kind"]) == {"underpass", "road_dip", "low_lying", "underground_space"}
-
-
-@pytest.mark.slow
-def test_drains_are_given_at_nominal_capacity_and_three_are_silted(default):
-    drains = default.water.drains
-    silted = drains[drains["state"] == "silted"]
-    share = silted["true_m3_s"] / silted["capacity_m3_s"]
-    assert len(silted) == 3
-    assert ((share > 0.19) & (share < 0.41)).all()
-    dead = drains[drains["state"] == "dead"]
-    assert len(dead) == 1
-    assert dead["is_pump"].all()
-    assert dead["true_m3_s"].iloc[0] == 0 < dead["capacity_m3_s"].iloc[0]
-    good = drains[drains["state"] == "good"]
-    assert np.allclose(good["true_m3_s"], good["capacity_m3_s"], atol=6e-4)
-    cause = default.water.sites.set_index("site_id")["cause"]
-    assert not set(drains["site_id"].dropna()) & set(cause[cause == "sag_without_outlet"].index)
-
-
-@pytest.mark.slow
-def test_the_run_keeps_its_mass(default):
-    assert abs(default.water.mass_error_m3) < 1e-6 * default.water.rain_m3
-
-
-@pytest.mark.slow
-def test_hidden_defects_are_what_makes_their_sites_flood(default):
-    """With every drain at nominal capacity the defective sites hold much less water than in truth."""
-    water, town = default.water, default.ground.town.grid
-    sinks = sinks_of(water.drains, "capacity_m3_s", town.shape)
-    mended = town_run(default.ground, water.dem, default.rain.storm(), sinks).max_depth_m
-    bad = water.sites[water.sites["hidden_defect"] != "none"]
-    rows, columns = bad["row"].to_numpy(), bad["column"].to_numpy()
-    assert (mended[rows, columns] < 0.5 * bad["depth_m"].to_numpy()).all()
-
-
-@pytest.mark.slow
-def test_reported_depths_are_within_five_centimetres(default):
-    past = default.water.past
-    assert past["storm_id"].nunique() == 2
-    assert past.groupby("storm_id").size().eq(LEDGER).all()
-    error = past["depth_m"] - past["true_depth_m"]
-    assert error.abs().max() <= 0.0551
-    assert error.abs().mean() > 0.005
-    assert set(past["site_id"]) == set(default.water.sites.loc[default.water.sites["in_ledger"], "site_id"])
-
-
-@pytest.mark.slow
-def test_the_given_dem_is_near_the_truth_but_not_equal(default):
-    error = default.water.given_dem - default.water.dem
-    assert 0.02 < np.median(np.abs(error)) < 0.1
-    assert abs(np.median(error)) < 0.02
