@@ -20,9 +20,6 @@ from geo_risk.sources.files import checked_file
 from geo_risk.sources.marks import MARKS
 from geo_risk.sources.options import LIMITS, NO_OPTIONS, ReadLimits, ReadOptions
 
-SENTINELS = MARKS
-"""Values that stand for "missing" in files that forgot to declare it; found undeclared they stop the run."""
-
 
 @dataclass(frozen=True)
 class RasterHeader:
@@ -171,7 +168,7 @@ def _audit(
 ) -> RasterAudit:
     missing = infinite = outside = cells = 0
     low, high = np.inf, -np.inf
-    marks = dict.fromkeys((v for v in SENTINELS if v not in nodata), 0)
+    marks = dict.fromkeys((v for v in MARKS if v not in nodata), 0)
     with rasterio.open(path, driver="GTiff") as source:
         is_small = np.dtype(source.dtypes[band - 1]).itemsize == 1
         for window in _windows(source):

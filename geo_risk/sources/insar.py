@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError, LimitError, RefusedFileError
 from geo_risk.sources import series_checks
+from geo_risk.sources.look_checks import check_side
 from geo_risk.sources.look_vectors import RADAR_INCIDENCE_DEG, incidence_text
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
 from geo_risk.sources.possible_motion import possible_motion
@@ -263,11 +264,8 @@ def check_los(
     if not up > 0:
         what = f"line-of-sight vectors point down (up {up:.2f})"
         raise DataError(what, where=where, fix="turn the vectors: from ground to satellite is needed")
-    side = "west" if east < 0 else "east"
-    if orbit and (side == "west") != (orbit == "ascending"):
-        what = f"the product says {orbit}, but its vectors put the satellite in the {side} (east {east:+.2f}): a "
-        what += "left-looking pass, or the east component has the wrong sign"
-        raise AmbiguousError(what, where=where, fix="correct the sign of the east component, or the orbit attribute")
+    fix = "correct the sign of the east component, or the orbit attribute"
+    side = check_side(east, orbit=orbit, where=where, fix=fix)
     tail = f", as a right-looking {orbit} pass must" if orbit else ""
     proof = f"unit vectors within {worst:.1e}"
     if made_of:

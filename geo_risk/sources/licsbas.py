@@ -15,10 +15,10 @@ from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_mask, check_used
 from geo_risk.sources.insar_audit import stated
 from geo_risk.sources.look_vectors import without_broken
+from geo_risk.sources.marks import FIX_TIF, check_marks
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
-from geo_risk.sources.tif_values import check_marks
 
 _PARTS = {
     "vel": "velocity", "vstd": "velocity_std", "E": "los_east", "N": "los_north", "U": "los_up", "mask": "mask",
@@ -114,7 +114,7 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame,
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
     sample = np.asarray(arrays["velocity"][::step])
-    check_marks(sample, where=str(velocity))
+    check_marks(sample, where=f"{velocity}, a sample of its rows", fix=FIX_TIF)
     # the reference is exactly 0, and so is what a writer without a nodata value left: neither was seen to stand still
     arrays["velocity"] = da.where(arrays["velocity"] == 0, np.float32(np.nan), arrays["velocity"])
     audit = [

@@ -76,8 +76,10 @@ def bearing_sentence(bearing: float, *, heading_deg: float, is_right: bool, wher
     return f"; bearing {bearing:.0f}, {apart:.0f} degrees from what the heading {heading_deg:.0f} asks for"
 
 
-def check_side(east: float, *, orbit: str | None, where: str) -> None:
-    """Check the side on which the satellite stands, by the east component, against a right-looking pass.
+def check_side(
+    east: float, *, orbit: str | None, where: str, fix: str = "correct the azimuth angle, or the orbit attribute"
+) -> str:
+    """Return the side on which the satellite stands, by the east component, checked against a right-looking pass.
 
     Raises
     ------
@@ -87,4 +89,5 @@ def check_side(east: float, *, orbit: str | None, where: str) -> None:
     if orbit and (side == "west") != (orbit == "ascending"):
         what = f"the product says {orbit}, but its vectors put the satellite in the {side} (east {east:+.2f}): a "
         what += "left-looking pass, or the east component has the wrong sign"
-        raise AmbiguousError(what, where=where, fix="correct the azimuth angle, or the orbit attribute")
+        raise AmbiguousError(what, where=where, fix=fix)
+    return side

@@ -26,7 +26,18 @@ def extremes(values: NDArray[Any]) -> tuple[float, float]:
     return float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
 
 
-def check_marks(values: NDArray[Any], *, where: str, marks: Sequence[float] | None = None, factor: float = 1.0) -> None:
+FIX_HDF5 = "write the attribute _FillValue = {mark:g} to the dataset if it means missing (h5py, ncatted)"
+FIX_TIF = "declare it in every file (gdal_edit.py -a_nodata {mark:g}) if it means missing"
+
+
+def check_marks(
+    values: NDArray[Any],
+    *,
+    where: str,
+    marks: Sequence[float] | None = None,
+    factor: float = 1.0,
+    fix: str = FIX_HDF5,
+) -> None:
     """Check that values hold no mark of missing.
 
     Parameters
@@ -35,6 +46,7 @@ def check_marks(values: NDArray[Any], *, where: str, marks: Sequence[float] | No
     where : file, dataset and place, for messages.
     marks : looked for; None takes MARKS.
     factor : above 0; the values were multiplied by it after they were read as float32.
+    fix : how the file can declare a `mark`, for the message.
 
     Raises
     ------
@@ -51,8 +63,7 @@ def check_marks(values: NDArray[Any], *, where: str, marks: Sequence[float] | No
         count = int(np.count_nonzero(plain == np.float32(mark) * np.float32(factor)))
         if count:
             what = f"{mark:g} in {count} cells, and the file does not declare it as missing"
-            fix = f"write the attribute _FillValue = {mark:g} to the dataset if it means missing (h5py, ncatted)"
-            raise DataError(what, where=where, fix=fix)
+            raise DataError(what, where=where, fix=fix.format(mark=mark))
 
 
 def possible(values: NDArray[Any], *, limit: float, unit: str, where: str) -> tuple[NDArray[Any], int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.sources.geotiff import SENTINELS
+from geo_risk.sources import marks
 
-MARKS = (*SENTINELS, 9999.0, 99999.0, 32767.0, -999.0, 999.0)
+MARKS = (*marks.MARKS, 9999.0, 99999.0, 32767.0, -999.0, 999.0)
 """Numbers that other programs write for a missing displacement; a series with one is set aside, never averaged."""
 
 MAX_STEP_M = 10.0

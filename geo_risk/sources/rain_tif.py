@@ -16,7 +16,8 @@ from rasterio.windows import Window
 
 from geo_risk.core.errors import AmbiguousError, GridError, TimeError
 from geo_risk.sources.files import sniff
-from geo_risk.sources.geotiff import SENTINELS, RasterHeader, is_missing, read_block, read_header
+from geo_risk.sources.geotiff import RasterHeader, is_missing, read_block, read_header
+from geo_risk.sources.marks import MARKS
 from geo_risk.sources.options import NO_OPTIONS, RainOptions
 from geo_risk.sources.rain_clock import to_utc, zone_of
 from geo_risk.sources.rain_opened import Area, Opened, Place, Said, lazy_cube, placed, series
@@ -181,7 +182,7 @@ def open_series(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
 
 def _undeclared(head: RasterHeader) -> tuple[float, ...]:
     """Return marks that no rain can be and that mean missing in files that forgot to say so."""
-    return () if head.nodata else tuple(v for v in SENTINELS if v < 0 or v > 1e6)
+    return () if head.nodata else tuple(v for v in MARKS if v < 0 or v > 1e6)
 
 
 def _tag(path: Path, name: str) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from geo_risk.core.errors import CorruptFileError, DataError
-from geo_risk.sources.geotiff import SENTINELS
+from geo_risk.core.errors import CorruptFileError
+from geo_risk.sources.marks import FIX_TIF, check_marks
 
 _SIDE = 32
 _WHOLE = 9 * _SIDE
@@ -23,18 +22,6 @@ _MAX_SCAN_CELLS = 2**28
 """Frames of more cells are not looked through for their moving ground: windows at fixed places are taken."""
 
 _MAX_SAMPLE = 2**23
-
-
-def check_marks(sample: NDArray[Any], *, where: str, of: str = "a sample") -> None:
-    """Raise DataError where values still hold a mark of missing that no file declares, such as -9999."""
-    if not (np.abs(sample) >= 9999).any():
-        return
-    found = {v: int((sample == np.float32(v)).sum()) for v in SENTINELS}
-    if any(found.values()):
-        value = next(v for v in SENTINELS if found[v])
-        what = f"{value:g} in {found[value]} cells of {of}, and the files do not declare it as nodata"
-        fix = f"declare it in every file (gdal_edit.py -a_nodata {value:g}) if it means missing"
-        raise DataError(what, where=where, fix=fix)
 
 
 def read_values(
@@ -64,7 +51,7 @@ def read_values(
             if nodata is not None and not np.isnan(nodata):
                 out = np.where(out == np.float32(nodata), np.float32(np.nan), out)
             if refuses_marks:
-                check_marks(out, where=str(path), of=place)
+                check_marks(out, where=f"{path}, {place}", fix=FIX_TIF)
             found.append(out if (scale, offset) == (1.0, 0.0) else out * np.float32(scale) + np.float32(offset))
     return found
 
