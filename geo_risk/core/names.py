@@ -37,12 +37,21 @@ RASTERS = (
 """Rasters of the output folder but those of a track."""
 
 _TRACK = re.compile(
-    r"(velocity(_std)?_(?!east|up|slope|std)|hotspot_z_|annual_amplitude(_std)?_|acceleration(_std)?_"
-    r"|step(_std)?_\d{8}_|series_class_|series_acceleration(_std)?_|break_date_)[A-Za-z0-9\-]+$"
+    r"(?P<kind>velocity(?:_std)?(?!_(?:east|up|slope|std)$)|hotspot_z|annual_amplitude(?:_std)?|acceleration(?:_std)?"
+    r"|series_class|series_acceleration(?:_std)?|break_date)_(?P<track>[A-Za-z0-9\-]+)"
 )
-"""Rasters of a track: velocity, hot spots, terms of the motion model, and what each single series shows."""
+_STEP = re.compile(r"(?P<kind>step(?:_std)?)_(?P<date>\d{8})_(?P<track>[A-Za-z0-9\-]+)")
+
+
+def track_raster(name: str) -> dict[str, str] | None:
+    """Return `kind` and `track` (and `date` of a step) of a raster of a track; None for any other raster.
+
+    Those are velocity, hot spots, terms of the motion model, and what each single series shows.
+    """
+    found = _STEP.fullmatch(name) or _TRACK.fullmatch(name)
+    return None if found is None else found.groupdict()
 
 
 def is_published_raster(name: str) -> bool:
     """Return whether this raster is published: listed above, or one of those of a track."""
-    return name in RASTERS or bool(_TRACK.match(name))
+    return name in RASTERS or track_raster(name) is not None

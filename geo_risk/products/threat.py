@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import same_grid
+from geo_risk.core.grid import Grid, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.units import in_units
@@ -92,13 +92,17 @@ def highest_reach(layers: Mapping[str, xr.DataArray]) -> xr.DataArray:
     ------
     GridError : the layers are on different grids. ValueError : none is given.
     """
-    if not layers:
-        msg = "no reach layer given"
-        raise ValueError(msg)
-    grid = same_grid(*layers.values())
+    grid = _grid_of(layers)
     highest = reduce(np.maximum, (layer.data for layer in layers.values())).astype(np.int8)
     return grid.layer(highest, units="level", long_name="highest warning on the cell or in reach above it",
                       name="reach_level")  # fmt: skip
+
+
+def _grid_of(layers: Mapping[str, xr.DataArray]) -> Grid:
+    if not layers:
+        msg = "no reach layer given"
+        raise ValueError(msg)
+    return same_grid(*layers.values())
 
 
 def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *, params: EvacuationParams) -> Threat:
@@ -113,10 +117,7 @@ def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *
     ------
     CrsError, GridError : houses and layers do not fit together. ValueError : no layer is given.
     """
-    if not layers:
-        msg = "no reach layer given"
-        raise ValueError(msg)
-    coverage = cell_coverage(houses, same_grid(*layers.values()))
+    coverage = cell_coverage(houses, _grid_of(layers))
     values = {name: coverage.values(layer.data) for name, layer in layers.items()}
     highest = reduce(np.maximum, values.values())
     called = coverage.sums(highest >= params.warning_level)
