@@ -27,6 +27,9 @@ BLOCK_BYTES = 16 * 2**20
 
 _ODD_M, _ODD_SCATTER_M = 1.0, 0.09
 
+_NOTHING = 1e-6
+"""A motion and a scatter below this share of a pixel's value are rounding: the pixel has one value on every date."""
+
 _MAPS = {"velocity": "m/year", "velocityStd": "m/year", "residualStd": "m", "numDate": "1"}
 
 
@@ -62,7 +65,7 @@ def write_velocity_file(source: Path, out: Path, options: VelocityFileOptions) -
     source : MintPy `timeseries.h5`, any unit of length; NaN is a gap.
     out : velocity file in MintPy's layout: `velocity`, `velocityStd` [m/year] (independent dates), `residualStd` [m],
         `numDate`; with extra terms `acceleration`, `accelerationStd` [m/year^2], `stepYYYYMMDD`, its `Std` [m]. A
-        pixel that is 0 on every date lies outside MintPy's mask and is missing.
+        pixel that is 0, or any one value, on every date lies outside a mask and is missing.
     options : of the model.
 
     Returns
@@ -88,8 +91,9 @@ def write_velocity_file(source: Path, out: Path, options: VelocityFileOptions) -
     known = infinite = 0
     with velocity_file(out, maps, series.shape[1:], attrs) as write:
         for row, (values, errors, rms, count), n_infinite in _fits(series, design, options):
-            # MintPy stores 0 on every date outside its mask: that is missing, and no ground that stands still
-            empty = (rms == 0) & (values == 0).all(axis=0)
+            # one value on every date, such as MintPy's 0 outside its mask: a mark, and no ground that stands still
+            nothing = _NOTHING * np.abs(values[0])
+            empty = (rms <= nothing) & (np.abs(values[1:]) <= nothing).all(axis=0)
             for array in (values, errors, rms):
                 array[..., empty] = np.nan
             made = {"velocity": values[1], "velocityStd": errors[1], "residualStd": rms, "numDate": count}

@@ -24,12 +24,12 @@ from geo_risk.sources.insar import (
     check_magnitude,
     check_times,
     check_used,
-    sampled,
 )
 from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
+from geo_risk.sources.samples import sampled
 from geo_risk.sources.stack import all_tif, check_total, lazy_tif, tif_frame
 from geo_risk.sources.wavelength import SENTINEL_1_M
 

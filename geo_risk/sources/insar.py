@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -20,6 +19,7 @@ from geo_risk.sources.look_checks import check_side
 from geo_risk.sources.look_vectors import RADAR_INCIDENCE_DEG, incidence_text
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
 from geo_risk.sources.possible_motion import possible_motion
+from geo_risk.sources.samples import sampled
 from geo_risk.sources.wavelength import with_wavelength
 
 if TYPE_CHECKING:
@@ -271,24 +271,6 @@ def check_los(
     if made_of:
         proof = f"made of {made_of}, incidence {incidence_text(u, bounds=incidence, where=where)}"
     return f"geometry: {proof}, satellite in the {side} (east {east:+.2f}, up {up:.2f}){tail}"
-
-
-def sampled(components: Sequence[Any], *, side: int = 32) -> list[NDArray[np.float64]]:
-    """Return flat samples of maps on one grid: nine windows of side x side cells, so that few blocks are read.
-
-    Maps of up to 9 x side cells a side are taken whole; where the windows hold no value, every k-th cell is.
-    """
-    n_y, n_x = components[0].shape
-    if max(n_y, n_x) <= 9 * side:
-        return [np.asarray(c, dtype=np.float64).ravel() for c in components]
-    rows, columns = (np.linspace(0, max(0, n - side), 3).astype(int) for n in (n_y, n_x))
-    # in one computation, so that what the components have in common is read once
-    cut = dask.compute([[c[r : r + side, q : q + side] for r in rows for q in columns] for c in components])[0]
-    out = [np.concatenate([np.asarray(w, dtype=np.float64).ravel() for w in windows]) for windows in cut]
-    if np.isfinite(out[0]).any():
-        return out
-    step_y, step_x = max(1, n_y // 100), max(1, n_x // 100)
-    return [np.asarray(c[::step_y, ::step_x], dtype=np.float64).ravel() for c in components]
 
 
 def drop_zeros(block: NDArray[np.float32]) -> NDArray[np.float32]:

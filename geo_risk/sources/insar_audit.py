@@ -12,9 +12,10 @@ from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError
 from geo_risk.core.units import factor
-from geo_risk.sources.insar import Frame, sampled
+from geo_risk.sources.insar import Frame
 from geo_risk.sources.look_checks import bearing_sentence
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.samples import sampled
 
 Registration = Literal["corner", "centre"]
 
@@ -151,7 +152,7 @@ def check_heading(components: Sequence[Any], *, heading_deg: float | None, is_ri
 
     Parameters
     ----------
-    components : east, north, up; arrays that can be sliced; see `insar.sampled`.
+    components : east, north, up; arrays that can be sliced; see `samples.sampled`.
     heading_deg : of the satellite, clockwise from north; None gives no evidence and an empty sentence.
     is_right : the antenna looks to the right.
     where : file, for messages.

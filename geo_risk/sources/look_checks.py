@@ -53,6 +53,25 @@ def check_incidence(sample: NDArray[Any], *, where: str) -> str:
     return f"missing: cells with an incidence angle outside 2-90 degrees, {odd / sample.size:.1%} of a sample of rows"
 
 
+def check_azimuth(sample: NDArray[Any], *, heading_deg: float | None, where: str) -> NDArray[Any]:
+    """Return the azimuth angles of a sample that are angles.
+
+    Raises
+    ------
+    DataError : none is within AZIMUTH_DEG of 0. AmbiguousError : they may be radians, and no heading tells.
+    """
+    known: NDArray[Any] = sample[np.isfinite(sample) & (np.abs(sample) < AZIMUTH_DEG)]
+    if not known.size:
+        what = "no azimuth angle within 360 degrees in a sample of rows"
+        raise DataError(what, where=where, fix="give MintPy's geometryGeo.h5 with both angles")
+    reach = float(np.abs(known).max())
+    if heading_deg is None and reach <= 2 * np.pi:
+        what = f"azimuth angles reach {reach:.3g}: are they radians? degrees, anticlockwise from north, are needed, "
+        what += "and no attribute HEADING tells"
+        raise AmbiguousError(what, where=where, fix="write the angles in degrees, or HEADING into the file")
+    return known
+
+
 def bearing_sentence(bearing: float, *, heading_deg: float, is_right: bool, where: str) -> str:
     """Check the bearing of the satellite, seen from the ground, against its heading, and return the evidence.
 

@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import (
-    AmbiguousError,
     CorruptFileError,
-    DataError,
     GridError,
     RefusedFileError,
     UnitError,
@@ -30,6 +28,7 @@ from geo_risk.sources.look_checks import (
     AZIMUTH_DEG,
     INCIDENCE_DEG,
     bearing_sentence,
+    check_azimuth,
     check_incidence,
     check_side,
     pass_of,
@@ -42,6 +41,8 @@ F64 = NDArray[np.float64]
 Handles = tuple[h5py.File, h5py.File]
 
 _PLACE = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
+_CRS = ("EPSG", "UTM_ZONE")
+_WATER = "waterMask"
 _ANGLES = ("incidenceAngle", "azimuthAngle")
 
 
@@ -53,7 +54,8 @@ class LookFile:
     ----------
     velocity, geometry : the files.
     shape : (y, x).
-    held : what the files declare of the numbers of `velocity`, `velocityStd` where it is there, and the angles.
+    held : what the files declare of the numbers of `velocity`, `velocityStd` and `waterMask` where they are there, and
+        of the angles.
     attrs : text attributes of the velocity file.
     """
 
@@ -101,6 +103,8 @@ def open_look_file(velocity: Path, geometry: Path, *, units_checked: bool = Fals
             raise RefusedFileError(what, where=str(geometry), fix="give geometryGeo.h5 of the same frame")
         there = {str(k): text(v) for k, v in file.attrs.items()}
         held |= {n: stored(p) for n, p in zip(_ANGLES, parts, strict=True)}
+        if has(file, _WATER) and (water := numbers(file, _WATER, dims=2)).shape == shape:
+            held[_WATER] = stored(water)
         angles = [sample_rows(p) for p in parts]
     check_same_place([attrs, there], [velocity, geometry])
     _check_look(angles[0], angles[1], there | attrs, geometry)
@@ -110,22 +114,12 @@ def open_look_file(velocity: Path, geometry: Path, *, units_checked: bool = Fals
 def _check_look(incidence: F64, azimuth: F64, attrs: Mapping[str, str], path: Path) -> None:
     """Check sampled angles [degree] against one another, the heading and the orbit; see `open_look_file`."""
     check_incidence(incidence, where=str(path))
-    known = azimuth[np.isfinite(azimuth) & (np.abs(azimuth) < AZIMUTH_DEG)]
-    if not known.size:
-        what = "no azimuth angle within 360 degrees in a sample of rows"
-        raise DataError(what, where=str(path), fix="give MintPy's geometryGeo.h5 with both angles")
-    turn = np.deg2rad(known)
-    east, north = -float(np.median(np.sin(turn))), float(np.median(np.cos(turn)))
     orbit, heading, is_right = pass_of(attrs)
+    turn = np.deg2rad(check_azimuth(azimuth, heading_deg=heading, where=str(path)))
+    east, north = -float(np.median(np.sin(turn))), float(np.median(np.cos(turn)))
     if heading is not None:
         bearing = float(np.degrees(np.arctan2(east, north))) % 360
         bearing_sentence(bearing, heading_deg=heading, is_right=is_right, where=str(path))
-    elif np.abs(known).max() <= 2 * np.pi:
-        what = (
-            f"azimuth angles reach {np.abs(known).max():.3g}: are they radians? degrees, anticlockwise from north, are "
-        )
-        what += "needed, and no attribute HEADING tells"
-        raise AmbiguousError(what, where=str(path), fix="write the angles in degrees, or HEADING into the file")
     check_side(east, orbit=orbit if is_right else None, where=str(path))
 
 
@@ -142,7 +136,12 @@ def check_same_place(attrs: Sequence[dict[str, str]], paths: Sequence[Path]) -> 
             what = f"attribute {error} is missing or no number: the file is in radar coordinates, or broken"
             raise GridError(what, where=str(path), fix="geocode it first (MintPy geocode.py)") from error
     first = places[0]
-    for place, path in zip(places[1:], paths[1:], strict=True):
+    for place, found, path in zip(places[1:], attrs[1:], paths[1:], strict=True):
+        for name in _CRS:
+            here, there = ("".join(filter(str.isdigit, a.get(name, ""))) for a in (found, attrs[0]))
+            if here and there and here != there:
+                what = f"{name} is {found[name]} where {paths[0].name} has {attrs[0][name]}"
+                raise GridError(what, where=str(path), fix="geocode all files onto one grid")
         apart = np.abs(np.subtract(place, first)) / abs(first[2])
         if not (apart <= (1e-3, 1e-3, 1e-5, 1e-5)).all():
             what = f"corner and step {place} where {paths[0].name} has {first}"
@@ -171,8 +170,9 @@ class Looks:
 def read_looks(files: Sequence[LookFile], handles: Sequence[Handles], rows: tuple[int, int]) -> Looks:
     """Read a band of rows of all tracks.
 
-    NaN stays NaN. A velocity of exactly 0 (MintPy's value outside its mask) and an incidence of 0 (no geometry) are
-    missing, and so are infinite velocities and angles that no satellite has, which are counted.
+    NaN stays NaN. A velocity of exactly 0 (MintPy's value outside its mask) or on water, where `waterMask` is 0, and an
+    incidence of 0 (no geometry) are missing, and so are infinite velocities and angles that no satellite has, which are
+    counted.
 
     Raises
     ------
@@ -189,9 +189,11 @@ def read_looks(files: Sequence[LookFile], handles: Sequence[Handles], rows: tupl
         plane, count = possible(velocity[k], limit=LIMIT_M, unit="m/yr", where=_place(file, rows))
         if count:
             velocity[k] = plane
+        if _WATER in file.held:
+            np.putmask(velocity[k], _read_plain(angles, _WATER, file, rows) == 0, np.nan)
         if std is not None:
             _read_motion(values, "velocityStd", file, rows, std[k])
-        incidence, azimuth = (_read_angles(angles, n, file, rows) for n in _ANGLES)
+        incidence, azimuth = (_read_plain(angles, n, file, rows) for n in _ANGLES)
         infinite += count
         odd += _unknown_outside(incidence, *INCIDENCE_DEG) + _unknown_outside(azimuth, -AZIMUTH_DEG, AZIMUTH_DEG)
         incidence *= np.float32(np.pi / 180)
@@ -209,8 +211,8 @@ def _read_motion(handle: h5py.File, name: str, file: LookFile, rows: tuple[int, 
     file.held[name].decoded(out, where=_place(file, rows, name))
 
 
-def _read_angles(handle: h5py.File, name: str, file: LookFile, rows: tuple[int, int]) -> F32:
-    """Return rows of angles [degree] as float32 (rows, x)."""
+def _read_plain(handle: h5py.File, name: str, file: LookFile, rows: tuple[int, int]) -> F32:
+    """Return rows of angles [degree], or of a mask, as float32 (rows, x)."""
     with _readable(handle, name, rows):
         out = np.asarray(handle[name][rows[0] : rows[1]], dtype=np.float32)
     return file.held[name].decoded(out)

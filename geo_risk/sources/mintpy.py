@@ -23,10 +23,9 @@ from geo_risk.sources.insar import (
     check_magnitude,
     check_times,
     has_signature,
-    sampled,
 )
 from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle, stated
-from geo_risk.sources.look_checks import AZIMUTH_DEG, INCIDENCE_DEG, check_incidence, pass_of
+from geo_risk.sources.look_checks import AZIMUTH_DEG, INCIDENCE_DEG, check_azimuth, check_incidence, pass_of
 from geo_risk.sources.mintpy_header import (
     convention,
     frame_of_header,
@@ -35,6 +34,7 @@ from geo_risk.sources.mintpy_header import (
     reference_text,
 )
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.samples import sampled
 from geo_risk.sources.stack import lazy_tif, tif_frame
 from geo_risk.sources.wavelength import wavelength_of
 
@@ -289,6 +289,9 @@ def _land(path: Path, prefix: str) -> tuple[da.Array, str]:
 
 def _azimuth(path: Path, prefix: str, attrs: dict[str, str], *, is_there: bool) -> tuple[Any, str]:
     if is_there:
+        with opened(path) as file:
+            sample = sample_rows(numbers(file, f"{prefix}azimuthAngle", dims=2))
+        check_azimuth(sample, heading_deg=pass_of(attrs)[1], where=str(path))
         return da.deg2rad(_angles(lazy(path, f"{prefix}azimuthAngle"), -AZIMUTH_DEG, AZIMUTH_DEG)), ""
     _, heading, is_right = pass_of(attrs)
     if heading is None:

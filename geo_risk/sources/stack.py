@@ -40,11 +40,11 @@ from geo_risk.sources.insar import (
     check_times,
     drop_zeros,
     has_signature,
-    sampled,
 )
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.look_vectors import without_broken
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.samples import sampled
 from geo_risk.sources.tif_values import read_values, sampled_dates
 
 BLOCK = 512

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.core.errors import DataError
+from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.marks import MARKS, check_marks, possible
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.possible_motion import without_constant
 from tests.support.insar import write_mintpy
 from tests.support.insar_files import days, write_cum, write_granule, write_hdfeos, write_look
 from tests.support.points import write_tif
@@ -167,6 +168,51 @@ def test_infinite_values_of_a_geotiff_stack_are_missing_too(tmp_path):
     data = open_insar(tmp_path, track="asc", options=options)
     assert (gone(data["displacement"].to_numpy()) == PATCHED).all()
     assert any(s.startswith("missing: infinite values") for s in data.attrs["audit"])
+
+
+@pytest.mark.parametrize("value", [-999.0, 0.012, -10000.0])
+def test_one_value_on_every_date_is_a_mark_whatever_it_is(tmp_path, value):
+    paths = mintpy(tmp_path / "mm", patched(value, SERIES * 1000), UNIT="mm")
+    assert (gone(shown(paths)) == PATCHED).all()
+    for day, values in zip(days(5), patched(value, SERIES * 1000), strict=True):
+        write_tif(tmp_path / "tif" / f"{day}.tif", values, nodata=np.nan)
+    options = TrackOptions(incidence_deg=39.0, heading_deg=349.0, units="mm", positive="toward")
+    data = open_insar(tmp_path / "tif", track="asc", options=options)
+    assert (gone(data["displacement"].to_numpy()) == PATCHED).all()
+    assert any("one value on all of 4 dates or more" in s for s in data.attrs["audit"])
+
+
+def test_few_dates_of_one_value_and_gaps_beside_it_are_told_apart():
+    series = np.full((5, 4), 0.3, "f4")
+    series[:2, 1] = np.nan
+    series[0, 2] = np.nan
+    series[1, 3] = 0.31
+    found = without_constant(series)
+    assert np.isnan(found).all(axis=0).tolist() == [True, False, True, False]
+    np.testing.assert_array_equal(without_constant(series[:3]), series[:3])
+    untouched = np.random.default_rng(1).normal(size=(6, 3, 2)).astype("f4")
+    assert without_constant(untouched) is untouched
+
+
+@pytest.mark.parametrize("mark", [-32768.0, -9999.0, 1e20, np.inf])
+def test_heights_that_no_ground_has_are_missing_and_told(tmp_path, mark):
+    paths = mintpy(tmp_path, SERIES)
+    height = np.linspace(-400, 8800, 1200, dtype="f4").reshape(SHAPE)
+    with h5py.File(paths["geometry"], "r+") as file:
+        file["height"] = np.where(np.isnan(patched(np.nan)[0]), np.float32(mark), height)
+    data = open_insar(paths["files"], track="asc", geometry=paths["geometry"])
+    assert (np.argwhere(np.isnan(data["height"].to_numpy())) == PATCHED).all()
+    said = "height: 12 of 1200 cells of a sample are outside -500 to 9000 m; all such are missing"
+    assert said in data.attrs["audit"]
+    assert in_chinese(said) == "高程：抽样的 1200 个像元中 12 个不在 -500 至 9000 米之间；此类高程均按缺失处理"
+
+
+def test_azimuths_in_radians_without_a_heading_are_asked_about(tmp_path):
+    paths = mintpy(tmp_path, SERIES, ORBIT_DIRECTION="", HEADING="")
+    with h5py.File(paths["geometry"], "r+") as file:
+        file["azimuthAngle"][...] = np.deg2rad(file["azimuthAngle"][...])
+    with pytest.raises(AmbiguousError, match="are they radians"):
+        open_insar(paths["files"], track="asc", geometry=paths["geometry"])
 
 
 def test_what_no_ground_does_stops_the_run_with_its_place(tmp_path):

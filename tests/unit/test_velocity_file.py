@@ -78,13 +78,16 @@ def test_bands_give_what_the_whole_stack_gives(tmp_path, monkeypatch):
 def test_cells_outside_the_mask_are_missing_and_not_still(tmp_path):
     values = stack()
     values[:, 4, 5] = 0
-    values[:, 6, 7] = 0.012  # constant, but measured
-    write_velocity_file(write(tmp_path / "t.h5", values), tmp_path / "v.h5", VelocityFileOptions())
-    with h5py.File(tmp_path / "v.h5") as out:
-        assert np.isnan(out["velocity"][4, 5])
-        assert np.isnan(out["velocityStd"][4, 5])
-        assert out["velocity"][6, 7] == pytest.approx(0, abs=1e-9)
-        assert np.isfinite(out["velocity"][:]).sum() == 23 * 17 - 1
+    values[:, 6, 7] = -0.999  # a mark in millimetres, which radar does not measure thirty times over
+    values[:, 8, 9] = 0.012
+    values[3, 8, 9] += 1e-4  # quiet, but measured
+    for annual in (False, True):
+        options = VelocityFileOptions(annual=annual)
+        write_velocity_file(write(tmp_path / "t.h5", values), tmp_path / "v.h5", options)
+        with h5py.File(tmp_path / "v.h5") as out:
+            for name in ("velocity", "velocityStd", "residualStd"):
+                assert np.argwhere(np.isnan(out[name][:])).tolist() == [[4, 5], [6, 7]]
+            assert out["velocity"][8, 9] == pytest.approx(0, abs=1e-4)
 
 
 def test_the_command_says_what_it_did(tmp_path, capsys):
