@@ -84,14 +84,15 @@ def _check_units(values: F64, times: NDArray[np.datetime64], *, where: str) -> N
     is_large = rough[known] > np.sqrt(pair[0] * pair[1])
     odd = known[is_large] if is_large.sum() * 2 <= len(known) else known[~is_large]
     rest = np.setdiff1d(known, odd)
-    if not _differ_in_scatter(values, odd, rest):
+    is_reference = odd.tolist() == [0] and not is_large[0]  # all but 0 by rounding: the date all others are against
+    if is_reference or not _differ_in_scatter(values, odd, rest):
         return
     ratio = float(np.median(rough[odd]) / np.median(rough[rest]))
     days = ", ".join(str(times[k])[:10] for k in odd[:5]) + (" ..." if len(odd) > 5 else "")
     what = (
         f"neighbouring cells differ by {np.median(rough[odd]) * 1000:.4g} mm on {days} ({len(odd)} of {len(times)} "
         f"dates) and by {np.median(rough[rest]) * 1000:.4g} mm on the others, {ratio:.4g} times as much: are these "
-        "dates in another unit?"
+        "dates in another unit, or lost to noise?"
     )
     raise AmbiguousError(what, where=where, fix="write all dates in one unit, or leave out the ones that are broken")
 

@@ -61,6 +61,15 @@ def test_dates_in_another_unit_are_named(tmp_path, dates, factor):
     assert f"({len(dates)} of {N} dates)" in caught.value.what
 
 
+@pytest.mark.parametrize("trace", [1e-9, 1e-5])
+def test_a_first_date_of_all_but_zero_is_the_reference_and_no_other_unit(trace):
+    series = scene(STEADY)
+    series[0] = np.random.default_rng(3).normal(0, trace, SHAPE)
+    check(series)
+    with pytest.raises(AmbiguousError, match="another unit"):
+        check(np.concatenate([series[1:8], series[:1], series[8:]]))
+
+
 def test_a_stack_with_one_file_in_millimetres_stops(tmp_path):
     series = scene(STEADY)
     series[7] *= 1000
