@@ -95,6 +95,27 @@ def test_what_mintpy_left_at_zero_is_missing_and_no_still_ground(tmp_path, std, 
     assert np.argwhere(np.isnan(up)).tolist() == [[3, 4], [5, 6]]
 
 
+@pytest.mark.parametrize(("std", "kind"), [(True, "bool"), (False, "u1")])
+def test_water_of_the_geometry_has_no_motion(tmp_path, std, kind):
+    files = pairs(tmp_path, std=std)
+    land = np.ones(SHAPE, kind)
+    land[7, 2:4] = 0
+    with h5py.File(files[1][1], "r+") as file:
+        file["waterMask"] = land
+    write_east_up_file(files, tmp_path / "out.h5")
+    with h5py.File(tmp_path / "out.h5") as out:
+        assert np.argwhere(np.isnan(out["up"][:])).tolist() == [[3, 4], [7, 2], [7, 3]]
+
+
+@pytest.mark.parametrize(("attrs", "said"), [
+    ({"EPSG": "4547"}, "EPSG is 4547 where asc.h5 has 4546"),
+    ({"EPSG": "", "UTM_ZONE": "50N"}, "UTM_ZONE is 50N where asc.h5 has 49N"),
+])  # fmt: skip
+def test_tracks_in_two_systems_do_not_lie_on_one_frame(tmp_path, attrs, said):
+    first = write_track(tmp_path, "asc", **({"UTM_ZONE": "49N"} if "UTM_ZONE" in attrs else {}))
+    fails(tmp_path, GridError, said, [first, write_track(tmp_path, "desc", **attrs)])
+
+
 def test_command_line(tmp_path, capsys):
     words = [str(p) for pair in pairs(tmp_path) for p in pair]
     with pytest.raises(SystemExit) as done:
