@@ -66,6 +66,7 @@ def layers(seed, gaps):
             GRID.layer(s, units="1", long_name="s", name="susceptibility"))  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 99), st.floats(0, 0.8), st.integers(7, 40), st.integers(7, 50))
 def test_units_do_not_depend_on_blocks_and_unknown_is_kept(seed, gaps, rows, columns):

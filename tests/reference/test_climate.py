@@ -31,6 +31,7 @@ def daily(first="1990-01-01", last="2022-08-20", shape=(2, 2), seed=0):
     return xr.DataArray(values, dims=("time", "y", "x"), coords={"time": days}, name="pr")
 
 
+@pytest.mark.slow
 def test_the_spi_is_that_of_thom_s_formula():
     pr = daily()
     sums = monthly_rain(pr).rolling(time=3).mean()
@@ -69,6 +70,7 @@ def test_a_missing_day_in_the_window_is_unknown_and_one_before_is_left_out():
     np.testing.assert_allclose(got.ravel()[1:], whole.ravel()[1:], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_too_few_years_and_constant_rain_are_unknown():
     assert np.isnan(last_spi(daily(first="2000-01-01"), months=3, min_years=30)).all()
     assert np.isfinite(last_spi(daily(first="2000-01-01"), months=3, min_years=20)).all()
@@ -146,6 +148,7 @@ def test_the_steps_write_both_layers(tmp_path):
     assert "2022-12" in facts["notes"][0]["text_en"]
 
 
+@pytest.mark.slow
 def test_without_wind_fire_weather_is_unknown_and_says_so(tmp_path):
     climate_file(tmp_path / "climate.nc", years=2, names=("pr", "tas", "hurs"))
     path = write_county(tmp_path, storms=3)
@@ -203,6 +206,7 @@ def test_days_are_those_of_the_bounds_and_faults_are_counted_to_the_end(tmp_path
         read_climate(tmp_path / "wrong.nc", ("pr",))
 
 
+@pytest.mark.slow
 def test_daily_means_are_not_taken_for_noon(tmp_path):
     with xr.open_dataset(climate_file(tmp_path / "climate.nc", years=1)) as source:
         read = source.load()

@@ -232,6 +232,7 @@ def test_joint_probability_of_two_tracks_is_smaller_than_that_of_either():
     assert false_alarm_p([annual], channels, 1600) == 1.0
 
 
+@pytest.mark.slow
 def test_unwrapping_patch_of_one_date_is_found_and_nothing_else():
     rng = np.random.default_rng(9)
     series = rng.normal(0, 0.001, (30, 80, 80))

@@ -158,6 +158,7 @@ def test_verdict_of_a_known_bowl(west, east, verdict, share):
     assert not notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("licences", [None, "empty"])
 def test_without_licences_every_bowl_is_a_row_of_unknown_verdict_and_never_lawful(licences):
     none = None if licences is None else licence(-1, 1).iloc[:0]
@@ -288,6 +289,7 @@ def test_doubt_about_the_boundary_lowers_the_probability():
     assert vague.high - vague.low > sharp.high - sharp.low
 
 
+@pytest.mark.slow
 def test_doubt_is_shown_as_across_the_boundary():
     fit = found(face()).fit
     # a corner of the working reaches over the boundary, whose place is not known so well

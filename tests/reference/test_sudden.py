@@ -128,6 +128,7 @@ def test_a_step_anywhere_is_in_the_velocity_or_not_called_seen(first):
     assert ((off != 0) | moving).mean() > 0.98
 
 
+@pytest.mark.slow
 def test_a_block_that_is_lost_after_its_drop_is_open():
     moved = dropped(44, 45)
     data = scene(moved)

@@ -44,6 +44,7 @@ def test_caine_s_curve_is_the_published_one():
     assert PUBLISHED["Caine 1980"] == (14.82, -0.39)
 
 
+@pytest.mark.slow
 def test_a_known_power_law_comes_back_within_its_band():
     made = events()
     median = fit_threshold(made, PARAMS, quantile=0.5, with_offset=False)

@@ -86,6 +86,7 @@ def test_the_input_is_not_touched():
     pd.testing.assert_frame_equal(pd.DataFrame(frame), pd.DataFrame(before))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["warnings", "active_deformation", "evacuation", "waterlogging"])
 def test_the_quick_look_at_a_frame_says_what_pandera_says(name):
     """Each column in turn at, within and beyond its bounds, with strange choices and with nothing."""

@@ -23,6 +23,7 @@ def _quick_turns():
     sys.setswitchinterval(usual)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_quick_turns")
 def test_threads_do_not_let_a_warning_of_rasterio_through():
     # warnings are errors in the tests; without the lock about one run in three fails

@@ -142,6 +142,7 @@ def test_tail_is_the_gumbel_law_it_was_drawn_from():
     assert tail(maxima, 5.0) == pytest.approx(1 - np.exp(-1), abs=0.03)
 
 
+@pytest.mark.slow
 def test_lag_one_and_pairs_are_those_of_known_processes():
     rng = np.random.default_rng(1)
     n = 4000

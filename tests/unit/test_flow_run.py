@@ -97,6 +97,7 @@ def test_a_failed_run_leaves_the_published_folder_whole(config, tmp_path):
     assert contents(out)["layers/slope_deg.tif"] != before["layers/slope_deg.tif"]
 
 
+@pytest.mark.slow
 def test_a_bug_is_raised_as_it_is(config, tmp_path):
     (tmp_path / "gate_page").write_text("bug")
     with pytest.raises(ZeroDivisionError, match="by design") as caught:

@@ -271,6 +271,7 @@ def test_blocks_do_not_matter(case, chunks):
         np.testing.assert_array_equal(values, split[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_levels_are_levels_on_the_grid_with_their_units(case):
     result = case.module.compute(layers_of(case), case.params)
     assert result.level.dtype == np.int8

@@ -54,6 +54,7 @@ def test_a_storm_is_named_by_the_configuration_else_by_its_file_else_by_the_file
     assert past_files([told], [PastRain(id="x")]) == [PastRainFile(told, "x")]
 
 
+@pytest.mark.slow
 def test_two_files_of_one_storm_and_intervals_that_do_not_divide_a_day_stop(tmp_path):
     first, second = write_storm(tmp_path / "a.nc", storm_id="S1"), write_storm(tmp_path / "b.nc")
     with pytest.raises(DataError, match=r"b\.nc is storm 'S1'"):

@@ -48,6 +48,7 @@ def test_ids_that_pandas_kept_as_the_index_are_a_column(tmp_path):
     assert inspect_file(path).problems == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "form", "chinese"),
     [
@@ -263,6 +264,7 @@ def test_a_component_is_seen_by_no_satellite(tmp_path, letter, component):
     assert "component" not in in_chinese(told[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["p.parquet", "p.gpkg"])
 def test_points_that_were_written_are_read_back(tmp_path, name):
     table, path = egms(n=60), tmp_path / f"{NAME}.csv"
@@ -306,6 +308,7 @@ def test_geoparquet_of_other_programs_is_placed_by_its_geometry(tmp_path, encodi
     np.testing.assert_array_equal(frame[Y][there], layer.geometry[there].y)
 
 
+@pytest.mark.slow
 def test_the_crs_of_geoparquet_is_what_its_metadata_say(tmp_path):
     path = tmp_path / "p.parquet"
     for crs, wanted in ((None, None), ("OGC:CRS84", "EPSG:4326"), ("EPSG:3035", "EPSG:3035")):
@@ -326,6 +329,7 @@ def test_the_crs_of_geoparquet_is_what_its_metadata_say(tmp_path):
                 open_table(path)
 
 
+@pytest.mark.slow
 def test_egms_tables_with_a_geometry_are_egms_and_polygons_are_no_points(tmp_path):
     table, path = egms(n=40), tmp_path / f"{NAME}.parquet"
     points = gpd.points_from_xy(table["easting"], table["northing"])

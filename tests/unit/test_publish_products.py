@@ -220,6 +220,7 @@ def test_a_column_keeps_its_decimals_and_words_stand_off_numbers(tmp_path):
     assert sheet.page_margins.footer < sheet.page_margins.bottom - 0.3  # inches: a line of the footer
 
 
+@pytest.mark.slow
 def test_a_wide_table_goes_on_larger_paper(tmp_path):
     for name, paper in (("mining_clues", "8"), ("evacuation", "9")):
         lists.write_xlsx(products.frames()[name], tmp_path / "a.xlsx", name=name, run="示范县", language="zh")

@@ -48,6 +48,7 @@ def test_keys_of_rain_sources_reach_the_reader(tmp_path):
         load_config(written(tmp_path, TEXT.replace("stamp: end", "stamp: middle")))
 
 
+@pytest.mark.slow
 def test_check_says_what_each_series_is(tmp_path):
     found = {f.key.removeprefix("inputs.rainfall."): f for f in check(written(tmp_path)).inputs}
     products = {key: facts.product for key, facts in found.items()}

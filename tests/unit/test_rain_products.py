@@ -145,6 +145,7 @@ def test_imerg_tifs_hold_tenths_of_a_millimetre(tmp_path):
         opened(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["new", "old"])
 def test_era5_is_the_hour_before_the_stamp(tmp_path, layout):
     rain = storm(48)
@@ -400,6 +401,7 @@ def test_diamond_4_reads_thousands_commas_gb18030_and_rising_rows(tmp_path):
     assert audit.counts["fill"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "leads", "options", "first"),
     [
@@ -431,6 +433,7 @@ def test_sliding_totals_are_not_added_up(tmp_path):
         opened(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_cut_off_diamond_4_is_named(tmp_path):
     path = write_diamond4(tmp_path / "a.txt", storm(1)[0], "2024-07-20T08", title="1小时降水")
     path.write_bytes(path.read_bytes()[:-9])
@@ -441,6 +444,7 @@ def test_a_cut_off_diamond_4_is_named(tmp_path):
         opened(path)
 
 
+@pytest.mark.slow
 def test_tifs_with_a_time_in_the_name_ask_for_what_they_do_not_tell(tmp_path):
     rain = storm(6)
     for k, field in enumerate(rain):
@@ -472,6 +476,7 @@ def cf(path, values, *, hours=None, **attrs):
     return path
 
 
+@pytest.mark.slow
 def test_bounds_come_before_words(tmp_path):
     rain = storm(6)
     path = cf(tmp_path / "b.nc", rain)
@@ -500,12 +505,14 @@ def test_metres_called_millimetres_stop_and_millimetres_called_metres_too(tmp_pa
         opened(cf(tmp_path / "mm.nc", rain, units="m"))
 
 
+@pytest.mark.slow
 def test_that_nothing_is_missing_or_counted_twice_is_said_too(tmp_path):
     _, audit = opened(cf(tmp_path / "w.nc", storm(24)))
     assert any("24 of 1 h end to end, none missing; none overlaps" in s for s in audit.sentences)
     assert any("互不重叠，无重复计算" in s for s in audit.sentences_zh)
 
 
+@pytest.mark.slow
 def test_a_file_without_rain_is_told_by_what_it_holds(tmp_path):
     path = cf(tmp_path / "fwi.nc", storm(6))
     with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
@@ -517,11 +524,13 @@ def test_a_file_without_rain_is_told_by_what_it_holds(tmp_path):
         opened(tmp_path / "odd.nc")
 
 
+@pytest.mark.slow
 def test_dry_weather_is_no_doubt(tmp_path):
     cube, _ = opened(cf(tmp_path / "dry.nc", np.zeros((24, 3, 3))))
     assert not cube.to_numpy().any()
 
 
+@pytest.mark.slow
 def test_millimetres_a_day_read_as_an_hour_break_every_record(tmp_path):
     days = np.full((72, 3, 3), 100.0)
     with pytest.raises(DataError, match="no record reaches"):

@@ -144,6 +144,7 @@ def test_wrong_types_are_refused(tmp_path):
         read_rain(tmp_path / "gone.nc")
 
 
+@pytest.mark.slow
 def test_half_hours_become_hours_and_days_do_not(tmp_path):
     cube, _ = read_rain(write(tmp_path / "r.nc", np.ones((4, 2, 2)), hours=[0.5, 1, 1.5, 2]))
     got = hourly(cube, where="r.nc")
@@ -219,6 +220,7 @@ def test_cubes_of_one_lattice_are_aligned_without_a_change(tmp_path):
     assert np.isnan(got[:, :, 1]).all()
 
 
+@pytest.mark.slow
 def test_a_lazy_cube_is_written_block_by_block_and_read_back_whole(tmp_path, monkeypatch):
     import dask.array as da
 

@@ -95,6 +95,7 @@ def test_townships_fill_the_county():
     assert townships.geometry.area.sum() == pytest.approx(frame.geometry.area.iloc[0], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_carving_takes_ground_away_only_where_asked():
     town = make_ground(120, 6).town
     x, y = (town.grid.bounds[0] + town.grid.bounds[2]) / 2, (town.grid.bounds[1] + town.grid.bounds[3]) / 2

@@ -70,6 +70,7 @@ def test_a_first_date_of_all_but_zero_is_the_reference_and_no_other_unit(trace):
         check(np.concatenate([series[1:8], series[:1], series[8:]]))
 
 
+@pytest.mark.slow
 def test_a_stack_with_one_file_in_millimetres_stops(tmp_path):
     series = scene(STEADY)
     series[7] *= 1000
@@ -142,6 +143,7 @@ def test_empty_and_short_samples_say_nothing():
 # --- marks and sampling -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date", [0, 3, N - 1])
 def test_a_mark_of_missing_on_any_date_stops(tmp_path, date):
     series = scene(STEADY)

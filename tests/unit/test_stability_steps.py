@@ -63,6 +63,7 @@ def run(tmp_path, given):
     )
 
 
+@pytest.mark.slow
 def test_files_become_layers_and_unknown_ground_is_named(tmp_path):
     given = params(Material(**SOIL, **STORM), Material(**{**SOIL, "name": "clay"}),
                    storm=Storm(rain_mm_h=(30.0,), step_h=6, at_h=(6.0, 30.0)))  # fmt: skip

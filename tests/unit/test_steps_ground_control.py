@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
@@ -18,6 +19,7 @@ GRID = Grid(GeoBox((20, 20), Affine(30, 0, 500000, 0, -30, 4000600), "EPSG:4546"
 LOS = {"los_east": -0.6, "los_north": -0.1, "los_up": 0.79}
 
 
+@pytest.mark.slow
 def test_one_point_gives_a_table_and_facts_without_a_spread(tmp_path):
     values = {"velocity": -7.9, "velocity_std": 0.5, **LOS}
     paths = {}

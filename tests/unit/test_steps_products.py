@@ -2,6 +2,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
+import pytest
 from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.grid import Grid
@@ -32,6 +33,7 @@ def level(path, values):
     return path
 
 
+@pytest.mark.slow
 def test_files_go_through_all_steps_and_reconcile(tmp_path):
     write_json(GRID.to_dict(), tmp_path / "grid.json")
     common = {"grid": tmp_path / "grid.json"}

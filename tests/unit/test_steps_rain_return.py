@@ -72,6 +72,7 @@ def run(tmp_path, listed, mm=100.0):
     return plan
 
 
+@pytest.mark.slow
 def test_gauges_give_a_layer_a_table_and_a_figure(tmp_path):
     gauge_table(tmp_path / "maxima.csv", extra="G1,111.14,36.69,2020,-5\nG2,111.19,36.66,2020,9999\n")
     plan = run(tmp_path, "      - {file: maxima.csv, duration_h: 24}\n", mm=85.0)
@@ -101,6 +102,7 @@ def test_rain_beyond_the_record_is_unknown_and_warned_of(tmp_path):
     assert any(n["level"] == "warning" and "not because the rain is common" in n["text_en"] for n in facts["notes"])
 
 
+@pytest.mark.slow
 def test_fewer_years_than_needed_say_nothing(tmp_path):
     gauge_table(tmp_path / "maxima.csv", years=15)
     plan = run(tmp_path, "      - {file: maxima.csv, duration_h: 24}\n")

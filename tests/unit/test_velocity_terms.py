@@ -324,6 +324,7 @@ def test_a_small_scene_full_of_gaps_is_left_as_it_is_and_not_lost():
     assert counts["dates_lost"] == 0
 
 
+@pytest.mark.slow
 def test_dates_that_cannot_be_corrected_are_told():
     field = np.random.default_rng(2).normal(0, 0.002, (40, 30, 30))
     field[5, 1:] = field[5, 0, 20:] = np.nan

@@ -425,6 +425,7 @@ def test_first_hours_by_hand():
     assert np.isnan(rain_at(highest[2:3], lattice, np.zeros(1, int), np.zeros(1, int), step=4)).all()
 
 
+@pytest.mark.slow
 def test_the_lattice_is_exact_to_a_hundredth_of_a_cell_in_degrees():
     wide = Grid(GeoBox((3000, 4000), Affine(30, 0, 450_000, 0, -30, 4_265_000), "EPSG:4546"))
     x, y = np.arange(109.0, 113.0, 0.01), np.arange(39.5, 36.5, -0.01)
