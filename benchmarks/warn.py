@@ -99,7 +99,7 @@ def one(side: int, n_zones: int) -> dict[str, Any]:
         out["stages"] = measured(lambda: write_stages(
             observed=f / "observed.nc", gauges=None, forecasts=[f / "forecast.nc"], **given, issued_times=[ISSUED],
             observed_options=None, forecast_options=[NO_RAIN_OPTIONS], params=RainfallParams(issued=ISSUED),
-            fitted=None,
+            fitted=None, unstated=[],
         ))  # fmt: skip
         layers = {f"warning_{h}h": f / f"warning_{h}h.tif" for h in (72, 24, 6, 3, 1)}
         ground = {"susceptibility": f / "susceptibility.tif", "hazard_landslide": f / "susceptibility.tif",
