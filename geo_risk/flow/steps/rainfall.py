@@ -238,7 +238,7 @@ def write_stages(
     """Write the rain of each stage on its own grid, hour by hour; nothing for a stage without a forecast."""
     import xarray as xr
 
-    from geo_risk.hazards.rainfall.stage_fields import stage_fields
+    from geo_risk.hazards.rainfall.stage_fields import fields_of_stages
     from geo_risk.hazards.rainfall.stages import aware, latest_known, plan_stages
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_json
@@ -250,8 +250,8 @@ def write_stages(
     stages = plan_stages(params, known, latest=latest_known(known, end))
     chosen = resolved(params, fitted)
     parts = []
-    for stage in stages:
-        made = stage_fields(base, None if stage.forecast is None else others[stage.forecast], stage, chosen)
+    given = [None if stage.forecast is None else others[stage.forecast] for stage in stages]
+    for stage, made in zip(stages, fields_of_stages(base, given, stages, chosen), strict=True):
         if made is not None:
             hours = {"hour": f"hour_{stage.hours}h"}
             parts.append(made.rename({**{str(n): f"{n}_{stage.hours}h" for n in made.data_vars}, **hours}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +21,7 @@ from geo_risk.kernels.effective_rain import stage_effective
 PARTS = ("antecedent", "observed", "forecast")
 """What effective rain is made of: hours older than a day before the issue, the day before it, and forecast hours."""
 
+_HOURLY = ("effective", "at_least")
 _DAY = 24
 
 
@@ -44,6 +47,46 @@ def stage_fields(
     ------
     GridError : observed and forecast rain lie on different grids.
     """
+    return fields_of_stages(observed, [forecast], [stage], params)[0]
+
+
+def fields_of_stages(
+    observed: xr.DataArray | None,
+    forecasts: Sequence[xr.DataArray | None],
+    stages: Sequence[Stage],
+    params: RainfallParams,
+) -> list[xr.Dataset | None]:
+    """Rain of several stages as `stage_fields` gives it, each with its forecast; what they share is read once."""
+    planned = [_planned(observed, forecast, stage, params) for forecast, stage in zip(forecasts, stages, strict=True)]
+    done = dask.compute(*([] if plan is None else plan.tasks for plan in planned))
+    return [None if plan is None else plan.put_together(found) for plan, found in zip(planned, done, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The blocks of a stage's rain that are to be made, and where they lie."""
+
+    cube: xr.DataArray
+    hours: int
+    places: list[tuple[slice, slice]]
+    tasks: list[Any]
+
+    def put_together(self, found: Sequence[dict[str, NDArray[np.float32]]]) -> xr.Dataset:
+        n_y, n_x = self.cube.shape[1:]
+        whole = {**{name: np.full((self.hours, n_y, n_x), np.nan, np.float32) for name in _HOURLY},
+                 **{name: np.full((n_y, n_x), np.nan, np.float32) for name in ("rain", *PARTS)}}  # fmt: skip
+        for (rows, columns), made in zip(self.places, found, strict=True):
+            for name, values in made.items():
+                whole[name][..., rows, columns] = values
+        coords = {c: self.cube.coords[c] for c in ("y", "x", "spatial_ref") if c in self.cube.coords}
+        dims = {name: ("hour", "y", "x") if name in _HOURLY else ("y", "x") for name in whole}
+        arrays = {name: (dims[name], values, {"units": "mm"}) for name, values in whole.items()}
+        return xr.Dataset(arrays, coords={**coords, "hour": np.arange(1, self.hours + 1)})
+
+
+def _planned(
+    observed: xr.DataArray | None, forecast: xr.DataArray | None, stage: Stage, params: RainfallParams
+) -> _Plan | None:
     if stage.forecast is None or forecast is None:
         return None
     past = _DAY * params.antecedent_days
@@ -52,21 +95,11 @@ def stage_fields(
     part = np.where(np.arange(cube.sizes["time"]) < past - _DAY, 0, 1)
     part = np.where(np.arange(len(part)) >= past, 2, np.where(cube["provenance"] == FORECAST, 2, part))
     data = whole_time(in_units(cube, "mm"))
-    n_y, n_x = data.shape[1:]
-    hourly = ("effective", "at_least")
-    whole = {**{name: np.full((stage.hours, n_y, n_x), np.nan, np.float32) for name in hourly},
-             **{name: np.full((n_y, n_x), np.nan, np.float32) for name in ("rain", *PARTS)}}  # fmt: skip
-    blocks = data.to_delayed().ravel()
     places = [(slice(int(r), int(r + h)), slice(int(c), int(c + w)))
               for r, h in _edges(data.chunks[1]) for c, w in _edges(data.chunks[2])]  # fmt: skip
-    tasks = [dask.delayed(_block)(block, part, past, params.decay_per_day, params.antecedent_days) for block in blocks]
-    for (rows, columns), made in zip(places, dask.compute(*tasks), strict=True):
-        for name, values in made.items():
-            whole[name][..., rows, columns] = values
-    coords = {c: cube.coords[c] for c in ("y", "x", "spatial_ref") if c in cube.coords}
-    dims = {name: ("hour", "y", "x") if name in hourly else ("y", "x") for name in whole}
-    arrays = {name: (dims[name], values, {"units": "mm"}) for name, values in whole.items()}
-    return xr.Dataset(arrays, coords={**coords, "hour": np.arange(1, stage.hours + 1)})
+    tasks = [dask.delayed(_block)(block, part, past, params.decay_per_day, params.antecedent_days)
+             for block in data.to_delayed().ravel()]  # fmt: skip
+    return _Plan(cube, stage.hours, places, tasks)
 
 
 def _edges(sizes: tuple[int, ...]) -> list[tuple[int, int]]:
