@@ -26,6 +26,7 @@ from geo_risk.sources.insar import (
     check_used,
     sampled,
 )
+from geo_risk.sources.insar_audit import unit_confirmed
 from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
@@ -117,8 +118,10 @@ def open_set(
     cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
     series = lazy_series(network, cube - offsets[:, None, None].astype(np.float32))
+    own = "m" if any("los_disp" in p.files for p in pairs) else "rad"
+    is_said, fix = unit_confirmed(own, options, where=where)
     audit = [
-        check_magnitude(sample - offsets[:, None], unit="m", where=where, may_say=False),
+        check_magnitude(sample - offsets[:, None], unit="m", where=where, is_said=is_said, fix=fix),
         *audit,
         describe(network),
         sentence,

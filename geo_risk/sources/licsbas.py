@@ -13,7 +13,7 @@ import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_mask, check_used
-from geo_risk.sources.insar_audit import stated
+from geo_risk.sources.insar_audit import stated, unit_confirmed
 from geo_risk.sources.look_vectors import without_broken
 from geo_risk.sources.marks import FIX_TIF, check_marks
 from geo_risk.sources.mintpy import coherence_tif
@@ -94,9 +94,10 @@ def open_set(
     for name, path in found.items():
         frame.check_same(tif_frame(path), where=str(path))
         arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path)
+    doubt = unit_confirmed("mm/yr", options, where=str(found["velocity"]))
     held = stated("mm/yr", "mm/yr", options=options, maker="the convention of LiCSBAS", where="vel")
     arrays["velocity"] = arrays["velocity"] * np.float32(held.scale)
-    return _assemble(found, arrays | look_tifs(found), frame, [held.sign, *_masked(found, every)])
+    return _assemble(found, arrays | look_tifs(found), frame, [held.sign, *_masked(found, every)], doubt)
 
 
 def _masked(found: dict[str, Path], every: Sequence[Path]) -> list[str]:
@@ -110,7 +111,9 @@ def _masked(found: dict[str, Path], every: Sequence[Path]) -> list[str]:
     return out
 
 
-def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame, said: list[str]) -> xr.Dataset:
+def _assemble(
+    found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame, said: list[str], doubt: tuple[bool, str]
+) -> xr.Dataset:
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
     sample = np.asarray(arrays["velocity"][::step])
@@ -118,7 +121,7 @@ def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame,
     # the reference is exactly 0, and so is what a writer without a nodata value left: neither was seen to stand still
     arrays["velocity"] = da.where(arrays["velocity"] == 0, np.float32(np.nan), arrays["velocity"])
     audit = [
-        check_magnitude(sample, unit="mm/yr", where=str(velocity), may_say=False),
+        check_magnitude(sample, unit="mm/yr", where=str(velocity), is_said=doubt[0], fix=doubt[1]),
         *said,
         "missing: declared nodata, and velocities of exactly 0 (the reference, or outside a mask)",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",

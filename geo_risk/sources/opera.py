@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import read_window, read_windows
-from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened
+from geo_risk.sources.hdf5_header import attribute, block_shape, has, numbers, opened
 from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
+from geo_risk.sources.insar_audit import unit_confirmed
 from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.marks import check_marks
@@ -92,7 +93,7 @@ def read_series(paths: Sequence[Path], options: TrackOptions) -> tuple[Series, C
         granules[0].check_sibling(granule)
     corrections, said = _corrections(granules)
     series = Series(granules, chain.parents, corrections)
-    return series, chain, [*_audit(granules, series), *chain.notes, *said]
+    return series, chain, [*_audit(granules, series, options), *chain.notes, *said]
 
 
 class Series:
@@ -177,12 +178,13 @@ def _corrections(granules: Sequence[Granule]) -> tuple[list[str], list[str]]:
     return used, said
 
 
-def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
+def _audit(granules: Sequence[Granule], series: Series, options: TrackOptions) -> list[str]:
     last = granules[-1]
     for granule in reversed(granules):
         with opened(granule.path) as file:
             data = numbers(file, "displacement", dims=2)
             sample, declared = sample_rows(data) * abs(last.scale), stored(data).sentences()
+            own = attribute(data, "units") or ""
         if np.isfinite(sample).any():
             break
     if all(g.has_mask for g in granules):
@@ -194,9 +196,10 @@ def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
     single = [np.isfinite(series.single(g, (slice(r0, min(n_y, r0 + _SAMPLE)), slice(c0, min(n_x, c0 + _SAMPLE)))))
               for g in granules]  # fmt: skip
     lost = int(np.sum(single)) - int(known.sum())
+    is_said, fix = unit_confirmed(own, options, where=str(last.path))
     n_masked = sum(g.has_mask for g in granules)
     out = [
-        check_magnitude(sample, unit="m", where=str(last.path), may_say=False),
+        check_magnitude(sample, unit="m", where=str(last.path), is_said=is_said, fix=fix),
         last.sign,
         *declared,
         f"registration: {series.frame.crs}, {last.registration}",

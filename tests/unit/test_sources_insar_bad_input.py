@@ -380,7 +380,7 @@ def test_info_takes_no_other_raster_beside_a_series_for_its_geometry(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e3, 1e-3])
 @pytest.mark.parametrize("product", ["hyp3", "licsbas", "opera", "egms"])
-def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_no_field_that_is_refused(tmp_path, product, factor):
+def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_nothing_that_is_refused(tmp_path, product, factor):
     more: dict[str, object] = {}
     if product == "hyp3":
         files = hyp3(tmp_path / "s")
@@ -400,14 +400,46 @@ def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_no_field_that_is_refus
         table.to_csv(files, index=False)
     with pytest.raises(AmbiguousError) as caught:
         open_insar(files, track="asc", **more)
-    assert "`units`" not in caught.value.fix
     assert "mend the table" in caught.value.fix or "as they were published" in caught.value.fix
+    if product == "egms":
+        assert "`units" not in caught.value.fix
+        return
+    own = {"licsbas": "mm/yr", "opera": "meters"}.get(product, "m")
+    assert f"`units: {own}`" in caught.value.fix
+    data = open_insar(files, track="asc", options=TrackOptions(units=own), **more)
+    told = "mm/yr" if product == "licsbas" else "m"
+    assert any(f"unit: {told}, as the configuration says" in s for s in data.attrs["audit"])
+    with pytest.raises(AmbiguousError, match=f"the unit of this product is {own}; the configuration says 'c"):
+        open_insar(files, track="asc", options=TrackOptions(units="cm/yr" if product == "licsbas" else "cm"), **more)
+
+
+def test_a_phase_of_hyp3_that_is_too_large_is_confirmed_by_its_own_unit(tmp_path):
+    files = hyp3(tmp_path / "s", SERIES * 226.5)
+    for path in files.glob("*_los_disp.tif"):
+        with rasterio.open(path, "r+") as target:
+            target.write(target.read(1) * np.float32(226.5), 1)
+        path.rename(path.with_name(path.name.replace("los_disp", "unw_phase")))
+    with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
+        open_insar(files, track="asc")
+    assert "`units: rad`" in caught.value.fix
+    data = open_insar(files, track="asc", options=TrackOptions(units="rad"))
+    assert np.median(np.abs(data["displacement"].to_numpy()[1:])) > 0.5
+
+
+def test_an_earthquake_in_a_stack_is_taken_where_files_and_configuration_agree_on_the_unit(tmp_path):
+    folder = stack(tmp_path / "s", SERIES + 2.0 * (np.arange(N) >= 1)[:, None, None], units="m")
+    with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
+        open_insar(folder, track="asc", options=LOOK.model_copy(update={"units": None}))
+    assert "set `units` of this track to the one they name" in caught.value.fix
+    data = open_insar(folder, track="asc", options=LOOK)
+    assert float(data["displacement"][-1].mean()) == pytest.approx(2.0, abs=0.01)
+    assert any("unit: m, as the configuration says" in s for s in data.attrs["audit"])
 
 
 def test_millimetres_called_metres_in_a_stack_are_asked_about(tmp_path):
     with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
         open_insar(stack(tmp_path / "s", SERIES * 1000), track="asc", options=LOOK)
-    assert "`units`" in caught.value.fix
+    assert "correct `units`" in caught.value.fix
 
 
 # --- the same through the command line --------------------------------------------------------------------------------
