@@ -15,7 +15,6 @@ from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_mask, check_used
 from geo_risk.sources.insar_audit import stated, unit_confirmed
 from geo_risk.sources.look_vectors import without_broken
-from geo_risk.sources.marks import FIX_TIF, check_marks
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
@@ -78,7 +77,8 @@ def open_set(
     """Open a LiCSBAS GeoTIFF set; see `sources.insar.open_insar`.
 
     `vel` and `vstd` are mm/yr, positive toward the satellite unless the configuration says otherwise; E, N, U run from
-    ground to satellite; `mask` is 1 on good pixels, and velocities elsewhere become missing.
+    ground to satellite; `mask` is 1 on good pixels, and velocities elsewhere become missing. A mark such as
+    -9999 that a velocity or an error holds undeclared is a DataError when its block is read.
     """
     every = list(dict.fromkeys([*paths, *geometry]))
     found = parts(every)
@@ -93,7 +93,8 @@ def open_set(
     arrays: dict[str, da.Array] = {}
     for name, path in found.items():
         frame.check_same(tif_frame(path), where=str(path))
-        arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path)
+        is_motion = name in {"velocity", "velocity_std"}
+        arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path, refuses_marks=is_motion)
     doubt = unit_confirmed("mm/yr", options, where=str(found["velocity"]))
     held = stated("mm/yr", "mm/yr", options=options, maker="the convention of LiCSBAS", where="vel")
     arrays["velocity"] = arrays["velocity"] * np.float32(held.scale)
@@ -117,7 +118,6 @@ def _assemble(
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
     sample = np.asarray(arrays["velocity"][::step])
-    check_marks(sample, where=f"{velocity}, a sample of its rows", fix=FIX_TIF)
     # the reference is exactly 0, and so is what a writer without a nodata value left: neither was seen to stand still
     arrays["velocity"] = da.where(arrays["velocity"] == 0, np.float32(np.nan), arrays["velocity"])
     audit = [

@@ -108,8 +108,20 @@ def test_a_licsbas_velocity_of_zero_is_no_still_ground_and_a_mark_stops(tmp_path
     data = open_insar(licsbas(tmp_path / "a", vel=velocity), track="asc")
     assert np.argwhere(np.isnan(data["velocity"].to_numpy())).tolist() == [[3, 4]]
     velocity[5:8] = -9999
-    with pytest.raises(DataError, match=r"-9999 in 90 cells, and the file(?s:.)*a sample of its rows"):
+    with pytest.raises(DataError, match=r"-9999 in 90 cells, and the file(?s:.)*vel.geo.tif, rows 0-24"):
         open_insar(licsbas(tmp_path / "b", vel=velocity), track="asc")
+
+
+@pytest.mark.parametrize("mark", [-9999.0, -32768.0, 1e20])
+@pytest.mark.parametrize("part", ["vel", "vstd"])
+def test_a_mark_in_one_cell_of_a_licsbas_map_stops(tmp_path, part, mark):
+    y, x = np.mgrid[:200, :30]
+    values = {"vel": np.sin(y + x), "vstd": 1.0 + 0 * y}
+    values[part][77, 11] = mark
+    e, n, u = (np.full(y.shape, v) for v in look())
+    folder = licsbas(tmp_path / "s", E=e, N=n, U=u, **values)
+    with pytest.raises(DataError, match=rf"in 1 cells, and the file does not declare(?s:.)*{part}.geo.tif"):
+        open_insar(folder, track="asc").compute()
 
 
 def test_a_velocity_masked_by_licsbas_is_known_by_its_name_and_taken_before_the_unmasked_one(tmp_path):
