@@ -100,8 +100,9 @@ def open_set(
 
     Raises
     ------
-    TimeError : one pair only, or pairs that no chain ties together. DataError : no look vectors. GridError : pairs
-    that are not on one lattice. AmbiguousError : files that contradict one another.
+    TimeError : one pair only, or pairs that no chain ties together. DataError : no look vectors; or, when a
+    pair is read, a mark such as -9999 that it does not declare. GridError : pairs that are not on one lattice.
+    AmbiguousError : files that contradict one another.
     """
     pairs = [p for p in pairs_of(paths) if {"unw_phase", "los_disp"} & set(p.files)]
     where = str(paths[0].parent)
@@ -115,7 +116,8 @@ def open_set(
     frame, said = common_frame([*(f for f, _ in files), *layers.values(), *corr])
     check_total(frame, len(files), where=where)
     audit = [_agreement(pairs, options.positive), *said]
-    cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
+    motion = [_window(path, frame, is_motion=True) * np.float32(scale) for path, scale in files]
+    cube = da.stack(motion).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
     series = lazy_series(network, cube - offsets[:, None, None].astype(np.float32))
     own = "m" if any("los_disp" in p.files for p in pairs) else "rad"
@@ -205,12 +207,15 @@ def common_frame(paths: Sequence[Path]) -> tuple[Frame, list[str]]:
     return Frame(frames[0].crs, t * Affine.translation(c0, r0), shape), said
 
 
-def _window(path: Path, frame: Frame, *, is_zero_missing: bool = True) -> da.Array:
-    """Return a raster of the lattice on a frame; declared nodata is NaN, and 0 where it means missing."""
+def _window(path: Path, frame: Frame, *, is_zero_missing: bool = True, is_motion: bool = False) -> da.Array:
+    """Return a raster of the lattice on a frame; declared nodata is NaN, and 0 where it means missing.
+
+    With `is_motion` a block that holds a mark of missing that the file does not declare is a DataError.
+    """
     own = tif_frame(path).transform
     row = round((frame.transform.f - own.f) / own.e)
     column = round((frame.transform.c - own.c) / own.a)
-    values = lazy_tif(path)[row : row + frame.shape[0], column : column + frame.shape[1]]
+    values = lazy_tif(path, refuses_marks=is_motion)[row : row + frame.shape[0], column : column + frame.shape[1]]
     return da.where(values == 0, np.float32(np.nan), values) if is_zero_missing else values
 
 
@@ -253,7 +258,7 @@ def _agreement(pairs: Sequence[Pair], positive: str | None) -> str:
 
 def _metres_per_radian(pair: Pair) -> float:
     """Return displacement over phase of a pair on a sample of rows; NaN where they share no cell."""
-    moved, phase = (lazy_tif(pair.files[n]) for n in ("los_disp", "unw_phase"))
+    moved, phase = (lazy_tif(pair.files[n], refuses_marks=True) for n in ("los_disp", "unw_phase"))
     if moved.shape != phase.shape:
         return float("nan")
     step = max(1, moved.shape[0] // 8)
