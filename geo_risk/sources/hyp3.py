@@ -24,6 +24,7 @@ from geo_risk.sources.insar import (
     check_magnitude,
     check_times,
     check_used,
+    rounded_coherence,
     sampled,
 )
 from geo_risk.sources.insar_audit import unit_confirmed
@@ -325,7 +326,7 @@ def _extras(layers: dict[str, Path], corr: Sequence[Path], frame: Frame) -> dict
         # 0 is missing in a correlation too; a cell that one pair lost keeps the mean of the others
         stack = da.stack([_window(path, frame) for path in corr]).rechunk({0: -1})
         mean = da.map_blocks(_mean, stack, drop_axis=0, dtype=np.float32, meta=np.empty((0, 0), np.float32))
-        out["coherence"] = (mean, "1", "mean coherence of the pairs")
+        out["coherence"] = (rounded_coherence(mean), "1", "mean coherence of the pairs")
     return out
 
 

@@ -79,6 +79,12 @@ def test_coherence_of_bytes_is_refused_and_one_of_shares_is_taken(tmp_path, prod
         path = path.rename(tmp_path / "S1AA_20220703T013911_20220715T013911_VVP012_INT80_G_ueF_0000_corr.tif")
     data = open_insar(folder, track="asc", coherence=path, options=options)
     np.testing.assert_allclose(data["coherence"], 0.6, atol=1e-6)
+    rounded = np.where(np.arange(SHAPE[1]) > 20, 1.0000001, -1e-7) * np.ones(SHAPE)
+    write_tif(path, rounded, nodata=np.nan)
+    data = open_insar(folder, track="asc", coherence=path, options=options)
+    if product != "hyp3":  # where it is 0 the coherence of HyP3 is missing
+        np.testing.assert_array_equal(data["coherence"], np.round(rounded))
+    assert float(data["coherence"].max()) == 1.0
     write_tif(path, np.full(SHAPE, 153.0), nodata=np.nan)
     with pytest.raises(DataError, match="coherence runs from 153 to 153; 0-1 needed"):
         open_insar(folder, track="asc", coherence=path, options=options)
