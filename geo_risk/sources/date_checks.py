@@ -25,6 +25,7 @@ _OPPOSITE = -0.9
 _STEPS = 8.0
 _REST = 0.15
 _LEVER = 10
+_FIX_UNITS = "write all dates in one unit, or leave out the ones that are broken"
 
 
 def check_dates(sample: NDArray[np.floating], times: NDArray[np.datetime64], *, where: str) -> None:
@@ -47,11 +48,15 @@ def check_dates(sample: NDArray[np.floating], times: NDArray[np.datetime64], *, 
     Neighbouring cells are compared because no motion can differ by more between them than unwrapping can follow:
     an earthquake moves a frame by metres, but smoothly. All limits are geo_risk's choice.
     """
+    check_units(sample, times, where=where)
+    _check_signs(sample, times, where=where)
+
+
+def _known(sample: NDArray[np.floating]) -> F64:
+    """Return the cells of a sample that at least half of the dates know, infinities as NaN."""
     values = np.asarray(sample, dtype=np.float64)
     values = np.where(np.isfinite(values), values, np.nan)
-    values = values[:, np.isfinite(values).mean(axis=0) >= 0.5] if values.size else values
-    _check_units(values, times, where=where)
-    _check_signs(values, times, where=where)
+    return values[:, np.isfinite(values).mean(axis=0) >= 0.5] if values.size else values
 
 
 def roughness(values: F64) -> F64:
@@ -70,7 +75,14 @@ def roughness(values: F64) -> F64:
     return np.where(out > 0, out, np.nan)
 
 
-def _check_units(values: F64, times: NDArray[np.datetime64], *, where: str) -> None:
+def check_units(
+    sample: NDArray[np.floating], times: NDArray[np.datetime64], *, where: str, fix: str = _FIX_UNITS
+) -> None:
+    """Raise AmbiguousError where single dates are in another unit; see `check_dates`.
+
+    The dates of `sample` need not have one reference date.
+    """
+    values = _known(sample)
     rough = roughness(values)
     known = np.flatnonzero(np.isfinite(rough))
     if len(known) < 2:
@@ -93,7 +105,7 @@ def _check_units(values: F64, times: NDArray[np.datetime64], *, where: str) -> N
         f"dates) and by {np.median(rough[rest]) * 1000:.4g} mm on the others, {ratio:.4g} times as much: are these "
         "dates in another unit?"
     )
-    raise AmbiguousError(what, where=where, fix="write all dates in one unit, or leave out the ones that are broken")
+    raise AmbiguousError(what, where=where, fix=fix)
 
 
 def _differ_in_scatter(values: F64, odd: NDArray[np.intp], rest: NDArray[np.intp]) -> bool:
@@ -111,7 +123,7 @@ def _differ_in_scatter(values: F64, odd: NDArray[np.intp], rest: NDArray[np.intp
     return max(large / small, small / large) > UNIT_FACTOR / 5
 
 
-def _check_signs(values: F64, times: NDArray[np.datetime64], *, where: str) -> None:
+def _check_signs(sample: NDArray[np.floating], times: NDArray[np.datetime64], *, where: str) -> None:
     """Raise AmbiguousError where the field of motion turns into its opposite from one date to the next.
 
     Asked for are: fields before and after that are opposite cell by cell and alike in size, each like its own
@@ -119,7 +131,7 @@ def _check_signs(values: F64, times: NDArray[np.datetime64], *, where: str) -> N
     continuous once it is turned, and a motion that runs the other way after it. A yearly motion, a gap, ground that
     stops, springs back or is thrown by an earthquake has not all of these.
     """
-    moving, dates = _moving(values)
+    moving, dates = _moving(_known(sample))
     if moving.shape[1] < _LEAST_CELLS or len(dates) < 5:
         return
     amplitude = _amplitude(moving)
