@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,7 +50,7 @@ def check_dates(sample: NDArray[np.floating], times: NDArray[np.datetime64], *, 
     Neighbouring cells are compared because no motion can differ by more between them than unwrapping can follow:
     an earthquake moves a frame by metres, but smoothly. All limits are geo_risk's choice.
     """
-    check_units(sample, times, where=where)
+    check_units(sample, [str(t)[:10] for t in times], where=where)
     _check_signs(sample, times, where=where)
 
 
@@ -76,11 +78,15 @@ def roughness(values: F64) -> F64:
 
 
 def check_units(
-    sample: NDArray[np.floating], times: NDArray[np.datetime64], *, where: str, fix: str = _FIX_UNITS
+    sample: NDArray[np.floating], names: Sequence[str], *, where: str, fix: str = _FIX_UNITS, kind: str = "dates"
 ) -> None:
     """Raise AmbiguousError where single dates are in another unit; see `check_dates`.
 
-    The dates of `sample` need not have one reference date.
+    Parameters
+    ----------
+    sample : see `check_dates`; what it holds need not have one reference date.
+    names : of the dates, or of what stands for them, for messages; `kind` says what they are.
+    where, fix : place and answer, for messages.
     """
     values = _known(sample)
     rough = roughness(values)
@@ -99,11 +105,11 @@ def check_units(
     if not _differ_in_scatter(values, odd, rest):
         return
     ratio = float(np.median(rough[odd]) / np.median(rough[rest]))
-    days = ", ".join(str(times[k])[:10] for k in odd[:5]) + (" ..." if len(odd) > 5 else "")
+    days = ", ".join(names[k] for k in odd[:5]) + (" ..." if len(odd) > 5 else "")
     what = (
-        f"neighbouring cells differ by {np.median(rough[odd]) * 1000:.4g} mm on {days} ({len(odd)} of {len(times)} "
-        f"dates) and by {np.median(rough[rest]) * 1000:.4g} mm on the others, {ratio:.4g} times as much: are these "
-        "dates in another unit?"
+        f"neighbouring cells differ by {np.median(rough[odd]) * 1000:.4g} mm on {days} ({len(odd)} of {len(names)} "
+        f"{kind}) and by {np.median(rough[rest]) * 1000:.4g} mm on the others, {ratio:.4g} times as much: are these "
+        f"{kind} in another unit?"
     )
     raise AmbiguousError(what, where=where, fix=fix)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
+from geo_risk.sources.date_checks import check_units
 from geo_risk.sources.insar import (
     ASK_SIGN,
     Frame,
@@ -31,6 +32,7 @@ from geo_risk.sources.insar_audit import unit_confirmed
 from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.pair_checks import FIX_PAIRS, check_pairs
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
 from geo_risk.sources.stack import all_tif, check_total, lazy_tif, tif_frame
 from geo_risk.sources.wavelength import SENTINEL_1_M
@@ -103,7 +105,7 @@ def open_set(
     ------
     TimeError : one pair only, or pairs that no chain ties together. DataError : no look vectors; or, when a
     pair is read, a mark such as -9999 that it does not declare. GridError : pairs that are not on one lattice.
-    AmbiguousError : files that contradict one another.
+    AmbiguousError : files that contradict one another, or a pair that contradicts the others in unit or sign.
     """
     pairs = [p for p in pairs_of(paths) if {"unw_phase", "los_disp"} & set(p.files)]
     where = str(paths[0].parent)
@@ -120,17 +122,20 @@ def open_set(
     motion = [_window(path, frame, is_motion=True) * np.float32(scale) for path, scale in files]
     cube = da.stack(motion).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
+    names = ["_".join(p.days) for p in pairs]
+    check_units(sample.reshape(len(sample), -1), names, where=where, fix=FIX_PAIRS, kind="pairs")
+    check_pairs(network, sample, where=where)
+    shown = sample - offsets[:, None, None]
     series = lazy_series(network, cube - offsets[:, None, None].astype(np.float32))
     own = "m" if any("los_disp" in p.files for p in pairs) else "rad"
     is_said, fix = unit_confirmed(own, options, where=where)
     audit = [
-        check_magnitude(sample - offsets[:, None], unit="m", where=where, is_said=is_said, fix=fix),
+        check_magnitude(shown, unit="m", where=where, is_said=is_said, fix=fix),
         *audit,
         describe(network),
         sentence,
     ]
     if not network.is_chain:
-        shown = sample[:, None] - offsets[:, None, None]
         audit.append(f"closure: the pairs differ from the series by {_closure_mm(network, shown):.2f} mm (rms)")
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (series, "m", "line-of-sight displacement")}
     variables |= _extras(layers, corr, frame)
@@ -269,15 +274,15 @@ def _metres_per_radian(pair: Pair) -> float:
 
 
 def _referenced(cube: da.Array, frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Return a sample (pairs, cells), the offset of each pair, and the sentence about the reference.
+    """Return a sample (pairs, rows, columns), the offset of each pair, and the sentence about the reference.
 
     Where a few rows hold no ten cells that all pairs know, more are looked at: coherent ground may be a small valley.
     """
     step = max(1, frame.shape[1] // 512)
     for count in _ROWS:
         rows = np.unique(np.linspace(0, frame.shape[0] - 1, min(count, frame.shape[0])).astype(int))
-        sample = np.asarray(cube[:, rows, ::step], dtype=np.float64).reshape(cube.shape[0], -1)
-        offsets, n = pair_offsets(sample)
+        sample = np.asarray(cube[:, rows, ::step], dtype=np.float64)
+        offsets, n = pair_offsets(sample.reshape(len(sample), -1))
         if n >= 10 or count >= frame.shape[0]:
             break
     if n >= 10:

@@ -43,7 +43,7 @@ def check_files(series: Series, days: NDArray[np.datetime64], *, where: str) -> 
     singles = np.stack([
         np.concatenate([series.single(granule, w).ravel() for w in windows]) for granule in series.granules
     ])  # fmt: skip
-    check_units(singles, days, where=where, fix=_FIX)
+    check_units(singles, [str(d)[:10] for d in days], where=where, fix=_FIX)
 
 
 def telling_windows(series: Series) -> list[Window]:
