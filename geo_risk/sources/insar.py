@@ -201,11 +201,12 @@ def product_of(paths: Sequence[Path]) -> Product:
     product = known_product(paths)
     if product is not None:
         return product
-    from geo_risk.sources.insar_parts import named_apart
+    from geo_risk.sources.insar_parts import named_apart, named_strays
 
     where = str(paths[0].parent) if paths else ""
-    if len(paths) > 1 and (apart := named_apart(paths)) is not None:
-        what, fix = apart
+    told = (named_strays(paths) or named_apart(paths)) if len(paths) > 1 else None
+    if told is not None:
+        what, fix = told
         raise RefusedFileError(what, where=where, fix=fix)
     what = f"{len(paths)} file(s) that are no InSAR product: " + ", ".join(p.name for p in paths[:5])
     known = "; ".join(f"{p.name}: {p.files}" for p in products())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import xarray as xr
 
 from geo_risk.core.errors import GeoRiskError
 from geo_risk.sources import mintpy, opera
+from geo_risk.sources.files import sniff
 from geo_risk.sources.insar import build, has_signature, known_product
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.possible_motion import possible_motion
@@ -53,6 +55,23 @@ def named_apart(paths: Sequence[Path]) -> tuple[str, str] | None:
     what += "; ".join(f"{', '.join(roles[r][:5])}: {text}" for r, text in told.items() if r in roles)
     names = [f"{'one of them' if len(v) > 1 else v[0]} as `{r}`" for r, v in roles.items() if r in told]
     return what, f"name the files of the track one by one: {', '.join(sorted(names, key=lambda n: '`files`' not in n))}"
+
+
+def named_strays(paths: Sequence[Path]) -> tuple[str, str] | None:
+    """Return which files keep the others from being a product, and why; None where the others are none either.
+
+    The files of the commonest type are taken for the product that is meant.
+    """
+    kinds = {p: "" if p.stat().st_size == 0 else sniff(p) for p in paths}
+    usual = Counter(kinds.values()).most_common(1)[0][0]
+    strays = {p: kind for p, kind in kinds.items() if kind != usual}
+    rest = [p for p in paths if p not in strays]
+    if not strays or len(strays) >= len(rest) or (product := known_product(rest)) is None:
+        return None
+    told = [f"{p.name} is {f'a file of type {kind}' if kind else 'empty (0 bytes)'}" for p, kind in strays.items()]
+    what = f"{len(strays)} of {len(paths)} files are no InSAR product: {', '.join(told[:5])}; the others are a "
+    what += f"{product.name} ({usual})"
+    return what, "copy or download the named files again, or leave them out of the list"
 
 
 def _role(path: Path) -> str | None:
