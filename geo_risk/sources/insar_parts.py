@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.errors import GeoRiskError
-from geo_risk.sources import mintpy, opera
+from geo_risk.sources import licsbas_h5, mintpy, opera, stack
 from geo_risk.sources.files import sniff
 from geo_risk.sources.insar import build, has_signature, known_product
 from geo_risk.sources.options import TrackOptions
@@ -22,9 +22,10 @@ _MOST = 50
 
 
 def without_look(files: Sequence[Path], options: TrackOptions) -> xr.Dataset | None:
-    """Open a product whose geometry is always another file, without it, as `open_insar` would but for the look vectors.
+    """Open a product whose geometry is another file, without it, as `open_insar` would but for the look vectors.
 
-    None for products that are something else. Raises as `open_insar`.
+    None for products that are something else or have look vectors of their own, in the file or by `options`. Raises as
+    `open_insar`.
     """
     product = known_product(files)
     name = "" if product is None else product.name
@@ -37,6 +38,14 @@ def without_look(files: Sequence[Path], options: TrackOptions) -> xr.Dataset | N
         variables: mintpy.Variables = {"displacement": (series.lazy(), "m", "line-of-sight displacement")}
         days = np.array(chain.days, dtype="datetime64[ns]")
         out = build(variables, series.frame, times=days, audit=audit)
+    elif name == "licsbas_cum":
+        cum = licsbas_h5.without_look(files[0], options)
+        if cum is None:
+            return None
+        out = cum
+    elif name == "geotiff_stack" and options.incidence_deg is None:
+        cube, frame, times, audit = stack.read_stack(files, options)
+        out = build({"displacement": (cube, "m", "line-of-sight displacement")}, frame, times=times, audit=audit)
     else:
         return None
     return possible_motion(out, files[0]).assign_attrs(product=name)

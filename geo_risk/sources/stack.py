@@ -98,6 +98,22 @@ def open_stack(
     """
     from geo_risk.sources import mintpy
 
+    cube, frame, times, audit = read_stack(paths, options)
+    more, land = _geometry(frame, geometry, coherence, track, audit, options)
+    displacement = mintpy.on_land(cube, land)
+    variables = {"displacement": (displacement, "m", "line-of-sight displacement")} | more
+    return build(variables, frame, times=times, audit=audit)
+
+
+def read_stack(
+    paths: Sequence[Path], options: TrackOptions
+) -> tuple[da.Array, Frame, NDArray[np.datetime64], list[str]]:
+    """Return the displacement (time, y, x) [m] of a stack, lazy, its frame, dates and audit, without a geometry.
+
+    Raises
+    ------
+    See `open_stack`.
+    """
     rows, where = _rows(paths), str(paths[0].parent)
     frame = tif_frame(rows[0][1])
     facts, has_unit = set(), True
@@ -128,10 +144,7 @@ def open_stack(
         f"sign: positive is {'toward' if sign > 0 else 'away from'} the satellite, as the {origin}",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
     ]
-    more, land = _geometry(frame, geometry, coherence, track, audit, options)
-    displacement = mintpy.on_land(cube, land)
-    variables = {"displacement": (displacement, "m", "line-of-sight displacement")} | more
-    return build(variables, frame, times=times, audit=audit)
+    return cube, frame, times, audit
 
 
 def _without_zeros(block: NDArray[np.float32]) -> NDArray[np.float32]:

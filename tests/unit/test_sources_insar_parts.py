@@ -12,8 +12,9 @@ import pytest
 from geo_risk.core.errors import RefusedFileError
 from geo_risk.sources.checks import inspect_file, inspect_track
 from geo_risk.sources.insar import open_insar
+from geo_risk.sources.options import TrackOptions
 from tests.support.insar import write_mintpy
-from tests.support.insar_files import days, write_granule
+from tests.support.insar_files import days, write_cum, write_granule
 from tests.support.points import days as point_days
 from tests.support.points import write_tif
 
@@ -61,6 +62,34 @@ def test_info_of_a_granule_tells_what_it_holds(tmp_path):
     assert (facts.product, facts.crs, facts.units) == ("opera_disp", "EPSG:32649", "m")
     assert facts.dates == "2022-07-03 to 2022-07-15, 2 dates"
     assert facts.problems == ()
+
+
+def test_info_of_a_stack_without_a_geometry_tells_what_it_holds(tmp_path):
+    facts = inspect_file(dated(tmp_path / "s", units="m", positive="away"))
+    assert (facts.product, facts.crs, facts.units, facts.problems) == ("geotiff_stack", "EPSG:32649", "m", ())
+    assert facts.dates.endswith("5 dates")
+    assert any("positive is away from the satellite, as the files say" in n for n in facts.notes)
+    assert any("a run asks for `geometry`" in n for n in facts.notes)
+    track = inspect_track([tmp_path / "s"], key="inputs.insar[0]")
+    assert track.dates == facts.dates
+    assert "no line-of-sight geometry" in track.problems[0][0]
+    said = TrackOptions(incidence_deg=39.0, heading_deg=349.0)
+    assert inspect_track([tmp_path / "s"], key="inputs.insar[0]", options=said).problems == ()
+
+
+def test_info_of_a_licsbas_series_without_look_vectors_tells_what_it_holds(tmp_path):
+    path = write_cum(tmp_path / "cum.h5", SERIES * 1000)
+    whole = inspect_file(path)
+    with h5py.File(path, "r+") as file:
+        del file["E.geo"]
+    facts = inspect_file(path)
+    assert facts.problems == ()
+    assert facts.notes[-1].startswith("no line-of-sight geometry lies beside it")
+    assert set(facts.notes[:-1]) <= set(whole.notes)
+    assert (facts.product, facts.crs, facts.extent, facts.dates) == (
+        "licsbas_cum", whole.crs, whole.extent, whole.dates,
+    )  # fmt: skip
+    assert "no line-of-sight geometry" in inspect_track([path], key="inputs.insar[0]").problems[0][0]
 
 
 def test_what_is_wrong_with_the_series_itself_stays_a_problem(tmp_path):
