@@ -33,7 +33,8 @@ def parts(paths: Sequence[Path]) -> dict[str, Path]:
     """Return the files of a set by what they hold; others are passed over.
 
     Of a map and the same one masked by LiCSBAS (`vel.geo.tif`, `vel.mskd.geo.tif`) the masked one is taken: what it
-    leaves out is noise.
+    leaves out is noise. Of several heights the one that LiCSBAS names (`hgt.geo.tif`; LiCSAR has `geo.hgt.tif`) is
+    taken, else the first: see `other_heights`.
 
     Raises
     ------
@@ -45,10 +46,23 @@ def parts(paths: Sequence[Path]) -> dict[str, Path]:
         held = out.get(name)
         if held is None or _unmasked(path) == held.name:
             out[name] = path
+        elif name == "height":
+            out[name] = held if _is_licsbas(held) or not _is_licsbas(path) else path
         elif _unmasked(held) != path.name:
             what = f"two files claim to be {name}: {held.name} and {path.name}"
             raise AmbiguousError(what, where=str(path.parent), fix="list the files of one track by name")
     return out
+
+
+def _is_licsbas(path: Path) -> bool:
+    return path.stem.endswith(".geo")
+
+
+def other_heights(found: dict[str, Path], paths: Sequence[Path]) -> list[str]:
+    """Return a sentence for each height among the files that `parts` did not take."""
+    taken = found.get("height")
+    others = [p for p in paths if (m := _NAME.search(p.name)) and _PARTS[m["part"]] == "height" and p != taken]
+    return [f"height: {taken.name} is read; {p.name}, a height too, is not used" for p in others] if taken else []
 
 
 def _unmasked(path: Path) -> str | None:
@@ -98,7 +112,8 @@ def open_set(
     doubt = unit_confirmed("mm/yr", options, where=str(found["velocity"]))
     held = stated("mm/yr", "mm/yr", options=options, maker="the convention of LiCSBAS", where="vel")
     arrays["velocity"] = arrays["velocity"] * np.float32(held.scale)
-    return _assemble(found, arrays | look_tifs(found), frame, [held.sign, *_masked(found, every)], doubt)
+    said = [held.sign, *_masked(found, every), *other_heights(found, every)]
+    return _assemble(found, arrays | look_tifs(found), frame, said, doubt)
 
 
 def _masked(found: dict[str, Path], every: Sequence[Path]) -> list[str]:

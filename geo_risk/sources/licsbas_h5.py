@@ -69,6 +69,7 @@ def open_series(
     los = _look(path, held.inside, beside, track)
     orbit = licsbas.orbit_of(path) or licsbas.orbit_of(path.parent)
     audit = [*held.audit, registration, check_los(los, where=str(path), orbit=orbit), *held.missing]
+    audit += licsbas.other_heights(beside, geometry)
     variables: Variables = {"displacement": (held.displacement, "m", "line-of-sight displacement")}
     variables |= los_variables(without_broken(los)) | _more(path, held.inside, beside, coherence, frame)
     return build(variables, frame, times=held.times, audit=audit).assign_attrs(reference=held.reference)

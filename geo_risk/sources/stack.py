@@ -311,6 +311,7 @@ def _geometry(
         for path in found.values():
             frame.check_same(tif_frame(path), where=str(path))
         arrays = look_tifs(found) | {n: lazy_tif(p) for n, p in found.items() if n == "height"}
+        audit.extend(licsbas.other_heights(found, geometry))
         source = geometry[0]
     look_vectors = [arrays[n] for n in COMPONENTS]
     audit.append(check_los(look_vectors, where=str(source), orbit=None))

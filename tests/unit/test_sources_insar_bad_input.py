@@ -150,6 +150,25 @@ def test_a_velocity_masked_by_licsbas_is_known_by_its_name_and_taken_before_the_
         open_insar(folder, track="asc")
 
 
+def test_a_second_height_of_licsar_stops_no_track(tmp_path):
+    name = "124A_05297_131313"
+    folder = licsbas(tmp_path / "s", **{f"{name}.hgt": np.full(SHAPE, 900.0)})
+    write_tif(folder / f"{name}.geo.hgt.tif", np.full((50, 60), 800.0), cell=40.0, nodata=np.nan)
+    said = f"height: {name}.hgt.geo.tif is read; {name}.geo.hgt.tif, a height too, is not used"
+    dated = stack(tmp_path / "d")
+    for data in (
+        open_insar(folder, track="asc"),
+        open_insar(dated, track="asc", geometry=sorted(folder.glob("*.tif")),
+                   options=TrackOptions(units="m", positive="toward")),
+    ):  # fmt: skip
+        assert float(data["height"][3, 3]) == 900.0
+        assert said in data.attrs["audit"]
+    assert in_chinese(said) == f"高程：读取 {name}.hgt.geo.tif；同为高程的 {name}.geo.hgt.tif 不予采用"
+    write_tif(folder / f"{name}.geo.E.tif", np.zeros(SHAPE), nodata=np.nan)
+    with pytest.raises(AmbiguousError, match="two files claim to be los_east"):
+        open_insar(folder, track="asc")
+
+
 @pytest.mark.parametrize(("make", "names"), [(licsbas, "[ENU].geo.tif"), (hyp3, "*_lv_*.tif")])
 def test_a_geometry_named_beside_the_folder_that_holds_it_is_no_second_one(tmp_path, make, names):
     folder = make(tmp_path / "s")
