@@ -152,6 +152,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"mask: 1 is good, everything else is missing", "掩膜：1 为有效，其余均按缺失处理"),
     (r"mask: (\S+) is masked by LiCSBAS", "掩膜：{0} 已由 LiCSBAS 掩膜"),
     (r"(\S+), which is not, is not used", "未掩膜的 {0} 不予采用"),
+    (r"height: (\S+) is read", "高程：读取 {0}"),
+    (r"(\S+), a height too, is not used", "同为高程的 {0} 不予采用"),
     (r"mask: there is none in the file, and nothing but its gaps is missing",
      "掩膜：文件中没有掩膜，仅其自身空缺按缺失处理"),
     (r"mask: recommended_mask is 1 on good cells, in (\d+) of (\d+) files",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,7 @@ _OPPOSITE = -0.9
 _STEPS = 8.0
 _REST = 0.15
 _LEVER = 10
+_FIX_UNITS = "write all dates in one unit, or leave out the ones that are broken"
 
 
 def check_dates(sample: NDArray[np.floating], times: NDArray[np.datetime64], *, where: str) -> None:
@@ -47,11 +50,15 @@ def check_dates(sample: NDArray[np.floating], times: NDArray[np.datetime64], *, 
     Neighbouring cells are compared because no motion can differ by more between them than unwrapping can follow:
     an earthquake moves a frame by metres, but smoothly. All limits are geo_risk's choice.
     """
+    check_units(sample, [str(t)[:10] for t in times], where=where, has_reference=True)
+    _check_signs(sample, times, where=where)
+
+
+def _known(sample: NDArray[np.floating]) -> F64:
+    """Return the cells of a sample that at least half of the dates know, infinities as NaN."""
     values = np.asarray(sample, dtype=np.float64)
     values = np.where(np.isfinite(values), values, np.nan)
-    values = values[:, np.isfinite(values).mean(axis=0) >= 0.5] if values.size else values
-    _check_units(values, times, where=where)
-    _check_signs(values, times, where=where)
+    return values[:, np.isfinite(values).mean(axis=0) >= 0.5] if values.size else values
 
 
 def roughness(values: F64) -> F64:
@@ -70,7 +77,25 @@ def roughness(values: F64) -> F64:
     return np.where(out > 0, out, np.nan)
 
 
-def _check_units(values: F64, times: NDArray[np.datetime64], *, where: str) -> None:
+def check_units(
+    sample: NDArray[np.floating],
+    names: Sequence[str],
+    *,
+    where: str,
+    fix: str = _FIX_UNITS,
+    kind: str = "dates",
+    has_reference: bool = False,
+) -> None:
+    """Raise AmbiguousError where single dates are in another unit; see `check_dates`.
+
+    Parameters
+    ----------
+    sample : see `check_dates`; what it holds need not have one reference date.
+    names : of the dates, or of what stands for them, for messages; `kind` says what they are.
+    where, fix : place and answer, for messages.
+    has_reference : all dates are against the first one, which may be 0 but for rounding.
+    """
+    values = _known(sample)
     rough = roughness(values)
     known = np.flatnonzero(np.isfinite(rough))
     if len(known) < 2:
@@ -84,17 +109,17 @@ def _check_units(values: F64, times: NDArray[np.datetime64], *, where: str) -> N
     is_large = rough[known] > np.sqrt(pair[0] * pair[1])
     odd = known[is_large] if is_large.sum() * 2 <= len(known) else known[~is_large]
     rest = np.setdiff1d(known, odd)
-    is_reference = odd.tolist() == [0] and not is_large[0]  # all but 0 by rounding: the date all others are against
+    is_reference = has_reference and odd.tolist() == [0] and not is_large[0]
     if is_reference or not _differ_in_scatter(values, odd, rest):
         return
     ratio = float(np.median(rough[odd]) / np.median(rough[rest]))
-    days = ", ".join(str(times[k])[:10] for k in odd[:5]) + (" ..." if len(odd) > 5 else "")
+    days = ", ".join(names[k] for k in odd[:5]) + (" ..." if len(odd) > 5 else "")
     what = (
-        f"neighbouring cells differ by {np.median(rough[odd]) * 1000:.4g} mm on {days} ({len(odd)} of {len(times)} "
-        f"dates) and by {np.median(rough[rest]) * 1000:.4g} mm on the others, {ratio:.4g} times as much: are these "
-        "dates in another unit, or lost to noise?"
+        f"neighbouring cells differ by {np.median(rough[odd]) * 1000:.4g} mm on {days} ({len(odd)} of {len(names)} "
+        f"{kind}) and by {np.median(rough[rest]) * 1000:.4g} mm on the others, {ratio:.4g} times as much: are these "
+        f"{kind} in another unit, or lost to noise?"
     )
-    raise AmbiguousError(what, where=where, fix="write all dates in one unit, or leave out the ones that are broken")
+    raise AmbiguousError(what, where=where, fix=fix)
 
 
 def _differ_in_scatter(values: F64, odd: NDArray[np.intp], rest: NDArray[np.intp]) -> bool:
@@ -112,7 +137,7 @@ def _differ_in_scatter(values: F64, odd: NDArray[np.intp], rest: NDArray[np.intp
     return max(large / small, small / large) > UNIT_FACTOR / 5
 
 
-def _check_signs(values: F64, times: NDArray[np.datetime64], *, where: str) -> None:
+def _check_signs(sample: NDArray[np.floating], times: NDArray[np.datetime64], *, where: str) -> None:
     """Raise AmbiguousError where the field of motion turns into its opposite from one date to the next.
 
     Asked for are: fields before and after that are opposite cell by cell and alike in size, each like its own
@@ -120,7 +145,7 @@ def _check_signs(values: F64, times: NDArray[np.datetime64], *, where: str) -> N
     continuous once it is turned, and a motion that runs the other way after it. A yearly motion, a gap, ground that
     stops, springs back or is thrown by an earthquake has not all of these.
     """
-    moving, dates = _moving(values)
+    moving, dates = _moving(_known(sample))
     if moving.shape[1] < _LEAST_CELLS or len(dates) < 5:
         return
     amplitude = _amplitude(moving)

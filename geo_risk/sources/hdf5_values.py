@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.sources.hdf5_header import attribute, block_shape
-from geo_risk.sources.marks import check_marks
+from geo_risk.sources.marks import check_marks, counted_marks
 
 _FILLS = ("_FillValue", "missing_value")
-_SHORT_MARKS = (-32768.0, -32767.0)
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,8 @@ def stored(data: h5py.Dataset) -> Stored:
     if scale == 0:
         what = "scale_factor is 0: every value would be the same"
         raise DataError(what, where=f"{data.file.filename}, {data.name}", fix="write the product again")
-    # counts of a tenth of a millimetre are -9999 where ground rose a metre; only the end of int16 is surely a mark
-    short = _SHORT_MARKS if data.dtype.kind == "i" and data.dtype.itemsize == 2 else ()
-    return Stored(data.name.strip("/"), fills, scale, offset, short if (scale, offset) != (1.0, 0.0) else None)
+    marks = None if (scale, offset) == (1.0, 0.0) else counted_marks(data.dtype) or ()
+    return Stored(data.name.strip("/"), fills, scale, offset, marks)
 
 
 def _factor(data: h5py.Dataset, name: str, plain: float) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
+from geo_risk.sources.date_checks import check_units
 from geo_risk.sources.insar import (
     ASK_SIGN,
     Frame,
@@ -24,10 +25,13 @@ from geo_risk.sources.insar import (
     check_magnitude,
     check_times,
     check_used,
+    rounded_coherence,
 )
+from geo_risk.sources.insar_audit import unit_confirmed
 from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.pair_checks import FIX_PAIRS, check_pairs
 from geo_risk.sources.pairs import Network, describe, invert, lazy_series, pair_offsets, residual_rms
 from geo_risk.sources.samples import sampled
 from geo_risk.sources.stack import all_tif, check_total, lazy_tif, tif_frame
@@ -99,8 +103,9 @@ def open_set(
 
     Raises
     ------
-    TimeError : one pair only, or pairs that no chain ties together. DataError : no look vectors. GridError : pairs
-    that are not on one lattice. AmbiguousError : files that contradict one another.
+    TimeError : one pair only, or pairs that no chain ties together. DataError : no look vectors; or, when a
+    pair is read, a mark such as -9999 that it does not declare. GridError : pairs that are not on one lattice.
+    AmbiguousError : files that contradict one another, or a pair that contradicts the others in unit or sign.
     """
     pairs = [p for p in pairs_of(paths) if {"unw_phase", "los_disp"} & set(p.files)]
     where = str(paths[0].parent)
@@ -114,17 +119,23 @@ def open_set(
     frame, said = common_frame([*(f for f, _ in files), *layers.values(), *corr])
     check_total(frame, len(files), where=where)
     audit = [_agreement(pairs, options.positive), *said]
-    cube = da.stack([_window(path, frame) * np.float32(scale) for path, scale in files]).rechunk({0: -1})
+    motion = [_window(path, frame, is_motion=True) * np.float32(scale) for path, scale in files]
+    cube = da.stack(motion).rechunk({0: -1})
     sample, offsets, sentence = _referenced(cube, frame)
+    names = ["_".join(p.days) for p in pairs]
+    check_units(sample.reshape(len(sample), -1), names, where=where, fix=FIX_PAIRS, kind="pairs")
+    check_pairs(network, sample, where=where)
+    shown = sample - offsets[:, None, None]
     series = lazy_series(network, cube - offsets[:, None, None].astype(np.float32))
+    own = "m" if any("los_disp" in p.files for p in pairs) else "rad"
+    is_said, fix = unit_confirmed(own, options, where=where)
     audit = [
-        check_magnitude(sample - offsets[:, None], unit="m", where=where, may_say=False),
+        check_magnitude(shown, unit="m", where=where, is_said=is_said, fix=fix),
         *audit,
         describe(network),
         sentence,
     ]
     if not network.is_chain:
-        shown = sample[:, None] - offsets[:, None, None]
         audit.append(f"closure: the pairs differ from the series by {_closure_mm(network, shown):.2f} mm (rms)")
     variables: dict[str, tuple[Any, str, str]] = {"displacement": (series, "m", "line-of-sight displacement")}
     variables |= _extras(layers, corr, frame)
@@ -202,12 +213,15 @@ def common_frame(paths: Sequence[Path]) -> tuple[Frame, list[str]]:
     return Frame(frames[0].crs, t * Affine.translation(c0, r0), shape), said
 
 
-def _window(path: Path, frame: Frame, *, is_zero_missing: bool = True) -> da.Array:
-    """Return a raster of the lattice on a frame; declared nodata is NaN, and 0 where it means missing."""
+def _window(path: Path, frame: Frame, *, is_zero_missing: bool = True, is_motion: bool = False) -> da.Array:
+    """Return a raster of the lattice on a frame; declared nodata is NaN, and 0 where it means missing.
+
+    With `is_motion` a block that holds a mark of missing that the file does not declare is a DataError.
+    """
     own = tif_frame(path).transform
     row = round((frame.transform.f - own.f) / own.e)
     column = round((frame.transform.c - own.c) / own.a)
-    values = lazy_tif(path)[row : row + frame.shape[0], column : column + frame.shape[1]]
+    values = lazy_tif(path, refuses_marks=is_motion)[row : row + frame.shape[0], column : column + frame.shape[1]]
     return da.where(values == 0, np.float32(np.nan), values) if is_zero_missing else values
 
 
@@ -250,7 +264,7 @@ def _agreement(pairs: Sequence[Pair], positive: str | None) -> str:
 
 def _metres_per_radian(pair: Pair) -> float:
     """Return displacement over phase of a pair on a sample of rows; NaN where they share no cell."""
-    moved, phase = (lazy_tif(pair.files[n]) for n in ("los_disp", "unw_phase"))
+    moved, phase = (lazy_tif(pair.files[n], refuses_marks=True) for n in ("los_disp", "unw_phase"))
     if moved.shape != phase.shape:
         return float("nan")
     step = max(1, moved.shape[0] // 8)
@@ -260,15 +274,15 @@ def _metres_per_radian(pair: Pair) -> float:
 
 
 def _referenced(cube: da.Array, frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Return a sample (pairs, cells), the offset of each pair, and the sentence about the reference.
+    """Return a sample (pairs, rows, columns), the offset of each pair, and the sentence about the reference.
 
     Where a few rows hold no ten cells that all pairs know, more are looked at: coherent ground may be a small valley.
     """
     step = max(1, frame.shape[1] // 512)
     for count in _ROWS:
         rows = np.unique(np.linspace(0, frame.shape[0] - 1, min(count, frame.shape[0])).astype(int))
-        sample = np.asarray(cube[:, rows, ::step], dtype=np.float64).reshape(cube.shape[0], -1)
-        offsets, n = pair_offsets(sample)
+        sample = np.asarray(cube[:, rows, ::step], dtype=np.float64)
+        offsets, n = pair_offsets(sample.reshape(len(sample), -1))
         if n >= 10 or count >= frame.shape[0]:
             break
     if n >= 10:
@@ -317,7 +331,7 @@ def _extras(layers: dict[str, Path], corr: Sequence[Path], frame: Frame) -> dict
         # 0 is missing in a correlation too; a cell that one pair lost keeps the mean of the others
         stack = da.stack([_window(path, frame) for path in corr]).rechunk({0: -1})
         mean = da.map_blocks(_mean, stack, drop_axis=0, dtype=np.float32, meta=np.empty((0, 0), np.float32))
-        out["coherence"] = (mean, "1", "mean coherence of the pairs")
+        out["coherence"] = (rounded_coherence(mean), "1", "mean coherence of the pairs")
     return out
 
 

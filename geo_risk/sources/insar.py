@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -36,6 +37,9 @@ FOLDER_SUFFIXES = ((".nc",), (".tif", ".tiff"), (".h5", ".he5"), (".csv", ".parq
 
 ASK_SIGN = "set `positive: toward` or `positive: away` of this track in the configuration"
 """How a doubt about the sign of a track is answered."""
+
+COHERENCE_ROUNDING = 1e-3
+"""How far beyond 0-1 a coherence may lie, as means and resampling round it; geo_risk's choice."""
 
 COMPONENTS = ("los_east", "los_north", "los_up")
 
@@ -197,11 +201,12 @@ def product_of(paths: Sequence[Path]) -> Product:
     product = known_product(paths)
     if product is not None:
         return product
-    from geo_risk.sources.insar_parts import named_apart
+    from geo_risk.sources.insar_parts import named_apart, named_strays
 
     where = str(paths[0].parent) if paths else ""
-    if len(paths) > 1 and (apart := named_apart(paths)) is not None:
-        what, fix = apart
+    told = (named_strays(paths) or named_apart(paths)) if len(paths) > 1 else None
+    if told is not None:
+        what, fix = told
         raise RefusedFileError(what, where=where, fix=fix)
     what = f"{len(paths)} file(s) that are no InSAR product: " + ", ".join(p.name for p in paths[:5])
     known = "; ".join(f"{p.name}: {p.files}" for p in products())
@@ -287,11 +292,20 @@ def drop_zeros(block: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def check_coherence(sample: NDArray[Any], *, where: str) -> None:
-    """Raise DataError where a value of a sample of coherence is outside 0-1 (counts, or bytes of 0-255)."""
+    """Raise DataError where a value of a sample of coherence is outside 0-1 (counts, or bytes of 0-255).
+
+    COHERENCE_ROUNDING beyond is forgiven; `rounded_coherence` brings it back.
+    """
     known = sample[np.isfinite(sample)]
-    if known.size and not (known.min() >= 0 and known.max() <= 1):
+    if known.size and not (known.min() >= -COHERENCE_ROUNDING and known.max() <= 1 + COHERENCE_ROUNDING):
         what = f"coherence runs from {known.min():.3g} to {known.max():.3g}; 0-1 needed"
         raise DataError(what, where=where, fix="scale it to 0-1")
+
+
+def rounded_coherence(values: da.Array) -> da.Array:
+    """Return a lazy coherence with values that rounding took out of 0-1 brought back to it; others and NaN stay."""
+    is_near = abs(values - np.float32(0.5)) <= np.float32(0.5 + COHERENCE_ROUNDING)
+    return da.where(is_near, values.clip(0, 1), values)
 
 
 def check_mask(has_good: bool, *, where: str) -> None:

@@ -55,6 +55,28 @@ def stated(own_unit: str | None, to_unit: str, *, options: TrackOptions, maker: 
     return Stated(scale, options.units is not None, f"sign: positive toward the satellite, by {maker}{said}")
 
 
+def unit_confirmed(own_unit: str, options: TrackOptions, *, where: str) -> tuple[bool, str]:
+    """Return whether the configuration confirms the unit that a product fixes, and how a doubt about it is answered.
+
+    Parameters
+    ----------
+    own_unit : of the product, such as "m". The configuration may repeat it where the ground moved more than it does.
+    where : file, for messages.
+
+    Raises
+    ------
+    AmbiguousError : the configuration says another unit. UnitError : it says none that is known, or of another kind.
+    """
+    said = options.units
+    if said is not None and factor(said, own_unit, where="inputs.insar[].units") != 1.0:
+        what = f"the unit of this product is {own_unit}; the configuration says {said!r}"
+        raise AmbiguousError(what, where=where, fix=f"remove `units` of this track, or set `units: {own_unit}`")
+    fix = (
+        f"fetch the files again as they were published; if the values are right, set `units: {own_unit}` of this track"
+    )
+    return said is not None, fix
+
+
 def centred(frame: Frame) -> Frame:
     """Return the frame whose first cell has its centre where the given one has its corner."""
     t = frame.transform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from geo_risk.core.errors import GeoRiskError
-from geo_risk.sources import mintpy, opera
+from geo_risk.sources import licsbas_h5, mintpy, opera, stack
+from geo_risk.sources.files import sniff
 from geo_risk.sources.insar import build, has_signature, known_product
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.possible_motion import possible_motion
@@ -20,9 +22,10 @@ _MOST = 50
 
 
 def without_look(files: Sequence[Path], options: TrackOptions) -> xr.Dataset | None:
-    """Open a product whose geometry is always another file, without it, as `open_insar` would but for the look vectors.
+    """Open a product whose geometry is another file, without it, as `open_insar` would but for the look vectors.
 
-    None for products that are something else. Raises as `open_insar`.
+    None for products that are something else or have look vectors of their own, in the file or by `options`. Raises as
+    `open_insar`.
     """
     product = known_product(files)
     name = "" if product is None else product.name
@@ -35,6 +38,14 @@ def without_look(files: Sequence[Path], options: TrackOptions) -> xr.Dataset | N
         variables: mintpy.Variables = {"displacement": (series.lazy(), "m", "line-of-sight displacement")}
         days = np.array(chain.days, dtype="datetime64[ns]")
         out = build(variables, series.frame, times=days, audit=audit)
+    elif name == "licsbas_cum":
+        cum = licsbas_h5.without_look(files[0], options)
+        if cum is None:
+            return None
+        out = cum
+    elif name == "geotiff_stack" and options.incidence_deg is None:
+        cube, frame, times, audit = stack.read_stack(files, options)
+        out = build({"displacement": (cube, "m", "line-of-sight displacement")}, frame, times=times, audit=audit)
     else:
         return None
     return possible_motion(out, files[0]).assign_attrs(product=name)
@@ -53,6 +64,23 @@ def named_apart(paths: Sequence[Path]) -> tuple[str, str] | None:
     what += "; ".join(f"{', '.join(roles[r][:5])}: {text}" for r, text in told.items() if r in roles)
     names = [f"{'one of them' if len(v) > 1 else v[0]} as `{r}`" for r, v in roles.items() if r in told]
     return what, f"name the files of the track one by one: {', '.join(sorted(names, key=lambda n: '`files`' not in n))}"
+
+
+def named_strays(paths: Sequence[Path]) -> tuple[str, str] | None:
+    """Return which files keep the others from being a product, and why; None where the others are none either.
+
+    The files of the commonest type are taken for the product that is meant.
+    """
+    kinds = {p: "" if p.stat().st_size == 0 else sniff(p) for p in paths}
+    usual = Counter(kinds.values()).most_common(1)[0][0]
+    strays = {p: kind for p, kind in kinds.items() if kind != usual}
+    rest = [p for p in paths if p not in strays]
+    if not strays or len(strays) >= len(rest) or (product := known_product(rest)) is None:
+        return None
+    told = [f"{p.name} is {f'a file of type {kind}' if kind else 'empty (0 bytes)'}" for p, kind in strays.items()]
+    what = f"{len(strays)} of {len(paths)} files are no InSAR product: {', '.join(told[:5])}; the others are a "
+    what += f"{product.name} ({usual})"
+    return what, "copy or download the named files again, or leave them out of the list"
 
 
 def _role(path: Path) -> str | None:

@@ -49,6 +49,9 @@ class Product:
 HDF5_ANSWERS = frozenset({"units", "positive", "registration"})
 """What the configuration may say against a file that states it: the audit asks for it where the file is doubtful."""
 
+FIXED_UNIT_ANSWERS = frozenset({"units", "positive"})
+"""What it may say of a product that fixes its unit: only that unit, where the ground did move so."""
+
 
 def products() -> tuple[Product, ...]:
     """Return every product, the more particular before the more general: the first that recognises files has them."""
@@ -62,13 +65,13 @@ def products() -> tuple[Product, ...]:
         Product("mintpy_hdfeos5", "an HDF-EOS5 series (.he5)", hdfeos.is_it, hdfeos.open_timeseries,
                 takes=HDF5_ANSWERS),
         Product("opera_disp", "a folder of OPERA_L3_DISP-S1_*.nc", opera.is_it, opera.open_series,
-                takes=frozenset({"positive"})),
+                takes=FIXED_UNIT_ANSWERS),
         Product("licsbas_cum", "cum.h5 or cum_filt.h5 of LiCSBAS", licsbas_h5.is_it, licsbas_h5.open_series,
                 takes=HDF5_ANSWERS),
         Product("licsbas_geotiff", "a folder with vel/E/N/U.geo.tif", licsbas.is_set, licsbas.open_set,
-                takes=frozenset({"positive"})),
+                takes=FIXED_UNIT_ANSWERS),
         Product("hyp3", "HyP3 GeoTIFFs of a set of pairs (*_unw_phase.tif or *_los_disp.tif, with lv_theta, lv_phi)",
-                hyp3.is_set, hyp3.open_set, takes=frozenset({"positive"})),
+                hyp3.is_set, hyp3.open_set, takes=FIXED_UNIT_ANSWERS),
         Product("geotiff_stack", "files such as 20240118.tif", stack.is_stack, stack.open_stack,
                 takes=frozenset({"units", "positive", "incidence_deg", "heading_deg"})),
         Product("egms", "an EGMS L2a, L2b or L3 table (CSV, Parquet)", egms.is_egms, egms.open_egms,

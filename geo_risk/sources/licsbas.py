@@ -13,9 +13,8 @@ import xarray as xr
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.insar import COMPONENTS, Frame, build, check_los, check_magnitude, check_mask, check_used
-from geo_risk.sources.insar_audit import stated
+from geo_risk.sources.insar_audit import stated, unit_confirmed
 from geo_risk.sources.look_vectors import without_broken
-from geo_risk.sources.marks import FIX_TIF, check_marks
 from geo_risk.sources.mintpy import coherence_tif
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.stack import all_tif, lazy_tif, look_tifs, tif_frame
@@ -34,7 +33,8 @@ def parts(paths: Sequence[Path]) -> dict[str, Path]:
     """Return the files of a set by what they hold; others are passed over.
 
     Of a map and the same one masked by LiCSBAS (`vel.geo.tif`, `vel.mskd.geo.tif`) the masked one is taken: what it
-    leaves out is noise.
+    leaves out is noise. Of several heights the one that LiCSBAS names (`hgt.geo.tif`; LiCSAR has `geo.hgt.tif`) is
+    taken, else the first: see `other_heights`.
 
     Raises
     ------
@@ -46,10 +46,23 @@ def parts(paths: Sequence[Path]) -> dict[str, Path]:
         held = out.get(name)
         if held is None or _unmasked(path) == held.name:
             out[name] = path
+        elif name == "height":
+            out[name] = held if _is_licsbas(held) or not _is_licsbas(path) else path
         elif _unmasked(held) != path.name:
             what = f"two files claim to be {name}: {held.name} and {path.name}"
             raise AmbiguousError(what, where=str(path.parent), fix="list the files of one track by name")
     return out
+
+
+def _is_licsbas(path: Path) -> bool:
+    return path.stem.endswith(".geo")
+
+
+def other_heights(found: dict[str, Path], paths: Sequence[Path]) -> list[str]:
+    """Return a sentence for each height among the files that `parts` did not take."""
+    taken = found.get("height")
+    others = [p for p in paths if (m := _NAME.search(p.name)) and _PARTS[m["part"]] == "height" and p != taken]
+    return [f"height: {taken.name} is read; {p.name}, a height too, is not used" for p in others] if taken else []
 
 
 def _unmasked(path: Path) -> str | None:
@@ -78,7 +91,8 @@ def open_set(
     """Open a LiCSBAS GeoTIFF set; see `sources.insar.open_insar`.
 
     `vel` and `vstd` are mm/yr, positive toward the satellite unless the configuration says otherwise; E, N, U run from
-    ground to satellite; `mask` is 1 on good pixels, and velocities elsewhere become missing.
+    ground to satellite; `mask` is 1 on good pixels, and velocities elsewhere become missing. A mark such as
+    -9999 that a velocity or an error holds undeclared is a DataError when its block is read.
     """
     every = list(dict.fromkeys([*paths, *geometry]))
     found = parts(every)
@@ -93,10 +107,13 @@ def open_set(
     arrays: dict[str, da.Array] = {}
     for name, path in found.items():
         frame.check_same(tif_frame(path), where=str(path))
-        arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path)
+        is_motion = name in {"velocity", "velocity_std"}
+        arrays[name] = coherence_tif(path) if name == "coherence" else lazy_tif(path, refuses_marks=is_motion)
+    doubt = unit_confirmed("mm/yr", options, where=str(found["velocity"]))
     held = stated("mm/yr", "mm/yr", options=options, maker="the convention of LiCSBAS", where="vel")
     arrays["velocity"] = arrays["velocity"] * np.float32(held.scale)
-    return _assemble(found, arrays | look_tifs(found), frame, [held.sign, *_masked(found, every)])
+    said = [held.sign, *_masked(found, every), *other_heights(found, every)]
+    return _assemble(found, arrays | look_tifs(found), frame, said, doubt)
 
 
 def _masked(found: dict[str, Path], every: Sequence[Path]) -> list[str]:
@@ -110,15 +127,16 @@ def _masked(found: dict[str, Path], every: Sequence[Path]) -> list[str]:
     return out
 
 
-def _assemble(found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame, said: list[str]) -> xr.Dataset:
+def _assemble(
+    found: dict[str, Path], arrays: dict[str, da.Array], frame: Frame, said: list[str], doubt: tuple[bool, str]
+) -> xr.Dataset:
     velocity = found["velocity"]
     step = max(1, frame.shape[0] // 64)
     sample = np.asarray(arrays["velocity"][::step])
-    check_marks(sample, where=f"{velocity}, a sample of its rows", fix=FIX_TIF)
     # the reference is exactly 0, and so is what a writer without a nodata value left: neither was seen to stand still
     arrays["velocity"] = da.where(arrays["velocity"] == 0, np.float32(np.nan), arrays["velocity"])
     audit = [
-        check_magnitude(sample, unit="mm/yr", where=str(velocity), may_say=False),
+        check_magnitude(sample, unit="mm/yr", where=str(velocity), is_said=doubt[0], fix=doubt[1]),
         *said,
         "missing: declared nodata, and velocities of exactly 0 (the reference, or outside a mask)",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",

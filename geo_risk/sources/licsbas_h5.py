@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import dask.array as da
@@ -10,6 +11,7 @@ import h5py
 import numpy as np
 import xarray as xr
 from affine import Affine
+from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, DataError, GridError
 from geo_risk.sources import licsbas
@@ -58,6 +60,48 @@ def open_series(
     to satellite; they are taken from GeoTIFFs beside the file where it does not hold them. `mask` is 1 on good cells.
     """
     path = paths[0]
+    held = read_cum(path, options)
+    beside = {n: p for n, p in licsbas.parts(geometry).items() if n in {*COMPONENTS, "height"}}
+    check_used(geometry, beside.values(), wanted="E, N, U or hgt.geo.tif")
+    frame, evidence = _settle(held.named, beside, options.registration, path)
+    t = frame.transform
+    registration = f"registration: {frame.crs}, upper-left corner {t.c:.10g}, {t.f:.10g}: {evidence}"
+    los = _look(path, held.inside, beside, track)
+    orbit = licsbas.orbit_of(path) or licsbas.orbit_of(path.parent)
+    audit = [*held.audit, registration, check_los(los, where=str(path), orbit=orbit), *held.missing]
+    audit += licsbas.other_heights(beside, geometry)
+    variables: Variables = {"displacement": (held.displacement, "m", "line-of-sight displacement")}
+    variables |= los_variables(without_broken(los)) | _more(path, held.inside, beside, coherence, frame)
+    return build(variables, frame, times=held.times, audit=audit).assign_attrs(reference=held.reference)
+
+
+@dataclass(frozen=True)
+class Cum:
+    """What a series holds by itself, its frame as if `corner_lat`, `corner_lon` were the corner of the first cell."""
+
+    named: Frame
+    displacement: da.Array
+    times: NDArray[np.datetime64]
+    inside: set[str]
+    reference: str
+    audit: list[str]
+    missing: list[str]
+
+
+def without_look(path: Path, options: TrackOptions) -> xr.Dataset | None:
+    """Open a series that holds no look vectors, as `open_series` would but for these; None where it holds them."""
+    held = read_cum(path, options)
+    if set(_LOS) <= held.inside:
+        return None
+    frame, evidence = _settle(held.named, {}, options.registration, path)
+    t = frame.transform
+    registration = f"registration: {frame.crs}, upper-left corner {t.c:.10g}, {t.f:.10g}: {evidence}"
+    variables: Variables = {"displacement": (held.displacement, "m", "line-of-sight displacement")}
+    return build(variables, frame, times=held.times, audit=[*held.audit, registration, *held.missing])
+
+
+def read_cum(path: Path, options: TrackOptions) -> Cum:
+    """Read what a series holds, lazy, but for its look vectors; raises as `sources.insar.open_insar`."""
     with opened(path) as file:
         data = numbers(file, "cum", dims=3)
         shape = data.shape
@@ -77,26 +121,16 @@ def open_series(
     said = stated("mm", "m", options=options, maker=maker, where=f"{path.name}, cum")
     sample = sample * said.scale
     audit = [check_magnitude(sample, unit="m", where=str(path), is_said=said.is_unit_said), said.sign, *declared]
-    beside = {n: p for n, p in licsbas.parts(geometry).items() if n in {*COMPONENTS, "height"}}
-    check_used(geometry, beside.values(), wanted="E, N, U or hgt.geo.tif")
-    frame, evidence = _settle(named, beside, options.registration, path)
-    t = frame.transform
-    audit.append(f"registration: {frame.crs}, upper-left corner {t.c:.10g}, {t.f:.10g}: {evidence}")
-    los = _look(path, inside, beside, track)
-    orbit = licsbas.orbit_of(path) or licsbas.orbit_of(path.parent)
-    audit.append(check_los(los, where=str(path), orbit=orbit))
     displacement = lazy(path, "cum", scale=said.scale, zero_is_missing=True, is_motion=True)
     if "mask" in inside:
         mask = lazy(path, "mask").rechunk(displacement.chunks[1:])
         displacement = da.where(mask == 1, displacement, np.float32(np.nan))
-        audit.append("mask: 1 is good, everything else is missing")
+        missing = ["mask: 1 is good, everything else is missing"]
     else:
-        audit.append("mask: there is none in the file, and nothing but its gaps is missing")
-    audit.append("missing: cells that are 0 on every date")
-    variables: Variables = {"displacement": (displacement, "m", "line-of-sight displacement")}
-    variables |= los_variables(without_broken(los)) | _more(path, inside, beside, coherence, frame)
+        missing = ["mask: there is none in the file, and nothing but its gaps is missing"]
+    missing.append("missing: cells that are 0 on every date")
     reference = ", ".join(t for t in (f"area {refarea}" if refarea else "", f"date {days[0]}") if t)
-    return build(variables, frame, times=times, audit=audit).assign_attrs(reference=reference)
+    return Cum(named, displacement, times, inside, reference, audit, missing)
 
 
 def _named_frame(file: h5py.File, shape: tuple[int, ...], path: Path) -> Frame:

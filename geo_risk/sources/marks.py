@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from geo_risk.core.errors import DataError
 
@@ -28,6 +28,21 @@ def extremes(values: NDArray[Any]) -> tuple[float, float]:
 
 FIX_HDF5 = "write the attribute _FillValue = {mark:g} to the dataset if it means missing (h5py, ncatted)"
 FIX_TIF = "declare it in every file (gdal_edit.py -a_nodata {mark:g}) if it means missing"
+
+
+def counted_marks(dtype: DTypeLike) -> tuple[float, ...] | None:
+    """Return what means missing among stored numbers that a declared factor turns into values; None for MARKS.
+
+    Counts of a tenth of a millimetre are -9999 where ground sank a metre: of whole numbers only the two lowest of their
+    type are surely marks, of one byte none. Numbers of a floating type are as suspect with a factor as without.
+    """
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu":
+        return None
+    if kind.kind == "u" or kind.itemsize == 1:
+        return ()
+    least = float(np.iinfo(kind).min)
+    return least, least + 1
 
 
 def check_marks(

@@ -23,6 +23,7 @@ from geo_risk.sources.insar import (
     check_magnitude,
     check_times,
     has_signature,
+    rounded_coherence,
 )
 from geo_risk.sources.insar_audit import angles_of_heading, check_heading, reference_evidence, settle, stated
 from geo_risk.sources.look_checks import AZIMUTH_DEG, INCIDENCE_DEG, check_azimuth, check_incidence, pass_of
@@ -345,7 +346,7 @@ def coherence_tif(path: Path) -> da.Array:
     """Return a GeoTIFF of coherence, lazy, after a look at some of it; raises as `coherence_in`."""
     out = lazy_tif(path)
     check_coherence(sampled([out])[0], where=str(path))
-    return out
+    return rounded_coherence(out)
 
 
 def coherence_in(path: Path, name: str) -> da.Array:
@@ -358,7 +359,7 @@ def coherence_in(path: Path, name: str) -> da.Array:
     with opened(path) as file:
         sample = sample_rows(numbers(file, name, dims=2))
     check_coherence(sample, where=str(path))
-    return lazy(path, name)
+    return rounded_coherence(lazy(path, name))
 
 
 def _finished(dataset: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:

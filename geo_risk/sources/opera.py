@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError
 from geo_risk.sources import mintpy
 from geo_risk.sources.hdf5 import read_window, read_windows
-from geo_risk.sources.hdf5_header import block_shape, has, numbers, opened
+from geo_risk.sources.hdf5_header import attribute, block_shape, has, numbers, opened
 from geo_risk.sources.hdf5_values import sample_rows, stored
 from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_mask, has_signature
+from geo_risk.sources.insar_audit import unit_confirmed
 from geo_risk.sources.look_vectors import SENTINEL_1_DEG
 from geo_risk.sources.los_tif import Look, open_look
 from geo_risk.sources.marks import check_marks
 from geo_risk.sources.mintpy import Variables, los_variables
 from geo_risk.sources.opera_granule import Chain, Granule, chain_of, read_granule
+from geo_risk.sources.opera_sample import check_files
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.wavelength import SENTINEL_1_M
 
@@ -92,7 +94,7 @@ def read_series(paths: Sequence[Path], options: TrackOptions) -> tuple[Series, C
         granules[0].check_sibling(granule)
     corrections, said = _corrections(granules)
     series = Series(granules, chain.parents, corrections)
-    return series, chain, [*_audit(granules, series), *chain.notes, *said]
+    return series, chain, [*_audit(series, chain.days, options), *chain.notes, *said]
 
 
 class Series:
@@ -131,11 +133,13 @@ class Series:
 
     def window(self, window: tuple[slice, slice]) -> NDArray[np.float32]:
         """Return the series (time, y, x) [m] of a window; 0 on the first date where any later one is known."""
-        n_y, n_x = (s.stop - s.start for s in window)
-        out = np.full((len(self.granules) + 1, n_y, n_x), np.nan, dtype=np.float32)
-        out[0] = 0
-        for k, (granule, parent) in enumerate(zip(self.granules, self.parents, strict=True), 1):
-            out[k] = self.single(granule, window) + out[parent]
+        return self.chained([self.single(granule, window) for granule in self.granules])
+
+    def chained(self, singles: Sequence[NDArray[np.float32]] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the series (time, ...) [m] of the displacements of all products at the same cells, see `window`."""
+        out = np.zeros((len(self.granules) + 1, *singles[0].shape), dtype=np.float32)
+        for k, (single, parent) in enumerate(zip(singles, self.parents, strict=True), 1):
+            out[k] = single + out[parent]
         out[0, ~np.isfinite(out[1:]).any(axis=0)] = np.nan
         return out
 
@@ -177,35 +181,38 @@ def _corrections(granules: Sequence[Granule]) -> tuple[list[str], list[str]]:
     return used, said
 
 
-def _audit(granules: Sequence[Granule], series: Series) -> list[str]:
+def _audit(series: Series, days: Sequence[np.datetime64], options: TrackOptions) -> list[str]:
+    granules = series.granules
     last = granules[-1]
     for granule in reversed(granules):
         with opened(granule.path) as file:
             data = numbers(file, "displacement", dims=2)
             sample, declared = sample_rows(data) * abs(last.scale), stored(data).sentences()
+            own = attribute(data, "units") or ""
         if np.isfinite(sample).any():
             break
     if all(g.has_mask for g in granules):
         check_mask(any(_has_good(g.path) for g in reversed(granules)), where=str(last.path.parent))
     n_y, n_x = series.frame.shape
     r0, c0 = max(0, n_y // 2 - _SAMPLE // 2), max(0, n_x // 2 - _SAMPLE // 2)
-    middle = series.window((slice(r0, min(n_y, r0 + _SAMPLE)), slice(c0, min(n_x, c0 + _SAMPLE))))
-    known = np.isfinite(middle[1:])
-    single = [np.isfinite(series.single(g, (slice(r0, min(n_y, r0 + _SAMPLE)), slice(c0, min(n_x, c0 + _SAMPLE)))))
-              for g in granules]  # fmt: skip
-    lost = int(np.sum(single)) - int(known.sum())
+    window = slice(r0, min(n_y, r0 + _SAMPLE)), slice(c0, min(n_x, c0 + _SAMPLE))
+    singles = [series.single(g, window) for g in granules]
+    n_single = int(np.isfinite(singles).sum())
+    lost = n_single - int(np.isfinite(series.chained(singles)[1:]).sum())
+    is_said, fix = unit_confirmed(own, options, where=str(last.path))
     n_masked = sum(g.has_mask for g in granules)
     out = [
-        check_magnitude(sample, unit="m", where=str(last.path), may_say=False),
+        check_magnitude(sample, unit="m", where=str(last.path), is_said=is_said, fix=fix),
         last.sign,
         *declared,
         f"registration: {series.frame.crs}, {last.registration}",
         f"mask: recommended_mask is 1 on good cells, in {n_masked} of {len(granules)} files; all else is missing",
     ]
-    if np.sum(single):
+    check_files(series, np.array(days[1:], dtype="datetime64[ns]"), where=str(last.path.parent))
+    if n_single:
         out.append(
             "chain: a cell missing on a date that later files refer to is missing after it; in the middle of the frame "
-            f"this costs {lost / int(np.sum(single)):.1%} of the values"
+            f"this costs {lost / n_single:.1%} of the values"
         )
     return out
 

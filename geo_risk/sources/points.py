@@ -21,6 +21,7 @@ from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
 from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
 from geo_risk.sources.point_tables import PointTable, first_text, numbers
+from geo_risk.sources.series_checks import ASK_UNIT, UNIT_IS_FIXED
 
 _COMPONENTS: dict[tuple[str, str, str] | tuple[float, float, float], str] = {
     (1.0, 0.0, 0.0): "geometry: the east component of motion, look vector (1, 0, 0)",
@@ -361,14 +362,12 @@ def _motions(layout: Layout, gridded: _Gridded) -> dict[str, tuple[NDArray[Any],
 def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:
     """Return the sentences on unit, geometry and registration of the cells; raises as these checks do."""
     sums, t = gridded.sums, gridded.frame.transform
-    may_say = not layout.fixes_unit
+    fix = UNIT_IS_FIXED if layout.fixes_unit else ASK_UNIT
     if layout.dates:
         sample = sums.sums[:: max(1, len(sums.sums) // 2000), -1].astype(np.float64)
-        unit = check_magnitude(sample, unit="m", where=where, may_say=may_say)
+        unit = check_magnitude(sample, unit="m", where=where, fix=fix)
     else:
-        unit = check_magnitude(
-            sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where, may_say=may_say
-        )
+        unit = check_magnitude(sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where, fix=fix)
     geometry = _COMPONENTS.get(layout.look)
     if geometry is None:
         look = [v[None] for v, _, _ in _looks(layout, sums).values()]

@@ -14,6 +14,12 @@ from geo_risk.core.errors import AmbiguousError, DataError, TimeError
 _DAY = re.compile(r"((?:19|20)\d{2})(-?)(\d{2})\2(\d{2})(?:[T ]\d{2}:?\d{2}(?::?\d{2}(?:\.\d*)?)?Z?)?")
 """YYYYMMDD or YYYY-MM-DD, and a time of day after it, as in MintPy's YYYYMMDDTHHMM."""
 
+ASK_UNIT = "set `units` of this track to the true unit (m, cm, mm; of a velocity with /yr), or mend the file"
+"""How a doubt about a unit is answered where the configuration may name any."""
+
+UNIT_IS_FIXED = "fetch the files again as they were published: the product fixes its unit, no field of the track does"
+"""How it is where the configuration has no say."""
+
 
 def check_times(days: Sequence[str], *, where: str) -> NDArray[np.datetime64]:
     """Return texts YYYYMMDD or YYYY-MM-DD as dates; a time of day after them (MintPy's YYYYMMDDTHHMM) is left out.
@@ -48,7 +54,7 @@ def _day(text: str, *, where: str) -> np.datetime64:
 
 
 def check_magnitude(
-    sample: NDArray[np.floating[Any]], *, unit: str, where: str, is_said: bool = False, may_say: bool = True
+    sample: NDArray[np.floating[Any]], *, unit: str, where: str, is_said: bool = False, fix: str = ASK_UNIT
 ) -> str:
     """Check that values are displacements or velocities of the ground in `unit`, and return the sentence of evidence.
 
@@ -58,7 +64,7 @@ def check_magnitude(
     unit : "m", "mm" or "mm/yr".
     where : file, for messages.
     is_said : the configuration names the unit, so that unlikely values are told and not refused.
-    may_say : the configuration may name it; not where the product fixes it.
+    fix : how a doubt can be answered, for the message.
 
     Raises
     ------
@@ -86,9 +92,6 @@ def check_magnitude(
         doubt = f"99 % of the values are within {high:.2g} {unit}; radar is not so quiet"
     if doubt and not is_said:
         what = f"{doubt}: is the unit really {unit}?"
-        fix = "set `units` of this track to the true unit (m, cm, mm; of a velocity with /yr), or mend the file"
-        if not may_say:
-            fix = "fetch the files again as they were published: the product fixes its unit, no field of the track does"
         raise AmbiguousError(what, where=where, fix=fix)
     said = ", as the configuration says" if is_said else ""
     return f"unit: {unit}{said}, 99 % of |values| are below {high:.4g}" + (f"; {doubt}" if doubt else "")

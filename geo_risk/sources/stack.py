@@ -50,6 +50,10 @@ from geo_risk.sources.tif_values import read_values, sampled_dates
 BLOCK = 512
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 _NO_LOOK = "give geometryGeo.h5, or E.tif, N.tif and U.tif, or set incidence_deg and heading_deg of the track"
+_FIX_UNIT = (
+    "write the true unit into the files (gdal_edit.py -units), or set `units` of this track to the one they name"
+)
+_NAME_UNIT = "correct `units` of this track; if it is right, write it into the files too (gdal_edit.py -units m)"
 _PHASE = frozenset({"rad", "radian", "radians"})
 
 
@@ -94,12 +98,30 @@ def open_stack(
     """
     from geo_risk.sources import mintpy
 
+    cube, frame, times, audit = read_stack(paths, options)
+    more, land = _geometry(frame, geometry, coherence, track, audit, options)
+    displacement = mintpy.on_land(cube, land)
+    variables = {"displacement": (displacement, "m", "line-of-sight displacement")} | more
+    return build(variables, frame, times=times, audit=audit)
+
+
+def read_stack(
+    paths: Sequence[Path], options: TrackOptions
+) -> tuple[da.Array, Frame, NDArray[np.datetime64], list[str]]:
+    """Return the displacement (time, y, x) [m] of a stack, lazy, its frame, dates and audit, without a geometry.
+
+    Raises
+    ------
+    See `open_stack`.
+    """
     rows, where = _rows(paths), str(paths[0].parent)
     frame = tif_frame(rows[0][1])
-    facts = set()
+    facts, has_unit = set(), True
     for _, path in rows:
         frame.check_same(tif_frame(path), where=str(path))
-        facts.add(_facts(path, options.units, options.positive))
+        scale, way, is_named = _facts(path, options.units, options.positive)
+        facts.add((scale, way))
+        has_unit = has_unit and is_named
     if len(facts) != 1:
         what = f"the files of the stack disagree in unit or sign: {sorted(facts)}"
         raise AmbiguousError(what, where=where, fix="write all dates with one unit and one sign")
@@ -111,7 +133,9 @@ def open_stack(
     # the files may not declare that 0 is missing: a cell that is 0 on every date is no ground that stood still
     cube = da.map_blocks(_without_zeros, series, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
     shown = np.concatenate([sampled([lazy[k]])[0] for k in sorted({0, len(rows) // 2, len(rows) - 1})])
-    size = check_magnitude(shown * unit, unit="m", where=where)
+    # the configuration confirms a unit that the files name; where it alone names one, it is what is doubted
+    is_said, fix = has_unit and options.units is not None, _FIX_UNIT if has_unit else _NAME_UNIT
+    size = check_magnitude(shown * unit, unit="m", where=where, is_said=is_said, fix=fix)
     check_dates(sampled_dates([path for _, path in rows], frame.shape) * unit, times, where=where)
     origin = "config says" if options.positive else "files say"
     audit = [
@@ -120,10 +144,7 @@ def open_stack(
         f"sign: positive is {'toward' if sign > 0 else 'away from'} the satellite, as the {origin}",
         f"registration: {frame.crs}, GeoTIFF corner {frame.transform.c:.10g}, {frame.transform.f:.10g}",
     ]
-    more, land = _geometry(frame, geometry, coherence, track, audit, options)
-    displacement = mintpy.on_land(cube, land)
-    variables = {"displacement": (displacement, "m", "line-of-sight displacement")} | more
-    return build(variables, frame, times=times, audit=audit)
+    return cube, frame, times, audit
 
 
 def _without_zeros(block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -214,8 +235,8 @@ def look_tifs(paths: Mapping[str, Path]) -> dict[str, da.Array]:
     return {n: da.where(empty, np.float32(np.nan), a) for n, a in zip(COMPONENTS, look, strict=True)}
 
 
-def _facts(path: Path, units: str | None, positive: str | None) -> tuple[float, float]:
-    """Return the factor to metres and the sign toward the satellite, by the file and the configuration."""
+def _facts(path: Path, units: str | None, positive: str | None) -> tuple[float, float, bool]:
+    """Return the factor to metres, the sign toward the satellite, and whether the file itself names its unit."""
     with rasterio.open(path, driver="GTiff") as source:
         tags = {k.lower(): v for k, v in {**source.tags(), **source.tags(1)}.items()}
         own, n_bands = source.units[0] or tags.get("units") or tags.get("unit"), source.count
@@ -235,7 +256,8 @@ def _facts(path: Path, units: str | None, positive: str | None) -> tuple[float, 
     if own and units and factor(own, "m", where=str(path)) != factor(units, "m", where="inputs.insar[].units"):
         what = f"the file says {own!r}, the config says {units!r}"
         raise AmbiguousError(what, where=str(path), fix="remove `units` from the track, or correct the file")
-    return factor(str(own or units), "m", where=f"{path.name}, band unit"), _sign(own_sign, positive, path)
+    scale = factor(str(own or units), "m", where=f"{path.name}, band unit")
+    return scale, _sign(own_sign, positive, path), bool(own)
 
 
 def _sign(tag: str, said: str | None, path: Path) -> float:
@@ -289,6 +311,7 @@ def _geometry(
         for path in found.values():
             frame.check_same(tif_frame(path), where=str(path))
         arrays = look_tifs(found) | {n: lazy_tif(p) for n, p in found.items() if n == "height"}
+        audit.extend(licsbas.other_heights(found, geometry))
         source = geometry[0]
     look_vectors = [arrays[n] for n in COMPONENTS]
     audit.append(check_los(look_vectors, where=str(source), orbit=None))

@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from geo_risk.core.errors import CorruptFileError
-from geo_risk.sources.marks import FIX_TIF, check_marks
+from geo_risk.sources.marks import FIX_TIF, check_marks, counted_marks
 
 _SIDE = 32
 _WHOLE = 9 * _SIDE
@@ -31,7 +31,8 @@ def read_values(
 
     Parameters
     ----------
-    refuses_marks : marks of missing that the file does not declare are an error.
+    refuses_marks : marks of missing that the file does not declare are an error; of whole numbers with a declared
+        factor only the lowest of their type are marks.
     out_shape : every k-th cell of a window is taken, so that it has this shape.
 
     Raises
@@ -50,9 +51,11 @@ def read_values(
                 raise CorruptFileError(what, where=str(path), fix="fetch or write the file again") from error
             if nodata is not None and not np.isnan(nodata):
                 out = np.where(out == np.float32(nodata), np.float32(np.nan), out)
+            is_scaled = (scale, offset) != (1.0, 0.0)
             if refuses_marks:
-                check_marks(out, where=f"{path}, {place}", fix=FIX_TIF)
-            found.append(out if (scale, offset) == (1.0, 0.0) else out * np.float32(scale) + np.float32(offset))
+                marks = counted_marks(source.dtypes[0]) if is_scaled else None
+                check_marks(out, where=f"{path}, {place}", marks=marks, fix=FIX_TIF)
+            found.append(out * np.float32(scale) + np.float32(offset) if is_scaled else out)
     return found
 
 

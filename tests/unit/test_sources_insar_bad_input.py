@@ -79,6 +79,12 @@ def test_coherence_of_bytes_is_refused_and_one_of_shares_is_taken(tmp_path, prod
         path = path.rename(tmp_path / "S1AA_20220703T013911_20220715T013911_VVP012_INT80_G_ueF_0000_corr.tif")
     data = open_insar(folder, track="asc", coherence=path, options=options)
     np.testing.assert_allclose(data["coherence"], 0.6, atol=1e-6)
+    rounded = np.where(np.arange(SHAPE[1]) > 20, 1.0000001, -1e-7) * np.ones(SHAPE)
+    write_tif(path, rounded, nodata=np.nan)
+    data = open_insar(folder, track="asc", coherence=path, options=options)
+    if product != "hyp3":  # where it is 0 the coherence of HyP3 is missing
+        np.testing.assert_array_equal(data["coherence"], np.round(rounded))
+    assert float(data["coherence"].max()) == 1.0
     write_tif(path, np.full(SHAPE, 153.0), nodata=np.nan)
     with pytest.raises(DataError, match="coherence runs from 153 to 153; 0-1 needed"):
         open_insar(folder, track="asc", coherence=path, options=options)
@@ -108,8 +114,20 @@ def test_a_licsbas_velocity_of_zero_is_no_still_ground_and_a_mark_stops(tmp_path
     data = open_insar(licsbas(tmp_path / "a", vel=velocity), track="asc")
     assert np.argwhere(np.isnan(data["velocity"].to_numpy())).tolist() == [[3, 4]]
     velocity[5:8] = -9999
-    with pytest.raises(DataError, match=r"-9999 in 90 cells, and the file(?s:.)*a sample of its rows"):
+    with pytest.raises(DataError, match=r"-9999 in 90 cells, and the file(?s:.)*vel.geo.tif, rows 0-24"):
         open_insar(licsbas(tmp_path / "b", vel=velocity), track="asc")
+
+
+@pytest.mark.parametrize("mark", [-9999.0, -32768.0, 1e20])
+@pytest.mark.parametrize("part", ["vel", "vstd"])
+def test_a_mark_in_one_cell_of_a_licsbas_map_stops(tmp_path, part, mark):
+    y, x = np.mgrid[:200, :30]
+    values = {"vel": np.sin(y + x), "vstd": 1.0 + 0 * y}
+    values[part][77, 11] = mark
+    e, n, u = (np.full(y.shape, v) for v in look())
+    folder = licsbas(tmp_path / "s", E=e, N=n, U=u, **values)
+    with pytest.raises(DataError, match=rf"in 1 cells, and the file does not declare(?s:.)*{part}.geo.tif"):
+        open_insar(folder, track="asc").compute()
 
 
 def test_a_velocity_masked_by_licsbas_is_known_by_its_name_and_taken_before_the_unmasked_one(tmp_path):
@@ -129,6 +147,25 @@ def test_a_velocity_masked_by_licsbas_is_known_by_its_name_and_taken_before_the_
     assert said in both.attrs["audit"]
     write_tif(folder / f"{name}.vel_filt.mskd.geo.tif", velocity, nodata=np.nan)
     with pytest.raises(AmbiguousError, match="two files claim to be velocity"):
+        open_insar(folder, track="asc")
+
+
+def test_a_second_height_of_licsar_stops_no_track(tmp_path):
+    name = "124A_05297_131313"
+    folder = licsbas(tmp_path / "s", **{f"{name}.hgt": np.full(SHAPE, 900.0)})
+    write_tif(folder / f"{name}.geo.hgt.tif", np.full((50, 60), 800.0), cell=40.0, nodata=np.nan)
+    said = f"height: {name}.hgt.geo.tif is read; {name}.geo.hgt.tif, a height too, is not used"
+    dated = stack(tmp_path / "d")
+    for data in (
+        open_insar(folder, track="asc"),
+        open_insar(dated, track="asc", geometry=sorted(folder.glob("*.tif")),
+                   options=TrackOptions(units="m", positive="toward")),
+    ):  # fmt: skip
+        assert float(data["height"][3, 3]) == 900.0
+        assert said in data.attrs["audit"]
+    assert in_chinese(said) == f"高程：读取 {name}.hgt.geo.tif；同为高程的 {name}.geo.hgt.tif 不予采用"
+    write_tif(folder / f"{name}.geo.E.tif", np.zeros(SHAPE), nodata=np.nan)
+    with pytest.raises(AmbiguousError, match="two files claim to be los_east"):
         open_insar(folder, track="asc")
 
 
@@ -380,7 +417,7 @@ def test_info_takes_no_other_raster_beside_a_series_for_its_geometry(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e3, 1e-3])
 @pytest.mark.parametrize("product", ["hyp3", "licsbas", "opera", "egms"])
-def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_no_field_that_is_refused(tmp_path, product, factor):
+def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_nothing_that_is_refused(tmp_path, product, factor):
     more: dict[str, object] = {}
     if product == "hyp3":
         files = hyp3(tmp_path / "s")
@@ -400,14 +437,46 @@ def test_a_wrong_unit_of_a_product_that_fixes_it_asks_for_no_field_that_is_refus
         table.to_csv(files, index=False)
     with pytest.raises(AmbiguousError) as caught:
         open_insar(files, track="asc", **more)
-    assert "`units`" not in caught.value.fix
     assert "mend the table" in caught.value.fix or "as they were published" in caught.value.fix
+    if product == "egms":
+        assert "`units" not in caught.value.fix
+        return
+    own = {"licsbas": "mm/yr", "opera": "meters"}.get(product, "m")
+    assert f"`units: {own}`" in caught.value.fix
+    data = open_insar(files, track="asc", options=TrackOptions(units=own), **more)
+    told = "mm/yr" if product == "licsbas" else "m"
+    assert any(f"unit: {told}, as the configuration says" in s for s in data.attrs["audit"])
+    with pytest.raises(AmbiguousError, match=f"the unit of this product is {own}; the configuration says 'c"):
+        open_insar(files, track="asc", options=TrackOptions(units="cm/yr" if product == "licsbas" else "cm"), **more)
+
+
+def test_a_phase_of_hyp3_that_is_too_large_is_confirmed_by_its_own_unit(tmp_path):
+    files = hyp3(tmp_path / "s", SERIES * 226.5)
+    for path in files.glob("*_los_disp.tif"):
+        with rasterio.open(path, "r+") as target:
+            target.write(target.read(1) * np.float32(226.5), 1)
+        path.rename(path.with_name(path.name.replace("los_disp", "unw_phase")))
+    with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
+        open_insar(files, track="asc")
+    assert "`units: rad`" in caught.value.fix
+    data = open_insar(files, track="asc", options=TrackOptions(units="rad"))
+    assert np.median(np.abs(data["displacement"].to_numpy()[1:])) > 0.5
+
+
+def test_an_earthquake_in_a_stack_is_taken_where_files_and_configuration_agree_on_the_unit(tmp_path):
+    folder = stack(tmp_path / "s", SERIES + 2.0 * (np.arange(N) >= 1)[:, None, None], units="m")
+    with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
+        open_insar(folder, track="asc", options=LOOK.model_copy(update={"units": None}))
+    assert "set `units` of this track to the one they name" in caught.value.fix
+    data = open_insar(folder, track="asc", options=LOOK)
+    assert float(data["displacement"][-1].mean()) == pytest.approx(2.0, abs=0.01)
+    assert any("unit: m, as the configuration says" in s for s in data.attrs["audit"])
 
 
 def test_millimetres_called_metres_in_a_stack_are_asked_about(tmp_path):
     with pytest.raises(AmbiguousError, match="is the unit really m") as caught:
         open_insar(stack(tmp_path / "s", SERIES * 1000), track="asc", options=LOOK)
-    assert "`units`" in caught.value.fix
+    assert "correct `units`" in caught.value.fix
 
 
 # --- the same through the command line --------------------------------------------------------------------------------

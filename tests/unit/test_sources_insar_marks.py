@@ -7,13 +7,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
-from geo_risk.sources.marks import MARKS, check_marks, possible
+from geo_risk.sources.marks import MARKS, check_marks, counted_marks, possible
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.possible_motion import without_constant
 from tests.support.insar import write_mintpy
@@ -127,6 +128,37 @@ def test_counts_with_a_declared_factor_are_metres(tmp_path):
         file["timeseries"].attrs["scale_factor"] = 0.0
     with pytest.raises(DataError, match="scale_factor is 0"):
         shown(paths)
+
+
+def counts(folder: Path, values: np.ndarray, *, nodata: int | None) -> Path:
+    """A stack of int16 in tenths of a millimetre, NaN as -32768, with the factor that makes them metres."""
+    for day, band in zip(days(len(values)), values, strict=True):
+        path = write_tif(folder / f"{day}.tif", band, units="m", positive="toward")
+        with rasterio.open(path) as source:
+            profile = source.profile | {"dtype": "int16", "nodata": nodata}
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(np.nan_to_num(np.round(band * 1e4), nan=-32768).astype("i2"), 1)
+            target.scales, target.units = (1e-4,), ("m",)
+            target.update_tags(1, positive="toward")
+    return folder
+
+
+def test_counts_of_a_stack_may_be_minus_9999_and_only_the_end_of_their_type_is_a_mark(tmp_path):
+    look = TrackOptions(incidence_deg=39.0, heading_deg=349.0)
+    values = patched(np.nan)
+    values[-1, 0, 0] = -0.9999  # ground that sank a metre
+    data = open_insar(counts(tmp_path / "a", values, nodata=-32768), track="asc", options=look)
+    np.testing.assert_allclose(data["displacement"].to_numpy(), values, atol=6e-5)
+    with pytest.raises(DataError, match="-32768 in 12 cells, and the file does not declare it"):
+        open_insar(counts(tmp_path / "b", values, nodata=None), track="asc", options=look)
+
+
+@pytest.mark.parametrize(("dtype", "marks"), [
+    ("int16", (-32768.0, -32767.0)), ("int32", (-2147483648.0, -2147483647.0)), ("uint16", ()), ("int8", ()),
+    ("float32", None),
+])  # fmt: skip
+def test_marks_of_counts_are_the_lowest_of_their_type(dtype, marks):
+    assert counted_marks(dtype) == marks
 
 
 def test_a_velocity_of_marks_stops_the_run(tmp_path):

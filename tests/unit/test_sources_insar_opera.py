@@ -167,8 +167,10 @@ def test_wrong_side_empty_frames_foreign_files_and_options_are_refused(tmp_path)
     with pytest.raises(DataError, match="decorrelated"):
         opened(tmp_path / "b/nc")
     folder = write(tmp_path / "c/nc")
-    with pytest.raises(AmbiguousError, match="states this itself"):
+    with pytest.raises(AmbiguousError, match="the unit of this product is meters; the configuration says 'mm'"):
         opened(folder, options=TrackOptions(units="mm"))
+    with pytest.raises(AmbiguousError, match="states this itself"):
+        opened(folder, options=TrackOptions(registration="corner"))
     with pytest.raises(DataError, match="OPERA publishes it apart"):
         open_insar(folder, track="asc")
     (folder / "zz.nc").write_bytes(b"\x89HDF\r\n\x1a\n")

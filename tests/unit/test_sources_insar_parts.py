@@ -12,8 +12,11 @@ import pytest
 from geo_risk.core.errors import RefusedFileError
 from geo_risk.sources.checks import inspect_file, inspect_track
 from geo_risk.sources.insar import open_insar
+from geo_risk.sources.options import TrackOptions
 from tests.support.insar import write_mintpy
-from tests.support.insar_files import days, write_granule
+from tests.support.insar_files import days, write_cum, write_granule
+from tests.support.points import days as point_days
+from tests.support.points import write_tif
 
 SERIES = np.random.default_rng(5).normal(0, 0.01, (5, 24, 30)) + 0.001
 
@@ -22,6 +25,12 @@ def lonely(folder: Path, values: np.ndarray = SERIES) -> Path:
     paths = write_mintpy(folder, values)
     paths["geometry"].unlink()
     return paths["files"]
+
+
+def dated(folder: Path, **facts: str) -> Path:
+    for day, values in zip(point_days(5), SERIES, strict=True):
+        write_tif(folder / f"{day}.tif", values, nodata=np.nan, **facts)
+    return folder
 
 
 def test_info_of_a_series_without_its_geometry_tells_what_it_holds(tmp_path, cli):
@@ -55,6 +64,34 @@ def test_info_of_a_granule_tells_what_it_holds(tmp_path):
     assert facts.problems == ()
 
 
+def test_info_of_a_stack_without_a_geometry_tells_what_it_holds(tmp_path):
+    facts = inspect_file(dated(tmp_path / "s", units="m", positive="away"))
+    assert (facts.product, facts.crs, facts.units, facts.problems) == ("geotiff_stack", "EPSG:32649", "m", ())
+    assert facts.dates.endswith("5 dates")
+    assert any("positive is away from the satellite, as the files say" in n for n in facts.notes)
+    assert any("a run asks for `geometry`" in n for n in facts.notes)
+    track = inspect_track([tmp_path / "s"], key="inputs.insar[0]")
+    assert track.dates == facts.dates
+    assert "no line-of-sight geometry" in track.problems[0][0]
+    said = TrackOptions(incidence_deg=39.0, heading_deg=349.0)
+    assert inspect_track([tmp_path / "s"], key="inputs.insar[0]", options=said).problems == ()
+
+
+def test_info_of_a_licsbas_series_without_look_vectors_tells_what_it_holds(tmp_path):
+    path = write_cum(tmp_path / "cum.h5", SERIES * 1000)
+    whole = inspect_file(path)
+    with h5py.File(path, "r+") as file:
+        del file["E.geo"]
+    facts = inspect_file(path)
+    assert facts.problems == ()
+    assert facts.notes[-1].startswith("no line-of-sight geometry lies beside it")
+    assert set(facts.notes[:-1]) <= set(whole.notes)
+    assert (facts.product, facts.crs, facts.extent, facts.dates) == (
+        "licsbas_cum", whole.crs, whole.extent, whole.dates,
+    )  # fmt: skip
+    assert "no line-of-sight geometry" in inspect_track([path], key="inputs.insar[0]").problems[0][0]
+
+
 def test_what_is_wrong_with_the_series_itself_stays_a_problem(tmp_path):
     facts = inspect_file(lonely(tmp_path, SERIES * 1000 + 3000))
     assert "is the unit really m" in facts.problems[0][0]
@@ -85,4 +122,31 @@ def test_a_folder_of_other_hdf5_is_told_as_before(tmp_path):
         with h5py.File(tmp_path / name, "w") as file:
             file["x"] = np.zeros(3)
     with pytest.raises(RefusedFileError, match=r"no InSAR product: a\.h5, b\.h5"):
+        open_insar(tmp_path, track="asc")
+
+
+@pytest.mark.parametrize(("content", "why"), [
+    (b"", r"20190129.tif is empty \(0 bytes\)"), (b"hello", "20190129.tif is a file of type text"),
+    (b"<html>404</html>", "20190129.tif is a file of type XML"),
+])  # fmt: skip
+def test_one_broken_file_of_a_stack_is_named_with_its_reason(tmp_path, content, why):
+    folder = dated(tmp_path / "s")
+    (folder / "20190129.tif").write_bytes(content)
+    with pytest.raises(
+        RefusedFileError, match=rf"1 of 5 files are no InSAR product: {why}; the others are a geotiff_s"
+    ):
+        open_insar(folder, track="asc")
+    facts = inspect_file(folder)
+    assert "20190129.tif" in facts.problems[0][0]
+    for path in sorted(folder.iterdir())[:3]:
+        path.write_text("hello")
+    with pytest.raises(RefusedFileError, match=r"5 file.s. that are no InSAR product"):
+        open_insar(folder, track="asc")
+
+
+def test_a_broken_file_among_granules_is_named(tmp_path):
+    for k in (1, 2):
+        write_granule(tmp_path, SERIES[k] - SERIES[0], (days(3)[0], days(3)[k]))
+    (tmp_path / "zz.nc").write_text("no product")
+    with pytest.raises(RefusedFileError, match=r"1 of 3 files are no InSAR product: zz\.nc is a file of type text"):
         open_insar(tmp_path, track="asc")

@@ -167,6 +167,19 @@ def test_files_that_contradict_one_another_are_refused(tmp_path):
         open_insar(folder, track="asc")
 
 
+@pytest.mark.parametrize("kinds", [("unw_phase",), ("los_disp",), ("unw_phase", "los_disp")])
+@pytest.mark.parametrize("mark", [-9999.0, -32768.0])
+def test_a_mark_in_one_cell_of_one_pair_stops(tmp_path, kinds, mark):
+    folder = hyp3(tmp_path / "s", kinds=kinds)
+    path = sorted(folder.glob(f"*_{kinds[0]}.tif"))[2]
+    with rasterio.open(path, "r+") as target:
+        values = target.read(1)
+        values[10, 12] = mark
+        target.write(values, 1)
+    with pytest.raises(DataError, match=rf"{mark:g} in 1 cells, and the file does not declare(?s:.)*{path.name}"):
+        open_insar(folder, track="asc").compute()
+
+
 @pytest.mark.slow
 def test_sets_of_one_lattice_are_cut_to_what_they_share_and_others_refused(tmp_path):
     folder = hyp3(tmp_path / "s")
