@@ -7,28 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError
-from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
-from geo_risk.sources.point_cells import TEXT, CellSums, SetAside, SparseCells
+from geo_risk.core.errors import AmbiguousError, DataError, LimitError, SchemaError
+from geo_risk.sources.insar import MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
+from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
-from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
-from geo_risk.sources.point_tables import PointTable, first_text, numbers
+from geo_risk.sources.point_marks import marked
+from geo_risk.sources.point_places import lattice, positions
+from geo_risk.sources.point_rows import LOOK_NAMES, batches, sifted
+from geo_risk.sources.point_tables import PointTable, numbers
 
 _COMPONENTS: dict[tuple[str, str, str] | tuple[float, float, float], str] = {
     (1.0, 0.0, 0.0): "geometry: the east component of motion, look vector (1, 0, 0)",
     (0.0, 0.0, 1.0): "geometry: the vertical component of motion, look vector (0, 0, 1)",
 }
 """What is said of motion that is along no line of sight: there is no satellite to look for."""
-
-_NAMES = ("los_east", "los_north", "los_up")
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Layout:
         if not self.dates:
             out |= {"velocity": self.velocity, "velocity_std": self.velocity_std}
         if isinstance(self.look[0], str):
-            out |= dict(zip(_NAMES, (str(c) for c in self.look), strict=True))
+            out |= dict(zip(LOOK_NAMES, (str(c) for c in self.look), strict=True))
         return {k: v for k, v in out.items() if v is not None}
 
 
@@ -122,13 +118,13 @@ def grid_points(
         what = "the table has no column with a date or a velocity"
         raise SchemaError(what, where=where, fix="give displacement columns such as D20190105, or a column VEL")
     aside = SetAside()
-    x, y, crs = _positions(tables, layout, aside)
+    x, y, crs = positions(tables, layout, aside)
     good = np.isfinite(x)
     if not good.any():
         aside.check(len(x), where=where)
         what = "the table has no rows"
         raise DataError(what, where=where, fix="give a table with a row a point")
-    frame, keys = _lattice(x, y, crs, posting_m=posting_m, good=good)
+    frame, keys = lattice(x, y, crs, posting_m=posting_m, good=good)
     if not 4 * max(1, len(layout.dates)) * frame.shape[0] * frame.shape[1] <= MAX_BYTES:
         what = f"the points span {frame.shape[1]} x {frame.shape[0]} cells of {posting_m:g} m: too many"
         raise LimitError(what, where=where, fix="cut the table to the area of the run, or set a larger posting_m")
@@ -170,89 +166,6 @@ class _Gridded:
         )
 
 
-def _batches(
-    tables: Sequence[PointTable], columns: Sequence[str], layout: Layout
-) -> Iterator[tuple[pd.DataFrame, NDArray[Any]]]:
-    """Give batches with the ids of their rows: those of the table, else the file's name and the number of the row."""
-    wanted = list(dict.fromkeys([*columns, *([layout.id] if layout.id else [])]))
-    for table in tables:
-        start = 0
-        for batch in table.batches(wanted):
-            if layout.id:
-                ids = batch[layout.id].to_numpy(dtype=object)
-            else:
-                ids = np.array([f"{table.path.name} row {start + i}" for i in range(len(batch))], dtype=object)
-            yield batch, ids
-            start += len(batch)
-
-
-def _positions(
-    tables: Sequence[PointTable], layout: Layout, aside: SetAside
-) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Return x, y of all rows in a metric CRS, NaN where a row is set aside, and that CRS."""
-    parts: list[NDArray[np.float64]] = []
-    hashes: list[NDArray[np.uint64]] = []
-    for batch, names in _batches(tables, [layout.x, layout.y], layout):
-        xy, bad = numbers(batch, [layout.x, layout.y])
-        lost = ~np.isfinite(xy).all(axis=1)
-        aside.add(names, bad, "with a text among the coordinates")
-        aside.add(names, lost & ~bad, "without coordinates")
-        xy[bad | lost] = np.nan
-        parts.append(xy)
-        hashes.append(pd.util.hash_array(names.astype(str).astype(object)))
-    xy = np.concatenate(parts) if parts else np.empty((0, 2))
-    marks = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
-    first = np.zeros(len(marks), dtype=bool)
-    first[np.unique(marks, return_index=True)[1]] = True
-    doubled = ~first & np.isfinite(xy[:, 0])
-    if doubled.any():
-        _name_doubled(tables, layout, doubled, aside)
-        xy[doubled] = np.nan
-    crs = layout.crs
-    return (*_metric(xy, crs, where=str(tables[0].path)),)
-
-
-def _name_doubled(tables: Sequence[PointTable], layout: Layout, doubled: NDArray[np.bool_], aside: SetAside) -> None:
-    start = 0
-    for batch, names in _batches(tables, [layout.x], layout):
-        aside.add(names, doubled[start : start + len(batch)], "with an id that came before")
-        start += len(batch)
-
-
-def _metric(xy: NDArray[np.float64], crs: str, *, where: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    try:
-        source = CRS(crs)
-    except CRSError as error:
-        what = f"the CRS {crs!r} is not known"
-        raise CrsError(what, where=where, fix="write it as EPSG:nnnn") from error
-    x, y = xy[:, 0].copy(), xy[:, 1].copy()
-    known = np.isfinite(x)
-    if not known.any():
-        return x, y, crs
-    degrees = bool((np.abs(x[known]) <= 360).all() and (np.abs(y[known]) <= 90).all())
-    if degrees != source.is_geographic:
-        what = f"{crs} does not fit coordinates such as {x[known][0]:.7g}, {y[known][0]:.7g}"
-        raise CrsError(what, where=where, fix="set `crs` of this track to the CRS of the coordinate columns")
-    if not source.is_geographic:
-        return x, y, crs
-    zone = int((float(np.median(x[known])) + 180) // 6) % 60 + 1
-    target = f"EPSG:{(326 if float(np.median(y[known])) >= 0 else 327)}{zone:02d}"
-    x[known], y[known] = Transformer.from_crs(source, target, always_xy=True).transform(x[known], y[known])
-    return np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(x), y, np.nan), target
-
-
-def _lattice(
-    x: NDArray[np.float64], y: NDArray[np.float64], crs: str, *, posting_m: float, good: NDArray[np.bool_]
-) -> tuple[Frame, NDArray[np.int64]]:
-    column, row = np.floor(x[good] / posting_m).astype(np.int64), np.floor(y[good] / posting_m).astype(np.int64)
-    left, top = int(column.min()), int(row.max()) + 1
-    shape = (top - int(row.min()), int(column.max()) - left + 1)
-    transform = Affine(posting_m, 0, left * posting_m, 0, -posting_m, top * posting_m)
-    keys = np.full(len(x), -1, dtype=np.int64)
-    keys[good] = (top - 1 - row) * shape[1] + (column - left)
-    return Frame(crs, transform, shape), keys
-
-
 def _accumulate(
     tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64], sums: CellSums, aside: SetAside
 ) -> list[str]:
@@ -264,10 +177,10 @@ def _accumulate(
     start = 0
     own = [layout.velocity] if layout.velocity else []
     columns = [*(c for c, _ in layout.dates), *layout.maps.values(), *own]
-    for batch, names in _batches(tables, columns, layout):
+    for batch, names in batches(tables, columns, layout):
         cells = index[start : start + len(batch)]
         start += len(batch)
-        series, maps = _sifted(batch, names, layout, cells, aside)
+        series, maps = sifted(batch, names, layout, cells, aside)
         kept = cells >= 0
         if not evidence and layout.dates and own and kept.any():
             velocity, _ = numbers(batch, own)
@@ -277,47 +190,13 @@ def _accumulate(
     return evidence
 
 
-def _sifted(
-    batch: pd.DataFrame, names: NDArray[Any], layout: Layout, cells: NDArray[np.int64], aside: SetAside
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return series [m] (rows, dates) and maps of a batch; rows that cannot be used are counted, their cells become -1.
-
-    A text in the product's own velocity counts too: without that number nothing proves the unit and sign of the row.
-    """
-    days = [c for c, _ in layout.dates]
-    series, wrong = numbers(batch, days)
-    maps, odd = numbers(batch, list(layout.maps.values()))
-    own = [layout.velocity] if layout.velocity else []
-    text = wrong | odd | numbers(batch, own)[1]
-    aside.show(TEXT, first_text(batch, [*days, *layout.maps.values(), *own], text & (cells >= 0)))
-    values = dict(zip(layout.maps, maps.T, strict=True))
-    aside.show(STEPPED, "" if layout.fixes_unit else "are these millimetres called metres? then correct `units`")
-    reasons = {
-        TEXT: text,
-        "without a value": (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
-        MARKED: marked(series),
-        STEPPED: stepped(series * layout.scale),
-    }
-    if not days:
-        reasons[RATE_MARKED] = marked(values["velocity"][:, None])
-    if isinstance(layout.look[0], str):
-        length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
-        off = ~(np.abs(length - 1) <= LOS_TOLERANCE)
-        reasons["with a line-of-sight vector that is not of unit length"] = off
-    for reason, rows in reasons.items():
-        aside.add(names, rows & (cells >= 0), reason)
-        cells[rows] = -1
-    series[np.isinf(series)] = np.nan
-    return series * layout.scale, values
-
-
 def _series(
     tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Give the cells and series [m] of the rows that are used, a batch at a time."""
     days = [c for c, _ in layout.dates]
     start = 0
-    for batch, _ in _batches(tables, days, layout):
+    for batch, _ in batches(tables, days, layout):
         cells = index[start : start + len(batch)]
         start += len(batch)
         series, _ = numbers(batch, days)
@@ -328,13 +207,13 @@ def _series(
 def _looks(layout: Layout, sums: CellSums) -> dict[str, tuple[NDArray[Any], str, str]]:
     """Return the look vector of every cell: the mean of its points', brought back to unit length."""
     if isinstance(layout.look[0], str):
-        length = np.sqrt(sum(sums.maps[name] ** 2 for name in _NAMES))
-        look = [sums.maps[name] / length for name in _NAMES]
+        length = np.sqrt(sum(sums.maps[name] ** 2 for name in LOOK_NAMES))
+        look = [sums.maps[name] / length for name in LOOK_NAMES]
     else:
         look = [np.where(sums.n_points > 0, float(v), np.nan) for v in layout.look]
     return {
         name: (v, "1", f"line of sight, {name[4:]} component, ground to satellite")
-        for name, v in zip(_NAMES, look, strict=True)
+        for name, v in zip(LOOK_NAMES, look, strict=True)
     }
 
 

@@ -1,0 +1,90 @@
+"""Where the points of a table lie: their coordinates in a metric CRS, and the lattice of cells over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from geo_risk.core.errors import CrsError
+from geo_risk.sources.insar import Frame
+from geo_risk.sources.point_cells import SetAside
+from geo_risk.sources.point_rows import batches
+from geo_risk.sources.point_tables import PointTable, numbers
+
+if TYPE_CHECKING:
+    from geo_risk.sources.points import Layout
+
+
+def positions(
+    tables: Sequence[PointTable], layout: Layout, aside: SetAside
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Return x, y of all rows in a metric CRS, NaN where a row is set aside, and that CRS."""
+    parts: list[NDArray[np.float64]] = []
+    hashes: list[NDArray[np.uint64]] = []
+    for batch, names in batches(tables, [layout.x, layout.y], layout):
+        xy, bad = numbers(batch, [layout.x, layout.y])
+        lost = ~np.isfinite(xy).all(axis=1)
+        aside.add(names, bad, "with a text among the coordinates")
+        aside.add(names, lost & ~bad, "without coordinates")
+        xy[bad | lost] = np.nan
+        parts.append(xy)
+        hashes.append(pd.util.hash_array(names.astype(str).astype(object)))
+    xy = np.concatenate(parts) if parts else np.empty((0, 2))
+    marks = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
+    first = np.zeros(len(marks), dtype=bool)
+    first[np.unique(marks, return_index=True)[1]] = True
+    doubled = ~first & np.isfinite(xy[:, 0])
+    if doubled.any():
+        _name_doubled(tables, layout, doubled, aside)
+        xy[doubled] = np.nan
+    crs = layout.crs
+    return (*_metric(xy, crs, where=str(tables[0].path)),)
+
+
+def _name_doubled(tables: Sequence[PointTable], layout: Layout, doubled: NDArray[np.bool_], aside: SetAside) -> None:
+    start = 0
+    for batch, names in batches(tables, [layout.x], layout):
+        aside.add(names, doubled[start : start + len(batch)], "with an id that came before")
+        start += len(batch)
+
+
+def _metric(xy: NDArray[np.float64], crs: str, *, where: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    try:
+        source = CRS(crs)
+    except CRSError as error:
+        what = f"the CRS {crs!r} is not known"
+        raise CrsError(what, where=where, fix="write it as EPSG:nnnn") from error
+    x, y = xy[:, 0].copy(), xy[:, 1].copy()
+    known = np.isfinite(x)
+    if not known.any():
+        return x, y, crs
+    degrees = bool((np.abs(x[known]) <= 360).all() and (np.abs(y[known]) <= 90).all())
+    if degrees != source.is_geographic:
+        what = f"{crs} does not fit coordinates such as {x[known][0]:.7g}, {y[known][0]:.7g}"
+        raise CrsError(what, where=where, fix="set `crs` of this track to the CRS of the coordinate columns")
+    if not source.is_geographic:
+        return x, y, crs
+    zone = int((float(np.median(x[known])) + 180) // 6) % 60 + 1
+    target = f"EPSG:{(326 if float(np.median(y[known])) >= 0 else 327)}{zone:02d}"
+    x[known], y[known] = Transformer.from_crs(source, target, always_xy=True).transform(x[known], y[known])
+    return np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(x), y, np.nan), target
+
+
+def lattice(
+    x: NDArray[np.float64], y: NDArray[np.float64], crs: str, *, posting_m: float, good: NDArray[np.bool_]
+) -> tuple[Frame, NDArray[np.int64]]:
+    """Return the frame of cells over the points that are good, and row * width + column of each, -1 where not."""
+    column, row = np.floor(x[good] / posting_m).astype(np.int64), np.floor(y[good] / posting_m).astype(np.int64)
+    left, top = int(column.min()), int(row.max()) + 1
+    shape = (top - int(row.min()), int(column.max()) - left + 1)
+    transform = Affine(posting_m, 0, left * posting_m, 0, -posting_m, top * posting_m)
+    keys = np.full(len(x), -1, dtype=np.int64)
+    keys[good] = (top - 1 - row) * shape[1] + (column - left)
+    return Frame(crs, transform, shape), keys
