@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.point_cells import TEXT, SetAside
-from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
+from geo_risk.sources.point_marks import (
+    CONSTANT,
+    MARKED,
+    RATE_MARKED,
+    RATE_ZERO,
+    STEPPED,
+    ZEROS,
+    marked,
+    stepped,
+    unmoved,
+)
 from geo_risk.sources.point_tables import PointTable, first_text, numbers
 
 if TYPE_CHECKING:
@@ -51,14 +61,18 @@ def sifted(
     aside.show(TEXT, first_text(batch, [*days, *layout.maps.values(), *own], text & (cells >= 0)))
     values = dict(zip(layout.maps, maps.T, strict=True))
     aside.show(STEPPED, "" if layout.fixes_unit else "are these millimetres called metres? then correct `units`")
+    zero, constant = unmoved(series)
     reasons = {
         TEXT: text,
         "without a value": (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
         MARKED: marked(series),
         STEPPED: stepped(series * layout.scale),
+        ZEROS: zero,
+        CONSTANT: constant,
     }
     if not days:
         reasons[RATE_MARKED] = marked(values["velocity"][:, None])
+        reasons[RATE_ZERO] = values["velocity"] == 0
     if isinstance(layout.look[0], str):
         length = np.sqrt(sum(values[n] ** 2 for n in LOOK_NAMES))
         off = ~(np.abs(length - 1) <= LOS_TOLERANCE)

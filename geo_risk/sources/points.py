@@ -144,7 +144,8 @@ def grid_points(
         for name, (v, units, text) in {**_looks(layout, sums), **_motions(layout, gridded)}.items()
     }
     found = [*_audited(layout, gridded, where=where), *found, gridded.sentence(posting_m)]
-    return build(variables, frame, times=times, audit=found).assign_attrs(quarantine=aside.listed, track=track)
+    out = build(variables, frame, times=times, audit=found)
+    return out.assign_attrs(quarantine=aside.listed, track=track, warnings=aside.warnings(len(index)))
 
 
 @dataclass(frozen=True)
