@@ -26,6 +26,12 @@ _COMPONENTS: dict[tuple[str, str, str] | tuple[float, float, float], str] = {
 }
 """What is said of motion that is along no line of sight: there is no satellite to look for."""
 
+_MM = 1.001e-3
+"""Largest factor to metres of a unit no larger than the millimetre, and a hair."""
+
+_LOUD_MM = 1.0
+"""A median beyond this [mm, mm/yr] is far from what metres called millimetres look like."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -58,6 +64,11 @@ class Layout:
     velocity_std: str | None = None
     orbit: str | None = None
     fixes_unit: bool = False
+
+    @property
+    def is_said_mm(self) -> bool:
+        """Whether the configuration, and not the product, says that the motion is in millimetres (a year)."""
+        return not self.fixes_unit and abs(self.scale) <= (_MM if self.dates else 1.0)
 
     @property
     def maps(self) -> dict[str, str]:
@@ -241,16 +252,26 @@ def _motions(layout: Layout, gridded: _Gridded) -> dict[str, tuple[NDArray[Any],
 def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:
     """Return the sentences on unit, geometry and registration of the cells; raises as these checks do."""
     sums, t = gridded.sums, gridded.frame.transform
-    may_say = not layout.fixes_unit
     if layout.dates:
-        sample = sums.sums[:: max(1, len(sums.sums) // 2000), -1].astype(np.float64)
-        unit = check_magnitude(sample, unit="m", where=where, may_say=may_say)
+        # the largest of all dates: the last one may be the reference, or empty
+        some = np.abs(sums.sums[:: max(1, len(sums.sums) // 2000)])
+        unit = _unit(np.fmax.reduce(some, axis=1).astype(np.float64), "m", layout, where=where)
     else:
-        unit = check_magnitude(
-            sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where, may_say=may_say
-        )
+        unit = _unit(sums.maps["velocity"] * layout.velocity_scale, "mm/yr", layout, where=where)
     geometry = _COMPONENTS.get(layout.look)
     if geometry is None:
         look = [v[None] for v, _, _ in _looks(layout, sums).values()]
         geometry = check_los(look, where=where, orbit=layout.orbit)
     return [unit, geometry, f"registration: means over cells, corner {t.c:.10g}, {t.f:.10g}, {gridded.frame.crs}"]
+
+
+def _unit(values: NDArray[np.float64], unit: str, layout: Layout, *, where: str) -> str:
+    """Check the unit; what the configuration calls millimetres may be large, for no larger number could be meant.
+
+    It may not be all but still: metres called millimetres would pass for ground that does not move.
+    """
+    known = np.abs(values[np.isfinite(values) & (values != 0)]) * (1000 if unit == "m" else 1)
+    is_loud = known.size > 0 and float(np.median(known)) > _LOUD_MM
+    return check_magnitude(
+        values, unit=unit, where=where, is_said=layout.is_said_mm and is_loud, may_say=not layout.fixes_unit
+    )

@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from geo_risk.core.errors import DataError
+from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
@@ -75,3 +75,59 @@ def test_what_never_moves_is_told_by_row():
     zero, constant = unmoved(values)
     np.testing.assert_array_equal(zero, [True, True, False, False, False, False])
     np.testing.assert_array_equal(constant, [False, False, True, False, False, False])
+
+
+# --- unit -------------------------------------------------------------------------------------------------------------
+
+
+def moving(points: gpd.GeoDataFrame, rate: float) -> gpd.GeoDataFrame:
+    """The points at 0.6 to 1 times a rate [mm/yr], and the column that says so."""
+    rates = rate * (0.6 + 0.4 * np.random.default_rng(3).random(len(points)))
+    t = np.arange(len(DAYS)) * 40 / 365.25
+    out = points.rename(columns=dict(zip(DAYS, LATER, strict=True)))
+    out[LATER] = rates[:, None] * t
+    return out.assign(VEL=rates)
+
+
+LATER = [f"D{str(np.datetime64('2019-01-05') + 40 * k).replace('-', '')}" for k in range(len(DAYS))]
+
+
+@pytest.mark.parametrize("rate", [-1000.0, -1500.0])
+def test_fast_ground_over_a_mine_gets_through_where_millimetres_are_said(tmp_path, rate):
+    points = moving(layer(), rate)
+    data = opened(points, tmp_path)
+    assert float(data["displacement"][-1].min()) < rate / 1000 * 0.6
+    assert any("1.00 times column VEL" in s for s in data.attrs["audit"])
+    assert any("the ground does not move so" in s for s in data.attrs["audit"])
+    rates = opened(points[["CODE", "VEL", "geometry"]], tmp_path, RATES)
+    assert float(rates["velocity"].min()) == pytest.approx(points["VEL"].min(), rel=0.2)
+
+
+def test_an_earthquake_of_a_month_gets_through_where_millimetres_are_said(tmp_path):
+    points = layer().drop(columns=DAYS[3:])
+    points[DAYS[2]] = 300 + 900 * np.random.default_rng(4).random(len(points))
+    assert float(opened(points, tmp_path)["displacement"][-1].max()) > 0.8
+    opened(points.drop(columns="VEL"), tmp_path)
+
+
+def test_millimetres_called_metres_and_metres_called_millimetres_still_stop(tmp_path):
+    points = moving(layer(), -30.0)
+    for options in (SAID, RATES):
+        said = options.model_copy(update={"units": options.units.replace("mm", "m")})
+        given = points if options is SAID else points[["CODE", "VEL", "geometry"]]
+        with pytest.raises(AmbiguousError, match=r"a twentieth of the points|is the unit really"):
+            opened(given, tmp_path, said)
+    still = points.assign(**{d: points[d] / 1000 for d in LATER}).drop(columns="VEL")
+    with pytest.raises(AmbiguousError, match="radar is not so quiet"):
+        opened(still, tmp_path)
+
+
+@pytest.mark.parametrize("last", [0.0, np.nan])
+def test_a_last_date_that_is_the_reference_or_empty_is_no_empty_frame(tmp_path, last):
+    points = moving(layer(), -30.0)
+    shifted = points[LATER].sub(points[LATER[-1]], axis=0)
+    points[LATER] = shifted
+    points[LATER[-1]] = last
+    data = opened(points, tmp_path)
+    assert float(data["n_points"].sum()) == 120
+    assert any(s.startswith("unit: m") for s in data.attrs["audit"])
