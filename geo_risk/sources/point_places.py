@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
@@ -14,7 +14,8 @@ from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import CrsError
 from geo_risk.sources.insar import Frame
-from geo_risk.sources.point_cells import SetAside
+from geo_risk.sources.point_cells import MAX_SET_ASIDE, SetAside
+from geo_risk.sources.point_ids import hashes, repeated
 from geo_risk.sources.point_rows import batches
 from geo_risk.sources.point_tables import PointTable, numbers
 
@@ -22,30 +23,57 @@ if TYPE_CHECKING:
     from geo_risk.sources.points import Layout
 
 
-def positions(
-    tables: Sequence[PointTable], layout: Layout, aside: SetAside
-) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Return x, y of all rows in a metric CRS, NaN where a row is set aside, and that CRS."""
-    parts: list[NDArray[np.float64]] = []
-    hashes: list[NDArray[np.uint64]] = []
-    for batch, names in batches(tables, [layout.x, layout.y], layout):
-        xy, bad = numbers(batch, [layout.x, layout.y])
-        lost = ~np.isfinite(xy).all(axis=1)
-        aside.add(names, bad, "with a text among the coordinates")
-        aside.add(names, lost & ~bad, "without coordinates")
-        xy[bad | lost] = np.nan
-        parts.append(xy)
-        hashes.append(pd.util.hash_array(names.astype(str).astype(object)))
-    xy = np.concatenate(parts) if parts else np.empty((0, 2))
-    marks = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
-    first = np.zeros(len(marks), dtype=bool)
-    first[np.unique(marks, return_index=True)[1]] = True
-    doubled = ~first & np.isfinite(xy[:, 0])
+@dataclass(frozen=True)
+class Places:
+    """Places of all rows of the tables of one track.
+
+    Attributes
+    ----------
+    x, y, crs : in a metric CRS, NaN where a row is set aside. audit : sentences on what was found.
+    layout : as given, without the column of ids where it names no points.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    crs: str
+    layout: Layout
+    audit: list[str]
+
+
+def positions(tables: Sequence[PointTable], layout: Layout, aside: SetAside) -> Places:
+    """Return where the points lie; rows without a place, and points that are told twice, are set aside.
+
+    An id that comes again in its file for another place is set aside too, but where these are more than
+    `MAX_SET_ASIDE` of the rows: then the column (all 0, a class of points, tiles numbered each from 0) is no id.
+    """
+    xy, marks, files = np.empty((0, 2)), np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32)
+    for number, table in enumerate(tables):
+        parts, hashed = [xy], [marks]
+        for batch, names in batches([table], [layout.x, layout.y], layout):
+            found, bad = numbers(batch, [layout.x, layout.y])
+            lost = ~np.isfinite(found).all(axis=1)
+            aside.add(names, bad, "with a text among the coordinates")
+            aside.add(names, lost & ~bad, "without coordinates")
+            found[bad | lost] = np.nan
+            parts.append(found)
+            hashed.append(hashes(names))
+        xy, marks = np.concatenate(parts), np.concatenate(hashed)
+        files = np.append(files, np.full(len(marks) - len(files), number, dtype=np.int32))
+    x, y, crs = _metric(xy, layout.crs, where=str(tables[0].path))
+    told, elsewhere = repeated(marks, files, x, y)
+    audit: list[str] = []
+    if layout.id and elsewhere.sum() > MAX_SET_ASIDE * len(x):
+        audit.append(
+            f"ids: column {layout.id} repeats on {int(elsewhere.sum())} of {len(x)} rows for other places; it names no "
+            "points, and rows go by file and number"
+        )
+        layout = replace(layout, id=None)
+        elsewhere[:] = False
+    doubled = told | elsewhere
     if doubled.any():
         _name_doubled(tables, layout, doubled, aside)
-        xy[doubled] = np.nan
-    crs = layout.crs
-    return (*_metric(xy, crs, where=str(tables[0].path)),)
+        x[doubled] = y[doubled] = np.nan
+    return Places(x, y, crs, layout, audit)
 
 
 def _name_doubled(tables: Sequence[PointTable], layout: Layout, doubled: NDArray[np.bool_], aside: SetAside) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.point_cells import TEXT, SetAside
+from geo_risk.sources.point_ids import named
 from geo_risk.sources.point_marks import (
     CONSTANT,
     MARKED,
@@ -33,16 +34,16 @@ LOOK_NAMES = ("los_east", "los_north", "los_up")
 def batches(
     tables: Sequence[PointTable], columns: Sequence[str], layout: Layout
 ) -> Iterator[tuple[pd.DataFrame, NDArray[Any]]]:
-    """Give batches with the ids of their rows: those of the table, else the file's name and the number of the row."""
+    """Give batches with the ids of their rows: those of the table, else the file's name and the number of the row.
+
+    A null or a blank is no id.
+    """
     wanted = list(dict.fromkeys([*columns, *([layout.id] if layout.id else [])]))
     for table in tables:
         start = 0
         for batch in table.batches(wanted):
-            if layout.id:
-                ids = batch[layout.id].to_numpy(dtype=object)
-            else:
-                ids = np.array([f"{table.path.name} row {start + i}" for i in range(len(batch))], dtype=object)
-            yield batch, ids
+            ids = np.array([f"{table.path.name} row {start + i}" for i in range(len(batch))], dtype=object)
+            yield batch, named(batch[layout.id].to_numpy(dtype=object), ids) if layout.id else ids
             start += len(batch)
 
 

@@ -129,13 +129,13 @@ def grid_points(
         what = "the table has no column with a date or a velocity"
         raise SchemaError(what, where=where, fix="give displacement columns such as D20190105, or a column VEL")
     aside = SetAside()
-    x, y, crs = positions(tables, layout, aside)
-    good = np.isfinite(x)
+    places = positions(tables, layout, aside)
+    layout, good = places.layout, np.isfinite(places.x)
     if not good.any():
-        aside.check(len(x), where=where)
+        aside.check(len(good), where=where)
         what = "the table has no rows"
         raise DataError(what, where=where, fix="give a table with a row a point")
-    frame, keys = lattice(x, y, crs, posting_m=posting_m, good=good)
+    frame, keys = lattice(places.x, places.y, places.crs, posting_m=posting_m, good=good)
     if not 4 * max(1, len(layout.dates)) * frame.shape[0] * frame.shape[1] <= MAX_BYTES:
         what = f"the points span {frame.shape[1]} x {frame.shape[0]} cells of {posting_m:g} m: too many"
         raise LimitError(what, where=where, fix="cut the table to the area of the run, or set a larger posting_m")
@@ -147,7 +147,7 @@ def grid_points(
     said = aside.check(len(index), where=where)
     error, n_aligned = finished(sums, lambda: _series(tables, layout, index))
     gridded = _Gridded(frame, held, sums, error)
-    found = [*audit, *evidence, *([said] if said else [])]
+    found = [*audit, *places.audit, *evidence, *([said] if said else [])]
     if n_aligned:
         found.append(f"gaps: in {n_aligned} cells points come and go; each is aligned with the others of its cell")
     variables = {

@@ -1,4 +1,4 @@
-"""Rows of point layers that say nothing of the ground, or say it oddly: missing, set aside, or taken, and always told."""
+"""Rows of point layers that say nothing of the ground, or say it oddly: missing, set aside or taken, and told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.point_ids import hashes, named, repeated
 from geo_risk.sources.point_marks import unmoved
 from tests.support.points import HEADING, INCIDENCE, days, egms
 
@@ -65,7 +66,7 @@ def test_a_velocity_of_exactly_0_is_missing_where_it_is_the_result(tmp_path):
 def test_a_table_of_nothing_but_zeros_is_refused(tmp_path):
     points = layer()
     points[[*DAYS, "VEL"]] = 0.0
-    with pytest.raises(DataError, match="120 of 120 rows cannot be used .120 0 on every date.; there is nothing"):
+    with pytest.raises(DataError, match=r"120 of 120 rows cannot be used .120 0 on every date.; there is nothing"):
         opened(points, tmp_path)
 
 
@@ -131,3 +132,40 @@ def test_a_last_date_that_is_the_reference_or_empty_is_no_empty_frame(tmp_path, 
     data = opened(points, tmp_path)
     assert float(data["n_points"].sum()) == 120
     assert any(s.startswith("unit: m") for s in data.attrs["audit"])
+
+
+# --- ids --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "value"), [("Id", 0), ("CODE", None), ("CODE", "PS")])
+def test_a_column_of_ids_that_names_no_points_refuses_nothing(tmp_path, name, value):
+    points = layer().rename(columns={"CODE": name})
+    points[name] = value
+    data = opened(points, tmp_path)
+    assert float(data["n_points"].sum()) == 120
+    said = [s for s in data.attrs["audit"] if s.startswith("ids:")]
+    assert bool(said) == (value is not None)
+    assert all("119 of 120 rows" in s and "不能标识各点" in in_chinese(s) for s in said)
+
+
+def test_tiles_numbered_each_from_0_are_one_track_and_a_point_in_both_is_taken_once(tmp_path):
+    points = layer()
+    parts = [points[:61], points[60:]]
+    for k, part in enumerate(parts):
+        part.assign(CODE=np.where(part.index == 60, 999, np.arange(len(part)))).to_file(tmp_path / f"{k}.gpkg")
+    data = open_insar([tmp_path / "0.gpkg", tmp_path / "1.gpkg"], track="asc", options=SAID)
+    assert float(data["n_points"].sum()) == 120
+    assert [q["id"] for q in data.attrs["quarantine"]] == ["999"]
+    whole = opened(points, tmp_path)
+    np.testing.assert_allclose(data["displacement"].to_numpy(), whole["displacement"].to_numpy(), atol=1e-7)
+
+
+def test_a_null_is_no_id_and_a_few_repeated_ids_are_set_aside():
+    ids = np.array(["a", None, " ", np.nan, 7], dtype=object)
+    rows = np.array([f"row {i}" for i in range(5)], dtype=object)
+    assert named(ids, rows).tolist() == ["a", "row 1", "row 2", "row 3", "7"]
+    marks = hashes(np.array(["a", "a", "b", "a", "a", "a"], dtype=object))
+    x = np.array([0.0, 0.0, 0.0, 5.0, 5.0, np.nan])
+    told, elsewhere = repeated(marks, np.array([0, 0, 0, 0, 1, 1], dtype=np.int32), x, x)
+    np.testing.assert_array_equal(told, [False, True, False, False, True, False])
+    np.testing.assert_array_equal(elsewhere, [False, False, False, True, False, False])
