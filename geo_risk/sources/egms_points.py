@@ -20,7 +20,7 @@ from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
 from geo_risk.sources.point_cells import TEXT, SetAside
 from geo_risk.sources.point_evidence import trend_evidence
-from geo_risk.sources.point_marks import CONSTANT, MARKED, RATE_MARKED, STEPPED, ZEROS, marked, stepped, unmoved
+from geo_risk.sources.point_marks import CONSTANT, EMPTY, MARKED, RATE_MARKED, STEPPED, ZEROS, marked, stepped, unmoved
 from geo_risk.sources.point_tables import PointTable, first_text, numbers
 from geo_risk.sources.points import Layout
 
@@ -128,7 +128,7 @@ class EgmsPoints:
         reasons = {
             TEXT: texts,
             "without coordinates": ~np.isfinite(xy).all(axis=1),
-            "without a value": ~np.isfinite(velocity[:, 0]),
+            EMPTY: ~np.isfinite(velocity[:, 0]),
             RATE_MARKED: marked(velocity),
             MARKED: marked(series),
             STEPPED: stepped(series * self.layout.scale),

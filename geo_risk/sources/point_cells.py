@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.sources.audit_words import reason_in_chinese
-from geo_risk.sources.point_marks import CONSTANT, RATE_ZERO, ZEROS
+from geo_risk.sources.point_marks import CONSTANT, EMPTY, RATE_ZERO, ZEROS
 
 MAX_SET_ASIDE = 0.05
 """Share of rows that may be set aside before a table is refused (choice of geo_risk)."""
 
-MISSING = frozenset({ZEROS, CONSTANT, RATE_ZERO})
+MISSING = frozenset({EMPTY, ZEROS, CONSTANT, RATE_ZERO})
 """Reasons that make a row missing and the table no worse: it says in its own way that nothing was measured there."""
 
 MAX_LISTED = 100

@@ -17,6 +17,7 @@ MAX_STEP_M = 10.0
 MARKED = "with a mark of missing such as -9999 among the displacements"
 STEPPED = f"with a step of more than {MAX_STEP_M:g} m between dates"
 RATE_MARKED = "with a mark of missing such as -9999 for its velocity"
+EMPTY = "without a value"
 ZEROS = "0 on every date"
 CONSTANT = "with one value on every date"
 RATE_ZERO = "with a velocity of exactly 0"

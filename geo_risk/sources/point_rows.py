@@ -14,6 +14,7 @@ from geo_risk.sources.point_cells import TEXT, SetAside
 from geo_risk.sources.point_ids import named
 from geo_risk.sources.point_marks import (
     CONSTANT,
+    EMPTY,
     MARKED,
     RATE_MARKED,
     RATE_ZERO,
@@ -65,7 +66,7 @@ def sifted(
     zero, constant = unmoved(series)
     reasons = {
         TEXT: text,
-        "without a value": (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
+        EMPTY: (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
         MARKED: marked(series),
         STEPPED: stepped(series * layout.scale),
         ZEROS: zero,

@@ -63,6 +63,24 @@ def test_a_velocity_of_exactly_0_is_missing_where_it_is_the_result(tmp_path):
     assert any("60 with a velocity of exactly 0" in s for s in data.attrs["audit"])
 
 
+@pytest.mark.parametrize("options", [SAID, RATES])
+def test_nulls_beyond_a_twentieth_are_missing_and_refuse_nothing(tmp_path, options):
+    points = layer() if options is SAID else layer()[["CODE", "VEL", "geometry"]]
+    points.loc[::10, [c for c in points.columns if c not in ("CODE", "geometry")]] = np.nan
+    data = opened(points, tmp_path, options)
+    assert float(data["n_points"].sum()) == 108
+    ((english, _),) = data.attrs["warnings"]
+    assert "12 of 120 points say nothing of the ground (12 without a value)" in english
+
+
+def test_bad_rows_still_refuse_a_table_beside_missing_ones(tmp_path):
+    points = layer()
+    points.loc[:40, [*DAYS, "VEL"]] = np.nan
+    points.loc[60:69, DAYS[2]] = -9999.0
+    with pytest.raises(DataError, match=r"51 of 120 rows cannot be used .*at most 5% may be bad"):
+        opened(points, tmp_path)
+
+
 def test_a_table_of_nothing_but_zeros_is_refused(tmp_path):
     points = layer()
     points[[*DAYS, "VEL"]] = 0.0
