@@ -218,6 +218,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
 _REASONS = {
     "with a text among the coordinates": "坐标含文字",
     "without coordinates": "无坐标",
+    "at coordinates 0, 0": "坐标为 0, 0",
+    "outside the UTM zone of the others": "位于其余各点的 UTM 带之外",
     "with an id that came before": "编号重复",
     "with a text in a column of numbers": "数值列含文字",
     "without a value": "无数值",

@@ -10,13 +10,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import AmbiguousError, DataError, LimitError, SchemaError
-from geo_risk.sources.insar import MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
+from geo_risk.core.errors import AmbiguousError, DataError, SchemaError
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times
 from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
 from geo_risk.sources.point_marks import marked
-from geo_risk.sources.point_places import lattice, positions
+from geo_risk.sources.point_places import check_span, lattice, positions
 from geo_risk.sources.point_rows import LOOK_NAMES, batches, sifted
 from geo_risk.sources.point_tables import PointTable, numbers
 
@@ -120,7 +120,7 @@ def grid_points(
     Raises
     ------
     DataError : too many rows are set aside, or none is left. CrsError : coordinates that are not in the CRS.
-    LimitError : the points span too many cells.
+    LimitError : the points span too many cells; names the one furthest out.
     TimeError : dates missing or doubled. AmbiguousError : unit or sign disagree with the velocity of the table itself.
     """
     where = str(tables[0].path)
@@ -136,9 +136,7 @@ def grid_points(
         what = "the table has no rows"
         raise DataError(what, where=where, fix="give a table with a row a point")
     frame, keys = lattice(places.x, places.y, places.crs, posting_m=posting_m, good=good)
-    if not 4 * max(1, len(layout.dates)) * frame.shape[0] * frame.shape[1] <= MAX_BYTES:
-        what = f"the points span {frame.shape[1]} x {frame.shape[0]} cells of {posting_m:g} m: too many"
-        raise LimitError(what, where=where, fix="cut the table to the area of the run, or set a larger posting_m")
+    check_span(tables, places, frame, n_dates=len(layout.dates))
     held, cells = np.unique(keys[good], return_inverse=True)
     index = np.full(len(good), -1, dtype=np.int64)
     index[good] = cells

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 
-from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.core.errors import AmbiguousError, DataError, LimitError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
@@ -187,3 +188,38 @@ def test_a_null_is_no_id_and_a_few_repeated_ids_are_set_aside():
     told, elsewhere = repeated(marks, np.array([0, 0, 0, 0, 1, 1], dtype=np.int32), x, x)
     np.testing.assert_array_equal(told, [False, True, False, False, True, False])
     np.testing.assert_array_equal(elsewhere, [False, False, False, True, False, False])
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def shifted(points: gpd.GeoDataFrame, row: int, x: float, y: float) -> gpd.GeoDataFrame:
+    """The layer with one point elsewhere."""
+    out = points.copy()
+    out.loc[[row], "geometry"] = gpd.points_from_xy([x], [y])
+    return out
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3035", "EPSG:4326"])
+def test_a_point_at_0_0_is_set_aside(tmp_path, crs):
+    data = opened(shifted(layer().to_crs(crs), 5, 0.0, 0.0), tmp_path)
+    assert [(q["reason"], q["reason_zh"]) for q in data.attrs["quarantine"]] == [("at coordinates 0, 0", "坐标为 0, 0")]
+    assert data.sizes["x"] < 20
+
+
+def test_a_stray_point_is_refused_by_name_and_place(tmp_path):
+    points = layer()
+    with pytest.raises(LimitError, match=r"too many for 120 points; the one furthest out is 100005aBc at 20, 3.5"):
+        opened(shifted(points, 5, 20.0, 3.5), tmp_path)
+    many = gpd.GeoDataFrame(pd.concat([points] * 100, ignore_index=True), crs=points.crs)
+    many["geometry"] = many.geometry.translate(0.5).where(many.index % 2 == 0, many.geometry)
+    many["CODE"] = [f"p{i}" for i in range(len(many))]
+    with pytest.raises(LimitError, match=r"the one furthest out is p7 at 20, 3.5"):
+        opened(shifted(many, 7, 20.0, 3.5), tmp_path)
+
+
+def test_a_long_line_of_points_is_no_stray_point(tmp_path):
+    points = layer(2000)
+    along = np.linspace(0, 300_000, len(points))
+    line = points.set_geometry(gpd.points_from_xy(4_500_000 + along, 2_500_000 + along), crs="EPSG:3035")
+    assert opened(line, tmp_path, SAID.model_copy(update={"posting_m": 50.0})).sizes["x"] == 6001

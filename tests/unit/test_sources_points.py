@@ -290,7 +290,7 @@ def test_disguised_truncated_and_endless_files_are_refused(tmp_path):
 
 def test_a_ragged_row_is_named_as_corrupt(tmp_path):
     path = csv(egms(n=20), tmp_path)
-    path.write_text(path.read_text() + "1,2,3" + ",9" * 200 + "\n")
+    path.write_text(path.read_text() + f"1,2,3,4,{LEFT},{BOTTOM}" + ",9" * 200 + "\n")
     with pytest.raises(CorruptFileError, match="does not read to its end"):
         open_insar(path, track="asc", options=GRID)
 
