@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.point_cells import TEXT, SetAside
 from geo_risk.sources.point_ids import named
+from geo_risk.sources.point_maps import BESIDE
 from geo_risk.sources.point_marks import (
     CONSTANT,
     EMPTY,
@@ -51,17 +52,18 @@ def batches(
 def sifted(
     batch: pd.DataFrame, names: NDArray[Any], layout: Layout, cells: NDArray[np.int64], aside: SetAside
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return series [m] (rows, dates) and maps of a batch; rows that cannot be used are counted, their cells become -1.
+    """Return series [m] (rows, dates) and needed maps of a batch; what cannot be used is counted, its cells become -1.
 
     A text in the product's own velocity counts too: without that number nothing proves the unit and sign of the row.
     """
     days = [c for c, _ in layout.dates]
+    needed = {name: column for name, column in layout.maps.items() if name not in BESIDE}
     series, wrong = numbers(batch, days)
-    maps, odd = numbers(batch, list(layout.maps.values()))
+    maps, odd = numbers(batch, list(needed.values()))
     own = [layout.velocity] if layout.velocity else []
     text = wrong | odd | numbers(batch, own)[1]
-    aside.show(TEXT, first_text(batch, [*days, *layout.maps.values(), *own], text & (cells >= 0)))
-    values = dict(zip(layout.maps, maps.T, strict=True))
+    aside.show(TEXT, first_text(batch, [*days, *needed.values(), *own], text & (cells >= 0)))
+    values = dict(zip(needed, maps.T, strict=True))
     aside.show(STEPPED, "" if layout.fixes_unit else "are these millimetres called metres? then correct `units`")
     zero, constant = unmoved(series)
     reasons = {

@@ -15,6 +15,7 @@ from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, che
 from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
+from geo_risk.sources.point_maps import BESIDE, MapsBeside
 from geo_risk.sources.point_marks import marked
 from geo_risk.sources.point_places import check_span, lattice, positions
 from geo_risk.sources.point_rows import LOOK_NAMES, batches, sifted
@@ -179,11 +180,12 @@ class _Gridded:
 def _accumulate(
     tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64], sums: CellSums, aside: SetAside
 ) -> list[str]:
-    """Add every row that can be used to its cell, and return the sentences on what the first batch proves.
+    """Add every row that can be used to its cell, and return the sentences on what was found.
 
     In `index` the rows that cannot be used become -1.
     """
     evidence: list[str] = []
+    beside = MapsBeside({n: c for n, c in layout.maps.items() if n in BESIDE}, str(tables[0].path))
     start = 0
     own = [layout.velocity] if layout.velocity else []
     columns = [*(c for c, _ in layout.dates), *layout.maps.values(), *own]
@@ -196,8 +198,9 @@ def _accumulate(
             velocity, _ = numbers(batch, own)
             velocity[marked(velocity)] = np.nan
             evidence.append(trend_evidence(series[kept], velocity[kept, 0], layout, where=str(tables[0].path)))
+        maps |= beside.take(batch, kept)
         sums.add(cells[kept], series[kept], {n: v[kept] for n, v in maps.items()})
-    return evidence
+    return [*evidence, *beside.audit]
 
 
 def _series(
@@ -236,15 +239,20 @@ def _motions(layout: Layout, gridded: _Gridded) -> dict[str, tuple[NDArray[Any],
         out["displacement_se"] = (gridded.standard_error, "m", "standard error of a cell's displacements")
     else:
         out["velocity"] = (sums.maps["velocity"] * scale, "mm/yr", "velocity, mean of the points of a cell")
-        if "velocity_std" in sums.maps:
+        if _is_known(sums, "velocity_std"):
             # errors of neighbours are not independent: their mean, not their mean over the root of their number
             text = "mean standard error of the points of a cell"
             out["velocity_std"] = (sums.maps["velocity_std"] * abs(scale), "mm/yr", text)
     for name, units in (("height", "m"), ("coherence", "1")):
-        if name in sums.maps:
+        if _is_known(sums, name):
             out[name] = (sums.maps[name], units, f"mean {name} of the points of a cell")
     out["n_points"] = (sums.n_points.astype(np.float32), "1", "number of points in a cell")
     return out
+
+
+def _is_known(sums: CellSums, name: str) -> bool:
+    """Return whether a map has any value: one that has none would only take all that is measured away."""
+    return name in sums.maps and bool(np.isfinite(sums.maps[name]).any())
 
 
 def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:

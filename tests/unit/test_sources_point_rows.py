@@ -97,6 +97,40 @@ def test_what_never_moves_is_told_by_row():
     np.testing.assert_array_equal(constant, [False, False, True, False, False, False])
 
 
+# --- height, coherence, error -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "good", "odd"),
+    [("HEIGHT", "height", 900.0, -9999.0), ("HEIGHT", "height", "900", "-"), ("COHERENCE", "coherence", 0.8, -9999.0),
+     ("COHERENCE", "coherence", "0.8", "*"), ("V_STDEV", "velocity_std", 0.3, -9999.0),
+     ("V_STDEV", "velocity_std", 0.3, 9999.0), ("V_STDEV", "velocity_std", 0.3, 0.0)],
+)  # fmt: skip
+def test_what_is_no_height_coherence_or_error_is_missing_and_the_row_is_used(tmp_path, column, name, good, odd):
+    points = layer()
+    if name == "velocity_std":
+        points = points[["CODE", "VEL", "geometry"]]
+    points[column] = [odd if i % 5 == 0 else good for i in range(len(points))]
+    data = opened(points, tmp_path, RATES if name == "velocity_std" else SAID)
+    assert float(data["n_points"].sum()) == 120
+    values = data[name].to_numpy()
+    np.testing.assert_allclose(values[np.isfinite(values)], float(good), rtol=1e-6)
+    said = next(s for s in data.attrs["audit"] if s.startswith(f"column {column}"))
+    assert "24 values" in said
+    assert "按缺失处理" in in_chinese(said)
+    points[column] = odd
+    assert name not in opened(points, tmp_path, RATES if name == "velocity_std" else SAID)
+
+
+def test_coherence_in_percent_is_divided_and_bytes_are_refused(tmp_path):
+    data = opened(layer().assign(COHERENCE=80), tmp_path)
+    assert float(np.nanmax(data["coherence"])) == pytest.approx(0.8)
+    said = next(s for s in data.attrs["audit"] if "percent" in s)
+    assert "百分数" in in_chinese(said)
+    with pytest.raises(DataError, match="coherence in column COHERENCE runs to 200"):
+        opened(layer().assign(COHERENCE=200), tmp_path)
+
+
 # --- unit -------------------------------------------------------------------------------------------------------------
 
 
