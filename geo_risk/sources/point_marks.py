@@ -22,7 +22,8 @@ ZEROS = "0 on every date"
 CONSTANT = "with one value on every date"
 RATE_ZERO = "with a velocity of exactly 0"
 
-_HUGE = 1e20
+_HUGE = 1e5
+_LARGE = (9999.0, 10_000.0)
 _SMALL = 999.0
 _NEAR = 100.0
 _ROWS = NDArray[np.bool_]
@@ -31,15 +32,18 @@ _ROWS = NDArray[np.bool_]
 def marked(values: NDArray[np.float64]) -> _ROWS:
     """Return which rows (n, dates) hold a mark, in the unit of the file; NaN and infinite values are none.
 
-    -999 and 999 are none where the date before or after is within 100 of them: ground that has sunk by a metre passes
-    through -999 mm.
+    Beside MARKS, any number from 9999 to 10,000 (-9999.9) is one, and any beyond 100,000, which is 100 m even in mm.
+    -999, 999 and those about 9999 that are not whole are none where the date before or after is within 100 of them: ground
+    that has sunk by a metre passes through -999 mm.
     """
     found: _ROWS = np.any(np.abs(values) >= min(map(abs, MARKS)), axis=1)
     some = values[found]
-    hit = np.isin(some, MARKS) | (np.isfinite(some) & (np.abs(some) >= _HUGE))
+    size = np.abs(some)
+    about = (size >= _LARGE[0]) & (size < _LARGE[1]) & ~np.isin(some, MARKS)
+    hit = about | np.isin(some, MARKS) | (np.isfinite(some) & (size >= _HUGE))
     plain = np.where(hit | ~np.isfinite(some), np.nan, some)
     for around in (_carried(plain), _carried(plain[:, ::-1])[:, ::-1]):
-        hit &= ~((np.abs(some) == _SMALL) & (np.abs(some - around) <= _NEAR))
+        hit &= ~(((size == _SMALL) | about) & (np.abs(some - around) <= _NEAR))
     found[found] = hit.any(axis=1)
     return found
 

@@ -12,7 +12,7 @@ from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.point_ids import hashes, named, repeated
-from geo_risk.sources.point_marks import unmoved
+from geo_risk.sources.point_marks import marked, unmoved
 from tests.support.points import HEADING, INCIDENCE, days, egms
 
 SAID = TrackOptions(posting_m=100.0, units="mm", positive="toward", incidence_deg=INCIDENCE, heading_deg=HEADING)
@@ -95,6 +95,24 @@ def test_what_never_moves_is_told_by_row():
     zero, constant = unmoved(values)
     np.testing.assert_array_equal(zero, [True, True, False, False, False, False])
     np.testing.assert_array_equal(constant, [False, False, True, False, False, False])
+
+
+def test_marks_are_told_from_ground_that_passes_by_them():
+    rows = {
+        (0, -9999.9, 1): True, (0, 9999.99, 1): True, (0, 1e10, 1): True, (0, -1e30, 1): True, (0, -9999, 1): True,
+        (-9900, -9999.9, -10100): False, (-950, -999, -1040): False, (0, -999, 0): True, (-8000, -12000, -20000): False,
+        (np.nan, -np.inf, 5): False, (-9999.9, -9999.9, 3): True,
+    }  # fmt: skip
+    np.testing.assert_array_equal(marked(np.array(list(rows), dtype=float)), list(rows.values()))
+    assert marked(np.array([[-9999.9]])).all()
+
+
+@pytest.mark.parametrize("mark", [-9999.9, 1e10])
+def test_marks_that_are_not_whole_are_set_aside_as_marks(tmp_path, mark):
+    points = layer()
+    points.loc[::40, DAYS[2:4]] = mark
+    data = opened(points, tmp_path)
+    assert any("3 of 120 set aside (3 with a mark of missing" in s for s in data.attrs["audit"])
 
 
 # --- height, coherence, error -----------------------------------------------------------------------------------------
