@@ -33,8 +33,8 @@ def marked(values: NDArray[np.float64]) -> _ROWS:
     """Return which rows (n, dates) hold a mark, in the unit of the file; NaN and infinite values are none.
 
     Beside MARKS, any number from 9999 to 10,000 (-9999.9) is one, and any beyond 100,000, which is 100 m even in mm.
-    -999, 999 and those about 9999 that are not whole are none where the date before or after is within 100 of them: ground
-    that has sunk by a metre passes through -999 mm.
+    -999, 999 and those about 9999 that are not whole are none where the date before or after is within 100 of them:
+    ground that has sunk by a metre passes through -999 mm.
     """
     found: _ROWS = np.any(np.abs(values) >= min(map(abs, MARKS)), axis=1)
     some = values[found]

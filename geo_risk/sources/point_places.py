@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import CrsError, LimitError
+from geo_risk.core.errors import LimitError
 from geo_risk.sources.insar import MAX_BYTES, Frame
 from geo_risk.sources.point_cells import MAX_SET_ASIDE, SetAside
+from geo_risk.sources.point_crs import metric
 from geo_risk.sources.point_ids import hashes, repeated
 from geo_risk.sources.point_rows import batches
 from geo_risk.sources.point_tables import PointTable, numbers
@@ -68,7 +67,7 @@ def positions(tables: Sequence[PointTable], layout: Layout, aside: SetAside) -> 
             hashed.append(hashes(names))
         xy, marks = np.concatenate(parts), np.concatenate(hashed)
         files = np.append(files, np.full(len(marks) - len(files), number, dtype=np.int32))
-    x, y, crs = _metric(xy, layout.crs, where=str(tables[0].path))
+    x, y, crs = metric(xy, layout.crs, where=str(tables[0].path))
     _name(tables, layout, np.isfinite(xy).all(axis=1) & ~np.isfinite(x), aside, "outside the UTM zone of the others")
     told, elsewhere = repeated(marks, files, x, y)
     audit: list[str] = []
@@ -91,28 +90,6 @@ def _name(tables: Sequence[PointTable], layout: Layout, rows: NDArray[np.bool_],
     for batch, names in batches(tables, [layout.x], layout) if rows.any() else ():
         aside.add(names, rows[start : start + len(batch)], reason)
         start += len(batch)
-
-
-def _metric(xy: NDArray[np.float64], crs: str, *, where: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    try:
-        source = CRS(crs)
-    except CRSError as error:
-        what = f"the CRS {crs!r} is not known"
-        raise CrsError(what, where=where, fix="write it as EPSG:nnnn") from error
-    x, y = xy[:, 0].copy(), xy[:, 1].copy()
-    known = np.isfinite(x)
-    if not known.any():
-        return x, y, crs
-    degrees = bool((np.abs(x[known]) <= 360).all() and (np.abs(y[known]) <= 90).all())
-    if degrees != source.is_geographic:
-        what = f"{crs} does not fit coordinates such as {x[known][0]:.7g}, {y[known][0]:.7g}"
-        raise CrsError(what, where=where, fix="set `crs` of this track to the CRS of the coordinate columns")
-    if not source.is_geographic:
-        return x, y, crs
-    zone = int((float(np.median(x[known])) + 180) // 6) % 60 + 1
-    target = f"EPSG:{(326 if float(np.median(y[known])) >= 0 else 327)}{zone:02d}"
-    x[known], y[known] = Transformer.from_crs(source, target, always_xy=True).transform(x[known], y[known])
-    return np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(x), y, np.nan), target
 
 
 def lattice(

@@ -6,11 +6,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from pyproj import CRS, Transformer
 
-from geo_risk.core.errors import AmbiguousError, DataError, LimitError
+from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError
 from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.insar import open_insar
 from geo_risk.sources.options import TrackOptions
+from geo_risk.sources.point_crs import metric
 from geo_risk.sources.point_ids import hashes, named, repeated
 from geo_risk.sources.point_marks import marked, unmoved
 from tests.support.points import HEADING, INCIDENCE, days, egms
@@ -275,3 +277,40 @@ def test_a_long_line_of_points_is_no_stray_point(tmp_path):
     along = np.linspace(0, 300_000, len(points))
     line = points.set_geometry(gpd.points_from_xy(4_500_000 + along, 2_500_000 + along), crs="EPSG:3035")
     assert opened(line, tmp_path, SAID.model_copy(update={"posting_m": 50.0})).sizes["x"] == 6001
+
+
+def in_4547(points: gpd.GeoDataFrame, crs: str, *, prefix: float = 0, is_swapped: bool = False) -> gpd.GeoDataFrame:
+    """The layer near 112.6 E, 37.6 N in the zone of 114 E, and a CRS that is said of it."""
+    x, y = points.geometry.x - 4_500_000 + 376_000 + prefix, points.geometry.y - 2_500_000 + 4_164_000
+    return points.set_geometry(gpd.points_from_xy(y, x) if is_swapped else gpd.points_from_xy(x, y)).set_crs(
+        crs, allow_override=True
+    )
+
+
+ESRI = (
+    'PROJCS["CGCS2000_3_Degree_GK_CM_114E_local",GEOGCS["GCS_China_Geodetic_Coordinate_System_2000",'
+    'DATUM["D_China_2000",SPHEROID["CGCS2000",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],'
+    'UNIT["Degree",0.0174532925199433]],PROJECTION["Gauss_Kruger"],PARAMETER["False_Easting",500000.0],'
+    'PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",114.0],PARAMETER["Scale_Factor",1.0],'
+    'PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]'
+)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4547", ESRI])
+def test_coordinates_that_are_not_in_their_crs_are_told_what_they_look_like(tmp_path, crs):
+    points = layer()
+    assert float(opened(in_4547(points, crs), tmp_path)["n_points"].sum()) == 120
+    with pytest.raises(CrsError, match=r"zone number 38(.|\n)*EPSG:4526"):
+        opened(in_4547(points, crs, prefix=38e6), tmp_path)
+    with pytest.raises(CrsError, match="x and y are swapped"):
+        opened(in_4547(points, crs, is_swapped=True), tmp_path)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32649", "EPSG:4526", "EPSG:3857", "EPSG:2193", "EPSG:3832"])
+def test_coordinates_in_their_crs_get_through(crs):
+    area = CRS(crs).area_of_use
+    west, east = area.west + 0.1, area.east - 0.1 + (360 if area.east < area.west else 0)
+    for lon in (west, east):
+        x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(lon, (area.south + area.north) / 2)
+        got = metric(np.array([[x, y]]), crs, where="x")
+        assert (got[0][0], got[1][0], got[2]) == (x, y, crs)
