@@ -161,6 +161,8 @@ def check_overlap(facts: Mapping[str, Any], grid: Grid, *, where: str) -> None:
     row, column = (np.vstack(p) for p in zip(*parts, strict=True))
     n_y, n_x = facts["shape"]
     if not ((row > -1) & (row < n_y) & (column > -1) & (column < n_x)).any():
-        what = f"the frame ({facts['crs']}, corner {facts['transform'][2]:.6g}, {facts['transform'][5]:.6g}) does not "
+        what = (
+            f"the frame ({facts['crs']}, corner {facts['transform'][2]:.10g}, {facts['transform'][5]:.10g}) does not "
+        )
         what += f"meet the run's area {tuple(round(b) for b in grid.bounds)} in {grid.crs}"
         raise OverlapError(what, where=where, fix="check area.boundary, area.crs and the files of this track")

@@ -37,7 +37,7 @@ def metric(xy: NDArray[np.float64], crs: str, *, where: str) -> tuple[NDArray[np
         return x, y, crs
     degrees = bool((np.abs(x[known]) <= 360).all() and (np.abs(y[known]) <= 90).all())
     if degrees != source.is_geographic:
-        what = f"{crs} does not fit coordinates such as {x[known][0]:.7g}, {y[known][0]:.7g}"
+        what = f"{crs} does not fit coordinates such as {x[known][0]:.10g}, {y[known][0]:.10g}"
         raise CrsError(what, where=where, fix="set `crs` of this track to the CRS of the coordinate columns")
     if not source.is_geographic:
         _check_area(source, float(np.median(x[known])), float(np.median(y[known])), crs=crs, where=where)
