@@ -20,7 +20,7 @@ from geo_risk.sources.insar import LOS_TOLERANCE
 from geo_risk.sources.options import NO_TRACK_OPTIONS, TrackOptions
 from geo_risk.sources.point_cells import TEXT, SetAside
 from geo_risk.sources.point_evidence import trend_evidence
-from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
+from geo_risk.sources.point_marks import CONSTANT, EMPTY, MARKED, RATE_MARKED, STEPPED, ZEROS, marked, stepped, unmoved
 from geo_risk.sources.point_tables import PointTable, first_text, numbers
 from geo_risk.sources.points import Layout
 
@@ -78,8 +78,9 @@ class EgmsPoints:
         """Give the points in batches of about four million numbers of the file.
 
         Rows without coordinates or a velocity, with a text among the numbers, a look vector off unit length, a mark of
-        missing such as -9999 for the velocity or among the displacements, a step of more than 10 m between dates, or
-        an id that came before are set aside and counted. A missing displacement, or another missing number, is NaN.
+        missing such as -9999 for the velocity or among the displacements, a step of more than 10 m between dates, 0 or
+        another one value on every date, or an id that came before are set aside and counted. A missing displacement,
+        or another missing number, is NaN.
 
         Raises
         ------
@@ -123,13 +124,16 @@ class EgmsPoints:
         """Return which rows can be used; the others are counted with the first of their reasons."""
         xy, values, series = given
         velocity = values[:, [measures.index("mean_velocity")]]
+        zero, constant = unmoved(series)
         reasons = {
             TEXT: texts,
             "without coordinates": ~np.isfinite(xy).all(axis=1),
-            "without a value": ~np.isfinite(velocity[:, 0]),
+            EMPTY: ~np.isfinite(velocity[:, 0]),
             RATE_MARKED: marked(velocity),
             MARKED: marked(series),
             STEPPED: stepped(series * self.layout.scale),
+            ZEROS: zero,
+            CONSTANT: constant,
         }
         if set(_LOOK) <= set(measures):
             look = values[:, [measures.index(n) for n in _LOOK]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,14 @@ from geo_risk.core.grid import CHUNK, Grid
 from geo_risk.kernels.resample import sample_bilinear, sample_nearest
 
 METHODS = ("bilinear", "nearest")
+
+
+def method_for(names: Iterable[str], method: str) -> str:
+    """Return how maps of these names reach another grid: nearest where they are means of points (`n_points`).
+
+    Cells with points have gaps between them by nature, and bilinear would lose nearly all of those with gaps beside.
+    """
+    return "nearest" if "n_points" in names else method
 
 
 def native_facts(path: Path) -> dict[str, Any]:
@@ -83,7 +91,7 @@ def onto_grid(path: Path, name: str, grid: Grid, *, method: str) -> xr.DataArray
     ----------
     path, name : file of `publish.write_native`, and the map in it.
     grid : where to.
-    method : "bilinear" (NaN where any of the four neighbours that count is missing) or "nearest".
+    method : "bilinear" (NaN where any of the four neighbours that count is missing) or "nearest"; see `method_for`.
 
     Returns
     -------
@@ -98,6 +106,7 @@ def onto_grid(path: Path, name: str, grid: Grid, *, method: str) -> xr.DataArray
         what = f"map {name!r} by {method!r}: there are {facts['names']} and {list(METHODS)}"
         raise DataError(what, where=str(path), fix="ask for one of those")
     check_overlap(facts, grid, where=str(path))
+    method = method_for(facts["names"], method)
     chunks = da.core.normalize_chunks((CHUNK, CHUNK), shape=grid.shape, dtype=np.float32)
 
     def block(block_info: Any = None) -> NDArray[np.float32]:
@@ -152,6 +161,8 @@ def check_overlap(facts: Mapping[str, Any], grid: Grid, *, where: str) -> None:
     row, column = (np.vstack(p) for p in zip(*parts, strict=True))
     n_y, n_x = facts["shape"]
     if not ((row > -1) & (row < n_y) & (column > -1) & (column < n_x)).any():
-        what = f"the frame ({facts['crs']}, corner {facts['transform'][2]:.6g}, {facts['transform'][5]:.6g}) does not "
+        what = (
+            f"the frame ({facts['crs']}, corner {facts['transform'][2]:.10g}, {facts['transform'][5]:.10g}) does not "
+        )
         what += f"meet the run's area {tuple(round(b) for b in grid.bounds)} in {grid.crs}"
         raise OverlapError(what, where=where, fix="check area.boundary, area.crs and the files of this track")

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.sources.audit_words import reason_in_chinese
+from geo_risk.sources.point_marks import CONSTANT, EMPTY, RATE_ZERO, ZEROS
 
 MAX_SET_ASIDE = 0.05
 """Share of rows that may be set aside before a table is refused (choice of geo_risk)."""
+
+MISSING = frozenset({EMPTY, ZEROS, CONSTANT, RATE_ZERO})
+"""Reasons that make a row missing and the table no worse: it says in its own way that nothing was measured there."""
 
 MAX_LISTED = 100
 TEXT = "with a text in a column of numbers"
@@ -49,18 +53,37 @@ class SetAside:
 
         Raises
         ------
-        DataError : more than MAX_SET_ASIDE of the rows, or all of them.
+        DataError : more than MAX_SET_ASIDE of the rows, those that are MISSING left out, or all of them.
         """
         total = sum(self.counts.values())
         if not total:
             return None
         reasons = "; ".join(f"{n} {reason}" for reason, n in sorted(self.counts.items()))
         first = ", ".join(item["id"] for item in self.listed[:5])
-        if not total <= MAX_SET_ASIDE * n_rows:
-            what = f"{total} of {n_rows} rows cannot be used ({reasons}); at most {MAX_SET_ASIDE:.0%} may be"
+        if not (total < n_rows and total - self._n_missing <= MAX_SET_ASIDE * n_rows):
+            what = f"{total} of {n_rows} rows cannot be used ({reasons}); "
+            what += (
+                "there is nothing to show" if self._n_missing == n_rows else f"at most {MAX_SET_ASIDE:.0%} may be bad"
+            )
             shown = "".join(f" ({e})" for r, e in self.examples.items() if r in self.counts)
             raise DataError(what, where=where, fix=f"mend the table{shown}; the first such rows are {first}")
         return f"rows: {total} of {n_rows} set aside ({reasons}), the first are {first}"
+
+    def warnings(self, n_rows: int) -> list[tuple[str, str]]:
+        """Say, English and Chinese, where so many rows are MISSING that they would be missed."""
+        if self._n_missing <= MAX_SET_ASIDE * n_rows:
+            return []
+        counted = [(n, r) for r, n in sorted(self.counts.items()) if r in MISSING]
+        english = "; ".join(f"{n} {r}" for n, r in counted)
+        chinese = "；".join(f"{reason_in_chinese(r)} {n} 行" for n, r in counted)
+        return [(
+            f"{self._n_missing} of {n_rows} points say nothing of the ground ({english}): unknown, not still",
+            f"{n_rows} 个点中 {self._n_missing} 个未给出地面运动信息（{chinese}）：这些位置为未知，不作稳定判定",
+        )]  # fmt: skip
+
+    @property
+    def _n_missing(self) -> int:
+        return sum(n for reason, n in self.counts.items() if reason in MISSING)
 
 
 class CellSums:

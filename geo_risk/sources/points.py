@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 
-from geo_risk.core.errors import AmbiguousError, CrsError, DataError, LimitError, SchemaError
-from geo_risk.sources.insar import LOS_TOLERANCE, MAX_BYTES, Frame, build, check_los, check_magnitude, check_times
-from geo_risk.sources.point_cells import TEXT, CellSums, SetAside, SparseCells
+from geo_risk.core.errors import AmbiguousError, DataError, SchemaError
+from geo_risk.sources.insar import Frame, build, check_los, check_magnitude, check_times
+from geo_risk.sources.point_cells import CellSums, SetAside, SparseCells
 from geo_risk.sources.point_evidence import trend_evidence
 from geo_risk.sources.point_gaps import finished
-from geo_risk.sources.point_marks import MARKED, RATE_MARKED, STEPPED, marked, stepped
-from geo_risk.sources.point_tables import PointTable, first_text, numbers
+from geo_risk.sources.point_maps import BESIDE, MapsBeside
+from geo_risk.sources.point_marks import marked
+from geo_risk.sources.point_places import check_span, lattice, positions
+from geo_risk.sources.point_rows import LOOK_NAMES, batches, sifted
+from geo_risk.sources.point_tables import PointTable, numbers
 from geo_risk.sources.series_checks import ASK_UNIT, UNIT_IS_FIXED
 
 _COMPONENTS: dict[tuple[str, str, str] | tuple[float, float, float], str] = {
@@ -29,7 +28,11 @@ _COMPONENTS: dict[tuple[str, str, str] | tuple[float, float, float], str] = {
 }
 """What is said of motion that is along no line of sight: there is no satellite to look for."""
 
-_NAMES = ("los_east", "los_north", "los_up")
+_MM = 1.001e-3
+"""Largest factor to metres of a unit no larger than the millimetre, and a hair."""
+
+_LOUD_MM = 1.0
+"""A median beyond this [mm, mm/yr] is far from what metres called millimetres look like."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,18 @@ class Layout:
     fixes_unit: bool = False
 
     @property
+    def is_said_mm(self) -> bool:
+        """Whether the configuration, and not the product, says that the motion is in millimetres (a year)."""
+        return not self.fixes_unit and abs(self.scale) <= (_MM if self.dates else 1.0)
+
+    @property
     def maps(self) -> dict[str, str]:
         """Columns whose mean over a cell is kept, by the name of the map."""
         out = {"height": self.height, "coherence": self.coherence}
         if not self.dates:
             out |= {"velocity": self.velocity, "velocity_std": self.velocity_std}
         if isinstance(self.look[0], str):
-            out |= dict(zip(_NAMES, (str(c) for c in self.look), strict=True))
+            out |= dict(zip(LOOK_NAMES, (str(c) for c in self.look), strict=True))
         return {k: v for k, v in out.items() if v is not None}
 
 
@@ -114,7 +122,7 @@ def grid_points(
     Raises
     ------
     DataError : too many rows are set aside, or none is left. CrsError : coordinates that are not in the CRS.
-    LimitError : the points span too many cells.
+    LimitError : the points span too many cells; names the one furthest out.
     TimeError : dates missing or doubled. AmbiguousError : unit or sign disagree with the velocity of the table itself.
     """
     where = str(tables[0].path)
@@ -123,16 +131,14 @@ def grid_points(
         what = "the table has no column with a date or a velocity"
         raise SchemaError(what, where=where, fix="give displacement columns such as D20190105, or a column VEL")
     aside = SetAside()
-    x, y, crs = _positions(tables, layout, aside)
-    good = np.isfinite(x)
+    places = positions(tables, layout, aside)
+    layout, good = places.layout, np.isfinite(places.x)
     if not good.any():
-        aside.check(len(x), where=where)
+        aside.check(len(good), where=where)
         what = "the table has no rows"
         raise DataError(what, where=where, fix="give a table with a row a point")
-    frame, keys = _lattice(x, y, crs, posting_m=posting_m, good=good)
-    if not 4 * max(1, len(layout.dates)) * frame.shape[0] * frame.shape[1] <= MAX_BYTES:
-        what = f"the points span {frame.shape[1]} x {frame.shape[0]} cells of {posting_m:g} m: too many"
-        raise LimitError(what, where=where, fix="cut the table to the area of the run, or set a larger posting_m")
+    frame, keys = lattice(places.x, places.y, places.crs, posting_m=posting_m, good=good)
+    check_span(tables, places, frame, n_dates=len(layout.dates))
     held, cells = np.unique(keys[good], return_inverse=True)
     index = np.full(len(good), -1, dtype=np.int64)
     index[good] = cells
@@ -141,7 +147,7 @@ def grid_points(
     said = aside.check(len(index), where=where)
     error, n_aligned = finished(sums, lambda: _series(tables, layout, index))
     gridded = _Gridded(frame, held, sums, error)
-    found = [*audit, *evidence, *([said] if said else [])]
+    found = [*audit, *places.audit, *evidence, *([said] if said else [])]
     if n_aligned:
         found.append(f"gaps: in {n_aligned} cells points come and go; each is aligned with the others of its cell")
     variables = {
@@ -149,7 +155,8 @@ def grid_points(
         for name, (v, units, text) in {**_looks(layout, sums), **_motions(layout, gridded)}.items()
     }
     found = [*_audited(layout, gridded, where=where), *found, gridded.sentence(posting_m)]
-    return build(variables, frame, times=times, audit=found).assign_attrs(quarantine=aside.listed, track=track)
+    out = build(variables, frame, times=times, audit=found)
+    return out.assign_attrs(quarantine=aside.listed, track=track, warnings=aside.warnings(len(index)))
 
 
 @dataclass(frozen=True)
@@ -171,145 +178,30 @@ class _Gridded:
         )
 
 
-def _batches(
-    tables: Sequence[PointTable], columns: Sequence[str], layout: Layout
-) -> Iterator[tuple[pd.DataFrame, NDArray[Any]]]:
-    """Give batches with the ids of their rows: those of the table, else the file's name and the number of the row."""
-    wanted = list(dict.fromkeys([*columns, *([layout.id] if layout.id else [])]))
-    for table in tables:
-        start = 0
-        for batch in table.batches(wanted):
-            if layout.id:
-                ids = batch[layout.id].to_numpy(dtype=object)
-            else:
-                ids = np.array([f"{table.path.name} row {start + i}" for i in range(len(batch))], dtype=object)
-            yield batch, ids
-            start += len(batch)
-
-
-def _positions(
-    tables: Sequence[PointTable], layout: Layout, aside: SetAside
-) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Return x, y of all rows in a metric CRS, NaN where a row is set aside, and that CRS."""
-    parts: list[NDArray[np.float64]] = []
-    hashes: list[NDArray[np.uint64]] = []
-    for batch, names in _batches(tables, [layout.x, layout.y], layout):
-        xy, bad = numbers(batch, [layout.x, layout.y])
-        lost = ~np.isfinite(xy).all(axis=1)
-        aside.add(names, bad, "with a text among the coordinates")
-        aside.add(names, lost & ~bad, "without coordinates")
-        xy[bad | lost] = np.nan
-        parts.append(xy)
-        hashes.append(pd.util.hash_array(names.astype(str).astype(object)))
-    xy = np.concatenate(parts) if parts else np.empty((0, 2))
-    marks = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
-    first = np.zeros(len(marks), dtype=bool)
-    first[np.unique(marks, return_index=True)[1]] = True
-    doubled = ~first & np.isfinite(xy[:, 0])
-    if doubled.any():
-        _name_doubled(tables, layout, doubled, aside)
-        xy[doubled] = np.nan
-    crs = layout.crs
-    return (*_metric(xy, crs, where=str(tables[0].path)),)
-
-
-def _name_doubled(tables: Sequence[PointTable], layout: Layout, doubled: NDArray[np.bool_], aside: SetAside) -> None:
-    start = 0
-    for batch, names in _batches(tables, [layout.x], layout):
-        aside.add(names, doubled[start : start + len(batch)], "with an id that came before")
-        start += len(batch)
-
-
-def _metric(xy: NDArray[np.float64], crs: str, *, where: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    try:
-        source = CRS(crs)
-    except CRSError as error:
-        what = f"the CRS {crs!r} is not known"
-        raise CrsError(what, where=where, fix="write it as EPSG:nnnn") from error
-    x, y = xy[:, 0].copy(), xy[:, 1].copy()
-    known = np.isfinite(x)
-    if not known.any():
-        return x, y, crs
-    degrees = bool((np.abs(x[known]) <= 360).all() and (np.abs(y[known]) <= 90).all())
-    if degrees != source.is_geographic:
-        what = f"{crs} does not fit coordinates such as {x[known][0]:.7g}, {y[known][0]:.7g}"
-        raise CrsError(what, where=where, fix="set `crs` of this track to the CRS of the coordinate columns")
-    if not source.is_geographic:
-        return x, y, crs
-    zone = int((float(np.median(x[known])) + 180) // 6) % 60 + 1
-    target = f"EPSG:{(326 if float(np.median(y[known])) >= 0 else 327)}{zone:02d}"
-    x[known], y[known] = Transformer.from_crs(source, target, always_xy=True).transform(x[known], y[known])
-    return np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(x), y, np.nan), target
-
-
-def _lattice(
-    x: NDArray[np.float64], y: NDArray[np.float64], crs: str, *, posting_m: float, good: NDArray[np.bool_]
-) -> tuple[Frame, NDArray[np.int64]]:
-    column, row = np.floor(x[good] / posting_m).astype(np.int64), np.floor(y[good] / posting_m).astype(np.int64)
-    left, top = int(column.min()), int(row.max()) + 1
-    shape = (top - int(row.min()), int(column.max()) - left + 1)
-    transform = Affine(posting_m, 0, left * posting_m, 0, -posting_m, top * posting_m)
-    keys = np.full(len(x), -1, dtype=np.int64)
-    keys[good] = (top - 1 - row) * shape[1] + (column - left)
-    return Frame(crs, transform, shape), keys
-
-
 def _accumulate(
     tables: Sequence[PointTable], layout: Layout, index: NDArray[np.int64], sums: CellSums, aside: SetAside
 ) -> list[str]:
-    """Add every row that can be used to its cell, and return the sentences on what the first batch proves.
+    """Add every row that can be used to its cell, and return the sentences on what was found.
 
     In `index` the rows that cannot be used become -1.
     """
     evidence: list[str] = []
+    beside = MapsBeside({n: c for n, c in layout.maps.items() if n in BESIDE}, str(tables[0].path))
     start = 0
     own = [layout.velocity] if layout.velocity else []
     columns = [*(c for c, _ in layout.dates), *layout.maps.values(), *own]
-    for batch, names in _batches(tables, columns, layout):
+    for batch, names in batches(tables, columns, layout):
         cells = index[start : start + len(batch)]
         start += len(batch)
-        series, maps = _sifted(batch, names, layout, cells, aside)
+        series, maps = sifted(batch, names, layout, cells, aside)
         kept = cells >= 0
         if not evidence and layout.dates and own and kept.any():
             velocity, _ = numbers(batch, own)
             velocity[marked(velocity)] = np.nan
             evidence.append(trend_evidence(series[kept], velocity[kept, 0], layout, where=str(tables[0].path)))
+        maps |= beside.take(batch, kept)
         sums.add(cells[kept], series[kept], {n: v[kept] for n, v in maps.items()})
-    return evidence
-
-
-def _sifted(
-    batch: pd.DataFrame, names: NDArray[Any], layout: Layout, cells: NDArray[np.int64], aside: SetAside
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return series [m] (rows, dates) and maps of a batch; rows that cannot be used are counted, their cells become -1.
-
-    A text in the product's own velocity counts too: without that number nothing proves the unit and sign of the row.
-    """
-    days = [c for c, _ in layout.dates]
-    series, wrong = numbers(batch, days)
-    maps, odd = numbers(batch, list(layout.maps.values()))
-    own = [layout.velocity] if layout.velocity else []
-    text = wrong | odd | numbers(batch, own)[1]
-    aside.show(TEXT, first_text(batch, [*days, *layout.maps.values(), *own], text & (cells >= 0)))
-    values = dict(zip(layout.maps, maps.T, strict=True))
-    aside.show(STEPPED, "" if layout.fixes_unit else "are these millimetres called metres? then correct `units`")
-    reasons = {
-        TEXT: text,
-        "without a value": (~np.isfinite(series)).all(axis=1) if days else ~np.isfinite(values["velocity"]),
-        MARKED: marked(series),
-        STEPPED: stepped(series * layout.scale),
-    }
-    if not days:
-        reasons[RATE_MARKED] = marked(values["velocity"][:, None])
-    if isinstance(layout.look[0], str):
-        length = np.sqrt(sum(values[n] ** 2 for n in _NAMES))
-        off = ~(np.abs(length - 1) <= LOS_TOLERANCE)
-        reasons["with a line-of-sight vector that is not of unit length"] = off
-    for reason, rows in reasons.items():
-        aside.add(names, rows & (cells >= 0), reason)
-        cells[rows] = -1
-    series[np.isinf(series)] = np.nan
-    return series * layout.scale, values
+    return [*evidence, *beside.audit]
 
 
 def _series(
@@ -318,7 +210,7 @@ def _series(
     """Give the cells and series [m] of the rows that are used, a batch at a time."""
     days = [c for c, _ in layout.dates]
     start = 0
-    for batch, _ in _batches(tables, days, layout):
+    for batch, _ in batches(tables, days, layout):
         cells = index[start : start + len(batch)]
         start += len(batch)
         series, _ = numbers(batch, days)
@@ -329,13 +221,13 @@ def _series(
 def _looks(layout: Layout, sums: CellSums) -> dict[str, tuple[NDArray[Any], str, str]]:
     """Return the look vector of every cell: the mean of its points', brought back to unit length."""
     if isinstance(layout.look[0], str):
-        length = np.sqrt(sum(sums.maps[name] ** 2 for name in _NAMES))
-        look = [sums.maps[name] / length for name in _NAMES]
+        length = np.sqrt(sum(sums.maps[name] ** 2 for name in LOOK_NAMES))
+        look = [sums.maps[name] / length for name in LOOK_NAMES]
     else:
         look = [np.where(sums.n_points > 0, float(v), np.nan) for v in layout.look]
     return {
         name: (v, "1", f"line of sight, {name[4:]} component, ground to satellite")
-        for name, v in zip(_NAMES, look, strict=True)
+        for name, v in zip(LOOK_NAMES, look, strict=True)
     }
 
 
@@ -348,28 +240,44 @@ def _motions(layout: Layout, gridded: _Gridded) -> dict[str, tuple[NDArray[Any],
         out["displacement_se"] = (gridded.standard_error, "m", "standard error of a cell's displacements")
     else:
         out["velocity"] = (sums.maps["velocity"] * scale, "mm/yr", "velocity, mean of the points of a cell")
-        if "velocity_std" in sums.maps:
+        if _is_known(sums, "velocity_std"):
             # errors of neighbours are not independent: their mean, not their mean over the root of their number
             text = "mean standard error of the points of a cell"
             out["velocity_std"] = (sums.maps["velocity_std"] * abs(scale), "mm/yr", text)
     for name, units in (("height", "m"), ("coherence", "1")):
-        if name in sums.maps:
+        if _is_known(sums, name):
             out[name] = (sums.maps[name], units, f"mean {name} of the points of a cell")
     out["n_points"] = (sums.n_points.astype(np.float32), "1", "number of points in a cell")
     return out
 
 
+def _is_known(sums: CellSums, name: str) -> bool:
+    """Return whether a map has any value: one that has none would only take all that is measured away."""
+    return name in sums.maps and bool(np.isfinite(sums.maps[name]).any())
+
+
 def _audited(layout: Layout, gridded: _Gridded, *, where: str) -> list[str]:
     """Return the sentences on unit, geometry and registration of the cells; raises as these checks do."""
     sums, t = gridded.sums, gridded.frame.transform
-    fix = UNIT_IS_FIXED if layout.fixes_unit else ASK_UNIT
     if layout.dates:
-        sample = sums.sums[:: max(1, len(sums.sums) // 2000), -1].astype(np.float64)
-        unit = check_magnitude(sample, unit="m", where=where, fix=fix)
+        # the largest of all dates: the last one may be the reference, or empty
+        some = np.abs(sums.sums[:: max(1, len(sums.sums) // 2000)])
+        unit = _unit(np.fmax.reduce(some, axis=1).astype(np.float64), "m", layout, where=where)
     else:
-        unit = check_magnitude(sums.maps["velocity"] * layout.velocity_scale, unit="mm/yr", where=where, fix=fix)
+        unit = _unit(sums.maps["velocity"] * layout.velocity_scale, "mm/yr", layout, where=where)
     geometry = _COMPONENTS.get(layout.look)
     if geometry is None:
         look = [v[None] for v, _, _ in _looks(layout, sums).values()]
         geometry = check_los(look, where=where, orbit=layout.orbit)
     return [unit, geometry, f"registration: means over cells, corner {t.c:.10g}, {t.f:.10g}, {gridded.frame.crs}"]
+
+
+def _unit(values: NDArray[np.float64], unit: str, layout: Layout, *, where: str) -> str:
+    """Check the unit; what the configuration calls millimetres may be large, for no larger number could be meant.
+
+    It may not be all but still: metres called millimetres would pass for ground that does not move.
+    """
+    known = np.abs(values[np.isfinite(values) & (values != 0)]) * (1000 if unit == "m" else 1)
+    is_loud = known.size > 0 and float(np.median(known)) > _LOUD_MM
+    fix = UNIT_IS_FIXED if layout.fixes_unit else ASK_UNIT
+    return check_magnitude(values, unit=unit, where=where, is_said=layout.is_said_mm and is_loud, fix=fix)

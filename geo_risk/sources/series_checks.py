@@ -60,7 +60,8 @@ def check_magnitude(
 
     Parameters
     ----------
-    sample : values of the last date, or velocities; NaN and 0 (the reference, or outside a mask) do not count.
+    sample : values of one date, the largest of all dates, or velocities; NaN and 0 (the reference, or outside a mask)
+        do not count.
     unit : "m", "mm" or "mm/yr".
     where : file, for messages.
     is_said : the configuration names the unit, so that unlikely values are told and not refused.

@@ -106,7 +106,7 @@ def test_rows_that_cannot_be_used_are_set_aside_with_their_reasons(tmp_path):
 
 def test_too_many_bad_rows_or_a_turned_sign_publish_nothing(tmp_path):
     table = egms(n=100)
-    table.loc[:20, "mean_velocity"] = np.nan
+    table.loc[:20, "mean_velocity"] = -9999.0
     with pytest.raises(DataError, match="21 of 100 rows"):
         write_points_file([csv(table, tmp_path)], tmp_path / "p.gpkg")
     turned = egms(n=100)

@@ -13,6 +13,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.flow.steps import deformation as steps
 from geo_risk.flow.steps.deformation_lines import measured_vertical
 from geo_risk.flow.steps.deformation_slope import SLOPE, write_slope
+from geo_risk.hazards.deformation.motion.sudden import Patch, sudden_note
 from geo_risk.hazards.deformation.params import DeformationParams, SlopeParams, VelocityParams
 from geo_risk.publish.frames import write_json
 from geo_risk.publish.raster import write_layer
@@ -97,3 +98,9 @@ def test_gaps_between_dates_reach_the_facts_and_the_wavelength_the_maps(tmp_path
     assert "(36 days)" in told["text_en"]
     assert "36 天" in told["text_zh"]
     assert native_facts(tmp_path / "asc.h5")["wavelength_m"] == 0.2362
+
+
+def test_a_place_with_a_zone_number_in_its_easting_is_told_to_the_metre():
+    told = sudden_note([Patch(9, 37_513_752.4, 4_151_065.0, -40.0, 60)], times(60))
+    assert told is not None
+    assert all("x, y 37513752.4, 4151065" in text for text in told)

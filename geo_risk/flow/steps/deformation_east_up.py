@@ -151,12 +151,13 @@ def series_on_grid(
     from geo_risk.sources.cube_grid import cube_onto_grid
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.insar import frame_of
-    from geo_risk.sources.native import onto_grid
+    from geo_risk.sources.native import method_for, onto_grid
 
     own, correction = paths
+    method = method_for([str(n) for n in source], resampling)
     removal = removal_of(read_dataset(correction))
-    cube = cube_onto_grid(corrected_series(source, removal), frame_of(source), grid, method=resampling)
-    maps = {n: onto_grid(own, n, grid, method=resampling) for n in ("residual_std", "los_east", "los_north", "los_up")}
+    cube = cube_onto_grid(corrected_series(source, removal), frame_of(source), grid, method=method)
+    maps = {n: onto_grid(own, n, grid, method=method) for n in ("residual_std", "los_east", "los_north", "los_up")}
     east, _, up = unit_length(*(maps[n] for n in ("los_east", "los_north", "los_up")))
     spread = date_spread(None if removal.correction is None else removal.correction.weights, cube["time"])
     std = (maps["residual_std"] * spread).transpose("time", "y", "x").assign_attrs(units="mm")

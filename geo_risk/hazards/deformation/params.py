@@ -93,7 +93,8 @@ class VelocityParams(Params):
         source="choice of geo_risk: four to six coefficients need far fewer",
     )  # fmt: skip
     resampling: Literal["bilinear", "nearest"] = parameter(
-        "bilinear", "How velocities reach the run grid; bilinear gives missing where any neighbour is missing",
+        "bilinear", "How velocities reach the run grid; bilinear gives missing where any neighbour is missing. Means "
+        "of points always take nearest",
         source="choice of geo_risk",
     )  # fmt: skip
 

@@ -134,9 +134,9 @@ def sudden_note(patches: list[Patch], times: Times) -> tuple[str, str] | None:
     for p in (lasting + [p for p in patches if p.since == last])[:_LISTED]:
         day = str(times[abs(p.since) - 1])[:10]
         is_late = p.since > 0
-        english.append(f"x, y {p.x:.7g}, {p.y:.7g}: {p.departure_mm:+.0f} mm {'since' if is_late else 'until'} {day} "
+        english.append(f"x, y {p.x:.10g}, {p.y:.10g}: {p.departure_mm:+.0f} mm {'since' if is_late else 'until'} {day} "
                        f"({p.n_cells} cells)")  # fmt: skip
-        chinese.append(f"x, y {p.x:.7g}, {p.y:.7g}：{'自' if is_late else '至'} {day} {'起' if is_late else '止'}"
+        chinese.append(f"x, y {p.x:.10g}, {p.y:.10g}：{'自' if is_late else '至'} {day} {'起' if is_late else '止'}"
                        f" {p.departure_mm:+.0f} 毫米（{p.n_cells} 个像元）")  # fmt: skip
     n, n_last = len(patches), len(patches) - len(lasting)
     more = " ..." if n > _LISTED else ""
