@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 
 from geo_risk.core.errors import CorruptFileError, SchemaError
 from geo_risk.sources.files import sniff
+from geo_risk.sources.ground_values import errors, rates
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vectors import VectorRead, read_vector
 
@@ -28,6 +30,9 @@ def read_ground_control(path: Path, *, crs: str, options: ReadOptions = NO_OPTIO
     crs : of the run.
     options : crs of x, y (a table with lon, lat is WGS 84), layer or sheet, encoding.
 
+    Velocities and errors that are none (`ground_values.rates`) are missing, and their points are in `quarantine`; a
+    point of which nothing is left is not in `frame`.
+
     Raises
     ------
     SchemaError : no point_id, repeated ids, or none of the velocity columns. CorruptFileError : a workbook that does
@@ -36,7 +41,8 @@ def read_ground_control(path: Path, *, crs: str, options: ReadOptions = NO_OPTIO
     where = "inputs.ground_control"
     read = read_points(path, crs=crs, where=where, options=options, id_column="point_id")
     _check_velocities([str(c) for c in read.frame.columns], path, where)
-    return read
+    frame, quarantine = _plausible(read.frame)
+    return VectorRead(frame, [*read.quarantine, *quarantine], read.notes)
 
 
 def read_points(
@@ -82,6 +88,25 @@ def _has_lon_lat(path: Path, encoding: str | None) -> bool:
     head = path.read_bytes()[:4096].decode(encoding or "utf-8-sig", errors="replace").splitlines()[:1]
     names = {n.strip().strip('"').lower() for n in head[0].split(",")} if head else set()
     return all(names & wanted for wanted in _LON_LAT)
+
+
+def _plausible(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
+    """Return the points without velocities that are none, and why; those with nothing left are left out."""
+    out, quarantine, ids = frame.copy(), list[dict[str, str]](), frame["point_id"]
+    emptied = pd.Series(data=False, index=frame.index)
+    for name in (n for n in VELOCITIES if n in frame):
+        values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        kept = rates(values, ids, name=name, quarantine=quarantine)
+        lost = values.notna() & kept.isna()
+        emptied |= lost
+        out[name] = out[name].mask(lost)
+    for name in (f"{n.removesuffix('_mm_yr')}_std_mm_yr" for n in VELOCITIES):
+        if name in frame:
+            values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+            kept = errors(values, ids, name=name, quarantine=quarantine)
+            out[name] = out[name].mask(values.notna() & kept.isna())
+    known = pd.DataFrame({n: out[n].notna() for n in VELOCITIES if n in out}).any(axis=1)
+    return out[known | ~emptied].reset_index(drop=True), quarantine
 
 
 def _check_velocities(columns: Sequence[str], path: Path, where: str) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from geo_risk.core.errors import DataError, SchemaError
 from geo_risk.core.sentence import Sentence, chinese
 from geo_risk.sources.ground_control import read_points
+from geo_risk.sources.ground_values import errors, measured
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vectors import id_texts, require_numbers
 
@@ -54,6 +55,8 @@ def read_ground_series(path: Path, *, crs: str, options: ReadOptions = NO_OPTION
         others. Displacements may have any zero; up is positive up, LOS toward the satellite.
     crs : of the run.
     options : crs of x, y (a table with lon, lat is WGS 84), layer or sheet, encoding.
+
+    Values that are no measurement (`ground_values.measured`) are missing, and their points are in `quarantine`.
 
     Raises
     ------
@@ -102,10 +105,10 @@ def _placed(rows: gpd.GeoDataFrame, quarantine: list[dict[str, str]]) -> gpd.Geo
 
 
 def _observed(rows: gpd.GeoDataFrame, quarantine: list[dict[str, str]]) -> pd.DataFrame:
-    numbers = {n: _numbers(rows, n) for n in (*VALUES, "std_mm", *(f"{n.removesuffix('_mm')}_std_mm" for n in ENU))}
     texts = {n: rows[n].astype("string").str.strip() if n in rows else pd.Series("", rows.index, dtype="string")
              for n in ("component", "track")}  # fmt: skip
     component = texts["component"].str.lower().fillna("")
+    numbers = _measured(rows, component + " " + texts["track"].fillna(""), quarantine)
     out = pd.DataFrame({"point_id": rows["point_id"].astype(str), "time": rows["time"]})
     for name in ("east", "north", "up", "los"):
         plain = numbers[f"{name}_mm"] if name != "los" else pd.Series(np.nan, rows.index)
@@ -127,6 +130,19 @@ def _observed(rows: gpd.GeoDataFrame, quarantine: list[dict[str, str]]) -> pd.Da
     some = out[[*ENU, "los_mm"]].notna().any(axis=1)
     found: pd.DataFrame = out[some].sort_values(["point_id", "time"], kind="stable")
     return found
+
+
+def _measured(
+    rows: gpd.GeoDataFrame, kind: pd.Series[Any], quarantine: list[dict[str, str]]
+) -> dict[str, pd.Series[Any]]:
+    """Return the columns of numbers, NaN where there is no measurement; `kind` is that of displacements."""
+    ids, out = rows["point_id"].astype(str), {}
+    for name in VALUES:
+        keys, per_m = ids + " " + kind if name == "displacement_mm" else ids, 1.0 if name == "height_m" else 1000.0
+        out[name] = measured(_numbers(rows, name), keys, ids, name=name, per_m=per_m, quarantine=quarantine)
+    for name in ("std_mm", *(f"{n.removesuffix('_mm')}_std_mm" for n in ENU)):
+        out[name] = errors(_numbers(rows, name), ids, name=name, quarantine=quarantine)
+    return out
 
 
 def _numbers(rows: pd.DataFrame, name: str) -> pd.Series[float]:

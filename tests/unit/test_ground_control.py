@@ -120,6 +120,23 @@ def test_tables_workbooks_and_geopackages_read_alike(tmp_path, kind):
     assert read.frame.geometry.x.to_numpy() == pytest.approx([p.x for p in PLACES], abs=0.01)
 
 
+def test_velocities_that_are_none_are_set_aside_by_name(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text(
+        "point_id,lon,lat,up_mm_yr,east_mm_yr,up_std_mm_yr\nA,113,36,-9999,,1\nB,113,36,-5,20000,1\n"
+        "C,113,36,-2500,3,-9999\nD,113,36,,,1\n"
+    )
+    read = read_ground_control(path, crs=GRID.crs)
+    assert list(read.frame["point_id"]) == ["B", "C", "D"]
+    assert read.frame["up_mm_yr"].tolist()[:2] == [-5, -2500]
+    assert np.isnan(read.frame["east_mm_yr"].to_numpy(dtype=float)[0])
+    assert np.isnan(read.frame["up_std_mm_yr"].to_numpy(dtype=float)[1])
+    assert [q["id"] for q in read.quarantine] == ["B", "A", "C"]
+    assert [w in q["reason"] for w, q in zip(("10 m a year", "-9999", "no standard error"), read.quarantine,
+                                             strict=True)] == [True] * 3  # fmt: skip
+    assert all("个" in q["reason_zh"] for q in read.quarantine)
+
+
 def test_a_table_without_velocities_is_refused(tmp_path):
     path = tmp_path / "points.csv"
     path.write_text("point_id,lon,lat,rate\nA,113,36,2\n")

@@ -205,6 +205,44 @@ def test_bad_files_say_what_is_wrong_and_where(tmp_path, text, error, said):
     assert "inputs.ground_series" in str(found.value)
 
 
+@pytest.mark.parametrize("bad", [0, -9999, 9999, 99999, -32768, 1e30, 888.2])
+def test_heights_that_are_no_heights_are_missing_and_their_point_is_named(tmp_path, bad):
+    rows = "".join(f"1,510000,4050000,2023-{k:02d}-01,{900 - k / 1000 if k != 5 else bad}\n" for k in range(1, 10))
+    got = written(tmp_path, f"point_id,x,y,date,height_m\n{rows}")
+    assert len(got.observed) == 8
+    assert got.observed["up_mm"].abs().max() < 20
+    (said,) = got.quarantine
+    assert said["id"] == "1"
+    assert said["reason"].startswith("1 of its 9 values of height_m are ")
+    assert "9 个值中 1 个" in said["reason_zh"]
+
+
+def test_the_first_height_may_be_the_mark_and_then_another_is_the_zero(tmp_path):
+    got = written(tmp_path, "point_id,x,y,date,height_m\n1,510000,4050000,2022-05-01,0\n"
+                            "1,510000,4050000,2023-05-01,812.5\n1,510000,4050000,2024-05-01,812.49\n")  # fmt: skip
+    assert got.observed["up_mm"].tolist() == pytest.approx([0, -10])
+
+
+def test_ground_that_sinks_by_metres_and_heights_about_zero_are_kept(tmp_path):
+    sinking = "".join(f"1,510000,4050000,2023-{k:02d}-01,{-0.9 * (k - 1)}\n" for k in range(1, 13))
+    high = "".join(f"2,510000,4050000,2023-{k:02d}-01,{1003 - k}\n" for k in range(1, 13))
+    got = written(tmp_path, f"point_id,x,y,date,height_m\n{sinking}{high}")
+    assert len(got.observed) == 24
+    assert not got.quarantine
+    moved = "".join(f"1,510000,4050000,2023-{k:02d}-01,{-99.9 * k}\n" for k in range(1, 13))  # through -999 mm
+    got = written(tmp_path, f"point_id,x,y,date,up_mm\n{moved}")
+    assert len(got.observed) == 12
+
+
+def test_marks_among_displacements_and_errors(tmp_path):
+    rows = "".join(f"1,510000,4050000,2023-{k:02d}-01,{-9999 if k == 3 else -k},los,{t},{-1 if k == 4 else 1}\n"
+                   for t in ("asc", "desc") for k in range(1, 8))  # fmt: skip
+    got = written(tmp_path, f"point_id,x,y,date,displacement_mm,component,track,std_mm\n{rows}")
+    assert got.observed["los_mm"].min() == -7
+    assert got.observed["los_std_mm"].isna().sum() == 2
+    assert [q["reason"][:16] for q in got.quarantine] == ["2 of its 14 valu"] * 2
+
+
 def test_one_id_at_two_places_is_set_aside(tmp_path):
     got = written(tmp_path, "point_id,x,y,date,height_m\n1,510000,4050000,2023-05-01,9\n"
                             "1,510900,4050000,2023-06-01,9\n2,510000,4050000,2023-05-01,9\n")  # fmt: skip
