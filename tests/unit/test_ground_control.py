@@ -65,6 +65,23 @@ def test_levelling_is_held_against_up_and_says_it_knows_no_horizontal_motion():
     assert summary.loc["los asc, up only", "bias_mm_yr"] == pytest.approx(0.0, abs=1e-4)
 
 
+def test_single_components_are_held_against_the_tracks_that_see_them_alone():
+    looks = {"up": (0.0, 0.0, 1.0), "east": (1.0, 0.0, 0.0), "flat": (-0.9, -0.1, 0.42)}
+    layers = [TrackLayers(n, full(3.0), full(0.5), tuple(full(v) for v in look)) for n, look in looks.items()]
+    ground = points(velocity_mm_yr=[-10.0, 4.0, 2.0], component=["up", "east", "north"], velocity_std_mm_yr=0.5)
+    got = compare_ground_control(ground, layers, GRID, GroundControlParams())
+    # up says nothing of an east track, and too little of a very flat look; it is all of a vertical one
+    assert got.frame[["point_id", "quantity"]].to_numpy().tolist() == [["G0", "los up"], ["G1", "los east"]]
+    assert got.frame["difference_mm_yr"].tolist() == pytest.approx([13.0, -1.0])
+    assert got.frame["ground_std_mm_yr"].tolist() == pytest.approx([0.5, 0.5])
+    assert [q["id"] for q in got.quarantine] == ["G2"]
+    assert "east track" in got.quarantine[0]["reason"]
+    layers[1].los[0][:8] = np.nan  # a gap does not make an east track another one
+    layers[1].velocity[:8] = np.nan
+    got = compare_ground_control(points(velocity_mm_yr=-10.0, component="up"), layers, GRID, GroundControlParams())
+    assert set(got.frame["quantity"]) == {"los up"}
+
+
 def test_line_of_sight_needs_its_track_and_unusable_points_are_set_aside_by_name():
     ground = points(velocity_mm_yr=[1.0, 2.0, np.nan], component=["los", "sideways", "up"], track=["desc", "", ""])
     got = compare_ground_control(ground, tracks(0, 0, 0), GRID, GroundControlParams())

@@ -138,6 +138,18 @@ def test_vectors_are_projected_and_levelling_says_that_it_knows_up_alone():
     assert got.frame["offset_mm"].to_numpy() == pytest.approx([5])
 
 
+def test_levelling_is_not_held_against_east_motion_and_east_alone_is():
+    days = np.arange(10) * 24
+    east, levelled = np.array([[1.0, 0.0, 0.0]]), ground_rows(days, up_mm=-3.0 * days)
+    got = compare_ground_series(place("L1"), levelled, [around(days, 1.0 * days, look=east)], PARAMS)
+    assert got.frame.empty
+    assert [q["id"] for q in got.quarantine] == ["L1"]
+    moved = ground_rows(days, east_mm=2.0 * days)
+    got = compare_ground_series(place("L1"), moved, [around(days, 2.0 * days, look=east)], PARAMS)
+    assert got.frame["quantity"].tolist() == ["los asc"]
+    assert got.frame["rmse_mm"].to_numpy() == pytest.approx([0], abs=1e-9)
+
+
 def test_what_cannot_be_compared_is_named_not_called_right():
     days = np.arange(10) * 24
     unknown_look = around(days, -1.0 * days, look=UP * np.nan)
