@@ -163,6 +163,9 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"(?:table: )?the text is UTF-16", "文本编码为 UTF-16"),
     (r"dates: columns such as (\S+) are read as yymmdd, the only order in which they rise",
      "日期：{0} 等列按 yymmdd 读取，仅按此顺序日期递增"),
+    (r"dates: columns such as (.+) are read as displacements of that date", "日期：{0} 等列按该日期的位移读取"),
+    (r"dates: (\d+) columns such as (.+) look like dates and are not read",
+     "日期：{1} 等 {0} 列形似日期，未读取"),
     # series
     (r"chain: a cell missing on a date that later files refer to is missing after it",
      "链接：像元在作为后续参考的日期缺失，则其后各期均缺失"),

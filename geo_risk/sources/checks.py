@@ -257,14 +257,12 @@ def _points(facts: FileFacts, path: Path) -> FileFacts | None:
     from geo_risk.sources.point_tables import open_table
 
     table = open_table(path)
-    if table is None or not (days := date_columns([table])):
+    if table is None or not (is_points([path]) or is_egms([path])) or not (days := date_columns([table])):
         return None
     if is_egms([path]):
         out = _insar(replace(facts, product="egms"), [path], options=TrackOptions(posting_m=_INFO_POSTING_M))
         told = f"shown on cells of {_INFO_POSTING_M:g} m; a run asks for `posting_m` of the track"
         return replace(out, notes=(*out.notes, told))
-    if not is_points([path]):
-        return None
     n_rows = sum(len(batch) for batch in table.batches([days[-1][0]]))
     asked = (
         "a run asks for units, positive, posting_m, and look angles where there are no columns los_east, _north, _up"

@@ -13,7 +13,7 @@ from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GeoRiskErr
 from geo_risk.core.units import factor
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.point_dates import date_columns, n_days, short_dates
+from geo_risk.sources.point_dates import date_columns, n_days, said_of_dates
 from geo_risk.sources.point_tables import PointTable, X, Y, open_table, written_otherwise
 from geo_risk.sources.points import Layout, ask_posting, grid_points
 
@@ -89,7 +89,7 @@ def open_points(
         velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(velocity, options.units),
         velocity_std=None if days else std,
     )  # fmt: skip
-    audit = [*said, *written_otherwise(tables), *short_dates(tables)]
+    audit = [*said, *written_otherwise(tables), *said_of_dates(tables)]
     return grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
 
 
