@@ -418,6 +418,62 @@ def test_a_layer_of_velocities_is_a_velocity_product(tmp_path):
     np.testing.assert_allclose(np.nanmax(data["velocity_std"]), 0.3, rtol=1e-6)
 
 
+RATE = SAID.model_copy(update={"units": "mm/yr", "crs": "EPSG:3035"})
+
+
+@pytest.mark.parametrize("name", ["VEL", "VLOS", "vel_los", "MEAN_VEL", "mean_veloc", "v_mean", "年均速率", "沉降速率"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_of_coordinates_and_a_velocity_is_a_velocity_product(tmp_path, name, suffix):
+    table = egms(n=60)
+    points = table[["pid", "easting", "northing", "mean_velocity"]].rename(columns={"mean_velocity": name})
+    path = tmp_path / f"v{suffix}"
+    points.to_csv(path, index=False) if suffix == ".csv" else points.to_parquet(path)
+    data = open_insar(path, track="asc", options=RATE)
+    wanted = cell_means(table, ["mean_velocity"], 100.0)["mean_velocity"]
+    got = data["velocity"].to_numpy()
+    np.testing.assert_allclose(np.sort(got[np.isfinite(got)]), np.sort(wanted), atol=1e-4)
+    told = inspect_file(path)
+    assert (told.product, told.size, told.problems) == ("points", "60 points", ())
+    assert any(name in n and "velocity" in n for n in told.notes)
+
+
+def test_velocities_that_are_vertical_by_their_name_are_not_taken_along_the_line_of_sight(tmp_path):
+    path, up = tmp_path / "v.csv", RATE.model_copy(update={"positive": None, "incidence_deg": None, "heading_deg": None,
+                                                           "component": "vertical"})  # fmt: skip
+    points = egms(n=60)[["pid", "easting", "northing", "mean_velocity"]]
+    points.rename(columns={"mean_velocity": "VEL_V"}).to_csv(path, index=False)
+    with pytest.raises(AmbiguousError, match="vertical velocity by its name"):
+        open_insar(path, track="asc", options=RATE)
+    plain = open_insar(path, track="asc", options=up)["velocity"].to_numpy()
+    assert np.nanmin(plain) < -15
+    # a rate of settlement may be positive down: that is asked, and the answer is used
+    points.assign(mean_velocity=-points["mean_velocity"]).rename(columns={"mean_velocity": "沉降速率"}).to_csv(
+        path, index=False)  # fmt: skip
+    with pytest.raises(AmbiguousError, match="rises, or that it settles"):
+        open_insar(path, track="asc", options=up)
+    settled = open_insar(path, track="asc", options=up.model_copy(update={"positive": "away"}))
+    np.testing.assert_allclose(settled["velocity"].to_numpy(), plain, atol=1e-4)
+
+
+def test_a_settlement_rate_is_no_evidence_of_the_sign_of_displacements(tmp_path):
+    points = layer(egms(n=60)).rename(columns={"VEL": "沉降速率"})
+    points["沉降速率"] *= -1
+    points.to_file(tmp_path / "ps.gpkg")
+    assert open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID).sizes["time"] == 24
+
+
+def test_what_is_no_table_of_points_is_told_with_what_to_do(tmp_path):
+    points, crs = egms(n=20), TrackOptions(crs="EPSG:3035")
+    for columns, said in (
+        (["pid", "easting", "northing", "height"], "vlos, vel_los"),
+        (["pid", "mean_velocity", *days()], "easting, lon"),
+    ):
+        points[columns].to_csv(tmp_path / "a.csv", index=False)
+        with pytest.raises(RefusedFileError, match="no InSAR product: it has no column") as caught:
+            open_insar(tmp_path / "a.csv", track="asc", options=crs)
+        assert said in str(caught.value)
+
+
 @pytest.mark.slow
 def test_a_shapefile_without_its_parts_or_prj_stops(tmp_path):
     layer(egms(n=30)).to_file(tmp_path / "ps.shp")
