@@ -9,8 +9,8 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
-from geo_risk.core.errors import CorruptFileError, SchemaError
-from geo_risk.sources.files import sniff
+from geo_risk.core.errors import SchemaError
+from geo_risk.sources.ground_table import ground_table
 from geo_risk.sources.ground_values import errors, rates
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vectors import VectorRead, read_vector
@@ -54,40 +54,31 @@ def read_points(
     id_column: str | None = None,
     columns: Sequence[str] = (),
 ) -> VectorRead:
-    """Read points of any accepted vector file or of a workbook; a table with lon, lat is WGS 84 unless it is said.
+    """Read points of any accepted vector file, text or workbook; a table with lon, lat is WGS 84 unless it is said.
 
     Parameters
     ----------
-    path, crs, where, options, id_column, columns : as for `read_vector`; a workbook's sheet is the `layer`.
+    path, crs, where, options, id_column, columns : as for `read_vector`; texts and workbooks as for `ground_table`.
 
     Raises
     ------
-    CorruptFileError : a workbook that does not open. SchemaError, CrsError and others as `read_vector`.
+    CorruptFileError : a workbook or text that does not read. SchemaError, CrsError and others as `read_vector`.
     """
-    if sniff(path) != "XLSX":
-        if options.crs is None and path.suffix.lower() in {".csv", ".txt"} and _has_lon_lat(path, options.encoding):
-            options = options.model_copy(update={"crs": "EPSG:4326"})
+    table = ground_table(path, where=where, options=options)
+    if table is None:
         return read_vector(
             path, crs=crs, where=where, id_column=id_column, columns=columns, geometry="Point", options=options
         )
-    try:
-        table = pd.read_excel(
-            path, sheet_name=options.layer or 0, dtype="string", keep_default_na=False, na_values=[""]
-        )
-    except (ValueError, KeyError, OSError) as error:
-        what = f"{path.name} does not read as a workbook: {error}"
-        raise CorruptFileError(what, where=where, fix="save it again, or name the sheet in `layer`") from error
+    lon_lat = all(set(table.frame.columns) & wanted for wanted in _LON_LAT)
+    plain = {"layer": None, "encoding": None, "crs": options.crs or ("EPSG:4326" if lon_lat else None)}
     with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / f"{path.stem}.csv"
-        table.to_csv(plain, index=False)
-        said = options.model_copy(update={"layer": None, "encoding": None})
-        return read_points(plain, crs=crs, where=where, id_column=id_column, columns=columns, options=said)
-
-
-def _has_lon_lat(path: Path, encoding: str | None) -> bool:
-    head = path.read_bytes()[:4096].decode(encoding or "utf-8-sig", errors="replace").splitlines()[:1]
-    names = {n.strip().strip('"').lower() for n in head[0].split(",")} if head else set()
-    return all(names & wanted for wanted in _LON_LAT)
+        copy = Path(folder) / (path.name if path.suffix.lower() in (".csv", ".txt") else f"{path.stem}.csv")
+        table.frame.to_csv(copy, index=False)
+        read = read_vector(
+            copy, crs=crs, where=where, id_column=id_column, columns=columns, geometry="Point",
+            options=options.model_copy(update=plain),
+        )  # fmt: skip
+    return VectorRead(read.frame, [*table.quarantine, *read.quarantine], [*table.notes, *read.notes])
 
 
 def _plausible(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:

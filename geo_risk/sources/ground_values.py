@@ -1,4 +1,4 @@
-"""Values of points on the ground that are no measurement: marks of missing, and what no ground does."""
+"""Values of points on the ground that are no measurement: texts, marks of missing, and what no ground does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from geo_risk.core.sentence import Sentence, chinese
 from geo_risk.sources.point_marks import MARKS
+from geo_risk.sources.vectors import require_numbers
 
 MAX_AWAY_M = 10.0
 """A value this far from the median of its point, or further, is another point's or a slip (choice of geo_risk)."""
@@ -21,6 +22,26 @@ _NEAR_M = {1.0: 1.0, 1000.0: 0.1}
 """A number that may be a mark is none where the point has another value as near as this [m], by numbers to a metre."""
 
 Quarantine = list[dict[str, str]]
+
+
+def numbers(rows: pd.DataFrame, name: str, *, where: str, quarantine: Quarantine) -> pd.Series[float]:
+    """Return a column as float64, missing as NaN; texts that are no number are set aside, each point named.
+
+    Raises
+    ------
+    DataError : half of the values or more are texts: then it is the column that is wrong.
+    """
+    if name not in rows:
+        return pd.Series(np.nan, index=rows.index, dtype="float64")
+    values, given = pd.to_numeric(rows[name], errors="coerce").astype("float64"), rows[name].notna()
+    texts = values.isna() & given & (rows[name].astype("string").str.strip() != "").fillna(value=False)
+    if not 2 * texts.sum() < max(1, given.sum()):
+        return require_numbers(rows, name, where=where)
+    first = rows.loc[texts, name].astype(str).tolist()[:3]
+    why = Sentence(f"are texts such as {', '.join(first)}", f"为文字（如 {'、'.join(first)}）")
+    kept = rows[name].where(given, np.nan)
+    set_aside(kept, texts, rows["point_id"], name=name, why=why, quarantine=quarantine)
+    return values
 
 
 def measured(

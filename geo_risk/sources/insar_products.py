@@ -74,6 +74,6 @@ def products() -> tuple[Product, ...]:
         Product("egms", "an EGMS L2a, L2b or L3 table (CSV, Parquet)", egms.is_egms, egms.open_egms,
                 takes=frozenset({"posting_m", "crs", "component"})),
         Product("points",
-                "points with columns such as D20190105, or a velocity such as VEL (shapefile, GeoPackage, CSV, Parquet)",
+                "points with columns such as D20190105, or a velocity as VEL (shapefile, GeoPackage, CSV, Parquet)",
                 point_files.is_points, point_files.open_points, takes=point_files.TAKES),
     )  # fmt: skip

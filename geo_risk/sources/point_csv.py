@@ -53,8 +53,13 @@ class CsvForm:
         return f"table: {'; '.join(parts)}" if parts else ""
 
 
-def csv_form(path: Path) -> CsvForm | None:
+def csv_form(path: Path, *, encoding: str | None = None) -> CsvForm | None:
     """Return how a text is to be read as a table; None where its first line does not name more than two columns.
+
+    Parameters
+    ----------
+    path : the text.
+    encoding : where it is known; None: UTF-16 where the text is marked so, else UTF-8 or GB18030.
 
     Raises
     ------
@@ -63,7 +68,8 @@ def csv_form(path: Path) -> CsvForm | None:
     with path.open("rb") as stream:
         head = stream.read(MAX_HEADER_BYTES)
     is_whole = len(head) < MAX_HEADER_BYTES
-    for codec in ("utf-16",) if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _CODECS:
+    marked = ("utf-16",) if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _CODECS
+    for codec in (encoding,) if encoding else marked:
         try:
             text = codecs.getincrementaldecoder(codec)().decode(head, final=is_whole)
         except UnicodeDecodeError:

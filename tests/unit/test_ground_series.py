@@ -255,6 +255,57 @@ def test_marks_among_displacements_and_errors(tmp_path):
     assert [q["reason"][:16] for q in got.quarantine] == ["2 of its 14 valu"] * 2
 
 
+def levelling(n: int = 6) -> pd.DataFrame:
+    rows = {"point_id": [f"B{k % 2}" for k in range(n)], "x": 510000.0, "y": 4050000.0,
+            "date": [f"2023-0{k + 1}-01" for k in range(n)],
+            "height_m": [900 - k / 1000 for k in range(n)]}  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [{"sep": ";"}, {"sep": ";", "decimal": ","}, {"sep": "\t"}, {"encoding": "utf-16"}, {"encoding": "gb18030"},
+     {"encoding": "utf-8-sig"}, {"header": ["POINT_ID", "X", "Y", "DATE", "HEIGHT_M", "备注"]},
+     {"date_format": "%Y年%m月%d日"}],
+)  # fmt: skip
+def test_ledgers_are_read_however_they_are_written(tmp_path, form):
+    table = levelling().assign(备注="完好")
+    if "date_format" in form:
+        table["date"] = pd.to_datetime(table["date"])
+    path = tmp_path / "s.csv"
+    table.to_csv(path, index=False, **form)
+    got = read_ground_series(path, crs="EPSG:4546", options=ReadOptions(crs="EPSG:4546"))
+    assert len(got.observed) == 6
+    assert got.observed["up_mm"].tolist() == pytest.approx([0, -2, -4] * 2)
+    assert not got.quarantine
+    assert all(any("一" <= c <= "鿿" for c in n.zh) for n in got.notes)
+
+
+def test_degrees_with_chinese_names_in_gbk_are_wgs_84(tmp_path):
+    table = levelling().rename(columns={"x": "经度", "y": "纬度"}).assign(经度=113.0, 纬度=36.0)
+    table.to_csv(tmp_path / "s.csv", index=False, encoding="gbk")
+    assert len(read_ground_series(tmp_path / "s.csv", crs="EPSG:4546").observed) == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("height_m", "被毁", "texts such as 被毁"), ("date", "", "date is ''"), ("date", "五月", "date is '五月'"),
+     (None, None, "same row came before")],
+)  # fmt: skip
+def test_one_bad_row_is_set_aside_by_name(tmp_path, column, value, said):
+    table = levelling().astype(object)
+    if column is None:
+        table = pd.concat([table, table.iloc[[1]]])
+    else:
+        table.loc[1, column] = value
+    got = written(tmp_path, table.to_csv(index=False))
+    assert len(got.observed) == (6 if column is None else 5)
+    (one,) = got.quarantine
+    assert one["id"] == "B1"
+    assert said in one["reason"]
+    assert any("一" <= c <= "鿿" for c in one["reason_zh"].replace("五月", ""))
+
+
 def test_one_id_at_two_places_is_set_aside(tmp_path):
     got = written(tmp_path, "point_id,x,y,date,height_m\n1,510000,4050000,2023-05-01,9\n"
                             "1,510900,4050000,2023-06-01,9\n2,510000,4050000,2023-05-01,9\n")  # fmt: skip

@@ -28,7 +28,7 @@ WRITE = {
     "a.fgb": lambda p: points().to_file(p, driver="FlatGeobuf"),
     "a.xlsx": lambda p: egms(n=5).to_excel(p, index=False),
     "a.csv.gz": lambda p: p.write_bytes(gzip.compress(egms(n=5).to_csv(index=False).encode())),
-    "empty.gpkg": lambda p: points().iloc[:0].to_file(p),
+    "empty.gpkg": points().iloc[:0].to_file,
     "unknown.gpkg": lambda p: pyogrio.write_dataframe(points(), p, geometry_type="Unknown"),
     "areas.gpkg": lambda p: points().set_geometry(points().buffer(5)).to_file(p),
     "b.csv": lambda p: p.write_text("made by a program\nof which nothing is known\n"),
