@@ -9,7 +9,7 @@ import pyogrio.errors
 
 from geo_risk.sources.files import sniff
 from geo_risk.sources.point_dates import unread_dates
-from geo_risk.sources.point_files import column, names_of
+from geo_risk.sources.point_files import column, names_of, place_columns, place_names
 from geo_risk.sources.point_tables import PointTable, open_table
 
 _EXPORT = "export the points as GeoPackage (layer type Point), or as CSV with the coordinates in columns"
@@ -53,10 +53,8 @@ def _lacking(table: PointTable) -> tuple[str, str] | None:
     if unread := unread_dates(table.columns):
         what = f"{len(unread)} columns such as {unread[0]} look like dates and are not read"
         return what, "call the columns of the displacements D20190105 and so on (D, year, month, day)"
-    lost = [n for n in ("x", "y") if not table.has_geometry and column(table, n) is None]
-    if lost:
-        names = "; ".join(f"{n}: {names_of(n)}" for n in lost)
-        return f"it has no column of coordinates ({', '.join(lost)}) among {shown}", f"name them one of {names}"
+    if place_columns(table) is None:
+        return f"it has no pair of columns with coordinates among {shown}", f"name them as one of: {place_names()}"
     if column(table, "velocity") is None:
         what = f"it has no column of a date, and none of a velocity, among {shown}"
         return what, f"call displacements D20190105 and so on, or the velocity one of: {names_of('velocity')}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GeoRiskError, raise_all
 from geo_risk.core.units import factor
@@ -21,8 +22,6 @@ _IN_MM_YR = "velocity_mm_yr"
 _SETTLING = "沉降速率"
 _UP_ONLY = "vel_v"
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "x": ("easting", "lon", "longitude", "x", "经度", "东坐标"),
-    "y": ("northing", "lat", "latitude", "y", "纬度", "北坐标"),
     "id": ("code", "pid", "id", "ps_id", "point_id", "编号"),
     "height": ("height", "elevation", "hgt", "height_m", "高程"),
     "coherence": ("coherence", "coher", "temporal_coherence", "temp_coh", "相干性"),
@@ -33,6 +32,12 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "los_east": ("los_east", "los_e"), "los_north": ("los_north", "los_n"), "los_up": ("los_up", "los_u"),
 }  # fmt: skip
 """Names that a column may have, lower case, the surest first."""
+
+Pairs = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+_METRES: Pairs = ((("easting", "东坐标"), ("northing", "北坐标")),)
+_DEGREES: Pairs = ((("lon", "longitude", "经度"), ("lat", "latitude", "纬度")),)
+_PLAIN: Pairs = ((("x",), ("y",)),)
+"""Names of coordinates, x and y, that go together."""
 
 TAKES = frozenset({"units", "positive", "crs", "posting_m", "component", "incidence_deg", "heading_deg"})
 """Fields of `TrackOptions` that a point layer leaves open."""
@@ -45,8 +50,32 @@ _PHRASES = {"los": "toward the satellite", "vertical": "up", "east": "east"}
 
 def column(table: PointTable, role: str) -> str | None:
     """Return the column of a table that plays a role of _COLUMNS, None where there is none."""
+    return _first(table, _COLUMNS[role])
+
+
+def _first(table: PointTable, names: Sequence[str]) -> str | None:
     lowered = {c.strip().lower(): c for c in reversed(table.columns)}
-    return next((lowered[n] for n in _COLUMNS[role] if n in lowered), None)
+    return next((lowered[n] for n in names if n in lowered), None)
+
+
+def place_columns(table: PointTable, crs: str | None = None) -> tuple[str, str] | None:
+    """Return the columns of x and y, a pair that goes together and fits the CRS best; None where there is none."""
+    if table.has_geometry:
+        return X, Y
+    pairs: Pairs = (*_METRES, *_DEGREES, *_PLAIN)
+    try:
+        if crs is not None:
+            pairs = (*_DEGREES, *_PLAIN, *_METRES) if CRS(crs).is_geographic else (*_METRES, *_PLAIN, *_DEGREES)
+    except CRSError:
+        pass  # it is told when the coordinates are read
+    found = ((_first(table, x), _first(table, y)) for x, y in pairs)
+    return next(((x, y) for x, y in found if x is not None and y is not None), None)
+
+
+def place_names() -> str:
+    """Return the names that the columns of coordinates may have, in pairs, for messages."""
+    pairs = [pair for xs, ys in (*_METRES, *_DEGREES, *_PLAIN) for pair in zip(xs, ys, strict=True)]
+    return "; ".join(f"{x}, {y}" for x, y in pairs)
 
 
 def is_points(paths: Sequence[Path]) -> bool:
@@ -57,7 +86,7 @@ def is_points(paths: Sequence[Path]) -> bool:
 
 def _is_table(table: PointTable) -> bool:
     has_motion = n_days(table.columns) > 0 or column(table, "velocity") is not None
-    return has_motion and (table.has_geometry or None not in (column(table, "x"), column(table, "y")))
+    return has_motion and place_columns(table) is not None
 
 
 def names_of(role: str) -> str:
@@ -87,13 +116,14 @@ def open_points(
     days = date_columns(tables)
     look, scale, said = _answers(first, options, is_rate=not days, track=track, n_dates=len(days))
     posting = ask_posting(options.posting_m, track=track, n_dates=len(days))
-    x, y = (X, Y) if first.has_geometry else (column(first, "x") or "", column(first, "y") or "")
+    crs = _crs(tables, options, where=where)
+    x, y = place_columns(first, crs) or ("", "")
     velocity, std = column(first, "velocity"), column(first, "velocity_std")
     if days and _named(velocity) == _SETTLING:
         velocity = None  # positive may be down there: it proves nothing of the sign of the displacements
     # a velocity beside dates is evidence only (their unit a year, or mm); alone it is the result, in the unit said
     layout = Layout(
-        x=x, y=y, crs=_crs(tables, options, where=where), dates=days, scale=scale, look=look, id=column(first, "id"),
+        x=x, y=y, crs=crs, dates=days, scale=scale, look=look, id=column(first, "id"),
         height=column(first, "height"), coherence=column(first, "coherence"), velocity=velocity,
         velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(velocity, options.units),
         velocity_std=None if days else std,

@@ -437,6 +437,26 @@ def test_a_table_of_coordinates_and_a_velocity_is_a_velocity_product(tmp_path, n
     assert any(name in n and "velocity" in n for n in told.notes)
 
 
+@pytest.mark.parametrize(
+    ("crs", "further"),
+    [
+        ("EPSG:4326", {"easting": "easting", "northing": "northing", "longitude": "longitude", "latitude": "latitude"}),
+        ("EPSG:4326", {"longitude": "lon", "northing": "northing", "latitude": "lat"}),
+        ("EPSG:4326", {"longitude": "LON", "latitude": "LAT", "line": "X", "pixel": "Y"}),
+        ("EPSG:3035", {"longitude": "lon", "latitude": "lat", "easting": "X", "northing": "Y"}),
+        ("EPSG:3035", {"longitude": "经度", "latitude": "纬度", "easting": "东坐标", "northing": "北坐标"}),
+    ],
+)
+def test_coordinates_are_taken_as_the_pair_that_fits_the_crs(tmp_path, crs, further):
+    table = egms(n=60)
+    names = {"pid": "CODE", "mean_velocity": "VEL", **further}
+    table[[*names]].rename(columns=names).to_csv(tmp_path / "v.csv", index=False)
+    data = open_insar(tmp_path / "v.csv", track="asc", options=RATE.model_copy(update={"crs": crs}))
+    assert float(data["n_points"].sum()) == 60
+    size = data["velocity"].shape
+    assert max(size) <= 13
+
+
 def test_velocities_that_are_vertical_by_their_name_are_not_taken_along_the_line_of_sight(tmp_path):
     path, up = tmp_path / "v.csv", RATE.model_copy(update={"positive": None, "incidence_deg": None, "heading_deg": None,
                                                            "component": "vertical"})  # fmt: skip
@@ -466,10 +486,10 @@ def test_what_is_no_table_of_points_is_told_with_what_to_do(tmp_path):
     points, crs = egms(n=20), TrackOptions(crs="EPSG:3035")
     for columns, said in (
         (["pid", "easting", "northing", "height"], "vlos, vel_los"),
-        (["pid", "mean_velocity", *days()], "easting, lon"),
+        (["pid", "mean_velocity", *days()], "easting, northing; 东坐标"),
     ):
         points[columns].to_csv(tmp_path / "a.csv", index=False)
-        with pytest.raises(RefusedFileError, match="no InSAR product: it has no column") as caught:
+        with pytest.raises(RefusedFileError, match="no InSAR product: it has no ") as caught:
             open_insar(tmp_path / "a.csv", track="asc", options=crs)
         assert said in str(caught.value)
 
