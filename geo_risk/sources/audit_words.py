@@ -161,6 +161,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"table: fields are separated by (commas|semicolons|tabs)", "表格：字段以{0}分隔"),
     (r"(?:table: )?decimals have a comma", "小数点写作逗号"),
     (r"(?:table: )?the text is UTF-16", "文本编码为 UTF-16"),
+    (r"(?:table: )?(\d+) lines before the header are passed over", "已跳过表头之前的 {0} 行"),
     (r"dates: columns such as (\S+) are read as yymmdd, the only order in which they rise",
      "日期：{0} 等列按 yymmdd 读取，仅按此顺序日期递增"),
     (r"dates: columns such as (.+) are read as displacements of that date", "日期：{0} 等列按该日期的位移读取"),

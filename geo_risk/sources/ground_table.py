@@ -70,7 +70,7 @@ def _workbook(path: Path, sheet: str | None, *, where: str) -> pd.DataFrame:
 def _text(path: Path, form: CsvForm, *, where: str) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype="string", encoding=form.encoding, sep=form.separator, keep_default_na=False,
-                            na_values=[""], index_col=False, skipinitialspace=True)  # fmt: skip
+                            na_values=[""], index_col=False, skipinitialspace=True, skiprows=form.skipped)  # fmt: skip
     except (UnicodeDecodeError, LookupError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         what = f"{path.name} does not read as CSV: {error}"
         raise CorruptFileError(what, where=where, fix="save it again as CSV in UTF-8, or give `encoding`") from error
