@@ -68,6 +68,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
      "单位与符号：{1} 个点中仅 {0} 个各期及列 {2} 均有值，不能作为依据"),
     (rf"unit and sign: the series do not follow column (.+) \(correlation ({_N})\): no evidence",
      "单位与符号：序列与列 {0} 不相符（相关系数 {1}），不能作为依据"),
+    (rf"unit and sign: the series rise by ({_N}) times column (.+): that column is in (cm/yr|m/yr)",
+     "单位与符号：序列的趋势为列 {1} 的 {0} 倍，该列单位为 {2}"),
     (rf"unit and sign: the trend of the series is ({_N}) times column (.+)",
      "单位与符号：序列的趋势为列 {1} 的 {0} 倍"),
     # registration

@@ -25,6 +25,7 @@ from geo_risk.core.errors import (
     TimeError,
     UnitError,
 )
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file, inspect_track
 from geo_risk.sources.egms import is_egms
 from geo_risk.sources.insar import open_insar
@@ -473,6 +474,33 @@ def test_velocities_that_are_vertical_by_their_name_are_not_taken_along_the_line
         open_insar(path, track="asc", options=up)
     settled = open_insar(path, track="asc", options=up.model_copy(update={"positive": "away"}))
     np.testing.assert_allclose(settled["velocity"].to_numpy(), plain, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("said", "in_file", "velocity", "unit"),
+    [("mm", 1.0, 0.1, "cm/yr"), ("mm", 1.0, 0.001, "m/yr"), ("cm", 0.1, 0.001, "m/yr"), ("m", 0.001, 0.1, "cm/yr")],
+)
+def test_a_velocity_in_a_unit_of_its_own_is_evidence_of_that_unit(tmp_path, said, in_file, velocity, unit):
+    points = layer(egms(n=60))
+    points["VEL"] *= velocity
+    points[[f"D{d}" for d in days()]] *= in_file
+    points.to_file(tmp_path / "ps.gpkg")
+    data = open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": said}))
+    (told,) = [s for s in data.attrs["audit"] if "that column is in" in s]
+    assert told.endswith(unit)
+    assert in_chinese(told).endswith(f"该列单位为 {unit}")
+
+
+@pytest.mark.parametrize(
+    ("said", "velocity", "name"), [("mm", -0.1, "VEL"), ("mm", 0.01, "VEL"), ("cm", 0.1, "VEL"), ("mm", 10, "VEL"),
+                                   ("mm", 0.1, "velocity_mm_yr")]
+)  # fmt: skip
+def test_other_factors_stay_a_question(tmp_path, said, velocity, name):
+    points = layer(egms(n=60)).rename(columns={"VEL": name})
+    points[name] *= velocity
+    points.to_file(tmp_path / "ps.gpkg")
+    with pytest.raises(AmbiguousError, match="times what column"):
+        open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": said}))
 
 
 def test_a_settlement_rate_is_no_evidence_of_the_sign_of_displacements(tmp_path):
