@@ -166,6 +166,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"(?:table: )?(\d+) lines before the header are passed over", "已跳过表头之前的 {0} 行"),
     (r"dates: columns such as (\S+) are read as yymmdd, the only order in which they rise",
      "日期：{0} 等列按 yymmdd 读取，仅按此顺序日期递增"),
+    (r"dates: (.+) alone is no series", "日期：仅有 {0} 一期，不成序列"),
+    (r"column (.+) is the motion", "以列 {0} 作为形变"),
     (r"dates: columns such as (.+) are read as displacements of that date", "日期：{0} 等列按该日期的位移读取"),
     (r"dates: (\d+) columns such as (.+) look like dates and are not read",
      "日期：{1} 等 {0} 列形似日期，未读取"),

@@ -264,12 +264,16 @@ def _points(facts: FileFacts, path: Path) -> FileFacts | None:
         out = _insar(replace(facts, product="egms"), [path], options=TrackOptions(posting_m=_INFO_POSTING_M))
         told = f"shown on cells of {_INFO_POSTING_M:g} m; a run asks for `posting_m` of the track"
         return replace(out, notes=(*out.notes, told))
+    if len(days) == 1 and column(table, "velocity") is not None:
+        days = ()
     shown = days[-1][0] if days else str(column(table, "velocity"))
     n_rows = sum(len(batch) for batch in table.batches([shown]))
     asked = (
         "a run asks for units, positive, posting_m, and look angles where there are no columns los_east, _north, _up"
     )
-    rate = () if days else (f"no dates: column {shown} is a velocity, and is the motion of a track under inputs.insar",)
+    rate = (
+        () if days else (f"no series: column {shown} is a velocity, and is the motion of a track under inputs.insar",)
+    )
     return replace(
         facts, product="points", crs=(table.crs or "")[:60], size=f"{n_rows} points", notes=(*rate, asked),
         dates=f"{_day(days[0][1])} to {_day(days[-1][1])}, {len(days)} dates" if days else "",

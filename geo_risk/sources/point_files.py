@@ -113,7 +113,7 @@ def open_points(
         raise DataError(what, where=f"track {track!r}", fix=fix)
     tables = [t for p in paths if (t := open_table(p)) is not None]
     first, where = tables[0], str(paths[0])
-    days = date_columns(tables)
+    days, alone = _without_one(date_columns(tables), column(first, "velocity"))
     look, scale, said = _answers(first, options, is_rate=not days, track=track, n_dates=len(days))
     posting = ask_posting(options.posting_m, track=track, n_dates=len(days))
     crs = _crs(tables, options, where=where)
@@ -128,8 +128,17 @@ def open_points(
         velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(velocity, options.units),
         velocity_std=None if days else std,
     )  # fmt: skip
-    audit = [*said, *written_otherwise(tables), *said_of_dates(tables)]
+    audit = [*said, *written_otherwise(tables), *said_of_dates(tables), *alone]
     return grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
+
+
+def _without_one(
+    days: tuple[tuple[str, str], ...], velocity: str | None
+) -> tuple[tuple[tuple[str, str], ...], list[str]]:
+    """Return the dates, none where there is one and a velocity beside it, which is the motion then; and a sentence."""
+    if len(days) != 1 or velocity is None:
+        return days, []
+    return (), [f"dates: {days[0][0]} alone is no series; column {velocity} is the motion"]
 
 
 def _answers(

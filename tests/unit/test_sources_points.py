@@ -503,6 +503,21 @@ def test_other_factors_stay_a_question(tmp_path, said, velocity, name):
         open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": said}))
 
 
+def test_of_one_date_and_a_velocity_the_velocity_is_used(tmp_path):
+    points = layer(egms(n=60)).drop(columns=[f"D{d}" for d in days()[1:]])
+    points.to_file(tmp_path / "ps.gpkg")
+    data = open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": "mm/yr"}))
+    assert "displacement" not in data
+    (told,) = [s for s in data.attrs["audit"] if s.startswith("dates: ")]
+    assert in_chinese(told) == f"日期：仅有 D{days()[0]} 一期，不成序列；以列 VEL 作为形变"
+    with pytest.raises(AmbiguousError, match="mm/yr or m/yr"):
+        open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": None}))
+    assert inspect_file(tmp_path / "ps.gpkg").dates == ""
+    points.drop(columns="VEL").to_file(tmp_path / "one.gpkg")
+    with pytest.raises(TimeError, match="1 date"):
+        open_insar(tmp_path / "one.gpkg", track="asc", options=SAID)
+
+
 def test_a_settlement_rate_is_no_evidence_of_the_sign_of_displacements(tmp_path):
     points = layer(egms(n=60)).rename(columns={"VEL": "沉降速率"})
     points["沉降速率"] *= -1
