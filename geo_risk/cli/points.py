@@ -13,6 +13,23 @@ from geo_risk.cli.options import Debug, Json
 NAME = "points"
 
 
+_OPTIONS = {
+    "set `component: vertical` or `component: east` of this track": "give --component vertical or --component east",
+    "`component: vertical` or `east`": "--component vertical or east",
+    "remove `component` from this track": "leave --component out",
+    "`component` of this track": "--component",
+    "set `crs` of this track": "give --table-crs",
+    "set the `crs` of easting and northing": "give --table-crs, the CRS of easting and northing",
+}
+"""Fields of a track in the configuration as options of this command."""
+
+
+def _as_options(fix: str) -> str:
+    for field, option in _OPTIONS.items():
+        fix = fix.replace(field, option)
+    return fix
+
+
 def command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="EGMS L2a, L2b or L3 tables of one track.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Layer to write: .gpkg or .parquet.")],
@@ -28,7 +45,7 @@ def command(
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
     """Write EGMS points with velocity, its error and quality as a layer, a batch at a time."""
-    from geo_risk.core.errors import ConfigError
+    from geo_risk.core.errors import ConfigError, GeoRiskError
     from geo_risk.flow.points_file import write_points_file
     from geo_risk.sources.options import TrackOptions
 
@@ -37,7 +54,10 @@ def command(
         raise ConfigError(what, where="--component", fix="choose one of those")
     options = TrackOptions.model_validate({"component": component, "crs": table_crs})
     paths = [p.absolute() for p in files]
-    facts = write_points_file(paths, out.absolute(), options=options, crs=crs, with_series=series)
+    try:
+        facts = write_points_file(paths, out.absolute(), options=options, crs=crs, with_series=series)
+    except GeoRiskError as error:
+        raise type(error)(error.what, where=error.where, fix=_as_options(error.fix)) from error
     if as_json:
         output.say_json(facts)
         return

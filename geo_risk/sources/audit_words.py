@@ -69,6 +69,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
      "单位与符号：{1} 个点中仅 {0} 个各期及列 {2} 均有值，不能作为依据"),
     (rf"unit and sign: the series do not follow column (.+) \(correlation ({_N})\): no evidence",
      "单位与符号：序列与列 {0} 不相符（相关系数 {1}），不能作为依据"),
+    (rf"unit and sign: the series rise by ({_N}) times column (.+): that column is in (cm/yr|m/yr)",
+     "单位与符号：序列的趋势为列 {1} 的 {0} 倍，该列单位为 {2}"),
     (rf"unit and sign: the trend of the series is ({_N}) times column (.+)",
      "单位与符号：序列的趋势为列 {1} 的 {0} 倍"),
     # registration
@@ -170,8 +172,14 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"table: fields are separated by (commas|semicolons|tabs)", "表格：字段以{0}分隔"),
     (r"(?:table: )?decimals have a comma", "小数点写作逗号"),
     (r"(?:table: )?the text is UTF-16", "文本编码为 UTF-16"),
+    (r"(?:table: )?(\d+) lines before the header are passed over", "已跳过表头之前的 {0} 行"),
     (r"dates: columns such as (\S+) are read as yymmdd, the only order in which they rise",
      "日期：{0} 等列按 yymmdd 读取，仅按此顺序日期递增"),
+    (r"dates: (.+) alone is no series", "日期：仅有 {0} 一期，不成序列"),
+    (r"column (.+) is the motion", "以列 {0} 作为形变"),
+    (r"dates: columns such as (.+) are read as displacements of that date", "日期：{0} 等列按该日期的位移读取"),
+    (r"dates: (\d+) columns such as (.+) look like dates and are not read",
+     "日期：{1} 等 {0} 列形似日期，未读取"),
     # series
     (r"chain: a cell missing on a date that later files refer to is missing after it",
      "链接：像元在作为后续参考的日期缺失，则其后各期均缺失"),

@@ -250,28 +250,33 @@ def _track(facts: FileFacts, dataset: xr.Dataset) -> FileFacts:
 
 
 def _points(facts: FileFacts, path: Path) -> FileFacts | None:
-    """Return what a table of points with displacements by date is, None where it is another table."""
+    """Return what a table of points with displacements by date or a velocity is, None where it is another table."""
     from geo_risk.sources.egms import is_egms
     from geo_risk.sources.point_dates import date_columns
-    from geo_risk.sources.point_files import is_points
+    from geo_risk.sources.point_files import column, is_points
     from geo_risk.sources.point_tables import open_table
 
     table = open_table(path)
-    if table is None or not (days := date_columns([table])):
+    if table is None or not (is_points([path]) or is_egms([path])):
         return None
+    days = date_columns([table])
     if is_egms([path]):
         out = _insar(replace(facts, product="egms"), [path], options=TrackOptions(posting_m=_INFO_POSTING_M))
         told = f"shown on cells of {_INFO_POSTING_M:g} m; a run asks for `posting_m` of the track"
         return replace(out, notes=(*out.notes, told))
-    if not is_points([path]):
-        return None
-    n_rows = sum(len(batch) for batch in table.batches([days[-1][0]]))
+    if len(days) == 1 and column(table, "velocity") is not None:
+        days = ()
+    shown = days[-1][0] if days else str(column(table, "velocity"))
+    n_rows = sum(len(batch) for batch in table.batches([shown]))
     asked = (
         "a run asks for units, positive, posting_m, and look angles where there are no columns los_east, _north, _up"
     )
+    rate = (
+        () if days else (f"no series: column {shown} is a velocity, and is the motion of a track under inputs.insar",)
+    )
     return replace(
-        facts, product="points", crs=(table.crs or "")[:60], size=f"{n_rows} points",
-        dates=f"{_day(days[0][1])} to {_day(days[-1][1])}, {len(days)} dates", notes=(asked,),
+        facts, product="points", crs=(table.crs or "")[:60], size=f"{n_rows} points", notes=(*rate, asked),
+        dates=f"{_day(days[0][1])} to {_day(days[-1][1])}, {len(days)} dates" if days else "",
     )  # fmt: skip
 
 

@@ -111,6 +111,10 @@ def _look(
         what = f"the file name says {by_name}, the config says component: {said}"
         raise AmbiguousError(what, where=where, fix="correct `component` of this track, or give the other file")
     component = said or by_name
+    both = sorted({letter for found in named for letter in found})
+    if component is None and len(both) > 1:
+        what = "EGMS L3 tables of vertical motion (_U_) and of east motion (_E_) are given as one"
+        raise AmbiguousError(what, where=where, fix="give vertical and east one by one: each is a product of its own")
     if component is None:
         what = "an EGMS L3 table without _U_ or _E_ in its name: is the motion vertical, or east?"
         raise AmbiguousError(what, where=where, fix="set `component: vertical` or `component: east` of this track")

@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 
-from geo_risk.core.errors import CorruptFileError, SchemaError
-from geo_risk.sources.files import sniff
+from geo_risk.core.errors import SchemaError
+from geo_risk.sources.ground_table import ground_table
+from geo_risk.sources.ground_values import errors, rates
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vectors import VectorRead, read_vector
 
@@ -28,6 +30,9 @@ def read_ground_control(path: Path, *, crs: str, options: ReadOptions = NO_OPTIO
     crs : of the run.
     options : crs of x, y (a table with lon, lat is WGS 84), layer or sheet, encoding.
 
+    Velocities and errors that are none (`ground_values.rates`) are missing, and their points are in `quarantine`; a
+    point of which nothing is left is not in `frame`.
+
     Raises
     ------
     SchemaError : no point_id, repeated ids, or none of the velocity columns. CorruptFileError : a workbook that does
@@ -36,7 +41,8 @@ def read_ground_control(path: Path, *, crs: str, options: ReadOptions = NO_OPTIO
     where = "inputs.ground_control"
     read = read_points(path, crs=crs, where=where, options=options, id_column="point_id")
     _check_velocities([str(c) for c in read.frame.columns], path, where)
-    return read
+    frame, quarantine = _plausible(read.frame)
+    return VectorRead(frame, [*read.quarantine, *quarantine], read.notes)
 
 
 def read_points(
@@ -48,40 +54,50 @@ def read_points(
     id_column: str | None = None,
     columns: Sequence[str] = (),
 ) -> VectorRead:
-    """Read points of any accepted vector file or of a workbook; a table with lon, lat is WGS 84 unless it is said.
+    """Read points of any accepted vector file, text or workbook; a table with lon, lat is WGS 84 unless it is said.
 
     Parameters
     ----------
-    path, crs, where, options, id_column, columns : as for `read_vector`; a workbook's sheet is the `layer`.
+    path, crs, where, options, id_column, columns : as for `read_vector`; texts and workbooks as for `ground_table`.
 
     Raises
     ------
-    CorruptFileError : a workbook that does not open. SchemaError, CrsError and others as `read_vector`.
+    CorruptFileError : a workbook or text that does not read. SchemaError, CrsError and others as `read_vector`.
     """
-    if sniff(path) != "XLSX":
-        if options.crs is None and path.suffix.lower() in {".csv", ".txt"} and _has_lon_lat(path, options.encoding):
-            options = options.model_copy(update={"crs": "EPSG:4326"})
+    table = ground_table(path, where=where, options=options)
+    if table is None:
         return read_vector(
             path, crs=crs, where=where, id_column=id_column, columns=columns, geometry="Point", options=options
         )
-    try:
-        table = pd.read_excel(
-            path, sheet_name=options.layer or 0, dtype="string", keep_default_na=False, na_values=[""]
-        )
-    except (ValueError, KeyError, OSError) as error:
-        what = f"{path.name} does not read as a workbook: {error}"
-        raise CorruptFileError(what, where=where, fix="save it again, or name the sheet in `layer`") from error
+    lon_lat = all(set(table.frame.columns) & wanted for wanted in _LON_LAT)
+    plain = {"layer": None, "encoding": None, "crs": options.crs or ("EPSG:4326" if lon_lat else None)}
     with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / f"{path.stem}.csv"
-        table.to_csv(plain, index=False)
-        said = options.model_copy(update={"layer": None, "encoding": None})
-        return read_points(plain, crs=crs, where=where, id_column=id_column, columns=columns, options=said)
+        copy = Path(folder) / (path.name if path.suffix.lower() in (".csv", ".txt") else f"{path.stem}.csv")
+        table.frame.to_csv(copy, index=False)
+        read = read_vector(
+            copy, crs=crs, where=where, id_column=id_column, columns=columns, geometry="Point",
+            options=options.model_copy(update=plain),
+        )  # fmt: skip
+    return VectorRead(read.frame, [*table.quarantine, *read.quarantine], [*table.notes, *read.notes])
 
 
-def _has_lon_lat(path: Path, encoding: str | None) -> bool:
-    head = path.read_bytes()[:4096].decode(encoding or "utf-8-sig", errors="replace").splitlines()[:1]
-    names = {n.strip().strip('"').lower() for n in head[0].split(",")} if head else set()
-    return all(names & wanted for wanted in _LON_LAT)
+def _plausible(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
+    """Return the points without velocities that are none, and why; those with nothing left are left out."""
+    out, quarantine, ids = frame.copy(), list[dict[str, str]](), frame["point_id"]
+    emptied = pd.Series(data=False, index=frame.index)
+    for name in (n for n in VELOCITIES if n in frame):
+        values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        kept = rates(values, ids, name=name, quarantine=quarantine)
+        lost = values.notna() & kept.isna()
+        emptied |= lost
+        out[name] = out[name].mask(lost)
+    for name in (f"{n.removesuffix('_mm_yr')}_std_mm_yr" for n in VELOCITIES):
+        if name in frame:
+            values = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+            kept = errors(values, ids, name=name, quarantine=quarantine)
+            out[name] = out[name].mask(values.notna() & kept.isna())
+    known = pd.DataFrame({n: out[n].notna() for n in VELOCITIES if n in out}).any(axis=1)
+    return out[known | ~emptied].reset_index(drop=True), quarantine
 
 
 def _check_velocities(columns: Sequence[str], path: Path, where: str) -> None:

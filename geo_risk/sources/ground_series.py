@@ -13,14 +13,16 @@ import pandas as pd
 from geo_risk.core.errors import DataError, SchemaError
 from geo_risk.core.sentence import Sentence, chinese
 from geo_risk.sources.ground_control import read_points
+from geo_risk.sources.ground_values import errors, measured, numbers
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
-from geo_risk.sources.vectors import id_texts, require_numbers
+from geo_risk.sources.vectors import id_texts
 
 WHERE = "inputs.ground_series"
 ENU = ("east_mm", "north_mm", "up_mm")
 VALUES = ("height_m", "displacement_mm", *ENU)
 COMPONENTS = ("los", "up", "east", "north")
 
+_DAY = r"^(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?\s*"
 _APART_M = 1.0
 """Rows of one point further apart than this are of two points (choice of geo_risk: a benchmark does not walk)."""
 
@@ -48,17 +50,20 @@ def read_ground_series(path: Path, *, crs: str, options: ReadOptions = NO_OPTION
 
     Parameters
     ----------
-    path : as for `read_ground_control`. Columns: `point_id`, `date` (ISO day), and of a row one kind: height_m
-        (levelled height), displacement_mm with `component` (los, up, east, north; los with `track`), or any of
+    path : as for `read_ground_control`. Columns: `point_id`, `date` (ISO day or 2023年5月1日), and of a row one kind:
+        height_m (levelled height), displacement_mm with `component` (los, up, east, north; los with `track`), or any of
         east_mm, north_mm, up_mm. Errors, where they are known: std_mm of the first two, east_std_mm and so on of the
         others. Displacements may have any zero; up is positive up, LOS toward the satellite.
     crs : of the run.
     options : crs of x, y (a table with lon, lat is WGS 84), layer or sheet, encoding.
 
+    Values that are no measurement (`ground_values.measured`) are missing, and their points are in `quarantine`.
+
     Raises
     ------
-    SchemaError : no point_id or date, or none of the value columns. DataError : dates that are none, values that are no
-    numbers, or two rows of one point, date and component. CorruptFileError, CrsError and others as `read_vector`.
+    SchemaError : no point_id or date, or none of the value columns. DataError : half of the dates are none, or half of
+    the values of a column are no numbers (fewer are set aside); two rows of one point, date and component with
+    different values. CorruptFileError, CrsError and others as `read_vector`.
     """
     read = read_points(path, crs=crs, where=WHERE, options=options, columns=("point_id", "date"))
     rows, columns = read.frame, [str(c) for c in read.frame.columns]
@@ -68,8 +73,8 @@ def read_ground_series(path: Path, *, crs: str, options: ReadOptions = NO_OPTION
     if "displacement_mm" in columns and "component" not in columns:
         what = f"{path.name} has displacement_mm but no column `component`"
         raise SchemaError(what, where=WHERE, fix="add it: los, up, east or north")
-    rows = rows.assign(point_id=id_texts(rows["point_id"]), time=_times(rows, path))
     quarantine = [*read.quarantine]
+    rows = _dated(rows.assign(point_id=id_texts(rows["point_id"])), path, quarantine)
     rows = _placed(rows, quarantine)
     observed = _observed(rows, quarantine)
     _check_doubled(observed, path)
@@ -78,13 +83,20 @@ def read_ground_series(path: Path, *, crs: str, options: ReadOptions = NO_OPTION
     return GroundSeries(points, observed.reset_index(drop=True), quarantine, read.notes)
 
 
-def _times(rows: gpd.GeoDataFrame, path: Path) -> Any:
-    times = pd.to_datetime(rows["date"].astype("string").str.strip(), errors="coerce", format="ISO8601", utc=True)
-    if times.isna().any():
-        bad = rows.loc[times.isna(), "date"].astype(str).tolist()[:5]
+def _dated(rows: gpd.GeoDataFrame, path: Path, quarantine: list[dict[str, str]]) -> gpd.GeoDataFrame:
+    """Return the rows that have a date, in column `time`; those without one are set aside, unless they are many."""
+    texts = rows["date"].astype("string").str.strip().str.replace(_DAY, r"\1-\2-\3 ", regex=True).str.strip()
+    times = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
+    lost = times.isna()
+    if len(rows) and not 2 * lost.sum() < len(rows):
+        bad = rows.loc[lost, "date"].astype(str).tolist()[:5]
         what = f"{path.name}, column date holds {bad}; ISO days such as 2023-05-01 needed"
         raise DataError(what, where=WHERE, fix="write dates as YYYY-MM-DD")
-    return times.dt.tz_localize(None).astype("datetime64[s]")
+    for name, text in zip(rows.loc[lost, "point_id"], texts[lost].fillna(""), strict=True):
+        why = Sentence(f"date is {text!r}; a day such as 2023-05-01 needed", f"日期为 {text!r}，应为 2023-05-01 形式")
+        quarantine.append({"id": str(name), "reason": str(why), "reason_zh": chinese(why)})
+    dated = rows.assign(time=times.dt.tz_localize(None).astype("datetime64[s]"))
+    return dated[~lost].reset_index(drop=True)
 
 
 def _placed(rows: gpd.GeoDataFrame, quarantine: list[dict[str, str]]) -> gpd.GeoDataFrame:
@@ -102,24 +114,24 @@ def _placed(rows: gpd.GeoDataFrame, quarantine: list[dict[str, str]]) -> gpd.Geo
 
 
 def _observed(rows: gpd.GeoDataFrame, quarantine: list[dict[str, str]]) -> pd.DataFrame:
-    numbers = {n: _numbers(rows, n) for n in (*VALUES, "std_mm", *(f"{n.removesuffix('_mm')}_std_mm" for n in ENU))}
     texts = {n: rows[n].astype("string").str.strip() if n in rows else pd.Series("", rows.index, dtype="string")
              for n in ("component", "track")}  # fmt: skip
     component = texts["component"].str.lower().fillna("")
+    values = _measured(rows, component + " " + texts["track"].fillna(""), quarantine)
     out = pd.DataFrame({"point_id": rows["point_id"].astype(str), "time": rows["time"]})
     for name in ("east", "north", "up", "los"):
-        plain = numbers[f"{name}_mm"] if name != "los" else pd.Series(np.nan, rows.index)
-        error = numbers[f"{name}_std_mm"] if name != "los" else pd.Series(np.nan, rows.index)
-        chosen = (component == name) & numbers["displacement_mm"].notna()
-        out[f"{name}_mm"] = numbers["displacement_mm"].where(chosen, plain)
-        out[f"{name}_std_mm"] = numbers["std_mm"].where(chosen, error)
-    height = numbers["height_m"]
+        plain = values[f"{name}_mm"] if name != "los" else pd.Series(np.nan, rows.index)
+        error = values[f"{name}_std_mm"] if name != "los" else pd.Series(np.nan, rows.index)
+        chosen = (component == name) & values["displacement_mm"].notna()
+        out[f"{name}_mm"] = values["displacement_mm"].where(chosen, plain)
+        out[f"{name}_std_mm"] = values["std_mm"].where(chosen, error)
+    height = values["height_m"]
     levelled = height.notna()
     zero = height.where(levelled).groupby(out["point_id"]).transform("first")
     out["up_mm"] = ((height - zero) * 1000).where(levelled, out["up_mm"])
-    out["up_std_mm"] = numbers["std_mm"].where(levelled, out["up_std_mm"])
+    out["up_std_mm"] = values["std_mm"].where(levelled, out["up_std_mm"])
     out["track"] = texts["track"].fillna("").astype(str)
-    odd = numbers["displacement_mm"].notna() & ~component.isin(COMPONENTS)
+    odd = values["displacement_mm"].notna() & ~component.isin(COMPONENTS)
     for name, text in zip(out["point_id"][odd], component[odd], strict=True):
         known = ", ".join(COMPONENTS)
         why = Sentence(f"component is {text!r}; one of {known} needed", f"component 为 {text!r}，应为 {known} 之一")
@@ -129,10 +141,19 @@ def _observed(rows: gpd.GeoDataFrame, quarantine: list[dict[str, str]]) -> pd.Da
     return found
 
 
-def _numbers(rows: pd.DataFrame, name: str) -> pd.Series[float]:
-    if name not in rows:
-        return pd.Series(np.nan, index=rows.index, dtype="float64")
-    return require_numbers(rows, name, where=WHERE)
+def _measured(
+    rows: gpd.GeoDataFrame, kind: pd.Series[Any], quarantine: list[dict[str, str]]
+) -> dict[str, pd.Series[Any]]:
+    """Return the columns of numbers, NaN where there is no measurement; `kind` is that of displacements."""
+    ids, out = rows["point_id"].astype(str), {}
+    stds = ("std_mm", *(f"{n.removesuffix('_mm')}_std_mm" for n in ENU))
+    given = {n: numbers(rows, n, where=WHERE, quarantine=quarantine) for n in (*VALUES, *stds)}
+    for name in VALUES:
+        keys, per_m = ids + " " + kind if name == "displacement_mm" else ids, 1.0 if name == "height_m" else 1000.0
+        out[name] = measured(given[name], keys, ids, name=name, per_m=per_m, quarantine=quarantine)
+    for name in stds:
+        out[name] = errors(given[name], ids, name=name, quarantine=quarantine)
+    return out
 
 
 def _check_doubled(observed: pd.DataFrame, path: Path) -> None:

@@ -149,7 +149,7 @@ def _without_delay(dataset: xr.Dataset, folder: Path) -> xr.Dataset:
 def listed(files: Path | Sequence[Path]) -> list[Path]:
     """Return the files of a path, a list, or a folder (those of the first suffix of FOLDER_SUFFIXES in it, by name).
 
-    Where none lies in a folder itself, those of its folders are taken, as products are unpacked.
+    Where none lies in a folder itself, those of its folders are taken, as products are unpacked; else its texts (.txt).
 
     Raises
     ------
@@ -160,6 +160,8 @@ def listed(files: Path | Sequence[Path]) -> list[Path]:
         if path.is_dir():
             found = _by_suffix(path.iterdir())
             found = found if any(found) else _by_suffix(path.glob("*/*"))
+            # a text may be anything: it is taken for a table where there is nothing else
+            found = found if any(found) else [sorted(p for p in path.iterdir() if p.suffix.lower() == ".txt")]
             if not any(found):
                 what = "the folder holds no GeoTIFF, NetCDF, HDF5 or table of points"
                 raise DataError(what, where=str(path), fix="name the files, or the folder that holds them")
@@ -209,6 +211,12 @@ def product_of(paths: Sequence[Path]) -> Product:
         what, fix = told
         raise RefusedFileError(what, where=where, fix=fix)
     what = f"{len(paths)} file(s) that are no InSAR product: " + ", ".join(p.name for p in paths[:5])
+    from geo_risk.sources.point_doubts import no_points
+
+    if paths and (doubt := no_points(paths[0])) is not None:
+        name, is_one = paths[0].name, len(paths) == 1
+        what = f"{name} is no InSAR product: {doubt[0]}" if is_one else f"{what}; {name}: {doubt[0]}"
+        raise RefusedFileError(what, where=where, fix=doubt[1])
     known = "; ".join(f"{p.name}: {p.files}" for p in products())
     raise RefusedFileError(what, where=where, fix=f"give one of: {known}")
 

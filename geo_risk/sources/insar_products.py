@@ -76,6 +76,7 @@ def products() -> tuple[Product, ...]:
                 takes=frozenset({"units", "positive", "incidence_deg", "heading_deg"})),
         Product("egms", "an EGMS L2a, L2b or L3 table (CSV, Parquet)", egms.is_egms, egms.open_egms,
                 takes=frozenset({"posting_m", "crs", "component"})),
-        Product("points", "points with columns such as D20190105 (shapefile, GeoPackage, CSV, Parquet)",
+        Product("points",
+                "points with columns such as D20190105, or a velocity as VEL (shapefile, GeoPackage, CSV, Parquet)",
                 point_files.is_points, point_files.open_points, takes=point_files.TAKES),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -37,12 +38,14 @@ class CsvForm:
     encoding : of the text.
     separator : of the fields.
     decimal : sign of decimals: a comma where numbers of the first rows have one, and none of them a point.
+    skipped : lines before the header, blank or comments that begin with #.
     """
 
     columns: tuple[str, ...]
     encoding: str
     separator: str = ","
     decimal: str = "."
+    skipped: int = 0
 
     @property
     def sentence(self) -> str:
@@ -50,11 +53,19 @@ class CsvForm:
         parts = [f"fields are separated by {_SEPARATORS[self.separator]}"] if self.separator != "," else []
         parts += ["decimals have a comma"] if self.decimal == "," else []
         parts += ["the text is UTF-16"] if self.encoding == "utf-16" else []
+        parts += [f"{self.skipped} lines before the header are passed over"] if self.skipped else []
         return f"table: {'; '.join(parts)}" if parts else ""
 
 
-def csv_form(path: Path) -> CsvForm | None:
-    """Return how a text is to be read as a table; None where its first line does not name more than two columns.
+def csv_form(path: Path, *, encoding: str | None = None) -> CsvForm | None:
+    """Return how a text is to be read as a table; None where its header does not name more than two columns.
+
+    The header is the first line that is neither blank nor a comment (#).
+
+    Parameters
+    ----------
+    path : the text.
+    encoding : where it is known; None: UTF-16 where the text is marked so, else UTF-8 or GB18030.
 
     Raises
     ------
@@ -63,7 +74,8 @@ def csv_form(path: Path) -> CsvForm | None:
     with path.open("rb") as stream:
         head = stream.read(MAX_HEADER_BYTES)
     is_whole = len(head) < MAX_HEADER_BYTES
-    for codec in ("utf-16",) if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _CODECS:
+    marked = ("utf-16",) if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _CODECS
+    for codec in (encoding,) if encoding else marked:
         try:
             text = codecs.getincrementaldecoder(codec)().decode(head, final=is_whole)
         except UnicodeDecodeError:
@@ -88,8 +100,8 @@ def csv_batches(path: Path, form: CsvForm, columns: Sequence[str], n_rows: int) 
     few = sorted(positions.values()) if len(columns) < len(form.columns) / 2 else None
     with pd.read_csv(
         path, usecols=few, chunksize=n_rows, encoding=form.encoding, low_memory=False, index_col=False,
-        names=range(len(form.columns)), header=None, skiprows=1, skipinitialspace=True, sep=form.separator,
-        decimal=form.decimal,
+        names=range(len(form.columns)), header=None, skiprows=form.skipped + 1, skipinitialspace=True,
+        sep=form.separator, decimal=form.decimal,
     ) as reader:  # fmt: skip
         for frame in reader:
             out = pd.DataFrame({c: frame[i] for c, i in positions.items()})
@@ -105,11 +117,13 @@ def _first_line(head: bytes, codec: str) -> str | None:
 
 
 def _form(lines: list[str], codec: str, path: Path) -> CsvForm | None:
+    skipped = next((i for i, line in enumerate(lines) if _is_header(line)), 0)
+    lines = lines[skipped:]
     found = {s: _names(lines[0], s) for s in (*_SEPARATORS, *_UNREAD)} if lines else {}
     separator = max(_SEPARATORS, key=lambda s: len(found.get(s, ())))
     names = found.get(separator, ())
     if len(names) > 2:
-        return CsvForm(names, codec, separator, _decimal(lines[1 : _SAMPLE_ROWS + 1], separator))
+        return CsvForm(names, codec, separator, _decimal(lines[1 : _SAMPLE_ROWS + 1], separator), skipped)
     odd = next((s for s in _UNREAD if n_days(found.get(s, ())) >= _FEW_DATES), None)
     if odd is not None:
         what = f"fields are separated by {odd!r}; a comma, a semicolon or a tab is needed"
@@ -117,8 +131,20 @@ def _form(lines: list[str], codec: str, path: Path) -> CsvForm | None:
     return None
 
 
+def _is_header(line: str) -> bool:
+    """Return whether a line can be a header: it is not blank, and no comment (a first name may begin with #)."""
+    text = line.strip().lstrip("\ufeff")
+    return bool(text.strip(",;\t ")) and not (text.startswith("#") and not any(text.count(s) > 1 for s in _SEPARATORS))
+
+
 def _names(line: str, separator: str) -> tuple[str, ...]:
-    return tuple(n.strip().strip('"') for n in line.strip("\r\n ").split(separator))
+    text = line.strip("\r\n ")
+    # without quotes nothing is to be read but separators, whose fields may be longer than the reader takes
+    fields = text.split(separator)
+    if '"' in text:
+        with contextlib.suppress(csv.Error):
+            fields = next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
+    return tuple(n.strip().strip('"') for n in fields)
 
 
 def _decimal(lines: list[str], separator: str) -> str:
@@ -151,7 +177,8 @@ def _with_points(frame: pd.DataFrame) -> pd.DataFrame:
 def _check_width(path: Path, form: CsvForm) -> None:
     """Raise ParserError where the first row holds more values than the header has names."""
     with path.open(encoding=form.encoding, newline="") as stream:
-        row = next(islice(csv.reader(stream, delimiter=form.separator), 1, 2), [])
+        rows = csv.reader(islice(stream, form.skipped, None), delimiter=form.separator)
+        row = next(islice(rows, 1, 2), [])
     more = [field for field in row[len(form.columns) :] if field.strip()]
     if more:
         what = f"the first row has {len(row)} fields where the header names {len(form.columns)} columns"

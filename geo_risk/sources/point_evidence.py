@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _STILL_MM_YR = 0.5
 _FASTEST_MM_YR = 1000.0
+_SURE = 0.98
+_UNITS = {10.0: "cm/yr", 1000.0: "m/yr"}
+"""Units that a velocity beside displacements may have of its own, by their factor to mm/yr."""
+
 _FEW = 10
 """Points below which a trend is no evidence."""
 
@@ -59,6 +63,10 @@ def trend_evidence(series_m: NDArray[np.float64], velocity: NDArray[np.float64],
         return (
             f"unit and sign: the series do not follow column {layout.velocity} (correlation {follows:.2f}): no evidence"
         )
+    if not layout.fixes_unit and follows > _SURE and (unit := _velocity_unit(factor, layout)):
+        return (
+            f"unit and sign: the series rise by {factor:.4g} times column {layout.velocity}: that column is in {unit}"
+        )
     if not (_NEAR[0] < factor < _NEAR[1] or is_proven):
         what = f"the series rise by {factor:.4g} times what column {layout.velocity} says: "
         what += "one of them has another sign" if factor < 0 else "one of them is in another unit than was said"
@@ -85,3 +93,11 @@ def _check_speed(slope: NDArray[np.float64], layout: Layout, *, where: str) -> N
         fix = f"are these millimetres called metres? Then {said}"
         fix += "" if layout.fixes_unit else "; if the ground did move so, write the table in mm"
         raise AmbiguousError(what, where=where, fix=fix)
+
+
+def _velocity_unit(factor: float, layout: Layout) -> str | None:
+    """Return the unit of the velocity that explains a factor to within a tenth, where its name says none."""
+    to_mm = factor * abs(layout.velocity_scale)
+    if 0.5 < factor < 2.0 or "mm" in str(layout.velocity).lower():
+        return None
+    return next((unit for own, unit in _UNITS.items() if abs(to_mm / own - 1) <= 0.1), None)

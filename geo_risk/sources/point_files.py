@@ -8,27 +8,36 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from geo_risk.core.errors import AmbiguousError, CrsError, DataError, GeoRiskError, raise_all
 from geo_risk.core.units import factor
 from geo_risk.sources.look import look_vector
 from geo_risk.sources.options import TrackOptions
-from geo_risk.sources.point_dates import date_columns, n_days, short_dates
+from geo_risk.sources.point_dates import date_columns, n_days, said_of_dates
 from geo_risk.sources.point_tables import PointTable, X, Y, open_table, written_otherwise
 from geo_risk.sources.points import Layout, ask_posting, grid_points
 
 _IN_MM_YR = "velocity_mm_yr"
+_SETTLING = "沉降速率"
+_UP_ONLY = "vel_v"
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "x": ("easting", "lon", "longitude", "x", "经度", "东坐标"),
-    "y": ("northing", "lat", "latitude", "y", "纬度", "北坐标"),
     "id": ("code", "pid", "id", "ps_id", "point_id", "编号"),
     "height": ("height", "elevation", "hgt", "height_m", "高程"),
     "coherence": ("coherence", "coher", "temporal_coherence", "temp_coh", "相干性"),
-    "velocity": ("vel", "velocity", "mean_velocity", "vel_mean", _IN_MM_YR, "速率", "形变速率"),
+    "velocity": ("vel", "velocity", "mean_velocity", "vel_mean", _IN_MM_YR, "vlos", "vel_los", "los_vel", "v_los",
+                 "mean_vel", "mean_veloc", "v_mean", "速率", "形变速率", "年均速率", "年平均速率", "平均速率",
+                 "vel_v", _SETTLING),
     "velocity_std": ("v_stdev", "vel_std", "v_std", "mean_velocity_std", "velocity_std_mm_yr", "速率中误差"),
     "los_east": ("los_east", "los_e"), "los_north": ("los_north", "los_n"), "los_up": ("los_up", "los_u"),
 }  # fmt: skip
 """Names that a column may have, lower case, the surest first."""
+
+Pairs = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+_METRES: Pairs = ((("easting", "东坐标"), ("northing", "北坐标")),)
+_DEGREES: Pairs = ((("lon", "longitude", "经度"), ("lat", "latitude", "纬度")),)
+_PLAIN: Pairs = ((("x",), ("y",)),)
+"""Names of coordinates, x and y, that go together."""
 
 TAKES = frozenset({"units", "positive", "crs", "posting_m", "component", "incidence_deg", "heading_deg"})
 """Fields of `TrackOptions` that a point layer leaves open."""
@@ -41,21 +50,48 @@ _PHRASES = {"los": "toward the satellite", "vertical": "up", "east": "east"}
 
 def column(table: PointTable, role: str) -> str | None:
     """Return the column of a table that plays a role of _COLUMNS, None where there is none."""
+    return _first(table, _COLUMNS[role])
+
+
+def _first(table: PointTable, names: Sequence[str]) -> str | None:
     lowered = {c.strip().lower(): c for c in reversed(table.columns)}
-    return next((lowered[n] for n in _COLUMNS[role] if n in lowered), None)
+    return next((lowered[n] for n in names if n in lowered), None)
+
+
+def place_columns(table: PointTable, crs: str | None = None) -> tuple[str, str] | None:
+    """Return the columns of x and y, a pair that goes together and fits the CRS best; None where there is none."""
+    if table.has_geometry:
+        return X, Y
+    pairs: Pairs = (*_METRES, *_DEGREES, *_PLAIN)
+    try:
+        if crs is not None:
+            pairs = (*_DEGREES, *_PLAIN, *_METRES) if CRS(crs).is_geographic else (*_METRES, *_PLAIN, *_DEGREES)
+    except CRSError:
+        pass  # it is told when the coordinates are read
+    found = ((_first(table, x), _first(table, y)) for x, y in pairs)
+    return next(((x, y) for x, y in found if x is not None and y is not None), None)
+
+
+def place_names() -> str:
+    """Return the names that the columns of coordinates may have, in pairs, for messages."""
+    pairs = [pair for xs, ys in (*_METRES, *_DEGREES, *_PLAIN) for pair in zip(xs, ys, strict=True)]
+    return "; ".join(f"{x}, {y}" for x, y in pairs)
 
 
 def is_points(paths: Sequence[Path]) -> bool:
-    """Return whether all files are tables of points with displacements by date, or layers of points with a velocity."""
+    """Return whether all files are tables or layers of points with displacements by date, or with a velocity."""
     tables = [open_table(p) for p in paths]
     return bool(tables) and all(t is not None and _is_table(t) for t in tables)
 
 
 def _is_table(table: PointTable) -> bool:
-    days = n_days(table.columns)
-    if table.has_geometry:
-        return days > 0 or column(table, "velocity") is not None
-    return days > 0 and column(table, "x") is not None and column(table, "y") is not None
+    has_motion = n_days(table.columns) > 0 or column(table, "velocity") is not None
+    return has_motion and place_columns(table) is not None
+
+
+def names_of(role: str) -> str:
+    """Return the names that a column of a role may have, for messages."""
+    return ", ".join(_COLUMNS[role])
 
 
 def open_points(
@@ -77,20 +113,32 @@ def open_points(
         raise DataError(what, where=f"track {track!r}", fix=fix)
     tables = [t for p in paths if (t := open_table(p)) is not None]
     first, where = tables[0], str(paths[0])
-    days = date_columns(tables)
+    days, alone = _without_one(date_columns(tables), column(first, "velocity"))
     look, scale, said = _answers(first, options, is_rate=not days, track=track, n_dates=len(days))
     posting = ask_posting(options.posting_m, track=track, n_dates=len(days))
-    x, y = (X, Y) if first.has_geometry else (column(first, "x") or "", column(first, "y") or "")
+    crs = _crs(tables, options, where=where)
+    x, y = place_columns(first, crs) or ("", "")
     velocity, std = column(first, "velocity"), column(first, "velocity_std")
+    if days and _named(velocity) == _SETTLING:
+        velocity = None  # positive may be down there: it proves nothing of the sign of the displacements
     # a velocity beside dates is evidence only (their unit a year, or mm); alone it is the result, in the unit said
     layout = Layout(
-        x=x, y=y, crs=_crs(tables, options, where=where), dates=days, scale=scale, look=look, id=column(first, "id"),
+        x=x, y=y, crs=crs, dates=days, scale=scale, look=look, id=column(first, "id"),
         height=column(first, "height"), coherence=column(first, "coherence"), velocity=velocity,
         velocity_scale=scale if not days else np.sign(scale) * _evidence_scale(velocity, options.units),
         velocity_std=None if days else std,
     )  # fmt: skip
-    audit = [*said, *written_otherwise(tables), *short_dates(tables)]
+    audit = [*said, *written_otherwise(tables), *said_of_dates(tables), *alone]
     return grid_points(tables, layout, posting_m=posting, track=track, audit=audit)
+
+
+def _without_one(
+    days: tuple[tuple[str, str], ...], velocity: str | None
+) -> tuple[tuple[tuple[str, str], ...], list[str]]:
+    """Return the dates, none where there is one and a velocity beside it, which is the motion then; and a sentence."""
+    if len(days) != 1 or velocity is None:
+        return days, []
+    return (), [f"dates: {days[0][0]} alone is no series; column {velocity} is the motion"]
 
 
 def _answers(
@@ -109,10 +157,13 @@ def _answers(
     said, scale, sentence = list[str](), 1.0, ""
     try:
         component, look, said = _look(table, options, where=where)
+        if is_rate:
+            _check_vertical(table, component, where=where)
     except GeoRiskError as error:
         problems.append(error)
     try:
-        scale, sentence = _scale(options, component, is_rate=is_rate, where=where)
+        settles = is_rate and _named(column(table, "velocity")) == _SETTLING
+        scale, sentence = _scale(options, component, is_rate=is_rate, settles=settles, where=where)
     except GeoRiskError as error:
         problems.append(error)
     try:
@@ -145,7 +196,28 @@ def _look(table: PointTable, options: TrackOptions, *, where: str) -> tuple[str,
     return "los", look_vector(angles[0], angles[1]), [text]
 
 
-def _scale(options: TrackOptions, component: str, *, is_rate: bool, where: str) -> tuple[float, str]:
+def _named(name: str | None) -> str:
+    return "" if name is None else name.strip().lower()
+
+
+def _check_vertical(table: PointTable, component: str, *, where: str) -> None:
+    """Raise where the only velocity is vertical by its name, and the config says another component."""
+    name = column(table, "velocity")
+    if _named(name) == _UP_ONLY and component != "vertical":
+        what = (
+            f"column {name} is a vertical velocity by its name, and is the only one: motion along {component} is asked"
+        )
+        fix = "set `component: vertical` without look angles, or call the column VEL if it is along the line of sight"
+        raise AmbiguousError(what, where=where, fix=fix)
+
+
+def _scale(
+    options: TrackOptions, component: str, *, is_rate: bool, where: str, settles: bool = False
+) -> tuple[float, str]:
+    """Return the factor to metres or mm/yr and a sentence; `settles`: a rate of settlement, which may be positive down.
+
+    Of such a vertical rate `positive: toward` the satellite is up, and away is down.
+    """
     wanted = "mm/yr" if is_rate else "m"
     if options.units is None:
         choice = "mm/yr or m/yr" if is_rate else "mm, cm or m"
@@ -156,16 +228,18 @@ def _scale(options: TrackOptions, component: str, *, is_rate: bool, where: str) 
     if component == "los" and options.positive is None:
         what = "does a positive value mean motion toward the satellite, or away from it?"
         raise AmbiguousError(what, where=where, fix="set `positive: toward` or `positive: away` of this track")
-    if component != "los" and options.positive is not None:
+    if component == "vertical" and settles and options.positive is None:
+        what = f"does a positive {_SETTLING} mean that the ground rises, or that it settles?"
+        fix = "set `positive: toward` (the satellite: it rises) or `positive: away` (it settles) of this track"
+        raise AmbiguousError(what, where=where, fix=fix)
+    if component != "los" and options.positive is not None and not (component == "vertical" and settles):
         what = f"positive: {options.positive} the satellite does not fit component: {component}"
         raise AmbiguousError(
             what, where=where, fix=f"remove `positive`; {component} motion is positive {_PHRASES[component]}"
         )
     sign = -1.0 if options.positive == "away" else 1.0
     scale = sign * factor(options.units, wanted, where="inputs.insar[].units")
-    origin = (
-        f"{options.positive or _PHRASES[component]}, as the config says" if component == "los" else _PHRASES[component]
-    )
+    origin = f"{options.positive}, as the config says" if options.positive else _PHRASES[component]
     return scale, f"sign: positive is {origin}; unit {options.units} by the config"
 
 

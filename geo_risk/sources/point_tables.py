@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, LimitError, RefusedFileError
+from geo_risk.sources.dbf_texts import named_codec
 from geo_risk.sources.files import sniff
 from geo_risk.sources.point_csv import MAX_HEADER_BYTES, CsvForm, csv_batches, csv_form
 from geo_risk.sources.point_parquet import ParquetForm, coordinates, parquet_batches, parquet_form
@@ -203,10 +204,11 @@ def _ogr_batches(table: PointTable, columns: list[str], n_rows: int) -> Iterator
 
 
 def _dbf_encoding(path: Path) -> str:
-    """Return the encoding of a shapefile's texts: as its .cpg says, else UTF-8 or GB18030, whichever decodes."""
+    """Return the encoding of a shapefile's texts: as its .cpg says, UTF-8 or GB18030, whichever decodes first."""
     beside = {p.suffix.lower(): p for p in path.parent.iterdir() if p.stem == path.stem}
-    if ".cpg" in beside and (named := beside[".cpg"].read_text(encoding="ascii", errors="ignore").strip()):
-        return named
+    named = None
+    if ".cpg" in beside:
+        named = named_codec(beside[".cpg"].read_text(encoding="ascii", errors="ignore"))
     if ".dbf" not in beside:
         what = "there is no .dbf beside the .shp"
         raise CorruptFileError(what, where=str(path), fix="copy all files of the shapefile (.shp .shx .dbf .prj .cpg)")
@@ -216,11 +218,11 @@ def _dbf_encoding(path: Path) -> str:
     names = [raw[i : i + 11].split(b"\0")[0] for i in range(32, start - 1, 32)]
     records = raw[start : start + (len(raw) - start) // length * length] if length else b""
     text = b" ".join(names) + re.sub(rb"[\x00\x1a]", b"", records)
-    for codec in ("utf-8", "gb18030"):
+    for codec in dict.fromkeys([*([named] if named else []), "utf-8", "gb18030"]):
         try:
             text.decode(codec)
         except UnicodeDecodeError:
             continue
         return codec
     what = f"the texts of {beside['.dbf'].name} are neither UTF-8 nor GB18030"
-    raise CorruptFileError(what, where=str(path), fix="add a .cpg file beside it that names the encoding")
+    raise CorruptFileError(what, where=str(path), fix="write the name of the encoding into a .cpg file beside it")

@@ -14,6 +14,7 @@ import shapely
 
 from geo_risk.core.errors import AmbiguousError, CorruptFileError, CrsError, DataError, LimitError, RefusedFileError
 from geo_risk.core.sentence import Sentence
+from geo_risk.sources.dbf_texts import named_codec
 
 MAX_BYTES = 2_000_000_000
 MAX_FEATURES = 5_000_000
@@ -154,7 +155,7 @@ def _shapefile_encoding(path: Path, encoding: str | None, *, where: str) -> tupl
     found = _sibling(path, ".cpg")
     if encoding is not None:
         return encoding, []
-    if found is not None and (named := found.read_text(encoding="ascii", errors="ignore").strip()):
+    if found is not None and (named := named_codec(found.read_text(encoding="ascii", errors="ignore"))):
         return named, []
     table = _sibling(path, ".dbf")
     if table is None:
@@ -169,8 +170,9 @@ def _shapefile_encoding(path: Path, encoding: str | None, *, where: str) -> tupl
         raise CorruptFileError(what, where=where, fix="add a .cpg file or give `encoding:` for this input")
     if text.isascii():
         return guess, []
-    return guess, [Sentence(f"{path.name} has no .cpg; its texts read without error as {guess.upper()}",
-                        f"{path.name} 缺 .cpg，文本按 {guess.upper()} 可正确读取")]  # fmt: skip
+    said = f"{path.name} has no .cpg that names an encoding; its texts read without error as {guess.upper()}"
+    return guess, [Sentence(said,
+                        f"{path.name} 缺少注明编码的 .cpg，文本按 {guess.upper()} 可正确读取")]  # fmt: skip
 
 
 def _decodes_as(text: bytes) -> str | None:

@@ -197,3 +197,20 @@ def test_the_command_writes_and_says_what_it_saw(cli, tmp_path):
     assert "vertical and east" in err
     code, _, err = cli("points", path, "-o", tmp_path / "p.txt")
     assert code == 3
+
+
+def test_the_command_asks_for_its_own_options(cli, tmp_path):
+    table = egms(n=40, level="L3")
+    paths = [csv(table, tmp_path, f"EGMS_L3_E45N25_100km_{c}.csv") for c in "UE"]
+    code, _, err = cli("points", *paths, "-o", tmp_path / "p.gpkg")
+    assert code == 3
+    assert "one by one" in err
+    assert "without _U_ or _E_" not in err
+    cases = ((table, "l3.csv", (), "--component vertical or --component east"),
+             (table.assign(easting=1.0), "EGMS_L3_x_U.csv", (), "--table-crs"),
+             (egms(n=40), "l2.csv", ("--component", "east"), "leave --component out"))  # fmt: skip
+    for rows, name, said, wanted in cases:
+        code, _, err = cli("points", csv(rows, tmp_path, name), "-o", tmp_path / "p.gpkg", *said)
+        assert code == 3
+        assert wanted in " ".join(err.split())
+        assert "of this track" not in err

@@ -65,6 +65,23 @@ def test_levelling_is_held_against_up_and_says_it_knows_no_horizontal_motion():
     assert summary.loc["los asc, up only", "bias_mm_yr"] == pytest.approx(0.0, abs=1e-4)
 
 
+def test_single_components_are_held_against_the_tracks_that_see_them_alone():
+    looks = {"up": (0.0, 0.0, 1.0), "east": (1.0, 0.0, 0.0), "flat": (-0.9, -0.1, 0.42)}
+    layers = [TrackLayers(n, full(3.0), full(0.5), tuple(full(v) for v in look)) for n, look in looks.items()]
+    ground = points(velocity_mm_yr=[-10.0, 4.0, 2.0], component=["up", "east", "north"], velocity_std_mm_yr=0.5)
+    got = compare_ground_control(ground, layers, GRID, GroundControlParams())
+    # up says nothing of an east track, and too little of a very flat look; it is all of a vertical one
+    assert got.frame[["point_id", "quantity"]].to_numpy().tolist() == [["G0", "los up"], ["G1", "los east"]]
+    assert got.frame["difference_mm_yr"].tolist() == pytest.approx([13.0, -1.0])
+    assert got.frame["ground_std_mm_yr"].tolist() == pytest.approx([0.5, 0.5])
+    assert [q["id"] for q in got.quarantine] == ["G2"]
+    assert "east track" in got.quarantine[0]["reason"]
+    layers[1].los[0][:8] = np.nan  # a gap does not make an east track another one
+    layers[1].velocity[:8] = np.nan
+    got = compare_ground_control(points(velocity_mm_yr=-10.0, component="up"), layers, GRID, GroundControlParams())
+    assert set(got.frame["quantity"]) == {"los up"}
+
+
 def test_line_of_sight_needs_its_track_and_unusable_points_are_set_aside_by_name():
     ground = points(velocity_mm_yr=[1.0, 2.0, np.nan], component=["los", "sideways", "up"], track=["desc", "", ""])
     got = compare_ground_control(ground, tracks(0, 0, 0), GRID, GroundControlParams())
@@ -118,6 +135,23 @@ def test_tables_workbooks_and_geopackages_read_alike(tmp_path, kind):
     assert list(read.frame["point_id"]) == ["G0", "G1", "G2"]
     assert list(read.frame["velocity_mm_yr"].astype(float)) == [-1, -2, -3]
     assert read.frame.geometry.x.to_numpy() == pytest.approx([p.x for p in PLACES], abs=0.01)
+
+
+def test_velocities_that_are_none_are_set_aside_by_name(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text(
+        "point_id,lon,lat,up_mm_yr,east_mm_yr,up_std_mm_yr\nA,113,36,-9999,,1\nB,113,36,-5,20000,1\n"
+        "C,113,36,-2500,3,-9999\nD,113,36,,,1\n"
+    )
+    read = read_ground_control(path, crs=GRID.crs)
+    assert list(read.frame["point_id"]) == ["B", "C", "D"]
+    assert read.frame["up_mm_yr"].tolist()[:2] == [-5, -2500]
+    assert np.isnan(read.frame["east_mm_yr"].to_numpy(dtype=float)[0])
+    assert np.isnan(read.frame["up_std_mm_yr"].to_numpy(dtype=float)[1])
+    assert [q["id"] for q in read.quarantine] == ["B", "A", "C"]
+    assert [w in q["reason"] for w, q in zip(("10 m a year", "-9999", "no standard error"), read.quarantine,
+                                             strict=True)] == [True] * 3  # fmt: skip
+    assert all("个" in q["reason_zh"] for q in read.quarantine)
 
 
 def test_a_table_without_velocities_is_refused(tmp_path):

@@ -138,6 +138,18 @@ def test_vectors_are_projected_and_levelling_says_that_it_knows_up_alone():
     assert got.frame["offset_mm"].to_numpy() == pytest.approx([5])
 
 
+def test_levelling_is_not_held_against_east_motion_and_east_alone_is():
+    days = np.arange(10) * 24
+    east, levelled = np.array([[1.0, 0.0, 0.0]]), ground_rows(days, up_mm=-3.0 * days)
+    got = compare_ground_series(place("L1"), levelled, [around(days, 1.0 * days, look=east)], PARAMS)
+    assert got.frame.empty
+    assert [q["id"] for q in got.quarantine] == ["L1"]
+    moved = ground_rows(days, east_mm=2.0 * days)
+    got = compare_ground_series(place("L1"), moved, [around(days, 2.0 * days, look=east)], PARAMS)
+    assert got.frame["quantity"].tolist() == ["los asc"]
+    assert got.frame["rmse_mm"].to_numpy() == pytest.approx([0], abs=1e-9)
+
+
 def test_what_cannot_be_compared_is_named_not_called_right():
     days = np.arange(10) * 24
     unknown_look = around(days, -1.0 * days, look=UP * np.nan)
@@ -203,6 +215,95 @@ def test_bad_files_say_what_is_wrong_and_where(tmp_path, text, error, said):
     with pytest.raises(error, match=said) as found:
         written(tmp_path, text)
     assert "inputs.ground_series" in str(found.value)
+
+
+@pytest.mark.parametrize("bad", [0, -9999, 9999, 99999, -32768, 1e30, 888.2])
+def test_heights_that_are_no_heights_are_missing_and_their_point_is_named(tmp_path, bad):
+    rows = "".join(f"1,510000,4050000,2023-{k:02d}-01,{900 - k / 1000 if k != 5 else bad}\n" for k in range(1, 10))
+    got = written(tmp_path, f"point_id,x,y,date,height_m\n{rows}")
+    assert len(got.observed) == 8
+    assert got.observed["up_mm"].abs().max() < 20
+    (said,) = got.quarantine
+    assert said["id"] == "1"
+    assert said["reason"].startswith("1 of its 9 values of height_m are ")
+    assert "9 个值中 1 个" in said["reason_zh"]
+
+
+def test_the_first_height_may_be_the_mark_and_then_another_is_the_zero(tmp_path):
+    got = written(tmp_path, "point_id,x,y,date,height_m\n1,510000,4050000,2022-05-01,0\n"
+                            "1,510000,4050000,2023-05-01,812.5\n1,510000,4050000,2024-05-01,812.49\n")  # fmt: skip
+    assert got.observed["up_mm"].tolist() == pytest.approx([0, -10])
+
+
+def test_ground_that_sinks_by_metres_and_heights_about_zero_are_kept(tmp_path):
+    sinking = "".join(f"1,510000,4050000,2023-{k:02d}-01,{-0.9 * (k - 1)}\n" for k in range(1, 13))
+    high = "".join(f"2,510000,4050000,2023-{k:02d}-01,{1003 - k}\n" for k in range(1, 13))
+    got = written(tmp_path, f"point_id,x,y,date,height_m\n{sinking}{high}")
+    assert len(got.observed) == 24
+    assert not got.quarantine
+    moved = "".join(f"1,510000,4050000,2023-{k:02d}-01,{-99.9 * k}\n" for k in range(1, 13))  # through -999 mm
+    got = written(tmp_path, f"point_id,x,y,date,up_mm\n{moved}")
+    assert len(got.observed) == 12
+
+
+def test_marks_among_displacements_and_errors(tmp_path):
+    rows = "".join(f"1,510000,4050000,2023-{k:02d}-01,{-9999 if k == 3 else -k},los,{t},{-1 if k == 4 else 1}\n"
+                   for t in ("asc", "desc") for k in range(1, 8))  # fmt: skip
+    got = written(tmp_path, f"point_id,x,y,date,displacement_mm,component,track,std_mm\n{rows}")
+    assert got.observed["los_mm"].min() == -7
+    assert got.observed["los_std_mm"].isna().sum() == 2
+    assert [q["reason"][:16] for q in got.quarantine] == ["2 of its 14 valu"] * 2
+
+
+def levelling(n: int = 6) -> pd.DataFrame:
+    rows = {"point_id": [f"B{k % 2}" for k in range(n)], "x": 510000.0, "y": 4050000.0,
+            "date": [f"2023-0{k + 1}-01" for k in range(n)],
+            "height_m": [900 - k / 1000 for k in range(n)]}  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [{"sep": ";"}, {"sep": ";", "decimal": ","}, {"sep": "\t"}, {"encoding": "utf-16"}, {"encoding": "gb18030"},
+     {"encoding": "utf-8-sig"}, {"header": ["POINT_ID", "X", "Y", "DATE", "HEIGHT_M", "备注"]},
+     {"date_format": "%Y年%m月%d日"}],
+)  # fmt: skip
+def test_ledgers_are_read_however_they_are_written(tmp_path, form):
+    table = levelling().assign(备注="完好")
+    if "date_format" in form:
+        table["date"] = pd.to_datetime(table["date"])
+    path = tmp_path / "s.csv"
+    table.to_csv(path, index=False, **form)
+    got = read_ground_series(path, crs="EPSG:4546", options=ReadOptions(crs="EPSG:4546"))
+    assert len(got.observed) == 6
+    assert got.observed["up_mm"].tolist() == pytest.approx([0, -2, -4] * 2)
+    assert not got.quarantine
+    assert all(any("一" <= c <= "鿿" for c in n.zh) for n in got.notes)
+
+
+def test_degrees_with_chinese_names_in_gbk_are_wgs_84(tmp_path):
+    table = levelling().rename(columns={"x": "经度", "y": "纬度"}).assign(经度=113.0, 纬度=36.0)
+    table.to_csv(tmp_path / "s.csv", index=False, encoding="gbk")
+    assert len(read_ground_series(tmp_path / "s.csv", crs="EPSG:4546").observed) == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("height_m", "被毁", "texts such as 被毁"), ("date", "", "date is ''"), ("date", "五月", "date is '五月'"),
+     (None, None, "same row came before")],
+)  # fmt: skip
+def test_one_bad_row_is_set_aside_by_name(tmp_path, column, value, said):
+    table = levelling().astype(object)
+    if column is None:
+        table = pd.concat([table, table.iloc[[1]]])
+    else:
+        table.loc[1, column] = value
+    got = written(tmp_path, table.to_csv(index=False))
+    assert len(got.observed) == (6 if column is None else 5)
+    (one,) = got.quarantine
+    assert one["id"] == "B1"
+    assert said in one["reason"]
+    assert any("一" <= c <= "鿿" for c in one["reason_zh"].replace("五月", ""))
 
 
 def test_one_id_at_two_places_is_set_aside(tmp_path):

@@ -71,6 +71,27 @@ def test_tables_of_other_separators_decimals_and_encodings_are_read_and_told_of(
     assert inspect_file(path).product == "egms"
 
 
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+def test_a_quoted_name_may_hold_the_separator(tmp_path, sep):
+    table, path = egms(n=40), tmp_path / f"{NAME}.csv"
+    named = table.rename(columns={"height": f"height (m{sep} above sea){sep} mean", "rmse": 'of "the" rest'})
+    named.to_csv(path, index=False, sep=sep)
+    same_points(path, table)
+    assert open_table(path).columns == tuple(named.columns)
+
+
+@pytest.mark.parametrize("before", ["\n", "# made by a program\n", "\n\n# one, two\n", ",,,\n", "\r\n", "#\n" * 5])
+def test_blank_lines_and_comments_before_the_header_are_passed_over_and_told_of(tmp_path, before):
+    table, path = egms(n=40), tmp_path / f"{NAME}.csv"
+    path.write_text(before + table.to_csv(index=False), newline="")
+    (said,) = [s for s in same_points(path, table) if s.startswith("table: ")]
+    n = before.count("\n")
+    assert f"{n} lines before the header" in said
+    assert in_chinese(said) == f"已跳过表头之前的 {n} 行"
+    few = next(iter(open_table(path).batches(["pid"])))
+    assert few["pid"].tolist() == table["pid"].tolist()
+
+
 def test_a_tab_table_with_an_index_and_gaps_moves_no_column(tmp_path):
     table, path = egms(n=40), tmp_path / f"{NAME}.csv"
     table.loc[3, [days()[0], days()[-1]]] = np.nan

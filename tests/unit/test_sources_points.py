@@ -25,6 +25,7 @@ from geo_risk.core.errors import (
     TimeError,
     UnitError,
 )
+from geo_risk.sources.audit_words import in_chinese
 from geo_risk.sources.checks import inspect_file, inspect_track
 from geo_risk.sources.egms import is_egms
 from geo_risk.sources.insar import open_insar
@@ -417,6 +418,124 @@ def test_a_layer_of_velocities_is_a_velocity_product(tmp_path):
     got = data["velocity"].to_numpy()
     np.testing.assert_allclose(np.sort(got[np.isfinite(got)]), np.sort(wanted), atol=1e-4)
     np.testing.assert_allclose(np.nanmax(data["velocity_std"]), 0.3, rtol=1e-6)
+
+
+RATE = SAID.model_copy(update={"units": "mm/yr", "crs": "EPSG:3035"})
+
+
+@pytest.mark.parametrize("name", ["VEL", "VLOS", "vel_los", "MEAN_VEL", "mean_veloc", "v_mean", "年均速率", "沉降速率"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_of_coordinates_and_a_velocity_is_a_velocity_product(tmp_path, name, suffix):
+    table = egms(n=60)
+    points = table[["pid", "easting", "northing", "mean_velocity"]].rename(columns={"mean_velocity": name})
+    path = tmp_path / f"v{suffix}"
+    points.to_csv(path, index=False) if suffix == ".csv" else points.to_parquet(path)
+    data = open_insar(path, track="asc", options=RATE)
+    wanted = cell_means(table, ["mean_velocity"], 100.0)["mean_velocity"]
+    got = data["velocity"].to_numpy()
+    np.testing.assert_allclose(np.sort(got[np.isfinite(got)]), np.sort(wanted), atol=1e-4)
+    told = inspect_file(path)
+    assert (told.product, told.size, told.problems) == ("points", "60 points", ())
+    assert any(name in n and "velocity" in n for n in told.notes)
+
+
+@pytest.mark.parametrize(
+    ("crs", "further"),
+    [
+        ("EPSG:4326", {"easting": "easting", "northing": "northing", "longitude": "longitude", "latitude": "latitude"}),
+        ("EPSG:4326", {"longitude": "lon", "northing": "northing", "latitude": "lat"}),
+        ("EPSG:4326", {"longitude": "LON", "latitude": "LAT", "line": "X", "pixel": "Y"}),
+        ("EPSG:3035", {"longitude": "lon", "latitude": "lat", "easting": "X", "northing": "Y"}),
+        ("EPSG:3035", {"longitude": "经度", "latitude": "纬度", "easting": "东坐标", "northing": "北坐标"}),
+    ],
+)
+def test_coordinates_are_taken_as_the_pair_that_fits_the_crs(tmp_path, crs, further):
+    table = egms(n=60)
+    names = {"pid": "CODE", "mean_velocity": "VEL", **further}
+    table[[*names]].rename(columns=names).to_csv(tmp_path / "v.csv", index=False)
+    data = open_insar(tmp_path / "v.csv", track="asc", options=RATE.model_copy(update={"crs": crs}))
+    assert float(data["n_points"].sum()) == 60
+    size = data["velocity"].shape
+    assert max(size) <= 13
+
+
+def test_velocities_that_are_vertical_by_their_name_are_not_taken_along_the_line_of_sight(tmp_path):
+    path, up = tmp_path / "v.csv", RATE.model_copy(update={"positive": None, "incidence_deg": None, "heading_deg": None,
+                                                           "component": "vertical"})  # fmt: skip
+    points = egms(n=60)[["pid", "easting", "northing", "mean_velocity"]]
+    points.rename(columns={"mean_velocity": "VEL_V"}).to_csv(path, index=False)
+    with pytest.raises(AmbiguousError, match="vertical velocity by its name"):
+        open_insar(path, track="asc", options=RATE)
+    plain = open_insar(path, track="asc", options=up)["velocity"].to_numpy()
+    assert np.nanmin(plain) < -15
+    # a rate of settlement may be positive down: that is asked, and the answer is used
+    points.assign(mean_velocity=-points["mean_velocity"]).rename(columns={"mean_velocity": "沉降速率"}).to_csv(
+        path, index=False)  # fmt: skip
+    with pytest.raises(AmbiguousError, match="rises, or that it settles"):
+        open_insar(path, track="asc", options=up)
+    settled = open_insar(path, track="asc", options=up.model_copy(update={"positive": "away"}))
+    np.testing.assert_allclose(settled["velocity"].to_numpy(), plain, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("said", "in_file", "velocity", "unit"),
+    [("mm", 1.0, 0.1, "cm/yr"), ("mm", 1.0, 0.001, "m/yr"), ("cm", 0.1, 0.001, "m/yr"), ("m", 0.001, 0.1, "cm/yr")],
+)
+def test_a_velocity_in_a_unit_of_its_own_is_evidence_of_that_unit(tmp_path, said, in_file, velocity, unit):
+    points = layer(egms(n=60))
+    points["VEL"] *= velocity
+    points[[f"D{d}" for d in days()]] *= in_file
+    points.to_file(tmp_path / "ps.gpkg")
+    data = open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": said}))
+    (told,) = [s for s in data.attrs["audit"] if "that column is in" in s]
+    assert told.endswith(unit)
+    assert in_chinese(told).endswith(f"该列单位为 {unit}")
+
+
+@pytest.mark.parametrize(
+    ("said", "velocity", "name"), [("mm", -0.1, "VEL"), ("mm", 0.01, "VEL"), ("cm", 0.1, "VEL"), ("mm", 10, "VEL"),
+                                   ("mm", 0.1, "velocity_mm_yr")]
+)  # fmt: skip
+def test_other_factors_stay_a_question(tmp_path, said, velocity, name):
+    points = layer(egms(n=60)).rename(columns={"VEL": name})
+    points[name] *= velocity
+    points.to_file(tmp_path / "ps.gpkg")
+    with pytest.raises(AmbiguousError, match="times what column"):
+        open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": said}))
+
+
+def test_of_one_date_and_a_velocity_the_velocity_is_used(tmp_path):
+    points = layer(egms(n=60)).drop(columns=[f"D{d}" for d in days()[1:]])
+    points.to_file(tmp_path / "ps.gpkg")
+    data = open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": "mm/yr"}))
+    assert "displacement" not in data
+    (told,) = [s for s in data.attrs["audit"] if s.startswith("dates: ")]
+    assert in_chinese(told) == f"日期：仅有 D{days()[0]} 一期，不成序列；以列 VEL 作为形变"
+    with pytest.raises(AmbiguousError, match="mm/yr or m/yr"):
+        open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": None}))
+    assert inspect_file(tmp_path / "ps.gpkg").dates == ""
+    points.drop(columns="VEL").to_file(tmp_path / "one.gpkg")
+    with pytest.raises(TimeError, match="1 date"):
+        open_insar(tmp_path / "one.gpkg", track="asc", options=SAID)
+
+
+def test_a_settlement_rate_is_no_evidence_of_the_sign_of_displacements(tmp_path):
+    points = layer(egms(n=60)).rename(columns={"VEL": "沉降速率"})
+    points["沉降速率"] *= -1
+    points.to_file(tmp_path / "ps.gpkg")
+    assert open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID).sizes["time"] == 24
+
+
+def test_what_is_no_table_of_points_is_told_with_what_to_do(tmp_path):
+    points, crs = egms(n=20), TrackOptions(crs="EPSG:3035")
+    for columns, said in (
+        (["pid", "easting", "northing", "height"], "vlos, vel_los"),
+        (["pid", "mean_velocity", *days()], "easting, northing; 东坐标"),
+    ):
+        points[columns].to_csv(tmp_path / "a.csv", index=False)
+        with pytest.raises(RefusedFileError, match="no InSAR product: it has no ") as caught:
+            open_insar(tmp_path / "a.csv", track="asc", options=crs)
+        assert said in str(caught.value)
 
 
 @pytest.mark.slow

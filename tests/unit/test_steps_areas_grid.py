@@ -10,7 +10,9 @@ from odc.geo.geobox import GeoBox
 
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.deformation import _detection_grid, coarser_note
-from geo_risk.flow.steps.deformation_areas import nearest_windows
+from geo_risk.flow.steps.deformation_areas import hotspot_share, nearest_windows
+from geo_risk.hazards.deformation.areas.hotspots import gi_star
+from geo_risk.publish.frames import write_json
 
 RUN = Grid(GeoBox((21, 34), Affine(30, 0, 500_000, 0, -30, 4_000_630), "EPSG:4546"))
 ALL = 10**6
@@ -58,3 +60,14 @@ def test_maps_of_too_many_cells_are_taken_on_wider_ones_and_that_is_said(posting
         assert "the.limit" in said[0]["text_en"]
         assert f"{grid.resolution_m:g} m were" in said[0]["text_en"]
         assert "漏判不等于稳定" in said[0]["text_zh"]
+
+
+@pytest.mark.parametrize("n_known", [0, 1, 9])
+def test_a_map_without_hot_spots_to_find_has_no_share_of_them_and_its_facts_are_written(tmp_path, n_known):
+    values = np.full((9, 9), np.nan, np.float32)
+    values.flat[:n_known] = -60.0
+    share = hotspot_share(gi_star(values, 2.0), 0.05)
+    assert share is None
+    write_json({"counts": {"hotspot_share_asc": share}}, tmp_path / "facts.json")
+    values.flat[:] = np.arange(81)
+    assert hotspot_share(gi_star(values, 2.0), 0.05) >= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def write_areas(
     """Write active deformation areas with their false-alarm probabilities, and Gi* of each track."""
     from geo_risk.flow.steps.deformation import _detection_grid, _method, _note, coarser_note
     from geo_risk.hazards.deformation.areas.active import active_areas
-    from geo_risk.hazards.deformation.areas.hotspots import discovered_share, gi_star_windows
+    from geo_risk.hazards.deformation.areas.hotspots import gi_star_windows
     from geo_risk.hazards.deformation.areas.setting import setting_windows
     from geo_risk.hazards.deformation.areas.tiles import whole
     from geo_risk.publish.frames import write_frame, write_json
@@ -92,17 +93,25 @@ def write_areas(
     found = active_areas(maps, area, params, context=known, hotspot=hot)
     write_frame(found.frame, areas_found)
     write_layer(area.layer(found.labels, units="1", long_name="label of active areas", name="labels"), labels)
-    shares: dict[str, float] = {}
+    shares: dict[str, float | None] = {}
     for name, by_window in hot.items():
         out, z = paths[f"hotspot_z_{name}"], whole(by_window)
         if out is not None:
             write_layer(area.layer(z, units="1", long_name=f"Gi* of velocity, track {name}", name="hotspot_z"), out)
-        shares[f"hotspot_share_{name}"] = discovered_share(z, params.areas.hotspot_rate)
+        shares[f"hotspot_share_{name}"] = hotspot_share(z, params.areas.hotspot_rate)
     kinds = {str(k): int(n) for k, n in found.frame["kind"].value_counts().items()}
     write_json({"notes": [_note("info", n) for n in told] + coarser + [_note("warning", n) for n in found.notes],
                 "methods": [_method("areas")],
                 "counts": {"areas": len(found.frame), "kinds": kinds, **found.facts, **shares},
                 "quarantine": aside}, facts)  # fmt: skip
+
+
+def hotspot_share(z: NDArray[np.float32], rate: float) -> float | None:
+    """Return the share of hot and cold cells; None where no cell has a Gi*: one alone is known, or all move alike."""
+    from geo_risk.hazards.deformation.areas.hotspots import discovered_share
+
+    share = discovered_share(z, rate)
+    return None if math.isnan(share) else share
 
 
 def track_windows(track: str, native: Path, grid: Grid, *, side: int) -> TrackWindows:

@@ -22,6 +22,13 @@ Layer = NDArray[np.float32] | xr.DataArray
 COMPONENTS = ("los", "up", "east", "north")
 _ENU = ("east_mm_yr", "north_mm_yr", "up_mm_yr")
 _NUMBERS = ("ground_mm_yr", "ground_std_mm_yr", "insar_mm_yr", "insar_std_mm_yr", "n_cells", "difference_mm_yr")
+NEGLIGIBLE = 1e-6
+"""A component of a look vector that is no larger shows nothing of the motion along it."""
+
+LEAST_UP = 0.5
+"""Least share of the vertical in a look vector for levelling to be projected onto it, horizontal motion taken as 0: no
+radar satellite looks flatter than 60 degrees of incidence, and motion along the east says nothing of levelling."""
+
 _Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -132,10 +139,11 @@ def compare_ground_control(
 
     Returns
     -------
-    Comparison. Full vectors are projected onto each line of sight, l . v; up and east are held against the decomposed
-    maps; a point that knows up alone is also projected (its horizontal motion taken as 0: quantity "los TRACK, up
-    only"), which says how levelling fits where there is one track. The InSAR value is the mean of the known cells
-    within `radius_m` (the nearest cell at least); its error is their mean error, as neighbours share their noise,
+    Comparison. Vectors that know all that a line of sight sees are projected onto it, l . v (up alone onto a vertical
+    track, east alone onto an east one); up and east are held against the decomposed maps; a point that knows up alone
+    is also projected where that makes LEAST_UP of the look or more (its horizontal motion taken as 0: quantity "los
+    TRACK, up only"), which says how levelling fits where there is one track. The InSAR value is the mean of the known
+    cells within `radius_m` (the nearest cell at least); its error is their mean error, as neighbours share their noise,
     with the scatter of the mean. Bias is InSAR - ground; as the reference of InSAR is its own, the RMSE is given with
     and without it. A point without enough known cells keeps its row, with missing values, and does not count.
     """
@@ -189,8 +197,8 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 _NOTHING = Sentence(
-    "it knows nothing that these maps show (north alone, or no decomposed map)",
-    "与现有图层无可比分量（仅有南北向，或缺少分解后的图层）",
+    "it knows nothing that these maps show (north alone, up alone along an east track, or no decomposed map)",
+    "与现有图层无可比分量（仅有南北向、仅有垂直向而轨道为东西向，或缺少分解后的图层）",
 )
 
 
@@ -255,13 +263,24 @@ def _pairs(ground: _Ground, tracks: Sequence[str], maps: _Maps, k: int) -> list[
     for track in tracks:
         if ground.los is not None and ground.los[0] == track:
             out.append((f"los {track}", ground.los[1:], f"{track} velocity"))
-        elif known.all() or only_up:
-            look = np.array([_mean(maps.at(f"{track} los {i}", k)) for i in range(3)])
-            used = known & np.isfinite(look)
-            value = float((look * ground.enu)[used].sum()) if used[known].all() else float("nan")
-            std = float(np.sqrt(((look * ground.std)[known] ** 2).sum()))
-            out.append((f"los {track}" + (", up only" if only_up else ""), (value, std), f"{track} velocity"))
+            continue
+        look = _look(maps, track, k)
+        seen = np.abs(look) > NEGLIGIBLE
+        # of a look that is not known only what is whole whatever it is has a row, with a missing value
+        whole = known.all() or (np.isfinite(look).all() and known[seen].all())
+        if whole or (only_up and not abs(look[2]) < LEAST_UP):
+            used = seen & known
+            value = float((look * ground.enu)[used].sum())
+            std = float(np.sqrt(((look * ground.std)[used] ** 2).sum()))
+            along = (value, std) if np.isfinite(look).all() else (float("nan"), float("nan"))
+            out.append((f"los {track}" + ("" if whole else ", up only"), along, f"{track} velocity"))
     return out
+
+
+def _look(maps: _Maps, track: str, k: int) -> F64:
+    """Return the mean look vector of a track around point k, where it is not known that around all points; else NaN."""
+    own = np.array([_mean(maps.at(f"{track} los {i}", k)) for i in range(3)])
+    return own if np.isfinite(own).all() else np.array([_mean(maps.values[f"{track} los {i}"]) for i in range(3)])
 
 
 def _cells(x: float, y: float, grid: Grid, radius_m: float) -> _Cells:

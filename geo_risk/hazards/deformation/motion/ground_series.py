@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.core.sentence import Sentence, chinese
+from geo_risk.hazards.deformation.motion.ground_control import LEAST_UP, NEGLIGIBLE
 from geo_risk.hazards.deformation.params import GroundControlParams
 
 F64 = NDArray[np.float64]
@@ -28,7 +29,6 @@ _KNOWN_SHARE = 0.8
 
 _DAY = np.timedelta64(1, "D")
 _DAYS_PER_YEAR = 365.25
-_NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,11 @@ def compare_ground_series(
 
     Returns
     -------
-    SeriesComparison. Full vectors are projected onto each line of sight; where up alone is known its horizontal motion
-    is taken as 0 and the quantity says "up only". The InSAR value of a date is the mean of the cells that are known on
-    most dates. Each series has a zero of its own (the first date of the radar, the first levelling), so the mean
-    difference over the common dates is taken off (`offset_mm`, InSAR - ground) before anything is judged:
+    SeriesComparison. Vectors that know all that a line of sight sees are projected onto it; where up alone is known,
+    and makes LEAST_UP of the look or more, its horizontal motion is taken as 0 and the quantity says "up only". The
+    InSAR value of a date is the mean of the cells that are known on most dates. Each series has a zero of its own (the
+    first date of the radar, the first levelling), so the mean difference over the common dates is taken off
+    (`offset_mm`, InSAR - ground) before anything is judged:
     rmse_mm = sqrt(sum((d - offset)^2) / (n - 1)). rate_difference_mm_yr is the slope of d by least squares, which no
     zero changes; its error is that of independent dates. inside_95: share of dates within 1.96 combined errors.
     """
@@ -215,9 +216,9 @@ def _on_ground(own: pd.DataFrame, series: SeriesAround, look: F64, minimum: int)
     own = own[own[list(ENU)].notna().any(axis=1)]
     values = own[list(ENU)].to_numpy(dtype=np.float64)
     errors = own[[f"{n.removesuffix('_mm')}_std_mm" for n in ENU]].to_numpy(dtype=np.float64)
-    counts = np.abs(look) > _NEGLIGIBLE
+    counts = np.abs(look) > NEGLIGIBLE
     whole = np.isfinite(values[:, counts]).all(axis=1)
-    only_up = bool(series.track) and int(whole.sum()) < minimum
+    only_up = bool(series.track) and int(whole.sum()) < minimum and abs(look[2]) >= LEAST_UP
     used = np.array([False, False, True]) if only_up else counts
     weights = np.where(used, look, 0.0)
     value = np.where(used, values, 0.0) @ weights
