@@ -267,9 +267,7 @@ def _foot(sheet: Any, n_rows: int, columns: Sequence[str], language: str) -> Non
 def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: str) -> None:
     """Set widths from headings and contents, row heights from the longest wrapped text, and the page."""
     for j, column in enumerate(columns, 1):
-        texts = [
-            str(sheet.cell(i, j).value or "") for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + min(len(rows), 200))
-        ]
+        texts = [_printed(sheet.cell(i, j)) for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + min(len(rows), 200))]
         content = max((_width(t) for t in texts), default=0)
         heading = _width(column_label(column, language)) / 2 + 3
         limit = _WIDE.get(column, 16 if _ID.match(column) else 14)
@@ -284,6 +282,13 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.7, header=0.3, footer=0.3)
     sheet.oddFooter.center.text = label("list.page", language)
+
+
+def _printed(cell: Any) -> str:
+    """Return the text of a cell as it is printed: a number too wide for its column is printed as ###."""
+    if isinstance(cell.value, int | float):
+        return f"{cell.value:,.{len(cell.number_format.partition('.')[2])}f}"
+    return str(cell.value or "")
 
 
 @lru_cache(maxsize=1 << 14)

@@ -221,6 +221,17 @@ def test_a_column_keeps_its_decimals_and_words_stand_off_numbers(tmp_path):
 
 
 @pytest.mark.slow
+def test_every_number_fits_its_column_as_it_is_printed(tmp_path):
+    frame = products.frames()["active_deformation"].assign(false_alarm_p=0.02, area_m2=12_345_678.0)
+    lists.write_xlsx(frame, tmp_path / "a.xlsx", name="active_deformation", run="示范县", language="zh")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+    for cell in (c for row in sheet.iter_rows(min_row=4, max_row=3 + len(frame)) for c in row):
+        if isinstance(cell.value, int | float):
+            text = f"{cell.value:,.{len(cell.number_format.partition('.')[2])}f}"
+            # one letter for the indent, one for the margins of a cell; narrower, a spreadsheet prints ###
+            assert sheet.column_dimensions[cell.column_letter].width >= len(text) + 2, (cell.coordinate, text)
+
+
 def test_a_wide_table_goes_on_larger_paper(tmp_path):
     for name, paper in (("mining_clues", "8"), ("evacuation", "9")):
         lists.write_xlsx(products.frames()[name], tmp_path / "a.xlsx", name=name, run="示范县", language="zh")
