@@ -348,7 +348,8 @@ def test_north_anatolian_fault_is_the_plain_solution_of_what_was_written(tmp_pat
             options=TrackOptions(), params=VelocityParams(), maximum_sigma_mm_yr=15,
         )  # fmt: skip
         out = {n: paths[n][i] for n in steps.PER_TRACK}
-        steps.write_on_grid(native=native, grid=tmp_path / "grid.json", track=track, resampling="bilinear", **out)
+        steps.write_on_grid(native=native, grid=tmp_path / "grid.json", track=track, resampling="bilinear",
+                            facts=tmp_path / f"grid_{track}.json", **out)  # fmt: skip
     written = {n: tmp_path / f"{n}.tif" for n in (*EAST_UP, *LEAK)}
     write_east_up(tracks=["asc", "desc"], params=PARAMS, facts=tmp_path / "e.json", **paths, **written)
     v, e, u = ([open_layer(p).to_numpy().astype(float) for p in paths[n]] for n in ("velocity", "los_east", "los_up"))

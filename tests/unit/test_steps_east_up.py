@@ -56,7 +56,8 @@ def made(tmp_path_factory):
             params=PARAMS, maximum_sigma_mm_yr=1000,
         )  # fmt: skip
         written = {n: folder / f"{n}_{track}.tif" for n in out["layers"]}
-        steps.write_on_grid(native=native, grid=folder / "grid.json", track=track, resampling="bilinear", **written)
+        steps.write_on_grid(native=native, grid=folder / "grid.json", track=track, resampling="bilinear",
+                            facts=folder / f"grid_{track}.json", **written)  # fmt: skip
         for n, p in written.items():
             out["layers"][n].append(p)
         out["files"] |= {f"files_{track}": [paths["files"]], f"geometry_{track}": [paths["geometry"]]}

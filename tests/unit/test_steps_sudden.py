@@ -38,7 +38,8 @@ def velocity_of(folder, track, series):
         params=VelocityParams(sample_pixels=1000), maximum_sigma_mm_yr=50,
     )  # fmt: skip
     written = {n: folder / f"{n}_{track}.tif" for n in LAYERS}
-    steps.write_on_grid(native=native, grid=folder / "grid.json", track=track, resampling="bilinear", **written)
+    steps.write_on_grid(native=native, grid=folder / "grid.json", track=track, resampling="bilinear",
+                        facts=folder / f"grid_{track}.json", **written)  # fmt: skip
     return written
 
 

@@ -124,24 +124,26 @@ def write_velocity(
                 "quarantine": source.attrs.get("quarantine", [])}, facts)  # fmt: skip
 
 
-def write_on_grid(
-    *, native: Path, grid: Path, track: str, resampling: str, facts: Path | None = None, **out: Path
-) -> None:
+def write_on_grid(*, native: Path, grid: Path, track: str, resampling: str, facts: Path, **out: Path) -> None:
     """Write velocity, its error, the LOS unit vector, the product's shadow mask and sudden motion on the run grid."""
+    import dask
     import numpy as np
 
     from geo_risk.hazards.deformation.geometry.decomposition import unit_length
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
-    from geo_risk.sources.native import native_facts, onto_grid
+    from geo_risk.sources.native import method_for, native_facts, onto_grid
 
     target = read_grid(grid)
     layers = {name: onto_grid(native, name, target, method=resampling) for name in PER_TRACK}
-    measured = onto_grid(native, "velocity", target, method="nearest")
-    known, held = int(layers["velocity"].notnull().sum()), int(measured.notnull().sum())
     layers |= dict(zip(LOS, unit_length(*(layers[n] for n in LOS)), strict=True))
     there = native_facts(native)["names"]
+    counted = [layers["velocity"].notnull().sum().data]
+    if method_for(there, resampling) != "nearest":
+        counted.append(onto_grid(native, "velocity", target, method="nearest").notnull().sum().data)
+    known, *measured = (int(n) for n in dask.compute(*counted))
+    held = measured[0] if measured else known
     for name, source, absent in (("shadow", "shadow", "no mask of layover and shadow"),
                                  ("sudden", "sudden_since", "no series")):  # fmt: skip
         if source in there:
@@ -151,10 +153,9 @@ def write_on_grid(
     for name, path in out.items():
         layer = layers[name].rename(f"{name}_{track}")
         write_layer(layer.assign_attrs(long_name=f"{layer.attrs['long_name']}, track {track}"), path)
-    if facts is not None:
-        counts = {"measured_cells": held, "known_cells": known}
-        notes = lost_note(track, known, held, cell_area_m2=target.cell_area_m2)
-        write_json({"notes": notes, "counts": counts, "methods": [], "quarantine": []}, facts)
+    counts = {"measured_cells": held, "known_cells": known}
+    notes = lost_note(track, known, held, cell_area_m2=target.cell_area_m2)
+    write_json({"notes": notes, "counts": counts, "methods": [], "quarantine": []}, facts)
 
 
 def lost_note(track: str, known: int, held: int, *, cell_area_m2: float) -> list[dict[str, str]]:
