@@ -120,6 +120,22 @@ def test_scene_correction_takes_ramp_height_delay_and_a_moving_reference_off():
     assert np.std(out[40:]) < 0.5
 
 
+def test_cells_without_a_height_are_unknown_and_told():
+    rng = np.random.default_rng(4)
+    series = rng.normal(0, 0.002, (20, 40, 40))
+    height = np.linspace(900, 1400, 1600).reshape(40, 40)
+    params = VelocityParams(sample_pixels=1600, annual="never")
+    _, notes, _, _ = track_velocity(dataset(series, height=height), params, maximum_sigma_mm_yr=30)
+    assert not [en for en, _ in notes if "no height" in en]
+    height[:10] = np.nan
+    out, notes, _, removal = track_velocity(dataset(series, height=height), params, maximum_sigma_mm_yr=30)
+    assert removal.correction is not None
+    assert "height" in removal.correction.names
+    assert np.isnan(out["velocity"].to_numpy()[:10]).all()
+    (said,) = [en for en, _ in notes if "no height" in en]
+    assert said.startswith("25.00% of a sample")
+
+
 @pytest.mark.parametrize(("fitted", "stated"), [(4.7e-43, 0.02), (0.0, 0.02), (0.02, 0.02), (0.034, 0.034)])
 def test_a_probability_is_not_stated_below_what_the_simulations_show(fitted, stated):
     assert stated_p(fitted, 49) == stated

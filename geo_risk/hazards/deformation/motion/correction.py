@@ -49,6 +49,8 @@ class SceneCorrection:
     correlated_share, correlation_time_yr : of the noise of stable pixels in time; 0 where dates are independent.
     stable_velocity_mm_yr : how fast stable ground moves against the reference: 0 but where that is the processor's own
         or an area's, which may itself move.
+    heightless_share : share of the sampled cells with a series that have no height where the delay that follows height
+        is taken off: their motion is unknown then.
     """
 
     names: tuple[str, ...]
@@ -62,6 +64,7 @@ class SceneCorrection:
     correlated_share: float = 0.0
     correlation_time_yr: float = 0.0
     stable_velocity_mm_yr: float = 0.0
+    heightless_share: float = 0.0
 
     @property
     def lost(self) -> NDArray[np.bool_]:
@@ -106,7 +109,9 @@ def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sig
     basis, names, mean, scale = _sample_basis(dataset, step, params)
     terms = motion_terms(dataset["time"].to_numpy(), params)
     t = terms.t
-    usable = (np.isfinite(values).sum(axis=0) >= max(3, len(t) // 2)) & np.isfinite(basis).all(axis=0)
+    known = np.isfinite(values).sum(axis=0) >= max(3, len(t) // 2)
+    usable = known & np.isfinite(basis).all(axis=0)
+    heightless = 1 - float(usable.sum()) / max(1, int(known.sum())) if known.any() else 0.0
     values, basis = values[:, usable], basis[:, usable]
     first = _trend(values, t)[1]
     raw_sigma = _mad(first) * 1000
@@ -130,6 +135,7 @@ def scene_correction(dataset: xr.Dataset, params: VelocityParams, *, maximum_sig
     out = SceneCorrection(
         tuple(names[i] for i in keep), coefficients[:, keep], weights, sigma_dates, sigma, float(stable.mean()), mean,
         scale, noise.share, noise.time_yr, _drift(coefficients[:, 0], t) if params.reference == "as_given" else 0.0,
+        heightless,
     )  # fmt: skip
     return _at_area(dataset, params, out)
 

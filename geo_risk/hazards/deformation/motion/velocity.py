@@ -203,6 +203,12 @@ def _correction_notes(
             f"no stable ground, or too little known to find it: {_as_given(params)[0]} are as the product gives them",
             f"无稳定区，或有效像元过少无法判定：{_as_given(params)[1]}保持产品原样，未作改正",
         ))  # fmt: skip
+    if correction.heightless_share > 0:
+        out.append((
+            f"{correction.heightless_share:.2%} of a sample of the cells with a series have no height: the delay that "
+            "follows height cannot be taken off them, and their motion is unknown",
+            f"抽样的有时序像元中 {correction.heightless_share:.2%} 缺高程：无法去除与高程相关的延迟，其运动为未知",
+        ))  # fmt: skip
     if correction.lost.any():
         days = ", ".join(str(t)[:10] for t in times[correction.lost][:10])
         n, more = int(correction.lost.sum()), " ..." if correction.lost.sum() > 10 else ""
