@@ -103,7 +103,11 @@ def open_look_file(velocity: Path, geometry: Path, *, units_checked: bool = Fals
             raise RefusedFileError(what, where=str(geometry), fix="give geometryGeo.h5 of the same frame")
         there = {str(k): text(v) for k, v in file.attrs.items()}
         held |= {n: stored(p) for n, p in zip(_ANGLES, parts, strict=True)}
-        if has(file, _WATER) and (water := numbers(file, _WATER, dims=2)).shape == shape:
+        if has(file, _WATER):
+            water = numbers(file, _WATER, dims=2)
+            if water.shape != shape:
+                what = f"{_WATER} has shape {water.shape}, the angles have {shape}"
+                raise GridError(what, where=str(geometry), fix="write the geometry again")
             held[_WATER] = stored(water)
         angles = [sample_rows(p) for p in parts]
     check_same_place([attrs, there], [velocity, geometry])

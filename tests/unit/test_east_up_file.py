@@ -107,6 +107,13 @@ def test_water_of_the_geometry_has_no_motion(tmp_path, std, kind):
         assert np.argwhere(np.isnan(out["up"][:])).tolist() == [[3, 4], [7, 2], [7, 3]]
 
 
+def test_a_water_mask_of_another_shape_is_not_passed_over(tmp_path):
+    files = pairs(tmp_path)
+    with h5py.File(files[1][1], "r+") as file:
+        file["waterMask"] = np.ones((5, 5), "u1")
+    fails(tmp_path, GridError, "waterMask has shape", files)
+
+
 @pytest.mark.parametrize(("attrs", "said"), [
     ({"EPSG": "4547"}, "EPSG is 4547 where asc.h5 has 4546"),
     ({"EPSG": "", "UTM_ZONE": "50N"}, "UTM_ZONE is 50N where asc.h5 has 49N"),
