@@ -39,7 +39,8 @@ def possible_motion(dataset: xr.Dataset, path: Path) -> xr.Dataset:
             continue
         held = dataset[name]
         out = out.assign({name: held.copy(data=_checked(held.data, name, limit, unit, path))})
-        still = f", and a series of one value on all of {CONSTANT_DATES} dates or more" if held.ndim == 3 else ""
+        is_whole = _has_all_dates(held.data)
+        still = f", and a series of one value on all of {CONSTANT_DATES} dates or more" if is_whole else ""
         audit.append(f"missing: infinite values{still}; a value beyond {limit:g} {unit} stops the run")
     if "height" in dataset:
         out, said = _with_heights(out)
@@ -72,12 +73,16 @@ def without_constant(values: NDArray[Any]) -> NDArray[Any]:
     return np.where(same, values.dtype.type(np.nan), values) if same.any() else values
 
 
+def _has_all_dates(array: Any) -> bool:
+    return bool(array.ndim == 3 and (not isinstance(array, da.Array) or array.numblocks[0] == 1))
+
+
 def _checked(array: Any, name: str, limit: float, unit: str, path: Path) -> Any:
-    has_all_dates = array.ndim == 3 and (not isinstance(array, da.Array) or array.numblocks[0] == 1)
+    is_whole = _has_all_dates(array)
 
     def plain(values: NDArray[Any], where: str) -> NDArray[Any]:
         out = possible(values, limit=limit, unit=unit, where=where)[0]
-        return without_constant(out) if has_all_dates else out
+        return without_constant(out) if is_whole else out
 
     if not isinstance(array, da.Array):
         return plain(np.asarray(array), f"{path}, {name}")

@@ -53,7 +53,7 @@ _NO_LOOK = "give geometryGeo.h5, or E.tif, N.tif and U.tif, or set incidence_deg
 _FIX_UNIT = (
     "write the true unit into the files (gdal_edit.py -units), or set `units` of this track to the one they name"
 )
-_NAME_UNIT = "correct `units` of this track; if it is right, write it into the files too (gdal_edit.py -units m)"
+_NAME_UNIT = "correct `units` of this track; if it is right, write it into the files too (gdal_edit.py -units)"
 _PHASE = frozenset({"rad", "radian", "radians"})
 
 
