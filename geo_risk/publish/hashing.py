@@ -73,8 +73,9 @@ def canonical(values: NDArray[Any]) -> NDArray[Any]:
 def array_sha256(values: NDArray[Any]) -> str:
     """Return the hash of an array's dtype, shape and canonical values."""
     array = canonical(values)
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(head + array.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(array.data if array.size else b"")
+    return digest.hexdigest()
 
 
 def frame_sha256(frame: pd.DataFrame) -> str:
@@ -141,7 +142,7 @@ def _raster(path: Path) -> str:
         for band in source.indexes:
             for row in range(0, source.height, _ROWS):
                 window = Window(0, row, source.width, min(_ROWS, source.height - row))
-                digest.update(canonical(source.read(band, window=window)).tobytes())
+                digest.update(canonical(source.read(band, window=window)).data)
     return digest.hexdigest()
 
 

@@ -12,13 +12,14 @@ import pytest
 import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio.enums import Compression
 from shapely.geometry import Point, Polygon
 
 from geo_risk.core.errors import DataError, DiskFullError
 from geo_risk.core.grid import Grid
 from geo_risk.publish import atomic, frames, hashing, raster
 from geo_risk.publish.frames import write_frame, write_frames, write_json
-from geo_risk.publish.raster import write_layer
+from geo_risk.publish.raster import write_layer, write_layers
 from geo_risk.sources.layers import open_layer, read_frame
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_002_100), crs=4546, resolution_m=30)
@@ -75,6 +76,25 @@ def test_killed_writer_leaves_the_old_file_and_a_leftover_that_is_removed(tmp_pa
     (tmp_path / ".notes.part-1.txt").write_text("somebody else's")
     assert len(atomic.remove_leftovers(tmp_path)) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == [".notes.part-1.txt", "a.txt"]
+
+
+@pytest.mark.parametrize(("shape", "factors"), [((4, 3), []), ((512, 90), []), ((40, 513), [2]), ((1030, 700), [2, 4])])
+def test_overviews_go_down_to_one_block(tmp_path, shape, factors):
+    grid = Grid.from_bounds((0, 0, 30 * shape[1], 30 * shape[0]), crs=4546, resolution_m=30)
+    rows, columns = np.indices(shape) // 64
+    levels = ((rows + columns) % 6 - 1).astype(np.int8)
+    bands = []
+    layer = grid.layer(levels, units="level", long_name="l", name="l")
+    write_layers({tmp_path / "l.tif": layer}, seen=lambda path, band: bands.append((path.name, band.copy())))
+    with rasterio.open(tmp_path / "l.tif") as source:
+        assert source.overviews(1) == factors
+        assert source.compression == Compression.deflate
+        assert (source.read(1) == levels).all()
+        if factors:
+            half = source.read(1, out_shape=(-(-shape[0] // 2), -(-shape[1] // 2)))
+            assert (half == levels[::2, ::2]).mean() > 0.9  # a cell beside at the edges of patches of 64
+    assert {name for name, _ in bands} == {"l.tif"}
+    assert (np.concatenate([band for _, band in bands]) == levels).all()
 
 
 def test_layer_is_a_valid_cog_with_unit_description_nodata_and_overviews(tmp_path):

@@ -11,7 +11,6 @@ from geo_risk.flow.steps.exposure import options_of
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
-    import xarray as xr
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from geo_risk.products.place_warnings import PlaceWarnings, Rule
     from geo_risk.products.warning_params import WarningParams
     from geo_risk.sources.options import ReadOptions
-
-_BAND = 1024
 
 TABLES = ("warnings", "warning_townships", "warning_gaps")
 """Tables that `warnings.places` writes where there are stages."""
@@ -117,7 +114,6 @@ def write_cells(
     from geo_risk.products.judgement import within
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
-    from geo_risk.sources.layers import open_layer
 
     rule = _rule({"susceptibility": susceptibility, "hazard_landslide": hazard_landslide}, model, motion, params)
     known = [s for s in stage_rains(fields, stages, grid_of(rule.ground)) if f"warning_{s.hours}h" in layers]
@@ -134,8 +130,9 @@ def write_cells(
         name: layer.assign_attrs(long_name=f"landslide warning level, {s.hours} h stage", valid_time=s.until)
         for s, (name, layer) in zip(known, levels.items(), strict=True)
     }
-    write_layers({layers[name]: layer for name, layer in said.items()})
-    counts = {name: _counts(open_layer(layers[name])) for name in names}
+    counted = _Counts()
+    write_layers({layers[name]: layer for name, layer in said.items()}, seen=counted)
+    counts = {name: counted.of[layers[name]] for name in names}
     drivers = {f"warning_{s.hours}h": _span(r) for s, r in zip(known, rain, strict=True)}
     write_json({"notes": [], "counts": counts, "drivers": {"method": rule.name, "rain_effective_mm": drivers}}, facts)
 
@@ -172,16 +169,18 @@ def stage_rains(fields: Path, stages: Path, grid: Grid) -> list[StageRain]:
     return out
 
 
-def _counts(level: xr.DataArray) -> dict[str, int]:
-    """Return cells by level, counted in bands of rows."""
-    import numpy as np
+class _Counts:
+    """Cells by level of each layer, counted as they are written."""
 
     names = ("unknown", "none", "blue", "yellow", "orange", "red")
-    found = np.zeros(6, dtype=np.int64)
-    for row in range(0, level.sizes["y"], _BAND):
-        band = np.asarray(level.data[row : row + _BAND])
-        found += np.bincount(band.ravel() + np.int8(1), minlength=6)
-    return {name: int(n) for name, n in zip(names, found, strict=True)}
+
+    def __init__(self) -> None:
+        self.of: dict[Path, dict[str, int]] = {}
+
+    def __call__(self, path: Path, levels: Any) -> None:
+        found = self.of.setdefault(path, dict.fromkeys(self.names, 0))
+        for level, name in enumerate(self.names, start=-1):
+            found[name] += int((levels == level).sum())
 
 
 def _span(rain: Any) -> list[float] | None:
