@@ -6,7 +6,6 @@ cell between them is interpolated, so that a block and a single cell get the sam
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -105,53 +104,78 @@ def _place(lattice: Any, step: int, row: int, column: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _corners(n_y: int, n_x: int, r: float, c: float, at: Any, weight: Any) -> bool:
-    """Fill the four corners and their weights; False where the place is outside."""
-    if not (-0.5 <= r <= n_y - 0.5 and -0.5 <= c <= n_x - 0.5):
-        return False
-    r, c = min(max(r, 0.0), n_y - 1.0), min(max(c, 0.0), n_x - 1.0)
-    r0, c0 = math.floor(r), math.floor(c)
-    down, right = r - r0, c - c0
-    at[0], at[1], at[2], at[3] = r0, min(r0 + 1, n_y - 1), c0, min(c0 + 1, n_x - 1)
-    weight[0], weight[1] = (1 - down) * (1 - right), (1 - down) * right
-    weight[2], weight[3] = down * (1 - right), down * right
-    return True
+def _inside(n_y: int, n_x: int, r: float, c: float) -> bool:
+    return -0.5 <= r <= n_y - 0.5 and -0.5 <= c <= n_x - 0.5
 
 
 @njit(cache=True, nogil=True)
-def _value(field: Any, f: int, at: Any, weight: Any) -> float:
-    out = 0.0
-    for k in range(4):
-        if weight[k] > 0:
-            out += weight[k] * field[f, at[k // 2], at[2 + k % 2]]
+def _corners(n_y: int, n_x: int, r: float, c: float) -> Any:
+    """Return rows and columns of the four corners of a place inside, and their weights."""
+    r, c = min(max(r, 0.0), n_y - 1.0), min(max(c, 0.0), n_x - 1.0)
+    r0, c0 = int(r), int(c)
+    down, right = r - r0, c - c0
+    weights = (1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right
+    return (r0, min(r0 + 1, n_y - 1), c0, min(c0 + 1, n_x - 1)), weights
+
+
+@njit(cache=True, nogil=True)
+def _value(field: Any, f: int, at: Any, weights: Any) -> float:
+    r0, r1, c0, c1 = at
+    ul, ur, ll, lr = weights
+    out = 0.0  # a corner without weight may be unknown
+    if ul > 0:
+        out += ul * field[f, r0, c0]
+    if ur > 0:
+        out += ur * field[f, r0, c1]
+    if ll > 0:
+        out += ll * field[f, r1, c0]
+    if lr > 0:
+        out += lr * field[f, r1, c1]
     return out
 
 
 @njit(cache=True, nogil=True)
+def _level(value: float, t1: float, t2: float, t3: float, t4: float) -> int:
+    level = 0
+    if value >= t1:
+        level = 1
+    if value >= t2:
+        level = 2
+    if value >= t3:
+        level = 3
+    if value >= t4:
+        level = 4
+    return level
+
+
+@njit(cache=True, nogil=True)
 def _levels(trigger: Any, rain: Any, least: Any, lattice: Any, step: int, r0: int, c0: int) -> Any:
-    n_s = rain.shape[0]
+    n_s, n_yy, n_xx = rain.shape
     _, n_y, n_x = trigger.shape
     out = np.full((n_s, n_y, n_x), UNKNOWN, dtype=np.int8)
-    at, weight = np.zeros(4, dtype=np.int64), np.zeros(4)
     for y in range(n_y):
         for x in range(n_x):
-            known = True
-            for k in range(4):
-                known &= not np.isnan(trigger[k, y, x])
-            if not known:
+            t1, t2, t3, t4 = trigger[0, y, x], trigger[1, y, x], trigger[2, y, x], trigger[3, y, x]
+            if np.isnan(t1) or np.isnan(t2) or np.isnan(t3) or np.isnan(t4):
                 continue
             r, c = _place(lattice, step, r0 + y, c0 + x)
-            if not _corners(rain.shape[1], rain.shape[2], r, c, at, weight):
+            if not _inside(n_yy, n_xx, r, c):
                 continue
+            at, weights = _corners(n_yy, n_xx, r, c)
+            i0, i1, j0, j1 = at
+            ul, ur, ll, lr = weights
+            whole = ul > 0 and ur > 0 and ll > 0 and lr > 0
             for s in range(n_s):
-                value, floor = _value(rain, s, at, weight), 0
-                if np.isnan(value):
-                    value, floor = _value(least, s, at, weight), CERTAIN
-                level = 0
-                for k in range(4):
-                    if value >= trigger[k, y, x]:
-                        level = k + 1
-                if level >= floor and not np.isnan(value):
+                if whole:  # the common case, as `_value` but without branches: a quarter less time
+                    value = ul * rain[s, i0, j0] + ur * rain[s, i0, j1] + ll * rain[s, i1, j0] + lr * rain[s, i1, j1]
+                else:
+                    value = _value(rain, s, at, weights)
+                if not np.isnan(value):
+                    out[s, y, x] = _level(value, t1, t2, t3, t4)
+                    continue
+                value = _value(least, s, at, weights)
+                level = _level(value, t1, t2, t3, t4)
+                if level >= CERTAIN:
                     out[s, y, x] = level
     return out
 
@@ -160,12 +184,12 @@ def _levels(trigger: Any, rain: Any, least: Any, lattice: Any, step: int, r0: in
 def _rain_at(rain: Any, lattice: Any, rows: Any, columns: Any, step: int) -> Any:
     n_f = rain.shape[0]
     out = np.full((n_f, rows.size), np.nan)
-    at, weight = np.zeros(4, dtype=np.int64), np.zeros(4)
     for i in range(rows.size):
         r, c = _place(lattice, step, rows[i], columns[i])
-        if _corners(rain.shape[1], rain.shape[2], r, c, at, weight):
+        if _inside(rain.shape[1], rain.shape[2], r, c):
+            at, weights = _corners(rain.shape[1], rain.shape[2], r, c)
             for f in range(n_f):
-                out[f, i] = _value(rain, f, at, weight)
+                out[f, i] = _value(rain, f, at, weights)
     return out
 
 
@@ -173,21 +197,21 @@ def _rain_at(rain: Any, lattice: Any, rows: Any, columns: Any, step: int) -> Any
 def _first_hours(highest: Any, lattice: Any, rows: Any, columns: Any, trigger: Any, step: int) -> Any:
     n_h = highest.shape[0]
     out = np.full(rows.size, np.nan)
-    at, weight = np.zeros(4, dtype=np.int64), np.zeros(4)
     for i in range(rows.size):
         r, c = _place(lattice, step, rows[i], columns[i])
-        if np.isnan(trigger[i]) or not _corners(highest.shape[1], highest.shape[2], r, c, at, weight):
+        if np.isnan(trigger[i]) or not _inside(highest.shape[1], highest.shape[2], r, c):
             continue
+        at, weights = _corners(highest.shape[1], highest.shape[2], r, c)
         low, high = 0, n_h
         while low < high:
             middle = (low + high) // 2
-            value = _value(highest, middle, at, weight)
+            value = _value(highest, middle, at, weights)
             if value < trigger[i]:
                 low = middle + 1
             else:
                 high = middle
         if low == n_h:
             out[i] = np.inf
-        elif not np.isnan(_value(highest, low, at, weight)):
+        elif not np.isnan(_value(highest, low, at, weights)):
             out[i] = low + 1.0
     return out

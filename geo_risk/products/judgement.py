@@ -19,6 +19,7 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level
 from geo_risk.exposure.zonal import Coverage
 from geo_risk.hazards.landslide.triggers import STEADY, UNSEEN, TriggerRule, certain, moving_triggers
+from geo_risk.kernels.quantile import weighted_quantiles
 from geo_risk.kernels.warning import CERTAIN, first_hours, rain_at
 
 _HAIR = 1e-9
@@ -201,17 +202,18 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
         decider[k, some] = known[at[some]]
         out.margin_mm[k, some] = ground.trigger_mm[k, decider[k, some]] - rain[decider[k, some]]
         out.trigger_mm[k, some] = ground.trigger_mm[k, decider[k, some]]
-        out.level[some & (out.margin_mm[k] <= 0)] = k + 1
-        if (out.margin_mm[k, some] <= 0).any():
-            hours = np.full(len(known), np.nan)
+        reached = some & (out.margin_mm[k] <= 0)
+        out.level[reached] = k + 1
+        out.hours[k, some] = np.inf
+        if reached.any():  # elsewhere less than the share of the ground gets there within the horizon
+            wet = reached[ground.place[known]] & (rain[known] >= trigger)
+            hours = np.full(len(known), np.inf)
             for series, is_its in hourly:
-                own = is_its[known]
+                own = wet & is_its[known]
                 hours[own] = first_hours(series, stage.lattice, ground.rows[known][own], ground.columns[known][own],
                                          trigger[own], step=stage.step)  # fmt: skip
-            when = order.quantile(hours)
-            out.hours[k, some] = hours[when[some]]
-        else:
-            out.hours[k, some] = np.inf
+            when = order.quantile(hours, reached)
+            out.hours[k, reached] = hours[when[reached]]
     some = order.total > 0
     out.level[some & (out.level < 0)] = 0
     out.level[(out.level < Level.MEDIUM) & ~(out.known_share >= min_known_share)] = Level.UNKNOWN
@@ -235,19 +237,22 @@ class _Order:
     """Weighted quantiles of values by place."""
 
     def __init__(self, place: NDArray[np.int64], share: NDArray[np.float64], n: int, quantile: float) -> None:
-        self.place, self.share = place, share
+        self.by_place = None if (np.diff(place) >= 0).all() else np.argsort(place, kind="stable")
+        self.share = share if self.by_place is None else share[self.by_place]
         self.total = np.bincount(place, weights=share, minlength=n)
         self.need = quantile * self.total - _HAIR
-        self.end = np.cumsum(np.bincount(place, minlength=n))
+        self.sizes = np.bincount(place, minlength=n)
 
-    def quantile(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return for each place the entry at which the share is reached when values rise; -1 where it has none."""
-        if not len(values):
-            return np.full(len(self.total), -1, dtype=np.int64)
-        order = np.lexsort((values, self.place))
-        sums = np.cumsum(self.share[order])
-        first = np.concatenate([[0], self.end[:-1]])
-        before = np.concatenate([[0.0], sums])[first]
-        at = np.searchsorted(sums, before + self.need, side="left")
-        at = np.clip(at, np.minimum(first, len(order) - 1), self.end - 1)
-        return np.where(self.total > 0, order[at], -1)
+    def quantile(self, values: NDArray[np.float64], some: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """Return for each place the entry at which the share is reached when values rise; -1 where it has none.
+
+        Parameters
+        ----------
+        values : (n,). some : (m,) places that are asked for, None: all.
+        """
+        wanted = self.total > 0 if some is None else some & (self.total > 0)
+        if self.by_place is None:
+            return weighted_quantiles(values, self.share, self.sizes, self.need, some=wanted)
+        at = weighted_quantiles(values[self.by_place], self.share, self.sizes, self.need, some=wanted)
+        at[at >= 0] = self.by_place[at[at >= 0]]
+        return at
