@@ -8,26 +8,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geo_risk.kernels.flats import directions, flat_steps
 from geo_risk.kernels.priority_flood import COLUMN_STEP, MISSING, OUTLET, ROW_STEP
 
 
-def flow_direction(filled: NDArray[Any], parent: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Direction of the steepest descent; on flats and in filled hollows towards the cell the flood came from.
-
-    O'Callaghan & Mark (1984): the greatest drop per distance among eight neighbours (diagonals sqrt(2) away), the
-    lowest code among equals. Because the parents of a priority flood never form a ring, neither do the directions.
+def flow_direction(filled: NDArray[Any]) -> NDArray[np.int8]:
+    """Direction codes (y, x) of a whole filled surface: `flats.directions` with nothing beyond its edge.
 
     Parameters
     ----------
-    filled, parent : (y, x), as `priority_flood.fill` returns them; square cells.
+    filled : (y, x), as `priority_flood.fill` returns it; square cells.
 
-    Returns
-    -------
-    (y, x) int8: 0-7 clockwise from east (0 E, 1 SE, 2 S, ..., 7 NE), OUTLET (8) where water leaves the raster,
-    MISSING (-1) where the elevation is missing.
+    Raises
+    ------
+    ValueError : the surface has depressions.
     """
-    out: NDArray[np.int8] = _directions(filled, parent)
-    return out
+    framed = np.pad(np.asarray(filled), 1, constant_values=np.nan)
+    steps = np.pad(flat_steps(framed), 1, constant_values=MISSING)
+    return directions(framed, steps)
 
 
 def drainage_order(direction: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -89,30 +87,6 @@ def downstream(index: int, code: int, n_x: int) -> int:
     if code < 0 or code > 7:
         return -1
     return int(index + ROW_STEP[code] * n_x + COLUMN_STEP[code])
-
-
-@njit(cache=True, nogil=True)
-def _directions(filled: Any, parent: Any) -> Any:
-    ny, nx = filled.shape
-    out = np.empty((ny, nx), dtype=np.int8)
-    for j in range(ny):
-        for i in range(nx):
-            if parent[j, i] == MISSING:
-                out[j, i] = MISSING
-                continue
-            best, code = 0.0, parent[j, i]
-            here = np.float64(filled[j, i])
-            for k in range(8):
-                a, b = j + ROW_STEP[k], i + COLUMN_STEP[k]
-                if a < 0 or b < 0 or a >= ny or b >= nx or parent[a, b] == MISSING:
-                    continue
-                drop = here - np.float64(filled[a, b])
-                if k % 2 == 1:
-                    drop *= 0.7071067811865476
-                if drop > best:
-                    best, code = drop, np.int8(k)
-            out[j, i] = code
-    return out
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from geo_risk.core.errors import DataError
 from geo_risk.core.grid import CHUNK, Grid, grid_of
 from geo_risk.core.units import in_units
 from geo_risk.kernels.resample import sample_bilinear
-from geo_risk.terrain.hydrology import drainage
+from geo_risk.terrain.hydrology import drainage, refuse_larger
 from geo_risk.terrain.slope import MIN_TAN_SLOPE, blocks, slope_layers
 
 MIN_KNOWN = 0.5
@@ -88,7 +88,8 @@ def cti_at_scale(dem: xr.DataArray, *, scale_m: float, cells_max: int) -> xr.Dat
     As `averaged`. LimitError : more than `cells_max` coarse cells. DataError : no height at all.
     """
     coarse = averaged(dem, scale_m=scale_m)
-    routed = drainage(coarse, cells_max=cells_max)
+    refuse_larger(coarse, cells_max)
+    routed = drainage(coarse)
     cells = routed.upslope_area.to_numpy() / routed.grid.cell_area_m2
     tangent = np.tan(np.radians(slope_layers(coarse)["slope_deg"].to_numpy()))
     index = np.log(cells / np.maximum(tangent, MIN_TAN_SLOPE))

@@ -1,13 +1,16 @@
 """Drainage of a DEM on layers: filling, directions, upslope area, streams and height above drainage.
 
-Water crosses block borders, so these are whole-array computations: about 45 bytes a cell. Larger grids are refused.
+All of it is lazy and exact across blocks (`terrain.filling`, `terrain.upslope`); depressions alone take whole arrays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -15,15 +18,15 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid, grid_of, same_grid
 from geo_risk.core.units import in_units
-from geo_risk.kernels.accumulation import accumulate
-from geo_risk.kernels.d8 import drainage_order, flow_direction
+from geo_risk.kernels.d8 import drainage_order
 from geo_risk.kernels.depressions import Depressions, find_depressions
-from geo_risk.kernels.hand import height_above_drainage
-from geo_risk.kernels.priority_flood import MISSING, fill
-from geo_risk.kernels.unseen import unseen_inflow
+from geo_risk.kernels.priority_flood import MISSING
+from geo_risk.terrain.filling import direction_blocks, filled_blocks
+from geo_risk.terrain.slope import blocks
+from geo_risk.terrain.upslope import hand_blocks, unseen_blocks, upslope_blocks
 
 BYTES_PER_CELL = 45
-"""Peak memory of `drainage` for each cell of a float32 DEM (counted from its arrays, not measured)."""
+"""Peak memory for each cell of what looks at depressions or rivers in whole arrays (counted, not measured)."""
 
 
 @dataclass(frozen=True)
@@ -47,57 +50,86 @@ class Drainage:
         return grid_of(self.filled)
 
 
-def drainage(dem: xr.DataArray, *, cells_max: int) -> Drainage:
-    """Fill a DEM and route water over it.
+def in_memory(layer: xr.DataArray) -> xr.DataArray:
+    """Return a layer with its values computed, in blocks as before."""
+    chunks = blocks(layer).chunks
+    return layer.copy(data=da.from_array(layer.to_numpy(), chunks=chunks))
+
+
+def drainage(dem: xr.DataArray, *, stored: Callable[[xr.DataArray], xr.DataArray] = in_memory) -> Drainage:
+    """Fill a DEM and route water over it; the result does not depend on the DEM's blocks.
 
     Parameters
     ----------
-    dem : (y, x), any length unit, on a metric Grid. NaN is missing: cells beside it are outlets. Computed if lazy.
-    cells_max : largest grid that is accepted; memory is about BYTES_PER_CELL a cell.
+    dem : (y, x), any length unit, on a metric Grid. NaN is missing: cells beside it are outlets.
+    stored : puts a computed layer where it can be read again, block by block: each layer is made from the one before.
 
     Raises
     ------
-    LimitError : the grid is larger.
     DataError : no cell has a height, or heights are infinite.
     UnitError : the DEM has no length unit.
     """
-    grid = grid_of(dem)
-    z = whole_array(dem, cells_max=cells_max)
-    if not np.isfinite(z).any():
+    filled = stored(filled_layer(dem))
+    direction = stored(direction_layer(filled))
+    return Drainage(filled, direction, stored(upslope_layer(direction)))
+
+
+def filled_layer(dem: xr.DataArray) -> xr.DataArray:
+    """Surface without depressions, lazy, in the DEM's float type [m].
+
+    Raises
+    ------
+    As `drainage`.
+    """
+    z = blocks(in_units(dem, "m"))
+    z = z if z.dtype.kind == "f" else z.astype(np.float64)
+    n_known, n_infinite = dask.compute(np.isfinite(z).sum(), np.isinf(z).sum())
+    if n_infinite:
+        what = f"the DEM holds {int(n_infinite)} infinite heights"
+        raise DataError(what, where=str(dem.name or "dem"), fix="mask them as nodata")
+    if not n_known:
         what = "the DEM holds no height: every cell is missing"
         raise DataError(what, where=str(dem.name or "dem"), fix="check the DEM's nodata value and its extent")
-    filled, parent = fill(z)
-    direction = flow_direction(filled, parent)
-    area = accumulate(direction, drainage_order(direction), grid.cell_area_m2)
-    return Drainage(
-        filled=grid.layer(filled, units="m", long_name="terrain height, depressions filled", name="dem_filled"),
-        direction=grid.layer(
-            direction, units="1", long_name="D8 direction: 0-7 clockwise from east, 8 outlet", name="flow_direction"
-        ),
-        upslope_area=grid.layer(
-            area.astype(np.float32), units="m2", long_name="upslope area", name="flow_accumulation"
-        ),
+    return grid_of(dem).layer(filled_blocks(z), units="m", long_name="terrain height, depressions filled",
+                              name="dem_filled")  # fmt: skip
+
+
+def direction_layer(filled: xr.DataArray) -> xr.DataArray:
+    """D8 codes of a surface without depressions, int8, lazy (see `kernels.flats.directions`)."""
+    return grid_of(filled).layer(
+        direction_blocks(blocks(filled)), units="1", long_name="D8 direction: 0-7 clockwise from east, 8 outlet",
+        name="flow_direction",
     )  # fmt: skip
 
 
-def whole_array(dem: xr.DataArray, *, cells_max: int) -> NDArray[Any]:
-    """Return a DEM in metres as one array, after checking its size.
+def upslope_layer(direction: xr.DataArray) -> xr.DataArray:
+    """Area that drains through each cell, its own included, float32, lazy [m2]; NaN where missing.
+
+    Raises
+    ------
+    DataError : the directions form a ring or lead into missing cells.
+    """
+    grid = grid_of(direction)
+    try:
+        cells = upslope_blocks(_lazy_codes(direction))
+    except ValueError as error:
+        raise DataError(str(error), where=str(direction.name), fix="run the hydrology step again") from error
+    area = (cells * grid.cell_area_m2).astype(np.float32)
+    return grid.layer(area, units="m2", long_name="upslope area", name="flow_accumulation")
+
+
+def refuse_larger(layer: xr.DataArray, cells_max: int) -> None:
+    """Stop before a layer is taken into memory whole that has more cells than are allowed.
 
     Raises
     ------
     LimitError : more than `cells_max` cells.
-    DataError : infinite heights.
     """
-    if not dem.size <= cells_max:
-        what = f"the DEM has {dem.size:,} cells; at most {cells_max:,} fit (about {BYTES_PER_CELL} bytes a cell)"
+    if not layer.size <= cells_max:
+        name = layer.name or "dem"
+        what = f"{name} has {layer.size:,} cells; at most {cells_max:,} fit (about {BYTES_PER_CELL} bytes a cell)"
         fix = "choose a coarser area.resolution_m or a smaller area, or raise flood.drainage.cells_max"
-        raise LimitError(what, where=str(dem.name or "dem"), fix=fix)
-    z = in_units(dem, "m").to_numpy()
-    z = z if z.dtype.kind == "f" else z.astype(np.float64)
-    if np.isinf(z).any():
-        what = f"the DEM holds {int(np.isinf(z).sum())} infinite heights"
-        raise DataError(what, where=str(dem.name or "dem"), fix="mask them as nodata")
-    return z
+        raise LimitError(what, where=str(name), fix=fix)
 
 
 def partial_area(routed: Drainage) -> xr.DataArray:
@@ -105,23 +137,24 @@ def partial_area(routed: Drainage) -> xr.DataArray:
 
     Returns
     -------
-    (y, x) int8 [1]: 1 there (see `kernels.unseen`), 0 where the upslope area is whole, -1 where the height is missing.
+    (y, x) int8 [1], lazy: 1 below a cell at the map's edge or beside a missing one, and there, 0 where the upslope area
+    is whole, -1 where the height is missing.
     """
-    codes = _codes(routed)
-    marks = unseen_inflow(routed.filled.to_numpy(), codes, drainage_order(codes)).astype(np.int8)
-    values = np.where(codes < 0, np.int8(-1), marks)
+    values = unseen_blocks(_lazy_codes(routed.direction), blocks(routed.filled))
     return routed.grid.layer(values, units="1", long_name="upslope area is a lower bound", name="area_is_partial")
 
 
 def streams(routed: Drainage, *, stream_area_m2: float) -> xr.DataArray:
-    """Cells with at least this upslope area, float32 [1]: 1 stream, 0 not, NaN where the height is missing."""
-    area = routed.upslope_area.to_numpy()
-    mask = np.where(np.isnan(area), np.float32(np.nan), (area >= stream_area_m2).astype(np.float32))
+    """Cells with at least this upslope area, float32 [1], lazy: 1 stream, 0 not, NaN where the height is missing."""
+    area = blocks(routed.upslope_area)
+    mask = da.where(da.isnan(area), np.float32(np.nan), (area >= stream_area_m2).astype(np.float32))
     return routed.grid.layer(mask, units="1", long_name="stream cells", name="streams")
 
 
 def hand(routed: Drainage, stream: xr.DataArray) -> xr.DataArray:
-    """Height above the nearest drainage on the filled surface, float32 [m].
+    """Height above the nearest drainage on the filled surface, float32, lazy [m].
+
+    Rennó et al. (2008), Remote Sensing of Environment 112(9); Nobre et al. (2011), J. Hydrology 404.
 
     Parameters
     ----------
@@ -138,33 +171,14 @@ def hand(routed: Drainage, stream: xr.DataArray) -> xr.DataArray:
     GridError : the layers are on different grids.
     """
     grid = same_grid(routed.direction, stream)
-    direction = _codes(routed)
-    height = height_above_drainage(
-        direction, drainage_order(direction), routed.filled.to_numpy(), stream.to_numpy() > 0
-    )
+    codes = _lazy_codes(routed.direction)
+    is_stream = (blocks(stream) > 0).rechunk(codes.chunks)
+    height = hand_blocks(codes, blocks(routed.filled).rechunk(codes.chunks), is_stream)
     return grid.layer(height.astype(np.float32), units="m", long_name="height above nearest drainage", name="hand_m")
 
 
-def upslope_sum(routed: Drainage, weight: xr.DataArray) -> xr.DataArray:
-    """Sum of a layer over each cell's upslope area, in the layer's unit, float64.
-
-    Parameters
-    ----------
-    weight : (y, x). Missing values count as zero where the height is known: say so when the sum is shown.
-
-    Raises
-    ------
-    GridError : the layers are on different grids.
-    """
-    grid = same_grid(routed.direction, weight)
-    direction = _codes(routed)
-    values = np.nan_to_num(weight.to_numpy().astype(np.float64), nan=0.0)
-    total = accumulate(direction, drainage_order(direction), values)
-    return grid.layer(total, units=str(weight.attrs.get("units", "")), long_name="upslope sum", name="upslope_sum")
-
-
 def depressions(dem: xr.DataArray, routed: Drainage, *, depth_min_m: float, area_min_m2: float) -> Depressions:
-    """Find the depressions of a DEM (see `kernels.depressions`).
+    """Find the depressions of a DEM (see `kernels.depressions`); whole arrays are taken into memory.
 
     Parameters
     ----------
@@ -182,6 +196,10 @@ def depressions(dem: xr.DataArray, routed: Drainage, *, depth_min_m: float, area
         in_units(dem, "m").to_numpy(), routed.filled.to_numpy(), direction, drainage_order(direction),
         depth_min=depth_min_m, cells_min=cells_min,
     )  # fmt: skip
+
+
+def _lazy_codes(direction: xr.DataArray) -> da.Array:
+    return blocks(direction).astype(np.int8)
 
 
 def _codes(routed: Drainage) -> NDArray[np.int8]:
@@ -206,15 +224,17 @@ def read_back(filled: xr.DataArray, direction: xr.DataArray, upslope_area: xr.Da
 
 def drainage_facts(dem: xr.DataArray, routed: Drainage, stream: xr.DataArray, above: xr.DataArray) -> dict[str, Any]:
     """Return counts and notes for the report: cells known, filled, on streams, and of unknown height above them."""
-    z, top = dem.to_numpy(), routed.filled.to_numpy()
-    known = np.isfinite(z)
-    n, gaps = int(known.sum()), int((known & np.isnan(above.to_numpy())).sum())
+    z, top, height = blocks(in_units(dem, "m")), blocks(routed.filled), blocks(above)
+    known = da.isfinite(z)
+    n_all, n, n_filled, n_stream, gaps = (int(k) for k in dask.compute(
+        z.size, known.sum(), (top > z).sum(), (blocks(stream) > 0).sum(), (known & da.isnan(height)).sum()
+    ))  # fmt: skip
     notes = []
-    if not known.all():
+    if n < n_all:
         notes.append({
             "level": "warning",
-            "text_en": f"The DEM has {int((~known).sum())} missing cells; water leaves the area there.",
-            "text_zh": f"DEM 缺失 {int((~known).sum())} 个格网，水流在该处流出。",
+            "text_en": f"The DEM has {n_all - n} missing cells; water leaves the area there.",
+            "text_zh": f"DEM 缺失 {n_all - n} 个格网，水流在该处流出。",
         })  # fmt: skip
     if gaps:
         notes.append({
@@ -224,12 +244,11 @@ def drainage_facts(dem: xr.DataArray, routed: Drainage, stream: xr.DataArray, ab
             "text_zh": f"{gaps / n:.1%} 的面积在汇入河沟前流出边界，其相对河道高程未知。",
         })  # fmt: skip
     counts = {
-        "cells": n, "cells_filled": int((top > z).sum()), "cells_stream": int((stream.to_numpy() > 0).sum()),
-        "cells_hand_unknown": gaps,
+        "cells": n, "cells_filled": n_filled, "cells_stream": n_stream, "cells_hand_unknown": gaps,
     }  # fmt: skip
     methods = [{
         "name": "Drainage: priority flood, D8, upslope area, HAND",
-        "citation": "Barnes et al. 2014; O'Callaghan & Mark 1984; Nobre et al. 2011",
+        "citation": "Barnes et al. 2014, Barnes 2016; O'Callaghan & Mark 1984; Nobre et al. 2011",
         "validity": "single flow direction; bridges and culverts that close the DEM dam the water",
     }]  # fmt: skip
     return {"notes": notes, "counts": counts, "methods": methods}

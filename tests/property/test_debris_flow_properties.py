@@ -27,7 +27,7 @@ def test_reaches_hold_source_cells_once_and_lead_down(seed, factor, shortest, ha
     if has_gap:
         z[20:26, 30:40] = np.nan
     grid = grid_of_shape(z.shape, 10.0)
-    routed = drainage(grid.layer(z, units="m", long_name="z", name="dem"), cells_max=10**6)
+    routed = drainage(grid.layer(z, units="m", long_name="z", name="dem"))
     given_ = {"dem_filled": routed.filled, "flow_direction": routed.direction, "flow_accumulation": routed.upslope_area}
     params = DebrisFlowParams(area_min_m2=600, bed_length_m=20, curve_factor=factor, slope_min_deg=5.0,
                               length_min_m=shortest)  # fmt: skip

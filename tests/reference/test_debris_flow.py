@@ -35,7 +35,7 @@ def valley(slopes_deg=(30.0, 20.0, 6.0), lengths=(20, 20, 20), *, branch=False, 
 
 def parts(z, params=None, chunks=None):
     grid = grid_of_shape(z.shape, CELL)
-    routed = drainage(grid.layer(z, units="m", long_name="z", name="dem"), cells_max=10**6)
+    routed = drainage(grid.layer(z, units="m", long_name="z", name="dem"))
     given = {"dem_filled": routed.filled, "flow_direction": routed.direction, "flow_accumulation": routed.upslope_area}
     if chunks:
         given = {k: v.chunk({"y": chunks[0], "x": chunks[1]}) for k, v in given.items()}
@@ -54,7 +54,7 @@ def test_a_channel_whose_head_lies_beyond_the_map_is_unknown_and_a_bed_may_be_lo
     z = valley()
     z[:12] = np.nan
     grid = grid_of_shape(z.shape, CELL)
-    routed = drainage(grid.layer(z, units="m", long_name="z", name="dem"), cells_max=10**6)
+    routed = drainage(grid.layer(z, units="m", long_name="z", name="dem"))
     given = {"dem_filled": routed.filled, "flow_direction": routed.direction, "flow_accumulation": routed.upslope_area}
     params = DebrisFlowParams(area_min_m2=4000, bed_length_m=60, length_min_m=60, slope_max_deg=45)
     said = compute({**given, "area_is_partial": partial_area(routed)}, params).level.to_numpy()

@@ -39,13 +39,13 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 def depressions() -> tuple[np.ndarray, Depressions]:
     z = read("dtm.tif")
-    filled, parent = fill(z)
-    direction = flow_direction(filled, parent)
+    filled = fill(z)
+    direction = flow_direction(filled)
     return z, find_depressions(z, filled, direction, drainage_order(direction))
 
 
 def test_fill_is_equal_cell_for_cell() -> None:
-    filled, _ = fill(read("dtm.tif"))
+    filled = fill(read("dtm.tif"))
     np.testing.assert_array_equal(filled, read("filled.tif"))
 
 

@@ -27,7 +27,7 @@ def valley(*, hole: bool = False) -> xr.DataArray:
 
 def layers(rain_mm: float, dem: xr.DataArray | None = None) -> dict[str, xr.DataArray]:
     height = valley() if dem is None else dem
-    routed = hydrology.drainage(height, cells_max=10**6)
+    routed = hydrology.drainage(height)
     stream = hydrology.streams(routed, stream_area_m2=100_000)
     constant = {"rain": (rain_mm, "mm"), "curve_number": (80.0, "1")}
     out = {"dem": height, "dem_filled": routed.filled, "flow_direction": routed.direction, "streams": stream,
@@ -127,23 +127,27 @@ def test_impossible_curve_numbers_make_the_flood_unknown() -> None:
     assert (compute(given, FloodParams()).level.to_numpy()[:, 5:-5] == -1).all()
 
 
-def test_drainage_limits_and_missing_ground() -> None:
+def test_rivers_and_depressions_take_no_larger_grids_than_allowed() -> None:
     with pytest.raises(LimitError, match="at most 100"):
-        hydrology.drainage(valley(), cells_max=100)
+        hydrology.refuse_larger(valley(), 100)
+    hydrology.refuse_larger(valley(), valley().size)
+
+
+def test_drainage_needs_ground() -> None:
     empty = valley().copy(data=np.full(GRID.shape, np.nan, np.float32))
     with pytest.raises(DataError, match="every cell is missing"):
-        hydrology.drainage(empty, cells_max=10**6)
+        hydrology.drainage(empty)
     infinite = valley().to_numpy().copy()
     infinite[3, 3] = np.inf
     with pytest.raises(DataError, match="infinite"):
-        hydrology.drainage(valley().copy(data=infinite), cells_max=10**6)
+        hydrology.drainage(valley().copy(data=infinite))
     with pytest.raises(UnitError):
-        hydrology.drainage(valley().assign_attrs(units="mm/h"), cells_max=10**6)
+        hydrology.drainage(valley().assign_attrs(units="mm/h"))
 
 
 def test_drainage_layers_agree_with_one_another() -> None:
     dem = valley(hole=True)
-    routed = hydrology.drainage(dem, cells_max=10**6)
+    routed = hydrology.drainage(dem)
     stream = hydrology.streams(routed, stream_area_m2=100_000)
     above = hydrology.hand(routed, stream)
     assert np.isnan(above.to_numpy()[10:12, 10:14]).all()

@@ -20,7 +20,7 @@ def grid_of_shape(shape, cell=10.0) -> Grid:
 def hillsides(z, cell=10.0) -> Hillsides:
     grid = grid_of_shape(z.shape, cell)
     dem = grid.layer(z, units="m", long_name="height", name="dem")
-    routed, layers = drainage(dem, cells_max=10**7), slope_layers(dem)
+    routed, layers = drainage(dem), slope_layers(dem)
     return Hillsides(
         routed.direction, routed.upslope_area, layers["slope_deg"].compute(), layers["aspect_deg"].compute()
     )

@@ -93,7 +93,7 @@ def rainfall_layers() -> dict[str, xr.DataArray]:
 def landslide_layers() -> dict[str, xr.DataArray]:
     dem = ground()
     out = {k: v.compute() for k, v in slope_layers(dem).items()}
-    routed = drainage(dem, cells_max=10**6)
+    routed = drainage(dem)
     out["twi"] = wetness_index(routed.upslope_area, out["slope_deg"]).compute()
     slope = np.nan_to_num(out["slope_deg"].to_numpy())
     slid = rng(5).random(GRID.shape) < 0.002 * slope
@@ -107,7 +107,7 @@ def landslide_layers() -> dict[str, xr.DataArray]:
 
 def flood_layers() -> dict[str, xr.DataArray]:
     dem = ground()
-    routed = drainage(dem, cells_max=10**6)
+    routed = drainage(dem)
     stream = streams(routed, stream_area_m2=100_000)
     town = np.full(GRID.shape, np.nan, "float32")
     town[40:44, 40:50] = 0.4
@@ -134,7 +134,7 @@ def runout_layers() -> dict[str, xr.DataArray]:
 
 
 def debris_flow_layers() -> dict[str, xr.DataArray]:
-    routed = drainage(ground(), cells_max=10**6)
+    routed = drainage(ground())
     return {"dem_filled": routed.filled, "flow_direction": routed.direction.astype("float32").assign_attrs(units="1"),
             "flow_accumulation": routed.upslope_area, "area_is_partial": whole_area()}  # fmt: skip
 
@@ -150,7 +150,7 @@ def stability_layers() -> dict[str, xr.DataArray]:
     dem = ground()
     steep = slope_layers(dem)["slope_deg"].compute()
     material = layer(rng(9).integers(1, 4, GRID.shape).astype("float32"), "1", "material")
-    return {"slope_deg": steep, "flow_accumulation": drainage(dem, cells_max=10**6).upslope_area, "material": material,
+    return {"slope_deg": steep, "flow_accumulation": drainage(dem).upslope_area, "material": material,
             "area_is_partial": whole_area()}  # fmt: skip
 
 

@@ -191,7 +191,9 @@ def write_hazard(
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
+    from geo_risk.terrain.hydrology import refuse_larger
 
+    refuse_larger(open_layer(layers["dem"]), params.drainage.cells_max)
     inputs = {name: open_layer(path).load() for name, path in layers.items()}
     inputs["rain"] = open_layer(rain).load()
     grid = grid_of(inputs["dem"])

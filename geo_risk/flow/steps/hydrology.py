@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import DrainageParams
 
@@ -40,17 +42,17 @@ def make_drainage(
     from geo_risk.sources.layers import open_layer
     from geo_risk.terrain import hydrology as terrain
 
-    height = open_layer(dem)
-    routed = terrain.drainage(height, cells_max=params.cells_max)
-    stream = terrain.streams(routed, stream_area_m2=params.stream_area_m2)
-    above = terrain.hand(routed, stream)
-    for layer, path in (
-        (routed.filled, dem_filled),
-        (routed.direction, flow_direction),
-        (routed.upslope_area, flow_accumulation),
-        (terrain.partial_area(routed), area_is_partial),
-        (stream, streams),
-        (above, hand_m),
-    ):
+    paths = {"dem_filled": dem_filled, "flow_direction": flow_direction, "flow_accumulation": flow_accumulation,
+             "area_is_partial": area_is_partial, "streams": streams, "hand_m": hand_m}  # fmt: skip
+
+    def stored(layer: xr.DataArray) -> xr.DataArray:
+        path = paths[str(layer.name)]
         write_layer(layer, path)
+        return open_layer(path)
+
+    height = open_layer(dem)
+    routed = terrain.drainage(height, stored=stored)
+    stored(terrain.partial_area(routed))
+    stream = stored(terrain.streams(routed, stream_area_m2=params.stream_area_m2))
+    above = stored(terrain.hand(routed, stream))
     write_json(terrain.drainage_facts(height, routed, stream, above), facts)

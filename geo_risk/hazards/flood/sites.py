@@ -58,8 +58,8 @@ class Features:
 def town_ground(grid: Grid, elevation: NDArray[Any], params: SiteParams) -> Town:
     """Find the depressions of the town's DEM and the water that comes to every cell."""
     z = np.asarray(elevation, dtype=np.float64)
-    filled, parent = fill(z)
-    direction = flow_direction(filled, parent)
+    filled = fill(z)
+    direction = flow_direction(filled)
     order = drainage_order(direction)
     cells = max(1, int(np.ceil(params.area_min_m2 / grid.cell_area_m2 - 1e-9)))
     found = find_depressions(z, filled, direction, order, depth_min=params.depth_min_m, cells_min=cells)
