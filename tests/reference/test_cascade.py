@@ -18,8 +18,8 @@ from geo_risk.kernels.priority_flood import fill
 def two_pits() -> tuple[np.ndarray, Depressions]:
     z = np.full((5, 9), 12.0)
     z[2, 1:] = [7.5, 8.0, 9.5, 9.0, 8.0, 8.9, 8.5, 8.0]
-    filled, parent = fill(z)
-    direction = flow_direction(filled, parent)
+    filled = fill(z)
+    direction = flow_direction(filled)
     return z, find_depressions(z, filled, direction, drainage_order(direction))
 
 

@@ -49,8 +49,8 @@ def test_streams_that_end_on_the_hillside_stop():
 def test_water_stays_in_its_link_until_it_meets_the_stream(seed, least):
     z = np.random.default_rng(seed).normal(size=(18, 21)).cumsum(0)
     z[3:5, 6:9] = np.nan
-    filled, parent = fill(z)
-    direction = flow_direction(filled, parent)
+    filled = fill(z)
+    direction = flow_direction(filled)
     order = drainage_order(direction)
     stream = np.nan_to_num(accumulate(direction, order, 1.0)) >= least
     got = hillslopes(direction, order, stream)

@@ -154,10 +154,6 @@ def test_drainage_layers_agree_with_one_another() -> None:
     assert (above.to_numpy()[stream.to_numpy() > 0] == 0).all()
     again = hydrology.read_back(routed.filled, routed.direction.astype("int16"), routed.upslope_area)
     np.testing.assert_array_equal(hydrology.hand(again, stream).to_numpy(), above.to_numpy())
-    weight = GRID.layer(np.ones(GRID.shape), units="m2", long_name="one")
-    np.testing.assert_allclose(
-        hydrology.upslope_sum(routed, weight).to_numpy() * 900, routed.upslope_area.to_numpy(), rtol=1e-6
-    )
     facts = hydrology.drainage_facts(dem, routed, stream, above)
     assert facts["counts"]["cells"] == int(np.isfinite(dem.to_numpy()).sum())
     found = hydrology.depressions(dem, routed, depth_min_m=0.5, area_min_m2=900.0)
