@@ -297,6 +297,14 @@ def test_places_unlike_all_others_are_outside_and_unknown():
         applicability(cases.values, np.zeros(500, int), factors=NAMES)
 
 
+def test_categories_alone_hold_the_codes_that_were_met_in_other_folds():
+    values = np.tile([1.0, 2.0, 3.0], 4)[:, None]
+    area = applicability(values, np.repeat([0, 1], 6), factors=("lithology",))
+    assert area.threshold == 0
+    asked = np.array([[1.0], [2.0], [3.0], [4.0], [np.nan]])
+    np.testing.assert_array_equal(area.holds(asked), [True, True, True, False, False])
+
+
 def test_the_dissimilarity_is_the_distance_over_the_mean_distance():
     values = np.array([[0.0], [1.0], [2.0], [3.0]])
     area = applicability(values, np.array([0, 0, 1, 1]), factors=("twi",))
