@@ -139,7 +139,8 @@ def _notes(fitted: Fit, absent: dict[str, str], params: LandslideParams) -> list
     if absent:
         text = "; ".join(f"{k} ({v})" for k, v in absent.items())
         text_zh = "；".join(f"{label(f'factor.{k}', 'zh')}（{left_out_reason(v, 'zh')}）" for k, v in absent.items())
-        notes.append({"level": "info", "text_en": f"Factors left out: {text}.",
+        level = "warning" if any(v.startswith("is known on") for v in absent.values()) else "info"
+        notes.append({"level": level, "text_en": f"Factors left out: {text}.",
                       "text_zh": f"未采用因子：{text_zh}。"})  # fmt: skip
     if fitted.road_bias is not None:
         notes.append(fitted.road_bias.note())

@@ -141,11 +141,11 @@ def _usable(sample: Sample, params: LandslideParams) -> tuple[tuple[str, ...], d
 
 
 def _cases(sample: Sample, names: tuple[str, ...], params: LandslideParams) -> tuple[Cases, NDArray[np.int64]]:
-    """Return the cases whose factors are all known, and the block fold of each."""
+    """Return the cases whose factors and slope are all known, and the block fold of each."""
     values = np.stack([sample.values[sample.names.index(n)] for n in names], axis=1)
     classings = [c for n, v in zip(names, values[~sample.is_event].T, strict=True)
                  if (c := class_of_factor(n, v, classes=params.classes)) is not None]  # fmt: skip
-    whole = (classes_of(values, names, classings) >= 0).all(axis=0)
+    whole = (classes_of(values, names, classings) >= 0).all(axis=0) & ~np.isnan(sample.slope_deg)
     cases = Cases(values[whole], sample.is_event[whole], sample.x[whole], sample.y[whole])
     if cases.is_event.sum() < params.min_events:
         what = f"{int(cases.is_event.sum())} cells with events have all factors known; {params.min_events} are needed"
