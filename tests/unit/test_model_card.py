@@ -155,3 +155,16 @@ def test_ground_without_a_slope_is_unknown_though_its_rock_is_known():
     assert (made.level.to_numpy()[~hole] >= 0).all()
     said = [n for n in model_facts(fitted, used_factors(layers, PARAMS), PARAMS)["notes"] if "left out" in n["text_en"]]
     assert [n["level"] for n in said] == ["warning"]
+
+
+def test_the_certainty_factor_takes_the_share_of_cells_with_events_from_the_map():
+    layers = county()
+    made = {m: fit_later(layers, PARAMS.model_copy(update={"model": m, "compared": ()})).compute()
+            for m in ("certainty_factor", "information_value")}  # fmt: skip
+    estimator = made["certainty_factor"].model.estimator
+    assert estimator.event_rate == pytest.approx(float(layers["landslide_events"].mean()), rel=0.01)
+    # -ln(1 - CF) = ln FR + ln((1 - pps) / (1 - FR pps)) in the steepest class
+    certainty, value = (made[m].model.estimator.model_.tables[0][-1] for m in ("certainty_factor", "information_value"))
+    pps = estimator.event_rate
+    assert certainty == pytest.approx(value + np.log((1 - pps) / (1 - np.exp(value) * pps)))
+    assert certainty > value + 0.05

@@ -24,16 +24,18 @@ class Cases:
     ----------
     values : (case, factor), NaN where unknown.
     is_event : (case,) bool. x, y : (case,) [m].
+    event_rate : share of the area's cells that hold an event; 0 where it is not known.
     """
 
     values: NDArray[np.float64]
     is_event: NDArray[np.bool_]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+    event_rate: float = 0.0
 
     def part(self, keep: NDArray[np.bool_]) -> Cases:
         """Return the cases that are kept."""
-        return Cases(self.values[keep], self.is_event[keep], self.x[keep], self.y[keep])
+        return Cases(self.values[keep], self.is_event[keep], self.x[keep], self.y[keep], self.event_rate)
 
 
 @dataclass(frozen=True)
