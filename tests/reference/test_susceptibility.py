@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import cross_val_score
@@ -227,6 +227,21 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
     spread = np.std([0.78, 0.82, 0.78, 0.82], ddof=1)
     assert (high - low) / 2 == pytest.approx(3.182446 * spread * np.sqrt(1 / 4 + 1 / 3), rel=1e-6)
     assert np.isnan(interval([0.8], n_learned=3, n_judged=1)).all()
+
+
+def test_the_interval_of_a_skill_does_not_leave_what_an_auc_can_be():
+    class Given(ClassifierMixin, BaseEstimator):
+        def fit(self, x, y):
+            return self
+
+        def predict_proba(self, x):
+            return np.column_stack([1 - x[:, 0], x[:, 0]])
+
+    # AUC 1 and 0.5 in two folds: Student's t of one degree of freedom goes far beyond 0 and 1
+    values, event = np.array([0.9, 0.1, 0.5, 0.5])[:, None], np.array([True, False, True, False])
+    cases = Cases(values, event, np.arange(4.0), np.zeros(4))
+    skill = judged(Given(), cases, np.array([0, 0, 1, 1]))
+    assert (skill.auc, skill.low, skill.high) == (0.75, 0, 1)
 
 
 @pytest.mark.slow

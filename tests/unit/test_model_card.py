@@ -168,3 +168,14 @@ def test_the_certainty_factor_takes_the_share_of_cells_with_events_from_the_map(
     pps = estimator.event_rate
     assert certainty == pytest.approx(value + np.log((1 - pps) / (1 - np.exp(value) * pps)))
     assert certainty > value + 0.05
+
+
+def test_a_model_that_may_rank_no_better_than_chance_is_warned_of(facts):
+    layers = county()
+    chance = np.random.default_rng(8).random(GRID.shape) < 0.01
+    layers["landslide_events"] = layer(chance, "1", "landslide_events")
+    fitted = fit_later(layers, PARAMS).compute()
+    assert 0 <= fitted.spatial.low <= 0.5 <= fitted.spatial.high <= 1
+    notes = model_facts(fitted, used_factors(layers, PARAMS), PARAMS)["notes"]
+    assert [n["level"] for n in notes if "no better than chance" in n["text_en"]] == ["warning"]
+    assert not any("no better than chance" in n["text_en"] for n in facts["landslide"]["notes"])
