@@ -163,3 +163,22 @@ def test_unknown_releases_are_no_safety_on_them_nor_below():
     assert energy[20, 3] > 0
     known = compute(given_ | {"release_units": layer(np.nan_to_num(unit))}, RunoutParams())
     assert known.level.to_numpy()[20, 20] == 0
+
+
+def test_beyond_missing_ground_that_a_path_runs_into_it_is_not_known_whether_anything_comes():
+    y = np.mgrid[:40, :46][0]
+    z = 900 - 18.0 * np.minimum(y, 25)
+    gap, unit = z.copy(), np.zeros(GRID.shape)
+    gap[10:12] = np.nan
+    unit[5, 4] = 1
+    got = compute({"dem": layer(gap, "m", "dem"), "release_units": layer(unit)}, RunoutParams())
+    level, energy, flags = (v.to_numpy() for v in (got.level, got.intensity, got.extra["runout_flags"]))
+    assert flags[9, 4] == 1
+    assert (level[10:26, 4] == -1).all()
+    assert np.isnan(energy[10:26, 4]).all()
+    # on the way to the gap it is known, and far to the side nothing comes
+    assert (level[6:10, 4] >= 2).all()
+    assert (level[9, 40], energy[20, 45], level[39, 4]) == (0, 0, 0)
+    # where no path comes a gap hides nothing but itself
+    far = compute({"dem": layer(gap, "m", "dem"), "release_units": layer(np.zeros(GRID.shape))}, RunoutParams())
+    np.testing.assert_array_equal(far.level.to_numpy() < 0, np.isnan(gap))

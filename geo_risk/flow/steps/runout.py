@@ -186,9 +186,9 @@ def _facts(counts: dict[str, int], notes: list[str], quarantine: list[dict[str, 
         ))  # fmt: skip
     if counts["cells_unknown"]:
         said.append(note(
-            "info", f"On {counts['cells_unknown']} cells it is not known whether anything comes: no height, or ground "
-            "above that may fail or not. They have no energy, not an energy of 0.",
-            f"{counts['cells_unknown']} 个像元是否受运动波及未知（无高程，或上方坡体是否失稳未知）："
+            "info", f"On {counts['cells_unknown']} cells it is not known whether anything comes: no height, or below "
+            "ground that may fail or not, or beyond a gap of the DEM. They have no energy, not an energy of 0.",
+            f"{counts['cells_unknown']} 个像元是否受运动波及未知（无高程、上方坡体是否失稳未知或位于高程缺测区之后）："
             "能量为空值，不是 0。",
         ))  # fmt: skip
     return {"notes": said, "counts": counts, "quarantine": quarantine, "methods": [asdict(CARD)]}

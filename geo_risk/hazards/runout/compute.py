@@ -16,10 +16,9 @@ from geo_risk.core.grid import Grid, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.core.units import in_units
-from geo_risk.hazards.runout.params import KINDS, RunoutParams
+from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.hazards.runout.tiles import PLANES, Tiled, run_tiles
-from geo_risk.kernels.may_reach import may_be_reached
-from geo_risk.kernels.runout import Friction
+from geo_risk.hazards.runout.unknown import may_come
 from geo_risk.terrain.slope import blocks
 
 GRAVITY_M_S2 = 9.81
@@ -33,8 +32,8 @@ CARD = MethodCard(
     validity="first motion is given by the releases; DEM of 5-30 m; alpha of the set that fits the kind of movement",
     limits=(
         "no volume, depth or time: the energy is that of a mass point on its energy line",
-        "where a path runs into missing ground or off the raster, what lies beyond is unknown (flagged)",
-        "what unknown releases may reach is bounded by the energy line of landslides alone: rather too wide",
+        "where a path runs off the raster, what lies beyond is unknown (flagged)",
+        "what may come from unknown releases or over missing ground is bounded by the energy line: rather too wide",
     ),
 )
 
@@ -74,8 +73,9 @@ def compute(layers: Mapping[str, xr.DataArray], params: RunoutParams) -> HazardR
     -------
     Intensity `runout_energy` [J/kg], the greatest kinetic energy of a unit mass that arrives, 0 where nothing comes and
     on releases. Level: 4 on releases, else 1-4 by speed where something comes, 0 where nothing does. On missing ground
-    they are NaN and -1. Where the releases are unknown, and wherever something could come from there by its energy line
-    (`kernels.may_reach`), the energy is NaN unless something known comes, and the level -1 unless it is medium or more.
+    they are NaN and -1. Where the releases are unknown, and wherever something could come from there, or over missing
+    ground that a path runs into, by its energy line (`unknown.may_come`), the energy is NaN unless something known
+    comes, and the level -1 unless it is medium or more.
     Confidence: 0.5 where the level is known, halved on cells beyond which the way is unknown. `extra`: speed, flux,
     length, travel angles, paths, flags; NaN on missing ground, and but for the flags where it is not known whether
     anything comes. Lazy; the same bits for any chunks.
@@ -178,33 +178,11 @@ def _check_targets(targets: NDArray[np.int64] | None, grid: Grid) -> None:
         raise ValueError(msg)
 
 
-def _possible(dem: da.Array, unit: da.Array, cell_m: float, params: RunoutParams) -> da.Array:
-    """Return where the releases are unknown, and where something could come from there."""
-    friction = params.friction(KINDS[0])
-    n = int(friction.reach_m / cell_m + 1e-9)
-    depth = {axis: min(n, size) for axis, size in enumerate(dem.shape)}
-    z, gone = (da.overlap.overlap(a, depth=depth, boundary=edge, allow_rechunk=True)
-               for a, edge in ((dem.astype(np.float64), np.nan), (da.isnan(unit), False)))  # fmt: skip
-    inner = tuple(tuple(c - 2 * depth[k] for c in axis) for k, axis in enumerate(z.chunks))
-    found = da.map_blocks(_possible_in, z, gone, friction=friction, cell_m=cell_m, n_steps=n,
-                          depth=(depth[0], depth[1]), dtype=np.bool_, chunks=inner,
-                          meta=np.empty((0, 0), np.bool_))  # fmt: skip
-    return found.rechunk(dem.chunks)
-
-
-def _possible_in(
-    z: NDArray[np.float64], gone: NDArray[np.bool_], *, friction: Friction, cell_m: float, n_steps: int,
-    depth: tuple[int, int],
-) -> NDArray[np.bool_]:  # fmt: skip
-    found = may_be_reached(z, gone, alpha_deg=friction.alpha_deg, cap_m=friction.cap_m, cell_m=cell_m, n_steps=n_steps)
-    return found[depth[0] : z.shape[0] - depth[0], depth[1] : z.shape[1] - depth[1]]
-
-
 def _result(grid: Grid, dem: da.Array, unit: da.Array, tiled: Tiled, params: RunoutParams) -> HazardResult:
     plane = dict(zip(PLANES, tiled.stack, strict=True))
     gone, nan = da.isnan(dem), np.float32(np.nan)
     reached = plane["n_paths"] > 0
-    possible = _possible(dem, unit, grid.resolution_m, params)
+    possible = may_come(dem, unit, plane["energy_m"], plane["gap_kinds"], cell_m=grid.resolution_m, params=params)
     known = ~gone & (reached | ~possible)
     energy = da.where(known, np.float32(GRAVITY_M_S2) * plane["energy_m"], nan)
     speed = da.where(known, da.sqrt(np.float32(2 * GRAVITY_M_S2) * plane["energy_m"]), nan)
