@@ -58,7 +58,10 @@ def _reached(dem: da.Array, line: da.Array, friction: Friction, *, cell_m: float
 def _reached_in(
     z: Array, line: Array, *, friction: Friction, cell_m: float, n_steps: int, into_gaps: bool, halo: tuple[int, int]
 ) -> NDArray[Any]:
+    inside = (slice(halo[0], z.shape[0] - halo[0]), slice(halo[1], z.shape[1] - halo[1]))
+    if np.isnan(line).all():
+        return np.zeros(z[inside].shape, np.bool_)
     if into_gaps:
         line = lines_into_gaps(z, line, alpha_deg=friction.alpha_deg, cell_m=cell_m)
     found = may_be_reached(z, line, alpha_deg=friction.alpha_deg, cap_m=friction.cap_m, cell_m=cell_m, n_steps=n_steps)
-    return found[halo[0] : z.shape[0] - halo[0], halo[1] : z.shape[1] - halo[1]]
+    return found[inside]
