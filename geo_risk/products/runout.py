@@ -94,7 +94,7 @@ def run_out_products(
         every = {name: v.copy(data=a) for (name, v), a in zip(every.items(), arrays, strict=True)}
     else:
         table, skipped = dask.compute(lazy.table, lazy.skipped)
-    hit = hit_table(table, grid)
+    hit = _with_ground(hit_table(table, grid), releases.units)
     houses = _targets(hit, covers["building"], exposed.houses) if "building" in covers else None
     roads = _targets(hit, covers["road"], exposed.roads) if "road" in covers else None
     rows = hit_rows(releases.table, houses, roads, language=language)
@@ -118,6 +118,13 @@ def _coverages(exposed: Exposed, grid: Grid) -> dict[str, Coverage]:
     return out
 
 
+def _with_ground(hit: pd.DataFrame, units: xr.DataArray) -> pd.DataFrame:
+    """Add to hits whether the cell is of the unit's own release: what stands there goes down with it."""
+    row, column = np.divmod(hit["cell"].to_numpy(dtype=np.int64), units.shape[1])
+    own = units.isel(y=xr.DataArray(row, dims="hit"), x=xr.DataArray(column, dims="hit")).to_numpy()
+    return hit.assign(on_release=own == hit["unit"])
+
+
 def _targets(hit: pd.DataFrame, coverage: Coverage, things: gpd.GeoDataFrame | None) -> pd.DataFrame:
     """Return one row a unit and thing: the hardest hit of its cells."""
     assert things is not None  # noqa: S101  (for the type checker: there is no coverage without things)
@@ -125,7 +132,10 @@ def _targets(hit: pd.DataFrame, coverage: Coverage, things: gpd.GeoDataFrame | N
     pairs = pd.DataFrame({"cell": coverage.cell, "position": coverage.polygon, "share": share})
     found = hit.merge(pairs, on="cell")
     groups = found.groupby(["unit", "position"])
-    found = found.assign(flux=groups["flux"].transform("max"), share=groups["share"].transform("sum").clip(upper=1.0))
+    found = found.assign(
+        flux=groups["flux"].transform("max"), share=groups["share"].transform("sum").clip(upper=1.0),
+        on_release=groups["on_release"].transform("any"),
+    )  # fmt: skip
     order = found.sort_values(["unit", "position", "energy_j_kg", "cell"], ascending=[True, True, False, True])
     best = order.drop_duplicates(["unit", "position"])
     plain = pd.DataFrame(things.drop(columns="geometry")).reset_index(drop=True)
@@ -158,7 +168,7 @@ def hit_rows(
     if roads is not None and len(roads):
         names = roads["road_id"].astype(str)
         parts.append(roads.assign(target_kind="road", target_id=names))
-    columns = ["unit", "target_kind", "target_id", "settlement_id", "n_houses", "people", *_HIT]
+    columns = ["unit", "target_kind", "target_id", "settlement_id", "n_houses", "people", "on_release", *_HIT]
     kept = [p[[c for c in columns if c in p]] for p in parts]
     out = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)
     out = out.merge(table[["unit", "release_id", "source", "kind"]], on="unit", how="left")
@@ -166,7 +176,7 @@ def hit_rows(
     order = out.sort_values(["energy_j_kg", "target_kind", "target_id", "release_id"],
                             ascending=[False, True, True, True], kind="stable").reset_index(drop=True)  # fmt: skip
     order = with_reasons(order, lambda k: [_hit_reason(row, k) for row in order.to_dict("records")], language)
-    made: pd.DataFrame = conform(order.drop(columns="unit"), "runout_hits")
+    made: pd.DataFrame = conform(order.drop(columns=["unit", "on_release"]), "runout_hits")
     return made
 
 
@@ -178,13 +188,17 @@ def _settlement_rows(houses: pd.DataFrame) -> pd.DataFrame:
     first["flux"] = groups["flux"].max()
     first["people"] = groups["people"].agg(lambda v: v.sum(skipna=False))
     first["n_houses"] = groups["position"].nunique()
+    first["on_release"] = groups["on_release"].any()
     out = first.reset_index()
     return out.assign(target_kind="settlement", target_id=out["settlement_id"])
 
 
 def _hit_reason(row: Mapping[Any, Any], language: str) -> str:
-    return say("runout_hit", language, kind=str(row["kind"]), source=str(row["source"]), id=row["release_id"],
-               distance=row["distance_m"], speed=row["velocity_m_s"])  # fmt: skip
+    named = {"kind": str(row["kind"]), "source": str(row["source"]), "id": row["release_id"]}
+    out = [say("runout_hit_on_release", language, **named)] if row.get("on_release") else []
+    if not out or row["velocity_m_s"] > 0:
+        out.append(say("runout_hit", language, **named, distance=row["distance_m"], speed=row["velocity_m_s"]))
+    return ("" if language == "zh" else " ").join(out)
 
 
 def _ways(
@@ -240,11 +254,30 @@ def _zones(
         np.nan if roads is None else zones["unit"].map(roads.groupby("unit")["position"].nunique()).fillna(0)
     )
     zones["arrival_velocity_m_s"] = zones["unit"].map(speed).astype("float64")
-    fastest = zones["arrival_velocity_m_s"].fillna(zones["velocity_m_s"]).to_numpy(dtype=np.float64)
-    zones["hazard_level"] = 1 + np.searchsorted(params.level_velocity_m_s, fastest, side="right")
+    zones["on_release"] = zones["unit"].isin(_units_on_release(houses, roads))
+    zones["hazard_level"] = _hazard(zones, roads, params)
     zones["vulnerability_level"] = _vulnerability(zones, unknown.to_numpy(), risk)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], risk.risk_matrix)
     return zones
+
+
+def _units_on_release(*struck: pd.DataFrame | None) -> set[int]:
+    """Return the units on whose release cells something stands."""
+    return {int(u) for hits in struck if hits is not None for u in hits.loc[hits["on_release"], "unit"]}
+
+
+def _hazard(zones: gpd.GeoDataFrame, roads: pd.DataFrame | None, params: RunoutParams) -> NDArray[np.int64]:
+    """Return the level by the fastest arrival at a house or road, by the zone's speed where no house is reached.
+
+    It is very high where something stands on the release, as in the layer: there the ground itself goes.
+    """
+    arrival = zones["arrival_velocity_m_s"].to_numpy(dtype=np.float64)
+    if roads is not None:
+        on_roads = zones["unit"].map(roads.groupby("unit")["velocity_m_s"].max()).to_numpy(dtype=np.float64)
+        arrival = np.where(np.isnan(arrival), np.nan, np.fmax(arrival, on_roads))
+    fastest = np.where(np.isnan(arrival), zones["velocity_m_s"].to_numpy(dtype=np.float64), arrival)
+    level = 1 + np.searchsorted(params.level_velocity_m_s, fastest, side="right")
+    return np.where(zones["on_release"], Level.VERY_HIGH, level)
 
 
 def _vulnerability(zones: gpd.GeoDataFrame, unknown: NDArray[np.bool_], risk: RiskParams) -> NDArray[np.int8]:
@@ -259,7 +292,9 @@ def _conformed(zones: gpd.GeoDataFrame, language: str) -> gpd.GeoDataFrame:
     zones["unknown_beyond"] = np.where(zones["flags"].astype("int64") > 0, "yes", "no")
     zones = with_reasons(zones, lambda k: [_zone_reason(row, k) for row in zones.to_dict("records")], language)
     order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True], kind="stable")
-    made: gpd.GeoDataFrame = conform(order.drop(columns=["unit", "flags"]).reset_index(drop=True), "runout_zones")
+    made: gpd.GeoDataFrame = conform(
+        order.drop(columns=["unit", "flags", "on_release"]).reset_index(drop=True), "runout_zones"
+    )
     return made
 
 
@@ -272,6 +307,8 @@ def _zone_reason(row: Mapping[Any, Any], language: str) -> str:
                        settlements=int(row["settlements"]), speed=row["arrival_velocity_m_s"]))  # fmt: skip
     elif row["buildings"] == 0:
         out.append(say("runout_nobody", language))
+    if row["on_release"]:
+        out.append(say("runout_on_release", language))
     out.append(say("runout_risk", language, hazard=level_word(row["hazard_level"], language),
                    risk=level_word(row["risk_level"], language)))  # fmt: skip
     if row["flags"] > 0:

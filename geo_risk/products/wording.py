@@ -90,6 +90,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                     "（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
     "runout_hit": ("{kind} from {id} ({source}): arrives with {speed:.0f} m/s after {distance:.0f} m.",
                    "{kind}，来自 {id}（{source}）：运动 {distance:.0f} 米后到达，速度 {speed:.0f} 米/秒。"),
+    "runout_hit_on_release": ("{kind} from {id} ({source}): stands on the ground that can fail.",
+                              "{kind}，来自 {id}（{source}）：位于可能失稳的地面上。"),
     "runout_zone": ("{kind} from {id} ({source}): runs out up to {length:.0f} m, at most {speed:.0f} m/s.",
                     "{kind}，来自 {id}（{source}）：最远运动 {length:.0f} 米，最大速度 {speed:.0f} 米/秒。"),
     "runout_people": ("Reaches {houses} houses with {people:.0f} people in {settlements} settlements, at up to "
@@ -101,6 +103,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                               "波及 {settlements} 个居民点的 {houses} 处房屋，人口未知，"
                               "到达速度最大 {speed:.0f} 米/秒。"),
     "runout_nobody": ("Reaches no known house.", "未波及已知房屋。"),
+    "runout_on_release": ("What stands on the ground that can fail goes down with it.",
+                          "位于可能失稳地面上的房屋或道路将随之下滑。"),
     "runout_risk": ("Hazard {hazard}, risk {risk} by the matrix.", "危险性{hazard}，按矩阵风险{risk}。"),
     "runout_beyond": ("Runs into unknown ground, off the map or beyond the reach followed: what lies there is not "
                       "known to be safe.", "运动路径进入高程未知区、图幅以外或超出计算范围：其外不等于安全。"),

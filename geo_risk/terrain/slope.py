@@ -178,7 +178,7 @@ def local_relief(dem: xr.DataArray, *, radius_m: float) -> xr.DataArray:
     DataError : the radius is not positive.
     """
     grid, n = _window(dem, radius_m, where="landslide.relief_radius_m")
-    data = blocks(in_units(dem, "m"))
+    data = _floats(in_units(dem, "m"))
     relief = da.map_overlap(partial(_relief, n=n), data, depth=n, boundary=np.nan, dtype=np.float32, allow_rechunk=True,
                             meta=np.empty((0, 0), np.float32))  # fmt: skip
     return grid.layer(relief.rechunk(data.chunks), units="m", long_name="local relief", name="relief_m")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_risk.kernels.may_reach import may_be_reached
 from geo_risk.kernels.runout import Friction, flow_path, run_out
 
 seeds = st.integers(0, 2**32 - 1)
@@ -93,6 +94,7 @@ def test_mirrored_ground_gives_a_mirrored_footprint(seed, friction):
 
 _PLAIN = """
 import sys, numpy as np
+from geo_risk.kernels.may_reach import may_be_reached
 from geo_risk.kernels.runout import Friction, flow_path, run_out
 z = np.load(sys.argv[1])
 got = run_out(z, [33, 100, 45], units=[1, 1, 2], targets=np.arange(z.size).reshape(z.shape) % 50,
@@ -112,3 +114,15 @@ def test_the_kernel_says_the_same_compiled_and_as_plain_python(tmp_path):
     assert len(made[0]["hits"]) > 10
     for name in made[0].files:
         np.testing.assert_array_equal(made[0][name], made[1][name], err_msg=name)
+
+
+@pytest.mark.slow
+@given(seeds, frictions)
+def test_what_may_come_holds_every_path(seed, friction):
+    z = rough(seed, holes=0.02)
+    start = np.random.default_rng(seed).random(z.shape) < 0.01
+    got = run_out(z, np.flatnonzero(start), friction=friction, cell_m=10.0)
+    # ways are shorter than the whole raster, and the reach cuts paths alone
+    line = np.where(start, z, np.nan)
+    may = may_be_reached(z, line, alpha_deg=friction.alpha_deg, cap_m=friction.cap_m, cell_m=10.0, n_steps=z.size)
+    assert may[got.n_paths > 0].all()

@@ -103,13 +103,15 @@ def test_carried_ranks_reach_what_their_releases_reach():
     assert (a >= rank).all()
 
 
-def test_where_releases_are_unknown_and_nothing_comes_the_level_is_unknown():
+def test_unknown_releases_hide_what_is_below_medium_and_nothing_else():
     given_ = layers(3, holes=0.0)
     unit = given_["release_units"].to_numpy().copy()
-    unit[:2] = np.nan
+    known = compute(given_, RunoutParams()).level.to_numpy()
+    unit[:2] = np.where(unit[:2] > 0, unit[:2], np.nan)
     level = compute(given_ | {"release_units": layer(unit)}, RunoutParams()).level.to_numpy()
-    assert (level[:2] == -1).any()
-    assert (level[2:] >= 0).all()
+    np.testing.assert_array_equal(level[known >= 2], known[known >= 2])
+    assert (level[:2][known[:2] < 2] == -1).all()
+    assert set(np.unique(level[known < 2])) <= {-1, 0, 1}
 
 
 def test_bad_input_is_refused():
@@ -129,3 +131,54 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="increasing speeds"):
         RunoutParams(level_velocity_m_s=(5.0, 5.0, 10.0))
     assert set(KINDS) <= set(RunoutParams.model_fields)
+
+
+@pytest.mark.slow
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(11, 40), st.integers(11, 46)))
+def test_what_unknown_releases_may_reach_is_the_same_in_any_tiles(seed, chunks):
+    given_ = layers(seed)
+    gone = np.random.default_rng(seed).random(GRID.shape) < 0.03
+    given_["release_units"] = given_["release_units"].where(~gone)
+    whole, tiled = compute(given_, NEAR), compute(chunked(given_, chunks), NEAR)
+    np.testing.assert_array_equal(tiled.level.to_numpy(), whole.level.to_numpy())
+    np.testing.assert_array_equal(tiled.intensity.to_numpy(), whole.intensity.to_numpy())
+
+
+def test_unknown_releases_are_no_safety_on_them_nor_below():
+    y = np.mgrid[:40, :46][0]
+    unit = np.zeros(GRID.shape)
+    unit[5, 3], unit[4, 20], unit[30, 40] = 1, np.nan, np.nan
+    given_ = {"dem": layer(900 - 18.0 * np.minimum(y, 25), "m", "dem"), "release_units": layer(unit)}
+    got = compute(given_, RunoutParams())
+    level, energy = got.level.to_numpy(), got.intensity.to_numpy()
+    assert level[4, 20] == level[20, 20] == level[26, 20] == level[30, 40] == -1
+    assert np.isnan(energy[[4, 20, 26, 30], [20, 20, 20, 40]]).all()
+    assert np.isnan(got.extra["runout_paths"].to_numpy()[20, 20])
+    assert got.confidence.to_numpy()[20, 20] == 0
+    # above them, beyond the energy line, and on what a known release reaches
+    assert level[2, 20] == level[39, 20] == 0
+    assert (energy[2, 20], energy[39, 20]) == (0, 0)
+    assert level[20, 3] == 4
+    assert energy[20, 3] > 0
+    known = compute(given_ | {"release_units": layer(np.nan_to_num(unit))}, RunoutParams())
+    assert known.level.to_numpy()[20, 20] == 0
+
+
+def test_beyond_missing_ground_that_a_path_runs_into_it_is_not_known_whether_anything_comes():
+    y = np.mgrid[:40, :46][0]
+    z = 900 - 18.0 * np.minimum(y, 25)
+    gap, unit = z.copy(), np.zeros(GRID.shape)
+    gap[10:12] = np.nan
+    unit[5, 4] = 1
+    got = compute({"dem": layer(gap, "m", "dem"), "release_units": layer(unit)}, RunoutParams())
+    level, energy, flags = (v.to_numpy() for v in (got.level, got.intensity, got.extra["runout_flags"]))
+    assert flags[9, 4] == 1
+    assert (level[10:26, 4] == -1).all()
+    assert np.isnan(energy[10:26, 4]).all()
+    # on the way to the gap it is known, and far to the side nothing comes
+    assert (level[6:10, 4] >= 2).all()
+    assert (level[9, 40], energy[20, 45], level[39, 4]) == (0, 0, 0)
+    # where no path comes a gap hides nothing but itself
+    far = compute({"dem": layer(gap, "m", "dem"), "release_units": layer(np.zeros(GRID.shape))}, RunoutParams())
+    np.testing.assert_array_equal(far.level.to_numpy() < 0, np.isnan(gap))

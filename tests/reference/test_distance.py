@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geo_risk.core.errors import CrsError, DataError
+from geo_risk.core.errors import CrsError, DataError, OverlapError
+from geo_risk.flow.steps.landslide import write_distance
 from geo_risk.kernels.nearest import distance_to_segments
+from geo_risk.publish.frames import write_json
+from geo_risk.sources.layers import open_layer
 from geo_risk.terrain import distance as module
 from geo_risk.terrain.distance import feature_distance, segments_of
 from tests.support.terrain import grid_of_shape
@@ -88,3 +91,21 @@ def test_bad_input_is_refused():
         feature_distance(FEATURES.set_crs(4547, allow_override=True), GRID, max_m=10, name="d_m")
     with pytest.raises(ValueError, match="finite"):
         distance_to_segments(np.zeros(1), np.zeros(1), np.array([[0.0, 0, np.nan, 1]]), 5.0)
+
+
+def test_a_fault_beyond_the_map_counts_as_far_as_distances_are_told(tmp_path):
+    grid = grid_of_shape((30, 40), cell=30.0)
+    write_json(grid.to_dict(), tmp_path / "grid.json")
+
+    def told(x, max_m):
+        line = shapely.LineString([(x, 3_999_000), (x, 4_002_000)])
+        gpd.GeoDataFrame(geometry=[line], crs=grid.crs).to_file(tmp_path / "faults.gpkg")
+        write_distance(grid=tmp_path / "grid.json", out=tmp_path / "out.tif", max_m=max_m, options=None,
+                       faults=tmp_path / "faults.gpkg")  # fmt: skip
+        return open_layer(tmp_path / "out.tif").to_numpy()
+
+    found = told(511_700, 1000.0)
+    np.testing.assert_allclose(found[:, -1], 515)
+    np.testing.assert_allclose(found[:, 0], 1000)
+    with pytest.raises(OverlapError, match="does not touch"):
+        told(512_300, 1000.0)

@@ -17,6 +17,7 @@ from geo_risk.hazards.landslide.factors import Classing, category_layer, class_o
 from geo_risk.hazards.landslide.information_value import fit_weights, information_values, probability
 from geo_risk.hazards.landslide.inventory import clean_inventory, event_layer, road_bias
 from geo_risk.hazards.landslide.joint import fit_class_values
+from geo_risk.hazards.landslide.location_error import location_error_m
 from geo_risk.hazards.landslide.scores import auc
 from geo_risk.hazards.landslide.validation import spatial_folds
 
@@ -142,6 +143,21 @@ def test_the_bound_of_the_location_error_is_the_largest_that_is_used(error, boun
     clean = clean_inventory(frame, GRID, duplicate_distance_m=0, max_error_m=bound)
     assert len(clean.events) == (error <= bound)
     assert len(clean.events) + len(clean.quarantine) == 1
+
+
+@pytest.mark.parametrize("name", ["Location_Error_M", "location_e", "LOCATION_A", " 定位误差", "定位误", "位置精度"])
+def test_the_column_of_the_location_error_is_found_as_files_spell_it(name):
+    frame = gpd.GeoDataFrame({name: ["25km", "50"]}, geometry=gpd.points_from_xy([0, 1], [0, 1]), crs=GRID.crs)
+    assert location_error_m(frame).tolist() == [25_000.0, 50.0]
+
+
+def test_of_two_columns_of_the_location_error_the_larger_counts_and_others_are_none():
+    frame = gpd.GeoDataFrame(
+        {"location_error_m": [None, 900.0, None], "location_accuracy": ["25km", "exact", None], "location": "25km"},
+        geometry=gpd.points_from_xy([0, 1, 2], [0, 1, 2]), crs=GRID.crs,
+    )  # fmt: skip
+    np.testing.assert_array_equal(location_error_m(frame), [25_000.0, 900.0, np.nan])
+    assert location_error_m(frame[["location", "geometry"]]) is None
 
 
 def test_road_bias_tells_both_shares():

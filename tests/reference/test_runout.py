@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geo_risk.kernels.may_reach import lines_into_gaps, may_be_reached
 from geo_risk.kernels.runout import BEYOND_REACH, MISSING_GROUND, RASTER_EDGE, Friction, flow_path, run_out
 
 WIDE = Friction(25.0, 8.0, 3e-4, 8848.0, 1e6)
@@ -149,6 +150,48 @@ def test_bad_input_is_refused(bad):
 def ascii_grid(path: Path) -> np.ndarray:
     values = np.loadtxt(path, skiprows=6)
     return np.where(values == -9999, np.nan, values)
+
+
+def test_what_may_come_ends_where_the_energy_line_meets_the_ground():
+    # 20 cells of 10 m down at 35 degrees, then level: the line of 22 degrees ends at 200 tan(35) / tan(22) m
+    x = np.arange(120) * 10.0
+    z = np.tile(1000 - math.tan(math.radians(35)) * np.minimum(x, 200), (5, 1))
+    start = np.full(z.shape, np.nan)
+    start[2, 0] = 1000.0
+    wide = {"alpha_deg": 22.0, "cap_m": 8848.0, "cell_m": 10.0}
+    got = may_be_reached(z, start, **wide, n_steps=119)[2]
+    assert x[got].max() == math.floor(20 * math.tan(math.radians(35)) / math.tan(math.radians(22))) * 10
+    assert got[: int(x[got].max() / 10)].all()
+    # a cap of 20 m carries it 20 / tan(22) = 49.5 m beyond the foot, and 15 steps no farther than 150 m
+    assert x[may_be_reached(z, start, **(wide | {"cap_m": 20.0}), n_steps=119)[2]].max() == 240
+    assert x[may_be_reached(z, start, **wide, n_steps=15)[2]].max() == 150
+    # a ridge above the line stops it; missing ground does not
+    ridge, gap = z.copy(), z.copy()
+    ridge[:, 25], gap[:, 25] = 1000.0, np.nan
+    assert x[may_be_reached(ridge, start, **wide, n_steps=119)[2]].max() == 240
+    assert x[may_be_reached(gap, start, **wide, n_steps=119)[2]].max() == x[got].max()
+    assert not may_be_reached(z, np.full(z.shape, np.nan), **wide, n_steps=119).any()
+
+
+def test_lines_go_on_over_missing_ground_from_beside_it_alone():
+    z = np.zeros((3, 6))
+    z[:, 2:4] = np.nan
+    line = np.full(z.shape, np.nan)
+    line[1, 1], line[2, 5] = 29.0, 99.0
+    got = lines_into_gaps(z, line, alpha_deg=45.0, cell_m=10.0)
+    np.testing.assert_allclose(got[:, 2], [29 - 10 * math.sqrt(2), 19, 29 - 10 * math.sqrt(2)])
+    assert np.isnan(got[:, [0, 1, 3, 4, 5]]).all()
+    may = may_be_reached(z, got, alpha_deg=45.0, cap_m=100.0, cell_m=10.0, n_steps=6)
+    assert may[1].tolist() == [False, True, True, True, False, False]
+
+
+@pytest.mark.parametrize("bad", [{"alpha_deg": 90.0}, {"cap_m": np.nan}, {"cell_m": 0.0}, {"n_steps": -1}])
+def test_bad_numbers_of_what_may_come_are_refused(bad):
+    given = {"alpha_deg": 22.0, "cap_m": 20.0, "cell_m": 10.0, "n_steps": 5}
+    with pytest.raises(ValueError, match="needed"):
+        may_be_reached(np.zeros((3, 3)), np.zeros((3, 3)), **(given | bad))
+    with pytest.raises(ValueError, match="shape"):
+        may_be_reached(np.zeros((3, 3)), np.zeros((3, 4)), **given)
 
 
 @pytest.mark.real

@@ -169,6 +169,20 @@ def test_wetness_is_the_log_of_area_over_tangent():
     assert np.isnan(twi[1, 1:]).all()
 
 
+def test_whole_numbers_of_metres_give_the_same_as_their_floats():
+    y, x = np.mgrid[:12, :15]
+    z = (1000 + 7 * x - 4 * y + (x * y) % 5).astype("int16")
+    grid = make_grid((12, 15))
+    whole, floats = (grid.layer(v, units="m", long_name="dem", name="dem") for v in (z, z.astype("float64")))
+    for made in (
+        ruggedness_index,
+        lambda d: slope_layers(d)["slope_deg"],
+        lambda d: topographic_position(d, radius_m=60),
+        lambda d: local_relief(d, radius_m=60),
+    ):
+        np.testing.assert_array_equal(made(whole).to_numpy(), made(floats).to_numpy())
+
+
 def test_relief_by_hand_and_in_square_kilometres():
     z = np.zeros((7, 7))
     z[3, 3] = 12

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import cross_val_score
@@ -229,6 +229,21 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
     assert np.isnan(interval([0.8], n_learned=3, n_judged=1)).all()
 
 
+def test_the_interval_of_a_skill_does_not_leave_what_an_auc_can_be():
+    class Given(ClassifierMixin, BaseEstimator):
+        def fit(self, x, y):
+            return self
+
+        def predict_proba(self, x):
+            return np.column_stack([1 - x[:, 0], x[:, 0]])
+
+    # AUC 1 and 0.5 in two folds: Student's t of one degree of freedom goes far beyond 0 and 1
+    values, event = np.array([0.9, 0.1, 0.5, 0.5])[:, None], np.array([True, False, True, False])
+    cases = Cases(values, event, np.arange(4.0), np.zeros(4))
+    skill = judged(Given(), cases, np.array([0, 0, 1, 1]))
+    assert (skill.auc, skill.low, skill.high) == (0.75, 0, 1)
+
+
 @pytest.mark.slow
 def test_a_model_that_learned_places_by_heart_fails_on_new_places():
     rng = np.random.default_rng(3)
@@ -295,6 +310,14 @@ def test_places_unlike_all_others_are_outside_and_unknown():
     assert blind.holds(np.array([[20.0, 90, 60, 2]])).all()
     with pytest.raises(DataError, match="1 fold"):
         applicability(cases.values, np.zeros(500, int), factors=NAMES)
+
+
+def test_categories_alone_hold_the_codes_that_were_met_in_other_folds():
+    values = np.tile([1.0, 2.0, 3.0], 4)[:, None]
+    area = applicability(values, np.repeat([0, 1], 6), factors=("lithology",))
+    assert area.threshold == 0
+    asked = np.array([[1.0], [2.0], [3.0], [4.0], [np.nan]])
+    np.testing.assert_array_equal(area.holds(asked), [True, True, True, False, False])
 
 
 def test_the_dissimilarity_is_the_distance_over_the_mean_distance():

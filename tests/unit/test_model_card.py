@@ -34,19 +34,23 @@ def layer(values, units, name):
     return GRID.layer(np.asarray(values, dtype="float32"), units=units, long_name=name, name=name)
 
 
-@pytest.fixture(scope="module")
-def facts():
-    """A model of slides that are steep, on rock 2, and reported near a road only; relief is constant."""
+def county():
+    """Return layers of slides that are steep, on rock 2, and reported near a road only; relief is constant."""
     rng = np.random.default_rng(3)
     slope, rock = rng.uniform(0, 45, GRID.shape), rng.integers(1, 4, GRID.shape)
     road = np.minimum(np.abs(np.arange(80) - 40) * 30.0, 300)[None, :] * np.ones((80, 1))
     slid = (rng.random(GRID.shape) < probability(0.12 * slope + (rock == 2) - 5)) & (road < 300)
-    layers = {
+    return {
         "slope_deg": layer(slope, "degree", "slope_deg"), "lithology": layer(rock, "1", "lithology"),
         "relief_m": layer(np.full(GRID.shape, 7.0), "m", "relief_m"),
         "distance_roads_m": layer(road, "m", "distance_roads_m"),
         "landslide_events": layer(slid, "1", "landslide_events"),
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def facts():
+    layers = county()
     fitted = fit_later(layers, PARAMS).compute()
     assert predict(layers, PARAMS, fitted).card == method_card("information_value")
     found = model_facts(fitted, used_factors(layers, PARAMS), PARAMS)
@@ -134,3 +138,44 @@ def test_the_report_shows_the_card_and_puts_figures_under_the_heading_of_their_s
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<h2>易发性模型说明卡</h2>" in text
     assert text.index("<h2>易发性</h2>") < text.index("响应曲线") < text.index("<h2>形变监测</h2>")
+
+
+def test_ground_without_a_slope_is_unknown_though_its_rock_is_known():
+    layers = county()
+    hole = np.zeros(GRID.shape, bool)
+    hole[:30] = True  # 38 % of the map: the slope is left out, the rock is known everywhere
+    layers["slope_deg"] = layers["slope_deg"].where(~hole)
+    fitted = fit_later(layers, PARAMS).compute()
+    assert fitted.left_out["slope_deg"].startswith("is known on 6")
+    assert not (GRID.coords()["y"][:30].min() <= fitted.held_out.y).any()
+    made = predict(layers, PARAMS, fitted)
+    assert np.isnan(made.intensity.to_numpy()[hole]).all()
+    assert (made.level.to_numpy()[hole] == -1).all()
+    assert (made.confidence.to_numpy()[hole] == 0).all()
+    assert (made.level.to_numpy()[~hole] >= 0).all()
+    said = [n for n in model_facts(fitted, used_factors(layers, PARAMS), PARAMS)["notes"] if "left out" in n["text_en"]]
+    assert [n["level"] for n in said] == ["warning"]
+
+
+def test_the_certainty_factor_takes_the_share_of_cells_with_events_from_the_map():
+    layers = county()
+    made = {m: fit_later(layers, PARAMS.model_copy(update={"model": m, "compared": ()})).compute()
+            for m in ("certainty_factor", "information_value")}  # fmt: skip
+    estimator = made["certainty_factor"].model.estimator
+    assert estimator.event_rate == pytest.approx(float(layers["landslide_events"].mean()), rel=0.01)
+    # -ln(1 - CF) = ln FR + ln((1 - pps) / (1 - FR pps)) in the steepest class
+    certainty, value = (made[m].model.estimator.model_.tables[0][-1] for m in ("certainty_factor", "information_value"))
+    pps = estimator.event_rate
+    assert certainty == pytest.approx(value + np.log((1 - pps) / (1 - np.exp(value) * pps)))
+    assert certainty > value + 0.05
+
+
+def test_a_model_that_may_rank_no_better_than_chance_is_warned_of(facts):
+    layers = county()
+    chance = np.random.default_rng(8).random(GRID.shape) < 0.01
+    layers["landslide_events"] = layer(chance, "1", "landslide_events")
+    fitted = fit_later(layers, PARAMS).compute()
+    assert 0 <= fitted.spatial.low <= 0.5 <= fitted.spatial.high <= 1
+    notes = model_facts(fitted, used_factors(layers, PARAMS), PARAMS)["notes"]
+    assert [n["level"] for n in notes if "no better than chance" in n["text_en"]] == ["warning"]
+    assert not any("no better than chance" in n["text_en"] for n in facts["landslide"]["notes"])

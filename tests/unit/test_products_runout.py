@@ -262,3 +262,38 @@ def test_source_channels_release_debris_flows_at_their_top_behind_points_and_are
     assert not {"DC-1", "DC-3"} & set(table.index)
     plain = release_units(ground(), GRID, params=RunoutParams(), risk=RiskParams())
     assert set(plain.table["release_id"]) == set(table.index) - {"DC-2"}
+
+
+def test_what_stands_on_the_release_is_in_very_high_hazard_though_nothing_arrives_there():
+    point = gpd.GeoDataFrame(
+        {"point_id": ["P9"], "kind": ["landslide"], "status": ["existing"], "area_id": [None], "area_m2": [3600.0]},
+        geometry=[Point(at(10, 10))], crs=GRID.crs,
+    )  # fmt: skip
+    nothing = layer(np.zeros((40, 30), np.int8), "level", "hazard")
+    found = release_units(ReleaseGround(nothing, ground().slope, points=point), GRID, params=RunoutParams(),
+                          risk=RiskParams())  # fmt: skip
+    top = houses().iloc[:1].set_geometry([square(9, 10)])  # the highest release cell: no path comes from above
+    made = run_out_products(slope_then_plain(), found, Exposed(top), params=RunoutParams(), risk=RiskParams(),
+                            language="en")  # fmt: skip
+    assert made.layers["hazard_runout"].to_numpy()[9, 10] == 4
+    zone, hit = made.zones.iloc[0], made.hits.iloc[0]
+    assert zone["arrival_velocity_m_s"] == 0
+    assert zone["hazard_level"] == 4
+    assert "very high" in zone["reasons"]
+    assert "goes down with it" in zone["reasons"]
+    assert hit["reasons"] == "landslide from P9 (hazard point): stands on the ground that can fail."
+
+
+def test_a_house_at_the_end_of_a_run_out_does_not_lower_the_hazard_of_a_road_in_it():
+    # energy head 20 m at the foot of the slope, 20 - 30 tan(22) = 7.9 m a cell farther: 19.8 and 12.4 m/s
+    params = RunoutParams(level_velocity_m_s=(1.0, 5.0, 13.0))
+    at_the_end = houses().iloc[:1].set_geometry([square(21, 4)])
+    road = roads().set_geometry([LineString([at(15, 0), at(15, 29)])])
+
+    def zone(*given):
+        made = run_out_products(slope_then_plain(), releases(), Exposed(*given), params=params, risk=RiskParams())
+        return made.zones.set_index("zone_id").loc["RO-LS-1"]
+
+    alone, beside = zone(at_the_end), zone(at_the_end, road)
+    assert alone["arrival_velocity_m_s"] == beside["arrival_velocity_m_s"] == pytest.approx(12.43, abs=0.01)
+    assert (alone["hazard_level"], beside["hazard_level"]) == (3, 4)

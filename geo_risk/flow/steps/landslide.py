@@ -98,7 +98,10 @@ def write_position(
 
 
 def write_distance(*, grid: Path, out: Path, max_m: float, options: ReadOptions | None, **lines: Path) -> None:
-    """Write the distance [m] to the features given under their config name: lines, and for rivers areas too."""
+    """Write the distance [m] to the features given under their config name: lines, and for rivers areas too.
+
+    They may lie beyond the map, as far as distances are told.
+    """
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.options import NO_OPTIONS
@@ -107,7 +110,9 @@ def write_distance(*, grid: Path, out: Path, max_m: float, options: ReadOptions 
 
     (name, path), target = next(iter(lines.items())), read_grid(grid)
     kind = None if name == "rivers" else "LineString"
-    read = read_vector(path, crs=target.crs, where=f"inputs.{name}", area=target.bounds, geometry=kind,
+    left, bottom, right, top = target.bounds
+    around = (left - max_m, bottom - max_m, right + max_m, top + max_m)
+    read = read_vector(path, crs=target.crs, where=f"inputs.{name}", area=around, geometry=kind,
                        options=options or NO_OPTIONS)  # fmt: skip
     write_layer(feature_distance(read.frame, target, max_m=max_m, name=f"distance_{name}_m"), out)
 

@@ -120,6 +120,13 @@ def _notes(fitted: Fit, absent: dict[str, str], params: LandslideParams) -> list
             f"校准斜率 {r.slope:.2f}，Brier 评分 {fitted.brier:.3f}。",
         }
     ]
+    if not s.low > 0.5:
+        notes.append({
+            "level": "warning",
+            "text_en": f"On places kept out the model may rank no better than chance (95 % {s.low:.3f}-{s.high:.3f}): "
+            "a low level is no statement of safety.",
+            "text_zh": f"留出区排序能力可能不优于随机（95 % 区间 {s.low:.3f}–{s.high:.3f}）：低等级不代表安全。",
+        })  # fmt: skip
     if params.only_where_applicable:
         share = fitted.applicable_share
         notes.append({
@@ -139,7 +146,8 @@ def _notes(fitted: Fit, absent: dict[str, str], params: LandslideParams) -> list
     if absent:
         text = "; ".join(f"{k} ({v})" for k, v in absent.items())
         text_zh = "；".join(f"{label(f'factor.{k}', 'zh')}（{left_out_reason(v, 'zh')}）" for k, v in absent.items())
-        notes.append({"level": "info", "text_en": f"Factors left out: {text}.",
+        level = "warning" if any(v.startswith("is known on") for v in absent.values()) else "info"
+        notes.append({"level": level, "text_en": f"Factors left out: {text}.",
                       "text_zh": f"未采用因子：{text_zh}。"})  # fmt: skip
     if fitted.road_bias is not None:
         notes.append(fitted.road_bias.note())

@@ -151,8 +151,9 @@ def _write_layers(layers: Mapping[str, xr.DataArray], paths: Mapping[str, Path],
         layer = layers[name]
         found = onto_grid(stack, name, grid, method="nearest").data.astype(layer.dtype)
         write_layer(grid.layer(found, name=name, **layer.attrs), path)
-    paths_, flags = open_layer(paths["runout_paths"]), open_layer(paths["runout_flags"])
-    return {"cells_reached": int((paths_ > 0).sum()), "cells_unknown_beyond": int((flags > 0).sum())}
+    paths_, flags, level = (open_layer(paths[n]) for n in ("runout_paths", "runout_flags", "hazard_runout"))
+    return {"cells_reached": int((paths_ > 0).sum()), "cells_unknown_beyond": int((flags > 0).sum()),
+            "cells_unknown": int((level < 0).sum())}  # fmt: skip
 
 
 def _releases(units: Path, kinds: Path, table: Path) -> Releases:
@@ -182,5 +183,12 @@ def _facts(counts: dict[str, int], notes: list[str], quarantine: list[dict[str, 
             "unknown ground: what lies beyond is not known to be safe.",
             f"有 {counts['cells_unknown_beyond']} 个像元的运动路径进入高程未知区、图幅以外或超出计算范围，另有 "
             f"{counts['release_cells_on_unknown_ground']} 个物源像元高程未知：其外不等于安全。",
+        ))  # fmt: skip
+    if counts["cells_unknown"]:
+        said.append(note(
+            "info", f"On {counts['cells_unknown']} cells it is not known whether anything comes: no height, or below "
+            "ground that may fail or not, or beyond a gap of the DEM. They have no energy, not an energy of 0.",
+            f"{counts['cells_unknown']} 个像元是否受运动波及未知（无高程、上方坡体是否失稳未知或位于高程缺测区之后）："
+            "能量为空值，不是 0。",
         ))  # fmt: skip
     return {"notes": said, "counts": counts, "quarantine": quarantine, "methods": [asdict(CARD)]}

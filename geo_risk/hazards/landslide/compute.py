@@ -53,8 +53,9 @@ def predict(layers: Mapping[str, xr.DataArray], params: LandslideParams, fitted:
 
     Returns
     -------
-    Intensity: susceptibility, a probability 0-1 [1]. Level -1..4 by the fit's bounds; -1 where a factor is
-    unknown, or where factors resemble nothing the model has learned from. Confidence: 2 AUC - 1 of the spatial
+    Intensity: susceptibility, a probability 0-1 [1]. Level -1..4 by the fit's bounds; -1 where a factor or the slope
+    is unknown (also when the slope is no factor: ground without a height is not judged by its rock alone), or where
+    factors resemble nothing the model has learned from. Confidence: 2 AUC - 1 of the spatial
     cross-validation where the level is known, else 0. Lazy.
     """
     given = declared({**layers, "landslide_events": layers["slope_deg"].assign_attrs(units="1")}, INPUTS)
@@ -94,7 +95,8 @@ def _predicted(
     by_name = dict(zip(names, factors, strict=True))
     model = fitted.model
     p = probability(model.logit([by_name[n] for n in model.names], np.asarray(slope_deg)))
-    gone = np.isnan(p)
+    gone = np.isnan(p) | np.isnan(slope_deg)
+    p = np.where(gone, np.nan, p)
     level = np.searchsorted(np.asarray(fitted.level_bounds), p, side="right")
     skill = max(0.0, 2 * fitted.auc_spatial - 1)
     return np.stack([p, np.where(gone, Level.UNKNOWN, level), np.where(gone, 0.0, skill)]).astype(np.float32)

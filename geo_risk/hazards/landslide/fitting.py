@@ -141,12 +141,15 @@ def _usable(sample: Sample, params: LandslideParams) -> tuple[tuple[str, ...], d
 
 
 def _cases(sample: Sample, names: tuple[str, ...], params: LandslideParams) -> tuple[Cases, NDArray[np.int64]]:
-    """Return the cases whose factors are all known, and the block fold of each."""
+    """Return the cases whose factors and slope are all known, and the block fold of each."""
     values = np.stack([sample.values[sample.names.index(n)] for n in names], axis=1)
     classings = [c for n, v in zip(names, values[~sample.is_event].T, strict=True)
                  if (c := class_of_factor(n, v, classes=params.classes)) is not None]  # fmt: skip
-    whole = (classes_of(values, names, classings) >= 0).all(axis=0)
-    cases = Cases(values[whole], sample.is_event[whole], sample.x[whole], sample.y[whole])
+    whole = (classes_of(values, names, classings) >= 0).all(axis=0) & ~np.isnan(sample.slope_deg)
+    is_event = sample.is_event[whole]
+    known_cells = sample.n_cells * whole[~sample.is_event].mean()
+    rate = min(float(is_event.sum() / known_cells), 1.0) if known_cells > 0 else 0.0
+    cases = Cases(values[whole], is_event, sample.x[whole], sample.y[whole], rate)
     if cases.is_event.sum() < params.min_events:
         what = f"{int(cases.is_event.sum())} cells with events have all factors known; {params.min_events} are needed"
         raise DataError(what, where="inputs.landslide_inventory", fix="give more events, or leave out factors")
@@ -163,13 +166,13 @@ def _thinned(cases: Cases) -> NDArray[np.bool_]:
     return keep
 
 
-def _made(method: Method, names: tuple[str, ...], params: LandslideParams) -> Any:
+def _made(method: Method, names: tuple[str, ...], params: LandslideParams, event_rate: float) -> Any:
     if method not in TABLE_METHODS:
         return susceptibility_model(method, names, seed=params.seed)
     joint: dict[str, Any] = {"ridge_events": params.ridge_events, "smoothness_events": params.smoothness_events}
     return susceptibility_model(
         method, names, classes=params.classes, prior_events=params.prior_events,
-        smoothing_passes=params.smoothing_passes, **joint,
+        smoothing_passes=params.smoothing_passes, event_rate=event_rate, **joint,
     )  # fmt: skip
 
 
@@ -178,9 +181,9 @@ def _judged(
 ) -> tuple[str, Any, Skill, tuple[str, ...]]:
     """Return the model's name, the model, its skill on blocks kept out, and what was chosen without each."""
     if params.model != "best":
-        model = _made(params.model, names, params)
+        model = _made(params.model, names, params, cases.event_rate)
         return params.model, model, judged(model, cases, fold, buffer_m=params.judged_buffer_m), ()
-    tried = candidates(METHODS, names, seed=params.seed)
+    tried = candidates(METHODS, names, seed=params.seed, event_rate=cases.event_rate)
     made = nested(tried, cases, fold, seed=params.seed, buffer_m=params.judged_buffer_m)
     return made.name, made.model, made.skill, made.chosen
 
@@ -206,7 +209,7 @@ def _compared(
     at_random = random_folds(part.is_event, folds=params.folds, seed=params.seed)
     out = []
     for method in dict.fromkeys(params.compared):
-        model = _made(method, names, params)
+        model = _made(method, names, params, cases.event_rate)
         spatial = judged(model, part, of, buffer_m=params.judged_buffer_m)
         out.append(Compared(
             method, spatial, judged(model, part, at_random),

@@ -11,7 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 COLUMNS = ("location_error_m", "location_accuracy", "定位误差", "位置精度")
-"""Columns that are looked for, in this order; a bare number is in metres. `location_accuracy` is NASA's catalogue."""
+"""Columns that are looked for, in any capitals, also cut to ten bytes as shapefiles do; a bare number is in metres.
+
+`location_accuracy` is that of NASA's catalogue.
+"""
 
 _UNITS = {"": 1.0, "m": 1.0, "米": 1.0, "km": 1000.0, "公里": 1000.0, "千米": 1000.0}
 _EXACT = frozenset({"exact", "精确", "准确"})
@@ -24,12 +27,17 @@ def location_error_m(frame: gpd.GeoDataFrame) -> NDArray[np.float64] | None:
     Returns
     -------
     (row,) float64; 0 where the place is called exact, infinite where it is called unknown or the entry cannot be read,
-    NaN where nothing is stated.
+    NaN where nothing is stated. Of several columns the largest error counts.
     """
-    name = next((c for c in COLUMNS if c in frame), None)
-    if name is None:
-        return None
-    return np.array([_metres(v) for v in frame[name]], dtype=np.float64)
+    looked_for = {form for name in COLUMNS for form in (name, _cut(name))}
+    stated = [frame[c].map(_metres).to_numpy(dtype=np.float64)
+              for c in frame.columns if str(c).strip().lower() in looked_for]  # fmt: skip
+    return np.fmax.reduce(stated) if stated else None
+
+
+def _cut(name: str) -> str:
+    """Return a column's name as a shapefile holds it: ten bytes at most."""
+    return name.encode()[:10].decode(errors="ignore")
 
 
 def _metres(value: Any) -> float:

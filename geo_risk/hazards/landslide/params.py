@@ -126,7 +126,8 @@ class LandslideParams(Params):
     max_location_error_m: float = parameter(
         500.0,
         "Events whose inventory states a larger location error (column location_error_m, location_accuracy, 定位误差 "
-        "or 位置精度; 25km is read), or calls it unknown, are not learned from; if nothing is stated they are.",
+        "or 位置精度, also as a shapefile cuts it; 25km is read), or calls it unknown, are not learned from; if "
+        "nothing is stated they are.",
         source="choice of geo_risk: the length of a slope; farther off, an event would teach another slope's factors",
         gt=0,
         le=100000,

@@ -26,6 +26,7 @@ class Sample:
     x, y : cell centres [m].
     events : number of events in the cell; 0 for the background, which is drawn from all cells, events or not.
     is_event : which rows stand for events.
+    n_cells : of the grid.
     """
 
     names: tuple[str, ...]
@@ -35,6 +36,7 @@ class Sample:
     y: NDArray[np.float64]
     events: NDArray[np.float64]
     is_event: NDArray[np.bool_]
+    n_cells: int
 
 
 def gather(layers: Mapping[str, xr.DataArray], names: Sequence[str], *, background_cells: int, seed: int) -> Any:
@@ -95,4 +97,4 @@ def _joined(
     table = np.concatenate(parts, axis=1)
     table = table[:, np.lexsort((table[2], table[1], table[0]))]
     rows, columns = table[1].astype(np.int64), table[2].astype(np.int64)
-    return Sample(names, table[5:], table[4], x[columns], y[rows], table[3], table[0] > 0)
+    return Sample(names, table[5:], table[4], x[columns], y[rows], table[3], table[0] > 0, len(x) * len(y))

@@ -18,6 +18,7 @@ from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.core.units import in_units
 from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.hazards.runout.tiles import PLANES, Tiled, run_tiles
+from geo_risk.hazards.runout.unknown import may_come
 from geo_risk.terrain.slope import blocks
 
 GRAVITY_M_S2 = 9.81
@@ -31,7 +32,8 @@ CARD = MethodCard(
     validity="first motion is given by the releases; DEM of 5-30 m; alpha of the set that fits the kind of movement",
     limits=(
         "no volume, depth or time: the energy is that of a mass point on its energy line",
-        "where a path runs into missing ground or off the raster, what lies beyond is unknown (flagged)",
+        "where a path runs off the raster, what lies beyond is unknown (flagged)",
+        "what may come from unknown releases or over missing ground is bounded by the energy line: rather too wide",
     ),
 )
 
@@ -70,10 +72,13 @@ def compute(layers: Mapping[str, xr.DataArray], params: RunoutParams) -> HazardR
     Returns
     -------
     Intensity `runout_energy` [J/kg], the greatest kinetic energy of a unit mass that arrives, 0 where nothing comes and
-    on releases. Level: 4 on releases, else 1-4 by speed where something comes, 0 where nothing does; -1 on missing
-    ground, and where nothing comes and the releases are unknown. Confidence: 0.5 where the level is known, halved on
-    cells beyond which the way is unknown. `extra`: speed, flux, length, travel angles, paths, flags; NaN on missing
-    ground. Lazy; the same bits for any chunks.
+    on releases. Level: 4 on releases, else 1-4 by speed where something comes, 0 where nothing does. On missing ground
+    they are NaN and -1. Where the releases are unknown, and wherever something could come from there, or over missing
+    ground that a path runs into, by its energy line (`unknown.may_come`), the energy is NaN unless something known
+    comes, and the level -1 unless it is medium or more.
+    Confidence: 0.5 where the level is known, halved on cells beyond which the way is unknown. `extra`: speed, flux,
+    length, travel angles, paths, flags; NaN on missing ground, and but for the flags where it is not known whether
+    anything comes. Lazy; the same bits for any chunks.
 
     Raises
     ------
@@ -176,15 +181,19 @@ def _check_targets(targets: NDArray[np.int64] | None, grid: Grid) -> None:
 def _result(grid: Grid, dem: da.Array, unit: da.Array, tiled: Tiled, params: RunoutParams) -> HazardResult:
     plane = dict(zip(PLANES, tiled.stack, strict=True))
     gone, nan = da.isnan(dem), np.float32(np.nan)
-    energy = da.where(gone, nan, np.float32(GRAVITY_M_S2) * plane["energy_m"])
-    speed = da.where(gone, nan, da.sqrt(np.float32(2 * GRAVITY_M_S2) * plane["energy_m"]))
-    level = da.map_blocks(_level, speed, plane["n_paths"], unit, bounds=params.level_velocity_m_s, dtype=np.int8)
-    confidence = da.where(level >= 0, 0.5, 0.0) * da.where(plane["flags"] > 0, 0.5, 1.0)
     reached = plane["n_paths"] > 0
+    possible = may_come(dem, unit, plane["energy_m"], plane["gap_kinds"], cell_m=grid.resolution_m, params=params)
+    known = ~gone & (reached | ~possible)
+    energy = da.where(known, np.float32(GRAVITY_M_S2) * plane["energy_m"], nan)
+    speed = da.where(known, da.sqrt(np.float32(2 * GRAVITY_M_S2) * plane["energy_m"]), nan)
+    level = da.map_blocks(_level, speed, plane["n_paths"], unit, possible, bounds=params.level_velocity_m_s,
+                          dtype=np.int8)  # fmt: skip
+    confidence = da.where(level >= 0, 0.5, 0.0) * da.where(plane["flags"] > 0, 0.5, 1.0)
     data = {
-        "runout_velocity": speed, "runout_flux": plane["flux"],
+        "runout_velocity": speed, "runout_flux": da.where(known, plane["flux"], nan),
         "runout_length": da.where(reached, plane["length_m"], nan), "runout_angle_min": plane["angle_min_deg"],
-        "runout_angle_max": plane["angle_max_deg"], "runout_paths": plane["n_paths"], "runout_flags": plane["flags"],
+        "runout_angle_max": plane["angle_max_deg"], "runout_paths": da.where(known, plane["n_paths"], nan),
+        "runout_flags": plane["flags"],
     }  # fmt: skip
     extra = {
         name: grid.layer(da.where(gone, nan, values).astype(np.float32), units=_TITLES[name][0],
@@ -200,10 +209,11 @@ def _result(grid: Grid, dem: da.Array, unit: da.Array, tiled: Tiled, params: Run
 
 
 def _level(
-    speed: NDArray[np.float32], paths: NDArray[np.float32], unit: NDArray[np.float32], bounds: tuple[float, ...]
-) -> NDArray[np.int8]:
+    speed: NDArray[np.float32], paths: NDArray[np.float32], unit: NDArray[np.float32], possible: NDArray[np.bool_],
+    bounds: tuple[float, ...],
+) -> NDArray[np.int8]:  # fmt: skip
     known = ~np.isnan(speed)
     out = np.where(paths > 0, 1 + np.searchsorted(np.asarray(bounds), np.nan_to_num(speed), side="right"), 0)
     out = np.where(unit > 0, Level.VERY_HIGH, out)
-    out = np.where(np.isnan(unit) & (paths == 0), Level.UNKNOWN, out)
+    out = np.where(possible & (out < Level.MEDIUM), Level.UNKNOWN, out)
     return np.where(known, out, Level.UNKNOWN).astype(np.int8)

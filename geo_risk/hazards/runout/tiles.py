@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.runout.params import KINDS, RunoutParams
-from geo_risk.kernels.runout import HIT, Friction, Runout, run_out
+from geo_risk.kernels.runout import HIT, MISSING_GROUND, Friction, Runout, run_out
 
-PLANES = ("energy_m", "flux", "length_m", "angle_min_deg", "angle_max_deg", "n_paths", "flags")
-"""What is known of each cell; values carried from the releases follow."""
+PLANES = ("energy_m", "flux", "length_m", "angle_min_deg", "angle_max_deg", "n_paths", "flags", "gap_kinds")
+"""What is known of each cell; values carried from the releases follow. Bit k of `gap_kinds`: a path of the kind
+KINDS[k] runs into missing ground beside the cell."""
 
-_LEAST, _SUM, _BITS = ("angle_min_deg",), ("n_paths",), ("flags",)
+_LEAST, _SUM, _BITS = ("angle_min_deg",), ("n_paths",), ("flags", "gap_kinds")
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _part(
             inner, (at[0] - box.top) * inner.shape[1] + at[1] - box.left, friction=friction, cell_m=rules.cell_m,
             units=unit[r, c].astype(np.int64), values=np.nan_to_num(stack[2:, r, c].T, nan=0.0), targets=target,
         )  # fmt: skip
-        found.append(_trimmed(got, box, _on_grid(got.hits, near, box, rules.n_x), rules.names))
+        found.append(_trimmed(got, code, box, _on_grid(got.hits, near, box, rules.n_x), rules.names))
     if not found:
         return Part(None, {}, np.zeros(0, HIT), 0)
     hits, skipped = _all_hits(found), _skipped(found)
@@ -213,14 +214,15 @@ def _reachable(
                max(window.left, around.left - n), min(window.right, around.right + n))  # fmt: skip
 
 
-def _trimmed(got: Runout, box: Box, hits: NDArray[Any], names: Sequence[str]) -> Part:
-    """Return what was touched alone."""
+def _trimmed(got: Runout, code: int, box: Box, hits: NDArray[Any], names: Sequence[str]) -> Part:
+    """Return what paths of the kind with this code touched, alone."""
     touched = got.n_paths > 0
     if not touched.any():
         return Part(None, {}, hits, got.skipped)
     row, column = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
     inner = (slice(row[0], row[-1] + 1), slice(column[0], column[-1] + 1))
-    planes = {name: getattr(got, name)[inner].astype(np.float32) for name in PLANES}
+    planes = {name: getattr(got, name)[inner].astype(np.float32) for name in PLANES if name != "gap_kinds"}
+    planes["gap_kinds"] = np.where(got.flags[inner] & MISSING_GROUND, np.float32(1 << code), np.float32(0))
     planes |= {name: got.carried[k][inner].astype(np.float32) for k, name in enumerate(names)}
     trimmed = Box(box.top + int(row[0]), box.top + int(row[-1]) + 1,
                   box.left + int(column[0]), box.left + int(column[-1]) + 1)  # fmt: skip

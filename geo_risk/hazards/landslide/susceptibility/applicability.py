@@ -15,6 +15,8 @@ from geo_risk.hazards.landslide.susceptibility.encoding import FactorEncoder
 CASES = 4000
 """Cases that places are compared with at most; fewer make the area smaller, never larger (choice of geo_risk)."""
 
+_LEAST_BOUND = 1e-9
+
 
 @dataclass(frozen=True)
 class Applicability:
@@ -48,10 +50,10 @@ class Applicability:
         A case near enough is found fast where it need not be the nearest; only where none is, the nearest is sought.
         """
         columns = self.encoder.transform(values) * self.weight
-        out = ~np.isnan(columns).any(axis=1)
         known = np.flatnonzero(~np.isnan(columns).any(axis=1))
         out = np.zeros(len(columns), dtype=np.bool_)
-        bound = np.nextafter(self.threshold * self.mean_distance, np.inf)
+        # the tree squares its bound, so one of 0 (categories alone) must not become a number whose square is 0
+        bound = max(np.nextafter(self.threshold * self.mean_distance, np.inf), _LEAST_BOUND)
         for eps in (3.0, 0.0):
             at = known[~out[known]]
             if len(at):

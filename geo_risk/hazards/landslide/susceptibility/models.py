@@ -76,15 +76,16 @@ def susceptibility_model(
 
 
 def candidates(
-    methods: Sequence[Method], factors: Sequence[str] | None = None, *, seed: int = 1
+    methods: Sequence[Method], factors: Sequence[str] | None = None, *, seed: int = 1, event_rate: float = 0.0
 ) -> list[tuple[str, Any]]:
-    """Return every setting of every method as (name, model), the reference first."""
+    """Return every setting of every method as (name, model), the reference first; `event_rate` as of `ClassTables`."""
     out: list[tuple[str, Any]] = []
     for method in sorted(methods, key=REFERENCE_FIRST.index):
         for settings in GRIDS.get(method, ({},)):
             said = ", ".join(f"{k} {v:g}" for k, v in settings.items())
-            out.append((f"{method} ({said})" if said else method, susceptibility_model(method, factors, seed=seed,
-                                                                                       **settings)))  # fmt: skip
+            rate = {"event_rate": event_rate} if method in TABLE_METHODS else {}
+            model = susceptibility_model(method, factors, seed=seed, **settings, **rate)
+            out.append((f"{method} ({said})" if said else method, model))
     return out
 
 

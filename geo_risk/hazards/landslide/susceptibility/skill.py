@@ -24,16 +24,18 @@ class Cases:
     ----------
     values : (case, factor), NaN where unknown.
     is_event : (case,) bool. x, y : (case,) [m].
+    event_rate : share of the area's cells that hold an event; 0 where it is not known.
     """
 
     values: NDArray[np.float64]
     is_event: NDArray[np.bool_]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+    event_rate: float = 0.0
 
     def part(self, keep: NDArray[np.bool_]) -> Cases:
         """Return the cases that are kept."""
-        return Cases(self.values[keep], self.is_event[keep], self.x[keep], self.y[keep])
+        return Cases(self.values[keep], self.is_event[keep], self.x[keep], self.y[keep], self.event_rate)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Skill:
     Attributes
     ----------
     auc : mean of the folds. folds : of each fold, NaN where it could not be judged.
-    low, high : 95 % interval of the mean.
+    low, high : 95 % interval of the mean, within 0 and 1.
     scores : (case,) probability given while the case was kept out; NaN where none could be.
     n_learned : cases learned from, by fold.
     """
@@ -94,7 +96,7 @@ def _kept_out(learn: Callable[[Cases], Any], cases: Cases, fold: NDArray[np.int6
         what = f"none of {len(aucs)} folds could be judged with a buffer of {buffer_m:g} m"
         raise DataError(what, where="landslide.folds, landslide.buffer_m", fix="use a smaller buffer or fewer folds")
     low, high = interval(aucs, n_learned=float(np.mean(learned)), n_judged=float(np.mean(tested)))
-    return Skill(float(np.nanmean(aucs)), tuple(aucs), low, high, scores, tuple(learned))
+    return Skill(float(np.nanmean(aucs)), tuple(aucs), max(low, 0.0), min(high, 1.0), scores, tuple(learned))
 
 
 def interval(values: Sequence[float], *, n_learned: float, n_judged: float) -> tuple[float, float]:
