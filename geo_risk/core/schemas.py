@@ -32,6 +32,7 @@ CAUSES = (
 TRENDS = ("accelerating", "steady", "easing", "unknown")
 CHANGES = ("new", "returned", "split", "accelerated", "grown", "calmed", "unchanged", "merged", "gone", "not_seen")
 WARNING_CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged", "now_unknown", "still_unknown")
+OPENING_RESULTS = ("carved", "no_hollow", "no_way", "too_deep", "outside")
 STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
 
 _LEVEL = "level"
@@ -207,6 +208,12 @@ SCHEMAS: dict[str, Schema] = {
             "channel_id:id hazard_level:level length_m:positive drop_m:positive slope_mean_deg:positive "
             "slope_max_deg:positive least_slope_deg:positive area_top_m2:positive area_bottom_m2:positive reasons:text",
             required="hazard_level length_m slope_mean_deg",
+        ),
+        _schema(
+            "dem_openings", "opening_id", "Point",
+            "opening_id:id kind:text result:text hollow_depth_m:positive cells:count cut_depth_m:positive "
+            "cut_volume_m3:positive reasons:text",
+            required="kind result cells", kind=("bridge", "culvert"), result=OPENING_RESULTS,
         ),
         _schema(
             "warning_hindcast", "storm_id", None,

@@ -117,12 +117,12 @@ def _spill(start: Any, other: Any, level: Any) -> Any:
     size = other.size + 1
     height, cell = np.empty(size), np.empty(size, dtype=np.int64)
     out[0] = -np.inf
-    _push(height, cell, 0, -np.inf, 0)
+    push(height, cell, 0, -np.inf, 0)
     n_heap = 1
     while n_heap > 0:
         c = cell[0]
         n_heap -= 1
-        _pop(height, cell, n_heap)
+        pop(height, cell, n_heap)
         if done[c]:
             continue
         done[c] = True
@@ -131,7 +131,7 @@ def _spill(start: Any, other: Any, level: Any) -> Any:
             reached = max(out[c], level[k])
             if not done[o] and reached < out[o]:
                 out[o] = reached
-                _push(height, cell, n_heap, reached, o)
+                push(height, cell, n_heap, reached, o)
                 n_heap += 1
     return out
 
@@ -173,7 +173,7 @@ def _flood(z: Any, filled: Any, label: Any) -> Any:
                 label[j, i] = 0 if is_open else _WAITING
                 if n_heap == height.size:
                     height, cell = _grown(height), _grown_int(cell)
-                _push(height, cell, n_heap, np.float64(filled[j, i]), j * nx + i)
+                push(height, cell, n_heap, np.float64(filled[j, i]), j * nx + i)
                 n_heap += 1
     # cells at the level that was popped, cells above the one they were seen from, and of these the ones beside lower
     # ground, which must wait for their turn; only they and the edge go on the heap
@@ -181,7 +181,7 @@ def _flood(z: Any, filled: Any, label: Any) -> Any:
     while n_heap > 0:
         low[0] = cell[0]
         n_heap -= 1
-        _pop(height, cell, n_heap)
+        pop(height, cell, n_heap)
         n_low, n_high, n_wait = 1, 0, 0
         while n_low + n_high > 0:
             is_low = n_low > 0
@@ -237,7 +237,7 @@ def _flood(z: Any, filled: Any, label: Any) -> Any:
             if _has_unseen(filled, label, wait[w] // nx, wait[w] % nx):
                 if n_heap == height.size:
                     height, cell = _grown(height), _grown_int(cell)
-                _push(height, cell, n_heap, np.float64(filled[wait[w] // nx, wait[w] % nx]), wait[w])
+                push(height, cell, n_heap, np.float64(filled[wait[w] // nx, wait[w] % nx]), wait[w])
                 n_heap += 1
     return n_labels, first[:n_pairs], second[:n_pairs], meet[:n_pairs]
 
@@ -267,7 +267,7 @@ def _grown_int(array: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _push(height: Any, cell: Any, n: int, z: float, c: int) -> None:
+def push(height: Any, cell: Any, n: int, z: float, c: int) -> None:
     """Put one cell on the binary heap."""
     at = n
     while at > 0:
@@ -280,7 +280,7 @@ def _push(height: Any, cell: Any, n: int, z: float, c: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _pop(height: Any, cell: Any, n: int) -> None:
+def pop(height: Any, cell: Any, n: int) -> None:
     """Remove the lowest cell; `n` is the number left."""
     z, c = height[n], cell[n]
     at = 0

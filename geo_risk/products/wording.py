@@ -113,6 +113,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                        "flow can start from {least:.0f} degrees on, where loose material lies (not looked at).",
                        "沟床平均坡度 {slope:.0f} 度，长 {length:.0f} 米，上游汇水 {top:.1f} 至 {bottom:.1f} 公顷："
                        "坡度达到 {least:.0f} 度即可能起动泥石流，前提是有松散物源（未核查）。"),
+    "opening_carved": ("The DEM held {hollow:.1f} m of water behind it: {cells} cells were cut by up to {cut:.1f} m "
+                       "({volume:.0f} m3) to let it pass.",
+                       "DEM 在此壅水 {hollow:.1f} 米：已下切 {cells} 个格网、最深 {cut:.1f} 米"
+                       "（{volume:.0f} 立方米），使水流通过。"),
+    "opening_no_hollow": ("The DEM holds no water here: nothing was cut.", "DEM 在此无壅水：未作修改。"),
+    "opening_no_way": ("The DEM holds {hollow:.1f} m of water behind it and shows no lower ground near: left closed. "
+                       "Check its position.",
+                       "DEM 在此壅水 {hollow:.1f} 米，附近无更低地面：未开通。请核查位置。"),
+    "opening_too_deep": ("The DEM holds {hollow:.1f} m of water behind it, and ground beside the opening would have to "
+                         "be cut too deep: left closed. Check its position.",
+                         "DEM 在此壅水 {hollow:.1f} 米，但需在开口以外下切过深：未开通。请核查位置。"),
+    "opening_outside": ("It lies off the DEM.", "位于 DEM 范围以外。"),
     "leave_runout": ("{people} of {total} people live in houses on ground of warning {least} or more, or where run-out "
                      "from such ground arrives, or in a zone that calls (warning {warning}, risk {risk}; zones: {n}).",
                      "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其滑坡运动范围内，"

@@ -88,6 +88,16 @@ SPECS: tuple[LayerSpec, ...] = (
         {k: v for k, v in line_classes().items() if k in (2, 3, 4, -1)},
         visible=False,
     ),
+    LayerSpec(
+        "dem_openings",
+        "result",
+        {
+            "carved": FeatureClass("value.carved", "#2a6f97", "#2a6f97", radius=5),
+            "no_hollow": FeatureClass("value.no_hollow", "#9aa5ab", "#9aa5ab", radius=4),
+            None: FeatureClass("value.left_closed", "#c1121f", "#c1121f", radius=6),
+        },
+        visible=False,
+    ),
     LayerSpec("slope_units", "", _one("layer.slope_units", "#8a6d3b", width=0.7), visible=False, mapped=False),
     LayerSpec("ponding", "", _one("layer.ponding", "#08519c", fill="#2a83c0", width=1, opacity=0.6)),
     LayerSpec(

@@ -1,4 +1,4 @@
-"""Parameters of mapping units."""
+"""Parameters of mapping units and of the DEM that water runs over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
 
+_CHOICE = "choice of geo_risk"
 _PAPER = "Alvioli et al. (2016), Geosci. Model Dev. 9: the method's parameter; the value is a choice of geo_risk"
 
 
@@ -80,3 +81,20 @@ class SlopeUnitParams(Params):
             what += f"and area_max_m2 above area_min_m2, got {self.area_max_m2:g}"
             raise ValueError(what)
         return self
+
+
+class ConditioningParams(Params):
+    """How the DEM is opened under bridges and in culverts before water is routed over it."""
+
+    search_m: float = parameter(
+        1500.0, "Distance around a bridge or culvert within which hollows and the way out of them are looked for.",
+        source=f"{_CHOICE}: the length of ponds behind road banks", gt=0, le=20_000,
+    )  # fmt: skip
+    hollow_min_m: float = parameter(
+        0.3, "Hollows that are not deeper than this are left: they are noise of the DEM.",
+        source=f"{_CHOICE}: vertical noise of a 30 m DEM over some cells", ge=0, le=50,
+    )  # fmt: skip
+    cut_beside_max_m: float = parameter(
+        2.0, "Ground beside an opening is cut no deeper than this; where more is needed the opening is left closed.",
+        source=f"{_CHOICE}: a deeper cut is no longer the opening's own", ge=0, le=50,
+    )  # fmt: skip

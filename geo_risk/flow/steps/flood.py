@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ def flood(plan: Plan) -> None:
         writes={"out": plan.layer("flood_openings")}, options=given(plan, "bridges", "culverts"),
     )  # fmt: skip
     _town(plan)
-    names = ("dem", "dem_filled", "flow_direction", "streams", "hand_m", "curve_number")
+    names = ("dem_filled", "flow_direction", "streams", "hand_m", "curve_number")
     plan.add(
         "flood.hazard", write_hazard,
-        reads={**{n: plan.layer(n) for n in names}, "rain": plan.layer(f"rain_{params.river.storm_h}h")},
+        reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan),
+               "rain": plan.layer(f"rain_{params.river.storm_h}h")},
         optional={"openings": plan.layer("flood_openings"), "town_depth": plan.layer("town_depth")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geo_risk.flow.steps.openings import openings, routing_dem
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -13,12 +15,13 @@ if TYPE_CHECKING:
 
 
 def hydrology(plan: Plan) -> None:
-    """Add the step that derives the drainage network from the DEM."""
+    """Add the steps that open the DEM under bridges, and that derive the drainage network from it."""
+    openings(plan)
     names = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
     plan.add(
         "hydrology",
         make_drainage,
-        reads={"dem": plan.layer("dem")},
+        reads={"dem": routing_dem(plan)},
         writes={**{name: plan.layer(name) for name in names}, "facts": plan.facts("hydrology")},
         params=plan.cfg.flood.drainage,
     )

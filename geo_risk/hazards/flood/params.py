@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.terrain.params import ConditioningParams
 
 _CHOICE = "choice of geo_risk"
 _TR55 = "USDA TR-55 (1986) table 2-2, average antecedent moisture"
@@ -209,6 +210,7 @@ class FloodParams(Params):
     """River floods, ponding in depressions, and the flow in the town."""
 
     drainage: DrainageParams = DrainageParams()
+    conditioning: ConditioningParams = ConditioningParams()
     runoff: RunoffParams = RunoffParams()
     river: RiverParams = RiverParams()
     bluespots: BluespotParams = BluespotParams()
