@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -23,13 +24,14 @@ _ALIASES = {
     "mm/yr2": "mm/year**2",
     "mm/h": "mm/hour",
     "mm/hr": "mm/hour",
-    "kg m-2": "kg/m**2",
-    "kg m**-2": "kg/m**2",
-    "kg m-2 s-1": "kg/m**2/s",
-    "mm s-1": "mm/s",
+    "m of water equivalent": "m",
+    "毫米": "mm",
     "level": "dimensionless",
     "degrees": "degree",
 }
+
+_POWER = re.compile(r"(?<![\w.])([A-Za-z]+)(?:\^|\*\*)?([+-]?\d+)(?![\w.])")
+"""A unit with its power as CF (UDUNITS) writes it: m-2, s-1, m^2, m2."""
 
 
 _OWN = frozenset({"mm", "mm/h", "m", "degree", "1"})
@@ -62,7 +64,7 @@ def _parse(unit: str | None, *, where: str, wanted: str) -> pint.Unit:
         what = f"{where} has units {unit!r}; {wanted!r} needed"
         raise UnitError(what, where=where, fix=f"add `units: {wanted}` to this source, or the unit it really has")
     try:
-        return registry().Unit(text)
+        return registry().Unit(_POWER.sub(r"\1**\2", text))
     except (pint.errors.PintError, AttributeError, ValueError, TypeError, AssertionError) as error:
         what = f"{where} has units {unit!r}, which are not known; {wanted!r} needed"
         raise UnitError(what, where=where, fix=f"write a unit such as {wanted!r}") from error

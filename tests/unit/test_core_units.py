@@ -21,6 +21,13 @@ from geo_risk.core.units import factor, in_units
         ("kg m-2", "mm", 1),  # water of 1000 kg/m3
         ("kg m-2 s-1", "mm/h", 3600),
         ("mm s-1", "mm/h", 3600),
+        ("mm day-1", "mm/h", 1 / 24),
+        ("mm h-1", "mm/day", 24),
+        ("m s-1", "mm/h", 3.6e6),
+        ("kg/m2/s", "mm/h", 3600),
+        ("g m^-2 s^-1", "mm/h", 3.6),
+        ("m of water equivalent", "mm", 1000),
+        ("毫米", "mm", 1),
         ("mm/h", "mm/day", 24),
         ("rad", "degree", 180 / np.pi),
         ("1", "1", 1),
