@@ -17,6 +17,10 @@ from geo_risk.sources.rain_opened import Said
 FILL = 9999.0
 """Missing-value marker of Chinese rain products; other markers must be declared in the file."""
 
+PACKED_MM = 0.01
+"""Rain down to so much below zero is 0 in a packed file, and no fault (choice of geo_risk: the step of 16 bit over 650
+mm)."""
+
 SMALL_MM = 0.2
 """Where it rains and no value of a series reaches this, millimetres may be metres: 0.2 m in an interval is not reached
 either. Choice of geo_risk."""
@@ -106,6 +110,8 @@ def checked_values(
 ) -> tuple[xr.DataArray, dict[str, int], tuple[Said, ...]]:
     """Mask negative, infinite, fill (9999) and impossible amounts, and hold unit and kind against the values.
 
+    What is at most PACKED_MM below zero is zero, and no fault.
+
     Parameters
     ----------
     rain : (time, y, x) mm an interval, lazy. Every value is read once, block by block; nothing is kept.
@@ -120,6 +126,7 @@ def checked_values(
     AmbiguousError : millimetres that may be metres, amounts that may be running totals; it names the key that answers.
     """
     data = da.asarray(rain.data)
+    data = da.where((data < 0) & (data >= -PACKED_MM), np.float32(0), data)
     fill = data == FILL
     kinds = {
         "negative": (data < 0) & ~da.isinf(data),

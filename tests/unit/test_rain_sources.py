@@ -125,6 +125,17 @@ def test_few_faults_are_masked_and_counted(tmp_path):
     assert int(np.isnan(cube.to_numpy()).sum()) == 4
 
 
+def test_the_rounding_of_packed_zeros_is_no_fault(tmp_path):
+    values = np.full((30, 2, 2), -2.8e-17)
+    values[::3], values[1], values[2, 0, 0] = 1.5, -0.009, -0.011
+    cube, audit = read_rain(write(tmp_path / "r.nc", values))
+    assert audit.counts["negative"] == 1
+    assert np.isnan(cube.to_numpy()[2, 0, 0])
+    np.testing.assert_array_equal(cube.to_numpy()[1], 0)
+    assert float(cube.min()) == 0
+    assert float(cube.sum()) == pytest.approx(40 * 1.5)
+
+
 def test_gaps_become_unknown_and_disorder_is_sorted(tmp_path):
     cube, audit = read_rain(write(tmp_path / "r.nc", np.arange(12.0).reshape(3, 2, 2), hours=[4, 1, 2]))
     assert (audit.counts["gaps"], audit.counts["unsorted"]) == (1, 3)
