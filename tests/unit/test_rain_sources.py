@@ -76,6 +76,8 @@ def test_zone_start_stamp_rate_unit_and_south_up_are_normalised(tmp_path):
         ({"attrs": {"units": "mm/h"}}, AmbiguousError, "rate"),
         ({"conventions": None}, AmbiguousError, "no zone"),
         ({"time": {"long_name": "time"}}, AmbiguousError, "start or the end"),
+        ({"time": {"long_name": "time since the start of the model run"}}, AmbiguousError, "start or the end"),
+        ({"time": {"long_name": "end, Beijing time"}}, AmbiguousError, "Beijing time"),
         ({"crs": None, "attrs": {"grid_mapping": None}}, CrsError, "no CRS"),
         ({"hours": [1, 2, 2]}, TimeError, "twice"),
         ({"hours": [1, 2, 3.5]}, TimeError, "multiples"),
@@ -90,6 +92,33 @@ def test_doubt_stops_with_exit_code_3(tmp_path, change, error, words):
     with pytest.raises(error, match=words) as caught:
         read_rain(write(tmp_path / "r.nc", **change))
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("long_name", "comment", "first"),
+    [
+        ("time", "Data start in June 2000. Hourly grids.", None),
+        ("time", "Back-end reprocessing; the period of record ends 2024.", None),
+        ("time", "The end of the period of record is 2024.", None),
+        ("time", "A time is the end of its hour.", "2024-07-01T01:00"),
+        ("end of the accumulation period", "Data start in June 2000.", "2024-07-01T01:00"),
+        ("hour ending", "", "2024-07-01T01:00"),
+        ("start time", "", "2024-07-01T02:00"),
+        ("beginning of each hour", "", "2024-07-01T02:00"),
+    ],
+)
+def test_words_tell_the_side_of_a_stamp_only_where_they_speak_of_it(tmp_path, long_name, comment, first):
+    path = write(tmp_path / "r.nc", time={"long_name": long_name, "comment": comment})
+    if first is None:
+        with pytest.raises(AmbiguousError, match="start or the end"):
+            read_rain(path)
+    else:
+        assert read_rain(path)[0]["time"].to_numpy()[0] == np.datetime64(first)
+
+
+def test_beijing_time_in_the_time_units_is_read(tmp_path):
+    cube, _ = read_rain(write(tmp_path / "r.nc", time={"units": "hours since 2024-07-01 08:00:00 BJT"}))
+    assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-01T01:00")
 
 
 @pytest.mark.slow
