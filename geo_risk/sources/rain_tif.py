@@ -20,7 +20,7 @@ from geo_risk.sources.geotiff import RasterHeader, is_missing, read_block, read_
 from geo_risk.sources.marks import MARKS
 from geo_risk.sources.options import NO_OPTIONS, RainOptions
 from geo_risk.sources.rain_clock import to_utc, zone_of
-from geo_risk.sources.rain_opened import Area, Opened, Place, Said, lazy_cube, placed, series
+from geo_risk.sources.rain_opened import Area, Opened, Place, Said, is_nothing, lazy_cube, placed, series
 
 _CHIRPS = re.compile(
     r"chirps-v[\d.]+?\.(?:(?:rnl|sat)\.)?(?P<year>\d{4})\.(?P<month>\d{2})\.(?P<day>\d{2})\.(?:tif|tiff|cog)$",
@@ -167,6 +167,9 @@ def open_series(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
     planes = [Plane(p, 1, s, e) for p, s, e in zip(paths, starts, ends, strict=True)]
     fills = () if options.nodata is None else (options.nodata,)
     rain, place_said = open_planes(planes, area=area, fills=(*fills, *_undeclared(head)), crs=options.crs)
+    if options.kind == "running" and is_nothing(rain[0]):
+        # the total at lead 0, or that of a dry step: taken for the former, that step stays unknown and not dry
+        rain = rain.assign_coords(start=("time", np.full(ends.shape, ends.min())))
     from geo_risk.sources.rain_cf import amount
 
     methods = {"amount": "time: sum", "running": "time: sum", "rate": "time: mean"}[str(options.kind)]

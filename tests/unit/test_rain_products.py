@@ -302,13 +302,14 @@ def test_model_output_of_the_same_centre_stays_utc(tmp_path):
 
 def test_totals_from_the_start_of_a_forecast_are_taken_apart(tmp_path):
     rain = np.round(storm(12), 1)
-    fields = [grib2(rain[: k + 1].sum(0), reference=START, start=START, end=START + timedelta(hours=k + 1), centre=7)
-              for k in range(12)]  # fmt: skip
+    fields = [grib2(rain[:k].sum(0), reference=START, start=START, end=START + timedelta(hours=k), centre=7)
+              for k in range(13)]  # fmt: skip
     (tmp_path / "f.grib2").write_bytes(b"".join(fields))
     cube, audit = opened(tmp_path / "f.grib2")
     # totals are packed to 0.1 mm, differences of two of them to 0.1 mm
     np.testing.assert_allclose(cube.to_numpy(), rain, atol=0.101)
     assert any("taken apart" in s for s in audit.sentences)
+    assert any("Lead 0: 1 fields" in s for s in audit.sentences)
 
 
 def test_a_rate_summed_over_its_interval_is_an_amount(tmp_path):
@@ -456,6 +457,16 @@ def test_tifs_with_a_time_in_the_name_ask_for_what_they_do_not_tell(tmp_path):
     name, cube, audit = product(tmp_path, **given)
     assert (name, audit.interval_h, audit.first) == ("geotiff_series", 8.0, "2024-07-20T00:00:00Z")
     np.testing.assert_array_equal(cube.to_numpy(), rain)
+
+
+@pytest.mark.parametrize("lead_0", [True, False])
+def test_running_totals_of_tifs_may_begin_at_lead_0(tmp_path, lead_0):
+    total = np.cumsum(np.concatenate([storm(1) * 0, storm(3) + 1]), axis=0)
+    for k in range(0 if lead_0 else 1, 4):
+        write_tif(tmp_path / f"rain_20240720{k:02d}.tif", total[k], step=0.05, nodata=-1)
+    cube, audit = opened(tmp_path, units="mm", kind="running", stamp="end", time_zone="UTC")
+    assert audit.first == "2024-07-20T01:00:00Z"
+    np.testing.assert_allclose(cube.to_numpy(), np.diff(total, axis=0), atol=1e-5)
 
 
 def cf(path, values, *, hours=None, **attrs):

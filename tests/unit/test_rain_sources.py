@@ -116,6 +116,29 @@ def test_words_tell_the_side_of_a_stamp_only_where_they_speak_of_it(tmp_path, lo
         assert read_rain(path)[0]["time"].to_numpy()[0] == np.datetime64(first)
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_the_total_at_lead_0_is_no_dry_hour_before_the_forecast(tmp_path, stated):
+    path = write(tmp_path / "f.nc", np.array([0.0, 3, 7, 12])[:, None, None] * np.ones((1, 2, 2)), hours=[0, 1, 2, 3])
+    if stated:
+        with xr.open_dataset(path, decode_times=False) as source:
+            own = source.load().assign_attrs(forecast_reference_time="2024-07-01T00:00:00Z")
+        path = tmp_path / "stated.nc"
+        own.to_netcdf(path, engine="h5netcdf")
+    cube, audit = read_rain(path, RainRules(options=RainOptions(kind="running")))
+    np.testing.assert_array_equal(cube.to_numpy()[:, 0, 0], [3, 4, 5])
+    assert audit.first == "2024-07-01T01:00:00Z"
+    assert any("Lead 0" in s for s in audit.sentences)
+
+
+def test_a_total_at_lead_0_alone_stops(tmp_path):
+    path = write(tmp_path / "f.nc", np.zeros((2, 2, 2)), hours=[0, 1])
+    with xr.open_dataset(path, decode_times=False) as source:
+        first = source.load().isel(time=[0]).assign_attrs(forecast_reference_time="2024-07-01T00:00:00Z")
+    first.to_netcdf(tmp_path / "first.nc", engine="h5netcdf")
+    with pytest.raises(TimeError, match="over no time"):
+        read_rain(tmp_path / "first.nc", RainRules(options=RainOptions(kind="running")))
+
+
 def test_beijing_time_in_the_time_units_is_read(tmp_path):
     cube, _ = read_rain(write(tmp_path / "r.nc", time={"units": "hours since 2024-07-01 08:00:00 BJT"}))
     assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-01T01:00")
