@@ -63,8 +63,8 @@ def open_planes(
 
     Raises
     ------
-    GridError : the files lie on different grids, or a rotated one. CrsError, CorruptFileError, LimitError,
-    OverlapError : as they say.
+    AmbiguousError : a file of several bands. GridError : the files lie on different grids, or a rotated one. CrsError,
+    CorruptFileError, LimitError, OverlapError : as they say.
     """
     planes = sorted(planes, key=lambda p: p.end)
     heads = {p.path: _header(p.path, crs) for p in planes}
@@ -90,7 +90,12 @@ def open_planes(
 
 def _header(path: Path, crs: str | None) -> RasterHeader:
     with rasterio.open(path, driver="GTiff") as source:
-        lacks = source.crs is None
+        lacks, n_bands = source.crs is None, source.count
+    if n_bands != 1:
+        what = f"{path.name} has {n_bands} bands, and nothing tells which time each of them is"
+        raise AmbiguousError(
+            what, where=str(path), fix="write each field into a file of its own, or all into CF NetCDF"
+        )
     options = NO_OPTIONS.model_copy(update={"crs": crs}) if crs and lacks else NO_OPTIONS
     return read_header(path, where="inputs.rainfall", options=options)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -457,6 +458,16 @@ def test_tifs_with_a_time_in_the_name_ask_for_what_they_do_not_tell(tmp_path):
     name, cube, audit = product(tmp_path, **given)
     assert (name, audit.interval_h, audit.first) == ("geotiff_series", 8.0, "2024-07-20T00:00:00Z")
     np.testing.assert_array_equal(cube.to_numpy(), rain)
+
+
+def test_a_tif_of_several_bands_is_not_read_as_its_first_one(tmp_path):
+    path = write_tif(tmp_path / "rain_20240720.tif", storm(1)[0], step=0.05)
+    with rasterio.open(path) as source:
+        profile, first = source.profile, source.read(1)
+    with rasterio.open(path, "w", **{**profile, "count": 24}) as target:
+        target.write(np.stack([first] * 24))
+    with pytest.raises(AmbiguousError, match="24 bands"):
+        opened(path, units="mm", kind="amount", stamp="start", time_zone="UTC", interval_h=24)
 
 
 @pytest.mark.parametrize("lead_0", [True, False])
