@@ -413,6 +413,8 @@ def test_diamond_4_reads_thousands_commas_gb18030_and_rising_rows(tmp_path):
         ("rain", (24,), {"stamp": "start", "interval_h": 24}, "2024-07-21T00:00:00Z"),
         ("rain", (24,), {"stamp": "end", "interval_h": 24}, "2024-07-20T00:00:00Z"),
         ("1小时降水", (0,), {"time_zone": "UTC"}, "2024-07-20T08:00:00Z"),
+        ("000-024小时降水量", (24,), {}, "2024-07-21T00:00:00Z"),
+        ("未来24小时降水量", (24,), {}, "2024-07-21T00:00:00Z"),
     ],
 )
 def test_the_lead_of_diamond_4_is_told_from_titles_leads_or_the_configuration(tmp_path, title, leads, options, first):
@@ -426,6 +428,39 @@ def test_a_lead_that_can_mean_either_stops(tmp_path):
     with pytest.raises(AmbiguousError) as caught:
         opened(path)
     assert "`stamp: start`" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("title", "options", "running"),
+    [
+        ("{0:03d}-{1:03d}小时降水预报", {}, False),
+        ("{0}至{1}小时降水预报", {}, False),
+        ("{0}-{1}h precipitation forecast", {}, False),
+        ("3小时累计降水 时效{1}小时", {}, False),
+        ("逐3小时降水预报 未来72小时", {}, False),
+        ("000-{1:03d}小时累计降水", {}, True),
+        ("{1}小时降水预报", {"kind": "running"}, True),
+        ("{1}小时降水预报", {"kind": "amount", "interval_h": 3}, False),
+    ],
+)
+def test_the_hours_of_a_diamond_4_title_are_those_of_its_total(tmp_path, title, options, running):
+    # the storm grows, so that amounts rise from one text to the next as running totals do
+    amounts = np.round(np.cumsum(storm(4) + 1, axis=0), 1)
+    for k, field in enumerate(np.cumsum(amounts, axis=0) if running else amounts):
+        write_diamond4(tmp_path / f"{3 * k + 3:03d}", field, "2024-07-20T08", lead=3 * k + 3,
+                       title=title.format(3 * k, 3 * k + 3))  # fmt: skip
+    cube, audit = opened(tmp_path, **options)
+    assert (audit.interval_h, audit.first, audit.last) == (3.0, "2024-07-20T03:00:00Z", "2024-07-20T12:00:00Z")
+    np.testing.assert_allclose(cube.to_numpy(), amounts, atol=1e-3)
+
+
+def test_diamond_4_titles_that_name_their_leads_are_asked_about(tmp_path):
+    for lead in (3, 6, 9):
+        write_diamond4(tmp_path / f"{lead:03d}", storm(1)[0], "2024-07-20T08", lead=lead, title=f"{lead}小时降水预报")
+    for options in ({}, {"kind": "rate"}, {"kind": "amount"}):
+        with pytest.raises(AmbiguousError) as caught:
+            opened(tmp_path, **options)
+        assert "`kind: running`" in caught.value.fix
 
 
 def test_sliding_totals_are_not_added_up(tmp_path):
