@@ -44,6 +44,9 @@ TRACE_MARKS = frozenset({999990.0, 32700.0})
 """Marks of Chinese station data: no observation, and rain too little to measure (taken as 0)."""
 _MISSING_WORDS = frozenset({"", "-", "--", "/", "缺测", "缺", "nan", "null", "none", "na", "m"})
 _TRACE_WORDS = frozenset({"微量", "t", "trace"})
+_DAY_OR_MONTH = re.compile(r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
+_WITH_ZONE = re.compile(r"(?:Z|:\d{2}(?:\.\d+)?\s?[+-]\d{2}|\d[+-]\d{2}:?\d{2})$")
+_END_OF_DAY = re.compile(r"(?<=[ T])24(?=:00(?::00)?$)")
 
 
 @dataclass(frozen=True)
@@ -164,26 +167,21 @@ def _unit(name: str, options: RainOptions, *, where: str) -> tuple[float, Said]:
 
 
 def _times(table: pd.DataFrame, found: dict[str, str], options: RainOptions, *, where: str) -> tuple[Any, Said]:
-    """Return UTC stamps (NaT where unreadable), and how the zone is known."""
+    """Return UTC stamps (NaT where unreadable; 24:00 is 00:00 of the next day), and how the zone is known."""
     columns = found["time"].split("\t")
     if len(columns) == 4:
         year, month, day, hour = (_numbers(table[c])[0] for c in columns)
         parts = pd.DataFrame({"year": year, "month": month, "day": day})
         local = pd.to_datetime(parts, errors="coerce") + pd.to_timedelta(np.where(np.isfinite(hour), hour, np.nan), "h")
-        text, offset = None, False
+        offset = False
     else:
-        text = table[columns[0]].fillna("").map(lambda v: unicodedata.normalize("NFKC", v).strip())
-        text = (
-            text.str.replace("年|月", "-", regex=True)
-            .str.replace("日", " ")
-            .str.replace("时", ":00")
-            .str.replace("分", "")
+        text = _clock_texts(table[columns[0]])
+        offset = _state_zones(text, where=where)
+        late = text.str.contains(_END_OF_DAY)
+        local = pd.to_datetime(
+            text.str.replace(_END_OF_DAY, "00", regex=True), errors="coerce", format="mixed", utc=offset
         )
-        text = text.str.replace(r"^(\d{4})(\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:00", regex=True).str.replace(
-            r":00:00\d+$", ":00", regex=True
-        )
-        offset = bool(text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True).any())
-        local = pd.to_datetime(text, errors="coerce", format="mixed", utc=offset)
+        local = local + pd.to_timedelta(late.astype(int), "D")
     if bool(local.isna().all()):
         what = (
             f"no time in {', '.join(columns)} can be read, such as {table[columns[0]].iloc[0] if len(table) else ''!r}"
@@ -203,6 +201,34 @@ def _times(table: pd.DataFrame, found: dict[str, str], options: RainOptions, *, 
     return to_utc(pd.DatetimeIndex(local), zone_of(zone, where=where)), Said(
         f"Zone {zone} by {by}.", f"时区 {zone}（{by_zh}）。"
     )
+
+
+def _clock_texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return times as texts such as 2024-7-20 8:00, whatever signs they are written with."""
+    text = column.fillna("").map(lambda v: unicodedata.normalize("NFKC", v).strip())
+    text = (
+        text.str.replace("年|月", "-", regex=True).str.replace("日", " ").str.replace("时", ":00").str.replace("分", "")
+    )
+    text = text.str.replace(r"^(\d{4})(\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:00", regex=True)
+    return text.str.replace(r":00:00\d+$", ":00", regex=True)
+
+
+def _state_zones(text: pd.Series[Any], *, where: str) -> bool:
+    """Return whether the times state their zones.
+
+    Raises
+    ------
+    AmbiguousError : some do and some do not, or dates that may begin with the day or the month.
+    """
+    odd = text[text.str.contains(_DAY_OR_MONTH)]
+    if len(odd):
+        what = f"{len(odd)} times, such as {odd.iloc[0]!r}, do not tell the day from the month or the year"
+        raise AmbiguousError(what, where=where, fix="write the year first: 2024-07-20 08:00")
+    told, n = int(text.str.contains(_WITH_ZONE).sum()), int((text != "").sum())
+    if 0 < told < n:
+        what = f"{told} of {n} times state a zone, the others none"
+        raise AmbiguousError(what, where=where, fix="write the zone into every time, or into none and give `time_zone`")
+    return told > 0
 
 
 def _side(found: dict[str, str], options: RainOptions, *, where: str) -> tuple[str, Said]:

@@ -93,6 +93,30 @@ def test_what_a_table_does_not_tell_is_asked_for_by_name(tmp_path, rename, lacks
     assert key in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (["05/07/2024 08:00", "05/07/2024 09:00"], "the day from the month"),
+        (["12/07/2024 08:00", "13/07/2024 08:00"], "the day from the month"),
+        (["24-07-20 08:00", "24-07-20 09:00"], "the day from the month"),
+        (["2024-07-20T08:00+08:00", "2024-07-20 09:00"], "1 of 2 times state a zone"),
+        (["2024-07-20 00:00Z", "2024-07-20 09:00"], "1 of 2 times state a zone"),
+    ],
+)
+def test_times_that_can_be_read_in_two_ways_stop(tmp_path, times, words):
+    frame = table(n_gauges=1, n_hours=2).assign(time=times)
+    with pytest.raises(AmbiguousError, match=words):
+        read_gauges(save(tmp_path / "g.csv", frame), TELLS)
+
+
+@pytest.mark.parametrize("late", ["2024-07-20 24:00", "2024/7/20 24:00:00", "2024072024", "2024年7月20日24时"])
+def test_24_o_clock_is_the_end_of_the_day(tmp_path, late):
+    frame = table(n_gauges=1, n_hours=3).assign(time=["2024-07-20 23:00", late, "2024-07-21 01:00"])
+    found = read_gauges(save(tmp_path / "g.csv", frame), TELLS)
+    assert (found.interval_h, len(found.times), found.quarantine) == (1, 3, [])
+    assert found.times[1] == pd.Timestamp("2024-07-20 16:00")
+
+
 def test_starts_become_ends(tmp_path):
     found = read_gauges(save(tmp_path / "g.csv", table()), TELLS.model_copy(update={"stamp": "start"}))
     assert found.times[0] == pd.Timestamp("2024-07-20 01:00")
