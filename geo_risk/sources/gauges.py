@@ -16,6 +16,7 @@ from geo_risk.core.errors import AmbiguousError, SchemaError, TimeError, UnitErr
 from geo_risk.core.units import factor
 from geo_risk.sources.gauge_faults import sane
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
+from geo_risk.sources.rain_audit import unit_said
 from geo_risk.sources.rain_clock import to_utc, zone_of
 from geo_risk.sources.rain_opened import Said
 from geo_risk.sources.vector_files import read_text_table
@@ -86,13 +87,14 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     Raises
     ------
     SchemaError : a column is missing. CorruptFileError : neither UTF-8 nor GB18030.
-    AmbiguousError : zone or side of the stamp is not told; it names the key that answers. UnitError : no unit.
+    AmbiguousError : zone or side of the stamp is not told, or millimetres may be metres; it names the key that answers.
+    UnitError : no unit.
     TimeError : no time can be read, or times are not evenly spaced.
     """
     where = f"inputs.rainfall.gauges: {path}"
     table, notes = read_text_table(path, where=where, encoding=options.encoding)
     found = _columns(table, where=where)
-    scale, unit_said = _unit(found["rain"], options, where=where)
+    scale, name_said = _unit(found["rain"], options, where=where)
     stamps, time_said = _times(table, found, options, where=where)
     ids = table[found["id"]].fillna("").str.strip()
     x, y = (_numbers(table[found[c]])[0] for c in ("x", "y"))
@@ -107,7 +109,11 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
         rows["time"] = rows["time"] + pd.Timedelta(hours=length_h)
     clean, quarantine, counts = sane(rows, limit_mm=limit_mm_h * length_h, is_degrees=crs == "EPSG:4326")
     places, series = _series(clean, length_h, where=where)
-    evidence = (unit_said, side_said, length_said, time_said, crs_said, *(Said(n + ".", n + "。") for n in notes))
+    known = series.to_numpy(np.float64)
+    values_said = unit_said(int((known > 0).sum()), float(np.nanmax(known, initial=0.0)), length_h,
+                            settled=options.units is not None, where=where)  # fmt: skip
+    evidence = (name_said, side_said, length_said, time_said, crs_said, values_said,
+                *(Said(n + ".", n + "。") for n in notes))  # fmt: skip
     return Gauges(tuple(places.index), places["x"].to_numpy(np.float64), places["y"].to_numpy(np.float64), crs,
                   pd.DatetimeIndex(series.index), series.to_numpy(np.float32), length_h, quarantine, counts,
                   evidence)  # fmt: skip

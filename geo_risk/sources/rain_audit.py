@@ -143,7 +143,9 @@ def checked_values(
     _within_share(counts, data.size, rules, where=where)
     clean, counts["beyond_record"] = _within_envelope(clean, found["total"], rules, interval_h=interval_h, where=where)
     said = (
-        _unit_said(found, interval_h, settled="units" in rules.settled, where=where),
+        unit_said(
+            int(found["wet"]), float(found["highest"]), interval_h, settled="units" in rules.settled, where=where
+        ),
         ran or _kind_said(found, settled="kind" in rules.settled, where=where),
     )
     return rain.copy(data=clean), counts, tuple(s for s in said if s is not None)
@@ -200,8 +202,18 @@ def _running_said(n_fell: int, n_rose: int, *, where: str) -> Said:
                 f"类型：同一累计段内升 {n_rose} 次、降 {n_fell} 次，确为累计量。")  # fmt: skip
 
 
-def _unit_said(found: dict[str, Any], interval_h: float, *, settled: bool, where: str) -> Said | None:
-    wet, highest = int(found["wet"]), float(found["highest"])
+def unit_said(wet: int, highest: float, interval_h: float, *, settled: bool, where: str) -> Said:
+    """Hold the unit against the values.
+
+    Parameters
+    ----------
+    wet, highest : number of amounts above zero, and the largest [mm]. interval_h : length of their interval.
+    settled : whether the format or the configuration has proved the unit.
+
+    Raises
+    ------
+    AmbiguousError : it rains, and so little everywhere that millimetres may be metres.
+    """
     text, text_zh = f"{highest:.3g} mm in {interval_h:g} h", f"{interval_h:g} 小时 {highest:.3g} mm"
     if wet < MIN_WET:
         few = f"Values: {wet} above zero; too few to hold the unit against them."

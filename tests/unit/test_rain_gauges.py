@@ -117,6 +117,19 @@ def test_24_o_clock_is_the_end_of_the_day(tmp_path, late):
     assert found.times[1] == pd.Timestamp("2024-07-20 16:00")
 
 
+def test_metres_under_a_header_of_millimetres_stop(tmp_path):
+    frame = table(n_gauges=8, n_hours=12)
+    frame["rain_mm"] = (frame["rain_mm"] / 1000).round(4)
+    path = save(tmp_path / "g.csv", frame)
+    told = {"stamp": "end", "time_zone": "+08:00"}
+    with pytest.raises(AmbiguousError, match="metres") as caught:
+        read_gauges(path, RainOptions(**told))
+    assert "`units: mm`" in caught.value.fix
+    assert "`units: m`" in caught.value.fix
+    read = read_gauges(path, RainOptions(units="m", **told))
+    np.testing.assert_allclose(np.sort(read.rain, axis=None), np.sort(frame["rain_mm"] * 1000), atol=1e-4)
+
+
 def test_starts_become_ends(tmp_path):
     found = read_gauges(save(tmp_path / "g.csv", table()), TELLS.model_copy(update={"stamp": "start"}))
     assert found.times[0] == pd.Timestamp("2024-07-20 01:00")
