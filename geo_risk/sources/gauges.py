@@ -47,6 +47,9 @@ _MISSING_WORDS = frozenset({"", "-", "--", "/", "缺测", "缺", "nan", "null", 
 _TRACE_WORDS = frozenset({"微量", "t", "trace"})
 _DAY_OR_MONTH = re.compile(r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
 _WITH_ZONE = re.compile(r"(?:Z|:\d{2}(?:\.\d+)?\s?[+-]\d{2}|\d[+-]\d{2}:?\d{2})$")
+_TIME_HEADER = re.compile(
+    r"^\d{4}(?P<sign>[-/.年]?)\d{1,2}(?:(?P=sign)|月)\d{1,2}日?(?:[T ]*\d{1,2}(?::?\d{2}){0,2}时?)?$"
+)
 _END_OF_DAY = re.compile(r"(?<=[ T])24(?=:00(?::00)?$)")
 
 
@@ -76,11 +79,11 @@ class Gauges:
 
 
 def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_h: float = 500.0) -> Gauges:
-    """Read a long table of gauges: one row a gauge and interval.
+    """Read a table of gauges: one row a gauge and interval, or one row a gauge and a column for each time.
 
     Parameters
     ----------
-    path : CSV with columns of COLUMNS (or year, month, day, hour for the time).
+    path : CSV with columns of COLUMNS (or year, month, day, hour for the time; or times for names of columns).
     options : units, crs, stamp, time_zone, interval_h, encoding where the headers do not tell them.
     limit_mm_h : an intensity above it is impossible.
 
@@ -93,6 +96,7 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     """
     where = f"inputs.rainfall.gauges: {path}"
     table, notes = read_text_table(path, where=where, encoding=options.encoding)
+    table = _long(table)
     found = _columns(table, where=where)
     scale, name_said = _unit(found["rain"], options, where=where)
     stamps, time_said = _times(table, found, options, where=where)
@@ -117,6 +121,15 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     return Gauges(tuple(places.index), places["x"].to_numpy(np.float64), places["y"].to_numpy(np.float64), crs,
                   pd.DatetimeIndex(series.index), series.to_numpy(np.float32), length_h, quarantine, counts,
                   evidence)  # fmt: skip
+
+
+def _long(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns are named by times with one row a gauge and time; others as they are."""
+    times = [c for c in table.columns if _TIME_HEADER.match(unicodedata.normalize("NFKC", str(c)).strip())]
+    rest = [c for c in table.columns if c not in times]
+    if len(times) < 2 or not {"time", "rain"}.isdisjoint(rest):
+        return table
+    return table.melt(id_vars=rest, value_vars=times, var_name="time", value_name="rain")
 
 
 def _plain(name: str) -> str:

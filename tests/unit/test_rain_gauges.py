@@ -117,6 +117,22 @@ def test_24_o_clock_is_the_end_of_the_day(tmp_path, late):
     assert found.times[1] == pd.Timestamp("2024-07-20 16:00")
 
 
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M", "%Y%m%d%H", "%Y/%m/%d %H:%M", "%Y年%m月%d日%H时"])
+def test_a_column_for_each_time_is_read_as_a_row_for_each(tmp_path, form):
+    frame = table(n_gauges=4, n_hours=5)
+    frame.loc[3, "rain_mm"] = np.nan
+    wide = frame.assign(time=pd.to_datetime(frame["time"]).dt.strftime(form)).pivot(
+        index=["station_id", "lon", "lat"], columns="time", values="rain_mm"
+    )
+    save(tmp_path / "long.csv", frame)
+    save(tmp_path / "wide.csv", wide.reset_index())
+    one, other = (read_gauges(tmp_path / f"{name}.csv", TELLS) for name in ("long", "wide"))
+    assert (one.ids, other.times.tolist()) == (other.ids, one.times.tolist())
+    np.testing.assert_array_equal(other.rain, one.rain)
+    with pytest.raises(UnitError, match="unit"):
+        read_gauges(tmp_path / "wide.csv", RainOptions(stamp="end", time_zone="+08:00"))
+
+
 def test_metres_under_a_header_of_millimetres_stop(tmp_path):
     frame = table(n_gauges=8, n_hours=12)
     frame["rain_mm"] = (frame["rain_mm"] / 1000).round(4)
