@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.core.names import RAIN_HOURS
 from geo_risk.flow.steps.rainfall_antecedent import antecedent, fitted_antecedent, resolved
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ def rainfall(plan: Plan) -> None:
         writes={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall")},
         gauges_options=None if gauges is None else gauges.rain, **given,
     )  # fmt: skip
-    durations = [h for h in plan.cfg.rainfall.durations_h if h in RAIN_HOURS]
-    names = [*(f"rain_{h}h" for h in durations), "rain_effective"]
+    names = [*(f"rain_{h}h" for h in plan.cfg.rainfall.durations_h), "rain_effective"]
     plan.add(
         "rainfall.accumulations", write_accumulations,
         reads={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall"), "grid": plan.facts("grid")},
