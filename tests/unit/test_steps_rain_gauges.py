@@ -1,4 +1,4 @@
-"""The rain steps with gauges: in place of a grid, and beside one."""
+"""The rain steps with gauges, in place of a grid and beside one, and with forecasts that state their issue time."""
 
 from __future__ import annotations
 
@@ -88,3 +88,21 @@ def test_a_grid_and_gauges_are_held_against_each_other(files):
     gauges(files, UTC.model_copy(update={"crs": "EPSG:4546", "time_zone": "+08:00"}))
     with pytest.raises(AmbiguousError, match="8 h ahead of"):
         cube(files, observed=True, gauges_options=UTC)
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_warned"),
+    [("2024-07-20T00:00:00Z", False), ("2024-07-20T08:00:00+08:00", False), ("2024-07-19T00:00:00Z", True),
+     ("2024-07-19 08:00", False)],
+)  # fmt: skip
+def test_an_issue_time_against_the_files_own_is_warned_of(files, stated, is_warned):
+    with xr.open_dataset(files / "observed.nc", decode_times=False) as source:
+        source.load().assign_attrs(issued=stated).to_netcdf(files / "forecast.nc", engine="h5netcdf")
+    write_cube(
+        observed=None, gauges=None, forecasts=[files / "forecast.nc"], cube=files / "c.nc", facts=files / "c.json",
+        issued_times=["2024-07-20T00:00:00+00:00"], observed_options=None, gauges_options=None,
+        forecast_options=[RainOptions()], params=PARAMS, fitted=None, grid=files / "grid.json",
+    )  # fmt: skip
+    notes = json.loads((files / "c.json").read_text(encoding="utf-8"))["notes"]
+    warned = [n for n in notes if "states that it was issued 2024-07-19 00:00 UTC" in n["text_en"]]
+    assert [n["level"] for n in warned] == ["warning"] * is_warned

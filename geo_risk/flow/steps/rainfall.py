@@ -189,7 +189,8 @@ def write_cube(
     provenance = joined["provenance"].to_numpy()
     write_json(
         {
-            "notes": [*_notes(audits), *clocks, *_period_notes(period, provenance)],
+            "notes": [*_notes(audits), *_issue_notes(forecasts or [], issued_times), *clocks,
+                      *_period_notes(period, provenance)],
             "counts": {a.path: a.counts for a in audits}, "quarantine": [],
             "audits": [a.to_dict() for a in audits], "period": period.to_dict(), "methods": [asdict(CARD)],
             "provenance": provenance.tolist(),
@@ -197,6 +198,31 @@ def write_cube(
         },
         facts,
     )  # fmt: skip
+
+
+def _issue_notes(paths: list[Path], issued_times: list[str]) -> list[dict[str, str]]:
+    """Warn of forecasts whose files state another issue time than the configuration."""
+    from geo_risk.core.errors import TimeError
+    from geo_risk.sources.rain_issue import stated_issue
+
+    out = []
+    for path, text in zip(paths, issued_times, strict=True):
+        try:
+            stated = stated_issue(path)
+        except TimeError:  # several, or one without a zone: the file contradicts nothing
+            continue
+        told = datetime.fromisoformat(text)
+        if stated is None or stated == told:
+            continue
+        own, given = (t.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") for t in (stated, told))
+        out.append({
+            "level": "warning",
+            "text_en": f"{path.name} states that it was issued {own}; the configuration says {given}, and that counts. "
+            "If the file is right, an older forecast may go before a newer one.",
+            "text_zh": f"{path.name} 注明起报时间 {own}，配置为 {given}，以配置为准。"
+            "若文件无误，旧预报可能排在较新预报之前。",
+        })  # fmt: skip
+    return out
 
 
 def write_accumulations(
