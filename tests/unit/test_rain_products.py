@@ -178,6 +178,29 @@ def test_two_hand_computed_days_of_era5_land(tmp_path):
     np.testing.assert_allclose(cube.to_numpy()[:, 0, 0], [np.nan, 2.0, 0.5, 1.0, 0.25], rtol=1e-5)
 
 
+def test_a_forecast_of_ecmwf_runs_on_over_midnight(tmp_path):
+    """Where it states its reference time the totals start there; where it does not, it is no ERA5-Land."""
+    rain = storm(36)
+    path = write_ecmwf(tmp_path / "f.nc", np.cumsum(rain, axis=0) / 1000, str(T0 + 13 * HOUR), step=0.1)
+    with pytest.raises(AmbiguousError, match="rising over 00 UTC") as caught:
+        opened(path)
+    assert "forecast_reference_time" in caught.value.fix
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
+        steps = data.load().rename({"valid_time": "step"}).reset_index("step")
+    issued = int((T0 + 12 * HOUR).astype("datetime64[s]").astype(int))
+    said = {"units": "seconds since 1970-01-01", "standard_name": "forecast_reference_time"}
+    stamps = steps["step"].to_numpy()
+    steps = steps.drop_vars("step").assign_coords(
+        time=((), issued, said), valid_time=("step", stamps, {**said, "standard_name": "time"}),
+        step=("step", np.arange(1.0, 37), {"units": "hours"}),
+    )  # fmt: skip
+    steps.to_netcdf(tmp_path / "steps.nc", engine="h5netcdf")
+    cube, audit = opened(tmp_path / "steps.nc")
+    np.testing.assert_allclose(cube.to_numpy(), rain, atol=1e-4)
+    assert audit.first == str(T0 + 13 * HOUR)[:19] + "Z"
+    assert any("forecast reference time" in s for s in audit.sentences)
+
+
 def test_a_missing_hour_of_a_running_total_leaves_two_unknown(tmp_path):
     rain = storm(24)
     ends = T0 + np.arange(1, 25) * HOUR
