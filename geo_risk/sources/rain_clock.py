@@ -96,6 +96,9 @@ def cf_intervals(
         start, end = (_instants(edges[:, k], units, attrs, zone, path=path) for k in (0, 1))
         swapped = bool(len(end)) and bool((end < start).all())
         start, end = (end, start) if swapped else (start, end)
+        # bounds such as 00:00:00 and 23:59:59 name the last second of the interval
+        is_last_second = (end - end.astype("datetime64[m]")) == np.timedelta64(59, "s")
+        end = end + np.timedelta64(1, "s") if bool(is_last_second.all()) else end
         return start, end, (
             Said(f"Interval: start and end from `{bounds}`.", f"时段：起止时刻取自 {bounds}。"), zone_said)  # fmt: skip
     instants = _instants(values, str(attrs.get("units", "")), attrs, zone, path=path)

@@ -139,6 +139,18 @@ def test_a_total_at_lead_0_alone_stops(tmp_path):
         read_rain(tmp_path / "first.nc", RainRules(options=RainOptions(kind="running")))
 
 
+def test_bounds_may_name_the_last_second(tmp_path):
+    path = write(tmp_path / "r.nc")
+    with xr.open_dataset(path, decode_times=False) as source:
+        own = source.load()
+    own["time"].attrs |= {"units": "seconds since 2024-07-01 00:00:00", "bounds": "time_bnds"}
+    own["time_bnds"] = (("time", "nv"), np.array([[0, 3599], [3600, 7199], [7200, 10799]]))
+    own.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    cube, audit = read_rain(tmp_path / "b.nc")
+    assert (audit.interval_h, audit.first, audit.counts["unsplit"]) == (1, "2024-07-01T01:00:00Z", 0)
+    assert (cube.to_numpy() == 1).all()
+
+
 def test_beijing_time_in_the_time_units_is_read(tmp_path):
     cube, _ = read_rain(write(tmp_path / "r.nc", time={"units": "hours since 2024-07-01 08:00:00 BJT"}))
     assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-01T01:00")
