@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, SchemaError, TimeError, UnitError
 from geo_risk.core.units import factor
-from geo_risk.sources.gauge_faults import sane
+from geo_risk.sources.gauge_faults import REASONS, sane
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
 from geo_risk.sources.rain_audit import unit_said
 from geo_risk.sources.rain_clock import to_utc, zone_of
@@ -47,6 +47,7 @@ _MISSING_WORDS = frozenset({"", "-", "--", "/", "缺测", "缺", "nan", "null", 
 _TRACE_WORDS = frozenset({"微量", "t", "trace"})
 _DAY_OR_MONTH = re.compile(r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
 _WITH_ZONE = re.compile(r"(?:Z|:\d{2}(?:\.\d+)?\s?[+-]\d{2}|\d[+-]\d{2}:?\d{2})$")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _TIME_HEADER = re.compile(
     r"^\d{4}(?P<sign>[-/.年]?)\d{1,2}(?:(?P=sign)|月)\d{1,2}日?(?:[T ]*\d{1,2}(?::?\d{2}){0,2}时?)?$"
 )
@@ -112,7 +113,7 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     if side == "start":
         rows["time"] = rows["time"] + pd.Timedelta(hours=length_h)
     clean, quarantine, counts = sane(rows, limit_mm=limit_mm_h * length_h, is_degrees=crs == "EPSG:4326")
-    places, series = _series(clean, length_h, where=where)
+    places, series = _series(clean, length_h, where=where, aside=counts)
     known = series.to_numpy(np.float64)
     values_said = unit_said(int((known > 0).sum()), float(np.nanmax(known, initial=0.0)), length_h,
                             settled=options.units is not None, where=where)  # fmt: skip
@@ -159,10 +160,13 @@ def _columns(table: pd.DataFrame, *, where: str) -> dict[str, str]:
 
 
 def _numbers(column: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return a column as numbers (thousands commas and full-width digits read), and the texts that are none."""
+    """Return a column as numbers (thousands commas and full-width digits read), and the texts that are none.
+
+    A comma in a number below a thousand, as in 0,125, is no thousands comma: such a number is a text.
+    """
     text = column.fillna("").map(lambda v: unicodedata.normalize("NFKC", v).strip() if not v.isascii() else v.strip())
     lowered = text.str.lower()
-    plain = text.str.replace(r"(?<=\d),(?=\d{3})", "", regex=True)
+    plain = text.where(~text.str.fullmatch(_THOUSANDS), text.str.replace(",", ""))
     value = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     value = np.where(lowered.isin(list(_TRACE_WORDS)).to_numpy(dtype=bool), 0.0, value)
     odd = np.isnan(value) & ~lowered.isin(list(_MISSING_WORDS)).to_numpy(dtype=bool)
@@ -299,11 +303,14 @@ def _crs(found: dict[str, str], options: RainOptions, *, where: str) -> tuple[st
     return options.crs, Said(f"Place: {options.crs} by the configuration.", f"位置：{options.crs}（配置给定）。")
 
 
-def _series(rows: pd.DataFrame, length_h: float, *, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _series(
+    rows: pd.DataFrame, length_h: float, *, where: str, aside: dict[str, int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return places by id, and rain (time, id) on an unbroken axis."""
     if not len(rows):
-        what = "no row of the table can be used"
-        raise SchemaError(what, where=where, fix="see the reasons under quarantine; check units, coordinates and times")
+        why = "; ".join(f"{n} rows: {REASONS[k][0]}" for k, n in aside.items() if k in REASONS) or "it has none"
+        what = f"no row of the table can be used ({why})"
+        raise SchemaError(what, where=where, fix="check units, coordinates and times")
     places = rows.groupby("id")[["x", "y"]].first().sort_index()
     wide = rows.pivot(index="time", columns="id", values="mm").sort_index()
     axis = pd.date_range(wide.index[0], wide.index[-1], freq=pd.Timedelta(hours=length_h))

@@ -146,6 +146,28 @@ def test_metres_under_a_header_of_millimetres_stop(tmp_path):
     np.testing.assert_allclose(np.sort(read.rain, axis=None), np.sort(frame["rain_mm"] * 1000), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("text", "mm"),
+    [("1,024.5", 1024.5), ("12,024", 12024), ("0,125", None), ("12,5", None), ("1,02", None), ("1024,500", None)],
+)
+def test_only_thousands_commas_are_commas_of_numbers(tmp_path, text, mm):
+    frame = table(n_gauges=3, n_hours=4)
+    frame["rain_mm"] = frame["rain_mm"].astype(str)
+    frame.loc[5, "rain_mm"] = text
+    found = read_gauges(save(tmp_path / "g.csv", frame), TELLS, limit_mm_h=1e5)
+    if mm is None:
+        assert found.counts == {"text": 1}
+        assert np.isnan(found.rain[1, 1])
+    else:
+        assert found.rain[1, 1] == pytest.approx(mm)
+
+
+def test_why_no_row_can_be_used_is_said(tmp_path):
+    frame = table(n_gauges=2, n_hours=3).assign(lon=11230, lat=3740)
+    with pytest.raises(SchemaError, match="6 rows: the coordinates are no longitude and latitude"):
+        read_gauges(save(tmp_path / "g.csv", frame), TELLS)
+
+
 def test_starts_become_ends(tmp_path):
     found = read_gauges(save(tmp_path / "g.csv", table()), TELLS.model_copy(update={"stamp": "start"}))
     assert found.times[0] == pd.Timestamp("2024-07-20 01:00")
