@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from geo_risk.core.errors import AmbiguousError, SchemaError, TimeError, UnitErr
 from geo_risk.core.units import factor
 from geo_risk.sources.gauge_faults import REASONS, sane
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
-from geo_risk.sources.rain_audit import unit_said
+from geo_risk.sources.rain_audit import figures, kind_said, unit_said
 from geo_risk.sources.rain_clock import to_utc, zone_of
 from geo_risk.sources.rain_opened import Said
 from geo_risk.sources.vector_files import read_text_table
@@ -91,7 +93,8 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     Raises
     ------
     SchemaError : a column is missing. CorruptFileError : neither UTF-8 nor GB18030.
-    AmbiguousError : zone or side of the stamp is not told, or millimetres may be metres; it names the key that answers.
+    AmbiguousError : zone or side of the stamp is not told, millimetres may be metres, or amounts running totals; it
+        names the key that answers.
     UnitError : no unit.
     TimeError : no time can be read, or times are not evenly spaced.
     """
@@ -114,10 +117,7 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
         rows["time"] = rows["time"] + pd.Timedelta(hours=length_h)
     clean, quarantine, counts = sane(rows, limit_mm=limit_mm_h * length_h, is_degrees=crs == "EPSG:4326")
     places, series = _series(clean, length_h, where=where, aside=counts)
-    known = series.to_numpy(np.float64)
-    values_said = unit_said(int((known > 0).sum()), float(np.nanmax(known, initial=0.0)), length_h,
-                            settled=options.units is not None, where=where)  # fmt: skip
-    evidence = (name_said, side_said, length_said, time_said, crs_said, values_said,
+    evidence = (name_said, side_said, length_said, time_said, crs_said, *_values_said(series, length_h, options, where),
                 *(Said(n + ".", n + "。") for n in notes))  # fmt: skip
     return Gauges(tuple(places.index), places["x"].to_numpy(np.float64), places["y"].to_numpy(np.float64), crs,
                   pd.DatetimeIndex(series.index), series.to_numpy(np.float32), length_h, quarantine, counts,
@@ -224,6 +224,21 @@ def _times(table: pd.DataFrame, found: dict[str, str], options: RainOptions, *, 
     return to_utc(pd.DatetimeIndex(local), zone_of(zone, where=where)), Said(
         f"Zone {zone} by {by}.", f"时区 {zone}（{by_zh}）。"
     )
+
+
+def _values_said(series: pd.DataFrame, length_h: float, options: RainOptions, where: str) -> list[Said]:
+    """Hold unit and kind against the rain (time, id)."""
+    if options.kind not in (None, "amount"):
+        what = f"gauges are read as amounts of each interval; kind is {options.kind}"
+        raise AmbiguousError(
+            what, where=where, fix="write the amount of each interval into the table, and remove `kind`"
+        )
+    found = dask.compute(figures(da.from_array(series.to_numpy(np.float64)[:, :, None])))[0]
+    unit = unit_said(
+        int(found["wet"]), float(found["highest"]), length_h, settled=options.units is not None, where=where
+    )
+    kind = kind_said(found, settled=options.kind is not None, where=where)
+    return [unit] if kind is None else [unit, kind]
 
 
 def _clock_texts(column: pd.Series[Any]) -> pd.Series[Any]:

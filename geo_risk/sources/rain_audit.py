@@ -137,7 +137,7 @@ def checked_values(
     }
     clean = da.where((data >= 0) & (data <= rules.limit_mm) & ~fill, data, np.float32(np.nan)).astype(np.float32)
     wanted: dict[str, Any] = {name: mask.sum() for name, mask in kinds.items()}
-    found = dask.compute({**wanted, **_figures(clean)})[0]
+    found = dask.compute({**wanted, **figures(clean)})[0]
     counts = {name: int(found[name]) for name in kinds}
     ran = _running_said(counts["negative"], int(found["wet"]), where=where) if rules.ran else None
     _within_share(counts, data.size, rules, where=where)
@@ -146,12 +146,18 @@ def checked_values(
         unit_said(
             int(found["wet"]), float(found["highest"]), interval_h, settled="units" in rules.settled, where=where
         ),
-        ran or _kind_said(found, settled="kind" in rules.settled, where=where),
+        ran or kind_said(found, settled="kind" in rules.settled, where=where),
     )
     return rain.copy(data=clean), counts, tuple(s for s in said if s is not None)
 
 
-def _figures(clean: da.Array) -> dict[str, Any]:
+def figures(clean: da.Array) -> dict[str, Any]:
+    """Return what unit and kind are judged by, lazy: amounts above zero, the highest, and falls and rises by step.
+
+    Parameters
+    ----------
+    clean : (time, y, x) [mm], NaN where unknown: that neither falls nor rises.
+    """
     zero = da.where(da.isnan(clean), np.float32(0), clean)
     change = da.diff(clean, axis=0)
     return {
@@ -231,8 +237,21 @@ def unit_said(wet: int, highest: float, interval_h: float, *, settled: bool, whe
     raise AmbiguousError(what, where=where, fix="give `units: mm` for this source if that is right, else `units: m`")
 
 
-def _kind_said(found: dict[str, Any], *, settled: bool, where: str) -> Said | None:
-    """Tell amounts from running totals: these fall at their resets alone, and stand still or rise in between."""
+def kind_said(found: dict[str, Any], *, settled: bool, where: str) -> Said | None:
+    """Tell amounts from running totals: these fall at their resets alone, and stand still or rise in between.
+
+    Parameters
+    ----------
+    found : `figures`, computed. settled : whether the format or the configuration has proved the kind.
+
+    Returns
+    -------
+    The evidence; None where the kind is settled, or too few values tell.
+
+    Raises
+    ------
+    AmbiguousError : amounts that behave as running totals do.
+    """
     fell, rose = found["fell"], found["rose"]
     n_fell, n_rose, n_held, n_before = int(fell.sum()), int(rose.sum()), int(found["held"]), int(found["before"])
     if settled or len(fell) + 1 < RUNNING_HOURS or n_rose < MIN_WET:

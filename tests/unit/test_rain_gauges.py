@@ -162,6 +162,17 @@ def test_only_thousands_commas_are_commas_of_numbers(tmp_path, text, mm):
         assert found.rain[1, 1] == pytest.approx(mm)
 
 
+def test_totals_since_the_morning_are_no_hourly_amounts(tmp_path):
+    frame = table(n_gauges=6, n_hours=48)
+    frame["rain_mm"] = frame.groupby([frame["station_id"], frame.index % 48 // 24])["rain_mm"].cumsum().round(1)
+    path = save(tmp_path / "g.csv", frame)
+    with pytest.raises(AmbiguousError, match="as in running totals"):
+        read_gauges(path, TELLS)
+    with pytest.raises(AmbiguousError, match="kind is running"):
+        read_gauges(path, TELLS.model_copy(update={"kind": "running"}))
+    assert read_gauges(path, TELLS.model_copy(update={"kind": "amount"})).rain.shape == (48, 6)
+
+
 def test_why_no_row_can_be_used_is_said(tmp_path):
     frame = table(n_gauges=2, n_hours=3).assign(lon=11230, lat=3740)
     with pytest.raises(SchemaError, match="6 rows: the coordinates are no longitude and latitude"):
