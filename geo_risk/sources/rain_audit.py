@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.core.errors import AmbiguousError, CorruptFileError, DataError
 from geo_risk.sources.rain_opened import Said
 
 FILL = 9999.0
@@ -122,6 +122,7 @@ def checked_values(
 
     Raises
     ------
+    CorruptFileError : the values cannot be read.
     DataError : more faults than the share, no valid value at all, or totals beyond any storm on record.
     AmbiguousError : millimetres that may be metres, amounts that may be running totals; it names the key that answers.
     """
@@ -137,7 +138,11 @@ def checked_values(
     }
     clean = da.where((data >= 0) & (data <= rules.limit_mm) & ~fill, data, np.float32(np.nan)).astype(np.float32)
     wanted: dict[str, Any] = {name: mask.sum() for name, mask in kinds.items()}
-    found = dask.compute({**wanted, **figures(clean)})[0]
+    try:
+        found = dask.compute({**wanted, **figures(clean)})[0]
+    except (OSError, RuntimeError) as error:
+        what = f"its values cannot be read: {error}"
+        raise CorruptFileError(what, where=where, fix="copy the file again: it is damaged or cut off") from error
     counts = {name: int(found[name]) for name in kinds}
     ran = _running_said(counts["negative"], int(found["wet"]), where=where) if rules.ran else None
     _within_share(counts, data.size, rules, where=where)

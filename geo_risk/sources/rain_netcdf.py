@@ -24,6 +24,9 @@ BLOCK_CELLS = 8_000_000
 """Values in one lazily read block of a series."""
 
 TIME_NAMES = ("time", "valid_time")
+BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError, AttributeError, AssertionError)
+"""What the libraries raise on damaged files."""
+
 _AXES = {"lat": "y", "latitude": "y", "lon": "x", "longitude": "x", "y": "y", "x": "x"}
 _FILLS = ("_FillValue", "missing_value", "CodeMissingValue")
 
@@ -67,18 +70,18 @@ def open_raw(path: Path) -> xr.Dataset:
     the file.
     """
     kind = kind_of(path)
-    if kind == "HDF5":
-        with hdf5.opened(path) as file:
-            for name in file:
-                hdf5.find(file, str(name))
     engine = {"HDF5": "h5netcdf", "NetCDF3": "scipy", "Zarr": "zarr"}.get(kind)
     # the store lies on a disk: its metadata are read one by one, whether consolidated or not
     extra: dict[str, Any] = {"consolidated": False} if kind == "Zarr" else {}
     try:
+        if kind == "HDF5":
+            with hdf5.opened(path) as file:
+                for name in file:
+                    hdf5.find(file, str(name))
         return xr.open_dataset(
             path, engine=engine, decode_times=False, decode_coords="all", decode_timedelta=False, **extra
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+    except (*BROKEN, ImportError) as error:
         if kind == "Zarr" and _lacks_zarr():
             what = f"{path.name} is a Zarr store, and the package zarr is not installed"
             raise RefusedFileError(what, where=str(path), fix="pip install 'geo-risk[zarr]', or give NetCDF") from error

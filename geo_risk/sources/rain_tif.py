@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from geo_risk.core.errors import AmbiguousError, GridError, TimeError
+from geo_risk.core.errors import AmbiguousError, CorruptFileError, GridError, TimeError
 from geo_risk.sources.files import sniff
 from geo_risk.sources.geotiff import RasterHeader, is_missing, read_block, read_header
 from geo_risk.sources.marks import MARKS
@@ -88,8 +89,19 @@ def open_planes(
     return series(data, start=start, end=end, place=place, units=""), said
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a GeoTIFF; raise CorruptFileError where it does not open."""
+    try:
+        with rasterio.open(path, driver="GTiff") as source:
+            yield source
+    except rasterio.errors.RasterioError as error:
+        what = f"{path.name} does not open as a GeoTIFF: {error}"
+        raise CorruptFileError(what, where=str(path), fix="copy the file again") from error
+
+
 def _header(path: Path, crs: str | None) -> RasterHeader:
-    with rasterio.open(path, driver="GTiff") as source:
+    with _opened(path) as source:
         lacks, n_bands = source.crs is None, source.count
     if n_bands != 1:
         what = f"{path.name} has {n_bands} bands, and nothing tells which time each of them is"
@@ -113,7 +125,7 @@ def _place(head: RasterHeader, area: Area | None, *, where: str) -> tuple[Place,
 def _read(plane: Plane, head: RasterHeader, place: Place, fills: Sequence[float], *, flip: bool) -> NDArray[np.float32]:
     rows = slice(head.shape[0] - place.rows.stop, head.shape[0] - place.rows.start) if flip else place.rows
     window = Window(place.columns.start, rows.start, place.shape[1], place.shape[0])
-    with rasterio.open(plane.path, driver="GTiff") as source:
+    with _opened(plane.path) as source:
         raw = read_block(source, plane.band, window, place=str(plane.path))
         factor, offset = source.scales[plane.band - 1], source.offsets[plane.band - 1]
     gone = is_missing(raw, (*head.nodata, *fills))
@@ -194,7 +206,7 @@ def _undeclared(head: RasterHeader) -> tuple[float, ...]:
 
 
 def _tag(path: Path, name: str) -> str | None:
-    with rasterio.open(path, driver="GTiff") as source:
+    with _opened(path) as source:
         value: Any = source.tags().get(name)
     return None if value is None else str(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -650,6 +651,47 @@ def test_what_a_product_states_itself_is_not_asked_again(tmp_path):
     (tmp_path / "a.nc").write_text("<VRTDataset/>")
     with pytest.raises(RefusedFileError):
         opened(tmp_path / "a.nc")
+
+
+def cf_packed(path):
+    said = {"units": "hours since 2024-07-20 00:00:00 +00:00", "long_name": "end"}
+    coords = {"time": ("time", np.arange(1.0, 5), said),
+              "lat": ("lat", 38 - 0.1 * np.arange(30), {"units": "degrees_north"}),
+              "lon": ("lon", 112 + 0.1 * np.arange(30), {"units": "degrees_east"})}  # fmt: skip
+    attrs = {"units": "mm", "cell_methods": "time: sum"}
+    xr.Dataset({"rain": (("time", "lat", "lon"), storm(4, 30, 30), attrs)}, coords=coords).to_netcdf(
+        path, engine="h5netcdf", encoding={"rain": {"zlib": True}}
+    )
+    return path
+
+
+def era5_old(path):
+    return write_ecmwf(path, storm(6) / 1000, str(T0), step=0.25, layout="old")
+
+
+def one_tif(path):
+    return write_tif(path.with_name("rain_2024072001.tif"), storm(1)[0], step=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("make", [cf_packed, era5_old, one_tif])
+def test_a_damaged_file_is_an_error_of_data_or_is_read(tmp_path, make):
+    """Bytes changed or cut anywhere: never an error that looks like a bug of the program."""
+    path = make(tmp_path / "r.nc")
+    told = {"units": "mm", "kind": "amount", "stamp": "end", "time_zone": "UTC", "interval_h": 1}
+    rng = np.random.default_rng(5)
+    for k in range(40):
+        whole = np.frombuffer(path.read_bytes(), np.uint8).copy()
+        if k % 2:
+            whole = whole[: rng.integers(1, len(whole))]
+        else:
+            whole[rng.integers(0, min(len(whole), 3000), 12)] = rng.integers(0, 256, 12)
+        damaged = tmp_path / str(k) / path.name  # libraries keep what they know of a path
+        damaged.parent.mkdir()
+        damaged.write_bytes(whole.tobytes())
+        with suppress(DataError):
+            opened(damaged, **(told if make is one_tif else {}))[0].compute()
 
 
 def test_a_folder_of_two_products_is_named(tmp_path):
