@@ -123,6 +123,8 @@ def test_the_hours_of_the_area_are_drawn_under_the_heading_of_rain(files):
         issued_times=[], observed_options=None, gauges_options=None, forecast_options=[],
         params=PARAMS.model_copy(update={"lookback_h": 96}), fitted=None, grid=files / "grid.json",
     )  # fmt: skip
+    note = json.loads((files / "c.json").read_text(encoding="utf-8"))["notes"][0]
+    assert (note["level"], "values are missing" in note["text_en"]) == ("warning", True)
     write_hours(cube=files / "c.nc", joined=files / "c.json", grid=files / "grid.json", facts=files / "h.json",
                 language="en")  # fmt: skip
     facts = json.loads((files / "h.json").read_text(encoding="utf-8"))

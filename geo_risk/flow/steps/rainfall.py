@@ -353,7 +353,7 @@ def _stage_notes(stages: tuple[Stage, ...]) -> list[dict[str, str]]:
 
 
 def _notes(audits: list[RainAudit]) -> list[dict[str, str]]:
-    bad = ("gaps", "unsorted", "unsplit", "negative", "infinite", "above_limit", "beyond_record")
+    bad = ("gaps", "unsorted", "unsplit", "negative", "infinite", "above_limit", "beyond_record", "fill", "missing")
     return [
         {
             "level": "warning" if any(a.counts[k] for k in bad) else "info",
