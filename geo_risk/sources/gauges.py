@@ -87,7 +87,7 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     Parameters
     ----------
     path : CSV with columns of COLUMNS (or year, month, day, hour for the time; or times for names of columns).
-    options : units, crs, stamp, time_zone, interval_h, encoding where the headers do not tell them.
+    options : units, crs, nodata, stamp, time_zone, interval_h, encoding where the headers do not tell them.
     limit_mm_h : an intensity above it is impossible.
 
     Raises
@@ -108,7 +108,8 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     x, y = (_numbers(table[found[c]])[0] for c in ("x", "y"))
     crs, crs_said = _crs(found, options, where=where)
     value, words = _numbers(table[found["rain"]])
-    value = np.where(np.isin(value, list(MISSING_MARKS)), np.nan, value)
+    marks = MISSING_MARKS if options.nodata is None else {*MISSING_MARKS, options.nodata}
+    value = np.where(np.isin(value, list(marks)), np.nan, value)
     value = np.where(np.isin(value, list(TRACE_MARKS)), 0.0, value) * scale
     rows = pd.DataFrame({"id": ids, "x": x, "y": y, "time": stamps, "mm": value, "word": words})
     length_h, length_said = _interval(rows["time"], found["rain"], options, where=where)

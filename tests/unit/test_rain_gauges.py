@@ -173,6 +173,16 @@ def test_totals_since_the_morning_are_no_hourly_amounts(tmp_path):
     assert read_gauges(path, TELLS.model_copy(update={"kind": "amount"})).rain.shape == (48, 6)
 
 
+def test_a_mark_that_the_configuration_names_is_missing(tmp_path):
+    frame = table(n_gauges=3, n_hours=4)
+    frame.loc[5, "rain_mm"] = 99.9
+    path = save(tmp_path / "g.csv", frame)
+    assert read_gauges(path, TELLS).rain[1, 1] == pytest.approx(99.9)
+    found = read_gauges(path, TELLS.model_copy(update={"nodata": 99.9}))
+    assert np.isnan(found.rain[1, 1])
+    assert np.isfinite(found.rain).sum() == 11
+
+
 def test_why_no_row_can_be_used_is_said(tmp_path):
     frame = table(n_gauges=2, n_hours=3).assign(lon=11230, lat=3740)
     with pytest.raises(SchemaError, match="6 rows: the coordinates are no longitude and latitude"):
