@@ -105,9 +105,9 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     scale, name_said = _unit(found["rain"], options, where=where)
     stamps, time_said = _times(table, found, options, where=where)
     ids = table[found["id"]].fillna("").str.strip()
-    x, y = (_numbers(table[found[c]])[0] for c in ("x", "y"))
+    x, y = (numbers_of(table[found[c]])[0] for c in ("x", "y"))
     crs, crs_said = _crs(found, options, where=where)
-    value, words = _numbers(table[found["rain"]])
+    value, words = numbers_of(table[found["rain"]])
     marks = MISSING_MARKS if options.nodata is None else {*MISSING_MARKS, options.nodata}
     value = np.where(np.isin(value, list(marks)), np.nan, value)
     value = np.where(np.isin(value, list(TRACE_MARKS)), 0.0, value) * scale
@@ -160,7 +160,7 @@ def _columns(table: pd.DataFrame, *, where: str) -> dict[str, str]:
     return found
 
 
-def _numbers(column: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
+def numbers_of(column: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Return a column as numbers (thousands commas and full-width digits read), and the texts that are none.
 
     A comma in a number below a thousand, as in 0,125, is no thousands comma: such a number is a text.
@@ -194,7 +194,7 @@ def _times(table: pd.DataFrame, found: dict[str, str], options: RainOptions, *, 
     """Return UTC stamps (NaT where unreadable; 24:00 is 00:00 of the next day), and how the zone is known."""
     columns = found["time"].split("\t")
     if len(columns) == 4:
-        year, month, day, hour = (_numbers(table[c])[0] for c in columns)
+        year, month, day, hour = (numbers_of(table[c])[0] for c in columns)
         parts = pd.DataFrame({"year": year, "month": month, "day": day})
         local = pd.to_datetime(parts, errors="coerce") + pd.to_timedelta(np.where(np.isfinite(hour), hour, np.nan), "h")
         offset = False
