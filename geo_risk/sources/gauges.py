@@ -184,10 +184,9 @@ def _unit(name: str, options: RainOptions, *, where: str) -> tuple[float, Said]:
         raise UnitError(
             what, where=where, fix="give `units: mm` (or 0.1 mm) for the gauges, or name it in the header: 降水量(mm)"
         )
-    number, _, rest = unit.partition(" ") if re.match(r"^[\d.]+ ", unit) else ("1", "", unit)
     by = "the configuration" if options.units else f"the header {name!r}"
     by_zh = "配置给定" if options.units else f"表头“{name}”"
-    return float(number) * factor(rest, "mm", where=where), Said(f"Unit {unit} by {by}.", f"单位 {unit}（{by_zh}）。")
+    return factor(unit, "mm", where=where), Said(f"Unit {unit} by {by}.", f"单位 {unit}（{by_zh}）。")
 
 
 def _times(table: pd.DataFrame, found: dict[str, str], options: RainOptions, *, where: str) -> tuple[Any, Said]:

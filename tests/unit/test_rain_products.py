@@ -519,6 +519,15 @@ def test_tifs_with_a_time_in_the_name_ask_for_what_they_do_not_tell(tmp_path):
     np.testing.assert_array_equal(cube.to_numpy(), rain)
 
 
+def test_tenths_of_millimetres_are_a_unit(tmp_path):
+    rain = np.round(storm(3), 1)
+    for k, field in enumerate(rain):
+        write_tif(tmp_path / f"rain_202407200{k}.tif", np.round(field * 10), step=0.05, nodata=9999, dtype="int16")
+    cube, audit = opened(tmp_path, units="0.1 mm", kind="amount", stamp="end", time_zone="UTC")
+    np.testing.assert_allclose(cube.to_numpy(), rain, atol=1e-5)
+    assert "'0.1 mm'" in audit.sentences[0]
+
+
 def test_a_tif_of_several_bands_is_not_read_as_its_first_one(tmp_path):
     path = write_tif(tmp_path / "rain_20240720.tif", storm(1)[0], step=0.05)
     with rasterio.open(path) as source:
