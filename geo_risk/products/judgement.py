@@ -78,7 +78,8 @@ class Judgement:
     margin_mm, trigger_mm : before and of the levels 1-4; infinite where no rain reaches the level.
     hours : to the levels 1-4; infinite where it is not reached within the horizon.
     rain_mm, parts_mm : effective rain, and (3, m) what it is made of, on the cell that decides the next level. Where
-        hours of rain are missing there, the rain is what it is at least, and the parts are NaN.
+        hours of rain are missing there, as all after a shorter stage may be, the level and the rain are what they are
+        at least, and the parts are NaN.
     motion : highest code among the known cells; 0 only where radar saw `min_known_share` of the place, else -1.
     from_h : (m,) hours of the stage that says so: the own, or a shorter one of the same issue within it.
     """
@@ -122,13 +123,18 @@ def judge_all(
 
 
 def _take(longer: Judgement, shorter: Judgement) -> None:
-    """Put what a shorter stage says into the longer one where it is certain to hold there; levels come the sooner."""
+    """Put what a shorter stage says into the longer one where it is certain to hold there; levels come the sooner.
+
+    Where the longer one is unknown itself its later hours are missing: the level is a lower bound, and has no parts.
+    """
     better = certain(shorter.level, longer.level)
+    bound = better & (longer.level < 0)
     both = (shorter.level >= 0) & (longer.level >= 0)
     longer.hours[:, both] = np.fmin(longer.hours[:, both], shorter.hours[:, both])
     for field in fields(Judgement):
         into, given = getattr(longer, field.name), getattr(shorter, field.name)
         into[..., better] = given[..., better]
+    longer.parts_mm[:, bound] = np.nan
 
 
 def ground_of(

@@ -389,6 +389,32 @@ def test_a_longer_stage_holds_what_a_shorter_one_of_its_issue_says():
     made = judge_all(ground, stages, share=0.2, min_known_share=0.5)
     assert {h: (int(j.level[0]), int(j.from_h[0])) for h, j in made.items()} == dict.fromkeys((72, 24, 6, 3), (4, 3))
     assert made[72].hours[3, 0] == made[3].hours[3, 0] <= 3
+    # nothing covers 72 h: its level is a lower bound, while that of 24 h has rain of its own
+    assert np.isnan(made[72].parts_mm).all()
+    assert np.isfinite(made[24].parts_mm).all()
+
+
+def test_a_stage_without_a_forecast_claims_no_hour_after_the_shorter_one_and_is_not_lowered():
+    s = GRID.layer(np.full(GRID.shape, 0.5, "float32"), units="1", long_name="s", name="susceptibility")
+    zone = gpd.GeoDataFrame({"zone_id": ["Z1"], "kind": ["landslide"], "reasons": [""]},
+                            geometry=[box(511_200, 4_063_300, 511_700, 4_063_700)], crs=GRID.crs)  # fmt: skip
+    given = ({"zone": zone, "point": None}, GRID, Rule(MODEL, "model", s))
+    params = (WarningParams(), RiskParams())
+    heavy = np.full((6, *COARSE.shape), 120.0)  # levels begin at 0, 33, 67 and 100 mm
+    day = replace(stage(np.full((24, *COARSE.shape), 120.0)), hours=24)
+    first = place_warnings(*given, [day, stage(heavy)], params=params)
+    later = [StageRain(24, ISSUED, UNTIL), stage(heavy * 0.45)]
+    made = place_warnings(*given, later, before=first.rungs, params=params, language="en").warnings
+    made = made.set_index("stage_h")
+    assert made.loc[6, ["warning_level", "change"]].tolist() == [2, "lowered"]
+    # red was forecast for the day; the six hours that are known now say nothing of the others
+    row = made.loc[24]
+    assert row[["judged_level", "warning_level", "change", "next_level"]].tolist() == [2, 4, "unchanged", -1]
+    assert np.isnan(row["margin_mm"])
+    assert "at least yellow" in row["reasons"]
+    assert "6 h stage, which lies within" in row["reasons"]
+    assert "not within" not in row["reasons"]
+    assert "不会达到" not in row["reasons_zh"]
 
 
 def test_a_place_of_which_hours_are_missing_says_at_least_and_is_not_lowered():
