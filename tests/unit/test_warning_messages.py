@@ -223,7 +223,7 @@ def judged(*rows: tuple[str, int, int, str], hours: dict[str, float] | None = No
     made = [
         {"warning_id": f"zone-{z}-{h}h", "place_kind": "zone", "place_id": z, "stage_h": h, "warning_level": level,
          "township_ids": ids, "issued": T0.isoformat(), "until": (T0 + timedelta(hours=h)).isoformat(),
-         "change": "unchanged", "previous_level": -1, "reasons": "why",
+         "change": "unchanged", "previous_level": -1, "judged_level": level, "antecedent_mm": 0.0, "reasons": "why",
          **{f"hours_to_{c}": n for c, n in (hours or {}).items()}}
         for z, h, level, ids in rows
     ]  # fmt: skip
@@ -243,8 +243,8 @@ def state_of(levels: dict[str, int], issued: datetime, folder: Path | None = Non
 
 
 def told(frames_: dict[str, pd.DataFrame], earlier: list[Path], levels: dict[str, int], **more: Any) -> CapMessage:
-    return warning_bulletin._message(frames_, LAND, state_of(levels, T0), earlier, run="x", params=WarningParams(),
-                                     stages=STAGES, **more)  # fmt: skip
+    given = {"params": WarningParams(), **more}
+    return warning_bulletin._message(frames_, LAND, state_of(levels, T0), earlier, run="x", stages=STAGES, **given)
 
 
 def test_what_is_unknown_now_stays_an_area_at_the_level_that_was_known_last(tmp_path):
@@ -281,6 +281,27 @@ def test_a_place_that_is_not_judged_any_more_is_not_called_off(tmp_path):
         assert not got.before
         assert "1 places that were warned of are not judged any more" in got.note
         assert got.is_empty == (rows[0][2] == 0)
+
+
+def test_a_stage_that_is_not_judged_any_more_is_not_called_off(tmp_path):
+    red = state_of({"zone:A:72": 4, "zone:A:6": 0}, T0 - timedelta(hours=1), tmp_path)
+    got = told(judged(("A", 6, 0, "1")), [red], {"zone:A:6": 0})
+    assert got.kind == "Alert"
+    assert got.is_empty
+    assert "1 places that were warned of are not judged any more, or not at each stage" in got.note
+    assert told(judged(("A", 72, 0, "1"), ("A", 6, 0, "1")), [red], {}).kind == "Cancel"
+
+
+def test_what_is_known_from_below_only_calls_nothing_off(tmp_path):
+    orange = state_of({"zone:A:6": 3}, T0 - timedelta(hours=1), tmp_path)
+    calm = judged(("A", 6, 0, "1"), ("B", 72, 2, "1"))
+    calm["warnings"]["antecedent_mm"] = [1.0, 1.0]
+    params = WarningParams(cap=CapParams(least_level=3))
+    assert told(calm, [orange], {}, params=params).kind == "Cancel"
+    calm["warnings"]["antecedent_mm"] = [1.0, None]  # at least yellow, perhaps red
+    got = told(calm, [orange], {}, params=params)
+    assert got.is_empty
+    assert "1 are lower bounds" in got.note
 
 
 def test_an_area_holds_until_the_last_level_that_is_told_of_it():

@@ -143,9 +143,8 @@ def _message(
             before[name] = issue_time(path)
             for key, rung in read_issue(path).items():
                 known[key] = max(known.get(key, -1), rung.level if rung.level >= 0 else rung.known)
-    here = set(frames["warnings"]["place_kind"].astype(str) + ":" + frames["warnings"]["place_id"].astype(str))
-    told = {key.rsplit(":", 1)[0] for key, level in known.items() if level >= least}
-    gone = len(told - here)
+    told = {key for key, level in known.items() if level >= least}
+    gone = len({key.rsplit(":", 1)[0] for key in told - _judged(frames["warnings"])})
     areas = _areas(frames, townships, known, least)
     notes = [_unknown_note(frames["warnings"], stages), _gone_note(gone), _later_note(later)]
     # what is not judged any more is not called off: the message before stands until it expires
@@ -154,23 +153,37 @@ def _message(
     return replace(made, note=f"{_empty_note(least)} {made.note}".strip()) if made.is_empty else made
 
 
+def _judged(warnings: pd.DataFrame) -> set[str]:
+    """Return the keys of the places and stages that are judged, be it as unknown."""
+    from geo_risk.products.place_warnings import rung_key
+
+    keys = zip(warnings["place_kind"], warnings["place_id"], warnings["stage_h"], strict=True)
+    return {rung_key(str(kind), str(place), int(hours)) for kind, place, hours in keys}
+
+
 def _unknown_note(warnings: pd.DataFrame, stages: list[dict[str, Any]]) -> str:
-    """Return what a message must say of what is not known, "" only where every place is known at every stage."""
+    """Return what a message must say of what is not known, "" only where every place is known at every stage.
+
+    A level of rain with missing hours is a lower bound: it may be higher, so that it calls nothing off.
+    """
     if not len(warnings):
         return ("没有可判定的风险区或隐患点：无预警等级，不等于安全。"
                 " There is no zone or point to judge: without a level is not safe.")  # fmt: skip
     unknown = int((warnings["warning_level"] < 0).sum())
+    bounds = int(((warnings["judged_level"] >= 0) & warnings["antecedent_mm"].isna()).sum())
     silent = ", ".join(str(s["hours"]) for s in stages if s["forecast"] is None)
-    return "" if not unknown else (
-        f"等级未知的预警 {unknown} 条（无预报的阶段：{silent or '无'}）：未知不等于安全。"
-        f" {unknown} warnings are unknown (stages without forecast: {silent or 'none'}): unknown is not safe."
+    return "" if not unknown + bounds else (
+        f"等级未知的预警 {unknown} 条，仅知下限的 {bounds} 条（无预报的阶段：{silent or '无'}）：未知不等于安全。"
+        f" {unknown} warnings are unknown, {bounds} are lower bounds (stages without forecast: {silent or 'none'}): "
+        "unknown is not safe."
     )  # fmt: skip
 
 
 def _gone_note(n: int) -> str:
     return "" if not n else (
-        f"此前预警的 {n} 处本次未作判定：此前的消息仍然有效，未解除。"
-        f" {n} places that were warned of are not judged any more: the earlier message stands, nothing is called off."
+        f"此前预警的 {n} 处（或其部分阶段）本次未作判定：此前的消息仍然有效，未解除。"
+        f" {n} places that were warned of are not judged any more, or not at each stage: the earlier message stands, "
+        "nothing is called off."
     )  # fmt: skip
 
 
