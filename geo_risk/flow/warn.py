@@ -33,6 +33,9 @@ from geo_risk.sources.rain_issue import stated_issue
 START = "rainfall.stages"
 """The step from which everything that a warning changes follows."""
 
+GAUGES = "rainfall.gauges"
+"""The step that interpolates gauges, whose file has grown since the run."""
+
 RAIN = "rainfall.cube"
 """The step from which the other products of rain follow: accumulations, flood, waterlogging."""
 
@@ -114,7 +117,7 @@ def warn(
     cfg = with_forecasts(given, forecasts, issued)
     check_run(given)
     plan = build_plan(cfg, config=config)
-    steps = redirected(plan, following(plan.steps, START))
+    steps = redirected(plan, steps_anew(plan))
     check_static(steps, plan)
     with locked(plan.work):
         check_run(given)
@@ -184,14 +187,12 @@ def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Confi
     new = [_forecast(text, issued) for text in given]
     files = {f.file.resolve() for f in new}
     own = [f for f in cfg.inputs.rainfall.forecast if f.issued <= issued and f.file.resolve() not in files]
-    missing = [f.file for f in own if not f.file.exists()]
-    observed = cfg.inputs.rainfall.observed
-    if observed is not None and not observed.file.exists():
-        missing.append(observed.file)
+    rain = cfg.inputs.rainfall
+    missing = [f.file for f in (*own, rain.observed, rain.gauges) if f is not None and not f.file.exists()]
     if missing:
         what = f"{', '.join(p.name for p in missing)} is not there"
         raise DataError(what, where=f"inputs.rainfall: {missing[0]}", fix="mend the path, or leave this input out")
-    rain = cfg.inputs.rainfall.model_copy(update={"forecast": (*own, *new)})
+    rain = rain.model_copy(update={"forecast": (*own, *new)})
     times = cfg.rainfall.model_copy(update={"issued": issued, "event_time": None})
     return cfg.model_copy(update={"inputs": cfg.inputs.model_copy(update={"rainfall": rain}), "rainfall": times})
 
@@ -252,6 +253,13 @@ def _static(values: dict[str, Any]) -> dict[str, Any]:
     free = {"issued", "event_time"}
     rain = {k: v for k, v in values.get("rainfall", {}).items() if k not in free}
     return {**{k: v for k, v in values.items() if k not in ("cluster", "language")}, "rainfall": rain}
+
+
+def steps_anew(plan: Plan) -> list[Step]:
+    """Return the steps that a warning makes anew: what follows `START`, and gauges that stand for observed rain."""
+    is_observed = plan.cfg.inputs.rainfall.observed is not None
+    gauges = [] if is_observed else [s for s in plan.steps if s.name == GAUGES]
+    return [*gauges, *following(plan.steps, START)]
 
 
 def following(steps: Sequence[Step], name: str) -> list[Step]:

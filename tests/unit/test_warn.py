@@ -306,6 +306,41 @@ def test_a_forecast_over_half_of_the_county_leaves_the_rest_unknown(county):
     assert clean(county)
 
 
+def gauge_rows(folder, hours):
+    """Write hours of five gauges, from the 237th on with 45 mm and more each."""
+    sites = [(111.106, 36.725), (111.140, 36.725), (111.106, 36.693), (111.140, 36.693), (111.123, 36.709)]
+    rng, rows = np.random.default_rng(3), ["station_id,lon,lat,time,rain_mm"]
+    for hour in range(hours):
+        time = datetime(2024, 7, 10, 1) + timedelta(hours=hour)
+        for k, (lon, lat) in enumerate(sites):
+            amount = 45 + k + rng.random() if hour >= 237 else rng.gamma(0.5, 0.4)
+            rows.append(f"G{k},{lon},{lat},{time:%Y-%m-%d %H:%M},{amount:.1f}")
+    (folder / "gauges.csv").write_text("\n".join(rows), encoding="utf-8")
+
+
+def test_gauges_that_stand_for_observed_rain_are_read_anew(county):
+    config = county / "config.yaml"
+    source = "gauges: {file: gauges.csv, stamp: end, time_zone: UTC, units: mm}"
+    text = config.read_text(encoding="utf-8").replace("observed: observed.nc", source)
+    config.write_text(
+        text.replace("forecast:", "forecast: []").replace(
+            '      - {issued: "2024-07-20T00:00:00Z", file: forecast.nc}\n', ""
+        ),
+        encoding="utf-8",
+    )
+    gauge_rows(county, 237)
+    run(config)
+    gauge_rows(county, 241)
+    made(county, "dry")
+    rows = table(county)
+    assert (rows["warning_level"] >= 3).all()
+    assert (rows["observed_mm"] > 150).all()
+    assert clean(county)
+    (county / "gauges.csv").unlink()
+    with pytest.raises(DataError, match=r"gauges\.csv is not there"):
+        made(county, "dry", T1 + timedelta(hours=1))
+
+
 def test_the_command_says_stages_and_errors_in_three_lines(county, capsys):
     from geo_risk.cli.application import run_words
 
