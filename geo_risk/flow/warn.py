@@ -184,7 +184,7 @@ def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Confi
         what = "no forecast is given"
         raise ConfigError(what, where="--forecast", fix="give --forecast FILE, or FILE@TIME with its own issue time")
     issued = issued.astimezone(UTC)  # one time, one state, whatever the zone it was written in
-    new = [_forecast(text, issued) for text in given]
+    new = [_forecast(text, issued, cfg.inputs.rainfall.forecast) for text in given]
     files = {f.file.resolve() for f in new}
     own = [f for f in cfg.inputs.rainfall.forecast if f.issued <= issued and f.file.resolve() not in files]
     rain = cfg.inputs.rainfall
@@ -206,7 +206,8 @@ class UnstatedForecast(Forecast):
         return False
 
 
-def _forecast(text: str, issued: datetime) -> Forecast:
+def _forecast(text: str, issued: datetime, described: Sequence[Forecast]) -> Forecast:
+    """Return a forecast of the command line, with what the configuration says about the series of that file."""
     name, at, stamp = text.rpartition("@")
     when: datetime | None = None
     if at and not Path(text).exists():
@@ -227,7 +228,8 @@ def _forecast(text: str, issued: datetime) -> Forecast:
         fix = "give a later --issued, or the forecast that was known then; times need a zone"
         raise TimeError(what, where=f"--forecast {path.name}", fix=fix)
     kind = Forecast if known else UnstatedForecast
-    return kind.model_validate({"issued": when, "file": path.resolve()})
+    options = next((f.rain.model_dump() for f in described if f.file.resolve() == path.resolve()), {})
+    return kind.model_validate({**options, "issued": when, "file": path.resolve()})
 
 
 def check_run(cfg: Config) -> None:

@@ -296,6 +296,18 @@ def test_the_issue_time_is_the_one_given_else_the_one_the_file_states_else_that_
         with_forecasts(cfg, [str(sample)], late - timedelta(hours=5))
 
 
+def test_a_forecast_keeps_what_the_configuration_says_of_its_file(finished):
+    cfg = load_config(finished / "config.yaml")
+    (own,) = cfg.inputs.rainfall.forecast
+    told = own.model_copy(update={"stamp": "start", "time_zone": "+08:00"})
+    rain = cfg.inputs.rainfall.model_copy(update={"forecast": (told,)})
+    cfg = cfg.model_copy(update={"inputs": cfg.inputs.model_copy(update={"rainfall": rain})})
+    (got,) = with_forecasts(cfg, [f"{own.file}@2024-07-20T01:00:00Z"], T1).inputs.rainfall.forecast
+    assert (got.issued, got.rain) == (T1, told.rain)
+    _, other = with_forecasts(cfg, [str(finished / "dry.nc")], T1).inputs.rainfall.forecast
+    assert other.rain == own.rain
+
+
 def test_a_forecast_over_half_of_the_county_leaves_the_rest_unknown(county):
     half = cube("2024-07-20T02", 12, 30.0, issued="2024-07-20T01:00:00Z").isel(x=slice(0, 3))
     write_cube(half, county / "half.nc")
