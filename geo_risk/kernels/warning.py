@@ -120,11 +120,14 @@ def _corners(n_y: int, n_x: int, r: float, c: float, at: Any, weight: Any) -> bo
 
 @njit(cache=True, nogil=True)
 def _value(field: Any, f: int, at: Any, weight: Any) -> float:
-    out = 0.0
+    out, low, high = 0.0, np.inf, -np.inf
     for k in range(4):
         if weight[k] > 0:
-            out += weight[k] * field[f, at[k // 2], at[2 + k % 2]]
-    return out
+            corner = field[f, at[k // 2], at[2 + k % 2]]
+            out += weight[k] * corner
+            low, high = min(low, corner), max(high, corner)
+    # the weights do not add up to 1 to the last bit: even rain of just a trigger must reach it
+    return out if np.isnan(out) else min(max(out, low), high)
 
 
 @njit(cache=True, nogil=True)

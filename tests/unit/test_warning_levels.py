@@ -129,6 +129,18 @@ def test_cells_get_the_levels_of_the_rain_on_their_own_grid():
     assert {0, 1, 2} <= set(np.unique(got.to_numpy()))
 
 
+@pytest.mark.parametrize("mm", [25.0, 35.7, 80.0, 120.0])
+def test_even_rain_of_just_the_trigger_reaches_it_on_every_cell(mm):
+    lattice, step = rain_lattice(COARSE.layer(np.full(COARSE.shape, mm), units="mm", long_name="r", name="r"), GRID)
+    even = np.full((1, *COARSE.shape), mm)
+    trigger = np.broadcast_to(np.array([mm, mm + 1, mm + 2, mm + 3])[:, None, None], (4, *GRID.shape))
+    assert (cell_levels(trigger, even, lattice, step=step, origin=(0, 0)) == 1).all()
+    rows, columns = np.divmod(np.arange(GRID.shape[0] * GRID.shape[1]), GRID.shape[1])
+    assert (rain_at(even, lattice, rows, columns, step=step) == mm).all()
+    hours = first_hours(even, lattice, rows, columns, np.full(len(rows), mm), step=step)
+    assert (hours == 1).all()
+
+
 def test_levels_do_not_depend_on_chunks_and_outside_the_forecast_is_unknown():
     s, at = susceptibility(), stage(fields())
     rain = np.stack([fields()[-1], fields(seed=2)[-1]])
