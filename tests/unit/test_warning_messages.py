@@ -383,7 +383,8 @@ def test_a_correction_names_what_it_takes_the_place_of_and_calls_it_off(tmp_path
     folder = tmp_path / FOLDER
 
     def state(level: int, name: str = "") -> dict[str, object]:
-        made = {"format": 1, "issued": T0.isoformat(), "places": {"zone:A:6": Rung(level, level).to_dict()}}
+        issued = T0 if name != "20240725T010000Z.json" else T0 - timedelta(hours=1)
+        made = {"format": 1, "issued": issued.isoformat(), "places": {"zone:A:6": Rung(level, level).to_dict()}}
         if name:
             write_json(made, folder / name)
         return made

@@ -138,10 +138,11 @@ def _message(
     before: dict[str, datetime] = {}
     known: dict[str, int] = {}
     for path in earlier:
+        rungs = read_issue(path)
         name = message_id(issue_time(path), read_json(path))
         if name != own:
             before[name] = issue_time(path)
-            for key, rung in read_issue(path).items():
+            for key, rung in rungs.items():
                 known[key] = max(known.get(key, -1), rung.level if rung.level >= 0 else rung.known)
     told = {key for key, level in known.items() if level >= least}
     gone = len({key.rsplit(":", 1)[0] for key in told - _judged(frames["warnings"])})
