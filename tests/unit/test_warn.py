@@ -111,6 +111,8 @@ def test_a_forecast_that_does_not_say_when_it_was_issued_is_warned_of(county):
     report = warn(county / "config.yaml", forecasts=[given], issued=T1)
     assert not any("issue_unstated_first" in s for s in report.stages)
     assert "does not state when" not in (county / "out" / "report.html").read_text(encoding="utf-8")
+    page = (county / "out" / "warnings" / "bulletin.html").read_text(encoding="utf-8")
+    assert "dry_later.nc (issued 2024-07-20 09:00)" in page
 
 
 def test_levels_fall_with_hysteresis_and_unknown_clears_nothing(county):

@@ -39,7 +39,7 @@ def warning_bulletin(plan: Plan) -> None:
         kept={"previous": previous},
         writes={"page": folder / "bulletin.html", "document": folder / "bulletin.docx", "cap": folder / "cap.xml"},
         run=plan.cfg.name, language=plan.cfg.language, params=plan.cfg.warning, options=options_of(plan, "admin"),
-        forecasts=[f.file.name for f in plan.cfg.inputs.rainfall.forecast], later=later,
+        forecasts=[[f.file.name, f.issued.isoformat()] for f in plan.cfg.inputs.rainfall.forecast], later=later,
     )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def write_bulletin_files(
     language: str,
     params: WarningParams,
     options: ReadOptions,
-    forecasts: list[str],
+    forecasts: list[list[str]],
     later: list[str],
 ) -> None:
     """Write the bulletin and the message."""
@@ -99,14 +99,16 @@ def write_bulletin_files(
     write_cap(message, _sender(params, is_hindcast=left["issued"] is None), cap)
 
 
-def _source(stage: dict[str, Any], forecasts: list[str], language: str) -> str | None:
-    """Return the forecast of a stage by its file, and its first hour where nothing states when it was issued."""
+def _source(stage: dict[str, Any], forecasts: list[list[str]], language: str) -> str | None:
+    """Return the forecast of a stage by its file with when it was issued, its first hour where nothing states that."""
     from geo_risk.publish.i18n import label, local_time
 
     if stage["forecast"] is None:
         return None
-    name, first = forecasts[stage["forecast"]], stage.get("issue_unstated_first")
-    return name if first is None else label("bulletin.unstated", language, name=name, first=local_time(first))
+    (name, issued), first = forecasts[stage["forecast"]], stage.get("issue_unstated_first")
+    if first is None:
+        return label("bulletin.stated", language, name=name, issued=local_time(issued))
+    return label("bulletin.unstated", language, name=name, first=local_time(first))
 
 
 def _sender(params: WarningParams, *, is_hindcast: bool) -> CapSender:
