@@ -181,7 +181,8 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
 
     Returns
     -------
-    Judgement : the levels are those of `exposure.zonal.level_at_share` on the cells' own levels.
+    Judgement : the levels are those of `exposure.zonal.level_at_share` on the cells' own levels, but for places that
+    ground of unknown rain could lift: under yellow they are unknown, above it the level is a lower bound without parts.
     """
     m = len(ground.n_cells)
     if stage.highest_mm is None or stage.parts_mm is None or stage.lattice is None:
@@ -189,10 +190,11 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
     shown = np.concatenate([stage.highest_mm[-1:], stage.parts_mm])
     found = rain_at(shown, stage.lattice, ground.rows, ground.columns, step=stage.step)
     rain, parts = found[0], found[1:]
+    is_missing = np.isnan(rain)
     hourly = [(stage.highest_mm, np.ones(len(rain), dtype=bool))]
-    if stage.least_mm is not None and np.isnan(rain).any():
+    if stage.least_mm is not None and is_missing.any():
         least = rain_at(stage.least_mm[-1:], stage.lattice, ground.rows, ground.columns, step=stage.step)[0]
-        bound = np.isnan(rain) & (least >= ground.trigger_mm[CERTAIN - 1])
+        bound = is_missing & (least >= ground.trigger_mm[CERTAIN - 1])
         rain, parts = np.where(bound, least, rain), np.where(bound, np.nan, parts)
         hourly = [(stage.highest_mm, ~bound), (stage.least_mm, bound)]
     known = np.flatnonzero(~np.isnan(rain) & ~np.isnan(ground.trigger_mm).any(axis=0))
@@ -223,10 +225,28 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
     out.level[(out.level < Level.MEDIUM) & ~(out.known_share >= min_known_share)] = Level.UNKNOWN
     last = decider[np.minimum(out.level.clip(0), 3), np.arange(m)]
     out.rain_mm[some], out.parts_mm[:, some] = rain[last[some]], parts[:, last[some]]
+    _doubt(out, ground, rain, is_missing, share=share)
     np.maximum.at(out.motion, ground.place[known], ground.motion[known])
     seen = np.bincount(ground.place, weights=ground.share * (ground.motion >= STEADY), minlength=m)
     out.motion[(out.motion == STEADY) & ~(seen >= min_known_share * ground.n_cells - _HAIR)] = UNSEEN
     return out
+
+
+def _doubt(
+    out: Judgement, ground: Ground, rain_mm: NDArray[np.float64], is_missing: NDArray[np.bool_], *, share: float
+) -> None:
+    """Take the level of a place for no more than it is, where the ground whose rain is missing could lift it."""
+    next_mm = ground.trigger_mm[np.minimum(out.level.clip(0), 3)[ground.place], np.arange(len(ground.place))]
+    is_ground = ~np.isnan(ground.trigger_mm).any(axis=0)
+    reached = rain_mm >= next_mm  # NaN reaches nothing
+    may = is_ground & is_missing & ~reached & np.isfinite(next_mm)
+    whole, now, open_ = (
+        np.bincount(ground.place, weights=ground.share * mask, minlength=len(out.level))
+        for mask in (is_ground, is_ground & reached, may)
+    )
+    doubted = (out.level < Level.VERY_HIGH) & (open_ > 0) & (now + open_ >= share * whole - _HAIR)
+    out.level[doubted & (out.level < CERTAIN)] = Level.UNKNOWN
+    out.parts_mm[:, doubted] = np.nan
 
 
 def _nothing(m: int, hours: int) -> Judgement:

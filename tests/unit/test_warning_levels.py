@@ -449,6 +449,24 @@ def test_a_place_of_which_hours_are_missing_says_at_least_and_is_not_lowered():
     assert now["next_level"] == -1
 
 
+@pytest.mark.parametrize(("mm", "share", "level", "is_bound"), [
+    (0.0, 0.1, -1, True),  # two fifths of the zone could be anything
+    (40.0, 0.1, -1, True), (70.0, 0.1, 2, True), (110.0, 0.1, 4, False),
+    (0.0, 0.5, 0, False), (70.0, 0.5, 2, False),  # less than half of it is missing: it cannot lift the median
+])  # fmt: skip
+def test_ground_without_rain_that_could_lift_a_place_makes_it_no_calmer(mm, share, level, is_bound):
+    s = GRID.layer(np.full(GRID.shape, 0.5, "float32"), units="1", long_name="s", name="susceptibility")
+    rule = replace(MODEL, bounds=(0.9, 2.0, 2.5, 3.0))  # levels begin at 30, 67, 83 and 100 mm
+    highest = np.full((6, *COARSE.shape), mm)
+    highest[:, :, 3:] = np.nan  # known to x = 511500, the centre of the third column
+    zone = gpd.GeoDataFrame(geometry=[box(511_200, 4_063_200, 511_710, 4_063_800)], crs=GRID.crs)
+    ground = ground_of(cell_coverage(zone, GRID), {"ground": s}, rule)
+    got = judge(ground, stage(highest), share=share, min_known_share=0.5)
+    assert got.known_share[0] == pytest.approx(10 / 17)
+    assert got.level.tolist() == [level]
+    assert np.isnan(got.parts_mm).all() == is_bound
+
+
 def test_first_hours_by_hand():
     highest = np.array([5.0, 20.0, 20.0, 60.0])[:, None, None] * np.ones((1, 2, 2))
     lattice = np.zeros((2, 2, 2))
