@@ -257,7 +257,9 @@ def test_what_is_unknown_now_stays_an_area_at_the_level_that_was_known_last(tmp_
     assert (lost.onset, lost.until) == (T0, T0 + timedelta(hours=6))
     assert "Last known red, now unknown, not cleared: 1 places (stages 6 h)." in lost.text_en
     assert "上次已知为红色、现等级未知、未解除：1 处（6 小时阶段）。" in lost.text_zh
-    assert "Last known" not in yellow.text_en
+    assert "Known last by the warning of 2024-07-25 09:00 (UTC+8)." in lost.text_en
+    assert "最后已知等级见 2024-07-25 09:00（北京时间）发布的预警。" in lost.text_zh
+    assert "nown last" not in yellow.text_en
     write_cap(got, SENDER, tmp_path / "cap.xml")
     assert "now unknown, not cleared" in checked(tmp_path / "cap.xml").findall("info")[1].findtext("description")
     # the whole county unknown: the message keeps the red area; the next one still does
@@ -290,6 +292,26 @@ def test_a_stage_that_is_not_judged_any_more_is_not_called_off(tmp_path):
     assert got.is_empty
     assert "1 places that were warned of are not judged any more, or not at each stage" in got.note
     assert told(judged(("A", 72, 0, "1"), ("A", 6, 0, "1")), [red], {}).kind == "Cancel"
+
+
+def test_what_was_unknown_at_the_issue_before_was_known_before_it(tmp_path):
+    state = {"format": 1, "issued": T0.isoformat(), "places": {"zone:A:6": Rung(-1, 4).to_dict()}}
+    write_json(state, tmp_path / issue_name(T0))
+    now = state_of({"zone:A:6": -1}, T0 + timedelta(days=2))
+    got = warning_bulletin._message(judged(("A", 6, -1, "1")), LAND, now, [tmp_path / issue_name(T0)], run="x",
+                                    params=WarningParams(), stages=STAGES)  # fmt: skip
+    assert [a.level for a in got.areas] == [4]
+    assert "Known last before the warning of 2024-07-25 10:00 (UTC+8)." in got.areas[0].text_en
+
+
+def test_a_level_from_below_takes_no_higher_one_back(tmp_path):
+    red = state_of({"zone:A:72": 4}, T0 - timedelta(hours=1), tmp_path)
+    run = judged(("A", 72, 2, "1"))  # a run begins a new ladder
+    assert [a.level for a in told(run, [red], {}).areas] == [2]
+    run["warnings"]["antecedent_mm"] = [None]  # at least yellow
+    (got,) = told(run, [red], {}).areas
+    assert got.level == 4
+    assert "not cleared" in got.text_en
 
 
 def test_what_is_known_from_below_only_calls_nothing_off(tmp_path):

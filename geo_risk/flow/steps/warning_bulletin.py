@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from geo_risk.flow.config import Config
     from geo_risk.flow.plan import Plan
+    from geo_risk.products.township_alerts import LastKnown
     from geo_risk.products.warning_params import WarningParams
     from geo_risk.publish.cap import CapArea, CapMessage, CapSender
     from geo_risk.sources.options import ReadOptions
@@ -131,6 +132,7 @@ def _message(
     earlier : states of the issue before, and of what a correction takes the place of; of what they knew of a place the
         gravest counts. later : names of later issues.
     """
+    from geo_risk.products.township_alerts import LastKnown
     from geo_risk.publish.cap import CapMessage
     from geo_risk.sources.issues import issue_time, read_issue
     from geo_risk.sources.layers import read_json
@@ -138,15 +140,16 @@ def _message(
     sent = datetime.fromisoformat(state["issued"] or max(s["issued"] for s in stages))
     own, least = message_id(sent, state), params.cap.least_level
     before: dict[str, datetime] = {}
-    known: dict[str, int] = {}
+    known: dict[str, LastKnown] = {}
     for path in earlier:
-        rungs = read_issue(path)
-        name = message_id(issue_time(path), read_json(path))
+        rungs, at = read_issue(path), issue_time(path)
+        name = message_id(at, read_json(path))
         if name != own:
-            before[name] = issue_time(path)
+            before[name] = at
             for key, rung in rungs.items():
-                known[key] = max(known.get(key, -1), rung.level if rung.level >= 0 else rung.known)
-    told = {key for key, level in known.items() if level >= least}
+                if key not in known or rung.known > known[key].level:
+                    known[key] = LastKnown(rung.known, at, is_older=rung.level < 0)
+    told = {key for key, last in known.items() if last.level >= least}
     gone = len({key.rsplit(":", 1)[0] for key in told - _judged(frames["warnings"])})
     areas = _areas(frames, townships, known, least)
     notes = [_unknown_note(frames["warnings"], stages), _gone_note(gone), _later_note(later)]
@@ -218,7 +221,7 @@ def message_id(sent: datetime, state: dict[str, Any]) -> str:
 
 
 def _areas(
-    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, known: dict[str, int], least_level: int
+    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, known: dict[str, LastKnown], least_level: int
 ) -> list[CapArea]:
     from geo_risk.products.township_alerts import township_alerts
     from geo_risk.products.townships import OUTSIDE_ID, township_ids
