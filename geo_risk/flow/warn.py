@@ -254,7 +254,9 @@ def _static(values: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a run that a warning does not set itself."""
     free = {"issued", "event_time"}
     rain = {k: v for k, v in values.get("rainfall", {}).items() if k not in free}
-    return {**{k: v for k, v in values.items() if k not in ("cluster", "language")}, "rainfall": rain}
+    warning = {k: v for k, v in values.get("warning", {}).items() if k != "cap"}
+    return {**{k: v for k, v in values.items() if k not in ("cluster", "language")}, "rainfall": rain,
+            "warning": warning}  # fmt: skip
 
 
 def steps_anew(plan: Plan) -> list[Step]:

@@ -208,6 +208,15 @@ def test_a_run_in_an_event_tells_of_the_issue_before_and_is_a_draft_below_a_late
     assert "20240720T030000Z" in cap(county)["note"]
 
 
+def test_who_sends_a_message_and_as_what_is_said_with_each_warning(county):
+    made(county, "wet", overrides=["warning.cap.status=Exercise", "warning.cap.sender=duty@example.invalid"])
+    assert {k: cap(county)[k] for k in ("status", "sender")} == {"status": "Exercise", "sender": "duty@example.invalid"}
+    with pytest.raises(ConfigError, match=r"changed since .*: warning"):
+        made(county, "wet", overrides=["warning.moving_trigger_factor=0.9"])
+    made(county, "wet")
+    assert cap(county)["status"] == "Draft"
+
+
 def test_a_hindcast_of_one_stage_is_no_issue(county):
     config = county / "hindcast.yaml"
     text = (county / "config.yaml").read_text(encoding="utf-8").replace("stages_h: [6, 3, 1]", "stages_h: [6]")
