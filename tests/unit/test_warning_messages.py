@@ -37,6 +37,12 @@ INFO = ("language", "category", "event", "responseType", "urgency", "severity", 
 AREA = ("areaDesc", "polygon", "circle", "geocode", "altitude", "ceiling")
 """Order of the children by the schema of OASIS CAP 1.2, section 3.4."""
 
+MANY = {"code", "info", "category", "responseType", "eventCode", "parameter", "resource", "area", "polygon", "circle",
+        "geocode"}  # fmt: skip
+"""Children that may stand more than once; all others at most once."""
+
+REFERENCE = re.compile(r"[^\s,<&]+,[^\s,<&]+,\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d$")
+
 CHOICES = {
     "status": {"Actual", "Exercise", "System", "Test", "Draft"},
     "msgType": {"Alert", "Update", "Cancel", "Ack", "Error"}, "scope": {"Public", "Restricted", "Private"},
@@ -69,8 +75,19 @@ def checked(path) -> ET.Element:
         element.tag = element.tag.split("}")[1]
     ordered(root, ALERT, {"identifier", "sender", "sent", "status", "msgType", "scope"})
     assert not re.search(r"[\s,<&]", root.findtext("identifier") + root.findtext("sender"))
+    assert (root.find("restriction") is not None) == (root.findtext("scope") == "Restricted")
+    assert (root.find("addresses") is not None) == (root.findtext("scope") == "Private")
+    references = (root.findtext("references") or "").split()
+    assert bool(references) == (root.findtext("msgType") in ("Update", "Cancel"))
+    assert all(REFERENCE.match(r) for r in references)
+    assert f"{root.findtext('sender')},{root.findtext('identifier')},{root.findtext('sent')}" not in references
+    infos = [(i.findtext("language"), i.findtext("event"), i.findtext("severity")) for i in root.findall("info")]
+    assert len(set(infos)) == len(infos)
+    assert {i[0] for i in infos} in (set(), {"zh-CN", "en"})
     for info in root.findall("info"):
-        ordered(info, INFO, {"category", "event", "urgency", "severity", "certainty"})
+        ordered(info, INFO, {"category", "event", "urgency", "severity", "certainty", "area"})
+        onset, expires = (datetime.fromisoformat(info.findtext(n) or "") for n in ("onset", "expires"))
+        assert datetime.fromisoformat(root.findtext("sent") or "") <= onset < expires
         for found in info.findall("area"):
             ordered(found, AREA, {"areaDesc"})
     for name, allowed in CHOICES.items():
@@ -89,6 +106,8 @@ def ordered(element: ET.Element, order: tuple[str, ...], required: set[str]) -> 
     at = [order.index(child.tag) for child in element]
     assert at == sorted(at), [c.tag for c in element]
     assert required <= {c.tag for c in element}
+    assert not [c.tag for c in element if len(element.findall(c.tag)) > 1 and c.tag not in MANY]
+    assert all(c.text and c.text.strip() for c in element if not len(c)), [c.tag for c in element]
 
 
 def test_a_message_has_the_schemas_order_languages_and_closed_rings(tmp_path):
@@ -349,6 +368,15 @@ def test_townships_are_reached_by_code_and_a_zone_in_two_warns_both():
     ]  # fmt: skip
     assert got.areas[2].shape.bounds == pytest.approx((111.3, 36.9, 111.4, 37.0))
     assert got.areas[0].shape is None
+
+
+def test_without_townships_the_area_is_called_by_the_run():
+    made = judged(("A", 6, 3, ""))
+    made["warning_townships"] = township_warnings(made["warnings"], None)
+    for none in (None, LAND.iloc[:0]):
+        (got,) = warning_bulletin._message(made, none, state_of({}, T0), [], run="某县", params=WarningParams(),
+                                           stages=STAGES).areas  # fmt: skip
+        assert (got.name, got.code, got.shape) == ("某县", "", None)
 
 
 def test_a_message_of_no_place_at_all_is_no_calm():

@@ -152,6 +152,8 @@ def _message(
     told = {key for key, last in known.items() if last.level >= least}
     gone = len({key.rsplit(":", 1)[0] for key in told - _judged(frames["warnings"])})
     areas = _areas(frames, townships, known, least)
+    if townships is None or not len(townships):  # the row of places outside every township stands for the whole run
+        areas = [replace(a, name=run) for a in areas]
     notes = [_unknown_note(frames["warnings"], stages), _gone_note(gone), _later_note(later)]
     # what is not judged any more is not called off: the message before stands until it expires
     earliest = () if gone else tuple(sorted(before.items()))
