@@ -57,6 +57,7 @@ class WarnReport:
     published : names that are new or changed. renewed : names of products that were made anew.
     kept_rain : products of rain that stay as the last run made them. kept_since : when that was.
     later : issues after this one, which was made again: no message was made of it.
+    unused : forecasts that were given and that no stage stands on.
     """
 
     output: Path
@@ -72,6 +73,7 @@ class WarnReport:
     seconds: float
     leftovers: int = 0
     later: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for --json."""
@@ -81,6 +83,7 @@ class WarnReport:
             "tasks": [{"name": t.name, "outcome": t.outcome, "seconds": t.seconds} for t in self.tasks],
             "renewed": list(self.renewed), "published": list(self.published), "kept_rain": list(self.kept_rain),
             "kept_since": self.kept_since, "seconds": self.seconds, "later_issues": list(self.later),
+            "unused_forecasts": list(self.unused),
         }  # fmt: skip
 
 
@@ -132,13 +135,14 @@ def warn(
             old = read_manifest(cfg.output) or {}
             published, renewed, kept = _publish(plan, steps, config, where, tasks, later)
     facts = {p.stem: read_json(p) for s in steps for p in s.writes.values() if p.suffix == ".json"}
-    stages = tuple(_stage(s, cfg) for s in facts["rainfall_stages"]["stages"])
+    known = facts["rainfall_stages"]["stages"]
+    stages = tuple(_stage(s, cfg) for s in known)
     counts = facts.get("warnings", {}).get("counts", {})
     return WarnReport(
         cfg.output, issued.astimezone(UTC).isoformat(), None if previous is None else previous.stem, stages,
         {k: v for k, v in counts.items() if k not in ("rows", "gaps")}, tuple(tasks), tuple(renewed), tuple(published),
         tuple(kept), static_since(old), round(time.perf_counter() - began, 3), leftovers,
-        tuple(later),
+        tuple(later), _unused(cfg, known, len(forecasts)),
     )  # fmt: skip
 
 
@@ -357,6 +361,12 @@ def _publish(
 def static_since(manifest: dict[str, Any]) -> str:
     """Return when the run behind a manifest was finished: warnings after it do not count."""
     return str(manifest.get("static_written_at") or manifest.get("written_at", ""))
+
+
+def _unused(cfg: Config, stages: Sequence[dict[str, Any]], n_given: int) -> tuple[str, ...]:
+    """Return the files of the last `n_given` forecasts, those of the command line, that no stage stands on."""
+    all_, used = cfg.inputs.rainfall.forecast, {s["forecast"] for s in stages}
+    return tuple(f.file.name for i, f in enumerate(all_) if i >= len(all_) - n_given and i not in used)
 
 
 def _stage(stage: dict[str, Any], cfg: Config) -> dict[str, Any]:

@@ -373,6 +373,11 @@ def test_the_command_says_stages_and_errors_in_three_lines(county, capsys):
     said = json.loads(capsys.readouterr().out)
     assert [s["forecast"] for s in said["stages"]] == ["wet.nc"] * 3
     assert said["kept_rain"]
+    assert said["unused_forecasts"] == []
+    write_cube(cube("2024-07-20T04", 12, 30.0, issued="2024-07-20T01:00:00Z"), county / "late.nc")
+    late = [*words[:2], "--forecast", str(county / "late.nc"), *words[4:]]
+    assert run_words(late, debug=False, as_json=False) == 0
+    assert "No stage stands on late.nc" in " ".join(capsys.readouterr().out.split())
     assert run_words([*words[:4], "--issued", "yesterday"], debug=False, as_json=False) == 3
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 3
