@@ -236,6 +236,8 @@ def _doubt(
     out: Judgement, ground: Ground, rain_mm: NDArray[np.float64], is_missing: NDArray[np.bool_], *, share: float
 ) -> None:
     """Take the level of a place for no more than it is, where the ground whose rain is missing could lift it."""
+    if not is_missing.any():
+        return
     next_mm = ground.trigger_mm[np.minimum(out.level.clip(0), 3)[ground.place], np.arange(len(ground.place))]
     is_ground = ~np.isnan(ground.trigger_mm).any(axis=0)
     reached = rain_mm >= next_mm  # NaN reaches nothing
