@@ -403,10 +403,12 @@ def test_the_identifier_is_another_where_what_is_told_is_another():
     made = judged(("A", 6, 3, "1"))["warnings"]
     cases = [("x", made, LAND), ("y", made, LAND), ("x", made, LAND.assign(name="别名")), ("x", made, None),
              ("x", made.assign(hours_to_orange=5.0), LAND), ("x", made.assign(until=T0.isoformat()), LAND),
-             ("x", made.assign(township_ids="2"), LAND)]  # fmt: skip
+             ("x", made.assign(township_ids="2"), LAND), ("x", made.assign(judged_level=2), LAND),
+             ("x", made.assign(antecedent_mm=None), LAND)]  # fmt: skip
     names = [warning_bulletin.message_id(T0, {**old, "told": warnings._told(*case)}) for case in cases]
     assert len({*names, warning_bulletin.message_id(T0, old)}) == len(cases) + 1
     assert names[0] == warning_bulletin.message_id(T0, {**old, "told": warnings._told("x", made[::-1], LAND)})
+    assert warnings._told("x", made, LAND, silent=[72]) != warnings._told("x", made, LAND)
 
 
 def test_a_place_has_its_warning_where_another_stage_is_unknown():
