@@ -65,6 +65,9 @@ def _say(report: WarnReport) -> None:
     rows = [(f"{s['hours']} h", s["issued"], s["until"], s["forecast"] or "no forecast: level unknown")
             for s in report.stages]  # fmt: skip
     output.say_table("Stages", ("stage", "issued", "until", "forecast"), rows)
+    if report.unused:
+        why = "newer ones hold the same hours, or each leaves out some hour of every stage"
+        output.say(f"No stage stands on {', '.join(report.unused)}: {why}.")
     changes = ", ".join(f"{k} {n}" for k, n in report.changes.items()) or "none"
     output.say(f"Warnings of places: {changes}. Earlier issue: {report.previous or 'none'}.")
     if report.later:

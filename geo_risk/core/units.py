@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -23,14 +24,18 @@ _ALIASES = {
     "mm/yr2": "mm/year**2",
     "mm/h": "mm/hour",
     "mm/hr": "mm/hour",
-    "kg m-2": "kg/m**2",
-    "kg m**-2": "kg/m**2",
-    "kg m-2 s-1": "kg/m**2/s",
-    "mm s-1": "mm/s",
+    "m of water equivalent": "m",
+    "毫米": "mm",
     "level": "dimensionless",
     "degrees": "degree",
 }
 
+_POWER = re.compile(r"(?<![\w.])([A-Za-z]+)(?:\^|\*\*)?([+-]?\d+)(?![\w.])")
+"""A unit with its power as CF (UDUNITS) writes it: m-2, s-1, m^2, m2."""
+
+
+_MULTIPLE = re.compile(r"^\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)[\s*]+(?=[^\W\d])")
+"""A number before a unit, as in 0.1 mm."""
 
 _OWN = frozenset({"mm", "mm/h", "m", "degree", "1"})
 """Units that our own layers have: one of them is itself without the registry, which takes half a second to load."""
@@ -62,14 +67,14 @@ def _parse(unit: str | None, *, where: str, wanted: str) -> pint.Unit:
         what = f"{where} has units {unit!r}; {wanted!r} needed"
         raise UnitError(what, where=where, fix=f"add `units: {wanted}` to this source, or the unit it really has")
     try:
-        return registry().Unit(text)
+        return registry().Unit(_POWER.sub(r"\1**\2", text))
     except (pint.errors.PintError, AttributeError, ValueError, TypeError, AssertionError) as error:
         what = f"{where} has units {unit!r}, which are not known; {wanted!r} needed"
         raise UnitError(what, where=where, fix=f"write a unit such as {wanted!r}") from error
 
 
 def factor(from_unit: str | None, to_unit: str, *, where: str = "value") -> float:
-    """Return the number that turns `from_unit` into `to_unit`.
+    """Return the number that turns `from_unit` into `to_unit`; "0.1 mm" is a unit as well.
 
     Raises
     ------
@@ -77,6 +82,9 @@ def factor(from_unit: str | None, to_unit: str, *, where: str = "value") -> floa
     """
     if from_unit == to_unit and to_unit in _OWN:
         return 1.0
+    multiple = _MULTIPLE.match(from_unit or "")
+    if multiple and from_unit:
+        return float(multiple.group(1)) * factor(from_unit[multiple.end() :], to_unit, where=where)
     source = _parse(from_unit, where=where, wanted=to_unit)
     target = _parse(to_unit, where=where, wanted=to_unit)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 from geo_risk.core.errors import DataError
 from geo_risk.flow.identity import file_sha256
 from geo_risk.publish.hashing import content_sha256
-from geo_risk.sources.issues import FOLDER, issue_name, issue_time, issues
+from geo_risk.sources.issues import FOLDER, issue_name, issue_time, issues, read_issue, states
 from geo_risk.sources.layers import read_json
 
 
@@ -36,8 +36,11 @@ def recorded(output: Path, state: Path, *, is_run: bool = False) -> Recorded:
 
     Raises
     ------
-    DataError : it differs from the state of the same time, on which a later issue stands.
+    DataError : it differs from the state of the same time, on which a later issue stands. CorruptFileError : a state in
+        the folder cannot be read.
     """
+    for path in states(output):
+        read_issue(path)
     kept = issues(output)
     files: dict[str, Path] = {}
     issued = read_json(state).get("issued")
@@ -52,8 +55,7 @@ def recorded(output: Path, state: Path, *, is_run: bool = False) -> Recorded:
                 raise DataError(what, where=str(there), fix="give the corrected warning a later --issued")
             aside = f"{there.stem}.replaced-{content_sha256(there)[:8]}.json"
             files[f"{FOLDER}/{aside}"] = there
-    folder = output / FOLDER
-    on_disk = {f"{FOLDER}/{p.name}": p for p in sorted(folder.glob("*.json"))} if folder.is_dir() else {}
+    on_disk = {f"{FOLDER}/{p.name}": p for p in states(output)}
     rows = [
         {"path": name, "bytes": path.stat().st_size, "sha256": file_sha256(path),
          "content_sha256": content_sha256(path), "task": "warnings.places"}

@@ -33,6 +33,9 @@ from geo_risk.sources.rain_issue import stated_issue
 START = "rainfall.stages"
 """The step from which everything that a warning changes follows."""
 
+GAUGES = "rainfall.gauges"
+"""The step that interpolates gauges, whose file has grown since the run."""
+
 RAIN = "rainfall.cube"
 """The step from which the other products of rain follow: accumulations, flood, waterlogging."""
 
@@ -54,6 +57,7 @@ class WarnReport:
     published : names that are new or changed. renewed : names of products that were made anew.
     kept_rain : products of rain that stay as the last run made them. kept_since : when that was.
     later : issues after this one, which was made again: no message was made of it.
+    unused : forecasts that were given and that no stage stands on.
     """
 
     output: Path
@@ -69,6 +73,7 @@ class WarnReport:
     seconds: float
     leftovers: int = 0
     later: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for --json."""
@@ -78,6 +83,7 @@ class WarnReport:
             "tasks": [{"name": t.name, "outcome": t.outcome, "seconds": t.seconds} for t in self.tasks],
             "renewed": list(self.renewed), "published": list(self.published), "kept_rain": list(self.kept_rain),
             "kept_since": self.kept_since, "seconds": self.seconds, "later_issues": list(self.later),
+            "unused_forecasts": list(self.unused),
         }  # fmt: skip
 
 
@@ -114,7 +120,7 @@ def warn(
     cfg = with_forecasts(given, forecasts, issued)
     check_run(given)
     plan = build_plan(cfg, config=config)
-    steps = redirected(plan, following(plan.steps, START))
+    steps = redirected(plan, steps_anew(plan))
     check_static(steps, plan)
     with locked(plan.work):
         check_run(given)
@@ -129,13 +135,14 @@ def warn(
             old = read_manifest(cfg.output) or {}
             published, renewed, kept = _publish(plan, steps, config, where, tasks, later)
     facts = {p.stem: read_json(p) for s in steps for p in s.writes.values() if p.suffix == ".json"}
-    stages = tuple(_stage(s, cfg) for s in facts["rainfall_stages"]["stages"])
+    known = facts["rainfall_stages"]["stages"]
+    stages = tuple(_stage(s, cfg) for s in known)
     counts = facts.get("warnings", {}).get("counts", {})
     return WarnReport(
         cfg.output, issued.astimezone(UTC).isoformat(), None if previous is None else previous.stem, stages,
         {k: v for k, v in counts.items() if k not in ("rows", "gaps")}, tuple(tasks), tuple(renewed), tuple(published),
         tuple(kept), static_since(old), round(time.perf_counter() - began, 3), leftovers,
-        tuple(later),
+        tuple(later), _unused(cfg, known, len(forecasts)),
     )  # fmt: skip
 
 
@@ -181,17 +188,15 @@ def with_forecasts(cfg: Config, given: Sequence[str], issued: datetime) -> Confi
         what = "no forecast is given"
         raise ConfigError(what, where="--forecast", fix="give --forecast FILE, or FILE@TIME with its own issue time")
     issued = issued.astimezone(UTC)  # one time, one state, whatever the zone it was written in
-    new = [_forecast(text, issued) for text in given]
+    new = [_forecast(text, issued, cfg.inputs.rainfall.forecast) for text in given]
     files = {f.file.resolve() for f in new}
     own = [f for f in cfg.inputs.rainfall.forecast if f.issued <= issued and f.file.resolve() not in files]
-    missing = [f.file for f in own if not f.file.exists()]
-    observed = cfg.inputs.rainfall.observed
-    if observed is not None and not observed.file.exists():
-        missing.append(observed.file)
+    rain = cfg.inputs.rainfall
+    missing = [f.file for f in (*own, rain.observed, rain.gauges) if f is not None and not f.file.exists()]
     if missing:
         what = f"{', '.join(p.name for p in missing)} is not there"
         raise DataError(what, where=f"inputs.rainfall: {missing[0]}", fix="mend the path, or leave this input out")
-    rain = cfg.inputs.rainfall.model_copy(update={"forecast": (*own, *new)})
+    rain = rain.model_copy(update={"forecast": (*own, *new)})
     times = cfg.rainfall.model_copy(update={"issued": issued, "event_time": None})
     return cfg.model_copy(update={"inputs": cfg.inputs.model_copy(update={"rainfall": rain}), "rainfall": times})
 
@@ -205,7 +210,8 @@ class UnstatedForecast(Forecast):
         return False
 
 
-def _forecast(text: str, issued: datetime) -> Forecast:
+def _forecast(text: str, issued: datetime, described: Sequence[Forecast]) -> Forecast:
+    """Return a forecast of the command line, with what the configuration says about the series of that file."""
     name, at, stamp = text.rpartition("@")
     when: datetime | None = None
     if at and not Path(text).exists():
@@ -226,7 +232,8 @@ def _forecast(text: str, issued: datetime) -> Forecast:
         fix = "give a later --issued, or the forecast that was known then; times need a zone"
         raise TimeError(what, where=f"--forecast {path.name}", fix=fix)
     kind = Forecast if known else UnstatedForecast
-    return kind.model_validate({"issued": when, "file": path.resolve()})
+    options = next((f.rain.model_dump() for f in described if f.file.resolve() == path.resolve()), {})
+    return kind.model_validate({**options, "issued": when, "file": path.resolve()})
 
 
 def check_run(cfg: Config) -> None:
@@ -251,7 +258,16 @@ def _static(values: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a run that a warning does not set itself."""
     free = {"issued", "event_time"}
     rain = {k: v for k, v in values.get("rainfall", {}).items() if k not in free}
-    return {**{k: v for k, v in values.items() if k not in ("cluster", "language")}, "rainfall": rain}
+    warning = {k: v for k, v in values.get("warning", {}).items() if k != "cap"}
+    return {**{k: v for k, v in values.items() if k not in ("cluster", "language")}, "rainfall": rain,
+            "warning": warning}  # fmt: skip
+
+
+def steps_anew(plan: Plan) -> list[Step]:
+    """Return the steps that a warning makes anew: what follows `START`, and gauges that stand for observed rain."""
+    is_observed = plan.cfg.inputs.rainfall.observed is not None
+    gauges = [] if is_observed else [s for s in plan.steps if s.name == GAUGES]
+    return [*gauges, *following(plan.steps, START)]
 
 
 def following(steps: Sequence[Step], name: str) -> list[Step]:
@@ -345,6 +361,12 @@ def _publish(
 def static_since(manifest: dict[str, Any]) -> str:
     """Return when the run behind a manifest was finished: warnings after it do not count."""
     return str(manifest.get("static_written_at") or manifest.get("written_at", ""))
+
+
+def _unused(cfg: Config, stages: Sequence[dict[str, Any]], n_given: int) -> tuple[str, ...]:
+    """Return the files of the last `n_given` forecasts, those of the command line, that no stage stands on."""
+    all_, used = cfg.inputs.rainfall.forecast, {s["forecast"] for s in stages}
+    return tuple(f.file.name for i, f in enumerate(all_) if i >= len(all_) - n_given and i not in used)
 
 
 def _stage(stage: dict[str, Any], cfg: Config) -> dict[str, Any]:

@@ -131,7 +131,22 @@ def _value(field: Any, f: int, at: Any, weights: Any) -> float:
         out += ll * field[f, r1, c0]
     if lr > 0:
         out += lr * field[f, r1, c1]
-    return out
+    low, high = np.inf, -np.inf
+    for k in range(4):
+        if weights[k] > 0:
+            corner = field[f, at[k // 2], at[2 + k % 2]]
+            low, high = min(low, corner), max(high, corner)
+    kept: float = _between(out, low, high)
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def _between(value: float, low: float, high: float) -> float:
+    """Return interpolated rain kept between its corners; NaN stays.
+
+    Their weights do not add up to 1 to the last bit: even rain of just a trigger must reach it.
+    """
+    return low if value < low else high if value > high else value
 
 
 @njit(cache=True, nogil=True)
@@ -167,7 +182,9 @@ def _levels(trigger: Any, rain: Any, least: Any, lattice: Any, step: int, r0: in
             whole = ul > 0 and ur > 0 and ll > 0 and lr > 0
             for s in range(n_s):
                 if whole:  # the common case, as `_value` but without branches: a quarter less time
-                    value = ul * rain[s, i0, j0] + ur * rain[s, i0, j1] + ll * rain[s, i1, j0] + lr * rain[s, i1, j1]
+                    a, b, d, e = rain[s, i0, j0], rain[s, i0, j1], rain[s, i1, j0], rain[s, i1, j1]
+                    value = ul * a + ur * b + ll * d + lr * e
+                    value = _between(value, min(a, b, d, e), max(a, b, d, e))
                 else:
                     value = _value(rain, s, at, weights)
                 if not np.isnan(value):

@@ -194,7 +194,7 @@ def hindcast_facts(
         f"预期滑坡单元 {pooled['expected_units']:.0f} 个，实际 {pooled['slid_units']} 个"
         + ("。" if good else "：宜用其排序，不宜用其数值。"),
     )
-    notes = [skill, said, *_left_notes(left, unclear_times)]
+    notes = [skill, said, _lead_note(frame, held), *_left_notes(left, unclear_times)]
     counts = {"storms": held, "storms_not_judged": len(left), "slides_without_zone": unclear_times,
               "slid_units": int(pooled["slid_units"]), "hits": int(pooled["hits"]),
               "false_alarms": int(pooled["false_alarms"]), "unknown_units": int(pooled["unknown_units"])}  # fmt: skip
@@ -204,6 +204,19 @@ def hindcast_facts(
 def _share(pooled: Mapping[Any, Any]) -> str:
     slid = pooled["slid_units"]
     return f" ({pooled['hits_in_time'] / slid:.0%})" if slid else ""
+
+
+def _lead_note(frame: pd.DataFrame, held: int) -> dict[str, str]:
+    """Return of how many storms the lead time is known, and what it takes; unknown is no lead."""
+    storms = frame[frame["storm_id"] != POOLED]
+    slide, height = (int(storms[f"lead_to_{k}_h"].notna().sum()) for k in ("slide", "height"))
+    return note(
+        "info" if slide == held else "warning",
+        f"Lead time to the slides is known of {slide} of {held} storms, to the height of the storm of {height}: it "
+        "takes rain by hours, and to the slides their `time` with hour and zone. Of the others nothing is said.",
+        f"至滑坡的提前量 {held} 场中已知 {slide} 场，至雨峰的已知 {height} 场：须有逐小时雨量，"
+        "至滑坡的还须滑坡的 `time` 注明时刻与时区；其余场次未知。",
+    )
 
 
 def _left_notes(left: Sequence[str], unclear_times: int) -> list[dict[str, str]]:

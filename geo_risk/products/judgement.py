@@ -79,7 +79,8 @@ class Judgement:
     margin_mm, trigger_mm : before and of the levels 1-4; infinite where no rain reaches the level.
     hours : to the levels 1-4; infinite where it is not reached within the horizon.
     rain_mm, parts_mm : effective rain, and (3, m) what it is made of, on the cell that decides the next level. Where
-        hours of rain are missing there, the rain is what it is at least, and the parts are NaN.
+        hours of rain are missing there, as all after a shorter stage may be, the level and the rain are what they are
+        at least, and the parts are NaN.
     motion : highest code among the known cells; 0 only where radar saw `min_known_share` of the place, else -1.
     from_h : (m,) hours of the stage that says so: the own, or a shorter one of the same issue within it.
     """
@@ -123,13 +124,18 @@ def judge_all(
 
 
 def _take(longer: Judgement, shorter: Judgement) -> None:
-    """Put what a shorter stage says into the longer one where it is certain to hold there; levels come the sooner."""
+    """Put what a shorter stage says into the longer one where it is certain to hold there; levels come the sooner.
+
+    Where the longer one is unknown itself its later hours are missing: the level is a lower bound, and has no parts.
+    """
     better = certain(shorter.level, longer.level)
+    bound = better & (longer.level < 0)
     both = (shorter.level >= 0) & (longer.level >= 0)
     longer.hours[:, both] = np.fmin(longer.hours[:, both], shorter.hours[:, both])
     for field in fields(Judgement):
         into, given = getattr(longer, field.name), getattr(shorter, field.name)
         into[..., better] = given[..., better]
+    longer.parts_mm[:, bound] = np.nan
 
 
 def ground_of(
@@ -176,7 +182,8 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
 
     Returns
     -------
-    Judgement : the levels are those of `exposure.zonal.level_at_share` on the cells' own levels.
+    Judgement : the levels are those of `exposure.zonal.level_at_share` on the cells' own levels, but for places that
+    ground of unknown rain could lift: under yellow they are unknown, above it the level is a lower bound without parts.
     """
     m = len(ground.n_cells)
     if stage.highest_mm is None or stage.parts_mm is None or stage.lattice is None:
@@ -184,10 +191,11 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
     shown = np.concatenate([stage.highest_mm[-1:], stage.parts_mm])
     found = rain_at(shown, stage.lattice, ground.rows, ground.columns, step=stage.step)
     rain, parts = found[0], found[1:]
+    is_missing = np.isnan(rain)
     hourly = [(stage.highest_mm, np.ones(len(rain), dtype=bool))]
-    if stage.least_mm is not None and np.isnan(rain).any():
+    if stage.least_mm is not None and is_missing.any():
         least = rain_at(stage.least_mm[-1:], stage.lattice, ground.rows, ground.columns, step=stage.step)[0]
-        bound = np.isnan(rain) & (least >= ground.trigger_mm[CERTAIN - 1])
+        bound = is_missing & (least >= ground.trigger_mm[CERTAIN - 1])
         rain, parts = np.where(bound, least, rain), np.where(bound, np.nan, parts)
         hourly = [(stage.highest_mm, ~bound), (stage.least_mm, bound)]
     known = np.flatnonzero(~np.isnan(rain) & ~np.isnan(ground.trigger_mm).any(axis=0))
@@ -219,10 +227,30 @@ def judge(ground: Ground, stage: StageRain, *, share: float, min_known_share: fl
     out.level[(out.level < Level.MEDIUM) & ~(out.known_share >= min_known_share)] = Level.UNKNOWN
     last = decider[np.minimum(out.level.clip(0), 3), np.arange(m)]
     out.rain_mm[some], out.parts_mm[:, some] = rain[last[some]], parts[:, last[some]]
+    _doubt(out, ground, rain, is_missing, share=share)
     np.maximum.at(out.motion, ground.place[known], ground.motion[known])
     seen = np.bincount(ground.place, weights=ground.share * (ground.motion >= STEADY), minlength=m)
     out.motion[(out.motion == STEADY) & ~(seen >= min_known_share * ground.n_cells - _HAIR)] = UNSEEN
     return out
+
+
+def _doubt(
+    out: Judgement, ground: Ground, rain_mm: NDArray[np.float64], is_missing: NDArray[np.bool_], *, share: float
+) -> None:
+    """Take the level of a place for no more than it is, where the ground whose rain is missing could lift it."""
+    if not is_missing.any():
+        return
+    next_mm = ground.trigger_mm[np.minimum(out.level.clip(0), 3)[ground.place], np.arange(len(ground.place))]
+    is_ground = ~np.isnan(ground.trigger_mm).any(axis=0)
+    reached = rain_mm >= next_mm  # NaN reaches nothing
+    may = is_ground & is_missing & ~reached & np.isfinite(next_mm)
+    whole, now, open_ = (
+        np.bincount(ground.place, weights=ground.share * mask, minlength=len(out.level))
+        for mask in (is_ground, is_ground & reached, may)
+    )
+    doubted = (out.level < Level.VERY_HIGH) & (open_ > 0) & (now + open_ >= share * whole - _HAIR)
+    out.level[doubted & (out.level < CERTAIN)] = Level.UNKNOWN
+    out.parts_mm[:, doubted] = np.nan
 
 
 def _nothing(m: int, hours: int) -> Judgement:

@@ -50,6 +50,9 @@ class Rung:
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
                 what = f"{value!r} is no whole number from {least} to {most}"
                 raise ValueError(what)
+        if level not in (Level.UNKNOWN, known):
+            what = f"level {level} beside {known} as the last known"
+            raise ValueError(what)
         return cls(level, known, below)
 
 

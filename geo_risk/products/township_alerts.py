@@ -41,16 +41,28 @@ class TownshipAlert:
     text_en: str
 
 
+@dataclass(frozen=True)
+class LastKnown:
+    """What earlier issues knew of a place and stage: the level, and the issue (aware) that said so.
+
+    Where `is_older` that issue did not know either, and the level was known before it.
+    """
+
+    level: int
+    issued: datetime
+    is_older: bool = False
+
+
 def township_alerts(
-    warnings: pd.DataFrame, townships: pd.DataFrame, *, last_known: Mapping[str, int], least_level: int
+    warnings: pd.DataFrame, townships: pd.DataFrame, *, last_known: Mapping[str, LastKnown], least_level: int
 ) -> list[TownshipAlert]:
     """Return the townships in which some place is warned of, or was when it was last known.
 
     Parameters
     ----------
     warnings, townships : the tables `warnings` and `warning_townships`.
-    last_known : level of earlier issues by `rung_key`. A place that is unknown now stands at it: unknown clears
-        nothing.
+    last_known : of earlier issues by `rung_key`. A place that is unknown now, or known from below only, stands at it:
+        unknown clears nothing.
     least_level : warnings below it are not told, 1-4.
 
     Returns
@@ -68,15 +80,18 @@ def township_alerts(
     return sorted(out, key=lambda a: -a.level)
 
 
-def _standing(warnings: pd.DataFrame, last_known: Mapping[str, int], least_level: int) -> pd.DataFrame:
+def _standing(warnings: pd.DataFrame, last_known: Mapping[str, LastKnown], least_level: int) -> pd.DataFrame:
     """Return the rows to tell of, the level they stand at, and when each level is first reached (`from_1` ...)."""
     keys = zip(warnings["place_kind"], warnings["place_id"], warnings["stage_h"], strict=True)
-    told = np.array([last_known.get(rung_key(str(k), str(i), int(h)), -1) for k, i, h in keys], dtype=np.int64)
+    before = [last_known.get(rung_key(str(k), str(i), int(h))) for k, i, h in keys]
+    told = np.array([-1 if b is None else b.level for b in before], dtype=np.int64)
     level = warnings["warning_level"].to_numpy(dtype=np.int64)
     known = np.maximum(told, warnings["previous_level"].to_numpy(dtype=np.int64))
-    is_lost = (level < 0) & (known >= least_level)
+    is_bound = ((warnings["judged_level"] >= 0) & warnings["antecedent_mm"].isna()).to_numpy(dtype=bool)
+    is_lost = ((level < 0) | is_bound) & (known > level) & (known >= least_level)
     stands = np.where(is_lost, known, level)
-    out = warnings.assign(stands=stands, is_lost=is_lost)[stands >= least_level].reset_index(drop=True)
+    out = warnings.assign(stands=stands, is_lost=is_lost, before=pd.Series(before, index=warnings.index, dtype=object))
+    out = out[stands >= least_level].reset_index(drop=True)
     issued = [datetime.fromisoformat(t) for t in out["issued"]]
     out["ends"] = pd.Series([datetime.fromisoformat(t) for t in out["until"]], index=out.index, dtype=object)
     for k, color in enumerate(COLORS, 1):
@@ -115,14 +130,19 @@ def _spans(spans: Mapping[int, tuple[datetime, datetime]], language: str) -> lis
 
 
 def _lost(rows: pd.DataFrame, language: str) -> list[str]:
-    """Return what is not known any more and not cleared, by the level that was known last."""
+    """Return what is not known any more and not cleared, by the level that was known last, and since when."""
     lost = rows[rows["is_lost"]]
-    out = []
+    out: list[str] = []
     for level in sorted(set(lost["stands"].astype(int)), reverse=True):
         mine = lost[lost["stands"] == level]
         stages = _list(sorted({int(h) for h in mine["stage_h"]}, reverse=True), language)
         n = len(mine[["place_kind", "place_id"]].drop_duplicates())
         out.append(said("not_cleared", language, level=warning_word(level, language), n=n, stages=stages))
+    known = [b for b in lost["before"] if b is not None]
+    if known:
+        last = min(known, key=lambda b: (b.issued, not b.is_older))
+        time = last.issued.astimezone(_CHINA).strftime("%Y-%m-%d %H:%M")
+        out.append(said("known_before" if last.is_older else "known_at", language, time=time))
     return out
 
 

@@ -120,12 +120,13 @@ def warning_gaps(
     towns, highest, lowest = places["township"].first(), places["warning_level"].max(), places["warning_level"].min()
     levels = highest.where((highest > Level.NONE) | (lowest >= Level.NONE), Level.UNKNOWN)  # as `gravest`
     rows: list[dict[str, Any]] = []
+    cancelled = set() if points is None else set(points[points["status"] == "cancelled"]["point_id"].astype(str))
     for kind, frame in (("zone", zones), ("point", points)):
         if frame is None:
             continue
         own = [int(levels.get((kind, str(i)), Level.UNKNOWN)) for i in frame[f"{kind}_id"]]
         chosen = frame.assign(warning_level=own)
-        for row in chosen[_is_gap(chosen, kind, params)].to_dict("records"):
+        for row in chosen[_is_gap(chosen, kind, params, cancelled=cancelled)].to_dict("records"):
             place = str(row[f"{kind}_id"])
             found = {
                 "gap": "zone_without_point" if kind == "zone" else "point_outside_zones", "place_id": place,
@@ -145,14 +146,15 @@ def warning_gaps(
     return made
 
 
-def _is_gap(frame: gpd.GeoDataFrame, kind: str, params: WarningParams) -> NDArray[np.bool_]:
+def _is_gap(frame: gpd.GeoDataFrame, kind: str, params: WarningParams, *, cancelled: set[str]) -> NDArray[np.bool_]:
     if kind == "point":
         inside = frame["zone_id"].notna() & (frame["zone_id"].astype("string").fillna("") != "")
         return np.asarray(~inside & (frame["status"] != "cancelled"), dtype=bool)
     highest = frame["warning_level"]
     is_open = ((frame["risk_level"] < 0) | (highest < 0)) & (frame["hazard_level"] >= params.gap_level)
     grave = (frame["risk_level"] >= params.gap_level) | (highest >= params.gap_level) | is_open
-    bare = frame["point_ids"].isna() | (frame["point_ids"].astype("string").fillna("") == "")
+    ids = frame["point_ids"].astype("string").fillna("")
+    bare = np.array([cancelled.issuperset(filter(None, i.split(","))) for i in ids], dtype=bool)
     return np.asarray(frame["kind"].isin(WARNED_KINDS) & grave & bare, dtype=bool)
 
 

@@ -60,6 +60,9 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "span": ("{level} or higher from {start} to {end} (UTC+8).", "{level}及以上：{start} 至 {end}（北京时间）。"),
     "not_cleared": ("Last known {level}, now unknown, not cleared: {n} places (stages {stages} h).",
                     "上次已知为{level}、现等级未知、未解除：{n} 处（{stages} 小时阶段）。"),
+    "known_at": ("Known last by the warning of {time} (UTC+8).", "最后已知等级见 {time}（北京时间）发布的预警。"),
+    "known_before": ("Known last before the warning of {time} (UTC+8).",
+                     "最后已知等级早于 {time}（北京时间）发布的预警。"),
     "township_unknown": ("{n} places are unknown at some stage.", "另有 {n} 处在部分阶段等级未知。"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,27 @@ from geo_risk.publish.figures import TRACK_COLORS, drawing, plain_log_ticks, qui
 from geo_risk.publish.i18n import label
 
 _GREY = "#8a9299"
+_UNKNOWN = "#d9d9d9"
+OBSERVED, FORECAST = 1, 2
+"""Provenance of an hour, as `hazards.rainfall.stages` has it."""
+
+
+@dataclass(frozen=True)
+class RainHours:
+    """Rain over an area, hour by hour.
+
+    Attributes
+    ----------
+    ends : (hour,) UTC ends of the hours. known : up to when observations count, UTC.
+    mean_mm, highest_mm : (hour,) mean of the known cells, and the highest of them [mm]; NaN where none is known.
+    provenance : (hour,) 0 missing, OBSERVED or FORECAST.
+    """
+
+    ends: NDArray[np.datetime64]
+    known: np.datetime64
+    mean_mm: NDArray[np.float64]
+    highest_mm: NDArray[np.float64]
+    provenance: NDArray[np.int64]
 
 
 def decay_panel(fit: Mapping[str, Any], configured: float, language: str) -> str:
@@ -137,6 +159,47 @@ def threshold_panel(
         plain_log_ticks(axis.yaxis)
         axis.set_xlabel(label("figure.duration_axis", language))
         axis.set_ylabel(label("figure.intensity_axis", language))
+        quiet(axis)
+        axis.legend(fontsize=8, frameon=False)
+        return svg_text(figure)
+
+
+def hours_panel(hours: RainHours, language: str) -> str:
+    """Draw the rain of each hour over the area: observed and forecast in two colours, what is unknown in grey.
+
+    Parameters
+    ----------
+    hours : see `RainHours`; drawn in local time (UTC+8).
+
+    Returns
+    -------
+    SVG text. Bars are the mean over known cells, the thin line is the highest cell; the dashed line is the time up to
+    which observations count.
+    """
+    hour = np.timedelta64(1, "h")
+    local = hours.ends + 8 * hour
+    edges = np.append(local[:1] - hour, local)
+    at = (edges - edges[0]) / hour
+    with drawing(3.0, 6.8) as figure:
+        axis = figure.subplots()
+        top = float(np.nanmax(hours.highest_mm, initial=1.0))
+        gone = np.where(np.isnan(hours.mean_mm), top, 0.0)
+        if gone.any():
+            axis.stairs(gone, at, fill=True, color=_UNKNOWN, label=label("ui.unknown", language))
+        for code, color in ((OBSERVED, TRACK_COLORS[0]), (FORECAST, TRACK_COLORS[1])):
+            mine = hours.provenance == code
+            if mine.any():
+                name = label("figure.observed" if code == OBSERVED else "figure.forecast", language)
+                axis.stairs(np.where(mine, np.nan_to_num(hours.mean_mm), 0), at, fill=True, color=color, label=name)
+        axis.stairs(hours.highest_mm, at, color=_GREY, linewidth=0.8, label=label("figure.highest_cell", language))
+        axis.axvline((hours.known + 8 * hour - edges[0]) / hour, color=_GREY, linestyle="--", linewidth=0.9)
+        every = next((h for h in (1, 3, 6, 12, 24, 48, 120) if len(local) <= 8 * h), 240)
+        marked = (edges - edges[0].astype("datetime64[D]")) // hour % every == 0
+        axis.set_xticks(at[marked], [str(t)[5:16].replace("T", " ") for t in edges[marked].astype("datetime64[m]")])
+        axis.set_xlim(at[0], at[-1])
+        axis.set_ylim(0, None)
+        axis.tick_params(axis="x", labelsize=7)
+        axis.set_ylabel(label("figure.hour_axis", language))
         quiet(axis)
         axis.legend(fontsize=8, frameon=False)
         return svg_text(figure)

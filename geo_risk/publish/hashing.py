@@ -30,6 +30,7 @@ TIME_KEYS = frozenset({"written", "written_at", "started", "finished", "seconds"
 
 _VOLATILE = re.compile(re.escape(VOLATILE[0]) + ".*?" + re.escape(VOLATILE[1]), re.DOTALL)
 _ROWS = 1024
+_SIGNS = 1 << 20
 _PLAIN = frozenset({str, int, float, bool})
 
 
@@ -185,13 +186,26 @@ def _document(path: Path) -> str:
         return _text_hash([archive.read("word/document.xml").decode("utf-8")])
 
 
+def _codec(path: Path) -> str:
+    """Return the encoding of a text: UTF-8, else GB18030 (as inputs may be), else one in which any byte is a sign."""
+    for name in ("utf-8-sig", "gb18030"):
+        try:
+            with path.open(encoding=name) as stream:
+                while stream.read(_SIGNS):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return name
+    return "latin-1"
+
+
 def _csv(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with path.open(encoding=_codec(path), newline="") as stream:
         return _text_hash("\x1f".join(json.dumps(cell) for cell in row) for row in csv.reader(stream))
 
 
 def _html(path: Path) -> str:
-    return _text_hash([_VOLATILE.sub("", path.read_text(encoding="utf-8"))])
+    return _text_hash([_VOLATILE.sub("", path.read_text(encoding=_codec(path)))])
 
 
 def _text_hash(lines: Iterable[str]) -> str:

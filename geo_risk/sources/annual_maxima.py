@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import CrsError, SchemaError, TimeError, UnitError
 from geo_risk.core.units import factor
 from geo_risk.sources.files import sniff
-from geo_risk.sources.gauges import MISSING_MARKS
+from geo_risk.sources.gauges import MISSING_MARKS, numbers_of
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
 from geo_risk.sources.rain_cf import rain_names
 from geo_risk.sources.rain_netcdf import open_raw, variable
@@ -65,7 +65,7 @@ def read_annual_maxima(
     Parameters
     ----------
     path : CSV with columns of COLUMNS, or NetCDF (time, y, x) with one field a year.
-    options : units and crs where the file does not say them.
+    options : units, crs and nodata where the file does not say them.
     limit_mm : an amount above it is impossible, as is 0 or less: maxima are of an hour or more, and no year is without
         rain that long (a gauge that stood still writes zeros).
     area : where they are wanted; cells further off are not read.
@@ -94,7 +94,7 @@ def _grid(path: Path, options: RainOptions, *, limit_mm: float, area: Area | Non
     scale = np.float32(factor(str(unit), "mm", where=str(path)))
     years = _years(found.time, where=str(path))
     data = da.asarray(found.values.data).astype(np.float32) * scale
-    for mark in sorted(MISSING_MARKS):
+    for mark in _marks(options):
         data = da.where(data == np.float32(mark) * scale, np.float32(np.nan), data)
     good = (data > 0) & (data <= limit_mm)
     n_masked = int((~(good | da.isnan(data))).sum().compute())
@@ -102,6 +102,11 @@ def _grid(path: Path, options: RainOptions, *, limit_mm: float, area: Area | Non
     coords = {"time": years, **found.place.coords()}
     cube = xr.DataArray(data, dims=("time", "y", "x"), coords=coords, name="maximum", attrs={"units": "mm"})
     return AnnualMaxima(years, cube=cube, n_masked=n_masked)
+
+
+def _marks(options: RainOptions) -> list[float]:
+    """Return the values that mean missing."""
+    return sorted(MISSING_MARKS if options.nodata is None else {*MISSING_MARKS, options.nodata})
 
 
 def _years(time: xr.DataArray, *, where: str) -> NDArray[np.int64]:
@@ -137,10 +142,9 @@ def _table(path: Path, options: RainOptions, *, limit_mm: float) -> AnnualMaxima
     if not crs:
         what = f"columns {found['x']!r} and {found['y']!r} are in a CRS that nothing names"
         raise CrsError(what, where=where, fix="give `crs: EPSG:nnnn` for this input, or columns lon and lat")
-    numbers = {k: pd.to_numeric(table[found[k]], errors="coerce") for k in ("x", "y", "year", "rain")}
-    rows = pd.DataFrame({k: v.to_numpy(dtype=np.float64, na_value=np.nan) for k, v in numbers.items()})
+    rows = pd.DataFrame({k: numbers_of(table[found[k]])[0] for k in ("x", "y", "year", "rain")})
     rows["id"] = table[found["id"]].fillna("").astype(str).str.strip().to_numpy()
-    rows["rain"] = rows["rain"].where(~rows["rain"].isin(list(MISSING_MARKS))) * factor(unit, "mm", where=where)
+    rows["rain"] = rows["rain"].where(~rows["rain"].isin(_marks(options))) * factor(unit, "mm", where=where)
     good, aside = _sane(rows, limit_mm)
     wide = good.pivot(index="year", columns="id", values="rain").sort_index()
     places = good.groupby("id")[["x", "y"]].first().loc[wide.columns]

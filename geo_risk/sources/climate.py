@@ -14,6 +14,7 @@ import xarray as xr
 
 from geo_risk.core.errors import DataError, SchemaError, TimeError, UnitError
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
+from geo_risk.sources.rain_audit import PACKED_MM
 from geo_risk.sources.rain_netcdf import open_raw, variable
 from geo_risk.sources.rain_opened import Area
 
@@ -34,10 +35,6 @@ _SCALES: dict[str, dict[str, tuple[float, float]]] = {
 }  # fmt: skip
 _LIMITS = {"pr": (0.0, 2000.0), "tas": (-90.0, 60.0), "hurs": (0.0, 110.0), "sfcWind": (0.0, 400.0)}
 """Values outside are faults: masked and counted. Humidity may read a little above 100 %, and counts as 100."""
-
-_PACKED_MM = 0.01
-"""Rain down to so much below zero is 0 in a packed file, and no fault (choice of geo_risk: the step of 16 bit over 650
-mm)."""
 
 NOON = ("tas", "hurs", "sfcWind")
 _OVER_THE_DAY = re.compile(r"\btime\s*:\s*(mean|minimum|maximum)")  # "area: mean time: point" is a value of a moment
@@ -116,7 +113,7 @@ def _clean(name: str, data: da.Array, *, where: str) -> tuple[da.Array, int]:
     """Return the values without faults, lazy, and how many faults there are; the file is read once for that."""
     low, high = _LIMITS[name]
     if name == "pr":
-        data = da.where((data < 0) & (data >= -_PACKED_MM), np.float32(0), data)
+        data = da.where((data < 0) & (data >= -PACKED_MM), np.float32(0), data)
     good = (data >= low) & (data <= high)
     bad, known = (int(n) for n in da.compute((~good & ~da.isnan(data)).sum(), (~da.isnan(data)).sum()))
     if not bad <= 0.05 * known:

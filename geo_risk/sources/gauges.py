@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.core.errors import AmbiguousError, SchemaError, TimeError, UnitError
 from geo_risk.core.units import factor
-from geo_risk.sources.gauge_faults import sane
+from geo_risk.sources.gauge_faults import REASONS, sane
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
+from geo_risk.sources.rain_audit import figures, kind_said, unit_said
 from geo_risk.sources.rain_clock import to_utc, zone_of
 from geo_risk.sources.rain_opened import Said
 from geo_risk.sources.vector_files import read_text_table
@@ -44,6 +47,13 @@ TRACE_MARKS = frozenset({999990.0, 32700.0})
 """Marks of Chinese station data: no observation, and rain too little to measure (taken as 0)."""
 _MISSING_WORDS = frozenset({"", "-", "--", "/", "缺测", "缺", "nan", "null", "none", "na", "m"})
 _TRACE_WORDS = frozenset({"微量", "t", "trace"})
+_DAY_OR_MONTH = re.compile(r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
+_WITH_ZONE = re.compile(r"(?:Z|:\d{2}(?:\.\d+)?\s?[+-]\d{2}|\d[+-]\d{2}:?\d{2})$")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_TIME_HEADER = re.compile(
+    r"^\d{4}(?P<sign>[-/.年]?)\d{1,2}(?:(?P=sign)|月)\d{1,2}日?(?:[T ]*\d{1,2}(?::?\d{2}){0,2}时?)?$"
+)
+_END_OF_DAY = re.compile(r"(?<=[ T])24(?=:00(?::00)?$)")
 
 
 @dataclass(frozen=True)
@@ -72,30 +82,34 @@ class Gauges:
 
 
 def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_h: float = 500.0) -> Gauges:
-    """Read a long table of gauges: one row a gauge and interval.
+    """Read a table of gauges: one row a gauge and interval, or one row a gauge and a column for each time.
 
     Parameters
     ----------
-    path : CSV with columns of COLUMNS (or year, month, day, hour for the time).
-    options : units, crs, stamp, time_zone, interval_h, encoding where the headers do not tell them.
+    path : CSV with columns of COLUMNS (or year, month, day, hour for the time; or times for names of columns).
+    options : units, crs, nodata, stamp, time_zone, interval_h, encoding where the headers do not tell them.
     limit_mm_h : an intensity above it is impossible.
 
     Raises
     ------
     SchemaError : a column is missing. CorruptFileError : neither UTF-8 nor GB18030.
-    AmbiguousError : zone or side of the stamp is not told; it names the key that answers. UnitError : no unit.
+    AmbiguousError : zone or side of the stamp is not told, millimetres may be metres, or amounts running totals; it
+        names the key that answers.
+    UnitError : no unit.
     TimeError : no time can be read, or times are not evenly spaced.
     """
     where = f"inputs.rainfall.gauges: {path}"
     table, notes = read_text_table(path, where=where, encoding=options.encoding)
+    table = _long(table)
     found = _columns(table, where=where)
-    scale, unit_said = _unit(found["rain"], options, where=where)
+    scale, name_said = _unit(found["rain"], options, where=where)
     stamps, time_said = _times(table, found, options, where=where)
     ids = table[found["id"]].fillna("").str.strip()
-    x, y = (_numbers(table[found[c]])[0] for c in ("x", "y"))
+    x, y = (numbers_of(table[found[c]])[0] for c in ("x", "y"))
     crs, crs_said = _crs(found, options, where=where)
-    value, words = _numbers(table[found["rain"]])
-    value = np.where(np.isin(value, list(MISSING_MARKS)), np.nan, value)
+    value, words = numbers_of(table[found["rain"]])
+    marks = MISSING_MARKS if options.nodata is None else {*MISSING_MARKS, options.nodata}
+    value = np.where(np.isin(value, list(marks)), np.nan, value)
     value = np.where(np.isin(value, list(TRACE_MARKS)), 0.0, value) * scale
     rows = pd.DataFrame({"id": ids, "x": x, "y": y, "time": stamps, "mm": value, "word": words})
     length_h, length_said = _interval(rows["time"], found["rain"], options, where=where)
@@ -103,11 +117,21 @@ def read_gauges(path: Path, options: RainOptions = NO_RAIN_OPTIONS, *, limit_mm_
     if side == "start":
         rows["time"] = rows["time"] + pd.Timedelta(hours=length_h)
     clean, quarantine, counts = sane(rows, limit_mm=limit_mm_h * length_h, is_degrees=crs == "EPSG:4326")
-    places, series = _series(clean, length_h, where=where)
-    evidence = (unit_said, side_said, length_said, time_said, crs_said, *(Said(n + ".", n + "。") for n in notes))
+    places, series = _series(clean, length_h, where=where, aside=counts)
+    evidence = (name_said, side_said, length_said, time_said, crs_said, *_values_said(series, length_h, options, where),
+                *(Said(n + ".", n + "。") for n in notes))  # fmt: skip
     return Gauges(tuple(places.index), places["x"].to_numpy(np.float64), places["y"].to_numpy(np.float64), crs,
                   pd.DatetimeIndex(series.index), series.to_numpy(np.float32), length_h, quarantine, counts,
                   evidence)  # fmt: skip
+
+
+def _long(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns are named by times with one row a gauge and time; others as they are."""
+    times = [c for c in table.columns if _TIME_HEADER.match(unicodedata.normalize("NFKC", str(c)).strip())]
+    rest = [c for c in table.columns if c not in times]
+    if len(times) < 2 or not {"time", "rain"}.isdisjoint(rest):
+        return table
+    return table.melt(id_vars=rest, value_vars=times, var_name="time", value_name="rain")
 
 
 def _plain(name: str) -> str:
@@ -136,11 +160,14 @@ def _columns(table: pd.DataFrame, *, where: str) -> dict[str, str]:
     return found
 
 
-def _numbers(column: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return a column as numbers (thousands commas and full-width digits read), and the texts that are none."""
+def numbers_of(column: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return a column as numbers (thousands commas and full-width digits read), and the texts that are none.
+
+    A comma in a number below a thousand, as in 0,125, is no thousands comma: such a number is a text.
+    """
     text = column.fillna("").map(lambda v: unicodedata.normalize("NFKC", v).strip() if not v.isascii() else v.strip())
     lowered = text.str.lower()
-    plain = text.str.replace(r"(?<=\d),(?=\d{3})", "", regex=True)
+    plain = text.where(~text.str.fullmatch(_THOUSANDS), text.str.replace(",", ""))
     value = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     value = np.where(lowered.isin(list(_TRACE_WORDS)).to_numpy(dtype=bool), 0.0, value)
     odd = np.isnan(value) & ~lowered.isin(list(_MISSING_WORDS)).to_numpy(dtype=bool)
@@ -157,33 +184,27 @@ def _unit(name: str, options: RainOptions, *, where: str) -> tuple[float, Said]:
         raise UnitError(
             what, where=where, fix="give `units: mm` (or 0.1 mm) for the gauges, or name it in the header: 降水量(mm)"
         )
-    number, _, rest = unit.partition(" ") if re.match(r"^[\d.]+ ", unit) else ("1", "", unit)
     by = "the configuration" if options.units else f"the header {name!r}"
     by_zh = "配置给定" if options.units else f"表头“{name}”"
-    return float(number) * factor(rest, "mm", where=where), Said(f"Unit {unit} by {by}.", f"单位 {unit}（{by_zh}）。")
+    return factor(unit, "mm", where=where), Said(f"Unit {unit} by {by}.", f"单位 {unit}（{by_zh}）。")
 
 
 def _times(table: pd.DataFrame, found: dict[str, str], options: RainOptions, *, where: str) -> tuple[Any, Said]:
-    """Return UTC stamps (NaT where unreadable), and how the zone is known."""
+    """Return UTC stamps (NaT where unreadable; 24:00 is 00:00 of the next day), and how the zone is known."""
     columns = found["time"].split("\t")
     if len(columns) == 4:
-        year, month, day, hour = (_numbers(table[c])[0] for c in columns)
+        year, month, day, hour = (numbers_of(table[c])[0] for c in columns)
         parts = pd.DataFrame({"year": year, "month": month, "day": day})
         local = pd.to_datetime(parts, errors="coerce") + pd.to_timedelta(np.where(np.isfinite(hour), hour, np.nan), "h")
-        text, offset = None, False
+        offset = False
     else:
-        text = table[columns[0]].fillna("").map(lambda v: unicodedata.normalize("NFKC", v).strip())
-        text = (
-            text.str.replace("年|月", "-", regex=True)
-            .str.replace("日", " ")
-            .str.replace("时", ":00")
-            .str.replace("分", "")
+        text = _clock_texts(table[columns[0]])
+        offset = _state_zones(text, where=where)
+        late = text.str.contains(_END_OF_DAY)
+        local = pd.to_datetime(
+            text.str.replace(_END_OF_DAY, "00", regex=True), errors="coerce", format="mixed", utc=offset
         )
-        text = text.str.replace(r"^(\d{4})(\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:00", regex=True).str.replace(
-            r":00:00\d+$", ":00", regex=True
-        )
-        offset = bool(text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True).any())
-        local = pd.to_datetime(text, errors="coerce", format="mixed", utc=offset)
+        local = local + pd.to_timedelta(late.astype(int), "D")
     if bool(local.isna().all()):
         what = (
             f"no time in {', '.join(columns)} can be read, such as {table[columns[0]].iloc[0] if len(table) else ''!r}"
@@ -203,6 +224,49 @@ def _times(table: pd.DataFrame, found: dict[str, str], options: RainOptions, *, 
     return to_utc(pd.DatetimeIndex(local), zone_of(zone, where=where)), Said(
         f"Zone {zone} by {by}.", f"时区 {zone}（{by_zh}）。"
     )
+
+
+def _values_said(series: pd.DataFrame, length_h: float, options: RainOptions, where: str) -> list[Said]:
+    """Hold unit and kind against the rain (time, id)."""
+    if options.kind not in (None, "amount"):
+        what = f"gauges are read as amounts of each interval; kind is {options.kind}"
+        raise AmbiguousError(
+            what, where=where, fix="write the amount of each interval into the table, and remove `kind`"
+        )
+    found = dask.compute(figures(da.from_array(series.to_numpy(np.float64)[:, :, None])))[0]
+    unit = unit_said(
+        int(found["wet"]), float(found["highest"]), length_h, settled=options.units is not None, where=where
+    )
+    kind = kind_said(found, settled=options.kind is not None, where=where)
+    return [unit] if kind is None else [unit, kind]
+
+
+def _clock_texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return times as texts such as 2024-7-20 8:00, whatever signs they are written with."""
+    text = column.fillna("").map(lambda v: unicodedata.normalize("NFKC", v).strip())
+    text = (
+        text.str.replace("年|月", "-", regex=True).str.replace("日", " ").str.replace("时", ":00").str.replace("分", "")
+    )
+    text = text.str.replace(r"^(\d{4})(\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:00", regex=True)
+    return text.str.replace(r":00:00\d+$", ":00", regex=True)
+
+
+def _state_zones(text: pd.Series[Any], *, where: str) -> bool:
+    """Return whether the times state their zones.
+
+    Raises
+    ------
+    AmbiguousError : some do and some do not, or dates that may begin with the day or the month.
+    """
+    odd = text[text.str.contains(_DAY_OR_MONTH)]
+    if len(odd):
+        what = f"{len(odd)} times, such as {odd.iloc[0]!r}, do not tell the day from the month or the year"
+        raise AmbiguousError(what, where=where, fix="write the year first: 2024-07-20 08:00")
+    told, n = int(text.str.contains(_WITH_ZONE).sum()), int((text != "").sum())
+    if 0 < told < n:
+        what = f"{told} of {n} times state a zone, the others none"
+        raise AmbiguousError(what, where=where, fix="write the zone into every time, or into none and give `time_zone`")
+    return told > 0
 
 
 def _side(found: dict[str, str], options: RainOptions, *, where: str) -> tuple[str, Said]:
@@ -254,11 +318,14 @@ def _crs(found: dict[str, str], options: RainOptions, *, where: str) -> tuple[st
     return options.crs, Said(f"Place: {options.crs} by the configuration.", f"位置：{options.crs}（配置给定）。")
 
 
-def _series(rows: pd.DataFrame, length_h: float, *, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _series(
+    rows: pd.DataFrame, length_h: float, *, where: str, aside: dict[str, int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return places by id, and rain (time, id) on an unbroken axis."""
     if not len(rows):
-        what = "no row of the table can be used"
-        raise SchemaError(what, where=where, fix="see the reasons under quarantine; check units, coordinates and times")
+        why = "; ".join(f"{n} rows: {REASONS[k][0]}" for k, n in aside.items() if k in REASONS) or "it has none"
+        what = f"no row of the table can be used ({why})"
+        raise SchemaError(what, where=where, fix="check units, coordinates and times")
     places = rows.groupby("id")[["x", "y"]].first().sort_index()
     wide = rows.pivot(index="time", columns="id", values="mm").sort_index()
     axis = pd.date_range(wide.index[0], wide.index[-1], freq=pd.Timedelta(hours=length_h))

@@ -160,13 +160,19 @@ def text(value: Any) -> str:
 
 
 def attribute(item: h5py.Dataset | h5py.Group, name: str) -> str | None:
-    """Return one attribute as text, None where it is not there or is no plain value."""
-    if name not in item.attrs:
-        return None
+    """Return one attribute as text, None where it is not there or is no plain value.
+
+    Raises
+    ------
+    CorruptFileError : the attributes cannot be read.
+    """
     try:
-        return text(item.attrs[name])
+        return text(item.attrs[name]) if name in item.attrs else None
     except (OSError, TypeError, ValueError):
         return None
+    except (KeyError, RuntimeError) as error:
+        what = f"attributes of {item.name!r} cannot be read: {error}"
+        raise CorruptFileError(what, where=str(item.file.filename), fix="fetch or write the file again") from error
 
 
 def block_shape(shape: Sequence[int], chunks: Sequence[int] | None, *, times: int = 1) -> tuple[int, int]:

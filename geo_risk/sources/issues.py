@@ -14,6 +14,7 @@ FOLDER = "warnings/issues"
 """Folder of the states below the output folder."""
 
 _NAME = re.compile(r"\d{8}T\d{6}Z\.json$")
+_STATE = re.compile(r"\d{8}T\d{6}Z(\.replaced-[0-9a-f]+)?\.json$")
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -31,14 +32,28 @@ def issue_name(issued: datetime) -> str:
 
 
 def issue_time(path: Path) -> datetime:
-    """Return the issue time that a file name of `issue_name` holds, or that of a state that was replaced."""
-    return datetime.strptime(path.name.split(".")[0], _STAMP).replace(tzinfo=UTC)
+    """Return the issue time that a file name of `issue_name` holds, or that of a state that was replaced.
+
+    Raises
+    ------
+    CorruptFileError : the name holds no time.
+    """
+    try:
+        return datetime.strptime(path.name.split(".")[0], _STAMP).replace(tzinfo=UTC)
+    except ValueError as error:
+        what = f"{path.name} is named like the state of an issue, but its name is no time"
+        raise CorruptFileError(what, where=str(path), fix="move it out of the folder") from error
 
 
 def issues(output: Path) -> list[Path]:
     """Return the states in an output folder in order of their issue; replaced ones are not among them."""
+    return [p for p in states(output) if _NAME.match(p.name)]
+
+
+def states(output: Path) -> list[Path]:
+    """Return the states in an output folder and those that they replaced, by name; other files are none."""
     folder = output / FOLDER
-    return sorted(p for p in folder.iterdir() if _NAME.match(p.name)) if folder.is_dir() else []
+    return sorted(p for p in folder.iterdir() if _STATE.match(p.name)) if folder.is_dir() else []
 
 
 def last_before(output: Path, issued: datetime) -> Path | None:
@@ -55,8 +70,7 @@ def later_than(output: Path, issued: datetime) -> list[Path]:
 def of_time(output: Path, issued: datetime) -> list[Path]:
     """Return all states of one issue time: the one that stands, and those that it replaced, by name."""
     stem = issue_name(issued).removesuffix(".json")
-    folder = output / FOLDER
-    return sorted([*folder.glob(f"{stem}.json"), *folder.glob(f"{stem}.replaced-*.json")]) if folder.is_dir() else []
+    return [p for p in states(output) if p.name.split(".")[0] == stem]
 
 
 def read_issue(path: Path) -> dict[str, Rung]:
@@ -64,13 +78,16 @@ def read_issue(path: Path) -> dict[str, Rung]:
 
     Raises
     ------
-    CorruptFileError : the file cannot be read or does not hold what an issue holds. It is never taken for "nothing was
-        warned of": that would lower warnings unseen.
+    CorruptFileError : the file cannot be read, does not hold what an issue holds, or is that of another time. It is
+        never taken for "nothing was warned of": that would lower warnings unseen.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if value["format"] != 1:
             what = f"format {value['format']!r}"
+            raise ValueError(what)
+        if datetime.fromisoformat(value["issued"]) != issue_time(path):
+            what = f"it was issued at {value['issued']}"
             raise ValueError(what)
         return {str(key): Rung.from_dict(rung) for key, rung in value["places"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -11,11 +11,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import AmbiguousError, DataError
+from geo_risk.core.errors import AmbiguousError, CorruptFileError, DataError
 from geo_risk.sources.rain_opened import Said
 
 FILL = 9999.0
 """Missing-value marker of Chinese rain products; other markers must be declared in the file."""
+
+PACKED_MM = 0.01
+"""Rain down to so much below zero is 0 in a packed file, and no fault (choice of geo_risk: the step of 16 bit over 650
+mm)."""
 
 SMALL_MM = 0.2
 """Where it rains and no value of a series reaches this, millimetres may be metres: 0.2 m in an interval is not reached
@@ -106,6 +110,8 @@ def checked_values(
 ) -> tuple[xr.DataArray, dict[str, int], tuple[Said, ...]]:
     """Mask negative, infinite, fill (9999) and impossible amounts, and hold unit and kind against the values.
 
+    What is at most PACKED_MM below zero is zero, and no fault.
+
     Parameters
     ----------
     rain : (time, y, x) mm an interval, lazy. Every value is read once, block by block; nothing is kept.
@@ -116,10 +122,12 @@ def checked_values(
 
     Raises
     ------
+    CorruptFileError : the values cannot be read.
     DataError : more faults than the share, no valid value at all, or totals beyond any storm on record.
     AmbiguousError : millimetres that may be metres, amounts that may be running totals; it names the key that answers.
     """
     data = da.asarray(rain.data)
+    data = da.where((data < 0) & (data >= -PACKED_MM), np.float32(0), data)
     fill = data == FILL
     kinds = {
         "negative": (data < 0) & ~da.isinf(data),
@@ -130,19 +138,31 @@ def checked_values(
     }
     clean = da.where((data >= 0) & (data <= rules.limit_mm) & ~fill, data, np.float32(np.nan)).astype(np.float32)
     wanted: dict[str, Any] = {name: mask.sum() for name, mask in kinds.items()}
-    found = dask.compute({**wanted, **_figures(clean)})[0]
+    try:
+        found = dask.compute({**wanted, **figures(clean)})[0]
+    except (OSError, RuntimeError) as error:
+        what = f"its values cannot be read: {error}"
+        raise CorruptFileError(what, where=where, fix="copy the file again: it is damaged or cut off") from error
     counts = {name: int(found[name]) for name in kinds}
     ran = _running_said(counts["negative"], int(found["wet"]), where=where) if rules.ran else None
     _within_share(counts, data.size, rules, where=where)
     clean, counts["beyond_record"] = _within_envelope(clean, found["total"], rules, interval_h=interval_h, where=where)
     said = (
-        _unit_said(found, interval_h, settled="units" in rules.settled, where=where),
-        ran or _kind_said(found, settled="kind" in rules.settled, where=where),
+        unit_said(
+            int(found["wet"]), float(found["highest"]), interval_h, settled="units" in rules.settled, where=where
+        ),
+        ran or kind_said(found, settled="kind" in rules.settled, where=where),
     )
     return rain.copy(data=clean), counts, tuple(s for s in said if s is not None)
 
 
-def _figures(clean: da.Array) -> dict[str, Any]:
+def figures(clean: da.Array) -> dict[str, Any]:
+    """Return what unit and kind are judged by, lazy: amounts above zero, the highest, and falls and rises by step.
+
+    Parameters
+    ----------
+    clean : (time, y, x) [mm], NaN where unknown: that neither falls nor rises.
+    """
     zero = da.where(da.isnan(clean), np.float32(0), clean)
     change = da.diff(clean, axis=0)
     return {
@@ -193,8 +213,18 @@ def _running_said(n_fell: int, n_rose: int, *, where: str) -> Said:
                 f"类型：同一累计段内升 {n_rose} 次、降 {n_fell} 次，确为累计量。")  # fmt: skip
 
 
-def _unit_said(found: dict[str, Any], interval_h: float, *, settled: bool, where: str) -> Said | None:
-    wet, highest = int(found["wet"]), float(found["highest"])
+def unit_said(wet: int, highest: float, interval_h: float, *, settled: bool, where: str) -> Said:
+    """Hold the unit against the values.
+
+    Parameters
+    ----------
+    wet, highest : number of amounts above zero, and the largest [mm]. interval_h : length of their interval.
+    settled : whether the format or the configuration has proved the unit.
+
+    Raises
+    ------
+    AmbiguousError : it rains, and so little everywhere that millimetres may be metres.
+    """
     text, text_zh = f"{highest:.3g} mm in {interval_h:g} h", f"{interval_h:g} 小时 {highest:.3g} mm"
     if wet < MIN_WET:
         few = f"Values: {wet} above zero; too few to hold the unit against them."
@@ -212,8 +242,21 @@ def _unit_said(found: dict[str, Any], interval_h: float, *, settled: bool, where
     raise AmbiguousError(what, where=where, fix="give `units: mm` for this source if that is right, else `units: m`")
 
 
-def _kind_said(found: dict[str, Any], *, settled: bool, where: str) -> Said | None:
-    """Tell amounts from running totals: these fall at their resets alone, and stand still or rise in between."""
+def kind_said(found: dict[str, Any], *, settled: bool, where: str) -> Said | None:
+    """Tell amounts from running totals: these fall at their resets alone, and stand still or rise in between.
+
+    Parameters
+    ----------
+    found : `figures`, computed. settled : whether the format or the configuration has proved the kind.
+
+    Returns
+    -------
+    The evidence; None where the kind is settled, or too few values tell.
+
+    Raises
+    ------
+    AmbiguousError : amounts that behave as running totals do.
+    """
     fell, rose = found["fell"], found["rose"]
     n_fell, n_rose, n_held, n_before = int(fell.sum()), int(rose.sum()), int(found["held"]), int(found["before"])
     if settled or len(fell) + 1 < RUNNING_HOURS or n_rose < MIN_WET:

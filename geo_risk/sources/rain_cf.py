@@ -23,7 +23,7 @@ from geo_risk.sources.rain_netcdf import (
     values_of,
     variable,
 )
-from geo_risk.sources.rain_opened import Area, Opened, Said, series
+from geo_risk.sources.rain_opened import Area, Opened, Said, is_nothing, series
 
 NAMES = ("rain", "precipitation", "precip", "rainfall", "tp", "pr", "pre", "prcp", "precipitationcal")
 STANDARD = (
@@ -74,7 +74,8 @@ def open_netcdf(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
         )
         start, end, time_said = cf_intervals(dataset, part.time, options=options, path=path)
         if options.kind == "running":
-            start = np.full(end.shape, run_start(dataset, end, options=options, path=path))
+            begin = run_start(dataset, end, part.values[0], options=options, path=path)
+            start = np.full(end.shape, begin)
         found.add(units)
         parts.append(part)
         arrays.append(values_of(part, scale=scale, fills=() if options.nodata is None else (options.nodata,)))
@@ -103,9 +104,12 @@ def _one(dataset: xr.Dataset, path: Path) -> str:
 
 
 def run_start(
-    dataset: xr.Dataset, ends: NDArray[np.datetime64], *, options: RainOptions, path: Path
-) -> np.datetime64:  # fmt: skip
+    dataset: xr.Dataset, ends: NDArray[np.datetime64], first: xr.DataArray, *, options: RainOptions, path: Path
+) -> np.datetime64:
     """Return where running totals of one file start: its forecast reference time, else one step before its first time.
+
+    A first field (y, x) without rain may be the total at lead 0 or that of a dry step: it is taken for the former, so
+    that the step stays unknown and not dry.
 
     Raises
     ------
@@ -120,6 +124,8 @@ def run_start(
     if len(ends) < 2:
         what = "a running total at one time has no start"
         raise AmbiguousError(what, where="time", fix="write the attribute forecast_reference_time into the file")
+    if is_nothing(first):
+        return np.datetime64(ends[0], "ns")
     return np.datetime64(ends[0] - (ends[1] - ends[0]), "ns")
 
 

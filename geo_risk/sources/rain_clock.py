@@ -19,10 +19,24 @@ from geo_risk.sources.rain_opened import Said
 
 BEIJING = timezone(timedelta(hours=8))
 _SINCE = re.compile(r"^\s*(seconds?|minutes?|hours?|days?|s|min|h|d)\s+since\s+(.+?)\s*$", re.IGNORECASE)
-_ZONE = re.compile(r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$", re.IGNORECASE)
+_ZONE = re.compile(r"(Z|UTC|GMT|BJT|[+-]\d{1,2}(:?\d{2})?)\s*$", re.IGNORECASE)
 _OFFSET = re.compile(r"^(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?$", re.IGNORECASE)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ZONE_KEYS = ("time_zone", "timezone", "tz")
+_LOCAL = re.compile(
+    r"\bbjt\b|\bbeijing\s+time|china\s+standard\s+time|\blocal\s+(?:standard\s+)?time|\b(?:utc|gmt)\s*\+\s*0?8|北京时|地方时|东八区",
+    re.IGNORECASE,
+)
+_SPAN = r"(?:intervals?|hours?|periods?|steps?|accumulation|days?|windows?)\b(?!\s+of\s+record)"
+_SIDES = {
+    side: re.compile(
+        rf"\b{word}(?:\s+time)?\s+of\s+(?:\w+[\s-]+){{0,3}}?{_SPAN}|\b{_SPAN}[\s-]+{word}\b"
+        rf"|^\W*(?:time\W+)?{word}(?:\W+time)?\W*$"
+    )
+    for side, word in (("start", r"(?:start\w*|begin\w*)"), ("end", r"end(?:s|ing)?"))
+}
+"""Words that say of a time that it is the start or end of its interval: those nouns must stand beside them, or nothing
+else; "data start in June" says nothing of the kind."""
 
 ISSUE_KEYS = ("forecast_reference_time", "issued")
 """Attributes that hold an issue time; CF has the first as a standard name of a variable."""
@@ -82,6 +96,9 @@ def cf_intervals(
         start, end = (_instants(edges[:, k], units, attrs, zone, path=path) for k in (0, 1))
         swapped = bool(len(end)) and bool((end < start).all())
         start, end = (end, start) if swapped else (start, end)
+        # bounds such as 00:00:00 and 23:59:59 name the last second of the interval
+        is_last_second = (end - end.astype("datetime64[m]")) == np.timedelta64(59, "s")
+        end = end + np.timedelta64(1, "s") if bool(is_last_second.all()) else end
         return start, end, (
             Said(f"Interval: start and end from `{bounds}`.", f"时段：起止时刻取自 {bounds}。"), zone_said)  # fmt: skip
     instants = _instants(values, str(attrs.get("units", "")), attrs, zone, path=path)
@@ -114,9 +131,9 @@ def _side(
         words = {"start": "开始", "end": "结束"}[options.stamp]
         return options.stamp, Said(f"Interval: the time is its {options.stamp}, by the configuration.",
                                    f"时段：时间为{words}时刻（配置给定）。")  # fmt: skip
-    text = " ".join(str(attrs.get(k, "")) for k in ("long_name", "comment", "description", "interval")).lower()
-    text += " " + str(dataset.attrs.get("comment", "")).lower()
-    says = {side for side, word in (("start", r"\b(start|begin)"), ("end", r"\bend")) if re.search(word, text)}
+    says = {
+        side for side, words in _SIDES.items() if any(words.search(text.lower()) for text in _words(dataset, attrs))
+    }
     if len(says) == 1:
         side = says.pop()
         words = {"start": "开始", "end": "结束"}[side]
@@ -126,6 +143,12 @@ def _side(
         return side, said
     what = f"{path.name}: nothing says whether a time is the start or the end of its interval{_hint(instants)}"
     raise AmbiguousError(what, where=f"{path}, time", fix="give `stamp: start` or `stamp: end` for this source")
+
+
+def _words(dataset: xr.Dataset, attrs: dict[str, Any]) -> list[str]:
+    """Return what the file says of its times in words."""
+    own = [str(attrs.get(k, "")) for k in ("long_name", "comment", "description", "interval")]
+    return [*own, str(dataset.attrs.get("comment", ""))]
 
 
 def _hint(instants: NDArray[Any]) -> str:
@@ -207,6 +230,12 @@ def _zone(
             if key in owner:
                 said = Said(f"Zone: {owner[key]!r} in the attribute {key}.", f"时区：属性 {key} 为 {owner[key]}。")
                 return zone_of(str(owner[key]), where=where), said
+    local = next((m for text in _words(dataset, attrs) if (m := _LOCAL.search(text))), None)
+    if local is not None:
+        what = (
+            f"{path.name}: its words name {local.group(0)!r}, its time units ({units}) no zone, which CF takes for UTC"
+        )
+        raise AmbiguousError(what, where=where, fix="give `time_zone: +08:00` (or UTC) for this source")
     if "CF" in str(dataset.attrs.get("Conventions", "")):
         said = Said("Zone: UTC, which CF lays down where units name none.", "时区：UTC（CF 规定，单位未注时区时）。")
         return timezone.utc, said  # noqa: UP017
@@ -225,6 +254,7 @@ def _instants(
         what = f"{path.name}: {int((~np.isfinite(values)).sum())} times are missing"
         raise TimeError(what, where=f"{path}, time", fix="write a time for every field")
     text = re.sub(r"\s*(UTC|GMT)\s*$", "Z", match.group(2), flags=re.IGNORECASE)
+    text = re.sub(r"\s*BJT\s*$", "+08:00", text, flags=re.IGNORECASE)
     try:
         reference = pd.Timestamp(re.sub(r"\s+(?=[+-]\d)", "", text))
         seconds = np.rint(values * _UNIT_S[match.group(1)[0].lower()]).astype("int64")

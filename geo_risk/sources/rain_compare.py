@@ -21,6 +21,10 @@ MIN_CORRELATION, MIN_GAIN = 0.6, 0.1
 """A shifted clock is believed where the correlation at the shift reaches the first, and exceeds the one without a shift
 by the second. Choice of geo_risk."""
 
+MAX_RATIO = 5.0
+"""Sums of both over the common hours may differ by this factor; units that are mistaken make 10 or 1000. Choice of
+geo_risk."""
+
 
 @dataclass(frozen=True)
 class Lag:
@@ -103,7 +107,8 @@ def clocks_agree(grid: xr.DataArray, gauges: xr.DataArray, *, told: RainOptions,
 
     Raises
     ------
-    AmbiguousError : one clock is off, and the configuration does not state stamp and zone of both.
+    AmbiguousError : one clock is off, and the configuration does not state stamp and zone of both; or the sums differ
+        by more than MAX_RATIO, and it does not state the units of both.
     """
     lag = lag_of(area_means(grid), area_means(gauges))
     if np.isnan(lag.correlation):
@@ -116,6 +121,12 @@ def clocks_agree(grid: xr.DataArray, gauges: xr.DataArray, *, told: RainOptions,
             f"without it {lag.at_zero:.2f}): a start taken for an end makes 1 h, Beijing time taken for UTC 8 h"
         )
         fix = "give `stamp` and `time_zone` of both inputs.rainfall.observed and inputs.rainfall.gauges"
+        raise AmbiguousError(what, where="inputs.rainfall.gauges", fix=fix)
+    if not 1 / MAX_RATIO <= lag.ratio <= MAX_RATIO and not (told.units and gauges_told.units):
+        what = (
+            f"over {lag.n} hours the gauges have {lag.ratio:.3g} times the rain of the grid: a unit is not what it says"
+        )
+        fix = "give `units` of both inputs.rainfall.observed and inputs.rainfall.gauges (0.1 mm, mm and m are mistaken)"
         raise AmbiguousError(what, where="inputs.rainfall.gauges", fix=fix)
     kept = " The configuration states both clocks; they were kept." if lag.is_shifted else ""
     kept_zh = "两者时间均由配置给定，未改动。" if lag.is_shifted else ""

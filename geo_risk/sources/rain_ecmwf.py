@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -13,11 +15,15 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import AmbiguousError
 from geo_risk.core.units import factor
 from geo_risk.sources.options import NO_RAIN_OPTIONS, RainOptions
-from geo_risk.sources.rain_clock import cf_intervals
+from geo_risk.sources.rain_clock import cf_intervals, issue_times
 from geo_risk.sources.rain_netcdf import BLOCK_CELLS, header, joined, open_raw, times_joined, values_of, variable
 from geo_risk.sources.rain_opened import Area, Opened, Place, Said, series
+from geo_risk.sources.rain_times import ROUNDING_MM
 
 LAND_STEP_DEG, ERA5_STEP_DEG = 0.1, 0.25
+MIN_TOTALS = 10
+"""Totals above zero at the ends of days that show whether they begin anew. Choice of geo_risk."""
+
 _HOUR = np.timedelta64(1, "h")
 _ENDS = NO_RAIN_OPTIONS.model_copy(update={"stamp": "end", "time_zone": "UTC"})
 PRELIMINARY = ("5", "0005", "05")
@@ -41,14 +47,15 @@ def is_netcdf(paths: Sequence[Path]) -> bool:
 def open_netcdf(paths: Sequence[Path], *, options: RainOptions, area: Area | None) -> Opened:
     """Open `tp`: hours of ERA5, or the running totals of ERA5-Land, which start at 00 UTC and end at 00 the day after.
 
-    The step of the grid tells which it is (0.25 or 0.1 degrees), and the values must agree.
+    The step of the grid tells which it is (0.25 or 0.1 degrees), and the values must agree. Running totals of a file
+    that states one forecast reference time start there.
 
     Raises
     ------
-    AmbiguousError : another grid, or times that are no hours; `kind` answers.
+    AmbiguousError : another grid, or times that are no hours; `kind` answers. Totals that rise over 00 UTC.
     UnitError, GridError, OverlapError, TimeError, CorruptFileError : as they say.
     """
-    parts, arrays, ends = [], [], []
+    parts, arrays, ends, issued = [], [], [], []
     early = False
     for path in paths:
         dataset, is_early = _one_stream(open_raw(path))
@@ -59,12 +66,20 @@ def open_netcdf(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
         parts.append(part)
         arrays.append(values_of(part, scale=scale))
         ends.append(end)
+        stated = issue_times(dataset, options=_ENDS, path=path)
+        issued.append(np.full(end.shape, stated[0] if len(stated) == 1 else np.datetime64("NaT"), "datetime64[ns]"))
         early = early or is_early
-    end = times_joined(ends)
+    end, begin, data = times_joined(ends), times_joined(issued), joined(parts, arrays)
     runs = is_running(parts[0].place, end, options, where=str(paths[0]))
-    start = day_start(end) if runs else end - _HOUR
-    rain = series(joined(parts, arrays), start=start, end=end, place=parts[0].place, units="mm")
     said = LAND_SAID if runs else ERA5_SAID
+    if not runs:
+        begin = end - _HOUR
+    elif np.isnat(begin).any():
+        begin = day_start(end)
+        _check_resets(data, end, where=str(paths[0]))
+    else:
+        said = FORECAST_SAID
+    rain = series(data, start=begin, end=end, place=parts[0].place, units="mm")
     # the values must prove the kind; the unit is in the file and in the documents of the product
     return Opened(rain, (said, parts[0].said), frozenset({"units"}), "preliminary" if early else "final")
 
@@ -78,6 +93,30 @@ ERA5_SAID = Said(
     "Unit m of water; the amount of the hour that ends at the stamp, as ERA5 lays down; UTC.",
     "单位 m（水深）；所标时刻之前一小时的雨量（ERA5 规定）；UTC。",
 )
+
+
+FORECAST_SAID = Said(
+    "Unit m of water; running totals from the forecast reference time that the file states; UTC.",
+    "单位 m（水深）；自文件所注起报时刻累计；UTC。",
+)
+
+
+def _check_resets(data: da.Array, ends: NDArray[Any], *, where: str) -> None:
+    """Make sure that totals fall where a day begins anew: those of a forecast go on rising there.
+
+    Raises
+    ------
+    AmbiguousError : MIN_TOTALS or more totals above zero, and none of them falls.
+    """
+    order = np.argsort(ends, kind="stable")
+    day = day_start(ends[order])
+    last = np.flatnonzero(day[1:] != day[:-1])
+    before, after = dask.compute(data[order[last]], data[order[last + 1]])
+    wet = (before > ROUNDING_MM) & ~np.isnan(after)
+    if int(wet.sum()) >= MIN_TOTALS and bool((after >= before - ROUNDING_MM)[wet].all()):
+        what = f"all {int(wet.sum())} totals go on rising over 00 UTC, where those of ERA5-Land begin anew: a forecast"
+        fix = "write the attribute forecast_reference_time into the file, or give the GRIB, whose messages state it"
+        raise AmbiguousError(what, where=where, fix=fix)
 
 
 def is_running(place: Place, ends: NDArray[Any], options: RainOptions, *, where: str) -> bool:

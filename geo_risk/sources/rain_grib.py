@@ -29,6 +29,9 @@ CMPAS_STEP_DEG = 0.01
 MOISTURE = (0, 1)
 """Discipline and category of precipitation in edition 2."""
 
+MAX_SIDE = 100_000
+"""Cells along a side of a grid above which a header is taken for damaged: 0.0036 degrees around the globe."""
+
 _HOUR = np.timedelta64(1, "h")
 _CMPAS_NAME = re.compile(r"_CMPA_.*PRE-(\d{10})", re.IGNORECASE)
 
@@ -249,6 +252,9 @@ def _cube(fields: Sequence[_Field], scales: NDArray[np.float64], *, area: Area |
         if source.crs is None or source.transform.b or source.transform.d or source.transform.e > 0:
             what = f"{first.path.name} lies on a grid that is rotated or has no known projection"
             raise GridError(what, where=str(first.path), fix="resample the file to a latitude-longitude grid")
+        if not (0 < source.height <= MAX_SIDE and 0 < source.width <= MAX_SIDE):
+            what = f"{first.path.name} has a grid of {source.height} x {source.width} cells"
+            raise CorruptFileError(what, where=str(first.path), fix="copy the file again")
         box = GeoBox((source.height, source.width), source.transform, source.crs.to_wkt())
     t = box.transform
     crs = box.crs.to_wkt()

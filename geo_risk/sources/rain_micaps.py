@@ -24,8 +24,11 @@ _HEADER = 19
 smoothing and bold contour (2)."""
 
 _HEAD_BYTES = 8192
-_PERIOD = re.compile(r"(\d{1,3})\s*(?:小时|h(?:ours?)?\b)", re.IGNORECASE)
-_FORECAST = re.compile(r"预报|预测|fore?cast|fcst", re.IGNORECASE)
+_HOURS = r"(\d{1,3})\s*(?:小时|h(?:ours?)?\b)"
+_PERIOD = re.compile(_HOURS, re.IGNORECASE)
+_SPAN = re.compile(rf"(\d{{1,3}})\s*[-~～–—至到]\s*{_HOURS}", re.IGNORECASE)
+_LEAD = re.compile(rf"(?:时效|预见期|未来|lead(?:\s+time)?)[\s:：]*{_HOURS}", re.IGNORECASE)
+_FORECAST = re.compile(r"预报|预测|未来|fore?cast|fcst", re.IGNORECASE)
 _OBSERVED = re.compile(r"实况|观测|分析|融合|observ|analysis", re.IGNORECASE)
 _RAIN = re.compile(r"降水|雨|rain|precip|prec\b|pre\b|qpf|qpe", re.IGNORECASE)
 
@@ -43,9 +46,17 @@ class _Text:
 
     @property
     def period_h(self) -> int | None:
-        """Hours that the title names, None where it names none."""
-        found = _PERIOD.findall(self.title)
+        """Hours of the total by the title, None where it names none: 3 of "24-27小时" and of "3小时 时效27小时"."""
+        spans = _SPAN.findall(self.title)
+        if spans:
+            return int(spans[-1][1]) - int(spans[-1][0])
+        found = _PERIOD.findall(_LEAD.sub(" ", self.title)) or _PERIOD.findall(self.title)
         return int(found[-1]) if found else None
+
+    @property
+    def is_named_by_lead(self) -> bool:
+        """Whether the title names as many hours as the lead, and not from which to which."""
+        return not _SPAN.search(self.title) and self.period_h == self.lead_h
 
 
 def is_it(paths: Sequence[Path]) -> bool:
@@ -66,7 +77,7 @@ def open_micaps(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
     Raises
     ------
     CorruptFileError : a header or value that cannot be read, or too few values. GridError : different grids.
-    AmbiguousError : a lead that can mean either. UnitError, OverlapError : as they say.
+    AmbiguousError : a lead that can mean either, or titles that name its hours. UnitError, OverlapError : as they say.
     """
     texts = [_head(path, options.encoding) for path in paths]
     if len({t.box for t in texts}) > 1:
@@ -76,7 +87,7 @@ def open_micaps(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
     adds, how = _lead_adds(texts, options)
     stamps = np.array([t.stamp + np.timedelta64(t.lead_h if adds else 0, "h") for t in texts], dtype="datetime64[ns]")
     end = to_utc(stamps, zone)
-    start = np.array([e - _period(t, options) for t, e in zip(texts, end, strict=True)], dtype="datetime64[ns]")
+    start = end - _lengths(texts, options)
     first = texts[0]
     x0, dx, y0, dy = first.box
     place = placed(x0 + dx * np.arange(first.shape[1]), y0 + dy * np.arange(first.shape[0]), crs="EPSG:4326", area=area,
@@ -118,12 +129,27 @@ def header_times(paths: Sequence[Path]) -> list[np.datetime64]:
     return list(np.unique(stamps))
 
 
-def _period(text: _Text, options: RainOptions) -> np.timedelta64:
-    if text.period_h is not None and text.period_h > 0:
-        return np.timedelta64(text.period_h, "h")
-    if options.interval_h is not None:
-        return np.timedelta64(round(options.interval_h * 3600), "s")
-    return np.timedelta64("NaT", "s")
+def _lengths(texts: Sequence[_Text], options: RainOptions) -> NDArray[Any]:
+    """Return the length of each text's interval, NaT where neither its title nor the configuration tells it.
+
+    Raises
+    ------
+    AmbiguousError : titles that name the hours of the lead: totals since the header's time, or of the last hours.
+    """
+    told = "NaT" if options.interval_h is None else round(options.interval_h * 3600)
+    leads = {t.lead_h for t in texts if t.lead_h}
+    if options.kind == "running":
+        seconds: list[Any] = [3600 * t.lead_h for t in texts]
+    elif options.kind == "amount" and options.interval_h is not None:
+        seconds = [told for _ in texts]
+    elif options.kind == "rate" or (len(leads) > 1 and all(t.is_named_by_lead for t in texts if t.lead_h)):
+        first = next((t for t in texts if t.lead_h), texts[0])
+        what = f"{first.path.name} has lead {first.lead_h} h and the title {first.title!r}: the total since the header's time, or that of its last hours"  # noqa: E501
+        fix = "give `kind: running` (since the header's time), or `kind: amount` with `interval_h`, for this source"
+        raise AmbiguousError(what, where=str(first.path), fix=fix)
+    else:
+        seconds = [3600 * t.period_h if t.period_h else told for t in texts]
+    return np.array([np.timedelta64(s, "s") for s in seconds])
 
 
 def _lead_adds(texts: Sequence[_Text], options: RainOptions) -> tuple[bool, Said]:
@@ -139,8 +165,9 @@ def _lead_adds(texts: Sequence[_Text], options: RainOptions) -> tuple[bool, Said
         return True, Said(
             "one issue time with several leads, which are added to it", "同一起报时间、不同时效，时效计入"
         )
-    if all(_FORECAST.search(t.title) for t in texts):
-        return True, Said("the titles say forecast, so the lead is added to the header's time", "标题为预报，时效计入")
+    if all(_FORECAST.search(t.title) or _SPAN.search(t.title) for t in texts):
+        return True, Said("the titles say forecast or from which hour to which: the lead is added to the header's time",
+                          "标题为预报或注明起止时效，时效计入")  # fmt: skip
     if all(_OBSERVED.search(t.title) or t.period_h == t.lead_h for t in texts):
         return False, Said("the titles name a total of as many hours as the lead, which ends at the header's time",
                            "标题所注时长与时效一致，文件头时间为结束时刻")  # fmt: skip

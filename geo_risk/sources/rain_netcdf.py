@@ -24,6 +24,9 @@ BLOCK_CELLS = 8_000_000
 """Values in one lazily read block of a series."""
 
 TIME_NAMES = ("time", "valid_time")
+BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError, AttributeError, AssertionError)
+"""What the libraries raise on damaged files."""
+
 _AXES = {"lat": "y", "latitude": "y", "lon": "x", "longitude": "x", "y": "y", "x": "x"}
 _FILLS = ("_FillValue", "missing_value", "CodeMissingValue")
 
@@ -67,18 +70,18 @@ def open_raw(path: Path) -> xr.Dataset:
     the file.
     """
     kind = kind_of(path)
-    if kind == "HDF5":
-        with hdf5.opened(path) as file:
-            for name in file:
-                hdf5.find(file, str(name))
     engine = {"HDF5": "h5netcdf", "NetCDF3": "scipy", "Zarr": "zarr"}.get(kind)
     # the store lies on a disk: its metadata are read one by one, whether consolidated or not
     extra: dict[str, Any] = {"consolidated": False} if kind == "Zarr" else {}
     try:
+        if kind == "HDF5":
+            with hdf5.opened(path) as file:
+                for name in file:
+                    hdf5.find(file, str(name))
         return xr.open_dataset(
             path, engine=engine, decode_times=False, decode_coords="all", decode_timedelta=False, **extra
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+    except (*BROKEN, ImportError) as error:
         if kind == "Zarr" and _lacks_zarr():
             what = f"{path.name} is a Zarr store, and the package zarr is not installed"
             raise RefusedFileError(what, where=str(path), fix="pip install 'geo-risk[zarr]', or give NetCDF") from error
@@ -137,18 +140,18 @@ def variable(path: Path, dataset: xr.Dataset, name: str, *, area: Area | None, c
         {d: 0 for d in rain.dims if rain.sizes[d] == 1 and str(d) in ("number", "expver", "band", "height")}
     )
     names = {str(d): _AXES[str(d).lower()] for d in rain.dims if str(d).lower() in _AXES}
-    time_name = next((str(d) for d in rain.dims if str(d) in TIME_NAMES), None)
-    axes = {*names, time_name} - {None}
+    time_dim, time_name = _time_axis(dataset, rain)
+    axes = {*names, time_dim} - {None}
     if set(names.values()) != {"x", "y"} or any(d not in dataset.variables for d in names) or axes != set(rain.dims):
         what = f"{path.name}: {name} has dims {rain.dims}; time, y, x (or lat, lon) with coordinates are needed"
         raise GridError(what, where=str(path), fix="write one-dimensional coordinates for both axes")
     time = dataset[time_name] if time_name else _scalar_time(dataset, path=path, name=name)
     crs_text, said = _crs(dataset, rain, names, path=path, crs=crs)
     rain = rain.drop_vars([c for c in rain.coords if c not in names]).rename(names)
-    if time_name is None:
+    if time_dim is None:
         rain = rain.expand_dims("time")
-    elif time_name != "time":
-        rain = rain.rename({time_name: "time"})
+    elif time_dim != "time":
+        rain = rain.rename({time_dim: "time"})
     rain = rain.transpose("time", "y", "x")
     for axis, sign in (("x", 1), ("y", -1)):
         values = rain[axis].to_numpy()
@@ -156,7 +159,20 @@ def variable(path: Path, dataset: xr.Dataset, name: str, *, area: Area | None, c
             rain = rain.isel({axis: slice(None, None, -1)})
     place = placed(rain["x"].to_numpy(), rain["y"].to_numpy(), crs=crs_text, area=area, where=str(path))
     rain = rain.isel(y=place.rows, x=place.columns)
-    return Variable(rain, time.reset_coords(drop=True), place, dataset, said, path)
+    time = time.reset_coords(drop=True)
+    return Variable(rain, time if time_dim is None else time.rename({time_dim: "time"}), place, dataset, said, path)
+
+
+def _time_axis(dataset: xr.Dataset, rain: xr.DataArray) -> tuple[str | None, str | None]:
+    """Return the dimension along which time runs and the coordinate that tells it: often of one name, None for neither.
+
+    Forecasts have steps along a dimension of their own, and beside them the times at which they are valid.
+    """
+    for name in TIME_NAMES:
+        dims = dataset[name].dims if name in dataset.variables else ()
+        if len(dims) == 1 and dims[0] in rain.dims:
+            return str(dims[0]), name
+    return None, None
 
 
 def _scalar_time(dataset: xr.Dataset, *, path: Path, name: str) -> xr.DataArray:

@@ -189,6 +189,12 @@ def lazy_cube(
     return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
 
 
+def is_nothing(field: xr.DataArray) -> bool:
+    """Return whether a field (y, x) holds no rain wherever it is known, and is known somewhere: it is read."""
+    values = field.to_numpy()
+    return bool((values <= 0).any() and not (values > 0).any())
+
+
 def series(
     data: da.Array, *, start: NDArray[Any], end: NDArray[Any], place: Place, units: str, **attrs: str
 ) -> xr.DataArray:

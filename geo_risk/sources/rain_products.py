@@ -70,7 +70,7 @@ def products() -> tuple[RainProduct, ...]:
         RainProduct("grib", "GRIB 1 or 2, total precipitation", rain_grib.is_grib, rain_grib.open_grib,
                     frozenset({"kind", "interval_h"})),
         RainProduct("micaps_diamond4", "MICAPS Diamond 4 texts", rain_micaps.is_it, rain_micaps.open_micaps,
-                    frozenset({"encoding", "stamp", "time_zone", "interval_h", "units"})),
+                    frozenset({"encoding", "stamp", "time_zone", "interval_h", "units", "kind"})),
         RainProduct("cf_netcdf", "any CF NetCDF", rain_cf.is_netcdf, rain_cf.open_netcdf, ALL),
         RainProduct("cf_zarr", "any CF Zarr store", rain_cf.is_zarr, rain_cf.open_zarr, ALL),
         RainProduct("geotiff_series", "GeoTIFFs with a time in each name", rain_tif.is_series, rain_tif.open_series,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from geo_risk.core.errors import AmbiguousError, GridError, TimeError
+from geo_risk.core.errors import AmbiguousError, CorruptFileError, GridError, TimeError
 from geo_risk.sources.files import sniff
 from geo_risk.sources.geotiff import RasterHeader, is_missing, read_block, read_header
 from geo_risk.sources.marks import MARKS
 from geo_risk.sources.options import NO_OPTIONS, RainOptions
 from geo_risk.sources.rain_clock import to_utc, zone_of
-from geo_risk.sources.rain_opened import Area, Opened, Place, Said, lazy_cube, placed, series
+from geo_risk.sources.rain_opened import Area, Opened, Place, Said, is_nothing, lazy_cube, placed, series
 
 _CHIRPS = re.compile(
     r"chirps-v[\d.]+?\.(?:(?:rnl|sat)\.)?(?P<year>\d{4})\.(?P<month>\d{2})\.(?P<day>\d{2})\.(?:tif|tiff|cog)$",
@@ -63,8 +64,8 @@ def open_planes(
 
     Raises
     ------
-    GridError : the files lie on different grids, or a rotated one. CrsError, CorruptFileError, LimitError,
-    OverlapError : as they say.
+    AmbiguousError : a file of several bands. GridError : the files lie on different grids, or a rotated one. CrsError,
+    CorruptFileError, LimitError, OverlapError : as they say.
     """
     planes = sorted(planes, key=lambda p: p.end)
     heads = {p.path: _header(p.path, crs) for p in planes}
@@ -88,9 +89,25 @@ def open_planes(
     return series(data, start=start, end=end, place=place, units=""), said
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a GeoTIFF; raise CorruptFileError where it does not open."""
+    try:
+        with rasterio.open(path, driver="GTiff") as source:
+            yield source
+    except rasterio.errors.RasterioError as error:
+        what = f"{path.name} does not open as a GeoTIFF: {error}"
+        raise CorruptFileError(what, where=str(path), fix="copy the file again") from error
+
+
 def _header(path: Path, crs: str | None) -> RasterHeader:
-    with rasterio.open(path, driver="GTiff") as source:
-        lacks = source.crs is None
+    with _opened(path) as source:
+        lacks, n_bands = source.crs is None, source.count
+    if n_bands != 1:
+        what = f"{path.name} has {n_bands} bands, and nothing tells which time each of them is"
+        raise AmbiguousError(
+            what, where=str(path), fix="write each field into a file of its own, or all into CF NetCDF"
+        )
     options = NO_OPTIONS.model_copy(update={"crs": crs}) if crs and lacks else NO_OPTIONS
     return read_header(path, where="inputs.rainfall", options=options)
 
@@ -108,7 +125,7 @@ def _place(head: RasterHeader, area: Area | None, *, where: str) -> tuple[Place,
 def _read(plane: Plane, head: RasterHeader, place: Place, fills: Sequence[float], *, flip: bool) -> NDArray[np.float32]:
     rows = slice(head.shape[0] - place.rows.stop, head.shape[0] - place.rows.start) if flip else place.rows
     window = Window(place.columns.start, rows.start, place.shape[1], place.shape[0])
-    with rasterio.open(plane.path, driver="GTiff") as source:
+    with _opened(plane.path) as source:
         raw = read_block(source, plane.band, window, place=str(plane.path))
         factor, offset = source.scales[plane.band - 1], source.offsets[plane.band - 1]
     gone = is_missing(raw, (*head.nodata, *fills))
@@ -167,6 +184,9 @@ def open_series(paths: Sequence[Path], *, options: RainOptions, area: Area | Non
     planes = [Plane(p, 1, s, e) for p, s, e in zip(paths, starts, ends, strict=True)]
     fills = () if options.nodata is None else (options.nodata,)
     rain, place_said = open_planes(planes, area=area, fills=(*fills, *_undeclared(head)), crs=options.crs)
+    if options.kind == "running" and is_nothing(rain[0]):
+        # the total at lead 0, or that of a dry step: taken for the former, that step stays unknown and not dry
+        rain = rain.assign_coords(start=("time", np.full(ends.shape, ends.min())))
     from geo_risk.sources.rain_cf import amount
 
     methods = {"amount": "time: sum", "running": "time: sum", "rate": "time: mean"}[str(options.kind)]
@@ -186,7 +206,7 @@ def _undeclared(head: RasterHeader) -> tuple[float, ...]:
 
 
 def _tag(path: Path, name: str) -> str | None:
-    with rasterio.open(path, driver="GTiff") as source:
+    with _opened(path) as source:
         value: Any = source.tags().get(name)
     return None if value is None else str(value)
 

@@ -50,18 +50,26 @@ def timed(rain: xr.DataArray, *, interval_h: float | None, where: str) -> Timed:
     Returns
     -------
     The cube (lazy stays lazy) with `time` the end of each interval, `start` its beginning, and `is_gap` 1 where no file
-    holds it. Counts: times, gaps,
-    unsorted, unsplit (intervals of a running total whose predecessor is missing: unknown).
+    holds it. Counts: times, gaps, unsorted, unsplit (intervals of a running total whose predecessor is missing:
+    unknown). Totals over no time, as forecasts hold at lead 0, are left out.
 
     Raises
     ------
     TimeError : no time, a time twice or intervals that overlap (rain would be counted twice), lengths that differ.
     AmbiguousError : one time alone, and no length.
     """
+    rain, n_empty = _without_empty(rain, where=where)
     rain, n_unsorted = _sorted(rain, where=where)
     ends, starts = (rain[c].to_numpy().astype("datetime64[ns]") for c in ("time", "start"))
     runs = _runs(starts, ends)
     evidence: list[Said] = []
+    if n_empty:
+        evidence.append(
+            Said(
+                f"Lead 0: {n_empty} fields are totals over no time and were left out.",
+                f"时效 0：{n_empty} 个场的累计时段长为零，已略去。",
+            )
+        )
     if runs.any():
         rain, starts = _taken_apart(rain, starts, ends, runs)
         evidence.append(
@@ -97,6 +105,17 @@ def _sorted(rain: xr.DataArray, *, where: str) -> tuple[xr.DataArray, int]:
     order = np.argsort(times.to_numpy(), kind="stable")
     moved = int((order != np.arange(len(order))).sum())
     return (rain.isel(time=order) if moved else rain), moved
+
+
+def _without_empty(rain: xr.DataArray, *, where: str) -> tuple[xr.DataArray, int]:
+    """Leave out fields whose interval has no length, and count them."""
+    empty = rain["start"].to_numpy() == rain["time"].to_numpy()
+    if empty.size and empty.all():
+        what = f"{where} holds totals over no time alone: every interval starts where it ends"
+        raise TimeError(
+            what, where=f"{where}, time", fix="give the fields after lead 0, or check the bounds of the times"
+        )
+    return (rain.isel(time=np.flatnonzero(~empty)) if empty.any() else rain), int(empty.sum())
 
 
 def _runs(starts: NDArray[Any], ends: NDArray[Any]) -> NDArray[np.bool_]:

@@ -21,6 +21,16 @@ from geo_risk.core.units import factor, in_units
         ("kg m-2", "mm", 1),  # water of 1000 kg/m3
         ("kg m-2 s-1", "mm/h", 3600),
         ("mm s-1", "mm/h", 3600),
+        ("mm day-1", "mm/h", 1 / 24),
+        ("mm h-1", "mm/day", 24),
+        ("m s-1", "mm/h", 3.6e6),
+        ("kg/m2/s", "mm/h", 3600),
+        ("g m^-2 s^-1", "mm/h", 3.6),
+        ("m of water equivalent", "mm", 1000),
+        ("毫米", "mm", 1),
+        ("0.1 mm", "mm", 0.1),
+        ("0.1 mm/h", "mm/h", 0.1),
+        ("1e-3 kg m-2 s-1", "mm/h", 3.6),
         ("mm/h", "mm/day", 24),
         ("rad", "degree", 180 / np.pi),
         ("1", "1", 1),
@@ -31,7 +41,7 @@ def test_known_factors(have, want, number):
     assert factor(have, want) == pytest.approx(number, rel=1e-12)
 
 
-@pytest.mark.parametrize("have", [None, "", "  ", "bananas", "mm/h", "degC", "m**"])
+@pytest.mark.parametrize("have", [None, "", "  ", "bananas", "mm/h", "degC", "m**", "0.1", "0.1 s", "3 h"])
 def test_absent_unknown_or_incompatible_units_stop(have):
     with pytest.raises(UnitError):
         factor(have, "mm")

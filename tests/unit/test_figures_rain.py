@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geo_risk.publish.figures_rain import decay_panel, growth_panel, storm_panel, threshold_panel
+from geo_risk.publish.figures_rain import (
+    RainHours,
+    decay_panel,
+    growth_panel,
+    hours_panel,
+    storm_panel,
+    threshold_panel,
+)
+
+
+def hours(n=60, *, n_gone=5):
+    ends = np.datetime64("2024-07-20T01:00", "ns") + np.arange(n) * np.timedelta64(1, "h")
+    mean = np.where(np.arange(n) < n - n_gone, np.arange(n) % 4 * 1.0, np.nan)
+    provenance = np.where(np.arange(n) < n - n_gone, np.where(np.arange(n) < n // 2, 1, 2), 0)
+    return RainHours(ends, ends[n // 2 - 1], mean, mean * 2, provenance)
 
 
 def drawn(language):
@@ -20,6 +34,7 @@ def drawn(language):
         "thresholds": threshold_panel(*times, [curve], {"Caine 1980": (14.82, -0.39)}, language),
         "decay": decay_panel(fit, 0.84, language),
         "storm": storm_panel({10: np.array([1.0, 5, 2])}, 5, language),
+        "hours": hours_panel(hours(), language),
     }
 
 
@@ -38,3 +53,15 @@ def test_an_unknown_rain_is_not_drawn():
     design = {2: (60.0, 50.0, 70.0), 10: (100.0, 80.0, 120.0)}
     known, unknown = (growth_panel(design, np.arange(20.0, 60.0), mm, "en") for mm in (90.0, float("nan")))
     assert len(unknown) < len(known)
+
+
+def test_hours_are_drawn_in_beijing_time_and_unknown_ones_are_named():
+    svg = hours_panel(hours(), "en")
+    assert all(word in svg for word in ("Observed", "Forecast", "unknown", "07-20 12:00"))
+    assert "unknown" not in hours_panel(hours(n_gone=0), "en")
+
+
+@pytest.mark.parametrize("n", [1, 5, 30, 400, 2000])
+def test_hours_of_any_number_have_few_ticks(n):
+    svg = hours_panel(hours(n, n_gone=0), "en")
+    assert svg.count('id="xtick_') <= 9

@@ -119,7 +119,11 @@ def test_storms_that_cannot_be_judged_are_named():
     row = {"storm_id": POOLED, "slid_units": 1, "hits": 1, "hits_in_time": 1, "misses": 0, "false_alarms": 0,
            "unknown_units": 0, "expected_units": 1.0}  # fmt: skip
     row |= {f"{name}{end}": 0.5 for name in ("pod", "far", "csi") for end in ("", "_low", "_high")}
-    facts = hindcast_facts(pd.DataFrame([row]), {"inside": []}, held=3, least=2, left=("S2", "S4"))
+    known = [{"storm_id": "S1", "lead_to_height_h": 3.0}, {"storm_id": "S3", "lead_to_slide_h": 2.0}]
+    frame = pd.DataFrame([*known, {"storm_id": "S5"}, row | {"lead_to_slide_h": 9.0}])
+    facts = hindcast_facts(frame, {"inside": []}, held=3, least=2, left=("S2", "S4"))
+    assert "slides is known of 1 of 3 storms, to the height of the storm of 1:" in facts["notes"][2]["text_en"]
+    assert facts["notes"][2]["level"] == "warning"
     assert facts["counts"]["storms_not_judged"] == 2
     assert "S2, S4" in facts["notes"][-1]["text_en"]
     assert "S2、S4" in facts["notes"][-1]["text_zh"]

@@ -232,3 +232,17 @@ def test_places_that_moved_or_lost_their_crs_are_not_alike():
     assert not frames._is_alike(one, pd.DataFrame({"v": [1, 2], "geometry": ["a", "b"]}))
     assert not frames._is_alike(one, one.iloc[:1])
     assert not frames._is_alike(one, one.rename(columns={"v": "w"}))
+
+
+def test_texts_have_one_hash_whatever_their_encoding(tmp_path):
+    text = '站号,雨量(mm)\n53772,"1,024.5"\n'
+    names = ("utf-8", "utf-8-sig", "gb18030")
+    for name in names:
+        (tmp_path / f"{name}.csv").write_bytes(text.encode(name))
+    assert len({hashing.content_sha256(tmp_path / f"{name}.csv") for name in names}) == 1
+    (tmp_path / "odd.csv").write_bytes(b"id,\xff\xfe\x80\n1,2\n")
+    other = tmp_path / "other.csv"
+    other.write_bytes(b"id,\xff\xfe\x81\n1,2\n")
+    assert hashing.content_sha256(tmp_path / "odd.csv") != hashing.content_sha256(other)
+    (tmp_path / "shake.xml").write_bytes('<?xml version="1.0" encoding="GB18030"?><a>震</a>'.encode("gb18030"))
+    assert len(hashing.content_sha256(tmp_path / "shake.xml")) == 64

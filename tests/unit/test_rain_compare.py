@@ -58,6 +58,15 @@ def test_noise_and_bias_are_no_shift():
     assert "Gauges against grid" in unlike.en
 
 
+@pytest.mark.parametrize("times", [0.001, 0.1, 10, 1000])
+def test_a_unit_that_is_off_stops_unless_both_are_told(times):
+    mm = RainOptions(units="mm")
+    with pytest.raises(AmbiguousError, match="times the rain") as caught:
+        clocks_agree(cube(storm()), cube(times * storm()), told=UNTOLD, gauges_told=mm)
+    assert "`units`" in caught.value.fix
+    assert "times the rain" in clocks_agree(cube(storm()), cube(times * storm()), told=mm, gauges_told=mm).en
+
+
 def test_too_few_hours_prove_nothing():
     assert "too few" in clocks_agree(cube(storm(20)), cube(storm(20)), told=UNTOLD, gauges_told=UNTOLD).en
     assert np.isnan(lag_of(storm() * 0, storm()).correlation)

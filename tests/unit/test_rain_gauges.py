@@ -93,6 +93,102 @@ def test_what_a_table_does_not_tell_is_asked_for_by_name(tmp_path, rename, lacks
     assert key in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (["05/07/2024 08:00", "05/07/2024 09:00"], "the day from the month"),
+        (["12/07/2024 08:00", "13/07/2024 08:00"], "the day from the month"),
+        (["24-07-20 08:00", "24-07-20 09:00"], "the day from the month"),
+        (["2024-07-20T08:00+08:00", "2024-07-20 09:00"], "1 of 2 times state a zone"),
+        (["2024-07-20 00:00Z", "2024-07-20 09:00"], "1 of 2 times state a zone"),
+    ],
+)
+def test_times_that_can_be_read_in_two_ways_stop(tmp_path, times, words):
+    frame = table(n_gauges=1, n_hours=2).assign(time=times)
+    with pytest.raises(AmbiguousError, match=words):
+        read_gauges(save(tmp_path / "g.csv", frame), TELLS)
+
+
+@pytest.mark.parametrize("late", ["2024-07-20 24:00", "2024/7/20 24:00:00", "2024072024", "2024年7月20日24时"])
+def test_24_o_clock_is_the_end_of_the_day(tmp_path, late):
+    frame = table(n_gauges=1, n_hours=3).assign(time=["2024-07-20 23:00", late, "2024-07-21 01:00"])
+    found = read_gauges(save(tmp_path / "g.csv", frame), TELLS)
+    assert (found.interval_h, len(found.times), found.quarantine) == (1, 3, [])
+    assert found.times[1] == pd.Timestamp("2024-07-20 16:00")
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M", "%Y%m%d%H", "%Y/%m/%d %H:%M", "%Y年%m月%d日%H时"])
+def test_a_column_for_each_time_is_read_as_a_row_for_each(tmp_path, form):
+    frame = table(n_gauges=4, n_hours=5)
+    frame.loc[3, "rain_mm"] = np.nan
+    wide = frame.assign(time=pd.to_datetime(frame["time"]).dt.strftime(form)).pivot(
+        index=["station_id", "lon", "lat"], columns="time", values="rain_mm"
+    )
+    save(tmp_path / "long.csv", frame)
+    save(tmp_path / "wide.csv", wide.reset_index())
+    one, other = (read_gauges(tmp_path / f"{name}.csv", TELLS) for name in ("long", "wide"))
+    assert (one.ids, other.times.tolist()) == (other.ids, one.times.tolist())
+    np.testing.assert_array_equal(other.rain, one.rain)
+    with pytest.raises(UnitError, match="unit"):
+        read_gauges(tmp_path / "wide.csv", RainOptions(stamp="end", time_zone="+08:00"))
+
+
+def test_metres_under_a_header_of_millimetres_stop(tmp_path):
+    frame = table(n_gauges=8, n_hours=12)
+    frame["rain_mm"] = (frame["rain_mm"] / 1000).round(4)
+    path = save(tmp_path / "g.csv", frame)
+    told = {"stamp": "end", "time_zone": "+08:00"}
+    with pytest.raises(AmbiguousError, match="metres") as caught:
+        read_gauges(path, RainOptions(**told))
+    assert "`units: mm`" in caught.value.fix
+    assert "`units: m`" in caught.value.fix
+    read = read_gauges(path, RainOptions(units="m", **told))
+    np.testing.assert_allclose(np.sort(read.rain, axis=None), np.sort(frame["rain_mm"] * 1000), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "mm"),
+    [("1,024.5", 1024.5), ("12,024", 12024), ("0,125", None), ("12,5", None), ("1,02", None), ("1024,500", None)],
+)
+def test_only_thousands_commas_are_commas_of_numbers(tmp_path, text, mm):
+    frame = table(n_gauges=3, n_hours=4)
+    frame["rain_mm"] = frame["rain_mm"].astype(str)
+    frame.loc[5, "rain_mm"] = text
+    found = read_gauges(save(tmp_path / "g.csv", frame), TELLS, limit_mm_h=1e5)
+    if mm is None:
+        assert found.counts == {"text": 1}
+        assert np.isnan(found.rain[1, 1])
+    else:
+        assert found.rain[1, 1] == pytest.approx(mm)
+
+
+def test_totals_since_the_morning_are_no_hourly_amounts(tmp_path):
+    frame = table(n_gauges=6, n_hours=48)
+    frame["rain_mm"] = frame.groupby([frame["station_id"], frame.index % 48 // 24])["rain_mm"].cumsum().round(1)
+    path = save(tmp_path / "g.csv", frame)
+    with pytest.raises(AmbiguousError, match="as in running totals"):
+        read_gauges(path, TELLS)
+    with pytest.raises(AmbiguousError, match="kind is running"):
+        read_gauges(path, TELLS.model_copy(update={"kind": "running"}))
+    assert read_gauges(path, TELLS.model_copy(update={"kind": "amount"})).rain.shape == (48, 6)
+
+
+def test_a_mark_that_the_configuration_names_is_missing(tmp_path):
+    frame = table(n_gauges=3, n_hours=4)
+    frame.loc[5, "rain_mm"] = 99.9
+    path = save(tmp_path / "g.csv", frame)
+    assert read_gauges(path, TELLS).rain[1, 1] == pytest.approx(99.9)
+    found = read_gauges(path, TELLS.model_copy(update={"nodata": 99.9}))
+    assert np.isnan(found.rain[1, 1])
+    assert np.isfinite(found.rain).sum() == 11
+
+
+def test_why_no_row_can_be_used_is_said(tmp_path):
+    frame = table(n_gauges=2, n_hours=3).assign(lon=11230, lat=3740)
+    with pytest.raises(SchemaError, match="6 rows: the coordinates are no longitude and latitude"):
+        read_gauges(save(tmp_path / "g.csv", frame), TELLS)
+
+
 def test_starts_become_ends(tmp_path):
     found = read_gauges(save(tmp_path / "g.csv", table()), TELLS.model_copy(update={"stamp": "start"}))
     assert found.times[0] == pd.Timestamp("2024-07-20 01:00")

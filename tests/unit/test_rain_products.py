@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -177,6 +179,29 @@ def test_two_hand_computed_days_of_era5_land(tmp_path):
     np.testing.assert_allclose(cube.to_numpy()[:, 0, 0], [np.nan, 2.0, 0.5, 1.0, 0.25], rtol=1e-5)
 
 
+def test_a_forecast_of_ecmwf_runs_on_over_midnight(tmp_path):
+    """Where it states its reference time the totals start there; where it does not, it is no ERA5-Land."""
+    rain = storm(36)
+    path = write_ecmwf(tmp_path / "f.nc", np.cumsum(rain, axis=0) / 1000, str(T0 + 13 * HOUR), step=0.1)
+    with pytest.raises(AmbiguousError, match="rising over 00 UTC") as caught:
+        opened(path)
+    assert "forecast_reference_time" in caught.value.fix
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
+        steps = data.load().rename({"valid_time": "step"}).reset_index("step")
+    issued = int((T0 + 12 * HOUR).astype("datetime64[s]").astype(int))
+    said = {"units": "seconds since 1970-01-01", "standard_name": "forecast_reference_time"}
+    stamps = steps["step"].to_numpy()
+    steps = steps.drop_vars("step").assign_coords(
+        time=((), issued, said), valid_time=("step", stamps, {**said, "standard_name": "time"}),
+        step=("step", np.arange(1.0, 37), {"units": "hours"}),
+    )  # fmt: skip
+    steps.to_netcdf(tmp_path / "steps.nc", engine="h5netcdf")
+    cube, audit = opened(tmp_path / "steps.nc")
+    np.testing.assert_allclose(cube.to_numpy(), rain, atol=1e-4)
+    assert audit.first == str(T0 + 13 * HOUR)[:19] + "Z"
+    assert any("forecast reference time" in s for s in audit.sentences)
+
+
 def test_a_missing_hour_of_a_running_total_leaves_two_unknown(tmp_path):
     rain = storm(24)
     ends = T0 + np.arange(1, 25) * HOUR
@@ -302,13 +327,14 @@ def test_model_output_of_the_same_centre_stays_utc(tmp_path):
 
 def test_totals_from_the_start_of_a_forecast_are_taken_apart(tmp_path):
     rain = np.round(storm(12), 1)
-    fields = [grib2(rain[: k + 1].sum(0), reference=START, start=START, end=START + timedelta(hours=k + 1), centre=7)
-              for k in range(12)]  # fmt: skip
+    fields = [grib2(rain[:k].sum(0), reference=START, start=START, end=START + timedelta(hours=k), centre=7)
+              for k in range(13)]  # fmt: skip
     (tmp_path / "f.grib2").write_bytes(b"".join(fields))
     cube, audit = opened(tmp_path / "f.grib2")
     # totals are packed to 0.1 mm, differences of two of them to 0.1 mm
     np.testing.assert_allclose(cube.to_numpy(), rain, atol=0.101)
     assert any("taken apart" in s for s in audit.sentences)
+    assert any("Lead 0: 1 fields" in s for s in audit.sentences)
 
 
 def test_a_rate_summed_over_its_interval_is_an_amount(tmp_path):
@@ -411,6 +437,8 @@ def test_diamond_4_reads_thousands_commas_gb18030_and_rising_rows(tmp_path):
         ("rain", (24,), {"stamp": "start", "interval_h": 24}, "2024-07-21T00:00:00Z"),
         ("rain", (24,), {"stamp": "end", "interval_h": 24}, "2024-07-20T00:00:00Z"),
         ("1小时降水", (0,), {"time_zone": "UTC"}, "2024-07-20T08:00:00Z"),
+        ("000-024小时降水量", (24,), {}, "2024-07-21T00:00:00Z"),
+        ("未来24小时降水量", (24,), {}, "2024-07-21T00:00:00Z"),
     ],
 )
 def test_the_lead_of_diamond_4_is_told_from_titles_leads_or_the_configuration(tmp_path, title, leads, options, first):
@@ -424,6 +452,39 @@ def test_a_lead_that_can_mean_either_stops(tmp_path):
     with pytest.raises(AmbiguousError) as caught:
         opened(path)
     assert "`stamp: start`" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("title", "options", "running"),
+    [
+        ("{0:03d}-{1:03d}小时降水预报", {}, False),
+        ("{0}至{1}小时降水预报", {}, False),
+        ("{0}-{1}h precipitation forecast", {}, False),
+        ("3小时累计降水 时效{1}小时", {}, False),
+        ("逐3小时降水预报 未来72小时", {}, False),
+        ("000-{1:03d}小时累计降水", {}, True),
+        ("{1}小时降水预报", {"kind": "running"}, True),
+        ("{1}小时降水预报", {"kind": "amount", "interval_h": 3}, False),
+    ],
+)
+def test_the_hours_of_a_diamond_4_title_are_those_of_its_total(tmp_path, title, options, running):
+    # the storm grows, so that amounts rise from one text to the next as running totals do
+    amounts = np.round(np.cumsum(storm(4) + 1, axis=0), 1)
+    for k, field in enumerate(np.cumsum(amounts, axis=0) if running else amounts):
+        write_diamond4(tmp_path / f"{3 * k + 3:03d}", field, "2024-07-20T08", lead=3 * k + 3,
+                       title=title.format(3 * k, 3 * k + 3))  # fmt: skip
+    cube, audit = opened(tmp_path, **options)
+    assert (audit.interval_h, audit.first, audit.last) == (3.0, "2024-07-20T03:00:00Z", "2024-07-20T12:00:00Z")
+    np.testing.assert_allclose(cube.to_numpy(), amounts, atol=1e-3)
+
+
+def test_diamond_4_titles_that_name_their_leads_are_asked_about(tmp_path):
+    for lead in (3, 6, 9):
+        write_diamond4(tmp_path / f"{lead:03d}", storm(1)[0], "2024-07-20T08", lead=lead, title=f"{lead}小时降水预报")
+    for options in ({}, {"kind": "rate"}, {"kind": "amount"}):
+        with pytest.raises(AmbiguousError) as caught:
+            opened(tmp_path, **options)
+        assert "`kind: running`" in caught.value.fix
 
 
 def test_sliding_totals_are_not_added_up(tmp_path):
@@ -456,6 +517,35 @@ def test_tifs_with_a_time_in_the_name_ask_for_what_they_do_not_tell(tmp_path):
     name, cube, audit = product(tmp_path, **given)
     assert (name, audit.interval_h, audit.first) == ("geotiff_series", 8.0, "2024-07-20T00:00:00Z")
     np.testing.assert_array_equal(cube.to_numpy(), rain)
+
+
+def test_tenths_of_millimetres_are_a_unit(tmp_path):
+    rain = np.round(storm(3), 1)
+    for k, field in enumerate(rain):
+        write_tif(tmp_path / f"rain_202407200{k}.tif", np.round(field * 10), step=0.05, nodata=9999, dtype="int16")
+    cube, audit = opened(tmp_path, units="0.1 mm", kind="amount", stamp="end", time_zone="UTC")
+    np.testing.assert_allclose(cube.to_numpy(), rain, atol=1e-5)
+    assert "'0.1 mm'" in audit.sentences[0]
+
+
+def test_a_tif_of_several_bands_is_not_read_as_its_first_one(tmp_path):
+    path = write_tif(tmp_path / "rain_20240720.tif", storm(1)[0], step=0.05)
+    with rasterio.open(path) as source:
+        profile, first = source.profile, source.read(1)
+    with rasterio.open(path, "w", **{**profile, "count": 24}) as target:
+        target.write(np.stack([first] * 24))
+    with pytest.raises(AmbiguousError, match="24 bands"):
+        opened(path, units="mm", kind="amount", stamp="start", time_zone="UTC", interval_h=24)
+
+
+@pytest.mark.parametrize("lead_0", [True, False])
+def test_running_totals_of_tifs_may_begin_at_lead_0(tmp_path, lead_0):
+    total = np.cumsum(np.concatenate([storm(1) * 0, storm(3) + 1]), axis=0)
+    for k in range(0 if lead_0 else 1, 4):
+        write_tif(tmp_path / f"rain_20240720{k:02d}.tif", total[k], step=0.05, nodata=-1)
+    cube, audit = opened(tmp_path, units="mm", kind="running", stamp="end", time_zone="UTC")
+    assert audit.first == "2024-07-20T01:00:00Z"
+    np.testing.assert_allclose(cube.to_numpy(), np.diff(total, axis=0), atol=1e-5)
 
 
 def cf(path, values, *, hours=None, **attrs):
@@ -570,6 +660,47 @@ def test_what_a_product_states_itself_is_not_asked_again(tmp_path):
     (tmp_path / "a.nc").write_text("<VRTDataset/>")
     with pytest.raises(RefusedFileError):
         opened(tmp_path / "a.nc")
+
+
+def cf_packed(path):
+    said = {"units": "hours since 2024-07-20 00:00:00 +00:00", "long_name": "end"}
+    coords = {"time": ("time", np.arange(1.0, 5), said),
+              "lat": ("lat", 38 - 0.1 * np.arange(30), {"units": "degrees_north"}),
+              "lon": ("lon", 112 + 0.1 * np.arange(30), {"units": "degrees_east"})}  # fmt: skip
+    attrs = {"units": "mm", "cell_methods": "time: sum"}
+    xr.Dataset({"rain": (("time", "lat", "lon"), storm(4, 30, 30), attrs)}, coords=coords).to_netcdf(
+        path, engine="h5netcdf", encoding={"rain": {"zlib": True}}
+    )
+    return path
+
+
+def era5_old(path):
+    return write_ecmwf(path, storm(6) / 1000, str(T0), step=0.25, layout="old")
+
+
+def one_tif(path):
+    return write_tif(path.with_name("rain_2024072001.tif"), storm(1)[0], step=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("make", [cf_packed, era5_old, one_tif])
+def test_a_damaged_file_is_an_error_of_data_or_is_read(tmp_path, make):
+    """Bytes changed or cut anywhere: never an error that looks like a bug of the program."""
+    path = make(tmp_path / "r.nc")
+    told = {"units": "mm", "kind": "amount", "stamp": "end", "time_zone": "UTC", "interval_h": 1}
+    rng = np.random.default_rng(5)
+    for k in range(40):
+        whole = np.frombuffer(path.read_bytes(), np.uint8).copy()
+        if k % 2:
+            whole = whole[: rng.integers(1, len(whole))]
+        else:
+            whole[rng.integers(0, min(len(whole), 3000), 12)] = rng.integers(0, 256, 12)
+        damaged = tmp_path / str(k) / path.name  # libraries keep what they know of a path
+        damaged.parent.mkdir()
+        damaged.write_bytes(whole.tobytes())
+        with suppress(DataError):
+            opened(damaged, **(told if make is one_tif else {}))[0].compute()
 
 
 def test_a_folder_of_two_products_is_named(tmp_path):

@@ -76,6 +76,8 @@ def test_zone_start_stamp_rate_unit_and_south_up_are_normalised(tmp_path):
         ({"attrs": {"units": "mm/h"}}, AmbiguousError, "rate"),
         ({"conventions": None}, AmbiguousError, "no zone"),
         ({"time": {"long_name": "time"}}, AmbiguousError, "start or the end"),
+        ({"time": {"long_name": "time since the start of the model run"}}, AmbiguousError, "start or the end"),
+        ({"time": {"long_name": "end, Beijing time"}}, AmbiguousError, "Beijing time"),
         ({"crs": None, "attrs": {"grid_mapping": None}}, CrsError, "no CRS"),
         ({"hours": [1, 2, 2]}, TimeError, "twice"),
         ({"hours": [1, 2, 3.5]}, TimeError, "multiples"),
@@ -90,6 +92,68 @@ def test_doubt_stops_with_exit_code_3(tmp_path, change, error, words):
     with pytest.raises(error, match=words) as caught:
         read_rain(write(tmp_path / "r.nc", **change))
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("long_name", "comment", "first"),
+    [
+        ("time", "Data start in June 2000. Hourly grids.", None),
+        ("time", "Back-end reprocessing; the period of record ends 2024.", None),
+        ("time", "The end of the period of record is 2024.", None),
+        ("time", "A time is the end of its hour.", "2024-07-01T01:00"),
+        ("end of the accumulation period", "Data start in June 2000.", "2024-07-01T01:00"),
+        ("hour ending", "", "2024-07-01T01:00"),
+        ("start time", "", "2024-07-01T02:00"),
+        ("beginning of each hour", "", "2024-07-01T02:00"),
+    ],
+)
+def test_words_tell_the_side_of_a_stamp_only_where_they_speak_of_it(tmp_path, long_name, comment, first):
+    path = write(tmp_path / "r.nc", time={"long_name": long_name, "comment": comment})
+    if first is None:
+        with pytest.raises(AmbiguousError, match="start or the end"):
+            read_rain(path)
+    else:
+        assert read_rain(path)[0]["time"].to_numpy()[0] == np.datetime64(first)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_the_total_at_lead_0_is_no_dry_hour_before_the_forecast(tmp_path, stated):
+    path = write(tmp_path / "f.nc", np.array([0.0, 3, 7, 12])[:, None, None] * np.ones((1, 2, 2)), hours=[0, 1, 2, 3])
+    if stated:
+        with xr.open_dataset(path, decode_times=False) as source:
+            own = source.load().assign_attrs(forecast_reference_time="2024-07-01T00:00:00Z")
+        path = tmp_path / "stated.nc"
+        own.to_netcdf(path, engine="h5netcdf")
+    cube, audit = read_rain(path, RainRules(options=RainOptions(kind="running")))
+    np.testing.assert_array_equal(cube.to_numpy()[:, 0, 0], [3, 4, 5])
+    assert audit.first == "2024-07-01T01:00:00Z"
+    assert any("Lead 0" in s for s in audit.sentences)
+
+
+def test_a_total_at_lead_0_alone_stops(tmp_path):
+    path = write(tmp_path / "f.nc", np.zeros((2, 2, 2)), hours=[0, 1])
+    with xr.open_dataset(path, decode_times=False) as source:
+        first = source.load().isel(time=[0]).assign_attrs(forecast_reference_time="2024-07-01T00:00:00Z")
+    first.to_netcdf(tmp_path / "first.nc", engine="h5netcdf")
+    with pytest.raises(TimeError, match="over no time"):
+        read_rain(tmp_path / "first.nc", RainRules(options=RainOptions(kind="running")))
+
+
+def test_bounds_may_name_the_last_second(tmp_path):
+    path = write(tmp_path / "r.nc")
+    with xr.open_dataset(path, decode_times=False) as source:
+        own = source.load()
+    own["time"].attrs |= {"units": "seconds since 2024-07-01 00:00:00", "bounds": "time_bnds"}
+    own["time_bnds"] = (("time", "nv"), np.array([[0, 3599], [3600, 7199], [7200, 10799]]))
+    own.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    cube, audit = read_rain(tmp_path / "b.nc")
+    assert (audit.interval_h, audit.first, audit.counts["unsplit"]) == (1, "2024-07-01T01:00:00Z", 0)
+    assert (cube.to_numpy() == 1).all()
+
+
+def test_beijing_time_in_the_time_units_is_read(tmp_path):
+    cube, _ = read_rain(write(tmp_path / "r.nc", time={"units": "hours since 2024-07-01 08:00:00 BJT"}))
+    assert cube["time"].to_numpy()[0] == np.datetime64("2024-07-01T01:00")
 
 
 @pytest.mark.slow
@@ -123,6 +187,17 @@ def test_few_faults_are_masked_and_counted(tmp_path):
     found = {k: audit.counts[k] for k in ("negative", "infinite", "fill", "missing", "above_limit")}
     assert found == {"negative": 1, "infinite": 1, "fill": 1, "missing": 1, "above_limit": 0}
     assert int(np.isnan(cube.to_numpy()).sum()) == 4
+
+
+def test_the_rounding_of_packed_zeros_is_no_fault(tmp_path):
+    values = np.full((30, 2, 2), -2.8e-17)
+    values[::3], values[1], values[2, 0, 0] = 1.5, -0.009, -0.011
+    cube, audit = read_rain(write(tmp_path / "r.nc", values))
+    assert audit.counts["negative"] == 1
+    assert np.isnan(cube.to_numpy()[2, 0, 0])
+    np.testing.assert_array_equal(cube.to_numpy()[1], 0)
+    assert float(cube.min()) == 0
+    assert float(cube.sum()) == pytest.approx(40 * 1.5)
 
 
 def test_gaps_become_unknown_and_disorder_is_sorted(tmp_path):

@@ -172,7 +172,7 @@ def test_too_few_storms_are_refused_in_the_note(tmp_path):
 @pytest.mark.slow
 def test_rain_layers_of_a_run_follow_the_fitted_k(tmp_path):
     more = """
-rainfall: {antecedent: fitted, issued: "2024-07-20T00:00:00Z"}
+rainfall: {antecedent: fitted, issued: "2024-07-20T00:00:00Z", durations_h: [24, 100, 240]}
 """
     path = write_county(tmp_path, more=more)
     from geo_risk.publish.cube import write_cube
@@ -188,6 +188,8 @@ rainfall: {antecedent: fitted, issued: "2024-07-20T00:00:00Z"}
     fit = read_json(plan.facts("rainfall_antecedent"))["fit"]
     expected = 24 * sum(fit["decay_per_day"] ** n for n in range(fit["days"]))
     np.testing.assert_allclose(open_layer(plan.layer("rain_effective")).to_numpy(), expected, rtol=1e-5)
+    for hours_long in (24, 100, 240):
+        np.testing.assert_allclose(open_layer(plan.layer(f"rain_{hours_long}h")).to_numpy(), hours_long, rtol=1e-5)
     # without a forecast a stage stays unknown, whatever K
     assert not list(read_dataset(plan.cube("rain_stages")).data_vars)
     assert all(s["forecast"] is None for s in read_json(plan.facts("rainfall_stages"))["stages"])

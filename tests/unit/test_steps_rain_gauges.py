@@ -1,4 +1,4 @@
-"""The rain steps with gauges: in place of a grid, and beside one."""
+"""The rain steps with gauges, in place of a grid and beside one, and with forecasts that state their issue time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import xarray as xr
 from geo_risk.core.errors import AmbiguousError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.rainfall import write_cube, write_gauges
+from geo_risk.flow.steps.rainfall_hours import write_hours
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.publish.cube import write_cube as publish
 from geo_risk.publish.frames import write_json
+from geo_risk.publish.report import ReportContent, write_report
 from geo_risk.sources.options import RainOptions
 from geo_risk.sources.rain import read_own
 
@@ -88,3 +90,51 @@ def test_a_grid_and_gauges_are_held_against_each_other(files):
     gauges(files, UTC.model_copy(update={"crs": "EPSG:4546", "time_zone": "+08:00"}))
     with pytest.raises(AmbiguousError, match="8 h ahead of"):
         cube(files, observed=True, gauges_options=UTC)
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_warned"),
+    [("2024-07-20T00:00:00Z", False), ("2024-07-20T08:00:00+08:00", False), ("2024-07-19T00:00:00Z", True),
+     ("2024-07-19 08:00", False)],
+)  # fmt: skip
+def test_an_issue_time_against_the_files_own_is_warned_of(files, stated, is_warned):
+    with xr.open_dataset(files / "observed.nc", decode_times=False) as source:
+        source.load().assign_attrs(issued=stated).to_netcdf(files / "forecast.nc", engine="h5netcdf")
+    write_cube(
+        observed=None, gauges=None, forecasts=[files / "forecast.nc"], cube=files / "c.nc", facts=files / "c.json",
+        issued_times=["2024-07-20T00:00:00+00:00"], observed_options=None, gauges_options=None,
+        forecast_options=[RainOptions()], params=PARAMS, fitted=None, grid=files / "grid.json",
+    )  # fmt: skip
+    notes = json.loads((files / "c.json").read_text(encoding="utf-8"))["notes"]
+    warned = [n for n in notes if "states that it was issued 2024-07-19 00:00 UTC" in n["text_en"]]
+    assert [n["level"] for n in warned] == ["warning"] * is_warned
+
+
+@pytest.mark.slow
+def test_the_hours_of_the_area_are_drawn_under_the_heading_of_rain(files):
+    with xr.open_dataset(files / "observed.nc", decode_times=False) as source:
+        rain = source.load()
+    rain["rain"][40:44] = np.nan
+    rain["rain"][50, :8] = np.nan
+    (files / "observed.nc").unlink()
+    rain.to_netcdf(files / "observed.nc", engine="h5netcdf")
+    write_cube(
+        observed=files / "observed.nc", gauges=None, forecasts=None, cube=files / "c.nc", facts=files / "c.json",
+        issued_times=[], observed_options=None, gauges_options=None, forecast_options=[],
+        params=PARAMS.model_copy(update={"lookback_h": 96}), fitted=None, grid=files / "grid.json",
+    )  # fmt: skip
+    note = json.loads((files / "c.json").read_text(encoding="utf-8"))["notes"][0]
+    assert (note["level"], "values are missing" in note["text_en"]) == ("warning", True)
+    write_hours(cube=files / "c.nc", joined=files / "c.json", grid=files / "grid.json", facts=files / "h.json",
+                language="en")  # fmt: skip
+    facts = json.loads((files / "h.json").read_text(encoding="utf-8"))
+    # 144 hours are asked for and 120 are there; the area of 20 x 15 km touches 300 cells of 1 km
+    assert (facts["counts"]["cells"], facts["counts"]["hours"], facts["counts"]["unknown_hours"]) == (300, 144, 28)
+    assert facts["counts"]["unknown_values"] > 28 * 300
+    assert "Observed" in facts["figures"][0]["svg"]
+    assert "Forecast" not in facts["figures"][0]["svg"]
+    write_report(
+        files / "r.html", content=ReportContent("x", "en", facts={"rainfall_hours": facts}), frames={}, layers={}
+    )
+    text = (files / "r.html").read_text(encoding="utf-8")
+    assert text.index("<h2>Rain</h2>") < text.index("Rain of each hour")

@@ -196,3 +196,15 @@ def test_a_grid_masks_9999_and_refuses_a_year_given_twice(tmp_path):
     twice.to_netcdf(tmp_path / "twice.nc", engine="h5netcdf")
     with pytest.raises(TimeError, match="2000"):
         read_annual_maxima(tmp_path / "twice.nc", limit_mm=2000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_thousands_commas_full_width_digits_and_nodata_are_read(tmp_path, encoding):
+    rows = ["站号,经度,纬度,年份,最大雨量(mm)", '53772,112.5,37.8,1996,"1,024.5"', "53772,112.5,37.8,1997,８１．５",
+            "53772,112.5,37.8,1998,999.9"]  # fmt: skip
+    path = tmp_path / "m.csv"
+    path.write_bytes("\n".join(rows).encode(encoding))
+    found = read_annual_maxima(path, RainOptions(nodata=999.9), limit_mm=2000)
+    assert found.values is not None
+    np.testing.assert_allclose(found.values[:, 0], [1024.5, 81.5])
+    assert len(found.quarantine) == 1

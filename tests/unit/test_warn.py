@@ -111,6 +111,8 @@ def test_a_forecast_that_does_not_say_when_it_was_issued_is_warned_of(county):
     report = warn(county / "config.yaml", forecasts=[given], issued=T1)
     assert not any("issue_unstated_first" in s for s in report.stages)
     assert "does not state when" not in (county / "out" / "report.html").read_text(encoding="utf-8")
+    page = (county / "out" / "warnings" / "bulletin.html").read_text(encoding="utf-8")
+    assert "dry_later.nc (issued 2024-07-20 09:00)" in page
 
 
 def test_levels_fall_with_hysteresis_and_unknown_clears_nothing(county):
@@ -206,6 +208,15 @@ def test_a_run_in_an_event_tells_of_the_issue_before_and_is_a_draft_below_a_late
     assert "20240720T030000Z" in cap(county)["note"]
 
 
+def test_who_sends_a_message_and_as_what_is_said_with_each_warning(county):
+    made(county, "wet", overrides=["warning.cap.status=Exercise", "warning.cap.sender=duty@example.invalid"])
+    assert {k: cap(county)[k] for k in ("status", "sender")} == {"status": "Exercise", "sender": "duty@example.invalid"}
+    with pytest.raises(ConfigError, match=r"changed since .*: warning"):
+        made(county, "wet", overrides=["warning.moving_trigger_factor=0.9"])
+    made(county, "wet")
+    assert cap(county)["status"] == "Draft"
+
+
 def test_a_hindcast_of_one_stage_is_no_issue(county):
     config = county / "hindcast.yaml"
     text = (county / "config.yaml").read_text(encoding="utf-8").replace("stages_h: [6, 3, 1]", "stages_h: [6]")
@@ -296,6 +307,18 @@ def test_the_issue_time_is_the_one_given_else_the_one_the_file_states_else_that_
         with_forecasts(cfg, [str(sample)], late - timedelta(hours=5))
 
 
+def test_a_forecast_keeps_what_the_configuration_says_of_its_file(finished):
+    cfg = load_config(finished / "config.yaml")
+    (own,) = cfg.inputs.rainfall.forecast
+    told = own.model_copy(update={"stamp": "start", "time_zone": "+08:00"})
+    rain = cfg.inputs.rainfall.model_copy(update={"forecast": (told,)})
+    cfg = cfg.model_copy(update={"inputs": cfg.inputs.model_copy(update={"rainfall": rain})})
+    (got,) = with_forecasts(cfg, [f"{own.file}@2024-07-20T01:00:00Z"], T1).inputs.rainfall.forecast
+    assert (got.issued, got.rain) == (T1, told.rain)
+    _, other = with_forecasts(cfg, [str(finished / "dry.nc")], T1).inputs.rainfall.forecast
+    assert other.rain == own.rain
+
+
 def test_a_forecast_over_half_of_the_county_leaves_the_rest_unknown(county):
     half = cube("2024-07-20T02", 12, 30.0, issued="2024-07-20T01:00:00Z").isel(x=slice(0, 3))
     write_cube(half, county / "half.nc")
@@ -304,6 +327,41 @@ def test_a_forecast_over_half_of_the_county_leaves_the_rest_unknown(county):
     assert (levels[:, -1] == -1).all()
     assert (levels >= 0).any()
     assert clean(county)
+
+
+def gauge_rows(folder, hours):
+    """Write hours of five gauges, from the 237th on with 45 mm and more each."""
+    sites = [(111.106, 36.725), (111.140, 36.725), (111.106, 36.693), (111.140, 36.693), (111.123, 36.709)]
+    rng, rows = np.random.default_rng(3), ["station_id,lon,lat,time,rain_mm"]
+    for hour in range(hours):
+        time = datetime(2024, 7, 10, 1) + timedelta(hours=hour)
+        for k, (lon, lat) in enumerate(sites):
+            amount = 45 + k + rng.random() if hour >= 237 else rng.gamma(0.5, 0.4)
+            rows.append(f"G{k},{lon},{lat},{time:%Y-%m-%d %H:%M},{amount:.1f}")
+    (folder / "gauges.csv").write_text("\n".join(rows), encoding="utf-8")
+
+
+def test_gauges_that_stand_for_observed_rain_are_read_anew(county):
+    config = county / "config.yaml"
+    source = "gauges: {file: gauges.csv, stamp: end, time_zone: UTC, units: mm}"
+    text = config.read_text(encoding="utf-8").replace("observed: observed.nc", source)
+    config.write_text(
+        text.replace("forecast:", "forecast: []").replace(
+            '      - {issued: "2024-07-20T00:00:00Z", file: forecast.nc}\n', ""
+        ),
+        encoding="utf-8",
+    )
+    gauge_rows(county, 237)
+    run(config)
+    gauge_rows(county, 241)
+    made(county, "dry")
+    rows = table(county)
+    assert (rows["warning_level"] >= 3).all()
+    assert (rows["observed_mm"] > 150).all()
+    assert clean(county)
+    (county / "gauges.csv").unlink()
+    with pytest.raises(DataError, match=r"gauges\.csv is not there"):
+        made(county, "dry", T1 + timedelta(hours=1))
 
 
 def test_the_command_says_stages_and_errors_in_three_lines(county, capsys):
@@ -315,6 +373,11 @@ def test_the_command_says_stages_and_errors_in_three_lines(county, capsys):
     said = json.loads(capsys.readouterr().out)
     assert [s["forecast"] for s in said["stages"]] == ["wet.nc"] * 3
     assert said["kept_rain"]
+    assert said["unused_forecasts"] == []
+    write_cube(cube("2024-07-20T04", 12, 30.0, issued="2024-07-20T01:00:00Z"), county / "late.nc")
+    late = [*words[:2], "--forecast", str(county / "late.nc"), *words[4:]]
+    assert run_words(late, debug=False, as_json=False) == 0
+    assert "No stage stands on late.nc" in " ".join(capsys.readouterr().out.split())
     assert run_words([*words[:4], "--issued", "yesterday"], debug=False, as_json=False) == 3
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -95,8 +96,6 @@ def test_a_lower_judgement_wins_after_so_many_issues(level, after):
 
 
 def test_states_are_found_by_time_and_a_broken_one_is_never_taken_for_calm(tmp_path):
-    from datetime import UTC, datetime, timedelta, timezone
-
     folder = tmp_path / "warnings" / "issues"
     folder.mkdir(parents=True)
     early = datetime(2024, 7, 25, 2, tzinfo=UTC)
@@ -107,13 +106,38 @@ def test_states_are_found_by_time_and_a_broken_one_is_never_taken_for_calm(tmp_p
     assert [issue_time(p) for p in issues(tmp_path)] == [early]
     assert last_before(tmp_path, early) is None
     assert read_issue(last_before(tmp_path, early + timedelta(hours=1))) == {"zone:A:6": Rung(2, 2)}
-    for broken in ("", "{", "[]", '{"format": 2, "places": {}}', '{"format": 1, "places": {"a": {"level": 9}}}',
-                   '{"format": 1, "places": {"a": {"level": 1.5, "known": 1, "below": 0}}}'):  # fmt: skip
+    head = f'{{"format": 1, "issued": "{early.isoformat()}", "places": '
+    for broken in ("", "{", "[]", '{"format": 2, "places": {}}', head + '{"a": {"level": 9}}}',
+                   head + '{"a": {"level": 1.5, "known": 1, "below": 0}}}',
+                   head + '{"a": {"level": 4, "known": 0, "below": 0}}}',  # red was said, and nothing is remembered
+                   json.dumps(state | {"issued": "2024-07-25T01:00:00+00:00"}), json.dumps(state | {"issued": None}),
+                   json.dumps(state | {"issued": "2024-07-25T02:00:00"})):  # fmt: skip
         (folder / issue_name(early)).write_text(broken, encoding="utf-8")
         with pytest.raises(CorruptFileError, match="cannot be read"):
             read_issue(folder / issue_name(early))
     with pytest.raises(ValueError, match="zone"):
         issue_name(early.replace(tzinfo=None))
+
+
+def test_strange_files_among_the_states_stop_or_are_none(tmp_path):
+    folder = tmp_path / "out" / "warnings" / "issues"
+    folder.mkdir(parents=True)
+    state = {"format": 1, "issued": "2024-07-25T02:00:00+00:00", "places": {"zone:A:6": Rung(2, 2).to_dict()}}
+    new = tmp_path / "state.json"
+    new.write_text(json.dumps(state), encoding="utf-8")
+    for name in ("notes.json", "20240725T010000Z.json.bak", "20240725T010000Z-broken.json"):
+        (folder / name).write_text("{", encoding="utf-8")
+    assert issues(tmp_path / "out") == []
+    assert [row["path"] for row in recorded(tmp_path / "out", new).rows] == ["warnings/issues/20240725T020000Z.json"]
+    (folder / "20241340T999999Z.json").write_text(json.dumps(state), encoding="utf-8")
+    with pytest.raises(CorruptFileError, match="its name is no time"):
+        last_before(tmp_path / "out", datetime(2024, 7, 25, 2, tzinfo=UTC))
+    (folder / "20241340T999999Z.json").unlink()
+    for name in ("20240725T010000Z.json", "20240725T010000Z.replaced-aaaaaaaa.json"):
+        (folder / name).mkdir()
+        with pytest.raises(CorruptFileError, match="cannot be read"):
+            recorded(tmp_path / "out", new)
+        (folder / name).rmdir()
 
 
 def test_a_run_begins_anew_where_a_warning_may_not_and_keeps_the_replaced_state(tmp_path):

@@ -129,6 +129,18 @@ def test_cells_get_the_levels_of_the_rain_on_their_own_grid():
     assert {0, 1, 2} <= set(np.unique(got.to_numpy()))
 
 
+@pytest.mark.parametrize("mm", [25.0, 35.7, 80.0, 120.0])
+def test_even_rain_of_just_the_trigger_reaches_it_on_every_cell(mm):
+    lattice, step = rain_lattice(COARSE.layer(np.full(COARSE.shape, mm), units="mm", long_name="r", name="r"), GRID)
+    even = np.full((1, *COARSE.shape), mm)
+    trigger = np.broadcast_to(np.array([mm, mm + 1, mm + 2, mm + 3])[:, None, None], (4, *GRID.shape))
+    assert (cell_levels(trigger, even, lattice, step=step, origin=(0, 0)) == 1).all()
+    rows, columns = np.divmod(np.arange(GRID.shape[0] * GRID.shape[1]), GRID.shape[1])
+    assert (rain_at(even, lattice, rows, columns, step=step) == mm).all()
+    hours = first_hours(even, lattice, rows, columns, np.full(len(rows), mm), step=step)
+    assert (hours == 1).all()
+
+
 def test_levels_do_not_depend_on_chunks_and_outside_the_forecast_is_unknown():
     s, at = susceptibility(), stage(fields())
     rain = np.stack([fields()[-1], fields(seed=2)[-1]])
@@ -389,6 +401,32 @@ def test_a_longer_stage_holds_what_a_shorter_one_of_its_issue_says():
     made = judge_all(ground, stages, share=0.2, min_known_share=0.5)
     assert {h: (int(j.level[0]), int(j.from_h[0])) for h, j in made.items()} == dict.fromkeys((72, 24, 6, 3), (4, 3))
     assert made[72].hours[3, 0] == made[3].hours[3, 0] <= 3
+    # nothing covers 72 h: its level is a lower bound, while that of 24 h has rain of its own
+    assert np.isnan(made[72].parts_mm).all()
+    assert np.isfinite(made[24].parts_mm).all()
+
+
+def test_a_stage_without_a_forecast_claims_no_hour_after_the_shorter_one_and_is_not_lowered():
+    s = GRID.layer(np.full(GRID.shape, 0.5, "float32"), units="1", long_name="s", name="susceptibility")
+    zone = gpd.GeoDataFrame({"zone_id": ["Z1"], "kind": ["landslide"], "reasons": [""]},
+                            geometry=[box(511_200, 4_063_300, 511_700, 4_063_700)], crs=GRID.crs)  # fmt: skip
+    given = ({"zone": zone, "point": None}, GRID, Rule(MODEL, "model", s))
+    params = (WarningParams(), RiskParams())
+    heavy = np.full((6, *COARSE.shape), 120.0)  # levels begin at 0, 33, 67 and 100 mm
+    day = replace(stage(np.full((24, *COARSE.shape), 120.0)), hours=24)
+    first = place_warnings(*given, [day, stage(heavy)], params=params)
+    later = [StageRain(24, ISSUED, UNTIL), stage(heavy * 0.45)]
+    made = place_warnings(*given, later, before=first.rungs, params=params, language="en").warnings
+    made = made.set_index("stage_h")
+    assert made.loc[6, ["warning_level", "change"]].tolist() == [2, "lowered"]
+    # red was forecast for the day; the six hours that are known now say nothing of the others
+    row = made.loc[24]
+    assert row[["judged_level", "warning_level", "change", "next_level"]].tolist() == [2, 4, "unchanged", -1]
+    assert np.isnan(row["margin_mm"])
+    assert "at least yellow" in row["reasons"]
+    assert "6 h stage, which lies within" in row["reasons"]
+    assert "not within" not in row["reasons"]
+    assert "不会达到" not in row["reasons_zh"]
 
 
 def test_a_place_of_which_hours_are_missing_says_at_least_and_is_not_lowered():
@@ -409,6 +447,24 @@ def test_a_place_of_which_hours_are_missing_says_at_least_and_is_not_lowered():
     assert "nan" not in now["reasons"] + now["reasons_zh"]
     assert np.isnan(now["margin_mm"])
     assert now["next_level"] == -1
+
+
+@pytest.mark.parametrize(("mm", "share", "level", "is_bound"), [
+    (0.0, 0.1, -1, True),  # two fifths of the zone could be anything
+    (40.0, 0.1, -1, True), (70.0, 0.1, 2, True), (110.0, 0.1, 4, False),
+    (0.0, 0.5, 0, False), (70.0, 0.5, 2, False),  # less than half of it is missing: it cannot lift the median
+])  # fmt: skip
+def test_ground_without_rain_that_could_lift_a_place_makes_it_no_calmer(mm, share, level, is_bound):
+    s = GRID.layer(np.full(GRID.shape, 0.5, "float32"), units="1", long_name="s", name="susceptibility")
+    rule = replace(MODEL, bounds=(0.9, 2.0, 2.5, 3.0))  # levels begin at 30, 67, 83 and 100 mm
+    highest = np.full((6, *COARSE.shape), mm)
+    highest[:, :, 3:] = np.nan  # known to x = 511500, the centre of the third column
+    zone = gpd.GeoDataFrame(geometry=[box(511_200, 4_063_200, 511_710, 4_063_800)], crs=GRID.crs)
+    ground = ground_of(cell_coverage(zone, GRID), {"ground": s}, rule)
+    got = judge(ground, stage(highest), share=share, min_known_share=0.5)
+    assert got.known_share[0] == pytest.approx(10 / 17)
+    assert got.level.tolist() == [level]
+    assert np.isnan(got.parts_mm).all() == is_bound
 
 
 def test_first_hours_by_hand():

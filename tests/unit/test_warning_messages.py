@@ -37,6 +37,12 @@ INFO = ("language", "category", "event", "responseType", "urgency", "severity", 
 AREA = ("areaDesc", "polygon", "circle", "geocode", "altitude", "ceiling")
 """Order of the children by the schema of OASIS CAP 1.2, section 3.4."""
 
+MANY = {"code", "info", "category", "responseType", "eventCode", "parameter", "resource", "area", "polygon", "circle",
+        "geocode"}  # fmt: skip
+"""Children that may stand more than once; all others at most once."""
+
+REFERENCE = re.compile(r"[^\s,<&]+,[^\s,<&]+,\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d$")
+
 CHOICES = {
     "status": {"Actual", "Exercise", "System", "Test", "Draft"},
     "msgType": {"Alert", "Update", "Cancel", "Ack", "Error"}, "scope": {"Public", "Restricted", "Private"},
@@ -69,8 +75,19 @@ def checked(path) -> ET.Element:
         element.tag = element.tag.split("}")[1]
     ordered(root, ALERT, {"identifier", "sender", "sent", "status", "msgType", "scope"})
     assert not re.search(r"[\s,<&]", root.findtext("identifier") + root.findtext("sender"))
+    assert (root.find("restriction") is not None) == (root.findtext("scope") == "Restricted")
+    assert (root.find("addresses") is not None) == (root.findtext("scope") == "Private")
+    references = (root.findtext("references") or "").split()
+    assert bool(references) == (root.findtext("msgType") in ("Update", "Cancel"))
+    assert all(REFERENCE.match(r) for r in references)
+    assert f"{root.findtext('sender')},{root.findtext('identifier')},{root.findtext('sent')}" not in references
+    infos = [(i.findtext("language"), i.findtext("event"), i.findtext("severity")) for i in root.findall("info")]
+    assert len(set(infos)) == len(infos)
+    assert {i[0] for i in infos} in (set(), {"zh-CN", "en"})
     for info in root.findall("info"):
-        ordered(info, INFO, {"category", "event", "urgency", "severity", "certainty"})
+        ordered(info, INFO, {"category", "event", "urgency", "severity", "certainty", "area"})
+        onset, expires = (datetime.fromisoformat(info.findtext(n) or "") for n in ("onset", "expires"))
+        assert datetime.fromisoformat(root.findtext("sent") or "") <= onset < expires
         for found in info.findall("area"):
             ordered(found, AREA, {"areaDesc"})
     for name, allowed in CHOICES.items():
@@ -89,6 +106,8 @@ def ordered(element: ET.Element, order: tuple[str, ...], required: set[str]) -> 
     at = [order.index(child.tag) for child in element]
     assert at == sorted(at), [c.tag for c in element]
     assert required <= {c.tag for c in element}
+    assert not [c.tag for c in element if len(element.findall(c.tag)) > 1 and c.tag not in MANY]
+    assert all(c.text and c.text.strip() for c in element if not len(c)), [c.tag for c in element]
 
 
 def test_a_message_has_the_schemas_order_languages_and_closed_rings(tmp_path):
@@ -223,7 +242,7 @@ def judged(*rows: tuple[str, int, int, str], hours: dict[str, float] | None = No
     made = [
         {"warning_id": f"zone-{z}-{h}h", "place_kind": "zone", "place_id": z, "stage_h": h, "warning_level": level,
          "township_ids": ids, "issued": T0.isoformat(), "until": (T0 + timedelta(hours=h)).isoformat(),
-         "change": "unchanged", "previous_level": -1, "reasons": "why",
+         "change": "unchanged", "previous_level": -1, "judged_level": level, "antecedent_mm": 0.0, "reasons": "why",
          **{f"hours_to_{c}": n for c, n in (hours or {}).items()}}
         for z, h, level, ids in rows
     ]  # fmt: skip
@@ -243,8 +262,8 @@ def state_of(levels: dict[str, int], issued: datetime, folder: Path | None = Non
 
 
 def told(frames_: dict[str, pd.DataFrame], earlier: list[Path], levels: dict[str, int], **more: Any) -> CapMessage:
-    return warning_bulletin._message(frames_, LAND, state_of(levels, T0), earlier, run="x", params=WarningParams(),
-                                     stages=STAGES, **more)  # fmt: skip
+    given = {"params": WarningParams(), **more}
+    return warning_bulletin._message(frames_, LAND, state_of(levels, T0), earlier, run="x", stages=STAGES, **given)
 
 
 def test_what_is_unknown_now_stays_an_area_at_the_level_that_was_known_last(tmp_path):
@@ -257,7 +276,9 @@ def test_what_is_unknown_now_stays_an_area_at_the_level_that_was_known_last(tmp_
     assert (lost.onset, lost.until) == (T0, T0 + timedelta(hours=6))
     assert "Last known red, now unknown, not cleared: 1 places (stages 6 h)." in lost.text_en
     assert "上次已知为红色、现等级未知、未解除：1 处（6 小时阶段）。" in lost.text_zh
-    assert "Last known" not in yellow.text_en
+    assert "Known last by the warning of 2024-07-25 09:00 (UTC+8)." in lost.text_en
+    assert "最后已知等级见 2024-07-25 09:00（北京时间）发布的预警。" in lost.text_zh
+    assert "nown last" not in yellow.text_en
     write_cap(got, SENDER, tmp_path / "cap.xml")
     assert "now unknown, not cleared" in checked(tmp_path / "cap.xml").findall("info")[1].findtext("description")
     # the whole county unknown: the message keeps the red area; the next one still does
@@ -281,6 +302,47 @@ def test_a_place_that_is_not_judged_any_more_is_not_called_off(tmp_path):
         assert not got.before
         assert "1 places that were warned of are not judged any more" in got.note
         assert got.is_empty == (rows[0][2] == 0)
+
+
+def test_a_stage_that_is_not_judged_any_more_is_not_called_off(tmp_path):
+    red = state_of({"zone:A:72": 4, "zone:A:6": 0}, T0 - timedelta(hours=1), tmp_path)
+    got = told(judged(("A", 6, 0, "1")), [red], {"zone:A:6": 0})
+    assert got.kind == "Alert"
+    assert got.is_empty
+    assert "1 places that were warned of are not judged any more, or not at each stage" in got.note
+    assert told(judged(("A", 72, 0, "1"), ("A", 6, 0, "1")), [red], {}).kind == "Cancel"
+
+
+def test_what_was_unknown_at_the_issue_before_was_known_before_it(tmp_path):
+    state = {"format": 1, "issued": T0.isoformat(), "places": {"zone:A:6": Rung(-1, 4).to_dict()}}
+    write_json(state, tmp_path / issue_name(T0))
+    now = state_of({"zone:A:6": -1}, T0 + timedelta(days=2))
+    got = warning_bulletin._message(judged(("A", 6, -1, "1")), LAND, now, [tmp_path / issue_name(T0)], run="x",
+                                    params=WarningParams(), stages=STAGES)  # fmt: skip
+    assert [a.level for a in got.areas] == [4]
+    assert "Known last before the warning of 2024-07-25 10:00 (UTC+8)." in got.areas[0].text_en
+
+
+def test_a_level_from_below_takes_no_higher_one_back(tmp_path):
+    red = state_of({"zone:A:72": 4}, T0 - timedelta(hours=1), tmp_path)
+    run = judged(("A", 72, 2, "1"))  # a run begins a new ladder
+    assert [a.level for a in told(run, [red], {}).areas] == [2]
+    run["warnings"]["antecedent_mm"] = [None]  # at least yellow
+    (got,) = told(run, [red], {}).areas
+    assert got.level == 4
+    assert "not cleared" in got.text_en
+
+
+def test_what_is_known_from_below_only_calls_nothing_off(tmp_path):
+    orange = state_of({"zone:A:6": 3}, T0 - timedelta(hours=1), tmp_path)
+    calm = judged(("A", 6, 0, "1"), ("B", 72, 2, "1"))
+    calm["warnings"]["antecedent_mm"] = [1.0, 1.0]
+    params = WarningParams(cap=CapParams(least_level=3))
+    assert told(calm, [orange], {}, params=params).kind == "Cancel"
+    calm["warnings"]["antecedent_mm"] = [1.0, None]  # at least yellow, perhaps red
+    got = told(calm, [orange], {}, params=params)
+    assert got.is_empty
+    assert "1 are lower bounds" in got.note
 
 
 def test_an_area_holds_until_the_last_level_that_is_told_of_it():
@@ -308,6 +370,15 @@ def test_townships_are_reached_by_code_and_a_zone_in_two_warns_both():
     assert got.areas[0].shape is None
 
 
+def test_without_townships_the_area_is_called_by_the_run():
+    made = judged(("A", 6, 3, ""))
+    made["warning_townships"] = township_warnings(made["warnings"], None)
+    for none in (None, LAND.iloc[:0]):
+        (got,) = warning_bulletin._message(made, none, state_of({}, T0), [], run="某县", params=WarningParams(),
+                                           stages=STAGES).areas  # fmt: skip
+        assert (got.name, got.code, got.shape) == ("某县", "", None)
+
+
 def test_a_message_of_no_place_at_all_is_no_calm():
     made = judged(("A", 6, -1, "1"))
     assert "1 warnings are unknown" in warning_bulletin._unknown_note(made["warnings"], STAGES)
@@ -332,10 +403,12 @@ def test_the_identifier_is_another_where_what_is_told_is_another():
     made = judged(("A", 6, 3, "1"))["warnings"]
     cases = [("x", made, LAND), ("y", made, LAND), ("x", made, LAND.assign(name="别名")), ("x", made, None),
              ("x", made.assign(hours_to_orange=5.0), LAND), ("x", made.assign(until=T0.isoformat()), LAND),
-             ("x", made.assign(township_ids="2"), LAND)]  # fmt: skip
+             ("x", made.assign(township_ids="2"), LAND), ("x", made.assign(judged_level=2), LAND),
+             ("x", made.assign(antecedent_mm=None), LAND)]  # fmt: skip
     names = [warning_bulletin.message_id(T0, {**old, "told": warnings._told(*case)}) for case in cases]
     assert len({*names, warning_bulletin.message_id(T0, old)}) == len(cases) + 1
     assert names[0] == warning_bulletin.message_id(T0, {**old, "told": warnings._told("x", made[::-1], LAND)})
+    assert warnings._told("x", made, LAND, silent=[72]) != warnings._told("x", made, LAND)
 
 
 def test_a_place_has_its_warning_where_another_stage_is_unknown():
@@ -362,7 +435,8 @@ def test_a_correction_names_what_it_takes_the_place_of_and_calls_it_off(tmp_path
     folder = tmp_path / FOLDER
 
     def state(level: int, name: str = "") -> dict[str, object]:
-        made = {"format": 1, "issued": T0.isoformat(), "places": {"zone:A:6": Rung(level, level).to_dict()}}
+        issued = T0 if name != "20240725T010000Z.json" else T0 - timedelta(hours=1)
+        made = {"format": 1, "issued": issued.isoformat(), "places": {"zone:A:6": Rung(level, level).to_dict()}}
         if name:
             write_json(made, folder / name)
         return made

@@ -128,9 +128,11 @@ def test_gaps_by_hand():
         {**zone, "zone_id": "calm"}, {**zone, "zone_id": "half"}, {**zone, "zone_id": "red"},
         {**zone, "zone_id": "low", "hazard_level": 1}, {**zone, "zone_id": "watched", "point_ids": "P9"},
         {**zone, "zone_id": "flood", "kind": "flood", "risk_level": 4},
+        {**zone, "zone_id": "struck", "point_ids": "P2"}, {**zone, "zone_id": "both", "point_ids": "P2,P3"},
     ]  # fmt: skip
     zones = gpd.GeoDataFrame(given_, geometry=[box(0, 0, 1, 1)] * len(given_), crs=CRS)
-    stages = {"calm": (0, 0), "half": (0, -1), "red": (4, -1), "low": (-1, -1), "watched": (4, 4)}
+    stages = {"calm": (0, 0), "half": (0, -1), "red": (4, -1), "low": (-1, -1), "watched": (4, 4),
+              "struck": (3, 3), "both": (3, 3)}  # fmt: skip
     rows = warned(*((("zone", i, h, v) for i, both in stages.items() for h, v in zip((6, 72), both, strict=True))))
     points = gpd.GeoDataFrame(
         {"point_id": ["P1", "P2", "P3"], "kind": "landslide", "name": "y", "status": ["new", "cancelled", "new"],
@@ -138,7 +140,8 @@ def test_gaps_by_hand():
     )  # fmt: skip
     found = warning_gaps(zones, points, rows, params=WarningParams(), language="en").set_index("place_id")
     # calm at 6 h and unknown at 72 h is open: with a high hazard and no point it is a gap
-    assert found["warning_level"].to_dict() == {"red": 4, "half": -1, "P1": -1}
+    # a point that is cancelled watches nothing
+    assert found["warning_level"].to_dict() == {"red": 4, "struck": 3, "half": -1, "P1": -1}
     assert found.index[0] == "red"
 
 

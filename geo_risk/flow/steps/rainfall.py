@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.core.names import RAIN_HOURS
 from geo_risk.flow.steps.rainfall_antecedent import antecedent, fitted_antecedent, resolved
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ def rainfall(plan: Plan) -> None:
         writes={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall")},
         gauges_options=None if gauges is None else gauges.rain, **given,
     )  # fmt: skip
-    durations = [h for h in plan.cfg.rainfall.durations_h if h in RAIN_HOURS]
-    names = [*(f"rain_{h}h" for h in durations), "rain_effective"]
+    names = [*(f"rain_{h}h" for h in plan.cfg.rainfall.durations_h), "rain_effective"]
     plan.add(
         "rainfall.accumulations", write_accumulations,
         reads={"cube": plan.cube("rain_hourly"), "facts": plan.facts("rainfall"), "grid": plan.facts("grid")},
@@ -191,7 +189,8 @@ def write_cube(
     provenance = joined["provenance"].to_numpy()
     write_json(
         {
-            "notes": [*_notes(audits), *clocks, *_period_notes(period, provenance)],
+            "notes": [*_notes(audits), *_issue_notes(forecasts or [], issued_times), *clocks,
+                      *_period_notes(period, provenance)],
             "counts": {a.path: a.counts for a in audits}, "quarantine": [],
             "audits": [a.to_dict() for a in audits], "period": period.to_dict(), "methods": [asdict(CARD)],
             "provenance": provenance.tolist(),
@@ -199,6 +198,31 @@ def write_cube(
         },
         facts,
     )  # fmt: skip
+
+
+def _issue_notes(paths: list[Path], issued_times: list[str]) -> list[dict[str, str]]:
+    """Warn of forecasts whose files state another issue time than the configuration."""
+    from geo_risk.core.errors import TimeError
+    from geo_risk.sources.rain_issue import stated_issue
+
+    out = []
+    for path, text in zip(paths, issued_times, strict=True):
+        try:
+            stated = stated_issue(path)
+        except TimeError:  # several, or one without a zone: the file contradicts nothing
+            continue
+        told = datetime.fromisoformat(text)
+        if stated is None or stated == told:
+            continue
+        own, given = (t.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") for t in (stated, told))
+        out.append({
+            "level": "warning",
+            "text_en": f"{path.name} states that it was issued {own}; the configuration says {given}, and that counts. "
+            "If the file is right, an older forecast may go before a newer one.",
+            "text_zh": f"{path.name} 注明起报时间 {own}，配置为 {given}，以配置为准。"
+            "若文件无误，旧预报可能排在较新预报之前。",
+        })  # fmt: skip
+    return out
 
 
 def write_accumulations(
@@ -329,7 +353,7 @@ def _stage_notes(stages: tuple[Stage, ...]) -> list[dict[str, str]]:
 
 
 def _notes(audits: list[RainAudit]) -> list[dict[str, str]]:
-    bad = ("gaps", "unsorted", "unsplit", "negative", "infinite", "above_limit", "beyond_record")
+    bad = ("gaps", "unsorted", "unsplit", "negative", "infinite", "above_limit", "beyond_record", "fill", "missing")
     return [
         {
             "level": "warning" if any(a.counts[k] for k in bad) else "info",

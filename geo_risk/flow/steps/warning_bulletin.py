@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from geo_risk.flow.config import Config
     from geo_risk.flow.plan import Plan
+    from geo_risk.products.township_alerts import LastKnown
     from geo_risk.products.warning_params import WarningParams
     from geo_risk.publish.cap import CapArea, CapMessage, CapSender
     from geo_risk.sources.options import ReadOptions
@@ -39,7 +40,7 @@ def warning_bulletin(plan: Plan) -> None:
         kept={"previous": previous},
         writes={"page": folder / "bulletin.html", "document": folder / "bulletin.docx", "cap": folder / "cap.xml"},
         run=plan.cfg.name, language=plan.cfg.language, params=plan.cfg.warning, options=options_of(plan, "admin"),
-        forecasts=[f.file.name for f in plan.cfg.inputs.rainfall.forecast], later=later,
+        forecasts=[[f.file.name, f.issued.isoformat()] for f in plan.cfg.inputs.rainfall.forecast], later=later,
     )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def write_bulletin_files(
     language: str,
     params: WarningParams,
     options: ReadOptions,
-    forecasts: list[str],
+    forecasts: list[list[str]],
     later: list[str],
 ) -> None:
     """Write the bulletin and the message."""
@@ -99,14 +100,16 @@ def write_bulletin_files(
     write_cap(message, _sender(params, is_hindcast=left["issued"] is None), cap)
 
 
-def _source(stage: dict[str, Any], forecasts: list[str], language: str) -> str | None:
-    """Return the forecast of a stage by its file, and its first hour where nothing states when it was issued."""
+def _source(stage: dict[str, Any], forecasts: list[list[str]], language: str) -> str | None:
+    """Return the forecast of a stage by its file with when it was issued, its first hour where nothing states that."""
     from geo_risk.publish.i18n import label, local_time
 
     if stage["forecast"] is None:
         return None
-    name, first = forecasts[stage["forecast"]], stage.get("issue_unstated_first")
-    return name if first is None else label("bulletin.unstated", language, name=name, first=local_time(first))
+    (name, issued), first = forecasts[stage["forecast"]], stage.get("issue_unstated_first")
+    if first is None:
+        return label("bulletin.stated", language, name=name, issued=local_time(issued))
+    return label("bulletin.unstated", language, name=name, first=local_time(first))
 
 
 def _sender(params: WarningParams, *, is_hindcast: bool) -> CapSender:
@@ -129,6 +132,7 @@ def _message(
     earlier : states of the issue before, and of what a correction takes the place of; of what they knew of a place the
         gravest counts. later : names of later issues.
     """
+    from geo_risk.products.township_alerts import LastKnown
     from geo_risk.publish.cap import CapMessage
     from geo_risk.sources.issues import issue_time, read_issue
     from geo_risk.sources.layers import read_json
@@ -136,17 +140,20 @@ def _message(
     sent = datetime.fromisoformat(state["issued"] or max(s["issued"] for s in stages))
     own, least = message_id(sent, state), params.cap.least_level
     before: dict[str, datetime] = {}
-    known: dict[str, int] = {}
+    known: dict[str, LastKnown] = {}
     for path in earlier:
-        name = message_id(issue_time(path), read_json(path))
+        rungs, at = read_issue(path), issue_time(path)
+        name = message_id(at, read_json(path))
         if name != own:
-            before[name] = issue_time(path)
-            for key, rung in read_issue(path).items():
-                known[key] = max(known.get(key, -1), rung.level if rung.level >= 0 else rung.known)
-    here = set(frames["warnings"]["place_kind"].astype(str) + ":" + frames["warnings"]["place_id"].astype(str))
-    told = {key.rsplit(":", 1)[0] for key, level in known.items() if level >= least}
-    gone = len(told - here)
+            before[name] = at
+            for key, rung in rungs.items():
+                if key not in known or rung.known > known[key].level:
+                    known[key] = LastKnown(rung.known, at, is_older=rung.level < 0)
+    told = {key for key, last in known.items() if last.level >= least}
+    gone = len({key.rsplit(":", 1)[0] for key in told - _judged(frames["warnings"])})
     areas = _areas(frames, townships, known, least)
+    if townships is None or not len(townships):  # the row of places outside every township stands for the whole run
+        areas = [replace(a, name=run) for a in areas]
     notes = [_unknown_note(frames["warnings"], stages), _gone_note(gone), _later_note(later)]
     # what is not judged any more is not called off: the message before stands until it expires
     earliest = () if gone else tuple(sorted(before.items()))
@@ -154,23 +161,37 @@ def _message(
     return replace(made, note=f"{_empty_note(least)} {made.note}".strip()) if made.is_empty else made
 
 
+def _judged(warnings: pd.DataFrame) -> set[str]:
+    """Return the keys of the places and stages that are judged, be it as unknown."""
+    from geo_risk.products.place_warnings import rung_key
+
+    keys = zip(warnings["place_kind"], warnings["place_id"], warnings["stage_h"], strict=True)
+    return {rung_key(str(kind), str(place), int(hours)) for kind, place, hours in keys}
+
+
 def _unknown_note(warnings: pd.DataFrame, stages: list[dict[str, Any]]) -> str:
-    """Return what a message must say of what is not known, "" only where every place is known at every stage."""
+    """Return what a message must say of what is not known, "" only where every place is known at every stage.
+
+    A level of rain with missing hours is a lower bound: it may be higher, so that it calls nothing off.
+    """
     if not len(warnings):
         return ("没有可判定的风险区或隐患点：无预警等级，不等于安全。"
                 " There is no zone or point to judge: without a level is not safe.")  # fmt: skip
     unknown = int((warnings["warning_level"] < 0).sum())
+    bounds = int(((warnings["judged_level"] >= 0) & warnings["antecedent_mm"].isna()).sum())
     silent = ", ".join(str(s["hours"]) for s in stages if s["forecast"] is None)
-    return "" if not unknown else (
-        f"等级未知的预警 {unknown} 条（无预报的阶段：{silent or '无'}）：未知不等于安全。"
-        f" {unknown} warnings are unknown (stages without forecast: {silent or 'none'}): unknown is not safe."
+    return "" if not unknown + bounds else (
+        f"等级未知的预警 {unknown} 条，仅知下限的 {bounds} 条（无预报的阶段：{silent or '无'}）：未知不等于安全。"
+        f" {unknown} warnings are unknown, {bounds} are lower bounds (stages without forecast: {silent or 'none'}): "
+        "unknown is not safe."
     )  # fmt: skip
 
 
 def _gone_note(n: int) -> str:
     return "" if not n else (
-        f"此前预警的 {n} 处本次未作判定：此前的消息仍然有效，未解除。"
-        f" {n} places that were warned of are not judged any more: the earlier message stands, nothing is called off."
+        f"此前预警的 {n} 处（或其部分阶段）本次未作判定：此前的消息仍然有效，未解除。"
+        f" {n} places that were warned of are not judged any more, or not at each stage: the earlier message stands, "
+        "nothing is called off."
     )  # fmt: skip
 
 
@@ -202,7 +223,7 @@ def message_id(sent: datetime, state: dict[str, Any]) -> str:
 
 
 def _areas(
-    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, known: dict[str, int], least_level: int
+    frames: dict[str, pd.DataFrame], townships: gpd.GeoDataFrame | None, known: dict[str, LastKnown], least_level: int
 ) -> list[CapArea]:
     from geo_risk.products.township_alerts import township_alerts
     from geo_risk.products.townships import OUTSIDE_ID, township_ids

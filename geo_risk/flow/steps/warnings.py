@@ -9,6 +9,8 @@ from geo_risk.core.names import STAGES_H
 from geo_risk.flow.steps.exposure import options_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import geopandas as gpd
     import pandas as pd
 
@@ -241,22 +243,29 @@ def write_places(
         issued = sorted({s.issued for s in known})
         rungs = {key: rung.to_dict() for key, rung in sorted(made.rungs.items())}
         write_json({"format": 1, "issued": None if is_hindcast or len(issued) != 1 else issued[0], "places": rungs,
-                    "told": _told(run, made.warnings, townships)}, state)  # fmt: skip
+                    "told": _told(run, made.warnings, townships, silent=_silent(known))}, state)  # fmt: skip
     write_json(_facts(made, gaps, quarantine), facts)
 
 
-def _told(run: str, warnings: pd.DataFrame, townships: gpd.GeoDataFrame | None) -> str:
-    """Return a hash of what a message tells besides the levels: run, places with their times, townships."""
+def _silent(stages: Sequence[StageRain]) -> list[int]:
+    """Return the hours of the stages that no forecast covers."""
+    return [s.hours for s in stages if s.highest_mm is None]
+
+
+def _told(run: str, warnings: pd.DataFrame, townships: gpd.GeoDataFrame | None, *, silent: Sequence[int] = ()) -> str:
+    """Return a hash of what a message tells besides the levels: run, stages, places with their times, townships."""
     import hashlib
     import json
 
-    columns = ["warning_id", "previous_level", "issued", "until", "township_ids", *warnings.filter(like="hours_to_")]
-    rows = warnings[columns].sort_values("warning_id").to_json(orient="values")
+    columns = ["warning_id", "previous_level", "judged_level", "is_whole", "issued", "until", "township_ids",
+               *warnings.filter(like="hours_to_")]  # fmt: skip
+    table = warnings.assign(is_whole=warnings["antecedent_mm"].notna())
+    rows = table[columns].sort_values("warning_id").to_json(orient="values")
     towns = [] if townships is None else [
         [str(code), str(name), shape.wkb_hex]
         for code, name, shape in zip(townships["code"], townships["name"], townships.geometry, strict=True)
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps([run, rows, towns]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([run, list(silent), rows, towns]).encode()).hexdigest()[:16]
 
 
 def _write_tables(

@@ -26,7 +26,9 @@ class RainfallParams(Params):
         source="choice of geo_risk: it shows what each stage would have said before the same event",
     )
     durations_h: tuple[int, ...] = parameter(
-        RAIN_HOURS, "Durations of the accumulations in hours.", source="CONTRACT.md, names of the published rasters"
+        RAIN_HOURS,
+        "Durations of the accumulations in hours, 1 to 240; those beside 1, 3, 6, 12, 24 and 72 go to the work folder.",
+        source="CONTRACT.md, names of the published rasters",
     )
     stages_h: tuple[int, ...] = parameter(
         STAGES_H, "Warning stages in hours before the event.", source="stages known as 31631; a configurable table"
