@@ -211,8 +211,8 @@ SCHEMAS: dict[str, Schema] = {
         ),
         _schema(
             "dem_openings", "opening_id", "Point",
-            "opening_id:id kind:text result:text hollow_depth_m:positive cells:count cut_depth_m:positive "
-            "cut_volume_m3:positive reasons:text",
+            "opening_id:id kind:text result:text hollow_depth_m:positive hollow_left_m:positive cells:count "
+            "cut_depth_m:positive cut_volume_m3:positive reasons:text",
             required="kind result cells", kind=("bridge", "culvert"), result=OPENING_RESULTS,
         ),
         _schema(

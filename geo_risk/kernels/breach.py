@@ -19,9 +19,10 @@ _STEP_COST = 1e-3
 
 
 def least_cost_way(
-    elevation: NDArray[Any], start: tuple[int, int], is_opening: NDArray[np.bool_]
-) -> NDArray[np.int64] | None:
-    """Find the way from a cell to lower ground on which the least earth must go.
+    elevation: NDArray[Any], start: tuple[int, int], is_opening: NDArray[np.bool_], is_end: NDArray[np.bool_],
+    *, level: float,
+) -> NDArray[np.int64] | None:  # fmt: skip
+    """Find the way out of a hollow on which the least earth above a level must go.
 
     Least-cost breaching (Lindsay & Dhun 2015, Int. J. Geographical Information Science 29(5)), with cuts through
     openings a hundredth as dear as elsewhere (choice of geo_risk: water passes there, whatever the DEM shows).
@@ -30,22 +31,27 @@ def least_cost_way(
     ----------
     elevation : (y, x) [m], NaN where missing: no way leads there.
     start : row and column of the lowest cell of a hollow. is_opening : (y, x) cells that a bridge or culvert opens.
+    is_end : (y, x) cells where water is out: beyond the hollow, and below the level when all other hollows are full.
+    level : to which water is let out [m], at least the height of the start.
 
     Returns
     -------
-    (n, 2) rows and columns from `start` to the first cell below it; None where there is none.
+    (n, 2) rows and columns from `start` to the cheapest end; None where there is none.
 
     Raises
     ------
     ValueError : shapes differ, or the start has no height.
     """
     z = np.ascontiguousarray(elevation, dtype=np.float64)
-    if z.ndim != 2 or z.shape != is_opening.shape or not np.isfinite(z[start]):
-        msg = f"elevation {z.shape}, openings {is_opening.shape}, start {start}: one shape and a known start needed"
+    if not z.shape == is_opening.shape == is_end.shape or not z[start] <= level:
+        msg = (
+            f"elevation {z.shape}, openings {is_opening.shape}, ends {is_end.shape}, {z[start]} m at the start, level "
+            f"{level} m: one shape, and a start not above the level needed"
+        )
         raise ValueError(msg)
     cost = np.where(is_opening, 1.0, _CUT_COST)
     first = start[0] * z.shape[1] + start[1]
-    from_cell, end = _search(z, cost, first)
+    from_cell, end = _search(z, cost, first, float(level), np.ascontiguousarray(is_end).ravel())
     if end < 0:
         return None
     way = [end]
@@ -55,27 +61,26 @@ def least_cost_way(
     return np.stack([rows, columns], axis=1)
 
 
-def cut_along(elevation: NDArray[Any], way: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Heights along a way after the cut: falling evenly from its first cell to its last, nowhere above the ground.
+def cut_along(elevation: NDArray[Any], way: NDArray[np.int64], *, level: float) -> NDArray[np.float64]:
+    """Heights along a way after the cut: nowhere above the ground, nor above an even fall from a level to its end.
 
     Parameters
     ----------
-    elevation : (y, x) [m]. way : (n, 2) as `least_cost_way` gives it.
+    elevation : (y, x) [m]. way : (n, 2) as `least_cost_way` gives it for the level [m].
 
     Returns
     -------
-    (n,) [m], never rising.
+    (n,) [m]; the last one is the ground's.
     """
     z = np.asarray(elevation, dtype=np.float64)[way[:, 0], way[:, 1]]
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(way, axis=0).T))])
-    even = z[0] + (z[-1] - z[0]) * (length / length[-1] if length[-1] > 0 else length)
-    out: NDArray[np.float64] = np.minimum.accumulate(np.minimum(z, even))
-    return out
+    even = level + (z[-1] - level) * length / length[-1]
+    return np.asarray(np.minimum(z, even), dtype=np.float64)
 
 
 @njit(cache=True, nogil=True)
-def _search(z: Any, cost: Any, first: int) -> Any:
-    """Return from which cell each was reached, and the flat index of the first cell below the start, -1 none."""
+def _search(z: Any, cost: Any, first: int, level: float, is_end: Any) -> Any:
+    """Return from which cell each was reached, and the flat index of the cheapest end, -1 none."""
     n_y, n_x = z.shape
     flat, dear = z.ravel(), cost.ravel()
     size = 8 * z.size + 1
@@ -92,7 +97,7 @@ def _search(z: Any, cost: Any, first: int) -> Any:
         if done[c]:
             continue
         done[c] = True
-        if flat[c] < flat[first]:
+        if is_end[c]:
             return from_cell, c
         j, i = c // n_x, c % n_x
         for k in range(8):
@@ -101,7 +106,7 @@ def _search(z: Any, cost: Any, first: int) -> Any:
                 continue
             o = a * n_x + b
             length = 1.4142135623730951 if k % 2 == 1 else 1.0
-            reached = best[c] + dear[o] * max(flat[o] - flat[first], 0.0) + _STEP_COST * length
+            reached = best[c] + dear[o] * max(flat[o] - level, 0.0) + _STEP_COST * length
             if reached < best[o]:
                 best[o] = reached
                 from_cell[o] = c

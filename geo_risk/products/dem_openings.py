@@ -22,8 +22,10 @@ def dem_openings_frame(table: pd.DataFrame, *, crs: str, language: str = "zh") -
     """
     shapes = gpd.points_from_xy(table["x"], table["y"], crs=crs)
     frame = gpd.GeoDataFrame(table.drop(columns=["x", "y", "hollows"]), geometry=shapes)
-    said = table.rename(columns={"hollow_depth_m": "hollow", "cut_depth_m": "cut", "cut_volume_m3": "volume"})
-    given = said[["hollow", "cells", "cut", "volume"]].to_dict("index")
+    said = table.rename(
+        columns={"hollow_depth_m": "hollow", "cut_depth_m": "cut", "cut_volume_m3": "volume", "hollow_left_m": "left"}
+    )
+    given = said[["hollow", "cells", "cut", "volume", "left"]].to_dict("index")
     keys = [(f"opening_{result}", {str(k): v for k, v in given[i].items()}) for i, result in table["result"].items()]
     told = with_reasons(frame, lambda lang: [say(key, lang, **numbers) for key, numbers in keys], language)
     return conform(told, "dem_openings")

@@ -114,9 +114,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                        "沟床平均坡度 {slope:.0f} 度，长 {length:.0f} 米，上游汇水 {top:.1f} 至 {bottom:.1f} 公顷："
                        "坡度达到 {least:.0f} 度即可能起动泥石流，前提是有松散物源（未核查）。"),
     "opening_carved": ("The DEM held {hollow:.1f} m of water behind it: {cells} cells were cut by up to {cut:.1f} m "
-                       "({volume:.0f} m3) to let it pass.",
+                       "({volume:.0f} m3) to let it pass; {left:.1f} m stay in a hole of the bed.",
                        "DEM 在此壅水 {hollow:.1f} 米：已下切 {cells} 个格网、最深 {cut:.1f} 米"
-                       "（{volume:.0f} 立方米），使水流通过。"),
+                       "（{volume:.0f} 立方米），使水流通过；河床坑内余 {left:.1f} 米。"),
     "opening_no_hollow": ("The DEM holds no water here: nothing was cut.", "DEM 在此无壅水：未作修改。"),
     "opening_no_way": ("The DEM holds {hollow:.1f} m of water behind it and shows no lower ground near: left closed. "
                        "Check its position.",

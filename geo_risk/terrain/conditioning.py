@@ -32,6 +32,8 @@ DEM."""
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 _MAX_HOLLOWS = 5
+_LEFT_SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)
+"""Shares of a hollow's depth that may be left in it, the least that can be let out first: beds of DEMs have holes."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Openings:
     Attributes
     ----------
     cells : table `opening_id, row, column, before_m, after_m` of each cell that was lowered.
-    table : one row an opening: `opening_id, kind, result, hollows, hollow_depth_m` (deepest water that the DEM held
-        behind it), `cells, cut_depth_m, cut_volume_m3, x, y`.
+    table : one row an opening: `opening_id, kind, result, hollows, hollow_depth_m, hollow_left_m` (deepest water that
+        the DEM held behind it, and what could not be let out), `cells, cut_depth_m, cut_volume_m3, x, y`.
     """
 
     cells: pd.DataFrame
@@ -75,8 +77,8 @@ def open_ground(dem: xr.DataArray, openings: gpd.GeoDataFrame, params: Condition
         window = _window(opening.geometry, grid, params.search_m)
         middle = opening.geometry.representative_point()
         row = {"opening_id": opening.opening_id, "kind": opening.kind, "result": OUTSIDE, "hollows": 0,
-               "hollow_depth_m": np.nan, "cells": 0, "cut_depth_m": 0.0, "cut_volume_m3": 0.0, "x": middle.x,
-               "y": middle.y}  # fmt: skip
+               "hollow_depth_m": np.nan, "hollow_left_m": np.nan, "cells": 0, "cut_depth_m": 0.0,
+               "cut_volume_m3": 0.0, "x": middle.x, "y": middle.y}  # fmt: skip
         if window is not None:
             ground = z[window].to_numpy().astype(np.float64)
             top, left = window[0].start, window[1].start
@@ -144,37 +146,54 @@ def _opened(
     ground: NDArray[np.float64], is_opening: NDArray[np.bool_], params: ConditioningParams
 ) -> tuple[NDArray[np.float64], dict[str, Any]]:
     """Return the ground with ways cut through one opening, and what was found there."""
-    z, n_cut, deepest, result = ground.copy(), 0, np.nan, NO_HOLLOW
+    z, n_cut, deepest, left, result = ground.copy(), 0, np.nan, np.nan, NO_HOLLOW
     for _ in range(_MAX_HOLLOWS):
-        hollow = _closed_hollow(z, is_opening, params.hollow_min_m)
-        if hollow is None:
+        is_hollow, depth = _closed_hollow(z, is_opening, params.hollow_min_m)
+        if not is_hollow.any():
             break
-        start, depth = hollow
         deepest = np.fmax(deepest, depth)
-        way = least_cost_way(z, start, is_opening)
+        cut, left, why = _let_out(z, is_opening, is_hollow, depth, params)
+        if why is not None:
+            result = why
+            break
+        z, n_cut, result = cut, n_cut + 1, CARVED
+        if left >= params.hollow_min_m:  # what is left of it lies below all ground near: it stays
+            break
+    return z, {"result": CARVED if n_cut else result, "hollows": n_cut, "hollow_depth_m": float(deepest),
+               "hollow_left_m": float(left)}  # fmt: skip
+
+
+def _let_out(
+    z: NDArray[np.float64], is_opening: NDArray[np.bool_], is_hollow: NDArray[np.bool_], depth_m: float,
+    params: ConditioningParams,
+) -> tuple[NDArray[np.float64], float, str | None]:  # fmt: skip
+    """Return the ground with a hollow let out as deep as may be, the water left in it [m], and why it was not."""
+    j, i = np.unravel_index(int(np.argmin(np.where(is_hollow, z, np.inf))), z.shape)
+    why, filled = NO_WAY, fill(z)
+    for share in _LEFT_SHARES:
+        level = z[j, i] + share * depth_m
+        way = least_cost_way(z, (int(j), int(i)), is_opening, ~is_hollow & (filled < level), level=level)
         if way is None:
-            result = NO_WAY
-            break
-        after = cut_along(z, way)
-        own = is_opening[way[:, 0], way[:, 1]]
-        if not own.any() or ((z[way[:, 0], way[:, 1]] - after)[~own] > params.cut_beside_max_m).any():
-            result = TOO_DEEP
-            break
-        z[way[:, 0], way[:, 1]] = after
-        n_cut, result = n_cut + 1, CARVED
-    return z, {"result": CARVED if n_cut else result, "hollows": n_cut, "hollow_depth_m": float(deepest)}
+            continue
+        at = way[:, 0], way[:, 1]
+        after = cut_along(z, way, level=level)
+        own = is_opening[at]
+        if own.any() and not ((z[at] - after)[~own] > params.cut_beside_max_m).any():
+            out = z.copy()
+            out[at] = after
+            return out, float(share * depth_m), None
+        why = TOO_DEEP
+    return z, depth_m, why
 
 
 def _closed_hollow(
     z: NDArray[np.float64], is_opening: NDArray[np.bool_], depth_min_m: float
-) -> tuple[tuple[int, int], float] | None:
-    """Return the lowest cell and the depth of the deepest hollow that reaches an opening; None where there is none."""
+) -> tuple[NDArray[np.bool_], float]:
+    """Return the cells of the deepest hollow that reaches an opening, and its depth; no cell where there is none."""
     depth = np.nan_to_num(fill(z) - z)
     labels, _ = ndimage.label(depth > 0, structure=_EIGHT)
     near = np.unique(labels[ndimage.binary_dilation(is_opening, _EIGHT) & (labels > 0)])
-    best = max(near, key=lambda k: depth[labels == k].max(), default=0)
-    if not best or depth[labels == best].max() < depth_min_m:
-        return None
-    inside = np.where(labels == best, z, np.inf)
-    j, i = np.unravel_index(int(np.argmin(inside)), z.shape)
-    return (int(j), int(i)), float(depth[labels == best].max())
+    deep = {int(k): float(depth[labels == k].max()) for k in near}
+    best = max(deep, key=lambda k: deep[k], default=0)
+    is_deep = deep.get(best, 0.0) >= depth_min_m and best > 0
+    return (labels == best) & is_deep, deep.get(best, 0.0)

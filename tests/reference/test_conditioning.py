@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 from shapely.geometry import LineString, Point
 
 from geo_risk.core.errors import CrsError, UnitError
@@ -48,15 +49,20 @@ def given_openings(*shapes, kind="bridge") -> gpd.GeoDataFrame:
 def test_the_cheapest_way_goes_through_the_gap_of_a_wall():
     z = np.array([[9, 9, 9, 9, 9], [9, 1, 6, 0.5, 9], [9, 9, 9, 9, 9], [9, 9, 4, 9, 9]], float)
     nothing = np.zeros(z.shape, bool)
-    assert least_cost_way(z, (1, 1), nothing).tolist() == [[1, 1], [1, 2], [1, 3]]
+    end = z == 0.5
+    assert least_cost_way(z, (1, 1), nothing, end, level=1.0).tolist() == [[1, 1], [1, 2], [1, 3]]
     # an opening around it: 9 m through it cost less than 5 m of ground
     opening = nothing.copy()
     opening[0, 2] = True
-    assert least_cost_way(z, (1, 1), opening).tolist() == [[1, 1], [0, 2], [1, 3]]
-    assert cut_along(z, np.array([[1, 1], [1, 2], [1, 3]])).tolist() == [1.0, 0.75, 0.5]
-    assert least_cost_way(np.where(z == 0.5, np.nan, z), (1, 1), nothing) is None
+    assert least_cost_way(z, (1, 1), opening, end, level=1.0).tolist() == [[1, 1], [0, 2], [1, 3]]
+    way = np.array([[1, 1], [1, 2], [1, 3]])
+    assert cut_along(z, way, level=1.0).tolist() == [1.0, 0.75, 0.5]
+    assert cut_along(z, way, level=2.5).tolist() == [1.0, 1.5, 0.5]  # 1.5 m stay in the hole
+    assert least_cost_way(z, (1, 1), nothing, nothing, level=1.0) is None
     with pytest.raises(ValueError, match="needed"):
-        least_cost_way(z, (1, 1), nothing[:2])
+        least_cost_way(z, (1, 1), nothing[:2], end, level=1.0)
+    with pytest.raises(ValueError, match="needed"):
+        least_cost_way(z, (1, 1), nothing, end, level=0.9)
 
 
 @given(seed=st.integers(0, 10_000), share=st.sampled_from([0.0, 0.3]))
@@ -68,16 +74,21 @@ def test_a_cut_lets_the_water_out_and_raises_nothing(seed, share):
     if not np.isfinite(inside).any():
         return
     start = np.unravel_index(np.argmin(inside), z.shape)
-    way = least_cost_way(z, (int(start[0]), int(start[1])), rng.random(z.shape) < share)
+    labels, _ = ndimage.label(np.isfinite(inside), structure=np.ones((3, 3)))
+    level = float(z[start]) + rng.choice([0.0, 0.5])
+    if level >= fill(z)[start]:
+        return
+    hollow = labels == labels[start]
+    opening = rng.random(z.shape) < share
+    way = least_cost_way(z, (int(start[0]), int(start[1])), opening, ~hollow & (fill(z) < level), level=level)
     if way is None:
         return
-    after = cut_along(z, way)
-    assert (np.diff(after) <= 0).all()
+    after = cut_along(z, way, level=level)
     assert (after <= z[way[:, 0], way[:, 1]]).all()
-    assert after[-1] == z[tuple(way[-1])] < z[start]
+    assert after[-1] == z[tuple(way[-1])] < level
     cut = z.copy()
     cut[way[:, 0], way[:, 1]] = after
-    assert fill(cut)[start] == cut[start]
+    assert fill(cut)[start] <= level
 
 
 @pytest.mark.parametrize("shape", [at(15, DAM), LineString([at(12, DAM), at(18, DAM)]), at(16, DAM + 1)])
@@ -127,6 +138,18 @@ def test_ground_beside_an_opening_is_not_cut_deep():
     assert not len(made.cells)
     wide = given_openings(LineString([at(15, DAM - 1), at(15, DAM + 6)]), kind="culvert")
     assert open_ground(layer(z), wide, PARAMS).table["result"].tolist() == ["carved"]
+
+
+def test_a_hole_of_the_bed_keeps_its_water_and_the_bank_is_opened_above_it():
+    z = valley()
+    z[15, DAM - 3] -= 20.0  # deeper than any ground within reach
+    made = open_ground(layer(z), given_openings(at(15, DAM)), PARAMS.model_copy(update={"search_m": 300.0}))
+    row = made.table.iloc[0]
+    assert row["result"] == "carved"
+    after = opened(layer(z), made.cells).to_numpy()
+    left = fill(after)[15, DAM - 3] - after[15, DAM - 3]
+    assert left <= row["hollow_left_m"] + 1e-3
+    assert left < row["hollow_depth_m"] - 4
 
 
 def test_a_basin_without_lower_ground_stays_closed():
