@@ -93,14 +93,25 @@ def read_own(path: Path) -> xr.DataArray:
     return read_rain(path, OWN)[0]
 
 
-def hourly(rain: xr.DataArray, *, where: str) -> xr.DataArray:
+MAX_STEP_H = 24
+"""Longest step of a forecast that is spread over its hours."""
+
+
+def hourly(rain: xr.DataArray, *, where: str, spread: bool = False) -> xr.DataArray:
     """Sum a cube of shorter intervals to clock hours; an hour that misses one of them is NaN.
+
+    Parameters
+    ----------
+    spread : whether the rain of longer intervals (2 to MAX_STEP_H whole hours) may be spread evenly over their hours.
+        The attribute `step_h` then says how long they were: what falls in a part of one is not known.
 
     Raises
     ------
-    TimeError : the interval is longer than an hour, or does not divide it.
+    TimeError : the interval is longer than an hour (than MAX_STEP_H where it may be spread), or does not divide it.
     """
     interval = float(rain.attrs["interval_h"])
+    if spread and interval in range(2, MAX_STEP_H + 1):
+        return _spread(rain, round(interval), where=where)
     n = round(1 / interval) if interval > 0 else 0
     if not (n >= 1 and abs(n * interval - 1) < 1e-6):
         what = f"{where} has intervals of {interval:g} h; an hour or a whole part of it is needed"
@@ -127,6 +138,21 @@ def hourly(rain: xr.DataArray, *, where: str) -> xr.DataArray:
     return xr.DataArray(
         data, dims=("time", "y", "x"), coords=coords, name=rain.name, attrs={**rain.attrs, "interval_h": 1.0}
     )
+
+
+def _spread(rain: xr.DataArray, step_h: int, *, where: str) -> xr.DataArray:
+    ends = pd.DatetimeIndex(rain["time"].to_numpy())
+    if not (ends == ends.floor("h")).all():
+        what = f"{where} has intervals that end {ends[0].isoformat()}Z and so on, not at full hours"
+        raise TimeError(what, where=f"{where}, time", fix="give intervals that end at the full hour")
+    at = np.repeat(np.arange(len(ends)), step_h)
+    hours = ends.to_numpy()[at] - np.tile(np.arange(step_h)[::-1], len(ends)) * np.timedelta64(1, "h")
+    along = {c: ("time", rain[c].to_numpy()[at]) for c in ("is_gap", "quality") if c in rain.coords}
+    coords = {c: rain.coords[c] for c in ("y", "x", "spatial_ref") if c in rain.coords}
+    coords |= {"time": hours, "start": ("time", hours - np.timedelta64(1, "h")), **along}
+    data = da.repeat(da.asarray(rain.data) / np.float32(step_h), step_h, axis=0)
+    attrs = {**rain.attrs, "interval_h": 1.0, "step_h": step_h}
+    return xr.DataArray(data, dims=("time", "y", "x"), coords=coords, name=rain.name, attrs=attrs)
 
 
 def _whole_hours(rain: xr.DataArray, n: int) -> int:

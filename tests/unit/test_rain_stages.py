@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -23,6 +24,7 @@ from geo_risk.hazards.rainfall.stages import (
     plan_stages,
     stitch,
 )
+from geo_risk.sources.rain import hourly
 
 T0 = datetime(2024, 7, 25, tzinfo=UTC)
 
@@ -184,3 +186,61 @@ def test_quality_goes_with_each_hour():
     cube = stitch(observed, series(1, 2, 1.0).assign_coords(quality=("time", np.array([3, 3], "int8"))),
                   start=at(-4), issued=T0, until=at(3))  # fmt: skip
     assert cube["quality"].to_numpy().tolist() == [1, 1, 1, 1, 3, 3, 0]
+
+
+def stepped(step_h: int, n: int, *, first: int = 0) -> xr.DataArray:
+    """A forecast in steps of some hours: 1 mm in the first, 2 in the second and so on, for each hour of it."""
+    cube = series(first + step_h, first + step_h * n, 0.0).isel(time=slice(None, None, step_h))
+    values = np.arange(1, n + 1, dtype=np.float32)[:, None, None] * step_h * np.ones(cube.shape[1:], np.float32)
+    return cube.copy(data=da.from_array(values)).assign_attrs(interval_h=float(step_h))
+
+
+@pytest.mark.parametrize("step_h", [2, 3, 6, 12, 24])
+def test_longer_steps_are_spread_over_their_hours(step_h):
+    cube = hourly(stepped(step_h, 4), where="f", spread=True)
+    assert cube.attrs["interval_h"] == 1.0
+    np.testing.assert_array_equal(cube["time"].to_numpy(), series(1, 4 * step_h, 0.0)["time"].to_numpy())
+    np.testing.assert_array_equal(cube[:, 0, 0].to_numpy(), np.repeat([1, 2, 3, 4], step_h))
+    assert forecast_of(cube, at(0)).step_h == step_h
+    with pytest.raises(TimeError, match="a whole part of it"):
+        hourly(stepped(step_h, 4), where="f")
+
+
+def test_a_missing_step_leaves_its_hours_missing():
+    cube = stepped(3, 4).assign_coords(is_gap=("time", [0, 1, 0, 0]))
+    found = forecast_of(hourly(cube, where="f", spread=True), at(0))
+    assert found.missing == (at(4), at(5), at(6))
+
+
+@pytest.mark.parametrize(
+    ("step_h", "issued", "covered"),
+    [
+        (3, 0, [72, 24, 6, 3]),  # the 3 h stage is a step
+        (3, 1, [72, 24, 6]),  # it is parts of two
+        (6, 0, [72, 24, 6]),
+        (6, 3, [72, 24]),
+        (24, 0, [72, 24]),
+        (24, 5, [72]),
+    ],
+)
+def test_a_stage_stands_on_no_part_of_a_step_alone(step_h, issued, covered):
+    cube = hourly(stepped(step_h, 120 // step_h), where="f", spread=True)
+    stages = plan_stages(RainfallParams(issued=at(issued)), [forecast_of(cube, at(0))], latest=at(0))
+    assert [s.hours for s in stages if s.forecast is not None] == covered
+
+
+def test_an_hourly_forecast_goes_on_for_the_stages_that_steps_cannot_tell():
+    coarse = hourly(stepped(3, 40), where="f", spread=True)
+    fine = series(1, 12, 1.0)
+    stages = plan_stages(
+        RainfallParams(issued=at(4)), [forecast_of(fine, at(0)), forecast_of(coarse, at(3))], latest=at(3)
+    )
+    assert {s.hours: s.forecast for s in stages} == {72: 1, 24: 1, 6: 1, 3: 0, 1: 0}
+
+
+def test_steps_longer_than_a_day_or_off_the_hour_are_refused():
+    with pytest.raises(TimeError, match="intervals of 48"):
+        hourly(stepped(48, 2), where="f", spread=True)
+    late = stepped(3, 4)
+    with pytest.raises(TimeError, match="full hour"):
+        hourly(late.assign_coords(time=late["time"] + np.timedelta64(30, "m")), where="f", spread=True)

@@ -127,7 +127,7 @@ def _read(
             cube = _of_quality(cube, "forecast")
         # what is joined to the first series must cover all of its cells
         area = area_of(cube) if not cubes else area
-        cubes.append(hourly(cube, where=path.name))
+        cubes.append(hourly(cube, where=path.name, spread=path != first))
         audits.append(audit)
     base = cubes.pop(0) if first is not None else None
     like = base if base is not None else cubes[0]
@@ -225,6 +225,22 @@ def _issue_notes(paths: list[Path], issued_times: list[str]) -> list[dict[str, s
     return out
 
 
+def _step_notes(paths: list[Path], cubes: list[xr.DataArray]) -> list[dict[str, str]]:
+    """Warn of forecasts whose intervals are longer than an hour."""
+    return [
+        {
+            "level": "warning",
+            "text_en": f"{path.name} tells rain by steps of {step} h, here spread evenly over their hours: peaks of "
+            f"fewer hours are higher than shown. No stage of less than {step} h stands on it, nor one of less than "
+            f"{2 * step} h that begins or ends within a step.",
+            "text_zh": f"{path.name} 的降水时段为 {step} 小时，此处按小时均分：更短历时的雨峰高于所示。"
+            f"短于 {step} 小时的阶段、以及起止不在时段边界且短于 {2 * step} 小时的阶段不采用该预报。",
+        }
+        for path, cube in zip(paths, cubes, strict=True)
+        if (step := int(cube.attrs.get("step_h", 1))) > 1
+    ]  # fmt: skip
+
+
 def write_accumulations(
     *, cube: Path, facts: Path, grid: Path, fitted: Path | None, params: RainfallParams, **layers: Path
 ) -> None:
@@ -281,7 +297,8 @@ def write_stages(
             parts.append(made.rename({**{str(n): f"{n}_{stage.hours}h" for n in made.data_vars}, **hours}))
     write_dataset(xr.merge(parts, compat="override") if parts else xr.Dataset(), fields)
     unsure = {i: known[i].first for i in unstated}
-    notes = [*_stage_notes(stages), *_unstated_notes(stages, forecasts or [], unsure)]
+    notes = [*_stage_notes(stages), *_step_notes(forecasts or [], others),
+             *_unstated_notes(stages, forecasts or [], unsure)]  # fmt: skip
     write_json({"notes": notes, "stages": [_stage_facts(s, unsure) for s in stages], "counts": {}}, facts)
 
 

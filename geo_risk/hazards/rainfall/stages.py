@@ -23,25 +23,34 @@ MISSING, OBSERVED, FORECAST = 0, 1, 2
 class Forecast:
     """One forecast: when it was issued, the first and last hour it holds, and those between that no file holds.
 
-    All are aware times; hours are told by their end.
+    All are aware times; hours are told by their end. `step_h`: length of the intervals it was given in, whose rain was
+    spread over their hours.
     """
 
     issued: datetime
     first: datetime
     last: datetime
     missing: tuple[datetime, ...] = ()
+    step_h: int = 1
 
     def covers(self, start: datetime, end: datetime) -> bool:
-        """Return whether every hour of (start, end] is in it."""
+        """Return whether every hour of (start, end] is in it, told as finely as that takes.
+
+        Of a part of a step the rain is not known: (start, end] must begin and end with steps, or hold two of them
+        (choice of geo_risk: then at most half of it is shared with hours outside).
+        """
         whole = self.first <= start + timedelta(hours=1) and self.last >= end
-        return whole and not any(start < hour <= end for hour in self.missing)
+        step, begin = timedelta(hours=self.step_h), self.first - timedelta(hours=1)
+        is_fine = end - start >= 2 * step or not any((t - begin) % step for t in (start, end))
+        return whole and is_fine and not any(start < hour <= end for hour in self.missing)
 
 
 def forecast_of(cube: xr.DataArray, issued: datetime) -> Forecast:
     """Return what a forecast's hourly cube holds; hours that a coordinate `is_gap` (time) marks are missing."""
     times = _times(cube)
     missing = tuple(aware(t) for t in times.difference(_present(cube)).to_numpy())
-    return Forecast(issued, aware(times.to_numpy()[0]), aware(times.to_numpy()[-1]), missing)
+    step_h = int(cube.attrs.get("step_h", 1))
+    return Forecast(issued, aware(times.to_numpy()[0]), aware(times.to_numpy()[-1]), missing, step_h)
 
 
 @dataclass(frozen=True)
