@@ -23,6 +23,7 @@ from geo_risk.hazards.rainfall.stages import (
     naive,
     plan_stages,
     stitch,
+    with_whole_steps,
 )
 from geo_risk.sources.rain import hourly
 
@@ -244,3 +245,15 @@ def test_steps_longer_than_a_day_or_off_the_hour_are_refused():
     late = stepped(3, 4)
     with pytest.raises(TimeError, match="full hour"):
         hourly(late.assign_coords(time=late["time"] + np.timedelta64(30, "m")), where="f", spread=True)
+
+
+@given(step_h=st.sampled_from([1, 2, 3, 6]), issued=st.integers(0, 30), hours=st.integers(1, 40))
+def test_a_stage_takes_all_rain_of_the_steps_it_holds_in_part(step_h, issued, hours):
+    cube = hourly(stepped(step_h, 96 // step_h), where="f", spread=True)
+    made = with_whole_steps(cube, at(issued), at(issued + hours))
+    ends = np.arange(1, cube.sizes["time"] + 1)
+    inside = (ends > issued) & (ends <= issued + hours)
+    steps = np.unique((ends[inside] - 1) // step_h)
+    assert float(made[inside, 0, 0].sum()) == pytest.approx(step_h * float((steps + 1).sum()), rel=1e-6)
+    np.testing.assert_array_equal(made[~inside], cube[~inside])
+    assert (made >= cube).all()

@@ -232,9 +232,10 @@ def _step_notes(paths: list[Path], cubes: list[xr.DataArray]) -> list[dict[str, 
             "level": "warning",
             "text_en": f"{path.name} tells rain by steps of {step} h, here spread evenly over their hours: peaks of "
             f"fewer hours are higher than shown. No stage of less than {step} h stands on it, nor one of less than "
-            f"{2 * step} h that begins or ends within a step.",
+            f"{2 * step} h that begins or ends within a step; a stage takes all rain of a step that it holds in part.",
             "text_zh": f"{path.name} 的降水时段为 {step} 小时，此处按小时均分：更短历时的雨峰高于所示。"
-            f"短于 {step} 小时的阶段、以及起止不在时段边界且短于 {2 * step} 小时的阶段不采用该预报。",
+            f"短于 {step} 小时的阶段、以及起止不在时段边界且短于 {2 * step} 小时的阶段不采用该预报；"
+            "阶段起止处的时段按全部雨量计入。",
         }
         for path, cube in zip(paths, cubes, strict=True)
         if (step := int(cube.attrs.get("step_h", 1))) > 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from geo_risk.core.units import in_units
 from geo_risk.hazards.rainfall.accumulation import whole_time
 from geo_risk.hazards.rainfall.params import RainfallParams
-from geo_risk.hazards.rainfall.stages import FORECAST, Stage, stitch
+from geo_risk.hazards.rainfall.stages import FORECAST, Stage, stitch, with_whole_steps
 from geo_risk.kernels.effective_rain import stage_effective
 
 PARTS = ("antecedent", "observed", "forecast")
@@ -91,7 +91,8 @@ def _planned(
         return None
     past = _DAY * params.antecedent_days
     start = stage.issued - timedelta(hours=past)
-    cube = stitch(observed, forecast, start=start, issued=stage.issued, until=stage.until)
+    ahead = with_whole_steps(forecast, stage.issued, stage.until)
+    cube = stitch(observed, ahead, start=start, issued=stage.issued, until=stage.until)
     part = np.where(np.arange(cube.sizes["time"]) < past - _DAY, 0, 1)
     part = np.where(np.arange(len(part)) >= past, 2, np.where(cube["provenance"] == FORECAST, 2, part))
     data = whole_time(in_units(cube, "mm"))

@@ -37,7 +37,7 @@ class Forecast:
         """Return whether every hour of (start, end] is in it, told as finely as that takes.
 
         Of a part of a step the rain is not known: (start, end] must begin and end with steps, or hold two of them
-        (choice of geo_risk: then at most half of it is shared with hours outside).
+        (choice of geo_risk: `with_whole_steps` then takes it for the whole step's, which is a bound, not a guess).
         """
         whole = self.first <= start + timedelta(hours=1) and self.last >= end
         step, begin = timedelta(hours=self.step_h), self.first - timedelta(hours=1)
@@ -51,6 +51,26 @@ def forecast_of(cube: xr.DataArray, issued: datetime) -> Forecast:
     missing = tuple(aware(t) for t in times.difference(_present(cube)).to_numpy())
     step_h = int(cube.attrs.get("step_h", 1))
     return Forecast(issued, aware(times.to_numpy()[0]), aware(times.to_numpy()[-1]), missing, step_h)
+
+
+def with_whole_steps(cube: xr.DataArray, start: datetime, end: datetime) -> xr.DataArray:
+    """Let the hours of a step that lie in (start, end] hold all of its rain, where the step reaches beyond.
+
+    When within a step its rain falls is not known: all of it may fall in the part that counts.
+
+    Parameters
+    ----------
+    cube : (time, y, x) hourly [mm], with the attribute `step_h` where longer steps were spread evenly over their hours.
+    """
+    step = int(cube.attrs.get("step_h", 1))
+    if step == 1:
+        return cube
+    times = _times(cube)
+    number = np.arange(len(times)) // step
+    inside = (times.to_numpy() > naive(start)) & (times.to_numpy() <= naive(end))
+    held = np.bincount(number, weights=inside)[number]
+    factor = np.where(inside, step / np.maximum(held, 1), 1.0).astype(np.float32)
+    return cube.copy(data=da.asarray(cube.data) * factor[:, None, None])
 
 
 @dataclass(frozen=True)
