@@ -9,6 +9,7 @@ from geo_risk.core.errors import ConfigError
 from geo_risk.score.evacuation import score_evacuation
 from geo_risk.score.figures import Figure, Score, pooled
 from geo_risk.score.motion import score_mining, score_moving_areas
+from geo_risk.score.openings import score_openings
 from geo_risk.score.outputs import RunOutput, Truth
 from geo_risk.score.points import score_hazard_points
 from geo_risk.score.susceptibility import score_susceptibility
@@ -21,6 +22,7 @@ _SCORERS: dict[str, Callable[[RunOutput, Truth], dict[str, dict[str, Figure]]]] 
     "hazard_points": score_hazard_points,
     "susceptibility": score_susceptibility,
     "warning": score_warning,
+    "dem_openings": score_openings,
     "waterlogging": score_waterlogging,
     "evacuation": score_evacuation,
 }

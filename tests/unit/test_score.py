@@ -1,5 +1,6 @@
 """Scores: figures that pool, and each part on a small truth made by hand."""
 
+import json
 import math
 
 import geopandas as gpd
@@ -121,6 +122,20 @@ def test_parts_without_layers_are_absent_and_named(county):
         score_run(truth, truth)
     with pytest.raises(DataError, match="no truth folder"):
         score_run(out, out / "nowhere")
+
+
+def test_openings_by_hand(county):
+    out, truth = county
+    dam = {"deck_ids": ["B1", "B2"], "culvert_ids": ["C1"]}
+    (truth / "truth.json").write_text(json.dumps({"dem": dam}), encoding="utf-8")
+    found = gpd.GeoDataFrame(
+        {"opening_id": ["B1", "B2", "B3", "C1"], "result": ["carved", "too_deep", "carved", "carved"]},
+        geometry=[Point(X0, Y0)] * 4, crs=CRS,
+    )  # fmt: skip
+    write_frame(found, out / ".work" / "between" / "dem_openings.gpkg")
+    part = score_run(out, truth).parts["dem_openings"]
+    assert (part["opened"].top, part["opened"].bottom) == (2, 3)
+    assert (part["precision"].top, part["precision"].bottom) == (2, 3)
 
 
 def test_waterlogging_by_hand(county):
