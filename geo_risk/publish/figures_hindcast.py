@@ -68,7 +68,7 @@ def detection_panel(curves: Mapping[str, Mapping[str, Sequence[float]]], at: tup
         axis.set_xlabel(label("figure.far_axis", language))
         axis.set_ylabel(label("figure.pod_axis", language))
         quiet(axis)
-        axis.legend(fontsize=7.5, frameon=False, loc="lower right")
+        axis.legend(fontsize=7.5, frameon=False, loc="best")
         return svg_text(figure)
 
 

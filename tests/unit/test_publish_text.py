@@ -60,7 +60,15 @@ def test_every_key_used_in_code_and_templates_is_in_the_table():
 def test_no_label_is_left_unused():
     text = "".join(p.read_text(encoding="utf-8") for p in SOURCES)
     keys = [k for k in i18n.labels("en") if k.split(".")[0] in ("ui", "group", "card", "report")]
-    dynamic = ("report.figures_", "report.gap_", "report.people_", "report.top_", "report.rainfall_", "card.title_")
+    dynamic = (
+        "report.figures_",
+        "report.gap_",
+        "report.people_",
+        "report.top_",
+        "report.rainfall_",
+        "report.landslide_",
+        "card.title_",
+    )
     plain = {"report.method", "report.citation", "report.validity", "report.input_key", "report.file", "report.step",
              "report.product", "report.count", "report.parameter", "report.value", "report.id", "report.reason",
              "group.rasters", "group.vectors", "group.base"}  # fmt: skip
