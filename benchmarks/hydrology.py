@@ -170,6 +170,7 @@ def peers(side: int, rounds: int) -> None:
                     print(f"{name}: {done.stderr.strip().splitlines()[-1]}")
                     continue
                 found[name].append(json.loads(done.stdout.splitlines()[-1]))
+                print(f"{name}: {done.stdout.splitlines()[-1]}", flush=True)
     first = {key: median(r[key] for r in found["ours"]) for key in ("wall_s", "cpu_s")}
     for name, runs in found.items():
         if runs:
