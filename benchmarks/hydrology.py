@@ -74,8 +74,8 @@ def ours(z: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     filled = fill(z)
     direction = flow_direction(filled)
     order = drainage_order(direction)
-    cells = accumulate(direction, order)
-    return {"filled": filled, "hand": height_above_drainage(direction, order, filled, cells >= STREAM_CELLS)}
+    is_stream = accumulate(direction, order) >= STREAM_CELLS
+    return {"filled": filled, "hand": height_above_drainage(direction, order, filled, is_stream)}
 
 
 def in_blocks(z: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -155,9 +155,9 @@ def one(name: str, path: str) -> dict[str, Any]:
     return out
 
 
-def peers(side: int, rounds: int) -> None:
+def peers(side: int, rounds: int, wanted: list[str]) -> None:
     modules = {"pyflwdir": "pyflwdir", "pysheds": "pysheds", "whitebox": "whitebox_workflows"}
-    names = [n for n in CONTESTANTS if n not in modules or importlib.util.find_spec(modules[n])]
+    names = [n for n in wanted if n not in modules or importlib.util.find_spec(modules[n])]
     found: dict[str, list[dict[str, Any]]] = {n: [] for n in names}
     with tempfile.TemporaryDirectory(prefix="hydrology-") as folder:
         path = Path(folder) / "dem.tif"
@@ -171,7 +171,7 @@ def peers(side: int, rounds: int) -> None:
                     continue
                 found[name].append(json.loads(done.stdout.splitlines()[-1]))
                 print(f"{name}: {done.stdout.splitlines()[-1]}", flush=True)
-    first = {key: median(r[key] for r in found["ours"]) for key in ("wall_s", "cpu_s")}
+    first = {key: median(r[key] for r in found[names[0]]) for key in ("wall_s", "cpu_s")}
     for name, runs in found.items():
         if runs:
             m = {key: median(r[key] for r in runs) for key in ("wall_s", "cpu_s", "peak_mb")}
@@ -218,10 +218,11 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[2000, 4000, 8000, 13000])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--name")
+    parser.add_argument("--names", nargs="+", default=list(CONTESTANTS), help="contestants; the first is compared with")
     parser.add_argument("--dem")
     given = parser.parse_args()
     if given.what == "peers":
-        peers(given.side, given.rounds)
+        peers(given.side, given.rounds, given.names)
     elif given.what == "province":
         province(given.sides)
     else:

@@ -29,7 +29,7 @@ def height_above_drainage(
     (y, x) float64 [m]; NaN where the elevation is missing and where the water leaves the raster before it meets a
     stream: there the height is not known, and not large.
     """
-    z = np.ascontiguousarray(elevation, dtype=np.float64)
+    z = np.ascontiguousarray(elevation)
     out = np.full(z.shape, np.nan)
     _trace(direction.ravel(), order, z.reshape(-1), is_stream.ravel(), out.reshape(-1), direction.shape[1])
     return out
@@ -37,13 +37,14 @@ def height_above_drainage(
 
 @njit(cache=True, nogil=True)
 def _trace(direction: Any, order: Any, z: Any, is_stream: Any, out: Any, n_x: int) -> None:
-    drain = np.full(z.size, np.nan)
+    # first the height of the drainage, then that of each cell above it: one array for both
     for k in range(order.size - 1, -1, -1):
         c = order[k]
         if is_stream[c]:
-            drain[c] = z[c]
+            out[c] = z[c]
         else:
             below = downstream(c, direction[c], n_x)
             if below >= 0:
-                drain[c] = drain[below]
-        out[c] = z[c] - drain[c]
+                out[c] = out[below]
+    for c in range(z.size):
+        out[c] = np.float64(z[c]) - out[c]
