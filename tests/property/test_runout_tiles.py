@@ -103,6 +103,7 @@ def test_carried_ranks_reach_what_their_releases_reach():
     assert (a >= rank).all()
 
 
+@pytest.mark.slow
 def test_unknown_releases_hide_what_is_below_medium_and_nothing_else():
     given_ = layers(3, holes=0.0)
     unit = given_["release_units"].to_numpy().copy()
@@ -145,6 +146,7 @@ def test_what_unknown_releases_may_reach_is_the_same_in_any_tiles(seed, chunks):
     np.testing.assert_array_equal(tiled.intensity.to_numpy(), whole.intensity.to_numpy())
 
 
+@pytest.mark.slow
 def test_unknown_releases_are_no_safety_on_them_nor_below():
     y = np.mgrid[:40, :46][0]
     unit = np.zeros(GRID.shape)
@@ -165,6 +167,7 @@ def test_unknown_releases_are_no_safety_on_them_nor_below():
     assert known.level.to_numpy()[20, 20] == 0
 
 
+@pytest.mark.slow
 def test_beyond_missing_ground_that_a_path_runs_into_it_is_not_known_whether_anything_comes():
     y = np.mgrid[:40, :46][0]
     z = 900 - 18.0 * np.minimum(y, 25)

@@ -141,6 +141,7 @@ def test_a_dam_that_speeds_up_is_very_high_and_one_that_does_not_is_at_most_medi
     assert by_x["reasons_zh"].str.contains("破坏时间窗").tolist() == [True, False, True, False]
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["landslide", "structure_settlement", "mining_subsidence", "unknown"]), st.floats(0, 400))
 def test_speeding_up_never_lowers_a_zone(kind, speed):
     rows = {"area_id": ["a", "b"], "kind": kind, "velocity_max_mm_yr": -speed, "activity": ["steady", "accelerating"],

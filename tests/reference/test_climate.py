@@ -60,6 +60,7 @@ def test_fire_weather_is_that_of_the_cffdrs_reference(days):
     assert last_fire_weather(weather, lat)[0, 0] == pytest.approx(float(read["fwi"][0, days - 1]), rel=2e-6)
 
 
+@pytest.mark.slow
 def test_a_missing_day_in_the_window_is_unknown_and_one_before_is_left_out():
     pr = daily()
     gap = pr.copy(deep=True)
@@ -86,6 +87,7 @@ def test_impossible_rain_is_refused(value):
         last_spi(pr, months=3, min_years=10)
 
 
+@pytest.mark.slow
 def test_the_layer_does_not_depend_on_blocks_and_stays_lazy():
     pr = daily(shape=(3, 7))
     lazy = drought(pr.chunk({"time": 500, "y": 2, "x": 4}), months=3, min_years=30)
@@ -164,6 +166,7 @@ def test_without_wind_fire_weather_is_unknown_and_says_so(tmp_path):
     assert read_json(plan.facts("rainfall_drought"))["counts"]["unknown"] == 1600
 
 
+@pytest.mark.slow
 def test_reading_masks_faults_counts_missing_days_and_converts(tmp_path):
     path = climate_file(tmp_path / "climate.nc", years=2)
     got = read_climate(path, ("pr", "tas", "sfcWind"))
@@ -183,6 +186,7 @@ def test_reading_masks_faults_counts_missing_days_and_converts(tmp_path):
         read_climate(tmp_path / "twice.nc", ("pr",))
 
 
+@pytest.mark.slow
 def test_days_are_those_of_the_bounds_and_faults_are_counted_to_the_end(tmp_path):
     with xr.open_dataset(climate_file(tmp_path / "climate.nc", years=4)) as source:
         read = source.load()

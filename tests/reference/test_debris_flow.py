@@ -50,6 +50,7 @@ def frame_of(z, params=None, language="zh"):
     return debris_channel_frame(beds, params=params, language=language), beds, params
 
 
+@pytest.mark.slow
 def test_a_channel_whose_head_lies_beyond_the_map_is_unknown_and_a_bed_may_be_longer_than_the_map():
     z = valley()
     z[:12] = np.nan
@@ -106,6 +107,7 @@ def test_one_channel_is_drawn_downstream_with_its_reason():
     assert {"text_en", "text_zh"} <= set(facts["notes"][0])
 
 
+@pytest.mark.slow
 def test_reaches_meet_at_confluences_and_no_cell_is_drawn_twice():
     low = DebrisFlowParams(area_min_m2=4000, bed_length_m=60, length_min_m=60, curve_factor=0.05, slope_max_deg=45)
     frame, beds, _ = frame_of(valley((25.0, 25.0, 25.0), branch=True), low)
@@ -157,6 +159,7 @@ def test_channels_are_drawn_from_the_blocks_that_hold_sources(chunks, monkeypatc
     assert debris_channel_frame(lazy, params=params).equals(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [(7, 31), (60, 5)])
 def test_blocks_do_not_matter(chunks):
     whole, split = parts(valley(branch=True))[0], parts(valley(branch=True), chunks=chunks)[0]
@@ -164,6 +167,7 @@ def test_blocks_do_not_matter(chunks):
     np.testing.assert_array_equal(whole.level.to_numpy(), split.level.to_numpy())
 
 
+@pytest.mark.slow
 def test_walls_and_rivers_are_no_sources_and_ground_without_any_gives_an_empty_frame():
     steep, _, _ = frame_of(valley((65.0, 65.0, 65.0)))
     gentle, beds, _ = frame_of(valley((5.0, 5.0, 5.0)))

@@ -120,6 +120,7 @@ def test_scene_correction_takes_ramp_height_delay_and_a_moving_reference_off():
     assert np.std(out[40:]) < 0.5
 
 
+@pytest.mark.slow
 def test_cells_without_a_height_are_unknown_and_told():
     rng = np.random.default_rng(4)
     series = rng.normal(0, 0.002, (20, 40, 40))

@@ -291,6 +291,7 @@ def test_blocks_lend_each_other_as_much_ground_as_the_relief_can_cast(satellite)
     np.testing.assert_array_equal(parts, whole)
 
 
+@pytest.mark.slow
 def test_gullies_that_look_east_and_west_do_not_open_a_blind_body():
     # ravines run down a slope of 10 degrees to the south: their banks would be seen, the body would not
     height = plane(10, 180) + 5 * np.cos(np.pi / 2 * np.arange(GRID.shape[1]))

@@ -57,6 +57,7 @@ def test_cells_below_unseen_ground_are_marked() -> None:
     assert marks[:, [0, -1]].all()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10_000), st.integers(5, 110))
 def test_where_nothing_is_marked_the_upslope_area_is_that_of_the_whole_map(seed: int, row: int) -> None:

@@ -40,6 +40,7 @@ def test_no_noise_has_no_sill():
     assert shared_noise(np.zeros(20)).sill == 0
 
 
+@pytest.mark.slow
 def test_error_of_the_whole_map_against_a_constant_is_the_double_sum():
     # a mean over half of the map against the mean of the other half: var = a'Ca - 2 a'Cb + b'Cb
     stable = COLUMN < N // 2

@@ -212,6 +212,7 @@ def test_variance_of_a_weighted_sum_is_the_double_sum():
     assert made.variance(np.zeros((9, 11))) == 0
 
 
+@pytest.mark.slow
 def test_stated_error_of_a_sum_is_the_spread_of_simulated_sums():
     rng = np.random.default_rng(3)
     shape, cells = (60, 60), np.zeros((60, 60), bool)

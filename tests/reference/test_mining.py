@@ -217,6 +217,7 @@ def test_the_gravest_clue_stands_first_and_ids_do_not_move_with_the_order():
     assert list(half["outside_share"]) == sorted(half["outside_share"], reverse=True)
 
 
+@pytest.mark.slow
 def test_an_ended_licence_does_not_cover_and_is_named():
     ended = licence(-900, 900, valid_until=["2021年5月1日"])
     row = mining_clues([found(face())], "EPSG:4546", PARAMS, licences=ended)[0].iloc[0]

@@ -50,6 +50,7 @@ def test_formulas_give_hand_computed_numbers() -> None:
     assert stage[0] ** (5 / 3) == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_flood_lies_in_the_valley_and_grows_with_rain() -> None:
     params = FloodParams()
     less, more = (compute(layers(mm), params) for mm in (60.0, 120.0))

@@ -82,6 +82,7 @@ def test_every_unit_is_one_piece_large_enough_and_faces_one_way_or_is_small():
     assert table["slope_mean_deg"].iloc[3] == pytest.approx(given.slope.to_numpy()[by_hand].mean(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_plains_are_no_units_and_gaps_are_unknown():
     y, x = np.mgrid[:70, :90] * 10.0
     z = 500 + 0.4 * np.maximum(np.abs(x - 450) - 150, 0) - 0.0005 * y

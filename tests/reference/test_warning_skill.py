@@ -55,6 +55,7 @@ def test_the_interval_of_storms_is_that_of_the_binomial_where_storms_are_alike()
     assert np.isnan(interval(counts[:1], "pod")).all()
 
 
+@pytest.mark.slow
 def test_the_best_cut_of_a_calibrated_forecaster_is_the_cost_loss_rule():
     rng = np.random.default_rng(5)
     p = rng.beta(0.5, 8, 400_000)

@@ -151,6 +151,7 @@ def test_schema_is_json_schema(cli):
     assert schema["properties"]["language"]["enum"] == ["zh", "en"]
 
 
+@pytest.mark.slow
 def test_init_fills_a_folder_and_keeps_what_is_there(cli, tmp_path):
     folder = tmp_path / "mine"
     (folder / "configs").mkdir(parents=True)

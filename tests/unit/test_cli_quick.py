@@ -42,6 +42,7 @@ def test_errors_of_plain_words_are_three_lines_with_the_same_code(cli, tmp_path)
     assert not (tmp_path / "v.h5").exists()
 
 
+@pytest.mark.slow
 def test_plain_words_load_no_parser(tmp_path):
     files = [str(p) for pair in pairs(tmp_path) for p in pair]
     code = (

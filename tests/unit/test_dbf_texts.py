@@ -22,6 +22,7 @@ def test_names_of_encodings(text, codec):
     assert named_codec(text) == codec
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoding", "cpg"),
     [*(("gbk", c) for c in (None, "936", "ANSI 936", "OEM", "GBK", "GB2312", "UTF-8", "65001")),

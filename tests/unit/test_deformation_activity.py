@@ -376,6 +376,7 @@ def moving() -> np.ndarray:
     return out
 
 
+@pytest.mark.slow
 def test_pixels_are_classed_under_air_they_share():
     got = activity_maps(dataset(scene()), Removal(), PARAMS, moving=moving())
     assert got["activity"].chunks is not None  # lazy until asked

@@ -91,6 +91,7 @@ def test_beyond_the_shakemap_is_unknown_and_said(tmp_path):
     assert any(n["level"] == "warning" for n in shaking["notes"])
 
 
+@pytest.mark.slow
 def test_coarse_terrain_keeps_planes_and_gaps():
     dem = plane(20)
     np.testing.assert_allclose(slope_at_scale(dem, scale_m=230).to_numpy(), 20.0, atol=1e-3)

@@ -72,6 +72,7 @@ def test_orthogonal_products_say_their_component(tmp_path, name, component):
     assert open_egms_points([tmp_path / "some.csv"], options=said).component == "up"
 
 
+@pytest.mark.slow
 def test_points_go_into_the_crs_that_is_asked_for(tmp_path):
     table = egms(n=40)
     got = read_egms_points([csv(table, tmp_path)], crs="EPSG:4326")
@@ -94,6 +95,7 @@ def spoiled(n: int = 400) -> pd.DataFrame:
     return table
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_used_are_set_aside_with_their_reasons(tmp_path):
     facts = write_points_file([csv(spoiled(), tmp_path)], tmp_path / "p.gpkg")
     assert facts["points"] == 394
@@ -104,6 +106,7 @@ def test_rows_that_cannot_be_used_are_set_aside_with_their_reasons(tmp_path):
     assert any("6 of 400 set aside" in s for s in facts["audit"])
 
 
+@pytest.mark.slow
 def test_too_many_bad_rows_or_a_turned_sign_publish_nothing(tmp_path):
     table = egms(n=100)
     table.loc[:20, "mean_velocity"] = -9999.0
@@ -183,6 +186,7 @@ def test_empty_and_foreign_batches_are_no_file(tmp_path):
         write(other)
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_says_what_it_saw(cli, tmp_path):
     path = csv(egms(n=60), tmp_path)
     code, out, _ = cli("points", path, "-o", tmp_path / "p.gpkg", "--series")
@@ -199,6 +203,7 @@ def test_the_command_writes_and_says_what_it_saw(cli, tmp_path):
     assert code == 3
 
 
+@pytest.mark.slow
 def test_the_command_asks_for_its_own_options(cli, tmp_path):
     table = egms(n=40, level="L3")
     paths = [csv(table, tmp_path, f"EGMS_L3_E45N25_100km_{c}.csv") for c in "UE"]

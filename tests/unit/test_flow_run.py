@@ -106,6 +106,7 @@ def test_a_bug_is_raised_as_it_is(config, tmp_path):
     assert not (tmp_path / "out/manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_chosen_tasks_run_with_what_they_need_and_publish_nothing(config, tmp_path):
     report = run(config, names=["double"])
     assert [t.name for t in report.ran] == ["grid", "dem", "double"]
@@ -121,6 +122,7 @@ def test_force_runs_all(config):
     assert len(run(config, force=True).ran) == 4
 
 
+@pytest.mark.slow
 def test_manifest_says_what_went_in_and_out(config, tmp_path):
     run(config)
     manifest = read_manifest(tmp_path / "out")
@@ -136,6 +138,7 @@ def test_manifest_says_what_went_in_and_out(config, tmp_path):
     assert str(tmp_path) not in text
 
 
+@pytest.mark.slow
 def test_what_is_not_made_any_more_goes(config, tmp_path):
     run(config)
     pipeline = tmp_path / "tiny.py"

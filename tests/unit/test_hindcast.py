@@ -129,6 +129,7 @@ def test_storms_that_cannot_be_judged_are_named():
     assert "S2、S4" in facts["notes"][-1]["text_zh"]
 
 
+@pytest.mark.slow
 def test_unknown_units_take_no_part_and_stay_unknown():
     rng = np.random.default_rng(4)
     s = rng.uniform(0.1, 0.9, 800)

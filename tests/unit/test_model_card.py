@@ -140,6 +140,7 @@ def test_the_report_shows_the_card_and_puts_figures_under_the_heading_of_their_s
     assert text.index("<h2>易发性</h2>") < text.index("响应曲线") < text.index("<h2>形变监测</h2>")
 
 
+@pytest.mark.slow
 def test_ground_without_a_slope_is_unknown_though_its_rock_is_known():
     layers = county()
     hole = np.zeros(GRID.shape, bool)

@@ -110,6 +110,7 @@ def hyp3(folder: Path, net: Network, values: np.ndarray) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reach", "factor", "text"), [
     (2, -1.0, r"pair 20190117_20190129 is -[01]\.\d+ times what the other pairs make of it(?s:.)*is its sign turned"),
     (2, 1000.0, "on 20190117_20190129 .1 of 9 pairs.(?s:.)*are these pairs in another unit"),

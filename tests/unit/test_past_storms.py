@@ -43,6 +43,7 @@ def opened(*files, area=AREA):
     return read_past_storms(files, area=area, **LIMITS)
 
 
+@pytest.mark.slow
 def test_a_storm_is_named_by_the_configuration_else_by_its_file_else_by_the_file_s_name(tmp_path):
     told, silent = write_storm(tmp_path / "a.nc", storm_id="inside"), write_storm(tmp_path / "b.nc")
     assert opened(PastRainFile(told, "given"), PastRainFile(silent, "also")).ids == ["also", "given"]
@@ -79,6 +80,7 @@ def test_rain_is_cut_to_the_area_with_the_cells_that_resampling_needs(tmp_path):
         opened(PastRainFile(path), area=Area((0, 0, 1000, 1000), GRID.crs))
 
 
+@pytest.mark.slow
 def test_storms_of_half_hours_become_hours_and_storms_of_days_are_named(tmp_path):
     rng = np.random.default_rng(1)
     halves = rng.gamma(0.5, 3, (96, *RAIN.shape)) * (rng.random((96, *RAIN.shape)) < 0.6)

@@ -83,6 +83,7 @@ def test_no_spelling_is_read_as_another_day(start, step, n, spelling):
     assert [d for _, d in date_columns([table(*written(spelling, wanted))])] == written("%Y%m%d", wanted)
 
 
+@pytest.mark.slow
 def test_a_layer_with_a_velocity_and_other_dates_is_a_series_or_stops(tmp_path):
     points, path = egms(n=60), tmp_path / "ps.gpkg"
     for spelling in ("disp_{}-{}-{}", "{2}/{1}/{0}"):

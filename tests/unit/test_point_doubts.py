@@ -63,6 +63,7 @@ def test_each_is_named_for_what_it_is_with_what_to_do(tmp_path, name, said, fix)
     assert name in caught.value.what
 
 
+@pytest.mark.slow
 def test_texts_are_taken_of_a_folder_that_holds_nothing_else(tmp_path):
     egms(n=30).to_csv(tmp_path / "a.txt", sep="\t", index=False)
     assert open_insar(tmp_path, track="asc", options=TrackOptions(posting_m=100.0)).sizes["time"] == 24

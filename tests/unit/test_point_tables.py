@@ -41,6 +41,7 @@ def same_points(path: Path, table: pd.DataFrame) -> list[str]:
     return list(got.attrs["audit"])
 
 
+@pytest.mark.slow
 def test_ids_that_pandas_kept_as_the_index_are_a_column(tmp_path):
     table, path = egms(n=40), tmp_path / f"{NAME}.parquet"
     table.set_index("pid").to_parquet(path)
@@ -137,6 +138,7 @@ def texts_in(table: pd.DataFrame, column: str, rows: slice) -> pd.DataFrame:
     return out
 
 
+@pytest.mark.slow
 def test_texts_in_the_velocity_of_the_product_are_no_proof_passed_over(tmp_path):
     table, path = egms(n=200), tmp_path / f"{NAME}.csv"
     texts_in(table, "mean_velocity", slice(3, 5)).to_csv(path, index=False)
@@ -151,6 +153,7 @@ def test_texts_in_the_velocity_of_the_product_are_no_proof_passed_over(tmp_path)
             read()
 
 
+@pytest.mark.slow
 def test_a_proof_that_no_point_can_give_says_why(tmp_path):
     table, path = egms(n=60), tmp_path / f"{NAME}.csv"
     table["mean_velocity"] = np.nan
@@ -162,6 +165,7 @@ def test_a_proof_that_no_point_can_give_says_why(tmp_path):
     assert "points" not in in_chinese(told[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", [-999.0, 999.0, -32768.0, -32767.0, 32767.0, 1e20, -3.4028235e38, 123456.0, -20000.0])
 def test_marks_of_missing_and_impossible_steps_are_set_aside(tmp_path, mark):
     table, path = egms(n=200), tmp_path / f"{NAME}.csv"
@@ -177,6 +181,7 @@ def test_marks_of_missing_and_impossible_steps_are_set_aside(tmp_path, mark):
     assert got.attrs["quarantine"] == data.attrs["quarantine"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", [-9999.0, -999.0, -32768.0])
 def test_marks_are_no_velocities(tmp_path, mark):
     table, path = egms(n=200), tmp_path / "v.gpkg"
@@ -217,6 +222,7 @@ def test_millimetres_called_metres_are_asked_about(tmp_path):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_names_of_egms_are_known_in_any_case(tmp_path, suffix):
     table, path = egms(n=40), tmp_path / f"{NAME}.{suffix}"
@@ -237,6 +243,7 @@ def test_names_that_differ_by_case_alone_stay_apart(tmp_path):
 LOS = {"units": "mm", "positive": "toward", "incidence_deg": 39.0, "heading_deg": 349.0, "crs": "EPSG:3035"}
 
 
+@pytest.mark.slow
 def test_dates_of_six_digits_are_read_where_they_rise_in_one_order_alone(tmp_path):
     table = egms(n=60).rename(columns={"mean_velocity": "VEL"}).drop(columns=["los_east", "los_north", "los_up"])
     said = TrackOptions(posting_m=100.0, **LOS)

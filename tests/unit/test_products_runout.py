@@ -122,6 +122,7 @@ def test_without_a_hazard_it_is_unknown_where_else_something_starts():
     assert np.isnan(made.units.to_numpy()[30, 3])
 
 
+@pytest.mark.slow
 def test_hits_and_footprints_name_who_is_reached():
     made = products()
     hits = made.hits[made.hits["release_id"] == "LS-1"].set_index(["target_kind", "target_id"])
@@ -264,6 +265,7 @@ def test_source_channels_release_debris_flows_at_their_top_behind_points_and_are
     assert set(plain.table["release_id"]) == set(table.index) - {"DC-2"}
 
 
+@pytest.mark.slow
 def test_what_stands_on_the_release_is_in_very_high_hazard_though_nothing_arrives_there():
     point = gpd.GeoDataFrame(
         {"point_id": ["P9"], "kind": ["landslide"], "status": ["existing"], "area_id": [None], "area_m2": [3600.0]},
@@ -284,6 +286,7 @@ def test_what_stands_on_the_release_is_in_very_high_hazard_though_nothing_arrive
     assert hit["reasons"] == "landslide from P9 (hazard point): stands on the ground that can fail."
 
 
+@pytest.mark.slow
 def test_a_house_at_the_end_of_a_run_out_does_not_lower_the_hazard_of_a_road_in_it():
     # energy head 20 m at the foot of the slope, 20 - 30 tan(22) = 7.9 m a cell farther: 19.8 and 12.4 m/s
     params = RunoutParams(level_velocity_m_s=(1.0, 5.0, 13.0))

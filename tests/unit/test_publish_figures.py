@@ -65,6 +65,7 @@ def test_large_layer_is_thinned_before_it_is_read():
     assert extent[1] - extent[0] == 1700 * 30
 
 
+@pytest.mark.slow
 def test_series_and_sections_say_what_they_show():
     drawn = texts(series_panels([panel(marks=[(np.datetime64("2022-06-01"), "change")])], language="en"))
     for word in ("AD-1", "asc", "desc", "fit", "change", "LOS displacement (mm)"):

@@ -45,6 +45,7 @@ def _pixels(url):
     return lines[:, 1:], colors, np.frombuffer(alpha, np.uint8)
 
 
+@pytest.mark.slow
 def test_map_picture_lies_where_the_cell_is():
     grid = Grid.from_bounds((500_000, 4_000_000, 560_000, 4_060_000), crs=4546, resolution_m=300)
     levels = np.zeros(grid.shape, np.int8)
@@ -232,6 +233,7 @@ def test_every_number_fits_its_column_as_it_is_printed(tmp_path):
             assert sheet.column_dimensions[cell.column_letter].width >= len(text) + 2, (cell.coordinate, text)
 
 
+@pytest.mark.slow
 def test_a_wide_table_goes_on_larger_paper(tmp_path):
     for name, paper in (("mining_clues", "8"), ("evacuation", "9")):
         lists.write_xlsx(products.frames()[name], tmp_path / "a.xlsx", name=name, run="示范县", language="zh")

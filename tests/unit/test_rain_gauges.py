@@ -331,6 +331,7 @@ def test_too_few_wet_hours_are_said_to_be_assumed():
     assert leave_one_out(xy, np.zeros((5, 8)), ASSUMED, neighbours=4).n == 0
 
 
+@pytest.mark.slow
 def test_gauges_become_a_cube_with_an_error_and_unknown_far_away(tmp_path):
     found = read_gauges(save(tmp_path / "g.csv", table(9, 30)), TELLS)
     area = Area((550_000.0, 4_060_000.0, 700_000.0, 4_130_000.0), "EPSG:32649")

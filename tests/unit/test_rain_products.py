@@ -70,6 +70,7 @@ def product(path, **options):
     return audit.product, cube, audit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "run", "quality"), [("V07B", "", "final"), ("V06B", "-L", "preliminary")])
 def test_imerg_rates_of_half_hours_become_amounts_at_their_end(tmp_path, version, run, quality):
     rates = storm(4)
@@ -157,6 +158,7 @@ def test_era5_is_the_hour_before_the_stamp(tmp_path, layout):
     assert any("falls" in s for s in audit.sentences)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["new", "old"])
 def test_era5_land_is_taken_apart_into_hours(tmp_path, layout):
     """Against hand-made hours: the totals are built hour by hour from 00 UTC, the stamp of 00 closing the day."""
@@ -179,6 +181,7 @@ def test_two_hand_computed_days_of_era5_land(tmp_path):
     np.testing.assert_allclose(cube.to_numpy()[:, 0, 0], [np.nan, 2.0, 0.5, 1.0, 0.25], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_forecast_of_ecmwf_runs_on_over_midnight(tmp_path):
     """Where it states its reference time the totals start there; where it does not, it is no ERA5-Land."""
     rain = storm(36)
@@ -202,6 +205,7 @@ def test_a_forecast_of_ecmwf_runs_on_over_midnight(tmp_path):
     assert any("forecast reference time" in s for s in audit.sentences)
 
 
+@pytest.mark.slow
 def test_a_missing_hour_of_a_running_total_leaves_two_unknown(tmp_path):
     rain = storm(24)
     ends = T0 + np.arange(1, 25) * HOUR
@@ -240,6 +244,7 @@ def test_the_values_must_agree_with_the_grid(tmp_path):
         opened(write_ecmwf(tmp_path / "c.nc", rain / 1000, str(T0), step=0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
 def test_chirps_is_the_utc_day_that_begins_at_the_stamp(tmp_path, version):
     days = storm(6)
@@ -249,6 +254,7 @@ def test_chirps_is_the_utc_day_that_begins_at_the_stamp(tmp_path, version):
     np.testing.assert_array_equal(cube.to_numpy(), days)
 
 
+@pytest.mark.slow
 def test_chirps_tifs_may_forget_their_nodata(tmp_path):
     days = storm(3)
     for k, day in enumerate(days):
@@ -282,6 +288,7 @@ def cmpas(folder, values, hour, *, named=None, **change):
     return path
 
 
+@pytest.mark.slow
 def test_cmpas_is_beijing_time_from_south_to_north_with_9999_missing(tmp_path):
     rain = np.round(storm(3), 1)
     rain[0, 0, 0] = 9999
@@ -337,6 +344,7 @@ def test_totals_from_the_start_of_a_forecast_are_taken_apart(tmp_path):
     assert any("Lead 0: 1 fields" in s for s in audit.sentences)
 
 
+@pytest.mark.slow
 def test_a_rate_summed_over_its_interval_is_an_amount(tmp_path):
     """Total precipitation of TIGGE, S2S and UERRA: parameter 0-1-52 with the statistic accumulation, kg m-2."""
     rain = np.round(storm(2), 1)

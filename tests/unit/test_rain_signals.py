@@ -43,6 +43,7 @@ def test_more_rain_never_lowers_the_signal(h12, share6, share3, more):
     assert 0 <= of(h12) <= of(h12 + more) <= 4
 
 
+@pytest.mark.slow
 def test_the_step_counts_cells(tmp_path):
     paths = {}
     for h, mm in ((12, 80.0), (6, 60.0), (3, 20.0)):

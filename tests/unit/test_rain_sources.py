@@ -315,6 +315,7 @@ def test_a_lazy_cube_is_written_block_by_block_and_read_back_whole(tmp_path, mon
     np.testing.assert_array_equal(read_own(tmp_path / "out.nc").to_numpy(), cube.to_numpy())
 
 
+@pytest.mark.slow
 def test_a_cube_that_does_not_read_back_is_not_published(tmp_path, monkeypatch):
     import geo_risk.publish.cube as module
 

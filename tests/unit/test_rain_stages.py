@@ -247,6 +247,7 @@ def test_steps_longer_than_a_day_or_off_the_hour_are_refused():
         hourly(late.assign_coords(time=late["time"] + np.timedelta64(30, "m")), where="f", spread=True)
 
 
+@pytest.mark.slow
 @given(step_h=st.sampled_from([1, 2, 3, 6]), issued=st.integers(0, 30), hours=st.integers(1, 40))
 def test_a_stage_takes_all_rain_of_the_steps_it_holds_in_part(step_h, issued, hours):
     cube = hourly(stepped(step_h, 96 // step_h), where="f", spread=True)

@@ -99,6 +99,7 @@ def test_past_storms_are_eight_and_daily_sums_are_those_of_their_hours(rains, se
         assert daily.times[-1] == hourly.times[-1]
 
 
+@pytest.mark.slow
 def test_same_seed_same_rain_and_another_seed_another(rains):
     again = make_rain(BOUNDS, seed=7)
     assert np.array_equal(again.wide.rain_mm, rains[7].wide.rain_mm)

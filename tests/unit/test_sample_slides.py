@@ -60,6 +60,7 @@ def _plane(slope, size=80):
     return SimpleNamespace(dem_true=dem, grid=grid)
 
 
+@pytest.mark.slow
 def test_run_out_on_a_plane_stops_where_the_energy_line_says():
     # drop H over length L of slope, then flat: head = H - mu (L + flat) reaches zero after flat = H / mu - L
     slope, mu, start = 0.6, 0.25, 30

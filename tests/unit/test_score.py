@@ -167,6 +167,7 @@ def test_a_found_site_serves_one_true_site_only():
     assert match_sites(depths, sites) == {1: "s"}
 
 
+@pytest.mark.slow
 def test_evacuation_by_hand(county, tmp_path):
     out, truth = county
     hit = pd.DataFrame({"settlement_id": ["S1", "S2", "S3"], "people": [100, 50, 10], "hit_people": [60, 20, 10]})

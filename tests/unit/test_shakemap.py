@@ -165,6 +165,7 @@ def test_negative_and_endless_values_are_masked_and_counted_or_refused(tmp_path)
         read(made(tmp_path, pgv=-PGV, mmi=intensity(PGV)))
 
 
+@pytest.mark.slow
 def test_all_unknown_stays_unknown_and_positions_must_be_known(tmp_path):
     path = made(tmp_path, pgv=np.full(PGV.shape, np.nan), mmi=intensity(PGV))
     found = read(path)

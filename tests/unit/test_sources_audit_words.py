@@ -61,6 +61,7 @@ def hyp3(folder: Path, kinds: tuple[str, ...], jump: bool) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_mintpy_says_nothing_that_is_not_known(tmp_path):
     paths = write_mintpy(tmp_path, SERIES, HEADING="-13.0", UNIT="m")
     with h5py.File(paths["geometry"], "r+") as file:

@@ -138,6 +138,7 @@ def write_tif(path: Path, values: np.ndarray, *, units: str | None = None, **tag
         target.update_tags(1, **tags)
 
 
+@pytest.mark.slow
 def test_the_wavelength_comes_from_the_product_else_from_the_configuration(tmp_path):
     long = write_mintpy(tmp_path / "l", SERIES, WAVELENGTH="0.2362")
     assert open_insar(**long, track="asc").attrs["wavelength_m"] == 0.2362
@@ -176,6 +177,7 @@ def test_stack_without_unit_or_sign_asks(tmp_path):
     np.testing.assert_allclose(data["displacement"].to_numpy(), SERIES[:4], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_tag_is_read_by_clause_and_the_configuration_answers_an_unclear_one(tmp_path):
     geometry = write_mintpy(tmp_path / "g", SERIES)["geometry"]
     both = stack(tmp_path / "a", units="m", positive="toward the satellite, negative away from it")

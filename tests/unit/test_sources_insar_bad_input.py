@@ -150,6 +150,7 @@ def test_a_velocity_masked_by_licsbas_is_known_by_its_name_and_taken_before_the_
         open_insar(folder, track="asc")
 
 
+@pytest.mark.slow
 def test_a_second_height_of_licsar_stops_no_track(tmp_path):
     name = "124A_05297_131313"
     folder = licsbas(tmp_path / "s", **{f"{name}.hgt": np.full(SHAPE, 900.0)})
@@ -169,6 +170,7 @@ def test_a_second_height_of_licsar_stops_no_track(tmp_path):
         open_insar(folder, track="asc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "names"), [(licsbas, "[ENU].geo.tif"), (hyp3, "*_lv_*.tif")])
 def test_a_geometry_named_beside_the_folder_that_holds_it_is_no_second_one(tmp_path, make, names):
     folder = make(tmp_path / "s")

@@ -64,6 +64,7 @@ def test_info_of_a_granule_tells_what_it_holds(tmp_path):
     assert facts.problems == ()
 
 
+@pytest.mark.slow
 def test_info_of_a_stack_without_a_geometry_tells_what_it_holds(tmp_path):
     facts = inspect_file(dated(tmp_path / "s", units="m", positive="away"))
     assert (facts.product, facts.crs, facts.units, facts.problems) == ("geotiff_stack", "EPSG:32649", "m", ())

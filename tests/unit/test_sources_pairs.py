@@ -132,6 +132,7 @@ def _flat_error(folder: Path) -> None:
         raise TimeError(what, where="", fix="") from error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["unw_phase", "los_disp"])
 def test_the_sign_of_pairs_is_turned_by_the_configuration_only(tmp_path, kind):
     folder = hyp3(tmp_path / "s", kinds=(kind,))
@@ -141,6 +142,7 @@ def test_the_sign_of_pairs_is_turned_by_the_configuration_only(tmp_path, kind):
     assert in_chinese(sentence) == "符号：远离卫星为正，依据配置，不同于 HyP3 的约定"
 
 
+@pytest.mark.slow
 def test_a_displacement_that_contradicts_its_phase_is_settled_by_the_configuration(tmp_path):
     folder = hyp3(tmp_path / "s", kinds=("unw_phase", "los_disp"))
     truth = motion()

@@ -36,6 +36,7 @@ def opened(points: gpd.GeoDataFrame, folder, options: TrackOptions = SAID):
     return open_insar(folder / "ps.gpkg", track="asc", options=options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "reason", "chinese"),
     [(0.0, "0 on every date", "各期均为 0"), (7.0, "with one value on every date", "各期为同一数值")],
@@ -57,6 +58,7 @@ def test_series_that_never_move_are_missing_and_not_still(tmp_path, value, reaso
     )
 
 
+@pytest.mark.slow
 def test_a_velocity_of_exactly_0_is_missing_where_it_is_the_result(tmp_path):
     points = layer()[["CODE", "VEL", "geometry"]]
     points.loc[::2, "VEL"] = 0.0
@@ -66,6 +68,7 @@ def test_a_velocity_of_exactly_0_is_missing_where_it_is_the_result(tmp_path):
     assert any("60 with a velocity of exactly 0" in s for s in data.attrs["audit"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [SAID, RATES])
 def test_nulls_beyond_a_twentieth_are_missing_and_refuse_nothing(tmp_path, options):
     points = layer() if options is SAID else layer()[["CODE", "VEL", "geometry"]]
@@ -76,6 +79,7 @@ def test_nulls_beyond_a_twentieth_are_missing_and_refuse_nothing(tmp_path, optio
     assert "12 of 120 points say nothing of the ground (12 without a value)" in english
 
 
+@pytest.mark.slow
 def test_bad_rows_still_refuse_a_table_beside_missing_ones(tmp_path):
     points = layer()
     points.loc[:40, [*DAYS, "VEL"]] = np.nan
@@ -84,6 +88,7 @@ def test_bad_rows_still_refuse_a_table_beside_missing_ones(tmp_path):
         opened(points, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_table_of_nothing_but_zeros_is_refused(tmp_path):
     points = layer()
     points[[*DAYS, "VEL"]] = 0.0
@@ -109,6 +114,7 @@ def test_marks_are_told_from_ground_that_passes_by_them():
     assert marked(np.array([[-9999.9]])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", [-9999.9, 1e10])
 def test_marks_that_are_not_whole_are_set_aside_as_marks(tmp_path, mark):
     points = layer()
@@ -120,6 +126,7 @@ def test_marks_that_are_not_whole_are_set_aside_as_marks(tmp_path, mark):
 # --- height, coherence, error -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "name", "good", "odd"),
     [("HEIGHT", "height", 900.0, -9999.0), ("HEIGHT", "height", "900", "-"), ("COHERENCE", "coherence", 0.8, -9999.0),
@@ -142,6 +149,7 @@ def test_what_is_no_height_coherence_or_error_is_missing_and_the_row_is_used(tmp
     assert name not in opened(points, tmp_path, RATES if name == "velocity_std" else SAID)
 
 
+@pytest.mark.slow
 def test_coherence_in_percent_is_divided_and_bytes_are_refused(tmp_path):
     data = opened(layer().assign(COHERENCE=80), tmp_path)
     assert float(np.nanmax(data["coherence"])) == pytest.approx(0.8)
@@ -166,6 +174,7 @@ def moving(points: gpd.GeoDataFrame, rate: float) -> gpd.GeoDataFrame:
 LATER = [f"D{str(np.datetime64('2019-01-05') + 40 * k).replace('-', '')}" for k in range(len(DAYS))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [-1000.0, -1500.0])
 def test_fast_ground_over_a_mine_gets_through_where_millimetres_are_said(tmp_path, rate):
     points = moving(layer(), rate)
@@ -177,6 +186,7 @@ def test_fast_ground_over_a_mine_gets_through_where_millimetres_are_said(tmp_pat
     assert float(rates["velocity"].min()) == pytest.approx(points["VEL"].min(), rel=0.2)
 
 
+@pytest.mark.slow
 def test_an_earthquake_of_a_month_gets_through_where_millimetres_are_said(tmp_path):
     points = layer().drop(columns=DAYS[3:])
     points[DAYS[2]] = 300 + 900 * np.random.default_rng(4).random(len(points))
@@ -184,6 +194,7 @@ def test_an_earthquake_of_a_month_gets_through_where_millimetres_are_said(tmp_pa
     opened(points.drop(columns="VEL"), tmp_path)
 
 
+@pytest.mark.slow
 def test_millimetres_called_metres_and_metres_called_millimetres_still_stop(tmp_path):
     points = moving(layer(), -30.0)
     for options in (SAID, RATES):
@@ -196,6 +207,7 @@ def test_millimetres_called_metres_and_metres_called_millimetres_still_stop(tmp_
         opened(still, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [0.0, np.nan])
 def test_a_last_date_that_is_the_reference_or_empty_is_no_empty_frame(tmp_path, last):
     points = moving(layer(), -30.0)
@@ -210,6 +222,7 @@ def test_a_last_date_that_is_the_reference_or_empty_is_no_empty_frame(tmp_path, 
 # --- ids --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), [("Id", 0), ("CODE", None), ("CODE", "PS")])
 def test_a_column_of_ids_that_names_no_points_refuses_nothing(tmp_path, name, value):
     points = layer().rename(columns={"CODE": name})
@@ -221,6 +234,7 @@ def test_a_column_of_ids_that_names_no_points_refuses_nothing(tmp_path, name, va
     assert all("119 of 120 rows" in s and "不能标识各点" in in_chinese(s) for s in said)
 
 
+@pytest.mark.slow
 def test_tiles_numbered_each_from_0_are_one_track_and_a_point_in_both_is_taken_once(tmp_path):
     points = layer()
     parts = [points[:61], points[60:]]
@@ -261,6 +275,7 @@ def test_a_point_at_0_0_is_set_aside(tmp_path, crs):
     assert data.sizes["x"] < 20
 
 
+@pytest.mark.slow
 def test_a_stray_point_is_refused_by_name_and_place(tmp_path):
     points = layer()
     with pytest.raises(LimitError, match=r"too many for 120 points; the one furthest out is 100005aBc at 20, 3.5"):
@@ -272,6 +287,7 @@ def test_a_stray_point_is_refused_by_name_and_place(tmp_path):
         opened(shifted(many, 7, 20.0, 3.5), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_long_line_of_points_is_no_stray_point(tmp_path):
     points = layer(2000)
     along = np.linspace(0, 300_000, len(points))
@@ -296,6 +312,7 @@ ESRI = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crs", ["EPSG:4547", ESRI])
 def test_coordinates_that_are_not_in_their_crs_are_told_what_they_look_like(tmp_path, crs):
     points = layer()
@@ -306,6 +323,7 @@ def test_coordinates_that_are_not_in_their_crs_are_told_what_they_look_like(tmp_
         opened(in_4547(points, crs, is_swapped=True), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crs", ["EPSG:32649", "EPSG:4526", "EPSG:3857", "EPSG:2193", "EPSG:3832"])
 def test_coordinates_in_their_crs_get_through(crs):
     area = CRS(crs).area_of_use

@@ -407,6 +407,7 @@ def test_sign_and_unit_of_the_config_are_used(tmp_path):
         open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": "m"}))
 
 
+@pytest.mark.slow
 def test_a_layer_of_velocities_is_a_velocity_product(tmp_path):
     table = egms()
     table = table[table["mean_velocity"] != 0]
@@ -459,6 +460,7 @@ def test_coordinates_are_taken_as_the_pair_that_fits_the_crs(tmp_path, crs, furt
     assert max(size) <= 13
 
 
+@pytest.mark.slow
 def test_velocities_that_are_vertical_by_their_name_are_not_taken_along_the_line_of_sight(tmp_path):
     path, up = tmp_path / "v.csv", RATE.model_copy(update={"positive": None, "incidence_deg": None, "heading_deg": None,
                                                            "component": "vertical"})  # fmt: skip
@@ -477,6 +479,7 @@ def test_velocities_that_are_vertical_by_their_name_are_not_taken_along_the_line
     np.testing.assert_allclose(settled["velocity"].to_numpy(), plain, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "in_file", "velocity", "unit"),
     [("mm", 1.0, 0.1, "cm/yr"), ("mm", 1.0, 0.001, "m/yr"), ("cm", 0.1, 0.001, "m/yr"), ("m", 0.001, 0.1, "cm/yr")],
@@ -492,6 +495,7 @@ def test_a_velocity_in_a_unit_of_its_own_is_evidence_of_that_unit(tmp_path, said
     assert in_chinese(told).endswith(f"该列单位为 {unit}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "velocity", "name"), [("mm", -0.1, "VEL"), ("mm", 0.01, "VEL"), ("cm", 0.1, "VEL"), ("mm", 10, "VEL"),
                                    ("mm", 0.1, "velocity_mm_yr")]
@@ -504,6 +508,7 @@ def test_other_factors_stay_a_question(tmp_path, said, velocity, name):
         open_insar(tmp_path / "ps.gpkg", track="asc", options=SAID.model_copy(update={"units": said}))
 
 
+@pytest.mark.slow
 def test_of_one_date_and_a_velocity_the_velocity_is_used(tmp_path):
     points = layer(egms(n=60)).drop(columns=[f"D{d}" for d in days()[1:]])
     points.to_file(tmp_path / "ps.gpkg")
@@ -519,6 +524,7 @@ def test_of_one_date_and_a_velocity_the_velocity_is_used(tmp_path):
         open_insar(tmp_path / "one.gpkg", track="asc", options=SAID)
 
 
+@pytest.mark.slow
 def test_a_settlement_rate_is_no_evidence_of_the_sign_of_displacements(tmp_path):
     points = layer(egms(n=60)).rename(columns={"VEL": "沉降速率"})
     points["沉降速率"] *= -1

@@ -92,6 +92,7 @@ def test_a_grid_and_gauges_are_held_against_each_other(files):
         cube(files, observed=True, gauges_options=UTC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stated", "is_warned"),
     [("2024-07-20T00:00:00Z", False), ("2024-07-20T08:00:00+08:00", False), ("2024-07-19T00:00:00Z", True),

@@ -38,6 +38,7 @@ def gridded(folder, known, **more):
     return open_layer(out["velocity"]).to_numpy(), facts
 
 
+@pytest.mark.slow
 def test_cells_with_points_reach_the_grid_though_gaps_lie_beside_them(tmp_path):
     known = np.random.default_rng(2).random((SIDE, SIDE)) < 0.2
     velocity, facts = gridded(tmp_path, known, n_points=3.0)
@@ -46,6 +47,7 @@ def test_cells_with_points_reach_the_grid_though_gaps_lie_beside_them(tmp_path):
     assert facts["counts"]["known_cells"] == facts["counts"]["measured_cells"] == np.isfinite(velocity).sum()
 
 
+@pytest.mark.slow
 def test_a_raster_whose_gaps_eat_it_up_is_warned_of(tmp_path):
     known = np.random.default_rng(2).random((SIDE, SIDE)) < 0.2
     velocity, facts = gridded(tmp_path, known)
@@ -56,6 +58,7 @@ def test_a_raster_whose_gaps_eat_it_up_is_warned_of(tmp_path):
     assert "不作稳定判定" in note["text_zh"]
 
 
+@pytest.mark.slow
 def test_a_whole_raster_is_not_warned_of(tmp_path):
     _, facts = gridded(tmp_path, np.ones((SIDE, SIDE), dtype=bool))
     assert facts["notes"] == []

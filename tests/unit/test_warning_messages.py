@@ -266,6 +266,7 @@ def told(frames_: dict[str, pd.DataFrame], earlier: list[Path], levels: dict[str
     return warning_bulletin._message(frames_, LAND, state_of(levels, T0), earlier, run="x", stages=STAGES, **given)
 
 
+@pytest.mark.slow
 def test_what_is_unknown_now_stays_an_area_at_the_level_that_was_known_last(tmp_path):
     (red,) = [state_of({"zone:A:6": 4, "zone:B:6": 2}, T0 - timedelta(hours=1), tmp_path)]
     # A is in the first township and unknown, B in the second and yellow

@@ -36,6 +36,7 @@ def towns(*names: str) -> gpd.GeoDataFrame:
     )
 
 
+@pytest.mark.slow
 def test_a_township_is_calm_only_where_all_its_places_are_known_to_be():
     calm = ("zone", "Z1", 6, 0)
     for other, level in ((("zone", "Z2", 6, -1), -1), (("point", "P1", 6, 0), 0), (("zone", "Z2", 6, 1), 1)):
