@@ -88,16 +88,6 @@ SPECS: tuple[LayerSpec, ...] = (
         {k: v for k, v in line_classes().items() if k in (2, 3, 4, -1)},
         visible=False,
     ),
-    LayerSpec(
-        "dem_openings",
-        "result",
-        {
-            "carved": FeatureClass("value.carved", "#2a6f97", "#2a6f97", radius=5),
-            "no_hollow": FeatureClass("value.no_hollow", "#9aa5ab", "#9aa5ab", radius=4),
-            None: FeatureClass("value.left_closed", "#c1121f", "#c1121f", radius=6),
-        },
-        visible=False,
-    ),
     LayerSpec("slope_units", "", _one("layer.slope_units", "#8a6d3b", width=0.7), visible=False, mapped=False),
     LayerSpec("ponding", "", _one("layer.ponding", "#08519c", fill="#2a83c0", width=1, opacity=0.6)),
     LayerSpec(
@@ -137,6 +127,16 @@ SPECS: tuple[LayerSpec, ...] = (
         "",
         _one("layer.waterlogging", "#08306b", fill="#2a83c0", shape="square", radius=8, opacity=1),
         listed=True,
+    ),
+    LayerSpec(
+        "dem_openings",
+        "result",
+        {
+            "carved": FeatureClass("value.carved", "#0b3954", "#2a6f97", shape="diamond", radius=7, opacity=1),
+            "no_hollow": FeatureClass("value.no_hollow", "#5b6770", "#d5dbdf", shape="diamond", radius=5, opacity=1),
+            None: FeatureClass("value.left_closed", "#5f0a12", "#c1121f", shape="diamond", radius=7, opacity=1),
+        },
+        visible=False,
     ),
     LayerSpec("hazard_points", "hazard_level", level_classes("level", shape="triangle", radius=8), listed=True),
     LayerSpec("relocation", "risk_level", level_classes("level", shape="square"), visible=False),
