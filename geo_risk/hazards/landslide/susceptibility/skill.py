@@ -105,11 +105,15 @@ def interval(values: Sequence[float], *, n_learned: float, n_judged: float) -> t
     Nadeau and Bengio (2003, Mach. Learn. 52, eq. 9): var = (1/J + n_judged / n_learned) s^2. NaN for one fold.
     """
     known = np.asarray([v for v in values if np.isfinite(v)])
-    if len(known) < 2 or not n_learned > 0:
-        return float("nan"), float("nan")
-    spread = known.std(ddof=1) * np.sqrt(1 / len(known) + n_judged / n_learned)
-    half = float(student.ppf(0.975, len(known) - 1) * spread)
-    return float(known.mean() - half), float(known.mean() + half)
+    half = float(student.ppf(0.975, len(known) - 1)) * standard_error(known, n_learned=n_learned, n_judged=n_judged)
+    return (float(known.mean() - half), float(known.mean() + half)) if len(known) > 1 else (np.nan, np.nan)
+
+
+def standard_error(values: NDArray[np.float64], *, n_learned: float, n_judged: float) -> float:
+    """Standard error of the mean score of folds as `interval` has it; NaN for one fold."""
+    if len(values) < 2 or not n_learned > 0:
+        return float("nan")
+    return float(values.std(ddof=1) * np.sqrt(1 / len(values) + n_judged / n_learned))
 
 
 @dataclass(frozen=True)
@@ -137,22 +141,24 @@ def choose(
     """Keep the first model unless another beats it by more than one standard error.
 
     The first is the reference; of those that beat it clearly the best is taken. The standard error is that of the
-    paired difference over the spatial folds (in the sense of Breiman et al. 1984, sec. 3.4.3), so that a model is left
-    for another only where places agree.
+    paired difference over the spatial folds (in the sense of Breiman et al. 1984, sec. 3.4.3), corrected as `interval`
+    is for the learning data that folds share, so that a model is left for another only where places agree.
 
     Returns
     -------
     Its name, the model, and the mean score of every candidate.
     """
     fold = cluster_folds(cases.x, cases.y, cases.is_event, folds=folds, seed=seed)
-    found = {name: np.asarray(judged(model, cases, fold, buffer_m=buffer_m).folds) for name, model in models}
+    skills = {name: judged(model, cases, fold, buffer_m=buffer_m) for name, model in models}
+    found = {name: np.asarray(skill.folds) for name, skill in skills.items()}
+    n_learned = float(np.mean(skills[models[0][0]].n_learned))
     means = {name: float(np.nanmean(v)) for name, v in found.items()}
     chosen = models[0][0]
     for name, _ in models[1:]:
         ahead = found[name] - found[models[0][0]]
         ahead = ahead[np.isfinite(ahead)]
-        error = ahead.std(ddof=1) / np.sqrt(len(ahead)) if len(ahead) > 1 else np.inf
-        if ahead.size and float(ahead.mean()) > error and means[name] > means[chosen]:
+        error = standard_error(ahead, n_learned=n_learned, n_judged=len(cases.x) / folds)
+        if len(ahead) > 1 and float(ahead.mean()) > error and means[name] > means[chosen]:
             chosen = name
     return chosen, dict(models)[chosen], means
 
