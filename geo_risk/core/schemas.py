@@ -21,14 +21,7 @@ ACTIVITIES = ("stable", "steady", "accelerating", "decelerating", "seasonal", "s
 RELEASE_SOURCES = ("hazard_point", "moving_area", "susceptible_slope", "debris_flow_channel")
 RELEASE_KINDS = ("landslide", "debris_flow", "rockfall")
 SITE_KINDS = ("underpass", "low_lying", "underground_space", "road_dip", "culvert", "other")
-CAUSES = (
-    "drain_undersized",
-    "drain_blocked",
-    "pump_failed",
-    "inflow_from_upstream",
-    "sag_without_outlet",
-    "unknown",
-)
+CAUSES = ("drain_undersized", "drain_blocked", "pump_failed", "inflow_from_upstream", "sag_without_outlet", "unknown")
 TRENDS = ("accelerating", "steady", "easing", "unknown")
 CHANGES = ("new", "returned", "split", "accelerated", "grown", "calmed", "unchanged", "merged", "gone", "not_seen")
 WARNING_CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged", "now_unknown", "still_unknown")
