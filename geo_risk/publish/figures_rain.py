@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_risk.hazards.rainfall.stages import FORECAST, OBSERVED
 from geo_risk.publish.figures import TRACK_COLORS, drawing, plain_log_ticks, quiet, svg_text
 from geo_risk.publish.i18n import label
 
 _GREY = "#8a9299"
 _UNKNOWN = "#d9d9d9"
-OBSERVED, FORECAST = 1, 2
-"""Provenance of an hour, as `hazards.rainfall.stages` has it."""
 
 
 @dataclass(frozen=True)
