@@ -50,6 +50,9 @@ def dem_openings_facts(table: pd.DataFrame, quarantine: list[dict[str, Any]]) ->
             "warning", f"{closed} could not be opened: {ids}. In the model water stands behind them; check them.",
             f"{closed} 处未能开通：{ids}。模型中其上游仍壅水，请核查位置。",
         ))  # fmt: skip
-    method = {"name": "DEM conditioning under bridges and in culverts", "citation": _CITATION,
-              "validity": "openings that are missing in the inputs stay closed; none is blocked by debris"}  # fmt: skip
+    method = {
+        "name": "DEM conditioning under bridges and in culverts", "citation": _CITATION,
+        "validity": "openings that are missing in the inputs stay closed; those opened let all water pass, as if none "
+        "were narrow or blocked",
+    }  # fmt: skip
     return {"notes": notes, "counts": counts, "quarantine": quarantine, "methods": [method]}

@@ -31,6 +31,8 @@ CARVED, NO_HOLLOW, NO_WAY, TOO_DEEP, OUTSIDE = "carved", "no_hollow", "no_way", 
 DEM."""
 
 _EIGHT = np.ones((3, 3), dtype=bool)
+_COLUMNS = ("opening_id", "kind", "result", "hollows", "hollow_depth_m", "hollow_left_m", "cells", "cut_depth_m",
+            "cut_volume_m3", "x", "y")  # fmt: skip
 _MAX_HOLLOWS = 5
 _LEFT_SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)
 """Shares of a hollow's depth that may be left in it, the least that can be let out first: beds of DEMs have holes."""
@@ -96,7 +98,7 @@ def open_ground(dem: xr.DataArray, openings: gpd.GeoDataFrame, params: Condition
                     "cut_volume_m3": float(lowered.sum() * grid.cell_area_m2)}  # fmt: skip
         rows.append(row)
     columns = ["opening_id", "row", "column", "before_m", "after_m"]
-    return Openings(pd.DataFrame(cells, columns=columns), pd.DataFrame(rows))
+    return Openings(pd.DataFrame(cells, columns=columns), pd.DataFrame(rows, columns=list(_COLUMNS)))
 
 
 def opened(dem: xr.DataArray, cells: pd.DataFrame) -> xr.DataArray:

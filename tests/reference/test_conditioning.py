@@ -15,6 +15,7 @@ from geo_risk.core.errors import CrsError, UnitError
 from geo_risk.core.grid import Grid
 from geo_risk.kernels.breach import cut_along, least_cost_way
 from geo_risk.kernels.priority_flood import fill
+from geo_risk.products.dem_openings import dem_openings_facts, dem_openings_frame
 from geo_risk.terrain.conditioning import open_ground, opened
 from geo_risk.terrain.params import ConditioningParams
 
@@ -121,6 +122,13 @@ def test_a_bridge_over_nothing_is_left_alone():
     made = open_ground(layer(valley(bank_m=0.0)), given_openings(at(15, DAM), Point(0, 0)), PARAMS)
     assert made.table["result"].tolist() == ["no_hollow", "outside"]
     assert not len(made.cells)
+
+
+def test_no_openings_leave_the_ground_and_an_empty_table():
+    made = open_ground(layer(valley()), given_openings(), PARAMS)
+    frame = dem_openings_frame(made.table, crs=GRID.crs)
+    assert (len(made.cells), len(frame), dem_openings_facts(made.table, [])["counts"]) == (0, 0, {})
+    np.testing.assert_array_equal(opened(layer(valley()), made.cells), layer(valley()))
 
 
 def test_a_hollow_far_from_the_opening_is_not_let_out():
