@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_risk.hazards.flood.devices import Finding, Pond, infer_defect, is_wet, replay
+from geo_risk.hazards.flood.devices import Finding, infer_defect, is_wet
 from geo_risk.hazards.flood.params import SiteParams
+from geo_risk.hazards.flood.pond import Pond, replay
 from geo_risk.hazards.flood.sites import Town
 from geo_risk.kernels.inertial import FloodRun
 
