@@ -38,7 +38,8 @@ def held_volumes(
     if not ((steps >= 0).all() and (capacity >= 0).all() and rim_m3 >= 0 and initial_m3 >= 0):
         msg = "steps, capacities, the rim and the start of a pond must be numbers >= 0"
         raise ValueError(msg)
-    return _held(inflow, steps, capacity, float(rim_m3), float(initial_m3))
+    out: Array = _held(inflow, steps, capacity, float(rim_m3), float(initial_m3))
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -48,11 +49,10 @@ def _held(inflow: Array, steps: Array, capacity: Array, rim: float, initial: flo
         held = initial
         for t in range(inflow.shape[1]):
             there = held + inflow[k, t]
-            if there < 0.0:
-                there = 0.0
-            there -= min(there, capacity[k] * steps[t])
-            held = min(there, rim)
-            out[k, t] = held if there == there else np.nan
-            if there != there:
-                held = np.nan
+            if np.isnan(there):
+                out[k, t:] = np.nan
+                break
+            there = max(there, 0.0)
+            held = min(there - min(there, capacity[k] * steps[t]), rim)
+            out[k, t] = held
     return out

@@ -67,7 +67,7 @@ class Pond:
         """Water level above the site's cell that holds a volume [m]: the inverse of `volume`; never below 0."""
         volume, stored = np.asarray(volume_m3, np.float64), self._stored_m3
         k = np.maximum(np.searchsorted(stored, volume, side="right") - 1, 0)
-        return np.maximum(self.bed_m[k] + (volume - stored[k]) / ((k + 1) * self.cell_m2), 0.0)
+        return np.asarray(np.maximum(self.bed_m[k] + (volume - stored[k]) / ((k + 1) * self.cell_m2), 0.0))
 
 
 def replay(pond: Pond, capacity_m3_s: ArrayLike, *, inflow_share: ArrayLike = 1.0) -> Array:
@@ -87,19 +87,21 @@ def replay(pond: Pond, capacity_m3_s: ArrayLike, *, inflow_share: ArrayLike = 1.
     """
     capacity, share = np.broadcast_arrays(np.asarray(capacity_m3_s, np.float64), np.asarray(inflow_share, np.float64))
     water = pond.inflow_m3[None] * share.reshape(-1, 1)
-    return replay_depths(pond, water, capacity.reshape(-1)).max(axis=1, initial=0.0).reshape(capacity.shape)
+    deepest = replay_depths(pond, water, capacity.reshape(-1)).max(axis=1, initial=0.0)
+    return np.asarray(deepest.reshape(capacity.shape))
 
 
-def replay_depths(pond: Pond, inflow_m3: Array, capacity_m3_s: Array) -> Array:
-    """Depth of a pond after each step [m] for other inflows and capacities; its shape and rim are as recorded.
+def replay_depths(pond: Pond, inflow_m3: Array, capacity_m3_s: Array, *, rim_m: float | None = None) -> Array:
+    """Depth of a pond after each step [m] for other inflows and capacities; its shape is as recorded.
 
     Parameters
     ----------
     inflow_m3 : (n, t) [m3] over the steps of `pond`. capacity_m3_s : (n,) [m3/s].
+    rim_m : level that it cannot pass [m]; default: that of the recorded run.
 
     Returns
     -------
     (n, t) [m]
     """
-    rim = float(pond.volume(pond.rim_m))
+    rim = float(pond.volume(pond.rim_m if rim_m is None else rim_m))
     return pond.depth(held_volumes(inflow_m3, pond.step_s, capacity_m3_s, rim_m3=rim))
