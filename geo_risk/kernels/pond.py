@@ -31,7 +31,8 @@ def held_volumes(
     ValueError : shapes differ, or a step, a capacity, the rim or the start is negative or missing.
     """
     inflow = np.ascontiguousarray(inflow_m3, dtype=np.float64)
-    steps, capacity = np.asarray(step_s, np.float64), np.asarray(capacity_m3_s, np.float64)
+    steps = np.ascontiguousarray(step_s, dtype=np.float64)
+    capacity = np.ascontiguousarray(capacity_m3_s, dtype=np.float64)
     if inflow.ndim != 2 or steps.shape != inflow.shape[1:] or capacity.shape != inflow.shape[:1]:
         msg = f"inflow {inflow.shape}, steps {steps.shape}, capacities {capacity.shape}; (n, t), (t,), (n,) needed"
         raise ValueError(msg)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from geo_risk.hazards.flood.depth_curve import DepthCurve
 from geo_risk.hazards.flood.design_runs import DesignRain, SiteRun, blocks, design_runoff_mm_h
+from geo_risk.hazards.flood.hourly_replay import hourly_depth, storm_start
 from geo_risk.hazards.flood.params import DesignRainParams
 from geo_risk.hazards.flood.pond import Pond, replay, replay_depths
 from geo_risk.hazards.flood.site_rain import depths_by_years, trigger_rain
@@ -180,3 +181,38 @@ def test_a_pond_by_hand_and_bad_ponds() -> None:
 def test_impossible_parameters_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"needed|input|finite"):
         DesignRainParams.model_validate(change)
+
+
+def test_hourly_rain_of_one_block_gives_the_depth_of_its_run() -> None:
+    runs = box_runs()[4:]
+    curve = DepthCurve(runs, 0, "A", 0.1)
+    # one hour of 60 mm, followed by the hours that its run saw
+    got = hourly_depth(curve, [60.0, 0.0], first=0)
+    assert got == pytest.approx(runs[2].depth_m[0], abs=1e-9)
+    twice = hourly_depth(curve, [60.0, 60.0, 0.0], first=0)
+    # a box: what the first hour left and what the second brings, drained all the time
+    assert twice == pytest.approx(min((2 * 0.06 * 20_000 - 0.1 * 7200) / 2500, 1.0), abs=0.01)
+    assert hourly_depth(curve, [60.0, 0.0, 0.0], first=2) < got
+
+
+def test_hourly_rain_that_is_unknown_gives_an_unknown_depth() -> None:
+    curve = DepthCurve(box_runs()[4:], 0, "A", 0.1)
+    assert np.isnan(hourly_depth(curve, [10.0, np.nan], first=0))
+    assert np.isnan(hourly_depth(curve, [], first=0))
+    assert np.isnan(hourly_depth(DepthCurve([], 0, "A", 0.1), [1.0], first=0))
+    assert hourly_depth(curve, [0.0, 0.0], first=0) == 0.0
+
+
+@given(st.lists(st.floats(0, 150), min_size=1, max_size=5), st.integers(0, 4), st.floats(0, 50))
+def test_more_hourly_rain_is_never_shallower_but_for_the_misses(rain: list[float], k: int, more: float) -> None:
+    curve = DepthCurve(box_runs()[4:], 0, "A", 0.1)
+    wetter = [r + more * (i == k % len(rain)) for i, r in enumerate(rain)]
+    low, high = (hourly_depth(curve, [*series, 0.0], first=0) for series in (rain, wetter))
+    assert high >= low - 0.02
+
+
+def test_storm_start_stops_at_dry_and_at_unknown_hours() -> None:
+    rain = [3.0, 0.0, 0.0, 2.0, 1.0, 5.0]
+    assert storm_start(rain, 5, dry_gap_h=2) == (3, True)
+    assert storm_start(rain, 5, dry_gap_h=9) == (0, True)
+    assert storm_start([3.0, np.nan, 1.0, 5.0], 3, dry_gap_h=9) == (2, False)

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.products.params import WaterloggingParams
 
+TOLD = ("town_rain", "town_stages")
+"""Tables by site that are told on the list where they are there."""
+
 
 def waterlogging(plan: Plan) -> None:
     """Add the step that writes the frames waterlogging and ponding."""
@@ -19,7 +22,7 @@ def waterlogging(plan: Plan) -> None:
             "town_devices": plan.frame("town_devices"), "town_labels": plan.layer("town_labels"),
             "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
         },
-        optional={"town_rain": plan.frame("town_rain")},
+        optional={n: plan.frame(n) for n in TOLD},
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
                 "facts": plan.facts("waterlogging")},
         params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m, language=plan.cfg.language,
@@ -35,6 +38,7 @@ def write_waterlogging(
     town_depth: Path,
     town_built: Path,
     town_rain: Path | None,
+    town_stages: Path | None,
     waterlogging: Path,
     ponding: Path,
     facts: Path,
@@ -52,7 +56,7 @@ def write_waterlogging(
     sites, depth = read_frame(town_sites), open_layer(town_depth)
     grid = grid_of(depth)
     share = water.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
-    more = [read_frame(p) for p in (town_rain,) if p is not None]
+    more = [read_frame(p) for p in (town_rain, town_stages) if p is not None]
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
                                 local_m=local_m, impervious_share=share, more=more, language=language)  # fmt: skip
     labels = sites.set_index("site_id")["label"]

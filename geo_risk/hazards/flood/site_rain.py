@@ -42,7 +42,7 @@ def trigger_rain(
     10 and 60: a drain takes alike in every minute; where that of 60 is more than was tested, the tested rain stands
     for it, so that it is rather too low.
     """
-    by_minutes = {m: _of_minutes(runs, m) for m in BLOCK_MINUTES}
+    by_minutes = {m: runs_of(runs, m) for m in BLOCK_MINUTES}
     rows = []
     for k, state in enumerate(states.to_dict("records")):
         real, move = float(state["capacity_m3_s"] * state["share"]), float(state["correction_m"])
@@ -70,7 +70,8 @@ def trigger_rain(
     return pd.DataFrame(rows, columns=["site_id", *names, "trigger_tested_mm", "minutes_to_close"])
 
 
-def _of_minutes(runs: Sequence[SiteRun], minutes: int) -> list[SiteRun]:
+def runs_of(runs: Sequence[SiteRun], minutes: int) -> list[SiteRun]:
+    """Return the blocks of a duration by rising amount."""
     same = [r for r in runs if np.isnan(r.rain.years) and r.rain.minutes == minutes and len(r.rain.rain_mm) == 1]
     return sorted(same, key=lambda r: r.rain.total_mm)
 
