@@ -245,6 +245,14 @@ class WaterloggingParams(Params):
         2, "Depth class at which a road is closed; the highest where the profile has fewer.",
         source="27 cm: near the 25 cm (Shenyang) and 30 cm (Chengdu tunnels) of METHODS.md section 4", ge=1, le=8,
     )  # fmt: skip
+    sill_max_m: float = parameter(
+        3.0, "A sill higher than this is taken for a mistake of unit and counts as unknown.",
+        source=f"{_CHOICE}: flood barriers of entrances are below 2 m; 30 is centimetres", gt=0, le=100,
+    )  # fmt: skip
+    sill_margin_m: float = parameter(
+        0.10, "Water less than this below a sill is called near it.",
+        source=f"{_CHOICE}: the standard deviation of modelled depths", ge=0, le=2,
+    )  # fmt: skip
     cause_min_m: float = parameter(
         0.02, "A change that would lower the water by less is no explanation.", source=_CHOICE, ge=0, le=1
     )

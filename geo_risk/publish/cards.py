@@ -21,6 +21,7 @@ from geo_risk.publish.escape import clean_text, is_missing, render_page
 from geo_risk.publish.i18n import column_label, label, labels, reasons_of
 from geo_risk.publish.legend import LEVEL_COLORS, UNKNOWN_COLOR
 from geo_risk.publish.report import style
+from geo_risk.publish.site_card import site_tables
 
 FIRST_SITES = 12
 SIDE_M = {"hazard_points": 2000.0, "evacuation": 4000.0, "waterlogging": 1000.0}
@@ -135,6 +136,7 @@ def card_values(
         "reasons": clean_text(reasons_of(row, language)),
         "facts": [position, *((column_label(c, language), tables.value_cell(c, row[c], language)) for c in facts)],
         "plan": [(column_label(c, language), _plan_cell(c, row[c], language)) for c in plan],
+        "tables": site_tables(row, language) if name == "waterlogging" else [],
         "sketch": _sketch(point.centroid, frames, side),
         "sketch_note": label("card.sketch_note", language, km=f"{side / 1000:g}"),
         "scale_bar": {"end": 6 + 25, "text": f"{side / 4:g} m"},

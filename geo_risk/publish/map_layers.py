@@ -129,6 +129,17 @@ SPECS: tuple[LayerSpec, ...] = (
         listed=True,
     ),
     LayerSpec(
+        "underground_entrances",
+        "sill_state",
+        {
+            "over_sill": FeatureClass("value.over_sill", "#5f0a12", "#c1121f", shape="diamond", radius=8, opacity=1),
+            "near_sill": FeatureClass("value.near_sill", "#7a4f00", "#f2a900", shape="diamond", radius=8, opacity=1),
+            "below_sill": FeatureClass("value.below_sill", "#00513f", "#00a37a", shape="diamond", radius=6, opacity=1),
+            None: FeatureClass("value.unknown", "#3a4047", "#8d959c", shape="diamond", radius=8, opacity=1),
+        },
+        visible=False,
+    ),
+    LayerSpec(
         "dem_openings",
         "result",
         {

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps.flood_answers import site_answers
 from geo_risk.flow.steps.flood_design import design_rain
+from geo_risk.flow.steps.flood_entrances import entrances
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
@@ -86,9 +88,12 @@ def _town(plan: Plan) -> None:
         "flood.town", town.write_town, reads={**common, "rain": plan.cube("rain_hourly")},
         optional={"findings": plan.frame("town_findings")},
         writes={"depth": plan.layer("town_depth"), "duration": plan.layer("town_duration"),
-                "ponds": plan.frame("town_ponds"), "facts": plan.facts("flood_town")},
+                "ponds": plan.frame("town_ponds"), "record": plan.cube("town_record"),
+                "facts": plan.facts("flood_town")},
         params=params.town, sites=params.sites,
     )  # fmt: skip
+    site_answers(plan)
+    entrances(plan)
     design_rain(plan)
     site_stages(plan)
 

@@ -248,6 +248,7 @@ def write_town(
     depth: Path,
     duration: Path,
     ponds: Path,
+    record: Path,
     facts: Path,
     params: TownFlowParams,
     sites: SiteParams,
@@ -255,8 +256,10 @@ def write_town(
     """Run the storm over the town and write depth, duration, and each site's answer."""
     import numpy as np
 
+    from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.hazards.flood.responses import responses
     from geo_risk.hazards.flood.town import town_facts
+    from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_frame
@@ -278,5 +281,6 @@ def write_town(
         layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
         write_layer(layer, path)
     write_frame(table, ponds)
+    write_dataset(record_dataset(run.record), record)
     times = [str(cube["time"].to_numpy()[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
     write_json(town_facts(run, table, times=times, peak_rain_mm_h=peak), facts)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.flood_entrances import sill_check
+
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.products.params import WaterloggingParams
 
-TOLD = ("town_rain", "town_stages")
+TOLD = ("town_rain", "town_stages", "town_answers")
 """Tables by site that are told on the list where they are there."""
 
 
@@ -22,11 +24,12 @@ def waterlogging(plan: Plan) -> None:
             "town_devices": plan.frame("town_devices"), "town_labels": plan.layer("town_labels"),
             "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
         },
-        optional={n: plan.frame(n) for n in TOLD},
+        optional={**{n: plan.frame(n) for n in TOLD}, "town_draws": plan.cube("town_draws")},
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
                 "facts": plan.facts("waterlogging")},
         params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m, language=plan.cfg.language,
     )  # fmt: skip
+    sill_check(plan)
 
 
 def write_waterlogging(
@@ -39,6 +42,8 @@ def write_waterlogging(
     town_built: Path,
     town_rain: Path | None,
     town_stages: Path | None,
+    town_answers: Path | None,
+    town_draws: Path | None,
     waterlogging: Path,
     ponding: Path,
     facts: Path,
@@ -49,21 +54,35 @@ def write_waterlogging(
     """Write the ranked list and the ponds."""
     from geo_risk.core.grid import grid_of
     from geo_risk.products import ponding as water
-    from geo_risk.products.waterlogging import rank_sites
+    from geo_risk.products.waterlogging import Told, rank_sites
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame
 
     sites, depth = read_frame(town_sites), open_layer(town_depth)
     grid = grid_of(depth)
     share = water.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
-    more = [read_frame(p) for p in (town_rain, town_stages) if p is not None]
+    tables = [read_frame(p) for p in (town_rain, town_stages, town_answers) if p is not None]
+    told = Told(share, tables, _draws(town_draws))
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
-                                local_m=local_m, impervious_share=share, more=more, language=language)  # fmt: skip
+                                local_m=local_m, told=told,
+                        language=language)  # fmt: skip
     labels = sites.set_index("site_id")["label"]
     shapes = water.ponding(ranked, open_layer(town_labels).to_numpy(), labels, depth.to_numpy(), grid, params)
     write_frame(ranked, waterlogging)
     write_frame(shapes, ponding)
     write_json(_facts(ranked, len(sites)), facts)
+
+
+def _draws(path: Path | None) -> Any:
+    """Return the draws of depths, a row a site named by its id; None where there are none."""
+    import pandas as pd
+    import xarray as xr
+
+    if path is None:
+        return None
+    with xr.open_dataset(path, engine="h5netcdf") as file:
+        data = file.load()
+    return pd.DataFrame(data["depth_m"].to_numpy(), index=data["site_id"].to_numpy().astype(str))
 
 
 def _facts(ranked: Any, n_sites: int) -> dict[str, Any]:

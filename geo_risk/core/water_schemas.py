@@ -1,0 +1,40 @@
+"""Schemas of the waterlogging frames."""
+
+from __future__ import annotations
+
+from geo_risk.core.schema import Schema, schema_of
+
+SITE_KINDS = ("underpass", "low_lying", "underground_space", "road_dip", "culvert", "other")
+SILL_STATES = ("over_sill", "near_sill", "unknown", "below_sill")
+"""States of an underground entrance, the gravest first: unknown stands before safe."""
+
+BOUNDS = ("between", "at_most", "more_than", "unknown")
+"""How a return period is meant: between storms that were run, or beyond the weakest or the strongest of them."""
+CAUSES = ("drain_undersized", "drain_blocked", "pump_failed", "inflow_from_upstream", "sag_without_outlet", "unknown")
+
+
+WATER_SCHEMAS: tuple[Schema, ...] = (
+    schema_of(
+        "waterlogging", "site_id", "Point",
+        "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
+        "duration_h:positive volume_m3:positive catchment_m2:positive impervious_share:share "
+        "critical_rain_mm_h:positive return_period_yr:positive people:count traffic_class:text cause:text "
+        "measures:text responsible:text score:number reasons:text",
+        required="rank kind source cause",
+        kind=SITE_KINDS, source=("inventory", "detected", "both"), cause=CAUSES,
+        traffic_class=("trunk", "primary", "secondary", "local", "none"),
+    ),
+    schema_of(
+        "ponding", "site_id", "Polygon",
+        "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
+        "volume_m3:positive catchment_m2:positive reasons:text",
+        required="kind source", kind=SITE_KINDS, source=("inventory", "detected", "both"),
+    ),
+    schema_of(
+        "underground_entrances", "space_id", "Point",
+        "space_id:id name:text sill_state:text people:count sill_height_m:positive water_m:positive margin_m:number "
+        "return_period_yr:positive return_period_bound:text reasons:text",
+        required="sill_state", sill_state=SILL_STATES, return_period_bound=BOUNDS,
+    ),
+)  # fmt: skip
+"""The frames of the waterlogging product, by layer name."""
