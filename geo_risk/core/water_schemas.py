@@ -36,5 +36,10 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         "return_period_yr:positive return_period_bound:text reasons:text",
         required="sill_state", sill_state=SILL_STATES, return_period_bound=BOUNDS,
     ),
+    schema_of(
+        "waterlogging_owners", "site_id", None,
+        "site_id:id site_rank:count name:text source:text unit:text owner_gaps:text valid_until:text reasons:text",
+        required="site_rank source owner_gaps", source=("inventory", "detected", "both"),
+    ),
 )  # fmt: skip
 """The frames of the waterlogging product, by layer name."""

@@ -245,6 +245,14 @@ class WaterloggingParams(Params):
         2, "Depth class at which a road is closed; the highest where the profile has fewer.",
         source="27 cm: near the 25 cm (Shenyang) and 30 cm (Chengdu tunnels) of METHODS.md section 4", ge=1, le=8,
     )  # fmt: skip
+    owner_date: str | None = parameter(
+        None, "Day for which the expiry of responsibilities is judged, such as 2026-06-01; by default that of the "
+        "newest forecast.", source=f"{_CHOICE}: a run gives the same result on any day", pattern=r"^\d{4}-\d{2}-\d{2}$",
+    )  # fmt: skip
+    expiry_notice_days: int = parameter(
+        30, "Responsibilities that end within so many days are told.", source=f"{_CHOICE}: a month to renew", ge=0,
+        le=3650,
+    )  # fmt: skip
     sill_max_m: float = parameter(
         3.0, "A sill higher than this is taken for a mistake of unit and counts as unknown.",
         source=f"{_CHOICE}: flood barriers of entrances are below 2 m; 30 is centimetres", gt=0, le=100,

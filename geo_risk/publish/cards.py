@@ -33,7 +33,8 @@ _PLAN = {
     "evacuation": ("warning_level", "leave_before", "shelter_name", "shelter_id", "assigned_people",
                    "unassigned_people", "route_km", "travel_min", "route_exposed_km", "cut_off_risk",
                    "backup_shelter_id", "responsible"),
-    "waterlogging": ("cause", "measures", "people", "traffic_class", "responsible"),
+    "waterlogging": ("cause", "measures", "people", "traffic_class", "unit", "responsible", "deputy", "valid_until",
+                     "owner_gaps"),
 }  # fmt: skip
 _BASE = (("rivers", "none", "#5aa2d6", 0.9), ("roads", "none", "#a8906f", 0.6))
 
@@ -145,7 +146,7 @@ def card_values(
 
 def _plan_cell(column: str, value: object, language: str) -> tables.Cell:
     """Return a line of the plan; people responsible who are not known leave a line to write on."""
-    if column in ("responsible", "monitor") and is_missing(value):
+    if column in ("responsible", "monitor", "deputy", "unit") and is_missing(value):
         return {"text": "______________"}
     return tables.value_cell(column, value, language)
 

@@ -30,7 +30,7 @@ LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
-         "underground_entrances")  # fmt: skip
+         "underground_entrances", "waterlogging_owners")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
@@ -40,7 +40,7 @@ EXTRAS = {
     "waterlogging": re.compile(
         r"return_period_bound|trigger_|close_mm|minutes_to_close|depth_\d+(yr|h)_m|ponded_m3|drain_|blockage_|upstream_"
         r"|pump_|hold_back_m3|first10_share|rank_low|rank_high|n_draws|capacity_m3_s|sill_height_m|unit|deputy"
-        r"|valid_until|owner_state"
+        r"|valid_until|owner_gaps"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
 }
@@ -56,7 +56,10 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
 """What parts rows of one level: the larger first, unknown last."""
 _WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
 _ID = re.compile(r".*_ids?$")
-_PLAIN = re.compile(r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track)$")
+_PLAIN = re.compile(
+    r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track"
+    r"|deputy|unit|valid_until)$"
+)
 _DECIMALS = (
     (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
     (re.compile(r"_(m|km|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),

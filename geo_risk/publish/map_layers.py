@@ -22,7 +22,7 @@ SIMPLIFY_DEG = 1e-5
 """About a metre: what the eye cannot see at the deepest zoom."""
 
 DECIMALS = 5
-CONTACTS = ("responsible", "monitor")
+CONTACTS = ("responsible", "monitor", "deputy")
 """Personal data: on printed lists and cards, never in the map or the report."""
 
 
