@@ -10,6 +10,8 @@ SILL_STATES = ("over_sill", "near_sill", "unknown", "below_sill")
 
 BOUNDS = ("between", "at_most", "more_than", "unknown")
 """How a return period is meant: between storms that were run, or beyond the weakest or the strongest of them."""
+OUTCOMES = ("miss", "false_alarm", "hit", "correct_dry", "unknown")
+PROPOSALS = ("new_site", "close_site", "check_site")
 CAUSES = ("drain_undersized", "drain_blocked", "pump_failed", "inflow_from_upstream", "sag_without_outlet", "unknown")
 
 
@@ -40,6 +42,18 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         "waterlogging_owners", "site_id", None,
         "site_id:id site_rank:count name:text source:text unit:text owner_gaps:text valid_until:text reasons:text",
         required="site_rank source owner_gaps", source=("inventory", "detected", "both"),
+    ),
+    schema_of(
+        "waterlogging_verification", "verification_id", None,
+        "verification_id:id storm_id:text site_id:text name:text outcome:text reported_depth_m:positive "
+        "predicted_depth_m:positive reported_class:whole predicted_class:whole reasons:text",
+        required="storm_id site_id outcome", outcome=OUTCOMES,
+    ),
+    schema_of(
+        "waterlogging_ledger_proposals", "proposal_id", "Point",
+        "proposal_id:id proposal:text site_id:text name:text depth_m:positive n_reports:count n_storms:count "
+        "reasons:text",
+        required="proposal", proposal=PROPOSALS,
     ),
 )  # fmt: skip
 """The frames of the waterlogging product, by layer name."""

@@ -89,6 +89,9 @@ def rank_sites(
     for table in told.tables:
         given = table.assign(site_id=table["site_id"].astype(str))
         frame = frame.merge(given, on="site_id", how="left", validate="one_to_one")
+    if "trigger_60min_class1_mm" in frame:  # a storm scaled as a whole has wet hours before its wettest
+        known = frame["trigger_tested_mm"].notna()
+        frame["critical_rain_mm_h"] = frame["trigger_60min_class1_mm"].where(known, frame["critical_rain_mm_h"])
     told_columns = [c for table in told.tables for c in table.columns if c != "site_id" and c not in _CONTRACT]
     keep = (frame["source"] != "detected") | ~(frame["depth_m"] < params.depth_classes_m[0])
     frame = frame[keep].reset_index(drop=True)

@@ -65,7 +65,7 @@ def site_reason(row: Any, local_m: float) -> tuple[str, str]:
         words.append(("lasts", {"hours": row.duration_h}))
     cause = tuple(text.format(share=row.share, local=local_m) for text in _CAUSE_WORDS[row.cause])
     words.append(("cause", {"cause": cause}))
-    if not np.isnan(row.critical_rain_mm_h):
+    if not np.isnan(row.critical_rain_mm_h) and np.isnan(_told(row, "trigger_60min_class1_mm")):
         words.append(("begins", {"rain": row.critical_rain_mm_h}))
     if row.kind == "underground_space" and not pd.isna(row.sill_height_m):
         over = row.depth_m - row.sill_height_m

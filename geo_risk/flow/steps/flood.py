@@ -80,7 +80,8 @@ def _town(plan: Plan) -> None:
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
-        writes={"findings": plan.frame("town_findings"), "facts": plan.facts("flood_past")},
+        writes={"findings": plan.frame("town_findings"), "comparison": plan.frame("town_past"),
+                "facts": plan.facts("flood_past")},
         past_rain=past_told(plan), params=params.town, sites=params.sites,
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.flood_entrances import sill_check
+from geo_risk.flow.steps.waterlogging_verification import site_verification
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
@@ -32,6 +33,7 @@ def waterlogging(plan: Plan) -> None:
         language=plan.cfg.language,
     )  # fmt: skip
     sill_check(plan)
+    site_verification(plan)
 
 
 def write_waterlogging(

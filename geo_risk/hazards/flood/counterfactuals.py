@@ -62,8 +62,9 @@ def _answers(pond: Pond, row: Mapping[Any, Any], bound_m: float, params: SitePar
         return float(pond.volume(replay(pond, capacity, inflow_share=inflow)))
 
     def depth(capacity: float, inflow: float = 1.0) -> float:
-        """Depth, moved from that of the list by what the replay says the change makes."""
-        return max(float(row["depth_m"]) + float(replay(pond, capacity, inflow_share=inflow)) - base, 0.0)
+        """Depth, in proportion to that of the list as the replay says: without water there is none."""
+        made = float(replay(pond, capacity, inflow_share=inflow))
+        return made * float(row["depth_m"]) / base if base > 0 else float(row["depth_m"])
 
     now, without = volume(real), volume(0.0)
     # rounding may make a difference of equal volumes negative in the last digit
