@@ -31,7 +31,7 @@ LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
          "underground_entrances", "waterlogging_owners", "waterlogging_verification",
-         "waterlogging_ledger_proposals")  # fmt: skip
+         "waterlogging_ledger_proposals", "waterlogging_allocation")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")

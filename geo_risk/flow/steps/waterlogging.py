@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.flood_entrances import sill_check
+from geo_risk.flow.steps.waterlogging_allocation import pump_allocation
 from geo_risk.flow.steps.waterlogging_verification import site_verification
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def waterlogging(plan: Plan) -> None:
     )  # fmt: skip
     sill_check(plan)
     site_verification(plan)
+    pump_allocation(plan)
 
 
 def write_waterlogging(
