@@ -276,6 +276,10 @@ class WaterloggingParams(Params):
         60, "First wet sites of the list to which pumps may be sent.", source=f"{_CHOICE}: seconds of solving", ge=1,
         le=1000,
     )  # fmt: skip
+    coarse_cell_m: float = parameter(
+        10.0, "On a terrain model of larger cells no listed site is called dry.",
+        source=f"{_CHOICE}: the width of an underpass", gt=0, le=1000,
+    )  # fmt: skip
     sill_max_m: float = parameter(
         3.0, "A sill higher than this is taken for a mistake of unit and counts as unknown.",
         source=f"{_CHOICE}: flood barriers of entrances are below 2 m; 30 is centimetres", gt=0, le=100,

@@ -227,6 +227,30 @@ def merge_ledger(
     return _described(rows, town), quarantine
 
 
+def with_streets(sites: gpd.GeoDataFrame, roads: gpd.GeoDataFrame, params: SiteParams) -> gpd.GeoDataFrame:
+    """Give sites that lie in no depression the nearest road within snap_m, where the ledger names none.
+
+    Parameters
+    ----------
+    sites : as `merge_ledger` returns them. roads : lines with `class`, `name`.
+    """
+    out = sites.copy()
+    bare = np.flatnonzero((out["label"] == 0) & out["road"].isna() & (out["traffic_class"] == "none"))
+    if not len(roads) or not bare.size:
+        return out
+    lines = roads.geometry.to_numpy()
+    tree = shapely.STRtree(lines)
+    for k in bare:
+        point = out.geometry.iloc[k]
+        near = np.sort(tree.query(point, predicate="dwithin", distance=params.snap_m))
+        if near.size:
+            closest = near[[int(np.argmin(shapely.distance(lines[near], point)))]]
+            found = _road(roads.iloc[closest])
+            out.iloc[k, out.columns.get_loc("road")] = found["road"]
+            out.iloc[k, out.columns.get_loc("traffic_class")] = found["traffic_class"]
+    return out
+
+
 def _found(detected: gpd.GeoDataFrame, label: int, row: dict[str, Any]) -> dict[str, Any]:
     """Take from the detected site what the ledger does not say."""
     match = detected[detected["label"] == label]
@@ -251,7 +275,7 @@ def _lowest(town: Town, row: int, column: int, *, label: int, reach_m: float) ->
 
 
 def _described(rows: list[dict[str, Any]], town: Town) -> gpd.GeoDataFrame:
-    columns = ["site_id", "source", *SITE_COLUMNS, *OWNER_COLUMNS, "geometry"]
+    columns = ["site_id", "source", *SITE_COLUMNS, *OWNER_COLUMNS, "past_depth_m", "geometry"]
     frame = pd.DataFrame(rows)
     for column in columns:
         if column not in frame:
@@ -261,7 +285,8 @@ def _described(rows: list[dict[str, Any]], town: Town) -> gpd.GeoDataFrame:
         frame[name] = frame[name].astype("string")
     frame["kind"] = frame["kind"].where(frame["kind"].notna(), "other")
     frame["traffic_class"] = frame["traffic_class"].where(frame["traffic_class"].notna(), "none")
-    for name in ("sill_height_m", "people", "area_m2", "volume_m3", "full_depth_m", "catchment_m2", "building_share"):
+    for name in ("sill_height_m", "people", "area_m2", "volume_m3", "full_depth_m", "catchment_m2", "building_share",
+                 "past_depth_m"):  # fmt: skip
         frame[name] = pd.to_numeric(frame[name]).astype("float64")
     frame[["label", "cell"]] = frame[["label", "cell"]].astype("int64")
     k = frame["label"].to_numpy() - 1
