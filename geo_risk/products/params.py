@@ -280,10 +280,6 @@ class WaterloggingParams(Params):
         10.0, "On a terrain model of larger cells no listed site is called dry.",
         source=f"{_CHOICE}: the width of an underpass", gt=0, le=1000,
     )  # fmt: skip
-    sill_max_m: float = parameter(
-        3.0, "A sill higher than this is taken for a mistake of unit and counts as unknown.",
-        source=f"{_CHOICE}: flood barriers of entrances are below 2 m; 30 is centimetres", gt=0, le=100,
-    )  # fmt: skip
     sill_margin_m: float = parameter(
         0.10, "Water less than this below a sill is called near it.",
         source=f"{_CHOICE}: the standard deviation of modelled depths", ge=0, le=2,

@@ -66,7 +66,7 @@ def write_sites(
     """Write the sites, the devices and the labelled depressions of the town."""
     from geo_risk.core.grid import grid_of
     from geo_risk.hazards.flood.devices import place_devices
-    from geo_risk.hazards.flood.sites import Features, detect_sites, merge_ledger, town_ground, with_streets
+    from geo_risk.hazards.flood.sites import Features, detect_sites, in_metres, merge_ledger, town_ground, with_streets
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
@@ -83,6 +83,9 @@ def write_sites(
                         open_layer(built).to_numpy() > 0)  # fmt: skip
     detected = detect_sites(ground, features, params)
     ledger, said = _ledger(waterlogging_sites, grid, read["roads"], options=options, aside=aside)
+    if ledger is not None:
+        ledger, odd = in_metres(ledger, params)
+        aside += odd
     sites, beyond = merge_ledger(detected, ledger, ground, params)
     sites = with_streets(sites, read["roads"], params)
     devices, bad = place_devices(read["drains"], read["pumps"], sites, ground, params)

@@ -227,6 +227,33 @@ def merge_ledger(
     return _described(rows, town), quarantine
 
 
+PAST_MAX_M = 10.0
+"""A greater depth in the past is no depth in metres."""
+
+
+def in_metres(ledger: gpd.GeoDataFrame, params: SiteParams) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
+    """Take sills and past depths that cannot be metres for unknown.
+
+    Returns
+    -------
+    ledger : a copy. quarantine : {"id", "reason"} of each value that was not taken.
+    """
+    out, aside = ledger.copy(), []
+    zh = {"sill_height_m": "挡水高度", "past_depth_m": "历史积水深度"}
+    for name, most in (("sill_height_m", params.sill_max_m), ("past_depth_m", PAST_MAX_M)):
+        if name not in out:
+            continue
+        values = pd.to_numeric(out[name], errors="coerce").astype("float64")
+        odd = values.notna() & ~((values >= 0) & (values <= most))
+        aside += [
+            {"id": str(i), "reason": f"{name} is {v:g}, not in 0-{most:g} m (centimetres?): it counts as unknown",
+             "reason_zh": f"{zh[name]} {v:g} 米不在 0–{most:g} 米内（是否为厘米？）：按未知处理"}
+            for i, v in zip(out.loc[odd, "site_id"], values[odd], strict=True)
+        ]  # fmt: skip
+        out[name] = values.mask(odd)
+    return out, aside
+
+
 def with_streets(sites: gpd.GeoDataFrame, roads: gpd.GeoDataFrame, params: SiteParams) -> gpd.GeoDataFrame:
     """Give sites that lie in no depression the nearest road within snap_m, where the ledger names none.
 
