@@ -183,3 +183,15 @@ def test_the_same_rain_gives_the_same_list(everything: Path) -> None:
     before = hashes()
     run(everything / "run.yaml", force=True)
     assert hashes() == before
+
+
+def test_stages_without_a_forecast_are_unknown_and_leave_room_for_a_warning(everything: Path) -> None:
+    text = (everything / "run.yaml").read_text(encoding="utf-8")
+    bare = text.replace(', forecast: [{issued: "2024-07-20T23:00:00Z", file: forecast.nc}]', "").replace(
+        "output: out", "output: bare")  # fmt: skip
+    assert bare != text
+    (everything / "bare.yaml").write_text(bare, encoding="utf-8")
+    run(everything / "bare.yaml", names=["flood.stages"])
+    rows = pyogrio.read_dataframe(everything / "bare" / ".work" / "between" / "town_stages.gpkg")
+    assert rows[[f"depth_{h}h_m" for h in (72, 24, 6, 3, 1)]].isna().all().all()
+    assert (everything / "bare" / ".work" / "between" / "flood_stages.json").exists()
