@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from geo_risk.sources.ledger_tables import WATERLOGGING_SITES
@@ -29,7 +31,7 @@ def road_classes(roads: pd.DataFrame) -> pd.Series[str]:
     return out.map(_known).astype("string")
 
 
-def _known(word: object) -> object:
+def _known(word: Any) -> Any:
     if pd.isna(word):
         return pd.NA
     text = str(word).lower().removesuffix("_link")
