@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geo_risk.core.grid import Grid
-    from geo_risk.hazards.flood.params import RunoffParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.hazards.flood.town import Surface, Window
     from geo_risk.sources.options import ReadLimits
@@ -44,9 +45,10 @@ def write_ground(
     import numpy as np
 
     from geo_risk.core.vectorize import rasterize
-    from geo_risk.flow.steps.flood import read_cover, read_soil
+    from geo_risk.flow.steps.flood_ground import cover_layer, soil_shapes
     from geo_risk.flow.steps.flood_sites import read_features
-    from geo_risk.hazards.flood.town import curve_numbers, town_surface
+    from geo_risk.hazards.flood.losses import curve_numbers
+    from geo_risk.hazards.flood.town import town_surface
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
@@ -55,10 +57,11 @@ def write_ground(
     aside: list[dict[str, str]] = []
     cover = np.full(target.shape, np.nan)
     if landcover is not None:
-        cover = read_cover(landcover, target, options=options, limits=limits)
+        cover = cover_layer(landcover, target, options=options, limits=limits).to_numpy()
     soil = np.zeros(target.shape)
     if soils is not None:
-        soil, said = read_soil(soils, target, options=options)
+        shapes, said = soil_shapes(soils, target, options=options)
+        soil = rasterize(shapes, target, fill=0, dtype="uint8")
         aside += said
     natural = curve_numbers(cover, soil, runoff.curve_numbers)
     streets = read_features(roads, "roads", target, options=options, aside=aside)

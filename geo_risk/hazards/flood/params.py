@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.terrain.params import ConditioningParams
 
 _CHOICE = "choice of geo_risk"
@@ -25,35 +26,6 @@ class DrainageParams(Params):
         60_000_000, "Largest grid whose depressions and rivers are computed in memory (about 45 bytes a cell).",
         source=f"{_CHOICE}: 2.7 GB", gt=0,
     )  # fmt: skip
-
-
-class RunoffParams(Params):
-    """Runoff of a storm by the curve-number method."""
-
-    curve_numbers: dict[int, tuple[float, float, float, float]] = parameter(
-        {
-            1: (67.0, 78.0, 85.0, 89.0), 2: (30.0, 55.0, 70.0, 77.0), 3: (77.0, 86.0, 91.0, 94.0),
-            4: (77.0, 85.0, 90.0, 92.0), 5: (98.0, 98.0, 98.0, 98.0),
-            10: (30.0, 55.0, 70.0, 77.0), 20: (30.0, 48.0, 65.0, 73.0), 30: (39.0, 61.0, 74.0, 80.0),
-            40: (67.0, 78.0, 85.0, 89.0), 50: (77.0, 85.0, 90.0, 92.0), 60: (77.0, 86.0, 91.0, 94.0),
-            80: (98.0, 98.0, 98.0, 98.0), 90: (98.0, 98.0, 98.0, 98.0),
-        },
-        "Curve number of hydrologic soil groups A, B, C, D by land-cover code: 1-5 crops, forest, bare ground, town, "
-        "water (the sample county), 10-90 the classes of ESA WorldCover.",
-        source=f"{_TR55}: row crops straight, good; woods, good; fallow, bare soil; residential 1/8 acre; brush, good; "
-        "pasture, good; open water as paved, 98",
-    )  # fmt: skip
-    ia_ratio: float = parameter(
-        0.2, "Initial abstraction as a share of the retention.", source="USDA TR-55 (1986) eq. 2-2", ge=0, lt=1
-    )
-
-    @model_validator(mode="after")
-    def _numbers_possible(self) -> RunoffParams:
-        for code, row in self.curve_numbers.items():
-            if not all(0 < number <= 100 for number in row) or any(a > b for a, b in pairwise(row)):
-                what = f"curve_numbers[{code}] is {row}; four numbers in (0, 100] that do not fall from A to D needed"
-                raise ValueError(what)
-        return self
 
 
 class RiverParams(Params):

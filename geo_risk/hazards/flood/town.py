@@ -18,9 +18,6 @@ from geo_risk.kernels.runoff import scs_runoff_mm
 
 Array = NDArray[np.float64]
 
-SOIL_GROUPS = {"A": 1, "B": 2, "C": 3, "D": 4}
-"""Codes of the hydrologic soil groups in rasters; 0 is unknown."""
-
 
 @dataclass(frozen=True)
 class Surface:
@@ -37,28 +34,6 @@ class Window:
     start: int
     first: int
     stop: int
-
-
-def curve_numbers(
-    landcover: ArrayLike, soil_group: ArrayLike, table: dict[int, tuple[float, float, float, float]]
-) -> Array:
-    """Curve number of each cell from land-cover codes and soil groups (1-4 = A-D).
-
-    Parameters
-    ----------
-    landcover, soil_group : (y, x) codes; NaN, or 0 for the soil, is unknown.
-    table : numbers for groups A to D by land-cover code.
-
-    Returns
-    -------
-    (y, x) float64 [1]; NaN where a code is unknown or not in the table.
-    """
-    cover, soil = np.asarray(landcover, np.float64), np.nan_to_num(np.asarray(soil_group, np.float64), nan=0.0)
-    out = np.full(cover.shape, np.nan)
-    for code, row in table.items():
-        for group, number in enumerate(row, 1):
-            out[(cover == code) & (soil == group)] = number
-    return out
 
 
 def town_surface(
