@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
 from geo_risk.hazards.flood.runoff_params import RunoffParams
+from geo_risk.hazards.flood.sinking import SinkingParams
 from geo_risk.terrain.params import ConditioningParams
 
 _CHOICE = "choice of geo_risk"
@@ -188,6 +189,7 @@ class FloodParams(Params):
     bluespots: BluespotParams = BluespotParams()
     town: TownFlowParams = TownFlowParams()
     sites: SiteParams = SiteParams()
+    sinking: SinkingParams = SinkingParams()
     depth_bounds_m: tuple[float, float, float, float] = parameter(
         (0.15, 0.5, 1.0, 2.0), "Depths from which the flood level is 1, 2, 3, 4.",
         source=f"{_CHOICE}: kerb; adults lose footing; ground floors; storeys",
