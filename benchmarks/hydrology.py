@@ -80,7 +80,8 @@ def ours(z: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 
 def in_blocks(z: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     from geo_risk.terrain.filling import direction_blocks, filled_blocks
-    from geo_risk.terrain.upslope import hand_blocks, upslope_blocks
+    from geo_risk.terrain.downstream import hand_blocks
+    from geo_risk.terrain.upslope import upslope_blocks
 
     chunks = (CHUNK, CHUNK)
     filled = da.from_array(filled_blocks(da.from_array(z, chunks=chunks)).compute(), chunks=chunks)

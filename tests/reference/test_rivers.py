@@ -8,9 +8,10 @@ import xarray as xr
 
 from geo_risk.core.errors import DataError, GridError, LimitError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.flood.compute import INPUTS, compute, flood_facts
+from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, town_layer
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.rivers import concentration_time_h, normal_stage_m, peak_discharge_m3_s
+from geo_risk.hazards.flood.town import coarsened_max
 from geo_risk.terrain import hydrology
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_002_400), crs="EPSG:4546", resolution_m=30)
@@ -61,7 +62,11 @@ def test_flood_lies_in_the_valley_and_grows_with_rain() -> None:
     assert np.nanmax(b[38:43]) > 0.3
     assert np.nanmax(b[:15]) == 0.0
     assert (less.level.to_numpy()[~known] == -1).all()
-    facts = flood_facts(more.level, more.intensity, more.extra["depth_river"], more.extra["depth_pond"], card=more.card)
+    counted = FloodCount()
+    counted.add_levels(more.level.to_numpy())
+    counted.add_wet("river", more.extra["depth_river"].to_numpy())
+    facts = counted.facts(more.card)
+    assert facts["counts"]["cells_river"] == int((more.extra["depth_river"].to_numpy() > 0).sum())
     assert sum(v for k, v in facts["counts"].items() if k.startswith("cells_level")) == a.size
 
 
@@ -107,6 +112,20 @@ def test_town_depth_takes_the_place_of_ponds() -> None:
     result = compute({**given, "town_depth": GRID.layer(own, units="m", long_name="town")}, FloodParams())
     np.testing.assert_allclose(result.intensity.to_numpy()[5:8, 5:8], 1.2)
     assert (result.level.to_numpy()[5:8, 5:8] == 3).all()
+
+
+def test_the_town_is_brought_onto_the_run_grid_block_by_block() -> None:
+    fine = Grid.from_bounds((500_100, 4_000_100, 500_220, 4_000_190), crs="EPSG:4546", resolution_m=5)
+    depth = np.full(fine.shape, np.nan, np.float32)
+    depth[3, 4], depth[3, 5] = 0.7, 0.9
+    made = town_layer(fine.layer(depth, units="m", long_name="depth"), GRID)
+    got = made.to_numpy()
+    whole = coarsened_max(depth, fine, GRID)
+    np.testing.assert_array_equal(got, whole)
+    assert np.nanmax(got) == pytest.approx(0.9)
+    away = Grid.from_bounds((400_000, 3_000_000, 400_100, 3_000_100), crs="EPSG:4546", resolution_m=5)
+    outside = town_layer(away.layer(np.ones(away.shape, np.float32), units="m", long_name="depth"), GRID)
+    assert np.isnan(outside.to_numpy()).all()
 
 
 def test_bad_layers_are_refused() -> None:

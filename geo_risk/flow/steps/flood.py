@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,29 +122,25 @@ def write_hazard(
     **layers: Path,
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
-    import dask
-
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.compute import compute, flood_facts
-    from geo_risk.hazards.flood.town import coarsened_max
+    from geo_risk.hazards.flood.compute import FloodCount, compute, town_layer
     from geo_risk.publish.frames import write_json
-    from geo_risk.publish.raster import write_layer
+    from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
-    from geo_risk.terrain.hydrology import refuse_larger
 
-    refuse_larger(open_layer(layers["dem"]), params.drainage.cells_max)
-    inputs = {name: open_layer(path).load() for name, path in layers.items()}
-    inputs["rain"] = open_layer(rain).load()
-    grid = grid_of(inputs["dem"])
+    inputs = {name: open_layer(path) for name, path in layers.items()}
+    inputs["rain"] = open_layer(rain)
     if openings is not None:
-        inputs["openings"] = open_layer(openings).load()
+        inputs["openings"] = open_layer(openings)
     if town_depth is not None:
-        fine = open_layer(town_depth)
-        depth = coarsened_max(fine.to_numpy(), grid_of(fine), grid)
-        inputs["town_depth"] = grid.layer(depth, units="m", long_name="town depth", name="town_depth")
+        inputs["town_depth"] = town_layer(open_layer(town_depth), grid_of(inputs["dem"]))
     result = compute(inputs, params)
-    found = (result.level, result.intensity, result.extra["depth_river"], result.extra["depth_pond"])
-    computed = dask.compute(*found)
-    for layer, path in zip(computed, (hazard_flood, depth_max_m, depth_river, depth_pond), strict=True):
-        write_layer(layer, path)
-    write_json(flood_facts(*computed, card=result.card), facts)
+    counted = FloodCount()
+    seen: dict[Path, Callable[[Any], None]] = {
+        hazard_flood: counted.add_levels, depth_river: partial(counted.add_wet, "river"),
+        depth_pond: partial(counted.add_wet, "pond"),
+    }  # fmt: skip
+    made = {hazard_flood: result.level, depth_max_m: result.intensity, depth_river: result.extra["depth_river"],
+            depth_pond: result.extra["depth_pond"]}  # fmt: skip
+    write_layers(made, seen=lambda path, block: seen[path](block) if path in seen else None)
+    write_json(counted.facts(result.card), facts)

@@ -24,7 +24,8 @@ class DrainageParams(Params):
         source=f"{_CHOICE}: permanent gullies of the loess plateau; set it from a map of your rivers", gt=0,
     )  # fmt: skip
     cells_max: int = parameter(
-        60_000_000, "Largest grid whose depressions and rivers are computed in memory (about 45 bytes a cell).",
+        60_000_000, "Largest coarse grid whose wetness index is computed in memory for earthquakes (about 45 bytes a "
+        "cell). Depressions and rivers go block by block and have no limit any more.",
         source=f"{_CHOICE}: 2.7 GB", gt=0,
     )  # fmt: skip
 
