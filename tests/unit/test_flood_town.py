@@ -10,8 +10,9 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.flood.devices import place_devices, replay, sink_grid
+from geo_risk.hazards.flood.devices import place_devices, sink_grid
 from geo_risk.hazards.flood.params import FloodParams, SiteParams, TownFlowParams
+from geo_risk.hazards.flood.pond import replay
 from geo_risk.hazards.flood.responses import findings, record_cells, recorded_ponds, responses, site_depths
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
 from geo_risk.hazards.flood.town import (

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_ground import ground
+from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
 
@@ -84,6 +86,8 @@ def _town(plan: Plan) -> None:
                 "ponds": plan.frame("town_ponds"), "facts": plan.facts("flood_town")},
         params=params.town, sites=params.sites,
     )  # fmt: skip
+    design_rain(plan)
+    site_stages(plan)
 
 
 def write_openings(

@@ -99,7 +99,8 @@ def _town_dem(
     return target, layer
 
 
-def _opened(town_dem: Path, town_curve_number: Path, town_manning: Path, sites: SiteParams) -> tuple[Town, Surface]:
+def opened_town(town_dem: Path, town_curve_number: Path, town_manning: Path, sites: SiteParams) -> tuple[Town, Surface]:
+    """Return the town's ground with its depressions, and its surface."""
     import numpy as np
 
     from geo_risk.core.grid import grid_of
@@ -161,7 +162,7 @@ def write_past(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
 
-    ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     reports, aside = _reports(past_depths, set(places["site_id"]))
     given = open_storms(past_events, past_rain, ground.grid, limit_mm_h=rain_limit_mm_h, max_bad_share=max_bad_share)
@@ -264,7 +265,7 @@ def write_town(
     from geo_risk.sources.layers import read_frame
     from geo_risk.sources.rain import read_own
 
-    ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     found = None if findings is None else read_frame(findings)
     share = None if found is None or not len(found) else found.set_index("site_id")["share"]

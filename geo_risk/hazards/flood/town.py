@@ -122,15 +122,17 @@ def run_town(
     cell_m: float,
     params: TownFlowParams,
     record_cells: ArrayLike | None = None,
+    rain_step_s: float = 3600.0,
 ) -> FloodRun:
     """Run the runoff of a storm over the town with its drains and pumps.
 
     Parameters
     ----------
     elevation_m : (y, x) [m], NaN is a wall.
-    surface : roughness is used here. runoff_mm_h : (t, y, x) hourly, missing values run as 0 (count them before).
+    surface : roughness is used here. runoff_mm_h : (t, y, x), missing values run as 0 (count them before).
     sinks_m3_s : (y, x) capacity of the drains and pumps in each cell.
     cell_m : cell size. params : settings of the run. record_cells : flat indices to follow in time.
+    rain_step_s : length of an interval of the runoff [s].
 
     Raises
     ------
@@ -144,9 +146,9 @@ def run_town(
     if not np.isfinite(elevation_m).any():
         what = "the town's DEM holds no height: every cell is missing"
         raise DataError(what, where="inputs.dem_town", fix="check its nodata value and extent")
-    hours = runoff_mm_h.shape[0] + params.after_h
+    hours = runoff_mm_h.shape[0] * rain_step_s / 3600.0 + params.after_h
     return simulate(
-        elevation_m, surface.manning_n, np.nan_to_num(runoff_mm_h, nan=0.0), rain_step_s=3600.0, cell_m=cell_m,
+        elevation_m, surface.manning_n, np.nan_to_num(runoff_mm_h, nan=0.0), rain_step_s=rain_step_s, cell_m=cell_m,
         duration_s=hours * 3600.0, sink_m3_s=sinks_m3_s, open_boundary=params.open_boundary, theta=params.theta,
         courant=params.courant, step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
         record_step_s=params.record_step_s,
