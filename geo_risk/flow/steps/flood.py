@@ -32,11 +32,10 @@ def flood(plan: Plan) -> None:
         writes={"out": plan.layer("flood_openings")}, options=given(plan, "bridges", "culverts"),
     )  # fmt: skip
     _town(plan)
-    names = ("dem_filled", "flow_direction", "streams", "hand_m", "curve_number")
+    names = ("dem_filled", "flow_direction", "streams", "hand_m", "runoff")
     plan.add(
         "flood.hazard", write_hazard,
-        reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan),
-               "rain": plan.layer(f"rain_{params.river.storm_h}h")},
+        reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
         optional={"openings": plan.layer("flood_openings"), "town_depth": plan.layer("town_depth")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
@@ -114,7 +113,6 @@ def write_openings(
 
 def write_hazard(
     *,
-    rain: Path,
     openings: Path | None,
     town_depth: Path | None,
     hazard_flood: Path,
@@ -133,7 +131,6 @@ def write_hazard(
     from geo_risk.sources.layers import open_layer
 
     inputs = {name: open_layer(path) for name, path in layers.items()}
-    inputs["rain"] = open_layer(rain)
     if openings is not None:
         inputs["openings"] = open_layer(openings)
     if town_depth is not None:

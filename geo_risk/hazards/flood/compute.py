@@ -18,7 +18,6 @@ from geo_risk.hazards.flood.bluespots import open_depressions, ponds
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.rivers import river_depth_m, river_flow
 from geo_risk.hazards.flood.town import coarsened_max
-from geo_risk.kernels.runoff import scs_runoff_mm
 from geo_risk.terrain.depressions import depression_blocks
 from geo_risk.terrain.hydrology import cells_of
 from geo_risk.terrain.slope import blocks
@@ -29,12 +28,11 @@ INPUTS: dict[str, str] = {
     "flow_direction": "1",
     "streams": "1",
     "hand_m": "m",
-    "rain": "mm",
-    "curve_number": "1",
+    "runoff": "mm",
     "openings?": "1",
     "town_depth?": "m",
 }
-"""Layers that `compute` takes; `rain` is the accumulation over `params.river.storm_h`."""
+"""Layers that `compute` takes; `runoff` is that of the storm of `params.river.storm_h` (`losses.storm_runoff_mm`)."""
 
 CARD = MethodCard(
     name="River flood by HAND and regime stage, ponds by spill cascade",
@@ -56,7 +54,7 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     ----------
     layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through; `town_depth`
         is the greatest depth of the town's own run, NaN outside the town.
-    params : runoff, river, bluespots and depth_bounds_m are used.
+    params : river, bluespots and depth_bounds_m are used.
 
     Returns
     -------
@@ -93,10 +91,7 @@ def _depths(arrays: dict[str, da.Array], params: FloodParams, cell_m: float) -> 
     arrays = {name: values.rechunk(chunks) for name, values in arrays.items()}
     dem, filled, stream = arrays["dem"], arrays["dem_filled"], arrays["streams"] > 0
     direction = arrays["flow_direction"].astype(np.int8)
-    runoff = da.map_blocks(
-        scs_runoff_mm, arrays["rain"], arrays["curve_number"], ia_ratio=params.runoff.ia_ratio, dtype=np.float64,
-        meta=np.empty((0, 0)),
-    )  # fmt: skip
+    runoff = da.where(arrays["runoff"] >= 0, arrays["runoff"].astype(np.float64), np.nan)
     flow = river_flow(direction, filled, stream, runoff, cell_m=cell_m, params=params.river)
     river = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m)
     cells_min = cells_of(params.bluespots.area_min_m2, cell_m)
