@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.kernels.accumulation import first_marked_downstream
 from geo_risk.kernels.d8 import downstream
+from geo_risk.kernels.pond_tables import Leaving, SpillCells
 from geo_risk.kernels.priority_flood import COLUMN_STEP, ROW_STEP
 
 DEPTH_STEP = 2.0**-24
@@ -96,13 +97,14 @@ def find_depressions(
         made.bottom, np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64),
     )  # fmt: skip
     flat = direction.ravel()
-    _spill_cells(flat, order, labels.ravel(), found.spill, z.shape[1])
     first = first_marked_downstream(direction, order, labels)
     found.catchment[:] = first
     found.catchment_cells[:] = np.bincount(first.ravel(), minlength=n + 1)[1:]
-    for k, cell in enumerate(found.spill):
-        below = downstream(int(cell), int(flat[cell]), z.shape[1])
-        found.below[k] = first.ravel()[below] if below >= 0 else 0
+    leaving = _leaving(flat, order, labels.ravel(), first.ravel(), z.shape[1])
+    spills = SpillCells(n)
+    spills.take(leaving)
+    spills.mend_rings(lambda marked: [Leaving._make(values[marked[leaving.label]] for values in leaving)])
+    found.spill[:], found.below[:] = spills.cell, spills.below
     return found
 
 
@@ -267,21 +269,31 @@ def _describe(
         n_cells[k] += 1
 
 
-@njit(cache=True, nogil=True)
-def _spill_cells(direction: Any, order: Any, labels: Any, spill: Any, n_x: int) -> None:
-    """Of the cells whose water leaves the label, the one that collects most cells of it; the first among equals."""
+def _leaving(
+    direction: NDArray[np.int8], order: NDArray[np.int64], labels: NDArray[np.int32], first: NDArray[np.int64], n_x: int
+) -> Leaving:
+    """Return the cells whose water leaves their label, and the label it meets next."""
     inside = np.ones(direction.size, dtype=np.int32)
-    most = np.zeros(spill.size, dtype=np.int64)
+    below = np.full(direction.size, -1, np.int64)
+    _count_inside(direction, order, labels, inside, below, n_x)
+    at = np.flatnonzero((labels > 0) & (below >= 0))
+    return Leaving(labels[at], inside[at], at, first[below[at]])
+
+
+@njit(cache=True, nogil=True)
+def _count_inside(direction: Any, order: Any, labels: Any, inside: Any, leaves: Any, n_x: int) -> None:
+    """Count the cells of its label that each cell collects; `leaves` is the next cell where that is outside."""
     for t in range(order.size):
         c = order[t]
-        k = labels[c] - 1
-        if k < 0:
+        if labels[c] == 0:
             continue
         below = downstream(c, direction[c], n_x)
-        if below >= 0 and labels[below] == k + 1:
+        if below < 0:
+            continue
+        if labels[below] == labels[c]:
             inside[below] += inside[c]
-        elif inside[c] > most[k] or (inside[c] == most[k] and c < spill[k]):
-            most[k], spill[k] = inside[c], c
+        else:
+            leaves[c] = below
 
 
 @njit(cache=True, nogil=True)

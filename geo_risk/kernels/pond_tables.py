@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geo_risk.kernels.forest import downward_order
 from geo_risk.kernels.priority_flood import COLUMN_STEP, MISSING, OUTLET, ROW_STEP
 
 Labels = NDArray[np.int64]
@@ -42,28 +44,90 @@ def _keep_inside(codes: Any, wet: Any, out: Any) -> None:
                 out[j, i] = code if inside else OUTLET
 
 
-class SpillCells:
-    """The cell of each depression from which most of its water leaves, the first among equals.
+class Leaving(NamedTuple):
+    """Cells whose water leaves the depression they lie in, (c,) each.
 
-    `cell` is its flat index in the grid, `code` its direction, (n,) each.
+    Attributes
+    ----------
+    label : the depression. collected : how many of its cells the cell collects. cell : flat index in the grid.
+    met : depression that the water meets next after it has left; 0: it leaves the raster.
+    """
+
+    label: NDArray[Any]
+    collected: NDArray[Any]
+    cell: Labels
+    met: NDArray[Any]
+
+
+class SpillCells:
+    """Where each depression spills and into which: the cell from which most of its water leaves for good.
+
+    Among equals it is the first one. Water that leaves over level ground and comes back is no spill. `cell` is its flat
+    index in the grid, `below` the depression met next (0: none), (n,) each, of labels 1 to n.
     """
 
     def __init__(self, n: int) -> None:
         self.most = np.zeros(n)
         self.cell = np.full(n, -1, np.int64)
-        self.code = np.full(n, OUTLET, np.int8)
+        self.below = np.zeros(n, np.int64)
 
-    def take(self, label: NDArray[Any], count: NDArray[Any], cell: Labels, code: NDArray[np.int8]) -> None:
-        """Look at some cells whose water leaves their depression: its label, the cells it collects, place, code."""
-        _take_most(label, count, cell, code, self.most, self.cell, self.code)
+    def take(self, found: Leaving) -> None:
+        """Look at some cells, in any order."""
+        _take_most(*found, self.most, self.cell, self.below)
+
+    def mend_rings(self, leaving_of: Callable[[NDArray[np.bool_]], Iterable[Leaving]]) -> None:
+        """Let depressions of one level that would spill into one another in a ring leave it where most water does.
+
+        Parameters
+        ----------
+        leaving_of : gives the leaving cells of labels that are marked, (n + 1,); called once for each round of rings,
+            of which there is rarely one.
+        """
+        group = np.arange(len(self.cell) + 1)
+        while True:
+            in_ring = _in_rings(self.below)
+            if not in_ring.any():
+                return
+            members = _merged_rings(self.below, in_ring, group)
+            best: dict[int, tuple[float, int, int, int]] = {}
+            for found in leaving_of(members):
+                outside = group[found.met] != group[found.label]
+                for k in np.flatnonzero(outside):
+                    label, way = int(found.label[k]), (-float(found.collected[k]), int(found.cell[k]))
+                    key = int(group[label])
+                    if key not in best or way < best[key][:2]:
+                        best[key] = (*way, label, int(found.met[k]))
+            for key, (_, cell, label, met) in best.items():
+                if not in_ring[label]:
+                    self.below[np.flatnonzero(group[1:] == key)] = label
+                self.cell[label - 1], self.below[label - 1] = cell, met
+
+
+def _in_rings(below: Labels) -> NDArray[np.bool_]:
+    """Return (n + 1,): which labels lie in a ring."""
+    out = np.zeros(len(below) + 1, dtype=np.bool_)
+    out[1:] = True
+    out[downward_order(below - 1) + 1] = False
+    return out
+
+
+def _merged_rings(below: Labels, in_ring: NDArray[np.bool_], group: Labels) -> NDArray[np.bool_]:
+    """Merge the groups of each ring's labels in place; return which labels are in such groups."""
+    for label in np.flatnonzero(in_ring):
+        one, other = group[label], group[below[label - 1]]
+        if one != other:
+            group[group == other] = one
+    return np.isin(group, np.unique(group[in_ring]))
 
 
 @njit(cache=True, nogil=True)
-def _take_most(label: Any, count: Any, cell: Any, codes: Any, most: Any, spill: Any, code: Any) -> None:
+def _take_most(label: Any, count: Any, cell: Any, met: Any, most: Any, spill: Any, below: Any) -> None:
     for t in range(label.size):
         k = label[t] - 1
+        if met[t] == label[t]:
+            continue
         if count[t] > most[k] or (count[t] == most[k] and cell[t] < spill[k]):
-            most[k], spill[k], code[k] = count[t], cell[t], codes[t]
+            most[k], spill[k], below[k] = count[t], cell[t], met[t]
 
 
 def add_up(label: NDArray[Any], values: tuple[Labels, ...], totals: tuple[Labels, ...]) -> None:

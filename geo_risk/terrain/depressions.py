@@ -6,6 +6,7 @@ row of numbers a depression and the borders; everything else is made block by bl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import dask.array as da
@@ -13,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.kernels.depressions import depth_sums, describe_ponds, label_ponds
-from geo_risk.kernels.pond_tables import SpillCells, codes_within, count_labels
-from geo_risk.kernels.priority_flood import OUTLET
+from geo_risk.kernels.pond_tables import Leaving, SpillCells, codes_within, count_labels
+from geo_risk.kernels.priority_flood import COLUMN_STEP, OUTLET, ROW_STEP
 from geo_risk.terrain.downstream import met_blocks
 from geo_risk.terrain.pond_parts import PondParts, joined
 from geo_risk.terrain.rims import Block, Chunks, Rim, Rims
 from geo_risk.terrain.rows import rows_of_blocks
-from geo_risk.terrain.upslope import global_cells, steps_of, upslope_blocks
+from geo_risk.terrain.upslope import global_cells, upslope_blocks
 
 Labels = NDArray[np.int64]
 
@@ -71,15 +72,14 @@ def depression_blocks(
     labels = da.map_blocks(_labelled, elevation, filled, numbers=numbers, **meta)
     within = da.map_blocks(_within_ponds, direction, elevation, filled, rims=rims, dtype=np.int8,
                            meta=np.empty((0, 0), np.int8))  # fmt: skip
-    spill, code = _spills(labels, within, direction, len(found.level))
     met = met_blocks(direction, labels > 0, labels)
     catchment = da.map_blocks(_as_label, met, **meta)
-    below_cell = spill + steps_of(code, direction.shape[1])
-    cells, below = _drained(catchment, below_cell, len(found.level))
+    cells, edges = _drained(catchment, len(found.level))
+    spills = _spills([labels, within, direction, upslope_blocks(within), catchment], edges, len(found.level))
     level, lowest = found.level.astype(np.float64), found.bottom_height.astype(np.float64)
     return BlockDepressions(
         labels, catchment, elevation, level, level - lowest, found.n_cells.astype(np.int64),
-        depth_sums(found.depth_steps), found.bottom, spill, cells, below, found.n_parts > 1,
+        depth_sums(found.depth_steps), found.bottom, spills.cell, cells, spills.below, found.n_parts > 1,
     )  # fmt: skip
 
 
@@ -155,47 +155,47 @@ def _within_ponds(
     return codes_within(codes, wet)
 
 
-def _spills(labels: da.Array, within: da.Array, direction: da.Array, n: int) -> tuple[Labels, NDArray[np.int8]]:
-    """Return the spill cell of each pond and its code.
-
-    Of the cells whose water leaves the pond it is the one that collects most of its cells, the first among equals.
-    """
+def _spills(arrays: list[da.Array], edges: Rims, n: int) -> SpillCells:
+    """Return where each pond spills, and into which."""
     spills = SpillCells(n)
-    arrays = [labels, within, direction, upslope_blocks(within)]
-    for _, (label, count, cell, codes) in rows_of_blocks(_leaving, arrays):
-        spills.take(label, count, cell, codes)
-    return spills.cell, spills.code
+    for _, found in rows_of_blocks(_leaving, arrays, edges=edges):
+        spills.take(found)
+
+    def leaving_of(marked: NDArray[np.bool_]) -> Iterator[Leaving]:
+        for _, found in rows_of_blocks(_leaving, arrays, edges=edges):
+            yield Leaving._make(values[marked[found.label]] for values in found)
+
+    spills.mend_rings(leaving_of)
+    return spills
 
 
 def _leaving(
-    labels: NDArray[np.int32], within: NDArray[np.int8], direction: NDArray[np.int8], inside: NDArray[np.float64], *,
-    origin: tuple[int, int], n_x: int,
-) -> tuple[NDArray[Any], ...]:  # fmt: skip
+    labels: NDArray[np.int32], within: NDArray[np.int8], direction: NDArray[np.int8], inside: NDArray[np.float64],
+    catchment: NDArray[np.int32], *, origin: tuple[int, int], n_x: int, edges: Rims,
+) -> Leaving:  # fmt: skip
+    """Return a block's cells whose water leaves their pond."""
+    around = edges.frame(edges.block_at(origin))
+    around[1:-1, 1:-1] = catchment
     at = np.flatnonzero((labels.ravel() > 0) & (within.ravel() == OUTLET))
-    return (labels.ravel()[at], inside.ravel()[at], global_cells(at, labels.shape, origin, n_x), direction.ravel()[at])
+    code = direction.ravel()[at]
+    row, column = np.divmod(at, labels.shape[1])
+    met = around[row + 1 + ROW_STEP[code], column + 1 + COLUMN_STEP[code]]  # no cell under water is an outlet
+    return Leaving(labels.ravel()[at], inside.ravel()[at], global_cells(at, labels.shape, origin, n_x), met)
 
 
 def _as_label(met: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.where(np.isnan(met), 0, met).astype(np.int32)
 
 
-def _drained(catchment: da.Array, below_cell: Labels, n: int) -> tuple[Labels, Labels]:
-    """Return how many cells drain to each depression first, and in whose catchment some cells lie."""
-    cells, below = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
-    order = np.argsort(below_cell, kind="stable")
-    sought = below_cell[order]
-    n_x = catchment.shape[1]
-    for _, (block, (r0, c0)) in rows_of_blocks(_with_place, [catchment]):
+def _drained(catchment: da.Array, n: int) -> tuple[Labels, Rims]:
+    """Return how many cells drain to each depression first, and the labels along the borders of blocks."""
+    cells, edges = np.zeros(n + 1, np.int64), Rims(catchment.chunks, np.int32, 0)
+    for at, block in rows_of_blocks(_as_it_is, [catchment]):
         count_labels(block, cells)
-        first, past = np.searchsorted(sought, [r0 * n_x, (r0 + block.shape[0]) * n_x])
-        row, column = np.divmod(sought[first:past], n_x)
-        here = (column >= c0) & (column < c0 + block.shape[1])
-        below[order[first:past][here]] = block[row[here] - r0, column[here] - c0]
-    return cells[1:], below
+        edges.put(at, Rim.of(block))
+    return cells[1:], edges
 
 
-def _with_place(
-    block: NDArray[np.int32], *, origin: tuple[int, int], n_x: int
-) -> tuple[NDArray[np.int32], tuple[int, int]]:
-    del n_x
-    return block, origin
+def _as_it_is(block: NDArray[np.int32], *, origin: tuple[int, int], n_x: int) -> NDArray[np.int32]:
+    del origin, n_x
+    return block

@@ -29,7 +29,7 @@ def rows_of_blocks(function: Callable[..., Any], arrays: list[da.Array], **given
         if row and row[0][0][0] != at[0]:
             yield from _made(row)
             row = []
-        parts = [array.blocks[at].to_delayed().item() for array in arrays]
+        parts = [array.blocks[at].to_delayed(optimize_graph=False).item() for array in arrays]
         row.append((at, task(*parts, origin=origin, n_x=n_x, **given_once)))
     yield from _made(row)
 

@@ -104,7 +104,9 @@ def of_blocks(function: Any, arrays: list[da.Array], grid: da.Array) -> list[Any
     """Return what a function of blocks, their origin and the grid's width makes of each, computed together."""
     n_x = grid.shape[1]
     parts = [
-        dask.delayed(function)(*(a.blocks[at].to_delayed().item() for a in arrays), origin=origin, n_x=n_x)
+        dask.delayed(function)(
+            *(a.blocks[at].to_delayed(optimize_graph=False).item() for a in arrays), origin=origin, n_x=n_x
+        )
         for at, origin, _ in tiles(grid.chunks)
     ]
     return list(dask.compute(*parts))

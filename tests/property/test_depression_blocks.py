@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from geo_risk.hazards.flood.cascade import spill_order
 from geo_risk.kernels.accumulation import accumulate, first_marked_downstream
 from geo_risk.kernels.contributions import Contributions, carry_down
 from geo_risk.kernels.d8 import drainage_order, fall_downstream, flow_direction
@@ -57,6 +58,40 @@ def test_depressions_are_those_of_the_whole_array(kind, seed, shape, chunks, gap
         mine, theirs = slice(*part.start[k : k + 2]), slice(*curve.start[label - 1 : label + 1])
         np.testing.assert_array_equal(part.bed[mine], curve.bed[theirs])
         np.testing.assert_array_equal(part.stored[mine], curve.stored[theirs])
+
+
+def pitted_plain(seed: int) -> np.ndarray:
+    """A level plain with pits in a wall with one gap: ponds whose water goes over level ground into one another."""
+    z = (np.random.default_rng(seed).random((14, 14)) < 0.3) * -1.0
+    z[[0, -1]] = z[:, [0, -1]] = 6.0
+    z[7, 0] = 0.0
+    return z
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 100_000))
+@example(seed=55)  # two ponds whose largest ways out lead into each other
+@example(seed=342)
+def test_water_never_spills_in_a_ring(seed):
+    z = pitted_plain(seed)
+    filled = fill(z)
+    direction = flow_direction(filled)
+    found = find_depressions(z, filled, direction, drainage_order(direction))
+    assert sorted(spill_order(found.below - 1).tolist()) == list(range(found.level.size))
+    assert (found.below != np.arange(1, found.level.size + 1)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunks", [(5, 5), (3, 4)])
+@pytest.mark.parametrize("seed", [55, 342, 407])
+def test_rings_are_mended_alike_in_blocks(seed, chunks):
+    z = pitted_plain(seed)
+    filled = fill(z)
+    direction = flow_direction(filled)
+    whole = find_depressions(z, filled, direction, drainage_order(direction))
+    found = depression_blocks(*(da.from_array(v, chunks=chunks) for v in (z, filled, direction)))
+    np.testing.assert_array_equal(found.below, whole.below)
+    np.testing.assert_array_equal(found.spill, whole.spill)
 
 
 @pytest.mark.slow
