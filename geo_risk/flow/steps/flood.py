@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
 from geo_risk.flow.steps.flood_design import design_rain
+from geo_risk.flow.steps.flood_drained import drained
 from geo_risk.flow.steps.flood_ground import ground
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.openings import routing_dem
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import FloodParams
 
-TOWN = ("town_dem", "town_curve_number", "town_manning", "town_built")
+TOWN = ("town_dem", "town_curve_number", "town_manning", "town_built", "town_soil", "town_sealed")
 
 
 def flood(plan: Plan) -> None:
@@ -69,13 +70,13 @@ def _town(plan: Plan) -> None:
         writes={**frames, "labels": plan.layer("town_labels"), "facts": plan.facts("flood_sites")},
         options=given(plan, *places), params=params.sites,
     )  # fmt: skip
-    common = {**layers, **frames}
-    common.pop("town_built")
+    drained(plan)
+    common = {**{n: plan.layer(n) for n in town.TOWN_SURFACE}, **frames}
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
         writes={"findings": plan.frame("town_findings"), "facts": plan.facts("flood_past")},
-        past_rain=past_told(plan), params=params.town, sites=params.sites,
+        past_rain=past_told(plan), params=params.town, runoff=params.runoff, sites=params.sites,
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip
     plan.add(
@@ -83,7 +84,7 @@ def _town(plan: Plan) -> None:
         optional={"findings": plan.frame("town_findings")},
         writes={"depth": plan.layer("town_depth"), "duration": plan.layer("town_duration"),
                 "ponds": plan.frame("town_ponds"), "facts": plan.facts("flood_town")},
-        params=params.town, sites=params.sites,
+        params=params.town, runoff=params.runoff, sites=params.sites,
     )  # fmt: skip
     design_rain(plan)
     site_stages(plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from geo_risk.sources.options import ReadLimits
     from geo_risk.sources.rain_past import PastRain
 
-_MARGIN_M = 2000.0
+TOWN_SURFACE = ("town_dem", "town_curve_number", "town_manning", "town_soil", "town_sealed", "town_drained")
+"""Layers of the town that its runs take."""
 
 
 def write_ground(
@@ -35,6 +37,8 @@ def write_ground(
     town_curve_number: Path,
     town_manning: Path,
     town_built: Path,
+    town_soil: Path,
+    town_sealed: Path,
     facts: Path,
     options: dict[str, dict[str, Any]],
     limits: ReadLimits,
@@ -47,7 +51,7 @@ def write_ground(
     from geo_risk.core.vectorize import rasterize
     from geo_risk.flow.steps.flood_ground import cover_layer, soil_shapes
     from geo_risk.flow.steps.flood_sites import read_features
-    from geo_risk.hazards.flood.losses import curve_numbers
+    from geo_risk.hazards.flood.losses import Ground, curve_numbers, impervious_shares
     from geo_risk.hazards.flood.town import town_surface
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
@@ -63,7 +67,8 @@ def write_ground(
         shapes, said = soil_shapes(soils, target, options=options)
         soil = rasterize(shapes, target, fill=0, dtype="uint8")
         aside += said
-    natural = curve_numbers(cover, soil, runoff.curve_numbers)
+    number = curve_numbers(cover, soil, runoff.curve_numbers)
+    natural = Ground(number, soil, impervious_shares(cover, runoff.impervious_shares))
     streets = read_features(roads, "roads", target, options=options, aside=aside)
     houses = read_features(buildings, "buildings", target, options=options, aside=aside)
     built = np.isin(cover, params.built_codes)
@@ -74,11 +79,13 @@ def write_ground(
         (surface.curve_number, town_curve_number, "1", "curve number of the town"),
         (surface.manning_n, town_manning, "s m-1/3", "roughness of the town"),
         (built, town_built, "1", "built-up ground"),
+        (surface.soil, town_soil, "1", "soil code of the town"),
+        (surface.impervious_share, town_sealed, "1", "impervious share of the town"),
     ):
         layer = target.layer(np.asarray(values, dtype=np.float32), units=units, long_name=name, name=path.stem)
         write_layer(layer, path)
     write_layer(height.rename("town_dem"), town_dem)
-    unknown = float(np.isnan(natural).mean())
+    unknown = float(np.isnan(number).mean())
     write_json({"notes": [], "counts": {"unknown_curve_number_share": round(unknown, 4)}, "quarantine": aside}, facts)
 
 
@@ -99,8 +106,13 @@ def _town_dem(
     return target, layer
 
 
-def opened_town(town_dem: Path, town_curve_number: Path, town_manning: Path, sites: SiteParams) -> tuple[Town, Surface]:
-    """Return the town's ground with its depressions, and its surface."""
+def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Surface]:
+    """Return the town's ground with its depressions, and its surface.
+
+    Parameters
+    ----------
+    layers : town_dem, town_curve_number, town_manning, town_soil, town_sealed, town_drained.
+    """
     import numpy as np
 
     from geo_risk.core.grid import grid_of
@@ -108,13 +120,14 @@ def opened_town(town_dem: Path, town_curve_number: Path, town_manning: Path, sit
     from geo_risk.hazards.flood.town import Surface
     from geo_risk.sources.layers import open_layer
 
-    height = open_layer(town_dem)
-    number, manning = (open_layer(p).to_numpy().astype(np.float64) for p in (town_curve_number, town_manning))
-    return town_ground(grid_of(height), height.to_numpy(), sites), Surface(number, manning)
+    height = open_layer(layers["town_dem"])
+    names = ("curve_number", "manning", "soil", "sealed", "drained")
+    values = [open_layer(layers[f"town_{n}"]).to_numpy().astype(np.float64) for n in names]
+    return town_ground(grid_of(height), height.to_numpy(), sites), Surface(*values)
 
 
 def _runoff(
-    rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int
+    rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int, runoff: RunoffParams
 ) -> tuple[NDArray[np.float64], Window, float]:
     """Return hourly runoff (t, y, x) [mm/h] of the wettest window, the window, and its wettest hour [mm]."""
     import numpy as np
@@ -132,17 +145,29 @@ def _runoff(
         raise OverlapError(what, where="inputs.rainfall", fix="give rain whose cells cover the town's DEM")
     window = storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
     fields = [onto_grid(rain.isel(time=k, drop=True), grid).to_numpy() for k in range(window.start, window.stop)]
-    hours = np.stack(fields[window.first - window.start :]).astype(np.float64)
-    before = np.nan_to_num(np.array(fields[: window.first - window.start], dtype=np.float64)).sum(axis=0)
-    net = window_runoff_mm_h(np.broadcast_to(before, grid.shape), np.nan_to_num(hours), surface.curve_number)
+    filled = np.nan_to_num(np.array(fields, dtype=np.float64))
+    hours_before = window.first - window.start
+    net = window_runoff_mm_h(filled[:hours_before], filled[hours_before:], surface, runoff,
+                             condition=_condition(series, window.start, rain, runoff))  # fmt: skip
     return net, window, float(np.nanmax(series[window.first : window.stop]))
+
+
+def _condition(series: NDArray[np.float64], start: int, rain: xr.DataArray, params: RunoffParams) -> float:
+    """Return the antecedent condition of the town's ground: of the five days before the storm, as far as known."""
+    import numpy as np
+
+    from geo_risk.flow.steps.flood_ground import FIVE_DAYS_H
+    from geo_risk.hazards.flood.losses import condition_of
+
+    before = series[max(0, start - FIVE_DAYS_H) : start]
+    month = int(str(rain["time"].to_numpy()[start])[5:7])
+    is_growing = params.growing_months[0] <= month <= params.growing_months[1]
+    known = np.isfinite(before).sum() / FIVE_DAYS_H
+    return float(condition_of(np.nansum(before), known, growing=is_growing, params=params))
 
 
 def write_past(
     *,
-    town_dem: Path,
-    town_curve_number: Path,
-    town_manning: Path,
     town_sites: Path,
     town_devices: Path,
     past_events: list[Path],
@@ -151,9 +176,11 @@ def write_past(
     facts: Path,
     past_rain: list[PastRain],
     params: TownFlowParams,
+    runoff: RunoffParams,
     sites: SiteParams,
     rain_limit_mm_h: float,
     max_bad_share: float,
+    **town: Path,
 ) -> None:
     """Run the past storms that have reported depths and hourly rain, and write what the reports say of the drains."""
     from concurrent.futures import ThreadPoolExecutor
@@ -162,7 +189,7 @@ def write_past(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
 
-    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     reports, aside = _reports(past_depths, set(places["site_id"]))
     given = open_storms(past_events, past_rain, ground.grid, limit_mm_h=rain_limit_mm_h, max_bad_share=max_bad_share)
@@ -173,7 +200,8 @@ def write_past(
                "reason_zh": "有上报水深但无逐小时降雨：未采用"} for s in missing]  # fmt: skip
 
     def run(rain: xr.DataArray) -> Any:
-        net, _, _ = _runoff(rain, surface, ground.grid, params, window_h=params.past_window_h)
+        net, _, _ = _runoff(rain, surface, ground.grid, params, window_h=params.past_window_h,
+                            runoff=runoff)  # fmt: skip
         return _run(ground, surface, net, places, devices, None, params)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -241,9 +269,6 @@ def _run(
 
 def write_town(
     *,
-    town_dem: Path,
-    town_curve_number: Path,
-    town_manning: Path,
     town_sites: Path,
     town_devices: Path,
     rain: Path,
@@ -253,7 +278,9 @@ def write_town(
     ponds: Path,
     facts: Path,
     params: TownFlowParams,
+    runoff: RunoffParams,
     sites: SiteParams,
+    **town: Path,
 ) -> None:
     """Run the storm over the town and write depth, duration, and each site's answer."""
     import numpy as np
@@ -265,12 +292,12 @@ def write_town(
     from geo_risk.sources.layers import read_frame
     from geo_risk.sources.rain import read_own
 
-    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     found = None if findings is None else read_frame(findings)
     share = None if found is None or not len(found) else found.set_index("site_id")["share"]
     cube = read_own(rain).load()
-    net, window, peak = _runoff(cube, surface, ground.grid, params, window_h=params.window_h)
+    net, window, peak = _runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
     run = _run(ground, surface, net, places, devices, share, params)
     table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
                       params=sites)  # fmt: skip

@@ -65,6 +65,11 @@ def curve_numbers(landcover: ArrayLike, soil: ArrayLike, table: dict[int, tuple[
     return out
 
 
+def fixed_condition(params: RunoffParams) -> float:
+    """Return the antecedent condition that the parameters fix; average where it goes by the rain before."""
+    return float({"dry": DRY, "wet": WET}.get(params.antecedent, AVERAGE))
+
+
 def condition_of(
     before_mm: ArrayLike, known_share: ArrayLike, *, growing: bool, params: RunoffParams
 ) -> NDArray[np.float64]:
@@ -80,17 +85,19 @@ def condition_of(
     if params.antecedent == "five_day_rain":
         limits = params.growing_limits_mm if growing else params.dormant_limits_mm
         return antecedent_class(before, limits, is_whole=known >= 1.0)
-    return np.full(before.shape, float({"dry": DRY, "average": AVERAGE, "wet": WET}[params.antecedent]))
+    return np.full(before.shape, fixed_condition(params))
 
 
-def storm_excess_mm(rain_mm: ArrayLike, ground: Ground, condition: ArrayLike, params: RunoffParams) -> Array:
-    """Rain of each hour of a storm that runs off [mm].
+def storm_excess_mm(
+    rain_mm: ArrayLike, ground: Ground, condition: ArrayLike, params: RunoffParams, *, step_h: float = 1.0
+) -> Array:
+    """Rain of each interval of a storm that runs off [mm].
 
     Parameters
     ----------
-    rain_mm : (t, ...) hourly rain from the storm's beginning [mm].
+    rain_mm : (t, ...) rain of each interval from the storm's beginning [mm].
     ground : arrays broadcastable to (...). condition : broadcastable, 1 dry, 2 average, 3 wet.
-    params : `method`, and its numbers.
+    params : `method`, and its numbers. step_h : length of an interval [h].
 
     Returns
     -------
@@ -98,7 +105,7 @@ def storm_excess_mm(rain_mm: ArrayLike, ground: Ground, condition: ArrayLike, pa
     """
     rain = np.asarray(rain_mm, np.float64)
     if params.method == "green_ampt":
-        return _green_ampt(rain, ground, condition, params)
+        return _green_ampt(rain, ground, condition, params, step_h)
     number = moistened(ground.curve_number, condition)
     so_far = np.cumsum(np.where(rain >= 0, rain, np.nan), axis=0)
     total = scs_runoff_mm(so_far, number, ia_ratio=params.ia_ratio)
@@ -127,7 +134,7 @@ def storm_runoff_mm(*layers: NDArray[Any], n_hours: int, is_growing: bool, param
     return depth
 
 
-def _green_ampt(rain: Array, ground: Ground, condition: ArrayLike, params: RunoffParams) -> Array:
+def _green_ampt(rain: Array, ground: Ground, condition: ArrayLike, params: RunoffParams, step_h: float) -> Array:
     texture = np.array(
         [np.nan, *(TEXTURES.index(params.group_textures[g]) for g in GROUP_LETTERS), *range(len(TEXTURES))]
     )
@@ -141,7 +148,7 @@ def _green_ampt(rain: Array, ground: Ground, condition: ArrayLike, params: Runof
     share = np.asarray(ground.impervious_share, np.float64)
     share = np.where((share >= 0) & (share <= 1), share, np.nan)
     pervious = green_ampt_excess_mm(
-        rain, np.where(known, conductivity, np.nan), suction, (1 - wetness) * porosity, step_h=1.0
+        rain, np.where(known, conductivity, np.nan), suction, (1 - wetness) * porosity, step_h=step_h
     )
     # where nothing infiltrates anyway the soil below need not be known
     sealed = np.broadcast_to(share >= 1, rain.shape)

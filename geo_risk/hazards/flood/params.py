@@ -89,12 +89,24 @@ class TownFlowParams(Params):
         88.0, "Least curve number of built-up ground in the town, courts and parks among it.",
         source=f"{_TR55}: industrial district, 72 % impervious, group B", gt=0, le=100,
     )  # fmt: skip
+    built_impervious_share: float = parameter(
+        0.72, "Green-Ampt: least sealed share of built-up ground in the town.",
+        source=f"{_TR55}: industrial district, 72 % impervious", ge=0, le=1,
+    )  # fmt: skip
+    unknown_soil_group: Literal["A", "B", "C", "D"] = parameter(
+        "D", "Green-Ampt: soil group where the soil is not known.", source=f"{_CHOICE}: on the wet side"
+    )
     built_codes: tuple[int, ...] = parameter(
         (4, 50), "Land-cover codes of built-up ground.", source="the sample county; ESA WorldCover"
     )
     unknown_curve_number: float = parameter(
         85.0, "Curve number where soil or land cover is not known.", source=f"{_CHOICE}: on the wet side", gt=0, le=100
     )
+    built_drain_mm_h: float = parameter(
+        0.0, "Rain rate that storm drains under built-up ground take where `inputs.drains` gives no area.",
+        source=f"{_CHOICE}: none; networks are built for 1 to 3 years (GB 50014), 30-50 mm/h in the north of China",
+        ge=0, le=200,
+    )  # fmt: skip
     paved_manning_n: float = parameter(
         0.016, "Roughness of roads.", source="Chow (1959) table 5-6: rough asphalt", gt=0, le=0.5
     )

@@ -12,19 +12,49 @@ from numpy.typing import ArrayLike, NDArray
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import rasterize
+from geo_risk.hazards.flood.losses import Ground, storm_excess_mm
 from geo_risk.hazards.flood.params import TownFlowParams
+from geo_risk.hazards.flood.runoff_params import RunoffParams
+from geo_risk.hazards.flood.soils import soil_code
 from geo_risk.kernels.inertial import FloodRun, simulate
-from geo_risk.kernels.runoff import scs_runoff_mm
+from geo_risk.kernels.moisture import AVERAGE
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Surface:
-    """What rain falls on; (y, x) on the town's grid, NaN where unknown: `curve_number` [1], `manning_n` [s m^-1/3]."""
+    """What rain falls on; (y, x) on the town's grid.
+
+    Attributes
+    ----------
+    curve_number : of average moisture [1]. manning_n : [s m^-1/3]. Both NaN where unknown.
+    soil, impervious_share : as `losses.Ground` has them; None where the run needs none.
+    drained_mm_h : what storm drains take that are known by the area they serve; None: nothing.
+    """
 
     curve_number: Array
     manning_n: Array
+    soil: NDArray[Any] | None = None
+    impervious_share: Array | None = None
+    drained_mm_h: Array | None = None
+
+    def excess_mm(
+        self, rain_mm: ArrayLike, params: RunoffParams, *, condition: float = AVERAGE, step_h: float = 1.0
+    ) -> Array:
+        """Rain of each interval that runs off, (t, y, x) [mm] (see `losses.storm_excess_mm`).
+
+        Parameters
+        ----------
+        rain_mm : (t, y, x), or (t, 1, 1) of rain that is the same everywhere. condition : of the ground before.
+        """
+        nothing = np.zeros(self.curve_number.shape)
+        soil = nothing if self.soil is None else self.soil
+        sealed = nothing if self.impervious_share is None else self.impervious_share
+        ground = Ground(self.curve_number, soil, sealed)
+        rain = np.asarray(rain_mm, np.float64)
+        rain = np.broadcast_to(rain, (rain.shape[0], *self.curve_number.shape))
+        return storm_excess_mm(rain, ground, condition, params, step_h=step_h)
 
 
 @dataclass(frozen=True)
@@ -38,32 +68,39 @@ class Window:
 
 def town_surface(
     grid: Grid,
-    natural_curve_number: ArrayLike,
+    natural: Ground,
     *,
     roads: Sequence[tuple[Any, str]],
     is_built: NDArray[np.bool_],
     params: TownFlowParams,
 ) -> Surface:
-    """Curve number and roughness on the town's grid: roads are paved, built-up ground is dense, the rest is as mapped.
+    """Runoff and roughness on the town's grid: roads are paved, built-up ground is dense, the rest is as mapped.
 
     Parameters
     ----------
     grid : the town's grid.
-    natural_curve_number : (y, x) from soils and land cover; NaN where unknown.
+    natural : (y, x) from soils and land cover; what is unknown there counts by `unknown_curve_number` and
+        `unknown_soil_group`, both on the wet side.
     roads : (line, class); the width goes by class.
     is_built : (y, x), built-up by land cover or building footprints.
-    params : curve numbers, roughness and road widths of the town.
+    params : curve numbers, sealed shares, roughness and road widths of the town.
     """
-    number = np.array(natural_curve_number, dtype=np.float64)
+    number = np.array(natural.curve_number, dtype=np.float64)
     number = np.where(np.isnan(number), params.unknown_curve_number, number)
     number = np.where(is_built, np.fmax(number, params.built_curve_number), number)
+    sealed = np.nan_to_num(np.asarray(natural.impervious_share, np.float64), nan=0.0)
+    sealed = np.where(is_built, np.fmax(sealed, params.built_impervious_share), sealed)
+    soil = np.where(np.asarray(natural.soil) > 0, natural.soil, soil_code(params.unknown_soil_group))
     manning = np.where(is_built, params.built_manning_n, params.manning_n)
     shapes = [
         (line.buffer(max(params.road_width_m.get(kind, params.road_width_m["local"]) / 2, grid.resolution_m / 2)), 1.0)
         for line, kind in roads
     ]
     paved = rasterize(shapes, grid, fill=0, dtype="uint8") > 0
-    return Surface(np.where(paved, params.paved_curve_number, number), np.where(paved, params.paved_manning_n, manning))
+    return Surface(
+        np.where(paved, params.paved_curve_number, number), np.where(paved, params.paved_manning_n, manning),
+        soil, np.where(paved, 1.0, sealed),
+    )  # fmt: skip
 
 
 def storm_window(rain_mm: ArrayLike, *, window_h: int, dry_gap_h: int, dry_mm_h: float = 0.2) -> Window:
@@ -94,23 +131,24 @@ def storm_window(rain_mm: ArrayLike, *, window_h: int, dry_gap_h: int, dry_mm_h:
 
 
 def window_runoff_mm_h(
-    before_mm: ArrayLike, hours_mm: ArrayLike, curve_number: ArrayLike, *, ia_ratio: float = 0.2
+    before_mm: ArrayLike, hours_mm: ArrayLike, surface: Surface, params: RunoffParams, *, condition: float = AVERAGE
 ) -> Array:
     """Runoff of each hour of a window, after the rain that fell before it in the same storm.
 
     Parameters
     ----------
-    before_mm : (y, x) rain of the storm before the window. hours_mm : (t, y, x) rain of each hour in it [mm].
-    curve_number : (y, x). ia_ratio : as in `scs_runoff_mm`.
+    before_mm : (k, y, x) rain of each hour of the storm before the window [mm]. hours_mm : (t, y, x), of each in it.
+    surface : ground. params : method and its numbers. condition : of the ground before the storm, 1 to 3.
 
     Returns
     -------
     (t, y, x) [mm/h], NaN where an input is missing.
     """
-    so_far = np.asarray(before_mm, np.float64) + np.cumsum(np.asarray(hours_mm, np.float64), axis=0)
-    total = scs_runoff_mm(so_far, curve_number, ia_ratio=ia_ratio)
-    first = scs_runoff_mm(before_mm, curve_number, ia_ratio=ia_ratio)
-    return np.maximum(np.diff(np.concatenate([first[None], total]), axis=0), 0.0)
+    before, hours = np.asarray(before_mm, np.float64), np.asarray(hours_mm, np.float64)
+    if params.method == "curve_number":  # it looks at sums alone
+        before = before.sum(axis=0, keepdims=True)
+    excess = surface.excess_mm(np.concatenate([before, hours]), params, condition=condition)
+    return excess[len(before) :]
 
 
 def run_town(
@@ -129,7 +167,8 @@ def run_town(
     Parameters
     ----------
     elevation_m : (y, x) [m], NaN is a wall.
-    surface : roughness is used here. runoff_mm_h : (t, y, x), missing values run as 0 (count them before).
+    surface : roughness and what area drains take are used here.
+    runoff_mm_h : (t, y, x), missing values run as 0 (count them before).
     sinks_m3_s : (y, x) capacity of the drains and pumps in each cell.
     cell_m : cell size. params : settings of the run. record_cells : flat indices to follow in time.
     rain_step_s : length of an interval of the runoff [s].
@@ -146,10 +185,11 @@ def run_town(
     if not np.isfinite(elevation_m).any():
         what = "the town's DEM holds no height: every cell is missing"
         raise DataError(what, where="inputs.dem_town", fix="check its nodata value and extent")
+    sinks = sinks_m3_s if surface.drained_mm_h is None else sinks_m3_s + surface.drained_mm_h * cell_m**2 / 3.6e6
     hours = runoff_mm_h.shape[0] * rain_step_s / 3600.0 + params.after_h
     return simulate(
         elevation_m, surface.manning_n, np.nan_to_num(runoff_mm_h, nan=0.0), rain_step_s=rain_step_s, cell_m=cell_m,
-        duration_s=hours * 3600.0, sink_m3_s=sinks_m3_s, open_boundary=params.open_boundary, theta=params.theta,
+        duration_s=hours * 3600.0, sink_m3_s=sinks, open_boundary=params.open_boundary, theta=params.theta,
         courant=params.courant, step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
         record_step_s=params.record_step_s,
     )  # fmt: skip
