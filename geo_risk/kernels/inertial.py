@@ -214,7 +214,8 @@ def dry(shape: tuple[int, int], depth: Array) -> Water:
     return Water(
         h=depth, qx=np.zeros((ny, nx + 1), np.float32), qy=np.zeros((ny + 1, nx), np.float32), deepest=floats(),
         arrival=np.full(shape, np.inf, np.float32), fastest=floats(), rating=floats(),
-        above=np.zeros(shape, np.int32), row_max=depth.max(axis=1).astype(np.float32), left=np.zeros(ny),
+        above=np.zeros(shape, np.int32), left=np.zeros(ny),
+        row_max=np.minimum(depth.max(axis=1), 1e30).astype(np.float32),
         still_x=np.ones(ny, np.bool_), still_y=np.ones(ny + 1, np.bool_), clock=np.zeros(8),
     )  # fmt: skip
 

@@ -198,8 +198,18 @@ def _sweep(
 
     Row 0 of `old` holds the fluxes within a row before the step, rows 1 and 2 those above and below it in turn.
     """
-    z, rough, qx, qy = ground.z, ground.rough, water.qx, water.qy
+    # taken out of the tuples once: each time counts references, which threads that share an array do slowly
+    z, rough, h, qx, qy = ground.z, ground.rough, water.h, water.qx, water.qy
     row_max, still_x, still_y, inlet = water.row_max, water.still_x, water.still_y, forcing.inlet
+    deepest, over, arrival, fastest, rating = water.deepest, water.above, water.arrival, water.fastest, water.rating
+    rate, rate_row, left, debris, is_open = (
+        forcing.rate,
+        forcing.rate_row,
+        water.left,
+        settings.debris,
+        settings.is_open,
+    )
+    step, ticks = water.clock[DT], np.int32(water.clock[TICKS])
     ny, nx = z.shape
     dt = np.float32(water.clock[DT])
     ratio = np.float32(water.clock[DT] / settings.cell_m)
@@ -212,32 +222,31 @@ def _sweep(
         copy_row(seams, 2 * band, old, above)
     else:
         copy_row(qy, a, old, above)
-    _look(z, water, settings, a, eta, depth, 0)
+    _look(z, h, deepest, over, row_max, a, eta, depth, 0, ticks, threshold)
     for j in range(a, b):
         here, below = (j - a) % 2, (j - a + 1) % 2
         if j + 1 < b:
-            _look(z, water, settings, j + 1, eta, depth, below)
+            _look(z, h, deepest, over, row_max, j + 1, eta, depth, below, ticks, threshold)
         elif j + 1 < ny:
-            surface(z, water.h, j + 1, eta, depth, below)
+            surface(z, h, j + 1, eta, depth, below)
         copy_row(qy, j + 1, old, 3 - above)
         if looks and row_max[j] > 0.0:
-            rate_hazard(depth, here, qx, old, above, 3 - above, water.arrival, water.fastest, water.rating, j, now,
-                        threshold, settings.debris)  # fmt: skip
+            rate_hazard(depth, here, qx, old, above, 3 - above, arrival, fastest, rating, j, now, threshold, debris)
         is_wet = row_max[j] > DRY_M
         if is_wet:
             copy_row(qx, j, old, 0)
             flux_x(z, eta, rough, old, qx, j, here, fall, dt, theta)
-            qx[j, 0] = -edge_flux(depth[here, 0], inlet[j], settings.is_open)
-            qx[j, nx] = edge_flux(depth[here, nx - 1], inlet[side + j], settings.is_open)
+            qx[j, 0] = -edge_flux(depth[here, 0], inlet[j], is_open)
+            qx[j, nx] = edge_flux(depth[here, nx - 1], inlet[side + j], is_open)
             still_x[j] = False
         elif not still_x[j]:
             qx[j] = np.float32(0.0)
             still_x[j] = True
         if j == 0:
-            _edge_row(qy, 0, depth, here, inlet, 2 * side, is_wet, settings.is_open)
+            _edge_row(qy, 0, depth, here, inlet, 2 * side, is_wet, is_open)
             still_y[0] = not is_wet
         if j == ny - 1:
-            _edge_row(qy, ny, depth, here, inlet, 3 * side, is_wet, settings.is_open)
+            _edge_row(qy, ny, depth, here, inlet, 3 * side, is_wet, is_open)
             still_y[ny] = not is_wet
         elif is_wet or row_max[j + 1] > DRY_M:
             if j + 1 < b:
@@ -252,19 +261,22 @@ def _sweep(
         if is_wet and (j > a or band == 0) and overdrawn(depth, here, qx, qy, j, ratio):
             limit(depth, here, qx, qy, j, ratio, old)
         if j - 1 >= a + 2 or (band == 0 and j - 1 >= a):
-            _settle(water, forcing, settings, j - 1)
+            _settle(h, qx, qy, rate, rate_row, row_max, still_x, still_y, left, j - 1, step, settings.cell_m)
     if b == ny:
-        _settle(water, forcing, settings, b - 1)
+        _settle(h, qx, qy, rate, rate_row, row_max, still_x, still_y, left, b - 1, step, settings.cell_m)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _look(z: Array, water: Water, settings: Settings, j: int, eta: Array, depth: Floats, k: int) -> None:
+def _look(
+    z: Array, h: Array, deepest: Floats, over: NDArray[np.int32], row_max: Floats, j: int, eta: Array, depth: Floats,
+    k: int, ticks: Any, threshold: Any,
+) -> None:  # fmt: skip
     """Water surface and depth of row j before the step, counted for its greatest depth and its time above."""
-    surface(z, water.h, j, eta, depth, k)
-    if water.row_max[j] > 0.0:
-        deepen(depth, k, water.deepest, j)
-    if water.row_max[j] > settings.threshold_m:
-        count_above(depth, k, water.above, j, np.int32(water.clock[TICKS]), np.float32(settings.threshold_m))
+    surface(z, h, j, eta, depth, k)
+    if row_max[j] > 0.0:
+        deepen(depth, k, deepest, j)
+    if row_max[j] > threshold:
+        count_above(depth, k, over, j, ticks, threshold)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -287,30 +299,32 @@ def _close_seam(
     if water.row_max[a] > DRY_M and overdrawn(depth, 0, water.qx, water.qy, a, ratio):
         limit(depth, 0, water.qx, water.qy, a, ratio, old)
     for j in range(a - 1, a + 2):
-        _settle(water, forcing, settings, j)
+        _settle(water.h, water.qx, water.qy, forcing.rate, forcing.rate_row, water.row_max, water.still_x,
+                water.still_y, water.left, j, water.clock[DT], settings.cell_m)  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _settle(water: Water, forcing: Forcing, settings: Settings, j: int) -> None:
+def _settle(
+    h: Array, qx: Floats, qy: Floats, rate: Array, rate_row: Array, row_max: Floats, still_x: Any, still_y: Any,
+    left: Array, j: int, dt: float, cell_m: float,
+) -> None:  # fmt: skip
     """New depth of a row whose fluxes are final, and what left over the edges from it."""
-    qx, qy = water.qx, water.qy
-    rate, dt = forcing.rate_row[j], water.clock[DT]
-    ratio = dt / settings.cell_m
-    if water.still_x[j] and water.still_y[j] and water.still_y[j + 1] and rate == 0.0:
+    ratio = dt / cell_m
+    if still_x[j] and still_y[j] and still_y[j + 1] and rate_row[j] == 0.0:
         return
-    if np.isnan(rate):
-        water.row_max[j] = update(water.h, qx, qy, j, forcing.rate, dt, ratio)
+    if np.isnan(rate_row[j]):
+        row_max[j] = update(h, qx, qy, j, rate, dt, ratio)
     else:
-        water.row_max[j] = update_even(water.h, qx, qy, j, rate * dt, ratio)
-    nx = water.h.shape[1]
+        row_max[j] = update_even(h, qx, qy, j, rate_row[j] * dt, ratio)
+    nx = h.shape[1]
     out = np.float64(qx[j, nx]) - np.float64(qx[j, 0])
     if j == 0:
         for i in range(nx):
             out -= np.float64(qy[0, i])
-    if j == water.h.shape[0] - 1:
+    if j == h.shape[0] - 1:
         for i in range(nx):
             out += np.float64(qy[j + 1, i])
-    water.left[j] += ratio * out
+    left[j] += ratio * out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
