@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ import geopandas as gpd
 import pandas as pd
 
 from geo_risk.core.errors import CrsError, SchemaError
+from geo_risk.core.schema import LEVEL, TYPES, Schema, make_schema
+from geo_risk.core.schemas_water import WATER
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -25,55 +26,13 @@ CAUSES = ("drain_undersized", "drain_blocked", "pump_failed", "inflow_from_upstr
 TRENDS = ("accelerating", "steady", "easing", "unknown")
 CHANGES = ("new", "returned", "split", "accelerated", "grown", "calmed", "unchanged", "merged", "gone", "not_seen")
 WARNING_CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged", "now_unknown", "still_unknown")
-OPENING_RESULTS = ("carved", "no_hollow", "no_way", "too_deep", "outside")
 STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
-
-_LEVEL = "level"
-_TYPES: dict[str, tuple[str, dict[str, Any]]] = {
-    # kind of column -> (dtype, bounds); every one may be missing unless its column is required
-    "id": ("string", {}),
-    "text": ("string", {}),
-    "number": ("float64", {}),
-    "positive": ("float64", {"ge": 0}),
-    "share": ("float64", {"ge": 0, "le": 1}),
-    "count": ("Int64", {"ge": 0}),
-    "whole": ("Int64", {}),
-    "rank": ("Int64", {"ge": 1}),
-    _LEVEL: ("int8", {"ge": -1, "le": 4}),
-    "time": ("string", {}),
-}
-
-
-@dataclass(frozen=True)
-class Schema:
-    """One product frame: its id column, geometry type (None: a plain table), columns in order, and choices."""
-
-    name: str
-    id: str | None
-    geometry: str | None
-    columns: dict[str, str]
-    choices: dict[str, tuple[str, ...]]
-    required: tuple[str, ...]
-
-
-def _schema(
-    name: str,
-    id_: str | None,
-    geometry: str | None,
-    spec: str,
-    *,
-    required: str = "",
-    **choices: tuple[str, ...],
-) -> Schema:
-    columns = dict(part.split(":") for part in spec.split())
-    must = tuple(required.split()) + ((id_,) if id_ else ()) + (("reasons",) if "reasons" in columns else ())
-    return Schema(name, id_, geometry, columns, choices, must)
-
 
 SCHEMAS: dict[str, Schema] = {
     s.name: s
     for s in (
-        _schema(
+        *WATER,
+        make_schema(
             "hazard_points", "point_id", "Point",
             "point_id:id name:text kind:text source:text status:text velocity_mm_yr:number "
             "velocity_std_mm_yr:positive acceleration_mm_yr2:number activity:text area_m2:positive "
@@ -84,7 +43,7 @@ SCHEMAS: dict[str, Schema] = {
             kind=POINT_KINDS, source=("inventory", "insar", "inventory+insar"), status=STATUSES, activity=ACTIVITIES,
             scale=("small", "medium", "large", "giant"), danger_grade=("I", "II", "III", "IV"),
         ),
-        _schema(
+        make_schema(
             "risk_zones", "zone_id", "Polygon",
             "zone_id:id kind:text hazard_level:level vulnerability_level:level risk_level:level people:count "
             "households:count buildings:count road_km:positive assets_cny:positive point_ids:text "
@@ -92,7 +51,7 @@ SCHEMAS: dict[str, Schema] = {
             "responsible:text confidence:share reasons:text",
             required="kind hazard_level vulnerability_level risk_level",
         ),
-        _schema(
+        make_schema(
             "active_deformation", "area_id", "Polygon",
             "area_id:id track:text n_pixels:count area_m2:positive velocity_mean_mm_yr:number "
             "velocity_max_mm_yr:number quality:count activity:text acceleration_mm_yr2:number "
@@ -101,14 +60,14 @@ SCHEMAS: dict[str, Schema] = {
             required="track n_pixels area_m2 velocity_mean_mm_yr velocity_max_mm_yr quality activity kind status",
             activity=ACTIVITIES, kind=AREA_KINDS,
         ),
-        _schema(
+        make_schema(
             "deformation_changes", "area_id", "Polygon",
             "area_id:id change:text kind:text area_before_m2:positive area_after_m2:positive "
             "velocity_before_mm_yr:number velocity_after_mm_yr:number speed_change_mm_yr:number "
             "speed_change_std_mm_yr:positive related_ids:text reasons:text",
             required="change", change=CHANGES,
         ),
-        _schema(
+        make_schema(
             "mining_clues", "clue_id", "Polygon",
             "clue_id:id max_subsidence_mm_yr:number radius_m:positive roundness:share depth_estimate_m:positive "
             "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text "
@@ -117,7 +76,7 @@ SCHEMAS: dict[str, Schema] = {
             "influence_low_m:positive influence_high_m:positive beyond_share:share beyond_low:share beyond_high:share",
             required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed", "unknown"),
         ),
-        _schema(
+        make_schema(
             "evacuation", "settlement_id", "Point",
             "rank:rank settlement_id:id name:text people:count vulnerable_people:count hazard_kinds:text "
             "risk_level:level warning_level:level leave_before:time shelter_id:text shelter_name:text "
@@ -127,17 +86,17 @@ SCHEMAS: dict[str, Schema] = {
             required="rank risk_level warning_level cut_off_risk",
             cut_off_risk=("none", "low", "medium", "high", "unknown"),
         ),
-        _schema(
+        make_schema(
             "evacuation_assignments", None, None,
             "settlement_id:id shelter_id:id people:count route_km:positive travel_min:positive route_id:text",
             required="settlement_id shelter_id people",
         ),
-        _schema(
+        make_schema(
             "evacuation_routes", "route_id", "LineString",
             "route_id:id settlement_id:id shelter_id:id km:positive exposed_km:positive role:text",
             required="settlement_id shelter_id km role", role=("main", "backup"),
         ),
-        _schema(
+        make_schema(
             "waterlogging", "site_id", "Point",
             "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
             "duration_h:positive volume_m3:positive catchment_m2:positive impervious_share:share "
@@ -147,26 +106,26 @@ SCHEMAS: dict[str, Schema] = {
             kind=SITE_KINDS, source=("inventory", "detected", "both"), cause=CAUSES,
             traffic_class=("trunk", "primary", "secondary", "local", "none"),
         ),
-        _schema(
+        make_schema(
             "ponding", "site_id", "Polygon",
             "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
             "volume_m3:positive catchment_m2:positive reasons:text",
             required="kind source", kind=SITE_KINDS, source=("inventory", "detected", "both"),
         ),
-        _schema(
+        make_schema(
             "relocation", "settlement_id", "Point",
             "rank:rank settlement_id:id people:count risk_level:level relocate_cost_cny:positive "
             "treat_cost_cny:positive monitor_cost_cny:positive advice:text reasons:text",
             required="rank risk_level advice", advice=("relocate", "treat", "monitor"),
         ),
-        _schema(
+        make_schema(
             "linear_risk", "segment_id", "LineString",
             "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
             "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text "
             "reasons:text",
             required="risk_level needs_monitoring", needs_monitoring=("yes", "no", "unknown"),
         ),
-        _schema(
+        make_schema(
             "runout_zones", "zone_id", "Polygon",
             "zone_id:id release_id:text source:text kind:text hazard_level:level vulnerability_level:level "
             "risk_level:level people:count buildings:count settlements:count roads:count area_m2:positive "
@@ -175,14 +134,14 @@ SCHEMAS: dict[str, Schema] = {
             required="release_id source kind hazard_level vulnerability_level risk_level unknown_beyond",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS, unknown_beyond=("yes", "no"),
         ),
-        _schema(
+        make_schema(
             "runout_ways", "way_id", "LineString",
             "way_id:id release_id:text source:text kind:text settlement_id:text target_id:text length_m:positive "
             "energy_j_kg:positive velocity_m_s:positive reasons:text",
             required="release_id source kind settlement_id target_id",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS,
         ),
-        _schema(
+        make_schema(
             "runout_hits", None, None,
             "release_id:id source:text kind:text target_kind:text target_id:id settlement_id:text n_houses:count "
             "people:count energy_j_kg:positive velocity_m_s:positive flux:share distance_m:positive "
@@ -190,25 +149,19 @@ SCHEMAS: dict[str, Schema] = {
             required="release_id source kind target_kind target_id energy_j_kg",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS, target_kind=("building", "settlement", "road"),
         ),
-        _schema(
+        make_schema(
             "slope_units", "slope_unit_id", "Polygon",
             "slope_unit_id:id label:count area_m2:positive slope_mean_deg:positive aspect_mean_deg:positive "
             "circular_variance:share is_whole:text reasons:text",
             required="label area_m2 is_whole", is_whole=("yes", "no"),
         ),
-        _schema(
+        make_schema(
             "debris_flow_channels", "channel_id", "LineString",
             "channel_id:id hazard_level:level length_m:positive drop_m:positive slope_mean_deg:positive "
             "slope_max_deg:positive least_slope_deg:positive area_top_m2:positive area_bottom_m2:positive reasons:text",
             required="hazard_level length_m slope_mean_deg",
         ),
-        _schema(
-            "dem_openings", "opening_id", "Point",
-            "opening_id:id kind:text result:text hollow_depth_m:positive hollow_left_m:positive cells:count "
-            "cut_depth_m:positive cut_volume_m3:positive reasons:text",
-            required="kind result cells", kind=("bridge", "culvert"), result=OPENING_RESULTS,
-        ),
-        _schema(
+        make_schema(
             "warning_hindcast", "storm_id", None,
             "storm_id:id units:count slid_units:count hits:count hits_in_time:count misses:count false_alarms:count "
             "unknown_units:count pod:share pod_low:share pod_high:share far:share far_low:share far_high:share "
@@ -216,13 +169,13 @@ SCHEMAS: dict[str, Schema] = {
             "expected_units:positive warned_share:share rain_mean_mm:positive reasons:text",
             required="units slid_units hits misses false_alarms unknown_units",
         ),
-        _schema(
+        make_schema(
             "warning_hindcast_townships", None, None,
             "storm_id:id township_id:id name:text units_m2:positive warned_m2:positive level_unknown_m2:positive "
             "warned_share:share slid_units:count warned_slid_units:count reasons:text",
             required="storm_id township_id units_m2 warned_m2 level_unknown_m2",
         ),
-        _schema(
+        make_schema(
             "structures", "structure_id", "Polygon",
             "structure_id:id name:text kind:text hazard_level:level velocity_up_mm_yr:number "
             "velocity_up_std_mm_yr:positive velocity_across_mm_yr:number velocity_across_std_mm_yr:positive "
@@ -232,7 +185,7 @@ SCHEMAS: dict[str, Schema] = {
             required="kind hazard_level activity",
             kind=("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir"), activity=ACTIVITIES,
         ),
-        _schema(
+        make_schema(
             "subsidence_zones", "subsidence_id", "Polygon",
             "subsidence_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive "
             "rate_to_mm_yr:positive rate_mean_mm_yr:number rate_max_mm_yr:number area_m2:positive "
@@ -241,7 +194,7 @@ SCHEMAS: dict[str, Schema] = {
             "change_std_mm_yr:positive people:count buildings:count reasons:text",
             required="kind subsidence_level trend", kind=AREA_KINDS, trend=TRENDS,
         ),
-        _schema(
+        make_schema(
             "subsidence_townships", "township_id", None,
             "rank:rank township_id:id name:text area_m2:positive known_share:share subsiding_m2:positive "
             "area_class1_m2:positive area_class2_m2:positive area_class3_m2:positive area_class4_m2:positive "
@@ -251,7 +204,7 @@ SCHEMAS: dict[str, Schema] = {
             "people:count buildings:count reasons:text",
             required="rank trend", trend=TRENDS,
         ),
-        _schema(
+        make_schema(
             "warnings", "warning_id", None,
             "warning_id:id place_kind:text place_id:text name:text township:text township_id:text township_ids:text "
             "stage_h:count issued:time until:time warning_level:level judged_level:level previous_level:level "
@@ -262,14 +215,14 @@ SCHEMAS: dict[str, Schema] = {
             place_kind=("zone", "point"), motion=("none_seen", "moving", "accelerating", "unknown"),
             change=WARNING_CHANGES,
         ),
-        _schema(
+        make_schema(
             "warning_townships", "township_id", None,
             "rank:rank township_id:id township:text warning_level:level warning_72h:level warning_24h:level "
             "warning_6h:level warning_3h:level warning_1h:level zones:count zones_warned:count points:count "
             "points_warned:count places_unknown:count changes:text reasons:text",
             required="rank township warning_level",
         ),
-        _schema(
+        make_schema(
             "warning_gaps", "gap_id", None,
             "gap_id:id gap:text place_id:text name:text township:text kind:text hazard_level:level risk_level:level "
             "warning_level:level reasons:text",
@@ -287,7 +240,7 @@ def _pandera(name: str) -> pa.DataFrameSchema:
     schema = SCHEMAS[name]
     columns: dict[str, pa.Column] = {}
     for column, kind in schema.columns.items():
-        dtype, bounds = _TYPES[kind]
+        dtype, bounds = TYPES[kind]
         checks = [getattr(pa.Check, check)(bound) for check, bound in bounds.items()]
         if column in schema.choices:
             checks.append(pa.Check.isin(list(schema.choices[column])))
@@ -314,8 +267,8 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
     out = frame.copy()
     for column, kind in schema.columns.items():
         if column not in out.columns:
-            out[column] = -1 if kind == _LEVEL else pd.NA
-        dtype = _TYPES[kind][0]
+            out[column] = -1 if kind == LEVEL else pd.NA
+        dtype = TYPES[kind][0]
         if out[column].dtype == pd.api.types.pandas_dtype(dtype):
             continue
         try:
@@ -336,7 +289,7 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
 
 
 def _may_be_missing(schema: Schema, column: str) -> bool:
-    return column not in schema.required and schema.columns[column] != _LEVEL
+    return column not in schema.required and schema.columns[column] != LEVEL
 
 
 def is_sound(out: pd.DataFrame, schema: Schema) -> bool:
@@ -353,7 +306,7 @@ def is_sound(out: pd.DataFrame, schema: Schema) -> bool:
             values = values[~missing]
         if column in schema.choices and not values.isin(schema.choices[column]).all():
             return False
-        if not all(getattr(values, check)(bound).all() for check, bound in _TYPES[kind][1].items()):
+        if not all(getattr(values, check)(bound).all() for check, bound in TYPES[kind][1].items()):
             return False
     return True
 

@@ -241,6 +241,10 @@ class WaterloggingParams(Params):
         "Weights of the score that ranks the list; they are scaled to one.",
         source=f"{_CHOICE}: the deepest first; people, traffic and duration part sites of like depth",
     )  # fmt: skip
+    close_class: int = parameter(
+        2, "Depth class at which a road is closed; the highest where the profile has fewer.",
+        source="27 cm: near the 25 cm (Shenyang) and 30 cm (Chengdu tunnels) of METHODS.md section 4", ge=1, le=8,
+    )  # fmt: skip
     cause_min_m: float = parameter(
         0.02, "A change that would lower the water by less is no explanation.", source=_CHOICE, ge=0, le=1
     )

@@ -1,8 +1,8 @@
-"""The waterlogging list: depth, cause, critical rain and rank of every site in plain words, and the ponds."""
+"""The waterlogging list: depth, cause, critical rain and rank of every site."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
-from geo_risk.core.vectorize import polygons_of_labels
 from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging_reasons import site_reason
 from geo_risk.products.wording import with_reasons
 
 _CLASSES = ("trunk", "primary", "secondary", "local", "none")
@@ -28,37 +27,6 @@ MEASURES = {
 }
 """What usually helps, by cause."""
 
-# text: (English, Chinese)
-_CAUSE_WORDS = {
-    "drain_undersized": ("its drains are too small for the rain that falls nearby", "排水设施能力不足以排除附近降雨"),
-    "drain_blocked": ("depths reported in past storms show that its drain gives about {share:.0%} of its capacity",
-                      "历次暴雨上报水深表明排水管道仅发挥约 {share:.0%} 的能力"),
-    "pump_failed": ("depths reported in past storms show that its pump gives about {share:.0%} of its capacity",
-                    "历次暴雨上报水深表明水泵仅发挥约 {share:.0%} 的能力"),
-    "inflow_from_upstream": ("most of its water comes from more than {local:.0f} m upstream",
-                             "积水主要来自上游 {local:.0f} 米以外"),
-    "sag_without_outlet": ("it is a hollow without a drain or pump", "该处为无排水设施、无水泵的洼地"),
-    "unknown": ("its cause is not known", "成因不明"),
-}  # fmt: skip
-
-_WORDS = {
-    "no_depth": ("Depth unknown: the site lies beyond the town's terrain model. It is ranked as if water stood there.",
-                 "水深未知：位于城区高程模型之外，按有积水参与排序。"),
-    "dry": ("Stays below the first depth class in this storm ({depth:.2f} m).",
-            "本次降雨水深低于最低分级（{depth:.2f} 米）。"),
-    "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
-    "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
-    "cause": ("; {cause}.", "；{cause}。"),
-    "begins": (" It begins at about {rain:.0f} mm in an hour.", "小时雨量约 {rain:.0f} 毫米时开始积水。"),
-    "over_sill": (" The water is {over:.2f} m over the entrance's sill ({sill:.2f} m).",
-                  "水面高出入口挡水坎 {over:.2f} 米（坎高 {sill:.2f} 米）。"),
-    "below_sill": (" The water is {below:.2f} m below the entrance's sill ({sill:.2f} m).",
-                   "水面低于入口挡水坎 {below:.2f} 米（坎高 {sill:.2f} 米）。"),
-    "moved": (" The model's depth was moved by {moved:+.2f} m to fit depths reported before.",
-              "模型水深已按历次上报水深修正 {moved:+.2f} 米。"),
-    "new": (" It is not in the ledger.", "台账未登记。"),
-}  # fmt: skip
-
 
 def rank_sites(
     sites: gpd.GeoDataFrame,
@@ -68,6 +36,7 @@ def rank_sites(
     params: WaterloggingParams,
     local_m: float,
     impervious_share: NDArray[np.float64] | None = None,
+    more: Sequence[pd.DataFrame] = (),
     language: str = "en",
 ) -> gpd.GeoDataFrame:
     """Rank the waterlogging sites.
@@ -79,6 +48,8 @@ def rank_sites(
     devices : as `hazards.flood.devices.place_devices` returns them: device_id, kind, site_id.
     params : depth classes, weights, scales. local_m : what counts as nearby, for the words.
     impervious_share : (n,) of each site's surroundings; None where it is not known.
+    more : tables by site_id whose columns are told too: trigger rain, return periods and the like. A name of the
+        contract among them fills it.
     language : "zh" or "en", of `reasons`.
 
     Returns
@@ -96,6 +67,10 @@ def rank_sites(
     frame = gpd.GeoDataFrame(frame, geometry="geometry", crs=sites.crs)
     if impervious_share is not None:
         frame["impervious_share"] = impervious_share
+    for told in more:
+        given = told.assign(site_id=told["site_id"].astype(str))
+        frame = frame.merge(given, on="site_id", how="left", validate="one_to_one")
+    told_columns = [c for told in more for c in told.columns if c != "site_id" and c not in _CONTRACT]
     keep = (frame["source"] != "detected") | ~(frame["depth_m"] < params.depth_classes_m[0])
     frame = frame[keep].reset_index(drop=True)
     frame["depth_class"] = depth_classes(frame["depth_m"].to_numpy(float), params)
@@ -106,7 +81,7 @@ def rank_sites(
     frame["score"] = sum(parts.values(), start=np.zeros(len(frame)))
     frame = frame.sort_values(["score", "site_id"], ascending=[False, True], kind="stable").reset_index(drop=True)
     frame["rank"] = np.arange(1, len(frame) + 1)
-    said = [_reason(row, local_m) for row in _rows(frame)]
+    said = [site_reason(row, local_m) for row in _rows(frame)]
     frame = with_reasons(frame, lambda k: [pair[int(k == "zh")] for pair in said], language)
     extra = [
         "reasons_zh",
@@ -115,6 +90,7 @@ def rank_sites(
         "correction_m",
         "sill_height_m",
         *(f"score_{name}" for name in parts),
+        *told_columns,
     ]
     columns = [c for c in _CONTRACT if c in frame] + extra + ["geometry"]
     return conform(frame[columns], "waterlogging")
@@ -122,8 +98,8 @@ def rank_sites(
 
 _CONTRACT = (
     "rank", "site_id", "name", "kind", "source", "depth_m", "depth_class", "duration_h", "volume_m3", "catchment_m2",
-    "impervious_share", "critical_rain_mm_h", "people", "traffic_class", "cause", "measures", "responsible", "score",
-    "reasons",
+    "impervious_share", "critical_rain_mm_h", "return_period_yr", "people", "traffic_class", "cause", "measures",
+    "responsible", "score", "reasons",
 )  # fmt: skip
 
 
@@ -196,88 +172,3 @@ def _filled(values: pd.Series[Any]) -> NDArray[np.float64]:
     known = pd.to_numeric(values).astype("float64")
     filled = known.fillna(known.median() if known.notna().any() else 0.0)
     return np.asarray(filled, dtype=np.float64)
-
-
-def _reason(row: Any, local_m: float) -> tuple[str, str]:
-    """Return why a site stands where it does, in English and in Chinese."""
-    if np.isnan(row.depth_m):
-        return _said([("no_depth", {})])
-    if row.depth_class == 0:
-        return _said([("dry", {"depth": row.depth_m})])
-    words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
-    if row.duration_h > 0:
-        words.append(("lasts", {"hours": row.duration_h}))
-    cause = tuple(text.format(share=row.share, local=local_m) for text in _CAUSE_WORDS[row.cause])
-    words.append(("cause", {"cause": cause}))
-    if not np.isnan(row.critical_rain_mm_h):
-        words.append(("begins", {"rain": row.critical_rain_mm_h}))
-    if row.kind == "underground_space" and not pd.isna(row.sill_height_m):
-        over = row.depth_m - row.sill_height_m
-        words.append(("over_sill" if over > 0 else "below_sill", {"over": over, "below": -over,
-                                                                  "sill": row.sill_height_m}))  # fmt: skip
-    if abs(row.correction_m) >= 0.05:
-        words.append(("moved", {"moved": row.correction_m}))
-    if row.source == "detected":
-        words.append(("new", {}))
-    return _said(words)
-
-
-def _said(words: list[tuple[str, dict[str, Any]]]) -> tuple[str, str]:
-    """Return sentences filled with values, English and Chinese; a value that is a pair has one for each."""
-
-    def text(k: int) -> str:
-        return "".join(
-            _WORDS[key][k].format(**{n: v[k] if isinstance(v, tuple) else v for n, v in values.items()})
-            for key, values in words
-        )
-
-    return text(0), text(1)
-
-
-def ponding(
-    ranked: gpd.GeoDataFrame,
-    labels: NDArray[np.integer[Any]],
-    site_labels: pd.Series[int],
-    depth_m: NDArray[np.floating[Any]],
-    grid: Grid,
-    params: WaterloggingParams,
-) -> gpd.GeoDataFrame:
-    """Water of each ranked site as polygons: the cells of its depression that are deeper than the first class.
-
-    Parameters
-    ----------
-    ranked : as `rank_sites` returns it. labels : (y, x) depressions of the town. site_labels : label by site_id.
-    depth_m : (y, x) greatest depth. grid : the town's.
-
-    Returns
-    -------
-    The contract's `ponding` frame; of several sites in one depression the first in rank has the polygon.
-    """
-    wet = np.where(np.nan_to_num(depth_m, nan=0.0) >= params.depth_classes_m[0], labels, 0)
-    shapes = polygons_of_labels(np.maximum(wet, 0), grid, connectivity=8)
-    first = ranked.assign(label=ranked["site_id"].map(site_labels).to_numpy()).sort_values("rank")
-    first = first[(first["label"] > 0) & (first["depth_class"] > 0)].drop_duplicates("label")
-    joined = first.drop(columns="geometry").merge(shapes[["label", "geometry"]], on="label", how="inner")
-    columns = ["rank", "site_id", "name", "kind", "source", "depth_m", "depth_class", "volume_m3", "catchment_m2",
-               "reasons", "reasons_zh", "reasons_en", "geometry"]  # fmt: skip
-    return conform(gpd.GeoDataFrame(joined[columns], geometry="geometry", crs=grid.crs), "ponding")
-
-
-def surroundings_share(
-    sites: gpd.GeoDataFrame, is_built: NDArray[np.floating[Any]], grid: Grid, *, radius_m: float
-) -> NDArray[np.float64]:
-    """Share of built-up ground in the square of half-width `radius_m` around each site; NaN beyond the grid.
-
-    Parameters
-    ----------
-    sites : points. is_built : (y, x), > 0 where built-up, NaN where unknown. grid : of the array.
-    """
-    rows, columns, inside = grid.index(sites.geometry.x, sites.geometry.y)
-    reach = max(1, round(radius_m / grid.resolution_m))
-    out = np.full(len(sites), np.nan)
-    for k in np.flatnonzero(inside):
-        window = is_built[max(0, rows[k] - reach) : rows[k] + reach + 1,
-                          max(0, columns[k] - reach) : columns[k] + reach + 1]  # fmt: skip
-        known = np.isfinite(window)
-        out[k] = float((window[known] > 0).mean()) if known.any() else np.nan
-    return out

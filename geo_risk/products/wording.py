@@ -113,6 +113,16 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                        "flow can start from {least:.0f} degrees on, where loose material lies (not looked at).",
                        "沟床平均坡度 {slope:.0f} 度，长 {length:.0f} 米，上游汇水 {top:.1f} 至 {bottom:.1f} 公顷："
                        "坡度达到 {least:.0f} 度即可能起动泥石流，前提是有松散物源（未核查）。"),
+    "hollow_grows": ("Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years this hollow holds {then:.0f} "
+                     "instead of {now:.0f} m3 and is up to {depth:.2f} instead of {before:.2f} m deep.",
+                     "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后洼地容积由 {now:.0f} 增至 {then:.0f} 立方米，"
+                     "最大水深由 {before:.2f} 增至 {depth:.2f} 米。"),
+    "hollow_new": ("Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years a hollow of {then:.0f} m3 is here, "
+                   "up to {depth:.2f} m deep, where hardly any is today.",
+                   "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后将形成容积 {then:.0f} 立方米、"
+                   "最大深 {depth:.2f} 米的洼地，目前基本无洼地。"),
+    "hollow_partly": (" The rate is not known on {share:.0%} of it, which counts as still: it may grow more.",
+                      "其中 {share:.0%} 沉降速率未知，按不沉降计，实际可能更大。"),
     "opening_carved": ("The DEM held {hollow:.1f} m of water behind it: {cells} cells were cut by up to {cut:.1f} m "
                        "({volume:.0f} m3) to let it pass; {left:.1f} m stay in a hole of the bed.",
                        "DEM 在此壅水 {hollow:.1f} 米：已下切 {cells} 个格网、最深 {cut:.1f} 米"

@@ -10,14 +10,14 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.flood.devices import place_devices, replay, sink_grid
-from geo_risk.hazards.flood.params import FloodParams, RunoffParams, SiteParams, TownFlowParams
+from geo_risk.hazards.flood.devices import place_devices, sink_grid
+from geo_risk.hazards.flood.params import FloodParams, SiteParams, TownFlowParams
+from geo_risk.hazards.flood.pond import replay
 from geo_risk.hazards.flood.responses import findings, record_cells, recorded_ponds, responses, site_depths
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
 from geo_risk.hazards.flood.town import (
     Surface,
     coarsened_max,
-    curve_numbers,
     run_town,
     storm_window,
     town_facts,
@@ -130,14 +130,6 @@ def test_devices_take_from_the_lowest_cell_and_know_their_site(town: Town) -> No
     sinks = sink_grid(placed, GRID.shape, pd.Series({"W1": 0.5}))
     assert sinks[20, 20] == pytest.approx(0.025)
     assert sinks.sum() == pytest.approx(0.045)
-
-
-def test_curve_numbers_by_table() -> None:
-    cover, soil = np.array([[1.0, 4.0, 77.0, np.nan]]), np.array([[2, 4, 1, 1]])
-    number = curve_numbers(cover, soil, RunoffParams().curve_numbers)
-    assert number[0, :2].tolist() == [78.0, 92.0]
-    assert np.isnan(number[0, 2:]).all()
-    assert np.isnan(curve_numbers(cover, np.zeros((1, 4)), RunoffParams().curve_numbers)).all()
 
 
 def test_surface_puts_roads_over_houses_over_fields() -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geo_risk.core.grid import Grid
-    from geo_risk.hazards.flood.params import RunoffParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.hazards.flood.town import Surface, Window
     from geo_risk.sources.options import ReadLimits
@@ -44,9 +45,10 @@ def write_ground(
     import numpy as np
 
     from geo_risk.core.vectorize import rasterize
-    from geo_risk.flow.steps.flood import read_cover, read_soil
+    from geo_risk.flow.steps.flood_ground import cover_layer, soil_shapes
     from geo_risk.flow.steps.flood_sites import read_features
-    from geo_risk.hazards.flood.town import curve_numbers, town_surface
+    from geo_risk.hazards.flood.losses import curve_numbers
+    from geo_risk.hazards.flood.town import town_surface
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
@@ -55,10 +57,11 @@ def write_ground(
     aside: list[dict[str, str]] = []
     cover = np.full(target.shape, np.nan)
     if landcover is not None:
-        cover = read_cover(landcover, target, options=options, limits=limits)
+        cover = cover_layer(landcover, target, options=options, limits=limits).to_numpy()
     soil = np.zeros(target.shape)
     if soils is not None:
-        soil, said = read_soil(soils, target, options=options)
+        shapes, said = soil_shapes(soils, target, options=options)
+        soil = rasterize(shapes, target, fill=0, dtype="uint8")
         aside += said
     natural = curve_numbers(cover, soil, runoff.curve_numbers)
     streets = read_features(roads, "roads", target, options=options, aside=aside)
@@ -96,7 +99,8 @@ def _town_dem(
     return target, layer
 
 
-def _opened(town_dem: Path, town_curve_number: Path, town_manning: Path, sites: SiteParams) -> tuple[Town, Surface]:
+def opened_town(town_dem: Path, town_curve_number: Path, town_manning: Path, sites: SiteParams) -> tuple[Town, Surface]:
+    """Return the town's ground with its depressions, and its surface."""
     import numpy as np
 
     from geo_risk.core.grid import grid_of
@@ -158,7 +162,7 @@ def write_past(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
 
-    ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     reports, aside = _reports(past_depths, set(places["site_id"]))
     given = open_storms(past_events, past_rain, ground.grid, limit_mm_h=rain_limit_mm_h, max_bad_share=max_bad_share)
@@ -261,7 +265,7 @@ def write_town(
     from geo_risk.sources.layers import read_frame
     from geo_risk.sources.rain import read_own
 
-    ground, surface = _opened(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     found = None if findings is None else read_frame(findings)
     share = None if found is None or not len(found) else found.set_index("site_id")["share"]

@@ -92,7 +92,7 @@ def write_gauges(
                 "skill": found.skill.__dict__, "variogram": found.variogram.__dict__}, facts)  # fmt: skip
 
 
-def _read(
+def read_series(
     observed: Path | None,
     gauges: Path | None,
     forecasts: list[Path] | None,
@@ -149,7 +149,8 @@ def _of_quality(cube: xr.DataArray, quality: str) -> xr.DataArray:
     return cube.assign_coords(quality=("time", [QUALITIES.index(quality)] * cube.sizes["time"]))
 
 
-def _forecasts(cubes: list[xr.DataArray], issued_times: list[str]) -> list[Forecast]:
+def known_forecasts(cubes: list[xr.DataArray], issued_times: list[str]) -> list[Forecast]:
+    """Return forecasts with their issue times."""
     from geo_risk.hazards.rainfall.stages import forecast_of
 
     return [forecast_of(cube, datetime.fromisoformat(issued)) for cube, issued in zip(cubes, issued_times, strict=True)]
@@ -179,10 +180,10 @@ def write_cube(
     from geo_risk.publish.frames import write_json
 
     options = (observed_options, forecast_options)
-    base, others, audits = _read(observed, gauges, forecasts, options, params=params, grid=grid)
+    base, others, audits = read_series(observed, gauges, forecasts, options, params=params, grid=grid)
     clocks = [] if base is None else _clocks(base, observed, gauges, (observed_options, gauges_options))
     end = None if base is None else aware(base["time"].to_numpy()[-1])
-    period = analysis_period(resolved(params, fitted), _forecasts(others, issued_times), observed_end=end)
+    period = analysis_period(resolved(params, fitted), known_forecasts(others, issued_times), observed_end=end)
     newest = None if period.forecast is None else others[period.forecast]
     joined = stitch(base, newest, start=period.past, issued=period.known, until=period.until)
     cubes.write_cube(joined, cube)
@@ -285,9 +286,9 @@ def write_stages(
     from geo_risk.publish.frames import write_json
 
     options = (observed_options, forecast_options)
-    base, others, _ = _read(observed, gauges, forecasts, options, params=params, grid=grid)
+    base, others, _ = read_series(observed, gauges, forecasts, options, params=params, grid=grid)
     end = None if base is None else aware(base["time"].to_numpy()[-1])
-    known = _forecasts(others, issued_times)
+    known = known_forecasts(others, issued_times)
     stages = plan_stages(params, known, latest=latest_known(known, end))
     chosen = resolved(params, fitted)
     parts = []

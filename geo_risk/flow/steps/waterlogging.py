@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.products.params import WaterloggingParams
 
+TOLD = ("town_rain", "town_stages")
+"""Tables by site that are told on the list where they are there."""
+
 
 def waterlogging(plan: Plan) -> None:
     """Add the step that writes the frames waterlogging and ponding."""
@@ -19,6 +22,7 @@ def waterlogging(plan: Plan) -> None:
             "town_devices": plan.frame("town_devices"), "town_labels": plan.layer("town_labels"),
             "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
         },
+        optional={n: plan.frame(n) for n in TOLD},
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
                 "facts": plan.facts("waterlogging")},
         params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m, language=plan.cfg.language,
@@ -33,6 +37,8 @@ def write_waterlogging(
     town_labels: Path,
     town_depth: Path,
     town_built: Path,
+    town_rain: Path | None,
+    town_stages: Path | None,
     waterlogging: Path,
     ponding: Path,
     facts: Path,
@@ -42,17 +48,19 @@ def write_waterlogging(
 ) -> None:
     """Write the ranked list and the ponds."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.products import waterlogging as product
+    from geo_risk.products import ponding as water
+    from geo_risk.products.waterlogging import rank_sites
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame
 
     sites, depth = read_frame(town_sites), open_layer(town_depth)
     grid = grid_of(depth)
-    share = product.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
-    ranked = product.rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
-                                local_m=local_m, impervious_share=share, language=language)  # fmt: skip
+    share = water.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
+    more = [read_frame(p) for p in (town_rain, town_stages) if p is not None]
+    ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
+                                local_m=local_m, impervious_share=share, more=more, language=language)  # fmt: skip
     labels = sites.set_index("site_id")["label"]
-    shapes = product.ponding(ranked, open_layer(town_labels).to_numpy(), labels, depth.to_numpy(), grid, params)
+    shapes = water.ponding(ranked, open_layer(town_labels).to_numpy(), labels, depth.to_numpy(), grid, params)
     write_frame(ranked, waterlogging)
     write_frame(shapes, ponding)
     write_json(_facts(ranked, len(sites)), facts)

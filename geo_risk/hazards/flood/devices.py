@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from geo_risk.hazards.flood.params import SiteParams
+from geo_risk.hazards.flood.pond import Pond, replay
 from geo_risk.hazards.flood.sites import Town
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Pond:
-    """A site's pond while the water ran: what is needed to run it again with another drain.
-
-    Attributes
-    ----------
-    time_s : (t,) ends of steps. depth_m : (t,) at the site's cell. drained_m3 : (t,) since the start, by its devices.
-    bed_m : (c,) heights of the pond's cells above the site's cell, ascending. cell_m2 : area of a cell.
-    spill_m : height of the spill level above the site's cell.
-    """
-
-    time_s: Array
-    depth_m: Array
-    drained_m3: Array
-    bed_m: Array
-    cell_m2: float
-    spill_m: float
 
 
 def place_devices(
@@ -99,46 +80,6 @@ def sink_grid(devices: pd.DataFrame, shape: tuple[int, int], share: pd.Series[fl
     out = np.zeros(shape)
     np.add.at(out.reshape(-1), devices["cell"].to_numpy(np.int64), devices["capacity_m3_s"].to_numpy(float) * factor)
     return out
-
-
-def replay(pond: Pond, capacity_m3_s: ArrayLike, *, inflow_share: ArrayLike = 1.0) -> Array:
-    """Greatest depth of a pond [m] had its devices taken up to a capacity, and only a share of the water come.
-
-    The inflow is what the recorded run shows: growth of the stored volume plus what was drained. Above its spill level
-    the pond does not rise further than the recorded run did (the water spreads): there the answer is a bound.
-
-    Parameters
-    ----------
-    pond : a recorded run.
-    capacity_m3_s : number or array, >= 0. inflow_share : of the recorded inflow, >= 0, broadcast against it.
-
-    Returns
-    -------
-    Array of the broadcast shape.
-    """
-    capacity, share = np.broadcast_arrays(np.asarray(capacity_m3_s, np.float64), np.asarray(inflow_share, np.float64))
-    stored = _volume(pond, pond.depth_m)
-    gain = np.diff(stored, prepend=0.0) + np.diff(pond.drained_m3, prepend=0.0)
-    cap = _volume(pond, np.array([max(pond.spill_m, float(pond.depth_m.max(initial=0.0)))]))[0]
-    held, most = np.zeros(capacity.shape), np.zeros(capacity.shape)
-    for water, step in zip(gain, np.diff(pond.time_s, prepend=0.0), strict=True):
-        there = np.maximum(held + water * share, 0.0)
-        held = np.minimum(there - np.minimum(there, capacity * step), cap)
-        most = np.maximum(most, held)
-    return _depth(pond, most)
-
-
-def _volume(pond: Pond, depth: Array) -> Array:
-    part = np.maximum(depth[:, None] - pond.bed_m[None], 0.0)
-    return np.asarray(part.sum(axis=1) * pond.cell_m2)
-
-
-def _depth(pond: Pond, volume: Array) -> Array:
-    """Water level above the site's cell that holds a volume: the inverse of `_volume`."""
-    beds = pond.bed_m
-    stored = _volume(pond, beds)
-    k = np.maximum(np.searchsorted(stored, volume, side="right") - 1, 0)
-    return np.maximum(beds[k] + (volume - stored[k]) / ((k + 1) * pond.cell_m2), 0.0)
 
 
 class Finding(NamedTuple):

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.hazards.flood.runoff_params import RunoffParams
+from geo_risk.hazards.flood.sinking import SinkingParams
 from geo_risk.terrain.params import ConditioningParams
 
 _CHOICE = "choice of geo_risk"
@@ -22,38 +24,10 @@ class DrainageParams(Params):
         source=f"{_CHOICE}: permanent gullies of the loess plateau; set it from a map of your rivers", gt=0,
     )  # fmt: skip
     cells_max: int = parameter(
-        60_000_000, "Largest grid whose depressions and rivers are computed in memory (about 45 bytes a cell).",
+        60_000_000, "Largest coarse grid whose wetness index is computed in memory for earthquakes (about 45 bytes a "
+        "cell). Depressions and rivers go block by block and have no limit any more.",
         source=f"{_CHOICE}: 2.7 GB", gt=0,
     )  # fmt: skip
-
-
-class RunoffParams(Params):
-    """Runoff of a storm by the curve-number method."""
-
-    curve_numbers: dict[int, tuple[float, float, float, float]] = parameter(
-        {
-            1: (67.0, 78.0, 85.0, 89.0), 2: (30.0, 55.0, 70.0, 77.0), 3: (77.0, 86.0, 91.0, 94.0),
-            4: (77.0, 85.0, 90.0, 92.0), 5: (98.0, 98.0, 98.0, 98.0),
-            10: (30.0, 55.0, 70.0, 77.0), 20: (30.0, 48.0, 65.0, 73.0), 30: (39.0, 61.0, 74.0, 80.0),
-            40: (67.0, 78.0, 85.0, 89.0), 50: (77.0, 85.0, 90.0, 92.0), 60: (77.0, 86.0, 91.0, 94.0),
-            80: (98.0, 98.0, 98.0, 98.0), 90: (98.0, 98.0, 98.0, 98.0),
-        },
-        "Curve number of hydrologic soil groups A, B, C, D by land-cover code: 1-5 crops, forest, bare ground, town, "
-        "water (the sample county), 10-90 the classes of ESA WorldCover.",
-        source=f"{_TR55}: row crops straight, good; woods, good; fallow, bare soil; residential 1/8 acre; brush, good; "
-        "pasture, good; open water as paved, 98",
-    )  # fmt: skip
-    ia_ratio: float = parameter(
-        0.2, "Initial abstraction as a share of the retention.", source="USDA TR-55 (1986) eq. 2-2", ge=0, lt=1
-    )
-
-    @model_validator(mode="after")
-    def _numbers_possible(self) -> RunoffParams:
-        for code, row in self.curve_numbers.items():
-            if not all(0 < number <= 100 for number in row) or any(a > b for a, b in pairwise(row)):
-                what = f"curve_numbers[{code}] is {row}; four numbers in (0, 100] that do not fall from A to D needed"
-                raise ValueError(what)
-        return self
 
 
 class RiverParams(Params):
@@ -206,6 +180,49 @@ class SiteParams(Params):
     )
 
 
+class DesignRainParams(Params):
+    """Rain by design that is run over the town: blocks for the trigger rain, and storms of a city's formula."""
+
+    trigger_rain_mm: tuple[float, ...] = parameter(
+        (15.0, 30.0, 60.0, 120.0), "Rain of the blocks of 10 and 60 minutes that are run; between the amounts ponds "
+        "are replayed. Empty: no trigger rain, no depths of forecast stages, no list without rain.",
+        source=f"{_CHOICE}: each twice the one before, from a moderate shower to beyond the record hour of most "
+        "Chinese cities; the error of replaying between them is in METHOD.md", max_length=8,
+    )  # fmt: skip
+    after_min: float = parameter(
+        60.0, "Minutes that are run on after a block or storm, for its water to arrive.",
+        source=f"{_CHOICE}: time of concentration of a town's quarter", ge=0, le=720,
+    )  # fmt: skip
+    return_periods_yr: tuple[float, ...] = parameter(
+        (2.0, 5.0, 10.0, 20.0, 50.0, 100.0), "Return periods whose storms are run where a formula is given; those "
+        "beyond what its document states are left out.",
+        source="periods of GB 50014 (2021) for town drainage and waterlogging, from memory", max_length=12,
+    )  # fmt: skip
+    storm_min: float = parameter(
+        120.0, "Duration of those storms [min].", source=f"{_CHOICE}: usual in drainage design", ge=10, le=1440
+    )
+    storm_step_min: float = parameter(5.0, "Step of those storms [min].", source=_CHOICE, ge=1, le=60)
+    standard_rain_mm: float = parameter(
+        60.0, "Rain of one hour with which sites are ranked where no rain is given at all.",
+        source=f"{_CHOICE}: a short rainstorm of about 10 to 50 years in north China", gt=0, le=500,
+    )  # fmt: skip
+    record_step_s: float = parameter(
+        60.0, "Step of the water levels kept of these runs.", source=f"{_CHOICE}: a tenth of the shortest block",
+        ge=10, le=600,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _lists_rise(self) -> DesignRainParams:
+        for name, values in (("trigger_rain_mm", self.trigger_rain_mm), ("return_periods_yr", self.return_periods_yr)):
+            if not all(0 < v < 10_000 for v in values) or any(a >= b for a, b in pairwise(values)):
+                what = f"{name} is {values}; increasing numbers above 0 needed"
+                raise ValueError(what)
+        if not abs(self.storm_min / self.storm_step_min - round(self.storm_min / self.storm_step_min)) < 1e-9:
+            what = f"storm_min is {self.storm_min}; a whole number of steps of {self.storm_step_min} min needed"
+            raise ValueError(what)
+        return self
+
+
 class FloodParams(Params):
     """River floods, ponding in depressions, and the flow in the town."""
 
@@ -216,6 +233,8 @@ class FloodParams(Params):
     bluespots: BluespotParams = BluespotParams()
     town: TownFlowParams = TownFlowParams()
     sites: SiteParams = SiteParams()
+    sinking: SinkingParams = SinkingParams()
+    design: DesignRainParams = DesignRainParams()
     depth_bounds_m: tuple[float, float, float, float] = parameter(
         (0.15, 0.5, 1.0, 2.0), "Depths from which the flood level is 1, 2, 3, 4.",
         source=f"{_CHOICE}: kerb; adults lose footing; ground floors; storeys",

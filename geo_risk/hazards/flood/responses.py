@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_risk.hazards.flood.devices import Finding, Pond, infer_defect, is_wet, replay
+from geo_risk.hazards.flood.devices import Finding, infer_defect, is_wet
 from geo_risk.hazards.flood.params import SiteParams
+from geo_risk.hazards.flood.pond import Pond, replay
 from geo_risk.hazards.flood.sites import Town
-from geo_risk.kernels.inertial import FloodRun
+from geo_risk.kernels.inertial import FloodRun, Record
 
 Array = NDArray[np.float64]
 
@@ -50,6 +51,11 @@ def recorded_ponds(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, to
     if run.record is None:
         msg = "the run recorded no cells"
         raise ValueError(msg)
+    return ponds_of_record(run.record, sites, devices, town)
+
+
+def ponds_of_record(record: Record, sites: pd.DataFrame, devices: pd.DataFrame, town: Town) -> dict[str, Pond]:
+    """Return the ponds from the record of a run alone (see `recorded_ponds`)."""
     cells = record_cells(sites, devices, town)
     gauges = gauge_cells(sites, devices, town)
     position = {int(c): k for k, c in enumerate(cells)}
@@ -62,9 +68,9 @@ def recorded_ponds(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, to
             continue
         beds = np.sort(flat[order[start[label] : start[label + 1]]]) - flat[cell]
         mine = devices.loc[devices["site_id"] == site_id, "cell"].unique()
-        drained = run.record.drained_m3[:, [position[int(c)] for c in mine]].sum(axis=1)
+        drained = record.drained_m3[:, [position[int(c)] for c in mine]].sum(axis=1)
         out[site_id] = Pond(
-            run.record.time_s, run.record.depth_m[:, position[cell]], drained, beds, town.grid.cell_area_m2,
+            record.time_s, record.depth_m[:, position[cell]], drained, beds, town.grid.cell_area_m2,
             float(town.found.level[label - 1] - flat[cell]),
         )  # fmt: skip
     return out
@@ -167,20 +173,11 @@ def responses(
     missing where three times the rain does not).
     """
     cells = sites["cell"].to_numpy(np.int64)
-    out = pd.DataFrame({"site_id": sites["site_id"].astype(str), "depth_model_m": site_depths(run.max_depth_m, cells)})
+    out = site_states(sites, devices, found)
+    out.insert(1, "depth_model_m", site_depths(run.max_depth_m, cells))
     hours = run.duration_above_s.ravel()[np.maximum(cells, 0)] / 3600
-    out["duration_h"] = np.where(cells >= 0, hours, np.nan)
-    out["capacity_m3_s"] = capacities(sites, devices).to_numpy()
-    known = None if found is None else found.set_index("site_id").reindex(out["site_id"])
-    for name, default in (("share", 1.0), ("correction_m", 0.0), ("is_defect", False)):
-        out[name] = default if known is None else known[name].astype(object).fillna(default).to_numpy()
-    out["share"], out["correction_m"] = out["share"].astype(float), out["correction_m"].astype(float)
-    out["is_defect"] = out["is_defect"].astype(bool)
-    if known is not None:
-        silent = known["share"].isna().to_numpy() & (sites["label"].to_numpy() > 0)
-        out.loc[silent, "correction_m"] = usual_correction(known)
-    moved = out["correction_m"] * is_wet(out["depth_model_m"].to_numpy(float))
-    out["depth_m"] = np.maximum(out["depth_model_m"] + moved, 0.0)
+    out.insert(2, "duration_h", np.where(cells >= 0, hours, np.nan))
+    out["depth_m"] = corrected(out["depth_model_m"].to_numpy(float), out["correction_m"].to_numpy(float))
     reach = np.pi * params.local_m**2 / 2
     catchment = sites["catchment_m2"].to_numpy(float)
     out["local_share"] = np.where(catchment > 0, np.minimum(reach / np.maximum(catchment, 1.0), 1.0), 1.0)
@@ -192,6 +189,32 @@ def responses(
         for row in out.itertuples()
     ]
     return pd.concat([out, pd.DataFrame(more, columns=list(nothing), index=out.index)], axis=1)
+
+
+def site_states(sites: pd.DataFrame, devices: pd.DataFrame, found: pd.DataFrame | None) -> pd.DataFrame:
+    """Return site_id, capacity_m3_s, share, correction_m, is_defect: what is known of each site before a storm.
+
+    Parameters
+    ----------
+    found : as `findings` returns it, or None. Ponds without reports are corrected by `usual_correction`.
+    """
+    out = pd.DataFrame(
+        {"site_id": sites["site_id"].astype(str), "capacity_m3_s": capacities(sites, devices).to_numpy()}
+    )
+    known = None if found is None else found.set_index("site_id").reindex(out["site_id"])
+    for name, default in (("share", 1.0), ("correction_m", 0.0), ("is_defect", False)):
+        out[name] = default if known is None else known[name].astype(object).fillna(default).to_numpy()
+    out["share"], out["correction_m"] = out["share"].astype(float), out["correction_m"].astype(float)
+    out["is_defect"] = out["is_defect"].astype(bool)
+    if known is not None:
+        silent = known["share"].isna().to_numpy() & (sites["label"].to_numpy() > 0)
+        out.loc[silent, "correction_m"] = usual_correction(known)
+    return out
+
+
+def corrected(depth_m: Array, correction_m: Array | float) -> Array:
+    """Depths moved by what past reports say, never below 0 [m]; NaN stays (see `devices.is_wet`)."""
+    return np.asarray(np.maximum(depth_m + correction_m * is_wet(depth_m), 0.0))
 
 
 def usual_correction(found: pd.DataFrame, *, least: int = 5) -> float:

@@ -18,9 +18,6 @@ from geo_risk.kernels.runoff import scs_runoff_mm
 
 Array = NDArray[np.float64]
 
-SOIL_GROUPS = {"A": 1, "B": 2, "C": 3, "D": 4}
-"""Codes of the hydrologic soil groups in rasters; 0 is unknown."""
-
 
 @dataclass(frozen=True)
 class Surface:
@@ -37,28 +34,6 @@ class Window:
     start: int
     first: int
     stop: int
-
-
-def curve_numbers(
-    landcover: ArrayLike, soil_group: ArrayLike, table: dict[int, tuple[float, float, float, float]]
-) -> Array:
-    """Curve number of each cell from land-cover codes and soil groups (1-4 = A-D).
-
-    Parameters
-    ----------
-    landcover, soil_group : (y, x) codes; NaN, or 0 for the soil, is unknown.
-    table : numbers for groups A to D by land-cover code.
-
-    Returns
-    -------
-    (y, x) float64 [1]; NaN where a code is unknown or not in the table.
-    """
-    cover, soil = np.asarray(landcover, np.float64), np.nan_to_num(np.asarray(soil_group, np.float64), nan=0.0)
-    out = np.full(cover.shape, np.nan)
-    for code, row in table.items():
-        for group, number in enumerate(row, 1):
-            out[(cover == code) & (soil == group)] = number
-    return out
 
 
 def town_surface(
@@ -147,15 +122,17 @@ def run_town(
     cell_m: float,
     params: TownFlowParams,
     record_cells: ArrayLike | None = None,
+    rain_step_s: float = 3600.0,
 ) -> FloodRun:
     """Run the runoff of a storm over the town with its drains and pumps.
 
     Parameters
     ----------
     elevation_m : (y, x) [m], NaN is a wall.
-    surface : roughness is used here. runoff_mm_h : (t, y, x) hourly, missing values run as 0 (count them before).
+    surface : roughness is used here. runoff_mm_h : (t, y, x), missing values run as 0 (count them before).
     sinks_m3_s : (y, x) capacity of the drains and pumps in each cell.
     cell_m : cell size. params : settings of the run. record_cells : flat indices to follow in time.
+    rain_step_s : length of an interval of the runoff [s].
 
     Raises
     ------
@@ -169,9 +146,9 @@ def run_town(
     if not np.isfinite(elevation_m).any():
         what = "the town's DEM holds no height: every cell is missing"
         raise DataError(what, where="inputs.dem_town", fix="check its nodata value and extent")
-    hours = runoff_mm_h.shape[0] + params.after_h
+    hours = runoff_mm_h.shape[0] * rain_step_s / 3600.0 + params.after_h
     return simulate(
-        elevation_m, surface.manning_n, np.nan_to_num(runoff_mm_h, nan=0.0), rain_step_s=3600.0, cell_m=cell_m,
+        elevation_m, surface.manning_n, np.nan_to_num(runoff_mm_h, nan=0.0), rain_step_s=rain_step_s, cell_m=cell_m,
         duration_s=hours * 3600.0, sink_m3_s=sinks_m3_s, open_boundary=params.open_boundary, theta=params.theta,
         courant=params.courant, step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
         record_step_s=params.record_step_s,

@@ -1,0 +1,48 @@
+"""What a product frame promises: its columns in order, their kinds, and what they may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LEVEL = "level"
+TYPES: dict[str, tuple[str, dict[str, Any]]] = {
+    # kind of column -> (dtype, bounds); every one may be missing unless its column is required
+    "id": ("string", {}),
+    "text": ("string", {}),
+    "number": ("float64", {}),
+    "positive": ("float64", {"ge": 0}),
+    "share": ("float64", {"ge": 0, "le": 1}),
+    "count": ("Int64", {"ge": 0}),
+    "whole": ("Int64", {}),
+    "rank": ("Int64", {"ge": 1}),
+    LEVEL: ("int8", {"ge": -1, "le": 4}),
+    "time": ("string", {}),
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One product frame: its id column, geometry type (None: a plain table), columns in order, and choices."""
+
+    name: str
+    id: str | None
+    geometry: str | None
+    columns: dict[str, str]
+    choices: dict[str, tuple[str, ...]]
+    required: tuple[str, ...]
+
+
+def make_schema(
+    name: str,
+    id_: str | None,
+    geometry: str | None,
+    spec: str,
+    *,
+    required: str = "",
+    **choices: tuple[str, ...],
+) -> Schema:
+    """Return a schema from text: columns as "name:kind ..." in order, those that may not be missing, and choices."""
+    columns = dict(part.split(":") for part in spec.split())
+    must = tuple(required.split()) + ((id_,) if id_ else ()) + (("reasons",) if "reasons" in columns else ())
+    return Schema(name, id_, geometry, columns, choices, must)
