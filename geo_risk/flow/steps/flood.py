@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
 
@@ -46,6 +47,7 @@ def flood(plan: Plan) -> None:
                 "facts": plan.facts("flood")},
         params=params,
     )  # fmt: skip
+    river_stages(plan)
 
 
 def given(plan: Plan, *names: str) -> dict[str, dict[str, Any]]:
