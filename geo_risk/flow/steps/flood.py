@@ -190,7 +190,7 @@ def write_hazard(
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.compute import FloodCount, compute, town_layer
+    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
@@ -201,7 +201,7 @@ def write_hazard(
         inputs["openings"] = open_layer(openings)
     if town_depth is not None:
         inputs["town_depth"] = town_layer(open_layer(town_depth), grid_of(inputs["dem"]))
-    result = compute(inputs, params)
+    result = in_blocks(inputs, params)
     counted = FloodCount()
     seen: dict[Path, Callable[[Any], None]] = {
         hazard_flood: counted.add_levels, depth_river: partial(counted.add_wet, "river"),
