@@ -21,8 +21,8 @@ publish storage cluster output
 """
 CONTRACT_INPUTS = """
 dem dem_town insar ground_control rainfall hazard_points landslide_inventory waterlogging_sites past_depths drains pumps
-underground_spaces bridges culverts settlements buildings population roads railways rivers reservoirs shelters
-facilities stocks mines tailings_ponds planned_sites soils landcover geology faults shakemap admin
+underground_spaces bridges culverts settlements buildings population roads railways rivers river_stations reservoirs
+shelters facilities stocks mines tailings_ponds planned_sites soils landcover geology faults shakemap admin
 """
 
 

@@ -12,6 +12,7 @@ from geo_risk.flow.steps import flood_town as town
 from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_drained import drained
 from geo_risk.flow.steps.flood_ground import ground
+from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
@@ -43,6 +44,7 @@ def flood(plan: Plan) -> None:
                 "facts": plan.facts("flood")},
         params=params,
     )  # fmt: skip
+    river_stages(plan)
 
 
 def given(plan: Plan, *names: str) -> dict[str, dict[str, Any]]:
@@ -126,7 +128,7 @@ def write_hazard(
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.compute import FloodCount, compute, town_layer
+    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
@@ -136,7 +138,7 @@ def write_hazard(
         inputs["openings"] = open_layer(openings)
     if town_depth is not None:
         inputs["town_depth"] = town_layer(open_layer(town_depth), grid_of(inputs["dem"]))
-    result = compute(inputs, params)
+    result = in_blocks(inputs, params)
     counted = FloodCount()
     seen: dict[Path, Callable[[Any], None]] = {
         hazard_flood: counted.add_levels, depth_river: partial(counted.add_wet, "river"),

@@ -50,6 +50,34 @@ class RiverParams(Params):
     slope_length_m: float = parameter(
         500.0, "Length over which the slope of the bed is averaged downstream.", source=_CHOICE, gt=0, le=50_000
     )
+    design_years: tuple[int, ...] = parameter(
+        (), "Return periods whose river flood is drawn (depth_design_{years}yr): the rain of `storm_h` by "
+        "rainfall.annual_maxima of that duration, else by rainfall.idf.",
+        source=f"{_CHOICE}: none; counties plan for 10, 20 and 50, towns for up to 100 years",
+    )  # fmt: skip
+    zones_design_years: int | None = parameter(
+        None, "One of design_years whose level counts in risk zones where it is above that of the storm.",
+        source=f"{_CHOICE}: none, zones are of the storm alone",
+    )  # fmt: skip
+    station_snap_m: float = parameter(
+        300.0, "Distance over which a river station belongs to the largest stream near it.",
+        source=f"{_CHOICE}: ten cells of 30 m", ge=0, le=5000,
+    )  # fmt: skip
+    station_area_ratio_max: float = parameter(
+        2.0, "A station speaks for reaches of its river whose upslope area is up to this many times larger or smaller.",
+        source=f"{_CHOICE}: transfer by area within a factor of two", ge=1, le=10,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _design_possible(self) -> RiverParams:
+        years = self.design_years
+        if any(t < 2 for t in years) or len(set(years)) != len(years):
+            what = f"design_years is {list(years)}; different return periods of at least 2 years needed"
+            raise ValueError(what)
+        if self.zones_design_years is not None and self.zones_design_years not in years:
+            what = f"zones_design_years is {self.zones_design_years}; one of design_years {list(years)} needed"
+            raise ValueError(what)
+        return self
 
 
 class BluespotParams(Params):
