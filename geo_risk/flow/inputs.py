@@ -247,6 +247,9 @@ class Inputs(Params):
     )
     waterlogging_sites: Source | None = _input("Ledger of waterlogging sites.")
     past_depths: Source | None = _input("Depths reported at sites in past storms: storm_id, site_id, depth_m.")
+    storm_reports: Source | None = _input(
+        "Depths reported in the storm of the run: site_id or lon, lat; depth_m; perhaps time."
+    )
     drains: Source | None = _input("Drain inlets with capacity [m3/s].")
     pumps: Source | None = _input("Pumps with capacity [m3/s].")
     underground_spaces: Source | None = _input("Underground entrances with sill height [m].")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps.flood_answers import site_answers
 from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_drained import drained
+from geo_risk.flow.steps.flood_entrances import entrances
 from geo_risk.flow.steps.flood_ground import ground
 from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
@@ -77,7 +79,8 @@ def _town(plan: Plan) -> None:
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
-        writes={"findings": plan.frame("town_findings"), "facts": plan.facts("flood_past")},
+        writes={"findings": plan.frame("town_findings"), "comparison": plan.frame("town_past"),
+                "facts": plan.facts("flood_past")},
         past_rain=past_told(plan), params=params.town, runoff=params.runoff, sites=params.sites,
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip
@@ -85,9 +88,12 @@ def _town(plan: Plan) -> None:
         "flood.town", town.write_town, reads={**common, "rain": plan.cube("rain_hourly")},
         optional={"findings": plan.frame("town_findings")},
         writes={"depth": plan.layer("town_depth"), "duration": plan.layer("town_duration"),
-                "ponds": plan.frame("town_ponds"), "facts": plan.facts("flood_town")},
+                "ponds": plan.frame("town_ponds"), "record": plan.cube("town_record"),
+                "facts": plan.facts("flood_town")},
         params=params.town, runoff=params.runoff, sites=params.sites,
     )  # fmt: skip
+    site_answers(plan)
+    entrances(plan)
     design_rain(plan)
     site_stages(plan)
 

@@ -215,6 +215,22 @@ class SiteParams(Params):
         gt=0,
         lt=1,
     )
+    pump_added_m3_s: float = parameter(
+        0.1, "Pump whose help is told at every site.", source=f"{_CHOICE}: a mobile pump of 360 m3/h", gt=0, le=20
+    )
+    storm_error: float = parameter(
+        0.2, "Standard deviation of the logarithm of a storm's rain over the town, for the stability of ranks.",
+        source=f"{_CHOICE}: a 1 km analysis or a short forecast", ge=0, lt=2,
+    )  # fmt: skip
+    runoff_error: float = parameter(
+        0.2, "Standard deviation of the logarithm of the runoff of a site's catchment, for the stability of ranks.",
+        source=f"{_CHOICE}: with the rain's it makes up `inflow_error`; five curve numbers at 60 mm", ge=0, lt=2,
+    )  # fmt: skip
+    n_draws: int = parameter(
+        500, "Draws of depths by which the stability of ranks is told; 0: none.",
+        source=f"{_CHOICE}: a share of 0.9 is known to 0.013", ge=0, le=20_000,
+    )  # fmt: skip
+    seed: int = parameter(1, "Seed of these draws.", source=_CHOICE, ge=0, le=2**31)
     local_m: float = parameter(
         150.0, "Water from farther away than this comes from upstream.", source=f"{_CHOICE}: a block of houses", gt=0
     )

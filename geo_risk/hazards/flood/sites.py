@@ -154,6 +154,10 @@ SITE_COLUMNS = ("label", "kind", "name", "road", "traffic_class", "sill_height_m
                 "volume_m3", "full_depth_m", "catchment_m2", "building_share")  # fmt: skip
 
 
+OWNER_COLUMNS = ("unit", "responsible", "deputy", "valid_until")
+"""Columns of the ledger that say who answers for a site."""
+
+
 def _with_ponds(rows: list[dict[str, Any]], town: Town) -> gpd.GeoDataFrame:
     found, grid = town.found, town.grid
     frame = pd.DataFrame(rows, columns=[c for c in SITE_COLUMNS if c not in ("cell", "area_m2", "volume_m3",
@@ -247,12 +251,14 @@ def _lowest(town: Town, row: int, column: int, *, label: int, reach_m: float) ->
 
 
 def _described(rows: list[dict[str, Any]], town: Town) -> gpd.GeoDataFrame:
-    columns = ["site_id", "source", *SITE_COLUMNS, "responsible", "geometry"]
+    columns = ["site_id", "source", *SITE_COLUMNS, *OWNER_COLUMNS, "geometry"]
     frame = pd.DataFrame(rows)
     for column in columns:
         if column not in frame:
             frame[column] = pd.NA
     frame = frame[columns].reset_index(drop=True)
+    for name in OWNER_COLUMNS:
+        frame[name] = frame[name].astype("string")
     frame["kind"] = frame["kind"].where(frame["kind"].notna(), "other")
     frame["traffic_class"] = frame["traffic_class"].where(frame["traffic_class"].notna(), "none")
     for name in ("sill_height_m", "people", "area_m2", "volume_m3", "full_depth_m", "catchment_m2", "building_share"):
