@@ -62,9 +62,9 @@ def _answers(pond: Pond, row: Mapping[Any, Any], bound_m: float, params: SitePar
         return float(pond.volume(replay(pond, capacity, inflow_share=inflow)))
 
     def depth(capacity: float, inflow: float = 1.0) -> float:
-        """Depth, in proportion to that of the list as the replay says: without water there is none."""
-        made = float(replay(pond, capacity, inflow_share=inflow))
-        return made * float(row["depth_m"]) / base if base > 0 else float(row["depth_m"])
+        """Depth, in proportion to that of the list as the replay says; where that is dry, no proportion is known."""
+        made, told = float(replay(pond, capacity, inflow_share=inflow)), float(row["depth_m"])
+        return made * told / base if base >= DRY_M else max(made, told)
 
     now, without = volume(real), volume(0.0)
     # rounding may make a difference of equal volumes negative in the last digit
@@ -87,6 +87,10 @@ def _answers(pond: Pond, row: Mapping[Any, Any], bound_m: float, params: SitePar
         "pump_m3_s_needed": max(needed - real, 0.0),
         "hold_back_m3": kept * come,
     }
+
+
+DRY_M = 0.01
+"""Ponds that the replay leaves shallower than this are dry."""
 
 
 def _least(is_enough: Any, most: float) -> float:
