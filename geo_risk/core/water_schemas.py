@@ -69,5 +69,12 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         "reasons:text",
         required="body_id growth_m3 volume_next_m3 depth_next_m",
     ),
+    schema_of(
+        "waterlogging_allocation", "allocation_id", None,
+        "allocation_id:id site_id:text site_rank:count name:text depot_id:text n_pumps:count n_crews:count "
+        "pump_m3_s:positive travel_min:positive travel_by:text depth_before_m:positive depth_after_m:positive "
+        "reasons:text",
+        required="site_id depot_id n_pumps pump_m3_s travel_by", travel_by=("road", "straight_line"),
+    ),
 )  # fmt: skip
 """The frames of waterlogging, hollows and openings of the DEM."""

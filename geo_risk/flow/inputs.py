@@ -252,6 +252,7 @@ class Inputs(Params):
     )
     drains: Source | None = _input("Drain inlets with capacity [m3/s].")
     pumps: Source | None = _input("Pumps with capacity [m3/s].")
+    mobile_pumps: Source | None = _input("Depots of mobile pumps: pump_m3_s of one, count, crews; points.")
     underground_spaces: Source | None = _input("Underground entrances with sill height [m].")
     bridges: Source | None = _input("Bridge decks, points or lines.")
     culverts: Source | None = _input("Culverts, lines with diameter [m].")

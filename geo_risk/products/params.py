@@ -265,9 +265,20 @@ class WaterloggingParams(Params):
         2, "A ledger site that was reported dry in so many storms, and wet in none, is proposed to be closed or looked "
         "at.", source=f"{_CHOICE}: once may be chance", ge=1, le=50,
     )  # fmt: skip
-    sill_max_m: float = parameter(
-        3.0, "A sill higher than this is taken for a mistake of unit and counts as unknown.",
-        source=f"{_CHOICE}: flood barriers of entrances are below 2 m; 30 is centimetres", gt=0, le=100,
+    pumps_per_site: int = parameter(
+        3, "Most mobile pumps that are sent to one site.", source=f"{_CHOICE}: room for vehicles and hoses", ge=1, le=6
+    )
+    travel_max_min: float = parameter(
+        60.0, "Mobile pumps are not sent farther than this.", source=f"{_CHOICE}: the hour before a short storm", gt=0,
+        le=1440,
+    )  # fmt: skip
+    allocation_sites_max: int = parameter(
+        60, "First wet sites of the list to which pumps may be sent.", source=f"{_CHOICE}: seconds of solving", ge=1,
+        le=1000,
+    )  # fmt: skip
+    coarse_cell_m: float = parameter(
+        10.0, "On a terrain model of larger cells no listed site is called dry.",
+        source=f"{_CHOICE}: the width of an underpass", gt=0, le=1000,
     )  # fmt: skip
     sill_margin_m: float = parameter(
         0.10, "Water less than this below a sill is called near it.",

@@ -39,11 +39,13 @@ class Told:
     tables : tables by site_id whose columns are told too: trigger rain, return periods and the like. A name of the
         contract among them fills it.
     draws : depths that errors leave possible [m], a row a site by its id, a column a draw.
+    cell_m : cell size of the terrain model [m]; 0 where it is not told.
     """
 
     impervious_share: NDArray[np.float64] | None = None
     tables: Sequence[pd.DataFrame] = ()
     draws: pd.DataFrame | None = None
+    cell_m: float = 0.0
 
 
 NOTHING = Told()
@@ -76,7 +78,8 @@ def rank_sites(
     The contract's `waterlogging` frame, with reasons_zh, reasons_en and score parts behind its columns; `measures` are
     English, and publishing translates them by its table. Detected places that stay below the
     first depth class are left out; ledger sites all stay. A site whose depth is unknown has class -1 and is ranked as
-    if the water stood at `unknown_depth_m`: unknown is not safe.
+    if the water stood at `unknown_depth_m`: unknown is not safe. On a terrain model coarser than coarse_cell_m no
+    listed site is called dry: below the first class its class is -1 too, and it is ranked by its modelled depth.
 
     Raises
     ------
@@ -96,16 +99,18 @@ def rank_sites(
     keep = (frame["source"] != "detected") | ~(frame["depth_m"] < params.depth_classes_m[0])
     frame = frame[keep].reset_index(drop=True)
     frame["depth_class"] = depth_classes(frame["depth_m"].to_numpy(float), params)
+    if told.cell_m > params.coarse_cell_m:  # too coarse to show an underpass, a kerb or a court: not known to be dry
+        frame["depth_class"] = frame["depth_class"].replace(0, -1)
     frame["cause"] = causes(frame, devices, params)
     frame["measures"] = [MEASURES[c] for c in frame["cause"]]
-    parts = score_parts(frame, params)
+    parts = score_parts(_as_ranked(frame, told, params), params)
     frame = frame.assign(**{f"score_{name}": values for name, values in parts.items()})
     frame["score"] = sum(parts.values(), start=np.zeros(len(frame)))
     frame = frame.sort_values(["score", "site_id"], ascending=[False, True], kind="stable").reset_index(drop=True)
     frame["rank"] = np.arange(1, len(frame) + 1)
     firm = rank_stability(frame, _of_sites(told.draws, frame), params)
     frame = frame.assign(**{str(name): firm[name] for name in firm})
-    said = [site_reason(row, local_m) for row in _rows(frame)]
+    said = [site_reason(row, local_m, cell_m=told.cell_m) for row in _rows(frame)]
     frame = with_reasons(frame, lambda k: [pair[int(k == "zh")] for pair in said], language)
     extra = [
         "reasons_zh",
@@ -114,7 +119,7 @@ def rank_sites(
         "correction_m",
         "sill_height_m",
         *(f"score_{name}" for name in parts),
-        *(c for c in ("unit", "deputy", "valid_until", "owner_gaps") if c in frame),
+        *(c for c in ("unit", "deputy", "valid_until", "owner_gaps", "past_depth_m") if c in frame),
         *firm.columns,
         *told_columns,
     ]
@@ -127,6 +132,14 @@ def _of_sites(draws: pd.DataFrame | None, frame: pd.DataFrame) -> NDArray[np.flo
     if draws is None:
         return np.empty((len(frame), 0))
     return np.asarray(draws.reindex(frame["site_id"].astype(str)).to_numpy(np.float64))
+
+
+def _as_ranked(frame: gpd.GeoDataFrame, told: Told, params: WaterloggingParams) -> gpd.GeoDataFrame:
+    """Return the sites with the depths by which they are ranked: what a coarse terrain model hides the ledger tells."""
+    if not told.cell_m > params.coarse_cell_m or "past_depth_m" not in frame:
+        return frame
+    past = pd.to_numeric(frame["past_depth_m"], errors="coerce").astype("float64")
+    return frame.assign(depth_m=np.fmax(frame["depth_m"].astype("float64"), past))
 
 
 _CONTRACT = (

@@ -25,6 +25,11 @@ _WORDS = {
                  "水深未知：位于城区高程模型之外，按有积水参与排序。"),
     "dry": ("Stays below the first depth class in this storm ({depth:.2f} m).",
             "本次降雨水深低于最低分级（{depth:.2f} 米）。"),
+    "coarse": ("The model shows {depth:.2f} m, but cells of {cell:.0f} m cannot show an underpass, a kerb or a court: "
+               "it is not known to stay dry.",
+               "模型水深 {depth:.2f} 米，但 {cell:.0f} 米格网无法体现下穿通道、路缘或院落：不等于无积水。"),
+    "past": (" The ledger tells of {past:.2f} m in the past; it is ranked by that.",
+             "台账历史积水 {past:.2f} 米，按此排序。"),
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
     "cause": ("; {cause}.", "；{cause}。"),
@@ -54,10 +59,13 @@ _WORDS = {
 }  # fmt: skip
 
 
-def site_reason(row: Any, local_m: float) -> tuple[str, str]:
+def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, str]:
     """Return why a site stands where it does, in English and in Chinese."""
     if np.isnan(row.depth_m):
         return _said([("no_depth", {})])
+    if row.depth_class == -1:
+        return _said([("coarse", {"depth": row.depth_m, "cell": cell_m}), *_past_words(row), *_rain_words(row),
+                      *_firm_words(row)])  # fmt: skip
     if row.depth_class == 0:
         return _said([("dry", {"depth": row.depth_m}), *_rain_words(row), *_firm_words(row)])
     words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
@@ -83,6 +91,11 @@ def _told(row: Any, column: str) -> float:
     """Return a number that may not have been made, or may be missing, as NaN."""
     value = getattr(row, column, np.nan)
     return float("nan") if pd.isna(value) else float(value)
+
+
+def _past_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    past = _told(row, "past_depth_m")
+    return [("past", {"past": past})] if past > row.depth_m else []
 
 
 def _rain_words(row: Any) -> list[tuple[str, dict[str, Any]]]:

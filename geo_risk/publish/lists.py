@@ -31,7 +31,7 @@ LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings", "sinking_ponds",
          "underground_entrances", "waterlogging_owners", "waterlogging_verification",
-         "waterlogging_ledger_proposals")  # fmt: skip
+         "waterlogging_ledger_proposals", "waterlogging_allocation")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
@@ -41,7 +41,7 @@ EXTRAS = {
     "waterlogging": re.compile(
         r"return_period_bound|trigger_|close_mm|minutes_to_close|depth_\d+(yr|h)_m|ponded_m3|drain_|blockage_|upstream_"
         r"|pump_|hold_back_m3|first10_share|rank_low|rank_high|n_draws|capacity_m3_s|sill_height_m|unit|deputy"
-        r"|valid_until|owner_gaps"
+        r"|valid_until|owner_gaps|past_depth_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
 }

@@ -16,6 +16,8 @@ from geo_risk.flow.steps.flood_entrances import entrances
 from geo_risk.flow.steps.flood_ground import ground
 from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
+from geo_risk.flow.steps.flood_standard import standard_storm
+from geo_risk.flow.steps.flood_town_source import town_source
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
 
@@ -61,7 +63,7 @@ def _town(plan: Plan) -> None:
     frames = {name: plan.frame(name) for name in ("town_sites", "town_devices")}
     plan.add(
         "flood.town_ground", town.write_ground,
-        reads={"dem_town": plan.input("dem_town"), "grid": plan.facts("grid")},
+        reads={"dem_town": town_source(plan), "grid": plan.facts("grid")},
         optional={n: plan.input(n) for n in ("landcover", "soils", "roads", "buildings")},
         writes={**layers, "facts": plan.facts("flood_ground")},
         options=given(plan, "dem_town", "landcover", "soils", "roads", "buildings"), limits=plan.cfg.storage,
@@ -92,6 +94,7 @@ def _town(plan: Plan) -> None:
                 "facts": plan.facts("flood_town")},
         params=params.town, runoff=params.runoff, sites=params.sites,
     )  # fmt: skip
+    standard_storm(plan, common)
     site_answers(plan)
     entrances(plan)
     design_rain(plan)

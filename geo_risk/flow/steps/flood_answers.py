@@ -25,10 +25,18 @@ def site_answers(plan: Plan) -> None:
     )  # fmt: skip
 
 
-def record_dataset(record: Record) -> xr.Dataset:
-    """Return the record of a run as a dataset."""
+def record_dataset(record: Record | None) -> xr.Dataset:
+    """Return the record of a run as a dataset.
+
+    Raises
+    ------
+    ValueError : the run recorded nothing.
+    """
     import xarray as xr
 
+    if record is None:
+        msg = "the run recorded no cells"
+        raise ValueError(msg)
     return xr.Dataset({"time_s": ("step", record.time_s), "depth_m": (("step", "followed"), record.depth_m),
                        "drained_m3": (("step", "followed"), record.drained_m3)})  # fmt: skip
 

@@ -20,7 +20,6 @@ def entrances(plan: Plan) -> None:
         reads={"underground_spaces": plan.input("underground_spaces"), "town_dem": plan.layer("town_dem")},
         writes={"entrances": plan.frame("town_entrances"), "facts": plan.facts("flood_entrances")},
         options=given(plan, "underground_spaces"), sites=plan.cfg.flood.sites,
-        sill_max_m=plan.cfg.waterlogging.sill_max_m,
     )  # fmt: skip
 
 
@@ -45,7 +44,6 @@ def write_entrances(
     facts: Path,
     options: dict[str, dict[str, Any]],
     sites: SiteParams,
-    sill_max_m: float,
 ) -> None:
     """Write every entrance with its cell and depression."""
     from geo_risk.core.grid import grid_of
@@ -59,7 +57,7 @@ def write_entrances(
     ground = town_ground(grid_of(height), height.to_numpy(), sites)
     aside: list[dict[str, str]] = []
     read = read_features(underground_spaces, "underground_spaces", ground.grid, options=options, aside=aside)
-    placed, bad = place_entrances(read, ground, sill_max_m=sill_max_m)
+    placed, bad = place_entrances(read, ground, sill_max_m=sites.sill_max_m)
     write_frame(placed, entrances)
     # what the reader set aside is told by the step of the sites, which reads the same file
     write_json({"notes": [], "counts": {"entrances": len(placed)}, "quarantine": bad}, facts)

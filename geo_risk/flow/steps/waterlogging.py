@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.flood_entrances import sill_check
+from geo_risk.flow.steps.waterlogging_allocation import pump_allocation
 from geo_risk.flow.steps.waterlogging_verification import site_verification
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def waterlogging(plan: Plan) -> None:
     )  # fmt: skip
     sill_check(plan)
     site_verification(plan)
+    pump_allocation(plan)
 
 
 def write_waterlogging(
@@ -73,7 +75,7 @@ def write_waterlogging(
     day = read_date(params.owner_date or newest)
     sites["owner_gaps"] = owner_gaps(sites, known=known, on=day, params=params)
     tables = [read_frame(p) for p in (town_rain, town_stages, town_answers) if p is not None]
-    told = Told(share, tables, _draws(town_draws))
+    told = Told(share, tables, _draws(town_draws), grid.resolution_m)
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
                                 local_m=local_m, told=told,
                         language=language)  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from geo_risk.hazards.flood.params import SiteParams
 from geo_risk.hazards.flood.pond import Pond, replay
@@ -91,6 +92,19 @@ def _answers(pond: Pond, row: Mapping[Any, Any], bound_m: float, params: SitePar
 
 DRY_M = 0.01
 """Ponds that the replay leaves shallower than this are dry."""
+
+
+def depths_with_pumps(pond: Pond, row: Mapping[Any, Any], added_m3_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Depth of a site with pumps added to what its devices really take, (n,) [m].
+
+    Parameters
+    ----------
+    pond : of the storm. row : of the site, as `responses.responses` returns it. added_m3_s : (n,) [m3/s], >= 0.
+    """
+    real = float(row["capacity_m3_s"] * row["share"])
+    base, depth = float(replay(pond, real)), float(row["depth_m"])
+    made = replay(pond, real + np.asarray(added_m3_s, np.float64))
+    return np.asarray(made * depth / base if base >= DRY_M else np.maximum(made, depth))
 
 
 def _least(is_enough: Any, most: float) -> float:

@@ -215,6 +215,14 @@ class SiteParams(Params):
         gt=0,
         lt=1,
     )
+    sill_max_m: float = parameter(
+        3.0, "A sill higher than this is taken for a mistake of unit and counts as unknown.",
+        source=f"{_CHOICE}: flood barriers of entrances are below 2 m; 30 is centimetres", gt=0, le=100,
+    )  # fmt: skip
+    device_max_m3_s: float = parameter(
+        20.0, "A drain or pump of more is taken for a mistake of unit and run as if it took nothing.",
+        source=f"{_CHOICE}: large pumping stations of a district; 50 is litres per second", gt=0, le=1000,
+    )  # fmt: skip
     pump_added_m3_s: float = parameter(
         0.1, "Pump whose help is told at every site.", source=f"{_CHOICE}: a mobile pump of 360 m3/h", gt=0, le=20
     )
