@@ -35,6 +35,7 @@ RASTERS = (
         "return_period_yr",
         "depth_max_m",
         "depth_stations",
+        "depth_dam_break",
         "hazard_rating",
     ),
     *("north_leak_east", "north_leak_up"),

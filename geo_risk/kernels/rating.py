@@ -64,6 +64,14 @@ def _sum_zones(reach: Any, hand: Any, slope: Any, levels: Any, cells: Any, heigh
         beds[r, k] += np.int64(np.rint(np.sqrt(1.0 + tangent * tangent) * 16777216.0))
 
 
+def section_area_m2(sums: ZoneSums, levels_m: F64, *, length_m: F64, cell_m: float) -> F64:
+    """Mean cross-section of each reach under water at each level, (n, k) [m2]: volume by length; NaN without length."""
+    cells, heights = (np.cumsum(values[:, :-1], axis=1) for values in sums[:2])
+    volume = (cells * levels_m - heights / HEIGHT_STEPS) * cell_m**2
+    area: F64 = volume / np.where(length_m > 0, length_m, np.nan)[:, None]
+    return area
+
+
 def rating_discharge_m3_s(
     sums: ZoneSums, levels_m: F64, *, length_m: F64, slope: F64, cell_m: float, manning_n: float
 ) -> F64:
@@ -82,14 +90,16 @@ def rating_discharge_m3_s(
     -------
     (n, k), >= 0, not falling along the levels; NaN for a reach whose length or slope is not > 0.
     """
-    cells, heights, beds = (np.cumsum(values[:, :-1], axis=1) for values in sums)
-    area = cell_m**2
-    volume = (cells * levels_m - heights / HEIGHT_STEPS) * area
-    bed = beds / HEIGHT_STEPS * area
-    radius = np.divide(volume, bed, out=np.zeros_like(volume), where=bed > 0)
-    good = (length_m > 0) & (slope > 0)
-    length, grade = (np.where(good, v, np.nan)[:, None] for v in (length_m, slope))
-    flow = volume / length * radius ** (2 / 3) * np.sqrt(grade) / manning_n
+    section = section_area_m2(sums, levels_m, length_m=length_m, cell_m=cell_m)
+    wetted = (
+        np.cumsum(sums.beds[:, :-1], axis=1)
+        / HEIGHT_STEPS
+        * cell_m**2
+        / np.where(length_m > 0, length_m, np.nan)[:, None]
+    )
+    radius = np.divide(section, wetted, out=np.zeros_like(section), where=wetted > 0)
+    grade = np.where(slope > 0, slope, np.nan)[:, None]
+    flow = section * radius ** (2 / 3) * np.sqrt(grade) / manning_n
     rising: F64 = np.maximum.accumulate(flow, axis=1)
     return rising
 

@@ -92,6 +92,36 @@ class BluespotParams(Params):
     )
 
 
+class DamBreakParams(Params):
+    """Screening of what lies below reservoirs and check dams."""
+
+    attenuation_log10_km: float = parameter(
+        0.0062, "Fall of the decimal logarithm of the peak discharge a kilometre down the river.",
+        source="Bureau of Reclamation (1982), guidelines for defining inundated areas: 0.01 a mile", ge=0, le=1,
+    )  # fmt: skip
+    length_max_km: float = parameter(
+        60.0, "Length of river below a dam that is looked at.", source=f"{_CHOICE}: a county's width", gt=0, le=1000
+    )
+    snap_m: float = parameter(
+        150.0, "Distance from a reservoir within which its river is looked for.", source=f"{_CHOICE}: five cells",
+        ge=0, le=5000,
+    )  # fmt: skip
+    settlement_radius_m: float = parameter(
+        100.0,
+        "A settlement is hit where ground this near to its point is.",
+        source=f"{_CHOICE}: a hamlet",
+        ge=0,
+        le=5000,
+    )
+    unknown_height_m: float = parameter(
+        5.0, "Where a dam's height or volume is not known, settlements up to this height above the river are counted.",
+        source=f"{_CHOICE}: what a small dam's wave reaches", gt=0, le=30,
+    )  # fmt: skip
+    unknown_length_km: float = parameter(
+        10.0, "The same: over this length of river below it.", source=_CHOICE, gt=0, le=1000
+    )
+
+
 class TownFlowParams(Params):
     """Rain-on-grid flow in the town on its fine DEM."""
 
@@ -295,6 +325,7 @@ class FloodParams(Params):
     runoff: RunoffParams = RunoffParams()
     river: RiverParams = RiverParams()
     bluespots: BluespotParams = BluespotParams()
+    dam_break: DamBreakParams = DamBreakParams()
     town: TownFlowParams = TownFlowParams()
     sites: SiteParams = SiteParams()
     sinking: SinkingParams = SinkingParams()

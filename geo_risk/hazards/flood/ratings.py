@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import same_grid
 from geo_risk.core.result import MethodCard
 from geo_risk.hazards.flood.params import DrainageParams, RiverParams
-from geo_risk.kernels.rating import discharge_of, rating_discharge_m3_s, stage_of
+from geo_risk.kernels.rating import discharge_of, rating_discharge_m3_s, section_area_m2, stage_of
 from geo_risk.terrain.reaches import Reaches, depth_by_reach, find_reaches, reach_zones
 from geo_risk.terrain.slope import blocks, slope_layers
 
@@ -35,11 +35,12 @@ CARD = MethodCard(
 
 @dataclass(frozen=True)
 class Ratings:
-    """Reaches, heights above them, and the discharge of each at LEVELS_M, (n, k) [m3/s]."""
+    """Reaches, heights above them, and discharge [m3/s] and mean cross-section [m2] of each at LEVELS_M, (n, k)."""
 
     reaches: Reaches
     hand_m: da.Array
     curve_m3_s: F64
+    section_m2: F64
 
     def stage_m(self, discharge_m3_s: F64) -> F64:
         """Return the stage of each reach, (n,); NaN where unknown or above the highest level."""
@@ -84,4 +85,5 @@ def ratings(
         sums, LEVELS_M, length_m=reaches.length_m, slope=np.maximum(reaches.slope, river.slope_min),
         cell_m=grid.resolution_m, manning_n=river.manning_n,
     )  # fmt: skip
-    return Ratings(reaches, heights, curve)
+    section = section_area_m2(sums, LEVELS_M, length_m=reaches.length_m, cell_m=grid.resolution_m)
+    return Ratings(reaches, heights, curve, section)
