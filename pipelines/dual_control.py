@@ -9,8 +9,8 @@ from geo_risk.flow.steps.earthquake import earthquake
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
-from geo_risk.flow.steps.flood_sinking import sinking
 from geo_risk.flow.steps.flood_dams import dams
+from geo_risk.flow.steps.flood_sinking import sinking
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide

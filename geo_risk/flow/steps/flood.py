@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps import flood_town_storm as storm
 from geo_risk.flow.steps.flood_answers import site_answers
 from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_drained import drained
@@ -87,11 +88,13 @@ def _town(plan: Plan) -> None:
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip
     plan.add(
-        "flood.town", town.write_town, reads={**common, "rain": plan.cube("rain_hourly")},
+        "flood.town", storm.write_town,
+        reads={**common, "rain": plan.cube("rain_hourly"), "grid": plan.facts("grid")},
         optional={"findings": plan.frame("town_findings")},
-        writes={"depth": plan.layer("town_depth"), "duration": plan.layer("town_duration"),
-                "ponds": plan.frame("town_ponds"), "record": plan.cube("town_record"),
-                "facts": plan.facts("flood_town")},
+        writes={**{n: plan.layer(f"town_{n}") for n in ("depth", "duration", "arrival", "speed")},
+                "rating": plan.layer("town_hazard_rating"), "coarse_rating": plan.layer("hazard_rating"),
+                "frames": plan.cube("town_depth_frames"), "ponds": plan.frame("town_ponds"),
+                "record": plan.cube("town_record"), "facts": plan.facts("flood_town")},
         params=params.town, runoff=params.runoff, sites=params.sites,
     )  # fmt: skip
     standard_storm(plan, common)

@@ -1,4 +1,4 @@
-"""Steps of the town's flood: its ground, the runs of past storms with reported depths, and the run of the storm."""
+"""Steps of the town's flood: its ground, and the runs of past storms with reported depths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
     from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
-    from geo_risk.hazards.flood.town import Surface, Window
+    from geo_risk.hazards.flood.town import HourlyRunoff, RunWith, Surface, Window
     from geo_risk.sources.options import ReadLimits
     from geo_risk.sources.rain_past import PastRain
 
@@ -126,15 +126,15 @@ def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Su
     return town_ground(grid_of(height), height.to_numpy(), sites), Surface(*values)
 
 
-def _runoff(
+def town_runoff(
     rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int, runoff: RunoffParams
-) -> tuple[NDArray[np.float64], Window, float]:
-    """Return hourly runoff (t, y, x) [mm/h] of the wettest window, the window, and its wettest hour [mm]."""
+) -> tuple[NDArray[np.float64] | HourlyRunoff, Window, float]:
+    """Return runoff [mm/h] of the wettest window, (t, y, x) or made by hour, the window, and its wettest hour [mm]."""
     import numpy as np
 
     from geo_risk.core.errors import OverlapError
     from geo_risk.core.grid import Grid
-    from geo_risk.hazards.flood.town import storm_window, window_runoff_mm_h
+    from geo_risk.hazards.flood.town import HourlyRunoff, storm_window, window_runoff_mm_h
     from geo_risk.sources.rain_grid import onto_grid
 
     coarse = Grid.from_bounds(grid.bounds, crs=grid.crs, resolution_m=grid.resolution_m * max(grid.shape) / 4)
@@ -144,11 +144,23 @@ def _runoff(
         what = "the rain does not cover the town"
         raise OverlapError(what, where="inputs.rainfall", fix="give rain whose cells cover the town's DEM")
     window = storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
-    fields = [onto_grid(rain.isel(time=k, drop=True), grid).to_numpy() for k in range(window.start, window.stop)]
-    filled = np.nan_to_num(np.array(fields, dtype=np.float64))
-    hours_before = window.first - window.start
-    net = window_runoff_mm_h(filled[:hours_before], filled[hours_before:], surface, runoff,
-                             condition=_condition(series, window.start, rain, runoff))  # fmt: skip
+    condition = _condition(series, window.start, rain, runoff)
+
+    def field(k: int) -> NDArray[np.float64]:
+        return onto_grid(rain.isel(time=k, drop=True), grid).to_numpy().astype(np.float64)
+
+    earlier = range(window.start, window.first)
+    if runoff.method == "curve_number":  # it looks at sums alone: no hour need be kept
+        before = np.zeros(grid.shape)
+        for k in earlier:
+            before += np.nan_to_num(field(k))
+        lazy = HourlyRunoff(before, lambda k: field(window.first + k), window.stop - window.first,
+                            lambda mm: surface.excess_mm(mm, runoff, condition=condition))  # fmt: skip
+        return lazy, window, float(np.nanmax(series[window.first : window.stop]))
+    net = window_runoff_mm_h(
+        np.nan_to_num([field(k) for k in earlier]).reshape(-1, *grid.shape),
+        np.nan_to_num([field(k) for k in range(window.first, window.stop)]), surface, runoff, condition=condition,
+    )  # fmt: skip
     return net, window, float(np.nanmax(series[window.first : window.stop]))
 
 
@@ -202,9 +214,9 @@ def write_past(
                "reason_zh": "有上报水深但无逐小时降雨：未采用"} for s in missing]  # fmt: skip
 
     def run(rain: xr.DataArray) -> Any:
-        net, _, _ = _runoff(rain, surface, ground.grid, params, window_h=params.past_window_h,
+        net, _, _ = town_runoff(rain, surface, ground.grid, params, window_h=params.past_window_h,
                             runoff=runoff)  # fmt: skip
-        return _run(ground, surface, net, places, devices, None, params)
+        return run_storm(ground, surface, net, places, devices, share=None, params=params)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         runs = dict(zip(storms, pool.map(run, storms.values()), strict=True))
@@ -240,62 +252,22 @@ def _reports(path: Path, known: set[str], crs: str) -> tuple[Any, list[dict[str,
     return table.loc[~strange, ["storm_id", "site_id", "depth_m"]].reset_index(drop=True), aside
 
 
-def _run(
-    ground: Town, surface: Surface, net: Any, places: Any, devices: Any, share: Any, params: TownFlowParams
+def run_storm(
+    ground: Town,
+    surface: Surface,
+    net: Any,
+    places: Any,
+    devices: Any,
+    *,
+    share: Any,
+    params: TownFlowParams,
+    how: RunWith | None = None,
 ) -> Any:
+    """Run runoff over the town with its drains and pumps at their shares, and follow the water at the sites."""
     from geo_risk.hazards.flood.devices import sink_grid
     from geo_risk.hazards.flood.responses import record_cells
-    from geo_risk.hazards.flood.town import run_town
+    from geo_risk.hazards.flood.town import RunWith, run_town
 
     sinks = sink_grid(devices, ground.grid.shape, share)
     return run_town(ground.elevation, surface, net, sinks, cell_m=ground.grid.resolution_m, params=params,
-                    record_cells=record_cells(places, devices, ground))  # fmt: skip
-
-
-def write_town(
-    *,
-    town_sites: Path,
-    town_devices: Path,
-    rain: Path,
-    findings: Path | None,
-    depth: Path,
-    duration: Path,
-    ponds: Path,
-    record: Path,
-    facts: Path,
-    params: TownFlowParams,
-    runoff: RunoffParams,
-    sites: SiteParams,
-    **town: Path,
-) -> None:
-    """Run the storm over the town and write depth, duration, and each site's answer."""
-    import numpy as np
-
-    from geo_risk.flow.steps.flood_answers import record_dataset
-    from geo_risk.hazards.flood.responses import responses
-    from geo_risk.hazards.flood.town import town_facts
-    from geo_risk.publish.dataset import write_dataset
-    from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import read_frame
-    from geo_risk.sources.rain import read_own
-
-    ground, surface = opened_town(town, sites)
-    places, devices = read_frame(town_sites), read_frame(town_devices)
-    found = None if findings is None else read_frame(findings)
-    share = None if found is None or not len(found) else found.set_index("site_id")["share"]
-    cube = read_own(rain).load()
-    net, window, peak = _runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
-    run = _run(ground, surface, net, places, devices, share, params)
-    table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
-                      params=sites)  # fmt: skip
-    for values, path, units, name in (
-        (run.max_depth_m, depth, "m", "greatest depth in the town"),
-        (run.duration_above_s / 3600, duration, "hour", f"time deeper than {params.duration_depth_m:g} m"),
-    ):
-        layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
-        write_layer(layer, path)
-    write_frame(table, ponds)
-    write_dataset(record_dataset(run.record), record)
-    times = [str(cube["time"].to_numpy()[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
-    write_json(town_facts(run, table, times=times, peak_rain_mm_h=peak), facts)
+                    record_cells=record_cells(places, devices, ground), how=how or RunWith())  # fmt: skip

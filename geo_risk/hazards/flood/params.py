@@ -191,6 +191,18 @@ class TownFlowParams(Params):
     open_boundary: bool = parameter(
         True, "Water leaves over the edges of the town's DEM.", source=f"{_CHOICE}: no wall stands there"
     )
+    debris_factor: tuple[float, float, float] = parameter(
+        (0.0, 1.0, 1.0),
+        "Debris factor of the hazard rating d (v + 0.5) + DF to 0.25 m, to 0.75 m, and deeper or faster than 2 m/s.",
+        source="Defra/Environment Agency (2006) FD2321/TR1 table 3.1: urban",
+    )  # fmt: skip
+    frame_step_s: float = parameter(
+        600.0, "Step of the depths kept for the map.", source=f"{_CHOICE}: 36 pictures of six hours", ge=60, le=21600
+    )
+    checkpoint_s: float = parameter(
+        60.0, "Wall time between states of the flow that are kept, so that a run that is broken off can go on.",
+        source=f"{_CHOICE}: less than a per cent of the time", ge=1, le=86400,
+    )  # fmt: skip
 
 
 class SiteParams(Params):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from geo_risk.hazards.flood.losses import Ground, storm_excess_mm
 from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.soils import soil_code
-from geo_risk.kernels.inertial import FloodRun, simulate
+from geo_risk.kernels.flow_input import RainFields
+from geo_risk.kernels.inertial import Checkpoints, FloodRun, Inflow, UnstableFlow, simulate
 from geo_risk.kernels.moisture import AVERAGE
 
 Array = NDArray[np.float64]
@@ -151,16 +152,69 @@ def window_runoff_mm_h(
     return excess[len(before) :]
 
 
-def run_town(
+class HourlyRunoff:
+    """Runoff of the hours of a window, each made when its time comes: what `window_runoff_mm_h` gives by curve number.
+
+    Parameters
+    ----------
+    before_mm : (y, x) rain of the storm before the window [mm].
+    hour_mm : returns the rain of hour k of the window, (y, x) [mm]; NaN counts as none.
+    n_hours : of the window.
+    excess_mm : of (2, y, x) rain [mm], the first before the second, returns what of each runs off.
+    """
+
+    def __init__(
+        self, before_mm: Array, hour_mm: Callable[[int], NDArray[Any]], n_hours: int,
+        excess_mm: Callable[[Array], Array],
+    ) -> None:  # fmt: skip
+        self._before, self._hour_mm, self._n_hours, self._excess_mm = before_mm, hour_mm, n_hours, excess_mm
+        self._done, self._so_far = 0, before_mm
+
+    def __len__(self) -> int:
+        """Return the number of hours."""
+        return self._n_hours
+
+    def field(self, k: int) -> Array:
+        """Return the runoff of hour k, (y, x) [mm/h]; 0 where it is not known."""
+        if k < self._done:
+            self._done, self._so_far = 0, self._before
+        for hour in range(self._done, k):
+            self._so_far = self._so_far + self._rain(hour)
+        self._done = k
+        excess = self._excess_mm(np.stack([self._so_far, self._rain(k)]))
+        return np.asarray(np.nan_to_num(excess[1], nan=0.0), dtype=np.float64)
+
+    def _rain(self, k: int) -> Array:
+        return np.asarray(np.nan_to_num(np.asarray(self._hour_mm(k), np.float64), nan=0.0))
+
+
+@dataclass(frozen=True)
+class RunWith:
+    """How a run is done and what more it keeps; the result does not depend on the first two.
+
+    Attributes
+    ----------
+    n_threads : to use. checkpoints : states kept on the way.
+    frame_step_s : keep the depth everywhere every so often. inflows : water from outside.
+    """
+
+    n_threads: int = 1
+    checkpoints: Checkpoints | None = None
+    frame_step_s: float | None = None
+    inflows: Sequence[Inflow] = ()
+
+
+def run_town(  # noqa: PLR0913 - what all callers share stays plain, the rest is in `how`
     elevation_m: NDArray[Any],
     surface: Surface,
-    runoff_mm_h: Array,
+    runoff_mm_h: Array | RainFields,
     sinks_m3_s: Array,
     *,
     cell_m: float,
     params: TownFlowParams,
     record_cells: ArrayLike | None = None,
     rain_step_s: float = 3600.0,
+    how: RunWith = RunWith(),
 ) -> FloodRun:
     """Run the runoff of a storm over the town with its drains and pumps.
 
@@ -168,15 +222,15 @@ def run_town(
     ----------
     elevation_m : (y, x) [m], NaN is a wall.
     surface : roughness and what area drains take are used here.
-    runoff_mm_h : (t, y, x), missing values run as 0 (count them before).
+    runoff_mm_h : (t, y, x), missing values run as 0 (count them before); or made hour by hour, as `HourlyRunoff`.
     sinks_m3_s : (y, x) capacity of the drains and pumps in each cell.
     cell_m : cell size. params : settings of the run. record_cells : flat indices to follow in time.
-    rain_step_s : length of an interval of the runoff [s].
+    rain_step_s : length of an interval of the runoff [s]. how : threads, states, frames, inflows.
 
     Raises
     ------
     LimitError : more cells than params.cells_max.
-    DataError : no height is known.
+    DataError : no height is known, or the run became unstable.
     """
     if not elevation_m.size <= params.cells_max:
         what = f"the town's DEM has {elevation_m.size:,} cells; at most {params.cells_max:,} are run"
@@ -186,13 +240,21 @@ def run_town(
         what = "the town's DEM holds no height: every cell is missing"
         raise DataError(what, where="inputs.dem_town", fix="check its nodata value and extent")
     sinks = sinks_m3_s if surface.drained_mm_h is None else sinks_m3_s + surface.drained_mm_h * cell_m**2 / 3.6e6
-    hours = runoff_mm_h.shape[0] * rain_step_s / 3600.0 + params.after_h
-    return simulate(
-        elevation_m, surface.manning_n, np.nan_to_num(runoff_mm_h, nan=0.0), rain_step_s=rain_step_s, cell_m=cell_m,
-        duration_s=hours * 3600.0, sink_m3_s=sinks, open_boundary=params.open_boundary, theta=params.theta,
-        courant=params.courant, step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
-        record_step_s=params.record_step_s,
-    )  # fmt: skip
+    hours = len(runoff_mm_h) * rain_step_s / 3600.0 + params.after_h
+    rain = np.nan_to_num(runoff_mm_h, nan=0.0) if isinstance(runoff_mm_h, np.ndarray) else runoff_mm_h
+    try:
+        return simulate(
+            elevation_m, surface.manning_n, rain, rain_step_s=rain_step_s, cell_m=cell_m, duration_s=hours * 3600.0,
+            sink_m3_s=sinks, open_boundary=params.open_boundary, theta=params.theta, courant=params.courant,
+            step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
+            record_step_s=params.record_step_s, inflows=how.inflows, debris_factor=params.debris_factor,
+            frame_step_s=how.frame_step_s, n_threads=how.n_threads, checkpoints=how.checkpoints,
+        )  # fmt: skip
+    except UnstableFlow as error:
+        place = "" if error.cell is None else f", row {error.cell[0]}, column {error.cell[1]}"
+        what = f"the flow became unstable {error.time_s:.0f} s after the start: {error.what}"
+        fix = "look at the DEM, drains and rain there, or lower flood.town.courant"
+        raise DataError(what, where=f"inputs.dem_town{place}", fix=fix) from error
 
 
 def coarsened_max(depth: NDArray[Any], fine: Grid, coarse: Grid) -> Array:
@@ -219,6 +281,15 @@ def coarsened_max(depth: NDArray[Any], fine: Grid, coarse: Grid) -> Array:
     return np.where(np.isfinite(out), out, np.nan)
 
 
+RATING_BOUNDS = (0.75, 1.25, 2.0)
+"""Hazard ratings from which flood is a danger for some, most and all: Defra/Environment Agency (2006) FD2321/TR1."""
+
+
+def rated_cells(run: FloodRun, bound: float) -> int:
+    """Return the number of cells whose hazard rating reached a bound."""
+    return 0 if run.hazard_rating is None else int((run.hazard_rating >= bound).sum())
+
+
 def town_facts(run: FloodRun, table: Any, *, times: Sequence[str], peak_rain_mm_h: float) -> dict[str, Any]:
     """Return counts, notes and the method card of the town's run for the report.
 
@@ -240,11 +311,12 @@ def town_facts(run: FloodRun, table: Any, *, times: Sequence[str], peak_rain_mm_
     counts = {
         "sites": len(table), "sites_deeper_than_0.15_m": deep, "steps": run.n_steps, "rain_m3": balance.rain_m3,
         "drained_m3": balance.drained_m3, "left_m3": balance.left_m3, "stored_m3": balance.final_m3,
-        "error_m3": balance.error_m3, "peak_rain_mm_h": peak_rain_mm_h,
+        "error_m3": balance.error_m3, "peak_rain_mm_h": peak_rain_mm_h, "inflow_m3": balance.inflow_m3,
+        **{f"cells_rated_{bound:g}_or_more": rated_cells(run, bound) for bound in RATING_BOUNDS},
     }  # fmt: skip
     methods = [{
         "name": "Local-inertial flow, rain on the grid",
-        "citation": "Bates et al. 2010; de Almeida et al. 2012; USDA TR-55 1986",
+        "citation": "Bates et al. 2010; de Almeida et al. 2012; USDA TR-55 1986; hazard rating: FD2321/TR1 2006",
         "validity": "subcritical flow over streets and courts on a DEM of some metres; no sewer network, drains take "
                     "their capacity wherever water stands on them",
     }]  # fmt: skip
