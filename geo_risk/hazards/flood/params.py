@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
-from geo_risk.terrain.params import ConditioningParams
+from geo_risk.terrain.params import ConditioningParams, DemLiesParams
 
 _CHOICE = "choice of geo_risk"
 _TR55 = "USDA TR-55 (1986) table 2-2, average antecedent moisture"
@@ -270,6 +270,7 @@ class FloodParams(Params):
 
     drainage: DrainageParams = DrainageParams()
     conditioning: ConditioningParams = ConditioningParams()
+    dem_lies: DemLiesParams = DemLiesParams()
     runoff: RunoffParams = RunoffParams()
     river: RiverParams = RiverParams()
     bluespots: BluespotParams = BluespotParams()
