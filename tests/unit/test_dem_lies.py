@@ -122,8 +122,8 @@ def test_heights_in_feet_rounded_or_stepped_are_told() -> None:
     assert "enlarged without interpolation" in english(look(coarse))
     steep = look((z + 80 * np.arange(SHAPE[0])[:, None]).astype(np.float32))  # 70 degrees
     assert "in feet, or too large" in english(steep)
-    low = look(z - 450)
-    assert low.n_below_sea == int((z - 450 < 0).sum())
+    low = look(z - 600)
+    assert low.n_below_sea == int((z - 600 < 0).sum())
     assert "below 0 m" in english(low)
 
 
