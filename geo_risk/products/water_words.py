@@ -83,16 +83,22 @@ WATER: Mapping[str, tuple[str, str]] = {
         "The town's heights are {ratio:.2f} times those of the DEM: one of them is in feet. Give its units.",
         "城区 DEM 高程为全域 DEM 的 {ratio:.2f} 倍：其中之一单位为英尺，请注明单位。",
     ),
-    "hollow_grows": ("Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years this hollow holds {then:.0f} "
-                     "instead of {now:.0f} m3 and is up to {depth:.2f} instead of {before:.2f} m deep.",
-                     "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后洼地容积由 {now:.0f} 增至 {then:.0f} 立方米，"
-                     "最大水深由 {before:.2f} 增至 {depth:.2f} 米。"),
-    "hollow_new": ("Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years a hollow of {then:.0f} m3 is here, "
-                   "up to {depth:.2f} m deep, where hardly any is today.",
-                   "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后将形成容积 {then:.0f} 立方米、"
-                   "最大深 {depth:.2f} 米的洼地，目前基本无洼地。"),
-    "hollow_partly": (" The rate is not known on {share:.0%} of it, which counts as still: it may grow more.",
-                      "其中 {share:.0%} 沉降速率未知，按不沉降计，实际可能更大。"),
+    "hollow_grows": (
+        "Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years this hollow holds {then:.0f} "
+        "instead of {now:.0f} m3 and is up to {depth:.2f} instead of {before:.2f} m deep.",
+        "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后洼地容积由 {now:.0f} 增至 {then:.0f} 立方米，"
+        "最大水深由 {before:.2f} 增至 {depth:.2f} 米。",
+    ),
+    "hollow_new": (
+        "Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years a hollow of {then:.0f} m3 is here, "
+        "up to {depth:.2f} m deep, where hardly any is today.",
+        "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后将形成容积 {then:.0f} 立方米、"
+        "最大深 {depth:.2f} 米的洼地，目前基本无洼地。",
+    ),
+    "hollow_partly": (
+        " The rate is not known on {share:.0%} of it, which counts as still: it may grow more.",
+        "其中 {share:.0%} 沉降速率未知，按不沉降计，实际可能更大。",
+    ),
     "dam_peak": (
         "If the dam broke: peak {peak:.0f} m3/s (a factor of 2 to 3 either way), followed over {km:.1f} km.",
         "若溃坝：洪峰流量约 {peak:.0f} 立方米/秒（误差可达 2–3 倍），向下游推算 {km:.1f} 公里。",
