@@ -1,4 +1,4 @@
-"""What a product frame promises: its columns in order, their kinds, and what they may hold."""
+"""What a product frame's schema is made of: kinds of columns, their types and bounds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 LEVEL = "level"
+"""The kind of column of levels, which are -1 where unknown."""
+
 TYPES: dict[str, tuple[str, dict[str, Any]]] = {
     # kind of column -> (dtype, bounds); every one may be missing unless its column is required
     "id": ("string", {}),
@@ -33,7 +35,7 @@ class Schema:
     required: tuple[str, ...]
 
 
-def make_schema(
+def schema_of(
     name: str,
     id_: str | None,
     geometry: str | None,
@@ -42,7 +44,7 @@ def make_schema(
     required: str = "",
     **choices: tuple[str, ...],
 ) -> Schema:
-    """Return a schema from text: columns as "name:kind ..." in order, those that may not be missing, and choices."""
+    """Return a schema from "column:kind ..." in order; `required` names columns that may not be missing."""
     columns = dict(part.split(":") for part in spec.split())
     must = tuple(required.split()) + ((id_,) if id_ else ()) + (("reasons",) if "reasons" in columns else ())
     return Schema(name, id_, geometry, columns, choices, must)

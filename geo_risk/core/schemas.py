@@ -9,8 +9,8 @@ import geopandas as gpd
 import pandas as pd
 
 from geo_risk.core.errors import CrsError, SchemaError
-from geo_risk.core.schema import LEVEL, TYPES, Schema, make_schema
-from geo_risk.core.schemas_water import WATER
+from geo_risk.core.schema import LEVEL, TYPES, Schema, schema_of
+from geo_risk.core.water_schemas import WATER_SCHEMAS
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -21,8 +21,6 @@ AREA_KINDS = ("landslide", "mining_subsidence", "groundwater_subsidence", "struc
 ACTIVITIES = ("stable", "steady", "accelerating", "decelerating", "seasonal", "step", "unknown")
 RELEASE_SOURCES = ("hazard_point", "moving_area", "susceptible_slope", "debris_flow_channel")
 RELEASE_KINDS = ("landslide", "debris_flow", "rockfall")
-SITE_KINDS = ("underpass", "low_lying", "underground_space", "road_dip", "culvert", "other")
-CAUSES = ("drain_undersized", "drain_blocked", "pump_failed", "inflow_from_upstream", "sag_without_outlet", "unknown")
 TRENDS = ("accelerating", "steady", "easing", "unknown")
 CHANGES = ("new", "returned", "split", "accelerated", "grown", "calmed", "unchanged", "merged", "gone", "not_seen")
 WARNING_CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged", "now_unknown", "still_unknown")
@@ -31,8 +29,7 @@ STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
 SCHEMAS: dict[str, Schema] = {
     s.name: s
     for s in (
-        *WATER,
-        make_schema(
+        schema_of(
             "hazard_points", "point_id", "Point",
             "point_id:id name:text kind:text source:text status:text velocity_mm_yr:number "
             "velocity_std_mm_yr:positive acceleration_mm_yr2:number activity:text area_m2:positive "
@@ -43,7 +40,7 @@ SCHEMAS: dict[str, Schema] = {
             kind=POINT_KINDS, source=("inventory", "insar", "inventory+insar"), status=STATUSES, activity=ACTIVITIES,
             scale=("small", "medium", "large", "giant"), danger_grade=("I", "II", "III", "IV"),
         ),
-        make_schema(
+        schema_of(
             "risk_zones", "zone_id", "Polygon",
             "zone_id:id kind:text hazard_level:level vulnerability_level:level risk_level:level people:count "
             "households:count buildings:count road_km:positive assets_cny:positive point_ids:text "
@@ -51,7 +48,7 @@ SCHEMAS: dict[str, Schema] = {
             "responsible:text confidence:share reasons:text",
             required="kind hazard_level vulnerability_level risk_level",
         ),
-        make_schema(
+        schema_of(
             "active_deformation", "area_id", "Polygon",
             "area_id:id track:text n_pixels:count area_m2:positive velocity_mean_mm_yr:number "
             "velocity_max_mm_yr:number quality:count activity:text acceleration_mm_yr2:number "
@@ -60,14 +57,14 @@ SCHEMAS: dict[str, Schema] = {
             required="track n_pixels area_m2 velocity_mean_mm_yr velocity_max_mm_yr quality activity kind status",
             activity=ACTIVITIES, kind=AREA_KINDS,
         ),
-        make_schema(
+        schema_of(
             "deformation_changes", "area_id", "Polygon",
             "area_id:id change:text kind:text area_before_m2:positive area_after_m2:positive "
             "velocity_before_mm_yr:number velocity_after_mm_yr:number speed_change_mm_yr:number "
             "speed_change_std_mm_yr:positive related_ids:text reasons:text",
             required="change", change=CHANGES,
         ),
-        make_schema(
+        schema_of(
             "mining_clues", "clue_id", "Polygon",
             "clue_id:id max_subsidence_mm_yr:number radius_m:positive roundness:share depth_estimate_m:positive "
             "licence_id:text verdict:text outside_share:share first_active:time confidence:share reasons:text "
@@ -76,7 +73,7 @@ SCHEMAS: dict[str, Schema] = {
             "influence_low_m:positive influence_high_m:positive beyond_share:share beyond_low:share beyond_high:share",
             required="verdict", verdict=("inside_licence", "across_boundary", "unlicensed", "unknown"),
         ),
-        make_schema(
+        schema_of(
             "evacuation", "settlement_id", "Point",
             "rank:rank settlement_id:id name:text people:count vulnerable_people:count hazard_kinds:text "
             "risk_level:level warning_level:level leave_before:time shelter_id:text shelter_name:text "
@@ -86,46 +83,31 @@ SCHEMAS: dict[str, Schema] = {
             required="rank risk_level warning_level cut_off_risk",
             cut_off_risk=("none", "low", "medium", "high", "unknown"),
         ),
-        make_schema(
+        schema_of(
             "evacuation_assignments", None, None,
             "settlement_id:id shelter_id:id people:count route_km:positive travel_min:positive route_id:text",
             required="settlement_id shelter_id people",
         ),
-        make_schema(
+        schema_of(
             "evacuation_routes", "route_id", "LineString",
             "route_id:id settlement_id:id shelter_id:id km:positive exposed_km:positive role:text",
             required="settlement_id shelter_id km role", role=("main", "backup"),
         ),
-        make_schema(
-            "waterlogging", "site_id", "Point",
-            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
-            "duration_h:positive volume_m3:positive catchment_m2:positive impervious_share:share "
-            "critical_rain_mm_h:positive return_period_yr:positive people:count traffic_class:text cause:text "
-            "measures:text responsible:text score:number reasons:text",
-            required="rank kind source cause",
-            kind=SITE_KINDS, source=("inventory", "detected", "both"), cause=CAUSES,
-            traffic_class=("trunk", "primary", "secondary", "local", "none"),
-        ),
-        make_schema(
-            "ponding", "site_id", "Polygon",
-            "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
-            "volume_m3:positive catchment_m2:positive reasons:text",
-            required="kind source", kind=SITE_KINDS, source=("inventory", "detected", "both"),
-        ),
-        make_schema(
+        *WATER_SCHEMAS,
+        schema_of(
             "relocation", "settlement_id", "Point",
             "rank:rank settlement_id:id people:count risk_level:level relocate_cost_cny:positive "
             "treat_cost_cny:positive monitor_cost_cny:positive advice:text reasons:text",
             required="rank risk_level advice", advice=("relocate", "treat", "monitor"),
         ),
-        make_schema(
+        schema_of(
             "linear_risk", "segment_id", "LineString",
             "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
             "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text "
             "reasons:text",
             required="risk_level needs_monitoring", needs_monitoring=("yes", "no", "unknown"),
         ),
-        make_schema(
+        schema_of(
             "runout_zones", "zone_id", "Polygon",
             "zone_id:id release_id:text source:text kind:text hazard_level:level vulnerability_level:level "
             "risk_level:level people:count buildings:count settlements:count roads:count area_m2:positive "
@@ -134,14 +116,14 @@ SCHEMAS: dict[str, Schema] = {
             required="release_id source kind hazard_level vulnerability_level risk_level unknown_beyond",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS, unknown_beyond=("yes", "no"),
         ),
-        make_schema(
+        schema_of(
             "runout_ways", "way_id", "LineString",
             "way_id:id release_id:text source:text kind:text settlement_id:text target_id:text length_m:positive "
             "energy_j_kg:positive velocity_m_s:positive reasons:text",
             required="release_id source kind settlement_id target_id",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS,
         ),
-        make_schema(
+        schema_of(
             "runout_hits", None, None,
             "release_id:id source:text kind:text target_kind:text target_id:id settlement_id:text n_houses:count "
             "people:count energy_j_kg:positive velocity_m_s:positive flux:share distance_m:positive "
@@ -149,19 +131,19 @@ SCHEMAS: dict[str, Schema] = {
             required="release_id source kind target_kind target_id energy_j_kg",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS, target_kind=("building", "settlement", "road"),
         ),
-        make_schema(
+        schema_of(
             "slope_units", "slope_unit_id", "Polygon",
             "slope_unit_id:id label:count area_m2:positive slope_mean_deg:positive aspect_mean_deg:positive "
             "circular_variance:share is_whole:text reasons:text",
             required="label area_m2 is_whole", is_whole=("yes", "no"),
         ),
-        make_schema(
+        schema_of(
             "debris_flow_channels", "channel_id", "LineString",
             "channel_id:id hazard_level:level length_m:positive drop_m:positive slope_mean_deg:positive "
             "slope_max_deg:positive least_slope_deg:positive area_top_m2:positive area_bottom_m2:positive reasons:text",
             required="hazard_level length_m slope_mean_deg",
         ),
-        make_schema(
+        schema_of(
             "warning_hindcast", "storm_id", None,
             "storm_id:id units:count slid_units:count hits:count hits_in_time:count misses:count false_alarms:count "
             "unknown_units:count pod:share pod_low:share pod_high:share far:share far_low:share far_high:share "
@@ -169,13 +151,13 @@ SCHEMAS: dict[str, Schema] = {
             "expected_units:positive warned_share:share rain_mean_mm:positive reasons:text",
             required="units slid_units hits misses false_alarms unknown_units",
         ),
-        make_schema(
+        schema_of(
             "warning_hindcast_townships", None, None,
             "storm_id:id township_id:id name:text units_m2:positive warned_m2:positive level_unknown_m2:positive "
             "warned_share:share slid_units:count warned_slid_units:count reasons:text",
             required="storm_id township_id units_m2 warned_m2 level_unknown_m2",
         ),
-        make_schema(
+        schema_of(
             "structures", "structure_id", "Polygon",
             "structure_id:id name:text kind:text hazard_level:level velocity_up_mm_yr:number "
             "velocity_up_std_mm_yr:positive velocity_across_mm_yr:number velocity_across_std_mm_yr:positive "
@@ -185,7 +167,7 @@ SCHEMAS: dict[str, Schema] = {
             required="kind hazard_level activity",
             kind=("tailings_dam", "tailings_pond", "reservoir_dam", "reservoir"), activity=ACTIVITIES,
         ),
-        make_schema(
+        schema_of(
             "subsidence_zones", "subsidence_id", "Polygon",
             "subsidence_id:id body_id:text kind:text subsidence_level:level rate_from_mm_yr:positive "
             "rate_to_mm_yr:positive rate_mean_mm_yr:number rate_max_mm_yr:number area_m2:positive "
@@ -194,7 +176,7 @@ SCHEMAS: dict[str, Schema] = {
             "change_std_mm_yr:positive people:count buildings:count reasons:text",
             required="kind subsidence_level trend", kind=AREA_KINDS, trend=TRENDS,
         ),
-        make_schema(
+        schema_of(
             "subsidence_townships", "township_id", None,
             "rank:rank township_id:id name:text area_m2:positive known_share:share subsiding_m2:positive "
             "area_class1_m2:positive area_class2_m2:positive area_class3_m2:positive area_class4_m2:positive "
@@ -204,7 +186,7 @@ SCHEMAS: dict[str, Schema] = {
             "people:count buildings:count reasons:text",
             required="rank trend", trend=TRENDS,
         ),
-        make_schema(
+        schema_of(
             "warnings", "warning_id", None,
             "warning_id:id place_kind:text place_id:text name:text township:text township_id:text township_ids:text "
             "stage_h:count issued:time until:time warning_level:level judged_level:level previous_level:level "
@@ -215,14 +197,14 @@ SCHEMAS: dict[str, Schema] = {
             place_kind=("zone", "point"), motion=("none_seen", "moving", "accelerating", "unknown"),
             change=WARNING_CHANGES,
         ),
-        make_schema(
+        schema_of(
             "warning_townships", "township_id", None,
             "rank:rank township_id:id township:text warning_level:level warning_72h:level warning_24h:level "
             "warning_6h:level warning_3h:level warning_1h:level zones:count zones_warned:count points:count "
             "points_warned:count places_unknown:count changes:text reasons:text",
             required="rank township warning_level",
         ),
-        make_schema(
+        schema_of(
             "warning_gaps", "gap_id", None,
             "gap_id:id gap:text place_id:text name:text township:text kind:text hazard_level:level risk_level:level "
             "warning_level:level reasons:text",

@@ -247,8 +247,12 @@ class Inputs(Params):
     )
     waterlogging_sites: Source | None = _input("Ledger of waterlogging sites.")
     past_depths: Source | None = _input("Depths reported at sites in past storms: storm_id, site_id, depth_m.")
+    storm_reports: Source | None = _input(
+        "Depths reported in the storm of the run: site_id or lon, lat; depth_m; perhaps time."
+    )
     drains: Source | None = _input("Drain inlets with capacity [m3/s].")
     pumps: Source | None = _input("Pumps with capacity [m3/s].")
+    mobile_pumps: Source | None = _input("Depots of mobile pumps: pump_m3_s of one, count, crews; points.")
     underground_spaces: Source | None = _input("Underground entrances with sill height [m].")
     bridges: Source | None = _input("Bridge decks, points or lines.")
     culverts: Source | None = _input("Culverts, lines with diameter [m].")
@@ -259,7 +263,12 @@ class Inputs(Params):
     railways: Source | None = _input("Railways.")
     embankments: Source | None = _input("Dykes and embankments, lines along the crest.")
     rivers: Source | None = _input("River lines.")
-    reservoirs: Source | None = _input("Reservoirs.")
+    river_stations: Source | None = _input(
+        "River stations with station_id and discharge_m3_s [m3/s] or stage_m [m above the bed]."
+    )
+    reservoirs: Source | None = _input(
+        "Reservoirs and check dams; volume_m3 and dam_height_m say what a break would do."
+    )
     shelters: Source | None = _input("Shelters with capacity [people].")
     facilities: Source | None = _input("Schools, hospitals and other facilities.")
     stocks: Source | None = _input("Stocks of relief goods.")

@@ -245,6 +245,45 @@ class WaterloggingParams(Params):
         2, "Depth class at which a road is closed; the highest where the profile has fewer.",
         source="27 cm: near the 25 cm (Shenyang) and 30 cm (Chengdu tunnels) of METHODS.md section 4", ge=1, le=8,
     )  # fmt: skip
+    owner_date: str | None = parameter(
+        None, "Day for which the expiry of responsibilities is judged, such as 2026-06-01; by default that of the "
+        "newest forecast.", source=f"{_CHOICE}: a run gives the same result on any day", pattern=r"^\d{4}-\d{2}-\d{2}$",
+    )  # fmt: skip
+    expiry_notice_days: int = parameter(
+        30, "Responsibilities that end within so many days are told.", source=f"{_CHOICE}: a month to renew", ge=0,
+        le=3650,
+    )  # fmt: skip
+    report_snap_m: float = parameter(
+        60.0, "A report without a site's id belongs to the nearest site within this distance; others within it of one "
+        "another are one place.", source=f"{_CHOICE}: a junction, and the error of a hand-held position", ge=0, le=1000,
+    )  # fmt: skip
+    silence_is_dry: bool = parameter(
+        False, "A site that nobody reported counts as dry, where reports are known to be complete.",
+        source=f"{_CHOICE}: unknown is not dry",
+    )  # fmt: skip
+    close_storms: int = parameter(
+        2, "A ledger site that was reported dry in so many storms, and wet in none, is proposed to be closed or looked "
+        "at.", source=f"{_CHOICE}: once may be chance", ge=1, le=50,
+    )  # fmt: skip
+    pumps_per_site: int = parameter(
+        3, "Most mobile pumps that are sent to one site.", source=f"{_CHOICE}: room for vehicles and hoses", ge=1, le=6
+    )
+    travel_max_min: float = parameter(
+        60.0, "Mobile pumps are not sent farther than this.", source=f"{_CHOICE}: the hour before a short storm", gt=0,
+        le=1440,
+    )  # fmt: skip
+    allocation_sites_max: int = parameter(
+        60, "First wet sites of the list to which pumps may be sent.", source=f"{_CHOICE}: seconds of solving", ge=1,
+        le=1000,
+    )  # fmt: skip
+    coarse_cell_m: float = parameter(
+        10.0, "On a terrain model of larger cells no listed site is called dry.",
+        source=f"{_CHOICE}: the width of an underpass", gt=0, le=1000,
+    )  # fmt: skip
+    sill_margin_m: float = parameter(
+        0.10, "Water less than this below a sill is called near it.",
+        source=f"{_CHOICE}: the standard deviation of modelled depths", ge=0, le=2,
+    )  # fmt: skip
     cause_min_m: float = parameter(
         0.02, "A change that would lower the water by less is no explanation.", source=_CHOICE, ge=0, le=1
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from geo_risk.core.schemas import conform
 from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.rank_stability import rank_stability
 from geo_risk.products.waterlogging_reasons import site_reason
+from geo_risk.products.waterlogging_score import score_parts
 from geo_risk.products.wording import with_reasons
-
-_CLASSES = ("trunk", "primary", "secondary", "local", "none")
 
 MEASURES = {
     "drain_undersized": "enlarge the drain or add inlets",
@@ -28,6 +29,29 @@ MEASURES = {
 """What usually helps, by cause."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """What is known of the sites beside the storm; everything may be left out.
+
+    Attributes
+    ----------
+    impervious_share : (n,) of each site's surroundings, in the order of the sites.
+    tables : tables by site_id whose columns are told too: trigger rain, return periods and the like. A name of the
+        contract among them fills it.
+    draws : depths that errors leave possible [m], a row a site by its id, a column a draw.
+    cell_m : cell size of the terrain model [m]; 0 where it is not told.
+    """
+
+    impervious_share: NDArray[np.float64] | None = None
+    tables: Sequence[pd.DataFrame] = ()
+    draws: pd.DataFrame | None = None
+    cell_m: float = 0.0
+
+
+NOTHING = Told()
+"""Nothing but the storm is known."""
+
+
 def rank_sites(
     sites: gpd.GeoDataFrame,
     ponds: pd.DataFrame,
@@ -35,8 +59,7 @@ def rank_sites(
     *,
     params: WaterloggingParams,
     local_m: float,
-    impervious_share: NDArray[np.float64] | None = None,
-    more: Sequence[pd.DataFrame] = (),
+    told: Told = NOTHING,
     language: str = "en",
 ) -> gpd.GeoDataFrame:
     """Rank the waterlogging sites.
@@ -47,9 +70,7 @@ def rank_sites(
     ponds : as `hazards.flood.responses.responses` returns them, a row each site.
     devices : as `hazards.flood.devices.place_devices` returns them: device_id, kind, site_id.
     params : depth classes, weights, scales. local_m : what counts as nearby, for the words.
-    impervious_share : (n,) of each site's surroundings; None where it is not known.
-    more : tables by site_id whose columns are told too: trigger rain, return periods and the like. A name of the
-        contract among them fills it.
+    told : what else is known of the sites.
     language : "zh" or "en", of `reasons`.
 
     Returns
@@ -57,7 +78,8 @@ def rank_sites(
     The contract's `waterlogging` frame, with reasons_zh, reasons_en and score parts behind its columns; `measures` are
     English, and publishing translates them by its table. Detected places that stay below the
     first depth class are left out; ledger sites all stay. A site whose depth is unknown has class -1 and is ranked as
-    if the water stood at `unknown_depth_m`: unknown is not safe.
+    if the water stood at `unknown_depth_m`: unknown is not safe. On a terrain model coarser than coarse_cell_m no
+    listed site is called dry: below the first class its class is -1 too, and it is ranked by its modelled depth.
 
     Raises
     ------
@@ -65,23 +87,30 @@ def rank_sites(
     """
     frame = sites.merge(ponds, on="site_id", how="left", validate="one_to_one", suffixes=("_full", ""))
     frame = gpd.GeoDataFrame(frame, geometry="geometry", crs=sites.crs)
-    if impervious_share is not None:
-        frame["impervious_share"] = impervious_share
-    for told in more:
-        given = told.assign(site_id=told["site_id"].astype(str))
+    if told.impervious_share is not None:
+        frame["impervious_share"] = told.impervious_share
+    for table in told.tables:
+        given = table.assign(site_id=table["site_id"].astype(str))
         frame = frame.merge(given, on="site_id", how="left", validate="one_to_one")
-    told_columns = [c for told in more for c in told.columns if c != "site_id" and c not in _CONTRACT]
+    if "trigger_60min_class1_mm" in frame:  # a storm scaled as a whole has wet hours before its wettest
+        known = frame["trigger_tested_mm"].notna()
+        frame["critical_rain_mm_h"] = frame["trigger_60min_class1_mm"].where(known, frame["critical_rain_mm_h"])
+    told_columns = [c for table in told.tables for c in table.columns if c != "site_id" and c not in _CONTRACT]
     keep = (frame["source"] != "detected") | ~(frame["depth_m"] < params.depth_classes_m[0])
     frame = frame[keep].reset_index(drop=True)
     frame["depth_class"] = depth_classes(frame["depth_m"].to_numpy(float), params)
+    if told.cell_m > params.coarse_cell_m:  # too coarse to show an underpass, a kerb or a court: not known to be dry
+        frame["depth_class"] = frame["depth_class"].replace(0, -1)
     frame["cause"] = causes(frame, devices, params)
     frame["measures"] = [MEASURES[c] for c in frame["cause"]]
-    parts = score_parts(frame, params)
+    parts = score_parts(_as_ranked(frame, told, params), params)
     frame = frame.assign(**{f"score_{name}": values for name, values in parts.items()})
     frame["score"] = sum(parts.values(), start=np.zeros(len(frame)))
     frame = frame.sort_values(["score", "site_id"], ascending=[False, True], kind="stable").reset_index(drop=True)
     frame["rank"] = np.arange(1, len(frame) + 1)
-    said = [site_reason(row, local_m) for row in _rows(frame)]
+    firm = rank_stability(frame, _of_sites(told.draws, frame), params)
+    frame = frame.assign(**{str(name): firm[name] for name in firm})
+    said = [site_reason(row, local_m, cell_m=told.cell_m) for row in _rows(frame)]
     frame = with_reasons(frame, lambda k: [pair[int(k == "zh")] for pair in said], language)
     extra = [
         "reasons_zh",
@@ -90,10 +119,27 @@ def rank_sites(
         "correction_m",
         "sill_height_m",
         *(f"score_{name}" for name in parts),
+        *(c for c in ("unit", "deputy", "valid_until", "owner_gaps", "past_depth_m") if c in frame),
+        *firm.columns,
         *told_columns,
     ]
     columns = [c for c in _CONTRACT if c in frame] + extra + ["geometry"]
     return conform(frame[columns], "waterlogging")
+
+
+def _of_sites(draws: pd.DataFrame | None, frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Draws of the listed sites in their order; a site that was not drawn has none that are known."""
+    if draws is None:
+        return np.empty((len(frame), 0))
+    return np.asarray(draws.reindex(frame["site_id"].astype(str)).to_numpy(np.float64))
+
+
+def _as_ranked(frame: gpd.GeoDataFrame, told: Told, params: WaterloggingParams) -> gpd.GeoDataFrame:
+    """Return the sites with the depths by which they are ranked: what a coarse terrain model hides the ledger tells."""
+    if not told.cell_m > params.coarse_cell_m or "past_depth_m" not in frame:
+        return frame
+    past = pd.to_numeric(frame["past_depth_m"], errors="coerce").astype("float64")
+    return frame.assign(depth_m=np.fmax(frame["depth_m"].astype("float64"), past))
 
 
 _CONTRACT = (
@@ -142,33 +188,3 @@ def _counterfactual(row: Any, params: WaterloggingParams) -> str:
         far = float(row.local_share) <= params.upstream_share_max
         return "unknown" if np.isnan(by_drain) else "inflow_from_upstream" if far else "drain_undersized"
     return "inflow_from_upstream" if by_upstream > by_drain else "drain_undersized"
-
-
-def score_parts(frame: pd.DataFrame, params: WaterloggingParams) -> dict[str, NDArray[np.float64]]:
-    """Weighted parts of the score, 0 to the weight each; their sum is the score, 0-1.
-
-    depth : 1 - exp(-d / depth_scale_m). people : log10(1 + n) / 4, at most 1. traffic : trunk 1 to none 0.
-    duration : 1 - exp(-t / 2 h). Missing people and duration count as the median of the known, missing depth as
-    `unknown_depth_m`.
-    """
-    depth = frame["depth_m"].astype("float64").fillna(params.unknown_depth_m).to_numpy()
-    people, hours = (_filled(frame[column]) for column in ("people", "duration_h"))
-    traffic = frame["traffic_class"].map({c: 1 - k / 4 for k, c in enumerate(_CLASSES)}).fillna(0.0).to_numpy(float)
-    raw = {
-        "depth": 1 - np.exp(-depth / params.depth_scale_m),
-        "people": np.minimum(np.log10(1 + people) / 4, 1.0),
-        "traffic": traffic,
-        "duration": 1 - np.exp(-hours / 2),
-    }
-    # what does not stand under water endangers nobody there: all parts go to 0 with the depth
-    wet = np.minimum(depth / params.depth_classes_m[0], 1.0)
-    weights = params.weights
-    total = sum(weights.values())
-    return {name: weights[name] / total * values * wet for name, values in raw.items()}
-
-
-def _filled(values: pd.Series[Any]) -> NDArray[np.float64]:
-    """Return numbers with the missing ones as the median of the known, 0 where none is known."""
-    known = pd.to_numeric(values).astype("float64")
-    filled = known.fillna(known.median() if known.notna().any() else 0.0)
-    return np.asarray(filled, dtype=np.float64)

@@ -25,6 +25,11 @@ _WORDS = {
                  "水深未知：位于城区高程模型之外，按有积水参与排序。"),
     "dry": ("Stays below the first depth class in this storm ({depth:.2f} m).",
             "本次降雨水深低于最低分级（{depth:.2f} 米）。"),
+    "coarse": ("The model shows {depth:.2f} m, but cells of {cell:.0f} m cannot show an underpass, a kerb or a court: "
+               "it is not known to stay dry.",
+               "模型水深 {depth:.2f} 米，但 {cell:.0f} 米格网无法体现下穿通道、路缘或院落：不等于无积水。"),
+    "past": (" The ledger tells of {past:.2f} m in the past; it is ranked by that.",
+             "台账历史积水 {past:.2f} 米，按此排序。"),
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
     "cause": ("; {cause}.", "；{cause}。"),
@@ -35,32 +40,92 @@ _WORDS = {
                    "水面低于入口挡水坎 {below:.2f} 米（坎高 {sill:.2f} 米）。"),
     "moved": (" The model's depth was moved by {moved:+.2f} m to fit depths reported before.",
               "模型水深已按历次上报水深修正 {moved:+.2f} 米。"),
+    "trigger": (" {first:.0f} mm in an hour bring the first depth class.", "一小时 {first:.0f} 毫米即达最低水深等级。"),
+    "closes": (" {close:.0f} mm in an hour close the road after {minutes:.0f} min.",
+               "一小时 {close:.0f} 毫米时约 {minutes:.0f} 分钟后须封闭道路。"),
+    "not_reached": (" {tested:.0f} mm in an hour, the most that was run, do not bring the first depth class.",
+                    "已模拟的最大一小时 {tested:.0f} 毫米降雨未达最低水深等级。"),
+    "drain": (" To stay below the first class it needs {needed:.2f} m3/s of drains and pumps (now {now:.2f}), or "
+              "{held:.0f} m3 held back upstream.",
+              "要低于最低水深等级，排水与抽排能力需达 {needed:.2f} 立方米/秒（现有 {now:.2f}），"
+              "或上游滞蓄 {held:.0f} 立方米。"),
+    "volumes": (" Of the {ponded:.0f} m3 that stand there {upstream:.0f} m3 come of water from upstream and "
+                "{blockage:.0f} m3 of blocked drains or pumps.",
+                "积水 {ponded:.0f} 立方米中，上游来水所致 {upstream:.0f} 立方米，排水设施淤堵或失效所致 "
+                "{blockage:.0f} 立方米。"),
+    "firm": (" In the first ten in {share:.0%} of {n} draws of the errors (rank {low} to {high}).",
+             "在 {n} 次误差抽样中有 {share:.0%} 列前十（位次 {low} 至 {high}）。"),
     "new": (" It is not in the ledger.", "台账未登记。"),
 }  # fmt: skip
 
 
-def site_reason(row: Any, local_m: float) -> tuple[str, str]:
+def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, str]:
     """Return why a site stands where it does, in English and in Chinese."""
     if np.isnan(row.depth_m):
         return _said([("no_depth", {})])
+    if row.depth_class == -1:
+        return _said([("coarse", {"depth": row.depth_m, "cell": cell_m}), *_past_words(row), *_rain_words(row),
+                      *_firm_words(row)])  # fmt: skip
     if row.depth_class == 0:
-        return _said([("dry", {"depth": row.depth_m})])
+        return _said([("dry", {"depth": row.depth_m}), *_rain_words(row), *_firm_words(row)])
     words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
     if row.duration_h > 0:
         words.append(("lasts", {"hours": row.duration_h}))
     cause = tuple(text.format(share=row.share, local=local_m) for text in _CAUSE_WORDS[row.cause])
     words.append(("cause", {"cause": cause}))
-    if not np.isnan(row.critical_rain_mm_h):
+    if not np.isnan(row.critical_rain_mm_h) and np.isnan(_told(row, "trigger_60min_class1_mm")):
         words.append(("begins", {"rain": row.critical_rain_mm_h}))
     if row.kind == "underground_space" and not pd.isna(row.sill_height_m):
         over = row.depth_m - row.sill_height_m
         words.append(("over_sill" if over > 0 else "below_sill", {"over": over, "below": -over,
                                                                   "sill": row.sill_height_m}))  # fmt: skip
+    words += [*_rain_words(row), *_volume_words(row), *_firm_words(row)]
     if abs(row.correction_m) >= 0.05:
         words.append(("moved", {"moved": row.correction_m}))
     if row.source == "detected":
         words.append(("new", {}))
     return _said(words)
+
+
+def _told(row: Any, column: str) -> float:
+    """Return a number that may not have been made, or may be missing, as NaN."""
+    value = getattr(row, column, np.nan)
+    return float("nan") if pd.isna(value) else float(value)
+
+
+def _past_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    past = _told(row, "past_depth_m")
+    return [("past", {"past": past})] if past > row.depth_m else []
+
+
+def _rain_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    first, tested = _told(row, "trigger_60min_class1_mm"), _told(row, "trigger_tested_mm")
+    if np.isnan(first):
+        return [] if np.isnan(tested) else [("not_reached", {"tested": tested})]
+    words: list[tuple[str, dict[str, Any]]] = [("trigger", {"first": first})]
+    minutes, close = _told(row, "minutes_to_close"), _told(row, "close_mm")
+    if not np.isnan(minutes) and not np.isnan(close):
+        words.append(("closes", {"close": close, "minutes": minutes}))
+    return words
+
+
+def _volume_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    ponded, needed = _told(row, "ponded_m3"), _told(row, "drain_needed_m3_s")
+    if np.isnan(ponded):
+        return []
+    values = {"ponded": ponded, "upstream": _told(row, "upstream_adds_m3"), "blockage": _told(row, "blockage_adds_m3")}
+    words: list[tuple[str, dict[str, Any]]] = [("volumes", values)]
+    if needed > 0:
+        now = _told(row, "capacity_m3_s") * _told(row, "share")
+        words.append(("drain", {"needed": needed, "now": now, "held": _told(row, "hold_back_m3")}))
+    return words
+
+
+def _firm_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    share = _told(row, "first10_share")
+    if np.isnan(share):
+        return []
+    return [("firm", {"share": share, "n": int(row.n_draws), "low": int(row.rank_low), "high": int(row.rank_high)})]
 
 
 def _said(words: list[tuple[str, dict[str, Any]]]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from geo_risk.publish.escape import clean_text, is_missing, render_page
 from geo_risk.publish.i18n import column_label, label, labels, reasons_of
 from geo_risk.publish.legend import LEVEL_COLORS, UNKNOWN_COLOR
 from geo_risk.publish.report import style
+from geo_risk.publish.site_card import site_tables
 
 FIRST_SITES = 12
 SIDE_M = {"hazard_points": 2000.0, "evacuation": 4000.0, "waterlogging": 1000.0}
@@ -32,7 +33,8 @@ _PLAN = {
     "evacuation": ("warning_level", "leave_before", "shelter_name", "shelter_id", "assigned_people",
                    "unassigned_people", "route_km", "travel_min", "route_exposed_km", "cut_off_risk",
                    "backup_shelter_id", "responsible"),
-    "waterlogging": ("cause", "measures", "people", "traffic_class", "responsible"),
+    "waterlogging": ("cause", "measures", "people", "traffic_class", "unit", "responsible", "deputy", "valid_until",
+                     "owner_gaps"),
 }  # fmt: skip
 _BASE = (("rivers", "none", "#5aa2d6", 0.9), ("roads", "none", "#a8906f", 0.6))
 
@@ -135,6 +137,7 @@ def card_values(
         "reasons": clean_text(reasons_of(row, language)),
         "facts": [position, *((column_label(c, language), tables.value_cell(c, row[c], language)) for c in facts)],
         "plan": [(column_label(c, language), _plan_cell(c, row[c], language)) for c in plan],
+        "tables": site_tables(row, language) if name == "waterlogging" else [],
         "sketch": _sketch(point.centroid, frames, side),
         "sketch_note": label("card.sketch_note", language, km=f"{side / 1000:g}"),
         "scale_bar": {"end": 6 + 25, "text": f"{side / 4:g} m"},
@@ -143,7 +146,7 @@ def card_values(
 
 def _plan_cell(column: str, value: object, language: str) -> tables.Cell:
     """Return a line of the plan; people responsible who are not known leave a line to write on."""
-    if column in ("responsible", "monitor") and is_missing(value):
+    if column in ("responsible", "monitor", "deputy", "unit") and is_missing(value):
         return {"text": "______________"}
     return tables.value_cell(column, value, language)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -14,6 +15,14 @@ from geo_risk.core.errors import ConfigError
 LANGUAGES = ("zh", "en")
 _CHINA = timezone(timedelta(hours=8))
 _WARNING_COLUMNS = ("judged_level", "previous_level", "next_level")
+_PATTERNS = (
+    (re.compile(r"trigger_(?P<minutes>\d+)min_class(?P<k>\d+)_mm"), "column.trigger_rain"),
+    (re.compile(r"depth_(?P<years>[\d.]+)yr_m"), "column.depth_years"),
+    (re.compile(r"depth_(?P<hours>\d+)h_m"), "column.depth_hours"),
+    (re.compile(r"water_(?P<years>[\d.]+)yr_m"), "column.water_years"),
+)
+"""Columns whose names hold a number that a parameter gives, and their labels."""
+
 _TABLE = Path(__file__).parent / "translations.csv"
 
 
@@ -47,7 +56,12 @@ def label(key: str, language: str, **values: object) -> str:
 
 def column_label(column: str, language: str) -> str:
     """Return the heading of a column; one that the table does not know keeps its English name."""
-    return labels(language).get(f"column.{column}", column)
+    known = labels(language)
+    if f"column.{column}" not in known:
+        for pattern, key in _PATTERNS:
+            if found := pattern.fullmatch(column):
+                return label(key, language, **found.groupdict())
+    return known.get(f"column.{column}", column)
 
 
 def value_label(value: str, language: str) -> str:

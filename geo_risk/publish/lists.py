@@ -29,11 +29,23 @@ from geo_risk.publish.office import without_clock
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
-         "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings", "sinking_ponds")  # fmt: skip
+         "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings", "sinking_ponds",
+         "underground_entrances", "waterlogging_owners", "waterlogging_verification",
+         "waterlogging_ledger_proposals", "waterlogging_allocation")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
 """Columns of times: UTC in data files, local time on what people read."""
+
+EXTRAS = {
+    "waterlogging": re.compile(
+        r"return_period_bound|trigger_|close_mm|minutes_to_close|depth_\d+(yr|h)_m|ponded_m3|drain_|blockage_|upstream_"
+        r"|pump_|hold_back_m3|first10_share|rank_low|rank_high|n_draws|capacity_m3_s|sill_height_m|unit|deputy"
+        r"|valid_until|owner_gaps|past_depth_m"
+    ),
+    "underground_entrances": re.compile(r"water_\d+yr_m"),
+}
+"""Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
 
 _SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "outside_share",
          "linear_risk": "risk_level", "structures": "hazard_level", "subsidence_zones": "subsidence_level",
@@ -45,7 +57,10 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
 """What parts rows of one level: the larger first, unknown last."""
 _WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
 _ID = re.compile(r".*_ids?$")
-_PLAIN = re.compile(r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track)$")
+_PLAIN = re.compile(
+    r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track"
+    r"|deputy|unit|valid_until)$"
+)
 _DECIMALS = (
     (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
     (re.compile(r"_(m|km|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
@@ -69,6 +84,8 @@ def list_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a frame as its list: contract columns in order without geometry, rounded, the gravest rows first."""
     columns = [c for c in SCHEMAS[name].columns if c in frame.columns]
     extra = [c for c in ("reasons_zh", "reasons_en") if c in frame.columns]
+    if name in EXTRAS:
+        extra += [c for c in frame.columns if c not in columns and EXTRAS[name].match(c)]
     return rounded(pd.DataFrame(frame[[*columns, *extra]]).iloc[list_order(frame, name)].reset_index(drop=True))
 
 
@@ -143,16 +160,26 @@ def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language
     book = openpyxl.Workbook()
     sheet: Any = book.worksheets[0]
     sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
-    columns = [c for c in rows.columns if c not in ("reasons_zh", "reasons_en")]
+    columns = [c for c in rows.columns if c in SCHEMAS[name].columns]
+    _fill(sheet, rows, columns, name=name, run=run, language=language)
+    more = [c for c in rows.columns if name in EXTRAS and EXTRAS[name].match(c) and c not in columns]
+    if more:
+        named = [c for c in ("rank", str(SCHEMAS[name].id), "name") if c in rows.columns]
+        _fill(book.create_sheet(label("list.more", language)), rows, [*named, *more], name=name, run=run,
+              language=language)  # fmt: skip
+    book.properties.creator = "geo_risk"
+    book.properties.created = book.properties.modified = pd.Timestamp("2000-01-01").to_pydatetime()
+    _publish(book, path, cells=len(rows) + _HEADER_ROW)
+
+
+def _fill(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], *, name: str, run: str, language: str) -> None:
+    """Write one sheet of a list: title, headings, rows, signature line and page."""
     _head(sheet, columns, name=name, run=run, rows=rows, language=language)
     styles = _Styles()
     for i, values in enumerate(rows.itertuples(index=False, name=None), _HEADER_ROW + 1):
         _body_row(sheet, i, dict(zip(rows.columns, values, strict=True)), columns, language, styles)
     _foot(sheet, len(rows), columns, language)
     _layout(sheet, rows, columns, language)
-    book.properties.creator = "geo_risk"
-    book.properties.created = book.properties.modified = pd.Timestamp("2000-01-01").to_pydatetime()
-    _publish(book, path, cells=len(rows) + _HEADER_ROW)
 
 
 def _records(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:

@@ -22,7 +22,7 @@ SIMPLIFY_DEG = 1e-5
 """About a metre: what the eye cannot see at the deepest zoom."""
 
 DECIMALS = 5
-CONTACTS = ("responsible", "monitor")
+CONTACTS = ("responsible", "monitor", "deputy")
 """Personal data: on printed lists and cards, never in the map or the report."""
 
 
@@ -132,6 +132,17 @@ SPECS: tuple[LayerSpec, ...] = (
         "sinking_ponds",
         "",
         _one("layer.sinking_ponds", "#4a1486", fill="#9e9ac8", width=2, opacity=0.6),
+        visible=False,
+    ),
+    LayerSpec(
+        "underground_entrances",
+        "sill_state",
+        {
+            "over_sill": FeatureClass("value.over_sill", "#5f0a12", "#c1121f", shape="diamond", radius=8, opacity=1),
+            "near_sill": FeatureClass("value.near_sill", "#7a4f00", "#f2a900", shape="diamond", radius=8, opacity=1),
+            "below_sill": FeatureClass("value.below_sill", "#00513f", "#00a37a", shape="diamond", radius=6, opacity=1),
+            None: FeatureClass("value.unknown", "#3a4047", "#8d959c", shape="diamond", radius=8, opacity=1),
+        },
         visible=False,
     ),
     LayerSpec(

@@ -180,12 +180,16 @@ def _understand(raw: pd.DataFrame, rules: LedgerTable, *, path: Path, where: str
     aliases = _aliases(rules)
     names = {c: aliases.get(_plain(c), str(c)) for c in raw.columns}
     renamed = raw.rename(columns=names).loc[:, ~pd.Index(list(names.values())).duplicated()]
+    notes: list[str] = []
+    if rules.is_numbered and rules.id not in renamed:
+        renamed[rules.id] = [f"R{int(n):04d}" for n in renamed["row"]]
+        notes.append(Sentence(f"{path.name} has no column of ids: rows are named by their number",
+                              f"{path.name} 无编号列：以行号命名"))  # fmt: skip
     has_place = {"lon", "lat"} <= set(renamed) or {"x", "y"} <= set(renamed)
     if rules.id not in renamed or not has_place:
         lacks = rules.id if rules.id not in renamed else "lon, lat (or x, y)"
         what = f"{path.name} has no column for {lacks}; it has {[str(c) for c in raw.columns][:20]}"
         raise SchemaError(what, where=where, fix=f"name it {rules.columns[rules.id][0]}, 经度, 纬度 or x, y")
-    notes: list[str] = []
     out = pd.DataFrame({"row": renamed["row"].to_numpy()})
     for name in dict.fromkeys([*rules.columns, *renamed.columns]):
         if name == "row":

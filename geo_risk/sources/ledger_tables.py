@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 
 @dataclass(frozen=True)
 class LedgerTable:
@@ -16,12 +18,14 @@ class LedgerTable:
     columns : headers that are accepted for each column of ours; our own name is always accepted.
     numbers : columns that hold numbers, with the factor that brings the header's unit to ours.
     values : words of the ledger and ours, by column; a word is found whole or as part of the cell.
+    is_numbered : where there is no column of ids, rows are named by their number in the sheet.
     """
 
     id: str
     columns: Mapping[str, tuple[str, ...]]
     numbers: Mapping[str, float] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    is_numbered: bool = False
 
 
 _PLACE = {
@@ -72,15 +76,20 @@ HAZARD_POINTS = LedgerTable(
 
 WATERLOGGING_SITES = LedgerTable(
     id="site_id",
+    is_numbered=True,
     columns={
         **_PLACE,
-        "site_id": ("编号", "积水点编号", "内涝点编号"),
-        "name": ("名称", "积水点名称", "内涝点名称"),
+        "site_id": ("编号", "积水点编号", "内涝点编号", "易涝点编号", "序号", "id", "ID"),
+        "name": ("名称", "积水点名称", "内涝点名称", "易涝点名称", "积水点", "内涝点", "易涝点", "积水路段", "积水点位",
+                 "点位名称", "地点", "位置", "地址", "具体位置"),
         "kind": ("类型", "积水点类型", "易涝点类型"),
         "road": ("所在道路", "道路名称"),
         "traffic_class": ("道路等级", "道路类别"),
         "people": ("影响人数", "影响人口"),
-        "responsible": ("责任人", "防汛责任人"),
+        "unit": ("责任单位", "管理单位", "管养单位", "权属单位"),
+        "responsible": ("责任人", "防汛责任人", "主要责任人", "A岗责任人"),
+        "deputy": ("备岗责任人", "副责任人", "替补责任人", "B岗责任人"),
+        "valid_until": ("责任期限", "有效期至", "有效期", "到期日期"),
         "capacity_m3_s": ("排水能力(立方米/秒)", "排水能力(m3/s)", "排水能力"),
         "sill_height_m": ("挡水高度(米)", "门槛高度(米)", "挡水高度(m)"),
         "past_depth_m": ("历史积水深度(米)", "历史最大积水深度(米)", "历史水深(米)"),
@@ -101,6 +110,17 @@ WATERLOGGING_SITES = LedgerTable(
     },
 )  # fmt: skip
 """Ledger of waterlogging sites (积水点, 易涝点台账)."""
+
+
+def kinds_by_name(names: pd.Series[str]) -> pd.Series[str]:
+    """Return the kind of waterlogging site that a name tells, such as an underpass by its word; missing where none."""
+    words = [(word, kind) for word, kind in WATERLOGGING_SITES.values["kind"].items() if kind != "other"]
+
+    def kind_of(name: object) -> object:
+        return next((kind for word, kind in words if word in str(name)), pd.NA)
+
+    return names.map(kind_of).astype("string")
+
 
 TABLES: Mapping[str, LedgerTable] = {"hazard_points": HAZARD_POINTS, "waterlogging_sites": WATERLOGGING_SITES}
 """The ledgers that are known, by config key."""

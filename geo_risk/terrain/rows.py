@@ -7,6 +7,8 @@ from typing import Any
 
 import dask
 import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
 
 from geo_risk.terrain.parts import tiles
 from geo_risk.terrain.rims import Block
@@ -37,3 +39,27 @@ def rows_of_blocks(function: Callable[..., Any], arrays: list[da.Array], **given
 def _made(row: list[tuple[Block, Any]]) -> list[tuple[Block, Any]]:
     values = dask.compute(*(part for _, part in row))
     return [(at, value) for (at, _), value in zip(row, values, strict=True)]
+
+
+def values_at(array: da.Array, cells: NDArray[np.int64]) -> NDArray[Any]:
+    """Return an array's values at flat indices of the grid; -1 gives the type's zero.
+
+    Parameters
+    ----------
+    array : (y, x), read once. cells : (n,) in any order.
+    """
+    n_x = array.shape[1]
+    out = np.zeros(cells.shape, array.dtype)
+    order = np.argsort(cells, kind="stable")
+    sought = cells[order]
+    for _, (block, (r0, c0)) in rows_of_blocks(_with_place, [array]):
+        first, past = np.searchsorted(sought, [r0 * n_x, (r0 + block.shape[0]) * n_x])
+        row, column = np.divmod(sought[first:past], n_x)
+        here = (column >= c0) & (column < c0 + block.shape[1])
+        out[order[first:past][here]] = block[row[here] - r0, column[here] - c0]
+    return out
+
+
+def _with_place(block: NDArray[Any], *, origin: tuple[int, int], n_x: int) -> tuple[NDArray[Any], tuple[int, int]]:
+    del n_x
+    return block, origin

@@ -8,7 +8,7 @@ import xarray as xr
 
 from geo_risk.core.errors import DataError, GridError, LimitError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, town_layer
+from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, in_blocks, town_layer
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.rivers import concentration_time_h, normal_stage_m, peak_discharge_m3_s
 from geo_risk.hazards.flood.town import coarsened_max
@@ -99,9 +99,13 @@ def test_unknown_stays_unknown_and_inputs_are_not_touched() -> None:
 def test_result_does_not_depend_on_chunks_and_is_lazy() -> None:
     given = layers(80.0)
     whole = compute(given, FloodParams())
-    parts = compute({k: v.chunk({"y": 17, "x": 23}) for k, v in given.items()}, FloodParams())
-    assert parts.intensity.chunks is not None
-    np.testing.assert_array_equal(whole.intensity.to_numpy(), parts.intensity.to_numpy())
+    lazy = {k: v.chunk({"y": 17, "x": 23}) for k, v in given.items()}
+    for parts in (compute(lazy, FloodParams()), in_blocks(lazy, FloodParams())):
+        assert parts.intensity.chunks is not None
+        np.testing.assert_array_equal(whole.intensity.to_numpy(), parts.intensity.to_numpy())
+        np.testing.assert_array_equal(whole.level.to_numpy(), parts.level.to_numpy())
+        for name in ("depth_river", "depth_pond"):
+            np.testing.assert_array_equal(whole.extra[name].to_numpy(), parts.extra[name].to_numpy())
 
 
 def test_town_depth_takes_the_place_of_ponds() -> None:

@@ -7,6 +7,7 @@ from shapely.geometry import Point, box
 
 from geo_risk.core import schemas
 from geo_risk.core.errors import CrsError, SchemaError
+from geo_risk.core.schema import TYPES
 from geo_risk.core.schemas import SCHEMAS, conform
 
 
@@ -92,8 +93,8 @@ def test_the_quick_look_at_a_frame_says_what_pandera_says(name):
     """Each column in turn at, within and beyond its bounds, with strange choices and with nothing."""
     schema = schemas.SCHEMAS[name]
     good = {"string": "x", "float64": 0.5, "Int64": 1, "int8": 0}
-    row = {c: schema.choices.get(c, [good[schemas._TYPES[k][0]]])[0] for c, k in schema.columns.items()}
-    dtypes = {c: schemas._TYPES[k][0] for c, k in schema.columns.items()}
+    row = {c: schema.choices.get(c, [good[TYPES[k][0]]])[0] for c, k in schema.columns.items()}
+    dtypes = {c: TYPES[k][0] for c, k in schema.columns.items()}
     verdicts = set()
     for column, dtype in dtypes.items():
         tried = {"string": ["x", pd.NA, ""], "int8": [-2, -1, 4, 5]}.get(dtype, [-1, 0, 1, 2, None])

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from geo_risk.core.grid import Grid
 from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.ponding import ponding, surroundings_share
-from geo_risk.products.waterlogging import MEASURES, causes, depth_classes, rank_sites, score_parts
+from geo_risk.products.waterlogging import MEASURES, causes, depth_classes, rank_sites
+from geo_risk.products.waterlogging_score import score_parts
 from geo_risk.publish.i18n import measure_label
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_100, 4_000_100), crs="EPSG:4546", resolution_m=5)

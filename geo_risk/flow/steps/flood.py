@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
 from geo_risk.flow.steps import flood_town_storm as storm
+from geo_risk.flow.steps.flood_answers import site_answers
 from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_drained import drained
+from geo_risk.flow.steps.flood_entrances import entrances
 from geo_risk.flow.steps.flood_ground import ground
+from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
+from geo_risk.flow.steps.flood_standard import standard_storm
+from geo_risk.flow.steps.flood_town_source import town_source
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
 
@@ -44,6 +49,7 @@ def flood(plan: Plan) -> None:
                 "facts": plan.facts("flood")},
         params=params,
     )  # fmt: skip
+    river_stages(plan)
 
 
 def given(plan: Plan, *names: str) -> dict[str, dict[str, Any]]:
@@ -58,7 +64,7 @@ def _town(plan: Plan) -> None:
     frames = {name: plan.frame(name) for name in ("town_sites", "town_devices")}
     plan.add(
         "flood.town_ground", town.write_ground,
-        reads={"dem_town": plan.input("dem_town"), "grid": plan.facts("grid")},
+        reads={"dem_town": town_source(plan), "grid": plan.facts("grid")},
         optional={n: plan.input(n) for n in ("landcover", "soils", "roads", "buildings")},
         writes={**layers, "facts": plan.facts("flood_ground")},
         options=given(plan, "dem_town", "landcover", "soils", "roads", "buildings"), limits=plan.cfg.storage,
@@ -76,7 +82,8 @@ def _town(plan: Plan) -> None:
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
-        writes={"findings": plan.frame("town_findings"), "facts": plan.facts("flood_past")},
+        writes={"findings": plan.frame("town_findings"), "comparison": plan.frame("town_past"),
+                "facts": plan.facts("flood_past")},
         past_rain=past_told(plan), params=params.town, runoff=params.runoff, sites=params.sites,
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip
@@ -87,9 +94,12 @@ def _town(plan: Plan) -> None:
         writes={**{n: plan.layer(f"town_{n}") for n in ("depth", "duration", "arrival", "speed")},
                 "rating": plan.layer("town_hazard_rating"), "coarse_rating": plan.layer("hazard_rating"),
                 "frames": plan.cube("town_depth_frames"), "ponds": plan.frame("town_ponds"),
-                "facts": plan.facts("flood_town")},
+                "record": plan.cube("town_record"), "facts": plan.facts("flood_town")},
         params=params.town, runoff=params.runoff, sites=params.sites,
     )  # fmt: skip
+    standard_storm(plan, common)
+    site_answers(plan)
+    entrances(plan)
     design_rain(plan)
     site_stages(plan)
 
@@ -130,7 +140,7 @@ def write_hazard(
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.compute import FloodCount, compute, town_layer
+    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
@@ -140,7 +150,7 @@ def write_hazard(
         inputs["openings"] = open_layer(openings)
     if town_depth is not None:
         inputs["town_depth"] = town_layer(open_layer(town_depth), grid_of(inputs["dem"]))
-    result = compute(inputs, params)
+    result = in_blocks(inputs, params)
     counted = FloodCount()
     seen: dict[Path, Callable[[Any], None]] = {
         hazard_flood: counted.add_levels, depth_river: partial(counted.add_wet, "river"),

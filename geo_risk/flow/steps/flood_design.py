@@ -28,7 +28,8 @@ def design_rain(plan: Plan) -> None:
     frames = {n: plan.frame(n) for n in ("town_sites", "town_devices")}
     found = {"findings": plan.frame("town_findings")}
     plan.add(
-        "flood.design_runs", write_design_runs, reads={**town, **frames}, optional=found,
+        "flood.design_runs", write_design_runs, reads={**town, **frames},
+        optional={**found, "entrances": plan.frame("town_entrances")},
         writes={"runs": plan.cube("town_design"), "facts": plan.facts("flood_design_runs")},
         params=params.town, runoff=params.runoff, sites=params.sites, design=params.design,
         idf=plan.cfg.inputs.rainfall.idf,
@@ -78,6 +79,7 @@ def write_design_runs(
     town_sites: Path,
     town_devices: Path,
     findings: Path | None,
+    entrances: Path | None,
     runs: Path,
     facts: Path,
     params: TownFlowParams,
@@ -94,6 +96,7 @@ def write_design_runs(
 
     from geo_risk.hazards.flood.design_runs import catchment_runoff_m3, kept_of, run_design
     from geo_risk.hazards.flood.devices import sink_grid
+    from geo_risk.hazards.flood.entrances import water_at
     from geo_risk.hazards.flood.responses import record_cells, site_states
     from geo_risk.products.wording import note
     from geo_risk.publish.dataset import write_dataset
@@ -106,10 +109,12 @@ def write_design_runs(
     share = site_states(places, devices, found).set_index("site_id")["share"]
     sinks, cells = sink_grid(devices, ground.grid.shape, share), record_cells(places, devices, ground)
     rains, notes = chosen_rains(design, idf)
+    none = np.empty(0, dtype=np.int64)
+    doors = none if entrances is None else read_frame(entrances)["cell"].to_numpy(np.int64)
 
     def one(rain: DesignRain) -> Any:
         run = run_design(rain, ground, surface, sinks, cells=cells, params=params, design=design, runoff=runoff)
-        return kept_of(rain, run, places)
+        return *kept_of(rain, run, places), water_at(run.max_depth_m, doors, ground)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         kept = list(pool.map(one, rains))
@@ -130,7 +135,7 @@ def _packed(kept: Sequence[Any], runoff: dict[str, Any], site_ids: list[str], ce
     import xarray as xr
 
     data: dict[str, Any] = {"cell": ("followed", cells)}
-    for k, (rain, record, depth) in enumerate(kept):
+    for k, (rain, record, depth, water) in enumerate(kept):
         data |= {
             f"rain_{k}": ((f"step_{k}",), np.array(rain.rain_mm)),
             f"time_{k}": ((f"time_{k}_",), record.time_s),
@@ -138,9 +143,10 @@ def _packed(kept: Sequence[Any], runoff: dict[str, Any], site_ids: list[str], ce
             f"drained_{k}": ((f"time_{k}_", "followed"), record.drained_m3),
             f"site_depth_{k}": (("site",), depth),
             f"runoff_{k}": (("site",), runoff[rain.name]),
+            f"entrance_{k}": (("entrance",), water),
         }
-    attrs = {"names": [r.name for r, _, _ in kept], "step_min": [r.step_min for r, _, _ in kept],
-             "years": [-1.0 if np.isnan(r.years) else r.years for r, _, _ in kept]}  # fmt: skip
+    attrs = {"names": [r.name for r, *_ in kept], "step_min": [r.step_min for r, *_ in kept],
+             "years": [-1.0 if np.isnan(r.years) else r.years for r, *_ in kept]}  # fmt: skip
     # lists as text: one name or none would not come back as a list
     return xr.Dataset(data, attrs={k: ";".join(str(v) for v in values) for k, values in attrs.items()} | {
         "sites": ";".join(site_ids)})  # fmt: skip
@@ -167,6 +173,17 @@ def read_runs(path: Path, places: pd.DataFrame, devices: pd.DataFrame, ground: T
         kept.append((rain, record, data[f"site_depth_{k}"].to_numpy()))
         runoff[name] = np.asarray(data[f"runoff_{k}"].to_numpy())
     return site_runs(kept, runoff, places, devices, ground)
+
+
+def entrance_water(path: Path) -> dict[float, Any]:
+    """Return the water at every entrance in each design storm [m], by return period [yr]."""
+    import numpy as np
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as file:
+        data = file.load()
+    years = [float(y) for y in str(data.attrs["years"]).split(";") if y]
+    return {y: np.asarray(data[f"entrance_{k}"].to_numpy()) for k, y in enumerate(years) if y > 0}
 
 
 def write_site_rain(

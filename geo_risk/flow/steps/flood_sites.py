@@ -76,7 +76,7 @@ def write_sites(
     """Write the sites, the devices and the labelled depressions of the town."""
     from geo_risk.core.grid import grid_of
     from geo_risk.hazards.flood.devices import place_devices
-    from geo_risk.hazards.flood.sites import Features, detect_sites, merge_ledger, town_ground
+    from geo_risk.hazards.flood.sites import Features, detect_sites, in_metres, merge_ledger, town_ground, with_streets
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
@@ -93,7 +93,11 @@ def write_sites(
     features = Features(read["roads"], read["railways"], read["underground_spaces"], read["buildings"], is_built)
     detected = detect_sites(ground, features, params)
     ledger, said = _ledger(waterlogging_sites, grid, read["roads"], options=options, aside=aside)
+    if ledger is not None:
+        ledger, odd = in_metres(ledger, params)
+        aside += odd
     sites, beyond = merge_ledger(detected, ledger, ground, params)
+    sites = with_streets(sites, read["roads"], params)
     devices, bad = place_devices(by_place(read["drains"], aside), read["pumps"], sites, ground, params)
     write_frame(sites, town_sites)
     write_frame(devices, town_devices)
@@ -116,6 +120,7 @@ def _ledger(
     aside: list[dict[str, str]],
 ) -> tuple[gpd.GeoDataFrame | None, list[str]]:
     from geo_risk.sources.ledger import read_ledger
+    from geo_risk.sources.ledger_tables import kinds_by_name
     from geo_risk.sources.options import ReadOptions
 
     if path is None:
@@ -124,4 +129,6 @@ def _ledger(
                        reference=roads if len(roads) else None,
                        options=ReadOptions(**options.get("waterlogging_sites", {})))  # fmt: skip
     aside += read.quarantine
-    return read.frame, read.notes
+    frame = read.frame
+    frame["kind"] = frame["kind"].fillna(kinds_by_name(frame["name"]))
+    return frame, read.notes

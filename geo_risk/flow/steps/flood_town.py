@@ -185,6 +185,7 @@ def write_past(
     past_events: list[Path],
     past_depths: Path,
     findings: Path,
+    comparison: Path,
     facts: Path,
     past_rain: list[PastRain],
     params: TownFlowParams,
@@ -198,12 +199,13 @@ def write_past(
     from concurrent.futures import ThreadPoolExecutor
 
     from geo_risk.hazards.flood.responses import findings as explain
+    from geo_risk.hazards.flood.responses import past_comparison
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
 
     ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
-    reports, aside = _reports(past_depths, set(places["site_id"]))
+    reports, aside = _reports(past_depths, set(places["site_id"]), ground.grid.crs)
     given = open_storms(past_events, past_rain, ground.grid, limit_mm_h=rain_limit_mm_h, max_bad_share=max_bad_share)
     hours = given.hourly().by_id
     storms = {s: hours[s].rain.load() for s in sorted(set(reports["storm_id"]) & set(hours))}
@@ -220,6 +222,7 @@ def write_past(
         runs = dict(zip(storms, pool.map(run, storms.values()), strict=True))
     table = explain(places, devices, ground, runs, reports, sites)
     write_frame(table, findings)
+    write_frame(past_comparison(places, runs, reports), comparison)
     counts = {"storms": len(runs), "sites_with_reports": len(table), "defects": int(table["is_defect"].sum())}
     write_json({"notes": _past_notes(table), "counts": counts, "quarantine": aside}, facts)
 
@@ -237,34 +240,16 @@ def _past_notes(table: Any) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _reports(path: Path, known: set[str]) -> tuple[Any, list[dict[str, str]]]:
+def _reports(path: Path, known: set[str], crs: str) -> tuple[Any, list[dict[str, str]]]:
     """Return storm_id, site_id, depth_m of good rows, and the others with the reason."""
-    import numpy as np
-    import pandas as pd
+    from geo_risk.sources.depth_reports import read_depth_reports
 
-    from geo_risk.core.errors import SchemaError
-    from geo_risk.sources.vector_files import read_text_table
-
-    table, _ = read_text_table(path, where="inputs.past_depths")
-    lacking = [c for c in ("storm_id", "site_id", "depth_m") if c not in table]
-    if lacking:
-        what = f"{path.name} lacks columns {lacking}; it has {list(table.columns)[:12]}"
-        raise SchemaError(what, where="inputs.past_depths", fix="name the columns storm_id, site_id, depth_m")
-    table["depth_m"] = pd.to_numeric(table["depth_m"], errors="coerce").astype("float64")
-    good = (table["depth_m"] >= 0) & (table["depth_m"] < 20) & np.isfinite(table["depth_m"])
-    strange = good & ~table["site_id"].isin(known)
-    aside = [
-        {
-            "id": str(i),
-            "reason": "reported depth is missing or not in 0-20 m",
-            "reason_zh": "上报水深缺失或不在 0–20 米内",
-        }
-        for i in table.loc[~good, "site_id"]
-    ]
+    table, aside = read_depth_reports(path, crs=crs, where="inputs.past_depths", needs=("storm_id", "site_id"))
+    strange = ~table["site_id"].isin(known) | table["storm_id"].isna()
     aside += [{"id": str(i), "reason": "reports name a site that is not in the ledger",
                "reason_zh": "上报点位不在台账中"}
               for i in table.loc[strange, "site_id"]]  # fmt: skip
-    return table[good & ~strange].reset_index(drop=True), aside
+    return table.loc[~strange, ["storm_id", "site_id", "depth_m"]].reset_index(drop=True), aside
 
 
 def run_storm(

@@ -35,6 +35,7 @@ def write_town(
     coarse_rating: Path,
     frames: Path,
     ponds: Path,
+    record: Path,
     facts: Path,
     params: TownFlowParams,
     runoff: RunoffParams,
@@ -44,9 +45,12 @@ def write_town(
     """Run the storm over the town; write depth, duration, arrival, speed, hazard rating, and each site's answer."""
     import numpy as np
 
+    from geo_risk.flow.steps.flood_answers import record_dataset
+    from geo_risk.hazards.flood.compute import town_layer
     from geo_risk.hazards.flood.responses import responses
-    from geo_risk.hazards.flood.town import coarsened_max, town_facts
+    from geo_risk.hazards.flood.town import town_facts
     from geo_risk.publish.cube import write_cube
+    from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.publish.state import drop_state
@@ -69,13 +73,15 @@ def write_town(
     ):
         layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
         write_layer(layer, path)
-    target = read_grid(grid)
-    coarse = coarsened_max(run.hazard_rating, ground.grid, target).astype(np.float32)
-    layer = target.layer(coarse, units="1", long_name="greatest flood hazard rating", name=coarse_rating.stem)
-    write_layer(layer, coarse_rating)
+    fine = ground.grid.layer(run.hazard_rating, units="1", long_name="greatest flood hazard rating")
+    coarse = town_layer(fine, read_grid(grid)).astype(np.float32)
+    write_layer(
+        coarse.rename(coarse_rating.stem).assign_attrs(units="1", long_name=fine.attrs["long_name"]), coarse_rating
+    )
     times = cube["time"].to_numpy()
     write_cube(_frames(run.frames, ground.grid, times[window.first] - np.timedelta64(1, "h"), params), frames)
     write_frame(table, ponds)
+    write_dataset(record_dataset(run.record), record)
     said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
     write_json(town_facts(run, table, times=said, peak_rain_mm_h=peak), facts)
     drop_state(state)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.flood_entrances import sill_check
+from geo_risk.flow.steps.waterlogging_allocation import pump_allocation
+from geo_risk.flow.steps.waterlogging_verification import site_verification
+
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.products.params import WaterloggingParams
 
-TOLD = ("town_rain", "town_stages")
+TOLD = ("town_rain", "town_stages", "town_answers")
 """Tables by site that are told on the list where they are there."""
 
 
@@ -22,11 +26,16 @@ def waterlogging(plan: Plan) -> None:
             "town_devices": plan.frame("town_devices"), "town_labels": plan.layer("town_labels"),
             "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
         },
-        optional={n: plan.frame(n) for n in TOLD},
+        optional={**{n: plan.frame(n) for n in TOLD}, "town_draws": plan.cube("town_draws")},
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
+                "owners": plan.frame("waterlogging_owners"),
                 "facts": plan.facts("waterlogging")},
-        params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m, language=plan.cfg.language,
+        params=plan.cfg.waterlogging, local_m=plan.cfg.flood.sites.local_m, newest=_newest_day(plan),
+        language=plan.cfg.language,
     )  # fmt: skip
+    sill_check(plan)
+    site_verification(plan)
+    pump_allocation(plan)
 
 
 def write_waterlogging(
@@ -39,31 +48,88 @@ def write_waterlogging(
     town_built: Path,
     town_rain: Path | None,
     town_stages: Path | None,
+    town_answers: Path | None,
+    town_draws: Path | None,
     waterlogging: Path,
     ponding: Path,
+    owners: Path,
     facts: Path,
     params: WaterloggingParams,
     local_m: float,
+    newest: str | None,
     language: str,
 ) -> None:
     """Write the ranked list and the ponds."""
     from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.flood.sites import OWNER_COLUMNS
     from geo_risk.products import ponding as water
-    from geo_risk.products.waterlogging import rank_sites
+    from geo_risk.products.ownership import owner_counts, owner_gaps, ownership, read_date
+    from geo_risk.products.waterlogging import Told, rank_sites
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame
 
     sites, depth = read_frame(town_sites), open_layer(town_depth)
     grid = grid_of(depth)
     share = water.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
-    more = [read_frame(p) for p in (town_rain, town_stages) if p is not None]
+    known = {c for c in OWNER_COLUMNS if sites[c].notna().any()}
+    day = read_date(params.owner_date or newest)
+    sites["owner_gaps"] = owner_gaps(sites, known=known, on=day, params=params)
+    tables = [read_frame(p) for p in (town_rain, town_stages, town_answers) if p is not None]
+    told = Told(share, tables, _draws(town_draws), grid.resolution_m)
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
-                                local_m=local_m, impervious_share=share, more=more, language=language)  # fmt: skip
+                                local_m=local_m, told=told,
+                        language=language)  # fmt: skip
     labels = sites.set_index("site_id")["label"]
     shapes = water.ponding(ranked, open_layer(town_labels).to_numpy(), labels, depth.to_numpy(), grid, params)
     write_frame(ranked, waterlogging)
     write_frame(shapes, ponding)
-    write_json(_facts(ranked, len(sites)), facts)
+    write_frame(ownership(ranked, language=language), owners)
+    told_of_owners = _owner_notes(ranked, known, day)
+    found = _facts(ranked, len(sites))
+    counts = found["counts"] | owner_counts(ranked["owner_gaps"])
+    write_json(found | {"notes": [*found["notes"], *told_of_owners], "counts": counts}, facts)
+
+
+def _newest_day(plan: Plan) -> str | None:
+    """Return the day of the newest forecast in China; None where there is none."""
+    from datetime import timedelta, timezone
+
+    issued = [f.issued for f in plan.cfg.inputs.rainfall.forecast]
+    return max(issued).astimezone(timezone(timedelta(hours=8))).date().isoformat() if issued else None
+
+
+def _owner_notes(ranked: Any, known: set[str], day: Any) -> list[dict[str, str]]:
+    """Return what the report says of owners; no person is named."""
+    from geo_risk.hazards.flood.sites import OWNER_COLUMNS
+    from geo_risk.products.wording import note
+
+    zh = {"unit": "责任单位", "responsible": "责任人", "deputy": "备岗责任人", "valid_until": "责任期限"}
+    lacking = [c for c in OWNER_COLUMNS if c not in known]
+    notes = []
+    if lacking:
+        notes.append(note("warning", f"The ledger of waterlogging sites says nothing of: {', '.join(lacking)}.",
+                          f"内涝点台账未填：{'、'.join(zh[c] for c in lacking)}。"))  # fmt: skip
+    gaps = int((ranked["owner_gaps"] != "none").sum())
+    if gaps:
+        notes.append(note("warning", f"{gaps} of {len(ranked)} listed sites have no complete owner: see "
+                          "waterlogging_owners.",
+                          f"清单 {len(ranked)} 处点位中 {gaps} 处责任不全：见责任核查清单。"))  # fmt: skip
+    if "valid_until" in known and day is None:
+        notes.append(note("warning", "The expiry of responsibilities was not judged: give waterlogging.owner_date.",
+                          "责任期限未核对：请给出 waterlogging.owner_date。"))  # fmt: skip
+    return notes
+
+
+def _draws(path: Path | None) -> Any:
+    """Return the draws of depths, a row a site named by its id; None where there are none."""
+    import pandas as pd
+    import xarray as xr
+
+    if path is None:
+        return None
+    with xr.open_dataset(path, engine="h5netcdf") as file:
+        data = file.load()
+    return pd.DataFrame(data["depth_m"].to_numpy(), index=data["site_id"].to_numpy().astype(str))
 
 
 def _facts(ranked: Any, n_sites: int) -> dict[str, Any]:

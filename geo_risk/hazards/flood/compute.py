@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
@@ -60,8 +61,8 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     -------
     HazardResult : intensity = depth [m] (greater of river and pond; in the town the town's own run), NaN where the
         river part is unknown and no pond of at least the second depth bound stands there. extra: depth_river,
-        depth_pond [m]. Lazy, exact across blocks; what blocks must know of each other is worked out here: one row of
-        numbers a depression, two a stream cell, and the blocks' borders are held.
+        depth_pond [m]. Lazy: nothing is read here, and the whole grid is one task, which holds all layers; for large
+        grids `in_blocks` gives the same.
 
     Raises
     ------
@@ -69,7 +70,33 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     """
     given = declared(layers, INPUTS)
     grid = same_grid(*given.values())
+    stack = dask.delayed(_whole)({name: layer.data for name, layer in given.items()}, params, grid.resolution_m)
+    return _result(da.from_delayed(stack, shape=(4, *grid.shape), dtype=np.float32), grid, params)
+
+
+def in_blocks(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardResult:
+    """Depth and level of the flood of a storm, as `compute`, for grids that memory does not hold.
+
+    Parameters
+    ----------
+    layers, params : as in `compute`. Layers are read some ten times, so they should lie in files.
+
+    Returns
+    -------
+    As `compute`, to the last bit, lazy block by block. What blocks must know of each other is worked out here: one row
+    of numbers a depression, three a stream cell and the blocks' borders are held.
+
+    Raises
+    ------
+    As `compute`.
+    """
+    given = declared(layers, INPUTS)
+    grid = same_grid(*given.values())
     depths = _depths({name: blocks(layer) for name, layer in given.items()}, params, grid.resolution_m)
+    return _result(depths, grid, params)
+
+
+def _result(depths: da.Array, grid: Grid, params: FloodParams) -> HazardResult:
     titles = ("greatest flood depth", "depth of the river flood", "depth in depressions", "confidence")
     layer = [
         grid.layer(depths[k], units="1" if k == 3 else "m", long_name=title, name=title.replace(" ", "_"))
@@ -83,6 +110,14 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
         card=CARD,
         extra={"depth_river": layer[1], "depth_pond": layer[2]},
     )
+
+
+def _whole(arrays: Mapping[str, NDArray[Any]], params: FloodParams, cell_m: float) -> NDArray[np.float32]:
+    """Return `_depths` of whole arrays; the task that runs it is one of Dask's, so it asks for no further workers."""
+    with dask.config.set(scheduler="synchronous"):
+        lazy = {name: da.from_array(np.asarray(values), chunks=(CHUNK, CHUNK)) for name, values in arrays.items()}
+        whole: NDArray[np.float32] = _depths(lazy, params, cell_m).compute()
+    return whole
 
 
 def _depths(arrays: dict[str, da.Array], params: FloodParams, cell_m: float) -> da.Array:

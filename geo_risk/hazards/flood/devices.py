@@ -33,7 +33,7 @@ def place_devices(
     Returns
     -------
     devices : device_id, kind {drain, pump}, site_id (missing where it serves none), capacity_m3_s, cell.
-    quarantine : {"id", "reason"} of devices beyond the DEM, or with no capacity >= 0.
+    quarantine : {"id", "reason"} of devices beyond the DEM, with no capacity >= 0, or above device_max_m3_s.
     """
     rows, quarantine = [], []
     reach = max(0, round(params.inlet_m / town.grid.resolution_m))
@@ -50,6 +50,12 @@ def place_devices(
             if not (capacity >= 0 and np.isfinite(capacity)):
                 quarantine.append({"id": name, "reason": "has no capacity >= 0: it is run as if it took nothing",
                                    "reason_zh": "无有效排水能力：按不排水计算"})  # fmt: skip
+                continue
+            if capacity > params.device_max_m3_s:
+                reason = f"has a capacity of {capacity:g} m3/s, above {params.device_max_m3_s:g} (litres per second?): "
+                quarantine.append({"id": name, "reason": reason + "it is run as if it took nothing",
+                                   "reason_zh": f"排水能力 {capacity:g} 立方米/秒超过 {params.device_max_m3_s:g}"
+                                                "（是否为升/秒？）：按不排水计算"})  # fmt: skip
                 continue
             if not inside or not np.isfinite(town.elevation[r, c]):
                 quarantine.append({"id": name, "reason": "lies beyond the town's DEM",

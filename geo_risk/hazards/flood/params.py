@@ -50,6 +50,34 @@ class RiverParams(Params):
     slope_length_m: float = parameter(
         500.0, "Length over which the slope of the bed is averaged downstream.", source=_CHOICE, gt=0, le=50_000
     )
+    design_years: tuple[int, ...] = parameter(
+        (), "Return periods whose river flood is drawn (depth_design_{years}yr): the rain of `storm_h` by "
+        "rainfall.annual_maxima of that duration, else by rainfall.idf.",
+        source=f"{_CHOICE}: none; counties plan for 10, 20 and 50, towns for up to 100 years",
+    )  # fmt: skip
+    zones_design_years: int | None = parameter(
+        None, "One of design_years whose level counts in risk zones where it is above that of the storm.",
+        source=f"{_CHOICE}: none, zones are of the storm alone",
+    )  # fmt: skip
+    station_snap_m: float = parameter(
+        300.0, "Distance over which a river station belongs to the largest stream near it.",
+        source=f"{_CHOICE}: ten cells of 30 m", ge=0, le=5000,
+    )  # fmt: skip
+    station_area_ratio_max: float = parameter(
+        2.0, "A station speaks for reaches of its river whose upslope area is up to this many times larger or smaller.",
+        source=f"{_CHOICE}: transfer by area within a factor of two", ge=1, le=10,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _design_possible(self) -> RiverParams:
+        years = self.design_years
+        if any(t < 2 for t in years) or len(set(years)) != len(years):
+            what = f"design_years is {list(years)}; different return periods of at least 2 years needed"
+            raise ValueError(what)
+        if self.zones_design_years is not None and self.zones_design_years not in years:
+            what = f"zones_design_years is {self.zones_design_years}; one of design_years {list(years)} needed"
+            raise ValueError(what)
+        return self
 
 
 class BluespotParams(Params):
@@ -61,6 +89,36 @@ class BluespotParams(Params):
     )  # fmt: skip
     area_min_m2: float = parameter(
         50.0, "Depressions of a smaller water surface are left out.", source=f"{_CHOICE}: two cells of 5 m", ge=0
+    )
+
+
+class DamBreakParams(Params):
+    """Screening of what lies below reservoirs and check dams."""
+
+    attenuation_log10_km: float = parameter(
+        0.0062, "Fall of the decimal logarithm of the peak discharge a kilometre down the river.",
+        source="Bureau of Reclamation (1982), guidelines for defining inundated areas: 0.01 a mile", ge=0, le=1,
+    )  # fmt: skip
+    length_max_km: float = parameter(
+        60.0, "Length of river below a dam that is looked at.", source=f"{_CHOICE}: a county's width", gt=0, le=1000
+    )
+    snap_m: float = parameter(
+        150.0, "Distance from a reservoir within which its river is looked for.", source=f"{_CHOICE}: five cells",
+        ge=0, le=5000,
+    )  # fmt: skip
+    settlement_radius_m: float = parameter(
+        100.0,
+        "A settlement is hit where ground this near to its point is.",
+        source=f"{_CHOICE}: a hamlet",
+        ge=0,
+        le=5000,
+    )
+    unknown_height_m: float = parameter(
+        5.0, "Where a dam's height or volume is not known, settlements up to this height above the river are counted.",
+        source=f"{_CHOICE}: what a small dam's wave reaches", gt=0, le=30,
+    )  # fmt: skip
+    unknown_length_km: float = parameter(
+        10.0, "The same: over this length of river below it.", source=_CHOICE, gt=0, le=1000
     )
 
 
@@ -199,6 +257,30 @@ class SiteParams(Params):
         gt=0,
         lt=1,
     )
+    sill_max_m: float = parameter(
+        3.0, "A sill higher than this is taken for a mistake of unit and counts as unknown.",
+        source=f"{_CHOICE}: flood barriers of entrances are below 2 m; 30 is centimetres", gt=0, le=100,
+    )  # fmt: skip
+    device_max_m3_s: float = parameter(
+        20.0, "A drain or pump of more is taken for a mistake of unit and run as if it took nothing.",
+        source=f"{_CHOICE}: large pumping stations of a district; 50 is litres per second", gt=0, le=1000,
+    )  # fmt: skip
+    pump_added_m3_s: float = parameter(
+        0.1, "Pump whose help is told at every site.", source=f"{_CHOICE}: a mobile pump of 360 m3/h", gt=0, le=20
+    )
+    storm_error: float = parameter(
+        0.2, "Standard deviation of the logarithm of a storm's rain over the town, for the stability of ranks.",
+        source=f"{_CHOICE}: a 1 km analysis or a short forecast", ge=0, lt=2,
+    )  # fmt: skip
+    runoff_error: float = parameter(
+        0.2, "Standard deviation of the logarithm of the runoff of a site's catchment, for the stability of ranks.",
+        source=f"{_CHOICE}: with the rain's it makes up `inflow_error`; five curve numbers at 60 mm", ge=0, lt=2,
+    )  # fmt: skip
+    n_draws: int = parameter(
+        500, "Draws of depths by which the stability of ranks is told; 0: none.",
+        source=f"{_CHOICE}: a share of 0.9 is known to 0.013", ge=0, le=20_000,
+    )  # fmt: skip
+    seed: int = parameter(1, "Seed of these draws.", source=_CHOICE, ge=0, le=2**31)
     local_m: float = parameter(
         150.0, "Water from farther away than this comes from upstream.", source=f"{_CHOICE}: a block of houses", gt=0
     )
@@ -255,6 +337,7 @@ class FloodParams(Params):
     runoff: RunoffParams = RunoffParams()
     river: RiverParams = RiverParams()
     bluespots: BluespotParams = BluespotParams()
+    dam_break: DamBreakParams = DamBreakParams()
     town: TownFlowParams = TownFlowParams()
     sites: SiteParams = SiteParams()
     sinking: SinkingParams = SinkingParams()

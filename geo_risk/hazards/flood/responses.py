@@ -146,6 +146,29 @@ def findings(
     return pd.DataFrame(rows, columns=columns).replace([np.inf, -np.inf], np.nan)
 
 
+def past_comparison(sites: pd.DataFrame, runs: Mapping[str, FloodRun], reports: pd.DataFrame) -> pd.DataFrame:
+    """Set the depths reported in past storms beside those of their runs at nominal capacity, before learning from them.
+
+    Parameters
+    ----------
+    runs : by storm_id. reports : storm_id, site_id, depth_m [m]; storms without a run are passed over.
+
+    Returns
+    -------
+    storm_id, site_id, reported_m, modelled_m [m]; the modelled depth is missing beyond the DEM.
+    """
+    cells = sites["cell"].to_numpy(np.int64)
+    modelled = {s: dict(zip(sites["site_id"].astype(str), site_depths(r.max_depth_m, cells), strict=True))
+                for s, r in runs.items()}  # fmt: skip
+    rows = [
+        {"storm_id": str(r["storm_id"]), "site_id": str(r["site_id"]), "reported_m": float(r["depth_m"]),
+         "modelled_m": float(modelled[r["storm_id"]].get(str(r["site_id"]), np.nan))}
+        for r in reports.to_dict("records") if r["storm_id"] in modelled
+    ]  # fmt: skip
+    columns = ["storm_id", "site_id", "reported_m", "modelled_m"]
+    return pd.DataFrame(rows, columns=columns).sort_values(columns[:2], kind="stable").reset_index(drop=True)
+
+
 def responses(
     sites: pd.DataFrame,
     devices: pd.DataFrame,

@@ -36,11 +36,11 @@ def trigger_rain(
     -------
     site_id, trigger_{d}min_class{k}_mm [mm] (missing where the strongest block does not do it, or nothing is known),
     trigger_tested_mm (the strongest block that was run; missing where the site lies beyond the DEM),
-    minutes_to_close [min] from the start of the 60-minute rain that just closes the road until the water stands so
-    deep. Never falling with the class; for one class never less in a longer time (where the runs say otherwise by
-    their error the lesser amount stands for the shorter time too). That of 30 minutes lies straight between those of
-    10 and 60: a drain takes alike in every minute; where that of 60 is more than was tested, the tested rain stands
-    for it, so that it is rather too low.
+    close_mm (the 60-minute rain that just closes the road: that of close_class) and minutes_to_close [min] from its
+    start until the water stands so deep. Never falling with the class; for one class never less in a longer time
+    (where the runs say otherwise by their error the lesser amount stands for the shorter time too). That of 30 minutes
+    lies straight between those of 10 and 60: a drain takes alike in every minute; where that of 60 is more than was
+    tested, the tested rain stands for it, so that it is rather too low.
     """
     by_minutes = {m: runs_of(runs, m) for m in BLOCK_MINUTES}
     rows = []
@@ -65,9 +65,11 @@ def trigger_rain(
         between = 0.6 * short + 0.4 * np.where(np.isnan(long), tested, long)
         for duration, amounts in zip(TRIGGER_MINUTES, (short, between, long), strict=True):
             row |= {f"trigger_{duration}min_class{c}_mm": amounts[c - 1] for c in range(1, len(classes_m) + 1)}
-        rows.append({**row, "trigger_tested_mm": tested, "minutes_to_close": minutes})
+        rows.append(
+            {**row, "trigger_tested_mm": tested, "close_mm": long[close_class - 1], "minutes_to_close": minutes}
+        )
     names = [f"trigger_{d}min_class{c}_mm" for d in TRIGGER_MINUTES for c in range(1, len(classes_m) + 1)]
-    return pd.DataFrame(rows, columns=["site_id", *names, "trigger_tested_mm", "minutes_to_close"])
+    return pd.DataFrame(rows, columns=["site_id", *names, "trigger_tested_mm", "close_mm", "minutes_to_close"])
 
 
 def runs_of(runs: Sequence[SiteRun], minutes: int) -> list[SiteRun]:

@@ -154,6 +154,10 @@ SITE_COLUMNS = ("label", "kind", "name", "road", "traffic_class", "sill_height_m
                 "volume_m3", "full_depth_m", "catchment_m2", "building_share")  # fmt: skip
 
 
+OWNER_COLUMNS = ("unit", "responsible", "deputy", "valid_until")
+"""Columns of the ledger that say who answers for a site."""
+
+
 def _with_ponds(rows: list[dict[str, Any]], town: Town) -> gpd.GeoDataFrame:
     found, grid = town.found, town.grid
     frame = pd.DataFrame(rows, columns=[c for c in SITE_COLUMNS if c not in ("cell", "area_m2", "volume_m3",
@@ -223,6 +227,57 @@ def merge_ledger(
     return _described(rows, town), quarantine
 
 
+PAST_MAX_M = 10.0
+"""A greater depth in the past is no depth in metres."""
+
+
+def in_metres(ledger: gpd.GeoDataFrame, params: SiteParams) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
+    """Take sills and past depths that cannot be metres for unknown.
+
+    Returns
+    -------
+    ledger : a copy. quarantine : {"id", "reason"} of each value that was not taken.
+    """
+    out, aside = ledger.copy(), []
+    zh = {"sill_height_m": "挡水高度", "past_depth_m": "历史积水深度"}
+    for name, most in (("sill_height_m", params.sill_max_m), ("past_depth_m", PAST_MAX_M)):
+        if name not in out:
+            continue
+        values = pd.to_numeric(out[name], errors="coerce").astype("float64")
+        odd = values.notna() & ~((values >= 0) & (values <= most))
+        aside += [
+            {"id": str(i), "reason": f"{name} is {v:g}, not in 0-{most:g} m (centimetres?): it counts as unknown",
+             "reason_zh": f"{zh[name]} {v:g} 米不在 0–{most:g} 米内（是否为厘米？）：按未知处理"}
+            for i, v in zip(out.loc[odd, "site_id"], values[odd], strict=True)
+        ]  # fmt: skip
+        out[name] = values.mask(odd)
+    return out, aside
+
+
+def with_streets(sites: gpd.GeoDataFrame, roads: gpd.GeoDataFrame, params: SiteParams) -> gpd.GeoDataFrame:
+    """Give sites that lie in no depression the nearest road within snap_m, where the ledger names none.
+
+    Parameters
+    ----------
+    sites : as `merge_ledger` returns them. roads : lines with `class`, `name`.
+    """
+    out = sites.copy()
+    bare = np.flatnonzero((out["label"] == 0) & out["road"].isna() & (out["traffic_class"] == "none"))
+    if not len(roads) or not bare.size:
+        return out
+    lines = roads.geometry.to_numpy()
+    tree = shapely.STRtree(lines)
+    for k in bare:
+        point = out.geometry.iloc[k]
+        near = np.sort(tree.query(point, predicate="dwithin", distance=params.snap_m))
+        if near.size:
+            closest = near[[int(np.argmin(shapely.distance(lines[near], point)))]]
+            found = _road(roads.iloc[closest])
+            out.iloc[k, out.columns.get_loc("road")] = found["road"]
+            out.iloc[k, out.columns.get_loc("traffic_class")] = found["traffic_class"]
+    return out
+
+
 def _found(detected: gpd.GeoDataFrame, label: int, row: dict[str, Any]) -> dict[str, Any]:
     """Take from the detected site what the ledger does not say."""
     match = detected[detected["label"] == label]
@@ -247,15 +302,18 @@ def _lowest(town: Town, row: int, column: int, *, label: int, reach_m: float) ->
 
 
 def _described(rows: list[dict[str, Any]], town: Town) -> gpd.GeoDataFrame:
-    columns = ["site_id", "source", *SITE_COLUMNS, "responsible", "geometry"]
+    columns = ["site_id", "source", *SITE_COLUMNS, *OWNER_COLUMNS, "past_depth_m", "geometry"]
     frame = pd.DataFrame(rows)
     for column in columns:
         if column not in frame:
             frame[column] = pd.NA
     frame = frame[columns].reset_index(drop=True)
+    for name in OWNER_COLUMNS:
+        frame[name] = frame[name].astype("string")
     frame["kind"] = frame["kind"].where(frame["kind"].notna(), "other")
     frame["traffic_class"] = frame["traffic_class"].where(frame["traffic_class"].notna(), "none")
-    for name in ("sill_height_m", "people", "area_m2", "volume_m3", "full_depth_m", "catchment_m2", "building_share"):
+    for name in ("sill_height_m", "people", "area_m2", "volume_m3", "full_depth_m", "catchment_m2", "building_share",
+                 "past_depth_m"):  # fmt: skip
         frame[name] = pd.to_numeric(frame[name]).astype("float64")
     frame[["label", "cell"]] = frame[["label", "cell"]].astype("int64")
     k = frame["label"].to_numpy() - 1

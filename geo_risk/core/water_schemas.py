@@ -1,0 +1,80 @@
+"""Schemas of the frames about water."""
+
+from __future__ import annotations
+
+from geo_risk.core.schema import Schema, schema_of
+
+SITE_KINDS = ("underpass", "low_lying", "underground_space", "road_dip", "culvert", "other")
+SILL_STATES = ("over_sill", "near_sill", "unknown", "below_sill")
+"""States of an underground entrance, the gravest first: unknown stands before safe."""
+
+BOUNDS = ("between", "at_most", "more_than", "unknown")
+"""How a return period is meant: between storms that were run, or beyond the weakest or the strongest of them."""
+OUTCOMES = ("miss", "false_alarm", "hit", "correct_dry", "unknown")
+PROPOSALS = ("new_site", "close_site", "check_site")
+CAUSES = ("drain_undersized", "drain_blocked", "pump_failed", "inflow_from_upstream", "sag_without_outlet", "unknown")
+OPENING_RESULTS = ("carved", "no_hollow", "no_way", "too_deep", "outside")
+
+
+WATER_SCHEMAS: tuple[Schema, ...] = (
+    schema_of(
+        "waterlogging", "site_id", "Point",
+        "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
+        "duration_h:positive volume_m3:positive catchment_m2:positive impervious_share:share "
+        "critical_rain_mm_h:positive return_period_yr:positive people:count traffic_class:text cause:text "
+        "measures:text responsible:text score:number reasons:text",
+        required="rank kind source cause",
+        kind=SITE_KINDS, source=("inventory", "detected", "both"), cause=CAUSES,
+        traffic_class=("trunk", "primary", "secondary", "local", "none"),
+    ),
+    schema_of(
+        "ponding", "site_id", "Polygon",
+        "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
+        "volume_m3:positive catchment_m2:positive reasons:text",
+        required="kind source", kind=SITE_KINDS, source=("inventory", "detected", "both"),
+    ),
+    schema_of(
+        "underground_entrances", "space_id", "Point",
+        "space_id:id name:text sill_state:text people:count sill_height_m:positive water_m:positive margin_m:number "
+        "return_period_yr:positive return_period_bound:text reasons:text",
+        required="sill_state", sill_state=SILL_STATES, return_period_bound=BOUNDS,
+    ),
+    schema_of(
+        "waterlogging_owners", "site_id", None,
+        "site_id:id site_rank:count name:text source:text unit:text owner_gaps:text valid_until:text reasons:text",
+        required="site_rank source owner_gaps", source=("inventory", "detected", "both"),
+    ),
+    schema_of(
+        "waterlogging_verification", "verification_id", None,
+        "verification_id:id storm_id:text site_id:text name:text outcome:text reported_depth_m:positive "
+        "predicted_depth_m:positive reported_class:whole predicted_class:whole reasons:text",
+        required="storm_id site_id outcome", outcome=OUTCOMES,
+    ),
+    schema_of(
+        "waterlogging_ledger_proposals", "proposal_id", "Point",
+        "proposal_id:id proposal:text site_id:text name:text depth_m:positive n_reports:count n_storms:count "
+        "reasons:text",
+        required="proposal", proposal=PROPOSALS,
+    ),
+    schema_of(
+        "dem_openings", "opening_id", "Point",
+        "opening_id:id kind:text result:text hollow_depth_m:positive hollow_left_m:positive cells:count "
+        "cut_depth_m:positive cut_volume_m3:positive reasons:text",
+        required="kind result cells", kind=("bridge", "culvert"), result=OPENING_RESULTS,
+    ),
+    schema_of(
+        "sinking_ponds", "pond_id", "Polygon",
+        "pond_id:id body_id:text kind:text growth_m3:positive volume_now_m3:positive volume_next_m3:positive "
+        "depth_now_m:positive depth_next_m:positive area_next_m2:positive rate_max_mm_yr:positive known_share:share "
+        "reasons:text",
+        required="body_id growth_m3 volume_next_m3 depth_next_m",
+    ),
+    schema_of(
+        "waterlogging_allocation", "allocation_id", None,
+        "allocation_id:id site_id:text site_rank:count name:text depot_id:text n_pumps:count n_crews:count "
+        "pump_m3_s:positive travel_min:positive travel_by:text depth_before_m:positive depth_after_m:positive "
+        "reasons:text",
+        required="site_id depot_id n_pumps pump_m3_s travel_by", travel_by=("road", "straight_line"),
+    ),
+)  # fmt: skip
+"""The frames of waterlogging, hollows and openings of the DEM."""
