@@ -35,7 +35,7 @@ State = dict[str, NDArray[Any]]
 STEPS_AT_ONCE = 256
 """Steps between looks at the wall clock."""
 
-FORMAT = 1
+FORMAT = 2
 """Of a saved state; part of its fingerprint."""
 
 _MISSING_MM = 65535
@@ -78,7 +78,7 @@ class Clockwork(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run leaves: `record` (k, 1 + 2 n) time, depth [m], drained [m3]; `frames` (k, y, x) [mm]."""
+    """What a run leaves: `record` (k, 1 + 2 n + m) time, depth [m], drained, crossed [m3]; `frames` (k, y, x) [mm]."""
 
     water: Water
     forcing: Forcing
@@ -118,13 +118,13 @@ def run(
             if clock[REMAINING] > 0.0:
                 keeper.keep(rows, frames, piece, rain_m)
         if clockwork.record_step_s is not None:
-            rows.append(_row(water, forcing, clockwork, end, settings.cell_m**2))
+            rows.append(_row(water, forcing, clockwork, end, settings.cell_m))
         if clockwork.frame_step_s is not None and _is_multiple(end, clockwork.frame_step_s):
             frames.append((end, frame_mm(water.h, known)))
             shown.append(end)
         keeper.keep(rows, frames, piece + 1, rain_m)
     observe(ground.z, water, settings, clockwork.duration_s)
-    width = 1 + 2 * clockwork.record_cells.size
+    width = 1 + 2 * clockwork.record_cells.size + forcing.crossed.size
     images = np.array([f for _, f in frames], np.uint16).reshape(-1, *known.shape)
     return Outcome(water, forcing, rain_m, np.array(rows).reshape(-1, width), np.array(shown), images)
 
@@ -187,10 +187,10 @@ def _check(water: Water) -> None:
     raise UnstableFlow(what, cell=(int(row), int(column)), time_s=float(at))
 
 
-def _row(water: Water, forcing: Forcing, clockwork: Clockwork, time_s: float, area_m2: float) -> Array:
+def _row(water: Water, forcing: Forcing, clockwork: Clockwork, time_s: float, cell_m: float) -> Array:
     taken = np.bincount(forcing.sink_cells, weights=forcing.sink_taken, minlength=water.h.size)
     cells = clockwork.record_cells
-    return np.concatenate([[time_s], water.h.ravel()[cells], taken[cells] * area_m2])
+    return np.concatenate([[time_s], water.h.ravel()[cells], taken[cells] * cell_m**2, forcing.crossed * cell_m])
 
 
 def frame_mm(depth_m: Array, known: NDArray[np.bool_]) -> NDArray[np.uint16]:
@@ -251,4 +251,9 @@ class _Keeper:
 
 def _moving(forcing: Forcing) -> State:
     """Return what of the forcing changes from step to step."""
-    return {"sink_taken": forcing.sink_taken, "given": forcing.given, "totals": forcing.totals}
+    return {
+        "sink_taken": forcing.sink_taken,
+        "given": forcing.given,
+        "totals": forcing.totals,
+        "crossed": forcing.crossed,
+    }

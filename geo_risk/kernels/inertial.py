@@ -28,8 +28,8 @@ from geo_risk.kernels.flow_run import Checkpoints, Clockwork, Outcome, UnstableF
 from geo_risk.kernels.inertial_rows import GRAVITY
 from geo_risk.kernels.inertial_step import STEPS, TICKS_PER_S, Ground, Settings, Water
 
-__all__ = ["GRAVITY", "Checkpoints", "FloodRun", "Frames", "Inflow", "Level", "MassBalance", "Record", "UnstableFlow",
-           "simulate"]  # fmt: skip
+__all__ = ["GRAVITY", "Checkpoints", "Crossings", "FloodRun", "Frames", "Inflow", "Level", "MassBalance", "Record",
+           "UnstableFlow", "simulate"]  # fmt: skip
 
 Array = NDArray[np.float64]
 
@@ -64,6 +64,17 @@ class Record(NamedTuple):
     drained_m3: Array
 
 
+class Crossings(NamedTuple):
+    """Water that had flowed into a rectangle of cells: `time_s` (k,), `inward_m3` (k, n) through each of its n faces.
+
+    Faces in order: west and east of each row from the top, north and south of each column from the left. What flowed
+    out is not taken off.
+    """
+
+    time_s: Array
+    inward_m3: Array
+
+
 class Frames(NamedTuple):
     """Depth at some times: `time_s` (k,), `depth_mm` (k, y, x) uint16; 65535 is missing, 65534 that or deeper."""
 
@@ -88,6 +99,7 @@ class FloodRun(NamedTuple):
     max_speed_m_s: Array | None = None
     hazard_rating: Array | None = None
     frames: Frames | None = None
+    crossings: Crossings | None = None
 
 
 def simulate(
@@ -113,6 +125,7 @@ def simulate(
     levels: Sequence[Level] = (),
     debris_factor: tuple[float, float, float] = URBAN_DEBRIS,
     frame_step_s: float | None = None,
+    gauge_box: tuple[int, int, int, int] | None = None,
     n_threads: int = 1,
     checkpoints: Checkpoints | None = None,
 ) -> FloodRun:
@@ -144,6 +157,8 @@ def simulate(
     inflows, levels : discharges let in and water levels held, in time.
     debris_factor : of the hazard rating to 0.25 m, to 0.75 m, and deeper or faster than 2 m/s.
     frame_step_s : keep the depth everywhere every so often [s].
+    gauge_box : first and stop row, first and stop column of a rectangle; what flows into it through each face is kept
+        every record_step_s.
     n_threads : threads to use; the result does not depend on it.
     checkpoints : how to keep the state for a run that is broken off, and one to go on from.
 
@@ -152,8 +167,8 @@ def simulate(
     FloodRun : max_depth_m, depth_m (at the end), duration_above_s (time with depth > threshold), drained_m3 (taken
         by the sink of each cell), balance, n_steps, record, arrival_s (first time with depth > threshold),
         max_speed_m_s, hazard_rating (these three are looked at every fourth step; speed counts from 0.01 m of
-        depth), frames. Steps end at rain intervals, records and frames, so these change the result by rounding of
-        time steps.
+        depth), frames, crossings. Steps end at rain intervals, records and frames, so these change the result by
+        rounding of time steps.
 
     Raises
     ------
@@ -191,11 +206,12 @@ def simulate(
     settings = Settings(float(cell_m), float(theta), float(courant), float(step_max_s), float(step_min_s),
                         float(depth_threshold_m), bool(open_boundary), debris)  # fmt: skip
     clockwork = Clockwork(
-        float(rain_step_s), duration, None if record_cells is None else float(record_step_s),
+        float(rain_step_s), duration, None if record_cells is None and gauge_box is None else float(record_step_s),
         None if frame_step_s is None else float(frame_step_s),
         np.empty(0, np.int64) if record_cells is None else np.asarray(record_cells, dtype=np.int64), int(n_threads),
     )  # fmt: skip
-    forcing = pack(z, sinks, cell_m=float(cell_m), inflows=inflows, levels=levels, held=held)
+    forcing = pack(z, sinks, cell_m=float(cell_m), inflows=inflows, levels=levels, held=held,
+                   box=gauge_box)  # fmt: skip
     initial_m3 = float(depth.sum()) * cell_m**2
     water = dry(z.shape, depth)
     outcome = run(
@@ -238,24 +254,21 @@ def _results(
     by_cell[forcing.sink_cells] = forcing.sink_taken * area
     arrival = np.where(np.isfinite(water.arrival), water.arrival, np.nan)
     deepest = np.maximum(water.deepest.astype(np.float64), water.h)
-    fields = (
-        deepest,
-        water.h,
-        water.above / TICKS_PER_S,
-        by_cell.reshape(known.shape),
-        arrival,
-        water.fastest,
-        water.rating,
-    )
+    taken = by_cell.reshape(known.shape)
+    fields = (deepest, water.h, water.above / TICKS_PER_S, taken, arrival, water.fastest, water.rating)
     deepest, depth, above, taken, arrival, speed, rating = (
         np.where(known, a, np.nan).astype(np.float64) for a in fields
     )
     balance = MassBalance(initial_m3, final, rain_m3, drained_m3, left_m3, given_m3, error, inflow_m3)
-    record = frames = None
+    record = frames = crossings = None
     if clockwork.record_step_s is not None:
-        record = Record(outcome.record[:, 0], *np.split(outcome.record[:, 1:], 2, axis=1))
+        n = clockwork.record_cells.size
+        times, depths, drained, crossed = np.split(outcome.record, [1, 1 + n, 1 + 2 * n], axis=1)
+        record = Record(times[:, 0], depths, drained)
+        crossings = Crossings(times[:, 0], crossed) if forcing.crossed.size else None
     if clockwork.frame_step_s is not None:
         frames = Frames(outcome.frame_times, outcome.frames)
+    steps = int(water.clock[STEPS])
     return FloodRun(
-        deepest, depth, above, taken, balance, int(water.clock[STEPS]), record, arrival, speed, rating, frames
-    )
+        deepest, depth, above, taken, balance, steps, record, arrival, speed, rating, frames, crossings
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo_risk.kernels.barrier import wait
-from geo_risk.kernels.flow_forcing import Forcing, drain, give, hold, open_inlets, rise_by_inflow
+from geo_risk.kernels.flow_forcing import Forcing, drain, gauge, give, hold, open_inlets, rise_by_inflow
 from geo_risk.kernels.inertial_rows import (
     DRY_M,
     GRAVITY,
@@ -157,6 +157,8 @@ def advance(
         drain(water.h, forcing, a * nx, b * nx, water.clock[DT])
         wait(arrived, n_bands)
         if band == 0:
+            if forcing.crossed.size > 0:
+                gauge(water.qx, water.qy, forcing, water.clock[DT])
             hold(water.h, water.row_max, forcing, water.clock[END] - water.clock[REMAINING])
             water.clock[STEPS] += 1
 

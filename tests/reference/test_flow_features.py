@@ -181,7 +181,7 @@ def test_unstable_run_ends_with_the_place_and_the_time() -> None:
         ({"inflows": [Inflow([5], [1, 0], [1, 1])]}, "ascending"),
         ({"inflows": [Inflow([5], [0, 1], [1, -1])]}, ">= 0"),
         ({"inflows": [Inflow([5], [0, 1], [1, np.nan])]}, "finite"),
-        ({"inflows": [Inflow([5], [0, 1], [1])]}, "shape"),
+        ({"inflows": [Inflow([5], [0, 1], [1, 1, 1])]}, "shape"),
         ({"inflows": [Inflow([5], [0, 1], [1, 1], "west")]}, "not on the west side"),
         ({"inflows": [Inflow([4], [0, 1], [1, 1], "up")]}, "side 'up'"),
         ({"levels": [Level([5], [0], [np.inf])]}, "finite"),

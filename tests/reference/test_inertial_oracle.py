@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,3 +100,29 @@ def test_dry_rows_are_passed_over_without_a_change() -> None:
     # the film of rain shortens the first steps a little: another course of rounding
     np.testing.assert_allclose(asleep.depth_m, awake.depth_m, rtol=0, atol=2e-6)
     assert (asleep.depth_m[-1] == 0).any()
+
+
+_PLAIN = """
+import sys
+import numpy as np
+from geo_risk.kernels.inertial import Inflow, Level, simulate
+rng = np.random.default_rng(3)
+z = rng.normal(size=(9, 11)) * 0.3
+z[4, 4] = np.nan
+z[:, 0] = -1
+rain = np.stack([np.full(z.shape, 80.0), rng.random(z.shape) * 50])
+got = simulate(z, 0.03, rain, rain_step_s=30, cell_m=5, sink_m3_s=np.where(z < -0.4, 0.01, 0), frame_step_s=20,
+               inflows=[Inflow([0, 11], [0, 40], [0.1, 0.3], "west"), Inflow([49], [0, 40], [0.1, 0.3])],
+               levels=[Level([98], [0], [0.1])])
+np.savez(sys.argv[1], *got[:4], np.array(got.balance), *got[7:10], got.frames.depth_mm)
+"""
+
+
+def test_the_kernel_says_the_same_compiled_and_as_plain_python(tmp_path: Path) -> None:
+    made = []
+    for off in ("0", "1"):
+        run = [sys.executable, "-c", _PLAIN, str(tmp_path / f"{off}.npz")]
+        subprocess.run(run, check=True, env={**os.environ, "NUMBA_DISABLE_JIT": off})
+        made.append(np.load(tmp_path / f"{off}.npz"))
+    for name in made[0].files:
+        np.testing.assert_array_equal(made[0][name], made[1][name], err_msg=name)
