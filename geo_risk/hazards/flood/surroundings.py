@@ -141,7 +141,7 @@ def _faces(box: Box, *, county: Grid, town: Grid, known: NDArray[Any]) -> Sequen
     """Return the side and the fine cells of each coarse face, in the order of the gauge."""
     ny, nx = town.shape
     cells = np.arange(ny * nx).reshape(ny, nx)
-    edges = {"west": np.s_[:, 0], "east": np.s_[:, -1], "north": np.s_[0], "south": np.s_[-1]}
+    edges: dict[str, Any] = {"west": np.s_[:, 0], "east": np.s_[:, -1], "north": np.s_[0], "south": np.s_[-1]}
     fine, coarse = town.coords(), county.coords()
     out = []
     for side in SIDES:
