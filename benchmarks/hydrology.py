@@ -1,12 +1,13 @@
-"""Filling, directions, upslope area and height above drainage: beside peers, and of a province in blocks.
+"""Filling, directions, upslope area, height above drainage: beside peers; and with floods of a province in blocks.
 
     python -m benchmarks.hydrology peers [--side 4000] [--rounds 5]
-    python -m benchmarks.hydrology province [--sides 2000 4000 8000 13000]
+    python -m benchmarks.hydrology province [--sides 1000 2000 4000 8000 13040]
 
 `peers` runs each contestant in a process of its own, in turns, on the same ground with the same streams; it times the
 four calls alone (reading, writing and compiling left out: each has run once on a small piece before) and prints medians
 of seconds on the wall and of processor time, and the peak memory. Whitebox takes no arrays, so its time holds the
-reading of one. `province` runs the pipeline's step from a GeoTIFF to six COGs and prints the slope of cost.
+reading of one. `province` runs the pipeline's steps, drainage (six COGs of a DEM) and the flood of a storm (depressions, spill
+cascade, rivers: four COGs), and prints the slope of cost.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import CHUNK, Grid
+from geo_risk.core.grid import CHUNK, Grid, grid_of
 from geo_risk.publish.raster import write_layer
+from geo_risk.sources.layers import open_layer
 
 CELL_M = 30.0
 STREAM_CELLS = 1000
@@ -79,8 +81,9 @@ def ours(z: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 
 
 def in_blocks(z: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    from geo_risk.terrain.downstream import hand_blocks
     from geo_risk.terrain.filling import direction_blocks, filled_blocks
-    from geo_risk.terrain.upslope import hand_blocks, upslope_blocks
+    from geo_risk.terrain.upslope import upslope_blocks
 
     chunks = (CHUNK, CHUNK)
     filled = da.from_array(filled_blocks(da.from_array(z, chunks=chunks)).compute(), chunks=chunks)
@@ -182,21 +185,45 @@ def peers(side: int, rounds: int, wanted: list[str]) -> None:
 
 
 def step(side: int) -> dict[str, Any]:
-    """Run the pipeline's step on a province."""
+    """Run the pipeline's steps on a province: drainage, then the flood of a storm over it."""
+    from geo_risk.flow.steps.flood import write_hazard
     from geo_risk.flow.steps.hydrology import make_drainage
-    from geo_risk.hazards.flood.params import DrainageParams
+    from geo_risk.hazards.flood.params import DrainageParams, FloodParams
 
     with tempfile.TemporaryDirectory(prefix="hydrology-") as name:
         folder = Path(name)
         write_ground(side, folder / "dem.tif")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        write_storm(folder)
+        out: dict[str, Any] = {"cells_m": side**2 / 1e6, "peak_mb_before": peak_mb()}
         layers = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
+        paths = {n: folder / f"{n}.tif" for n in layers}
         wall, cpu = time.perf_counter(), time.process_time()
-        make_drainage(dem=folder / "dem.tif", **{n: folder / f"{n}.tif" for n in layers},
-                      facts=folder / "facts.json", params=DrainageParams())  # fmt: skip
-        return {"cells_m": side**2 / 1e6, "wall_s": round(time.perf_counter() - wall, 1),
-                "cpu_s": round(time.process_time() - cpu, 1), "peak_mb_before": round(before),
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}  # fmt: skip
+        make_drainage(dem=folder / "dem.tif", **paths, facts=folder / "facts.json", params=DrainageParams())
+        out |= {"drainage_wall_s": round(time.perf_counter() - wall, 1), "drainage_peak_mb": peak_mb()}
+        made = ("hazard_flood", "depth_max_m", "depth_river", "depth_pond")
+        used = {n: paths[n] for n in ("dem_filled", "flow_direction", "streams", "hand_m")}
+        write_hazard(rain=folder / "rain.tif", openings=None, town_depth=None, dem=folder / "dem.tif", **used,
+                     curve_number=folder / "curve_number.tif", **{n: folder / f"{n}.tif" for n in made},
+                     facts=folder / "flood.json", params=FloodParams())  # fmt: skip
+        out |= {"wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - cpu, 1)}
+        counts = json.loads((folder / "flood.json").read_text(encoding="utf-8"))["counts"]
+        return out | {"peak_mb": peak_mb(), "cells_river": counts["cells_river"], "cells_pond": counts["cells_pond"]}
+
+
+def peak_mb() -> int:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def write_storm(folder: Path) -> None:
+    """Write rain that grows from 60 to 140 mm over the area, and curve numbers of 60 to 90, block by block."""
+    grid = grid_of(open_layer(folder / "dem.tif"))
+    n_y, n_x = grid.shape
+    rows, columns = (da.arange(n, chunks=CHUNK, dtype=np.float32) for n in (n_y, n_x))
+    rain = 60 + 40 * rows[:, None] / n_y + 40 * columns[None, :] / n_x
+    number = 75 + 15 * da.sin(rows[:, None] / 50) * da.cos(columns[None, :] / 70)
+    for name, values, units in (("rain", rain, "mm"), ("curve_number", number, "1")):
+        write_layer(grid.layer(values.astype(np.float32), units=units, long_name=name, name=name),
+                    folder / f"{name}.tif")  # fmt: skip
 
 
 def province(sides: list[int]) -> None:
@@ -215,7 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("peers", "province", "one", "step"))
     parser.add_argument("--side", type=int, default=4000)
-    parser.add_argument("--sides", type=int, nargs="+", default=[2000, 4000, 8000, 13000])
+    parser.add_argument("--sides", type=int, nargs="+", default=[1000, 2000, 4000, 8000, 13040])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--name")
     parser.add_argument("--names", nargs="+", default=list(CONTESTANTS), help="contestants; the first is compared with")

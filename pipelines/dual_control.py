@@ -9,6 +9,8 @@ from geo_risk.flow.steps.earthquake import earthquake
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
+from geo_risk.flow.steps.flood_dams import dams
+from geo_risk.flow.steps.flood_sinking import sinking
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
@@ -41,10 +43,12 @@ def build(plan: Plan) -> None:
     flood(plan)
     waterlogging(plan)
     exposure(plan)
+    dams(plan)
     zones(plan)
     points(plan)
     runout(plan)
     lines(plan)
     watch(plan)
+    sinking(plan)
     evacuation(plan)
     publish(plan)

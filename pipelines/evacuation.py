@@ -5,6 +5,7 @@ from geo_risk.flow.steps.debris_flow import debris_flow
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
+from geo_risk.flow.steps.flood_dams import dams
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
@@ -31,6 +32,7 @@ def build(plan: Plan) -> None:
     flood(plan)
     waterlogging(plan)
     exposure(plan)
+    dams(plan)
     zones(plan)
     points(plan)
     runout(plan)

@@ -100,6 +100,24 @@ class Grid:
         t = self.transform
         return {"y": t.f + t.e * (np.arange(n_y) + 0.5), "x": t.c + t.a * (np.arange(n_x) + 0.5)}
 
+    def window(self, bounds: tuple[float, float, float, float], *, margin_m: float = 0.0) -> tuple[slice, slice] | None:
+        """Return the rows and columns that a box with a margin touches; None where it lies off the grid.
+
+        Parameters
+        ----------
+        bounds : left, bottom, right, top [m].
+        """
+        left, bottom, right, top = bounds
+        inverse = ~self.transform
+        (c0, r0), (c1, r1) = (
+            inverse * (left - margin_m, top + margin_m),
+            inverse * (right + margin_m, bottom - margin_m),
+        )
+        n_y, n_x = self.shape
+        if not (r0 < n_y and c0 < n_x and r1 >= 0 and c1 >= 0):
+            return None
+        return slice(max(int(r0), 0), min(int(r1) + 1, n_y)), slice(max(int(c0), 0), min(int(c1) + 1, n_x))
+
     def layer(
         self,
         values: ArrayLike | da.Array,

@@ -28,7 +28,16 @@ RASTERS = (
         "susceptibility",
         "hazard_landslide",
     ),
-    *("hazard_flood", "runout_energy", "rain_effective", "return_period_yr", "depth_max_m", "hazard_rating"),
+    *(
+        "hazard_flood",
+        "runout_energy",
+        "rain_effective",
+        "return_period_yr",
+        "depth_max_m",
+        "depth_stations",
+        "depth_dam_break",
+        "hazard_rating",
+    ),
     *("north_leak_east", "north_leak_up"),
     *("drought_spi", "fire_weather", "earthquake_landslide", "risk_level"),
     *(f"rain_{h}h" for h in RAIN_HOURS),
@@ -43,6 +52,15 @@ _TRACK = re.compile(
 _STEP = re.compile(r"(?P<kind>step(?:_std)?)_(?P<date>\d{8})_(?P<track>[A-Za-z0-9\-]+)")
 
 
+_DESIGN = re.compile(r"(?P<kind>depth_design)_(?P<years>\d+)yr")
+
+
+def design_raster(name: str) -> dict[str, str] | None:
+    """Return `kind` and `years` of a raster of a design flood; None for any other raster."""
+    found = _DESIGN.fullmatch(name)
+    return None if found is None else found.groupdict()
+
+
 def track_raster(name: str) -> dict[str, str] | None:
     """Return `kind` and `track` (and `date` of a step) of a raster of a track; None for any other raster.
 
@@ -53,5 +71,5 @@ def track_raster(name: str) -> dict[str, str] | None:
 
 
 def is_published_raster(name: str) -> bool:
-    """Return whether this raster is published: listed above, or one of those of a track."""
-    return name in RASTERS or track_raster(name) is not None
+    """Return whether this raster is published: listed above, or one of those of a track or of a design flood."""
+    return name in RASTERS or track_raster(name) is not None or design_raster(name) is not None

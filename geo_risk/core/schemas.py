@@ -24,7 +24,6 @@ RELEASE_KINDS = ("landslide", "debris_flow", "rockfall")
 TRENDS = ("accelerating", "steady", "easing", "unknown")
 CHANGES = ("new", "returned", "split", "accelerated", "grown", "calmed", "unchanged", "merged", "gone", "not_seen")
 WARNING_CHANGES = ("first", "raised", "lowered", "cleared", "held", "unchanged", "now_unknown", "still_unknown")
-OPENING_RESULTS = ("carved", "no_hollow", "no_way", "too_deep", "outside")
 STATUSES = ("new", "existing", "changed", "dormant", "cancelled")
 
 SCHEMAS: dict[str, Schema] = {
@@ -143,12 +142,6 @@ SCHEMAS: dict[str, Schema] = {
             "channel_id:id hazard_level:level length_m:positive drop_m:positive slope_mean_deg:positive "
             "slope_max_deg:positive least_slope_deg:positive area_top_m2:positive area_bottom_m2:positive reasons:text",
             required="hazard_level length_m slope_mean_deg",
-        ),
-        schema_of(
-            "dem_openings", "opening_id", "Point",
-            "opening_id:id kind:text result:text hollow_depth_m:positive hollow_left_m:positive cells:count "
-            "cut_depth_m:positive cut_volume_m3:positive reasons:text",
-            required="kind result cells", kind=("bridge", "culvert"), result=OPENING_RESULTS,
         ),
         schema_of(
             "warning_hindcast", "storm_id", None,

@@ -1,4 +1,4 @@
-"""Schemas of the waterlogging frames."""
+"""Schemas of the frames about water."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ BOUNDS = ("between", "at_most", "more_than", "unknown")
 OUTCOMES = ("miss", "false_alarm", "hit", "correct_dry", "unknown")
 PROPOSALS = ("new_site", "close_site", "check_site")
 CAUSES = ("drain_undersized", "drain_blocked", "pump_failed", "inflow_from_upstream", "sag_without_outlet", "unknown")
+OPENING_RESULTS = ("carved", "no_hollow", "no_way", "too_deep", "outside")
 
 
 WATER_SCHEMAS: tuple[Schema, ...] = (
@@ -56,6 +57,19 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         required="proposal", proposal=PROPOSALS,
     ),
     schema_of(
+        "dem_openings", "opening_id", "Point",
+        "opening_id:id kind:text result:text hollow_depth_m:positive hollow_left_m:positive cells:count "
+        "cut_depth_m:positive cut_volume_m3:positive reasons:text",
+        required="kind result cells", kind=("bridge", "culvert"), result=OPENING_RESULTS,
+    ),
+    schema_of(
+        "sinking_ponds", "pond_id", "Polygon",
+        "pond_id:id body_id:text kind:text growth_m3:positive volume_now_m3:positive volume_next_m3:positive "
+        "depth_now_m:positive depth_next_m:positive area_next_m2:positive rate_max_mm_yr:positive known_share:share "
+        "reasons:text",
+        required="body_id growth_m3 volume_next_m3 depth_next_m",
+    ),
+    schema_of(
         "waterlogging_allocation", "allocation_id", None,
         "allocation_id:id site_id:text site_rank:count name:text depot_id:text n_pumps:count n_crews:count "
         "pump_m3_s:positive travel_min:positive travel_by:text depth_before_m:positive depth_after_m:positive "
@@ -63,4 +77,4 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         required="site_id depot_id n_pumps pump_m3_s travel_by", travel_by=("road", "straight_line"),
     ),
 )  # fmt: skip
-"""The frames of the waterlogging product, by layer name."""
+"""The frames of waterlogging, hollows and openings of the DEM."""

@@ -263,7 +263,12 @@ class Inputs(Params):
     railways: Source | None = _input("Railways.")
     embankments: Source | None = _input("Dykes and embankments, lines along the crest.")
     rivers: Source | None = _input("River lines.")
-    reservoirs: Source | None = _input("Reservoirs.")
+    river_stations: Source | None = _input(
+        "River stations with station_id and discharge_m3_s [m3/s] or stage_m [m above the bed]."
+    )
+    reservoirs: Source | None = _input(
+        "Reservoirs and check dams; volume_m3 and dam_height_m say what a break would do."
+    )
     shelters: Source | None = _input("Shelters with capacity [people].")
     facilities: Source | None = _input("Schools, hospitals and other facilities.")
     stocks: Source | None = _input("Stocks of relief goods.")

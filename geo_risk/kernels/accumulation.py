@@ -40,60 +40,6 @@ def _sum_down(direction: Any, order: Any, total: Any, n_x: int) -> None:
             total[below] += total[c]
 
 
-def longest_way(direction: NDArray[np.int8], order: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Length of the longest way that water takes to each cell, in cell sides (a diagonal step is sqrt(2)).
-
-    Parameters
-    ----------
-    direction, order : as above.
-
-    Returns
-    -------
-    (y, x) float64 [cells], 0 on ridges; NaN where the direction is MISSING.
-    """
-    length = np.zeros(direction.shape)
-    _stretch(direction.ravel(), order, length.reshape(-1), direction.shape[1])
-    length[direction == MISSING] = np.nan
-    return length
-
-
-@njit(cache=True, nogil=True)
-def _stretch(direction: Any, order: Any, length: Any, n_x: int) -> None:
-    for k in range(order.size):
-        c = order[k]
-        below = downstream(c, direction[c], n_x)
-        if below >= 0:
-            step = 1.4142135623730951 if direction[c] % 2 == 1 else 1.0
-            length[below] = max(length[below], length[c] + step)
-
-
-def upslope_highest(direction: NDArray[np.int8], order: NDArray[np.int64], values: ArrayLike) -> NDArray[np.float64]:
-    """Greatest value over every cell's upslope area, the cell itself included.
-
-    Parameters
-    ----------
-    direction, order : as above.
-    values : (y, x), for example heights [m].
-
-    Returns
-    -------
-    (y, x) float64; NaN where the direction is MISSING.
-    """
-    highest = np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), direction.shape))
-    _carry_highest(direction.ravel(), order, highest.reshape(-1), direction.shape[1])
-    highest[direction == MISSING] = np.nan
-    return highest
-
-
-@njit(cache=True, nogil=True)
-def _carry_highest(direction: Any, order: Any, highest: Any, n_x: int) -> None:
-    for k in range(order.size):
-        c = order[k]
-        below = downstream(c, direction[c], n_x)
-        if below >= 0:
-            highest[below] = max(highest[below], highest[c])
-
-
 def first_marked_downstream(
     direction: NDArray[np.int8], order: NDArray[np.int64], marks: NDArray[np.integer[Any]]
 ) -> NDArray[np.int64]:

@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.kernels.accumulation import first_marked_downstream
 from geo_risk.kernels.d8 import downstream
+from geo_risk.kernels.pond_tables import Leaving, SpillCells
 from geo_risk.kernels.priority_flood import COLUMN_STEP, ROW_STEP
+
+DEPTH_STEP = 2.0**-24
+"""Depths are summed in whole steps of this [unit of the elevation], so that no order or block changes a sum: heights of
+0.5 m and more in float32 lose nothing. A sum fits below 5e11 m x cells."""
 
 
 class Depressions(NamedTuple):
@@ -85,22 +90,79 @@ def find_depressions(
     if not (z.shape == top.shape == direction.shape and depth_min >= 0):
         msg = f"shapes {z.shape}, {top.shape}, {direction.shape} must be equal and depth_min ({depth_min}) >= 0"
         raise ValueError(msg)
-    labels, n = _label(z, top, depth_min, cells_min)
+    labels, n = label_ponds(z, top, depth_min=depth_min, cells_min=cells_min)
+    made = describe_ponds(z, top, labels, n)
     found = Depressions(
-        labels, np.zeros_like(labels), np.zeros(n), np.zeros(n), np.zeros(n, np.int64), np.zeros(n),
-        np.zeros(n, np.int64), np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64),
+        labels, np.zeros_like(labels), made.level, made.depth_max, made.n_cells, made.depth_sum,
+        made.bottom, np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64),
     )  # fmt: skip
     flat = direction.ravel()
-    _describe(z.ravel(), top.ravel(), labels.ravel(), found.level, found.depth_max, found.n_cells, found.depth_sum,
-              found.bottom)  # fmt: skip
-    _spill_cells(flat, order, labels.ravel(), found.spill, z.shape[1])
     first = first_marked_downstream(direction, order, labels)
     found.catchment[:] = first
     found.catchment_cells[:] = np.bincount(first.ravel(), minlength=n + 1)[1:]
-    for k, cell in enumerate(found.spill):
-        below = downstream(int(cell), int(flat[cell]), z.shape[1])
-        found.below[k] = first.ravel()[below] if below >= 0 else 0
+    leaving = _leaving(flat, order, labels.ravel(), first.ravel(), z.shape[1])
+    spills = SpillCells(n)
+    spills.take(leaving)
+    spills.mend_rings(lambda marked: [Leaving._make(values[marked[leaving.label]] for values in leaving)])
+    found.spill[:], found.below[:] = spills.cell, spills.below
     return found
+
+
+class PondShapes(NamedTuple):
+    """What the cells of each labelled pond say of it, (n,) each; `first` and `bottom` are flat indices.
+
+    `depth_steps` is the sum of the depths in whole `DEPTH_STEP`, int64.
+    """
+
+    first: NDArray[np.int64]
+    level: NDArray[np.float64]
+    depth_max: NDArray[np.float64]
+    n_cells: NDArray[np.int64]
+    depth_steps: NDArray[np.int64]
+    bottom: NDArray[np.int64]
+    bottom_height: NDArray[np.float64]
+
+    @property
+    def depth_sum(self) -> NDArray[np.float64]:
+        """The sum of the depths."""
+        return depth_sums(self.depth_steps)
+
+
+def depth_sums(steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return sums that were counted in whole `DEPTH_STEP` in the unit of the elevation."""
+    total: NDArray[np.float64] = steps.astype(np.float64) * DEPTH_STEP
+    return total
+
+
+def label_ponds(
+    elevation: NDArray[Any], filled: NDArray[Any], *, depth_min: float = 0.0, cells_min: int = 1
+) -> tuple[NDArray[np.int32], int]:
+    """Label the connected cells (eight neighbours) that stand under water when everything is full.
+
+    Parameters
+    ----------
+    elevation, filled : (y, x) [m]. depth_min, cells_min : as in `find_depressions`.
+
+    Returns
+    -------
+    (y, x) int32, 0 dry, left out or missing, else 1 to n in the order of first cells, row by row; and n.
+    """
+    labels, n = _label(elevation, filled, depth_min, cells_min)
+    return labels, int(n)
+
+
+def describe_ponds(elevation: NDArray[Any], filled: NDArray[Any], labels: NDArray[np.int32], n: int) -> PondShapes:
+    """Return level, depth, size, volume and lowest cell (the first among equals) of ponds 1 to n.
+
+    Parameters
+    ----------
+    elevation, filled : (y, x) [m]. labels : as `label_ponds` makes them.
+    """
+    whole = (np.zeros(n, np.int64) for _ in range(4))
+    first, n_cells, steps, bottom = whole
+    made = PondShapes(first, np.zeros(n), np.zeros(n), n_cells, steps, bottom, np.zeros(n))
+    _describe(elevation.reshape(-1), filled.reshape(-1), labels.reshape(-1), *made)
+    return made
 
 
 def storage_curve(elevation: ArrayLike, labels: NDArray[np.int32]) -> StorageCurve:
@@ -111,12 +173,21 @@ def storage_curve(elevation: ArrayLike, labels: NDArray[np.int32]) -> StorageCur
     elevation : (y, x) [m].
     labels : (y, x) int32, as `find_depressions` labels them.
     """
-    z, flat = np.asarray(elevation, dtype=np.float64).ravel(), labels.ravel()
+    flat = labels.ravel()
     cells = np.flatnonzero(flat > 0)
-    cells = cells[np.lexsort((z[cells], flat[cells]))]
-    n = int(flat.max(initial=0))
-    start = np.searchsorted(flat[cells], np.arange(1, n + 2)).astype(np.int64)
-    bed = z[cells]
+    return curve_of_cells(flat[cells], np.asarray(elevation).ravel()[cells], int(flat.max(initial=0)))
+
+
+def curve_of_cells(label: NDArray[Any], height: NDArray[Any], n: int) -> StorageCurve:
+    """Return the storage curve of depressions 1 to n from their cells in any order.
+
+    Parameters
+    ----------
+    label, height : (c,) label of each cell, 1 to n, and its height [m].
+    """
+    order = np.lexsort((height, label))
+    bed = height[order].astype(np.float64)
+    start = np.searchsorted(label[order], np.arange(1, n + 2)).astype(np.int64)
     stored = np.zeros(bed.size)
     _stored(start, bed, stored)
     return StorageCurve(start, bed, stored)
@@ -156,7 +227,7 @@ def _label(z: Any, filled: Any, depth_min: float, cells_min: int) -> Any:
             while done < size:
                 j, i = stack[done] // nx, stack[done] % nx
                 done += 1
-                deepest = max(deepest, filled[j, i] - z[j, i])
+                deepest = max(deepest, np.float64(filled[j, i]) - np.float64(z[j, i]))
                 for k in range(8):
                     a, b = j + ROW_STEP[k], i + COLUMN_STEP[k]
                     if 0 <= a < ny and 0 <= b < nx and labels[a, b] == 0 and filled[a, b] > z[a, b]:
@@ -179,36 +250,50 @@ def _label(z: Any, filled: Any, depth_min: float, cells_min: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def _describe(
-    z: Any, filled: Any, labels: Any, level: Any, depth_max: Any, n_cells: Any, depth_sum: Any, bottom: Any
-) -> None:
+    z: Any, filled: Any, labels: Any, first: Any, level: Any, depth_max: Any, n_cells: Any, steps: Any, bottom: Any,
+    lowest: Any,
+) -> None:  # fmt: skip
     for c in range(z.size):
         k = labels[c] - 1
         if k < 0:
             continue
-        depth = filled[c] - z[c]
-        if n_cells[k] == 0 or z[c] < z[bottom[k]]:
-            bottom[k] = c
+        height = np.float64(z[c])
+        depth = np.float64(filled[c]) - height
+        if n_cells[k] == 0:
+            first[k] = c
+        if n_cells[k] == 0 or height < lowest[k]:
+            bottom[k], lowest[k] = c, height
         level[k] = filled[c]
         depth_max[k] = max(depth_max[k], depth)
-        depth_sum[k] += depth
+        steps[k] += np.int64(np.rint(depth * 16777216.0))
         n_cells[k] += 1
 
 
-@njit(cache=True, nogil=True)
-def _spill_cells(direction: Any, order: Any, labels: Any, spill: Any, n_x: int) -> None:
-    """Of the cells whose water leaves the label, the one that collects most cells of it; the first among equals."""
+def _leaving(
+    direction: NDArray[np.int8], order: NDArray[np.int64], labels: NDArray[np.int32], first: NDArray[np.int64], n_x: int
+) -> Leaving:
+    """Return the cells whose water leaves their label, and the label it meets next."""
     inside = np.ones(direction.size, dtype=np.int32)
-    most = np.zeros(spill.size, dtype=np.int64)
+    below = np.full(direction.size, -1, np.int64)
+    _count_inside(direction, order, labels, inside, below, n_x)
+    at = np.flatnonzero((labels > 0) & (below >= 0))
+    return Leaving(labels[at], inside[at], at, first[below[at]])
+
+
+@njit(cache=True, nogil=True)
+def _count_inside(direction: Any, order: Any, labels: Any, inside: Any, leaves: Any, n_x: int) -> None:
+    """Count the cells of its label that each cell collects; `leaves` is the next cell where that is outside."""
     for t in range(order.size):
         c = order[t]
-        k = labels[c] - 1
-        if k < 0:
+        if labels[c] == 0:
             continue
         below = downstream(c, direction[c], n_x)
-        if below >= 0 and labels[below] == k + 1:
+        if below < 0:
+            continue
+        if labels[below] == labels[c]:
             inside[below] += inside[c]
-        elif inside[c] > most[k] or (inside[c] == most[k] and c < spill[k]):
-            most[k], spill[k] = inside[c], c
+        else:
+            leaves[c] = below
 
 
 @njit(cache=True, nogil=True)

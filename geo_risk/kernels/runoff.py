@@ -38,37 +38,3 @@ def scs_runoff_mm(rain_mm: ArrayLike, curve_number: ArrayLike, *, ia_ratio: floa
     share = np.divide(excess, total, out=np.where(good, 0.0, np.nan), where=total > 0)
     out: Array = excess * share
     return out
-
-
-def runoff_rates_mm_h(
-    rain_mm: ArrayLike, curve_number: ArrayLike, *, step_h: float, impervious_share: ArrayLike = 0.0
-) -> Array:
-    """Runoff rate of each interval of a storm [mm/h]: the growth of the curve-number runoff of the rain so far.
-
-    Parameters
-    ----------
-    rain_mm : (t, y, x) or (t, n) [mm], rain of each interval in order.
-    curve_number : (y, x) or (n,) [1] of the pervious ground.
-    step_h : length of an interval [h], > 0.
-    impervious_share : number or (y, x) or (n,), 0-1; this share of the rain runs off at once.
-
-    Returns
-    -------
-    Array like rain_mm [mm/h], >= 0; NaN where an input is missing or out of range (a gap in time makes all later
-    intervals NaN).
-
-    Raises
-    ------
-    ValueError : step_h is not > 0.
-    """
-    if not step_h > 0:
-        msg = f"step_h is {step_h}; a number > 0 needed"
-        raise ValueError(msg)
-    rain = np.asarray(rain_mm, np.float64)
-    share = np.asarray(impervious_share, np.float64)
-    share = np.where((share >= 0) & (share <= 1), share, np.nan)
-    so_far = np.cumsum(np.where(rain >= 0, rain, np.nan), axis=0)
-    total = share * so_far + (1 - share) * scs_runoff_mm(so_far, curve_number)
-    # rounding may make a step of an unchanged sum negative in the last digit
-    out: Array = np.maximum(np.diff(total, axis=0, prepend=0.0), 0.0) / step_h
-    return out

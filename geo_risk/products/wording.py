@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 
 from geo_risk.core.sentence import chinese
+from geo_risk.products.water_words import WATER
 
 LEFT_COURSE = (
     "{share:.0%} of it left the course of its record at an end of it: sudden motion, or an unwrapping error. Go and "
@@ -113,6 +114,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                        "flow can start from {least:.0f} degrees on, where loose material lies (not looked at).",
                        "沟床平均坡度 {slope:.0f} 度，长 {length:.0f} 米，上游汇水 {top:.1f} 至 {bottom:.1f} 公顷："
                        "坡度达到 {least:.0f} 度即可能起动泥石流，前提是有松散物源（未核查）。"),
+    **WATER,
     "opening_carved": ("The DEM held {hollow:.1f} m of water behind it: {cells} cells were cut by up to {cut:.1f} m "
                        "({volume:.0f} m3) to let it pass; {left:.1f} m stay in a hole of the bed.",
                        "DEM 在此壅水 {hollow:.1f} 米：已下切 {cells} 个格网、最深 {cut:.1f} 米"

@@ -77,6 +77,7 @@ _STYLES: dict[str, RasterStyle] = {
         "layer.failure_probability", "ramp", "", SEQUENTIAL_HEAT, low=0, high=1, clear_below=0.001
     ),
     "depth_max_m": RasterStyle("layer.depth_max_m", "ramp", "m", SEQUENTIAL_WATER, low=0, clear_below=0.02),
+    "hazard_rating": RasterStyle("layer.hazard_rating", "ramp", "", SEQUENTIAL_HEAT, low=0, high=2.5, clear_below=0.02),
     "velocity_up": RasterStyle("layer.velocity_up", **_VELOCITY),  # type: ignore[arg-type]
     "velocity_east": RasterStyle("layer.velocity_east", **_VELOCITY),  # type: ignore[arg-type]
     "velocity_slope": RasterStyle("layer.velocity_slope", **_VELOCITY),  # type: ignore[arg-type]
@@ -89,6 +90,9 @@ _STYLES: dict[str, RasterStyle] = {
     "return_period_yr": RasterStyle("layer.return_period_yr", "ramp", "yr", SEQUENTIAL_HEAT, low=1, clear_below=2),
     "slope_deg": RasterStyle("layer.slope_deg", "ramp", "°", SEQUENTIAL_GREY, low=0),
 }
+DEPTH_IN_TIME = RasterStyle("layer.depth_in_time", "ramp", "m", SEQUENTIAL_WATER, low=0, clear_below=0.02)
+"""Water in the town through the storm."""
+
 MAP_RASTERS = tuple(_STYLES)
 """Rasters of the map in the order of the layer list; per-track velocities follow."""
 

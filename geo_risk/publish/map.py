@@ -20,8 +20,15 @@ from geo_risk.publish import map_assets
 from geo_risk.publish.atomic import write_text
 from geo_risk.publish.escape import html_text, render_page, script_json
 from geo_risk.publish.i18n import LANGUAGES, labels
-from geo_risk.publish.legend import LEVEL_COLORS, MAP_RASTERS, UNKNOWN_COLOR, RasterStyle, raster_style
-from geo_risk.publish.map_images import raster_image, relief_image
+from geo_risk.publish.legend import (
+    DEPTH_IN_TIME,
+    LEVEL_COLORS,
+    MAP_RASTERS,
+    UNKNOWN_COLOR,
+    RasterStyle,
+    raster_style,
+)
+from geo_risk.publish.map_images import frame_images, raster_image, relief_image
 from geo_risk.publish.map_layers import SPECS, feature_layer
 
 
@@ -81,6 +88,7 @@ def write_map(
     layers: Mapping[str, xr.DataArray],
     frames: Mapping[str, gpd.GeoDataFrame],
     options: MapOptions,
+    in_time: tuple[xr.DataArray, Sequence[str]] | None = None,
 ) -> None:
     """Publish map.html: one file, the same bytes for the same products.
 
@@ -91,8 +99,9 @@ def write_map(
         passed over. A warning stage that is absent is shown as "no forecast".
     frames : product frames by name, and base frames (roads, rivers, railways, embankments, admin, shelters); any CRS.
     options : title, language, data time, base maps.
+    in_time : water depth (time, y, x) [m] on any grid and the text of each time, for the slider.
     """
-    data = map_data(grid=grid, layers=layers, frames=frames, options=options)
+    data = map_data(grid=grid, layers=layers, frames=frames, options=options, in_time=in_time)
     write_text(path, page(data, options).render())
 
 
@@ -119,9 +128,12 @@ def map_data(
     layers: Mapping[str, xr.DataArray],
     frames: Mapping[str, gpd.GeoDataFrame],
     options: MapOptions,
+    in_time: tuple[xr.DataArray, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Return everything the page shows as plain values; parameters as in `write_map`."""
     rasters = [r for name in _raster_order(layers) if (r := _raster(name, layers)) is not None]
+    if in_time is not None:
+        rasters.append(_in_time(*in_time))
     drawn = [feature_layer(frames[s.name], s) for s in SPECS if s.mapped and len(frames.get(s.name, ()))]
     west, south, east, north = transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
     stages: dict[str, Any] = next((r["stages"] for r in rasters if r["id"] == "warning"), {})
@@ -155,6 +167,13 @@ def _raster(name: str, layers: Mapping[str, xr.DataArray]) -> dict[str, Any] | N
         return None
     track = name.removeprefix("velocity_") if style.label == "layer.velocity_los" else ""
     return common | {"image": asdict(raster_image(layers[name], style)), "track": track}
+
+
+def _in_time(depth: xr.DataArray, times: Sequence[str]) -> dict[str, Any]:
+    """Return the raster that has a picture for each time."""
+    style, made = DEPTH_IN_TIME, frame_images(depth, times, DEPTH_IN_TIME)
+    return {"id": "depth_in_time", "label": style.label, "units": style.units, "kind": style.kind, "track": "",
+            "colors": style.colors, "classes": _classes(style), "image": asdict(made)}  # fmt: skip
 
 
 def _classes(style: RasterStyle) -> list[dict[str, Any]]:

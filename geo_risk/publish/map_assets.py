@@ -10,7 +10,7 @@ from geo_risk.publish.escape import trusted
 
 _HERE = Path(__file__).parent
 _VENDOR = _HERE / "vendor" / "leaflet"
-_SCRIPTS = ("map_symbols.js", "map_text.js", "map_layers.js", "map_app.js")
+_SCRIPTS = ("map_symbols.js", "map_text.js", "map_layers.js", "map_frames.js", "map_app.js")
 
 
 @cache

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -61,6 +62,43 @@ def raster_image(layer: xr.DataArray, style: RasterStyle) -> MapImage:
     warped, bounds = to_mercator(codes, thin[1], grid_of(layer).geobox.crs.to_wkt())
     url = png_uri(_hatched(warped), palette=_palette(style))
     return MapImage(url, bounds, low, high, share)
+
+
+@dataclass(frozen=True)
+class MapFrames:
+    """Pictures of one raster at several times: `urls` and `times` (text, as shown) in order, the rest as `MapImage`."""
+
+    urls: tuple[str, ...]
+    times: tuple[str, ...]
+    bounds: tuple[tuple[float, float], tuple[float, float]]
+    low: float
+    high: float
+
+
+def frame_images(series: xr.DataArray, times: Sequence[str], style: RasterStyle) -> MapFrames:
+    """Return the pictures of a raster in time, all on one ramp.
+
+    Parameters
+    ----------
+    series : (time, y, x) on a Grid; NaN is unknown.
+    times : text of each time. style : of kind "ramp".
+
+    Raises
+    ------
+    ValueError : no time, or not a text for each.
+    """
+    if not len(times) == series.sizes["time"] > 0:
+        what = f"{series.sizes['time']} pictures with {len(times)} times; one text for each needed"
+        raise ValueError(what)
+    low, high = ramp_range(np.asarray(series.max("time").data), style)
+    fixed = replace(style, low=low, high=high)
+    crs = grid_of(series.isel(time=0, drop=True)).geobox.crs.to_wkt()
+    urls, bounds = [], ((0.0, 0.0), (0.0, 0.0))
+    for k in range(len(times)):
+        values, transform = thinned(series.isel(time=k, drop=True), keep_highest=False)
+        warped, bounds = to_mercator(_codes(values, fixed)[0], transform, crs)
+        urls.append(png_uri(_hatched(warped), palette=_palette(fixed)))
+    return MapFrames(tuple(urls), tuple(times), bounds, low, high)
 
 
 def relief_image(dem: xr.DataArray) -> MapImage:

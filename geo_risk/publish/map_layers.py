@@ -129,6 +129,12 @@ SPECS: tuple[LayerSpec, ...] = (
         listed=True,
     ),
     LayerSpec(
+        "sinking_ponds",
+        "",
+        _one("layer.sinking_ponds", "#4a1486", fill="#9e9ac8", width=2, opacity=0.6),
+        visible=False,
+    ),
+    LayerSpec(
         "underground_entrances",
         "sill_state",
         {

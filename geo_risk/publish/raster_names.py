@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from geo_risk.core.names import track_raster
+from geo_risk.core.names import design_raster, track_raster
 from geo_risk.publish.i18n import label, labels
 
 _HOURS = re.compile(r"(?P<kind>rain|warning)_(?P<h>\d+)h")
@@ -17,5 +17,5 @@ def raster_label(name: str, language: str) -> str:
         if f"{prefix}.{name}" in known:
             return known[f"{prefix}.{name}"]
     found = _HOURS.fullmatch(name)
-    values = track_raster(name) if found is None else found.groupdict()
+    values = design_raster(name) or track_raster(name) if found is None else found.groupdict()
     return "" if values is None else label(f"raster.{values.pop('kind')}", language, **values)

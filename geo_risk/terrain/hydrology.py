@@ -1,6 +1,6 @@
 """Drainage of a DEM on layers: filling, directions, upslope area, streams and height above drainage.
 
-All of it is lazy and exact across blocks (`terrain.filling`, `terrain.upslope`); depressions alone take whole arrays.
+All of it is lazy and exact across blocks (`terrain.filling`, `terrain.upslope`, `terrain.downstream`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid, grid_of, same_grid
 from geo_risk.core.units import in_units
-from geo_risk.kernels.d8 import drainage_order
-from geo_risk.kernels.depressions import Depressions, find_depressions
 from geo_risk.kernels.priority_flood import MISSING
+from geo_risk.terrain.depressions import BlockDepressions, depression_blocks
+from geo_risk.terrain.downstream import hand_blocks
 from geo_risk.terrain.filling import direction_blocks, filled_blocks
 from geo_risk.terrain.slope import blocks
-from geo_risk.terrain.upslope import hand_blocks, unseen_blocks, upslope_blocks
+from geo_risk.terrain.upslope import unseen_blocks, upslope_blocks
 
 BYTES_PER_CELL = 45
-"""Peak memory for each cell of what looks at depressions or rivers in whole arrays (counted, not measured)."""
+"""Peak memory for each cell of a drainage whose layers are held in memory (counted, not measured)."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +176,8 @@ def hand(routed: Drainage, stream: xr.DataArray) -> xr.DataArray:
     return grid.layer(height.astype(np.float32), units="m", long_name="height above nearest drainage", name="hand_m")
 
 
-def depressions(dem: xr.DataArray, routed: Drainage, *, depth_min_m: float, area_min_m2: float) -> Depressions:
-    """Find the depressions of a DEM (see `kernels.depressions`); whole arrays are taken into memory.
+def depressions(dem: xr.DataArray, routed: Drainage, *, depth_min_m: float, area_min_m2: float) -> BlockDepressions:
+    """Find the depressions of a DEM, exact across blocks (see `terrain.depressions`).
 
     Parameters
     ----------
@@ -190,21 +189,20 @@ def depressions(dem: xr.DataArray, routed: Drainage, *, depth_min_m: float, area
     GridError : the layers are on different grids.
     """
     grid = same_grid(dem, routed.direction)
-    direction = _codes(routed)
-    cells_min = max(1, int(np.ceil(area_min_m2 / grid.cell_area_m2 - 1e-9)))
-    return find_depressions(
-        in_units(dem, "m").to_numpy(), routed.filled.to_numpy(), direction, drainage_order(direction),
-        depth_min=depth_min_m, cells_min=cells_min,
+    z = blocks(in_units(dem, "m"))
+    return depression_blocks(
+        z, blocks(routed.filled).rechunk(z.chunks), _lazy_codes(routed.direction).rechunk(z.chunks),
+        depth_min=depth_min_m, cells_min=cells_of(area_min_m2, grid.resolution_m),
     )  # fmt: skip
+
+
+def cells_of(area_m2: float, cell_m: float) -> int:
+    """Return how many cells, at least one, make an area of at least this size."""
+    return max(1, int(np.ceil(area_m2 / cell_m**2 - 1e-9)))
 
 
 def _lazy_codes(direction: xr.DataArray) -> da.Array:
     return blocks(direction).astype(np.int8)
-
-
-def _codes(routed: Drainage) -> NDArray[np.int8]:
-    codes: NDArray[np.int8] = np.ascontiguousarray(routed.direction.to_numpy()).astype(np.int8)
-    return codes
 
 
 def read_back(filled: xr.DataArray, direction: xr.DataArray, upslope_area: xr.DataArray) -> Drainage:

@@ -55,6 +55,10 @@ class Rims:
         (j, i), (rows, columns) = at, self.edges
         return rows[j], rows[j + 1], columns[i], columns[i + 1]
 
+    def block_at(self, origin: tuple[int, int]) -> Block:
+        """Return the block whose first row and column these are."""
+        return self.edges[0].index(origin[0]), self.edges[1].index(origin[1])
+
     def put(self, at: Block, rim: Rim) -> None:
         """Take the outermost cells of a block."""
         r0, r1, c0, c1 = self.box(at)

@@ -1,4 +1,4 @@
-"""Sums over upslope areas and height above drainage on Dask, exact across blocks.
+"""Sums over upslope areas on Dask, exact across blocks.
 
 Each block adds up its own water; what crosses borders is passed on along the ways between them, and every block is
 added up once more with what comes in.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from geo_risk.kernels.accumulation import accumulate
 from geo_risk.kernels.d8 import drainage_order
 from geo_risk.kernels.forest import sum_down
-from geo_risk.kernels.parts import first_end, follow
+from geo_risk.kernels.parts import first_end
 from geo_risk.kernels.priority_flood import COLUMN_STEP, MISSING, OUTLET, ROW_STEP
 from geo_risk.terrain.parts import Labels, tiles
 
@@ -42,17 +42,17 @@ def upslope_blocks(direction: da.Array, weight: da.Array | None = None) -> da.Ar
     ValueError : the directions form a ring, or lead into missing cells.
     """
     parts = [direction] if weight is None else [direction, weight]
-    found = _of_blocks(_water_at_borders, parts, direction)
+    found = of_blocks(_water_at_borders, parts, direction)
     exits, targets, own, entries, leads_to = (np.concatenate(values) for values in zip(*found, strict=True))
     order = np.argsort(exits)
     exits, targets, own = exits[order], targets[order], own[order]
     by_entry = np.argsort(entries)
     entries, leads_to = entries[by_entry], leads_to[by_entry]
-    entered = _found(entries, targets)
+    entered = found_at(entries, targets)
     if (entered < 0).any():
         msg = "water enters a block at a missing cell"
         raise ValueError(msg)
-    total = sum_down(_found(exits, leads_to[entered]), own)
+    total = sum_down(found_at(exits, leads_to[entered]), own)
     inflow = np.bincount(entered, weights=total, minlength=len(entries))
     wet = inflow > 0
     return da.map_blocks(
@@ -94,22 +94,25 @@ def _marked(count: NDArray[np.float64]) -> NDArray[np.int8]:
     return np.where(np.isnan(count), -1, count > 0).astype(np.int8)
 
 
-def _found(among: Labels, cells: Labels) -> Labels:
+def found_at(among: Labels, cells: Labels) -> Labels:
     """Return the position of each cell among rising ones, -1 where it is none of them."""
     at = np.minimum(np.searchsorted(among, cells), max(len(among) - 1, 0))
     return np.where(among[at] == cells, at, -1) if len(among) else np.full(len(cells), -1)
 
 
-def _of_blocks(function: Any, arrays: list[da.Array], grid: da.Array) -> list[Any]:
+def of_blocks(function: Any, arrays: list[da.Array], grid: da.Array) -> list[Any]:
+    """Return what a function of blocks, their origin and the grid's width makes of each, computed together."""
     n_x = grid.shape[1]
     parts = [
-        dask.delayed(function)(*(a.blocks[at].to_delayed().item() for a in arrays), origin=origin, n_x=n_x)
+        dask.delayed(function)(
+            *(a.blocks[at].to_delayed(optimize_graph=False).item() for a in arrays), origin=origin, n_x=n_x
+        )
         for at, origin, _ in tiles(grid.chunks)
     ]
     return list(dask.compute(*parts))
 
 
-def _closed(codes: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+def closed(codes: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
     """Return the codes of a block as if water left the map where it leaves the block, and where it does."""
     rows, columns = (np.arange(n) for n in codes.shape)
     step = codes.clip(0, 7)
@@ -128,8 +131,8 @@ def _water_at_borders(
     """Return the cells where water leaves a block, where it goes, how much of the block's own; and for the cells at the
     block's edge the cell where what enters there leaves again (-1: in the block).
     """  # fmt: skip
-    closed, leaves = _closed(codes)
-    total = _summed(closed, 1.0 if weight is None else weight)
+    inner, leaves = closed(codes)
+    total = _summed(inner, 1.0 if weight is None else weight)
     out = np.flatnonzero(leaves)
     target = global_cells(out, codes.shape, origin, n_x) + steps_of(codes.ravel()[out], n_x)
     edge = edge_cells(codes)
@@ -149,7 +152,7 @@ def _with_inflow(
     row, column = np.divmod(cells[first:past], n_x)
     inside = (column >= c0) & (column < c1)
     own[row[inside] - r0, column[inside] - c0] += inflow[first:past][inside]
-    return _summed(_closed(codes)[0], own)
+    return _summed(closed(codes)[0], own)
 
 
 def edge_cells(codes: NDArray[np.int8]) -> Labels:
@@ -167,63 +170,3 @@ def global_cells(at: Labels, shape: tuple[int, ...], origin: Origin, n_x: int) -
 def steps_of(codes: NDArray[np.int8], n_x: int) -> Labels:
     """Return the step in flat indices of the grid that codes 0-7 make; 0 for OUTLET."""
     return np.append(ROW_STEP * n_x + COLUMN_STEP, 0)[codes.astype(np.int64)]
-
-
-def hand_blocks(direction: da.Array, filled: da.Array, is_stream: da.Array) -> da.Array:
-    """Height above the first stream cell downstream, as `kernels.hand` of the whole array: float64, lazy [m].
-
-    Parameters
-    ----------
-    direction, filled, is_stream : (y, x) in the same blocks: D8 codes, surface without depressions [m], bool.
-
-    Returns
-    -------
-    NaN where the height is missing and where the water leaves the map before it meets a stream.
-    """
-    found = _of_blocks(_drains_at_borders, [direction, filled, is_stream], direction)
-    cells, targets, final, height = (np.concatenate(values) for values in zip(*found, strict=True))
-    order = np.argsort(cells)
-    cells, targets, final, height = cells[order], targets[order], final[order], height[order]
-    ends = follow(cells, targets, final)
-    of_end, first = np.unique(targets[final], return_index=True)
-    drain = height[final][first][np.searchsorted(of_end, ends)] if len(cells) else height
-    return da.map_blocks(
-        _above_drain, direction, filled, is_stream, cells=cells, drain=drain, n_x=direction.shape[1], dtype=np.float64,
-        meta=np.empty((0, 0)),
-    )  # fmt: skip
-
-
-def _drains(
-    codes: NDArray[np.int8], filled: NDArray[Any], is_stream: NDArray[np.bool_], at: Labels, origin: Origin, n_x: int
-) -> tuple[Labels, NDArray[np.bool_], NDArray[np.float64]]:
-    """Return the cell where the water of some cells meets a stream or leaves the map, or the first one past the block;
-    whether it is the former; and the height of the stream, NaN where it meets none in the block.
-    """  # fmt: skip
-    way = first_end(codes, is_stream | (codes == OUTLET)).ravel()[at]
-    final = way >= 0
-    cell = np.where(final, way, -2 - way)
-    target = global_cells(cell, codes.shape, origin, n_x)
-    target += np.where(final, 0, steps_of(codes.ravel()[cell], n_x))
-    met = final & is_stream.ravel()[cell]
-    return target, final, np.where(met, filled.ravel()[cell].astype(np.float64), np.nan)
-
-
-def _drains_at_borders(
-    codes: NDArray[np.int8], filled: NDArray[Any], is_stream: NDArray[np.bool_], *, origin: Origin, n_x: int
-) -> tuple[NDArray[Any], ...]:
-    edge = edge_cells(codes)
-    return (global_cells(edge, codes.shape, origin, n_x), *_drains(codes, filled, is_stream, edge, origin, n_x))
-
-
-def _above_drain(
-    codes: NDArray[np.int8], filled: NDArray[Any], is_stream: NDArray[np.bool_], *, cells: Labels,
-    drain: NDArray[np.float64], n_x: int, block_info: Any = None,
-) -> NDArray[np.float64]:  # fmt: skip
-    (r0, _), (c0, _) = block_info[0]["array-location"]
-    out = np.full(codes.size, np.nan)
-    at = np.flatnonzero(codes.ravel() != MISSING)
-    target, final, height = _drains(codes, filled, is_stream, at, (r0, c0), n_x)
-    beyond = np.minimum(np.searchsorted(cells, target), max(len(cells) - 1, 0))
-    below = np.where(final, height, drain[beyond]) if len(cells) else height
-    out[at] = filled.ravel()[at].astype(np.float64) - below
-    return out.reshape(codes.shape)

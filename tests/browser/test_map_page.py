@@ -2,7 +2,9 @@
 
 import time
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from geo_risk.publish.cards import CardText, write_cards
 from geo_risk.publish.i18n import labels
@@ -205,3 +207,34 @@ def test_hostile_texts_run_nothing_in_report_and_cards(open_page, hostile):
         assert page.evaluate("document.scripts.length") == 0
         assert page.evaluate("document.querySelectorAll('iframe, base, img, a').length") == 0
         assert page.faults == []
+
+
+def test_water_in_time_is_played_by_a_slider_and_stops_at_its_end(open_page, tmp_path):
+    depth = products.GRID.layer(np.zeros(products.GRID.shape, "float32"), units="m", long_name="depth", name="depth")
+    series = xr.concat([depth + 0.3 * k for k in range(3)], dim="time").assign_coords(spatial_ref=depth["spatial_ref"])
+    times = ["07-24 08:00", "07-24 08:15", "07-24 08:30"]
+    write_map(tmp_path / "map.html", grid=products.GRID, layers=products.layers(), frames=products.frames(),
+              options=MapOptions("示范县", "zh"), in_time=(series, times))  # fmt: skip
+    page = open_page(tmp_path / "map.html")
+    page.wait_for_function(READY)
+    assert not page.is_visible("#gr-frames")
+    page.get_by_label(labels("zh")["layer.depth_in_time"]).check()
+    assert page.is_visible("#gr-frames")
+    seen = []
+    for k in range(3):
+        page.locator("#gr-frame").fill(str(k))
+        assert page.inner_text("#gr-frame-time") == times[k]
+        seen.append(page.evaluate("GeoRisk.overlay._url"))
+    assert len(set(seen)) == 3
+    page.click("#gr-play")  # from the end it begins anew
+    assert page.evaluate("!!GeoRisk.playing")
+    for _ in range(25):  # the page's policy forbids a waiting function of the browser
+        page.wait_for_timeout(200)
+        if not page.evaluate("!!GeoRisk.playing"):
+            break
+    assert page.evaluate("[GeoRisk.state.frame, !GeoRisk.playing]") == [2, True]
+    page.click("#gr-language")
+    assert page.get_attribute("#gr-play", "aria-label") == labels("en")["ui.play"]
+    page.locator("#gr-layer-tree input[type=radio]").first.click()
+    assert not page.is_visible("#gr-frames")
+    assert page.faults == []

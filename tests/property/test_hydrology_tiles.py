@@ -14,9 +14,10 @@ from geo_risk.kernels.flats import directions, flat_steps
 from geo_risk.kernels.forest import sum_down
 from geo_risk.kernels.hand import height_above_drainage
 from geo_risk.kernels.priority_flood import MISSING, OUTLET, fill, fill_tile, spill_levels
+from geo_risk.terrain.downstream import hand_blocks
 from geo_risk.terrain.filling import direction_blocks, filled_blocks
 from geo_risk.terrain.rims import Rims
-from geo_risk.terrain.upslope import hand_blocks, unseen_blocks, upslope_blocks
+from geo_risk.terrain.upslope import unseen_blocks, upslope_blocks
 
 
 def ground(kind: str, shape: tuple[int, int], seed: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,17 +11,22 @@ from hypothesis import strategies as st
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.flood.bluespots import open_depressions, ponds
 from geo_risk.hazards.flood.cascade import spill_cascade, spill_order, timed_cascade
-from geo_risk.kernels.d8 import drainage_order, flow_direction
-from geo_risk.kernels.depressions import Depressions, find_depressions
+from geo_risk.kernels.d8 import flow_direction
 from geo_risk.kernels.priority_flood import fill
+from geo_risk.terrain.depressions import BlockDepressions, depression_blocks
 
 
-def two_pits() -> tuple[np.ndarray, Depressions]:
+def two_pits() -> tuple[np.ndarray, BlockDepressions]:
     z = np.full((5, 9), 12.0)
     z[2, 1:] = [7.5, 8.0, 9.5, 9.0, 8.0, 8.9, 8.5, 8.0]
     filled = fill(z)
     direction = flow_direction(filled)
-    return z, find_depressions(z, filled, direction, drainage_order(direction))
+    lazy = (da.from_array(values, chunks=(3, 4)) for values in (z, filled, direction))
+    return z, depression_blocks(*lazy)
+
+
+def lazy(values: np.ndarray) -> da.Array:
+    return da.from_array(values, chunks=(3, 4))
 
 
 def test_three_in_a_row() -> None:
@@ -96,28 +102,29 @@ def test_rings_and_strange_positions_are_refused() -> None:
 def test_ponds_fill_from_the_bottom_and_spill() -> None:
     z, found = two_pits()
     runoff = np.full(z.shape, 50.0)
-    result = ponds(z, found, runoff, cell_m=10.0)
+    result = ponds(found, lazy(runoff), cell_m=10.0)
     inflow = 0.05 * found.catchment_cells * 100
     assert result.cascade.inflow_m3[0] == pytest.approx(inflow[0])
     assert result.volume_m3.sum() + result.cascade.spilled_m3[1] == pytest.approx(inflow.sum())
-    assert np.nansum(result.depth_m) * 100 == pytest.approx(result.volume_m3.sum())
-    full = ponds(z, found, np.full(z.shape, 1e6), cell_m=10.0)
+    assert np.nansum(result.depth_m.compute()) * 100 == pytest.approx(result.volume_m3.sum())
+    full = ponds(found, lazy(np.full(z.shape, 1e6)), cell_m=10.0)
     np.testing.assert_allclose(full.level_m, found.level)
 
 
 def test_unknown_runoff_gives_unknown_ponds() -> None:
     z, found = two_pits()
-    result = ponds(z, found, np.full(z.shape, np.nan), cell_m=10.0)
-    assert np.isnan(result.depth_m[found.labels > 0]).all()
-    assert (result.depth_m[found.labels == 0] == 0).all()
+    result = ponds(found, lazy(np.full(z.shape, np.nan)), cell_m=10.0)
+    depth, labels = result.depth_m.compute(), found.labels.compute()
+    assert np.isnan(depth[labels > 0]).all()
+    assert (depth[labels == 0] == 0).all()
 
 
 def test_a_culvert_at_the_spill_point_opens_the_depression() -> None:
     z, found = two_pits()
     openings = np.zeros(z.shape, dtype=bool)
     openings[2, 3] = True
-    is_open = open_depressions(found, openings, reach_cells=1)
+    is_open = open_depressions(found, lazy(openings), reach_cells=1)
     assert is_open.tolist() == [True, False]
-    result = ponds(z, found, np.full(z.shape, 1000.0), cell_m=10.0, is_open=is_open)
-    assert (result.depth_m[found.labels == 1] == 0).all()
+    result = ponds(found, lazy(np.full(z.shape, 1000.0)), cell_m=10.0, is_open=is_open)
+    assert (result.depth_m.compute()[found.labels.compute() == 1] == 0).all()
     assert result.cascade.inflow_m3[1] > result.cascade.inflow_m3[0]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_risk.kernels.accumulation import accumulate, first_marked_downstream, longest_way
+from geo_risk.kernels.accumulation import accumulate, first_marked_downstream
+from geo_risk.kernels.contributions import Contributions, carry_down
 from geo_risk.kernels.d8 import drainage_order, flow_direction
 from geo_risk.kernels.depressions import find_depressions, storage_curve, water_level
 from geo_risk.kernels.hand import height_above_drainage
@@ -106,7 +107,9 @@ def test_directions_of_a_hand_made_surface() -> None:
     assert direction[2, 1] == 7  # north-east: 2 / sqrt(2) beats 1 to the north
     area = accumulate(direction, order)
     assert area[2, 3] == 16 - np.sum(direction == OUTLET) + 1
-    way = longest_way(direction, order)
+    own = Contributions.own(np.ones(z.shape), z)
+    carry_down(direction, order, own)
+    way = own.way_cells
     assert way[2, 2] == 0  # every neighbour has a steeper way
     assert way[2, 3] == pytest.approx(3 * np.sqrt(2))  # from the corner (3, 0) over (2, 1) and (1, 2)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo_risk.kernels.inertial import GRAVITY, simulate
-from geo_risk.kernels.inertial import _power_minus_seven_thirds as power
+from geo_risk.kernels.inertial_rows import power_minus_seven_thirds as power
 
 
 def bowl(n: int = 21, cell: float = 5.0) -> np.ndarray:

@@ -7,14 +7,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import rasterio
 
 from geo_risk.hazards.flood.cascade import spill_cascade
 from geo_risk.kernels.d8 import drainage_order, flow_direction
-from geo_risk.kernels.depressions import Depressions, find_depressions
+from geo_risk.kernels.depressions import Depressions, find_depressions, storage_curve, water_level
 from geo_risk.kernels.priority_flood import fill
+from geo_risk.terrain.depressions import depression_blocks
+from geo_risk.terrain.storage import water_levels
 
 pytestmark = pytest.mark.real
 CELL_M2 = 16.0 * 15.957446808510639
@@ -62,6 +65,20 @@ def test_the_104_depressions_have_the_same_cells_and_volumes() -> None:
     # theirs are sums in single precision: a millionth, not less
     np.testing.assert_allclose(found.depth_sum[index] * CELL_M2, volumes, rtol=1e-6)
     np.testing.assert_allclose(found.depth_max[index], [points[k]["bspot_dmax"] for k in range(1, 105)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("side", [37, 120])
+def test_the_same_depressions_are_found_in_blocks(side: int) -> None:
+    z, whole = depressions()
+    filled = fill(z)
+    parts = (da.from_array(values, chunks=side) for values in (z, filled, flow_direction(filled)))
+    found = depression_blocks(*parts)
+    for name, values in whole._asdict().items():
+        np.testing.assert_array_equal(np.asarray(getattr(found, name)), values, err_msg=name)
+    share = 0.4 * whole.depth_sum
+    np.testing.assert_array_equal(
+        water_levels(found, share, cells_held=5000), water_level(storage_curve(z, whole.labels), share)
+    )
 
 
 def test_cascade_of_20_mm_over_117_nodes() -> None:

@@ -8,9 +8,11 @@ import xarray as xr
 
 from geo_risk.core.errors import DataError, GridError, LimitError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.flood.compute import INPUTS, compute, flood_facts
+from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, in_blocks, town_layer
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.rivers import concentration_time_h, normal_stage_m, peak_discharge_m3_s
+from geo_risk.hazards.flood.town import coarsened_max
+from geo_risk.kernels.runoff import scs_runoff_mm
 from geo_risk.terrain import hydrology
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_002_400), crs="EPSG:4546", resolution_m=30)
@@ -29,12 +31,10 @@ def layers(rain_mm: float, dem: xr.DataArray | None = None) -> dict[str, xr.Data
     height = valley() if dem is None else dem
     routed = hydrology.drainage(height)
     stream = hydrology.streams(routed, stream_area_m2=100_000)
-    constant = {"rain": (rain_mm, "mm"), "curve_number": (80.0, "1")}
     out = {"dem": height, "dem_filled": routed.filled, "flow_direction": routed.direction, "streams": stream,
            "hand_m": hydrology.hand(routed, stream)}  # fmt: skip
-    for name, (value, units) in constant.items():
-        out[name] = GRID.layer(np.full(GRID.shape, value, np.float32), units=units, long_name=name, name=name)
-    return out
+    depth = np.full(GRID.shape, scs_runoff_mm(rain_mm, 80.0), np.float32)
+    return {**out, "runoff": GRID.layer(depth, units="mm", long_name="runoff", name="runoff")}
 
 
 def test_formulas_give_hand_computed_numbers() -> None:
@@ -61,7 +61,11 @@ def test_flood_lies_in_the_valley_and_grows_with_rain() -> None:
     assert np.nanmax(b[38:43]) > 0.3
     assert np.nanmax(b[:15]) == 0.0
     assert (less.level.to_numpy()[~known] == -1).all()
-    facts = flood_facts(more.level, more.intensity, more.extra["depth_river"], more.extra["depth_pond"], card=more.card)
+    counted = FloodCount()
+    counted.add_levels(more.level.to_numpy())
+    counted.add_wet("river", more.extra["depth_river"].to_numpy())
+    facts = counted.facts(more.card)
+    assert facts["counts"]["cells_river"] == int((more.extra["depth_river"].to_numpy() > 0).sum())
     assert sum(v for k, v in facts["counts"].items() if k.startswith("cells_level")) == a.size
 
 
@@ -82,9 +86,9 @@ def test_openings_drain_the_false_dam() -> None:
 
 def test_unknown_stays_unknown_and_inputs_are_not_touched() -> None:
     given = layers(80.0, valley(hole=True))
-    gap = given["rain"].to_numpy().copy()
+    gap = given["runoff"].to_numpy().copy()
     gap[:] = np.nan
-    given["rain"] = given["rain"].copy(data=gap)
+    given["runoff"] = given["runoff"].copy(data=gap)
     before = {k: v.to_numpy().copy() for k, v in given.items()}
     result = compute(given, FloodParams())
     assert (result.level.to_numpy()[:, 5:-5] == -1).all()
@@ -95,9 +99,13 @@ def test_unknown_stays_unknown_and_inputs_are_not_touched() -> None:
 def test_result_does_not_depend_on_chunks_and_is_lazy() -> None:
     given = layers(80.0)
     whole = compute(given, FloodParams())
-    parts = compute({k: v.chunk({"y": 17, "x": 23}) for k, v in given.items()}, FloodParams())
-    assert parts.intensity.chunks is not None
-    np.testing.assert_array_equal(whole.intensity.to_numpy(), parts.intensity.to_numpy())
+    lazy = {k: v.chunk({"y": 17, "x": 23}) for k, v in given.items()}
+    for parts in (compute(lazy, FloodParams()), in_blocks(lazy, FloodParams())):
+        assert parts.intensity.chunks is not None
+        np.testing.assert_array_equal(whole.intensity.to_numpy(), parts.intensity.to_numpy())
+        np.testing.assert_array_equal(whole.level.to_numpy(), parts.level.to_numpy())
+        for name in ("depth_river", "depth_pond"):
+            np.testing.assert_array_equal(whole.extra[name].to_numpy(), parts.extra[name].to_numpy())
 
 
 def test_town_depth_takes_the_place_of_ponds() -> None:
@@ -109,22 +117,37 @@ def test_town_depth_takes_the_place_of_ponds() -> None:
     assert (result.level.to_numpy()[5:8, 5:8] == 3).all()
 
 
+def test_the_town_is_brought_onto_the_run_grid_block_by_block() -> None:
+    fine = Grid.from_bounds((500_100, 4_000_100, 500_220, 4_000_190), crs="EPSG:4546", resolution_m=5)
+    depth = np.full(fine.shape, np.nan, np.float32)
+    depth[3, 4], depth[3, 5] = 0.7, 0.9
+    made = town_layer(fine.layer(depth, units="m", long_name="depth"), GRID)
+    got = made.to_numpy()
+    whole = coarsened_max(depth, fine, GRID)
+    np.testing.assert_array_equal(got, whole)
+    assert np.nanmax(got) == pytest.approx(0.9)
+    away = Grid.from_bounds((400_000, 3_000_000, 400_100, 3_000_100), crs="EPSG:4546", resolution_m=5)
+    outside = town_layer(away.layer(np.ones(away.shape, np.float32), units="m", long_name="depth"), GRID)
+    assert np.isnan(outside.to_numpy()).all()
+
+
 def test_bad_layers_are_refused() -> None:
     given = layers(80.0)
     for name in (k for k in INPUTS if not k.endswith("?")):
         with pytest.raises(UnitError, match=name):
             compute({k: v for k, v in given.items() if k != name}, FloodParams())
-    with pytest.raises(UnitError, match="rain"):
-        compute({**given, "rain": given["rain"].assign_attrs(units="kg")}, FloodParams())
+    with pytest.raises(UnitError, match="runoff"):
+        compute({**given, "runoff": given["runoff"].assign_attrs(units="kg")}, FloodParams())
     other = Grid.from_bounds((500_015, 4_000_000, 503_015, 4_002_400), crs="EPSG:4546", resolution_m=15)
-    shifted = other.layer(np.zeros(other.shape, np.float32), units="mm", long_name="rain", name="rain")
+    shifted = other.layer(np.zeros(other.shape, np.float32), units="mm", long_name="runoff", name="runoff")
     with pytest.raises(GridError, match="different grids"):
-        compute({**given, "rain": shifted}, FloodParams())
+        compute({**given, "runoff": shifted}, FloodParams())
 
 
-def test_impossible_curve_numbers_make_the_flood_unknown() -> None:
+@pytest.mark.parametrize("depth_mm", [np.nan, -5.0])
+def test_runoff_that_is_missing_or_impossible_makes_the_flood_unknown(depth_mm: float) -> None:
     given = layers(80.0)
-    given["curve_number"] = given["curve_number"].copy(data=np.full(GRID.shape, 140.0, np.float32))
+    given["runoff"] = given["runoff"].copy(data=np.full(GRID.shape, depth_mm, np.float32))
     assert (compute(given, FloodParams()).level.to_numpy()[:, 5:-5] == -1).all()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.kernels.runoff import runoff_rates_mm_h, scs_runoff_mm
+from geo_risk.kernels.runoff import scs_runoff_mm
 
 
 @pytest.mark.parametrize(
@@ -40,20 +40,6 @@ def test_impossible_values_give_nan(rain: float, number: float) -> None:
     assert np.isnan(scs_runoff_mm(rain, number))
 
 
-def test_rates_sum_to_the_storm() -> None:
-    rain = np.array([[5.0], [20.0], [0.0], [30.0]])
-    rates = runoff_rates_mm_h(rain, np.array([80.0]), step_h=0.5)
-    assert (rates.sum() * 0.5) == pytest.approx(float(scs_runoff_mm(55.0, 80.0)))
-    assert rates[2, 0] == 0
-    assert runoff_rates_mm_h(rain, np.array([80.0]), step_h=0.5, impervious_share=1.0)[:, 0] == pytest.approx(
-        [10.0, 40.0, 0.0, 60.0]
-    )
-    gap = runoff_rates_mm_h(np.array([[5.0], [np.nan], [5.0]]), np.array([80.0]), step_h=1.0)
-    assert np.isnan(gap[1:]).all()
-
-
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="ia_ratio"):
         scs_runoff_mm(1.0, 80.0, ia_ratio=np.nan)
-    with pytest.raises(ValueError, match="step_h"):
-        runoff_rates_mm_h(np.zeros((1, 1)), np.array([80.0]), step_h=0.0)

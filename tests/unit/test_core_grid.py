@@ -94,3 +94,11 @@ def test_a_sliced_layer_is_noticed():
 def test_wrong_shape_is_an_error():
     with pytest.raises(GridError, match="shape"):
         make().layer(np.zeros((3, 3)), units="m", long_name="a")
+
+
+def test_window_of_a_box_is_cut_at_the_grid_and_none_beyond_it():
+    grid = Grid.from_bounds((500_000, 4_000_000, 500_300, 4_000_200), crs="EPSG:4546", resolution_m=10)
+    assert grid.window((500_050, 4_000_050, 500_095, 4_000_095)) == (slice(10, 16), slice(5, 10))
+    assert grid.window((500_050, 4_000_050, 500_095, 4_000_095), margin_m=1e6) == (slice(0, 20), slice(0, 30))
+    assert grid.window((499_000, 4_000_000, 499_990, 4_000_100)) is None
+    assert grid.window((499_000, 4_000_000, 499_990, 4_000_100), margin_m=50) == (slice(5, 20), slice(0, 5))

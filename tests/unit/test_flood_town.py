@@ -10,21 +10,27 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
+from geo_risk.flow.steps.flood_drained import write_drained
+from geo_risk.flow.steps.flood_sites import by_place, read_features
 from geo_risk.hazards.flood.devices import place_devices, sink_grid
-from geo_risk.hazards.flood.params import FloodParams, RunoffParams, SiteParams, TownFlowParams
+from geo_risk.hazards.flood.drained_ground import drained_rate, served_areas
+from geo_risk.hazards.flood.losses import Ground
+from geo_risk.hazards.flood.params import FloodParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.pond import replay
 from geo_risk.hazards.flood.responses import findings, record_cells, recorded_ponds, responses, site_depths
+from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
 from geo_risk.hazards.flood.town import (
     Surface,
     coarsened_max,
-    curve_numbers,
     run_town,
     storm_window,
     town_facts,
     town_surface,
     window_runoff_mm_h,
 )
+from geo_risk.publish.raster import write_layer
+from geo_risk.sources.layers import open_layer
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_500, 4_000_400), crs="EPSG:4546", resolution_m=5)
 TOWN_PARAMS = TownFlowParams(window_h=2)
@@ -133,17 +139,10 @@ def test_devices_take_from_the_lowest_cell_and_know_their_site(town: Town) -> No
     assert sinks.sum() == pytest.approx(0.045)
 
 
-def test_curve_numbers_by_table() -> None:
-    cover, soil = np.array([[1.0, 4.0, 77.0, np.nan]]), np.array([[2, 4, 1, 1]])
-    number = curve_numbers(cover, soil, RunoffParams().curve_numbers)
-    assert number[0, :2].tolist() == [78.0, 92.0]
-    assert np.isnan(number[0, 2:]).all()
-    assert np.isnan(curve_numbers(cover, np.zeros((1, 4)), RunoffParams().curve_numbers)).all()
-
-
 def test_surface_puts_roads_over_houses_over_fields() -> None:
-    natural = np.full(GRID.shape, 70.0)
-    natural[0, 0] = np.nan
+    number, soil, sealed = np.full(GRID.shape, 70.0), np.full(GRID.shape, 2), np.zeros(GRID.shape)
+    number[0, 0], soil[0, 0], sealed[0, 0] = np.nan, 0, np.nan
+    natural = Ground(number, soil, sealed)
     built = np.zeros(GRID.shape, dtype=bool)
     built[30:50] = True
     road = LineString([(500_000, at(40, 0)[1]), (500_500, at(40, 0)[1])])
@@ -153,6 +152,34 @@ def test_surface_puts_roads_over_houses_over_fields() -> None:
     assert surface.curve_number[10, 50] == 70
     assert surface.curve_number[0, 0] == TOWN_PARAMS.unknown_curve_number
     assert surface.manning_n[40, 50] < surface.manning_n[45, 50] < surface.manning_n[10, 50]
+    assert [surface.impervious_share[row, 50] for row in (40, 45, 10)] == [1.0, 0.72, 0.0]
+    assert (surface.soil[10, 50], surface.soil[0, 0], surface.impervious_share[0, 0]) == (2, 4, 0.0)
+    rain = np.full((3, 1, 1), 30.0)
+    for params in (RunoffParams(), RunoffParams(method="green_ampt")):
+        shed = surface.excess_mm(rain, params).sum(axis=0)
+        assert shed[40, 50] > shed[45, 50] > shed[10, 50]
+        assert shed[0, 0] > shed[10, 50]  # what is not known counts as wet ground
+        assert (surface.excess_mm(rain, params, condition=3.0).sum(axis=0) >= shed).all()
+
+
+def test_the_step_takes_areas_and_leaves_points_to_the_sites(tmp_path) -> None:
+    ones = GRID.layer(np.ones(GRID.shape, np.float32), units="1", long_name="built", name="town_built")
+    write_layer(ones, tmp_path / "built.tif")
+    left, bottom, _, top = GRID.bounds
+    shapes = [box(left, bottom, left + 100, top), Point(left + 5, top - 5), LineString([(left, top), (left + 50, top)])]
+    frame = gpd.GeoDataFrame(
+        {"drain_id": ["a", "p", "l"], "capacity_mm_h": [36.0, np.nan, np.nan], "capacity_m3_s": [np.nan, 0.1, 0.1]},
+        geometry=shapes, crs=GRID.crs,
+    )  # fmt: skip
+    frame.to_file(tmp_path / "drains.gpkg")
+    write_drained(built=tmp_path / "built.tif", drains=tmp_path / "drains.gpkg", out=tmp_path / "out.tif",
+                  facts=tmp_path / "facts.json", options={}, built_mm_h=5.0)  # fmt: skip
+    rate = open_layer(tmp_path / "out.tif").to_numpy()
+    assert (rate[0, 0], rate[0, -1]) == (36.0, 5.0)
+    aside: list[dict[str, str]] = []
+    read = read_features(tmp_path / "drains.gpkg", "drains", GRID, options={}, aside=aside)
+    assert by_place(read, aside)["drain_id"].tolist() == ["p"]
+    assert [row["id"] for row in aside] == ["l"]
 
 
 def test_storm_begins_after_the_last_dry_gap() -> None:
@@ -166,13 +193,51 @@ def test_storm_begins_after_the_last_dry_gap() -> None:
         storm_window([], window_h=6, dry_gap_h=3)
 
 
-def test_window_runoff_counts_the_rain_before() -> None:
-    hours = np.full((2, 1, 1), 20.0)
-    fresh = window_runoff_mm_h(np.zeros((1, 1)), hours, np.full((1, 1), 80.0))
-    soaked = window_runoff_mm_h(np.full((1, 1), 60.0), hours, np.full((1, 1), 80.0))
+@pytest.mark.parametrize("params", [RunoffParams(), RunoffParams(method="green_ampt")])
+def test_window_runoff_counts_the_rain_before(params: RunoffParams) -> None:
+    hours, one = np.full((2, 1, 1), 20.0), np.ones((1, 1))
+    ground = Surface(80 * one, 0.03 * one, 3 * one, 0 * one)
+    fresh = window_runoff_mm_h(hours[:0], hours, ground, params)
+    soaked = window_runoff_mm_h(3 * hours, hours, ground, params)
+    assert fresh.shape == soaked.shape == (2, 1, 1)
     assert (soaked > fresh).all()
     assert (soaked <= 20.0).all()
-    assert window_runoff_mm_h(np.zeros((1, 1)), hours, np.full((1, 1), 100.0))[:, 0, 0] == pytest.approx([20.0, 20.0])
+    whole = ground.excess_mm(np.concatenate([3 * hours, hours]), params)
+    np.testing.assert_allclose(soaked, whole[2:], atol=1e-9)  # sums of the same rain
+    sealed = Surface(100 * one, 0.03 * one, 0 * one, one)
+    assert window_runoff_mm_h(hours[:0], hours, sealed, params)[:, 0, 0] == pytest.approx([20.0, 20.0])
+
+
+@pytest.mark.parametrize("drained", [0.0, 15.0, 30.0, 400.0])
+def test_drains_by_area_take_their_rate_and_no_more_than_there_is(drained: float) -> None:
+    flat = np.full((6, 6), 800.0)
+    surface = Surface(np.full(flat.shape, 98.0), np.full(flat.shape, 0.03), drained_mm_h=np.full(flat.shape, drained))
+    params = TownFlowParams(open_boundary=False, after_h=1.0)
+    run = run_town(flat, surface, np.full((2, 6, 6), 30.0), np.zeros(flat.shape), cell_m=5.0, params=params)
+    # 30 mm/h for two hours, drained for three
+    left = max(60.0 - drained * 3, 0.0)
+    assert run.balance.final_m3 == pytest.approx(left / 1000 * 36 * 25, abs=1e-6)
+    assert run.balance.drained_m3 == pytest.approx((60.0 - left) / 1000 * 36 * 25, abs=1e-6)
+    assert run.max_depth_m.max() == pytest.approx(max((30.0 - drained) * 2, 0.0) / 1000, abs=1e-4)
+
+
+def test_served_areas_by_rate_or_by_discharge_and_slips_are_set_aside() -> None:
+    left, bottom, right, top = GRID.bounds
+    middle = (left + right) / 2
+    frame = gpd.GeoDataFrame(
+        {"drain_id": ["a", "b", "c", "d"], "capacity_mm_h": [36.0, np.nan, 36_000.0, None],
+         "capacity_m3_s": [np.nan, 1.0, np.nan, np.nan]},
+        geometry=[box(left, bottom, middle, top), box(middle, bottom, right, top), *[box(*GRID.bounds)] * 2],
+        crs=GRID.crs,
+    )  # fmt: skip
+    areas, aside = served_areas(frame)
+    assert [row["id"] for row in aside] == ["c", "d"]
+    built = np.ones(GRID.shape, dtype=bool)
+    rate = drained_rate(areas, built, GRID, built_mm_h=5.0)
+    # 1 m3/s over 250 m x 400 m
+    assert (rate[0, 0], rate[0, -1]) == pytest.approx((36.0, 3.6e6 / 100_000))
+    assert drained_rate(areas[:1], built, GRID, built_mm_h=5.0)[0, -1] == 5.0
+    assert drained_rate([], ~built, GRID, built_mm_h=5.0).max() == 0.0
 
 
 def test_coarse_cells_take_the_deepest_water() -> None:

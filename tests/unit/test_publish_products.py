@@ -10,6 +10,7 @@ import openpyxl
 import pandas as pd
 import pyogrio
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.warp import transform as warp_points
@@ -20,7 +21,7 @@ from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish import cards, lists, map_images, map_layers, report, report_tables
 from geo_risk.publish.geopackage import qml, write_geopackage
 from geo_risk.publish.hashing import content_sha256, file_sha256
-from geo_risk.publish.legend import raster_style, rgb
+from geo_risk.publish.legend import DEPTH_IN_TIME, raster_style, rgb
 from geo_risk.publish.map import MapOptions, OnlineBasemap, map_data, page, write_map
 from tests.support import products
 
@@ -494,3 +495,19 @@ def test_a_bowl_of_unknown_verdict_is_not_drawn_as_one_inside_its_licence():
            "reasons": ["r"]}  # fmt: skip
     drawn = map_layers.feature_layer(gpd.GeoDataFrame(row, geometry=[Point(5e5, 4e6).buffer(9)], crs="EPSG:4546"), spec)
     assert drawn["classes"][drawn["features"][0]["c"]]["label"] == "value.unknown"
+
+
+def test_pictures_in_time_share_one_ramp_and_keep_the_unknown():
+    grid = products.GRID
+    depth = np.zeros((2, *grid.shape), "float32")
+    depth[0, 0, 0], depth[1], depth[:, 1, 1] = 0.5, 0.5, np.nan
+    first = grid.layer(depth[0], units="m", long_name="depth", name="depth")
+    series = xr.concat([first, first.copy(data=depth[1])], dim="time").assign_coords(spatial_ref=first["spatial_ref"])
+    made = map_images.frame_images(series, ["a", "b"], DEPTH_IN_TIME)
+    assert (made.low, made.high, made.times) == (0, 0.5, ("a", "b"))
+    alone = map_images.raster_image(first.copy(data=depth[1]), DEPTH_IN_TIME)
+    assert made.urls[1] == alone.url
+    assert made.urls[0] != made.urls[1]
+    assert made.bounds == alone.bounds
+    with pytest.raises(ValueError, match="one text for each"):
+        map_images.frame_images(series, ["a"], DEPTH_IN_TIME)

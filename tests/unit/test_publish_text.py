@@ -158,7 +158,7 @@ def test_assets_ask_for_nothing_and_vendored_files_are_those_listed():
     text = header()
     assert "url(images" not in text
     assert "sourceMappingURL" not in text
-    assert text.count("</script>") == text.count("<script>") == 5
+    assert text.count("</script>") == text.count("<script>") == 6
     listed = dict(re.findall(r"([0-9a-f]{64})  (\S+)", (HERE / "vendor" / "README.md").read_text())[::-1])
     assert len(listed) == 2
     for digest, name in listed.items():

@@ -13,7 +13,9 @@ from geo_risk.hazards.flood.design_runs import DesignRain, SiteRun, blocks, desi
 from geo_risk.hazards.flood.hourly_replay import hourly_depth, storm_start
 from geo_risk.hazards.flood.params import DesignRainParams
 from geo_risk.hazards.flood.pond import Pond, replay, replay_depths
+from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.site_rain import depths_by_years, trigger_rain
+from geo_risk.hazards.flood.town import Surface
 from geo_risk.kernels.pond import held_volumes
 
 BOX = np.zeros(100)
@@ -131,7 +133,8 @@ def test_return_periods_lie_straight_in_their_logarithm() -> None:
 
 def test_design_runoff_is_all_rain_on_water_and_none_on_unknown_ground() -> None:
     rain = DesignRain("x", (5.0, 10.0), 30.0)
-    net = design_runoff_mm_h(rain, np.array([[100.0, np.nan]]))
+    surface = Surface(np.array([[100.0, np.nan]]), np.full((1, 2), 0.03))
+    net = design_runoff_mm_h(rain, surface, RunoffParams())
     assert net[:, 0, 0] == pytest.approx([10.0, 20.0])
     assert np.isnan(net[:, 0, 1]).all()
     assert rain.minutes == 60.0

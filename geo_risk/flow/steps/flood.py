@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
+from geo_risk.flow.steps import flood_town_storm as storm
 from geo_risk.flow.steps.flood_answers import site_answers
 from geo_risk.flow.steps.flood_design import design_rain
+from geo_risk.flow.steps.flood_drained import drained
 from geo_risk.flow.steps.flood_entrances import entrances
+from geo_risk.flow.steps.flood_ground import ground
+from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.flood_standard import standard_storm
 from geo_risk.flow.steps.flood_town_source import town_source
@@ -18,38 +24,32 @@ from geo_risk.flow.steps.past_storms import past_told
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.flood.params import FloodParams, RunoffParams
-    from geo_risk.sources.options import ReadLimits
+    from geo_risk.hazards.flood.params import FloodParams
 
-TOWN = ("town_dem", "town_curve_number", "town_manning", "town_built")
+TOWN = ("town_dem", "town_curve_number", "town_manning", "town_built", "town_soil", "town_sealed")
 
 
 def flood(plan: Plan) -> None:
     """Add the steps that write hazard_flood, depth_max_m, and for the town its sites, devices, findings and depths."""
     params = plan.cfg.flood
-    plan.add(
-        "flood.curve_number", write_curve_number,
-        reads={"landcover": plan.input("landcover"), "soils": plan.input("soils"), "grid": plan.facts("grid")},
-        writes={"out": plan.layer("curve_number"), "facts": plan.facts("curve_number")},
-        options=given(plan, "landcover", "soils"), limits=plan.cfg.storage, params=params.runoff,
-    )  # fmt: skip
+    ground(plan)
     plan.add(
         "flood.openings", write_openings, reads={"grid": plan.facts("grid")},
         optional={"bridges": plan.input("bridges"), "culverts": plan.input("culverts")},
         writes={"out": plan.layer("flood_openings")}, options=given(plan, "bridges", "culverts"),
     )  # fmt: skip
     _town(plan)
-    names = ("dem_filled", "flow_direction", "streams", "hand_m", "curve_number")
+    names = ("dem_filled", "flow_direction", "streams", "hand_m", "runoff")
     plan.add(
         "flood.hazard", write_hazard,
-        reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan),
-               "rain": plan.layer(f"rain_{params.river.storm_h}h")},
+        reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
         optional={"openings": plan.layer("flood_openings"), "town_depth": plan.layer("town_depth")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
                 "facts": plan.facts("flood")},
         params=params,
     )  # fmt: skip
+    river_stages(plan)
 
 
 def given(plan: Plan, *names: str) -> dict[str, dict[str, Any]]:
@@ -77,23 +77,25 @@ def _town(plan: Plan) -> None:
         writes={**frames, "labels": plan.layer("town_labels"), "facts": plan.facts("flood_sites")},
         options=given(plan, *places), params=params.sites,
     )  # fmt: skip
-    common = {**layers, **frames}
-    common.pop("town_built")
+    drained(plan)
+    common = {**{n: plan.layer(n) for n in town.TOWN_SURFACE}, **frames}
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
         writes={"findings": plan.frame("town_findings"), "comparison": plan.frame("town_past"),
                 "facts": plan.facts("flood_past")},
-        past_rain=past_told(plan), params=params.town, sites=params.sites,
+        past_rain=past_told(plan), params=params.town, runoff=params.runoff, sites=params.sites,
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip
     plan.add(
-        "flood.town", town.write_town, reads={**common, "rain": plan.cube("rain_hourly")},
+        "flood.town", storm.write_town,
+        reads={**common, "rain": plan.cube("rain_hourly"), "grid": plan.facts("grid")},
         optional={"findings": plan.frame("town_findings")},
-        writes={"depth": plan.layer("town_depth"), "duration": plan.layer("town_duration"),
-                "ponds": plan.frame("town_ponds"), "record": plan.cube("town_record"),
-                "facts": plan.facts("flood_town")},
-        params=params.town, sites=params.sites,
+        writes={**{n: plan.layer(f"town_{n}") for n in ("depth", "duration", "arrival", "speed")},
+                "rating": plan.layer("town_hazard_rating"), "coarse_rating": plan.layer("hazard_rating"),
+                "frames": plan.cube("town_depth_frames"), "ponds": plan.frame("town_ponds"),
+                "record": plan.cube("town_record"), "facts": plan.facts("flood_town")},
+        params=params.town, runoff=params.runoff, sites=params.sites,
     )  # fmt: skip
     standard_storm(plan, common)
     site_answers(plan)
@@ -102,75 +104,15 @@ def _town(plan: Plan) -> None:
     site_stages(plan)
 
 
-def write_curve_number(
-    *,
-    landcover: Path,
-    soils: Path,
-    grid: Path,
-    out: Path,
-    facts: Path,
-    options: dict[str, dict[str, Any]],
-    limits: ReadLimits,
-    params: RunoffParams,
-) -> None:
-    """Write the curve number on the run grid, and how much of it is unknown."""
-    import numpy as np
-
-    from geo_risk.hazards.flood.town import curve_numbers
-    from geo_risk.publish.frames import write_json
-    from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import read_grid
-
-    target = read_grid(grid)
-    cover = read_cover(landcover, target, options=options, limits=limits)
-    soil, aside = read_soil(soils, target, options=options)
-    number = curve_numbers(cover, soil, params.curve_numbers)
-    write_layer(target.layer(number.astype("float32"), units="1", long_name="curve number", name="curve_number"), out)
-    unknown = float(np.isnan(number).mean())
-    notes = [{
-        "level": "warning", "text_en": f"The curve number is unknown on {unknown:.1%} of the area.",
-        "text_zh": f"{unknown:.1%} 的面积径流曲线数未知。",
-    }] if unknown > 0 else []  # fmt: skip
-    write_json({"notes": notes, "counts": {"unknown_share": round(unknown, 4)}, "quarantine": aside}, facts)
-
-
-def read_cover(path: Path, target: Any, *, options: dict[str, dict[str, Any]], limits: ReadLimits) -> Any:
-    """Return land-cover codes on a grid, nearest cell, NaN where missing."""
-    from geo_risk.sources.options import ReadOptions
-    from geo_risk.sources.raster import load_raster
-
-    own = ReadOptions(**options.get("landcover", {})).model_copy(update={"resampling": "nearest"})
-    layer = load_raster(path, target, units=None, where="inputs.landcover", resampling="nearest", options=own,
-                        limits=limits)  # fmt: skip
-    return layer.to_numpy()
-
-
-def read_soil(path: Path, target: Any, *, options: dict[str, dict[str, Any]]) -> tuple[Any, list[dict[str, str]]]:
-    """Return soil group codes (1-4, 0 unknown) on a grid, and rows set aside."""
-    from geo_risk.core.vectorize import rasterize
-    from geo_risk.hazards.flood.town import SOIL_GROUPS
-    from geo_risk.sources.options import ReadOptions
-    from geo_risk.sources.vectors import read_vector
-
-    read = read_vector(path, crs=target.crs, where="inputs.soils", area=target.bounds, geometry="Polygon",
-                       columns=("hydrologic_group",), options=ReadOptions(**options.get("soils", {})))  # fmt: skip
-    groups = read.frame["hydrologic_group"].map(lambda v: SOIL_GROUPS.get(str(v).strip().upper()[:1], 0))
-    shapes = zip(read.frame.geometry, groups.astype(float), strict=True)
-    bad = sorted(set(read.frame.loc[groups == 0, "hydrologic_group"].astype(str)))
-    aside = [{"id": f"hydrologic_group {v}", "reason": "is none of A, B, C, D: unknown",
-              "reason_zh": "不是 A、B、C、D：按未知处理"} for v in bad]  # fmt: skip
-    return rasterize(shapes, target, fill=0, dtype="uint8"), [*read.quarantine, *aside]
-
-
 def write_openings(
     *, grid: Path, bridges: Path | None, culverts: Path | None, out: Path, options: dict[str, dict[str, Any]]
 ) -> None:
     """Write 1 where a bridge deck or a culvert closes the DEM though water passes, else 0."""
-    from geo_risk.core.vectorize import rasterize
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
     from geo_risk.sources.options import ReadOptions
     from geo_risk.sources.vectors import read_vector
+    from geo_risk.terrain.burned import burned_blocks
 
     target = read_grid(grid)
     shapes: list[Any] = []
@@ -179,14 +121,13 @@ def write_openings(
             read = read_vector(path, crs=target.crs, where=f"inputs.{name}", area=target.bounds,
                                options=ReadOptions(**options.get(name, {})))  # fmt: skip
             shapes += [(shape, 1.0) for shape in read.frame.geometry]
-    burned = rasterize(shapes, target, fill=0, dtype="uint8", all_touched=True)
-    layer = target.layer(burned.astype("float32"), units="1", long_name="openings under roads", name="flood_openings")
+    burned = burned_blocks(shapes, target, fill=0.0, all_touched=True)
+    layer = target.layer(burned, units="1", long_name="openings under roads", name="flood_openings")
     write_layer(layer, out)
 
 
 def write_hazard(
     *,
-    rain: Path,
     openings: Path | None,
     town_depth: Path | None,
     hazard_flood: Path,
@@ -198,29 +139,24 @@ def write_hazard(
     **layers: Path,
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
-    import dask
-
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.compute import compute, flood_facts
-    from geo_risk.hazards.flood.town import coarsened_max
+    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer
     from geo_risk.publish.frames import write_json
-    from geo_risk.publish.raster import write_layer
+    from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
-    from geo_risk.terrain.hydrology import refuse_larger
 
-    refuse_larger(open_layer(layers["dem"]), params.drainage.cells_max)
-    inputs = {name: open_layer(path).load() for name, path in layers.items()}
-    inputs["rain"] = open_layer(rain).load()
-    grid = grid_of(inputs["dem"])
+    inputs = {name: open_layer(path) for name, path in layers.items()}
     if openings is not None:
-        inputs["openings"] = open_layer(openings).load()
+        inputs["openings"] = open_layer(openings)
     if town_depth is not None:
-        fine = open_layer(town_depth)
-        depth = coarsened_max(fine.to_numpy(), grid_of(fine), grid)
-        inputs["town_depth"] = grid.layer(depth, units="m", long_name="town depth", name="town_depth")
-    result = compute(inputs, params)
-    found = (result.level, result.intensity, result.extra["depth_river"], result.extra["depth_pond"])
-    computed = dask.compute(*found)
-    for layer, path in zip(computed, (hazard_flood, depth_max_m, depth_river, depth_pond), strict=True):
-        write_layer(layer, path)
-    write_json(flood_facts(*computed, card=result.card), facts)
+        inputs["town_depth"] = town_layer(open_layer(town_depth), grid_of(inputs["dem"]))
+    result = in_blocks(inputs, params)
+    counted = FloodCount()
+    seen: dict[Path, Callable[[Any], None]] = {
+        hazard_flood: counted.add_levels, depth_river: partial(counted.add_wet, "river"),
+        depth_pond: partial(counted.add_wet, "pond"),
+    }  # fmt: skip
+    made = {hazard_flood: result.level, depth_max_m: result.intensity, depth_river: result.extra["depth_river"],
+            depth_pond: result.extra["depth_pond"]}  # fmt: skip
+    write_layers(made, seen=lambda path, block: seen[path](block) if path in seen else None)
+    write_json(counted.facts(result.card), facts)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.flood_town import TOWN_SURFACE, opened_town
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.design_runs import DesignRain, SiteRun
     from geo_risk.hazards.flood.params import DesignRainParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.kernels.inertial import Record
 
@@ -21,14 +24,15 @@ if TYPE_CHECKING:
 def design_rain(plan: Plan) -> None:
     """Add the steps that run rain by design over the town, and tell what it brings to each site."""
     params = plan.cfg.flood
-    town = {n: plan.layer(n) for n in ("town_dem", "town_curve_number", "town_manning")}
+    town = {n: plan.layer(n) for n in TOWN_SURFACE}
     frames = {n: plan.frame(n) for n in ("town_sites", "town_devices")}
     found = {"findings": plan.frame("town_findings")}
     plan.add(
         "flood.design_runs", write_design_runs, reads={**town, **frames},
         optional={**found, "entrances": plan.frame("town_entrances")},
         writes={"runs": plan.cube("town_design"), "facts": plan.facts("flood_design_runs")},
-        params=params.town, sites=params.sites, design=params.design, idf=plan.cfg.inputs.rainfall.idf,
+        params=params.town, runoff=params.runoff, sites=params.sites, design=params.design,
+        idf=plan.cfg.inputs.rainfall.idf,
     )  # fmt: skip
     plan.add(
         "flood.site_rain", write_site_rain,
@@ -72,9 +76,6 @@ def chosen_rains(design: DesignRainParams, idf: StormFormula | None) -> tuple[li
 
 def write_design_runs(
     *,
-    town_dem: Path,
-    town_curve_number: Path,
-    town_manning: Path,
     town_sites: Path,
     town_devices: Path,
     findings: Path | None,
@@ -82,16 +83,17 @@ def write_design_runs(
     runs: Path,
     facts: Path,
     params: TownFlowParams,
+    runoff: RunoffParams,
     sites: SiteParams,
     design: DesignRainParams,
     idf: StormFormula | None,
+    **town: Path,
 ) -> None:
     """Run blocks and design storms over the town, and keep the water of the sites."""
     from concurrent.futures import ThreadPoolExecutor
 
     import numpy as np
 
-    from geo_risk.flow.steps.flood_town import opened_town
     from geo_risk.hazards.flood.design_runs import catchment_runoff_m3, kept_of, run_design
     from geo_risk.hazards.flood.devices import sink_grid
     from geo_risk.hazards.flood.entrances import water_at
@@ -101,7 +103,7 @@ def write_design_runs(
     from geo_risk.publish.frames import write_json
     from geo_risk.sources.layers import read_frame
 
-    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     found = None if findings is None else read_frame(findings)
     share = site_states(places, devices, found).set_index("site_id")["share"]
@@ -111,13 +113,13 @@ def write_design_runs(
     doors = none if entrances is None else read_frame(entrances)["cell"].to_numpy(np.int64)
 
     def one(rain: DesignRain) -> Any:
-        run = run_design(rain, ground, surface, sinks, cells=cells, params=params, design=design)
+        run = run_design(rain, ground, surface, sinks, cells=cells, params=params, design=design, runoff=runoff)
         return *kept_of(rain, run, places), water_at(run.max_depth_m, doors, ground)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         kept = list(pool.map(one, rains))
-    runoff = catchment_runoff_m3(rains, places, ground, surface)
-    write_dataset(_packed(kept, runoff, places["site_id"].astype(str).tolist(), cells), runs)
+    shed = catchment_runoff_m3(rains, places, ground, surface, runoff)
+    write_dataset(_packed(kept, shed, places["site_id"].astype(str).tolist(), cells), runs)
     blocks = [r for r in rains if np.isnan(r.years)]
     if blocks:
         notes.append(note("info", f"Rain of {blocks[0].total_mm:g} to {blocks[-1].total_mm:g} mm in 10 and in 60 "

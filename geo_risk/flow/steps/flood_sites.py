@@ -16,7 +16,7 @@ _COLUMNS: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
     "railways": ("LineString", "", ()),
     "underground_spaces": ("Point", "space_id", ("name?", "sill_height_m?", "people?")),
     "buildings": ("Polygon", "", ()),
-    "drains": ("Point", "drain_id", ("capacity_m3_s", "site_id?")),
+    "drains": (None, "drain_id", ("capacity_m3_s?", "capacity_mm_h?", "site_id?")),
     "pumps": ("Point", "pump_id", ("capacity_m3_s", "site_id?")),
 }
 
@@ -44,8 +44,18 @@ def read_features(
     if name == "roads":
         read.frame["class"] = road_classes(read.frame)
     left, bottom, right, top = grid.bounds
-    frame = read.frame if geometry == "Point" else read.frame.cx[left:right, bottom:top]
+    frame = read.frame if geometry in ("Point", None) else read.frame.cx[left:right, bottom:top]
     return frame.explode(index_parts=False).reset_index(drop=True)
+
+
+def by_place(drains: gpd.GeoDataFrame, aside: list[dict[str, str]]) -> gpd.GeoDataFrame:
+    """Return drains that are points; areas are another step's (`flood.drained`), lines are set aside."""
+    kind = drains.geometry.geom_type
+    lines = drains[~kind.isin(["Point", "Polygon"])]
+    aside += [{"id": str(i), "reason": f"drains are points or areas, this is a {k}: run as if it drained nothing",
+               "reason_zh": "排水设施应为点或面：按不排水计算"}
+              for i, k in zip(lines["drain_id"], kind[lines.index], strict=True)]  # fmt: skip
+    return drains[kind == "Point"].reset_index(drop=True)
 
 
 def write_sites(
@@ -82,8 +92,8 @@ def write_sites(
     paths = {"roads": roads, "railways": railways, "underground_spaces": underground_spaces, "buildings": buildings,
              "drains": drains, "pumps": pumps}  # fmt: skip
     read = {name: read_features(p, name, grid, options=options, aside=aside) for name, p in paths.items()}
-    features = Features(read["roads"], read["railways"], read["underground_spaces"], read["buildings"],
-                        open_layer(built).to_numpy() > 0)  # fmt: skip
+    is_built = open_layer(built).to_numpy() > 0
+    features = Features(read["roads"], read["railways"], read["underground_spaces"], read["buildings"], is_built)
     detected = detect_sites(ground, features, params)
     ledger, said = _ledger(waterlogging_sites, grid, read["roads"], options=options, aside=aside)
     if ledger is not None:
@@ -91,7 +101,7 @@ def write_sites(
         aside += odd
     sites, beyond = merge_ledger(detected, ledger, ground, params)
     sites = with_streets(sites, read["roads"], params)
-    devices, bad = place_devices(read["drains"], read["pumps"], sites, ground, params)
+    devices, bad = place_devices(by_place(read["drains"], aside), read["pumps"], sites, ground, params)
     write_frame(sites, town_sites)
     write_frame(devices, town_devices)
     write_layer(grid.layer(ground.found.labels, units="1", long_name="depressions of the town", name="town_labels"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import DesignRainParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.runoff_params import RunoffParams
 
 
 def standard_storm(plan: Plan, reads: dict[str, Any]) -> None:
@@ -26,15 +27,12 @@ def standard_storm(plan: Plan, reads: dict[str, Any]) -> None:
         writes={"depth": plan.layer("town_depth"), "duration": plan.layer("town_duration"),
                 "ponds": plan.frame("town_ponds"), "record": plan.cube("town_record"),
                 "facts": plan.facts("flood_town_standard")},
-        params=params.town, sites=params.sites, design=params.design,
+        params=params.town, sites=params.sites, design=params.design, runoff=params.runoff,
     )  # fmt: skip
 
 
 def write_standard(
     *,
-    town_dem: Path,
-    town_curve_number: Path,
-    town_manning: Path,
     town_sites: Path,
     town_devices: Path,
     depth: Path,
@@ -45,6 +43,8 @@ def write_standard(
     params: TownFlowParams,
     sites: SiteParams,
     design: DesignRainParams,
+    runoff: RunoffParams,
+    **town: Path,
 ) -> None:
     """Run an hour of the standard rain over the town and write depth, duration, and each site's answer."""
     import numpy as np
@@ -61,11 +61,12 @@ def write_standard(
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_frame
 
-    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     rain = DesignRain("standard", (design.standard_rain_mm,), 60.0)
     run = run_design(rain, ground, surface, sink_grid(devices, ground.grid.shape),
-                     cells=record_cells(places, devices, ground), params=params, design=design)  # fmt: skip
+                     cells=record_cells(places, devices, ground), params=params, design=design,
+                     runoff=runoff)  # fmt: skip
     table = responses(places, devices, ground, run, None, peak_rain_mm_h=design.standard_rain_mm,
                       depth_bound_m=params.duration_depth_m, params=sites)  # fmt: skip
     for values, path, units, name in (

@@ -1,7 +1,8 @@
-"""Steps of the town's flood: its ground, the runs of past storms with reported depths, and the run of the storm."""
+"""Steps of the town's flood: its ground, and the runs of past storms with reported depths."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geo_risk.core.grid import Grid
-    from geo_risk.hazards.flood.params import RunoffParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
-    from geo_risk.hazards.flood.town import Surface, Window
+    from geo_risk.hazards.flood.town import HourlyRunoff, RunWith, Surface, Window
     from geo_risk.sources.options import ReadLimits
     from geo_risk.sources.rain_past import PastRain
 
-_MARGIN_M = 2000.0
+TOWN_SURFACE = ("town_dem", "town_curve_number", "town_manning", "town_soil", "town_sealed", "town_drained")
+"""Layers of the town that its runs take."""
 
 
 def write_ground(
@@ -34,6 +37,8 @@ def write_ground(
     town_curve_number: Path,
     town_manning: Path,
     town_built: Path,
+    town_soil: Path,
+    town_sealed: Path,
     facts: Path,
     options: dict[str, dict[str, Any]],
     limits: ReadLimits,
@@ -44,9 +49,10 @@ def write_ground(
     import numpy as np
 
     from geo_risk.core.vectorize import rasterize
-    from geo_risk.flow.steps.flood import read_cover, read_soil
+    from geo_risk.flow.steps.flood_ground import cover_layer, soil_shapes
     from geo_risk.flow.steps.flood_sites import read_features
-    from geo_risk.hazards.flood.town import curve_numbers, town_surface
+    from geo_risk.hazards.flood.losses import Ground, curve_numbers, impervious_shares
+    from geo_risk.hazards.flood.town import town_surface
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import read_grid
@@ -55,12 +61,14 @@ def write_ground(
     aside: list[dict[str, str]] = []
     cover = np.full(target.shape, np.nan)
     if landcover is not None:
-        cover = read_cover(landcover, target, options=options, limits=limits)
+        cover = cover_layer(landcover, target, options=options, limits=limits).to_numpy()
     soil = np.zeros(target.shape)
     if soils is not None:
-        soil, said = read_soil(soils, target, options=options)
+        shapes, said = soil_shapes(soils, target, options=options)
+        soil = rasterize(shapes, target, fill=0, dtype="uint8")
         aside += said
-    natural = curve_numbers(cover, soil, runoff.curve_numbers)
+    number = curve_numbers(cover, soil, runoff.curve_numbers)
+    natural = Ground(number, soil, impervious_shares(cover, runoff.impervious_shares))
     streets = read_features(roads, "roads", target, options=options, aside=aside)
     houses = read_features(buildings, "buildings", target, options=options, aside=aside)
     built = np.isin(cover, params.built_codes)
@@ -71,11 +79,13 @@ def write_ground(
         (surface.curve_number, town_curve_number, "1", "curve number of the town"),
         (surface.manning_n, town_manning, "s m-1/3", "roughness of the town"),
         (built, town_built, "1", "built-up ground"),
+        (surface.soil, town_soil, "1", "soil code of the town"),
+        (surface.impervious_share, town_sealed, "1", "impervious share of the town"),
     ):
         layer = target.layer(np.asarray(values, dtype=np.float32), units=units, long_name=name, name=path.stem)
         write_layer(layer, path)
     write_layer(height.rename("town_dem"), town_dem)
-    unknown = float(np.isnan(natural).mean())
+    unknown = float(np.isnan(number).mean())
     write_json({"notes": [], "counts": {"unknown_curve_number_share": round(unknown, 4)}, "quarantine": aside}, facts)
 
 
@@ -96,8 +106,13 @@ def _town_dem(
     return target, layer
 
 
-def opened_town(town_dem: Path, town_curve_number: Path, town_manning: Path, sites: SiteParams) -> tuple[Town, Surface]:
-    """Return the town's ground with its depressions, and its surface."""
+def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Surface]:
+    """Return the town's ground with its depressions, and its surface.
+
+    Parameters
+    ----------
+    layers : town_dem, town_curve_number, town_manning, town_soil, town_sealed, town_drained.
+    """
     import numpy as np
 
     from geo_risk.core.grid import grid_of
@@ -105,20 +120,21 @@ def opened_town(town_dem: Path, town_curve_number: Path, town_manning: Path, sit
     from geo_risk.hazards.flood.town import Surface
     from geo_risk.sources.layers import open_layer
 
-    height = open_layer(town_dem)
-    number, manning = (open_layer(p).to_numpy().astype(np.float64) for p in (town_curve_number, town_manning))
-    return town_ground(grid_of(height), height.to_numpy(), sites), Surface(number, manning)
+    height = open_layer(layers["town_dem"])
+    names = ("curve_number", "manning", "soil", "sealed", "drained")
+    values = [open_layer(layers[f"town_{n}"]).to_numpy().astype(np.float64) for n in names]
+    return town_ground(grid_of(height), height.to_numpy(), sites), Surface(*values)
 
 
-def _runoff(
-    rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int
-) -> tuple[NDArray[np.float64], Window, float]:
-    """Return hourly runoff (t, y, x) [mm/h] of the wettest window, the window, and its wettest hour [mm]."""
+def town_runoff(
+    rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int, runoff: RunoffParams
+) -> tuple[NDArray[np.float64] | HourlyRunoff, Window, float]:
+    """Return runoff [mm/h] of the wettest window, (t, y, x) or made by hour, the window, and its wettest hour [mm]."""
     import numpy as np
 
     from geo_risk.core.errors import OverlapError
     from geo_risk.core.grid import Grid
-    from geo_risk.hazards.flood.town import storm_window, window_runoff_mm_h
+    from geo_risk.hazards.flood.town import HourlyRunoff, storm_window, window_runoff_mm_h
     from geo_risk.sources.rain_grid import onto_grid
 
     coarse = Grid.from_bounds(grid.bounds, crs=grid.crs, resolution_m=grid.resolution_m * max(grid.shape) / 4)
@@ -128,18 +144,42 @@ def _runoff(
         what = "the rain does not cover the town"
         raise OverlapError(what, where="inputs.rainfall", fix="give rain whose cells cover the town's DEM")
     window = storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
-    fields = [onto_grid(rain.isel(time=k, drop=True), grid).to_numpy() for k in range(window.start, window.stop)]
-    hours = np.stack(fields[window.first - window.start :]).astype(np.float64)
-    before = np.nan_to_num(np.array(fields[: window.first - window.start], dtype=np.float64)).sum(axis=0)
-    net = window_runoff_mm_h(np.broadcast_to(before, grid.shape), np.nan_to_num(hours), surface.curve_number)
+    condition = _condition(series, window.start, rain, runoff)
+
+    def field(k: int) -> NDArray[np.float64]:
+        return onto_grid(rain.isel(time=k, drop=True), grid).to_numpy().astype(np.float64)
+
+    earlier = range(window.start, window.first)
+    if runoff.method == "curve_number":  # it looks at sums alone: no hour need be kept
+        before = np.zeros(grid.shape)
+        for k in earlier:
+            before += np.nan_to_num(field(k))
+        lazy = HourlyRunoff(before, lambda k: field(window.first + k), window.stop - window.first,
+                            lambda mm: surface.excess_mm(mm, runoff, condition=condition))  # fmt: skip
+        return lazy, window, float(np.nanmax(series[window.first : window.stop]))
+    net = window_runoff_mm_h(
+        np.nan_to_num([field(k) for k in earlier]).reshape(-1, *grid.shape),
+        np.nan_to_num([field(k) for k in range(window.first, window.stop)]), surface, runoff, condition=condition,
+    )  # fmt: skip
     return net, window, float(np.nanmax(series[window.first : window.stop]))
+
+
+def _condition(series: NDArray[np.float64], start: int, rain: xr.DataArray, params: RunoffParams) -> float:
+    """Return the antecedent condition of the town's ground: of the five days before the storm, as far as known."""
+    import numpy as np
+
+    from geo_risk.flow.steps.flood_ground import FIVE_DAYS_H
+    from geo_risk.hazards.flood.losses import condition_of
+
+    before = series[max(0, start - FIVE_DAYS_H) : start]
+    month = int(str(rain["time"].to_numpy()[start])[5:7])
+    is_growing = params.growing_months[0] <= month <= params.growing_months[1]
+    known = np.isfinite(before).sum() / FIVE_DAYS_H
+    return float(condition_of(np.nansum(before), known, growing=is_growing, params=params))
 
 
 def write_past(
     *,
-    town_dem: Path,
-    town_curve_number: Path,
-    town_manning: Path,
     town_sites: Path,
     town_devices: Path,
     past_events: list[Path],
@@ -149,9 +189,11 @@ def write_past(
     facts: Path,
     past_rain: list[PastRain],
     params: TownFlowParams,
+    runoff: RunoffParams,
     sites: SiteParams,
     rain_limit_mm_h: float,
     max_bad_share: float,
+    **town: Path,
 ) -> None:
     """Run the past storms that have reported depths and hourly rain, and write what the reports say of the drains."""
     from concurrent.futures import ThreadPoolExecutor
@@ -161,7 +203,7 @@ def write_past(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
 
-    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
+    ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     reports, aside = _reports(past_depths, set(places["site_id"]), ground.grid.crs)
     given = open_storms(past_events, past_rain, ground.grid, limit_mm_h=rain_limit_mm_h, max_bad_share=max_bad_share)
@@ -172,8 +214,9 @@ def write_past(
                "reason_zh": "有上报水深但无逐小时降雨：未采用"} for s in missing]  # fmt: skip
 
     def run(rain: xr.DataArray) -> Any:
-        net, _, _ = _runoff(rain, surface, ground.grid, params, window_h=params.past_window_h)
-        return _run(ground, surface, net, places, devices, None, params)
+        net, _, _ = town_runoff(rain, surface, ground.grid, params, window_h=params.past_window_h,
+                            runoff=runoff)  # fmt: skip
+        return run_storm(ground, surface, net, places, devices, share=None, params=params)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         runs = dict(zip(storms, pool.map(run, storms.values()), strict=True))
@@ -209,63 +252,22 @@ def _reports(path: Path, known: set[str], crs: str) -> tuple[Any, list[dict[str,
     return table.loc[~strange, ["storm_id", "site_id", "depth_m"]].reset_index(drop=True), aside
 
 
-def _run(
-    ground: Town, surface: Surface, net: Any, places: Any, devices: Any, share: Any, params: TownFlowParams
+def run_storm(
+    ground: Town,
+    surface: Surface,
+    net: Any,
+    places: Any,
+    devices: Any,
+    *,
+    share: Any,
+    params: TownFlowParams,
+    how: RunWith | None = None,
 ) -> Any:
+    """Run runoff over the town with its drains and pumps at their shares, and follow the water at the sites."""
     from geo_risk.hazards.flood.devices import sink_grid
     from geo_risk.hazards.flood.responses import record_cells
-    from geo_risk.hazards.flood.town import run_town
+    from geo_risk.hazards.flood.town import RunWith, run_town
 
     sinks = sink_grid(devices, ground.grid.shape, share)
     return run_town(ground.elevation, surface, net, sinks, cell_m=ground.grid.resolution_m, params=params,
-                    record_cells=record_cells(places, devices, ground))  # fmt: skip
-
-
-def write_town(
-    *,
-    town_dem: Path,
-    town_curve_number: Path,
-    town_manning: Path,
-    town_sites: Path,
-    town_devices: Path,
-    rain: Path,
-    findings: Path | None,
-    depth: Path,
-    duration: Path,
-    ponds: Path,
-    record: Path,
-    facts: Path,
-    params: TownFlowParams,
-    sites: SiteParams,
-) -> None:
-    """Run the storm over the town and write depth, duration, and each site's answer."""
-    import numpy as np
-
-    from geo_risk.flow.steps.flood_answers import record_dataset
-    from geo_risk.hazards.flood.responses import responses
-    from geo_risk.hazards.flood.town import town_facts
-    from geo_risk.publish.dataset import write_dataset
-    from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import read_frame
-    from geo_risk.sources.rain import read_own
-
-    ground, surface = opened_town(town_dem, town_curve_number, town_manning, sites)
-    places, devices = read_frame(town_sites), read_frame(town_devices)
-    found = None if findings is None else read_frame(findings)
-    share = None if found is None or not len(found) else found.set_index("site_id")["share"]
-    cube = read_own(rain).load()
-    net, window, peak = _runoff(cube, surface, ground.grid, params, window_h=params.window_h)
-    run = _run(ground, surface, net, places, devices, share, params)
-    table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
-                      params=sites)  # fmt: skip
-    for values, path, units, name in (
-        (run.max_depth_m, depth, "m", "greatest depth in the town"),
-        (run.duration_above_s / 3600, duration, "hour", f"time deeper than {params.duration_depth_m:g} m"),
-    ):
-        layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
-        write_layer(layer, path)
-    write_frame(table, ponds)
-    write_dataset(record_dataset(run.record), record)
-    times = [str(cube["time"].to_numpy()[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
-    write_json(town_facts(run, table, times=times, peak_rain_mm_h=peak), facts)
+                    record_cells=record_cells(places, devices, ground), how=how or RunWith())  # fmt: skip

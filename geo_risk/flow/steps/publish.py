@@ -25,6 +25,9 @@ _PARAMETERS = ("area", "deformation", "rainfall", "landslide", "stability", "deb
                "flood", "risk", "evacuation", "warning", "waterlogging")  # fmt: skip
 """Sections of the configuration that the report prints; not who sends a message, and to whom."""
 
+_PICTURES = 48
+"""Pictures of water in time that the map holds at most."""
+
 _CHINA = timezone(timedelta(hours=8))
 
 
@@ -72,6 +75,7 @@ def _add_map(plan: Plan, pages: Mapping[str, Any]) -> None:
         optional={
             "layers": [plan.layer(n) for n in dict.fromkeys(rasters) if plan.has(plan.layer(n))],
             "frames": [plan.frame(n) for n in SCHEMAS if plan.has(plan.frame(n))],
+            "in_time": plan.cube("town_depth_frames"),
             **{name: plan.input(name) for name in BASE_INPUTS},
         },
         writes={"out": plan.out / "map.html"}, options=_options(plan),
@@ -175,6 +179,7 @@ def write_map_page(
     out: Path,
     layers: list[Path] | None,
     frames: list[Path] | None,
+    in_time: Path | None,
     options: dict[str, Any],
     basemaps: list[dict[str, Any]],
     run: str,
@@ -188,7 +193,19 @@ def write_map_page(
 
     shown = MapOptions(run, language, data_time, tuple(OnlineBasemap(**b) for b in basemaps))
     write_map(out, grid=read_grid(grid), layers=_layers(layers), frames=_base(base, grid, options) | _frames(frames),
-              options=shown)  # fmt: skip
+              options=shown, in_time=None if in_time is None else _in_time(in_time))  # fmt: skip
+
+
+def _in_time(path: Path) -> tuple[xr.DataArray, list[str]]:
+    """Return the water of the town in time, at most `_PICTURES` of it, and each local time as text."""
+    from geo_risk.publish.i18n import local_time
+    from geo_risk.sources.dataset import read_dataset
+
+    held = read_dataset(path)
+    water = held[path.stem].assign_coords(spatial_ref=held["spatial_ref"])
+    step = -(-water.sizes["time"] // _PICTURES)
+    kept = water.isel(time=slice((water.sizes["time"] - 1) % step, None, step))  # the last one is kept
+    return kept, [local_time(f"{str(t)[:19]}+00:00")[5:] for t in kept["time"].to_numpy()]
 
 
 def write_cards(

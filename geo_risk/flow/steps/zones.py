@@ -20,6 +20,8 @@ _FRAMES = ("active_deformation", "ponding", "houses")
 def zones(plan: Plan) -> None:
     """Add the step that delineates zones (frame zones_drawn, layer risk_level); `points` publishes them, linked."""
     layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *_DRAINAGE)}
+    if plan.has(plan.layer("hazard_flood_design")):
+        layers["hazard_flood"] = plan.layer("hazard_flood_design")
     frames = {name: plan.frame(name) for name in _FRAMES}
     dangers = [plan.layer(v) for v in _LEVELS.values()] + [plan.frame("active_deformation"), plan.frame("ponding")]
     needs: dict[str, Any] = {"grid": plan.facts("grid")}

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from geo_risk.hazards.flood.cascade import Cascade, spill_cascade
-from geo_risk.kernels.depressions import Depressions, storage_curve, water_level
+from geo_risk.kernels.contributions import WEIGHT_STEPS, Contributions
+from geo_risk.kernels.pond_tables import add_up
+from geo_risk.terrain.depressions import BlockDepressions
+from geo_risk.terrain.rows import rows_of_blocks
+from geo_risk.terrain.storage import water_levels
 
 Array = NDArray[np.float64]
 
@@ -18,70 +24,99 @@ class Ponds(NamedTuple):
 
     Attributes
     ----------
-    depth_m : (y, x) water depth, 0 where dry, NaN in depressions whose runoff is not known.
+    depth_m : (y, x) water depth, lazy, 0 where dry, NaN in depressions whose runoff is not known.
     level_m, volume_m3 : (n,) water surface and stored volume.
     cascade : inflow, stored and spilled volumes.
     """
 
-    depth_m: Array
+    depth_m: da.Array
     level_m: Array
     volume_m3: Array
     cascade: Cascade
 
 
 def ponds(
-    elevation: NDArray[Any],
-    found: Depressions,
-    runoff_mm: NDArray[Any],
-    *,
-    cell_m: float,
-    is_open: NDArray[np.bool_] | None = None,
+    found: BlockDepressions, runoff_mm: da.Array, *, cell_m: float, is_open: NDArray[np.bool_] | None = None
 ) -> Ponds:
     """Let the runoff of a storm fill the depressions and spill downstream.
 
     Parameters
     ----------
-    elevation : (y, x) [m]. found : its depressions.
-    runoff_mm : (y, x) runoff depth [mm]; where it is missing in a catchment, the mean of the known cells of that
-        catchment stands for it, and a catchment without any is unknown.
+    found : the depressions of a surface.
+    runoff_mm : (y, x) runoff depth [mm] in the same blocks; where it is missing in a catchment, the mean of the known
+        cells of that catchment stands for it, and a catchment without any is unknown.
     cell_m : cell size.
     is_open : (n,) depressions that drain through a bridge or culvert: they hold nothing.
     """
     n = found.level.size
     area = cell_m**2
-    known = np.isfinite(runoff_mm)
-    catchment = found.catchment.ravel()
-    sums = np.bincount(catchment, weights=np.where(known, runoff_mm, 0.0).ravel(), minlength=n + 1)[1:]
-    counts = np.bincount(catchment, weights=known.ravel().astype(np.float64), minlength=n + 1)[1:]
-    mean_mm = np.divide(sums, counts, out=np.full(n, np.nan), where=counts > 0)
-    capacity = found.depth_sum * area
-    if is_open is not None:
-        capacity = np.where(is_open, 0.0, capacity)
+    mean_mm = catchment_means(found, runoff_mm)
+    closed = np.ones(n, dtype=np.bool_) if is_open is None else ~is_open
     is_known = np.isfinite(mean_mm)
     inflow = np.where(is_known, mean_mm, 0.0) * found.catchment_cells * area / 1000
-    cascade = spill_cascade(inflow, capacity, found.below - 1)
-    level = water_level(storage_curve(elevation, found.labels), cascade.stored_m3 / area)
+    cascade = spill_cascade(inflow, np.where(closed, found.depth_sum * area, 0.0), found.below - 1)
+    level = water_levels(found, cascade.stored_m3 / area)
     level[~is_known] = np.nan
-    surface = np.concatenate([[-np.inf], level])[found.labels]
-    depth = np.where(found.labels > 0, np.maximum(surface - elevation, 0.0), 0.0)
-    if is_open is not None and n:
-        depth[np.concatenate([[False], is_open])[found.labels]] = 0.0
+    surface = np.concatenate([[-np.inf], np.where(closed, level, -np.inf)])
+    depth = da.map_blocks(
+        _depth, found.labels, found.elevation, surface=surface, dtype=np.float64, meta=np.empty((0, 0))
+    )
     return Ponds(depth, level, cascade.stored_m3, cascade)
 
 
-def open_depressions(found: Depressions, openings: NDArray[np.bool_], *, reach_cells: int = 3) -> NDArray[np.bool_]:
+def _depth(labels: NDArray[np.int32], z: NDArray[Any], *, surface: Array) -> Array:
+    return np.where(labels > 0, np.maximum(surface[labels] - z, 0.0), 0.0)
+
+
+def catchment_means(found: BlockDepressions, values: da.Array) -> Array:
+    """Mean of the known values over the cells that drain to each depression first.
+
+    Parameters
+    ----------
+    values : (y, x) >= 0 in the same blocks, NaN unknown.
+
+    Returns
+    -------
+    (n,), NaN where none is known. Sums are counted in whole numbers, so the blocks change nothing.
+    """
+    n = found.level.size
+    known, whole, part = (np.zeros(n + 1, np.int64) for _ in range(3))
+    for _, (catchment, own) in rows_of_blocks(_shares, [found.catchment, values]):
+        add_up(catchment, (own.n_known, own.whole, own.part), (known, whole, part))
+    total = (whole + part / WEIGHT_STEPS)[1:]
+    mean: Array = np.divide(total, known[1:], out=np.full(n, np.nan), where=known[1:] > 0)
+    return mean
+
+
+def _shares(
+    catchment: NDArray[np.int32], values: NDArray[Any], *, origin: tuple[int, int], n_x: int
+) -> tuple[NDArray[np.int32], Contributions]:
+    """Return the cells in catchments, and what they contribute."""
+    del origin, n_x
+    inside = catchment > 0
+    return catchment[inside], Contributions.own(values[inside], values[inside])
+
+
+def open_depressions(found: BlockDepressions, openings: da.Array, *, reach_cells: int = 3) -> NDArray[np.bool_]:
     """Whether a bridge or culvert lies at the spill point of each depression: there the DEM dams what is open.
 
     Parameters
     ----------
-    found : the depressions. openings : (y, x), cells that a bridge deck or culvert touches.
-    reach_cells : distance from the spill cell within which an opening counts, in cells.
+    found : the depressions. openings : (y, x) bool, cells that a bridge deck or culvert touches; they are held as a
+        list.
+    reach_cells : distance from the spill cell within which an opening counts, in cells (rows and columns alike).
     """
-    n_y, n_x = openings.shape
-    out = np.zeros(found.level.size, dtype=bool)
-    for k, cell in enumerate(found.spill):
-        j, i = divmod(int(cell), n_x)
-        rows = slice(max(0, j - reach_cells), min(n_y, j + reach_cells + 1))
-        columns = slice(max(0, i - reach_cells), min(n_x, i + reach_cells + 1))
-        out[k] = openings[rows, columns].any()
-    return out
+    cells = np.concatenate([cell for _, cell in rows_of_blocks(_opening_cells, [openings])])
+    n = found.level.size
+    if not (n and cells.size):
+        return np.zeros(n, dtype=np.bool_)
+    n_x = openings.shape[1]
+    places, spills = (np.stack(np.divmod(at, n_x), axis=1).astype(np.float64) for at in (cells, found.spill))
+    distance, _ = cKDTree(places).query(spills, p=np.inf, distance_upper_bound=reach_cells + 0.5)
+    near: NDArray[np.bool_] = np.isfinite(distance)
+    return near
+
+
+def _opening_cells(openings: NDArray[np.bool_], *, origin: tuple[int, int], n_x: int) -> NDArray[np.int64]:
+    row, column = np.nonzero(openings)
+    return ((row + origin[0]) * n_x + column + origin[1]).astype(np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.errors import DataError
+from geo_risk.kernels.forest import downward_order, spill_down
 
 Array = NDArray[np.float64]
 
@@ -54,20 +55,9 @@ def spill_order(below: ArrayLike) -> NDArray[np.int64]:
     if ((down < -1) | (down >= n)).any():
         what = f"depressions spill into positions {sorted(set(down[(down < -1) | (down >= n)].tolist()))[:5]} of {n}"
         raise DataError(what, where="spill cascade", fix="number the depressions 0..n-1 and use -1 for `leaves`")
-    waiting = np.bincount(down[down >= 0], minlength=n)
-    order = np.empty(n, dtype=np.int64)
-    ready = np.flatnonzero(waiting == 0).tolist()[::-1]
-    size = 0
-    while ready:
-        k = ready.pop()
-        order[size] = k
-        size += 1
-        if down[k] >= 0:
-            waiting[down[k]] -= 1
-            if waiting[down[k]] == 0:
-                ready.append(int(down[k]))
-    if size < n:
-        ring = np.flatnonzero(waiting > 0)[:5].tolist()
+    order = downward_order(down)
+    if order.size < n:
+        ring = np.setdiff1d(np.arange(n), order)[:5].tolist()
         what = f"depressions spill into one another in a ring (positions {ring} ...)"
         raise DataError(what, where="spill cascade", fix="make the graph with kernels.depressions.find_depressions")
     return order
@@ -91,11 +81,7 @@ def spill_cascade(input_m3: ArrayLike, capacity_m3: ArrayLike, below: ArrayLike)
     """
     inflow, capacity = _volumes(input_m3, "input_m3").copy(), _volumes(capacity_m3, "capacity_m3")
     down = np.asarray(below, dtype=np.int64)
-    spilled = np.zeros_like(inflow)
-    for k in spill_order(down):
-        spilled[k] = max(inflow[k] - capacity[k], 0.0)
-        if down[k] >= 0:
-            inflow[down[k]] += spilled[k]
+    spilled = spill_down(inflow, capacity, down, spill_order(down))
     return Cascade(inflow, np.minimum(inflow, capacity), spilled)
 
 

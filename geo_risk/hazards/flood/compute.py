@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import dask
@@ -11,15 +12,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import same_grid
+from geo_risk.core.grid import CHUNK, Grid, grid_of, same_grid
 from geo_risk.core.levels import classify_layer
 from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.hazards.flood.bluespots import open_depressions, ponds
 from geo_risk.hazards.flood.params import FloodParams
-from geo_risk.hazards.flood.rivers import river_depth_m, river_levels
-from geo_risk.kernels.d8 import drainage_order
-from geo_risk.kernels.depressions import find_depressions
-from geo_risk.kernels.runoff import scs_runoff_mm
+from geo_risk.hazards.flood.rivers import river_depth_m, river_flow
+from geo_risk.hazards.flood.town import coarsened_max
+from geo_risk.terrain.depressions import depression_blocks
+from geo_risk.terrain.hydrology import cells_of
+from geo_risk.terrain.slope import blocks
 
 INPUTS: dict[str, str] = {
     "dem": "m",
@@ -27,12 +29,11 @@ INPUTS: dict[str, str] = {
     "flow_direction": "1",
     "streams": "1",
     "hand_m": "m",
-    "rain": "mm",
-    "curve_number": "1",
+    "runoff": "mm",
     "openings?": "1",
     "town_depth?": "m",
 }
-"""Layers that `compute` takes; `rain` is the accumulation over `params.river.storm_h`."""
+"""Layers that `compute` takes; `runoff` is that of the storm of `params.river.storm_h` (`losses.storm_runoff_mm`)."""
 
 CARD = MethodCard(
     name="River flood by HAND and regime stage, ponds by spill cascade",
@@ -54,13 +55,14 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     ----------
     layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through; `town_depth`
         is the greatest depth of the town's own run, NaN outside the town.
-    params : runoff, river, bluespots and depth_bounds_m are used.
+    params : river, bluespots and depth_bounds_m are used.
 
     Returns
     -------
     HazardResult : intensity = depth [m] (greater of river and pond; in the town the town's own run), NaN where the
         river part is unknown and no pond of at least the second depth bound stands there. extra: depth_river,
-        depth_pond [m]. Lazy: the whole grid is one task, about 120 bytes a cell.
+        depth_pond [m]. Lazy: nothing is read here, and the whole grid is one task, which holds all layers; for large
+        grids `in_blocks` gives the same.
 
     Raises
     ------
@@ -68,10 +70,33 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     """
     given = declared(layers, INPUTS)
     grid = same_grid(*given.values())
-    names = [key.removesuffix("?") for key in INPUTS]
-    arrays = [given[name].data if name in given else None for name in names]
-    stack = dask.delayed(_depths)(dict(zip(names, arrays, strict=True)), params, grid.resolution_m)
-    depths = da.from_delayed(stack, shape=(4, *grid.shape), dtype=np.float32)
+    stack = dask.delayed(_whole)({name: layer.data for name, layer in given.items()}, params, grid.resolution_m)
+    return _result(da.from_delayed(stack, shape=(4, *grid.shape), dtype=np.float32), grid, params)
+
+
+def in_blocks(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardResult:
+    """Depth and level of the flood of a storm, as `compute`, for grids that memory does not hold.
+
+    Parameters
+    ----------
+    layers, params : as in `compute`. Layers are read some ten times, so they should lie in files.
+
+    Returns
+    -------
+    As `compute`, to the last bit, lazy block by block. What blocks must know of each other is worked out here: one row
+    of numbers a depression, three a stream cell and the blocks' borders are held.
+
+    Raises
+    ------
+    As `compute`.
+    """
+    given = declared(layers, INPUTS)
+    grid = same_grid(*given.values())
+    depths = _depths({name: blocks(layer) for name, layer in given.items()}, params, grid.resolution_m)
+    return _result(depths, grid, params)
+
+
+def _result(depths: da.Array, grid: Grid, params: FloodParams) -> HazardResult:
     titles = ("greatest flood depth", "depth of the river flood", "depth in depressions", "confidence")
     layer = [
         grid.layer(depths[k], units="1" if k == 3 else "m", long_name=title, name=title.replace(" ", "_"))
@@ -87,27 +112,36 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     )
 
 
-def _depths(arrays: Mapping[str, Any], params: FloodParams, cell_m: float) -> NDArray[np.float32]:
-    """Depth, river depth, pond depth and confidence, (4, y, x)."""
-    dem, filled = np.asarray(arrays["dem"], np.float64), np.asarray(arrays["dem_filled"], np.float64)
-    direction = np.ascontiguousarray(arrays["flow_direction"]).astype(np.int8)
-    stream = np.asarray(arrays["streams"]) > 0
-    runoff = scs_runoff_mm(arrays["rain"], arrays["curve_number"], ia_ratio=params.runoff.ia_ratio)
-    levels = river_levels(direction, filled, stream, runoff, cell_m=cell_m, params=params.river)
-    river = river_depth_m(direction, np.asarray(arrays["hand_m"], np.float64), stream, levels.stage_m)
-    found = find_depressions(
-        dem, filled, direction, drainage_order(direction), depth_min=params.bluespots.depth_min_m,
-        cells_min=max(1, int(np.ceil(params.bluespots.area_min_m2 / cell_m**2 - 1e-9))),
+def _whole(arrays: Mapping[str, NDArray[Any]], params: FloodParams, cell_m: float) -> NDArray[np.float32]:
+    """Return `_depths` of whole arrays; the task that runs it is one of Dask's, so it asks for no further workers."""
+    with dask.config.set(scheduler="synchronous"):
+        lazy = {name: da.from_array(np.asarray(values), chunks=(CHUNK, CHUNK)) for name, values in arrays.items()}
+        whole: NDArray[np.float32] = _depths(lazy, params, cell_m).compute()
+    return whole
+
+
+def _depths(arrays: dict[str, da.Array], params: FloodParams, cell_m: float) -> da.Array:
+    """Depth, river depth, pond depth and confidence, (4, y, x), lazy."""
+    chunks = arrays["dem"].chunks
+    arrays = {name: values.rechunk(chunks) for name, values in arrays.items()}
+    dem, filled, stream = arrays["dem"], arrays["dem_filled"], arrays["streams"] > 0
+    direction = arrays["flow_direction"].astype(np.int8)
+    runoff = da.where(arrays["runoff"] >= 0, arrays["runoff"].astype(np.float64), np.nan)
+    flow = river_flow(direction, filled, stream, runoff, cell_m=cell_m, params=params.river)
+    river = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m)
+    cells_min = cells_of(params.bluespots.area_min_m2, cell_m)
+    found = depression_blocks(dem, filled, direction, depth_min=params.bluespots.depth_min_m, cells_min=cells_min)
+    is_open = open_depressions(found, arrays["openings"] > 0) if "openings" in arrays else None
+    pond = ponds(found, runoff, cell_m=cell_m, is_open=is_open).depth_m
+    town = [arrays["town_depth"]] if "town_depth" in arrays else []
+    return da.map_blocks(
+        _joined, dem, river, pond, runoff, *town, sure_m=params.depth_bounds_m[1], new_axis=0, chunks=((4,), *chunks),
+        dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
-    is_open = None
-    if arrays["openings"] is not None:
-        is_open = open_depressions(found, np.asarray(arrays["openings"]) > 0)
-    pond = ponds(dem, found, runoff, cell_m=cell_m, is_open=is_open).depth_m
-    return _joined(dem, river, pond, runoff, arrays["town_depth"], sure_m=params.depth_bounds_m[1])
 
 
 def _joined(
-    dem: NDArray[Any], river: NDArray[Any], pond: NDArray[Any], runoff: NDArray[Any], town: Any, *, sure_m: float
+    dem: NDArray[Any], river: NDArray[Any], pond: NDArray[Any], runoff: NDArray[Any], town: Any = None, *, sure_m: float
 ) -> NDArray[np.float32]:
     depth = np.where(np.isnan(river) | np.isnan(pond), np.nan, np.fmax(river, pond))
     highest = np.fmax(river, pond)
@@ -124,21 +158,67 @@ def _joined(
     return stack.astype(np.float32)
 
 
-def flood_facts(
-    level: xr.DataArray, depth: xr.DataArray, river: xr.DataArray, pond: xr.DataArray, *, card: MethodCard
-) -> dict[str, Any]:
-    """Return counts, notes and the method card of computed flood layers for the report."""
-    from dataclasses import asdict
+def town_layer(depth: xr.DataArray, grid: Grid) -> xr.DataArray:
+    """Greatest depth of the town's own run in each cell of the run grid, lazy; NaN outside the town.
 
-    levels = level.to_numpy()
-    known = np.isfinite(depth.to_numpy())
-    unknown = float((levels < 0).mean())
-    counts = {f"cells_level_{k}": int((levels == k).sum()) for k in range(-1, 5)}
-    counts |= {"cells_river": int((river.to_numpy() > 0).sum()), "cells_pond": int((pond.to_numpy() > 0).sum())}
-    notes = [{
-        "level": "warning" if unknown > 0.05 else "info",
-        "text_en": f"The flood level is unknown on {unknown:.1%} of the area (no height, no runoff, or water that "
-                   "leaves before it meets a stream).",
-        "text_zh": f"{unknown:.1%} 的面积洪水等级未知（缺高程、缺径流或水流在汇入河沟前流出）。",
-    }] if unknown > 0 or not known.all() else []  # fmt: skip
-    return {"notes": notes, "counts": counts, "quarantine": [], "methods": [asdict(card)]}
+    Parameters
+    ----------
+    depth : (y, x) [m] on the town's grid; only the town's part of the run grid is held.
+
+    Raises
+    ------
+    DataError : the grids are in different CRS.
+    """
+    fine = grid_of(depth)
+    left, bottom, right, top = fine.bounds
+    n_y, n_x = grid.shape
+    x0, y0 = grid.bounds[0], grid.bounds[3]
+    rows = [int(np.clip(np.floor((y0 - y) / grid.resolution_m) + k, 0, n_y)) for y, k in ((top, 0), (bottom, 1))]
+    columns = [int(np.clip(np.floor((x - x0) / grid.resolution_m) + k, 0, n_x)) for x, k in ((left, 0), (right, 1))]
+    window = Grid(grid.geobox[rows[0] : max(rows[1], rows[0] + 1), columns[0] : max(columns[1], columns[0] + 1)])
+    own = coarsened_max(depth.to_numpy(), fine, window)
+
+    def block(block_info: Any = None) -> NDArray[np.float64]:
+        (r0, r1), (c0, c1) = block_info[None]["array-location"]
+        out = np.full((r1 - r0, c1 - c0), np.nan)
+        top_row, left_column = max(r0, rows[0]), max(c0, columns[0])
+        part = own[top_row - rows[0] : max(r1 - rows[0], 0), left_column - columns[0] : max(c1 - columns[0], 0)]
+        if part.size:
+            out[top_row - r0 :, left_column - c0 :][: part.shape[0], : part.shape[1]] = part
+        return out
+
+    chunks = da.core.normalize_chunks((CHUNK, CHUNK), shape=grid.shape, dtype=np.float64)
+    data = da.map_blocks(block, chunks=chunks, dtype=np.float64, meta=np.empty((0, 0)))
+    return grid.layer(data, units="m", long_name="town depth", name="town_depth")
+
+
+class FloodCount:
+    """Counts of flood layers, taken block by block as they are written."""
+
+    def __init__(self) -> None:
+        self.levels = dict.fromkeys(range(-1, 5), 0)
+        self.cells = 0
+        self.wet = {"river": 0, "pond": 0}
+
+    def add_levels(self, levels: NDArray[Any]) -> None:
+        """Count a block of levels."""
+        self.cells += levels.size
+        for level in self.levels:
+            self.levels[level] += int((levels == level).sum())
+
+    def add_wet(self, kind: str, depth: NDArray[Any]) -> None:
+        """Count the cells of a block where water of a kind (river, pond) stands."""
+        self.wet[kind] += int((depth > 0).sum())
+
+    def facts(self, card: MethodCard) -> dict[str, Any]:
+        """Return counts, notes and the method card for the report."""
+        unknown = self.levels[-1] / max(self.cells, 1)
+        counts = {f"cells_level_{level}": n for level, n in self.levels.items()}
+        counts |= {f"cells_{kind}": n for kind, n in self.wet.items()}
+        notes = [{
+            "level": "warning" if unknown > 0.05 else "info",
+            "text_en": f"The flood level is unknown on {unknown:.1%} of the area (no height, no runoff, or water that "
+                       "leaves before it meets a stream).",
+            "text_zh": f"{unknown:.1%} 的面积洪水等级未知（缺高程、缺径流或水流在汇入河沟前流出）。",
+        }] if unknown > 0 else []  # fmt: skip
+        return {"notes": notes, "counts": counts, "quarantine": [], "methods": [asdict(card)]}

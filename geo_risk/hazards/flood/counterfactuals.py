@@ -63,9 +63,9 @@ def _answers(pond: Pond, row: Mapping[Any, Any], bound_m: float, params: SitePar
         return float(pond.volume(replay(pond, capacity, inflow_share=inflow)))
 
     def depth(capacity: float, inflow: float = 1.0) -> float:
-        """Depth, in proportion to that of the list as the replay says: without water there is none."""
-        made = float(replay(pond, capacity, inflow_share=inflow))
-        return made * float(row["depth_m"]) / base if base > 0 else float(row["depth_m"])
+        """Depth, in proportion to that of the list as the replay says; where that is dry, no proportion is known."""
+        made, told = float(replay(pond, capacity, inflow_share=inflow)), float(row["depth_m"])
+        return made * told / base if base >= DRY_M else max(made, told)
 
     now, without = volume(real), volume(0.0)
     # rounding may make a difference of equal volumes negative in the last digit
@@ -90,6 +90,10 @@ def _answers(pond: Pond, row: Mapping[Any, Any], bound_m: float, params: SitePar
     }
 
 
+DRY_M = 0.01
+"""Ponds that the replay leaves shallower than this are dry."""
+
+
 def depths_with_pumps(pond: Pond, row: Mapping[Any, Any], added_m3_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Depth of a site with pumps added to what its devices really take, (n,) [m].
 
@@ -100,7 +104,7 @@ def depths_with_pumps(pond: Pond, row: Mapping[Any, Any], added_m3_s: NDArray[np
     real = float(row["capacity_m3_s"] * row["share"])
     base, depth = float(replay(pond, real)), float(row["depth_m"])
     made = replay(pond, real + np.asarray(added_m3_s, np.float64))
-    return np.asarray(made * depth / base if base > 0 else np.full(made.shape, depth))
+    return np.asarray(made * depth / base if base >= DRY_M else np.maximum(made, depth))
 
 
 def _least(is_enough: Any, most: float) -> float:

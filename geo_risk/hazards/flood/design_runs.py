@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from geo_risk.hazards.flood.losses import fixed_condition
 from geo_risk.hazards.flood.params import DesignRainParams, TownFlowParams
 from geo_risk.hazards.flood.pond import Pond
 from geo_risk.hazards.flood.responses import ponds_of_record, site_depths
+from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sites import Town
 from geo_risk.hazards.flood.town import Surface, run_town
 from geo_risk.kernels.accumulation import accumulate
 from geo_risk.kernels.d8 import drainage_order, flow_direction
 from geo_risk.kernels.inertial import FloodRun, Record
 from geo_risk.kernels.priority_flood import fill
-from geo_risk.kernels.runoff import scs_runoff_mm
 
 Array = NDArray[np.float64]
 
@@ -77,11 +78,12 @@ def blocks(params: DesignRainParams) -> tuple[DesignRain, ...]:
     )
 
 
-def design_runoff_mm_h(rain: DesignRain, curve_number: ArrayLike) -> Array:
-    """Runoff of each step by the curve number of the rain so far, (t, y, x) [mm/h]; NaN where the number is."""
-    so_far = np.cumsum(rain.rain_mm)
-    total = np.stack([scs_runoff_mm(mm, curve_number) for mm in so_far])
-    return np.maximum(np.diff(total, axis=0, prepend=0.0), 0.0) * 60.0 / rain.step_min
+def design_runoff_mm_h(rain: DesignRain, surface: Surface, params: RunoffParams) -> Array:
+    """Runoff of each step, (t, y, x) [mm/h], NaN where unknown; ground is average unless `antecedent` fixes it."""
+    fallen = np.asarray(rain.rain_mm)[:, None, None]
+    return surface.excess_mm(fallen, params, condition=fixed_condition(params), step_h=rain.step_min / 60) * (
+        60.0 / rain.step_min
+    )
 
 
 def run_design(
@@ -93,13 +95,14 @@ def run_design(
     cells: NDArray[np.int64],
     params: TownFlowParams,
     design: DesignRainParams,
+    runoff: RunoffParams,
 ) -> FloodRun:
     """Run one rain over the town with its drains and pumps, and follow the water at some cells.
 
     Parameters
     ----------
     rain : what falls. town, surface : ground. sinks_m3_s : (y, x), as `devices.sink_grid` gives it.
-    cells : flat indices to follow, as `responses.record_cells` gives them. params, design : settings.
+    cells : flat indices to follow, as `responses.record_cells` gives them. params, design, runoff : settings.
 
     Raises
     ------
@@ -107,13 +110,13 @@ def run_design(
     """
     settings = params.model_copy(update={"after_h": design.after_min / 60.0, "record_step_s": design.record_step_s})
     return run_town(
-        town.elevation, surface, design_runoff_mm_h(rain, surface.curve_number), sinks_m3_s,
+        town.elevation, surface, design_runoff_mm_h(rain, surface, runoff), sinks_m3_s,
         cell_m=town.grid.resolution_m, params=settings, record_cells=cells, rain_step_s=rain.step_min * 60.0,
     )  # fmt: skip
 
 
 def catchment_runoff_m3(
-    rains: Sequence[DesignRain], sites: pd.DataFrame, town: Town, surface: Surface
+    rains: Sequence[DesignRain], sites: pd.DataFrame, town: Town, surface: Surface, runoff: RunoffParams
 ) -> dict[str, Array]:
     """Runoff of each site's catchment [m3] by rain: along D8 directions with all depressions full, drains apart.
 
@@ -125,14 +128,12 @@ def catchment_runoff_m3(
     order = drainage_order(direction)
     label, cell = sites["label"].to_numpy(np.int64), sites["cell"].to_numpy(np.int64)
     outlet = np.where(label > 0, town.found.spill[np.maximum(label - 1, 0)] if town.found.spill.size else 0, cell)
-    by_amount: dict[float, Array] = {}
     out = {}
     for rain in rains:
-        if rain.total_mm not in by_amount:
-            depth = np.nan_to_num(scs_runoff_mm(rain.total_mm, surface.curve_number), nan=0.0)
-            sums = accumulate(direction, order, depth * town.grid.cell_area_m2 / 1000.0).ravel()
-            by_amount[rain.total_mm] = np.where(outlet >= 0, sums[np.maximum(outlet, 0)], np.nan)
-        out[rain.name] = by_amount[rain.total_mm]
+        rate = design_runoff_mm_h(rain, surface, runoff)
+        depth = np.nan_to_num(rate.sum(axis=0) * rain.step_min / 60.0, nan=0.0)
+        sums = accumulate(direction, order, depth * town.grid.cell_area_m2 / 1000.0).ravel()
+        out[rain.name] = np.where(outlet >= 0, sums[np.maximum(outlet, 0)], np.nan)
     return out
 
 

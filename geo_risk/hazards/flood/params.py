@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
-from geo_risk.terrain.params import ConditioningParams
+from geo_risk.hazards.flood.runoff_params import RunoffParams
+from geo_risk.hazards.flood.sinking import SinkingParams
+from geo_risk.terrain.params import ConditioningParams, DemLiesParams
 
 _CHOICE = "choice of geo_risk"
 _TR55 = "USDA TR-55 (1986) table 2-2, average antecedent moisture"
@@ -22,38 +24,10 @@ class DrainageParams(Params):
         source=f"{_CHOICE}: permanent gullies of the loess plateau; set it from a map of your rivers", gt=0,
     )  # fmt: skip
     cells_max: int = parameter(
-        60_000_000, "Largest grid whose depressions and rivers are computed in memory (about 45 bytes a cell).",
+        60_000_000, "Largest coarse grid whose wetness index is computed in memory for earthquakes (about 45 bytes a "
+        "cell). Depressions and rivers go block by block and have no limit any more.",
         source=f"{_CHOICE}: 2.7 GB", gt=0,
     )  # fmt: skip
-
-
-class RunoffParams(Params):
-    """Runoff of a storm by the curve-number method."""
-
-    curve_numbers: dict[int, tuple[float, float, float, float]] = parameter(
-        {
-            1: (67.0, 78.0, 85.0, 89.0), 2: (30.0, 55.0, 70.0, 77.0), 3: (77.0, 86.0, 91.0, 94.0),
-            4: (77.0, 85.0, 90.0, 92.0), 5: (98.0, 98.0, 98.0, 98.0),
-            10: (30.0, 55.0, 70.0, 77.0), 20: (30.0, 48.0, 65.0, 73.0), 30: (39.0, 61.0, 74.0, 80.0),
-            40: (67.0, 78.0, 85.0, 89.0), 50: (77.0, 85.0, 90.0, 92.0), 60: (77.0, 86.0, 91.0, 94.0),
-            80: (98.0, 98.0, 98.0, 98.0), 90: (98.0, 98.0, 98.0, 98.0),
-        },
-        "Curve number of hydrologic soil groups A, B, C, D by land-cover code: 1-5 crops, forest, bare ground, town, "
-        "water (the sample county), 10-90 the classes of ESA WorldCover.",
-        source=f"{_TR55}: row crops straight, good; woods, good; fallow, bare soil; residential 1/8 acre; brush, good; "
-        "pasture, good; open water as paved, 98",
-    )  # fmt: skip
-    ia_ratio: float = parameter(
-        0.2, "Initial abstraction as a share of the retention.", source="USDA TR-55 (1986) eq. 2-2", ge=0, lt=1
-    )
-
-    @model_validator(mode="after")
-    def _numbers_possible(self) -> RunoffParams:
-        for code, row in self.curve_numbers.items():
-            if not all(0 < number <= 100 for number in row) or any(a > b for a, b in pairwise(row)):
-                what = f"curve_numbers[{code}] is {row}; four numbers in (0, 100] that do not fall from A to D needed"
-                raise ValueError(what)
-        return self
 
 
 class RiverParams(Params):
@@ -76,6 +50,34 @@ class RiverParams(Params):
     slope_length_m: float = parameter(
         500.0, "Length over which the slope of the bed is averaged downstream.", source=_CHOICE, gt=0, le=50_000
     )
+    design_years: tuple[int, ...] = parameter(
+        (), "Return periods whose river flood is drawn (depth_design_{years}yr): the rain of `storm_h` by "
+        "rainfall.annual_maxima of that duration, else by rainfall.idf.",
+        source=f"{_CHOICE}: none; counties plan for 10, 20 and 50, towns for up to 100 years",
+    )  # fmt: skip
+    zones_design_years: int | None = parameter(
+        None, "One of design_years whose level counts in risk zones where it is above that of the storm.",
+        source=f"{_CHOICE}: none, zones are of the storm alone",
+    )  # fmt: skip
+    station_snap_m: float = parameter(
+        300.0, "Distance over which a river station belongs to the largest stream near it.",
+        source=f"{_CHOICE}: ten cells of 30 m", ge=0, le=5000,
+    )  # fmt: skip
+    station_area_ratio_max: float = parameter(
+        2.0, "A station speaks for reaches of its river whose upslope area is up to this many times larger or smaller.",
+        source=f"{_CHOICE}: transfer by area within a factor of two", ge=1, le=10,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _design_possible(self) -> RiverParams:
+        years = self.design_years
+        if any(t < 2 for t in years) or len(set(years)) != len(years):
+            what = f"design_years is {list(years)}; different return periods of at least 2 years needed"
+            raise ValueError(what)
+        if self.zones_design_years is not None and self.zones_design_years not in years:
+            what = f"zones_design_years is {self.zones_design_years}; one of design_years {list(years)} needed"
+            raise ValueError(what)
+        return self
 
 
 class BluespotParams(Params):
@@ -87,6 +89,36 @@ class BluespotParams(Params):
     )  # fmt: skip
     area_min_m2: float = parameter(
         50.0, "Depressions of a smaller water surface are left out.", source=f"{_CHOICE}: two cells of 5 m", ge=0
+    )
+
+
+class DamBreakParams(Params):
+    """Screening of what lies below reservoirs and check dams."""
+
+    attenuation_log10_km: float = parameter(
+        0.0062, "Fall of the decimal logarithm of the peak discharge a kilometre down the river.",
+        source="Bureau of Reclamation (1982), guidelines for defining inundated areas: 0.01 a mile", ge=0, le=1,
+    )  # fmt: skip
+    length_max_km: float = parameter(
+        60.0, "Length of river below a dam that is looked at.", source=f"{_CHOICE}: a county's width", gt=0, le=1000
+    )
+    snap_m: float = parameter(
+        150.0, "Distance from a reservoir within which its river is looked for.", source=f"{_CHOICE}: five cells",
+        ge=0, le=5000,
+    )  # fmt: skip
+    settlement_radius_m: float = parameter(
+        100.0,
+        "A settlement is hit where ground this near to its point is.",
+        source=f"{_CHOICE}: a hamlet",
+        ge=0,
+        le=5000,
+    )
+    unknown_height_m: float = parameter(
+        5.0, "Where a dam's height or volume is not known, settlements up to this height above the river are counted.",
+        source=f"{_CHOICE}: what a small dam's wave reaches", gt=0, le=30,
+    )  # fmt: skip
+    unknown_length_km: float = parameter(
+        10.0, "The same: over this length of river below it.", source=_CHOICE, gt=0, le=1000
     )
 
 
@@ -115,12 +147,24 @@ class TownFlowParams(Params):
         88.0, "Least curve number of built-up ground in the town, courts and parks among it.",
         source=f"{_TR55}: industrial district, 72 % impervious, group B", gt=0, le=100,
     )  # fmt: skip
+    built_impervious_share: float = parameter(
+        0.72, "Green-Ampt: least sealed share of built-up ground in the town.",
+        source=f"{_TR55}: industrial district, 72 % impervious", ge=0, le=1,
+    )  # fmt: skip
+    unknown_soil_group: Literal["A", "B", "C", "D"] = parameter(
+        "D", "Green-Ampt: soil group where the soil is not known.", source=f"{_CHOICE}: on the wet side"
+    )
     built_codes: tuple[int, ...] = parameter(
         (4, 50), "Land-cover codes of built-up ground.", source="the sample county; ESA WorldCover"
     )
     unknown_curve_number: float = parameter(
         85.0, "Curve number where soil or land cover is not known.", source=f"{_CHOICE}: on the wet side", gt=0, le=100
     )
+    built_drain_mm_h: float = parameter(
+        0.0, "Rain rate that storm drains under built-up ground take where `inputs.drains` gives no area.",
+        source=f"{_CHOICE}: none; networks are built for 1 to 3 years (GB 50014), 30-50 mm/h in the north of China",
+        ge=0, le=200,
+    )  # fmt: skip
     paved_manning_n: float = parameter(
         0.016, "Roughness of roads.", source="Chow (1959) table 5-6: rough asphalt", gt=0, le=0.5
     )
@@ -147,6 +191,18 @@ class TownFlowParams(Params):
     open_boundary: bool = parameter(
         True, "Water leaves over the edges of the town's DEM.", source=f"{_CHOICE}: no wall stands there"
     )
+    debris_factor: tuple[float, float, float] = parameter(
+        (0.0, 1.0, 1.0),
+        "Debris factor of the hazard rating d (v + 0.5) + DF to 0.25 m, to 0.75 m, and deeper or faster than 2 m/s.",
+        source="Defra/Environment Agency (2006) FD2321/TR1 table 3.1: urban",
+    )  # fmt: skip
+    frame_step_s: float = parameter(
+        600.0, "Step of the depths kept for the map.", source=f"{_CHOICE}: 36 pictures of six hours", ge=60, le=21600
+    )
+    checkpoint_s: float = parameter(
+        60.0, "Wall time between states of the flow that are kept, so that a run that is broken off can go on.",
+        source=f"{_CHOICE}: less than a per cent of the time", ge=1, le=86400,
+    )  # fmt: skip
 
 
 class SiteParams(Params):
@@ -278,11 +334,14 @@ class FloodParams(Params):
 
     drainage: DrainageParams = DrainageParams()
     conditioning: ConditioningParams = ConditioningParams()
+    dem_lies: DemLiesParams = DemLiesParams()
     runoff: RunoffParams = RunoffParams()
     river: RiverParams = RiverParams()
     bluespots: BluespotParams = BluespotParams()
+    dam_break: DamBreakParams = DamBreakParams()
     town: TownFlowParams = TownFlowParams()
     sites: SiteParams = SiteParams()
+    sinking: SinkingParams = SinkingParams()
     design: DesignRainParams = DesignRainParams()
     depth_bounds_m: tuple[float, float, float, float] = parameter(
         (0.15, 0.5, 1.0, 2.0), "Depths from which the flood level is 1, 2, 3, 4.",

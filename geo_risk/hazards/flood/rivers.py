@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.hazards.flood.params import RiverParams
-from geo_risk.kernels.accumulation import accumulate, first_marked_downstream, longest_way, upslope_highest
-from geo_risk.kernels.d8 import drainage_order, fall_downstream
+from geo_risk.terrain.contributions import contribution_blocks
+from geo_risk.terrain.downstream import fall_blocks, met_blocks
+from geo_risk.terrain.sparse import held_on
 
 Array = NDArray[np.float64]
 
 
-class RiverLevels(NamedTuple):
-    """Flow of the storm's peak on stream cells; (y, x), NaN elsewhere.
+class RiverFlow(NamedTuple):
+    """Flow of the storm's peak on stream cells; (y, x), lazy, NaN elsewhere.
 
-    `discharge_m3_s`, `width_m` of the water surface, `stage_m` above the bed.
+    `discharge_m3_s`, `bed_slope` [1], `stage_m` above the bed.
     """
 
-    discharge_m3_s: Array
-    width_m: Array
-    stage_m: Array
+    discharge_m3_s: da.Array
+    bed_slope: da.Array
+    stage_m: da.Array
 
 
 def concentration_time_h(length_m: NDArray[Any], slope: NDArray[Any]) -> Array:
@@ -62,36 +64,48 @@ def normal_stage_m(discharge_m3_s: NDArray[Any], width_m: NDArray[Any], slope: N
     return out
 
 
-def river_levels(
-    direction: NDArray[np.int8],
-    filled: NDArray[Any],
-    stream: NDArray[np.bool_],
-    runoff_mm: NDArray[Any],
+def river_flow(
+    direction: da.Array,
+    filled: da.Array,
+    stream: da.Array,
+    runoff_mm: da.Array,
     *,
     cell_m: float,
     params: RiverParams,
-) -> RiverLevels:
-    """Peak flow of every stream cell from the runoff of its upslope area.
+) -> RiverFlow:
+    """Peak flow of every stream cell from the runoff of its upslope area, exact across blocks.
 
     Parameters
     ----------
-    direction, filled : as `terrain.hydrology.drainage` makes them. stream : (y, x).
+    direction, filled : as `terrain.hydrology.drainage` makes them. stream : (y, x) bool.
     runoff_mm : (y, x) runoff depth of the storm [mm]; missing values count as the mean of the known upslope cells.
+        All are in the same blocks.
     cell_m : cell size.
     params : duration of the storm, width, roughness and slope of the bed.
 
     Returns
     -------
-    RiverLevels : NaN where there is no stream, or no known runoff upslope.
+    RiverFlow : lazy; NaN where there is no stream, or no known runoff upslope. The blocks' borders are worked out here,
+        and what was found on stream cells is held.
     """
-    order = drainage_order(direction)
-    known = np.isfinite(runoff_mm) & (direction >= 0)
-    volume = accumulate(direction, order, np.where(known, runoff_mm, 0.0))
-    n_known = accumulate(direction, order, known.astype(np.float64))
-    n_cells = accumulate(direction, order)
-    mean_mm = np.divide(volume, n_known, out=np.full(volume.shape, np.nan), where=n_known > 0)
-    length = longest_way(direction, order) * cell_m
-    rise = upslope_highest(direction, order, filled) - filled
+    terms = contribution_blocks(direction, runoff_mm, filled)
+    steps = max(1, round(params.slope_length_m / cell_m))
+    fall = fall_blocks(direction, filled, stream, steps)
+    flow = da.map_blocks(
+        _flow, terms, filled, stream, fall, cell_m=cell_m, params=params, dtype=np.float64,
+        chunks=((3,), *direction.chunks), meta=np.empty((0, 0, 0)),
+    )  # fmt: skip
+    held = held_on(stream, flow)
+    return RiverFlow(held[0], held[1], held[2])
+
+
+def _flow(
+    terms: Array, filled: NDArray[Any], stream: NDArray[np.bool_], fall: Array, *, cell_m: float, params: RiverParams
+) -> Array:
+    """Discharge, slope of the bed and stage of a block, (3, y, x)."""
+    n_cells, mean_mm, way_cells, highest = terms
+    length = way_cells * cell_m
+    rise = highest - filled
     slope = np.maximum(
         np.divide(rise, length, out=np.full(length.shape, params.slope_min), where=length > 0), params.slope_min
     )
@@ -99,28 +113,21 @@ def river_levels(
     discharge = peak_discharge_m3_s(n_cells * cell_m**2 / 1e6, mean_mm, params.storm_h, time_h)
     discharge = np.where(stream, discharge, np.nan)
     width = params.width_coefficient * np.sqrt(discharge)
-    steps = max(1, round(params.slope_length_m / cell_m))
-    bed = np.maximum(fall_downstream(direction, filled, stream, steps) / cell_m, params.slope_min)
-    return RiverLevels(
-        discharge, width, np.where(stream, normal_stage_m(discharge, width, bed, params.manning_n), np.nan)
-    )
+    bed = np.maximum(fall / cell_m, params.slope_min)
+    stage = np.where(stream, normal_stage_m(discharge, width, bed, params.manning_n), np.nan)
+    return np.stack([discharge, np.where(stream, bed, np.nan), stage])
 
 
-def river_depth_m(
-    direction: NDArray[np.int8], hand_m: NDArray[Any], stream: NDArray[np.bool_], stage_m: NDArray[Any]
-) -> Array:
+def river_depth_m(direction: da.Array, hand_m: da.Array, stream: da.Array, stage_m: da.Array) -> da.Array:
     """Depth of water over the ground: the stage of the stream cell that a cell drains to, less its height above it.
 
     Parameters
     ----------
-    direction, stream : as in `river_levels`. hand_m : height above that stream cell [m]. stage_m : on stream cells.
+    direction, stream : as in `river_flow`. hand_m : height above that stream cell [m]. stage_m : on stream cells.
 
     Returns
     -------
-    (y, x) [m], >= 0; NaN where the height above drainage or the stage is not known.
+    (y, x) [m], >= 0, lazy; NaN where the height above drainage or the stage is not known.
     """
-    marks = np.where(stream, np.arange(1, stream.size + 1).reshape(stream.shape), 0)
-    at = first_marked_downstream(direction, drainage_order(direction), marks)
-    stage = np.where(at > 0, np.asarray(stage_m).ravel()[np.maximum(at - 1, 0)], np.nan)
-    out: Array = np.maximum(stage - hand_m, 0.0)
-    return out
+    depth: da.Array = da.maximum(met_blocks(direction, stream, stage_m) - hand_m, 0.0)
+    return depth

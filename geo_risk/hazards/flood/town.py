@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +12,50 @@ from numpy.typing import ArrayLike, NDArray
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import rasterize
+from geo_risk.hazards.flood.losses import Ground, storm_excess_mm
 from geo_risk.hazards.flood.params import TownFlowParams
-from geo_risk.kernels.inertial import FloodRun, simulate
-from geo_risk.kernels.runoff import scs_runoff_mm
+from geo_risk.hazards.flood.runoff_params import RunoffParams
+from geo_risk.hazards.flood.soils import soil_code
+from geo_risk.kernels.flow_input import RainFields
+from geo_risk.kernels.inertial import Checkpoints, FloodRun, Inflow, UnstableFlow, simulate
+from geo_risk.kernels.moisture import AVERAGE
 
 Array = NDArray[np.float64]
-
-SOIL_GROUPS = {"A": 1, "B": 2, "C": 3, "D": 4}
-"""Codes of the hydrologic soil groups in rasters; 0 is unknown."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """What rain falls on; (y, x) on the town's grid, NaN where unknown: `curve_number` [1], `manning_n` [s m^-1/3]."""
+    """What rain falls on; (y, x) on the town's grid.
+
+    Attributes
+    ----------
+    curve_number : of average moisture [1]. manning_n : [s m^-1/3]. Both NaN where unknown.
+    soil, impervious_share : as `losses.Ground` has them; None where the run needs none.
+    drained_mm_h : what storm drains take that are known by the area they serve; None: nothing.
+    """
 
     curve_number: Array
     manning_n: Array
+    soil: NDArray[Any] | None = None
+    impervious_share: Array | None = None
+    drained_mm_h: Array | None = None
+
+    def excess_mm(
+        self, rain_mm: ArrayLike, params: RunoffParams, *, condition: float = AVERAGE, step_h: float = 1.0
+    ) -> Array:
+        """Rain of each interval that runs off, (t, y, x) [mm] (see `losses.storm_excess_mm`).
+
+        Parameters
+        ----------
+        rain_mm : (t, y, x), or (t, 1, 1) of rain that is the same everywhere. condition : of the ground before.
+        """
+        nothing = np.zeros(self.curve_number.shape)
+        soil = nothing if self.soil is None else self.soil
+        sealed = nothing if self.impervious_share is None else self.impervious_share
+        ground = Ground(self.curve_number, soil, sealed)
+        rain = np.asarray(rain_mm, np.float64)
+        rain = np.broadcast_to(rain, (rain.shape[0], *self.curve_number.shape))
+        return storm_excess_mm(rain, ground, condition, params, step_h=step_h)
 
 
 @dataclass(frozen=True)
@@ -39,56 +67,41 @@ class Window:
     stop: int
 
 
-def curve_numbers(
-    landcover: ArrayLike, soil_group: ArrayLike, table: dict[int, tuple[float, float, float, float]]
-) -> Array:
-    """Curve number of each cell from land-cover codes and soil groups (1-4 = A-D).
-
-    Parameters
-    ----------
-    landcover, soil_group : (y, x) codes; NaN, or 0 for the soil, is unknown.
-    table : numbers for groups A to D by land-cover code.
-
-    Returns
-    -------
-    (y, x) float64 [1]; NaN where a code is unknown or not in the table.
-    """
-    cover, soil = np.asarray(landcover, np.float64), np.nan_to_num(np.asarray(soil_group, np.float64), nan=0.0)
-    out = np.full(cover.shape, np.nan)
-    for code, row in table.items():
-        for group, number in enumerate(row, 1):
-            out[(cover == code) & (soil == group)] = number
-    return out
-
-
 def town_surface(
     grid: Grid,
-    natural_curve_number: ArrayLike,
+    natural: Ground,
     *,
     roads: Sequence[tuple[Any, str]],
     is_built: NDArray[np.bool_],
     params: TownFlowParams,
 ) -> Surface:
-    """Curve number and roughness on the town's grid: roads are paved, built-up ground is dense, the rest is as mapped.
+    """Runoff and roughness on the town's grid: roads are paved, built-up ground is dense, the rest is as mapped.
 
     Parameters
     ----------
     grid : the town's grid.
-    natural_curve_number : (y, x) from soils and land cover; NaN where unknown.
+    natural : (y, x) from soils and land cover; what is unknown there counts by `unknown_curve_number` and
+        `unknown_soil_group`, both on the wet side.
     roads : (line, class); the width goes by class.
     is_built : (y, x), built-up by land cover or building footprints.
-    params : curve numbers, roughness and road widths of the town.
+    params : curve numbers, sealed shares, roughness and road widths of the town.
     """
-    number = np.array(natural_curve_number, dtype=np.float64)
+    number = np.array(natural.curve_number, dtype=np.float64)
     number = np.where(np.isnan(number), params.unknown_curve_number, number)
     number = np.where(is_built, np.fmax(number, params.built_curve_number), number)
+    sealed = np.nan_to_num(np.asarray(natural.impervious_share, np.float64), nan=0.0)
+    sealed = np.where(is_built, np.fmax(sealed, params.built_impervious_share), sealed)
+    soil = np.where(np.asarray(natural.soil) > 0, natural.soil, soil_code(params.unknown_soil_group))
     manning = np.where(is_built, params.built_manning_n, params.manning_n)
     shapes = [
         (line.buffer(max(params.road_width_m.get(kind, params.road_width_m["local"]) / 2, grid.resolution_m / 2)), 1.0)
         for line, kind in roads
     ]
     paved = rasterize(shapes, grid, fill=0, dtype="uint8") > 0
-    return Surface(np.where(paved, params.paved_curve_number, number), np.where(paved, params.paved_manning_n, manning))
+    return Surface(
+        np.where(paved, params.paved_curve_number, number), np.where(paved, params.paved_manning_n, manning),
+        soil, np.where(paved, 1.0, sealed),
+    )  # fmt: skip
 
 
 def storm_window(rain_mm: ArrayLike, *, window_h: int, dry_gap_h: int, dry_mm_h: float = 0.2) -> Window:
@@ -119,50 +132,105 @@ def storm_window(rain_mm: ArrayLike, *, window_h: int, dry_gap_h: int, dry_mm_h:
 
 
 def window_runoff_mm_h(
-    before_mm: ArrayLike, hours_mm: ArrayLike, curve_number: ArrayLike, *, ia_ratio: float = 0.2
+    before_mm: ArrayLike, hours_mm: ArrayLike, surface: Surface, params: RunoffParams, *, condition: float = AVERAGE
 ) -> Array:
     """Runoff of each hour of a window, after the rain that fell before it in the same storm.
 
     Parameters
     ----------
-    before_mm : (y, x) rain of the storm before the window. hours_mm : (t, y, x) rain of each hour in it [mm].
-    curve_number : (y, x). ia_ratio : as in `scs_runoff_mm`.
+    before_mm : (k, y, x) rain of each hour of the storm before the window [mm]. hours_mm : (t, y, x), of each in it.
+    surface : ground. params : method and its numbers. condition : of the ground before the storm, 1 to 3.
 
     Returns
     -------
     (t, y, x) [mm/h], NaN where an input is missing.
     """
-    so_far = np.asarray(before_mm, np.float64) + np.cumsum(np.asarray(hours_mm, np.float64), axis=0)
-    total = scs_runoff_mm(so_far, curve_number, ia_ratio=ia_ratio)
-    first = scs_runoff_mm(before_mm, curve_number, ia_ratio=ia_ratio)
-    return np.maximum(np.diff(np.concatenate([first[None], total]), axis=0), 0.0)
+    before, hours = np.asarray(before_mm, np.float64), np.asarray(hours_mm, np.float64)
+    if params.method == "curve_number":  # it looks at sums alone
+        before = before.sum(axis=0, keepdims=True)
+    excess = surface.excess_mm(np.concatenate([before, hours]), params, condition=condition)
+    return excess[len(before) :]
 
 
-def run_town(
+class HourlyRunoff:
+    """Runoff of the hours of a window, each made when its time comes: what `window_runoff_mm_h` gives by curve number.
+
+    Parameters
+    ----------
+    before_mm : (y, x) rain of the storm before the window [mm].
+    hour_mm : returns the rain of hour k of the window, (y, x) [mm]; NaN counts as none.
+    n_hours : of the window.
+    excess_mm : of (2, y, x) rain [mm], the first before the second, returns what of each runs off.
+    """
+
+    def __init__(
+        self, before_mm: Array, hour_mm: Callable[[int], NDArray[Any]], n_hours: int,
+        excess_mm: Callable[[Array], Array],
+    ) -> None:  # fmt: skip
+        self._before, self._hour_mm, self._n_hours, self._excess_mm = before_mm, hour_mm, n_hours, excess_mm
+        self._done, self._so_far = 0, before_mm
+
+    def __len__(self) -> int:
+        """Return the number of hours."""
+        return self._n_hours
+
+    def field(self, k: int) -> Array:
+        """Return the runoff of hour k, (y, x) [mm/h]; 0 where it is not known."""
+        if k < self._done:
+            self._done, self._so_far = 0, self._before
+        for hour in range(self._done, k):
+            self._so_far = self._so_far + self._rain(hour)
+        self._done = k
+        excess = self._excess_mm(np.stack([self._so_far, self._rain(k)]))
+        return np.asarray(np.nan_to_num(excess[1], nan=0.0), dtype=np.float64)
+
+    def _rain(self, k: int) -> Array:
+        return np.asarray(np.nan_to_num(np.asarray(self._hour_mm(k), np.float64), nan=0.0))
+
+
+@dataclass(frozen=True)
+class RunWith:
+    """How a run is done and what more it keeps; the result does not depend on the first two.
+
+    Attributes
+    ----------
+    n_threads : to use. checkpoints : states kept on the way.
+    frame_step_s : keep the depth everywhere every so often. inflows : water from outside.
+    """
+
+    n_threads: int = 1
+    checkpoints: Checkpoints | None = None
+    frame_step_s: float | None = None
+    inflows: Sequence[Inflow] = ()
+
+
+def run_town(  # noqa: PLR0913 - what all callers share stays plain, the rest is in `how`
     elevation_m: NDArray[Any],
     surface: Surface,
-    runoff_mm_h: Array,
+    runoff_mm_h: Array | RainFields,
     sinks_m3_s: Array,
     *,
     cell_m: float,
     params: TownFlowParams,
     record_cells: ArrayLike | None = None,
     rain_step_s: float = 3600.0,
+    how: RunWith = RunWith(),
 ) -> FloodRun:
     """Run the runoff of a storm over the town with its drains and pumps.
 
     Parameters
     ----------
     elevation_m : (y, x) [m], NaN is a wall.
-    surface : roughness is used here. runoff_mm_h : (t, y, x), missing values run as 0 (count them before).
+    surface : roughness and what area drains take are used here.
+    runoff_mm_h : (t, y, x), missing values run as 0 (count them before); or made hour by hour, as `HourlyRunoff`.
     sinks_m3_s : (y, x) capacity of the drains and pumps in each cell.
     cell_m : cell size. params : settings of the run. record_cells : flat indices to follow in time.
-    rain_step_s : length of an interval of the runoff [s].
+    rain_step_s : length of an interval of the runoff [s]. how : threads, states, frames, inflows.
 
     Raises
     ------
     LimitError : more cells than params.cells_max.
-    DataError : no height is known.
+    DataError : no height is known, or the run became unstable.
     """
     if not elevation_m.size <= params.cells_max:
         what = f"the town's DEM has {elevation_m.size:,} cells; at most {params.cells_max:,} are run"
@@ -171,13 +239,22 @@ def run_town(
     if not np.isfinite(elevation_m).any():
         what = "the town's DEM holds no height: every cell is missing"
         raise DataError(what, where="inputs.dem_town", fix="check its nodata value and extent")
-    hours = runoff_mm_h.shape[0] * rain_step_s / 3600.0 + params.after_h
-    return simulate(
-        elevation_m, surface.manning_n, np.nan_to_num(runoff_mm_h, nan=0.0), rain_step_s=rain_step_s, cell_m=cell_m,
-        duration_s=hours * 3600.0, sink_m3_s=sinks_m3_s, open_boundary=params.open_boundary, theta=params.theta,
-        courant=params.courant, step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
-        record_step_s=params.record_step_s,
-    )  # fmt: skip
+    sinks = sinks_m3_s if surface.drained_mm_h is None else sinks_m3_s + surface.drained_mm_h * cell_m**2 / 3.6e6
+    hours = len(runoff_mm_h) * rain_step_s / 3600.0 + params.after_h
+    rain = np.nan_to_num(runoff_mm_h, nan=0.0) if isinstance(runoff_mm_h, np.ndarray) else runoff_mm_h
+    try:
+        return simulate(
+            elevation_m, surface.manning_n, rain, rain_step_s=rain_step_s, cell_m=cell_m, duration_s=hours * 3600.0,
+            sink_m3_s=sinks, open_boundary=params.open_boundary, theta=params.theta, courant=params.courant,
+            step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
+            record_step_s=params.record_step_s, inflows=how.inflows, debris_factor=params.debris_factor,
+            frame_step_s=how.frame_step_s, n_threads=how.n_threads, checkpoints=how.checkpoints,
+        )  # fmt: skip
+    except UnstableFlow as error:
+        place = "" if error.cell is None else f", row {error.cell[0]}, column {error.cell[1]}"
+        what = f"the flow became unstable {error.time_s:.0f} s after the start: {error.what}"
+        fix = "look at the DEM, drains and rain there, or lower flood.town.courant"
+        raise DataError(what, where=f"inputs.dem_town{place}", fix=fix) from error
 
 
 def coarsened_max(depth: NDArray[Any], fine: Grid, coarse: Grid) -> Array:
@@ -204,6 +281,15 @@ def coarsened_max(depth: NDArray[Any], fine: Grid, coarse: Grid) -> Array:
     return np.where(np.isfinite(out), out, np.nan)
 
 
+RATING_BOUNDS = (0.75, 1.25, 2.0)
+"""Hazard ratings from which flood is a danger for some, most and all: Defra/Environment Agency (2006) FD2321/TR1."""
+
+
+def rated_cells(run: FloodRun, bound: float) -> int:
+    """Return the number of cells whose hazard rating reached a bound."""
+    return 0 if run.hazard_rating is None else int((run.hazard_rating >= bound).sum())
+
+
 def town_facts(run: FloodRun, table: Any, *, times: Sequence[str], peak_rain_mm_h: float) -> dict[str, Any]:
     """Return counts, notes and the method card of the town's run for the report.
 
@@ -225,11 +311,12 @@ def town_facts(run: FloodRun, table: Any, *, times: Sequence[str], peak_rain_mm_
     counts = {
         "sites": len(table), "sites_deeper_than_0.15_m": deep, "steps": run.n_steps, "rain_m3": balance.rain_m3,
         "drained_m3": balance.drained_m3, "left_m3": balance.left_m3, "stored_m3": balance.final_m3,
-        "error_m3": balance.error_m3, "peak_rain_mm_h": peak_rain_mm_h,
+        "error_m3": balance.error_m3, "peak_rain_mm_h": peak_rain_mm_h, "inflow_m3": balance.inflow_m3,
+        **{f"cells_rated_{bound:g}_or_more": rated_cells(run, bound) for bound in RATING_BOUNDS},
     }  # fmt: skip
     methods = [{
         "name": "Local-inertial flow, rain on the grid",
-        "citation": "Bates et al. 2010; de Almeida et al. 2012; USDA TR-55 1986",
+        "citation": "Bates et al. 2010; de Almeida et al. 2012; USDA TR-55 1986; hazard rating: FD2321/TR1 2006",
         "validity": "subcritical flow over streets and courts on a DEM of some metres; no sewer network, drains take "
                     "their capacity wherever water stands on them",
     }]  # fmt: skip

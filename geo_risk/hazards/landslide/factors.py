@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from shapely import box
-from shapely.geometry.base import BaseGeometry
 
 from geo_risk.core.grid import Grid
-from geo_risk.core.vectorize import rasterize
 from geo_risk.hazards.landslide.registry import FACTORS, named
-from geo_risk.terrain.distance import by_window
+from geo_risk.terrain.burned import burned_blocks
 
 UNITS = {f.name: f.units for f in FACTORS.values()}
 """Factors that are known, and their units."""
@@ -123,12 +119,5 @@ def category_layer(
     shapes = [
         (g, float(code[str(v)])) for g, v in zip(polygons.geometry, polygons[column], strict=True) if str(v) in code
     ]
-    burned = by_window(grid, partial(_burned, shapes))
+    burned = burned_blocks(shapes, grid, fill=float("nan"))
     return grid.layer(burned, units="1", long_name=name, name=name), {i: text for text, i in code.items()}
-
-
-def _burned(shapes: list[tuple[BaseGeometry, float]], window: Grid) -> NDArray[np.float32]:
-    frame = box(*window.bounds)
-    near = [(g, v) for g, v in shapes if g is not None and g.intersects(frame)]
-    burned: NDArray[np.float32] = rasterize(near, window, fill=float("nan"), dtype="float32")
-    return burned

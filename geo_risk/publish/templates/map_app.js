@@ -8,11 +8,12 @@ GeoRisk.start = function (map) {
   var visible = { relief: true };
   data.layers.forEach(function (l) { visible[l.id] = l.visible; });
   GeoRisk.map = map;
-  GeoRisk.state = { language: data.language, stage: data.stage, raster: data.raster, opacity: 0.7, visible: visible, tab: null, query: "" };
+  GeoRisk.state = { language: data.language, stage: data.stage, raster: data.raster, opacity: 0.7, frame: 0, visible: visible, tab: null, query: "" };
   map.attributionControl.setPrefix(false);
   GeoRisk.build();
   GeoRisk.controls();
   GeoRisk.panels();
+  GeoRisk.frames();
   GeoRisk.home();
   GeoRisk.show();
   GeoRisk.applyRaster();
@@ -97,6 +98,7 @@ GeoRisk.show = function () {
   GeoRisk.showTree();
   GeoRisk.showLegend();
   GeoRisk.showStages();
+  GeoRisk.showPlay();
   GeoRisk.showTabs();
 };
 

@@ -65,7 +65,9 @@ GeoRisk.rasterOf = function (id) { return GeoRisk.data.rasters.filter(function (
 
 GeoRisk.applyRaster = function () {
   var raster = GeoRisk.rasterOf(GeoRisk.state.raster), image = raster && (raster.stages ? raster.stages[GeoRisk.state.stage] : raster.image);
+  GeoRisk.showFrames();
   if (GeoRisk.overlay) { GeoRisk.map.removeLayer(GeoRisk.overlay); GeoRisk.overlay = null; }
+  if (image && image.urls) { image = { url: image.urls[GeoRisk.state.frame], bounds: image.bounds }; }
   if (image) { GeoRisk.overlay = L.imageOverlay(image.url, image.bounds, { pane: "raster", opacity: GeoRisk.state.opacity }).addTo(GeoRisk.map); }
 };
 
@@ -101,7 +103,7 @@ GeoRisk.showTree = function () {
   data.rasters.concat([null]).forEach(function (raster) {
     var id = raster ? raster.id : "";
     tree.appendChild(GeoRisk.choiceRow("radio", "gr-raster", state.raster === id, raster ? GeoRisk.rasterName(raster) : GeoRisk.t("ui.none"), null,
-      function () { state.raster = id; GeoRisk.applyRaster(); GeoRisk.showLegend(); GeoRisk.showStages(); }));
+      function () { state.raster = id; GeoRisk.toFrames(); GeoRisk.applyRaster(); GeoRisk.showLegend(); GeoRisk.showStages(); }));
   });
   var range = tree.appendChild(GeoRisk.node("label", "gr-range", GeoRisk.t("ui.opacity"))), slider = range.appendChild(GeoRisk.node("input"));
   slider.type = "range";

@@ -1,0 +1,142 @@
+"""The step that runs the storm over the town, and goes on where a run was broken off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.flow.steps.flood_town import opened_town, run_storm, town_runoff
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.runoff_params import RunoffParams
+    from geo_risk.kernels.inertial import Frames
+
+THREADS_MAX = 8
+"""More threads than this share one town's rows too finely."""
+
+
+def write_town(
+    *,
+    grid: Path,
+    town_sites: Path,
+    town_devices: Path,
+    rain: Path,
+    findings: Path | None,
+    depth: Path,
+    duration: Path,
+    arrival: Path,
+    speed: Path,
+    rating: Path,
+    coarse_rating: Path,
+    frames: Path,
+    ponds: Path,
+    record: Path,
+    facts: Path,
+    params: TownFlowParams,
+    runoff: RunoffParams,
+    sites: SiteParams,
+    **town: Path,
+) -> None:
+    """Run the storm over the town; write depth, duration, arrival, speed, hazard rating, and each site's answer."""
+    import numpy as np
+
+    from geo_risk.flow.steps.flood_answers import record_dataset
+    from geo_risk.hazards.flood.compute import town_layer
+    from geo_risk.hazards.flood.responses import responses
+    from geo_risk.hazards.flood.town import town_facts
+    from geo_risk.publish.cube import write_cube
+    from geo_risk.publish.dataset import write_dataset
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.publish.raster import write_layer
+    from geo_risk.publish.state import drop_state
+    from geo_risk.sources.layers import read_frame, read_grid
+    from geo_risk.sources.rain import read_own
+
+    ground, surface = opened_town(town, sites)
+    places, devices = read_frame(town_sites), read_frame(town_devices)
+    found = None if findings is None else read_frame(findings)
+    share = None if found is None or not len(found) else found.set_index("site_id")["share"]
+    cube = read_own(rain).load()
+    net, window, peak = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
+    state = facts.with_name(f"{facts.stem}_state.npz")
+    run = _resumed(state, params, lambda how: run_storm(ground, surface, net, places, devices, share=share,
+                                                        params=params, how=how))  # fmt: skip
+    table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
+                      params=sites)  # fmt: skip
+    for values, path, units, name in _fine_layers(
+        run, params.duration_depth_m, (depth, duration, arrival, speed, rating)
+    ):
+        layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
+        write_layer(layer, path)
+    fine = ground.grid.layer(run.hazard_rating, units="1", long_name="greatest flood hazard rating")
+    coarse = town_layer(fine, read_grid(grid)).astype(np.float32)
+    write_layer(
+        coarse.rename(coarse_rating.stem).assign_attrs(units="1", long_name=fine.attrs["long_name"]), coarse_rating
+    )
+    times = cube["time"].to_numpy()
+    write_cube(_frames(run.frames, ground.grid, times[window.first] - np.timedelta64(1, "h"), params), frames)
+    write_frame(table, ponds)
+    write_dataset(record_dataset(run.record), record)
+    said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
+    write_json(town_facts(run, table, times=said, peak_rain_mm_h=peak), facts)
+    drop_state(state)
+
+
+def usable_threads() -> int:
+    """Return how many threads this process may use at once, at most THREADS_MAX."""
+    import os
+
+    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(THREADS_MAX, free))
+
+
+def _resumed(state: Path, params: TownFlowParams, run: Any) -> Any:
+    """Run from the state that a broken run left, or from the start where there is none that fits."""
+    from functools import partial
+
+    from geo_risk.hazards.flood.town import RunWith
+    from geo_risk.kernels.flow_run import OtherInputs
+    from geo_risk.kernels.inertial import Checkpoints
+    from geo_risk.publish.state import write_state
+    from geo_risk.sources.state import read_state
+
+    def begin(kept: Any) -> Any:
+        points = Checkpoints(partial(write_state, path=state), params.checkpoint_s, kept)
+        return run(RunWith(usable_threads(), points, params.frame_step_s))
+
+    kept = read_state(state)
+    try:
+        return begin(kept)
+    except OtherInputs:
+        return begin(None)
+
+
+def _fine_layers(run: Any, threshold_m: float, paths: tuple[Path, ...]) -> Any:
+    """Return values, path, unit and name of each layer on the town's grid."""
+    values = (run.max_depth_m, run.duration_above_s / 3600, run.arrival_s / 3600, run.max_speed_m_s, run.hazard_rating)
+    words = (
+        ("m", "greatest depth in the town"), ("hour", f"time deeper than {threshold_m:g} m"),
+        ("hour", f"time from the start of the run until {threshold_m:g} m, missing where never so deep"),
+        ("m s-1", "greatest speed of water at least 0.01 m deep"), ("1", "greatest flood hazard rating"),
+    )  # fmt: skip
+    return [(v, p, *w) for v, p, w in zip(values, paths, words, strict=True)]
+
+
+def _frames(frames: Frames, grid: Grid, begin: np.datetime64, params: TownFlowParams) -> xr.DataArray:
+    """Return the depths in time as a cube (time, y, x) [m], NaN where the ground is not known."""
+    import numpy as np
+    import xarray as xr
+
+    mm = frames.depth_mm
+    depth = np.where(mm == np.uint16(65535), np.float32(np.nan), mm.astype(np.float32) / np.float32(1000))
+    ends = begin.astype("datetime64[s]") + np.round(frames.time_s).astype("timedelta64[s]")
+    frame = grid.layer(depth[0], units="m", long_name="depth in time", name="town_depth_frames")
+    attrs = {"units": "m", "long_name": "depth of water in the town", "interval_h": params.frame_step_s / 3600}
+    coords = {name: frame.coords[name] for name in ("y", "x", "spatial_ref")}
+    return xr.DataArray(depth, dims=("time", "y", "x"), coords={"time": ends.astype("datetime64[ns]"), **coords},
+                        name="town_depth_frames", attrs=attrs)  # fmt: skip
