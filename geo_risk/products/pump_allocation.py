@@ -29,8 +29,8 @@ _TRAVEL = 1e-6
 
 # text: (English, Chinese)
 _REASON = (
-    "{n} pumps of {each:.2f} m3/s from {depot}, {minutes:.0f} min {way}; with all that come here the water falls from "
-    "{before:.2f} to {after:.2f} m, if they pump from the beginning of the rain.",
+    "{n} x {each:.2f} m3/s of pumps from {depot}, {minutes:.0f} min {way}; with all that come here the water falls "
+    "from {before:.2f} to {after:.2f} m, if they pump from the beginning of the rain.",
     "由 {depot} 调 {n} 台 {each:.2f} 立方米/秒水泵，{way} {minutes:.0f} 分钟；全部到位并自降雨开始抽排，"
     "积水由 {before:.2f} 米降至 {after:.2f} 米。",
 )
