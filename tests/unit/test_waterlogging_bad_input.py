@@ -23,6 +23,7 @@ from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.waterlogging import Told, rank_sites
 from geo_risk.sources.ledger import read_ledger
 from geo_risk.sources.ledger_tables import kinds_by_name
+from geo_risk.sources.road_classes import road_classes
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_200, 4_000_200), crs="EPSG:4546", resolution_m=5)
 SITES = SiteParams()
@@ -169,3 +170,11 @@ def test_a_coarser_terrain_keeps_means_and_gaps() -> None:
     assert np.isnan(made[0, 0])
     assert made[0, 1] == pytest.approx(np.mean([2, 3, 9, 10]))
     assert coarser(grid, values, 1)[1] is values
+
+
+def test_roads_of_other_maps_get_our_classes() -> None:
+    roads = pd.DataFrame({"class": ["primary", None, None, "主干路", "strange", None],
+                          "highway": [None, "motorway_link", "residential", None, None, None]})  # fmt: skip
+    assert road_classes(roads).fillna("-").tolist() == ["primary", "trunk", "local", "primary", "strange", "-"]
+    assert road_classes(pd.DataFrame({"fclass": ["tertiary", "footway"]})).tolist() == ["secondary", "footway"]
+    assert road_classes(pd.DataFrame({"name": ["x"]})).isna().all()
