@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 
 from geo_risk.core.sentence import chinese
+from geo_risk.products.water_words import WATER
 
 LEFT_COURSE = (
     "{share:.0%} of it left the course of its record at an end of it: sudden motion, or an unwrapping error. Go and "
@@ -113,30 +114,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                        "flow can start from {least:.0f} degrees on, where loose material lies (not looked at).",
                        "沟床平均坡度 {slope:.0f} 度，长 {length:.0f} 米，上游汇水 {top:.1f} 至 {bottom:.1f} 公顷："
                        "坡度达到 {least:.0f} 度即可能起动泥石流，前提是有松散物源（未核查）。"),
-    "hollow_grows": ("Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years this hollow holds {then:.0f} "
-                     "instead of {now:.0f} m3 and is up to {depth:.2f} instead of {before:.2f} m deep.",
-                     "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后洼地容积由 {now:.0f} 增至 {then:.0f} 立方米，"
-                     "最大水深由 {before:.2f} 增至 {depth:.2f} 米。"),
-    "hollow_new": ("Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years a hollow of {then:.0f} m3 is here, "
-                   "up to {depth:.2f} m deep, where hardly any is today.",
-                   "此处沉降最大 {rate:.0f} 毫米/年：{years:g} 年后将形成容积 {then:.0f} 立方米、"
-                   "最大深 {depth:.2f} 米的洼地，目前基本无洼地。"),
-    "hollow_partly": (" The rate is not known on {share:.0%} of it, which counts as still: it may grow more.",
-                      "其中 {share:.0%} 沉降速率未知，按不沉降计，实际可能更大。"),
-    "dam_peak": ("If the dam broke: peak {peak:.0f} m3/s (a factor of 2 to 3 either way), followed over {km:.1f} km.",
-                 "若溃坝：洪峰流量约 {peak:.0f} 立方米/秒（误差可达 2–3 倍），向下游推算 {km:.1f} 公里。"),
-    "dam_hits": ("It would reach {n} settlements, {first} first after about {hours:.1f} h, up to {depth:.1f} m deep.",
-                 "将波及 {n} 个居民点，最先到达 {first}，约 {hours:.1f} 小时，最大水深 {depth:.1f} 米。"),
-    "dam_hits_none": ("No known settlement would be reached there.", "推算范围内未见受波及的居民点。"),
-    "dam_above_curve": ("At {n} settlements the stage is above what the curves know: unknown, not dry.",
-                        "{n} 个居民点处水位超出推算范围：未知，不等于无水。"),
-    "dam_leaves_map": ("The water leaves the map; what lies beyond is unknown.", "洪水流出图幅，图外影响未知。"),
-    "dam_unknown": ("Volume or dam height is not known: what a break would do is unknown, not nothing.",
-                    "库容或坝高未知：溃坝影响未知，不等于无影响。"),
-    "dam_unknown_below": ("{n} settlements lie low along the river below it.", "其下游沿河低处有 {n} 个居民点。"),
-    "dam_no_settlements": ("Settlements are not given: who it would reach is unknown.",
-                           "未提供居民点，影响对象未知。"),
-    "dam_off_stream": ("No stream of the DEM is near: not screened, unknown.", "附近无河道：未筛查，影响未知。"),
+    **WATER,
     "opening_carved": ("The DEM held {hollow:.1f} m of water behind it: {cells} cells were cut by up to {cut:.1f} m "
                        "({volume:.0f} m3) to let it pass; {left:.1f} m stay in a hole of the bed.",
                        "DEM 在此壅水 {hollow:.1f} 米：已下切 {cells} 个格网、最深 {cut:.1f} 米"

@@ -55,6 +55,10 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
          "mining_clues": "max_subsidence_mm_yr", "subsidence_zones": "volume_loss_m3_yr",
          "runout_zones": "people"}  # fmt: skip
 """What parts rows of one level: the larger first, unknown last."""
+_AS_MADE = frozenset({"underground_entrances", "waterlogging_owners", "waterlogging_verification",
+                      "waterlogging_ledger_proposals", "waterlogging_allocation"})  # fmt: skip
+"""Lists in the order of their frames, which begin with the gravest."""
+
 _WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
 _ID = re.compile(r".*_ids?$")
 _PLAIN = re.compile(
@@ -110,11 +114,14 @@ def places(column: str, value: object) -> int:
 def list_order(frame: pd.DataFrame, name: str) -> list[int]:
     """Return the positions of a frame's rows in the order of its list.
 
-    Ranked frames go by rank; others by level or size, unknown before low (unknown is not safe), then by id.
+    Ranked frames go by rank, some as they were made; others by level or size, unknown before low (unknown is not
+    safe), then by id.
     """
     out = pd.DataFrame(frame).reset_index(drop=True)
     if "rank" in SCHEMAS[name].columns:
         return [int(i) for i in out.sort_values("rank", kind="stable").index]
+    if name in _AS_MADE:
+        return list(range(len(out)))
     keys = pd.DataFrame(index=out.index)
     column = _SORT.get(name)
     if column is not None and column.endswith("_level"):

@@ -67,7 +67,7 @@ def depression_blocks(
     if not (elevation.chunks == filled.chunks == direction.chunks and depth_min >= 0):
         msg = f"blocks {elevation.chunks}, {filled.chunks}, {direction.chunks} must be equal, depth_min ({depth_min}) "
         raise ValueError(msg + ">= 0")
-    found, numbers, rims = _numbered(elevation, filled, depth_min, cells_min)
+    found, numbers, rims = numbered_ponds(elevation, filled, depth_min, cells_min)
     meta = {"dtype": np.int32, "meta": np.empty((0, 0), np.int32)}
     labels = da.map_blocks(_labelled, elevation, filled, numbers=numbers, **meta)
     within = da.map_blocks(_within_ponds, direction, elevation, filled, rims=rims, dtype=np.int8,
@@ -83,7 +83,7 @@ def depression_blocks(
     )  # fmt: skip
 
 
-def _numbered(
+def numbered_ponds(
     elevation: da.Array, filled: da.Array, depth_min: float, cells_min: int
 ) -> tuple[PondParts, dict[Block, NDArray[np.int32]], Rims]:
     """Return the ponds in the order of their labels, the label of each block's own numbers, and where borders are wet.

@@ -98,3 +98,37 @@ class ConditioningParams(Params):
         2.0, "Ground beside an opening is cut no deeper than this; where more is needed the opening is left closed.",
         source=f"{_CHOICE}: a deeper cut is no longer the opening's own", ge=0, le=50,
     )  # fmt: skip
+
+
+class DemLiesParams(Params):
+    """From when something in the DEM counts as not being ground."""
+
+    spike_m: float = parameter(
+        50.0, "A single cell that stands so far above or below all its neighbours is a spike or a pit.",
+        source=f"{_CHOICE}: twice a steep slope's rise over a cell of 30 m", gt=0, le=5000,
+    )  # fmt: skip
+    hole_depth_m: float = parameter(
+        100.0, "A hollow that is deeper when full is a hole of the DEM, or a mine or a dammed valley.",
+        source=f"{_CHOICE}: above the depth of natural hollows", gt=0, le=5000,
+    )  # fmt: skip
+    seam_step_m: float = parameter(
+        1.0, "Least step of height over a straight line of 256 cells along a row or column that is a seam of tiles.",
+        source=f"{_CHOICE}: the vertical error of global DEMs between tiles", gt=0, le=100,
+    )  # fmt: skip
+    seam_times: float = parameter(
+        8.0, "The step must also be so many times that of the map's usual line.", source=_CHOICE, ge=1, le=100
+    )
+    seam_share: float = parameter(
+        0.8, "Share of a seam's cells that must step the same way.", source=_CHOICE, gt=0.5, le=1
+    )
+    sea_area_m2: float = parameter(
+        1_000_000.0, "Ground of exactly 0 m is sea, or missing ground written as 0, from this area on.", source=_CHOICE,
+        gt=0,
+    )  # fmt: skip
+    steep_deg: float = parameter(
+        60.0, "Slopes above this are rare on a grid of 10 m and more.", source=_CHOICE, gt=0, lt=90
+    )
+    steep_share_max: float = parameter(
+        0.05, "Where a larger share of the ground is steeper, heights may be in feet, or too large.", source=_CHOICE,
+        gt=0, le=1,
+    )  # fmt: skip

@@ -1,13 +1,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.flow.config import Config
 from geo_risk.flow.plan import Plan
-from geo_risk.flow.steps.publish import publish
+from geo_risk.flow.steps.publish import _in_time, publish
+from geo_risk.publish.cube import write_cube
 from geo_risk.publish.frames import write_frame, write_json
+from geo_risk.publish.legend import DEPTH_IN_TIME
+from geo_risk.publish.map_images import frame_images
 from geo_risk.publish.raster import write_layer
 from tests.support import products
 
@@ -101,3 +106,19 @@ def test_a_frame_is_read_once_until_its_file_changes_and_no_reader_spoils_it_for
     write_frame(products.frames()["hazard_points"].iloc[:1], path)
     assert len(steps._frames([path])["hazard_points"]) == 1
     assert len(reads) == 2
+
+
+def test_water_in_time_is_thinned_and_told_by_local_time(tmp_path):
+    depth = products.GRID.layer(np.zeros(products.GRID.shape, "float32"), units="m", long_name="depth", name="depth")
+    times = np.datetime64("2024-07-25T00:00", "ns") + np.arange(1, 101) * np.timedelta64(10, "m")
+    cube = xr.DataArray(
+        np.arange(100, dtype="float32")[:, None, None] + depth.to_numpy(), dims=("time", "y", "x"),
+        coords={"time": times, **{n: depth.coords[n] for n in ("y", "x", "spatial_ref")}}, name="town_depth_frames",
+        attrs={"units": "m", "interval_h": 1 / 6},
+    )  # fmt: skip
+    write_cube(cube, tmp_path / "town_depth_frames.nc")
+    water, said = _in_time(tmp_path / "town_depth_frames.nc")
+    assert len(said) == water.sizes["time"] == 34
+    assert (said[0], said[-1]) == ("07-25 08:10", "07-26 00:40")
+    assert (float(water[0].max()), float(water[-1].max())) == (0.0, 99.0)
+    assert frame_images(water, said, DEPTH_IN_TIME).times[0] == "07-25 08:10"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geo_risk.flow.steps.dem_lies import dem_lies
 from geo_risk.flow.steps.openings import openings, routing_dem
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def hydrology(plan: Plan) -> None:
-    """Add the steps that open the DEM under bridges, and that derive the drainage network from it."""
+    """Add the steps that open the DEM under bridges, derive the drainage network, and report what is not ground."""
     openings(plan)
     names = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
     plan.add(
@@ -25,6 +26,7 @@ def hydrology(plan: Plan) -> None:
         writes={**{name: plan.layer(name) for name in names}, "facts": plan.facts("hydrology")},
         params=plan.cfg.flood.drainage,
     )
+    dem_lies(plan)
 
 
 def make_drainage(

@@ -199,11 +199,12 @@ def write_map_page(
 def _in_time(path: Path) -> tuple[xr.DataArray, list[str]]:
     """Return the water of the town in time, at most `_PICTURES` of it, and each local time as text."""
     from geo_risk.publish.i18n import local_time
-    from geo_risk.sources.rain import read_own
+    from geo_risk.sources.dataset import read_dataset
 
-    water = read_own(path)
+    held = read_dataset(path)
+    water = held[path.stem].assign_coords(spatial_ref=held["spatial_ref"])
     step = -(-water.sizes["time"] // _PICTURES)
-    kept = water.isel(time=slice(step - 1, None, step))
+    kept = water.isel(time=slice((water.sizes["time"] - 1) % step, None, step))  # the last one is kept
     return kept, [local_time(f"{str(t)[:19]}+00:00")[5:] for t in kept["time"].to_numpy()]
 
 

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from geo_risk.core.params import Params, parameter
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sinking import SinkingParams
-from geo_risk.terrain.params import ConditioningParams
+from geo_risk.terrain.params import ConditioningParams, DemLiesParams
 
 _CHOICE = "choice of geo_risk"
 _TR55 = "USDA TR-55 (1986) table 2-2, average antecedent moisture"
@@ -346,6 +346,7 @@ class FloodParams(Params):
 
     drainage: DrainageParams = DrainageParams()
     conditioning: ConditioningParams = ConditioningParams()
+    dem_lies: DemLiesParams = DemLiesParams()
     runoff: RunoffParams = RunoffParams()
     river: RiverParams = RiverParams()
     bluespots: BluespotParams = BluespotParams()
