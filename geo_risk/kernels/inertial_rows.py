@@ -36,7 +36,7 @@ _SPARE = np.float32(1.0 + 2.0**-19)
 """Room for float32 rounding, so that a cell never gives more than the float64 depth that it holds."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def power_minus_seven_thirds(x: Any) -> Any:
     """x^(-7/3) for x >= DRY_M: x^(-1/3) from its bits, refined by a Newton and a third-order step without division."""
     root = np.int32(_MAGIC - np.float32(np.float32(x).view(np.int32)) * _THIRD).view(np.float32)
@@ -47,7 +47,7 @@ def power_minus_seven_thirds(x: Any) -> Any:
     return cube * cube * root
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _face(
     z_a: Any, eta_a: Any, n_a: Any, z_b: Any, eta_b: Any, n_b: Any, q: Any, q_sides: Any,
     fall: Any, dt: Any, theta: Any,
