@@ -65,7 +65,7 @@ def test_a_drain_larger_than_the_rain_leaves_the_place_dry_and_mass_whole() -> N
     surface = Surface(np.full(GRID.shape, 98.0), np.full(GRID.shape, 0.03))
     run = run_design(DesignRain("x", (30.0,), 10.0), town, surface, sink_grid(devices, GRID.shape),
                      cells=record_cells(sites, devices, town), params=TownFlowParams(),
-                     design=DesignRainParams(after_min=10.0))  # fmt: skip
+                     design=DesignRainParams(after_min=10.0), runoff=RunoffParams())  # fmt: skip
     assert abs(run.balance.error_m3) < 1e-6 * run.balance.rain_m3
     assert run.balance.drained_m3 < run.balance.rain_m3
     _, record, depth = kept_of(DesignRain("x", (30.0,), 10.0), run, sites)

@@ -23,13 +23,14 @@ from geo_risk.hazards.flood.devices import place_devices, sink_grid
 from geo_risk.hazards.flood.hourly_replay import hourly_depth
 from geo_risk.hazards.flood.params import DesignRainParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.responses import record_cells, recorded_ponds, responses, site_states
+from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
 from geo_risk.hazards.flood.town import Surface, run_town, window_runoff_mm_h
 
 pytestmark = pytest.mark.slow
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_400, 4_000_300), crs="EPSG:4546", resolution_m=5)
-FLOW, DESIGN, SITES = TownFlowParams(), DesignRainParams(after_min=60.0), SiteParams()
+FLOW, DESIGN, SITES, RUNOFF = TownFlowParams(), DesignRainParams(after_min=60.0), SiteParams(), RunoffParams()
 
 
 def ground() -> np.ndarray:
@@ -62,9 +63,10 @@ def ran(quarter, amounts: tuple[float, ...]) -> list[SiteRun]:
     rains = [DesignRain(f"{mm}", (mm,), 60.0) for mm in amounts]
     cells, sinks = record_cells(sites, devices, town), sink_grid(devices, GRID.shape)
     kept = [
-        kept_of(r, run_design(r, town, surface, sinks, cells=cells, params=FLOW, design=DESIGN), sites) for r in rains
+        kept_of(r, run_design(r, town, surface, sinks, cells=cells, params=FLOW, design=DESIGN, runoff=RUNOFF), sites)
+        for r in rains
     ]
-    return site_runs(kept, catchment_runoff_m3(rains, sites, town, surface), sites, devices, town)
+    return site_runs(kept, catchment_runoff_m3(rains, sites, town, surface, RUNOFF), sites, devices, town)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,7 @@ def test_hours_of_rain_added_up_are_no_shallower_than_their_own_run(quarter, run
     town, surface, sites, devices = quarter
     rain = [4.0, 25.0, 45.0, 10.0]
     hours = np.broadcast_to(np.array(rain)[:, None, None], (4, *GRID.shape))
-    net = window_runoff_mm_h(np.zeros(GRID.shape), hours, surface.curve_number)
+    net = window_runoff_mm_h(np.zeros((1, *GRID.shape)), hours, surface, RUNOFF)
     own = run_town(town.elevation, surface, net, sink_grid(devices, GRID.shape), cell_m=5.0, params=FLOW,
                    record_cells=record_cells(sites, devices, town))  # fmt: skip
     ponds = recorded_ponds(own, sites, devices, town)
@@ -106,13 +108,17 @@ def test_the_drain_that_is_needed_keeps_the_pond_below_the_class_in_a_run_of_its
     town, surface, sites, devices = quarter
     rain, bound = DesignRain("x", (60.0,), 60.0), 0.3
     cells = record_cells(sites, devices, town)
-    run = run_design(rain, town, surface, sink_grid(devices, GRID.shape), cells=cells, params=FLOW, design=DESIGN)
+    run = run_design(
+        rain, town, surface, sink_grid(devices, GRID.shape), cells=cells, params=FLOW, design=DESIGN, runoff=RUNOFF
+    )
     table = responses(sites, devices, town, run, None, peak_rain_mm_h=60.0, depth_bound_m=bound, params=SITES)
     told = counterfactuals(table, recorded_ponds(run, sites, devices, town), bound_m=bound, params=SITES)
     site_id = devices.loc[0, "site_id"]
     needed = float(told.set_index("site_id").loc[site_id, "drain_needed_m3_s"])
     larger = devices.assign(capacity_m3_s=needed)
-    again = run_design(rain, town, surface, sink_grid(larger, GRID.shape), cells=cells, params=FLOW, design=DESIGN)
+    again = run_design(
+        rain, town, surface, sink_grid(larger, GRID.shape), cells=cells, params=FLOW, design=DESIGN, runoff=RUNOFF
+    )
     before, after = (
         float(recorded_ponds(r, sites, d, town)[site_id].depth_m.max()) for r, d in ((run, devices), (again, larger))
     )
