@@ -26,8 +26,8 @@ def peak_by_reach(
 ) -> NDArray[np.float64]:  # fmt: skip
     """Greatest discharge on each reach [m3/s] when the rain falls in `params.river.storm_h`.
 
-    By curve numbers, whatever `params.runoff.method` says: a design rain has a sum and no hours. `antecedent` counts where
-    it fixes how wet the ground is.
+    By curve numbers, whatever `params.runoff.method` says: a design rain has a sum and no hours. `antecedent` counts
+    where it fixes how wet the ground is.
 
     Parameters
     ----------
