@@ -23,6 +23,7 @@ from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.waterlogging import Told, rank_sites
 from geo_risk.sources.ledger import read_ledger
 from geo_risk.sources.ledger_tables import kinds_by_name
+from geo_risk.sources.road_classes import road_classes
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_200, 4_000_200), crs="EPSG:4546", resolution_m=5)
 SITES = SiteParams()
@@ -64,7 +65,7 @@ def test_a_drain_larger_than_the_rain_leaves_the_place_dry_and_mass_whole() -> N
     surface = Surface(np.full(GRID.shape, 98.0), np.full(GRID.shape, 0.03))
     run = run_design(DesignRain("x", (30.0,), 10.0), town, surface, sink_grid(devices, GRID.shape),
                      cells=record_cells(sites, devices, town), params=TownFlowParams(),
-                     design=DesignRainParams(after_min=10.0))  # fmt: skip
+                     design=DesignRainParams(after_min=10.0), runoff=RunoffParams())  # fmt: skip
     assert abs(run.balance.error_m3) < 1e-6 * run.balance.rain_m3
     assert run.balance.drained_m3 < run.balance.rain_m3
     _, record, depth = kept_of(DesignRain("x", (30.0,), 10.0), run, sites)
@@ -169,3 +170,11 @@ def test_a_coarser_terrain_keeps_means_and_gaps() -> None:
     assert np.isnan(made[0, 0])
     assert made[0, 1] == pytest.approx(np.mean([2, 3, 9, 10]))
     assert coarser(grid, values, 1)[1] is values
+
+
+def test_roads_of_other_maps_get_our_classes() -> None:
+    roads = pd.DataFrame({"class": ["primary", None, None, "主干路", "strange", None],
+                          "highway": [None, "motorway_link", "residential", None, None, None]})  # fmt: skip
+    assert road_classes(roads).fillna("-").tolist() == ["primary", "trunk", "local", "primary", "strange", "-"]
+    assert road_classes(pd.DataFrame({"fclass": ["tertiary", "footway"]})).tolist() == ["secondary", "footway"]
+    assert road_classes(pd.DataFrame({"name": ["x"]})).isna().all()

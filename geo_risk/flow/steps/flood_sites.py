@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.params import SiteParams
 
 _COLUMNS: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
-    "roads": ("LineString", "road_id", ("class?", "name?")),
+    "roads": ("LineString", "", ("class?", "name?", "highway?", "fclass?")),
     "railways": ("LineString", "", ()),
     "underground_spaces": ("Point", "space_id", ("name?", "sill_height_m?", "people?")),
     "buildings": ("Polygon", "", ()),
@@ -31,6 +31,7 @@ def read_features(
     import geopandas as gpd
 
     from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.road_classes import road_classes
     from geo_risk.sources.vectors import read_vector
 
     geometry, id_column, columns = _COLUMNS[name]
@@ -40,6 +41,8 @@ def read_features(
     read = read_vector(path, crs=grid.crs, where=f"inputs.{name}", geometry=geometry, id_column=id_column or None,
                        columns=columns, options=ReadOptions(**options.get(name, {})))  # fmt: skip
     aside += read.quarantine
+    if name == "roads":
+        read.frame["class"] = road_classes(read.frame)
     left, bottom, right, top = grid.bounds
     frame = read.frame if geometry in ("Point", None) else read.frame.cx[left:right, bottom:top]
     return frame.explode(index_parts=False).reset_index(drop=True)

@@ -20,9 +20,12 @@ _PAST_H = 72
 
 
 def site_stages(plan: Plan) -> None:
-    """Add the step that writes the depths of sites by stage; none without a forecast."""
+    """Add the step that writes the depths of sites by stage where there is rain; unknown without a forecast.
+
+    It is there without one too: a warning that brings the first forecast leaves it as it is, and the report reads it.
+    """
     rainfall = plan.cfg.inputs.rainfall
-    if not rainfall.forecast:
+    if rainfall.observed is None and rainfall.gauges is None and not rainfall.forecast:
         return
     town = {n: plan.frame(n) for n in ("town_sites", "town_devices")}
     plan.add(
@@ -153,13 +156,12 @@ def _depths(runs: list[Any], states: Any, rain: Any, first: int) -> Any:
 
 
 def _notes(stage: Stage, rain: Any) -> list[dict[str, str]]:
+    """Warn of rain that is unknown; what has no forecast the step of the stages tells."""
     import numpy as np
 
     from geo_risk.products.wording import note
 
-    if stage.forecast is not None and np.isfinite(rain).all():
+    if stage.forecast is None or np.isfinite(rain).all():
         return []
-    return [note("warning", f"Depths of sites in the {stage.hours} h stage are unknown, not none: "
-                 + ("it has no forecast." if stage.forecast is None else "an hour of its rain is unknown."),
-                 f"{stage.hours} 小时阶段各点位水深未知，并非无积水："
-                 + ("无可用预报。" if stage.forecast is None else "部分时次降雨未知。"))]  # fmt: skip
+    return [note("warning", f"Depths of sites in the {stage.hours} h stage are unknown, not none: an hour of its rain "
+                 "is unknown.", f"{stage.hours} 小时阶段各点位水深未知，并非无积水：部分时次降雨未知。")]  # fmt: skip
