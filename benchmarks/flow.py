@@ -4,9 +4,9 @@ python benchmarks/flow.py [--peers PYTHON] [--size N] [--rounds K]
 
 PYTHON is the interpreter of an environment with itzi and landlab (pip install itzi landlab); without it ours alone
 runs. Every tool steps the same wet ground (rolling, with noise, hollows under 0.3 m of water and a film of 1 cm
-elsewhere); time is that of whole steps divided by cells and steps. Ours includes greatest depth, duration, arrival,
-speed and hazard rating; itzi's its flux and depth kernels alone (with greatest depth and speed), called without its
-Python shell; landlab's its OverlandFlow.overland_flow.
+elsewhere); time is that of whole steps divided by cells and steps; on a busy machine the processor's time says more.
+Ours includes greatest depth, duration, arrival, speed and hazard rating; itzi's its flux and depth kernels alone (with
+greatest depth and speed), called without its Python shell; landlab's its OverlandFlow.overland_flow.
 """
 
 from __future__ import annotations
@@ -33,18 +33,27 @@ def ground(n: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def ours(n: int, n_threads: int, duration_s: float) -> float:
+def now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def since(begin: tuple[float, float], updates: int) -> tuple[float, float]:
+    """Wall and processor time [ns] of an update."""
+    return tuple((b - a) / updates * 1e9 for a, b in zip(begin, now(), strict=True))
+
+
+def ours(n: int, n_threads: int, duration_s: float) -> tuple[float, float]:
     from geo_risk.kernels.inertial import simulate
 
     z, h = ground(n)
     kwargs = {"rain_step_s": 3600.0, "cell_m": CELL, "initial_depth_m": h, "n_threads": n_threads}
     simulate(z, 0.03, [60.0], duration_s=1.0, **kwargs)
-    begin = time.perf_counter()
+    begin = now()
     run = simulate(z, 0.03, [60.0], duration_s=duration_s, **kwargs)
-    return (time.perf_counter() - begin) / run.n_steps / n**2 * 1e9
+    return since(begin, run.n_steps * n**2)
 
 
-def itzi(n: int, steps: int) -> float:
+def itzi(n: int, steps: int) -> tuple[float, float]:
     from itzi import flow
 
     z, h = ground(n)
@@ -60,10 +69,10 @@ def itzi(n: int, steps: int) -> float:
     hfe, hfs, kind, value, accum, error, hmax, v, vdir, vmax, froude = (grid() for _ in range(11))
     dire, dirs = grid(-1.0), grid(-1.0)
     step = {"dx": CELL, "dy": CELL, "dt": 0.5, "g": 9.80665}
-    begin = None
+    begin = now()
     for k in range(steps + 2):
         if k == 2:
-            begin = time.perf_counter()
+            begin = now()
         flow.solve_q(
             arr_dire=dire, arr_dirs=dirs, arr_z=z32, arr_n=rough, arr_h=water, arr_qe=q[0], arr_qs=q[1], arr_hfe=hfe,
             arr_hfs=hfs, arr_bctype=kind, arr_bcvalue=value, arr_qe_new=q[2], arr_qs_new=q[3], arr_bcaccum=accum,
@@ -75,10 +84,10 @@ def itzi(n: int, steps: int) -> float:
             arr_fr=froude, **step,
         )  # fmt: skip
         q = [q[2], q[3], q[0], q[1]]
-    return (time.perf_counter() - begin) / steps / n**2 * 1e9
+    return since(begin, steps * n**2)
 
 
-def landlab(n: int, steps: int) -> float:
+def landlab(n: int, steps: int) -> tuple[float, float]:
     from landlab import RasterModelGrid
     from landlab.components import OverlandFlow
 
@@ -88,21 +97,21 @@ def landlab(n: int, steps: int) -> float:
     grid.add_field("surface_water__depth", h.ravel().copy(), at="node")
     model = OverlandFlow(grid, mannings_n=0.03, theta=0.9, rainfall_intensity=60 / 3.6e6)
     model.overland_flow(dt=0.5)
-    begin = time.perf_counter()
+    begin = now()
     for _ in range(steps):
         model.overland_flow(dt=0.5)
-    return (time.perf_counter() - begin) / steps / n**2 * 1e9
+    return since(begin, steps * n**2)
 
 
-def peer(python: str, name: str, n: int, threads: int) -> float:
+def peer(python: str, name: str, n: int, threads: int) -> tuple[float, float]:
     env = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     env.pop("PYTHONPATH", None)
     run = subprocess.run([python, __file__, "--only", name, "--size", str(n)], env=env, capture_output=True, text=True,
                          check=False)  # fmt: skip
     if run.returncode:
         print(f"{name}: {run.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-        return float("nan")
-    return float(json.loads(run.stdout.splitlines()[-1]))
+        return float("nan"), float("nan")
+    return tuple(json.loads(run.stdout.splitlines()[-1]))
 
 
 def main() -> None:
@@ -116,20 +125,22 @@ def main() -> None:
         steps = max(3, int(4e6 / args.size**2))
         print(json.dumps((itzi if args.only == "itzi" else landlab)(args.size, steps)))
         return
-    duration = 4e7 / args.size**2 * 0.7
+    duration = 2e8 / args.size**2  # so long that what a run does once does not count
     jobs = {f"ours, {k} threads": lambda k=k: ours(args.size, k, duration) for k in (1, 2)}
     if args.peers:
         jobs |= {f"itzi, {k} threads": lambda k=k: peer(args.peers, "itzi", args.size, k) for k in (1, 2)}
         jobs["landlab"] = lambda: peer(args.peers, "landlab", args.size, 1)
-    found: dict[str, list[float]] = {name: [] for name in jobs}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
     for _ in range(args.rounds):
         for name, job in jobs.items():
             found[name].append(job())
-    base = statistics.median(found["ours, 2 threads"])
-    print(f"{args.size} x {args.size} cells, median (least) of {args.rounds} [ns a cell update], times ours with 2")
+    wall, cpu = ({n: statistics.median(t[k] for t in times) for n, times in found.items()} for k in (0, 1))
+    print(f"{args.size} x {args.size} cells, median (least) of {args.rounds} [ns a cell update]")
+    print(f"{'':18s} {'wall':>16s}  / ours, 2 {'processor':>17s}  / ours, 1")
     for name, times in found.items():
-        middle = statistics.median(times)
-        print(f"{name:18s} {middle:8.2f} ({min(times):.2f})  {middle / base:7.1f}")
+        least = [min(t[k] for t in times) for k in (0, 1)]
+        print(f"{name:18s} {wall[name]:7.2f} ({least[0]:6.2f}) {wall[name] / wall['ours, 2 threads']:9.1f} "
+              f"{cpu[name]:9.2f} ({least[1]:6.2f}) {cpu[name] / cpu['ours, 1 threads']:9.1f}")  # fmt: skip
 
 
 if __name__ == "__main__":

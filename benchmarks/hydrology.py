@@ -6,7 +6,7 @@
 `peers` runs each contestant in a process of its own, in turns, on the same ground with the same streams; it times the
 four calls alone (reading, writing and compiling left out: each has run once on a small piece before) and prints medians
 of seconds on the wall and of processor time, and the peak memory. Whitebox takes no arrays, so its time holds the
-reading of one. `province` runs the pipeline's steps, drainage (six COGs of a DEM) and the flood of a storm (depressions, spill
+reading of one. `province` runs the pipeline's steps, drainage (six COGs) and the flood of a storm (depressions, spill
 cascade, rivers: four COGs), and prints the slope of cost.
 """
 

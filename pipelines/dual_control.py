@@ -10,7 +10,7 @@ from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.flood import flood
 from geo_risk.flow.steps.flood_dams import dams
-from geo_risk.flow.steps.flood_sinking import sinking
+from geo_risk.flow.steps.flood_sinking import sinking, town_sinking
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
@@ -41,6 +41,7 @@ def build(plan: Plan) -> None:
     debris_flow(plan)
     earthquake(plan)
     flood(plan)
+    town_sinking(plan)
     waterlogging(plan)
     exposure(plan)
     dams(plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -38,11 +37,9 @@ def seam_steps(height: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.fl
     padded[:, : odd.shape[1]] = odd
     cells = padded.reshape(odd.shape[0], n, SEGMENT)
     known = np.isfinite(cells).sum(axis=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # segments without a known cell are NaN
-        step = np.nanmedian(cells, axis=2)
-    same = (np.sign(cells) == np.sign(step)[:, :, None]).sum(axis=2)
     enough = known >= SEGMENT // 2
+    step = np.nanmedian(np.where(enough[:, :, None], cells, 0.0), axis=2)
+    same = (np.sign(cells) == np.sign(step)[:, :, None]).sum(axis=2)
     share = np.divide(same, known, out=np.full(known.shape, np.nan), where=enough)
     return np.where(enough, step, np.nan), share
 

@@ -28,6 +28,7 @@ DRY_M = np.float32(1.0e-6)
 SPEED_DEPTH_M = np.float32(0.01)
 """Speed is not counted in water thinner than this: flux over depth is noise there."""
 
+
 _FAST = {"nnan", "ninf", "nsz"}
 _ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 _MAGIC, _THIRD = np.float32(1419967116.0), np.float32(1.0 / 3.0)
@@ -36,7 +37,7 @@ _SPARE = np.float32(1.0 + 2.0**-19)
 """Room for float32 rounding, so that a cell never gives more than the float64 depth that it holds."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def power_minus_seven_thirds(x: Any) -> Any:
     """x^(-7/3) for x >= DRY_M: x^(-1/3) from its bits, refined by a Newton and a third-order step without division."""
     root = np.int32(_MAGIC - np.float32(np.float32(x).view(np.int32)) * _THIRD).view(np.float32)
@@ -47,46 +48,59 @@ def power_minus_seven_thirds(x: Any) -> Any:
     return cube * cube * root
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
-def _face(
-    z_a: Any, eta_a: Any, n_a: Any, z_b: Any, eta_b: Any, n_b: Any, q: Any, q_sides: Any,
-    fall: Any, dt: Any, theta: Any,
-) -> Any:  # fmt: skip
-    """New unit discharge [m2/s] from cell a to cell b; `q_sides` is the sum of the fluxes of the faces beside."""
-    depth = np.float32((eta_a if eta_a > eta_b else eta_b) - (z_a if z_a > z_b else z_b))
-    slope = np.float32(eta_b - eta_a)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _flux(depth: Any, fall: Any, rough: Any, q: Any, q_sides: Any, dt: Any, theta: Any) -> Any:
+    """New unit discharge [m2/s] over a face with so much water; `fall` is g dt / dx times the rise of its surface.
+
+    `rough` is the sum of both cells' sqrt(g) n / 2, `q_sides` that of the fluxes of the faces beside.
+    """
     wet = depth if depth > DRY_M else DRY_M
     mean = theta * q + _HALF * (_ONE - theta) * q_sides
-    rough = n_a + n_b
-    new = (mean - fall * wet * slope) / (_ONE + dt * (rough * rough) * abs(q) * power_minus_seven_thirds(wet))
+    new = (mean - wet * fall) / (_ONE + dt * (rough * rough) * abs(q) * power_minus_seven_thirds(wet))
     return new if depth > DRY_M else _ZERO
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def flux_x(
-    z: Array, eta: Array, n: Floats, q: Floats, out: Floats, j: int, k: int, fall: Any, dt: Any, theta: Any
-) -> None:
-    """New unit discharge [m2/s] through the inner faces of row j; positive to the right; `q` holds the old in row 0."""
+def faces_x(z: Array, eta: Array, j: int, k: int, face: Floats) -> None:
+    """Depth of flow over the inner faces of row j, and the rise of the water surface there, in float32.
+
+    Of float64 heights; apart from the fluxes, which so run over twice as many float32 numbers at once.
+    """
     for i in range(1, z.shape[1]):
-        sides = q[0, i - 1] + q[0, i + 1]
-        out[j, i] = _face(z[j, i - 1], eta[k, i - 1], n[j, i - 1], z[j, i], eta[k, i], n[j, i], q[0, i], sides,
-                          fall, dt, theta)  # fmt: skip
+        eta_a, eta_b, z_a, z_b = eta[k, i - 1], eta[k, i], z[j, i - 1], z[j, i]
+        face[0, i] = np.float32((eta_a if eta_a > eta_b else eta_b) - (z_a if z_a > z_b else z_b))
+        face[1, i] = np.float32(eta_b - eta_a)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def faces_y(z: Array, eta: Array, j: int, k: int, face: Floats) -> None:
+    """As `faces_x` between rows j and j + 1; `eta` holds row j in k."""
+    for i in range(z.shape[1]):
+        eta_a, eta_b, z_a, z_b = eta[k, i], eta[1 - k, i], z[j, i], z[j + 1, i]
+        face[0, i] = np.float32((eta_a if eta_a > eta_b else eta_b) - (z_a if z_a > z_b else z_b))
+        face[1, i] = np.float32(eta_b - eta_a)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def flux_x(face: Floats, n: Floats, q: Floats, out: Floats, j: int, fall: Any, dt: Any, theta: Any) -> None:
+    """New unit discharge [m2/s] through the inner faces of row j; positive to the right; `q` holds the old in row 0."""
+    for i in range(1, n.shape[1]):
+        out[j, i] = _flux(face[0, i], fall * face[1, i], n[j, i - 1] + n[j, i], q[0, i], q[0, i - 1] + q[0, i + 1],
+                          dt, theta)  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def flux_y(
-    z: Array, eta: Array, n: Floats, q: Floats, beyond: Floats, out: Floats, j: int, k: int, above: int, row: int,
-    fall: Any, dt: Any, theta: Any,
+    face: Floats, n: Floats, q: Floats, beyond: Floats, out: Floats, j: int, above: int, row: int, fall: Any, dt: Any,
+    theta: Any,
 ) -> None:  # fmt: skip
     """New unit discharge [m2/s] between rows j and j + 1; positive towards the higher row number.
 
-    `eta` holds row j in k; `q` the old fluxes above row j in `above` and below it in 3 - above; `beyond` in `row` those
-    below row j + 1.
+    `q` holds the old fluxes above row j in `above` and below it in 3 - above; `beyond` in `row` those below row j + 1.
     """
-    for i in range(z.shape[1]):
-        sides = q[above, i] + beyond[row, i]
-        out[j + 1, i] = _face(z[j, i], eta[k, i], n[j, i], z[j + 1, i], eta[1 - k, i], n[j + 1, i], q[3 - above, i],
-                              sides, fall, dt, theta)  # fmt: skip
+    for i in range(n.shape[1]):
+        out[j + 1, i] = _flux(face[0, i], fall * face[1, i], n[j, i] + n[j + 1, i], q[3 - above, i],
+                              q[above, i] + beyond[row, i], dt, theta)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)

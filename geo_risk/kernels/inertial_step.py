@@ -23,6 +23,8 @@ from geo_risk.kernels.inertial_rows import (
     count_above,
     deepen,
     edge_flux,
+    faces_x,
+    faces_y,
     flux_x,
     flux_y,
     limit,
@@ -102,13 +104,14 @@ class Settings(NamedTuple):
 
 class Scratch(NamedTuple):
     """Rows that bands work in: `seams` (2 band, x), old fluxes of a band's first two rows of faces, read by the band
-    before; `eta`, `depth` (band, 2, x) and `old` (band, 3, x + 1) of its own.
+    before; `eta`, `depth`, `face` (band, 2, x) and `old` (band, 3, x + 1) of its own.
     """
 
     seams: Floats
     eta: Array
     depth: Floats
     old: Floats
+    face: Floats
 
 
 def bands(shape: tuple[int, int], n_threads: int) -> tuple[NDArray[np.int64], Scratch]:
@@ -117,7 +120,7 @@ def bands(shape: tuple[int, int], n_threads: int) -> tuple[NDArray[np.int64], Sc
     n = max(1, min(n_threads, ny // ROWS_MIN))
     edges = np.array([k * ny // n for k in range(n + 1)], dtype=np.int64)
     rows = (np.zeros((2 * n, nx), np.float32), np.zeros((n, 2, nx)), np.zeros((n, 2, nx), np.float32))
-    return edges, Scratch(*rows, np.zeros((n, 3, nx + 1), np.float32))
+    return edges, Scratch(*rows, np.zeros((n, 3, nx + 1), np.float32), np.zeros((n, 2, nx), np.float32))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -136,6 +139,7 @@ def advance(
     a, b = edges[band], edges[band + 1]
     nx = ground.z.shape[1]
     seams, rows, rows32, old = scratch.seams, scratch.eta[band], scratch.depth[band], scratch.old[band]
+    face = scratch.face[band]
     for _ in range(max_steps):
         if band == 0:
             _choose_step(water, forcing, settings)
@@ -145,7 +149,7 @@ def advance(
         wait(arrived, n_bands)
         if water.clock[DT] <= 0.0:
             return
-        _sweep(ground, water, forcing, settings, seams, a, b, band, rows, rows32, old)
+        _sweep(ground, water, forcing, settings, seams, a, b, band, rows, rows32, old, face)
         wait(arrived, n_bands)
         if band > 0:
             _close_seam(ground, water, forcing, settings, a, rows, rows32, old)
@@ -194,9 +198,9 @@ def _choose_step(water: Water, forcing: Forcing, settings: Settings) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sweep(
     ground: Ground, water: Water, forcing: Forcing, settings: Settings, seams: Floats, a: int, b: int, band: int,
-    eta: Array, depth: Floats, old: Floats,
+    eta: Array, depth: Floats, old: Floats, face: Floats,
 ) -> None:  # fmt: skip
-    """New fluxes of a band, and new depths of all its rows but those at a seam; `eta`, `depth`, `old` are scratch.
+    """New fluxes of a band, and new depths of all its rows but those at a seam; the last four are scratch.
 
     Row 0 of `old` holds the fluxes within a row before the step, rows 1 and 2 those above and below it in turn.
     """
@@ -237,7 +241,8 @@ def _sweep(
         is_wet = row_max[j] > DRY_M
         if is_wet:
             copy_row(qx, j, old, 0)
-            flux_x(z, eta, rough, old, qx, j, here, fall, dt, theta)
+            faces_x(z, eta, j, here, face)
+            flux_x(face, rough, old, qx, j, fall, dt, theta)
             qx[j, 0] = -edge_flux(depth[here, 0], inlet[j], is_open)
             qx[j, nx] = edge_flux(depth[here, nx - 1], inlet[side + j], is_open)
             still_x[j] = False
@@ -251,10 +256,11 @@ def _sweep(
             _edge_row(qy, ny, depth, here, inlet, 3 * side, is_wet, is_open)
             still_y[ny] = not is_wet
         elif is_wet or row_max[j + 1] > DRY_M:
+            faces_y(z, eta, j, here, face)
             if j + 1 < b:
-                flux_y(z, eta, rough, old, qy, qy, j, here, above, j + 2, fall, dt, theta)
+                flux_y(face, rough, old, qy, qy, j, above, j + 2, fall, dt, theta)
             else:
-                flux_y(z, eta, rough, old, seams, qy, j, here, above, 2 * band + 3, fall, dt, theta)
+                flux_y(face, rough, old, seams, qy, j, above, 2 * band + 3, fall, dt, theta)
             still_y[j + 1] = False
         elif not still_y[j + 1]:
             qy[j + 1] = np.float32(0.0)

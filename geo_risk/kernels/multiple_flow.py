@@ -39,8 +39,8 @@ def multiple_flow(
     Parameters
     ----------
     filled, direction : (y + 4, x + 4) surface without depressions, NaN missing, and its D8 codes, with a halo.
-    weight : (y, x), known wherever the surface is. around : (y + 2, x + 2), only
-        its frame is read: the sums of the neighbours, NaN where they are not known (yet) or missing.
+    weight : (y, x), known wherever the surface is. around : (y + 2, x + 2) what is known before: in the frame the
+        neighbours' sums, inside those of an earlier call; NaN where they are not known (yet) or missing.
 
     Returns
     -------
@@ -60,11 +60,9 @@ def multiple_flow(
         msg = "weights are missing where the surface is known"
         raise ValueError(msg)
     total = np.array(around, dtype=np.float64)
-    total[1:-1, 1:-1] = np.nan
     own = np.ascontiguousarray(weight, dtype=np.float64)
     args = (np.ascontiguousarray(filled), np.ascontiguousarray(direction))
-    shares = np.zeros((shape[0] + 2, shape[1] + 2))
-    _share_sums(*args, float(exponent), by_contour, shares)
+    shares = np.full((shape[0] + 2, shape[1] + 2), -1.0)  # made when a cell is first asked
     _gather(*args, own, float(exponent), by_contour, shares, total)
     return np.ascontiguousarray(total[1:-1, 1:-1])
 
@@ -82,17 +80,11 @@ def _share(drop: float, k: int, exponent: float, by_contour: bool) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _share_sums(z: Any, codes: Any, exponent: float, by_contour: bool, sums: Any) -> None:
-    for j in range(sums.shape[0]):
-        for i in range(sums.shape[1]):
-            if codes[j + 1, i + 1] == MISSING:
-                continue
-            here, total = np.float64(z[j + 1, i + 1]), 0.0
-            for k in range(8):
-                total += _share(
-                    here - np.float64(z[j + 1 + ROW_STEP[k], i + 1 + COLUMN_STEP[k]]), k, exponent, by_contour
-                )
-            sums[j, i] = total
+def _share_sum(z: Any, j: int, i: int, exponent: float, by_contour: bool) -> float:
+    here, total = np.float64(z[j + 1, i + 1]), 0.0
+    for k in range(8):
+        total += _share(here - np.float64(z[j + 1 + ROW_STEP[k], i + 1 + COLUMN_STEP[k]]), k, exponent, by_contour)
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -101,6 +93,8 @@ def _gives(z: Any, codes: Any, sums: Any, j: int, i: int, k: int, exponent: floa
     code = codes[j + 1, i + 1]
     if code == MISSING:
         return 0.0
+    if sums[j, i] < 0.0:
+        sums[j, i] = _share_sum(z, j, i, exponent, by_contour)
     if sums[j, i] > 0.0:
         drop = np.float64(z[j + 1, i + 1]) - np.float64(z[j + 1 + ROW_STEP[k], i + 1 + COLUMN_STEP[k]])
         part: float = _share(drop, k, exponent, by_contour) / sums[j, i]
@@ -116,7 +110,7 @@ def _gather(z: Any, codes: Any, own: Any, exponent: float, by_contour: bool, sum
     n_ready = 0
     for j in range(ny):
         for i in range(nx):
-            if codes[j + 2, i + 2] == MISSING:
+            if codes[j + 2, i + 2] == MISSING or not np.isnan(total[j + 1, i + 1]):
                 continue
             for k in range(8):  # the donor in direction k gives towards the opposite one
                 a, b = j + 1 + ROW_STEP[k], i + 1 + COLUMN_STEP[k]
@@ -137,7 +131,12 @@ def _gather(z: Any, codes: Any, own: Any, exponent: float, by_contour: bool, sum
         total[j + 1, i + 1] = water
         for k in range(8):
             a, b = j + ROW_STEP[k], i + COLUMN_STEP[k]
-            if 0 <= a < ny and 0 <= b < nx and _gives(z, codes, sums, j + 1, i + 1, k, exponent, by_contour) > 0.0:
+            if (
+                0 <= a < ny
+                and 0 <= b < nx
+                and waits[a, b] > 0
+                and _gives(z, codes, sums, j + 1, i + 1, k, exponent, by_contour) > 0.0
+            ):
                 waits[a, b] -= 1
                 if waits[a, b] == 0:
                     ready[n_ready] = a * nx + b

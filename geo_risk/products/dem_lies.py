@@ -16,7 +16,7 @@ ROWS_MAX = 500
 LEVEL_SHARE_MAX = 0.4
 """Share of exactly equal neighbours above which a DEM that is not rounded was enlarged without interpolation."""
 
-KINDS = ("void", "seam", "spike", "pit", "deep_hole", "sea_level")
+KINDS = ("void", "seam", "spike", "pit", "deep_hole", "building_pit", "sea_level")
 
 
 def lies_rows(found: Lies, *, language: str = "zh") -> pd.DataFrame:

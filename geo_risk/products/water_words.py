@@ -28,6 +28,11 @@ WATER: Mapping[str, tuple[str, str]] = {
         "or a dammed valley. It was filled for routing and holds water in ponds.",
         "{cells} 个格网的洼地，首格低于溢流口 {value:.0f} 米：DEM 空洞、采坑或壅堵沟谷；汇流时填平，积水中蓄水。",
     ),
+    "lie_building_pit": (
+        "{cells} cells under buildings lie in a pit, {value:.1f} m deep at the first: buildings cut out of the DEM. It "
+        "holds water in the county's ponds; the town's sites leave such pits out.",
+        "房屋下 {cells} 格为洼坑，首格深 {value:.1f} 米：疑为 DEM 扣除房屋所致；县域积水中蓄水，城区积水点已剔除。",
+    ),
     "lie_sea_level": (
         "{cells} cells of exactly 0 m: sea, or missing ground written as 0. Left as it is: not known to be dry.",
         "{cells} 个格网高程恰为 0 米：海面或以 0 代替的缺测，未改动，不能认定无水。",
@@ -53,6 +58,10 @@ WATER: Mapping[str, tuple[str, str]] = {
         "The DEM has {n} holes ({cells} cells), the deepest at least {worst:.0f} m: mines, dammed valleys or "
         "errors; they swallow water in ponds, so that less comes down below them than may.",
         "DEM 有 {n} 处深洼（{cells} 格），深至少 {worst:.0f} 米：采坑、壅堵沟谷或错误，会截留水量，下游洪水可能偏小。",
+    ),
+    "lies_building_pit": (
+        "{n} pits of the DEM ({cells} cells) lie under buildings: these are houses, not hollows.",
+        "DEM 有 {n} 处洼坑（{cells} 个格网）位于房屋之下：是房屋而非洼地。",
     ),
     "lies_sea_level": (
         "{n} areas of the DEM ({cells} cells) are exactly 0 m: sea, or missing ground written as 0.",

@@ -95,7 +95,12 @@ def rank_sites(
     if "trigger_60min_class1_mm" in frame:  # a storm scaled as a whole has wet hours before its wettest
         known = frame["trigger_tested_mm"].notna()
         frame["critical_rain_mm_h"] = frame["trigger_60min_class1_mm"].where(known, frame["critical_rain_mm_h"])
-    told_columns = [c for table in told.tables for c in table.columns if c != "site_id" and c not in _CONTRACT]
+    if "depth_change_season_m" in frame:
+        frame["depth_next_season_m"] = np.maximum(frame["depth_m"] + frame.pop("depth_change_season_m"), 0.0)
+    told_columns = [
+        c for table in told.tables for c in table.columns if c in frame and c not in {"site_id", *_CONTRACT}
+    ]
+    told_columns += [c for c in ("depth_next_season_m",) if c in frame]
     keep = (frame["source"] != "detected") | ~(frame["depth_m"] < params.depth_classes_m[0])
     frame = frame[keep].reset_index(drop=True)
     frame["depth_class"] = depth_classes(frame["depth_m"].to_numpy(float), params)

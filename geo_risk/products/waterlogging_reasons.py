@@ -55,8 +55,14 @@ _WORDS = {
                 "{blockage:.0f} 立方米。"),
     "firm": (" In the first ten in {share:.0%} of {n} draws of the errors (rank {low} to {high}).",
              "在 {n} 次误差抽样中有 {share:.0%} 列前十（位次 {low} 至 {high}）。"),
+    "sinks": (" Its ground sinks by {rate:.0f} mm/yr: the same storm next season would stand {change:.2f} m deeper.",
+              "地面沉降 {rate:.0f} 毫米/年：下一雨季同等降雨水深将增加 {change:.2f} 米。"),
     "new": (" It is not in the ledger.", "台账未登记。"),
 }  # fmt: skip
+
+
+SINKING_TOLD_M = 0.02
+"""A change of the depth by sinking ground that is smaller is not told."""
 
 
 def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, str]:
@@ -80,6 +86,9 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
         words.append(("over_sill" if over > 0 else "below_sill", {"over": over, "below": -over,
                                                                   "sill": row.sill_height_m}))  # fmt: skip
     words += [*_rain_words(row), *_volume_words(row), *_firm_words(row)]
+    change = _told(row, "depth_next_season_m") - row.depth_m
+    if change >= SINKING_TOLD_M:
+        words.append(("sinks", {"rate": _told(row, "sinking_mm_yr"), "change": change}))
     if abs(row.correction_m) >= 0.05:
         words.append(("moved", {"moved": row.correction_m}))
     if row.source == "detected":

@@ -19,6 +19,12 @@ STEP_DEG = 0.01
 BEIJING = np.timedelta64(8, "h")
 _PACKED = {"dtype": "int16", "scale_factor": 0.1, "_FillValue": -32768, "zlib": True, "complevel": 6, "shuffle": True}
 
+STORM_FORMULA = {
+    "city": "示范县城", "edition": "演示", "document": "虚构公式，仅供演示 (made up, for the demo only)",
+    "a": 9.0, "c": 0.9, "b": 12.0, "n": 0.75, "valid_minutes": [5, 180], "valid_years": [2, 100], "peak_ratio": 0.4,
+}  # fmt: skip
+"""The county town's storm intensity formula: of the size of those of the north of China, and nobody's."""
+
 
 def write_rain(rain: RainTruth, folder: Path, *, crs: str) -> dict[str, Any]:
     """Write every rain file of the county and its truth; return the `rainfall` part of `inputs` with relative paths.
@@ -50,7 +56,7 @@ def write_rain(rain: RainTruth, folder: Path, *, crs: str) -> dict[str, Any]:
         {"storm_id": f"S{n}", "file": by_hour.get(n, f"rainfall/past/storm_{n}.nc")}
         for n in range(1, len(rain.past) + 1)
     ]
-    return {"observed": "rainfall/observed.nc", "forecast": forecast, "past_events": past}
+    return {"observed": "rainfall/observed.nc", "forecast": forecast, "past_events": past, "idf": dict(STORM_FORMULA)}
 
 
 def write_cube(field: RainField, path: Path, *, crs: str, attrs: dict[str, str]) -> None:

@@ -31,8 +31,8 @@ class Lies(NamedTuple):
 
     Attributes
     ----------
-    table : COLUMNS; kind is "void", "seam", "spike", "pit", "deep_hole" or "sea_level"; the place is that of the first
-        cell (of a seam, its middle); `value_m` is its step, height or depth.
+    table : COLUMNS; kind is "void", "seam", "spike", "pit", "deep_hole", "building_pit" or "sea_level"; the place is
+        that of the first cell (of a seam, its middle); `value_m` is its step, height or depth.
     n_cells, n_missing, n_below_sea : cells of the map, without a height, below 0 m. lowest_m, highest_m : of the rest.
     rounded_m : step that nearly all heights are multiples of, 0 none. level_share : neighbours of exactly one height.
     steep_share : known cells steeper than is plausible. town_ratio : height of the town's DEM over that of this one,
@@ -52,14 +52,16 @@ class Lies(NamedTuple):
 
 
 def dem_lies(
-    dem: xr.DataArray, filled: xr.DataArray, *, params: DemLiesParams, town: xr.DataArray | None = None
-) -> Lies:
+    dem: xr.DataArray, filled: xr.DataArray, *, params: DemLiesParams, town: xr.DataArray | None = None,
+    built: NDArray[np.uint8] | None = None,
+) -> Lies:  # fmt: skip
     """Look for what in a DEM is not ground.
 
     Parameters
     ----------
     dem, filled : (y, x) before and after filling, any length unit; read some ten times, block by block.
-    params : from when something counts. town : finer DEM inside, or None.
+    params : from when something counts. town : finer DEM inside, or None. built : (y, x) 1 where
+        the middle of a cell lies in a building, or None.
 
     Raises
     ------
@@ -69,12 +71,17 @@ def dem_lies(
     z = blocks(in_units(dem, "m")).rechunk(CHUNK)
     top = blocks(in_units(filled, "m")).rechunk(CHUNK)
     found = [_seams(z, grid, params), *_lone(z, grid, params)]
-    for kind, mask, least in (
+    masks = [
         ("void", da.isnan(z), 1), ("deep_hole", top - z > params.hole_depth_m, 1),
         ("sea_level", z == 0, max(1, int(np.ceil(params.sea_area_m2 / grid.cell_area_m2)))),
-    ):  # fmt: skip
+    ]  # fmt: skip
+    if built is not None:
+        inside = da.from_array(built, chunks=z.chunks) > 0
+        masks.append(("building_pit", inside & (top - z > params.building_pit_m), 1))
+    for kind, mask, least in masks:
         first, n = patches(mask, cells_min=least)
-        depth = _depths(top - z, first) if kind == "deep_hole" else np.full(len(first), np.nan)
+        is_hollow = kind in ("deep_hole", "building_pit")
+        depth = _depths(top - z, first) if is_hollow else np.full(len(first), np.nan)
         found.append(_rows(kind, first, grid, n_cells=n, value_m=depth))
     table = pd.concat([rows for rows in found if len(rows)] or [found[0]], ignore_index=True)
     steep = da.mean((blocks(slope_layers(dem)["slope_deg"]) > params.steep_deg).astype(np.float64))

@@ -38,7 +38,7 @@ def multiple_flow_blocks(
     Returns
     -------
     (y, x) float64, lazy; NaN where missing. A block is worked on again whenever water that it waits for has arrived at
-    its edges, some five to twenty times; only edges are held.
+    its edges, some fifty times, each time where that leads on; held are edges, and the sums so far of blocks that wait.
 
     Raises
     ------
@@ -52,36 +52,44 @@ def multiple_flow_blocks(
     grid = [(j, i) for j in range(z.numblocks[0]) for i in range(z.numblocks[1])]
     waiting: dict[Block, F64 | None] = dict.fromkeys(grid)
     while waiting:
-        frames = {at: totals.frame(at) for at in waiting}
-        asked = [at for at, before in waiting.items() if before is None or not _same(before, frames[at])]
+        asked = {
+            at: around for at, before in waiting.items() if (around := _news(before, totals.frame(at))) is not None
+        }
         if not asked:
             msg = "water goes in a ring, or enters at a missing cell"
             raise ValueError(msg)
         parts = [
-            dask.delayed(_rim_of)(*(a.blocks[at].to_delayed(optimize_graph=False).item() for a in (z, codes, load)),
-                                  frames[at], **options)
-            for at in asked
+            dask.delayed(_known)(*(a.blocks[at].to_delayed(optimize_graph=False).item() for a in (z, codes, load)),
+                                 around, **options)
+            for at, around in asked.items()
         ]  # fmt: skip
-        for at, (rim, is_whole) in zip(asked, dask.compute(*parts), strict=True):
-            totals.put(at, rim)
+        for at, (total, is_whole) in zip(asked, dask.compute(*parts), strict=True):
+            totals.put(at, Rim.of(total))
             if is_whole:
                 del waiting[at]
             else:
-                waiting[at] = frames[at]
+                around = asked[at]
+                around[1:-1, 1:-1] = total
+                waiting[at] = around
     return da.map_blocks(
         _summed, z, codes, load, totals=totals, dtype=np.float64, chunks=filled.chunks, meta=np.empty((0, 0)), **options
     )
 
 
-def _same(one: F64, other: F64) -> bool:
-    return bool(np.array_equal(one, other, equal_nan=True))
+def _news(before: F64 | None, frame: F64) -> F64 | None:
+    """Return what is known in and around a block, None where its frame tells nothing new."""
+    if before is None:
+        return frame
+    known = before.copy()
+    known[[0, -1]], known[:, [0, -1]] = frame[[0, -1]], frame[:, [0, -1]]
+    return None if np.array_equal(known, before, equal_nan=True) else known
 
 
-def _rim_of(z: NDArray[Any], codes: NDArray[np.int8], weight: NDArray[Any], around: F64, **options: Any) -> Any:
-    """Return the sums along a block's edge as far as they are known, and whether all of the block are."""
+def _known(z: NDArray[Any], codes: NDArray[np.int8], weight: NDArray[Any], around: F64, **options: Any) -> Any:
+    """Return the sums of a block as far as they are known, and whether all of it is."""
     total = multiple_flow(z, codes, weight, around, **options)
     known = codes[HALO:-HALO, HALO:-HALO] != MISSING
-    return Rim.of(total), not np.isnan(total[known]).any()
+    return total, not np.isnan(total[known]).any()
 
 
 def _summed(

@@ -111,6 +111,10 @@ class DemLiesParams(Params):
         100.0, "A hollow that is deeper when full is a hole of the DEM, or a mine or a dammed valley.",
         source=f"{_CHOICE}: above the depth of natural hollows", gt=0, le=5000,
     )  # fmt: skip
+    building_pit_m: float = parameter(
+        0.3, "A hollow under buildings that is deeper when full is a pit that they make in the DEM.",
+        source=f"{_CHOICE}: the noise of fine DEMs", gt=0, le=100,
+    )  # fmt: skip
     seam_step_m: float = parameter(
         1.0, "Least step of height over a straight line of 256 cells along a row or column that is a seam of tiles.",
         source=f"{_CHOICE}: the vertical error of global DEMs between tiles", gt=0, le=100,

@@ -7,6 +7,7 @@ from nbclient import NotebookClient
 
 from geo_risk.flow.run import run
 from geo_risk.flow.verify import verify
+from geo_risk.sources.layers import read_frame
 from tests.support.outputs import write_outputs
 from tests.support.warned_storms import write_stormy_county
 
@@ -105,3 +106,16 @@ def test_notebook_is_committed_without_results_and_uses_public_names_only(path):
         for node in ast.walk(ast.parse(cell.source)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
             assert not [n for n in names if n.startswith("_")]
+
+
+@pytest.mark.slow
+def test_waterlogging_notebook_goes_from_rain_to_reasons(tmp_path, monkeypatch):
+    shown = executed("waterlogging.ipynb", tmp_path / "out", tmp_path, monkeypatch)
+    assert "Green-Ampt, silt loam" in shown
+    assert "hollows deeper than 0.2 m on 160,000 cells of 5 m" in shown
+    # every cubic metre of the run over the town is told
+    error = float(shown.split("error ")[1].split("\\n")[0])
+    assert error < 1e-6
+    assert shown.count("<svg") >= 3
+    sites = read_frame(tmp_path / "out" / "geo_risk.gpkg", layer="waterlogging")
+    assert sites.sort_values("rank")["site_id"].iloc[0] in shown

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
 from geo_risk.flow.steps.flood_dams import write_dams
-from geo_risk.hazards.flood.dam_break import breach_peak_m3_s, dam_cells, path_below, wave
+from geo_risk.hazards.flood.dam_break import breach_peak_m3_s, dam_cells, path_below, places, screen, wave
 from geo_risk.hazards.flood.params import DamBreakParams
 from geo_risk.hazards.flood.ratings import ratings
 from geo_risk.publish.frames import write_frame
@@ -94,6 +94,21 @@ def test_settlements_below_are_listed_and_unknown_dams_are_not_safe(folder: Path
     said = json.loads(out["facts"].read_text(encoding="utf-8"))
     assert said["counts"] == {"reservoirs_screened": 1, "reservoirs_unknown": 1, "reservoirs_off_stream": 1}
     assert any("R2" in note["text_en"] and "R2" in note["text_zh"] for note in said["notes"])
+
+
+@pytest.mark.slow
+def test_water_that_leaves_the_map_without_harm_is_unknown_not_harmless(folder: Path) -> None:  # noqa: F811
+    curves, layers = made(folder)
+    towns = gpd.GeoDataFrame({"people": [80.0]}, geometry=[Point(500_060, 4_000_500)], crs=GRID.crs)  # on the hill
+    about = places(curves, layers["hand_m"], towns, radius_m=30)
+    dams = pd.DataFrame({"volume_m3": [2e5], "dam_height_m": [12.0]})
+    for length, level in ((60.0, -1), (0.5, 0)):
+        params = DamBreakParams(length_max_km=length)
+        bounds = PARAMS.depth_bounds_m
+        found, _ = screen(curves, dams, np.array([0]), about, np.array([80.0]), params=params, depth_bounds_m=bounds)
+        assert found.loc[0, "settlements"] == 0
+        assert found.loc[0, "leaves_map"] == (level < 0)
+        assert found.loc[0, "hazard_level"] == level
 
 
 @pytest.mark.slow

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import dask.array as da
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from shapely.geometry import box
 
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.dem_lies import write_dem_lies
@@ -76,9 +78,15 @@ def test_every_planted_lie_is_found_at_its_place_in_any_blocks(monkeypatch: pyte
     z[50, 60] += 300.0  # a spike
     z[500, 500] -= 500.0  # a pit, 500 m deep
     z[400:404, 100:105] -= 500.0  # a hole of twenty cells
+    z[200:202, 300:302] = z[199:203, 299:303].min() - 5  # a house cut out of the ground, and one that is not
+    built = np.zeros(SHAPE, np.uint8)
+    built[200:202, 300:302] = built[220:222, 300:302] = 1
     z[560:, 580:] = 0.0  # sea in the corner: 40 x 40 cells, 1.4 km2
-    found = look(z)
-    void, seam, spike, pit, hole, sea = (of(found, kind) for kind in KINDS)
+    found = look(z, built=built)
+    void, seam, spike, pit, hole, houses, sea = (of(found, kind) for kind in KINDS)
+    assert houses["n_cells"].tolist() == [4]
+    assert (houses.loc[0, "x"], houses.loc[0, "y"]) == at(200, 300)
+    assert houses.loc[0, "value_m"] > 3
     assert void["n_cells"].tolist() == [300]
     assert (void.loc[0, "x"], void.loc[0, "y"]) == at(100, 200)
     assert found.n_missing == 300
@@ -99,7 +107,7 @@ def test_every_planted_lie_is_found_at_its_place_in_any_blocks(monkeypatch: pyte
         assert set(rows["kind"]) == set(KINDS)
         assert rows["reasons"].str.len().min() > 5
     monkeypatch.setattr(module, "CHUNK", 256)
-    small = look(z, (97, 113))
+    small = look(z, (97, 113), built=built)
     pd.testing.assert_frame_equal(small.table, found.table)
     assert small[1:-3] == found[1:-3]
 
@@ -145,8 +153,11 @@ def test_the_step_writes_list_and_facts(tmp_path: Path) -> None:
     z[50, 60] += 300.0
     for name, values in (("dem", z), ("dem_filled", fill(z))):
         write_layer(GRID.layer(values, units="m", long_name=name, name=name), tmp_path / f"{name}.tif")
+    house = gpd.GeoDataFrame(geometry=[box(505_000, 4_005_000, 505_100, 4_005_100)], crs=GRID.crs)
+    house.to_file(tmp_path / "houses.gpkg")
     write_dem_lies(dem=tmp_path / "dem.tif", dem_filled=tmp_path / "dem_filled.tif", dem_town=None,
                    table=tmp_path / "dem_lies.csv", facts=tmp_path / "facts.json", options=ReadOptions(),
+                   buildings=tmp_path / "houses.gpkg", building_options=ReadOptions(),
                    limits=ReadLimits(), params=PARAMS, language="zh")  # fmt: skip
     rows = pd.read_csv(tmp_path / "dem_lies.csv")
     assert rows["kind"].tolist() == ["spike"]

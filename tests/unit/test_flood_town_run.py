@@ -94,9 +94,9 @@ def test_run_goes_on_from_its_state_and_begins_anew_from_that_of_others(tmp_path
         often = how.checkpoints._replace(every_s=0.0, save=states.append)
         return town(n_threads=how.n_threads, checkpoints=often)
 
-    first = _resumed(path, params, run)
+    first = _resumed(path, params, (), run)
     write_state(states[3], path)
-    second = _resumed(path, params, run)
+    second = _resumed(path, params, (), run)
     assert calls == [False, True]
     for a, b, c in zip(plain[:4], first[:4], second[:4], strict=True):
         np.testing.assert_array_equal(a, b)
@@ -104,7 +104,7 @@ def test_run_goes_on_from_its_state_and_begins_anew_from_that_of_others(tmp_path
     write_state({**states[3], "fingerprint": np.zeros(32, np.uint8)}, path)
     with pytest.raises(OtherInputs):
         run(RunWith(checkpoints=_points(path)))
-    third = _resumed(path, params, run)
+    third = _resumed(path, params, (), run)
     assert calls[-2:] == [True, False]
     np.testing.assert_array_equal(plain.depth_m, third.depth_m)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
@@ -16,19 +17,20 @@ if TYPE_CHECKING:
 
 def dem_lies(plan: Plan) -> None:
     """Add the step that writes the list dem_lies, and notes for the report."""
-    town = plan.source("dem_town")
+    town, houses = plan.source("dem_town"), plan.source("buildings")
     plan.add(
         "terrain.dem_lies", write_dem_lies, reads={"dem": plan.layer("dem"), "dem_filled": plan.layer("dem_filled")},
-        optional={"dem_town": plan.input("dem_town")},
+        optional={"dem_town": plan.input("dem_town"), "buildings": plan.input("buildings")},
         writes={"table": plan.out / "lists" / "dem_lies.csv", "facts": plan.facts("dem_lies")},
         options=None if town is None else town.options, limits=plan.cfg.storage, params=plan.cfg.flood.dem_lies,
-        language=plan.cfg.language,
+        language=plan.cfg.language, building_options=None if houses is None else houses.options,
     )  # fmt: skip
 
 
 def write_dem_lies(
-    *, dem: Path, dem_filled: Path, dem_town: Path | None, table: Path, facts: Path, options: ReadOptions | None,
-    limits: ReadLimits, params: DemLiesParams, language: str,
+    *, dem: Path, dem_filled: Path, dem_town: Path | None, buildings: Path | None, table: Path, facts: Path,
+    options: ReadOptions | None, building_options: ReadOptions | None, limits: ReadLimits, params: DemLiesParams,
+    language: str,
 ) -> None:  # fmt: skip
     """Write one row a place where the DEM does not show the ground, and what holds of the whole DEM."""
     from geo_risk.core.grid import grid_of
@@ -40,9 +42,23 @@ def write_dem_lies(
 
     height = open_layer(dem)
     town = None if dem_town is None or options is None else _town(dem_town, grid_of(height), options, limits)
-    found = look(height, open_layer(dem_filled), params=params, town=town)
+    built = (
+        None if buildings is None or building_options is None else _built(buildings, grid_of(height), building_options)
+    )
+    found = look(height, open_layer(dem_filled), params=params, town=town, built=built)
     write_rows(lies_rows(found, language=language), table)
     write_json(lies_facts(found, params=params), facts)
+
+
+def _built(path: Path, grid: Grid, options: ReadOptions) -> NDArray[Any]:
+    """Return 1 where the middle of a cell lies in a building."""
+    from geo_risk.core.vectorize import rasterize
+    from geo_risk.sources.vectors import read_vector
+
+    read = read_vector(
+        path, crs=grid.crs, where="inputs.buildings", area=grid.bounds, geometry="Polygon", options=options
+    )
+    return rasterize(((shape, 1.0) for shape in read.frame.geometry), grid, fill=0, dtype="uint8")
 
 
 def _town(path: Path, grid: Grid, options: ReadOptions, limits: ReadLimits) -> xr.DataArray | None:

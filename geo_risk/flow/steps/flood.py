@@ -18,6 +18,7 @@ from geo_risk.flow.steps.flood_ground import ground
 from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.flood_standard import standard_storm
+from geo_risk.flow.steps.flood_surroundings import inflows_of, surroundings
 from geo_risk.flow.steps.flood_town_source import town_source
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
@@ -87,10 +88,11 @@ def _town(plan: Plan) -> None:
         past_rain=past_told(plan), params=params.town, runoff=params.runoff, sites=params.sites,
         rain_limit_mm_h=plan.cfg.rainfall.rain_limit_mm_h, max_bad_share=plan.cfg.rainfall.max_bad_share,
     )  # fmt: skip
+    surroundings(plan)
     plan.add(
         "flood.town", storm.write_town,
         reads={**common, "rain": plan.cube("rain_hourly"), "grid": plan.facts("grid")},
-        optional={"findings": plan.frame("town_findings")},
+        optional={"findings": plan.frame("town_findings"), "inflows": inflows_of(plan)},
         writes={**{n: plan.layer(f"town_{n}") for n in ("depth", "duration", "arrival", "speed")},
                 "rating": plan.layer("town_hazard_rating"), "coarse_rating": plan.layer("hazard_rating"),
                 "frames": plan.cube("town_depth_frames"), "ponds": plan.frame("town_ponds"),

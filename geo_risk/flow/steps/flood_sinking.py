@@ -1,10 +1,12 @@
-"""Step that couples sinking ground with water: which hollows grow until the next rainy season."""
+"""Steps that couple sinking ground with water: hollows that grow, and next season's water at the town's sites."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.flood_town import TOWN_SURFACE, opened_town, run_storm, town_runoff
 from geo_risk.flow.steps.openings import routing_dem
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sinking import SinkingParams
 
 
@@ -26,6 +30,101 @@ def sinking(plan: Plan) -> None:
         writes={"out": plan.frame("sinking_ponds"), "facts": plan.facts("sinking")},
         params=plan.cfg.flood.sinking, language=plan.cfg.language,
     )  # fmt: skip
+
+
+def town_sinking(plan: Plan) -> None:
+    """Add the step that runs the storm over the town as it will lie in the next rainy season."""
+    params = plan.cfg.flood
+    plan.add(
+        "flood.town_sinking", write_town_sinking,
+        reads={**{n: plan.layer(n) for n in TOWN_SURFACE},
+               **{n: plan.frame(n) for n in ("town_sites", "town_devices")}, "rain": plan.cube("rain_hourly"),
+               "velocity_up": plan.layer("velocity_up")},
+        optional={"findings": plan.frame("town_findings"), "velocity_up_std": plan.layer("velocity_up_std")},
+        writes={"out": plan.frame("town_sinking"), "facts": plan.facts("town_sinking")},
+        params=params.town, runoff=params.runoff, sites=params.sites, sinking=params.sinking,
+    )  # fmt: skip
+
+
+def write_town_sinking(
+    *,
+    town_sites: Path,
+    town_devices: Path,
+    rain: Path,
+    velocity_up: Path,
+    velocity_up_std: Path | None,
+    findings: Path | None,
+    out: Path,
+    facts: Path,
+    params: TownFlowParams,
+    runoff: RunoffParams,
+    sites: SiteParams,
+    sinking: SinkingParams,
+    **town: Path,
+) -> None:
+    """Write sinking_mm_yr and depth_change_season_m of every site; both missing where the rate is not known."""
+    import numpy as np
+
+    from geo_risk.core.grid import Grid, grid_of
+    from geo_risk.hazards.flood.responses import site_depths
+    from geo_risk.hazards.flood.sinking import lowered, rate_at, sinking_rate
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.layers import open_layer, read_frame
+    from geo_risk.sources.rain import read_own
+
+    ground, surface = opened_town(town, sites)
+    places, devices = read_frame(town_sites), read_frame(town_devices)
+    up = open_layer(velocity_up)
+    whole = grid_of(up)
+    window = whole.window(ground.grid.bounds, margin_m=2 * whole.resolution_m)
+    rate = np.full(ground.grid.shape, np.nan)
+    if window is not None:
+        std = None if velocity_up_std is None else open_layer(velocity_up_std)[window].to_numpy()
+        coarse = sinking_rate(up[window].to_numpy(), std, sinking)
+        rate = rate_at(coarse, Grid(whole.geobox[window]), ground.grid)
+    cells = places["cell"].to_numpy(np.int64)
+    table = places[["site_id"]].assign(
+        sinking_mm_yr=np.where(cells >= 0, rate.ravel()[np.maximum(cells, 0)], np.nan), depth_change_season_m=0.0
+    )
+    known = np.isfinite(rate) & np.isfinite(ground.elevation)
+    tilt = float(np.ptp(np.nan_to_num(rate))) * sinking.season_yr / 1000 if known.any() else 0.0
+    if tilt >= sinking.tilt_min_m:
+        found = None if findings is None else read_frame(findings)
+        share = None if found is None or not len(found) else found.set_index("site_id")["share"]
+        net, _, _ = town_runoff(
+            read_own(rain).load(), surface, ground.grid, params, window_h=params.window_h, runoff=runoff
+        )
+        now, then = (
+            site_depths(run_storm(replace(ground, elevation=z), surface, net, places, devices, share=share,
+                                  params=params).max_depth_m, cells)
+            for z in (lowered(ground.elevation, rate, sinking.dem_age_yr),
+                      lowered(ground.elevation, rate, sinking.dem_age_yr + sinking.season_yr))
+        )  # fmt: skip
+        table["depth_change_season_m"] = then - now
+    table.loc[table["sinking_mm_yr"].isna(), "depth_change_season_m"] = np.nan
+    write_frame(table, out)
+    write_json(_town_facts(table, tilt=tilt, was_run=tilt >= sinking.tilt_min_m), facts)
+
+
+def _town_facts(table: Any, *, tilt: float, was_run: bool) -> dict[str, Any]:
+    from geo_risk.products.wording import note
+
+    unknown = int(table["sinking_mm_yr"].isna().sum())
+    deeper = int((table["depth_change_season_m"] >= 0.02).sum())
+    said = (
+        (f"Until the next rainy season the town's ground sinks unevenly by up to {tilt:.2f} m: {deeper} sites flood "
+         "deeper by 2 cm or more.",
+         f"至下一雨季城区不均匀沉降最大 {tilt:.2f} 米：{deeper} 处点位水深增加 2 厘米以上。")
+        if was_run else
+        (f"The town's ground sinks by nearly the same everywhere (uneven by {tilt:.3f} m in a season): depths stay.",
+         f"城区沉降基本均匀（一个雨季差异 {tilt:.3f} 米）：水深不变。")
+    )  # fmt: skip
+    notes = [note("info", *said)]
+    if unknown:
+        notes.append(note("info", f"The rate of sinking is not known at {unknown} of {len(table)} sites.",
+                          f"{len(table)} 处点位中 {unknown} 处沉降速率未知。"))  # fmt: skip
+    counts = {"sites_deeper_next_season": deeper, "sites_of_unknown_rate": unknown}
+    return {"notes": notes, "counts": counts, "quarantine": []}
 
 
 def write_sinking(

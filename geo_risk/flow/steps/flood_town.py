@@ -132,9 +132,21 @@ def town_runoff(
     """Return runoff [mm/h] of the wettest window, (t, y, x) or made by hour, the window, and its wettest hour [mm]."""
     import numpy as np
 
+    series, window = storm_hours(rain, grid, params, window_h=window_h)
+    condition = storm_condition(series, window.start, rain, runoff)
+    net = hours_runoff(rain, surface, grid, window, runoff=runoff, condition=condition)
+    return net, window, float(np.nanmax(series[window.first : window.stop]))
+
+
+def storm_hours(
+    rain: xr.DataArray, grid: Grid, params: TownFlowParams, *, window_h: int
+) -> tuple[NDArray[np.float64], Window]:
+    """Return the mean rain of each hour over a grid [mm], and the window of the wettest hours."""
+    import numpy as np
+
     from geo_risk.core.errors import OverlapError
     from geo_risk.core.grid import Grid
-    from geo_risk.hazards.flood.town import HourlyRunoff, storm_window, window_runoff_mm_h
+    from geo_risk.hazards.flood.town import storm_window
     from geo_risk.sources.rain_grid import onto_grid
 
     coarse = Grid.from_bounds(grid.bounds, crs=grid.crs, resolution_m=grid.resolution_m * max(grid.shape) / 4)
@@ -143,28 +155,35 @@ def town_runoff(
     if not np.isfinite(series).any():
         what = "the rain does not cover the town"
         raise OverlapError(what, where="inputs.rainfall", fix="give rain whose cells cover the town's DEM")
-    window = storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
-    condition = _condition(series, window.start, rain, runoff)
+    return series, storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
+
+
+def hours_runoff(
+    rain: xr.DataArray, surface: Surface, grid: Grid, window: Window, *, runoff: RunoffParams, condition: float
+) -> NDArray[np.float64] | HourlyRunoff:
+    """Return the runoff of a window on a grid [mm/h]: made by hour where the method looks at sums alone."""
+    import numpy as np
+
+    from geo_risk.hazards.flood.town import HourlyRunoff, window_runoff_mm_h
+    from geo_risk.sources.rain_grid import onto_grid
 
     def field(k: int) -> NDArray[np.float64]:
         return onto_grid(rain.isel(time=k, drop=True), grid).to_numpy().astype(np.float64)
 
     earlier = range(window.start, window.first)
-    if runoff.method == "curve_number":  # it looks at sums alone: no hour need be kept
+    if runoff.method == "curve_number":
         before = np.zeros(grid.shape)
         for k in earlier:
             before += np.nan_to_num(field(k))
-        lazy = HourlyRunoff(before, lambda k: field(window.first + k), window.stop - window.first,
+        return HourlyRunoff(before, lambda k: field(window.first + k), window.stop - window.first,
                             lambda mm: surface.excess_mm(mm, runoff, condition=condition))  # fmt: skip
-        return lazy, window, float(np.nanmax(series[window.first : window.stop]))
-    net = window_runoff_mm_h(
+    return window_runoff_mm_h(
         np.nan_to_num([field(k) for k in earlier]).reshape(-1, *grid.shape),
         np.nan_to_num([field(k) for k in range(window.first, window.stop)]), surface, runoff, condition=condition,
     )  # fmt: skip
-    return net, window, float(np.nanmax(series[window.first : window.stop]))
 
 
-def _condition(series: NDArray[np.float64], start: int, rain: xr.DataArray, params: RunoffParams) -> float:
+def storm_condition(series: NDArray[np.float64], start: int, rain: xr.DataArray, params: RunoffParams) -> float:
     """Return the antecedent condition of the town's ground: of the five days before the storm, as far as known."""
     import numpy as np
 

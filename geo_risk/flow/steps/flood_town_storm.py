@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
     from geo_risk.hazards.flood.runoff_params import RunoffParams
-    from geo_risk.kernels.inertial import Frames
+    from geo_risk.kernels.inertial import Frames, Inflow
 
 THREADS_MAX = 8
 """More threads than this share one town's rows too finely."""
@@ -27,6 +28,7 @@ def write_town(
     town_devices: Path,
     rain: Path,
     findings: Path | None,
+    inflows: Path | None,
     depth: Path,
     duration: Path,
     arrival: Path,
@@ -64,7 +66,8 @@ def write_town(
     cube = read_own(rain).load()
     net, window, peak = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
     state = facts.with_name(f"{facts.stem}_state.npz")
-    run = _resumed(state, params, lambda how: run_storm(ground, surface, net, places, devices, share=share,
+    come = _come_in(inflows)
+    run = _resumed(state, params, come, lambda how: run_storm(ground, surface, net, places, devices, share=share,
                                                         params=params, how=how))  # fmt: skip
     table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
                       params=sites)  # fmt: skip
@@ -95,7 +98,27 @@ def usable_threads() -> int:
     return max(1, min(THREADS_MAX, free))
 
 
-def _resumed(state: Path, params: TownFlowParams, run: Any) -> Any:
+def _come_in(path: Path | None) -> list[Inflow]:
+    """Return the water that comes over the edge, none where no step looked for it.
+
+    Raises
+    ------
+    CorruptFileError : the file is not whole.
+    """
+    from geo_risk.core.errors import CorruptFileError
+    from geo_risk.flow.steps.flood_surroundings import unpacked
+    from geo_risk.sources.state import read_state
+
+    if path is None:
+        return []
+    kept = read_state(path)
+    if kept is None:
+        what = f"{path.name} cannot be read"
+        raise CorruptFileError(what, where="flood.surroundings", fix="run it again with --force")
+    return unpacked(kept)
+
+
+def _resumed(state: Path, params: TownFlowParams, inflows: Sequence[Inflow], run: Any) -> Any:
     """Run from the state that a broken run left, or from the start where there is none that fits."""
     from functools import partial
 
@@ -107,7 +130,7 @@ def _resumed(state: Path, params: TownFlowParams, run: Any) -> Any:
 
     def begin(kept: Any) -> Any:
         points = Checkpoints(partial(write_state, path=state), params.checkpoint_s, kept)
-        return run(RunWith(usable_threads(), points, params.frame_step_s))
+        return run(RunWith(usable_threads(), points, params.frame_step_s, inflows))
 
     kept = read_state(state)
     try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.products.params import WaterloggingParams
 
-TOLD = ("town_rain", "town_stages", "town_answers")
+TOLD = ("town_rain", "town_stages", "town_answers", "town_sinking")
 """Tables by site that are told on the list where they are there."""
 
 
@@ -49,6 +49,7 @@ def write_waterlogging(
     town_rain: Path | None,
     town_stages: Path | None,
     town_answers: Path | None,
+    town_sinking: Path | None,
     town_draws: Path | None,
     waterlogging: Path,
     ponding: Path,
@@ -74,7 +75,7 @@ def write_waterlogging(
     known = {c for c in OWNER_COLUMNS if sites[c].notna().any()}
     day = read_date(params.owner_date or newest)
     sites["owner_gaps"] = owner_gaps(sites, known=known, on=day, params=params)
-    tables = [read_frame(p) for p in (town_rain, town_stages, town_answers) if p is not None]
+    tables = [read_frame(p) for p in (town_rain, town_stages, town_answers, town_sinking) if p is not None]
     told = Told(share, tables, _draws(town_draws), grid.resolution_m)
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
                                 local_m=local_m, told=told,

@@ -49,10 +49,11 @@ def breach_peak_m3_s(volume_m3: F64, height_m: F64) -> F64:
 
 
 class Path(NamedTuple):
-    """The reaches below a dam in order; `start_km` from the dam, `leaves` whether the map ends the path."""
+    """The reaches below a dam in order; `start_km` from it, `length_km` of all, `leaves` whether the map ends it."""
 
     reaches: NDArray[np.int64]
     start_km: F64
+    length_km: float
     leaves: bool
 
 
@@ -64,7 +65,7 @@ def path_below(made: Ratings, reach: int, *, length_max_km: float) -> Path:
         starts.append(km)
         km += float(reaches.length_m[reach]) / 1000
         reach = int(reaches.below[reach]) - 1
-    return Path(np.array(found, np.int64), np.array(starts), reach < 0 and km <= length_max_km)
+    return Path(np.array(found, np.int64), np.array(starts), km, reach < 0 and km <= length_max_km)
 
 
 def wave(made: Ratings, path: Path, peak_m3_s: float, *, params: DamBreakParams) -> tuple[F64, F64]:
@@ -157,8 +158,9 @@ def screen(
     -------
     One row a reservoir: status ("screened", "unknown": volume or height not given, "off_stream"), peak_m3_s, path_km,
     leaves_map, settlements, settlements_unknown (stage above the curve), people (NaN where that of one is unknown),
-    first_settlement (position, -1 none), first_arrival_h, depth_max_m, hazard_level (-1 unknown); where unknown the
-    settlements are those within `unknown_height_m` above the river over `unknown_length_km`. And the greatest stage of
+    first_settlement (position, -1 none), first_arrival_h, depth_max_m, hazard_level (-1 unknown, also where less than
+    medium was found but the water leaves the map or a stage is unknown); where the dam is unknown the settlements are
+    those within `unknown_height_m` above the river over `unknown_length_km`. And the greatest stage of
     each reach over all screened ones, -inf where none, NaN where one is unknown.
     """
     peak = breach_peak_m3_s(
@@ -181,7 +183,7 @@ def screen(
             stage, hours = np.full(len(path.reaches), params.unknown_height_m), np.full(len(path.reaches), np.nan)
         hits = _hits(path, stage, hours, about, len(people))
         row = _row("screened" if is_known else "unknown", peak[k], path)
-        rows.append(row | _told(hits, people, depth_bounds_m, is_known=bool(is_known)))
+        rows.append(row | _told(hits, people, depth_bounds_m, is_known=bool(is_known), leaves=path.leaves))
     return pd.DataFrame(rows, index=reservoirs.index), highest
 
 
@@ -205,13 +207,15 @@ def _hits(path: Path, stage: F64, hours: F64, about: Places, n: int) -> dict[str
 
 
 def _row(status: str, peak: float, path: Path | None) -> dict[str, Any]:
-    km = float(path.start_km[-1]) if path is not None and len(path.start_km) else np.nan
+    km = np.nan if path is None else path.length_km
     return {"status": status, "peak_m3_s": peak, "path_km": km, "leaves_map": path is not None and path.leaves,
             "settlements": pd.NA, "settlements_unknown": pd.NA, "people": np.nan, "first_settlement": -1,
             "first_arrival_h": np.nan, "depth_max_m": np.nan, "hazard_level": int(Level.UNKNOWN)}  # fmt: skip
 
 
-def _told(hits: dict[str, F64], people: F64, bounds: tuple[float, ...], *, is_known: bool) -> dict[str, Any]:
+def _told(
+    hits: dict[str, F64], people: F64, bounds: tuple[float, ...], *, is_known: bool, leaves: bool
+) -> dict[str, Any]:
     wet, unknown = np.isfinite(hits["depth"]), hits["unknown"] > 0
     deepest = float(np.nanmax(hits["depth"])) if wet.any() else 0.0
     out: dict[str, Any] = {
@@ -223,7 +227,7 @@ def _told(hits: dict[str, F64], people: F64, bounds: tuple[float, ...], *, is_kn
     hours = np.where(wet & np.isfinite(hits["hours"]), hits["hours"], np.inf)
     first = int(np.argmin(hours)) if wet.any() else -1
     level = int(classify(np.array([deepest]), bounds)[0])
-    sure = not (unknown & ~wet).any() or level >= Level.MEDIUM
+    sure = not (leaves or (unknown & ~wet).any()) or level >= Level.MEDIUM
     return out | {
         "first_settlement": first, "first_arrival_h": float(hours[first]) if wet.any() else np.nan,
         "depth_max_m": deepest if wet.any() else np.nan, "hazard_level": level if sure else int(Level.UNKNOWN),

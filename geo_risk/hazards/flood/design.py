@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from geo_risk.core.grid import same_grid
 from geo_risk.core.units import in_units
+from geo_risk.hazards.flood.losses import fixed_condition
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.rivers import river_flow
+from geo_risk.kernels.moisture import moistened
 from geo_risk.kernels.runoff import scs_runoff_mm
 from geo_risk.terrain.reaches import Reaches, greatest_on_streams
 from geo_risk.terrain.slope import blocks
@@ -23,6 +25,9 @@ def peak_by_reach(
     curve_number: xr.DataArray, *, params: FloodParams,
 ) -> NDArray[np.float64]:  # fmt: skip
     """Greatest discharge on each reach [m3/s] when the rain falls in `params.river.storm_h`.
+
+    By curve numbers, whatever `params.runoff.method` says: a design rain has a sum and no hours. `antecedent` counts
+    where it fixes how wet the ground is.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ def peak_by_reach(
         for layer in (ground["dem_filled"], ground["flow_direction"], streams, in_units(rain, "mm"),
                       in_units(curve_number, "1"))
     )  # fmt: skip
+    state = fixed_condition(params.runoff)
+    number = da.map_blocks(moistened, number, state, dtype=np.float64, meta=np.empty((0, 0)))
     runoff = da.map_blocks(
         scs_runoff_mm, amount, number, ia_ratio=params.runoff.ia_ratio, dtype=np.float64, meta=np.empty((0, 0))
     )

@@ -199,6 +199,18 @@ class TownFlowParams(Params):
     frame_step_s: float = parameter(
         600.0, "Step of the depths kept for the map.", source=f"{_CHOICE}: 36 pictures of six hours", ge=60, le=21600
     )
+    boundary: Literal["rain_only", "county"] = parameter(
+        "rain_only", "Water that enters the town's DEM: none, or what the county around it sends with the same storm.",
+        source=f"{_CHOICE}: the report says what ground drains in",
+    )  # fmt: skip
+    county_cells_max: int = parameter(
+        250_000, "Most cells of the county's grid that are run around the town.",
+        source=f"{_CHOICE}: 225 km2 at 30 m, a minute", ge=100, le=10_000_000,
+    )  # fmt: skip
+    county_lead_h: int = parameter(
+        6, "Hours that the county is run before the town, so that water from upstream is on its way.",
+        source=f"{_CHOICE}: 20 km of stream at 1 m/s", ge=0, le=72,
+    )  # fmt: skip
     checkpoint_s: float = parameter(
         60.0, "Wall time between states of the flow that are kept, so that a run that is broken off can go on.",
         source=f"{_CHOICE}: less than a per cent of the time", ge=1, le=86400,

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geo_risk.core.errors import GridError
+from geo_risk.core.grid import Grid
 from geo_risk.core.params import Params, parameter
 from geo_risk.kernels.d8 import drainage_order, flow_direction
 from geo_risk.kernels.depressions import find_depressions
 from geo_risk.kernels.priority_flood import fill
+from geo_risk.kernels.resample import sample_bilinear
 
 Array = NDArray[np.float64]
 
@@ -46,6 +49,10 @@ class SinkingParams(Params):
     growth_min_m3: float = parameter(
         100.0, "Hollows that grow by less are left out.", source=f"{_CHOICE}: a decimetre on one cell of 30 m", ge=0
     )
+    tilt_min_m: float = parameter(
+        0.02, "A town whose ground sinks unevenly by less than this until then is not run again.",
+        source=f"{_CHOICE}: below the error of reported depths", ge=0, le=1,
+    )  # fmt: skip
     depth_min_m: float = parameter(
         0.10, "Hollows that are not deeper than this then are left out.", source="as `flood.bluespots`", ge=0, le=10
     )
@@ -93,6 +100,27 @@ def lowered(elevation_m: NDArray[Any], rate_mm_yr: NDArray[Any], years: float) -
     elevation_m, rate_mm_yr : (y, x); NaN heights stay NaN.
     """
     out: Array = np.asarray(elevation_m, np.float64) - np.nan_to_num(rate_mm_yr, nan=0.0) * years / 1000
+    return out
+
+
+def rate_at(rate_mm_yr: NDArray[Any], grid: Grid, fine: Grid) -> Array:
+    """Rate of sinking on a finer grid of the same CRS [mm/yr], bilinear; NaN where a neighbour is not known.
+
+    Parameters
+    ----------
+    rate_mm_yr : (y, x) on `grid`. fine : the grid wanted.
+
+    Raises
+    ------
+    GridError : the grids are in different CRS.
+    """
+    if grid.crs != fine.crs:
+        what = f"the rates are in {grid.crs}, the finer grid in {fine.crs}"
+        raise GridError(what, where="flood.sinking", fix="bring the town's DEM into area.crs")
+    coords = fine.coords()
+    x, y = np.meshgrid(coords["x"], coords["y"])
+    row, column = (grid.bounds[3] - y) / grid.resolution_m - 0.5, (x - grid.bounds[0]) / grid.resolution_m - 0.5
+    out: Array = sample_bilinear(np.ascontiguousarray(rate_mm_yr, np.float32), row, column).astype(np.float64)
     return out
 
 
