@@ -83,6 +83,7 @@ def test_town_alone_is_told_of_the_ground_that_drains_in() -> None:
     )
 
 
+@pytest.mark.slow
 def test_nested_run_is_like_the_whole_run_on_a_tilted_plane() -> None:
     """Rain on a plane at 5 m, whole; and the town alone, with the water of the 30 m plane around it let in."""
     rain, n = np.full(2, 50.0), 0.05
@@ -114,6 +115,7 @@ def _part(grid: Grid, rows: slice, columns: slice) -> Grid:
                              top - rows.start * r), crs=CRS, resolution_m=r)  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 9999), dx=st.floats(-14, 14), dy=st.floats(-14, 14), lead=st.integers(0, 2))
 def test_inflows_carry_what_crossed_whatever_the_grids(seed: int, dx: float, dy: float, lead: int) -> None:
