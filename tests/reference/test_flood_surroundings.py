@@ -93,7 +93,8 @@ def test_nested_run_is_like_the_whole_run_on_a_tilted_plane() -> None:
     crossings = run_surroundings(coarse_z, n, np.broadcast_to(rain[:, None, None], (2, *coarse.shape)), around.box,
                                  cell_m=30.0, params=PARAMS)  # fmt: skip
     inflows = edge_inflows(crossings, around.box, county=coarse, town=TOWN, known=np.ones(TOWN.shape, bool))
-    kwargs = {"rain_step_s": 3600.0, "cell_m": 5.0}
+    # with longer steps the friction of so thin a sheet makes waves of two cells behind the outfall
+    kwargs = {"rain_step_s": 3600.0, "cell_m": 5.0, "step_max_s": 1.0}
     nested = simulate(plane(TOWN), n, rain, inflows=inflows, **kwargs)
     whole = simulate(walled(FINE), n, rain, gauge_box=(60, 120, 60, 120), **kwargs)
     alone = simulate(plane(TOWN), n, rain, **kwargs)
@@ -103,8 +104,8 @@ def test_nested_run_is_like_the_whole_run_on_a_tilted_plane() -> None:
     # what crosses at 30 m is what crosses at 5 m: sheets are alike, their front is smeared over a coarse cell
     assert crossings.inward_m3[-1].sum() == pytest.approx(whole.crossings.inward_m3[-1].sum(), rel=0.03)
     # the town's own outfall draws its last rows down, where the whole plane runs on
-    middle, inner = np.s_[60:120, 60:120], np.s_[6:-15, 6:-6]
-    np.testing.assert_allclose(nested.depth_m[inner], whole.depth_m[middle][inner], rtol=0.03)
+    middle, inner = np.s_[60:120, 60:120], np.s_[6:-6, 6:-6]
+    np.testing.assert_allclose(nested.depth_m[inner], whole.depth_m[middle][inner], rtol=0.04)
     assert (alone.depth_m[inner] < 0.9 * nested.depth_m[inner]).mean() > 0.8  # without it the town is too dry
 
 
