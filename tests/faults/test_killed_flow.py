@@ -29,7 +29,7 @@ def run(how):
     print("resumed" if how.checkpoints.resume else "fresh", flush=True)
     return run_town(z, ground, rain, np.zeros(shape), cell_m=5.0, params=params, how=how)
 
-done = _resumed(state, params, (), run)
+done = _resumed(state, params, (), run, n_threads=2)
 np.savez(out, deepest=done.max_depth_m, depth=done.depth_m, above=done.duration_above_s, rating=done.hazard_rating,
          arrival=done.arrival_s, frames=done.frames.depth_mm, steps=done.n_steps, balance=np.array(done.balance))
 """

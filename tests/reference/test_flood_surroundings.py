@@ -83,6 +83,7 @@ def test_town_alone_is_told_of_the_ground_that_drains_in() -> None:
     )
 
 
+@pytest.mark.slow
 def test_nested_run_is_like_the_whole_run_on_a_tilted_plane() -> None:
     """Rain on a plane at 5 m, whole; and the town alone, with the water of the 30 m plane around it let in."""
     rain, n = np.full(2, 50.0), 0.05
@@ -92,7 +93,8 @@ def test_nested_run_is_like_the_whole_run_on_a_tilted_plane() -> None:
     crossings = run_surroundings(coarse_z, n, np.broadcast_to(rain[:, None, None], (2, *coarse.shape)), around.box,
                                  cell_m=30.0, params=PARAMS)  # fmt: skip
     inflows = edge_inflows(crossings, around.box, county=coarse, town=TOWN, known=np.ones(TOWN.shape, bool))
-    kwargs = {"rain_step_s": 3600.0, "cell_m": 5.0}
+    # with longer steps the friction of so thin a sheet makes waves of two cells behind the outfall
+    kwargs = {"rain_step_s": 3600.0, "cell_m": 5.0, "step_max_s": 1.0}
     nested = simulate(plane(TOWN), n, rain, inflows=inflows, **kwargs)
     whole = simulate(walled(FINE), n, rain, gauge_box=(60, 120, 60, 120), **kwargs)
     alone = simulate(plane(TOWN), n, rain, **kwargs)
@@ -102,8 +104,8 @@ def test_nested_run_is_like_the_whole_run_on_a_tilted_plane() -> None:
     # what crosses at 30 m is what crosses at 5 m: sheets are alike, their front is smeared over a coarse cell
     assert crossings.inward_m3[-1].sum() == pytest.approx(whole.crossings.inward_m3[-1].sum(), rel=0.03)
     # the town's own outfall draws its last rows down, where the whole plane runs on
-    middle, inner = np.s_[60:120, 60:120], np.s_[6:-15, 6:-6]
-    np.testing.assert_allclose(nested.depth_m[inner], whole.depth_m[middle][inner], rtol=0.03)
+    middle, inner = np.s_[60:120, 60:120], np.s_[6:-6, 6:-6]
+    np.testing.assert_allclose(nested.depth_m[inner], whole.depth_m[middle][inner], rtol=0.04)
     assert (alone.depth_m[inner] < 0.9 * nested.depth_m[inner]).mean() > 0.8  # without it the town is too dry
 
 
@@ -114,6 +116,7 @@ def _part(grid: Grid, rows: slice, columns: slice) -> Grid:
                              top - rows.start * r), crs=CRS, resolution_m=r)  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 9999), dx=st.floats(-14, 14), dy=st.floats(-14, 14), lead=st.integers(0, 2))
 def test_inflows_carry_what_crossed_whatever_the_grids(seed: int, dx: float, dy: float, lead: int) -> None:

@@ -71,6 +71,7 @@ def same(one: FloodRun, other: FloodRun) -> None:
     assert one.n_steps == other.n_steps
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000), rows=st.integers(16, 70), columns=st.integers(1, 70), threads=st.integers(2, 6))
 def test_result_does_not_depend_on_the_number_of_threads(seed: int, rows: int, columns: int, threads: int) -> None:
@@ -118,6 +119,7 @@ np.savez(sys.argv[1], *got[:4], np.array(got.balance), *got[7:10], got.frames.de
 """
 
 
+@pytest.mark.slow
 def test_the_kernel_says_the_same_compiled_and_as_plain_python(tmp_path: Path) -> None:
     made = []
     for off in ("0", "1"):

@@ -54,6 +54,7 @@ def run(folder: Path, **params: object) -> tuple[Path, dict[str, object]]:
     return out, json.loads(facts.read_text())
 
 
+@pytest.mark.slow
 def test_rain_alone_lets_nothing_in_and_says_what_is_missing(tmp_path: Path) -> None:
     out, facts = run(tmp_path)
     assert _come_in(out) == []
@@ -62,6 +63,7 @@ def test_rain_alone_lets_nothing_in_and_says_what_is_missing(tmp_path: Path) -> 
     assert facts["notes"][0]["text_zh"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runoff_hours_before", [0, 6])
 def test_county_lets_in_the_water_that_comes_down(tmp_path: Path, runoff_hours_before: int) -> None:
     out, facts = run(tmp_path, boundary="county", county_lead_h=runoff_hours_before)

@@ -98,8 +98,10 @@ def _run_around(
     early = Window(min(window.start, window.first - lead), window.first - lead, window.stop)
     net = hours_runoff(cube, surface, county, early, runoff=runoff,
                        condition=storm_condition(series, early.start, cube, runoff))  # fmt: skip
-    crossings = run_surroundings(cut["dem"].to_numpy().astype(np.float64), surface.manning_n, net, around.box,
-                                 cell_m=county.resolution_m, params=params, n_threads=usable_threads())  # fmt: skip
+    crossings = run_surroundings(
+        cut["dem"].to_numpy().astype(np.float64), surface.manning_n, net, around.box, cell_m=county.resolution_m,
+        params=params, n_threads=usable_threads(number.size),
+    )  # fmt: skip
     since = crossings._replace(time_s=crossings.time_s - lead * 3600.0)
     return edge_inflows(since, around.box, county=county, town=town, known=known)
 
