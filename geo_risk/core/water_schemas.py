@@ -63,6 +63,13 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         required="kind result cells", kind=("bridge", "culvert"), result=OPENING_RESULTS,
     ),
     schema_of(
+        "pond_cascade", "pond_id", "Point",
+        "pond_id:id site_ids:text name:text volume_m3:positive catchment_m2:positive fill_share:share "
+        "first_spill_h:positive spills_into:text spilled_m3:positive added_m3:positive saved_m3:positive "
+        "saved_share:positive reasons:text",
+        required="volume_m3 fill_share spilled_m3",
+    ),
+    schema_of(
         "sinking_ponds", "pond_id", "Polygon",
         "pond_id:id body_id:text kind:text growth_m3:positive volume_now_m3:positive volume_next_m3:positive "
         "depth_now_m:positive depth_next_m:positive area_next_m2:positive rate_max_mm_yr:positive known_share:share "

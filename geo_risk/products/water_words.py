@@ -92,6 +92,22 @@ WATER: Mapping[str, tuple[str, str]] = {
         "The town's heights are {ratio:.2f} times those of the DEM: one of them is in feet. Give its units.",
         "城区 DEM 高程为全域 DEM 的 {ratio:.2f} 倍：其中之一单位为英尺，请注明单位。",
     ),
+    "pond_holds": (
+        "Not full in this storm: {share:.0%} of {volume:.0f} m3.",
+        "本次降雨未蓄满：占容积 {volume:.0f} 立方米的 {share:.0%}。",
+    ),
+    "pond_spills": (
+        "Full after {hours:.1f} h; then it spills {spilled:.0f} m3 into {into}.",
+        "约 {hours:.1f} 小时后蓄满，外溢 {spilled:.0f} 立方米至 {into}。",
+    ),
+    "pond_spills_out": (
+        "Full after {hours:.1f} h; then {spilled:.0f} m3 leave the town.",
+        "约 {hours:.1f} 小时后蓄满，{spilled:.0f} 立方米流出城区。",
+    ),
+    "pond_storage": (
+        " Storage of {added:.0f} m3 here would keep {saved:.0f} m3 from the sites below ({share:.0%} of it).",
+        "此处滞蓄 {added:.0f} 立方米可使下游点位少积水 {saved:.0f} 立方米（效率 {share:.0%}）。",
+    ),
     "hollow_grows": (
         "Ground sinks here by up to {rate:.0f} mm/yr: in {years:g} years this hollow holds {then:.0f} "
         "instead of {now:.0f} m3 and is up to {depth:.2f} instead of {before:.2f} m deep.",

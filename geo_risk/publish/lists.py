@@ -29,7 +29,8 @@ from geo_risk.publish.office import without_clock
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
-         "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings", "sinking_ponds",
+         "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
+         "sinking_ponds", "pond_cascade",
          "underground_entrances", "waterlogging_owners", "waterlogging_verification",
          "waterlogging_ledger_proposals", "waterlogging_allocation")  # fmt: skip
 """Frames that become lists."""

@@ -135,6 +135,12 @@ SPECS: tuple[LayerSpec, ...] = (
         visible=False,
     ),
     LayerSpec(
+        "pond_cascade",
+        "",
+        _one("layer.pond_cascade", "#08519c", fill="#9ecae1", shape="circle", radius=5, opacity=0.9),
+        visible=False,
+    ),
+    LayerSpec(
         "underground_entrances",
         "sill_state",
         {

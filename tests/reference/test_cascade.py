@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.flood.bluespots import open_depressions, ponds
-from geo_risk.hazards.flood.cascade import spill_cascade, spill_order, timed_cascade
+from geo_risk.hazards.flood.cascade import spill_cascade, spill_order, storage_value, timed_cascade
 from geo_risk.kernels.d8 import flow_direction
 from geo_risk.kernels.priority_flood import fill
 from geo_risk.terrain.depressions import BlockDepressions, depression_blocks
@@ -128,3 +128,45 @@ def test_a_culvert_at_the_spill_point_opens_the_depression() -> None:
     result = ponds(found, lazy(np.full(z.shape, 1000.0)), cell_m=10.0, is_open=is_open)
     assert (result.depth_m.compute()[found.labels.compute() == 1] == 0).all()
     assert result.cascade.inflow_m3[1] > result.cascade.inflow_m3[0]
+
+
+def test_storage_upstream_is_worth_what_it_keeps_from_the_watched() -> None:
+    # two ponds spill into a third, which a site lies in; a fourth spills past it
+    below = [2, 2, -1, -1]
+    rain = np.tile([10.0, 4.0, 1.0, 20.0], (10, 1))
+    capacity = [20.0, 30.0, 50.0, 5.0]
+    run = timed_cascade(rain, capacity, below, step_s=360.0)
+    assert run.spilled_m3.tolist() == [80.0, 10.0, 50.0, 195.0]
+    assert run.first_spill_h == pytest.approx([0.3, 0.8, 0.7, 0.1])
+    worth = storage_value(rain, capacity, below, step_s=360.0, watched=[False, False, True, False])
+    # 100 m3 come to the site, 50 stay: holding 80 of them upstream leaves 20, holding 10 leaves 90 and changes nothing
+    assert worth.added_m3.tolist() == [80.0, 10.0, 50.0, 195.0]
+    assert worth.saved_m3.tolist() == [30.0, 0.0, 0.0, 0.0]
+
+
+def test_what_never_spills_buys_nothing_and_drains_count() -> None:
+    worth = storage_value([[5.0, 0.0]], [10.0, 10.0], [1, -1], step_s=60.0, watched=[False, True])
+    assert np.isnan(worth.added_m3).all()
+    assert np.isnan(worth.saved_m3).all()
+    drained = storage_value(
+        [[50.0, 0.0]], [10.0, 30.0], [1, -1], step_s=60.0, drain_m3_s=[0.5, 0.0], watched=[False, True]
+    )
+    # 30 of the 50 m3 go down the drain, 10 stay, 10 spill
+    assert drained.saved_m3.tolist()[0] == pytest.approx(10.0)
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_more_storage_never_adds_water_below_and_saves_no_more_than_it_holds(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    below = np.array([rng.integers(-1, k) if k else -1 for k in range(n)])
+    rain, capacity = rng.random((12, n)) * 10, rng.random(n) * 40
+    drains, watched = rng.random(n) / 100, rng.random(n) < 0.5
+    worth = storage_value(rain, capacity, below, step_s=300.0, drain_m3_s=drains, watched=watched)
+    spills = np.isfinite(worth.added_m3)
+    assert (worth.saved_m3[spills] >= 0).all()
+    assert (worth.saved_m3[spills] <= worth.added_m3[spills] + 1e-9).all()
+
+
+def test_volumes_that_are_not_known_are_refused_for_storage_too() -> None:
+    with pytest.raises(DataError, match="negative, infinite or missing"):
+        storage_value([[np.nan]], [1.0], [-1], step_s=60.0, watched=[True])

@@ -11,6 +11,7 @@ from geo_risk.flow.steps import flood_sites as sites
 from geo_risk.flow.steps import flood_town as town
 from geo_risk.flow.steps import flood_town_storm as storm
 from geo_risk.flow.steps.flood_answers import site_answers
+from geo_risk.flow.steps.flood_cascade import cascade
 from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_drained import drained
 from geo_risk.flow.steps.flood_entrances import entrances
@@ -100,6 +101,7 @@ def _town(plan: Plan) -> None:
         params=params.town, runoff=params.runoff, sites=params.sites,
     )  # fmt: skip
     standard_storm(plan, common)
+    cascade(plan)
     site_answers(plan)
     entrances(plan)
     design_rain(plan)

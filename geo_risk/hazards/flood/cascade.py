@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.kernels.forest import downward_order, spill_down
+from geo_risk.kernels.spill import held_with_more, spill_in_time
 
 Array = NDArray[np.float64]
 
@@ -108,27 +109,49 @@ def timed_cascade(
         raise DataError(what, where="spill cascade", fix="give the length of a step in seconds")
     take = np.broadcast_to(_volumes(drain_m3_s, "drain_m3_s"), capacity.shape) * step_s
     down, order = np.asarray(below, dtype=np.int64), spill_order(below)
-    stored, drained, spilled, highest = (np.zeros(capacity.size) for _ in range(4))
-    first = np.full(capacity.size, np.nan)
-    left = 0.0
-    for t, row in enumerate(inputs):
-        coming = row.copy()
-        for k in order:
-            held = stored[k] + coming[k]
-            gone = min(held, take[k])
-            over = max(held - gone - capacity[k], 0.0)
-            stored[k] = held - gone - over
-            drained[k] += gone
-            if over > 0:
-                spilled[k] += over
-                if np.isnan(first[k]):
-                    first[k] = (t + 1) * step_s / 3600
-                if down[k] >= 0:
-                    coming[down[k]] += over
-                else:
-                    left += over
-        np.maximum(highest, stored, out=highest)
+    highest, stored, drained, spilled, step, left = spill_in_time(
+        inputs, capacity, down, order, np.ascontiguousarray(take)
+    )
+    first = np.where(step > 0, step * step_s / 3600, np.nan)
     return TimedCascade(highest, stored, drained, spilled, first, left)
+
+
+class StorageValue(NamedTuple):
+    """What more storage in each depression would keep away from the watched ones; (n,), NaN where it never spills.
+
+    `added_m3` is the storage that would hold all it spills, `saved_m3` what then stands less in the watched ones at
+    their fullest.
+    """
+
+    added_m3: Array
+    saved_m3: Array
+
+
+def storage_value(
+    input_m3: ArrayLike, capacity_m3: ArrayLike, below: ArrayLike, *, step_s: float, drain_m3_s: ArrayLike = 0.0,
+    watched: ArrayLike,
+) -> StorageValue:  # fmt: skip
+    """Ask of each depression what it would buy downstream if it could hold all that it spills.
+
+    The timed cascade is run again for each; water goes from pond to pond without delay.
+
+    Parameters
+    ----------
+    watched : (n,) the depressions whose water counts. The others as in `timed_cascade`.
+
+    Raises
+    ------
+    DataError : as `timed_cascade`.
+    """
+    now = timed_cascade(input_m3, capacity_m3, below, step_s=step_s, drain_m3_s=drain_m3_s)
+    inputs, capacity = np.atleast_2d(_volumes(input_m3, "input_m3")), _volumes(capacity_m3, "capacity_m3")
+    take = np.broadcast_to(_volumes(drain_m3_s, "drain_m3_s"), capacity.shape) * step_s
+    seen = np.asarray(watched, dtype=bool)
+    held = held_with_more(inputs, capacity, np.asarray(below, dtype=np.int64), spill_order(below),
+                          np.ascontiguousarray(take), more=now.spilled_m3, watched=seen)  # fmt: skip
+    before = float(np.minimum(now.stored_max_m3, capacity)[seen].sum())
+    # a difference of equal sums may fall below 0 in the last digit
+    return StorageValue(np.where(np.isnan(held), np.nan, now.spilled_m3), np.maximum(before - held, 0.0))
 
 
 def _volumes(values: ArrayLike, name: str) -> Array:
