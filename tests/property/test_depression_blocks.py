@@ -14,6 +14,7 @@ from geo_risk.kernels.contributions import Contributions, carry_down
 from geo_risk.kernels.d8 import drainage_order, fall_downstream, flow_direction
 from geo_risk.kernels.depressions import find_depressions, storage_curve, water_level
 from geo_risk.kernels.priority_flood import fill
+from geo_risk.terrain import storage
 from geo_risk.terrain.contributions import contribution_blocks
 from geo_risk.terrain.depressions import depression_blocks
 from geo_risk.terrain.downstream import fall_blocks, met_blocks
@@ -159,6 +160,23 @@ def test_bad_blocks_labels_and_volumes_are_refused() -> None:
     ones = np.ones((2, 2))
     with pytest.raises(ValueError, match="ring"):
         contribution_blocks(*(da.from_array(v, chunks=(1, 1)) for v in (ring, ones, ones)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("budget", [1, 40, 10_000])
+def test_no_more_cells_are_gathered_than_allowed_but_for_one_depression(monkeypatch, budget):
+    z, filled, direction = routed("hills", (40, 40), 7, 0.0)
+    found = depression_blocks(*(da.from_array(v, chunks=(8, 8)) for v in (z, filled, direction)))
+    gathered: list[np.ndarray] = []
+
+    def watched(depressions, labels):
+        gathered.append(labels)
+        return storage_curves(depressions, labels)
+
+    monkeypatch.setattr(storage, "storage_curves", watched)
+    water_levels(found, found.depth_sum / 2, cells_held=budget)
+    assert np.concatenate(gathered).tolist() == (np.flatnonzero(found.is_divided) + 1).tolist()
+    assert all(len(some) == 1 or found.n_cells[some - 1].sum() <= budget for some in gathered)
 
 
 def test_ground_without_depressions_has_none() -> None:

@@ -112,6 +112,21 @@ def test_water_that_leaves_the_map_without_harm_is_unknown_not_harmless(folder: 
 
 
 @pytest.mark.slow
+def test_below_a_dam_of_unknown_volume_the_depth_is_unknown_not_zero(folder: Path) -> None:  # noqa: F811
+    curves, layers = made(folder)
+    towns = gpd.GeoDataFrame({"people": [80.0]}, geometry=[Point(500_925, 4_000_500)], crs=GRID.crs)
+    about = places(curves, layers["hand_m"], towns, radius_m=30)
+    dams = pd.DataFrame({"volume_m3": [np.nan, 2e5], "dam_height_m": [12.0, 12.0]})
+    options = {"params": DamBreakParams(), "depth_bounds_m": PARAMS.depth_bounds_m}
+    _, highest = screen(curves, dams[:1], np.array([0]), about, np.array([80.0]), **options)
+    assert np.isnan(highest[0])
+    _, highest = screen(curves, dams, np.array([0, 0]), about, np.array([80.0]), **options)
+    assert highest[0] > 0
+    _, highest = screen(curves, dams, np.array([-1, -1]), about, np.array([80.0]), **options)
+    assert np.isneginf(highest[0])
+
+
+@pytest.mark.slow
 def test_without_settlements_no_reservoir_is_called_harmless(folder: Path) -> None:  # noqa: F811
     dams = gpd.GeoDataFrame({"reservoir_id": ["R1"], "volume_m3": [2e5], "dam_height_m": [12.0]},
                             geometry=[Point(500_925, 4_002_500)], crs=GRID.crs)  # fmt: skip

@@ -161,12 +161,14 @@ def screen(
     first_settlement (position, -1 none), first_arrival_h, depth_max_m, hazard_level (-1 unknown, also where less than
     medium was found but the water leaves the map or a stage is unknown); where the dam is unknown the settlements are
     those within `unknown_height_m` above the river over `unknown_length_km`. And the greatest stage of
-    each reach over all screened ones, -inf where none, NaN where one is unknown.
+    each reach over all screened ones, -inf where none, NaN where one is unknown or where
+    only dams of unknown volume or height lie above.
     """
     peak = breach_peak_m3_s(
         reservoirs["volume_m3"].to_numpy(np.float64), reservoirs["dam_height_m"].to_numpy(np.float64)
     )
     highest = np.full(len(made.curve_m3_s), -np.inf)
+    lost = np.zeros(len(highest), dtype=np.bool_)
     rows = []
     for k, start in enumerate(reach):
         if start < 0:
@@ -181,10 +183,11 @@ def screen(
             highest[path.reaches] = np.maximum(highest[path.reaches], stage)
         else:
             stage, hours = np.full(len(path.reaches), params.unknown_height_m), np.full(len(path.reaches), np.nan)
+            lost[path.reaches] = True
         hits = _hits(path, stage, hours, about, len(people))
         row = _row("screened" if is_known else "unknown", peak[k], path)
         rows.append(row | _told(hits, people, depth_bounds_m, is_known=bool(is_known), leaves=path.leaves))
-    return pd.DataFrame(rows, index=reservoirs.index), highest
+    return pd.DataFrame(rows, index=reservoirs.index), np.where(lost & np.isneginf(highest), np.nan, highest)
 
 
 def _hits(path: Path, stage: F64, hours: F64, about: Places, n: int) -> dict[str, F64]:
