@@ -21,8 +21,8 @@ _CAUSE_WORDS = {
 }  # fmt: skip
 
 _WORDS = {
-    "no_depth": ("Depth unknown: the site lies beyond the town's terrain model, or rain there is missing. It is ranked as "
-                 "if water stood there.",
+    "no_depth": ("Depth unknown: the site lies beyond the town's terrain model, or rain there is missing. It is ranked "
+                 "as if water stood there.",
                  "水深未知：位于城区高程模型之外，或该处降雨缺测，按有积水参与排序。"),
     "dry": ("Stays below the first depth class in this storm ({depth:.2f} m).",
             "本次降雨水深低于最低分级（{depth:.2f} 米）。"),
