@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point
@@ -153,7 +153,7 @@ def test_depots_whose_numbers_are_none_are_set_aside_and_the_empty_ones_hold_one
 def test_roads_of_other_maps_are_driven_on(tmp_path: Path) -> None:
     lines = [LineString([(0, 0), (3000, 0)]), LineString([(3000, 0), (3000, 4000)]), LineString([(0, 0), (0, 10)])]
     roads = gpd.GeoDataFrame({"osm_id": ["1", "2", "3"], "fclass": ["primary", "residential", "footway"]},
-                             geometry=[shapely.transform(g, lambda a: a + np.array([500_000, 4_000_000])) for g in lines],
+                             geometry=[shapely.affinity.translate(g, 500_000, 4_000_000) for g in lines],
                              crs="EPSG:4546")  # fmt: skip
     roads.to_crs(4326).to_file(tmp_path / "roads.geojson", driver="GeoJSON")
     got = road_lines(tmp_path / "roads.geojson", "EPSG:4546", {})
