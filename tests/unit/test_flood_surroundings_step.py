@@ -27,7 +27,7 @@ TOWN = Grid.from_bounds((500_310, 4_000_320, 500_610, 4_000_620), crs=CRS, resol
 RAIN = Grid.from_bounds((499_000, 3_999_000, 502_000, 4_002_000), crs=CRS, resolution_m=1000)
 
 
-def files(folder: Path) -> dict[str, Path]:
+def files(folder: Path, *, missing_north: bool = False) -> dict[str, Path]:
     """Write a plane that falls to the south, a clay of curve number 90, and 12 hours of rain of which 3 are wet."""
     z = 100 + 0.01 * (COUNTY.coords()["y"][:, None] - 4_000_000) + np.zeros(COUNTY.shape)
     made = {"dem": z, "flow_direction": flow_direction(fill(z)).astype(float), "curve_number": np.full(z.shape, 90.0),
@@ -42,14 +42,16 @@ def files(folder: Path) -> dict[str, Path]:
     write_layer(TOWN.layer(height.astype(np.float32), units="m", long_name="dem", name="town_dem"), paths["town_dem"])
     rain = cube("2024-07-25T01:00", 12, 1.0, grid=RAIN)
     rain[6:9] = 40.0
+    if missing_north:
+        rain[7, :1] = np.nan
     paths["rain"] = folder / "rain.nc"
     write_cube(rain, paths["rain"])
     return paths
 
 
-def run(folder: Path, **params: object) -> tuple[Path, dict[str, object]]:
+def run(folder: Path, *, missing_north: bool = False, **params: object) -> tuple[Path, dict[str, object]]:
     out, facts = folder / "inflows.npz", folder / "facts.json"
-    write_surroundings(**files(folder), inflows=out, facts=facts, runoff=RunoffParams(),
+    write_surroundings(**files(folder, missing_north=missing_north), inflows=out, facts=facts, runoff=RunoffParams(),
                        params=TownFlowParams(window_h=3, **params))  # type: ignore[arg-type]  # fmt: skip
     return out, json.loads(facts.read_text())
 
@@ -79,6 +81,14 @@ def test_county_lets_in_the_water_that_comes_down(tmp_path: Path, runoff_hours_b
     assert inflows[0].time_s[0] == 0.0
     assert inflows[0].time_s[-1] == 3 * 3600.0
     assert facts["notes"][0]["level"] == "info"
+
+
+@pytest.mark.slow
+def test_rain_that_is_missing_around_the_town_is_told(tmp_path: Path) -> None:
+    _, facts = run(tmp_path, missing_north=True, boundary="county", county_lead_h=0)
+    said = [note for note in facts["notes"] if "An hour of the storm's rain is missing" in note["text_en"]]
+    assert [note["level"] for note in said] == ["warning"]
+    assert "部分时次降雨缺测" in said[0]["text_zh"]
 
 
 def test_torn_inflows_stop_the_town_and_are_not_taken_for_none(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.flood_ground import GROUND
-from geo_risk.flow.steps.flood_town import hours_runoff, storm_condition, storm_hours
+from geo_risk.flow.steps.flood_town import hours_runoff, rain_missing, storm_condition, storm_hours
 from geo_risk.flow.steps.flood_town_storm import usable_threads
 from geo_risk.flow.steps.openings import routing_dem
 
@@ -67,20 +67,41 @@ def write_surroundings(
     county, town = grid_of(direction), grid_of(fine)
     around = look_around(codes, county, town, cells_max=params.county_cells_max)
     found: Sequence[Inflow] = ()
+    lacking = 0.0
     if params.boundary == "county":
         layers = {name: open_layer(path) for name, path in {"dem": dem, **ground}.items()}
-        found = _run_around(around, layers, read_own(rain).load(), town, params=params, runoff=runoff,
+        found, lacking = _run_around(around, layers, read_own(rain).load(), town, params=params, runoff=runoff,
                             known=np.isfinite(fine.to_numpy()))  # fmt: skip
     volume = float(sum(np.dot(i.flow_m3_s, np.diff(i.time_s)) for i in found))
     write_state(packed(found), inflows)
-    write_json(surroundings_facts(around, town, params, volume), facts)
+    told = surroundings_facts(around, town, params, volume)
+    write_json(told | {"notes": [*told["notes"], *_gap_notes(lacking)]}, facts)
+
+
+def _gap_notes(share: float) -> list[dict[str, str]]:
+    """Return what the report says where the rain around the town is missing in an hour of the storm."""
+    from geo_risk.products.wording import note
+
+    if not share > 0:
+        return []
+    return [note(
+        "warning",
+        f"An hour of the storm's rain is missing on {share:.1%} of the ground around the town that was run: water that "
+        "comes from there is missing from the town's depths, and a dry place is not shown to be safe.",
+        f"城区周边参与模拟的范围中 {share:.1%} 的面积部分时次降雨缺测：其来水未计入城区水深，未淹不代表安全。",
+    )]  # fmt: skip
 
 
 def _run_around(
     around: Surroundings, layers: dict[str, xr.DataArray], cube: xr.DataArray, town: Grid, *,
     params: TownFlowParams, runoff: RunoffParams, known: Any,
-) -> Sequence[Inflow]:  # fmt: skip
-    """Run the window of the county from some hours before the town's storm, and return what enters the town."""
+) -> tuple[Sequence[Inflow], float]:  # fmt: skip
+    """Run the window of the county from some hours before the town's storm.
+
+    Returns
+    -------
+    What enters the town, and the share of the ground that was run whose rain lacks an hour: it falls as none.
+    """
     import numpy as np
 
     from geo_risk.core.grid import grid_of
@@ -103,7 +124,8 @@ def _run_around(
         params=params, n_threads=usable_threads(number.size),
     )  # fmt: skip
     since = crossings._replace(time_s=crossings.time_s - lead * 3600.0)
-    return edge_inflows(since, around.box, county=county, town=town, known=known)
+    lacking = rain_missing(cube, county, early)[0] & np.isfinite(cut["dem"].to_numpy())
+    return edge_inflows(since, around.box, county=county, town=town, known=known), float(lacking.mean())
 
 
 def packed(inflows: Sequence[Inflow]) -> dict[str, Any]:
