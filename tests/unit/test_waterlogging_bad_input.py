@@ -12,6 +12,7 @@ from shapely.geometry import LineString, Point
 
 from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
+from geo_risk.flow.steps.flood_sites import ground_notes
 from geo_risk.flow.steps.flood_town_source import coarser
 from geo_risk.hazards.flood.design_runs import DesignRain, kept_of, run_design
 from geo_risk.hazards.flood.devices import place_devices, sink_grid
@@ -148,6 +149,19 @@ def test_past_depths_are_read_in_the_unit_of_their_header(
     assert got[0] == pytest.approx(metres[0])
     assert np.isnan(got[1]) if metres[1] is None else got[1] == pytest.approx(metres[1])
     assert any("columns that were not read: 备注" in n for n in read.notes)
+
+
+def test_gaps_and_holes_of_the_town_are_told() -> None:
+    assert ground_notes(town_ground(GRID, ground(), SITES), 20.0) == []
+    z = ground()
+    z[:2, :3] = np.nan
+    z[30:34, 30:34] -= 500.0
+    gaps, holes = ground_notes(town_ground(GRID, z, SITES), 20.0)
+    assert "6 missing cells (0.4%)" in gaps["text_en"]
+    assert "缺测 6 个格网" in gaps["text_zh"]
+    assert "1 holes of 20 m" in holes["text_en"]
+    assert "最深 500 米" in holes["text_zh"]
+    assert gaps["level"] == holes["level"] == "warning"
 
 
 def coarse_list(cell_m: float, past: float = float("nan")) -> gpd.GeoDataFrame:

@@ -77,7 +77,7 @@ def _town(plan: Plan) -> None:
         "flood.sites", sites.write_sites, reads={"dem": layers["town_dem"], "built": layers["town_built"]},
         optional={n: plan.input(n) for n in places},
         writes={**frames, "labels": plan.layer("town_labels"), "facts": plan.facts("flood_sites")},
-        options=given(plan, *places), params=params.sites,
+        options=given(plan, *places), params=params.sites, hole_depth_m=params.dem_lies.hole_depth_m,
     )  # fmt: skip
     drained(plan)
     common = {**{n: plan.layer(n) for n in town.TOWN_SURFACE}, **frames}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.flood.params import SiteParams
+    from geo_risk.hazards.flood.sites import Town
 
 _COLUMNS: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
     "roads": ("LineString", "", ("class?", "name?", "highway?", "fclass?")),
@@ -101,6 +102,7 @@ def write_sites(
     facts: Path,
     options: dict[str, dict[str, Any]],
     params: SiteParams,
+    hole_depth_m: float,
 ) -> None:
     """Write the sites, the devices and the labelled depressions of the town."""
     from geo_risk.core.grid import grid_of
@@ -136,8 +138,36 @@ def write_sites(
         "depressions": int(ground.found.level.size), "sites": len(sites), "devices": len(devices),
         **{f"sites_{k}": int(v) for k, v in sites["source"].value_counts().items()},
     }  # fmt: skip
-    notes = [note("info", text) for text in said]
+    notes = [*ground_notes(ground, hole_depth_m), *(note("info", text) for text in said)]
     write_json({"notes": notes, "counts": counts, "quarantine": [*aside, *beyond, *bad]}, facts)
+
+
+def ground_notes(ground: Town, hole_depth_m: float) -> list[dict[str, str]]:
+    """Return what the report says of a town's DEM that has gaps, or holes deeper than hollows of towns are."""
+    import numpy as np
+
+    from geo_risk.products.wording import note
+
+    notes = []
+    n_missing = int(np.isnan(ground.elevation).sum())
+    if n_missing:
+        notes.append(note(
+            "warning",
+            f"The town's DEM has {n_missing} missing cells ({n_missing / ground.elevation.size:.1%}): nothing is known "
+            "there, and hollows that reach into them are not found.",
+            f"城区高程模型缺测 {n_missing} 个格网（{n_missing / ground.elevation.size:.1%}）："
+            "该处情况未知，延伸至其中的洼地无法识别。",
+        ))  # fmt: skip
+    holes = ground.found.depth_max[ground.found.depth_max >= hole_depth_m]
+    if holes.size:
+        notes.append(note(
+            "warning",
+            f"The town's DEM has {holes.size} holes of {hole_depth_m:g} m and more, the deepest {holes.max():.0f} m: "
+            "mines or errors; they swallow water, so that places below them may look drier than they are.",
+            f"城区高程模型有 {holes.size} 处深度达 {hole_depth_m:g} 米以上的深坑，最深 {holes.max():.0f} 米："
+            "可能为矿坑或错误，会截留来水，其下游水深可能偏小。",
+        ))  # fmt: skip
+    return notes
 
 
 def _ledger(
