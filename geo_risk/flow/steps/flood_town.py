@@ -271,6 +271,14 @@ def _reports(path: Path, known: set[str], crs: str) -> tuple[Any, list[dict[str,
     return table.loc[~strange, ["storm_id", "site_id", "depth_m"]].reset_index(drop=True), aside
 
 
+def known_shares(findings: Path | None) -> tuple[Any, Any]:
+    """Return what past depths say of the drains, and by site_id the share of its capacity that each gives; or None."""
+    from geo_risk.sources.layers import read_frame
+
+    found = None if findings is None else read_frame(findings)
+    return found, None if found is None or not len(found) else found.set_index("site_id")["share"]
+
+
 def run_storm(
     ground: Town,
     surface: Surface,
