@@ -35,8 +35,8 @@ def test_every_configuration_builds_its_plan(path, monkeypatch):
 def test_the_whole_pipeline_leaves_nothing_out(name):
     path = ROOT / "configs" / f"{name}.yaml"
     plan = build_plan(load_config(path), config=path)
-    # no earthquake is given, no soil properties with their source, no long records of rain or climate; the storm formula
-    # is a county's own: only the demo has one, made up
+    # no earthquake is given, no soil properties with their source, no long records of rain or climate; the demo
+    # alone has a storm formula, made up
     formula = {} if name == "demo" else {"rainfall.storm": {"rainfall.idf"}}
     assert {o.step: set(o.needs) for o in plan.omissions} == formula | {
         "stability.materials": {"stability.materials"}, "stability": {"stability.materials"},
