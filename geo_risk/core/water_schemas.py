@@ -67,7 +67,7 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         "pond_id:id site_ids:text name:text volume_m3:positive catchment_m2:positive fill_share:share "
         "first_spill_h:positive spills_into:text spilled_m3:positive added_m3:positive saved_m3:positive "
         "saved_share:positive reasons:text",
-        required="volume_m3 fill_share spilled_m3",
+        required="volume_m3 spilled_m3",
     ),
     schema_of(
         "sinking_ponds", "pond_id", "Polygon",

@@ -17,8 +17,9 @@ def pond_cascade(table: gpd.GeoDataFrame, *, language: str = "zh") -> gpd.GeoDat
 
     Parameters
     ----------
-    table : points with pond_id, site_ids, name (missing where no site lies in it), volume_m3, catchment_m2, fill_share,
-        first_spill_h (missing where it never spills), spills_into (pond_id; missing: out of the town), spilled_m3,
+    table : points with pond_id, site_ids, name (missing where no site lies in it), volume_m3, catchment_m2, fill_share
+        (missing: its rain is not known), first_spill_h (missing where it never spills), spills_into (pond_id; missing:
+        out of the town), spilled_m3,
         added_m3 and saved_m3 as `hazards.flood.cascade.StorageValue` has them.
     """
     frame = table.assign(saved_share=np.where(table["added_m3"] > 0, table["saved_m3"] / table["added_m3"], np.nan))
@@ -28,6 +29,8 @@ def pond_cascade(table: gpd.GeoDataFrame, *, language: str = "zh") -> gpd.GeoDat
     rows = list(frame.itertuples())
 
     def words(row: Any, lang: str) -> str:
+        if np.isnan(row.fill_share):
+            return say("pond_unknown", lang, volume=row.volume_m3)
         if np.isnan(row.first_spill_h):
             return say("pond_holds", lang, share=row.fill_share, volume=row.volume_m3)
         into = "" if pd.isna(row.spills_into) else " ".join(t for t in (row.spills_into, named[row.spills_into]) if t)

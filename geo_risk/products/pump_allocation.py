@@ -58,7 +58,7 @@ class Depots:
         )  # fmt: skip
         if not good:
             what = "depots of mobile pumps have a capacity that is no number above 0, or a count below 0"
-            raise DataError(what, where="inputs.stocks, inputs.pumps", fix="give pump_m3_s > 0, count and crews >= 0")
+            raise DataError(what, where="inputs.mobile_pumps", fix="give pump_m3_s > 0, count and crews >= 0")
 
     @property
     def most(self) -> NDArray[np.int64]:

@@ -31,7 +31,9 @@ def rank_stability(frame: pd.DataFrame, draws_m: Array, params: WaterloggingPara
     ranked in every draw as the list ranks it, but nobody knows how firmly. Without draws all are missing.
     """
     n = draws_m.shape[1]
-    out = pd.DataFrame({"first10_share": np.nan, "rank_low": pd.NA, "rank_high": pd.NA}, index=frame.index)
+    out = pd.DataFrame({"first10_share": np.full(len(frame), np.nan)}, index=frame.index)
+    for name in ("rank_low", "rank_high"):  # a column of no kind of its own could not be written
+        out[name] = pd.array([pd.NA] * len(frame), dtype="Int64")
     out["n_draws"] = n
     if not n or not len(frame):
         return out

@@ -96,6 +96,10 @@ WATER: Mapping[str, tuple[str, str]] = {
         "Not full in this storm: {share:.0%} of {volume:.0f} m3.",
         "本次降雨未蓄满：占容积 {volume:.0f} 立方米的 {share:.0%}。",
     ),
+    "pond_unknown": (
+        "Rain is missing in its catchment: not known to hold ({volume:.0f} m3).",
+        "汇水区降雨缺测：是否蓄满未知（容积 {volume:.0f} 立方米）。",
+    ),
     "pond_spills": (
         "Full after {hours:.1f} h; then it spills {spilled:.0f} m3 into {into}.",
         "约 {hours:.1f} 小时后蓄满，外溢 {spilled:.0f} 立方米至 {into}。",

@@ -21,8 +21,9 @@ _CAUSE_WORDS = {
 }  # fmt: skip
 
 _WORDS = {
-    "no_depth": ("Depth unknown: the site lies beyond the town's terrain model. It is ranked as if water stood there.",
-                 "水深未知：位于城区高程模型之外，按有积水参与排序。"),
+    "no_depth": ("Depth unknown: the site lies beyond the town's terrain model, or rain there is missing. It is ranked "
+                 "as if water stood there.",
+                 "水深未知：位于城区高程模型之外，或该处降雨缺测，按有积水参与排序。"),
     "dry": ("Stays below the first depth class in this storm ({depth:.2f} m).",
             "本次降雨水深低于最低分级（{depth:.2f} 米）。"),
     "coarse": ("The model shows {depth:.2f} m, but cells of {cell:.0f} m cannot show an underpass, a kerb or a court: "

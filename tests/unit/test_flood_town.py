@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from shapely.geometry import LineString, Point, box
+from shapely.geometry import LineString, MultiPoint, MultiPolygon, Point, box
 
 from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
@@ -181,6 +183,25 @@ def test_the_step_takes_areas_and_leaves_points_to_the_sites(tmp_path) -> None:
     read = read_features(tmp_path / "drains.gpkg", "drains", GRID, options={}, aside=aside)
     assert by_place(read, aside)["drain_id"].tolist() == ["p"]
     assert [row["id"] for row in aside] == ["l"]
+
+
+def test_a_drain_of_several_parts_takes_its_capacity_once(tmp_path: Path) -> None:
+    left, bottom, _, top = GRID.bounds
+    two = MultiPolygon([box(left, bottom, left + 100, top), box(left + 200, bottom, left + 300, top)])
+    points = MultiPoint([at(10, 10), at(10, 12), at(10, 14), at(10, 16)])
+    drains = frame([{"drain_id": "a", "capacity_m3_s": 0.8, "geometry": two},
+                    {"drain_id": "m", "capacity_m3_s": 0.2, "geometry": points},
+                    {"drain_id": "p", "capacity_m3_s": 0.3, "geometry": Point(at(20, 20))}])  # fmt: skip
+    drains.to_file(tmp_path / "drains.gpkg")
+    write_layer(GRID.layer(np.zeros(GRID.shape), units="1", long_name="built", name="built"), tmp_path / "built.tif")
+    write_drained(built=tmp_path / "built.tif", drains=tmp_path / "drains.gpkg", out=tmp_path / "out.tif",
+                  facts=tmp_path / "facts.json", options={}, built_mm_h=0.0)  # fmt: skip
+    rate = open_layer(tmp_path / "out.tif").to_numpy().astype(float)
+    assert rate.sum() * GRID.cell_area_m2 / 3.6e6 == pytest.approx(0.8)
+    assert rate[0, 30] == rate[0, -1] == 0
+    read = by_place(read_features(tmp_path / "drains.gpkg", "drains", GRID, options={}, aside=[]), [])
+    assert read["drain_id"].tolist() == ["m"] * 4 + ["p"]
+    assert read["capacity_m3_s"].astype(float).tolist() == pytest.approx([0.05] * 4 + [0.3])
 
 
 def test_storm_begins_after_the_last_dry_gap() -> None:

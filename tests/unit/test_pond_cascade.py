@@ -47,6 +47,13 @@ def test_those_that_spill_first_come_first_and_say_what_storage_would_buy() -> N
     assert "own catchments" in nothing[1]["text_en"]
 
 
+def test_a_hollow_whose_rain_is_missing_is_not_said_to_hold() -> None:
+    made = pond_cascade(table(fill_share=[1.0, 1.0, np.nan]), language="zh").set_index("pond_id")
+    assert made.loc["PD-3", "reasons_en"] == "Rain is missing in its catchment: not known to hold (50 m3)."
+    assert "未知" in made.loc["PD-3", "reasons"]
+    assert "Full after" in made.loc["PD-1", "reasons_en"]
+
+
 @pytest.mark.slow
 def test_the_step_follows_the_water_of_the_hours_from_hollow_to_hollow(tmp_path) -> None:
     """A plane that falls east with two hollows in a row between walls; the western one has a drain."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point
 
 from geo_risk.core.errors import DataError
+from geo_risk.flow.steps.waterlogging_allocation import read_depots, road_lines
 from geo_risk.products.params import EvacuationParams, WaterloggingParams
 from geo_risk.products.pump_allocation import Depots, Travel, allocate, capacity_levels
 from geo_risk.products.pump_travel import pump_travel
@@ -134,3 +137,28 @@ def test_travel_is_by_road_where_there_is_one_else_straight() -> None:
     bare = pump_travel(depots, frame, None, EvacuationParams())
     assert bare.minutes[0, 0] == pytest.approx(5 / 15 * 60)
     assert not bare.by_road.any()
+
+
+def test_depots_whose_numbers_are_none_are_set_aside_and_the_empty_ones_hold_one_pump(tmp_path: Path) -> None:
+    rows = {"depot_id": list("ABCDEF"), "pump_m3_s": ["0.1", "0.1", "0.1", "x", "300", "0.2"],
+            "count": ["2", None, "inf", "1", "1", "两"], "crews": [None, "1", "1", "1", "1", "1"]}  # fmt: skip
+    gpd.GeoDataFrame(rows, geometry=[Point(500_000, 4_000_000)] * 6, crs="EPSG:4546").to_file(tmp_path / "d.gpkg")
+    frame, depots, aside = read_depots(tmp_path / "d.gpkg", "EPSG:4546", {})
+    assert frame["depot_id"].tolist() == list(depots.ids) == ["A", "B"]
+    assert depots.count.tolist() == [2, 1]
+    assert depots.crews.tolist() == [2, 1]
+    assert [row["id"] for row in aside] == list("CDEF")
+
+
+def test_roads_of_other_maps_are_driven_on(tmp_path: Path) -> None:
+    lines = [LineString([(0, 0), (3000, 0)]), LineString([(3000, 0), (3000, 4000)]), LineString([(0, 0), (0, 10)])]
+    roads = gpd.GeoDataFrame({"osm_id": ["1", "2", "3"], "fclass": ["primary", "residential", "footway"]},
+                             geometry=[shapely.affinity.translate(g, 500_000, 4_000_000) for g in lines],
+                             crs="EPSG:4546")  # fmt: skip
+    roads.to_crs(4326).to_file(tmp_path / "roads.geojson", driver="GeoJSON")
+    got = road_lines(tmp_path / "roads.geojson", "EPSG:4546", {})
+    assert got["class"].tolist() == ["primary", "local", "footway"]
+    assert got["road_id"].is_unique
+    depots = gpd.GeoDataFrame({"depot_id": ["D"]}, geometry=[Point(500_000, 4_000_000)], crs="EPSG:4546")
+    frame = sites([1.0], [1]).set_geometry([Point(503_000, 4_004_000)], crs="EPSG:4546")
+    assert pump_travel(depots, frame, got, EvacuationParams()).by_road.all()

@@ -135,7 +135,9 @@ def test_the_stability_of_an_unknown_site_is_unknown_and_none_is_told_without_dr
     got = rank_stability(frame, np.array([[1.0, 1.1], [np.nan, np.nan]]), PARAMS)
     assert got["first10_share"].isna().tolist() == [False, True]
     assert got["rank_high"].isna().tolist() == [False, True]
-    assert rank_stability(frame, np.empty((2, 0)), PARAMS)["first10_share"].isna().all()
+    none = rank_stability(frame, np.empty((2, 0)), PARAMS)
+    assert none[["first10_share", "rank_low", "rank_high"]].isna().all(axis=None)
+    assert none.dtypes.astype(str).tolist() == got.dtypes.astype(str).tolist()  # a column of objects is not written
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ def _town(plan: Plan) -> None:
                 "rating": plan.layer("town_hazard_rating"), "coarse_rating": plan.layer("hazard_rating"),
                 "frames": plan.cube("town_depth_frames"), "ponds": plan.frame("town_ponds"),
                 "record": plan.cube("town_record"), "facts": plan.facts("flood_town")},
-        params=params.town, runoff=params.runoff, sites=params.sites,
+        params=params.town, runoff=params.runoff, sites=params.sites, sure_m=params.depth_bounds_m[1],
     )  # fmt: skip
     standard_storm(plan, common)
     cascade(plan)

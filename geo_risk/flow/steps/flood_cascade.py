@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import TOWN_SURFACE, known_shares, opened_town, town_runoff
+from geo_risk.flow.steps.flood_town import TOWN_SURFACE, known_shares, opened_town, rain_missing, town_runoff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +50,7 @@ def write_cascade(
 ) -> None:
     """Write the hollows of the town in the order in which they spill."""
     from geo_risk.hazards.flood.cascade import storage_value, timed_cascade
+    from geo_risk.hazards.flood.rain_gaps import below_gaps
     from geo_risk.products.pond_cascade import cascade_facts, pond_cascade
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
@@ -58,9 +59,8 @@ def write_cascade(
     ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
     _, share = known_shares(findings)
-    net, _, _ = town_runoff(
-        read_own(rain).load(), surface, ground.grid, params, window_h=params.window_h, runoff=runoff
-    )
+    cube = read_own(rain).load()
+    net, window, _ = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
     inputs = _inputs(net, ground, surface)
     capacity = ground.found.depth_sum * ground.grid.cell_area_m2
     given: dict[str, Any] = {"step_s": 3600.0 / _STEPS, "drain_m3_s": _drains(devices, ground, share)}
@@ -71,6 +71,9 @@ def write_cascade(
         fill_share=(run.stored_max_m3 / capacity).clip(max=1.0), first_spill_h=run.first_spill_h,
         spilled_m3=run.spilled_m3, added_m3=worth.added_m3, saved_m3=worth.saved_m3,
     )  # fmt: skip
+    # what is full is full whatever fell in the hours that are missing; what is not may be
+    lacks = below_gaps(rain_missing(cube, ground.grid, window)[0], ground).ravel()[ground.found.bottom]
+    frame["fill_share"] = frame["fill_share"].mask(lacks & frame["first_spill_h"].isna().to_numpy())
     made = pond_cascade(frame, language=language)
     write_frame(made, out)
     write_json(cascade_facts(made), facts)

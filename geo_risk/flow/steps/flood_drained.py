@@ -26,7 +26,7 @@ def write_drained(
 ) -> None:
     """Write the rate of area drains [mm/h], and areas without one."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.flow.steps.flood_sites import read_features
+    from geo_risk.flow.steps.flood_sites import AREAS, read_features
     from geo_risk.hazards.flood.drained_ground import drained_rate, served_areas
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
@@ -35,7 +35,7 @@ def write_drained(
     ground = open_layer(built)
     grid = grid_of(ground)
     read = read_features(drains, "drains", grid, options=options, aside=[])  # rows set aside are told with the sites
-    areas, aside = served_areas(read[read.geometry.geom_type == "Polygon"])
+    areas, aside = served_areas(read[read.geometry.geom_type.isin(AREAS)])
     rate = drained_rate(areas, ground.to_numpy() > 0, grid, built_mm_h=built_mm_h)
     write_layer(grid.layer(rate.astype("float32"), units="mm/h", long_name="water that area drains take",
                            name="town_drained"), out)  # fmt: skip

@@ -20,6 +20,9 @@ _COLUMNS: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
     "pumps": ("Point", "pump_id", ("capacity_m3_s", "site_id?")),
 }
 
+AREAS = ("Polygon", "MultiPolygon")
+"""Types of the drains that are known by the area they serve."""
+
 
 def read_features(
     path: Path | None, name: str, grid: Grid, *, options: dict[str, dict[str, Any]], aside: list[dict[str, str]]
@@ -45,13 +48,36 @@ def read_features(
         read.frame["class"] = road_classes(read.frame)
     left, bottom, right, top = grid.bounds
     frame = read.frame if geometry in ("Point", None) else read.frame.cx[left:right, bottom:top]
-    return frame.explode(index_parts=False).reset_index(drop=True)
+    return in_parts(frame)
+
+
+def in_parts(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return features with a row for each part; a capacity is the whole feature's.
+
+    Its points share `capacity_m3_s` alike. An area that has one stays one row, for its rate goes by the whole area.
+    """
+    import geopandas as gpd
+    import pandas as pd
+    import shapely
+
+    if "capacity_m3_s" not in frame or not len(frame):
+        return frame.explode(index_parts=False).reset_index(drop=True)
+    out = frame.copy()
+    parts = shapely.get_num_geometries(out.geometry.to_numpy())
+    is_shared = (out.geometry.geom_type == "MultiPoint").to_numpy() & (parts > 1)
+    if is_shared.any():
+        whole = pd.to_numeric(out["capacity_m3_s"], errors="coerce").astype("float64")
+        out["capacity_m3_s"] = whole.where(~is_shared, whole / parts)
+    is_area = (out.geometry.geom_type == "MultiPolygon").to_numpy()
+    split = out[~is_area].explode(index_parts=False)
+    both = pd.concat([split, out[is_area]]).sort_index(kind="stable")
+    return gpd.GeoDataFrame(both, geometry=both.geometry.name, crs=out.crs).reset_index(drop=True)
 
 
 def by_place(drains: gpd.GeoDataFrame, aside: list[dict[str, str]]) -> gpd.GeoDataFrame:
     """Return drains that are points; areas are another step's (`flood.drained`), lines are set aside."""
     kind = drains.geometry.geom_type
-    lines = drains[~kind.isin(["Point", "Polygon"])]
+    lines = drains[~kind.isin(["Point", *AREAS])]
     aside += [{"id": str(i), "reason": f"drains are points or areas, this is a {k}: run as if it drained nothing",
                "reason_zh": "排水设施应为点或面：按不排水计算"}
               for i, k in zip(lines["drain_id"], kind[lines.index], strict=True)]  # fmt: skip

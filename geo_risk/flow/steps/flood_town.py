@@ -167,6 +167,21 @@ def storm_hours(
     return series, storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
 
 
+def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArray[np.bool_], list[int]]:
+    """Return where the rain of a storm lacks an hour, (y, x), and which hours those are; runs take it for none."""
+    import numpy as np
+
+    from geo_risk.sources.rain_grid import onto_grid
+
+    out, hours = np.zeros(grid.shape, dtype=np.bool_), []
+    for k in range(window.start, window.stop):
+        lacks = np.isnan(onto_grid(rain.isel(time=k, drop=True), grid).to_numpy())
+        if lacks.any():
+            out |= lacks
+            hours.append(k)
+    return out, hours
+
+
 def hours_runoff(
     rain: xr.DataArray, surface: Surface, grid: Grid, window: Window, *, runoff: RunoffParams, condition: float
 ) -> NDArray[np.float64] | HourlyRunoff:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import known_shares, opened_town, run_storm, town_runoff
+from geo_risk.flow.steps.flood_town import known_shares, opened_town, rain_missing, run_storm, town_runoff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,7 @@ def write_town(
     params: TownFlowParams,
     runoff: RunoffParams,
     sites: SiteParams,
+    sure_m: float,
     **town: Path,
 ) -> None:
     """Run the storm over the town; write depth, duration, arrival, speed, hazard rating, and each site's answer."""
@@ -52,6 +53,7 @@ def write_town(
 
     from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.hazards.flood.compute import town_layer
+    from geo_risk.hazards.flood.rain_gaps import below_gaps, without_gaps
     from geo_risk.hazards.flood.responses import responses
     from geo_risk.hazards.flood.town import town_facts
     from geo_risk.publish.cube import write_cube
@@ -69,9 +71,12 @@ def write_town(
     net, window, peak = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
     state = facts.with_name(f"{facts.stem}_state.npz")
     come = _come_in(inflows)
-    run = _resumed(state, params, come, lambda how: run_storm(ground, surface, net, places, devices, share=share,
+    run: Any = _resumed(state, params, come, lambda how: run_storm(ground, surface, net, places, devices, share=share,
                                                               params=params, how=how),
                    n_threads=usable_threads(ground.elevation.size))  # fmt: skip
+    lacking, hours = rain_missing(cube, ground.grid, window)
+    gaps = below_gaps(lacking, ground)
+    run = without_gaps(run, gaps, sure_m=sure_m)
     table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
                       params=sites)  # fmt: skip
     for values, path, units, name in _fine_layers(
@@ -89,8 +94,24 @@ def write_town(
     write_frame(table, ponds)
     write_dataset(record_dataset(run.record), record)
     said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
-    write_json(town_facts(run, table, times=said, peak_rain_mm_h=peak), facts)
+    found_facts = town_facts(run, table, times=said, peak_rain_mm_h=peak)
+    unknown = _gap_notes(float(gaps.mean()), [str(times[k])[:16] + "Z" for k in hours], sure_m) if gaps.any() else []
+    write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]]}, facts)
     drop_state(state)
+
+
+def _gap_notes(share: float, hours: list[str], sure_m: float) -> list[dict[str, str]]:
+    """Return what the report says of hours whose rain is missing, named by their ends."""
+    from geo_risk.products.wording import note
+
+    told = ", ".join(hours[:6]) + (" ..." if len(hours) > 6 else "")
+    return [note(
+        "warning",
+        f"The rain of the town's storm is not known everywhere in the hours ending {told}: on {share:.1%} of the town "
+        f"the depth is unknown, not none, but for water of {sure_m:g} m and more, which may be deeper than shown.",
+        f"城区暴雨部分时次（时段末 {told}）降雨缺测：城区 {share:.1%} 的面积水深未知，并非无积水；"
+        f"其中已达 {sure_m:g} 米处实际可能更深。",
+    )]  # fmt: skip
 
 
 def usable_threads(n_cells: int) -> int:

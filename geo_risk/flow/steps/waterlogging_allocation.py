@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import SiteParams
@@ -32,6 +33,32 @@ def pump_allocation(plan: Plan) -> None:
     )  # fmt: skip
 
 
+MOST = 10_000
+"""More pumps or crews in one depot than this are a slip."""
+
+
+def _counted(values: pd.Series[Any]) -> pd.Series[float]:
+    """Return numbers, missing where they are none; an empty text is missing too."""
+    import pandas as pd
+
+    return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def road_lines(path: Path, crs: str, options: dict[str, Any]) -> gpd.GeoDataFrame:
+    """Return roads to drive on; those of other maps have no ids and classes of their own (`sources.road_classes`)."""
+    import pandas as pd
+
+    from geo_risk.sources.options import ReadOptions
+    from geo_risk.sources.road_classes import road_classes
+    from geo_risk.sources.vectors import read_vector
+
+    columns = ("road_id?", "class?", "highway?", "fclass?", "speed_km_h?")
+    frame = read_vector(path, crs=crs, where="inputs.roads", geometry="LineString", columns=columns,
+                        options=ReadOptions(**options)).frame  # fmt: skip
+    rows = pd.Series([f"row {k}" for k in range(1, len(frame) + 1)], index=frame.index, dtype="string")
+    return frame.assign(road_id=frame["road_id"].astype("string").fillna(rows), **{"class": road_classes(frame)})
+
+
 def read_depots(path: Path, crs: str, options: dict[str, Any]) -> tuple[gpd.GeoDataFrame, Depots, list[dict[str, str]]]:
     """Return the depots as points and as numbers, and rows that hold no pump that can be used."""
     import numpy as np
@@ -45,11 +72,13 @@ def read_depots(path: Path, crs: str, options: dict[str, Any]) -> tuple[gpd.GeoD
                        columns=("pump_m3_s", "count?", "crews?"), options=ReadOptions(**options))  # fmt: skip
     frame = read.frame
     each = pd.to_numeric(frame["pump_m3_s"], errors="coerce").astype("float64")
-    count = pd.to_numeric(frame.get("count", pd.Series(1, index=frame.index)), errors="coerce").fillna(1)
-    crews = pd.to_numeric(frame.get("crews", count), errors="coerce").astype("float64").fillna(count)
-    good = (each > 0) & (each <= 20) & (count >= 0) & (crews >= 0)
-    aside = [{"id": str(i), "reason": "has no pump_m3_s in 0-20 m3/s, or a count below 0: not sent",
-              "reason_zh": "单台抽排能力不在 0–20 立方米/秒内，或数量为负：未参与调配"}
+    count, crews = (_counted(frame[name]) for name in ("count", "crews"))
+    count = count.mask(frame["count"].isna(), 1.0)
+    crews = crews.mask(frame["crews"].isna(), count)
+    good = (each > 0) & (each <= 20) & (count >= 0) & (count <= MOST) & (crews >= 0) & (crews <= MOST)
+    aside = [{"id": str(i), "reason": "has no pump_m3_s in 0-20 m3/s, or a count or crews that is no number in 0-"
+              f"{MOST}: not sent",
+              "reason_zh": f"单台抽排能力不在 0–20 立方米/秒内，或台数、班组数不是 0–{MOST} 的数：未参与调配"}
              for i in frame.loc[~good, "depot_id"]]  # fmt: skip
     kept = frame[good].reset_index(drop=True)
     depots = Depots(tuple(kept["depot_id"].astype(str)), each[good].to_numpy(np.float64),
@@ -87,8 +116,6 @@ def write_allocation(
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame
-    from geo_risk.sources.options import ReadOptions
-    from geo_risk.sources.vectors import read_vector
 
     height = open_layer(town_dem)
     ground = town_ground(grid_of(height), height.to_numpy(), sites)
@@ -96,11 +123,7 @@ def write_allocation(
     ponds = ponds_of_record(read_record(record), places, devices, ground)
     by_id = {str(r["site_id"]): r for r in table.to_dict("records")}
     frame, depots, aside = read_depots(mobile_pumps, ground.grid.crs, options.get("mobile_pumps", {}))
-    lines = None
-    if roads is not None:
-        own = ReadOptions(**options.get("roads", {}))
-        lines = read_vector(roads, crs=ground.grid.crs, where="inputs.roads", geometry="LineString",
-                            id_column="road_id", columns=("class?", "speed_km_h?"), options=own).frame  # fmt: skip
+    lines = None if roads is None else road_lines(roads, ground.grid.crs, options.get("roads", {}))
     ways = pump_travel(frame, ranked, lines, travel)
 
     def depth_with(site_id: str, levels: Any) -> Any:

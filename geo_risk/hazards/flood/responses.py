@@ -193,7 +193,7 @@ def responses(
     duration_h, volume_m3 (stored at the deepest), capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all
     devices at nominal capacity), depth_cleared_m (CLEARED times the capacity), depth_local_m (without water from
     upstream), local_share, critical_rain_mm_h (rain of one hour that brings depth_bound_m, all rain scaled alike;
-    missing where three times the rain does not).
+    missing where three times the rain does not). Where the depth is unknown all of it is missing.
     """
     cells = sites["cell"].to_numpy(np.int64)
     out = site_states(sites, devices, found)
@@ -207,10 +207,12 @@ def responses(
     ponds = recorded_ponds(run, sites, devices, town)
     nothing = {"volume_m3": 0.0, "depth_sound_m": np.nan, "depth_cleared_m": np.nan, "depth_local_m": np.nan,
                "critical_rain_mm_h": np.nan}  # fmt: skip
+    unknown = {**nothing, "volume_m3": np.nan}
     more = [
-        _what_if(ponds[str(row.site_id)], row, depth_bound_m, peak_rain_mm_h) if row.site_id in ponds else nothing
-        for row in out.itertuples()
-    ]
+        unknown if np.isnan(depth)
+        else _what_if(ponds[str(row.site_id)], row, depth_bound_m, peak_rain_mm_h) if row.site_id in ponds else nothing
+        for row, depth in zip(out.itertuples(), out["depth_model_m"].to_numpy(float), strict=True)
+    ]  # fmt: skip
     return pd.concat([out, pd.DataFrame(more, columns=list(nothing), index=out.index)], axis=1)
 
 
