@@ -114,5 +114,5 @@ def ownership(ranked: gpd.GeoDataFrame, *, language: str = "en") -> pd.DataFrame
 
 def owner_counts(gaps: pd.Series[str]) -> dict[str, int]:
     """Return how many sites have each gap."""
-    listed = gaps.str.split(",")
+    listed = gaps.astype("string").str.split(",")
     return {f"owner_{g}": n for g in GAPS if (n := int(np.sum([g in row for row in listed])))}

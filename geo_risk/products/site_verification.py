@@ -59,7 +59,7 @@ def place_reports(
     Returns
     -------
     placed : site_id, depth_m, of reports at a site. away : x, y, depth_m, of those away from any.
-    Reports with neither are in none of them; name them before.
+    Reports with neither are in none of them: `unplaced` names them.
     """
     ids = set(sites["site_id"].astype(str))
     given = reports["site_id"].astype("string") if "site_id" in reports else pd.Series(pd.NA, index=reports.index)
@@ -77,6 +77,21 @@ def place_reports(
     away = reports.loc[site.isna() & has_place, ["x", "y", "depth_m"]] if "x" in reports else pd.DataFrame(
         {"x": [], "y": [], "depth_m": []})  # fmt: skip
     return placed.reset_index(drop=True), away.reset_index(drop=True)
+
+
+def unplaced(reports: pd.DataFrame, sites: gpd.GeoDataFrame) -> list[dict[str, str]]:
+    """Return {"id", "reason", "reason_zh"} of reports that name no site of the list and no place.
+
+    Parameters
+    ----------
+    reports, sites : as `place_reports` takes them.
+    """
+    away = ~reports["site_id"].astype("string").isin(set(sites["site_id"].astype(str)))
+    nowhere = away & (reports["x"].isna() | reports["y"].isna()) if "x" in reports else away
+    return [{"id": str(r["site_id"]),
+             "reason": f"{r['depth_m']:.2f} m reported at a site that is not on the list, without a place: not used",
+             "reason_zh": f"上报积水 {r['depth_m']:.2f} 米，点位不在清单中且无坐标：未采用"}
+            for r in reports[nowhere].to_dict("records")]  # fmt: skip
 
 
 def verify(

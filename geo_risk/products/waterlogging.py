@@ -40,12 +40,14 @@ class Told:
         contract among them fills it.
     draws : depths that errors leave possible [m], a row a site by its id, a column a draw.
     cell_m : cell size of the terrain model [m]; 0 where it is not told.
+    drained_mm_h : (n,) what drains known by their area take at each site, in the order of the sites.
     """
 
     impervious_share: NDArray[np.float64] | None = None
     tables: Sequence[pd.DataFrame] = ()
     draws: pd.DataFrame | None = None
     cell_m: float = 0.0
+    drained_mm_h: NDArray[np.float64] | None = None
 
 
 NOTHING = Told()
@@ -89,6 +91,7 @@ def rank_sites(
     frame = gpd.GeoDataFrame(frame, geometry="geometry", crs=sites.crs)
     if told.impervious_share is not None:
         frame["impervious_share"] = told.impervious_share
+    frame["drained_mm_h"] = 0.0 if told.drained_mm_h is None else told.drained_mm_h
     for table in told.tables:
         given = table.assign(site_id=table["site_id"].astype(str))
         frame = frame.merge(given, on="site_id", how="left", validate="one_to_one")
@@ -164,8 +167,9 @@ def causes(frame: pd.DataFrame, devices: pd.DataFrame, params: WaterloggingParam
     """Infer why water stands at each site by what would have helped.
 
     A drain or pump that past depths show to be defective is the cause. A pond without any device is a sag without
-    outlet. Else the greater help decides: without the water from upstream, or with a drain three times as large. Where
-    nothing helps by `cause_min_m`, or the site stays dry or unknown, the cause is unknown.
+    outlet, or its drains are too small where they are known by the area that they serve. Else the greater help
+    decides: without the water from upstream, or with a drain three times as large. Where nothing helps by
+    `cause_min_m`, or the site stays dry or unknown, the cause is unknown.
     """
     pumped = set(devices.loc[devices["kind"] == "pump", "site_id"].dropna().astype(str))
     out = []
@@ -175,7 +179,8 @@ def causes(frame: pd.DataFrame, devices: pd.DataFrame, params: WaterloggingParam
         elif row.is_defect is True or row.is_defect == 1:
             out.append("pump_failed" if str(row.site_id) in pumped else "drain_blocked")
         elif not row.capacity_m3_s > 0:
-            out.append("sag_without_outlet" if row.label > 0 else "unknown")
+            drained = getattr(row, "drained_mm_h", 0.0) > 0
+            out.append("unknown" if not row.label > 0 else "drain_undersized" if drained else "sag_without_outlet")
         else:
             out.append(_counterfactual(row, params))
     return out

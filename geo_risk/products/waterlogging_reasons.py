@@ -16,7 +16,8 @@ _CAUSE_WORDS = {
                     "历次暴雨上报水深表明水泵仅发挥约 {share:.0%} 的能力"),
     "inflow_from_upstream": ("most of its water comes from more than {local:.0f} m upstream",
                              "积水主要来自上游 {local:.0f} 米以外"),
-    "sag_without_outlet": ("it is a hollow without a drain or pump", "该处为无排水设施、无水泵的洼地"),
+    "sag_without_outlet": ("it is a hollow, and no drain or pump of it is known",
+                           "该处为洼地，资料中无其排水设施或水泵"),
     "unknown": ("its cause is not known", "成因不明"),
 }  # fmt: skip
 

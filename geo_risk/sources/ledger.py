@@ -6,6 +6,7 @@ doubled number must not silence the other rows. The first row of a repeated id i
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -29,6 +30,8 @@ MAX_ROWS = 200_000
 MAX_UNPACKED_BYTES = 500_000_000
 _HEADER_ROWS = 12
 _MIN_HEADERS = 3
+_RUNNING = ("序号",)
+_CENTIMETRES = re.compile(r"\((?:厘米|公分|cm|CM)\)$")
 
 
 def read_ledger(
@@ -177,10 +180,11 @@ def _plain(value: Any) -> str:
 
 
 def _understand(raw: pd.DataFrame, rules: LedgerTable, *, path: Path, where: str) -> tuple[pd.DataFrame, list[str]]:
-    aliases = _aliases(rules)
-    names = {c: aliases.get(_plain(c), str(c)) for c in raw.columns}
+    meant = {c: header_meaning(_plain(c), rules) for c in raw.columns}
+    names = {c: name or str(c) for c, (name, _) in meant.items()}
+    factors = {name: factor for name, factor in reversed(list(meant.values())) if name}
+    raw, notes = _named_by_row(raw, rules, meant, path=path)
     renamed = raw.rename(columns=names).loc[:, ~pd.Index(list(names.values())).duplicated()]
-    notes: list[str] = []
     if rules.is_numbered and rules.id not in renamed:
         renamed[rules.id] = [f"R{int(n):04d}" for n in renamed["row"]]
         notes.append(Sentence(f"{path.name} has no column of ids: rows are named by their number",
@@ -197,13 +201,54 @@ def _understand(raw: pd.DataFrame, rules: LedgerTable, *, path: Path, where: str
         texts = renamed[name].map(_plain) if name in renamed else pd.Series("", index=renamed.index)
         column = pd.Series(texts.to_numpy(), index=out.index, dtype="string").replace("", pd.NA)
         if name in rules.numbers:
-            column, said = _numbers(column, rules.numbers[name], f"{path.name} {name}")
+            column, said = _numbers(column, rules.numbers[name] * factors.get(name, 1.0), f"{path.name} {name}")
             notes += said
         elif name in rules.values:
             column, said = _words(column, dict(rules.values[name]), f"{path.name} {name}")
             notes += said
         out[name] = column
     return out, notes
+
+
+def header_meaning(header: str, rules: LedgerTable) -> tuple[str, float]:
+    """Return our column of a header and the factor that brings it to the unit that the table reads; "" where unknown.
+
+    A header in centimetres is known where the same one in metres is.
+    """
+    aliases = _aliases(rules)
+    plain = _plain(header)
+    if plain in aliases:
+        return aliases[plain], 1.0
+    short = _CENTIMETRES.search(plain)
+    name = aliases.get(f"{plain[: short.start()]}(米)", "") if short else ""
+    return name, 0.01 if name else 1.0
+
+
+def _named_by_row(
+    raw: pd.DataFrame, rules: LedgerTable, meant: dict[Any, tuple[str, float]], *, path: Path
+) -> tuple[pd.DataFrame, list[str]]:
+    """Give rows that have no id, or a running number that starts again, the number of their row; name unread columns.
+
+    Only in tables that may go without ids: lists that a city publishes count from 1 in each of their parts.
+    """
+    if not rules.is_numbered:
+        return raw, []
+    notes: list[str] = []
+    unread = [str(c) for c, (name, _) in meant.items() if not name and c not in ("row", "geometry")]
+    if unread:
+        notes.append(Sentence(f"{path.name}: columns that were not read: {', '.join(unread[:20])}",
+                              f"{path.name}：未读取的列：{'、'.join(unread[:20])}"))  # fmt: skip
+    column = next((c for c, (name, _) in meant.items() if name == rules.id), None)
+    if column is None:
+        return raw, notes
+    ids = raw[column].map(_plain)
+    starts_again = _plain(column) in _RUNNING and bool(ids[ids != ""].duplicated().any())
+    bare = (ids == "") | starts_again
+    if bare.any():
+        raw = raw.assign(**{column: ids.where(~bare, [f"R{int(n):04d}" for n in raw["row"]])})
+        notes.append(Sentence(f"{path.name}: {int(bare.sum())} rows without a number of their own are named by row",
+                              f"{path.name}：{int(bare.sum())} 行无唯一编号，以行号命名"))  # fmt: skip
+    return raw, notes
 
 
 def _numbers(texts: pd.Series[Any], factor: float, what: str) -> tuple[pd.Series[Any], list[str]]:

@@ -92,7 +92,8 @@ WATERLOGGING_SITES = LedgerTable(
         "valid_until": ("责任期限", "有效期至", "有效期", "到期日期"),
         "capacity_m3_s": ("排水能力(立方米/秒)", "排水能力(m3/s)", "排水能力"),
         "sill_height_m": ("挡水高度(米)", "门槛高度(米)", "挡水高度(m)"),
-        "past_depth_m": ("历史积水深度(米)", "历史最大积水深度(米)", "历史水深(米)"),
+        "past_depth_m": ("历史积水深度(米)", "历史最大积水深度(米)", "历史水深(米)", "最大积水深度(米)",
+                         "历史积水深度", "历史最大积水深度"),
     },
     numbers={"people": 1.0, "capacity_m3_s": 1.0, "sill_height_m": 1.0, "past_depth_m": 1.0},
     values={

@@ -185,3 +185,19 @@ def test_drainage_layers_agree_with_one_another() -> None:
     assert found.level.size == 1
     with pytest.raises(DataError, match="codes"):
         hydrology.read_back(routed.filled, routed.direction.astype("int16") + 3, routed.upslope_area)
+
+
+def test_where_the_river_is_unknown_a_shallow_town_is_unknown_and_a_deep_one_is_not() -> None:
+    given = layers(80.0)
+    hand = given["hand_m"].copy(data=np.full(GRID.shape, np.nan, np.float32))
+    own = np.full(GRID.shape, np.nan, np.float32)
+    own[5:8, 5:8] = 0.02
+    own[6, 6] = 0.7
+    town = GRID.layer(own, units="m", long_name="town")
+    result = compute({**given, "hand_m": hand, "town_depth": town}, FloodParams())
+    level, depth = result.level.to_numpy(), result.intensity.to_numpy()
+    assert np.isnan(result.extra["depth_river"].to_numpy()[5:8, 5:8]).all()
+    assert (level[6, 6], depth[6, 6]) == (2, np.float32(0.7))
+    assert (level[5, 5:8] == -1).all()
+    assert np.isnan(depth[5, 5:8]).all()
+    assert np.isnan(result.confidence.to_numpy()[5, 5])

@@ -19,6 +19,7 @@ from geo_risk.hazards.flood.drained_ground import drained_rate, served_areas
 from geo_risk.hazards.flood.losses import Ground
 from geo_risk.hazards.flood.params import FloodParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.pond import replay
+from geo_risk.hazards.flood.rain_gaps import without_gaps
 from geo_risk.hazards.flood.responses import findings, record_cells, recorded_ponds, responses, site_depths
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
@@ -306,6 +307,13 @@ def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> Non
     assert bad.loc["W1", "share"] < 0.25
     assert not bad.drop(index="W1")["is_defect"].any()
     assert findings(sites, placed, town, {}, report(dead), SITES).empty
+    # a storm whose rain lacked an hour at a site says nothing of its drain
+    hidden = np.ones(GRID.shape, dtype=bool)
+    short = {s: without_gaps(run, hidden, sure_m=np.inf) for s, run in nominal.items()}
+    assert findings(sites, placed, town, short, report(dead), SITES).empty
+    first = next(iter(nominal))
+    one = findings(sites, placed, town, {**nominal, first: short[first]}, report(dead), SITES).set_index("site_id")
+    assert (one["n_reports"] == len(nominal) - 1).all()
 
 
 @pytest.mark.slow

@@ -78,3 +78,7 @@ def test_dates_are_read_as_people_write_them(day: date) -> None:
 @pytest.mark.parametrize("text", ["2024-13-01", "2023-02-29", "soon", "", None, float("nan")])
 def test_what_is_no_date_is_none(text: object) -> None:
     assert read_date(text) is None
+
+
+def test_an_empty_list_has_no_gaps() -> None:
+    assert owner_counts(pd.Series([], dtype="float64")) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -54,39 +56,57 @@ def test_a_hollow_whose_rain_is_missing_is_not_said_to_hold() -> None:
     assert "Full after" in made.loc["PD-1", "reasons_en"]
 
 
-@pytest.mark.slow
-def test_the_step_follows_the_water_of_the_hours_from_hollow_to_hollow(tmp_path) -> None:
-    """A plane that falls east with two hollows in a row between walls; the western one has a drain."""
-    z = np.tile(900 - 0.05 * np.arange(40.0), (20, 1))
-    z[[0, 5, -1]] = 910.0
-    z[6:19, 8:14] -= 1.0
-    z[6:19, 24:30] -= 1.0
+def run_step(folder: Path, z: np.ndarray, sites: gpd.GeoDataFrame, rain_mm: np.ndarray, devices: pd.DataFrame):
+    """Run the step over ground that sheds all rain; rain_mm is (t, 2, 2)."""
     names = {"town_dem": z, "town_curve_number": np.full(z.shape, 100.0), "town_manning": np.full(z.shape, 0.03),
              "town_soil": np.full(z.shape, 2.0), "town_sealed": np.ones(z.shape),
              "town_drained": np.zeros(z.shape)}  # fmt: skip
     for name, values in names.items():
         units = "m" if name == "town_dem" else "1"
         layer = GRID.layer(values.astype("float32"), units=units, long_name=name, name=name)
-        write_layer(layer, tmp_path / f"{name}.tif")
+        write_layer(layer, folder / f"{name}.tif")
     coarse = Grid.from_bounds((510_000, 4_060_000, 511_000, 4_061_000), crs="EPSG:4546", resolution_m=500)
     base = coarse.layer(np.zeros(coarse.shape, "float32"), units="mm", long_name="rain", name="rain")
-    times = np.datetime64("2024-07-25T01:00", "ns") + np.arange(2) * np.timedelta64(1, "h")
-    rain = xr.DataArray(np.full((2, *coarse.shape), 200.0, "float32"), dims=("time", "y", "x"), name="rain",
+    times = np.datetime64("2024-07-25T01:00", "ns") + np.arange(len(rain_mm)) * np.timedelta64(1, "h")
+    rain = xr.DataArray(rain_mm.astype("float32"), dims=("time", "y", "x"), name="rain",
                         coords={"time": times, **{c: base.coords[c] for c in ("y", "x", "spatial_ref")}},
                         attrs={"units": "mm", "interval_h": 1.0})  # fmt: skip
-    write_cube(rain, tmp_path / "rain.nc")
-    sites = gpd.GeoDataFrame({"site_id": ["A"], "name": ["道路"], "label": [2], "cell": [12 * 40 + 26]},
-                             geometry=[Point(510_532.5, 4_060_437.5)], crs=GRID.crs)  # fmt: skip
-    write_frame(sites, tmp_path / "sites.gpkg")
-    devices = pd.DataFrame({"device_id": ["D"], "kind": ["drain"], "site_id": [None], "capacity_m3_s": [0.01],
-                            "cell": [12 * 40 + 10]})  # fmt: skip
-    write_frame(devices, tmp_path / "devices.gpkg")
+    write_cube(rain, folder / "rain.nc")
+    write_frame(sites, folder / "sites.gpkg")
+    write_frame(devices, folder / "devices.gpkg")
     write_cascade(
-        town_sites=tmp_path / "sites.gpkg", town_devices=tmp_path / "devices.gpkg", rain=tmp_path / "rain.nc",
-        findings=None, out=tmp_path / "out.gpkg", facts=tmp_path / "facts.json", params=TownFlowParams(),
-        runoff=RunoffParams(), sites=SiteParams(), language="en", **{n: tmp_path / f"{n}.tif" for n in names},
+        town_sites=folder / "sites.gpkg", town_devices=folder / "devices.gpkg", rain=folder / "rain.nc",
+        findings=None, out=folder / "out.gpkg", facts=folder / "facts.json", params=TownFlowParams(),
+        runoff=RunoffParams(), sites=SiteParams(), language="en", **{n: folder / f"{n}.tif" for n in names},
     )  # fmt: skip
-    made = read_frame(tmp_path / "out.gpkg").set_index("pond_id")
+    return read_frame(folder / "out.gpkg").set_index("pond_id")
+
+
+def two_hollows() -> np.ndarray:
+    """Return a plane that falls east with two hollows in a row between walls."""
+    z = np.tile(900 - 0.05 * np.arange(40.0), (20, 1))
+    z[[0, 5, -1]] = 910.0
+    z[6:19, 8:14] -= 1.0
+    z[6:19, 24:30] -= 1.0
+    return z
+
+
+def a_site() -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"site_id": ["A"], "name": ["道路"], "label": [2], "cell": [12 * 40 + 26]},
+                            geometry=[Point(510_532.5, 4_060_437.5)], crs=GRID.crs)  # fmt: skip
+
+
+def drains(*cells: int) -> pd.DataFrame:
+    n = len(cells)
+    return pd.DataFrame({"device_id": [f"D{k}" for k in range(n)], "kind": ["drain"] * n, "site_id": [None] * n,
+                         "capacity_m3_s": [0.01] * n, "cell": np.array(cells, np.int64)})  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_step_follows_the_water_of_the_hours_from_hollow_to_hollow(tmp_path: Path) -> None:
+    """A plane that falls east with two hollows in a row between walls; the western one has a drain."""
+    rain = np.full((2, 2, 2), 200.0)
+    made = run_step(tmp_path, two_hollows(), a_site(), rain, drains(12 * 40 + 10))
     assert len(made) == 2
     west, east = (made[made.geometry.x.round(1) < 510_500].iloc[0], made[made.geometry.x > 510_500].iloc[0])
     assert west["spills_into"] == east.name
@@ -99,3 +119,22 @@ def test_the_step_follows_the_water_of_the_hours_from_hollow_to_hollow(tmp_path)
     assert west["first_spill_h"] == pytest.approx(west["volume_m3"] / rate_h, abs=1 / 12)
     assert west["saved_m3"] <= west["added_m3"] + 1e-6
     assert read_json(tmp_path / "facts.json")["counts"] == {"hollows": 2, "hollows_spilling": 2}
+
+
+@pytest.mark.slow
+def test_hollows_under_rain_that_is_missing_in_an_hour_are_unknown_unless_they_spill(tmp_path: Path) -> None:
+    rain = np.array([200.0, np.nan, 1.0])[:, None, None] * np.ones((3, 2, 2))
+    made = run_step(tmp_path, two_hollows(), a_site(), rain, drains(12 * 40 + 10))
+    spills = made["first_spill_h"].notna()
+    assert made["fill_share"].notna().tolist() == spills.tolist()
+    weak = run_step(tmp_path, two_hollows(), a_site(), rain / 20, drains(12 * 40 + 10))
+    assert weak["fill_share"].isna().all()
+    assert weak["reasons"].str.contains("not known to hold").all()
+
+
+@pytest.mark.slow
+def test_a_town_without_a_hollow_has_an_empty_list(tmp_path: Path) -> None:
+    plane = np.tile(900 - 0.05 * np.arange(40.0), (20, 1))
+    made = run_step(tmp_path, plane, a_site().assign(label=0), np.full((2, 2, 2), 20.0), drains(3))
+    assert made.empty
+    assert read_json(tmp_path / "facts.json")["counts"] == {"hollows": 0, "hollows_spilling": 0}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from geo_risk.core.grid import Grid
 from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.ponding import ponding, surroundings_share
-from geo_risk.products.waterlogging import MEASURES, causes, depth_classes, rank_sites
+from geo_risk.products.waterlogging import MEASURES, Told, causes, depth_classes, rank_sites
 from geo_risk.products.waterlogging_score import score_parts
 from geo_risk.publish.i18n import measure_label
 
@@ -62,6 +62,18 @@ def test_deepest_first_and_unknown_above_dry() -> None:
     assert out["depth_class"].tolist() == [4, 4, 4, 3, -1]
     assert out.loc[4, "score"] > 0
     assert pd.isna(out.loc[4, "depth_m"])
+
+
+def test_a_hollow_whose_drains_are_known_by_their_area_is_not_said_to_have_none() -> None:
+    sites, ponds = table()
+    drained = np.array([0.0, 0.0, 0.0, 20.0, 20.0, 20.0])
+    told = Told(drained_mm_h=drained)
+    out = rank_sites(sites, ponds, DEVICES, params=PARAMS, local_m=150.0, told=told).set_index("site_id")
+    assert out["cause"].to_dict() == {**ranked().set_index("site_id")["cause"].to_dict(), "D": "drain_undersized"}
+    assert "drained_mm_h" not in out
+    none = ranked().set_index("site_id").loc["D"]
+    assert "no drain or pump of it is known" in none["reasons_en"]
+    assert "资料中无其排水设施或水泵" in none["reasons_zh"]
 
 
 def test_causes_follow_the_evidence() -> None:

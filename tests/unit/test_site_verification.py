@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from geo_risk.core.errors import DataError, SchemaError
 from geo_risk.products.params import WaterloggingParams
-from geo_risk.products.site_verification import place_reports, propose, skill, verify
+from geo_risk.products.site_verification import place_reports, propose, skill, unplaced, verify
 from geo_risk.sources.depth_reports import read_depth_reports
 
 PARAMS = WaterloggingParams()
@@ -82,6 +82,16 @@ def test_reports_find_their_site_by_id_or_place() -> None:
     placed, away = place_reports(reports[["site_id", "depth_m"]], ranked(), PARAMS)
     assert placed["site_id"].tolist() == ["A"]
     assert away.empty
+
+
+def test_reports_at_an_unknown_site_without_a_place_are_named() -> None:
+    reports = pd.DataFrame({"site_id": ["A", "X", "X", None], "x": [NAN, NAN, 2010.0, 5000.0],
+                            "y": [NAN, NAN, 0.0, 0.0], "depth_m": [0.1, 0.25, 0.3, 0.4]})  # fmt: skip
+    got = unplaced(reports, ranked())
+    assert [row["id"] for row in got] == ["X"]
+    assert "0.25 m" in got[0]["reason"]
+    assert "0.25 米" in got[0]["reason_zh"]
+    assert len(unplaced(reports[["site_id", "depth_m"]].head(3), ranked())) == 2
 
 
 def test_what_reports_propose() -> None:

@@ -121,6 +121,35 @@ def test_published_points_without_ids_are_named_by_their_rows_and_unknown_column
         read_ledger(bad, "waterlogging_sites", crs="EPSG:4546", where="inputs.waterlogging_sites", area=AREA)
 
 
+def test_running_numbers_that_start_again_lose_no_site(tmp_path: Path) -> None:
+    rows = "1,一,500050,4000050\n2,二,500060,4000060\n1,三,500070,4000070\n,四,500080,4000080\n"
+    path = write(tmp_path / "a.csv", "序号,名称,x,y\n" + rows)
+    read = read_ledger(path, "waterlogging_sites", crs="EPSG:4546", where="inputs.waterlogging_sites", area=AREA)
+    assert read.frame["site_id"].tolist() == ["R0002", "R0003", "R0004", "R0005"]
+    assert not read.quarantine
+    assert any("4 rows without a number of their own" in n for n in read.notes)
+    whole = write(tmp_path / "b.csv", "序号,名称,x,y\n7,一,500050,4000050\n,二,500060,4000060\n")
+    read = read_ledger(whole, "waterlogging_sites", crs="EPSG:4546", where="inputs.waterlogging_sites", area=AREA)
+    assert read.frame["site_id"].tolist() == ["7", "R0003"]
+
+
+@pytest.mark.parametrize(("header", "values", "metres"), [
+    ("历史积水深度", "0.8,0.4", [0.8, 0.4]), ("历史最大积水深度（厘米）", "80,40", [0.8, 0.4]),
+    ("历史积水深度(cm)", "80,", [0.8, None]), ("历史最大积水深度(米)", "0.8,0.4", [0.8, 0.4]),
+])  # fmt: skip
+def test_past_depths_are_read_in_the_unit_of_their_header(
+    tmp_path: Path, header: str, values: str, metres: list[float | None]
+) -> None:
+    first, second = values.split(",")
+    text = f"编号,x,y,{header},备注\nA,500050,4000050,{first},无\nB,500060,4000060,{second},无\n"
+    read = read_ledger(write(tmp_path / "a.csv", text), "waterlogging_sites", crs="EPSG:4546",
+                       where="inputs.waterlogging_sites", area=AREA)  # fmt: skip
+    got = read.frame["past_depth_m"].tolist()
+    assert got[0] == pytest.approx(metres[0])
+    assert np.isnan(got[1]) if metres[1] is None else got[1] == pytest.approx(metres[1])
+    assert any("columns that were not read: 备注" in n for n in read.notes)
+
+
 def coarse_list(cell_m: float, past: float = float("nan")) -> gpd.GeoDataFrame:
     sites = ledger().assign(source="inventory", label=0, kind="other", traffic_class="none", sill_height_m=np.nan,
                             people=np.nan, catchment_m2=1e4, responsible=None,

@@ -91,7 +91,7 @@ def _inputs(net: Any, ground: Town, surface: Surface) -> NDArray[np.float64]:
         depth = np.nan_to_num(net[k] if isinstance(net, np.ndarray) else net.field(k), nan=0.0)
         water = np.maximum(depth - taken, 0.0).ravel() * ground.grid.cell_area_m2 / 1000
         hours.append(np.bincount(catchment, weights=water, minlength=n + 1)[1:])
-    return np.repeat(np.array(hours).reshape(-1, n) / _STEPS, _STEPS, axis=0)
+    return np.repeat(np.array(hours).reshape(len(hours), n) / _STEPS, _STEPS, axis=0)
 
 
 def _drains(devices: Any, ground: Town, share: Any) -> NDArray[np.float64]:

@@ -241,6 +241,7 @@ def write_past(
     """Run the past storms that have reported depths and hourly rain, and write what the reports say of the drains."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from geo_risk.hazards.flood.rain_gaps import below_gaps, without_gaps
     from geo_risk.hazards.flood.responses import findings as explain
     from geo_risk.hazards.flood.responses import past_comparison
     from geo_risk.publish.frames import write_frame, write_json
@@ -257,12 +258,24 @@ def write_past(
                "reason_zh": "有上报水深但无逐小时降雨：未采用"} for s in missing]  # fmt: skip
 
     def run(rain: xr.DataArray) -> Any:
-        net, _, _ = town_runoff(rain, surface, ground.grid, params, window_h=params.past_window_h,
-                            runoff=runoff)  # fmt: skip
-        return run_storm(ground, surface, net, places, devices, share=None, params=params)
+        net, window, _ = town_runoff(rain, surface, ground.grid, params, window_h=params.past_window_h,
+                                     runoff=runoff)  # fmt: skip
+        made = run_storm(ground, surface, net, places, devices, share=None, params=params)
+        gaps = below_gaps(rain_missing(rain, ground.grid, window)[0], ground)
+        return without_gaps(made, gaps, sure_m=float("inf")), bool(gaps.any())
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        runs = dict(zip(storms, pool.map(run, storms.values()), strict=True))
+        made = dict(zip(storms, pool.map(run, storms.values()), strict=True))
+    runs = {storm: result for storm, (result, _) in made.items()}
+    aside += [
+        {
+            "id": s,
+            "reason": "an hour of its rain is missing over the town: reports below that ground are not used",
+            "reason_zh": "城区部分时次降雨缺测：其下游点位的上报水深未采用",
+        }
+        for s, (_, has) in made.items()
+        if has
+    ]
     table = explain(places, devices, ground, runs, reports, sites)
     write_frame(table, findings)
     write_frame(past_comparison(places, runs, reports), comparison)

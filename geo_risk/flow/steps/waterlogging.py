@@ -26,7 +26,8 @@ def waterlogging(plan: Plan) -> None:
             "town_devices": plan.frame("town_devices"), "town_labels": plan.layer("town_labels"),
             "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
         },
-        optional={**{n: plan.frame(n) for n in TOLD}, "town_draws": plan.cube("town_draws")},
+        optional={**{n: plan.frame(n) for n in TOLD}, "town_draws": plan.cube("town_draws"),
+                  "town_drained": plan.layer("town_drained")},
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
                 "owners": plan.frame("waterlogging_owners"),
                 "facts": plan.facts("waterlogging")},
@@ -51,6 +52,7 @@ def write_waterlogging(
     town_answers: Path | None,
     town_sinking: Path | None,
     town_draws: Path | None,
+    town_drained: Path | None,
     waterlogging: Path,
     ponding: Path,
     owners: Path,
@@ -76,7 +78,7 @@ def write_waterlogging(
     day = read_date(params.owner_date or newest)
     sites["owner_gaps"] = owner_gaps(sites, known=known, on=day, params=params)
     tables = [read_frame(p) for p in (town_rain, town_stages, town_answers, town_sinking) if p is not None]
-    told = Told(share, tables, _draws(town_draws), grid.resolution_m)
+    told = Told(share, tables, _draws(town_draws), grid.resolution_m, _drained(town_drained, sites))
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
                                 local_m=local_m, told=told,
                         language=language)  # fmt: skip
@@ -89,6 +91,18 @@ def write_waterlogging(
     found = _facts(ranked, len(sites))
     counts = found["counts"] | owner_counts(ranked["owner_gaps"])
     write_json(found | {"notes": [*found["notes"], *told_of_owners], "counts": counts}, facts)
+
+
+def _drained(path: Path | None, sites: Any) -> Any:
+    """Return what drains known by their area take at each site [mm/h]; None where there are none."""
+    import numpy as np
+
+    from geo_risk.sources.layers import open_layer
+
+    if path is None:
+        return None
+    rate, cells = open_layer(path).to_numpy().ravel().astype(np.float64), sites["cell"].to_numpy(np.int64)
+    return np.where(cells >= 0, rate[np.maximum(cells, 0)], 0.0)
 
 
 def _newest_day(plan: Plan) -> str | None:

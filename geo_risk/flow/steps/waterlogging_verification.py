@@ -42,7 +42,7 @@ def write_verification(
     """Write the frames waterlogging_verification and waterlogging_ledger_proposals."""
     import pandas as pd
 
-    from geo_risk.products.site_verification import THIS_STORM, place_reports, propose, skill, verify
+    from geo_risk.products.site_verification import THIS_STORM, place_reports, propose, skill, unplaced, verify
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.depth_reports import read_depth_reports
@@ -60,6 +60,7 @@ def write_verification(
         reports, aside = read_depth_reports(storm_reports, crs=ranked.crs.to_wkt(), where="inputs.storm_reports",
                                             options=ReadOptions(**options))  # fmt: skip
         placed, away = place_reports(reports, ranked, params)
+        aside += unplaced(reports, ranked)
         deepest = placed.groupby("site_id")["depth_m"].max()
         parts.append(pd.DataFrame({
             "storm_id": THIS_STORM, "site_id": ids, "reported_m": ids.map(deepest).astype("float64"),

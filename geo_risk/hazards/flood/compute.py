@@ -60,7 +60,8 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     Returns
     -------
     HazardResult : intensity = depth [m] (greater of river and pond; in the town the town's own run), NaN where the
-        river part is unknown and no pond of at least the second depth bound stands there. extra: depth_river,
+        river part is unknown and no pond (in the town: no water of its run) of at least the second depth bound stands
+        there. extra: depth_river,
         depth_pond [m]. Lazy: nothing is read here, and the whole grid is one task, which holds all layers; for large
         grids `in_blocks` gives the same.
 
@@ -150,8 +151,9 @@ def _joined(
     if town is not None:
         own = np.asarray(town, np.float64)
         inside = np.isfinite(own)
-        depth = np.where(inside, np.fmax(own, river), depth)
-        confidence = np.where(inside, 0.8, confidence)
+        known = inside & (np.isfinite(river) | (own >= sure_m))
+        depth = np.where(inside, np.where(known, np.fmax(own, river), np.nan), depth)
+        confidence = np.where(inside, np.where(known, 0.8, np.nan), confidence)
     missing = ~np.isfinite(dem)
     stack = np.stack([depth, river, pond, confidence])
     stack[:, missing] = np.nan

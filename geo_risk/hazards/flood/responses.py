@@ -122,7 +122,8 @@ def findings(
     Parameters
     ----------
     runs : the run of each past storm at nominal capacities, by storm_id.
-    reports : storm_id, site_id, depth_m [m] >= 0; storms without a run are passed over.
+    reports : storm_id, site_id, depth_m [m] >= 0; storms without a run are passed over, and those whose depth at the
+        site is missing.
 
     Returns
     -------
@@ -133,8 +134,11 @@ def findings(
     modelled = {s: pd.Series(site_depths(r.max_depth_m, sites["cell"].to_numpy(np.int64)), index=sites["site_id"])
                 for s, r in runs.items()}  # fmt: skip
     rows = []
-    for site_id, group in reports[reports["storm_id"].isin(list(runs))].groupby("site_id"):
-        if site_id not in capacity.index or modelled[group["storm_id"].iloc[0]].isna()[site_id]:
+    for site_id, told in reports[reports["storm_id"].isin(list(runs))].groupby("site_id"):
+        if site_id not in capacity.index:
+            continue
+        group = told[[bool(np.isfinite(modelled[s][site_id])) for s in told["storm_id"]]]
+        if group.empty:
             continue
         depths = [float(modelled[s][site_id]) for s in group["storm_id"]]
         ponds = [recorded[s][str(site_id)] for s in group["storm_id"] if str(site_id) in recorded[s]]
