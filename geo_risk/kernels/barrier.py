@@ -11,6 +11,9 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
+CLOSED = 2**61
+"""A counter set to this lets all go on at once, those who wait and those who come."""
+
 _SPINS = 4000
 """Looks at the counter before the core is offered to others: some microseconds."""
 
@@ -50,12 +53,14 @@ def wait(arrived: NDArray[np.int64], n_threads: int) -> None:
 
     Parameters
     ----------
-    arrived : (1,) counter that the threads share, 0 before the first meeting.
+    arrived : (1,) counter that the threads share, 0 before the first meeting; CLOSED ends all meetings.
     n_threads : threads that meet; each must come. With 1 nothing happens.
     """
     if n_threads == 1:
         return
     mine = _fetch_add(arrived, 1)
+    if mine >= CLOSED:
+        return
     goal = (mine // n_threads + 1) * n_threads
     spins = 0
     while _load(arrived) < goal:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.kernels.barrier import counter
+from geo_risk.kernels.barrier import CLOSED, counter
 from geo_risk.kernels.flow_forcing import Forcing
 from geo_risk.kernels.flow_input import RainFields, checked_field
 from geo_risk.kernels.inertial_step import (
@@ -164,7 +164,7 @@ def _together(ground: Ground, water: Water, forcing: Forcing, settings: Settings
         for other in others:
             other.start()
     except RuntimeError:
-        water.clock[DT], arrived[0] = 0.0, 2**62  # those that wait go home
+        water.clock[REMAINING], water.clock[DT], arrived[0] = 0.0, 0.0, CLOSED  # those that wait go home
         raise
     work(0)
     for other in others:

@@ -20,7 +20,7 @@ BEIJING = np.timedelta64(8, "h")
 _PACKED = {"dtype": "int16", "scale_factor": 0.1, "_FillValue": -32768, "zlib": True, "complevel": 6, "shuffle": True}
 
 STORM_FORMULA = {
-    "city": "示范县城", "edition": "演示", "document": "虚构公式，仅供演示 (made up, for the demo only)",
+    "city": "示范县城", "edition": "演示", "document": "虚构公式，仅供演示",
     "a": 9.0, "c": 0.9, "b": 12.0, "n": 0.75, "valid_minutes": [5, 180], "valid_years": [2, 100], "peak_ratio": 0.4,
 }  # fmt: skip
 """The county town's storm intensity formula: of the size of those of the north of China, and nobody's."""

@@ -136,6 +136,7 @@ def busy() -> dict[str, object]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_run_that_goes_on_from_any_saved_state_is_the_same_to_the_last_bit() -> None:
     states: list[dict[str, np.ndarray]] = []
     whole = simulate(**busy())  # type: ignore[arg-type]
@@ -214,6 +215,7 @@ def hard_ground(kind: str) -> np.ndarray:
     return z
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["voids", "seams", "coast", "pit"])
 def test_hard_ground_keeps_all_water_and_makes_none(kind: str) -> None:
     z = hard_ground(kind)

@@ -44,6 +44,7 @@ def test_ponded_infiltration_solves_its_equation_by_lambert_w() -> None:
     assert got == pytest.approx(exact, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_matches_the_rate_equation_integrated_through_a_changing_storm() -> None:
     rain = np.array([4.0, 30.0, 2.0, 0.0, 45.0, 12.0])
     k, store = SILT_LOAM["conductivity_mm_h"], SILT_LOAM["suction_mm"] * SILT_LOAM["deficit"]

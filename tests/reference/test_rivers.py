@@ -96,6 +96,7 @@ def test_unknown_stays_unknown_and_inputs_are_not_touched() -> None:
         np.testing.assert_array_equal(layer.to_numpy(), before[name])
 
 
+@pytest.mark.slow
 def test_result_does_not_depend_on_chunks_and_is_lazy() -> None:
     given = layers(80.0)
     whole = compute(given, FloodParams())

@@ -59,6 +59,7 @@ def test_green_ampt_takes_the_texture_the_wetness_and_the_sealed_share() -> None
     assert np.isnan(storm_excess_mm(STORM[:, None], ground(soil=0), 2, GREEN_AMPT)).all()
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 80), min_size=1, max_size=6), st.floats(20, 100), st.integers(1, 15), st.floats(0, 1),
        st.sampled_from([CURVES, GREEN_AMPT]))  # fmt: skip
 def test_wetter_ground_sheds_more_and_never_more_than_falls(

@@ -165,6 +165,7 @@ def test_surface_puts_roads_over_houses_over_fields() -> None:
         assert (surface.excess_mm(rain, params, condition=3.0).sum(axis=0) >= shed).all()
 
 
+@pytest.mark.slow
 def test_the_step_takes_areas_and_leaves_points_to_the_sites(tmp_path) -> None:
     ones = GRID.layer(np.ones(GRID.shape, np.float32), units="1", long_name="built", name="town_built")
     write_layer(ones, tmp_path / "built.tif")

@@ -124,6 +124,7 @@ def test_a_ledger_site_that_stays_dry_is_kept_at_the_end() -> None:
     assert "below the first depth class" in out["reasons"].iloc[-1]
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 3), min_size=5, max_size=5), st.integers(0, 4), st.floats(0.01, 1))
 def test_more_water_never_lowers_the_score(depths: list[float], k: int, more: float) -> None:
     sites, ponds = table()

@@ -72,6 +72,7 @@ def test_a_site_without_a_pond_has_no_volumes_and_a_dry_one_needs_nothing() -> N
     assert np.isnan(lost["drain_needed_m3_s"])
 
 
+@pytest.mark.slow
 @given(st.floats(0, 2), st.floats(0, 2), st.floats(0, 1), st.floats(0.05, 1))
 def test_shares_are_shares_and_what_is_needed_is_enough(flow: float, drain: float, share: float, bound: float) -> None:
     pond = box_pond(flow, drain * share)
@@ -139,6 +140,7 @@ def test_the_stability_of_an_unknown_site_is_unknown_and_none_is_told_without_dr
     assert none.dtypes.astype(str).tolist() == got.dtypes.astype(str).tolist()  # a column of objects is not written
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.floats(0, 3), min_size=7, max_size=7), min_size=1, max_size=14))
 def test_ten_sites_are_in_the_first_ten_of_every_draw(draws: list[list[float]]) -> None:
     frame = listed([1.0] * len(draws))
@@ -214,6 +216,7 @@ def test_an_entrance_whose_sill_or_water_is_unknown_is_never_safe() -> None:
     assert "water_50yr_m" in got
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 2) | st.just(float("nan")), min_size=5, max_size=5), st.floats(0, 1))
 def test_more_water_never_makes_an_entrance_safer(water: list[float], more: float) -> None:
     frame = doors().assign(sill_height_m=[0.3, np.nan, 0.2, 0.5, 1.0])

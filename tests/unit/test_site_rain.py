@@ -84,6 +84,7 @@ def test_a_site_beyond_the_dem_is_unknown() -> None:
 depth_lists = st.lists(st.floats(0, 2), min_size=8, max_size=8)
 
 
+@pytest.mark.slow
 @given(depth_lists, st.booleans(), st.floats(0, 0.3), st.floats(-0.3, 0.3),
        st.lists(st.floats(0.02, 1.5), min_size=3, max_size=3))  # fmt: skip
 def test_trigger_rain_never_falls_with_the_class_or_the_time(
@@ -103,6 +104,7 @@ def test_trigger_rain_never_falls_with_the_class_or_the_time(
     assert (table[np.isfinite(table)] >= 0).all()
 
 
+@pytest.mark.slow
 @given(depth_lists.map(lambda d: d[:4]), st.floats(0, 0.3))
 def test_the_curve_meets_the_runs_and_never_falls(depths: list[float], drain: float) -> None:
     runs = [SiteRun(run.rain, np.array([depth]), run.runoff_m3, run.ponds)
@@ -206,6 +208,7 @@ def test_hourly_rain_that_is_unknown_gives_an_unknown_depth() -> None:
     assert hourly_depth(curve, [0.0, 0.0], first=0) == 0.0
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 150), min_size=1, max_size=5), st.integers(0, 4), st.floats(0, 50))
 def test_more_hourly_rain_is_never_shallower_but_for_the_misses(rain: list[float], k: int, more: float) -> None:
     curve = DepthCurve(box_runs()[4:], 0, "A", 0.1)

@@ -54,6 +54,7 @@ def test_silence_counts_as_dry_only_where_reports_are_complete() -> None:
 depth = st.floats(0, 3) | st.just(NAN)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(depth, depth), min_size=1, max_size=7))
 def test_outcomes_add_up_and_unknown_stays_unknown(values: list[tuple[float, float]]) -> None:
     table = pd.DataFrame([("S", "ABCDEFG"[k], r, m) for k, (r, m) in enumerate(values)],

@@ -108,6 +108,7 @@ def test_a_frame_is_read_once_until_its_file_changes_and_no_reader_spoils_it_for
     assert len(reads) == 2
 
 
+@pytest.mark.slow
 def test_water_in_time_is_thinned_and_told_by_local_time(tmp_path):
     depth = products.GRID.layer(np.zeros(products.GRID.shape, "float32"), units="m", long_name="depth", name="depth")
     times = np.datetime64("2024-07-25T00:00", "ns") + np.arange(1, 101) * np.timedelta64(10, "m")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import FloodParams
 
-TOWN = ("town_dem", "town_curve_number", "town_manning", "town_built", "town_soil", "town_sealed")
+TOWN = ("town_dem", "town_curve_number", "town_manning", "town_built", "town_soil", "town_sealed", "town_obstacle")
 
 
 def flood(plan: Plan) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import TOWN_SURFACE, opened_town, rain_missing, town_runoff
+from geo_risk.flow.steps.flood_town import TOWN_SURFACE, known_shares, opened_town, rain_missing, town_runoff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,8 +58,7 @@ def write_cascade(
 
     ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
-    found = None if findings is None else read_frame(findings)
-    share = None if found is None or not len(found) else found.set_index("site_id")["share"]
+    _, share = known_shares(findings)
     cube = read_own(rain).load()
     net, window, _ = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
     inputs = _inputs(net, ground, surface)

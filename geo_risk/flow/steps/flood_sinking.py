@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import TOWN_SURFACE, opened_town, run_storm, town_runoff
+from geo_risk.flow.steps.flood_town import TOWN_SURFACE, known_shares, opened_town, run_storm, town_runoff
 from geo_risk.flow.steps.openings import routing_dem
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def write_town_sinking(
     known = np.isfinite(rate) & np.isfinite(ground.elevation)
     tilt = float(np.ptp(np.nan_to_num(rate))) * sinking.season_yr / 1000 if known.any() else 0.0
     if tilt >= sinking.tilt_min_m:
-        found = None if findings is None else read_frame(findings)
-        share = None if found is None or not len(found) else found.set_index("site_id")["share"]
+        _, share = known_shares(findings)
         net, _, _ = town_runoff(
             read_own(rain).load(), surface, ground.grid, params, window_h=params.window_h, runoff=runoff
         )

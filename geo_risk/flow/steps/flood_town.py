@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from geo_risk.sources.options import ReadLimits
     from geo_risk.sources.rain_past import PastRain
 
-TOWN_SURFACE = ("town_dem", "town_curve_number", "town_manning", "town_soil", "town_sealed", "town_drained")
+TOWN_SURFACE = ("town_dem", "town_curve_number", "town_manning", "town_soil", "town_sealed", "town_drained",
+                "town_obstacle")  # fmt: skip
 """Layers of the town that its runs take."""
 
 
@@ -39,6 +41,7 @@ def write_ground(
     town_built: Path,
     town_soil: Path,
     town_sealed: Path,
+    town_obstacle: Path,
     facts: Path,
     options: dict[str, dict[str, Any]],
     limits: ReadLimits,
@@ -72,7 +75,8 @@ def write_ground(
     streets = read_features(roads, "roads", target, options=options, aside=aside)
     houses = read_features(buildings, "buildings", target, options=options, aside=aside)
     built = np.isin(cover, params.built_codes)
-    built |= rasterize([(g, 1.0) for g in houses.geometry], target, fill=0, dtype="uint8") > 0
+    under_roofs = rasterize([(g, 1.0) for g in houses.geometry], target, fill=0, dtype="uint8") > 0
+    built |= under_roofs
     lines = list(zip(streets.geometry, streets["class"].fillna("local").astype(str), strict=True))
     surface = town_surface(target, natural, roads=lines, is_built=built, params=params)
     for values, path, units, name in (
@@ -81,6 +85,7 @@ def write_ground(
         (built, town_built, "1", "built-up ground"),
         (surface.soil, town_soil, "1", "soil code of the town"),
         (surface.impervious_share, town_sealed, "1", "impervious share of the town"),
+        (under_roofs * params.building_height_m, town_obstacle, "m", "what water flows around"),
     ):
         layer = target.layer(np.asarray(values, dtype=np.float32), units=units, long_name=name, name=path.stem)
         write_layer(layer, path)
@@ -111,7 +116,8 @@ def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Su
 
     Parameters
     ----------
-    layers : town_dem, town_curve_number, town_manning, town_soil, town_sealed, town_drained.
+    layers : town_dem, town_curve_number, town_manning, town_soil, town_sealed, town_drained, and where water
+        flows around something, town_obstacle.
     """
     import numpy as np
 
@@ -123,7 +129,10 @@ def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Su
     height = open_layer(layers["town_dem"])
     names = ("curve_number", "manning", "soil", "sealed", "drained")
     values = [open_layer(layers[f"town_{n}"]).to_numpy().astype(np.float64) for n in names]
-    return town_ground(grid_of(height), height.to_numpy(), sites), Surface(*values)
+    walls = open_layer(layers["town_obstacle"]).to_numpy().astype(np.float64) if "town_obstacle" in layers else None
+    obstacle = walls if walls is not None and (walls > 0).any() else None
+    surface = replace(Surface(*values), obstacle_m=obstacle)
+    return town_ground(grid_of(height), height.to_numpy(), sites), surface
 
 
 def town_runoff(
@@ -297,6 +306,14 @@ def _reports(path: Path, known: set[str], crs: str) -> tuple[Any, list[dict[str,
                "reason_zh": "上报点位不在台账中"}
               for i in table.loc[strange, "site_id"]]  # fmt: skip
     return table.loc[~strange, ["storm_id", "site_id", "depth_m"]].reset_index(drop=True), aside
+
+
+def known_shares(findings: Path | None) -> tuple[Any, Any]:
+    """Return what past depths say of the drains, and by site_id the share of its capacity that each gives; or None."""
+    from geo_risk.sources.layers import read_frame
+
+    found = None if findings is None else read_frame(findings)
+    return found, None if found is None or not len(found) else found.set_index("site_id")["share"]
 
 
 def run_storm(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import opened_town, rain_missing, run_storm, town_runoff
+from geo_risk.flow.steps.flood_town import known_shares, opened_town, rain_missing, run_storm, town_runoff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,8 +66,7 @@ def write_town(
 
     ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
-    found = None if findings is None else read_frame(findings)
-    share = None if found is None or not len(found) else found.set_index("site_id")["share"]
+    found, share = known_shares(findings)
     cube = read_own(rain).load()
     net, window, peak = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
     state = facts.with_name(f"{facts.stem}_state.npz")

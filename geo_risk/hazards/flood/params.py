@@ -174,6 +174,11 @@ class TownFlowParams(Params):
     manning_n: float = parameter(
         0.05, "Roughness of open ground.", source="Chow (1959) table 5-6: fields with crops", gt=0, le=0.5
     )
+    building_height_m: float = parameter(
+        0.0, "Height by which ground under the footprints of `inputs.buildings` is raised, so that water flows around "
+        "them; 0: water flows through built-up ground, slowed by its roughness.",
+        source=f"{_CHOICE}: none, for footprints are seldom complete, and cells of 5 m close lanes", ge=0, le=100,
+    )  # fmt: skip
     road_width_m: dict[str, float] = parameter(
         {"trunk": 24.0, "primary": 20.0, "secondary": 14.0, "local": 8.0}, "Paved width by road class.",
         source=f"{_CHOICE}: usual in Chinese towns",

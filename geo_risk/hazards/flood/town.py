@@ -13,6 +13,7 @@ from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.core.vectorize import rasterize
 from geo_risk.hazards.flood.losses import Ground, storm_excess_mm
+from geo_risk.hazards.flood.obstacles import against_walls, standing
 from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.soils import soil_code
@@ -32,6 +33,7 @@ class Surface:
     curve_number : of average moisture [1]. manning_n : [s m^-1/3]. Both NaN where unknown.
     soil, impervious_share : as `losses.Ground` has them; None where the run needs none.
     drained_mm_h : what storm drains take that are known by the area they serve; None: nothing.
+    obstacle_m : height of what water must flow around; None: nothing.
     """
 
     curve_number: Array
@@ -39,6 +41,7 @@ class Surface:
     soil: NDArray[Any] | None = None
     impervious_share: Array | None = None
     drained_mm_h: Array | None = None
+    obstacle_m: Array | None = None
 
     def excess_mm(
         self, rain_mm: ArrayLike, params: RunoffParams, *, condition: float = AVERAGE, step_h: float = 1.0
@@ -221,7 +224,7 @@ def run_town(  # noqa: PLR0913 - what all callers share stays plain, the rest is
     Parameters
     ----------
     elevation_m : (y, x) [m], NaN is a wall.
-    surface : roughness and what area drains take are used here.
+    surface : roughness, obstacles and what area drains take are used here; an obstacle gets what stands against it.
     runoff_mm_h : (t, y, x), missing values run as 0 (count them before); or made hour by hour, as `HourlyRunoff`.
     sinks_m3_s : (y, x) capacity of the drains and pumps in each cell.
     cell_m : cell size. params : settings of the run. record_cells : flat indices to follow in time.
@@ -242,9 +245,11 @@ def run_town(  # noqa: PLR0913 - what all callers share stays plain, the rest is
     sinks = sinks_m3_s if surface.drained_mm_h is None else sinks_m3_s + surface.drained_mm_h * cell_m**2 / 3.6e6
     hours = len(runoff_mm_h) * rain_step_s / 3600.0 + params.after_h
     rain = np.nan_to_num(runoff_mm_h, nan=0.0) if isinstance(runoff_mm_h, np.ndarray) else runoff_mm_h
+    walls = None if surface.obstacle_m is None else standing(surface.obstacle_m, sinks, record_cells)
     try:
-        return simulate(
-            elevation_m, surface.manning_n, rain, rain_step_s=rain_step_s, cell_m=cell_m, duration_s=hours * 3600.0,
+        run = simulate(
+            elevation_m if walls is None else elevation_m + walls, surface.manning_n, rain, rain_step_s=rain_step_s,
+            cell_m=cell_m, duration_s=hours * 3600.0,
             sink_m3_s=sinks, open_boundary=params.open_boundary, theta=params.theta, courant=params.courant,
             step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
             record_step_s=params.record_step_s, inflows=how.inflows, debris_factor=params.debris_factor,
@@ -255,6 +260,7 @@ def run_town(  # noqa: PLR0913 - what all callers share stays plain, the rest is
         what = f"the flow became unstable {error.time_s:.0f} s after the start: {error.what}"
         fix = "look at the DEM, drains and rain there, or lower flood.town.courant"
         raise DataError(what, where=f"inputs.dem_town{place}", fix=fix) from error
+    return run if walls is None else against_walls(run, walls > 0)
 
 
 def coarsened_max(depth: NDArray[Any], fine: Grid, coarse: Grid) -> Array:
