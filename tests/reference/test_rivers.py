@@ -201,3 +201,19 @@ def test_where_the_river_is_unknown_a_shallow_town_is_unknown_and_a_deep_one_is_
     assert (level[5, 5:8] == -1).all()
     assert np.isnan(depth[5, 5:8]).all()
     assert np.isnan(result.confidence.to_numpy()[5, 5])
+
+
+def test_what_the_town_does_not_know_the_county_does_not_make_up() -> None:
+    given = layers(80.0)
+    own = np.full(GRID.shape, np.nan, np.float32)
+    own[5:8, 5:8] = -1.0
+    county = compute(given, FloodParams()).intensity.to_numpy()
+    town = GRID.layer(own, units="m", long_name="town")
+    depth = compute({**given, "town_depth": town}, FloodParams()).intensity.to_numpy()
+    here = np.s_[5:8, 5:8]
+    deep = county[here] >= 0.5
+    np.testing.assert_array_equal(depth[here][deep], county[here][deep])
+    assert np.isnan(depth[here][~deep]).all()
+    assert not deep.all()
+    outside = ~np.isfinite(own)
+    np.testing.assert_array_equal(depth[outside], county[outside])

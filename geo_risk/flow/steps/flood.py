@@ -45,7 +45,8 @@ def flood(plan: Plan) -> None:
     plan.add(
         "flood.hazard", write_hazard,
         reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
-        optional={"openings": plan.layer("flood_openings"), "town_depth": plan.layer("town_depth")},
+        optional={"openings": plan.layer("flood_openings"), "town_depth": plan.layer("town_depth"),
+                  "town_dem": plan.layer("town_dem")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
                 "facts": plan.facts("flood")},
@@ -134,6 +135,7 @@ def write_hazard(
     *,
     openings: Path | None,
     town_depth: Path | None,
+    town_dem: Path | None,
     hazard_flood: Path,
     depth_max_m: Path,
     depth_river: Path,
@@ -153,7 +155,12 @@ def write_hazard(
     if openings is not None:
         inputs["openings"] = open_layer(openings)
     if town_depth is not None:
-        inputs["town_depth"] = town_layer(open_layer(town_depth), grid_of(inputs["dem"]))
+        own = open_layer(town_depth)
+        if (
+            town_dem is not None
+        ):  # on the town's ground the county's coarser answer must not stand in for an unknown one
+            own = own.where(own.notnull() | open_layer(town_dem).isnull(), -1.0)
+        inputs["town_depth"] = town_layer(own, grid_of(inputs["dem"]))
     result = in_blocks(inputs, params)
     counted = FloodCount()
     seen: dict[Path, Callable[[Any], None]] = {

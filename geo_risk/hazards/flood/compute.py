@@ -54,7 +54,7 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     Parameters
     ----------
     layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through; `town_depth`
-        is the greatest depth of the town's own run, NaN outside the town.
+        is the greatest depth of the town's own run, NaN outside the town, below 0 where that run does not know.
     params : river, bluespots and depth_bounds_m are used.
 
     Returns
@@ -151,8 +151,9 @@ def _joined(
     if town is not None:
         own = np.asarray(town, np.float64)
         inside = np.isfinite(own)
-        known = inside & (np.isfinite(river) | (own >= sure_m))
-        depth = np.where(inside, np.where(known, np.fmax(own, river), np.nan), depth)
+        known = inside & (own >= 0) & (np.isfinite(river) | (own >= sure_m))
+        sure = np.where((own < 0) & (highest >= sure_m), highest, np.nan)
+        depth = np.where(inside, np.where(known, np.fmax(own, river), sure), depth)
         confidence = np.where(inside, np.where(known, 0.8, np.nan), confidence)
     missing = ~np.isfinite(dem)
     stack = np.stack([depth, river, pond, confidence])
