@@ -178,3 +178,16 @@ def test_burning_in_blocks_is_burning_at_once() -> None:
     assert lazy.npartitions > 1
     assert (lazy.compute() == rasterize(shapes, grid, fill=0, dtype="float32")).all()
     assert (burned_blocks([], grid, fill=-1.0).compute() == -1).all()
+
+
+@pytest.mark.parametrize("params", [CURVES, GREEN_AMPT])
+def test_unknown_ground_counts_on_the_wet_side_and_unknown_rain_is_unknown(params: RunoffParams) -> None:
+    rain = [np.full((1, 2), mm, np.float32) for mm in (10.0, 40.0, 20.0)]
+    rain[1][0, 1] = np.nan
+    told = [np.zeros((1, 2), np.float32), np.ones((1, 2), np.float32)]
+    unknown = [np.full((1, 2), v, np.float32) for v in (np.nan, 0.0, np.nan)]
+    wet = [np.full((1, 2), v, np.float32) for v in (85.0, 4.0, 0.0)]
+    got, like = (storm_runoff_mm(*rain, *told, *g, n_hours=3, is_growing=True, params=params) for g in (unknown, wet))
+    np.testing.assert_array_equal(got, like)
+    assert got[0, 0] > 0
+    assert np.isnan(got[0, 1])

@@ -64,8 +64,11 @@ def test_average_ground_sheds_the_curve_number_runoff_and_wet_days_are_told(tmp_
     # layers are float32
     assert depth[5, 5] == pytest.approx(float(scs_runoff_mm(68.0, 78.0)), rel=1e-5)
     assert depth[5, 30] == pytest.approx(float(scs_runoff_mm(68.0, 85.0)), rel=1e-5)
-    assert np.isnan(depth[0, 0])
-    assert np.isnan(depth[25:]).all()
+    # what is not known counts on the wet side, and is told
+    wet_side = pytest.approx(float(scs_runoff_mm(68.0, 85.0)), rel=1e-5)
+    assert depth[0, 0] == wet_side
+    assert depth[30, 5] == wet_side
+    assert "85" in told["notes"][0]["text_en"]
     assert facts["counts"]["five_day_wet_share"] == 1.0
     assert "53.3 mm" in facts["notes"][0]["text_en"]
     assert told["quarantine"][0]["id"] == "hydrologic_group 黄土"

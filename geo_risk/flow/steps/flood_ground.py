@@ -78,8 +78,10 @@ def write_ground(
     })  # fmt: skip
     unknown = float(np.isnan(open_layer(curve_number)).mean())
     notes = [{
-        "level": "warning", "text_en": f"The curve number is unknown on {unknown:.1%} of the area.",
-        "text_zh": f"{unknown:.1%} 的面积径流曲线数未知。",
+        "level": "warning",
+        "text_en": f"The curve number is unknown on {unknown:.1%} of the area; runoff there is counted by "
+        f"{params.unknown_curve_number:g}, on the wet side.",
+        "text_zh": f"{unknown:.1%} 的面积径流曲线数未知，按偏湿取 {params.unknown_curve_number:g} 计算径流。",
     }] if unknown > 0 else []  # fmt: skip
     write_json({"notes": notes, "counts": {"unknown_share": round(unknown, 4)}, "quarantine": aside}, facts)
 

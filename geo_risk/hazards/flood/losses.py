@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.hazards.flood.runoff_params import RunoffParams
-from geo_risk.hazards.flood.soils import GROUP_LETTERS, N_CODES, TEXTURES, group_of
+from geo_risk.hazards.flood.soils import GROUP_LETTERS, N_CODES, TEXTURES, group_of, soil_code
 from geo_risk.kernels.green_ampt import green_ampt_excess_mm
 from geo_risk.kernels.moisture import AVERAGE, DRY, WET, antecedent_class, moistened
 from geo_risk.kernels.runoff import scs_runoff_mm
@@ -125,9 +125,13 @@ def storm_runoff_mm(*layers: NDArray[Any], n_hours: int, is_growing: bool, param
 
     Returns
     -------
-    (y, x) float32 [mm]; NaN where the rain or the ground is not known.
+    (y, x) float32 [mm]; NaN where the rain is not known. Ground that is not known counts by `unknown_curve_number` and
+    `unknown_soil_group`, on the wet side: a mean of known ground could hide a flood.
     """
     rain, (before, known, number, soil, sealed) = layers[:n_hours], layers[n_hours:]
+    number = np.where(np.isnan(number), params.unknown_curve_number, number)
+    soil = np.where(np.nan_to_num(soil) > 0, soil, soil_code(params.unknown_soil_group))
+    sealed = np.nan_to_num(sealed)
     condition = condition_of(before, known, growing=is_growing, params=params)
     excess = storm_excess_mm(np.stack(rain), Ground(number, soil, sealed), condition, params)
     depth: NDArray[np.float32] = excess.sum(axis=0).astype(np.float32)

@@ -76,6 +76,13 @@ class RunoffParams(Params):
         source=f"{_TR55}: row crops straight, good; woods, good; fallow, bare soil; residential 1/8 acre; brush, good; "
         "pasture, good; open water as paved, 98",
     )  # fmt: skip
+    unknown_curve_number: float = parameter(
+        85.0, "Curve number of the county's ground where soil or land cover is not known.",
+        source=f"{_CHOICE}: on the wet side, as in the town", gt=0, le=100,
+    )  # fmt: skip
+    unknown_soil_group: Literal["A", "B", "C", "D"] = parameter(
+        "D", "Green-Ampt: soil group where the soil is not known.", source=f"{_CHOICE}: on the wet side"
+    )
     ia_ratio: float = parameter(
         0.2, "Initial abstraction as a share of the retention.", source="USDA TR-55 (1986) eq. 2-2", ge=0, lt=1
     )
