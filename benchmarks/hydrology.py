@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import CHUNK, Grid, grid_of
+from geo_risk.kernels.runoff import scs_runoff_mm
 from geo_risk.publish.raster import write_layer
 from geo_risk.sources.layers import open_layer
 
@@ -202,8 +203,8 @@ def step(side: int) -> dict[str, Any]:
         out |= {"drainage_wall_s": round(time.perf_counter() - wall, 1), "drainage_peak_mb": peak_mb()}
         made = ("hazard_flood", "depth_max_m", "depth_river", "depth_pond")
         used = {n: paths[n] for n in ("dem_filled", "flow_direction", "streams", "hand_m")}
-        write_hazard(rain=folder / "rain.tif", openings=None, town_depth=None, dem=folder / "dem.tif", **used,
-                     curve_number=folder / "curve_number.tif", **{n: folder / f"{n}.tif" for n in made},
+        write_hazard(openings=None, town_depth=None, town_dem=None, dem=folder / "dem.tif", **used,
+                     runoff=folder / "runoff.tif", **{n: folder / f"{n}.tif" for n in made},
                      facts=folder / "flood.json", params=FloodParams())  # fmt: skip
         out |= {"wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - cpu, 1)}
         counts = json.loads((folder / "flood.json").read_text(encoding="utf-8"))["counts"]
@@ -215,15 +216,14 @@ def peak_mb() -> int:
 
 
 def write_storm(folder: Path) -> None:
-    """Write rain that grows from 60 to 140 mm over the area, and curve numbers of 60 to 90, block by block."""
+    """Write the runoff of rain that grows from 60 to 140 mm over the area on curve numbers of 60 to 90, by blocks."""
     grid = grid_of(open_layer(folder / "dem.tif"))
     n_y, n_x = grid.shape
     rows, columns = (da.arange(n, chunks=CHUNK, dtype=np.float32) for n in (n_y, n_x))
     rain = 60 + 40 * rows[:, None] / n_y + 40 * columns[None, :] / n_x
     number = 75 + 15 * da.sin(rows[:, None] / 50) * da.cos(columns[None, :] / 70)
-    for name, values, units in (("rain", rain, "mm"), ("curve_number", number, "1")):
-        write_layer(grid.layer(values.astype(np.float32), units=units, long_name=name, name=name),
-                    folder / f"{name}.tif")  # fmt: skip
+    depth = da.map_blocks(scs_runoff_mm, rain, number, dtype=np.float64).astype(np.float32)
+    write_layer(grid.layer(depth, units="mm", long_name="runoff", name="runoff"), folder / "runoff.tif")
 
 
 def province(sides: list[int]) -> None:
