@@ -64,10 +64,10 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
     ),
     schema_of(
         "pond_cascade", "pond_id", "Point",
-        "pond_id:id site_ids:text name:text volume_m3:positive catchment_m2:positive fill_share:share "
+        "rank:rank pond_id:id site_ids:text name:text volume_m3:positive catchment_m2:positive fill_share:share "
         "first_spill_h:positive spills_into:text spilled_m3:positive added_m3:positive saved_m3:positive "
         "saved_share:positive reasons:text",
-        required="volume_m3 spilled_m3",
+        required="rank volume_m3 spilled_m3",
     ),
     schema_of(
         "sinking_ponds", "pond_id", "Polygon",

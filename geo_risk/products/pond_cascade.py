@@ -25,6 +25,7 @@ def pond_cascade(table: gpd.GeoDataFrame, *, language: str = "zh") -> gpd.GeoDat
     frame = table.assign(saved_share=np.where(table["added_m3"] > 0, table["saved_m3"] / table["added_m3"], np.nan))
     frame = frame.sort_values(["first_spill_h", "fill_share", "pond_id"], ascending=[True, False, True], kind="stable")
     frame = frame.reset_index(drop=True)
+    frame["rank"] = np.arange(1, len(frame) + 1)
     named = frame.set_index("pond_id")["name"].fillna("")
     rows = list(frame.itertuples())
 
