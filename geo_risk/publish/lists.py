@@ -56,7 +56,7 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
          "mining_clues": "max_subsidence_mm_yr", "subsidence_zones": "volume_loss_m3_yr",
          "runout_zones": "people"}  # fmt: skip
 """What parts rows of one level: the larger first, unknown last."""
-_AS_MADE = frozenset({"underground_entrances", "waterlogging_owners", "waterlogging_verification",
+_AS_MADE = frozenset({"sinking_ponds", "underground_entrances", "waterlogging_owners", "waterlogging_verification",
                       "waterlogging_ledger_proposals", "waterlogging_allocation"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
 
