@@ -2,6 +2,7 @@
 
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.flood import flood
+from geo_risk.flow.steps.flood_dams import dams
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.publish import publish
@@ -16,4 +17,5 @@ def build(plan: Plan) -> None:
     rainfall(plan)
     flood(plan)
     waterlogging(plan)
+    dams(plan)
     publish(plan)

@@ -97,3 +97,12 @@ def test_the_report_prints_every_section_of_methods_and_no_addresses():
     assert sections - set(printed) == {"inputs", "map", "publish", "register_", "storage", "cluster"}
     assert printed["warning"]["moving_trigger_factor"] == 0.8
     assert "cap" not in printed["warning"]
+
+
+@pytest.mark.parametrize("pipeline", ["waterlogging", "evacuation", "dual_control"])
+def test_reservoirs_are_screened_wherever_water_is_run(tmp_path, pipeline):
+    text = f"pipeline: {pipeline}\nname: x\noutput: out\ninputs: {{dem: d.tif, reservoirs: r.gpkg}}\n"
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    path = tmp_path / "config.yaml"
+    plan = build_plan(load_config(path), config=path)
+    assert "flood.dams" in [step.name for step in plan.steps]
