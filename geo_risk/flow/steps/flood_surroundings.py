@@ -63,9 +63,8 @@ def write_surroundings(
     from geo_risk.sources.rain import read_own
 
     fine, direction = open_layer(town_dem), open_layer(flow_direction)
-    codes = np.nan_to_num(direction.to_numpy(), nan=-1.0).astype(np.int8)
     county, town = grid_of(direction), grid_of(fine)
-    around = look_around(codes, county, town, cells_max=params.county_cells_max)
+    around = look_around(direction.data, county, town, cells_max=params.county_cells_max)
     found: Sequence[Inflow] = ()
     lacking = 0.0
     if params.boundary == "county":

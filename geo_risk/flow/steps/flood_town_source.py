@@ -35,7 +35,8 @@ def write_source(
     """Write the run's DEM around the sites of the ledger, coarser where it would have too many cells."""
     import numpy as np
 
-    from geo_risk.core.grid import grid_of
+    from geo_risk.core.errors import OverlapError
+    from geo_risk.core.grid import Grid, grid_of
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
@@ -47,7 +48,11 @@ def write_source(
     grid = grid_of(layer)
     read = read_ledger(waterlogging_sites, "waterlogging_sites", crs=grid.crs, where="inputs.waterlogging_sites",
                        area=grid.bounds, options=ReadOptions(**options.get("waterlogging_sites", {})))  # fmt: skip
-    part, values = _cut(grid, layer.to_numpy().astype(np.float64), read.frame.total_bounds)
+    window = grid.window(tuple(read.frame.total_bounds), margin_m=_MARGIN_M)
+    if window is None:
+        what = "none of the ledger's sites has a place on the run's DEM"
+        raise OverlapError(what, where="inputs.waterlogging_sites", fix="check their coordinates and CRS")
+    part, values = Grid(grid.geobox[window]), layer[window].to_numpy().astype(np.float64)
     factor = 1
     while values.size / factor**2 > cells_max:
         factor += 1
@@ -65,29 +70,6 @@ def write_source(
     write_json({"notes": [said], "counts": {"cells": int(height.size), "coarser_by": factor}, "quarantine": []}, facts)
 
 
-def _cut(grid: Grid, values: Any, bounds: Any) -> tuple[Grid, Any]:
-    """Return the part of a raster within _MARGIN_M of some bounds."""
-    import numpy as np
-
-    res, (n_y, n_x) = grid.resolution_m, grid.shape
-    left, bottom, right, top = bounds
-    west, _, _, north = grid.bounds
-    first_x = int(np.clip((left - _MARGIN_M - west) // res, 0, n_x - 2))
-    last_x = int(np.clip(-((west - right - _MARGIN_M) // res), first_x + 2, n_x))
-    first_y = int(np.clip((north - top - _MARGIN_M) // res, 0, n_y - 2))
-    last_y = int(np.clip(-((bottom - _MARGIN_M - north) // res), first_y + 2, n_y))
-    part = _grid(grid.crs, (west + first_x * res, north - first_y * res), res, (last_y - first_y, last_x - first_x))
-    return part, values[first_y:last_y, first_x:last_x]
-
-
-def _grid(crs: str, corner: tuple[float, float], cell_m: float, shape: tuple[int, int]) -> Grid:
-    """Return the grid with this upper left corner."""
-    from geo_risk.core.grid import Grid
-
-    transform = [cell_m, 0.0, corner[0], 0.0, -cell_m, corner[1]]
-    return Grid.from_dict({"crs": crs, "transform": transform, "shape": shape})
-
-
 def coarser(grid: Grid, values: Any, factor: int) -> tuple[Grid, Any]:
     """Return means of factor x factor cells; NaN where one of them is. Cells beyond the last whole block are left out.
 
@@ -95,10 +77,13 @@ def coarser(grid: Grid, values: Any, factor: int) -> tuple[Grid, Any]:
     ----------
     grid, values : (y, x). factor : >= 1.
     """
+    from geo_risk.core.grid import Grid
+
     if factor == 1:
         return grid, values
     n_y, n_x = (n // factor for n in grid.shape)
     west, _, _, north = grid.bounds
     size = grid.resolution_m * factor
     blocks = values[: n_y * factor, : n_x * factor].reshape(n_y, factor, n_x, factor)
-    return _grid(grid.crs, (west, north), size, (n_y, n_x)), blocks.mean(axis=(1, 3))
+    made = Grid.from_dict({"crs": grid.crs, "transform": [size, 0.0, west, 0.0, -size, north], "shape": (n_y, n_x)})
+    return made, blocks.mean(axis=(1, 3))

@@ -71,24 +71,25 @@ def town_box(county: Grid, town: Grid) -> Box:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def surroundings(direction: NDArray[np.int8], county: Grid, town: Grid, *, cells_max: int) -> Surroundings:
+def surroundings(direction: Any, county: Grid, town: Grid, *, cells_max: int) -> Surroundings:
     """Find what drains into the town's DEM, and the window that holds it, at most cells_max cells (or the box alone).
 
     Parameters
     ----------
-    direction : (y, x) D8 codes on the county's grid.
+    direction : (y, x) D8 codes on the county's grid, NumPy or Dask; LOOK_CELLS_MAX cells around the town are read.
 
     Raises
     ------
     DataError, OverlapError : as `town_box`.
     """
     box = town_box(county, town)
-    inside = np.zeros(county.shape, dtype=bool)
-    inside[box[0] : box[1], box[2] : box[3]] = True
     a, b, c, d = _within(box, (0, county.shape[0], 0, county.shape[1]), LOOK_CELLS_MAX)
-    drains = np.zeros(county.shape, dtype=bool)
-    drains[a:b, c:d] = upstream_of(_ending(direction[a:b, c:d]), inside[a:b, c:d])
+    codes = np.nan_to_num(np.asarray(direction[a:b, c:d]), nan=-1.0).astype(np.int8)
+    inside = np.zeros(codes.shape, dtype=bool)
+    inside[box[0] - a : box[1] - a, box[2] - c : box[3] - c] = True
+    drains = upstream_of(_ending(codes), inside)
     rows, columns = np.nonzero(drains | inside)
+    rows, columns = rows + a, columns + c
     whole = (
         max(int(rows.min()) - MARGIN_CELLS, 0), min(int(rows.max()) + 1 + MARGIN_CELLS, county.shape[0]),
         max(int(columns.min()) - MARGIN_CELLS, 0), min(int(columns.max()) + 1 + MARGIN_CELLS, county.shape[1]),
@@ -97,7 +98,8 @@ def surroundings(direction: NDArray[np.int8], county: Grid, town: Grid, *, cells
     window = (slice(top, stop), slice(left, right))
     shifted = (box[0] - top, box[1] - top, box[2] - left, box[3] - left)
     area = county.cell_area_m2
-    return Surroundings(window, shifted, float(drains.sum()) * area, float(drains[window].sum()) * area)
+    near = drains[max(top - a, 0) : stop - a, max(left - c, 0) : right - c]
+    return Surroundings(window, shifted, float(drains.sum()) * area, float(near.sum()) * area)
 
 
 def _ending(direction: NDArray[np.int8]) -> NDArray[np.int8]:
