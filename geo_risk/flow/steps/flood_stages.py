@@ -86,9 +86,9 @@ def write_stage_depths(
     table = pd.DataFrame({"site_id": states["site_id"].astype(str)})
     notes: list[dict[str, str]] = []
     for stage in plan_stages(params, issued, latest=latest_known(issued, end)):
-        rain, first = _town_rain(base, others, stage, ground.grid, dry_gap_h=dry_gap_h)
+        rain, first, has_past = _town_rain(base, others, stage, ground.grid, dry_gap_h=dry_gap_h)
         table[f"depth_{stage.hours}h_m"] = _depths(known, states, rain, first)
-        notes += _notes(stage, rain)
+        notes += _notes(stage, rain, has_past=has_past)
     write_frame(table, stages)
     counts = {c: int(table[c].notna().sum()) for c in table.columns if c != "site_id"}
     methods = [{
@@ -102,8 +102,12 @@ def write_stage_depths(
 
 def _town_rain(
     base: xr.DataArray | None, others: list[xr.DataArray], stage: Stage, town: Grid, *, dry_gap_h: int
-) -> tuple[Any, int]:
-    """Return the hourly rain over the town from the start of the storm, and where the stage begins in it."""
+) -> tuple[Any, int, bool]:
+    """Return the hourly rain over the town from its storm's start, where the stage begins, and if the start is known.
+
+    Unknown where an hour of observed rain is missing before the storm's start is found; where nothing is observed at
+    all the forecast alone counts, which `_notes` says.
+    """
     from datetime import timedelta
 
     import numpy as np
@@ -112,13 +116,15 @@ def _town_rain(
     from geo_risk.hazards.rainfall.stages import stitch, with_whole_steps
 
     if stage.forecast is None:
-        return np.array([np.nan]), 0
+        return np.array([np.nan]), 0, True
     ahead = with_whole_steps(others[stage.forecast], stage.issued, stage.until)
     start = stage.issued - timedelta(hours=_PAST_H)
     cube = stitch(base, ahead, start=start, issued=stage.issued, until=stage.until)
     series = town_series(cube, town)
-    begin, _ = storm_start(series, _PAST_H, dry_gap_h=dry_gap_h)
-    return series[begin:], _PAST_H - begin
+    begin, is_known = storm_start(series, _PAST_H, dry_gap_h=dry_gap_h)
+    if not is_known and np.isfinite(series[:_PAST_H]).any():  # rain of the same storm may lie behind the gap
+        return np.array([np.nan]), 0, True
+    return series[begin:], _PAST_H - begin, is_known
 
 
 def town_series(cube: xr.DataArray, town: Grid) -> Any:
@@ -155,13 +161,19 @@ def _depths(runs: list[Any], states: Any, rain: Any, first: int) -> Any:
     return corrected(np.array(depth, dtype=np.float64), states["correction_m"].to_numpy(float))
 
 
-def _notes(stage: Stage, rain: Any) -> list[dict[str, str]]:
+def _notes(stage: Stage, rain: Any, *, has_past: bool) -> list[dict[str, str]]:
     """Warn of rain that is unknown; what has no forecast the step of the stages tells."""
     import numpy as np
 
     from geo_risk.products.wording import note
 
-    if stage.forecast is None or np.isfinite(rain).all():
+    if stage.forecast is None:
+        return []
+    if not has_past:
+        return [note("warning", f"Depths of sites in the {stage.hours} h stage count the forecast alone: no rain "
+                     "before it is known, and they may be deeper.",
+                     f"{stage.hours} 小时阶段点位水深仅计预报降雨：前期降雨未知，实际可能更深。")]  # fmt: skip
+    if np.isfinite(rain).all():
         return []
     return [note("warning", f"Depths of sites in the {stage.hours} h stage are unknown, not none: an hour of its rain "
                  "is unknown.", f"{stage.hours} 小时阶段各点位水深未知，并非无积水：部分时次降雨未知。")]  # fmt: skip
