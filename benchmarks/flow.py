@@ -5,8 +5,9 @@ python benchmarks/flow.py [--peers PYTHON] [--size N] [--rounds K]
 PYTHON is the interpreter of an environment with itzi and landlab (pip install itzi landlab); without it ours alone
 runs. Every tool steps the same wet ground (rolling, with noise, hollows under 0.3 m of water and a film of 1 cm
 elsewhere); time is that of whole steps divided by cells and steps; on a busy machine the processor's time says more.
-Ours includes greatest depth, duration, arrival, speed and hazard rating; itzi's its flux and depth kernels alone (with
-greatest depth and speed), called without its Python shell; landlab's its OverlandFlow.overland_flow.
+Ours solves the peers' equations (without advection) and, once more, those with it; it includes greatest depth,
+duration, arrival, speed and hazard rating; itzi's its flux and depth kernels alone (with greatest depth and speed),
+called without its Python shell; landlab's its OverlandFlow.overland_flow.
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ def since(begin: tuple[float, float], updates: int) -> tuple[float, float]:
     return tuple((b - a) / updates * 1e9 for a, b in zip(begin, now(), strict=True))
 
 
-def ours(n: int, n_threads: int, duration_s: float) -> tuple[float, float]:
+def ours(n: int, n_threads: int, duration_s: float, *, advection: bool = False) -> tuple[float, float]:
     from geo_risk.kernels.inertial import simulate
 
     z, h = ground(n)
-    kwargs = {"rain_step_s": 3600.0, "cell_m": CELL, "initial_depth_m": h, "n_threads": n_threads}
+    kwargs = {"rain_step_s": 3600.0, "cell_m": CELL, "initial_depth_m": h, "n_threads": n_threads,
+              "advection": advection}  # fmt: skip
     simulate(z, 0.03, [60.0], duration_s=1.0, **kwargs)
     begin = now()
     run = simulate(z, 0.03, [60.0], duration_s=duration_s, **kwargs)
@@ -127,6 +129,7 @@ def main() -> None:
         return
     duration = 2e8 / args.size**2  # so long that what a run does once does not count
     jobs = {f"ours, {k} threads": lambda k=k: ours(args.size, k, duration) for k in (1, 2)}
+    jobs |= {f"with advection, {k}": lambda k=k: ours(args.size, k, duration, advection=True) for k in (1, 2)}
     if args.peers:
         jobs |= {f"itzi, {k} threads": lambda k=k: peer(args.peers, "itzi", args.size, k) for k in (1, 2)}
         jobs["landlab"] = lambda: peer(args.peers, "landlab", args.size, 1)

@@ -138,4 +138,4 @@ def checked_grid(value: ArrayLike, known: NDArray[np.bool_], name: str, *, above
         wanted = ">= 0" if above is None else f"> {above:g}"
         msg = f"{name} holds values that are not finite and {wanted} where the elevation is known"
         raise ValueError(msg)
-    return np.where(known, array, above if above is not None else 0.0)
+    return np.ascontiguousarray(np.where(known, array, above if above is not None else 0.0))

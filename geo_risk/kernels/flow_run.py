@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geo_risk.kernels.barrier import CLOSED, counter
 from geo_risk.kernels.flow_forcing import Forcing
 from geo_risk.kernels.flow_input import RainFields, checked_field
-from geo_risk.kernels.inertial_step import (
+from geo_risk.kernels.flow_state import (
     DT,
     END,
     REMAINING,
@@ -24,10 +24,9 @@ from geo_risk.kernels.inertial_step import (
     Ground,
     Settings,
     Water,
-    advance,
     bands,
-    observe,
 )
+from geo_risk.kernels.inertial_step import advance, observe
 
 Array = NDArray[np.float64]
 State = dict[str, NDArray[Any]]
@@ -35,7 +34,7 @@ State = dict[str, NDArray[Any]]
 STEPS_AT_ONCE = 256
 """Steps between looks at the wall clock."""
 
-FORMAT = 2
+FORMAT = 3
 """Of a saved state; part of its fingerprint."""
 
 _MISSING_MM = 65535

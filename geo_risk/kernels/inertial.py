@@ -1,14 +1,20 @@
-"""Local-inertial shallow-water flow on a raster: rain on the grid, inflows, drains, held levels, open or closed edges.
+"""Shallow-water flow on a raster: rain on the grid, inflows, drains, held levels, open or closed edges.
 
-The q-centred scheme of de Almeida et al. (2012, Water Resour. Res. 48, W05528, eqs 7 and 9-11) on the momentum
-equation without advection of Bates et al. (2010, J. Hydrol. 387, eq. 8), with semi-implicit Manning friction:
+Without advection the local-inertial equations: the q-centred scheme of de Almeida et al. (2012, Water Resour. Res. 48,
+W05528, eqs 7 and 9-11) on the momentum equation of Bates et al. (2010, J. Hydrol. 387, eq. 6), with Manning friction of
+the new flux itself, so that thin water comes to its normal depth in one long step (with that of the old flux, eq. 8, it
+swings about it):
 
-    q' = (theta q + (1 - theta) (q_left + q_right) / 2 - g h_f dt d(eta)/dx) / (1 + g dt n^2 |q| / h_f^(7/3))
-    h_f = max(eta of both cells) - max(z of both cells),  dt = courant dx / sqrt(g h_max)
+    q' + g dt n^2 q' |q'| / h_f^(7/3) = theta q + (1 - theta) (q_left + q_right) / 2 - g h_p dt d(eta)/dx - dt A
+    h_f = max(eta of both cells) - max(z of both cells),  dt = courant dx / max(sqrt(g h_max) + |u|_max, 2 m/s)
+
+A = 0, h_p = h_f and |u|_max = 0 here; nothing runs faster than critical flow, for beyond it these equations break into
+waves. With advection A is the momentum carried away (`momentum_rows`), and h_p the mean depth where that is less, so
+that bores run as fast as they should; then up to a Froude number of 5.
 
 Fluxes are float32, depth and all that is added to it float64, so that mass is kept to rounding of float64. Depth can
 never become negative: where a step would take more water out of a cell than it holds, all its outflows are scaled
-down alike. Weak where flow is supercritical (no advection, no shocks).
+down alike.
 
 The hazard rating is that of Defra/Environment Agency FD2321 (2006): d (v + 0.5) + debris factor, with bands at 0.75
 (danger for some), 1.25 (for most) and 2 (for all).
@@ -25,8 +31,8 @@ from numpy.typing import ArrayLike, NDArray
 from geo_risk.kernels.flow_forcing import Inflow, Level, pack
 from geo_risk.kernels.flow_input import RainFields, check_numbers, checked_grid, checked_rain
 from geo_risk.kernels.flow_run import Checkpoints, Clockwork, Outcome, UnstableFlow, run
+from geo_risk.kernels.flow_state import STEPS, TICKS_PER_S, Ground, Settings, Water
 from geo_risk.kernels.inertial_rows import GRAVITY
-from geo_risk.kernels.inertial_step import STEPS, TICKS_PER_S, Ground, Settings, Water
 
 __all__ = ["GRAVITY", "Checkpoints", "Crossings", "FloodRun", "Frames", "Inflow", "Level", "MassBalance", "Record",
            "UnstableFlow", "simulate"]  # fmt: skip
@@ -114,6 +120,7 @@ def simulate(
     level_m: ArrayLike | None = None,
     initial_depth_m: ArrayLike | None = None,
     open_boundary: bool = True,
+    advection: bool = False,
     theta: float = 0.9,
     courant: float = 0.7,
     step_max_s: float = 10.0,
@@ -147,9 +154,10 @@ def simulate(
     level_m : (y, x) [m], water surface held at this height (a river or sea level); NaN where it is free.
     initial_depth_m : (y, x) [m], water at the start; default none.
     open_boundary : water leaves over the four edges at critical flow; False: walls.
+    advection : momentum is carried along; without it, in half the time, right for slow water alone.
     theta : weight of a face's own flux in the q-centred mean, 0 < theta <= 1; 1 is Bates' scheme, less damps
         checkerboards and smears the flux where it jumps (at point inflows and drains).
-    courant : share of the gravity-wave limit used for the step, 0 < courant <= 1; 0.5-0.7 is usual.
+    courant : share of the limit by the fastest wave used for the step, 0 < courant <= 1; 0.5-0.7 is usual.
     step_max_s : longest step [s], for the time when all is nearly dry. step_min_s : a run that needs a shorter one
         has become unstable and ends with an error.
     depth_threshold_m : depth whose first time and time of exceedance are kept [m].
@@ -175,7 +183,7 @@ def simulate(
     ValueError : shapes differ, a value is out of its range, or no elevation is known.
     UnstableFlow : depth is not finite, the step too short, or water was lost.
     """
-    z = np.array(elevation_m, dtype=np.float64)
+    z = np.array(elevation_m, dtype=np.float64, order="C")
     if z.ndim != 2 or min(z.shape) < 1:
         msg = f"elevation_m has shape {z.shape}; (y, x) needed"
         raise ValueError(msg)
@@ -204,7 +212,7 @@ def simulate(
         raise ValueError(msg)
     ground = Ground(np.where(known, z, WALL_M), (friction * (0.5 * GRAVITY**0.5)).astype(np.float32))
     settings = Settings(float(cell_m), float(theta), float(courant), float(step_max_s), float(step_min_s),
-                        float(depth_threshold_m), bool(open_boundary), debris)  # fmt: skip
+                        float(depth_threshold_m), bool(open_boundary), bool(advection), debris)  # fmt: skip
     clockwork = Clockwork(
         float(rain_step_s), duration, None if record_cells is None and gauge_box is None else float(record_step_s),
         None if frame_step_s is None else float(frame_step_s),
@@ -213,22 +221,25 @@ def simulate(
     forcing = pack(z, sinks, cell_m=float(cell_m), inflows=inflows, levels=levels, held=held,
                    box=gauge_box)  # fmt: skip
     initial_m3 = float(depth.sum()) * cell_m**2
-    water = dry(z.shape, depth)
+    water = dry(z.shape, depth, advection=advection)
     outcome = run(
         ground, water, forcing, settings, rain=rain, known=known, clockwork=clockwork, checkpoints=checkpoints
     )
     return _results(outcome, known, initial_m3=initial_m3, settings=settings, clockwork=clockwork)
 
 
-def dry(shape: tuple[int, int], depth: Array) -> Water:
+def dry(shape: tuple[int, int], depth: Array, *, advection: bool = False) -> Water:
     """Return the state at the start: still water of some depth (y, x) [m]."""
     ny, nx = shape
+    rows, columns = (ny, nx) if advection else (-1, -1)
 
     def floats() -> NDArray[np.float32]:
         return np.zeros(shape, np.float32)
 
     return Water(
-        h=depth, qx=np.zeros((ny, nx + 1), np.float32), qy=np.zeros((ny + 1, nx), np.float32), deepest=floats(),
+        h=depth, qx=np.zeros((ny, nx + 1), np.float32), qy=np.zeros((ny + 1, nx), np.float32),
+        u=np.zeros((max(rows, 0), columns + 1), np.float32), v=np.zeros((rows + 1, max(columns, 0)), np.float32),
+        fastest_u=np.zeros(ny, np.float32), fastest_v=np.zeros(ny + 1, np.float32), deepest=floats(),
         arrival=np.full(shape, np.inf, np.float32), fastest=floats(), rating=floats(),
         above=np.zeros(shape, np.int32), left=np.zeros(ny),
         row_max=np.minimum(depth.max(axis=1), 1e30).astype(np.float32),

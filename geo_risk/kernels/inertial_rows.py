@@ -22,6 +22,8 @@ GRAVITY = 9.80665
 FREE_OUTFALL = np.float32((2.0 / 3.0) ** 1.5 * GRAVITY**0.5)
 """Critical flow over a free edge: q = FREE_OUTFALL h^1.5 (broad-crested weir, velocity head neglected)."""
 
+ROOT_GRAVITY = np.float32(GRAVITY**0.5)
+
 DRY_M = np.float32(1.0e-6)
 """Water thinner than this over a face does not move; it is kept, not lost."""
 
@@ -31,32 +33,38 @@ SPEED_DEPTH_M = np.float32(0.01)
 
 _FAST = {"nnan", "ninf", "nsz"}
 _ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
+_TWO, _FOUR = np.float32(2.0), np.float32(4.0)
 _MAGIC, _THIRD = np.float32(1419967116.0), np.float32(1.0 / 3.0)
-_FOUR_THIRDS, _TWO_NINTHS = np.float32(4.0 / 3.0), np.float32(2.0 / 9.0)
+_SERIES_1, _SERIES_2 = np.float32(7.0 / 3.0), np.float32(35.0 / 9.0)
+_SERIES_3, _SERIES_4 = np.float32(455.0 / 81.0), np.float32(1820.0 / 243.0)
 _SPARE = np.float32(1.0 + 2.0**-19)
 """Room for float32 rounding, so that a cell never gives more than the float64 depth that it holds."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def power_minus_seven_thirds(x: Any) -> Any:
-    """x^(-7/3) for x >= DRY_M: x^(-1/3) from its bits, refined by a Newton and a third-order step without division."""
+    """x^(-7/3) for x >= DRY_M to 3e-4: x^(-1/3) from its bits to 3 %, and four terms of the series in what it lacks."""
     root = np.int32(_MAGIC - np.float32(np.float32(x).view(np.int32)) * _THIRD).view(np.float32)
-    root *= _FOUR_THIRDS - x * _THIRD * root * root * root
-    lack = _ONE - x * root * root * root
-    root += root * lack * (_THIRD + lack * _TWO_NINTHS)
     cube = root * root * root
-    return cube * cube * root
+    lack = _ONE - x * cube
+    series = _ONE + lack * (_SERIES_1 + lack * (_SERIES_2 + lack * (_SERIES_3 + lack * _SERIES_4)))
+    return cube * cube * root * series
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _flux(depth: Any, fall: Any, rough: Any, q: Any, q_sides: Any, dt: Any, theta: Any) -> Any:
-    """New unit discharge [m2/s] over a face with so much water; `fall` is g dt / dx times the rise of its surface.
+    """New unit discharge q [m2/s] over a face with so much water, the root of q + drag q |q| / 4 = what drives it.
 
-    `rough` is the sum of both cells' sqrt(g) n / 2, `q_sides` that of the fluxes of the faces beside.
+    `fall` is g dt / dx times the rise of its surface, `rough` the sum of both cells' sqrt(g) n / 2, `q_sides` that of
+    the fluxes of the faces beside. No faster than critical flow: beyond it these equations break into waves.
     """
     wet = depth if depth > DRY_M else DRY_M
     mean = theta * q + _HALF * (_ONE - theta) * q_sides
-    new = (mean - wet * fall) / (_ONE + dt * (rough * rough) * abs(q) * power_minus_seven_thirds(wet))
+    driven = mean - wet * fall
+    drag = _FOUR * dt * (rough * rough) * power_minus_seven_thirds(wet)
+    new = _TWO * driven / (_ONE + np.float32(np.sqrt(_ONE + drag * abs(driven))))
+    critical = ROOT_GRAVITY * wet * np.float32(np.sqrt(wet))
+    new = max(min(new, critical), -critical)
     return new if depth > DRY_M else _ZERO
 
 
@@ -143,19 +151,20 @@ def count_above(depth: Floats, k: int, above: NDArray[np.int32], j: int, ticks: 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def rate_hazard(
-    depth: Floats, k: int, qx: Floats, q: Floats, up: int, down: int, arrival: Floats, fastest: Floats,
-    rating: Floats, j: int, time_s: Any, threshold: Any, debris: Floats,
+    depth: Floats, k: int, qx: Floats, q: Floats, up: int, down: int, are_speeds: bool, arrival: Floats,
+    fastest: Floats, rating: Floats, j: int, time_s: Any, threshold: Any, debris: Floats,
 ) -> None:  # fmt: skip
     """Keep the first time above the threshold, the greatest speed and the greatest hazard rating d (v + 0.5) + DF.
 
-    The fluxes above and below are in rows `up` and `down` of q. `debris` holds the factor for depths to 0.25 m, to
-    0.75 m, and above or faster than 2 m/s.
+    The fluxes (or speeds, if `are_speeds`) above and below are in rows `up` and `down` of q. `debris` holds the factor
+    for depths to 0.25 m, to 0.75 m, and above or faster than 2 m/s.
     """
     low, middle, high = debris[0], debris[1], debris[2]
     for i in range(depth.shape[1]):
         d = depth[k, i]
         arrival[j, i] = time_s if d > threshold and time_s < arrival[j, i] else arrival[j, i]
         wet = d if d > SPEED_DEPTH_M else SPEED_DEPTH_M
+        wet = _ONE if are_speeds else wet
         u, v = _HALF * (qx[j, i] + qx[j, i + 1]) / wet, _HALF * (q[up, i] + q[down, i]) / wet
         speed = np.float32(np.sqrt(u * u + v * v))
         speed = speed if d > SPEED_DEPTH_M else _ZERO

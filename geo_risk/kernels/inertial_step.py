@@ -1,4 +1,4 @@
-"""Time steps of the local-inertial flow: bands of rows dealt to threads that meet a few times a step.
+"""Time steps of the 2-D flow: bands of rows dealt to threads that meet a few times a step.
 
 A band sweeps its rows once while they are in cache. A row's depth may change only when the fluxes of all its faces are
 final, so it follows one row behind the fluxes. At the seam between two bands the last three rows wait until both have
@@ -8,7 +8,7 @@ whatever the number of bands, so the result is the same to the last bit.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -16,6 +16,24 @@ from numpy.typing import NDArray
 
 from geo_risk.kernels.barrier import wait
 from geo_risk.kernels.flow_forcing import Forcing, drain, gauge, give, hold, open_inlets, rise_by_inflow
+from geo_risk.kernels.flow_state import (
+    DT,
+    END,
+    NOW,
+    REMAINING,
+    SEAM,
+    STATUS,
+    STEPS,
+    TICKS,
+    TICKS_PER_S,
+    TOO_DEEP,
+    TOO_SHORT,
+    WAVE,
+    Ground,
+    Scratch,
+    Settings,
+    Water,
+)
 from geo_risk.kernels.inertial_rows import (
     DRY_M,
     GRAVITY,
@@ -34,6 +52,9 @@ from geo_risk.kernels.inertial_rows import (
     update,
     update_even,
 )
+from geo_risk.kernels.momentum_rows import carry_x, carry_y, edge_speed
+from geo_risk.kernels.momentum_rows import flux_x as moved_x
+from geo_risk.kernels.momentum_rows import flux_y as moved_y
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -41,86 +62,11 @@ Floats = NDArray[np.float32]
 OBSERVE_STEPS = 4
 """Arrival, speed and hazard rating are looked at every so many steps."""
 
-TICKS_PER_S = 1024
-"""Resolution of the time above the threshold, counted in whole numbers so that hours of short steps add up."""
-
 DEPTH_MAX_M = 1.0e5
 """Deeper water than this is a run that has lost its way."""
 
-ROWS_MIN = 8
-"""Least rows of a band."""
-
-REMAINING, END, DT, STEPS, STATUS, TICKS, NOW = range(7)
-"""Places in the clock: seconds left of the piece, its end, this step, steps so far, trouble, ticks of this step, its
-begin."""
-
-RUNS, TOO_DEEP, TOO_SHORT = 0.0, 1.0, 2.0
-"""Values of STATUS."""
-
-
-class Ground(NamedTuple):
-    """What does not change: `z` (y, x) float64, walls WALL_M high; `rough` (y, x) float32, n sqrt(g) / 2."""
-
-    z: Array
-    rough: Floats
-
-
-class Water(NamedTuple):
-    """The state, all that a later step needs.
-
-    `h` (y, x) float64 [m]; `qx` (y, x + 1), `qy` (y + 1, x) float32 [m2/s]; `deepest` [m], `arrival` [s], `fastest`
-    [m/s], `rating` (y, x) float32; `above` (y, x) int32 ticks; `row_max` (y,) float32 bound of a row's depth; `left`
-    (y,) float64, water that left over the edges from a row [m of a cell]; `still_x` (y,), `still_y` (y + 1,) whether
-    all fluxes of a row are 0; `clock` (7,).
-    """
-
-    h: Array
-    qx: Floats
-    qy: Floats
-    deepest: Floats
-    arrival: Floats
-    fastest: Floats
-    rating: Floats
-    above: NDArray[np.int32]
-    row_max: Floats
-    left: Array
-    still_x: NDArray[np.bool_]
-    still_y: NDArray[np.bool_]
-    clock: Array
-
-
-class Settings(NamedTuple):
-    """Numbers of a run; see `inertial.simulate`."""
-
-    cell_m: float
-    theta: float
-    courant: float
-    step_max_s: float
-    step_min_s: float
-    threshold_m: float
-    is_open: bool
-    debris: Floats
-
-
-class Scratch(NamedTuple):
-    """Rows that bands work in: `seams` (2 band, x), old fluxes of a band's first two rows of faces, read by the band
-    before; `eta`, `depth`, `face` (band, 2, x) and `old` (band, 3, x + 1) of its own.
-    """
-
-    seams: Floats
-    eta: Array
-    depth: Floats
-    old: Floats
-    face: Floats
-
-
-def bands(shape: tuple[int, int], n_threads: int) -> tuple[NDArray[np.int64], Scratch]:
-    """First row of each band and the number of rows, at least ROWS_MIN rows a band; and room for them to work in."""
-    ny, nx = shape
-    n = max(1, min(n_threads, ny // ROWS_MIN))
-    edges = np.array([k * ny // n for k in range(n + 1)], dtype=np.int64)
-    rows = (np.zeros((2 * n, nx), np.float32), np.zeros((n, 2, nx)), np.zeros((n, 2, nx), np.float32))
-    return edges, Scratch(*rows, np.zeros((n, 3, nx + 1), np.float32), np.zeros((n, 2, nx), np.float32))
+SHEET_WAVE_M_S = 2.0
+"""Celerity that a step can always follow, so that waves in thin water are not outrun (normal flow of up to 1.2 m/s)."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -144,8 +90,14 @@ def advance(
         if band == 0:
             _choose_step(water, forcing, settings)
         if band > 0:
-            copy_row(water.qy, a, seams, 2 * band)
-            copy_row(water.qy, a + 1, seams, 2 * band + 1)
+            copy_row(water.qy, a, seams, SEAM * band)
+            copy_row(water.qy, a + 1, seams, SEAM * band + 1)
+            if settings.advection:
+                copy_row(water.v, a, seams, SEAM * band + 2)
+                copy_row(water.v, a + 1, seams, SEAM * band + 3)
+                copy_row(water.qx, a, seams, SEAM * band + 4)
+                copy_row(water.u, a, seams, SEAM * band + 5)
+                copy_row(water.u, a - 1, seams, SEAM * band + 6)
         wait(arrived, n_bands)
         if water.clock[DT] <= 0.0:
             return
@@ -183,7 +135,11 @@ def _choose_step(water: Water, forcing: Forcing, settings: Settings) -> None:
         h_max = max(h_max, np.float64(water.row_max[j]))
     now, longest = clock[END] - remaining, settings.step_max_s
     rise = max(forcing.rate_max[0], rise_by_inflow(forcing, now, now + longest))
-    dt = min(longest, settings.courant * settings.cell_m / np.sqrt(GRAVITY * max(h_max + rise * longest, 1e-9)))
+    speed = 0.0
+    for j in range(water.fastest_u.size):
+        speed = max(speed, np.float64(water.fastest_u[j]), np.float64(water.fastest_v[j]))
+    clock[WAVE] = np.sqrt(GRAVITY * (h_max + rise * longest))
+    dt = min(longest, settings.courant * settings.cell_m / max(clock[WAVE] + speed, SHEET_WAVE_M_S))
     if not dt >= settings.step_min_s:
         clock[STATUS] = TOO_SHORT
         return
@@ -202,10 +158,12 @@ def _sweep(
 ) -> None:  # fmt: skip
     """New fluxes of a band, and new depths of all its rows but those at a seam; the last four are scratch.
 
-    Row 0 of `old` holds the fluxes within a row before the step, rows 1 and 2 those above and below it in turn.
+    Row 0 of `old` holds the fluxes within a row before the step, rows 1 and 2 those above and below it in turn; 3 and
+    4 the speeds within a row and the one before in turn, 5 and 6 those above and below, 7 nothing.
     """
     # taken out of the tuples once: each time counts references, which threads that share an array do slowly
-    z, rough, h, qx, qy = ground.z, ground.rough, water.h, water.qx, water.qy
+    z, rough, h, qx, qy, u, v = ground.z, ground.rough, water.h, water.qx, water.qy, water.u, water.v
+    advection, fastest_u, fastest_v = settings.advection, water.fastest_u, water.fastest_v
     row_max, still_x, still_y, inlet = water.row_max, water.still_x, water.still_y, forcing.inlet
     deepest, over, arrival, fastest, rating = water.deepest, water.above, water.arrival, water.fastest, water.rating
     rate, rate_row, left, debris, is_open = (
@@ -224,10 +182,19 @@ def _sweep(
     looks = np.int64(water.clock[STEPS]) % OBSERVE_STEPS == 0
     side = max(ny, nx)
     above = 1
+    # the fastest that a step can follow beside the waves of the deepest water
+    part, most = np.float32(0.5 * step / settings.cell_m), np.float32(settings.cell_m / step - water.clock[WAVE])
     if band > 0:
-        copy_row(seams, 2 * band, old, above)
+        copy_row(seams, SEAM * band, old, above)
     else:
         copy_row(qy, a, old, above)
+    if advection:
+        if band > 0:
+            copy_row(seams, SEAM * band + 6, old, 4)
+            copy_row(seams, SEAM * band + 2, old, 4 + above)
+        else:
+            old[4] = np.float32(0.0)
+            copy_row(v, a, old, 4 + above)
     _look(z, h, deepest, over, row_max, a, eta, depth, 0, ticks, threshold)
     for j in range(a, b):
         here, below = (j - a) % 2, (j - a + 1) % 2
@@ -236,34 +203,73 @@ def _sweep(
         elif j + 1 < ny:
             surface(z, h, j + 1, eta, depth, below)
         copy_row(qy, j + 1, old, 3 - above)
-        if looks and row_max[j] > 0.0:
-            rate_hazard(depth, here, qx, old, above, 3 - above, arrival, fastest, rating, j, now, threshold, debris)
         is_wet = row_max[j] > DRY_M
-        if is_wet:
+        if advection:
+            copy_row(v, j + 1, old, 7 - above)
+            copy_row(u, j, old, 3 + here)
+        if is_wet or advection:
             copy_row(qx, j, old, 0)
+        if looks and advection and row_max[j] > 0.0:
+            rate_hazard(depth, here, u, old, 4 + above, 7 - above, True, arrival, fastest, rating, j, now, threshold,
+                        debris)  # fmt: skip
+        elif looks and row_max[j] > 0.0:
+            rate_hazard(depth, here, qx, old, above, 3 - above, False, arrival, fastest, rating, j, now, threshold,
+                        debris)  # fmt: skip
+        if is_wet:
             faces_x(z, eta, j, here, face)
-            flux_x(face, rough, old, qx, j, fall, dt, theta)
+            if advection:
+                if j + 1 < b:
+                    carry_x(old, old, above, old, 3 + here, 4 - here, u, j + 1, face)
+                elif j + 1 < ny:
+                    carry_x(old, old, above, old, 3 + here, 4 - here, seams, SEAM * (band + 1) + 5, face)
+                else:
+                    carry_x(old, old, above, old, 3 + here, 4 - here, old, 7, face)
+                fastest_u[j] = moved_x(face, depth, here, rough, old, qx, u, j, fall, dt, part, theta, most)
+            else:
+                flux_x(face, rough, old, qx, j, fall, dt, theta)
             qx[j, 0] = -edge_flux(depth[here, 0], inlet[j], is_open)
             qx[j, nx] = edge_flux(depth[here, nx - 1], inlet[side + j], is_open)
+            if advection:
+                u[j, 0] = edge_speed(qx[j, 0], depth[here, 0], most)
+                u[j, nx] = edge_speed(qx[j, nx], depth[here, nx - 1], most)
             still_x[j] = False
         elif not still_x[j]:
             qx[j] = np.float32(0.0)
+            if advection:
+                u[j], fastest_u[j] = np.float32(0.0), np.float32(0.0)
             still_x[j] = True
         if j == 0:
             _edge_row(qy, 0, depth, here, inlet, 2 * side, is_wet, is_open)
+            if advection:
+                _edge_speeds(v, qy, 0, depth, here, most)
             still_y[0] = not is_wet
         if j == ny - 1:
             _edge_row(qy, ny, depth, here, inlet, 3 * side, is_wet, is_open)
+            if advection:
+                _edge_speeds(v, qy, ny, depth, here, most)
             still_y[ny] = not is_wet
         elif is_wet or row_max[j + 1] > DRY_M:
             faces_y(z, eta, j, here, face)
-            if j + 1 < b:
+            if advection and j + 1 < b:
+                carry_y(old, above, qy, j + 2, old, qx, j + 1, old, 4 + above, v, j + 2, face)
+                fastest_v[j + 1] = moved_y(
+                    face, depth, rough, old, qy, qy, v, j, above, j + 2, fall, dt, part, theta, most
+                )
+            elif advection:
+                next_band = SEAM * (band + 1)
+                carry_y(old, above, seams, next_band + 1, old, seams, next_band + 4, old, 4 + above, seams,
+                        next_band + 3, face)  # fmt: skip
+                fastest_v[j + 1] = moved_y(face, depth, rough, old, seams, qy, v, j, above, next_band + 1, fall, dt,
+                                           part, theta, most)  # fmt: skip
+            elif j + 1 < b:
                 flux_y(face, rough, old, qy, qy, j, above, j + 2, fall, dt, theta)
             else:
-                flux_y(face, rough, old, seams, qy, j, above, 2 * band + 3, fall, dt, theta)
+                flux_y(face, rough, old, seams, qy, j, above, SEAM * (band + 1) + 1, fall, dt, theta)
             still_y[j + 1] = False
         elif not still_y[j + 1]:
             qy[j + 1] = np.float32(0.0)
+            if advection:
+                v[j + 1], fastest_v[j + 1] = np.float32(0.0), np.float32(0.0)
             still_y[j + 1] = True
         above = 3 - above
         if is_wet and (j > a or band == 0) and overdrawn(depth, here, qx, qy, j, ratio):
@@ -295,6 +301,13 @@ def _edge_row(
     sign = np.float32(-1.0) if j == 0 else np.float32(1.0)
     for i in range(depth.shape[1]):
         qy[j, i] = sign * edge_flux(depth[k, i], inlet[first + i], is_open) if is_wet else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _edge_speeds(v: Floats, qy: Floats, j: int, depth: Floats, k: int, most: Any) -> None:
+    """Speeds through the outer faces of the first or last row."""
+    for i in range(depth.shape[1]):
+        v[j, i] = edge_speed(qy[j, i], depth[k, i], most)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -343,5 +356,10 @@ def observe(z: Array, water: Water, settings: Settings, time_s: float) -> None:
     for j in range(ny):
         surface(z, water.h, j, eta, depth, 0)
         deepen(depth, 0, water.deepest, j)
-        rate_hazard(depth, 0, water.qx, water.qy, j, j + 1, water.arrival, water.fastest, water.rating, j,
-                    np.float32(time_s), np.float32(settings.threshold_m), settings.debris)  # fmt: skip
+        now, threshold = np.float32(time_s), np.float32(settings.threshold_m)
+        if settings.advection:
+            rate_hazard(depth, 0, water.u, water.v, j, j + 1, True, water.arrival, water.fastest, water.rating, j, now,
+                        threshold, settings.debris)  # fmt: skip
+        else:
+            rate_hazard(depth, 0, water.qx, water.qy, j, j + 1, False, water.arrival, water.fastest, water.rating, j,
+                        now, threshold, settings.debris)  # fmt: skip

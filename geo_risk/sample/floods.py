@@ -1,6 +1,6 @@
 """Where water truly stands in the storm: the town at 5 m with its true drains, and the county's valleys at 60 m.
 
-A twin experiment: both runs use the local-inertial kernel that the flood hazard uses too.
+A twin experiment: both runs use the shallow-water kernel that the flood hazard uses too.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def town_run(ground: Ground, dem: Floats, rain: RainField, sinks_m3_s: Array, *,
     net = town_runoff(ground, rain, hours)
     return simulate(
         dem, _by_code(TOWN_MANNING, town.cover), net[:, town.cover], rain_step_s=3600.0,
-        cell_m=town.grid.resolution_m, sink_m3_s=sinks_m3_s, step_max_s=5.0,
+        cell_m=town.grid.resolution_m, sink_m3_s=sinks_m3_s, step_max_s=5.0, advection=True,
     )  # fmt: skip
 
 
@@ -128,7 +128,8 @@ def county_flood(ground: Ground, rain: RainField, peak: np.datetime64) -> County
     cell = block * ground.grid.resolution_m
     net = _net_rain(ground, rain, peak, curve, cell)
     net[:, INLET_ROW, :] += _inflow_mm_h(ground, net, cell, block)
-    run = simulate(bed, np.nan_to_num(_by_code(COUNTY_MANNING, cover), nan=0.05), net, rain_step_s=3600.0, cell_m=cell)
+    run = simulate(bed, np.nan_to_num(_by_code(COUNTY_MANNING, cover), nan=0.05), net, rain_step_s=3600.0, cell_m=cell,
+                   advection=True)  # fmt: skip
     level = np.where(run.max_depth_m > FLOODED_M, bed + run.max_depth_m, -np.inf)
     depth = np.repeat(np.repeat(level, block, axis=0), block, axis=1) - dem
     depth = np.where(_valley_floor(ground), depth[: ground.size, : ground.size], 0.0)

@@ -137,7 +137,8 @@ def _coarse_run(
     coarse = dem.reshape(n, _COARSE, n, _COARSE).mean(axis=(1, 3)).astype(np.float64)
     cover = ground.town.cover[::_COARSE, ::_COARSE]
     net = town_runoff(ground, rain.storm(), WETTEST_H)
-    run = simulate(coarse, 0.035, net[:, cover], rain_step_s=3600.0, cell_m=5.0 * _COARSE, sink_m3_s=sinks_m3_s)
+    run = simulate(coarse, 0.035, net[:, cover], rain_step_s=3600.0, cell_m=5.0 * _COARSE, sink_m3_s=sinks_m3_s,
+                   advection=True)  # fmt: skip
     street = net[:, STREET]
     return run, coarse, float(street.max() / street.sum())
 

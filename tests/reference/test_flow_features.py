@@ -137,20 +137,22 @@ def busy() -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_run_that_goes_on_from_any_saved_state_is_the_same_to_the_last_bit() -> None:
+@pytest.mark.parametrize("advection", [False, True])
+def test_run_that_goes_on_from_any_saved_state_is_the_same_to_the_last_bit(advection: bool) -> None:
     states: list[dict[str, np.ndarray]] = []
-    whole = simulate(**busy())  # type: ignore[arg-type]
-    kept = simulate(**busy(), checkpoints=Checkpoints(states.append, every_s=0.0))  # type: ignore[arg-type]
+    inputs = {**busy(), "advection": advection}
+    whole = simulate(**inputs)  # type: ignore[arg-type]
+    kept = simulate(**inputs, checkpoints=Checkpoints(states.append, every_s=0.0))  # type: ignore[arg-type]
     same(whole, kept)
     assert len(states) > 6
     for state in (states[0], states[len(states) // 2], states[-1]):
-        again = simulate(**busy(), n_threads=2, checkpoints=Checkpoints(states.append, 1e9, state))  # type: ignore[arg-type]
+        again = simulate(**inputs, n_threads=2, checkpoints=Checkpoints(states.append, 1e9, state))  # type: ignore[arg-type]
         same(whole, again)
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"manning_n": 0.031}, {"rain_step_s": 901.0}, {"theta": 0.8}, {"sink_m3_s": 0.0}, {"inflows": ()},
+    [{"manning_n": 0.031}, {"advection": True}, {"rain_step_s": 901.0}, {"theta": 0.8}, {"sink_m3_s": 0.0}, {"inflows": ()},
      {"record_cells": [6, 600]}, {"debris_factor": (0.0, 0.0, 0.0)}, {"rain_mm_h": np.zeros((2, 40, 30))}],
 )  # fmt: skip
 def test_saved_state_of_other_inputs_is_refused(change: dict[str, object]) -> None:

@@ -219,7 +219,7 @@ def write_site_rain(
               "sites_with_return_period": int(table["return_period_yr"].notna().sum())}  # fmt: skip
     methods = [{
         "name": "Trigger rain and return period of sites",
-        "citation": "blocks of constant rain and Chicago storms (Keifer & Chu 1957) on the local-inertial town model; "
+        "citation": "blocks of constant rain and Chicago storms (Keifer & Chu 1957) on the town's shallow-water model; "
                     "ponds replayed between the amounts that were run",
         "validity": "average antecedent moisture, rain alike over the town; drains take their capacity",
     }]  # fmt: skip

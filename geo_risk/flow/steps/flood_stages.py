@@ -93,7 +93,7 @@ def write_stage_depths(
     counts = {c: int(table[c].notna().sum()) for c in table.columns if c != "site_id"}
     methods = [{
         "name": "Depth of sites by forecast stage",
-        "citation": "inflow of one-hour blocks of the local-inertial town model, added up and replayed in each pond",
+        "citation": "inflow of one-hour blocks of the town's shallow-water model, added up and replayed in each pond",
         "validity": "rain alike over the town; against the model's own run of the demo storm 0.07 m too deep in the "
                     "mean (METHOD.md)",
     }]  # fmt: skip

@@ -193,6 +193,12 @@ class TownFlowParams(Params):
     courant: float = parameter(
         0.7, "Share of the gravity-wave limit used for a step.", source="METHODS.md section 4: 0.5-0.7", gt=0, le=1
     )
+    advection: bool = parameter(
+        True, "Momentum is carried along (the whole shallow-water equations); false: the local-inertial ones without "
+        "it, in half the time, right for slow water alone: nothing runs faster than critical flow, so that steep "
+        "streets stand too deep.",
+        source="Stelling and Duinmeijer 2003; false: Bates et al. 2010",
+    )  # fmt: skip
     open_boundary: bool = parameter(
         True, "Water leaves over the edges of the town's DEM.", source=f"{_CHOICE}: no wall stands there"
     )

@@ -142,7 +142,7 @@ def run_surroundings(
         run = simulate(
             elevation_m, manning_n, rain, rain_step_s=3600.0, cell_m=cell_m, theta=params.theta, n_threads=n_threads,
             duration_s=(len(rain) + params.after_h) * 3600.0, courant=params.courant,
-            record_step_s=params.record_step_s, gauge_box=box, step_max_s=5.0,
+            record_step_s=params.record_step_s, gauge_box=box, step_max_s=5.0, advection=params.advection,
         )  # fmt: skip
     except UnstableFlow as error:
         what = f"the flow around the town became unstable: {error}"

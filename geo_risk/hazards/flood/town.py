@@ -250,7 +250,8 @@ def run_town(  # noqa: PLR0913 - what all callers share stays plain, the rest is
         run = simulate(
             elevation_m if walls is None else elevation_m + walls, surface.manning_n, rain, rain_step_s=rain_step_s,
             cell_m=cell_m, duration_s=hours * 3600.0,
-            sink_m3_s=sinks, open_boundary=params.open_boundary, theta=params.theta, courant=params.courant,
+            sink_m3_s=sinks, open_boundary=params.open_boundary, advection=params.advection, theta=params.theta,
+            courant=params.courant,
             step_max_s=5.0, depth_threshold_m=params.duration_depth_m, record_cells=record_cells,
             record_step_s=params.record_step_s, inflows=how.inflows, debris_factor=params.debris_factor,
             frame_step_s=how.frame_step_s, n_threads=how.n_threads, checkpoints=how.checkpoints,
@@ -321,9 +322,10 @@ def town_facts(run: FloodRun, table: Any, *, times: Sequence[str], peak_rain_mm_
         **{f"cells_rated_{bound:g}_or_more": rated_cells(run, bound) for bound in RATING_BOUNDS},
     }  # fmt: skip
     methods = [{
-        "name": "Local-inertial flow, rain on the grid",
-        "citation": "Bates et al. 2010; de Almeida et al. 2012; USDA TR-55 1986; hazard rating: FD2321/TR1 2006",
-        "validity": "subcritical flow over streets and courts on a DEM of some metres; no sewer network, drains take "
+        "name": "Shallow-water flow, rain on the grid",
+        "citation": "Bates et al. 2010; de Almeida et al. 2012; Stelling and Duinmeijer 2003; USDA TR-55 1986; hazard "
+                    "rating: FD2321/TR1 2006",
+        "validity": "flow over streets and courts on a DEM of some metres; no sewer network, drains take "
                     "their capacity wherever water stands on them",
     }]  # fmt: skip
     return {"notes": notes, "counts": counts, "quarantine": [], "methods": methods}
