@@ -152,8 +152,9 @@ def test_run_that_goes_on_from_any_saved_state_is_the_same_to_the_last_bit(advec
 
 @pytest.mark.parametrize(
     "change",
-    [{"manning_n": 0.031}, {"advection": True}, {"rain_step_s": 901.0}, {"theta": 0.8}, {"sink_m3_s": 0.0}, {"inflows": ()},
-     {"record_cells": [6, 600]}, {"debris_factor": (0.0, 0.0, 0.0)}, {"rain_mm_h": np.zeros((2, 40, 30))}],
+    [{"manning_n": 0.031}, {"advection": True}, {"rain_step_s": 901.0}, {"theta": 0.8}, {"sink_m3_s": 0.0},
+     {"inflows": ()}, {"record_cells": [6, 600]}, {"debris_factor": (0.0, 0.0, 0.0)},
+     {"rain_mm_h": np.zeros((2, 40, 30))}],
 )  # fmt: skip
 def test_saved_state_of_other_inputs_is_refused(change: dict[str, object]) -> None:
     states: list[dict[str, np.ndarray]] = []
