@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -83,6 +84,12 @@ _THIN = Side(style="thin", color="BFC6CC")
 _HEADER_ROW = 3
 _A4_WIDTH = 265.0
 """Widest table in Latin letters that A4 prints at 6 points or more; wider ones go on A3."""
+_A3_WIDTH = 375.0
+"""The same of A3; wider ones go over several sheets of paper side by side."""
+_ONE_LINE = 12
+"""Widest heading in Latin letters that stands on one line above its unit."""
+_NAMING = 3
+"""Columns that name a row and are printed again on each of them."""
 
 
 def list_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -214,7 +221,7 @@ def _head(sheet: Any, columns: Sequence[str], *, name: str, run: str, rows: pd.D
         sheet.merge_cells(start_row=row, start_column=1, end_row=row, end_column=len(columns))
     for i, column in enumerate(columns, 1):
         cell = sheet.cell(_HEADER_ROW, i)
-        set_cell(cell, column_label(column, language))
+        set_cell(cell, _heading(column, language))
         cell.font = Font(bold=True, color="FFFFFF")
         cell.fill = PatternFill("solid", fgColor="17303D")
         cell.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
@@ -304,7 +311,11 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
     for j, column in enumerate(columns, 1):
         texts = [_printed(sheet.cell(i, j)) for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + min(len(rows), 200))]
         content = max((_width(t) for t in texts), default=0)
-        heading = _width(column_label(column, language)) / 2 + 3
+        first, _, unit = _heading(column, language).partition("\n")
+        is_broken = not unit or _width(first) > _ONE_LINE
+        heading = max(_width(first) / 2 + 3 if is_broken else _width(first) + 1, _width(unit) + 1)
+        if unit and is_broken:
+            sheet.row_dimensions[_HEADER_ROW].height = 50
         limit = _WIDE.get(column, 16 if _ID.match(column) else 14)
         sheet.column_dimensions[get_column_letter(j)].width = round(max(7, heading, min(content + 3, limit)), 1)
     widths = [sheet.column_dimensions[get_column_letter(j)].width for j in range(1, len(columns) + 1)]
@@ -313,10 +324,21 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
         sheet.row_dimensions[i].height = 15.5 * min(max(1, int(lines)), 12) + 3
     setup = sheet.page_setup
     paper = sheet.PAPERSIZE_A4 if sum(widths) <= _A4_WIDTH else sheet.PAPERSIZE_A3
-    setup.orientation, setup.paperSize, setup.fitToWidth, setup.fitToHeight = "landscape", paper, 1, 0
+    n_pages = max(1, math.ceil(sum(widths) / _A3_WIDTH))  # of paper side by side
+    setup.orientation, setup.paperSize, setup.fitToWidth, setup.fitToHeight = "landscape", paper, n_pages, 0
+    if n_pages > 1:
+        sheet.print_title_cols = f"A:{get_column_letter(min(_NAMING, len(columns)))}"
+        sheet.cell(1, 1).alignment = Alignment(horizontal="left", vertical="center")
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_margins = PageMargins(left=0.4, right=0.4, top=0.5, bottom=0.7, header=0.3, footer=0.3)
     sheet.oddFooter.center.text = label("list.page", language)
+
+
+def _heading(column: str, language: str) -> str:
+    """Return the label of a column with its unit on a line of its own, so that no bracket is left alone on one."""
+    text = column_label(column, language)
+    at = max(text.rfind("（"), text.rfind(" ("))
+    return text if at < 1 else f"{text[:at]}\n{text[at:].strip()}"
 
 
 def _printed(cell: Any) -> str:

@@ -210,6 +210,23 @@ def test_sheet_is_made_for_printing_and_its_csv_for_programs(tmp_path, name):
     assert content_sha256(tmp_path / "a.xlsx") == content_sha256(tmp_path / "b.xlsx")
 
 
+def test_units_have_a_line_of_their_own_and_wide_sheets_several_pages_that_name_their_rows(tmp_path):
+    frame = products.frames()["waterlogging"]
+    for minutes in (10, 30, 60):
+        for level in (1, 2, 3, 4):
+            frame[f"trigger_{minutes}min_class{level}_mm"] = 12.5
+    frame = frame.assign(**{f"depth_{years}yr_m": 0.5 for years in range(2, 40)})
+    lists.write_xlsx(frame, tmp_path / "a.xlsx", name="waterlogging", run="示范县", language="zh")
+    first, more = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets
+    headings = [c.value for c in first[3]]
+    assert "积水深度\n（米）" in headings
+    assert not any(h.endswith("）") and "\n" not in h for h in headings)
+    assert first.page_setup.fitToWidth in (None, 1)
+    assert more.page_setup.fitToWidth >= 2
+    assert more.print_title_cols == "$A:$C"
+    assert [c.value for c in more[3]][:3] == [h for h in headings if h in {"排名", "点位编号", "名称"}]
+
+
 def test_a_column_keeps_its_decimals_and_words_stand_off_numbers(tmp_path):
     frame = products.frames()["active_deformation"]
     frame["velocity_mean_mm_yr"] = [-18.0, -13.84, *frame["velocity_mean_mm_yr"].iloc[2:]][: len(frame)]
