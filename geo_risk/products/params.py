@@ -257,6 +257,10 @@ class WaterloggingParams(Params):
         60.0, "A report without a site's id belongs to the nearest site within this distance; others within it of one "
         "another are one place.", source=f"{_CHOICE}: a junction, and the error of a hand-held position", ge=0, le=1000,
     )  # fmt: skip
+    report_after_h: float = parameter(
+        12.0, "A report of water up to so many hours after the end of the town's run is of its storm.",
+        source=f"{_CHOICE}: an underpass is pumped out by then; later water is of another rain", ge=0, le=240,
+    )  # fmt: skip
     silence_is_dry: bool = parameter(
         False, "A site that nobody reported counts as dry, where reports are known to be complete.",
         source=f"{_CHOICE}: unknown is not dry",

@@ -46,6 +46,38 @@ _WORDS = {
 }  # fmt: skip
 
 
+def of_storm(
+    reports: pd.DataFrame, begin: pd.Timestamp | None, end: pd.Timestamp | None, *, after_h: float
+) -> tuple[pd.DataFrame, list[dict[str, str]], dict[str, int]]:
+    """Part the reports that may be of a storm from those of another time.
+
+    Parameters
+    ----------
+    reports : site_id, time as written, and time_from, time_to between which it may lie (UTC; missing: not told).
+    begin, end : of the storm and of its run, UTC; None: no storm to hold them against.
+    after_h : water seen so long after the end is still the storm's.
+
+    Returns
+    -------
+    kept : reports whose time may lie in the storm, or is not told. quarantine : {"id", "reason", "reason_zh"} of the
+    others. counts : untimed, without_zone (more than an instant) of those kept.
+    """
+    none = pd.Series(False, index=reports.index)
+    early = none if begin is None else reports["time_to"] < begin
+    late = none if end is None else reports["time_from"] > end + pd.Timedelta(hours=after_h)
+    aside = []
+    for is_early, row in zip(early[early | late], reports[early | late].to_dict("records"), strict=True):
+        when = ("before the storm began", "降雨开始之前") if is_early else ("after the storm ended", "降雨结束之后")
+        aside.append({
+            "id": "report" if pd.isna(row["site_id"]) else str(row["site_id"]),
+            "reason": f"was reported at {row['time']}, {when[0]}: not of this storm, not used",
+            "reason_zh": f"上报时间 {row['time']} 在{when[1]}：非本次降雨，未采用",
+        })  # fmt: skip
+    kept = reports[~(early | late)].reset_index(drop=True)
+    vague = kept["time_from"].notna() & (kept["time_from"] != kept["time_to"])
+    return kept, aside, {"untimed": int(kept["time_from"].isna().sum()), "without_zone": int(vague.sum())}
+
+
 def place_reports(
     reports: pd.DataFrame, sites: gpd.GeoDataFrame, params: WaterloggingParams
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

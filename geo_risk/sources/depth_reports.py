@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,14 +81,15 @@ def read_depth_reports(
     bad = ~((out["depth_m"] >= 0) & (out["depth_m"] <= DEEPEST_M))
     nowhere = ~bad & out["site_id"].isna() & out["x"].isna()
     ids = out["site_id"].fillna(pd.Series([f"row {k}" for k in range(2, len(out) + 2)], index=out.index))
-    aside = [_no_depth(str(i), table.loc[k, "depth_m"], out.loc[k, "depth_m"]) for k, i in ids[bad].items()]
+    told = zip(ids[bad], table.loc[bad, "depth_m"], out.loc[bad, "depth_m"], strict=True)
+    aside = [_no_depth(str(i), text, depth) for i, text, depth in told]
     aside += [{"id": str(i), "reason": "names neither a site nor a place", "reason_zh": "未给出点位或坐标"}
               for i in ids[nowhere]]  # fmt: skip
     columns = ["storm_id", "site_id", "x", "y", "depth_m", "time"]
     return out.loc[~bad & ~nowhere, columns].reset_index(drop=True), aside
 
 
-def _no_depth(report_id: str, text: object, depth_m: float) -> dict[str, str]:
+def _no_depth(report_id: str, text: Any, depth_m: float) -> dict[str, str]:
     """Return why a reported depth is not used, in both languages."""
     if pd.isna(text) or not str(text).strip():
         return {

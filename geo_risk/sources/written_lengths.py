@@ -24,7 +24,7 @@ _LENGTH = re.compile(
 )
 
 
-def metres_of(text: object, *, bare: float = 1.0) -> float:
+def metres_of(text: Any, *, bare: float = 1.0) -> float:
     """Return a written length in metres: of a range the greater end; NaN where it is none.
 
     Parameters

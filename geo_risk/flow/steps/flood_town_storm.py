@@ -96,7 +96,9 @@ def write_town(
     said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
     found_facts = town_facts(run, table, times=said, peak_rain_mm_h=peak)
     unknown = _gap_notes(float(gaps.mean()), [str(times[k])[:16] + "Z" for k in hours], sure_m) if gaps.any() else []
-    write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]]}, facts)
+    period = {"begin": str(times[window.start] - np.timedelta64(1, "h"))[:19],
+              "end": str(times[window.stop - 1] + np.timedelta64(round(params.after_h * 60), "m"))[:19]}  # fmt: skip
+    write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]], "period": period}, facts)
     drop_state(state)
 
 
