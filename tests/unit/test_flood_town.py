@@ -15,7 +15,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.flood_drained import write_drained
 from geo_risk.flow.steps.flood_sites import by_place, read_features
 from geo_risk.hazards.flood.devices import place_devices, sink_grid
-from geo_risk.hazards.flood.drained_ground import drained_rate, served_areas
+from geo_risk.hazards.flood.drained_ground import doubtful_share, drained_rate, served_areas
 from geo_risk.hazards.flood.losses import Ground
 from geo_risk.hazards.flood.params import FloodParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.pond import replay
@@ -261,6 +261,20 @@ def test_served_areas_by_rate_or_by_discharge_and_slips_are_set_aside() -> None:
     assert (rate[0, 0], rate[0, -1]) == pytest.approx((36.0, 3.6e6 / 100_000))
     assert drained_rate(areas[:1], built, GRID, built_mm_h=5.0)[0, -1] == 5.0
     assert drained_rate([], ~built, GRID, built_mm_h=5.0).max() == 0.0
+    # an area whose capacity cannot be is said to drain nothing: built-up ground in it does neither
+    assert drained_rate(areas[2:], built, GRID, built_mm_h=5.0).max() == 0.0
+
+
+def test_the_smallest_rate_counts_where_drained_areas_overlap_in_any_order() -> None:
+    left, bottom, right, top = GRID.bounds
+    middle = (left + right) / 2
+    areas = [(box(left, bottom, right, top), 20.0), (box(middle, bottom, right, top), 50.0)]
+    built = np.zeros(GRID.shape, dtype=bool)
+    for order in (areas, areas[::-1]):
+        assert (drained_rate(order, built, GRID, built_mm_h=5.0) == 20.0).all()
+        assert doubtful_share(order, GRID) == pytest.approx(0.5)
+    same = [(shape, 20.0) for shape, _ in areas]
+    assert doubtful_share(same, GRID) == doubtful_share(areas[:1], GRID) == doubtful_share([], GRID) == 0.0
 
 
 def test_coarse_cells_take_the_deepest_water() -> None:
