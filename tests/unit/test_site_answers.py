@@ -72,6 +72,13 @@ def test_a_site_without_a_pond_has_no_volumes_and_a_dry_one_needs_nothing() -> N
     assert np.isnan(lost["drain_needed_m3_s"])
 
 
+@pytest.mark.parametrize("flow", [0.0, 0.5])
+def test_a_site_of_unknown_depth_has_no_volumes_and_is_not_said_to_need_nothing(flow: float) -> None:
+    pond = box_pond(flow, 0.0)  # the rain of some hour is missing: it fell as none
+    got = counterfactuals(response(pond, 0.0, depth_m=np.nan), {"A": pond}, bound_m=0.15, params=SITES).loc[0]
+    assert got.drop("site_id").isna().all()
+
+
 @pytest.mark.slow
 @given(st.floats(0, 2), st.floats(0, 2), st.floats(0, 1), st.floats(0.05, 1))
 def test_shares_are_shares_and_what_is_needed_is_enough(flow: float, drain: float, share: float, bound: float) -> None:

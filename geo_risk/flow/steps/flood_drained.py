@@ -42,8 +42,10 @@ def write_drained(
                            name="town_drained"), out)  # fmt: skip
     share = doubtful_share(areas, grid)
     notes = [note(
-        "warning", f"On {share:.1%} of the town areas of inputs.drains overlap and tell different capacities: the smallest "
-        "counts, on the wet side.", f"城区 {share:.1%} 的面积上排水分区重叠且能力不一：按最小值计算（偏湿）。",
+        "warning",
+        f"On {share:.1%} of the town areas of inputs.drains overlap and tell different capacities: the smallest counts, "
+        "on the wet side.",
+        f"城区 {share:.1%} 的面积上排水分区重叠且能力不一：按最小值计算（偏湿）。",
     )] if share > 0 else []  # fmt: skip
     counts = {"drained_areas": len(areas) - len(aside), "drained_mean_mm_h": round(float(rate.mean()), 3),
               "drained_areas_overlap_share": round(share, 4)}  # fmt: skip

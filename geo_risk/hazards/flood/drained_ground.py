@@ -16,7 +16,7 @@ HIGHEST_MM_H = 500.0
 
 
 def served_areas(drains: gpd.GeoDataFrame) -> tuple[list[tuple[BaseGeometry, float]], list[dict[str, str]]]:
-    """Return drained areas with the rain rate that their drains take [mm/h], NaN where none is known, and rows set aside.
+    """Return drained areas with the rain rate that their drains take [mm/h], NaN where unknown, and rows set aside.
 
     Parameters
     ----------
