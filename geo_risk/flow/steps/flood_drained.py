@@ -43,8 +43,8 @@ def write_drained(
     share = doubtful_share(areas, grid)
     notes = [note(
         "warning",
-        f"On {share:.1%} of the town areas of inputs.drains overlap and tell different capacities: the smallest counts, "
-        "on the wet side.",
+        f"On {share:.1%} of the town areas of inputs.drains overlap and tell different capacities: the smallest "
+        "counts, on the wet side.",
         f"城区 {share:.1%} 的面积上排水分区重叠且能力不一：按最小值计算（偏湿）。",
     )] if share > 0 else []  # fmt: skip
     counts = {"drained_areas": len(areas) - len(aside), "drained_mean_mm_h": round(float(rate.mean()), 3),
