@@ -59,6 +59,9 @@ _WORDS = {
              "在 {n} 次误差抽样中有 {share:.0%} 列前十（位次 {low} 至 {high}）。"),
     "sinks": (" Its ground sinks by {rate:.0f} mm/yr: the same storm next season would stand {change:.2f} m deeper.",
               "地面沉降 {rate:.0f} 毫米/年：下一雨季同等降雨水深将增加 {change:.2f} 米。"),
+    "unused": (" {n} depths reported there in past storms say nothing of its drains: the rain of those storms is not "
+               "known.",
+               "{n} 次历史上报水深因当次降雨缺测，未用于核查排水能力。"),
     "new": (" It is not in the ledger.", "台账未登记。"),
 }  # fmt: skip
 
@@ -70,12 +73,12 @@ SINKING_TOLD_M = 0.02
 def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, str]:
     """Return why a site stands where it does, in English and in Chinese."""
     if np.isnan(row.depth_m):
-        return _said([("no_depth", {})])
+        return _said([("no_depth", {}), *_unused_words(row)])
     if row.depth_class == -1:
         return _said([("coarse", {"depth": row.depth_m, "cell": cell_m}), *_past_words(row), *_rain_words(row),
-                      *_firm_words(row)])  # fmt: skip
+                      *_unused_words(row), *_firm_words(row)])  # fmt: skip
     if row.depth_class == 0:
-        return _said([("dry", {"depth": row.depth_m}), *_rain_words(row), *_firm_words(row)])
+        return _said([("dry", {"depth": row.depth_m}), *_rain_words(row), *_unused_words(row), *_firm_words(row)])
     words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
     if row.duration_h > 0:
         words.append(("lasts", {"hours": row.duration_h}))
@@ -93,6 +96,7 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
         words.append(("sinks", {"rate": _told(row, "sinking_mm_yr"), "change": change}))
     if abs(row.correction_m) >= 0.05:
         words.append(("moved", {"moved": row.correction_m}))
+    words += _unused_words(row)
     if row.source == "detected":
         words.append(("new", {}))
     return _said(words)
@@ -107,6 +111,11 @@ def _told(row: Any, column: str) -> float:
 def _past_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
     past = _told(row, "past_depth_m")
     return [("past", {"past": past})] if past > row.depth_m else []
+
+
+def _unused_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    n = getattr(row, "reports_unused", 0)
+    return [("unused", {"n": int(n)})] if n > 0 else []
 
 
 def _rain_words(row: Any) -> list[tuple[str, dict[str, Any]]]:

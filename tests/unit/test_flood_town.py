@@ -14,13 +14,21 @@ from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.flood_drained import write_drained
 from geo_risk.flow.steps.flood_sites import by_place, read_features
+from geo_risk.flow.steps.flood_town import _gap_of
 from geo_risk.hazards.flood.devices import place_devices, sink_grid
 from geo_risk.hazards.flood.drained_ground import doubtful_share, drained_rate, served_areas
 from geo_risk.hazards.flood.losses import Ground
 from geo_risk.hazards.flood.params import FloodParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.pond import replay
 from geo_risk.hazards.flood.rain_gaps import without_gaps
-from geo_risk.hazards.flood.responses import findings, record_cells, recorded_ponds, responses, site_depths
+from geo_risk.hazards.flood.responses import (
+    findings,
+    past_comparison,
+    record_cells,
+    recorded_ponds,
+    responses,
+    site_depths,
+)
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
 from geo_risk.hazards.flood.town import (
@@ -328,6 +336,13 @@ def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> Non
     first = next(iter(nominal))
     one = findings(sites, placed, town, {**nominal, first: short[first]}, report(dead), SITES).set_index("site_id")
     assert (one["n_reports"] == len(nominal) - 1).all()
+    # such reports, and those of storms without a run, stay on the comparison: nobody knows what stood there
+    told = past_comparison(sites, {first: short[first]}, report(dead))
+    assert len(told) == len(report(dead))
+    assert told["modelled_m"].isna().all()
+    gap = _gap_of(first, told)
+    assert "W1" in gap["reason"]
+    assert "W1" in gap["reason_zh"]
 
 
 @pytest.mark.slow

@@ -185,3 +185,13 @@ def test_cause_needs_water() -> None:
 def test_impossible_parameters_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"needed|finite|input"):
         WaterloggingParams.model_validate(change)
+
+
+def test_reports_that_say_nothing_of_the_drains_are_told_in_the_reason_of_their_site() -> None:
+    sites, ponds = table()
+    out = rank_sites(sites.assign(reports_unused=[0, 2, 0, 0, 0, 1]), ponds, DEVICES, params=PARAMS, local_m=150.0)
+    told = out.set_index("site_id")
+    assert "2 depths reported there in past storms say nothing of its drains" in told.loc["B", "reasons"]
+    assert "2 次历史上报水深因当次降雨缺测" in told.loc["B", "reasons_zh"]
+    assert "1 depths reported" in told.loc["F", "reasons"]
+    assert "depths reported there" not in told.loc["A", "reasons"]

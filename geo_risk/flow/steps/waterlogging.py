@@ -27,7 +27,7 @@ def waterlogging(plan: Plan) -> None:
             "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
         },
         optional={**{n: plan.frame(n) for n in TOLD}, "town_draws": plan.cube("town_draws"),
-                  "town_drained": plan.layer("town_drained")},
+                  "town_drained": plan.layer("town_drained"), "town_past": plan.frame("town_past")},
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
                 "owners": plan.frame("waterlogging_owners"),
                 "facts": plan.facts("waterlogging")},
@@ -53,6 +53,7 @@ def write_waterlogging(
     town_sinking: Path | None,
     town_draws: Path | None,
     town_drained: Path | None,
+    town_past: Path | None,
     waterlogging: Path,
     ponding: Path,
     owners: Path,
@@ -77,6 +78,7 @@ def write_waterlogging(
     known = {c for c in OWNER_COLUMNS if sites[c].notna().any()}
     day = read_date(params.owner_date or newest)
     sites["owner_gaps"] = owner_gaps(sites, known=known, on=day, params=params)
+    sites["reports_unused"] = _unused_reports(town_past, sites)
     tables = [read_frame(p) for p in (town_rain, town_stages, town_answers, town_sinking) if p is not None]
     told = Told(share, tables, _draws(town_draws), grid.resolution_m, _drained(town_drained, sites))
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
@@ -103,6 +105,17 @@ def _drained(path: Path | None, sites: Any) -> Any:
         return None
     rate, cells = open_layer(path).to_numpy().ravel().astype(np.float64), sites["cell"].to_numpy(np.int64)
     return np.where(cells >= 0, rate[np.maximum(cells, 0)], 0.0)
+
+
+def _unused_reports(path: Path | None, sites: Any) -> Any:
+    """Return how many past reports of each site say nothing of its drains: the water of their storm is not known."""
+    from geo_risk.sources.layers import read_frame
+
+    if path is None:
+        return 0
+    past = read_frame(path)
+    lost = past.loc[past["modelled_m"].isna(), "site_id"].astype(str).value_counts()
+    return sites["site_id"].astype(str).map(lost).fillna(0).astype("int64")
 
 
 def _newest_day(plan: Plan) -> str | None:

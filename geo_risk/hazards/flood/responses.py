@@ -155,19 +155,20 @@ def past_comparison(sites: pd.DataFrame, runs: Mapping[str, FloodRun], reports: 
 
     Parameters
     ----------
-    runs : by storm_id. reports : storm_id, site_id, depth_m [m]; storms without a run are passed over.
+    runs : by storm_id. reports : storm_id, site_id, depth_m [m].
 
     Returns
     -------
-    storm_id, site_id, reported_m, modelled_m [m]; the modelled depth is missing beyond the DEM.
+    storm_id, site_id, reported_m, modelled_m [m]; the modelled depth is missing beyond the DEM, where the storm's rain
+    is missing, and where the storm has no run: such a report tells nothing of the drains.
     """
     cells = sites["cell"].to_numpy(np.int64)
     modelled = {s: dict(zip(sites["site_id"].astype(str), site_depths(r.max_depth_m, cells), strict=True))
                 for s, r in runs.items()}  # fmt: skip
     rows = [
         {"storm_id": str(r["storm_id"]), "site_id": str(r["site_id"]), "reported_m": float(r["depth_m"]),
-         "modelled_m": float(modelled[r["storm_id"]].get(str(r["site_id"]), np.nan))}
-        for r in reports.to_dict("records") if r["storm_id"] in modelled
+         "modelled_m": float(modelled.get(r["storm_id"], {}).get(str(r["site_id"]), np.nan))}
+        for r in reports.to_dict("records")
     ]  # fmt: skip
     columns = ["storm_id", "site_id", "reported_m", "modelled_m"]
     return pd.DataFrame(rows, columns=columns).sort_values(columns[:2], kind="stable").reset_index(drop=True)
