@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 
 # text: (English, Chinese)
 _WORDS = {
-    "no_water": ("The water at it is unknown: it lies beyond the town's terrain model.",
-                 "水深未知：位于城区高程模型之外。"),
+    "no_water": ("The water at it is unknown: it lies beyond the town's terrain model, or rain there is missing.",
+                 "水深未知：位于城区高程模型之外，或该处降雨缺测。"),
     "no_sill": ("Water stands {water:.2f} m deep at it; the height of its sill is unknown: measure it.",
                 "入口处积水深 {water:.2f} 米，挡水高度未知：请测量。"),
     "over_sill": ("Water stands {water:.2f} m deep, {margin:.2f} m over its sill of {sill:.2f} m.",

@@ -214,7 +214,8 @@ def propose(
     The frame `waterlogging_ledger_proposals`: new_site where water of the first class was reported away from any site
     (reports within report_snap_m of one another are one place) or at a detected one; for ledger sites that were
     reported dry in close_storms storms and wet in none, close_site where the model finds no rain that floods them,
-    check_site where it puts water there in so many of these storms.
+    check_site where it puts water there in so many of these storms. A site whose ledger tells of water of the first
+    class in the past, or that the list calls unknown, is not proposed to be closed.
     """
     first = params.depth_classes_m[0]
     rows: list[dict[str, Any]] = []
@@ -251,11 +252,14 @@ def _learned(site: Any, group: pd.DataFrame, params: WaterloggingParams) -> tupl
     if site["source"] == "detected":
         return ("new_site", _said("new_detected", depth=deepest)) if deepest >= first else None
     dry = group[group["reported_m"] < first]
-    if deepest >= first or dry["storm_id"].nunique() < params.close_storms:
+    history = pd.to_numeric(site.get("past_depth_m", np.nan), errors="coerce")
+    if history >= first or deepest >= first or dry["storm_id"].nunique() < params.close_storms:
         return None
     n_wet = dry.loc[dry["modelled_m"] >= first, "storm_id"].nunique()
     if n_wet >= params.close_storms:
         return "check_site", _said("check_site", n=n_wet)
+    if site.get("depth_class") == -1:  # what the list does not call dry is not to be closed
+        return None
     tested, trigger = site.get("trigger_tested_mm"), site.get("trigger_60min_class1_mm")
     if tested is not None and not pd.isna(tested) and pd.isna(trigger) and site["depth_m"] < first:
         return "close_site", _said("close_site", n=dry["storm_id"].nunique(), most=float(tested))
