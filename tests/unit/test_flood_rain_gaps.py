@@ -89,11 +89,12 @@ def test_missing_hours_that_may_have_been_the_storm_make_the_town_unknown() -> N
     dry = [0.0] * 30
     nan = float("nan")
     assert not lacking([*dry, 10, 30, 20, *dry])[0].any()
-    assert not lacking([nan, *dry, 10, 30, 20, *dry])[0].any()  # one hour of 30 mm at most, against 60 in three
-    where, hours = lacking([nan, nan, nan, *dry, 10, 30, 20, *dry])  # a radar that failed through another storm
+    assert not lacking([0, nan, *dry, 10, 30, 20, *dry])[0].any()  # one hour of 30 mm at most, against 60 in three
+    assert not lacking([nan] * 30 + [0, 10, 30, 20, 0] + [nan] * 9)[0].any()  # what lies beyond the record is no gap
+    where, hours = lacking([0, nan, nan, nan, *dry, 10, 30, 20, *dry])  # a radar that failed through another storm
     assert where.all()
-    assert hours == [0, 1, 2]
+    assert hours == [1, 2, 3]
     assert lacking([*dry, nan, *dry])[0].all()  # nothing fell as far as anybody knows
-    part, _ = lacking([nan, nan, nan, *dry, 10, 30, 20, *dry], west_only=True)
+    part, _ = lacking([0, nan, nan, nan, *dry, 10, 30, 20, *dry], west_only=True)
     assert part[:, 0].all()
     assert not part[:, -1].any()

@@ -219,6 +219,8 @@ def test_storm_begins_after_the_last_dry_gap() -> None:
     assert (window.start, window.first, window.stop) == (6, 9, 11)
     assert storm_window(rain, window_h=2, dry_gap_h=12).start == 0
     assert storm_window([3.0], window_h=6, dry_gap_h=3).stop == 1
+    # of windows that hold the burst the one that lets its water arrive
+    assert storm_window([np.nan, np.nan, 40.0, 0.0, 0.0, 0.0], window_h=3, dry_gap_h=2).first == 2
     assert storm_window([np.nan, 4.0, np.nan], window_h=1, dry_gap_h=1).first == 1
     with pytest.raises(DataError, match="at least one hour"):
         storm_window([], window_h=6, dry_gap_h=3)

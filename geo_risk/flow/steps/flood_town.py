@@ -170,7 +170,8 @@ def storm_hours(
 def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArray[np.bool_], list[int]]:
     """Return where the rain of a storm lacks an hour, (y, x), and which hours those are; runs take it for none.
 
-    The rain also lacks one where other hours, with a missing one among them, may have been wetter than the window.
+    The rain also lacks one where other hours, with a missing one among them, may have been wetter than the window;
+    hours before the first or after the last that is known somewhere are no part of the record.
     """
     import numpy as np
 
@@ -178,15 +179,17 @@ def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArra
     from geo_risk.sources.rain_grid import onto_grid
 
     out, hours = np.zeros(grid.shape, dtype=np.bool_), []
-    values = rain.to_numpy()
+    known = np.flatnonzero(np.isfinite(rain.to_numpy()).any(axis=(1, 2)))
+    since = min(int(known[0]), window.first) if known.size else 0
+    values = rain.to_numpy()[since : max(int(known[-1]) + 1, window.stop) if known.size else None]
     length = window.stop - window.first
     doubt = np.zeros(values.shape[1:], dtype=np.bool_)
     for j in np.flatnonzero(np.isnan(values).any(axis=(0, 2))):  # row by row: the cube may be a province's
-        doubt[j] = may_be_wetter(values[:, j], length, first=window.first)
+        doubt[j] = may_be_wetter(values[:, j], length, first=window.first - since)
     if doubt.any():
         share = rain.isel(time=0, drop=True).copy(data=doubt.astype(np.float64))
         out |= onto_grid(share, grid).to_numpy() > 0
-        hours += np.flatnonzero((np.isnan(values) & doubt).any(axis=(1, 2))).tolist()
+        hours += (since + np.flatnonzero((np.isnan(values) & doubt).any(axis=(1, 2)))).tolist()
     for k in range(window.start, window.stop):
         lacks = np.isnan(onto_grid(rain.isel(time=k, drop=True), grid).to_numpy())
         if lacks.any():
