@@ -34,6 +34,8 @@ _WORDS = {
              "台账历史积水 {past:.2f} 米，按此排序。"),
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
+    "lasts_on": (", deeper than the first class for {hours:.1f} h and on when the run ended",
+                 "，超过最低分级水深已持续 {hours:.1f} 小时，模拟结束时仍未退去"),
     "cause": ("; {cause}.", "；{cause}。"),
     "begins": (" It begins at about {rain:.0f} mm in an hour.", "小时雨量约 {rain:.0f} 毫米时开始积水。"),
     "over_sill": (" The water is {over:.2f} m over the entrance's sill ({sill:.2f} m).",
@@ -81,7 +83,8 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
         return _said([("dry", {"depth": row.depth_m}), *_rain_words(row), *_unused_words(row), *_firm_words(row)])
     words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
     if row.duration_h > 0:
-        words.append(("lasts", {"hours": row.duration_h}))
+        goes_on = getattr(row, "duration_bound", "exact") == "at_least"
+        words.append(("lasts_on" if goes_on else "lasts", {"hours": row.duration_h}))
     cause = tuple(text.format(share=row.share, local=local_m) for text in _CAUSE_WORDS[row.cause])
     words.append(("cause", {"cause": cause}))
     if not np.isnan(row.critical_rain_mm_h) and np.isnan(_told(row, "trigger_60min_class1_mm")):

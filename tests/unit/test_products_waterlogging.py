@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -12,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_risk.core.grid import Grid
+from geo_risk.core.schemas import SCHEMAS
 from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.ponding import ponding, surroundings_share
 from geo_risk.products.waterlogging import MEASURES, Told, causes, depth_classes, rank_sites
 from geo_risk.products.waterlogging_score import score_parts
 from geo_risk.publish.i18n import measure_label
+from geo_risk.publish.lists import EXTRAS
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_100, 4_000_100), crs="EPSG:4546", resolution_m=5)
 PARAMS = WaterloggingParams()
@@ -195,3 +198,21 @@ def test_reports_that_say_nothing_of_the_drains_are_told_in_the_reason_of_their_
     assert "2 次历史上报水深因当次降雨缺测" in told.loc["B", "reasons_zh"]
     assert "1 depths reported" in told.loc["F", "reasons"]
     assert "depths reported there" not in told.loc["A", "reasons"]
+
+
+def test_water_that_stood_when_the_run_ended_lasts_longer_than_was_counted() -> None:
+    out = ranked(duration_bound=["at_least", "exact", "exact", "exact", "exact", "unknown"]).set_index("site_id")
+    assert "for 3.0 h and on when the run ended" in out.loc["A", "reasons"]
+    assert "模拟结束时仍未退去" in out.loc["A", "reasons_zh"]
+    assert "for 2.0 h;" in out.loc["B", "reasons"]
+    assert out.loc["A", "duration_bound"] == "at_least"
+
+
+def test_the_csv_has_every_column_that_the_guide_names() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "waterlogging.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)`", guide.split("| list | rows |")[0])) - {"lists", "waterlogging"}
+    loose = {"drain_saves_", "blockage_adds_", "upstream_adds_", "pump_would_save_", "share"}
+    columns = {n for n in named - loose if not n.endswith("_")} - {"velocity_up"}
+    pattern = EXTRAS["waterlogging"]
+    lost = [c for c in columns if not pattern.match(c) and c not in SCHEMAS["waterlogging"].columns]
+    assert lost == []

@@ -195,16 +195,18 @@ def responses(
     Returns
     -------
     site_id, depth_m (corrected by the past reports; ponds without reports by `usual_correction`), depth_model_m,
-    duration_h, volume_m3 (stored at the deepest), capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all
-    devices at nominal capacity), depth_cleared_m (CLEARED times the capacity), depth_local_m (without water from
-    upstream), local_share, critical_rain_mm_h (rain of one hour that brings depth_bound_m, all rain scaled alike;
-    missing where three times the rain does not). Where the depth is unknown all of it is missing.
+    duration_h, duration_bound {exact, at_least (so deep when the run ended), unknown}, volume_m3 (stored at the
+    deepest), capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all devices at nominal capacity),
+    depth_cleared_m (CLEARED times the capacity), depth_local_m (without water from upstream), local_share,
+    critical_rain_mm_h (rain of one hour that brings depth_bound_m, all rain scaled alike; missing where three times
+    the rain does not). Where the depth is unknown all of it is missing.
     """
     cells = sites["cell"].to_numpy(np.int64)
     out = site_states(sites, devices, found)
     out.insert(1, "depth_model_m", site_depths(run.max_depth_m, cells))
     hours = run.duration_above_s.ravel()[np.maximum(cells, 0)] / 3600
     out.insert(2, "duration_h", np.where(cells >= 0, hours, np.nan))
+    out["duration_bound"] = _duration_bounds(run, cells, out["duration_h"].to_numpy(float), depth_bound_m)
     out["depth_m"] = corrected(out["depth_model_m"].to_numpy(float), out["correction_m"].to_numpy(float))
     reach = np.pi * params.local_m**2 / 2
     catchment = sites["catchment_m2"].to_numpy(float)
@@ -219,6 +221,13 @@ def responses(
         for row, depth in zip(out.itertuples(), out["depth_model_m"].to_numpy(float), strict=True)
     ]  # fmt: skip
     return pd.concat([out, pd.DataFrame(more, columns=list(nothing), index=out.index)], axis=1)
+
+
+def _duration_bounds(run: FloodRun, cells: NDArray[np.int64], hours: Array, bound_m: float) -> list[str]:
+    """Say whether the water still stood deeper than the bound when the run ended."""
+    last = run.depth_m.ravel()[np.maximum(cells, 0)]
+    words = np.select([np.isnan(hours), (hours > 0) & (last >= bound_m)], ["unknown", "at_least"], "exact")
+    return [str(w) for w in words]
 
 
 def site_states(sites: pd.DataFrame, devices: pd.DataFrame, found: pd.DataFrame | None) -> pd.DataFrame:
