@@ -32,6 +32,7 @@ _WORDS = {
                "模型水深 {depth:.2f} 米，但 {cell:.0f} 米格网无法体现下穿通道、路缘或院落：不等于无积水。"),
     "past": (" The ledger tells of {past:.2f} m in the past; it is ranked by that.",
              "台账历史积水 {past:.2f} 米，按此排序。"),
+    "history": (" The ledger tells of {past:.2f} m in the past.", "台账历史积水 {past:.2f} 米。"),
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
     "lasts_on": (", deeper than the first class for {hours:.1f} h and on when the run ended",
@@ -75,12 +76,17 @@ SINKING_TOLD_M = 0.02
 def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, str]:
     """Return why a site stands where it does, in English and in Chinese."""
     if np.isnan(row.depth_m):
-        return _said([("no_depth", {}), *_unused_words(row)])
+        past = _told(row, "past_depth_m")
+        history = [] if np.isnan(past) else [("history", {"past": past})]
+        return _said([("no_depth", {}), *history, *_unused_words(row)])
     if row.depth_class == -1:
         return _said([("coarse", {"depth": row.depth_m, "cell": cell_m}), *_past_words(row), *_rain_words(row),
                       *_unused_words(row), *_firm_words(row)])  # fmt: skip
     if row.depth_class == 0:
-        return _said([("dry", {"depth": row.depth_m}), *_rain_words(row), *_unused_words(row), *_firm_words(row)])
+        history = [("history", values) for _, values in _past_words(row)]
+        return _said(
+            [("dry", {"depth": row.depth_m}), *history, *_rain_words(row), *_unused_words(row), *_firm_words(row)]
+        )
     words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
     if row.duration_h > 0:
         goes_on = getattr(row, "duration_bound", "exact") == "at_least"

@@ -67,6 +67,26 @@ def test_deepest_first_and_unknown_above_dry() -> None:
     assert pd.isna(out.loc[4, "depth_m"])
 
 
+def test_a_site_of_unknown_depth_that_was_deep_before_is_ranked_by_that() -> None:
+    sites, ponds = table()
+    past = [float("nan")] * 5 + [2.0]
+    out = rank_sites(sites.assign(past_depth_m=past), ponds, DEVICES, params=PARAMS, local_m=150.0)
+    assert out["site_id"].tolist()[0] == "F"
+    assert out["depth_class"].tolist()[0] == -1
+    assert "The ledger tells of 2.00 m in the past" in out.loc[0, "reasons"]
+    draws = pd.DataFrame(np.tile([[1.2], [0.8], [0.5], [0.4], [0.1]], (1, 4)), index=list("ABCDE"))
+    firm = rank_sites(sites.assign(past_depth_m=past), ponds, DEVICES, params=PARAMS, local_m=150.0,
+                      told=Told(draws=draws)).set_index("site_id")  # fmt: skip
+    assert firm.loc["A", ["rank_low", "rank_high"]].tolist() == [2, 2]
+
+
+def test_a_dry_ledger_site_tells_of_its_past() -> None:
+    sites, ponds = table(depth_m=[1.2, 0.05, 0.5, 0.4, 0.1, float("nan")])
+    past = [float("nan"), 0.6] + [float("nan")] * 4
+    out = rank_sites(sites.assign(past_depth_m=past), ponds, DEVICES, params=PARAMS, local_m=150.0)
+    assert "The ledger tells of 0.60 m in the past" in out.set_index("site_id").loc["B", "reasons"]
+
+
 def test_a_hollow_whose_drains_are_known_by_their_area_is_not_said_to_have_none() -> None:
     sites, ponds = table()
     drained = np.array([0.0, 0.0, 0.0, 20.0, 20.0, 20.0])

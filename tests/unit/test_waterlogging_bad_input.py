@@ -12,7 +12,7 @@ from shapely.geometry import LineString, Point
 
 from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
-from geo_risk.flow.steps.flood_sites import ground_notes
+from geo_risk.flow.steps.flood_sites import _entrance_numbers, both_areas, ground_notes
 from geo_risk.flow.steps.flood_town_source import coarser
 from geo_risk.hazards.flood.design_runs import DesignRain, kept_of, run_design
 from geo_risk.hazards.flood.devices import place_devices, sink_grid
@@ -188,6 +188,37 @@ def test_a_coarse_terrain_model_calls_no_listed_site_dry() -> None:
     told = coarse_list(30.0, past=0.6)
     assert told["site_id"].tolist() == ["A", "B"]
     assert "0.60 m in the past" in told.loc[0, "reasons"]
+
+
+def test_a_ledger_site_off_the_town_but_in_the_run_is_read_and_stays_unknown(tmp_path: Path) -> None:
+    run = Grid.from_bounds((499_000, 3_999_000, 501_200, 4_001_200), crs="EPSG:4546", resolution_m=100)
+    area = both_areas(GRID, run)
+    assert area == run.bounds
+    assert both_areas(GRID, Grid.from_bounds((0, 0, 300, 300), crs="EPSG:4547", resolution_m=30)) == GRID.bounds
+    path = write(tmp_path / "a.csv", "编号,名称,x,y\nA,一,500050,4000050\nB,二,500260,4000060\nC,三,700000,4000060\n")
+    read = read_ledger(path, "waterlogging_sites", crs="EPSG:4546", where="inputs.waterlogging_sites", area=area)
+    assert [q["id"] for q in read.quarantine] == ["C"]
+    town = town_ground(GRID, ground(), SITES)
+    detected = detect_sites(
+        town, Features(nothing(), nothing(), nothing(), nothing(), np.ones(GRID.shape, bool)), SITES
+    )
+    sites, beyond = merge_ledger(detected, read.frame, town, SITES)
+    assert sites.set_index("site_id").loc["B", "cell"] == -1
+    assert [q["id"] for q in beyond] == ["B"]
+
+
+def test_numbers_of_entrances_that_are_texts_are_read_or_named() -> None:
+    doors = gpd.GeoDataFrame({"space_id": ["a", "b", "c", "d"], "sill_height_m": ["20cm", "高", None, "0.3"],
+                              "people": ["约5", 4, -2, None]}, geometry=[Point(0, 0)] * 4, crs="EPSG:4546")  # fmt: skip
+    aside: list[dict[str, str]] = []
+    got = _entrance_numbers(doors, aside)
+    assert got["sill_height_m"].tolist() == pytest.approx([0.2, np.nan, np.nan, 0.3], nan_ok=True)
+    assert got["people"].tolist() == pytest.approx([np.nan, 4, np.nan, np.nan], nan_ok=True)
+    assert [(a["id"], a["reason"].split()[1]) for a in aside] == [
+        ("b", "sill_height_m"),
+        ("a", "people"),
+        ("c", "people"),
+    ]
 
 
 def test_a_ledger_point_beside_a_road_gets_its_class() -> None:

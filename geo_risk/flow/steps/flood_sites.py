@@ -47,9 +47,28 @@ def read_features(
     aside += read.quarantine
     if name == "roads":
         read.frame["class"] = road_classes(read.frame)
+    if name == "underground_spaces":
+        read.frame[["sill_height_m", "people"]] = _entrance_numbers(read.frame, aside)
     left, bottom, right, top = grid.bounds
     frame = read.frame if geometry in ("Point", None) else read.frame.cx[left:right, bottom:top]
     return in_parts(frame)
+
+
+def _entrance_numbers(frame: gpd.GeoDataFrame, aside: list[dict[str, str]]) -> Any:
+    """Return sills [m] and people of entrances as numbers, missing where what is written is none: told in `aside`."""
+    import pandas as pd
+
+    from geo_risk.sources.written_lengths import metres
+
+    people = pd.to_numeric(frame["people"], errors="coerce").astype("float64")
+    out = pd.DataFrame({"sill_height_m": metres(frame["sill_height_m"]), "people": people.where(people >= 0)})
+    zh = {"sill_height_m": "挡水高度", "people": "人数"}
+    for column in out:
+        lost = out[column].isna() & frame[column].notna() & (frame[column].astype("string").str.strip() != "")
+        aside += [{"id": str(i), "reason": f"its {column} {str(v)[:20]!r} is no number: it counts as unknown",
+                   "reason_zh": f"{zh[str(column)]}“{str(v)[:20]}”不是数值：按未知处理"}
+                  for i, v in zip(frame.loc[lost, "space_id"], frame.loc[lost, column], strict=True)]  # fmt: skip
+    return out
 
 
 def in_parts(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -89,6 +108,7 @@ def write_sites(
     *,
     dem: Path,
     built: Path,
+    run_grid: Path,
     waterlogging_sites: Path | None,
     drains: Path | None,
     pumps: Path | None,
@@ -111,10 +131,11 @@ def write_sites(
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import open_layer
+    from geo_risk.sources.layers import open_layer, read_grid
 
     height = open_layer(dem)
     grid = grid_of(height)
+    area = both_areas(grid, read_grid(run_grid))
     ground = town_ground(grid, height.to_numpy(), params)
     aside: list[dict[str, str]] = []
     paths = {"roads": roads, "railways": railways, "underground_spaces": underground_spaces, "buildings": buildings,
@@ -123,7 +144,7 @@ def write_sites(
     is_built = open_layer(built).to_numpy() > 0
     features = Features(read["roads"], read["railways"], read["underground_spaces"], read["buildings"], is_built)
     detected = detect_sites(ground, features, params)
-    ledger, said = _ledger(waterlogging_sites, grid, read["roads"], options=options, aside=aside)
+    ledger, said = _ledger(waterlogging_sites, grid, read["roads"], area=area, options=options, aside=aside)
     if ledger is not None:
         ledger, odd = in_metres(ledger, params)
         aside += odd
@@ -140,6 +161,17 @@ def write_sites(
     }  # fmt: skip
     notes = [*ground_notes(ground, hole_depth_m), *(note("info", text) for text in said)]
     write_json({"notes": notes, "counts": counts, "quarantine": [*aside, *beyond, *bad]}, facts)
+
+
+def both_areas(town: Grid, run: Grid) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of the town and the run together: a ledger's site off the town's DEM stays.
+
+    Where the run's grid is in another CRS, the town alone.
+    """
+    if run.crs != town.crs:
+        return town.bounds
+    a, b = town.bounds, run.bounds
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 def ground_notes(ground: Town, hole_depth_m: float) -> list[dict[str, str]]:
@@ -175,6 +207,7 @@ def _ledger(
     grid: Grid,
     roads: gpd.GeoDataFrame,
     *,
+    area: tuple[float, float, float, float],
     options: dict[str, dict[str, Any]],
     aside: list[dict[str, str]],
 ) -> tuple[gpd.GeoDataFrame | None, list[str]]:
@@ -184,7 +217,7 @@ def _ledger(
 
     if path is None:
         return None, []
-    read = read_ledger(path, "waterlogging_sites", crs=grid.crs, where="inputs.waterlogging_sites", area=grid.bounds,
+    read = read_ledger(path, "waterlogging_sites", crs=grid.crs, where="inputs.waterlogging_sites", area=area,
                        reference=roads if len(roads) else None,
                        options=ReadOptions(**options.get("waterlogging_sites", {})))  # fmt: skip
     aside += read.quarantine
