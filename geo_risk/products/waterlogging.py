@@ -128,7 +128,11 @@ def rank_sites(
         "correction_m",
         "sill_height_m",
         *(f"score_{name}" for name in parts),
-        *(c for c in ("unit", "deputy", "valid_until", "owner_gaps", "past_depth_m", "duration_bound") if c in frame),
+        *(
+            c
+            for c in ("unit", "deputy", "valid_until", "owner_gaps", "past_depth_m", "depth_bound", "duration_bound")
+            if c in frame
+        ),
         *firm.columns,
         *told_columns,
     ]

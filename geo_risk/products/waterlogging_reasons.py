@@ -34,6 +34,8 @@ _WORDS = {
              "台账历史积水 {past:.2f} 米，按此排序。"),
     "history": (" The ledger tells of {past:.2f} m in the past.", "台账历史积水 {past:.2f} 米。"),
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
+    "deep_least": ("Water stands at least {depth:.2f} m deep, and deeper if it rained in the hours whose rain is missing "
+                   "there", "积水深至少 {depth:.2f} 米（部分时次降雨缺测，实际可能更深）"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
     "lasts_on": (", deeper than the first class for {hours:.1f} h and on when the run ended",
                  "，超过最低分级水深已持续 {hours:.1f} 小时，模拟结束时仍未退去"),
@@ -87,7 +89,7 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
         return _said(
             [("dry", {"depth": row.depth_m}), *history, *_rain_words(row), *_unused_words(row), *_firm_words(row)]
         )
-    words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
+    words: list[tuple[str, dict[str, Any]]] = [(_depth_key(row), {"depth": row.depth_m})]
     if row.duration_h > 0:
         goes_on = getattr(row, "duration_bound", "exact") == "at_least"
         words.append(("lasts_on" if goes_on else "lasts", {"hours": row.duration_h}))
@@ -109,6 +111,10 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
     if row.source == "detected":
         words.append(("new", {}))
     return _said(words)
+
+
+def _depth_key(row: Any) -> str:
+    return "deep_least" if getattr(row, "depth_bound", "exact") == "at_least" else "deep"
 
 
 def _told(row: Any, column: str) -> float:

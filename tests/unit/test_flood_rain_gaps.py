@@ -8,7 +8,7 @@ import pytest
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.flood_town import rain_missing, storm_hours
 from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
-from geo_risk.hazards.flood.rain_gaps import below_gaps, without_gaps
+from geo_risk.hazards.flood.rain_gaps import below_gaps, depth_bounds, without_gaps
 from geo_risk.hazards.flood.responses import site_depths
 from geo_risk.hazards.flood.sites import Town, town_ground
 from geo_risk.kernels.inertial import FloodRun, simulate
@@ -98,3 +98,9 @@ def test_missing_hours_that_may_have_been_the_storm_make_the_town_unknown() -> N
     part, _ = lacking([0, nan, nan, nan, *dry, 10, 30, 20, *dry], west_only=True)
     assert part[:, 0].all()
     assert not part[:, -1].any()
+
+
+def test_a_deep_place_below_missing_rain_is_at_least_so_deep() -> None:
+    gaps = np.array([[True, False], [True, False]])
+    got = depth_bounds([0.9, 0.9, np.nan, np.nan], np.array([0, 1, 2, -1]), gaps)
+    assert got == ["at_least", "exact", "unknown", "unknown"]

@@ -220,6 +220,14 @@ def test_reports_that_say_nothing_of_the_drains_are_told_in_the_reason_of_their_
     assert "depths reported there" not in told.loc["A", "reasons"]
 
 
+def test_a_depth_that_is_a_lower_bound_says_so() -> None:
+    out = ranked(depth_bound=["at_least", "exact", "exact", "exact", "exact", "unknown"]).set_index("site_id")
+    assert "Water stands at least 1.20 m deep" in out.loc["A", "reasons"]
+    assert "积水深至少 1.20 米" in out.loc["A", "reasons_zh"]
+    assert "at least" not in out.loc["B", "reasons"]
+    assert out.loc["A", "depth_bound"] == "at_least"
+
+
 def test_water_that_stood_when_the_run_ended_lasts_longer_than_was_counted() -> None:
     out = ranked(duration_bound=["at_least", "exact", "exact", "exact", "exact", "unknown"]).set_index("site_id")
     assert "for 3.0 h and on when the run ended" in out.loc["A", "reasons"]

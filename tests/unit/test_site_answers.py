@@ -75,8 +75,9 @@ def test_a_site_without_a_pond_has_no_volumes_and_a_dry_one_needs_nothing() -> N
 @pytest.mark.parametrize("flow", [0.0, 0.5])
 def test_a_site_of_unknown_depth_has_no_volumes_and_is_not_said_to_need_nothing(flow: float) -> None:
     pond = box_pond(flow, 0.0)  # the rain of some hour is missing: it fell as none
-    got = counterfactuals(response(pond, 0.0, depth_m=np.nan), {"A": pond}, bound_m=0.15, params=SITES).loc[0]
-    assert got.drop("site_id").isna().all()
+    for known in ({"depth_m": np.nan}, {"depth_m": 0.9, "depth_bound": "at_least"}):
+        got = counterfactuals(response(pond, 0.0, **known), {"A": pond}, bound_m=0.15, params=SITES).loc[0]
+        assert got.drop("site_id").isna().all()
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def write_town(
 
     from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.hazards.flood.compute import town_layer
-    from geo_risk.hazards.flood.rain_gaps import below_gaps, without_gaps
+    from geo_risk.hazards.flood.rain_gaps import below_gaps, depth_bounds, without_gaps
     from geo_risk.hazards.flood.responses import responses
     from geo_risk.hazards.flood.town import town_facts
     from geo_risk.publish.cube import write_cube
@@ -79,6 +79,7 @@ def write_town(
     run = without_gaps(run, gaps, sure_m=sure_m)
     table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
                       params=sites)  # fmt: skip
+    table["depth_bound"] = depth_bounds(table["depth_m"], places["cell"].to_numpy(np.int64), gaps)
     for values, path, units, name in _fine_layers(
         run, params.duration_depth_m, (depth, duration, arrival, speed, rating)
     ):
