@@ -34,8 +34,8 @@ _WORDS = {
              "台账历史积水 {past:.2f} 米，按此排序。"),
     "history": (" The ledger tells of {past:.2f} m in the past.", "台账历史积水 {past:.2f} 米。"),
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
-    "deep_least": ("Water stands at least {depth:.2f} m deep, and deeper if it rained in the hours whose rain is missing "
-                   "there", "积水深至少 {depth:.2f} 米（部分时次降雨缺测，实际可能更深）"),
+    "deep_least": ("Water stands at least {depth:.2f} m deep, and deeper if it rained in the hours whose rain is "
+                   "missing there", "积水深至少 {depth:.2f} 米（部分时次降雨缺测，实际可能更深）"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
     "lasts_on": (", deeper than the first class for {hours:.1f} h and on when the run ended",
                  "，超过最低分级水深已持续 {hours:.1f} 小时，模拟结束时仍未退去"),
