@@ -36,6 +36,10 @@ _WORDS = {
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
     "deep_least": ("Water stands at least {depth:.2f} m deep, and deeper if it rained in the hours whose rain is "
                    "missing there", "积水深至少 {depth:.2f} 米（部分时次降雨缺测，实际可能更深）"),
+    "deep_rising": ("Water stands {depth:.2f} m deep and was still rising when the run ended",
+                    "积水深 {depth:.2f} 米，模拟结束时仍在上涨"),
+    "rising": ("The model shows {depth:.2f} m, and the water was still rising when the run ended: it is not known to "
+               "stay dry.", "模型水深 {depth:.2f} 米，模拟结束时仍在上涨：不等于无积水。"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
     "lasts_on": (", deeper than the first class for {hours:.1f} h and on when the run ended",
                  "，超过最低分级水深已持续 {hours:.1f} 小时，模拟结束时仍未退去"),
@@ -82,7 +86,9 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
         history = [] if np.isnan(past) else [("history", {"past": past})]
         return _said([("no_depth", {}), *history, *_unused_words(row)])
     if row.depth_class == -1:
-        return _said([("coarse", {"depth": row.depth_m, "cell": cell_m}), *_past_words(row), *_rain_words(row),
+        is_rising = getattr(row, "depth_bound", "exact") == "rising"
+        why = ("rising", {"depth": row.depth_m}) if is_rising else ("coarse", {"depth": row.depth_m, "cell": cell_m})
+        return _said([why, *_past_words(row), *_rain_words(row),
                       *_unused_words(row), *_firm_words(row)])  # fmt: skip
     if row.depth_class == 0:
         history = [("history", values) for _, values in _past_words(row)]
@@ -114,7 +120,7 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
 
 
 def _depth_key(row: Any) -> str:
-    return "deep_least" if getattr(row, "depth_bound", "exact") == "at_least" else "deep"
+    return {"at_least": "deep_least", "rising": "deep_rising"}.get(getattr(row, "depth_bound", "exact"), "deep")
 
 
 def _told(row: Any, column: str) -> float:

@@ -347,6 +347,23 @@ def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> Non
     assert "W1" in gap["reason_zh"]
 
 
+def test_water_that_rises_when_the_run_ends_is_told_and_water_at_rest_is_not(town: Town) -> None:
+    sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
+    placed = devices(town, sites, capacity=0.0)
+    surface = Surface(np.full(GRID.shape, 98.0), np.full(GRID.shape, 0.03))
+    rising = {}
+    for after_h in (0.0, 4.0):
+        run = run_town(town.elevation, surface, np.full((1, *GRID.shape), 15.0), sink_grid(placed, GRID.shape),
+                       cell_m=5.0, params=TOWN_PARAMS.model_copy(update={"after_h": after_h}),
+                       record_cells=record_cells(sites, placed, town))  # fmt: skip
+        made = responses(sites, placed, town, run, None, peak_rain_mm_h=15.0, depth_bound_m=0.15, params=SITES)
+        rising[after_h] = made.set_index("site_id")["depth_bound"]
+    assert rising[0.0]["W1"] == "rising"
+    assert rising[0.0]["W2"] == "exact"  # a street on a slope: what runs down there does not gather
+    assert rising[0.0]["W3"] == "unknown"
+    assert rising[4.0]["W1"] == "exact"
+
+
 @pytest.mark.slow
 def test_replay_agrees_with_a_new_run_and_is_monotone(town: Town) -> None:
     sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)

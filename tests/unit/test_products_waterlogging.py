@@ -228,6 +228,16 @@ def test_a_depth_that_is_a_lower_bound_says_so() -> None:
     assert out.loc["A", "depth_bound"] == "at_least"
 
 
+def test_water_that_was_rising_when_the_run_ended_is_not_called_dry() -> None:
+    out = ranked(depth_bound=["rising", "exact", "exact", "exact", "rising", "unknown"]).set_index("site_id")
+    assert "was still rising" in out.loc["A", "reasons"]
+    assert out.loc["E", "depth_class"] == -1  # detected, below the first class: it stays on the list
+    assert "not known to stay dry" in out.loc["E", "reasons"]
+    assert "不等于无积水" in out.loc["E", "reasons_zh"]
+    assert out.loc["E", "depth_m"] == 0.1
+    assert out.loc["E", "score_depth"] == pytest.approx(out.loc["F", "score_depth"])
+
+
 def test_water_that_stood_when_the_run_ended_lasts_longer_than_was_counted() -> None:
     out = ranked(duration_bound=["at_least", "exact", "exact", "exact", "exact", "unknown"]).set_index("site_id")
     assert "for 3.0 h and on when the run ended" in out.loc["A", "reasons"]

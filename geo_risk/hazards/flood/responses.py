@@ -195,17 +195,19 @@ def responses(
     Returns
     -------
     site_id, depth_m (corrected by the past reports; ponds without reports by `usual_correction`), depth_model_m,
-    duration_h, duration_bound {exact, at_least (so deep when the run ended), unknown}, volume_m3 (stored at the
-    deepest), capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all devices at nominal capacity),
-    depth_cleared_m (CLEARED times the capacity), depth_local_m (without water from upstream), local_share,
-    critical_rain_mm_h (rain of one hour that brings depth_bound_m, all rain scaled alike; missing where three times
-    the rain does not). Where the depth is unknown all of it is missing.
+    depth_bound {exact, rising (when the run ended), unknown}, duration_h, duration_bound {exact, at_least (so deep when
+    the run ended), unknown}, volume_m3 (stored at the deepest), capacity_m3_s, share, correction_m, is_defect,
+    depth_sound_m (all devices at nominal capacity), depth_cleared_m (CLEARED times the capacity), depth_local_m
+    (without water from upstream), local_share, critical_rain_mm_h (rain of one hour that brings depth_bound_m, all
+    rain scaled alike; missing where three times the rain does not). Where the depth is unknown all of it is missing.
     """
     cells = sites["cell"].to_numpy(np.int64)
     out = site_states(sites, devices, found)
     out.insert(1, "depth_model_m", site_depths(run.max_depth_m, cells))
     hours = run.duration_above_s.ravel()[np.maximum(cells, 0)] / 3600
     out.insert(2, "duration_h", np.where(cells >= 0, hours, np.nan))
+    rising = still_rising(run, sites, devices, town)
+    out["depth_bound"] = np.select([out["depth_model_m"].isna(), rising], ["unknown", "rising"], "exact").astype(object)
     out["duration_bound"] = _duration_bounds(run, cells, out["duration_h"].to_numpy(float), depth_bound_m)
     out["depth_m"] = corrected(out["depth_model_m"].to_numpy(float), out["correction_m"].to_numpy(float))
     reach = np.pi * params.local_m**2 / 2
@@ -221,6 +223,25 @@ def responses(
         for row, depth in zip(out.itertuples(), out["depth_model_m"].to_numpy(float), strict=True)
     ]  # fmt: skip
     return pd.concat([out, pd.DataFrame(more, columns=list(nothing), index=out.index)], axis=1)
+
+
+RISING_M, RISING_S = 0.01, 900.0
+"""A pond that rose by more in so long before the run ended may have gone on rising."""
+
+
+def still_rising(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, town: Town) -> NDArray[np.bool_]:
+    """Return whether the water of each site in a depression was highest, and rising, when the run ended, (n,)."""
+    out = np.zeros(len(sites), dtype=np.bool_)
+    if run.record is None or not run.record.time_s.size:
+        return out
+    time, depth = run.record.time_s, run.record.depth_m
+    before = max(int(np.searchsorted(time, time[-1] - RISING_S, side="right")) - 1, 0)
+    position = {int(c): k for k, c in enumerate(record_cells(sites, devices, town))}
+    for k, (label, cell) in enumerate(zip(sites["label"], gauge_cells(sites, devices, town).tolist(), strict=True)):
+        if label > 0 and cell in position:
+            level = depth[:, position[cell]]
+            out[k] = level[-1] >= level.max() - 1e-3 and level[-1] - level[before] > RISING_M
+    return out
 
 
 def _duration_bounds(run: FloodRun, cells: NDArray[np.int64], hours: Array, bound_m: float) -> list[str]:
