@@ -60,6 +60,10 @@ _WORDS = {
               "{held:.0f} m3 held back upstream.",
               "要低于最低水深等级，排水与抽排能力需达 {needed:.2f} 立方米/秒（现有 {now:.2f}），"
               "或上游滞蓄 {held:.0f} 立方米。"),
+    "drain_least": (" To stay below the first class it needs at least {needed:.2f} m3/s of drains and pumps (now "
+                    "{now:.2f}), or {held:.0f} m3 held back upstream.",
+                    "要低于最低水深等级，排水与抽排能力至少需达 {needed:.2f} 立方米/秒（现有 {now:.2f}），"
+                    "或上游滞蓄 {held:.0f} 立方米以上。"),
     "volumes": (" Of the {ponded:.0f} m3 that stand there {upstream:.0f} m3 come of water from upstream and "
                 "{blockage:.0f} m3 of blocked drains or pumps.",
                 "积水 {ponded:.0f} 立方米中，上游来水所致 {upstream:.0f} 立方米，排水设施淤堵或失效所致 "
@@ -158,7 +162,8 @@ def _volume_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
     words: list[tuple[str, dict[str, Any]]] = [("volumes", values)]
     if needed > 0:
         now = _told(row, "capacity_m3_s") * _told(row, "share")
-        words.append(("drain", {"needed": needed, "now": now, "held": _told(row, "hold_back_m3")}))
+        key = "drain_least" if getattr(row, "depth_bound", "exact") == "rising" else "drain"
+        words.append((key, {"needed": needed, "now": now, "held": _told(row, "hold_back_m3")}))
     return words
 
 
