@@ -13,7 +13,7 @@ from shapely.geometry import Point
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.flood.counterfactuals import counterfactuals
 from geo_risk.hazards.flood.depth_draws import depth_draws
-from geo_risk.hazards.flood.entrances import entrance_corrections, place_entrances, water_at
+from geo_risk.hazards.flood.entrances import entrance_corrections, place_entrances, unsure_entrances, water_at
 from geo_risk.hazards.flood.params import SiteParams
 from geo_risk.hazards.flood.pond import Pond, replay
 from geo_risk.hazards.flood.sites import town_ground
@@ -236,3 +236,18 @@ def test_more_water_never_makes_an_entrance_safer(water: list[float], more: floa
         assert (low[space] == "unknown") == (high[space] == "unknown")
         if low[space] != "unknown":
             assert order[high[space]] >= order[low[space]]
+
+
+def test_an_entrance_whose_water_may_still_rise_is_not_below_its_sill() -> None:
+    doors = gpd.GeoDataFrame({"space_id": ["a", "b", "c"], "name": ["一", "二", "三"], "people": [1, 1, 1],
+                              "sill_height_m": [0.5, 0.5, 0.5], "label": [1, 2, 1]},
+                             geometry=[Point(0, 0)] * 3, crs="EPSG:4546")  # fmt: skip
+    sites = pd.DataFrame({"site_id": ["A", "B"], "label": [1, 2]})
+    table = pd.DataFrame({"site_id": ["A", "B"], "depth_bound": ["rising", "exact"]})
+    unsure = unsure_entrances(doors, sites, table)
+    assert unsure.tolist() == [True, False, True]
+    assert not unsure_entrances(doors, sites, table[["site_id"]]).any()
+    got = check_sills(doors, np.array([0.1, 0.1, 0.6]), {}, PARAMS, is_unsure=unsure).set_index("space_id")
+    assert got["sill_state"].to_dict() == {"a": "unknown", "b": "below_sill", "c": "over_sill"}
+    assert "not known to stay below" in got.loc["a", "reasons"]
+    assert "不能认定" in got.loc["a", "reasons_zh"]
