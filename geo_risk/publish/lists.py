@@ -79,6 +79,8 @@ _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
                           "buildings", "road_km", "depth_m"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
+_DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
+"""Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
 _THIN = Side(style="thin", color="BFC6CC")
 _HEADER_ROW = 3
 _A4_WIDTH = 265.0
@@ -274,6 +276,8 @@ def shown(column: str, value: object, language: str) -> object:
         return label("ui.unknown", language) if column in _NEVER_BLANK else ""
     if _is_level(column):
         return level_label(column, int(str(value).removesuffix(".0")), language)
+    if column in _DEPTH_CLASSES and float(str(value)) < 0:
+        return label("ui.unknown", language)
     if isinstance(value, str) and column in TIMES:
         return local_time(value)
     if isinstance(value, str) and column == "measures":
