@@ -247,7 +247,8 @@ class WaterloggingParams(Params):
     )  # fmt: skip
     owner_date: str | None = parameter(
         None, "Day for which the expiry of responsibilities is judged, such as 2026-06-01; by default that of the "
-        "newest forecast.", source=f"{_CHOICE}: a run gives the same result on any day", pattern=r"^\d{4}-\d{2}-\d{2}$",
+        "newest forecast, else of the end of the storm.",
+        source=f"{_CHOICE}: a run gives the same result on any day", pattern=r"^\d{4}-\d{2}-\d{2}$",
     )  # fmt: skip
     expiry_notice_days: int = parameter(
         30, "Responsibilities that end within so many days are told.", source=f"{_CHOICE}: a month to renew", ge=0,
