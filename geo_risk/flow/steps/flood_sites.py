@@ -126,7 +126,7 @@ def write_sites(
 ) -> None:
     """Write the sites, the devices and the labelled depressions of the town."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.devices import place_devices
+    from geo_risk.hazards.flood.devices import more_than_comes, place_devices
     from geo_risk.hazards.flood.sites import Features, detect_sites, in_metres, merge_ledger, town_ground, with_streets
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
@@ -159,7 +159,8 @@ def write_sites(
         "depressions": int(ground.found.level.size), "sites": len(sites), "devices": len(devices),
         **{f"sites_{k}": int(v) for k, v in sites["source"].value_counts().items()},
     }  # fmt: skip
-    notes = [*ground_notes(ground, hole_depth_m), *(note("info", text) for text in said)]
+    notes = [*ground_notes(ground, hole_depth_m), *capacity_notes(more_than_comes(sites, devices)),
+             *(note("info", text) for text in said)]  # fmt: skip
     write_json({"notes": notes, "counts": counts, "quarantine": [*aside, *beyond, *bad]}, facts)
 
 
@@ -200,6 +201,23 @@ def ground_notes(ground: Town, hole_depth_m: float) -> list[dict[str, str]]:
             "可能为矿坑或错误，会截留来水，其下游水深可能偏小。",
         ))  # fmt: skip
     return notes
+
+
+def capacity_notes(ids: list[str]) -> list[dict[str, str]]:
+    """Return what the report says of sites whose devices are told to take more than can come."""
+    from geo_risk.hazards.flood.devices import HEAVIEST_MM_H
+    from geo_risk.products.wording import note
+
+    if not ids:
+        return []
+    which = ", ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
+    return [note(
+        "warning",
+        f"Drains and pumps of {len(ids)} sites are told to take more than {HEAVIEST_MM_H:g} mm/h from all ground that "
+        f"drains there ({which}): check their unit (m3/s). Where it is wrong such a place is not as dry as shown.",
+        f"{len(ids)} 处点位的排水能力超过其汇水面积上 {HEAVIEST_MM_H:g} 毫米/小时的全部来水（{which}）："
+        "请核对单位（立方米/秒）；若有误，该处积水将深于所示。",
+    )]  # fmt: skip
 
 
 def _ledger(
