@@ -78,11 +78,11 @@ def rank_sites(
     Returns
     -------
     The contract's `waterlogging` frame, with reasons_zh, reasons_en and score parts behind its columns; `measures` are
-    English, and publishing translates them by its table. Detected places that stay below the
-    first depth class are left out; ledger sites all stay. A site whose depth is unknown has class -1 and is ranked as
-    if the water stood at `unknown_depth_m`, or as deep as its ledger tells: unknown is not safe. On a terrain model
-    coarser than coarse_cell_m no
-    listed site is called dry: below the first class its class is -1 too, and it is ranked by its modelled depth.
+    English, and publishing translates them by its table. Detected places that stay below the first depth class are left
+    out; ledger sites all stay. A site whose depth is unknown, or was rising below the first class when the run ended,
+    has class -1 and is ranked as if the water stood at `unknown_depth_m`, or as deep as its ledger tells: unknown is
+    not safe. On a terrain model coarser than coarse_cell_m no listed site is called dry: below the first class its
+    class is -1 too, and it is ranked by its modelled depth.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def hourly_depth(curve: DepthCurve, rain_mm: ArrayLike, *, first: int) -> float:
     if any(p is None for p in ponds):
         wettest = float(rain[first:].max(initial=0.0))
         depth = float(curve.depths(np.array([min(wettest, amounts[-1])]))[0])
-        return depth * max(wettest / amounts[-1], 1.0) ** 0.6  # Manning, wide flow
+        return float(depth * max(wettest / amounts[-1], 1.0) ** 0.6)  # Manning, wide flow
     known = [p for p in ponds if p is not None]
     volumes = np.array([float(curve.runoff_m3(a)) for a in amounts[1:]])
     net = np.diff(np.asarray(curve.runoff_m3(np.cumsum(rain))), prepend=0.0)
