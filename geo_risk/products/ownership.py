@@ -15,7 +15,7 @@ from geo_risk.core.schemas import conform
 from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.wording import with_reasons
 
-_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
+_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})|^\s*(\d{4})(\d{2})(\d{2})\s*$")
 
 # text: (English, Chinese); no person is named
 _WORDS = {
@@ -34,12 +34,12 @@ GAPS = tuple(_WORDS)
 
 
 def read_date(text: object) -> date | None:
-    """Return the day that a text names (2025-12-31, 2025/12/31, 2025年12月31日); None where it names none."""
+    """Return the day that a text names (2025-12-31, 2025/12/31, 2025年12月31日, 20251231); None where it names none."""
     found = _DATE.search(str(text))
     if found is None:
         return None
     try:
-        return date(*(int(part) for part in found.groups()))
+        return date(*(int(part) for part in found.groups() if part))
     except ValueError:
         return None
 

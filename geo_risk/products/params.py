@@ -247,7 +247,8 @@ class WaterloggingParams(Params):
     )  # fmt: skip
     owner_date: str | None = parameter(
         None, "Day for which the expiry of responsibilities is judged, such as 2026-06-01; by default that of the "
-        "newest forecast.", source=f"{_CHOICE}: a run gives the same result on any day", pattern=r"^\d{4}-\d{2}-\d{2}$",
+        "newest forecast, else of the end of the storm.",
+        source=f"{_CHOICE}: a run gives the same result on any day", pattern=r"^\d{4}-\d{2}-\d{2}$",
     )  # fmt: skip
     expiry_notice_days: int = parameter(
         30, "Responsibilities that end within so many days are told.", source=f"{_CHOICE}: a month to renew", ge=0,
@@ -256,6 +257,10 @@ class WaterloggingParams(Params):
     report_snap_m: float = parameter(
         60.0, "A report without a site's id belongs to the nearest site within this distance; others within it of one "
         "another are one place.", source=f"{_CHOICE}: a junction, and the error of a hand-held position", ge=0, le=1000,
+    )  # fmt: skip
+    report_after_h: float = parameter(
+        12.0, "A report of water up to so many hours after the end of the town's run is of its storm.",
+        source=f"{_CHOICE}: an underpass is pumped out by then; later water is of another rain", ge=0, le=240,
     )  # fmt: skip
     silence_is_dry: bool = parameter(
         False, "A site that nobody reported counts as dry, where reports are known to be complete.",

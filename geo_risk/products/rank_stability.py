@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.products.params import WaterloggingParams
-from geo_risk.products.waterlogging_score import score_of
+from geo_risk.products.waterlogging_score import depths_for_unknown, score_of
 
 Array = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def rank_stability(frame: pd.DataFrame, draws_m: Array, params: WaterloggingPara
     out["n_draws"] = n
     if not n or not len(frame):
         return out
-    score = score_of(frame, np.where(np.isnan(draws_m), params.unknown_depth_m, draws_m), params)
+    score = score_of(frame, np.where(np.isnan(draws_m), depths_for_unknown(frame, params)[:, None], draws_m), params)
     order_of_ids = np.argsort(np.argsort(frame["site_id"].astype(str).to_numpy(), kind="stable"), kind="stable")
     ranks = np.empty(score.shape, dtype=np.int64)
     for j in range(n):

@@ -46,6 +46,38 @@ _WORDS = {
 }  # fmt: skip
 
 
+def of_storm(
+    reports: pd.DataFrame, begin: pd.Timestamp | None, end: pd.Timestamp | None, *, after_h: float
+) -> tuple[pd.DataFrame, list[dict[str, str]], dict[str, int]]:
+    """Part the reports that may be of a storm from those of another time.
+
+    Parameters
+    ----------
+    reports : site_id, time as written, and time_from, time_to between which it may lie (UTC; missing: not told).
+    begin, end : of the storm and of its run, UTC; None: no storm to hold them against.
+    after_h : water seen so long after the end is still the storm's.
+
+    Returns
+    -------
+    kept : reports whose time may lie in the storm, or is not told. quarantine : {"id", "reason", "reason_zh"} of the
+    others. counts : untimed, without_zone (more than an instant) of those kept.
+    """
+    none = pd.Series(False, index=reports.index)
+    early = none if begin is None else reports["time_to"] < begin
+    late = none if end is None else reports["time_from"] > end + pd.Timedelta(hours=after_h)
+    aside = []
+    for is_early, row in zip(early[early | late], reports[early | late].to_dict("records"), strict=True):
+        when = ("before the storm began", "降雨开始之前") if is_early else ("after the storm ended", "降雨结束之后")
+        aside.append({
+            "id": "report" if pd.isna(row["site_id"]) else str(row["site_id"]),
+            "reason": f"was reported at {row['time']}, {when[0]}: not of this storm, not used",
+            "reason_zh": f"上报时间 {row['time']} 在{when[1]}：非本次降雨，未采用",
+        })  # fmt: skip
+    kept = reports[~(early | late)].reset_index(drop=True)
+    vague = kept["time_from"].notna() & (kept["time_from"] != kept["time_to"])
+    return kept, aside, {"untimed": int(kept["time_from"].isna().sum()), "without_zone": int(vague.sum())}
+
+
 def place_reports(
     reports: pd.DataFrame, sites: gpd.GeoDataFrame, params: WaterloggingParams
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -182,7 +214,8 @@ def propose(
     The frame `waterlogging_ledger_proposals`: new_site where water of the first class was reported away from any site
     (reports within report_snap_m of one another are one place) or at a detected one; for ledger sites that were
     reported dry in close_storms storms and wet in none, close_site where the model finds no rain that floods them,
-    check_site where it puts water there in so many of these storms.
+    check_site where it puts water there in so many of these storms. A site whose ledger tells of water of the first
+    class in the past, or that the list calls unknown, is not proposed to be closed.
     """
     first = params.depth_classes_m[0]
     rows: list[dict[str, Any]] = []
@@ -219,11 +252,14 @@ def _learned(site: Any, group: pd.DataFrame, params: WaterloggingParams) -> tupl
     if site["source"] == "detected":
         return ("new_site", _said("new_detected", depth=deepest)) if deepest >= first else None
     dry = group[group["reported_m"] < first]
-    if deepest >= first or dry["storm_id"].nunique() < params.close_storms:
+    history = pd.to_numeric(site.get("past_depth_m", np.nan), errors="coerce")
+    if history >= first or deepest >= first or dry["storm_id"].nunique() < params.close_storms:
         return None
     n_wet = dry.loc[dry["modelled_m"] >= first, "storm_id"].nunique()
     if n_wet >= params.close_storms:
         return "check_site", _said("check_site", n=n_wet)
+    if site.get("depth_class") == -1:  # what the list does not call dry is not to be closed
+        return None
     tested, trigger = site.get("trigger_tested_mm"), site.get("trigger_60min_class1_mm")
     if tested is not None and not pd.isna(tested) and pd.isna(trigger) and site["depth_m"] < first:
         return "close_site", _said("close_site", n=dry["storm_id"].nunique(), most=float(tested))

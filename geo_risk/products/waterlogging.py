@@ -15,7 +15,7 @@ from geo_risk.core.schemas import conform
 from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.rank_stability import rank_stability
 from geo_risk.products.waterlogging_reasons import site_reason
-from geo_risk.products.waterlogging_score import score_parts
+from geo_risk.products.waterlogging_score import depths_for_unknown, score_parts
 from geo_risk.products.wording import with_reasons
 
 MEASURES = {
@@ -78,10 +78,11 @@ def rank_sites(
     Returns
     -------
     The contract's `waterlogging` frame, with reasons_zh, reasons_en and score parts behind its columns; `measures` are
-    English, and publishing translates them by its table. Detected places that stay below the
-    first depth class are left out; ledger sites all stay. A site whose depth is unknown has class -1 and is ranked as
-    if the water stood at `unknown_depth_m`: unknown is not safe. On a terrain model coarser than coarse_cell_m no
-    listed site is called dry: below the first class its class is -1 too, and it is ranked by its modelled depth.
+    English, and publishing translates them by its table. Detected places that stay below the first depth class are left
+    out; ledger sites all stay. A site whose depth is unknown, or was rising below the first class when the run ended,
+    has class -1 and is ranked as if the water stood at `unknown_depth_m`, or as deep as its ledger tells: unknown is
+    not safe. On a terrain model coarser than coarse_cell_m no listed site is called dry: below the first class its
+    class is -1 too, and it is ranked by its modelled depth.
 
     Raises
     ------
@@ -105,10 +106,15 @@ def rank_sites(
     ]
     told_columns += [c for c in ("depth_next_season_m",) if c in frame]
     keep = (frame["source"] != "detected") | ~(frame["depth_m"] < params.depth_classes_m[0])
+    if "depth_bound" in frame:
+        keep |= frame["depth_bound"] == "rising"
     frame = frame[keep].reset_index(drop=True)
     frame["depth_class"] = depth_classes(frame["depth_m"].to_numpy(float), params)
     if told.cell_m > params.coarse_cell_m:  # too coarse to show an underpass, a kerb or a court: not known to be dry
         frame["depth_class"] = frame["depth_class"].replace(0, -1)
+    if "depth_bound" in frame:  # what still rises may reach the first class: not known to be dry
+        is_rising = (frame["depth_bound"] == "rising") & ~(frame["depth_class"] > 0)
+        frame["depth_class"] = frame["depth_class"].mask(is_rising, -1)
     frame["cause"] = causes(frame, devices, params)
     frame["measures"] = [MEASURES[c] for c in frame["cause"]]
     parts = score_parts(_as_ranked(frame, told, params), params)
@@ -127,7 +133,11 @@ def rank_sites(
         "correction_m",
         "sill_height_m",
         *(f"score_{name}" for name in parts),
-        *(c for c in ("unit", "deputy", "valid_until", "owner_gaps", "past_depth_m") if c in frame),
+        *(
+            c
+            for c in ("unit", "deputy", "valid_until", "owner_gaps", "past_depth_m", "depth_bound", "duration_bound")
+            if c in frame
+        ),
         *firm.columns,
         *told_columns,
     ]
@@ -143,7 +153,14 @@ def _of_sites(draws: pd.DataFrame | None, frame: pd.DataFrame) -> NDArray[np.flo
 
 
 def _as_ranked(frame: gpd.GeoDataFrame, told: Told, params: WaterloggingParams) -> gpd.GeoDataFrame:
-    """Return the sites with the depths by which they are ranked: what a coarse terrain model hides the ledger tells."""
+    """Return the sites with the depths by which they are ranked: what a coarse terrain model hides the ledger tells.
+
+    What still rises below the first class is ranked as if its depth were unknown.
+    """
+    if "depth_bound" in frame:
+        depth = frame["depth_m"].astype("float64")
+        is_rising = (frame["depth_bound"] == "rising") & (frame["depth_class"] == -1)
+        frame = frame.assign(depth_m=depth.mask(is_rising, np.fmax(depth, depths_for_unknown(frame, params))))
     if not told.cell_m > params.coarse_cell_m or "past_depth_m" not in frame:
         return frame
     past = pd.to_numeric(frame["past_depth_m"], errors="coerce").astype("float64")

@@ -32,8 +32,17 @@ _WORDS = {
                "模型水深 {depth:.2f} 米，但 {cell:.0f} 米格网无法体现下穿通道、路缘或院落：不等于无积水。"),
     "past": (" The ledger tells of {past:.2f} m in the past; it is ranked by that.",
              "台账历史积水 {past:.2f} 米，按此排序。"),
+    "history": (" The ledger tells of {past:.2f} m in the past.", "台账历史积水 {past:.2f} 米。"),
     "deep": ("Water stands {depth:.2f} m deep", "积水深 {depth:.2f} 米"),
+    "deep_least": ("Water stands at least {depth:.2f} m deep, and deeper if it rained in the hours whose rain is "
+                   "missing there", "积水深至少 {depth:.2f} 米（部分时次降雨缺测，实际可能更深）"),
+    "deep_rising": ("Water stands {depth:.2f} m deep and was still rising when the run ended",
+                    "积水深 {depth:.2f} 米，模拟结束时仍在上涨"),
+    "rising": ("The model shows {depth:.2f} m, and the water was still rising when the run ended: it is not known to "
+               "stay dry.", "模型水深 {depth:.2f} 米，模拟结束时仍在上涨：不等于无积水。"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
+    "lasts_on": (", deeper than the first class for {hours:.1f} h and on when the run ended",
+                 "，超过最低分级水深已持续 {hours:.1f} 小时，模拟结束时仍未退去"),
     "cause": ("; {cause}.", "；{cause}。"),
     "begins": (" It begins at about {rain:.0f} mm in an hour.", "小时雨量约 {rain:.0f} 毫米时开始积水。"),
     "over_sill": (" The water is {over:.2f} m over the entrance's sill ({sill:.2f} m).",
@@ -51,6 +60,10 @@ _WORDS = {
               "{held:.0f} m3 held back upstream.",
               "要低于最低水深等级，排水与抽排能力需达 {needed:.2f} 立方米/秒（现有 {now:.2f}），"
               "或上游滞蓄 {held:.0f} 立方米。"),
+    "drain_least": (" To stay below the first class it needs at least {needed:.2f} m3/s of drains and pumps (now "
+                    "{now:.2f}), or {held:.0f} m3 held back upstream.",
+                    "要低于最低水深等级，排水与抽排能力至少需达 {needed:.2f} 立方米/秒（现有 {now:.2f}），"
+                    "或上游滞蓄 {held:.0f} 立方米以上。"),
     "volumes": (" Of the {ponded:.0f} m3 that stand there {upstream:.0f} m3 come of water from upstream and "
                 "{blockage:.0f} m3 of blocked drains or pumps.",
                 "积水 {ponded:.0f} 立方米中，上游来水所致 {upstream:.0f} 立方米，排水设施淤堵或失效所致 "
@@ -59,6 +72,9 @@ _WORDS = {
              "在 {n} 次误差抽样中有 {share:.0%} 列前十（位次 {low} 至 {high}）。"),
     "sinks": (" Its ground sinks by {rate:.0f} mm/yr: the same storm next season would stand {change:.2f} m deeper.",
               "地面沉降 {rate:.0f} 毫米/年：下一雨季同等降雨水深将增加 {change:.2f} 米。"),
+    "unused": (" {n} depths reported there in past storms say nothing of its drains: the rain of those storms is not "
+               "known.",
+               "{n} 次历史上报水深因当次降雨缺测，未用于核查排水能力。"),
     "new": (" It is not in the ledger.", "台账未登记。"),
 }  # fmt: skip
 
@@ -70,15 +86,23 @@ SINKING_TOLD_M = 0.02
 def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, str]:
     """Return why a site stands where it does, in English and in Chinese."""
     if np.isnan(row.depth_m):
-        return _said([("no_depth", {})])
+        past = _told(row, "past_depth_m")
+        history = [] if np.isnan(past) else [("history", {"past": past})]
+        return _said([("no_depth", {}), *history, *_unused_words(row)])
     if row.depth_class == -1:
-        return _said([("coarse", {"depth": row.depth_m, "cell": cell_m}), *_past_words(row), *_rain_words(row),
-                      *_firm_words(row)])  # fmt: skip
+        is_rising = getattr(row, "depth_bound", "exact") == "rising"
+        why = ("rising", {"depth": row.depth_m}) if is_rising else ("coarse", {"depth": row.depth_m, "cell": cell_m})
+        return _said([why, *_past_words(row), *_rain_words(row),
+                      *_unused_words(row), *_firm_words(row)])  # fmt: skip
     if row.depth_class == 0:
-        return _said([("dry", {"depth": row.depth_m}), *_rain_words(row), *_firm_words(row)])
-    words: list[tuple[str, dict[str, Any]]] = [("deep", {"depth": row.depth_m})]
+        history = [("history", values) for _, values in _past_words(row)]
+        return _said(
+            [("dry", {"depth": row.depth_m}), *history, *_rain_words(row), *_unused_words(row), *_firm_words(row)]
+        )
+    words: list[tuple[str, dict[str, Any]]] = [(_depth_key(row), {"depth": row.depth_m})]
     if row.duration_h > 0:
-        words.append(("lasts", {"hours": row.duration_h}))
+        goes_on = getattr(row, "duration_bound", "exact") == "at_least"
+        words.append(("lasts_on" if goes_on else "lasts", {"hours": row.duration_h}))
     cause = tuple(text.format(share=row.share, local=local_m) for text in _CAUSE_WORDS[row.cause])
     words.append(("cause", {"cause": cause}))
     if not np.isnan(row.critical_rain_mm_h) and np.isnan(_told(row, "trigger_60min_class1_mm")):
@@ -93,9 +117,14 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
         words.append(("sinks", {"rate": _told(row, "sinking_mm_yr"), "change": change}))
     if abs(row.correction_m) >= 0.05:
         words.append(("moved", {"moved": row.correction_m}))
+    words += _unused_words(row)
     if row.source == "detected":
         words.append(("new", {}))
     return _said(words)
+
+
+def _depth_key(row: Any) -> str:
+    return {"at_least": "deep_least", "rising": "deep_rising"}.get(getattr(row, "depth_bound", "exact"), "deep")
 
 
 def _told(row: Any, column: str) -> float:
@@ -107,6 +136,11 @@ def _told(row: Any, column: str) -> float:
 def _past_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
     past = _told(row, "past_depth_m")
     return [("past", {"past": past})] if past > row.depth_m else []
+
+
+def _unused_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    n = getattr(row, "reports_unused", 0)
+    return [("unused", {"n": int(n)})] if n > 0 else []
 
 
 def _rain_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -128,7 +162,8 @@ def _volume_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
     words: list[tuple[str, dict[str, Any]]] = [("volumes", values)]
     if needed > 0:
         now = _told(row, "capacity_m3_s") * _told(row, "share")
-        words.append(("drain", {"needed": needed, "now": now, "held": _told(row, "hold_back_m3")}))
+        key = "drain_least" if getattr(row, "depth_bound", "exact") == "rising" else "drain"
+        words.append((key, {"needed": needed, "now": now, "held": _told(row, "hold_back_m3")}))
     return words
 
 

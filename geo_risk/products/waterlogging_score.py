@@ -20,10 +20,20 @@ def score_parts(frame: pd.DataFrame, params: WaterloggingParams) -> dict[str, Ar
 
     depth : 1 - exp(-d / depth_scale_m). people : log10(1 + n) / 4, at most 1. traffic : trunk 1 to none 0.
     duration : 1 - exp(-t / 2 h). Missing people and duration count as the median of the known, missing depth as
-    `unknown_depth_m`.
+    `depths_for_unknown` says.
     """
-    depth = np.asarray(frame["depth_m"].astype("float64").fillna(params.unknown_depth_m), dtype=np.float64)
+    known = frame["depth_m"].astype("float64").to_numpy(np.float64)
+    depth: Array = np.where(np.isnan(known), depths_for_unknown(frame, params), known).astype(np.float64)
     return _parts(frame, depth, params)
+
+
+def depths_for_unknown(frame: pd.DataFrame, params: WaterloggingParams) -> Array:
+    """Depth with which each site is ranked were it unknown, (n,) [m]: `unknown_depth_m`, or more by its ledger."""
+    least = np.full(len(frame), params.unknown_depth_m)
+    if "past_depth_m" not in frame:
+        return least
+    past = pd.to_numeric(frame["past_depth_m"], errors="coerce").astype("float64")
+    return np.asarray(np.fmax(least, past.to_numpy(np.float64)))
 
 
 def score_of(frame: pd.DataFrame, depth_m: Array, params: WaterloggingParams) -> Array:

@@ -77,6 +77,11 @@ def measure_label(value: str, language: str) -> str:
     return labels(language).get(f"value.{value}", value)
 
 
+def method_label(text: str, language: str) -> str:
+    """Return a text of a method card in the language; one that the table does not know comes back as it is."""
+    return labels(language).get(f"method.{text}", text)
+
+
 def level_label(column: str, level: int, language: str) -> str:
     """Return a level -1..4 in words: warning columns by their colour, others from none to very high."""
     family = "warning" if column.startswith("warning") or column in _WARNING_COLUMNS else "level"

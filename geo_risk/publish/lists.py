@@ -43,7 +43,7 @@ EXTRAS = {
     "waterlogging": re.compile(
         r"return_period_bound|trigger_|close_mm|minutes_to_close|depth_\d+(yr|h)_m|ponded_m3|drain_|blockage_|upstream_"
         r"|pump_|hold_back_m3|first10_share|rank_low|rank_high|n_draws|capacity_m3_s|sill_height_m|unit|deputy"
-        r"|valid_until|owner_gaps|past_depth_m"
+        r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
 }
@@ -80,6 +80,8 @@ _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
                           "buildings", "road_km", "depth_m"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
+_DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
+"""Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
 _THIN = Side(style="thin", color="BFC6CC")
 _HEADER_ROW = 3
 _A4_WIDTH = 265.0
@@ -281,6 +283,8 @@ def shown(column: str, value: object, language: str) -> object:
         return label("ui.unknown", language) if column in _NEVER_BLANK else ""
     if _is_level(column):
         return level_label(column, int(str(value).removesuffix(".0")), language)
+    if column in _DEPTH_CLASSES and float(str(value)) < 0:
+        return label("ui.unknown", language)
     if isinstance(value, str) and column in TIMES:
         return local_time(value)
     if isinstance(value, str) and column == "measures":

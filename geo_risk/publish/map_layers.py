@@ -124,8 +124,12 @@ SPECS: tuple[LayerSpec, ...] = (
     LayerSpec("shelters", "", _one("layer.shelters", "#00513f", fill="#00a37a", shape="house", radius=9, opacity=1)),
     LayerSpec(
         "waterlogging",
-        "",
-        _one("layer.waterlogging", "#08306b", fill="#2a83c0", shape="square", radius=8, opacity=1),
+        "depth_class",
+        {
+            0: FeatureClass("value.site_dry", "#3a4047", "#ffffff", shape="square", radius=6, opacity=1),
+            -1: FeatureClass("value.unknown", "#3a4047", "#8d959c", shape="square", radius=8, opacity=1),
+            None: FeatureClass("layer.waterlogging", "#08306b", "#2a83c0", shape="square", radius=8, opacity=1),
+        },
         listed=True,
     ),
     LayerSpec(

@@ -20,7 +20,7 @@ from geo_risk.publish import report_tables as tables
 from geo_risk.publish.atomic import write_text
 from geo_risk.publish.escape import html_environment, render_page, trusted
 from geo_risk.publish.hashing import VOLATILE
-from geo_risk.publish.i18n import label, labels
+from geo_risk.publish.i18n import label, labels, method_label
 from geo_risk.publish.legend import LEVEL_COLORS, UNKNOWN_COLOR
 from geo_risk.publish.lists import list_rows
 from geo_risk.publish.model_card import model_card
@@ -237,7 +237,12 @@ def _counts(content: ReportContent, frames: Mapping[str, pd.DataFrame]) -> table
 def _methods(content: ReportContent) -> tables.Table:
     head = [label(f"report.{k}", content.language) for k in ("method", "citation", "validity")]
     cards = {m.get("name", ""): m for f in content.facts.values() for m in f.get("methods", ())}
-    return tables.table(head, [[n, m.get("citation", ""), m.get("validity", "")] for n, m in cards.items()])
+    rows: list[list[object]] = []
+    for name, card in cards.items():
+        told = [card.get("validity", ""), *card.get("limits", ())]  # where a method ends belongs to where it holds
+        texts = [method_label(t, content.language) for t in (name, card.get("citation", ""), *told)]
+        rows.append([*texts[:2], ("；" if content.language == "zh" else "; ").join(t for t in texts[2:] if t)])
+    return tables.table(head, rows)
 
 
 def _parameters(content: ReportContent) -> tables.Table:

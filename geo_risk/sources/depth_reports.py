@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from pyproj import Transformer
 from geo_risk.core.errors import DataError, SchemaError
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vector_files import read_text_table
+from geo_risk.sources.written_lengths import metres
 
 HEADERS = {
     "storm_id": ("降雨过程", "过程编号", "场次"),
@@ -22,6 +25,8 @@ HEADERS = {
     "time": ("时间", "上报时间", "发生时间"),
 }
 """Headers that are accepted for each column; our own name is always accepted."""
+
+_CENTIMETRES = re.compile(r"\((?:厘米|公分|cm|CM)\)$")
 
 DEEPEST_M = 10.0
 """Reports of more are set aside."""
@@ -37,7 +42,8 @@ def read_depth_reports(
 
     Parameters
     ----------
-    path : CSV with depth_m [m], and site_id or lon, lat; storm_id and time where they are known.
+    path : CSV with depth_m, and site_id or lon, lat; storm_id and time where they are known. Depths are in metres but
+        where a unit stands beside the number ("5 cm", "50厘米") or, for bare numbers, in the header ("水深(厘米)").
     crs : of the run. where : config field to name in errors. needs : columns that must be there beside depth_m.
     options : `crs` of lon, lat (default EPSG:4490) and `encoding`.
 
@@ -53,8 +59,11 @@ def read_depth_reports(
     """
     raw, _ = read_text_table(path, where=where, encoding=options.encoding)
     plain = {str(c): unicodedata.normalize("NFKC", str(c)).strip() for c in raw.columns}
+    in_cm = {c for c, p in plain.items() if _CENTIMETRES.search(p)}
+    plain = {c: _CENTIMETRES.sub("(米)", p) for c, p in plain.items()}
     names = {a: ours for ours, theirs in HEADERS.items() for a in (ours, *theirs)}
     table = raw.rename(columns={c: names.get(p, p) for c, p in plain.items()})
+    bare = 0.01 if any(names.get(plain[c]) == "depth_m" for c in in_cm) else 1.0
     table = table.loc[:, ~table.columns.duplicated()]
     lacking = [c for c in ("depth_m", *needs) if c not in table]
     if not ("site_id" in table or {"lon", "lat"} <= set(table.columns)):
@@ -66,18 +75,35 @@ def read_depth_reports(
         )
     out = pd.DataFrame({c: table.get(c, pd.NA) for c in ("storm_id", "site_id", "time")}, index=table.index)
     out = out.astype("string")
-    out["depth_m"] = pd.to_numeric(table["depth_m"], errors="coerce").astype("float64")
-    _refuse_centimetres(out["depth_m"], path, where)
+    out["depth_m"] = metres(table["depth_m"], bare=bare)
+    _refuse_centimetres(bare * pd.to_numeric(table["depth_m"], errors="coerce").astype("float64"), path, where)
     out["x"], out["y"] = _placed(table, options.crs or "EPSG:4490", crs)
     bad = ~((out["depth_m"] >= 0) & (out["depth_m"] <= DEEPEST_M))
     nowhere = ~bad & out["site_id"].isna() & out["x"].isna()
     ids = out["site_id"].fillna(pd.Series([f"row {k}" for k in range(2, len(out) + 2)], index=out.index))
-    aside = [{"id": str(i), "reason": f"reported depth is missing or not in 0-{DEEPEST_M:g} m",
-              "reason_zh": f"上报水深缺失或不在 0–{DEEPEST_M:g} 米内"} for i in ids[bad]]  # fmt: skip
+    told = zip(ids[bad], table.loc[bad, "depth_m"], out.loc[bad, "depth_m"], strict=True)
+    aside = [_no_depth(str(i), text, depth) for i, text, depth in told]
     aside += [{"id": str(i), "reason": "names neither a site nor a place", "reason_zh": "未给出点位或坐标"}
               for i in ids[nowhere]]  # fmt: skip
     columns = ["storm_id", "site_id", "x", "y", "depth_m", "time"]
     return out.loc[~bad & ~nowhere, columns].reset_index(drop=True), aside
+
+
+def _no_depth(report_id: str, text: Any, depth_m: float) -> dict[str, str]:
+    """Return why a reported depth is not used, in both languages."""
+    if pd.isna(text) or not str(text).strip():
+        return {
+            "id": report_id,
+            "reason": "its reported depth is missing: not used",
+            "reason_zh": "上报水深缺失：未采用",
+        }
+    written = str(text).strip()[:20]
+    hint = (" (centimetres? write the unit)", "（是否为厘米？请注明单位）") if depth_m > DEEPEST_M else ("", "")
+    return {
+        "id": report_id,
+        "reason": f"its reported depth {written!r} is no depth in 0-{DEEPEST_M:g} m{hint[0]}: not used",
+        "reason_zh": f"上报水深“{written}”不是 0–{DEEPEST_M:g} 米内的水深{hint[1]}：未采用",
+    }
 
 
 def _refuse_centimetres(depth_m: pd.Series[float], path: Path, where: str) -> None:

@@ -25,6 +25,7 @@ from geo_risk.sources.ledger_tables import TABLES, LedgerTable
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vector_files import open_vector, read_text_table
 from geo_risk.sources.vectors import Bounds, VectorRead
+from geo_risk.sources.written_lengths import metres
 
 MAX_ROWS = 200_000
 MAX_UNPACKED_BYTES = 500_000_000
@@ -201,7 +202,8 @@ def _understand(raw: pd.DataFrame, rules: LedgerTable, *, path: Path, where: str
         texts = renamed[name].map(_plain) if name in renamed else pd.Series("", index=renamed.index)
         column = pd.Series(texts.to_numpy(), index=out.index, dtype="string").replace("", pd.NA)
         if name in rules.numbers:
-            column, said = _numbers(column, rules.numbers[name] * factors.get(name, 1.0), f"{path.name} {name}")
+            column, said = _numbers(column, rules.numbers[name] * factors.get(name, 1.0), f"{path.name} {name}",
+                                    is_length=name in rules.lengths)  # fmt: skip
             notes += said
         elif name in rules.values:
             column, said = _words(column, dict(rules.values[name]), f"{path.name} {name}")
@@ -251,9 +253,15 @@ def _named_by_row(
     return raw, notes
 
 
-def _numbers(texts: pd.Series[Any], factor: float, what: str) -> tuple[pd.Series[Any], list[str]]:
-    cleaned = texts.str.replace(",", "").str.extract(r"^(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\D*$")[0]
-    values = pd.to_numeric(cleaned, errors="coerce").astype("float64") * factor
+def _numbers(
+    texts: pd.Series[Any], factor: float, what: str, *, is_length: bool = False
+) -> tuple[pd.Series[Any], list[str]]:
+    """Return numbers >= 0, and what was not read; the unit beside a length counts before that of its header."""
+    if is_length:
+        values = metres(texts, bare=factor)
+    else:
+        cleaned = texts.str.replace(",", "").str.extract(r"^(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\D*$")[0]
+        values = pd.to_numeric(cleaned, errors="coerce").astype("float64") * factor
     values = values.where(values >= 0)
     bad = values.isna() & texts.notna()
     shown = texts[bad].tolist()[:5]

@@ -18,6 +18,7 @@ class LedgerTable:
     columns : headers that are accepted for each column of ours; our own name is always accepted.
     numbers : columns that hold numbers, with the factor that brings the header's unit to ours.
     values : words of the ledger and ours, by column; a word is found whole or as part of the cell.
+    lengths : of the numbers, lengths in metres beside which a cell may write a unit of its own.
     is_numbered : where there is no column of ids, rows are named by their number in the sheet.
     """
 
@@ -25,6 +26,7 @@ class LedgerTable:
     columns: Mapping[str, tuple[str, ...]]
     numbers: Mapping[str, float] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lengths: frozenset[str] = frozenset()
     is_numbered: bool = False
 
 
@@ -96,6 +98,7 @@ WATERLOGGING_SITES = LedgerTable(
                          "历史积水深度", "历史最大积水深度"),
     },
     numbers={"people": 1.0, "capacity_m3_s": 1.0, "sill_height_m": 1.0, "past_depth_m": 1.0},
+    lengths=frozenset({"sill_height_m", "past_depth_m"}),
     values={
         "kind": {
             "下穿": "underpass", "立交": "underpass", "隧道": "underpass", "地下": "underground_space",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from geo_risk.core.errors import DataError, UnitError
-from geo_risk.hazards.rainfall.accumulation import accumulate, running_sum
+from geo_risk.hazards.rainfall.accumulation import accumulate, may_be_wetter, running_sum
 from geo_risk.hazards.rainfall.antecedent import effective_rain, largest_effective_rain, storm_effective_rain
 from geo_risk.hazards.rainfall.grades import GRADES, grade, level_of_rain
+from geo_risk.hazards.rainfall.wettest import wettest
 
 
 def cube(values, units="mm", interval_h=1.0):
@@ -107,3 +110,48 @@ def test_past_storm_shorter_than_the_window_is_unknown():
     daily = cube([5.0, 10, 20], interval_h=24.0)
     assert float(storm_effective_rain(daily, decay_per_day=0.5, days=2)[0, 0]) == pytest.approx(25)
     assert np.isnan(float(storm_effective_rain(daily, decay_per_day=0.5, days=4)[0, 0]))
+
+
+def test_what_is_known_of_a_window_with_a_gap_counts_and_on_the_wet_side_its_gap_too():
+    rain = cube([1, 1, 40, np.nan, 30, 1, 1, 1, 1, 1, 1, 1])
+    low, high = (
+        float(accumulate(rain, 3, how="maximum", min_known_share=0.5, gaps_wet=wet)[0, 0]) for wet in (False, True)
+    )
+    assert (low, high) == (70, 110)  # the gap is 0 mm at least, and taken for 40 mm at most
+    assert np.isnan(float(accumulate(rain, 3, how="maximum", min_known_share=0.9, gaps_wet=True)[0, 0]))
+    assert np.isnan(float(accumulate(rain.isel(time=slice(0, 4)), 3, how="ending", min_known_share=0.1)[0, 0]))
+    # a gap in dry hours changes nothing: no hour is taken for wetter than the wettest known
+    calm = cube([1, 1, 40, 20, 30, 1, 1, 1, 1, np.nan, 1, 1])
+    assert float(accumulate(calm, 3, how="maximum", min_known_share=0.5, gaps_wet=True)[0, 0]) == 90
+    assert np.isnan(float(accumulate(cube([np.nan] * 5), 3, how="maximum", min_known_share=0.1, gaps_wet=True)[0, 0]))
+
+
+def test_the_hours_of_the_wettest_window_are_those_of_its_sum_through_a_gap():
+    rain = cube([5, 1, 40, np.nan, 30, 1, 1, 1])
+    window = wettest(rain, 3, before_h=2, gaps_wet=True)
+    assert [float(h[0, 0]) for h in window.hours_mm] == [40, 40, 30]
+    assert float(window.before_mm[0, 0]) == 6
+    plain = wettest(rain, 3, before_h=2)
+    assert [float(h[0, 0]) for h in plain.hours_mm] == [5, 1, 40]
+
+
+@given(st.lists(st.floats(0, 80) | st.just(np.nan), min_size=3, max_size=30), st.integers(1, 3))
+def test_the_wet_side_is_never_below_what_is_known(rain, hours):
+    low, high = (
+        float(accumulate(cube(rain), hours, how="maximum", min_known_share=0.01, gaps_wet=wet)[0, 0])
+        for wet in (False, True)
+    )
+    assert np.isnan(low) == np.isnan(high)
+    assert np.isnan(low) or low <= high + 1e-4
+
+
+def test_other_hours_may_be_wetter_than_the_window_only_where_one_of_them_is_missing():
+    def doubt(*mm, first, hours=2):
+        return bool(may_be_wetter(np.array(mm, dtype=float).reshape(-1, 1), hours, first=first)[0])
+
+    assert not doubt(0, 0, 30, 40, 0, 0, first=2)
+    assert not doubt(0, np.nan, 0, 30, 40, 0, first=3)  # 40 mm at most in one hour of a dry spell: less than 70
+    assert doubt(np.nan, np.nan, 0, 30, 40, 0, first=3)  # 80 mm may have fallen in two
+    assert doubt(0, 0, 30, 40, np.nan, 0, first=2)  # the storm may have gone on
+    assert doubt(0, 0, 0, 0, np.nan, 0, first=0)  # nothing is known to have fallen, but an hour is not known
+    assert not doubt(np.nan, np.nan, np.nan, first=0)  # nothing is known: its rain is missing by itself

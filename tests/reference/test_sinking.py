@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from shapely.geometry import Point, box
 
 from geo_risk.core.grid import Grid
-from geo_risk.flow.steps.flood_sinking import write_sinking, write_town_sinking
+from geo_risk.flow.steps.flood_sinking import _town_facts, write_sinking, write_town_sinking
 from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sinking import SinkingParams, lowered, pond_growth, rate_at, sinking_rate
@@ -85,7 +85,7 @@ def test_the_same_everywhere_makes_no_hollow_and_a_sinking_floor_holds_what_it_l
 
 def test_noise_does_not_sink_and_what_is_not_known_is_told() -> None:
     up, std = np.array([-4.0, -30.0, -30.0, 8.0, np.nan]), np.array([1.0, 5.0, 20.0, 1.0, 1.0])
-    assert np.array_equal(sinking_rate(up, std, PARAMS), [0.0, 30.0, 0.0, 0.0, np.nan], equal_nan=True)
+    assert np.array_equal(sinking_rate(up, std, PARAMS), [0.0, 30.0, np.nan, 0.0, np.nan], equal_nan=True)
     assert np.array_equal(sinking_rate(up, None, PARAMS), [0.0, 30.0, 30.0, 0.0, np.nan], equal_nan=True)
     rate = bowl()
     rate[:, 50:] = np.nan
@@ -178,3 +178,18 @@ def test_a_site_whose_ground_sinks_stands_deeper_next_season_and_an_unknown_rate
     assert table.loc["A", "depth_change_season_m"] == pytest.approx(deeper, abs=0.01)
     assert np.isnan(table.loc["B"].astype(float)).all()
     assert "1 of 2 sites" in read_json(tmp_path / "facts.json")["notes"][1]["text_en"]
+
+
+def test_a_rate_that_its_error_hides_is_unknown_and_not_still():
+    velocity = np.array([-30.0, -30.0, -5.0, 0.0, np.nan])
+    std = np.array([2.0, 40.0, 2.0, 8.0, 2.0])
+    got = sinking_rate(velocity, std, SinkingParams())
+    np.testing.assert_array_equal(got, [30.0, np.nan, 0.0, np.nan, np.nan])
+
+
+def test_a_town_whose_sinking_nobody_knows_is_not_said_to_stay():
+    table = pd.DataFrame({"site_id": ["A"], "sinking_mm_yr": [np.nan], "depth_change_season_m": [np.nan]})
+    said = _town_facts(table, tilt=0.0, was_run=False, is_known=False)
+    assert "unknown" in said["notes"][0]["text_en"]
+    assert "未知" in said["notes"][0]["text_zh"]
+    assert "wherever that is known" in _town_facts(table, tilt=0.0, was_run=False)["notes"][0]["text_en"]

@@ -14,13 +14,21 @@ from geo_risk.core.errors import DataError, LimitError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.flood_drained import write_drained
 from geo_risk.flow.steps.flood_sites import by_place, read_features
+from geo_risk.flow.steps.flood_town import _gap_of
 from geo_risk.hazards.flood.devices import place_devices, sink_grid
-from geo_risk.hazards.flood.drained_ground import drained_rate, served_areas
+from geo_risk.hazards.flood.drained_ground import doubtful_share, drained_rate, served_areas
 from geo_risk.hazards.flood.losses import Ground
 from geo_risk.hazards.flood.params import FloodParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.pond import replay
 from geo_risk.hazards.flood.rain_gaps import without_gaps
-from geo_risk.hazards.flood.responses import findings, record_cells, recorded_ponds, responses, site_depths
+from geo_risk.hazards.flood.responses import (
+    findings,
+    past_comparison,
+    record_cells,
+    recorded_ponds,
+    responses,
+    site_depths,
+)
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground
 from geo_risk.hazards.flood.town import (
@@ -211,6 +219,8 @@ def test_storm_begins_after_the_last_dry_gap() -> None:
     assert (window.start, window.first, window.stop) == (6, 9, 11)
     assert storm_window(rain, window_h=2, dry_gap_h=12).start == 0
     assert storm_window([3.0], window_h=6, dry_gap_h=3).stop == 1
+    # of windows that hold the burst the one that lets its water arrive
+    assert storm_window([np.nan, np.nan, 40.0, 0.0, 0.0, 0.0], window_h=3, dry_gap_h=2).first == 2
     assert storm_window([np.nan, 4.0, np.nan], window_h=1, dry_gap_h=1).first == 1
     with pytest.raises(DataError, match="at least one hour"):
         storm_window([], window_h=6, dry_gap_h=3)
@@ -261,6 +271,20 @@ def test_served_areas_by_rate_or_by_discharge_and_slips_are_set_aside() -> None:
     assert (rate[0, 0], rate[0, -1]) == pytest.approx((36.0, 3.6e6 / 100_000))
     assert drained_rate(areas[:1], built, GRID, built_mm_h=5.0)[0, -1] == 5.0
     assert drained_rate([], ~built, GRID, built_mm_h=5.0).max() == 0.0
+    # an area whose capacity cannot be is said to drain nothing: built-up ground in it does neither
+    assert drained_rate(areas[2:], built, GRID, built_mm_h=5.0).max() == 0.0
+
+
+def test_the_smallest_rate_counts_where_drained_areas_overlap_in_any_order() -> None:
+    left, bottom, right, top = GRID.bounds
+    middle = (left + right) / 2
+    areas = [(box(left, bottom, right, top), 20.0), (box(middle, bottom, right, top), 50.0)]
+    built = np.zeros(GRID.shape, dtype=bool)
+    for order in (areas, areas[::-1]):
+        assert (drained_rate(order, built, GRID, built_mm_h=5.0) == 20.0).all()
+        assert doubtful_share(order, GRID) == pytest.approx(0.5)
+    same = [(shape, 20.0) for shape, _ in areas]
+    assert doubtful_share(same, GRID) == doubtful_share(areas[:1], GRID) == doubtful_share([], GRID) == 0.0
 
 
 def test_coarse_cells_take_the_deepest_water() -> None:
@@ -314,6 +338,30 @@ def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> Non
     first = next(iter(nominal))
     one = findings(sites, placed, town, {**nominal, first: short[first]}, report(dead), SITES).set_index("site_id")
     assert (one["n_reports"] == len(nominal) - 1).all()
+    # such reports, and those of storms without a run, stay on the comparison: nobody knows what stood there
+    told = past_comparison(sites, {first: short[first]}, report(dead))
+    assert len(told) == len(report(dead))
+    assert told["modelled_m"].isna().all()
+    gap = _gap_of(first, told)
+    assert "W1" in gap["reason"]
+    assert "W1" in gap["reason_zh"]
+
+
+def test_water_that_rises_when_the_run_ends_is_told_and_water_at_rest_is_not(town: Town) -> None:
+    sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
+    placed = devices(town, sites, capacity=0.0)
+    surface = Surface(np.full(GRID.shape, 98.0), np.full(GRID.shape, 0.03))
+    rising = {}
+    for after_h in (0.0, 4.0):
+        run = run_town(town.elevation, surface, np.full((1, *GRID.shape), 15.0), sink_grid(placed, GRID.shape),
+                       cell_m=5.0, params=TOWN_PARAMS.model_copy(update={"after_h": after_h}),
+                       record_cells=record_cells(sites, placed, town))  # fmt: skip
+        made = responses(sites, placed, town, run, None, peak_rain_mm_h=15.0, depth_bound_m=0.15, params=SITES)
+        rising[after_h] = made.set_index("site_id")["depth_bound"]
+    assert rising[0.0]["W1"] == "rising"
+    assert rising[0.0]["W2"] == "exact"  # a street on a slope: what runs down there does not gather
+    assert rising[0.0]["W3"] == "unknown"
+    assert rising[4.0]["W1"] == "exact"
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_risk.flow.steps.waterlogging import _last_day
 from geo_risk.products.ownership import owner_counts, owner_gaps, ownership, read_date
 from geo_risk.products.params import WaterloggingParams
 
@@ -82,3 +84,16 @@ def test_what_is_no_date_is_none(text: object) -> None:
 
 def test_an_empty_list_has_no_gaps() -> None:
     assert owner_counts(pd.Series([], dtype="float64")) == {}
+
+
+def test_a_day_of_eight_digits_is_read_and_other_numbers_are_not() -> None:
+    assert read_date("20251231") == date(2025, 12, 31)
+    assert read_date("20251331") is None
+    assert read_date("13800138000") is None
+
+
+def test_expiry_is_judged_for_the_day_on_which_the_storm_ended(tmp_path: Path) -> None:
+    path = tmp_path / "flood_town.json"
+    path.write_text('{"period": {"begin": "2024-07-20T03:00:00", "end": "2024-07-20T17:00:00"}}', encoding="utf-8")
+    assert _last_day(path) == "2024-07-21"  # one o'clock in the night in China
+    assert _last_day(None) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -12,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_risk.core.grid import Grid
+from geo_risk.core.schemas import SCHEMAS
 from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.ponding import ponding, surroundings_share
 from geo_risk.products.waterlogging import MEASURES, Told, causes, depth_classes, rank_sites
 from geo_risk.products.waterlogging_score import score_parts
 from geo_risk.publish.i18n import measure_label
+from geo_risk.publish.lists import EXTRAS
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 500_100, 4_000_100), crs="EPSG:4546", resolution_m=5)
 PARAMS = WaterloggingParams()
@@ -62,6 +65,26 @@ def test_deepest_first_and_unknown_above_dry() -> None:
     assert out["depth_class"].tolist() == [4, 4, 4, 3, -1]
     assert out.loc[4, "score"] > 0
     assert pd.isna(out.loc[4, "depth_m"])
+
+
+def test_a_site_of_unknown_depth_that_was_deep_before_is_ranked_by_that() -> None:
+    sites, ponds = table()
+    past = [float("nan")] * 5 + [2.0]
+    out = rank_sites(sites.assign(past_depth_m=past), ponds, DEVICES, params=PARAMS, local_m=150.0)
+    assert out["site_id"].tolist()[0] == "F"
+    assert out["depth_class"].tolist()[0] == -1
+    assert "The ledger tells of 2.00 m in the past" in out.loc[0, "reasons"]
+    draws = pd.DataFrame(np.tile([[1.2], [0.8], [0.5], [0.4], [0.1]], (1, 4)), index=list("ABCDE"))
+    firm = rank_sites(sites.assign(past_depth_m=past), ponds, DEVICES, params=PARAMS, local_m=150.0,
+                      told=Told(draws=draws)).set_index("site_id")  # fmt: skip
+    assert firm.loc["A", ["rank_low", "rank_high"]].tolist() == [2, 2]
+
+
+def test_a_dry_ledger_site_tells_of_its_past() -> None:
+    sites, ponds = table(depth_m=[1.2, 0.05, 0.5, 0.4, 0.1, float("nan")])
+    past = [float("nan"), 0.6] + [float("nan")] * 4
+    out = rank_sites(sites.assign(past_depth_m=past), ponds, DEVICES, params=PARAMS, local_m=150.0)
+    assert "The ledger tells of 0.60 m in the past" in out.set_index("site_id").loc["B", "reasons"]
 
 
 def test_a_hollow_whose_drains_are_known_by_their_area_is_not_said_to_have_none() -> None:
@@ -185,3 +208,49 @@ def test_cause_needs_water() -> None:
 def test_impossible_parameters_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"needed|finite|input"):
         WaterloggingParams.model_validate(change)
+
+
+def test_reports_that_say_nothing_of_the_drains_are_told_in_the_reason_of_their_site() -> None:
+    sites, ponds = table()
+    out = rank_sites(sites.assign(reports_unused=[0, 2, 0, 0, 0, 1]), ponds, DEVICES, params=PARAMS, local_m=150.0)
+    told = out.set_index("site_id")
+    assert "2 depths reported there in past storms say nothing of its drains" in told.loc["B", "reasons"]
+    assert "2 次历史上报水深因当次降雨缺测" in told.loc["B", "reasons_zh"]
+    assert "1 depths reported" in told.loc["F", "reasons"]
+    assert "depths reported there" not in told.loc["A", "reasons"]
+
+
+def test_a_depth_that_is_a_lower_bound_says_so() -> None:
+    out = ranked(depth_bound=["at_least", "exact", "exact", "exact", "exact", "unknown"]).set_index("site_id")
+    assert "Water stands at least 1.20 m deep" in out.loc["A", "reasons"]
+    assert "积水深至少 1.20 米" in out.loc["A", "reasons_zh"]
+    assert "at least" not in out.loc["B", "reasons"]
+    assert out.loc["A", "depth_bound"] == "at_least"
+
+
+def test_water_that_was_rising_when_the_run_ended_is_not_called_dry() -> None:
+    out = ranked(depth_bound=["rising", "exact", "exact", "exact", "rising", "unknown"]).set_index("site_id")
+    assert "was still rising" in out.loc["A", "reasons"]
+    assert out.loc["E", "depth_class"] == -1  # detected, below the first class: it stays on the list
+    assert "not known to stay dry" in out.loc["E", "reasons"]
+    assert "不等于无积水" in out.loc["E", "reasons_zh"]
+    assert out.loc["E", "depth_m"] == 0.1
+    assert out.loc["E", "score_depth"] == pytest.approx(out.loc["F", "score_depth"])
+
+
+def test_water_that_stood_when_the_run_ended_lasts_longer_than_was_counted() -> None:
+    out = ranked(duration_bound=["at_least", "exact", "exact", "exact", "exact", "unknown"]).set_index("site_id")
+    assert "for 3.0 h and on when the run ended" in out.loc["A", "reasons"]
+    assert "模拟结束时仍未退去" in out.loc["A", "reasons_zh"]
+    assert "for 2.0 h;" in out.loc["B", "reasons"]
+    assert out.loc["A", "duration_bound"] == "at_least"
+
+
+def test_the_csv_has_every_column_that_the_guide_names() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "waterlogging.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)`", guide.split("| list | rows |")[0])) - {"lists", "waterlogging"}
+    loose = {"drain_saves_", "blockage_adds_", "upstream_adds_", "pump_would_save_", "share"}
+    columns = {n for n in named - loose if not n.endswith("_")} - {"velocity_up"}
+    pattern = EXTRAS["waterlogging"]
+    lost = [c for c in columns if not pattern.match(c) and c not in SCHEMAS["waterlogging"].columns]
+    assert lost == []

@@ -13,7 +13,7 @@ from shapely.geometry import Point
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.flood.counterfactuals import counterfactuals
 from geo_risk.hazards.flood.depth_draws import depth_draws
-from geo_risk.hazards.flood.entrances import entrance_corrections, place_entrances, water_at
+from geo_risk.hazards.flood.entrances import entrance_corrections, place_entrances, unsure_entrances, water_at
 from geo_risk.hazards.flood.params import SiteParams
 from geo_risk.hazards.flood.pond import Pond, replay
 from geo_risk.hazards.flood.sites import town_ground
@@ -70,6 +70,14 @@ def test_a_site_without_a_pond_has_no_volumes_and_a_dry_one_needs_nothing() -> N
     drowned = box_pond(30.0, 0.0)
     lost = counterfactuals(response(drowned, 0.0, depth_m=40.0), {"A": drowned}, bound_m=0.15, params=SITES).loc[0]
     assert np.isnan(lost["drain_needed_m3_s"])
+
+
+@pytest.mark.parametrize("flow", [0.0, 0.5])
+def test_a_site_of_unknown_depth_has_no_volumes_and_is_not_said_to_need_nothing(flow: float) -> None:
+    pond = box_pond(flow, 0.0)  # the rain of some hour is missing: it fell as none
+    for known in ({"depth_m": np.nan}, {"depth_m": 0.9, "depth_bound": "at_least"}):
+        got = counterfactuals(response(pond, 0.0, **known), {"A": pond}, bound_m=0.15, params=SITES).loc[0]
+        assert got.drop("site_id").isna().all()
 
 
 @pytest.mark.slow
@@ -228,3 +236,18 @@ def test_more_water_never_makes_an_entrance_safer(water: list[float], more: floa
         assert (low[space] == "unknown") == (high[space] == "unknown")
         if low[space] != "unknown":
             assert order[high[space]] >= order[low[space]]
+
+
+def test_an_entrance_whose_water_may_still_rise_is_not_below_its_sill() -> None:
+    doors = gpd.GeoDataFrame({"space_id": ["a", "b", "c"], "name": ["一", "二", "三"], "people": [1, 1, 1],
+                              "sill_height_m": [0.5, 0.5, 0.5], "label": [1, 2, 1]},
+                             geometry=[Point(0, 0)] * 3, crs="EPSG:4546")  # fmt: skip
+    sites = pd.DataFrame({"site_id": ["A", "B"], "label": [1, 2]})
+    table = pd.DataFrame({"site_id": ["A", "B"], "depth_bound": ["rising", "exact"]})
+    unsure = unsure_entrances(doors, sites, table)
+    assert unsure.tolist() == [True, False, True]
+    assert not unsure_entrances(doors, sites, table[["site_id"]]).any()
+    got = check_sills(doors, np.array([0.1, 0.1, 0.6]), {}, PARAMS, is_unsure=unsure).set_index("space_id")
+    assert got["sill_state"].to_dict() == {"a": "unknown", "b": "below_sill", "c": "over_sill"}
+    assert "not known to stay below" in got.loc["a", "reasons"]
+    assert "不能认定" in got.loc["a", "reasons_zh"]

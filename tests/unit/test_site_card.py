@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_risk.publish.cards import card_values
 from geo_risk.publish.i18n import column_label
+from geo_risk.publish.lists import shown
+from geo_risk.publish.map_layers import SPECS, feature_layer
 from geo_risk.publish.site_card import site_tables
 
 NAN = float("nan")
@@ -69,3 +73,33 @@ def test_any_gaps_make_a_card(changes: dict[str, object]) -> None:
     for language in ("zh", "en"):
         for table in site_tables(row(**changes), language):
             assert all("nan" not in text.lower() for r in texts(table) for text in r)
+
+
+def three_sites() -> gpd.GeoDataFrame:
+    """A deep site that was rising, a dry and an unknown one."""
+    table = pd.DataFrame({
+        "rank": [1, 2, 3], "site_id": ["A", "B", "C"], "name": ["一", "二", "三"], "kind": "other",
+        "source": "inventory", "depth_m": [0.9, 0.02, NAN], "depth_class": [4, 0, -1], "cause": "unknown",
+        "depth_bound": ["rising", "exact", "unknown"], "duration_bound": ["at_least", "exact", "unknown"],
+        "reasons": "x",
+    })  # fmt: skip
+    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy([5e5] * 3, [4e6] * 3), crs="EPSG:4546")
+
+
+def test_what_is_unknown_or_a_bound_is_told_on_the_card_the_sheet_and_the_map() -> None:
+    sites = three_sites()
+    facts = {}
+    for site in sites.to_dict("records"):
+        made = card_values("waterlogging", site, {"waterlogging": sites}, "en")
+        facts[site["site_id"]] = {name: cell["text"] for name, cell in made["facts"]}
+    assert facts["C"]["Depth (m)"] == "unknown"
+    assert facts["C"]["Depth class"] == "unknown"
+    assert facts["A"]["Meaning of the depth"] == "still rising when the run ended"
+    assert facts["A"]["Meaning of the duration"] == "at least"
+    assert "Meaning of the depth" not in facts["B"]
+    assert shown("depth_class", -1, "zh") == "未知"
+    assert shown("depth_class", 0, "zh") == 0
+    spec = next(s for s in SPECS if s.name == "waterlogging")
+    data = feature_layer(sites, spec)
+    classes = [data["classes"][f["c"]]["label"] for f in data["features"]]
+    assert classes == ["layer.waterlogging", "value.site_dry", "value.unknown"]

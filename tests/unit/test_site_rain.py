@@ -222,3 +222,12 @@ def test_storm_start_stops_at_dry_and_at_unknown_hours() -> None:
     assert storm_start(rain, 5, dry_gap_h=2) == (3, True)
     assert storm_start(rain, 5, dry_gap_h=9) == (0, True)
     assert storm_start([3.0, np.nan, 1.0, 5.0], 3, dry_gap_h=9) == (2, False)
+
+
+def test_a_street_gets_deeper_under_more_rain_than_was_run() -> None:
+    dry = [SiteRun(r.rain, np.array([0.05 * k]), r.runoff_m3, {}) for k, r in enumerate(box_runs()[4:], 1)]
+    curve = DepthCurve(dry, 0, "A", 0.0)
+    most = hourly_depth(curve, [120.0], first=0)
+    assert most == pytest.approx(0.2)
+    assert hourly_depth(curve, [240.0], first=0) == pytest.approx(0.2 * 2**0.6)
+    assert hourly_depth(curve, [240.0, 60.0], first=1) == pytest.approx(0.15)

@@ -120,6 +120,15 @@ def test_a_site_that_was_wet_once_is_never_closed() -> None:
     assert propose(ranked(), told, pd.DataFrame({"x": [], "y": [], "depth_m": []}), PARAMS).empty
 
 
+@pytest.mark.parametrize("known", [{"depth_class": -1}, {"past_depth_m": 0.8}])
+def test_a_site_that_is_unknown_or_was_wet_by_its_ledger_is_never_closed(known: dict[str, float]) -> None:
+    told = pd.DataFrame([(f"S{k}", "B", 0.0, 0.0) for k in range(9)],
+                        columns=["storm_id", "site_id", "reported_m", "modelled_m"])  # fmt: skip
+    away = pd.DataFrame({"x": [], "y": [], "depth_m": []})
+    assert propose(ranked().assign(past_depth_m=NAN), told, away, PARAMS)["proposal"].tolist() == ["close_site"]
+    assert propose(ranked().assign(**known), told, away, PARAMS).empty
+
+
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     path.write_text(text, encoding=encoding)
     return path

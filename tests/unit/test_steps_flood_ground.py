@@ -27,9 +27,9 @@ HOURS = np.array([2.0, 6.0, 18.0, 30.0, 9.0, 3.0])
 WET_DAYS = np.concatenate([np.full(100, 0.6), np.zeros(20)])
 
 
-def run(folder, before, *, more="", texture=None):
+def run(folder, before, *, more="", texture=None, hours=HOURS):
     """Rain that is the same everywhere; crops west, town east; soil B north, an unknown soil south."""
-    rain = np.concatenate([np.zeros(380), before, HOURS, np.zeros(10)])
+    rain = np.concatenate([np.zeros(380), before, hours, np.zeros(10)])
     write_cube(rain_cube(np.tile(rain[:, None, None], (1, *RAIN.shape)), "2020-07-01", interval_h=1.0), folder / "r.nc")
     cover = np.ones(GRID.shape, "float32")
     cover[:, 20:] = 4
@@ -96,3 +96,20 @@ def test_green_ampt_runs_through_the_hours_on_the_texture_of_the_map(tmp_path):
     assert depth[5, 30] == pytest.approx(0.65 * HOURS.sum() + 0.35 * loam, rel=1e-4)
     assert facts["methods"][0]["name"] == "Green-Ampt infiltration"
     assert told["quarantine"] == []
+
+
+@pytest.mark.parametrize("method", ["curve_number", "green_ampt"])
+def test_a_missing_hour_of_the_storm_counts_on_the_wet_side_and_is_told(tmp_path, method):
+    gap = HOURS.copy()
+    gap[4] = np.nan  # 9 mm fell, as nobody knows
+    more = f"flood: {{runoff: {{method: {method}}}}}\n"
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    whole, facts, _ = run(tmp_path / "a", np.zeros(120), more=more, hours=HOURS)
+    holed, told, _ = run(tmp_path / "b", np.zeros(120), more=more, hours=gap)
+    assert (holed >= whole - 1e-4).all()
+    assert holed[5, 5] > whole[5, 5] + 5
+    if method == "curve_number":
+        assert holed[5, 5] == pytest.approx(float(scs_runoff_mm(68.0 - 9 + 30, 78.0)), rel=1e-5)
+    assert (facts["counts"]["wet_gap_share"], told["counts"]["wet_gap_share"]) == (0.0, 1.0)
+    assert any("a lower bound" in n["text_en"] for n in told["notes"])
+    assert not any("a lower bound" in n["text_en"] for n in facts["notes"])

@@ -12,10 +12,10 @@ from shapely.geometry import LineString, Point
 
 from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
-from geo_risk.flow.steps.flood_sites import ground_notes
+from geo_risk.flow.steps.flood_sites import _entrance_numbers, both_areas, capacity_notes, ground_notes
 from geo_risk.flow.steps.flood_town_source import coarser
 from geo_risk.hazards.flood.design_runs import DesignRain, kept_of, run_design
-from geo_risk.hazards.flood.devices import place_devices, sink_grid
+from geo_risk.hazards.flood.devices import more_than_comes, place_devices, sink_grid
 from geo_risk.hazards.flood.params import DesignRainParams, RunoffParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.responses import record_cells
 from geo_risk.hazards.flood.sites import Features, detect_sites, in_metres, merge_ledger, town_ground, with_streets
@@ -87,6 +87,18 @@ def test_a_drain_in_litres_per_second_is_run_as_if_it_took_nothing() -> None:
     assert "litres per second" in aside[0]["reason"]
     assert "升/秒" in aside[0]["reason_zh"]
     assert aside[1]["id"] == "E"
+
+
+def test_drains_larger_than_all_that_can_come_are_told() -> None:
+    sites = pd.DataFrame({"site_id": ["A", "B", "C"], "label": [1, 2, 0], "catchment_m2": [36_000.0, 36_000.0, 25.0]})
+    devices = pd.DataFrame({"site_id": ["A", "A", "B", "C", None], "capacity_m3_s": [1.0, 0.6, 1.4, 5.0, 9.0]})
+    assert more_than_comes(sites, devices) == ["A"]  # 150 mm/h on 3.6 ha are 1.5 m3/s; C lies in no hollow
+    (told,) = capacity_notes(["A"])
+    assert "150 mm/h" in told["text_en"]
+    assert "A" in told["text_zh"]
+    assert told["level"] == "warning"
+    assert capacity_notes([]) == []
+    assert more_than_comes(sites, devices.head(0)) == []
 
 
 def test_sills_and_past_depths_in_centimetres_are_unknown() -> None:
@@ -190,6 +202,37 @@ def test_a_coarse_terrain_model_calls_no_listed_site_dry() -> None:
     assert "0.60 m in the past" in told.loc[0, "reasons"]
 
 
+def test_a_ledger_site_off_the_town_but_in_the_run_is_read_and_stays_unknown(tmp_path: Path) -> None:
+    run = Grid.from_bounds((499_000, 3_999_000, 501_200, 4_001_200), crs="EPSG:4546", resolution_m=100)
+    area = both_areas(GRID, run)
+    assert area == run.bounds
+    assert both_areas(GRID, Grid.from_bounds((0, 0, 300, 300), crs="EPSG:4547", resolution_m=30)) == GRID.bounds
+    path = write(tmp_path / "a.csv", "编号,名称,x,y\nA,一,500050,4000050\nB,二,500260,4000060\nC,三,700000,4000060\n")
+    read = read_ledger(path, "waterlogging_sites", crs="EPSG:4546", where="inputs.waterlogging_sites", area=area)
+    assert [q["id"] for q in read.quarantine] == ["C"]
+    town = town_ground(GRID, ground(), SITES)
+    detected = detect_sites(
+        town, Features(nothing(), nothing(), nothing(), nothing(), np.ones(GRID.shape, bool)), SITES
+    )
+    sites, beyond = merge_ledger(detected, read.frame, town, SITES)
+    assert sites.set_index("site_id").loc["B", "cell"] == -1
+    assert [q["id"] for q in beyond] == ["B"]
+
+
+def test_numbers_of_entrances_that_are_texts_are_read_or_named() -> None:
+    doors = gpd.GeoDataFrame({"space_id": ["a", "b", "c", "d"], "sill_height_m": ["20cm", "高", None, "0.3"],
+                              "people": ["约5", 4, -2, None]}, geometry=[Point(0, 0)] * 4, crs="EPSG:4546")  # fmt: skip
+    aside: list[dict[str, str]] = []
+    got = _entrance_numbers(doors, aside)
+    assert got["sill_height_m"].tolist() == pytest.approx([0.2, np.nan, np.nan, 0.3], nan_ok=True)
+    assert got["people"].tolist() == pytest.approx([np.nan, 4, np.nan, np.nan], nan_ok=True)
+    assert [(a["id"], a["reason"].split()[1]) for a in aside] == [
+        ("b", "sill_height_m"),
+        ("a", "people"),
+        ("c", "people"),
+    ]
+
+
 def test_a_ledger_point_beside_a_road_gets_its_class() -> None:
     town = town_ground(GRID, ground(), SITES)
     bare = Features(nothing(), nothing(), nothing(), nothing(), np.zeros(GRID.shape, bool))
@@ -221,3 +264,17 @@ def test_roads_of_other_maps_get_our_classes() -> None:
     assert road_classes(roads).fillna("-").tolist() == ["primary", "trunk", "local", "primary", "strange", "-"]
     assert road_classes(pd.DataFrame({"fclass": ["tertiary", "footway"]})).tolist() == ["secondary", "footway"]
     assert road_classes(pd.DataFrame({"name": ["x"]})).isna().all()
+
+
+def test_a_drain_of_a_site_that_nobody_knows_is_run_where_it_stands_and_told() -> None:
+    town = town_ground(GRID, ground(), SITES)
+    sites, _ = merge_ledger(
+        detect_sites(town, Features(nothing(), nothing(), nothing(), nothing(), np.ones(GRID.shape, bool)), SITES),
+        ledger(), town, SITES,
+    )  # fmt: skip
+    drains = gpd.GeoDataFrame({"drain_id": ["D", "E"], "capacity_m3_s": [0.1, 0.1], "site_id": ["ZZ", None]},
+                              geometry=[Point(500_102.5, 4_000_097.5)] * 2, crs="EPSG:4546")  # fmt: skip
+    devices, aside = place_devices(drains, None, sites, town, SITES)
+    assert devices["site_id"].tolist() == ["A", "A"]
+    assert [a["id"] for a in aside] == ["D"]
+    assert "'ZZ'" in aside[0]["reason"]

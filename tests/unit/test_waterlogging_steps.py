@@ -122,7 +122,9 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gpd.GeoDataFrame({"depot_id": ["仓库"], "pump_m3_s": [0.2], "count": [2], "crews": [1]}, geometry=[at(110, 110)],
                      crs="EPSG:4546").to_file(folder / "depots.gpkg")  # fmt: skip
     far = gpd.GeoSeries([at(5, 115)], crs="EPSG:4546").to_crs(4490).iloc[0]
-    (folder / "reports.csv").write_text(f"site_id,lon,lat,depth_m\nR0002,,,0.6\nR0005,,,0.4\n,{far.x},{far.y},0.3\n")
+    (folder / "reports.csv").write_text(
+        "site_id,lon,lat,depth_m,time\nR0002,,,60cm,2024-07-20T23:30Z\nR0005,,,0.4,2024-07-21 07:30\n"
+        f",{far.x},{far.y},0.3,\nR0003,,,0.9,2024-07-12T20:00Z\n")  # fmt: skip
     (folder / "run.yaml").write_text(f"""
 pipeline: waterlogging
 language: en
@@ -163,6 +165,10 @@ def test_everything_that_the_list_can_tell_is_told(everything: Path) -> None:
     assert doors.loc["U2", "sill_state"] == "unknown"
     told = made["waterlogging_verification"].set_index("site_id")["outcome"]
     assert told.loc[["R0002", "R0003", "R0005"]].tolist() == ["hit", "unknown", "miss"]
+    report = (everything / "out" / "report.html").read_text(encoding="utf-8")
+    for words in ("was reported at 2024-07-12T20:00Z, before the storm began", "1 reports of water state no time",
+                  "1 reports of water state a time without its zone"):  # fmt: skip
+        assert words in report, words
     proposals = made["waterlogging_ledger_proposals"]
     assert proposals["proposal"].tolist() == ["new_site"]
     sent = made["waterlogging_allocation"]

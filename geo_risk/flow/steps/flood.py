@@ -75,7 +75,8 @@ def _town(plan: Plan) -> None:
     )  # fmt: skip
     places = ("waterlogging_sites", "drains", "pumps", "roads", "railways", "underground_spaces", "buildings")
     plan.add(
-        "flood.sites", sites.write_sites, reads={"dem": layers["town_dem"], "built": layers["town_built"]},
+        "flood.sites", sites.write_sites,
+        reads={"dem": layers["town_dem"], "built": layers["town_built"], "run_grid": plan.facts("grid")},
         optional={n: plan.input(n) for n in places},
         writes={**frames, "labels": plan.layer("town_labels"), "facts": plan.facts("flood_sites")},
         options=given(plan, *places), params=params.sites, hole_depth_m=params.dem_lies.hole_depth_m,

@@ -27,7 +27,8 @@ def write_drained(
     """Write the rate of area drains [mm/h], and areas without one."""
     from geo_risk.core.grid import grid_of
     from geo_risk.flow.steps.flood_sites import AREAS, read_features
-    from geo_risk.hazards.flood.drained_ground import drained_rate, served_areas
+    from geo_risk.hazards.flood.drained_ground import doubtful_share, drained_rate, served_areas
+    from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
@@ -39,5 +40,13 @@ def write_drained(
     rate = drained_rate(areas, ground.to_numpy() > 0, grid, built_mm_h=built_mm_h)
     write_layer(grid.layer(rate.astype("float32"), units="mm/h", long_name="water that area drains take",
                            name="town_drained"), out)  # fmt: skip
-    counts = {"drained_areas": len(areas), "drained_mean_mm_h": round(float(rate.mean()), 3)}
-    write_json({"notes": [], "counts": counts, "quarantine": aside}, facts)
+    share = doubtful_share(areas, grid)
+    notes = [note(
+        "warning",
+        f"On {share:.1%} of the town areas of inputs.drains overlap and tell different capacities: the smallest "
+        "counts, on the wet side.",
+        f"城区 {share:.1%} 的面积上排水分区重叠且能力不一：按最小值计算（偏湿）。",
+    )] if share > 0 else []  # fmt: skip
+    counts = {"drained_areas": len(areas) - len(aside), "drained_mean_mm_h": round(float(rate.mean()), 3),
+              "drained_areas_overlap_share": round(share, 4)}  # fmt: skip
+    write_json({"notes": notes, "counts": counts, "quarantine": aside}, facts)

@@ -82,7 +82,7 @@ def write_sills(
 
     from geo_risk.core.grid import grid_of
     from geo_risk.flow.steps.flood_design import entrance_water
-    from geo_risk.hazards.flood.entrances import entrance_corrections, water_at
+    from geo_risk.hazards.flood.entrances import entrance_corrections, unsure_entrances, water_at
     from geo_risk.hazards.flood.responses import corrected
     from geo_risk.hazards.flood.sites import town_ground
     from geo_risk.products.entrances import check_sills
@@ -93,10 +93,12 @@ def write_sills(
     height = open_layer(town_dem)
     ground = town_ground(grid_of(height), height.to_numpy(), sites)
     doors = read_frame(entrances)
-    move = entrance_corrections(doors, read_frame(town_sites), read_frame(town_ponds))
+    places, table = read_frame(town_sites), read_frame(town_ponds)
+    move = entrance_corrections(doors, places, table)
     water = water_at(open_layer(town_depth).to_numpy().astype(np.float64), doors["cell"].to_numpy(np.int64), ground)
     by_years = {} if runs is None else {y: corrected(w, move) for y, w in entrance_water(runs).items()}
-    checked = check_sills(doors, corrected(water, move), by_years, params, language=language)
+    checked = check_sills(doors, corrected(water, move), by_years, params,
+                          is_unsure=unsure_entrances(doors, places, table), language=language)  # fmt: skip
     write_frame(checked, frame)
     n = checked["sill_state"].value_counts()
     over, unknown = int(n.get("over_sill", 0)), int(n.get("unknown", 0))

@@ -35,7 +35,8 @@ def ground(plan: Plan) -> None:
         reads={**{n: plan.layer(n) for n in GROUND}, "rain": plan.layer(f"rain_{storm_h}h"),
                "cube": plan.cube("rain_hourly"), "joined": plan.facts("rainfall")},
         writes={"out": plan.layer("runoff"), "facts": plan.facts("runoff")},
-        storm_h=storm_h, how=plan.cfg.rainfall.accumulation, params=params,
+        storm_h=storm_h, how=plan.cfg.rainfall.accumulation, min_known_share=plan.cfg.rainfall.min_known_share,
+        params=params,
     )  # fmt: skip
 
 
@@ -128,9 +129,13 @@ def write_runoff(
     facts: Path,
     storm_h: int,
     how: str,
+    min_known_share: float,
     params: RunoffParams,
 ) -> None:
-    """Write the runoff depth of the storm [mm] on the run grid, and how wet the ground was before it."""
+    """Write the runoff depth of the storm [mm] on the run grid, and how wet the ground was before it.
+
+    A missing hour of a storm whose rain is known but for it counts as the wettest known one: on the wet side.
+    """
     from datetime import datetime
     from functools import partial
 
@@ -139,6 +144,7 @@ def write_runoff(
 
     from geo_risk.core.grid import grid_of
     from geo_risk.hazards.flood.losses import storm_runoff_mm
+    from geo_risk.hazards.rainfall.accumulation import accumulate
     from geo_risk.hazards.rainfall.wettest import wettest
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
@@ -148,20 +154,45 @@ def write_runoff(
 
     series, period = read_own(cube), read_json(joined)["period"]
     first = max(0, series.sizes["time"] - int(period["hours"]))
-    window = wettest(series, storm_h, before_h=FIVE_DAYS_H, first=first, how=how)
+    window = wettest(series, storm_h, before_h=FIVE_DAYS_H, first=first, how=how, gaps_wet=True)
+    least, most = (
+        accumulate(series, storm_h, first=first, how=how, min_known_share=min_known_share, gaps_wet=wet)
+        for wet in (False, True)
+    )
     month = datetime.fromisoformat(str(period["known"])).month
     is_growing = params.growing_months[0] <= month <= params.growing_months[1]
     layers = [open_layer(p) for p in (curve_number, soil_code, impervious_share)]
     grid = grid_of(layers[0])
-    fallen = open_layer(rain)
-    hours = [fallen] if params.method == "curve_number" else [onto_grid(h, grid) for h in window.hours_mm]
+    known = open_layer(rain).notnull()
+    fallen = [most] if params.method == "curve_number" else list(window.hours_mm)
+    hours = [onto_grid(layer, grid).where(known) for layer in fallen]
     before = [onto_grid(layer, grid) for layer in (window.before_mm, window.before_known)]
     chunks = before[0].data.chunks
     make = partial(storm_runoff_mm, n_hours=len(hours), is_growing=is_growing, params=params)
     blocks = [layer.data.rechunk(chunks) for layer in (*hours, *before, *layers)]
     depth = da.map_blocks(make, *blocks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
     write_layer(grid.layer(depth, units="mm", long_name=f"runoff of the {storm_h} h storm", name="runoff"), out)
-    write_json(_facts(window, is_growing=is_growing, params=params), facts)
+    facts_told = _facts(window, is_growing=is_growing, params=params)
+    share = float((most > least).mean())
+    facts_told["counts"]["wet_gap_share"] = round(share, 4)
+    facts_told["notes"] += _gap_notes(share, storm_h)
+    write_json(facts_told, facts)
+
+
+def _gap_notes(share: float, storm_h: int) -> list[dict[str, str]]:
+    """Return what the report says of rain that was counted on the wet side."""
+    from geo_risk.hazards.rainfall.accumulation import HEAVY_HOUR_MM
+    from geo_risk.products.wording import note
+
+    return [note(
+        "warning",
+        f"On {share:.1%} of the rain's cells an hour is missing that may belong to the wettest {storm_h} h: runoff "
+        f"counts it as the wettest known hour, at least {HEAVY_HOUR_MM:g} mm, on the wet side; rain_{storm_h}h shows "
+        "what is known, a lower bound.",
+        f"{share:.1%} 的降雨格网在最大 {storm_h} 小时降雨前后有缺测时次：径流按已知最大小时雨量且不小于 "
+        f"{HEAVY_HOUR_MM:g} 毫米计（偏湿）；"
+        f"rain_{storm_h}h 仅为已知部分，是下限。",
+    )] if share > 0 else []  # fmt: skip
 
 
 def _facts(window: Any, *, is_growing: bool, params: RunoffParams) -> dict[str, Any]:

@@ -102,12 +102,17 @@ def write_town_sinking(
         table["depth_change_season_m"] = then - now
     table.loc[table["sinking_mm_yr"].isna(), "depth_change_season_m"] = np.nan
     write_frame(table, out)
-    write_json(_town_facts(table, tilt=tilt, was_run=tilt >= sinking.tilt_min_m), facts)
+    write_json(_town_facts(table, tilt=tilt, was_run=tilt >= sinking.tilt_min_m, is_known=bool(known.any())), facts)
 
 
-def _town_facts(table: Any, *, tilt: float, was_run: bool) -> dict[str, Any]:
+def _town_facts(table: Any, *, tilt: float, was_run: bool, is_known: bool = True) -> dict[str, Any]:
     from geo_risk.products.wording import note
 
+    if not is_known:
+        said_nothing = note("warning", "Nowhere in the town is the rate known at which its ground sinks: next season's "
+                            "depths of sites are unknown.",
+                            "城区沉降速率全部未知：各点位下一雨季水深未知。")  # fmt: skip
+        return {"notes": [said_nothing], "counts": {"sites_of_unknown_rate": len(table)}, "quarantine": []}
     unknown = int(table["sinking_mm_yr"].isna().sum())
     deeper = int((table["depth_change_season_m"] >= 0.02).sum())
     said = (
@@ -115,8 +120,9 @@ def _town_facts(table: Any, *, tilt: float, was_run: bool) -> dict[str, Any]:
          "deeper by 2 cm or more.",
          f"至下一雨季城区不均匀沉降最大 {tilt:.2f} 米：{deeper} 处点位水深增加 2 厘米以上。")
         if was_run else
-        (f"The town's ground sinks by nearly the same everywhere (uneven by {tilt:.3f} m in a season): depths stay.",
-         f"城区沉降基本均匀（一个雨季差异 {tilt:.3f} 米）：水深不变。")
+        (f"The town's ground sinks by nearly the same wherever that is known (uneven by {tilt:.3f} m in a season): "
+         "depths stay there.",
+         f"城区已知沉降基本均匀（一个雨季差异 {tilt:.3f} 米）：该处水深不变。")
     )  # fmt: skip
     notes = [note("info", *said)]
     if unknown:

@@ -47,9 +47,28 @@ def read_features(
     aside += read.quarantine
     if name == "roads":
         read.frame["class"] = road_classes(read.frame)
+    if name == "underground_spaces":
+        read.frame[["sill_height_m", "people"]] = _entrance_numbers(read.frame, aside)
     left, bottom, right, top = grid.bounds
     frame = read.frame if geometry in ("Point", None) else read.frame.cx[left:right, bottom:top]
     return in_parts(frame)
+
+
+def _entrance_numbers(frame: gpd.GeoDataFrame, aside: list[dict[str, str]]) -> Any:
+    """Return sills [m] and people of entrances as numbers, missing where what is written is none: told in `aside`."""
+    import pandas as pd
+
+    from geo_risk.sources.written_lengths import metres
+
+    people = pd.to_numeric(frame["people"], errors="coerce").astype("float64")
+    out = pd.DataFrame({"sill_height_m": metres(frame["sill_height_m"]), "people": people.where(people >= 0)})
+    zh = {"sill_height_m": "挡水高度", "people": "人数"}
+    for column in out:
+        lost = out[column].isna() & frame[column].notna() & (frame[column].astype("string").str.strip() != "")
+        aside += [{"id": str(i), "reason": f"its {column} {str(v)[:20]!r} is no number: it counts as unknown",
+                   "reason_zh": f"{zh[str(column)]}“{str(v)[:20]}”不是数值：按未知处理"}
+                  for i, v in zip(frame.loc[lost, "space_id"], frame.loc[lost, column], strict=True)]  # fmt: skip
+    return out
 
 
 def in_parts(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -89,6 +108,7 @@ def write_sites(
     *,
     dem: Path,
     built: Path,
+    run_grid: Path,
     waterlogging_sites: Path | None,
     drains: Path | None,
     pumps: Path | None,
@@ -106,15 +126,16 @@ def write_sites(
 ) -> None:
     """Write the sites, the devices and the labelled depressions of the town."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.devices import place_devices
+    from geo_risk.hazards.flood.devices import more_than_comes, place_devices
     from geo_risk.hazards.flood.sites import Features, detect_sites, in_metres, merge_ledger, town_ground, with_streets
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import open_layer
+    from geo_risk.sources.layers import open_layer, read_grid
 
     height = open_layer(dem)
     grid = grid_of(height)
+    area = both_areas(grid, read_grid(run_grid))
     ground = town_ground(grid, height.to_numpy(), params)
     aside: list[dict[str, str]] = []
     paths = {"roads": roads, "railways": railways, "underground_spaces": underground_spaces, "buildings": buildings,
@@ -123,7 +144,7 @@ def write_sites(
     is_built = open_layer(built).to_numpy() > 0
     features = Features(read["roads"], read["railways"], read["underground_spaces"], read["buildings"], is_built)
     detected = detect_sites(ground, features, params)
-    ledger, said = _ledger(waterlogging_sites, grid, read["roads"], options=options, aside=aside)
+    ledger, said = _ledger(waterlogging_sites, grid, read["roads"], area=area, options=options, aside=aside)
     if ledger is not None:
         ledger, odd = in_metres(ledger, params)
         aside += odd
@@ -138,8 +159,20 @@ def write_sites(
         "depressions": int(ground.found.level.size), "sites": len(sites), "devices": len(devices),
         **{f"sites_{k}": int(v) for k, v in sites["source"].value_counts().items()},
     }  # fmt: skip
-    notes = [*ground_notes(ground, hole_depth_m), *(note("info", text) for text in said)]
+    notes = [*ground_notes(ground, hole_depth_m), *capacity_notes(more_than_comes(sites, devices)),
+             *(note("info", text) for text in said)]  # fmt: skip
     write_json({"notes": notes, "counts": counts, "quarantine": [*aside, *beyond, *bad]}, facts)
+
+
+def both_areas(town: Grid, run: Grid) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of the town and the run together: a ledger's site off the town's DEM stays.
+
+    Where the run's grid is in another CRS, the town alone.
+    """
+    if run.crs != town.crs:
+        return town.bounds
+    a, b = town.bounds, run.bounds
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 def ground_notes(ground: Town, hole_depth_m: float) -> list[dict[str, str]]:
@@ -170,11 +203,29 @@ def ground_notes(ground: Town, hole_depth_m: float) -> list[dict[str, str]]:
     return notes
 
 
+def capacity_notes(ids: list[str]) -> list[dict[str, str]]:
+    """Return what the report says of sites whose devices are told to take more than can come."""
+    from geo_risk.hazards.flood.devices import HEAVIEST_MM_H
+    from geo_risk.products.wording import note
+
+    if not ids:
+        return []
+    which = ", ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
+    return [note(
+        "warning",
+        f"Drains and pumps of {len(ids)} sites are told to take more than {HEAVIEST_MM_H:g} mm/h from all ground that "
+        f"drains there ({which}): check their unit (m3/s). Where it is wrong such a place is not as dry as shown.",
+        f"{len(ids)} 处点位的排水能力超过其汇水面积上 {HEAVIEST_MM_H:g} 毫米/小时的全部来水（{which}）："
+        "请核对单位（立方米/秒）；若有误，该处积水将深于所示。",
+    )]  # fmt: skip
+
+
 def _ledger(
     path: Path | None,
     grid: Grid,
     roads: gpd.GeoDataFrame,
     *,
+    area: tuple[float, float, float, float],
     options: dict[str, dict[str, Any]],
     aside: list[dict[str, str]],
 ) -> tuple[gpd.GeoDataFrame | None, list[str]]:
@@ -184,7 +235,7 @@ def _ledger(
 
     if path is None:
         return None, []
-    read = read_ledger(path, "waterlogging_sites", crs=grid.crs, where="inputs.waterlogging_sites", area=grid.bounds,
+    read = read_ledger(path, "waterlogging_sites", crs=grid.crs, where="inputs.waterlogging_sites", area=area,
                        reference=roads if len(roads) else None,
                        options=ReadOptions(**options.get("waterlogging_sites", {})))  # fmt: skip
     aside += read.quarantine

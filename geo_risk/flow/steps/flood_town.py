@@ -168,18 +168,34 @@ def storm_hours(
 
 
 def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArray[np.bool_], list[int]]:
-    """Return where the rain of a storm lacks an hour, (y, x), and which hours those are; runs take it for none."""
+    """Return where the rain of a storm lacks an hour, (y, x), and which hours those are; runs take it for none.
+
+    The rain also lacks one where other hours, with a missing one among them, may have been wetter than the window;
+    hours before the first or after the last that is known somewhere are no part of the record.
+    """
     import numpy as np
 
+    from geo_risk.hazards.rainfall.accumulation import may_be_wetter
     from geo_risk.sources.rain_grid import onto_grid
 
     out, hours = np.zeros(grid.shape, dtype=np.bool_), []
+    known = np.flatnonzero(np.isfinite(rain.to_numpy()).any(axis=(1, 2)))
+    since = min(int(known[0]), window.first) if known.size else 0
+    values = rain.to_numpy()[since : max(int(known[-1]) + 1, window.stop) if known.size else None]
+    length = window.stop - window.first
+    doubt = np.zeros(values.shape[1:], dtype=np.bool_)
+    for j in np.flatnonzero(np.isnan(values).any(axis=(0, 2))):  # row by row: the cube may be a province's
+        doubt[j] = may_be_wetter(values[:, j], length, first=window.first - since)
+    if doubt.any():
+        share = rain.isel(time=0, drop=True).copy(data=doubt.astype(np.float64))
+        out |= onto_grid(share, grid).to_numpy() > 0
+        hours += (since + np.flatnonzero((np.isnan(values) & doubt).any(axis=(1, 2)))).tolist()
     for k in range(window.start, window.stop):
         lacks = np.isnan(onto_grid(rain.isel(time=k, drop=True), grid).to_numpy())
         if lacks.any():
             out |= lacks
             hours.append(k)
-    return out, hours
+    return out, sorted(set(hours))
 
 
 def hours_runoff(
@@ -267,20 +283,25 @@ def write_past(
     with ThreadPoolExecutor(max_workers=2) as pool:
         made = dict(zip(storms, pool.map(run, storms.values()), strict=True))
     runs = {storm: result for storm, (result, _) in made.items()}
-    aside += [
-        {
-            "id": s,
-            "reason": "an hour of its rain is missing over the town: reports below that ground are not used",
-            "reason_zh": "城区部分时次降雨缺测：其下游点位的上报水深未采用",
-        }
-        for s, (_, has) in made.items()
-        if has
-    ]
+    compared = past_comparison(places, runs, reports)
+    aside += [_gap_of(s, compared) for s, (_, has) in made.items() if has]
     table = explain(places, devices, ground, runs, reports, sites)
     write_frame(table, findings)
-    write_frame(past_comparison(places, runs, reports), comparison)
+    write_frame(compared, comparison)
     counts = {"storms": len(runs), "sites_with_reports": len(table), "defects": int(table["is_defect"].sum())}
     write_json({"notes": _past_notes(table), "counts": counts, "quarantine": aside}, facts)
+
+
+def _gap_of(storm: str, compared: Any) -> dict[str, str]:
+    """Return which reports of a past storm whose rain lacks an hour were not used."""
+    lost = compared[(compared["storm_id"] == storm) & compared["modelled_m"].isna()]["site_id"].drop_duplicates()
+    which = ", ".join(lost[:20]) + (" ..." if len(lost) > 20 else "")
+    return {
+        "id": storm,
+        "reason": "an hour of its rain is missing over the town: reports at "
+        f"{len(lost)} sites below that ground are not used ({which or 'none'})",
+        "reason_zh": f"城区部分时次降雨缺测：其下游 {len(lost)} 处点位的上报水深未采用（{which or '无'}）",
+    }
 
 
 def _past_notes(table: Any) -> list[dict[str, str]]:
@@ -301,10 +322,12 @@ def _reports(path: Path, known: set[str], crs: str) -> tuple[Any, list[dict[str,
     from geo_risk.sources.depth_reports import read_depth_reports
 
     table, aside = read_depth_reports(path, crs=crs, where="inputs.past_depths", needs=("storm_id", "site_id"))
-    strange = ~table["site_id"].isin(known) | table["storm_id"].isna()
-    aside += [{"id": str(i), "reason": "reports name a site that is not in the ledger",
-               "reason_zh": "上报点位不在台账中"}
-              for i in table.loc[strange, "site_id"]]  # fmt: skip
+    nameless = table["storm_id"].isna()
+    strange = ~table["site_id"].isin(known) | nameless
+    words = {True: ("a reported depth names no storm: not used", "上报水深未注明降雨过程：未采用"),
+             False: ("reports name a site that is not in the ledger", "上报点位不在台账中")}  # fmt: skip
+    aside += [{"id": str(i), "reason": words[bool(k)][0], "reason_zh": words[bool(k)][1]}
+              for i, k in zip(table.loc[strange, "site_id"], nameless[strange], strict=True)]  # fmt: skip
     return table.loc[~strange, ["storm_id", "site_id", "depth_m"]].reset_index(drop=True), aside
 
 

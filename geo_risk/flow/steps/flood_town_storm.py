@@ -53,7 +53,7 @@ def write_town(
 
     from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.hazards.flood.compute import town_layer
-    from geo_risk.hazards.flood.rain_gaps import below_gaps, without_gaps
+    from geo_risk.hazards.flood.rain_gaps import below_gaps, depth_bounds, without_gaps
     from geo_risk.hazards.flood.responses import responses
     from geo_risk.hazards.flood.town import town_facts
     from geo_risk.publish.cube import write_cube
@@ -79,6 +79,8 @@ def write_town(
     run = without_gaps(run, gaps, sure_m=sure_m)
     table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
                       params=sites)  # fmt: skip
+    by_rain = np.array(depth_bounds(table["depth_m"], places["cell"].to_numpy(np.int64), gaps), dtype=object)
+    table["depth_bound"] = np.where(by_rain == "exact", table["depth_bound"], by_rain)
     for values, path, units, name in _fine_layers(
         run, params.duration_depth_m, (depth, duration, arrival, speed, rating)
     ):
@@ -96,8 +98,23 @@ def write_town(
     said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
     found_facts = town_facts(run, table, times=said, peak_rain_mm_h=peak)
     unknown = _gap_notes(float(gaps.mean()), [str(times[k])[:16] + "Z" for k in hours], sure_m) if gaps.any() else []
-    write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]]}, facts)
+    period = {"begin": str(times[window.start] - np.timedelta64(1, "h"))[:19],
+              "end": str(times[window.stop - 1] + np.timedelta64(round(params.after_h * 60), "m"))[:19]}  # fmt: skip
+    unknown += _rising_notes(int((table["depth_bound"] == "rising").sum()), len(table))
+    write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]], "period": period}, facts)
     drop_state(state)
+
+
+def _rising_notes(n: int, of: int) -> list[dict[str, str]]:
+    """Return what the report says of ponds that were rising when the run ended."""
+    from geo_risk.products.wording import note
+
+    return [note(
+        "warning",
+        f"At {n} of {of} sites the water was still rising when the town's run ended: they get deeper than shown. Give "
+        "rain that goes on, or set flood.town.after_h.",
+        f"{of} 处点位中 {n} 处在城区模拟结束时仍在上涨：实际将更深。请提供后续降雨或设置 flood.town.after_h。",
+    )] if n else []  # fmt: skip
 
 
 def _gap_notes(share: float, hours: list[str], sure_m: float) -> list[dict[str, str]]:

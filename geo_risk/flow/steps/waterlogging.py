@@ -27,7 +27,8 @@ def waterlogging(plan: Plan) -> None:
             "town_depth": plan.layer("town_depth"), "town_built": plan.layer("town_built"),
         },
         optional={**{n: plan.frame(n) for n in TOLD}, "town_draws": plan.cube("town_draws"),
-                  "town_drained": plan.layer("town_drained")},
+                  "town_drained": plan.layer("town_drained"), "town_past": plan.frame("town_past"),
+                  "storm": plan.facts("flood_town")},
         writes={"waterlogging": plan.frame("waterlogging"), "ponding": plan.frame("ponding"),
                 "owners": plan.frame("waterlogging_owners"),
                 "facts": plan.facts("waterlogging")},
@@ -53,6 +54,8 @@ def write_waterlogging(
     town_sinking: Path | None,
     town_draws: Path | None,
     town_drained: Path | None,
+    town_past: Path | None,
+    storm: Path | None,
     waterlogging: Path,
     ponding: Path,
     owners: Path,
@@ -75,8 +78,9 @@ def write_waterlogging(
     grid = grid_of(depth)
     share = water.surroundings_share(sites, open_layer(town_built).to_numpy(), grid, radius_m=local_m)
     known = {c for c in OWNER_COLUMNS if sites[c].notna().any()}
-    day = read_date(params.owner_date or newest)
+    day = read_date(params.owner_date or newest or _last_day(storm))
     sites["owner_gaps"] = owner_gaps(sites, known=known, on=day, params=params)
+    sites["reports_unused"] = _unused_reports(town_past, sites)
     tables = [read_frame(p) for p in (town_rain, town_stages, town_answers, town_sinking) if p is not None]
     told = Told(share, tables, _draws(town_draws), grid.resolution_m, _drained(town_drained, sites))
     ranked = rank_sites(sites, read_frame(town_ponds), read_frame(town_devices), params=params,
@@ -105,12 +109,34 @@ def _drained(path: Path | None, sites: Any) -> Any:
     return np.where(cells >= 0, rate[np.maximum(cells, 0)], 0.0)
 
 
+def _unused_reports(path: Path | None, sites: Any) -> Any:
+    """Return how many past reports of each site say nothing of its drains: the water of their storm is not known."""
+    from geo_risk.sources.layers import read_frame
+
+    if path is None:
+        return 0
+    past = read_frame(path)
+    lost = past.loc[past["modelled_m"].isna(), "site_id"].astype(str).value_counts()
+    return sites["site_id"].astype(str).map(lost).fillna(0).astype("int64")
+
+
 def _newest_day(plan: Plan) -> str | None:
     """Return the day of the newest forecast in China; None where there is none."""
     from datetime import timedelta, timezone
 
     issued = [f.issued for f in plan.cfg.inputs.rainfall.forecast]
     return max(issued).astimezone(timezone(timedelta(hours=8))).date().isoformat() if issued else None
+
+
+def _last_day(storm: Path | None) -> str | None:
+    """Return the day in China on which the town's run of a storm ended; None without a storm."""
+    from datetime import datetime, timedelta
+
+    from geo_risk.sources.layers import read_json
+
+    if storm is None:
+        return None
+    return (datetime.fromisoformat(read_json(storm)["period"]["end"]) + timedelta(hours=8)).date().isoformat()
 
 
 def _owner_notes(ranked: Any, known: set[str], day: Any) -> list[dict[str, str]]:

@@ -37,7 +37,8 @@ def counterfactuals(
 
     Returns
     -------
-    site_id and, missing where the site has no pond:
+    site_id and, missing where the site has no pond, or its depth is unknown or `depth_bound` says at_least; of
+    a pond that was rising when the run ended they are those until then:
     ponded_m3 : greatest volume with the devices as they are.
     drain_saves_m3, _share : what the devices keep away, and its share of the volume without any (no drain).
     blockage_adds_m3, _share : what comes of devices that give less than their capacity, of ponded_m3 (drain blocked).
@@ -50,7 +51,9 @@ def counterfactuals(
     rows = []
     for row in responses.to_dict("records"):
         pond = ponds.get(str(row["site_id"]))
-        values = {} if pond is None else _answers(pond, row, bound_m, params)
+        # a pond under rain that is missing holds less than it may
+        is_known = np.isfinite(row["depth_m"]) and row.get("depth_bound") != "at_least"
+        values = _answers(pond, row, bound_m, params) if pond is not None and is_known else {}
         rows.append({"site_id": str(row["site_id"]), **values})
     return pd.DataFrame(rows, columns=["site_id", *COLUMNS]).astype(dict.fromkeys(COLUMNS, "float64"))
 

@@ -33,7 +33,8 @@ def place_devices(
     Returns
     -------
     devices : device_id, kind {drain, pump}, site_id (missing where it serves none), capacity_m3_s, cell.
-    quarantine : {"id", "reason"} of devices beyond the DEM, with no capacity >= 0, or above device_max_m3_s.
+    quarantine : {"id", "reason"} of devices beyond the DEM, with no capacity >= 0, or above device_max_m3_s; and of
+        those that name a site which is not there: they are run where they stand.
     """
     rows, quarantine = [], []
     reach = max(0, round(params.inlet_m / town.grid.resolution_m))
@@ -68,8 +69,29 @@ def place_devices(
             given = record.get("site_id")
             known = not pd.isna(given) and str(given) in set(sites["site_id"])
             site_id = str(given) if known else by_cell.get(int(town.found.labels.ravel()[cell]))
+            if not known and not pd.isna(given) and str(given).strip():
+                other = str(given)[:20]
+                quarantine.append({"id": name, "reason": f"names a site {other!r} that is not on the list: run where "
+                                   "it stands", "reason_zh": f"所属点位“{other}”不在清单中：按其位置计算"})  # fmt: skip
             rows.append({"device_id": name, "kind": kind, "site_id": site_id, "capacity_m3_s": capacity, "cell": cell})
     return pd.DataFrame(rows, columns=["device_id", "kind", "site_id", "capacity_m3_s", "cell"]), quarantine
+
+
+HEAVIEST_MM_H = 150.0
+"""Rain that falls more heavily in an hour is a record: devices that take more than all of it are told of."""
+
+
+def more_than_comes(sites: pd.DataFrame, devices: pd.DataFrame) -> list[str]:
+    """Return the ids of hollows whose devices are said to take more than HEAVIEST_MM_H on all that drains there.
+
+    Parameters
+    ----------
+    sites : site_id, label, catchment_m2. devices : as `place_devices` returns them.
+    """
+    capacity = devices.dropna(subset=["site_id"]).groupby("site_id")["capacity_m3_s"].sum()
+    told = sites["site_id"].map(capacity).astype("float64").fillna(0.0)
+    most = sites["catchment_m2"].astype("float64") * HEAVIEST_MM_H / 3.6e6
+    return [str(i) for i in sites.loc[(sites["label"] > 0) & (told > most), "site_id"]]
 
 
 def sink_grid(devices: pd.DataFrame, shape: tuple[int, int], share: pd.Series[float] | None = None) -> Array:

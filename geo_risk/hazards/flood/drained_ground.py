@@ -16,7 +16,7 @@ HIGHEST_MM_H = 500.0
 
 
 def served_areas(drains: gpd.GeoDataFrame) -> tuple[list[tuple[BaseGeometry, float]], list[dict[str, str]]]:
-    """Return drained areas with the rain rate that their drains take [mm/h], and rows set aside.
+    """Return drained areas with the rain rate that their drains take [mm/h], NaN where unknown, and rows set aside.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def served_areas(drains: gpd.GeoDataFrame) -> tuple[list[tuple[BaseGeometry, flo
                 "reason_zh": f"排水分区需有 capacity_mm_h 或 capacity_m3_s，折合 0–{HIGHEST_MM_H:g} 毫米/小时，"
                 f"现为 {rate:g}：按不排水计算",
             })  # fmt: skip
-            continue
+            rate = float("nan")
         shapes.append((shape, rate))
     return shapes, quarantine
 
@@ -49,12 +49,26 @@ def drained_rate(
 
     Parameters
     ----------
-    areas : as `served_areas` returns them; where they overlap the later one counts.
+    areas : as `served_areas` returns them; where they overlap the smallest known rate counts: on the wet
+        side. Where only areas without a known rate are, nothing is drained.
     is_built : (y, x), built-up ground. built_mm_h : what the drains of built-up ground outside all areas take.
     """
     out = np.where(is_built, built_mm_h, 0.0)
-    burned = rasterize(areas, grid, fill=-1.0, dtype="float64")
+    burned = _burned(areas, grid, smallest=True)
     return np.where(burned >= 0, burned, out)
+
+
+def doubtful_share(areas: list[tuple[BaseGeometry, float]], grid: Grid) -> float:
+    """Share of a grid on which drained areas overlap and tell different rates [1]."""
+    return float((_burned(areas, grid, smallest=False) > _burned(areas, grid, smallest=True)).mean())
+
+
+def _burned(areas: list[tuple[BaseGeometry, float]], grid: Grid, *, smallest: bool) -> NDArray[np.float64]:
+    """Smallest or greatest known rate of the areas on each cell, 0 where none is known, -1 where no area is."""
+    unknown = [(shape, 0.0) for shape, rate in areas if np.isnan(rate)]
+    known = sorted(((s, r) for s, r in areas if not np.isnan(r)), key=lambda area: area[1], reverse=smallest)
+    # what is burned last wins
+    return np.asarray(rasterize([*unknown, *known], grid, fill=-1.0, dtype="float64"), dtype=np.float64)
 
 
 def _number(value: object) -> float:

@@ -91,3 +91,17 @@ def entrance_corrections(entrances: pd.DataFrame, sites: pd.DataFrame, states: p
     wet = sites[sites["label"] > 0].drop_duplicates("label")
     by_label = pd.Series(wet["site_id"].astype(str).map(by_site).to_numpy(float), index=wet["label"].to_numpy())
     return np.asarray(entrances["label"].map(by_label).astype("float64").fillna(0.0), dtype=np.float64)
+
+
+def unsure_entrances(entrances: pd.DataFrame, sites: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether the water at each entrance may get deeper than the run shows, (n,): that of its depression may.
+
+    Parameters
+    ----------
+    entrances : as `place_entrances` returns them. sites : with site_id, label. table : with site_id, depth_bound.
+    """
+    if "depth_bound" not in table:
+        return np.zeros(len(entrances), dtype=np.bool_)
+    open_ids = set(table.loc[table["depth_bound"].isin(["at_least", "rising"]), "site_id"].astype(str))
+    labels = sites.loc[(sites["label"] > 0) & sites["site_id"].astype(str).isin(open_ids), "label"]
+    return np.asarray(entrances["label"].isin(set(labels)).to_numpy(), dtype=np.bool_)

@@ -40,7 +40,8 @@ def hourly_depth(curve: DepthCurve, rain_mm: ArrayLike, *, first: int) -> float:
     The runoff of each hour is what the curve number gives for the storm so far. It comes to the pond in the shape that
     the runs of an hour's block show, once from the weaker and once from the stronger run beside its amount; the deeper
     answer counts. Water that a block's run did not see arrive is not there. A site without a pond has the depth of
-    its wettest hour. More rain in an hour than the strongest block is taken as in proportion to it.
+    its wettest hour. More rain in an hour than the strongest block is taken as in proportion to it, without a pond to
+    its power of 0.6 (Manning, wide flow).
 
     Parameters
     ----------
@@ -53,7 +54,9 @@ def hourly_depth(curve: DepthCurve, rain_mm: ArrayLike, *, first: int) -> float:
     amounts = curve.amounts_mm
     ponds = [run.ponds.get(curve.site_id) for run in curve.runs]
     if any(p is None for p in ponds):
-        return float(curve.depths(np.array([min(rain[first:].max(initial=0.0), amounts[-1])]))[0])
+        wettest = float(rain[first:].max(initial=0.0))
+        depth = float(curve.depths(np.array([min(wettest, amounts[-1])]))[0])
+        return float(depth * max(wettest / amounts[-1], 1.0) ** 0.6)  # Manning, wide flow
     known = [p for p in ponds if p is not None]
     volumes = np.array([float(curve.runoff_m3(a)) for a in amounts[1:]])
     net = np.diff(np.asarray(curve.runoff_m3(np.cumsum(rain))), prepend=0.0)

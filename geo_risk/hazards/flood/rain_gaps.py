@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.hazards.flood.sites import Town
 from geo_risk.kernels.accumulation import accumulate
@@ -62,3 +62,15 @@ def without_gaps(run: FloodRun, gaps: NDArray[np.bool_], *, sure_m: float) -> Fl
         depth_mm = np.where(hidden, _FRAME_MISSING, run.frames.depth_mm)
         layers["frames"] = run.frames._replace(depth_mm=depth_mm)
     return run._replace(**layers)
+
+
+def depth_bounds(depth_m: ArrayLike, cells: NDArray[np.int64], gaps: NDArray[np.bool_]) -> list[str]:
+    """Say how the depth of each site is meant: exact, at_least (rain that brings it water is missing), unknown.
+
+    Parameters
+    ----------
+    depth_m : (n,) [m], NaN unknown. cells : (n,) flat indices, -1 beyond the raster. gaps : as `below_gaps` returns it.
+    """
+    below = (cells >= 0) & gaps.ravel()[np.maximum(cells, 0)]
+    is_unknown = np.isnan(np.asarray(depth_m, np.float64))
+    return [str(w) for w in np.select([is_unknown, below], ["unknown", "at_least"], "exact")]

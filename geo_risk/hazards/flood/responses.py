@@ -155,19 +155,20 @@ def past_comparison(sites: pd.DataFrame, runs: Mapping[str, FloodRun], reports: 
 
     Parameters
     ----------
-    runs : by storm_id. reports : storm_id, site_id, depth_m [m]; storms without a run are passed over.
+    runs : by storm_id. reports : storm_id, site_id, depth_m [m].
 
     Returns
     -------
-    storm_id, site_id, reported_m, modelled_m [m]; the modelled depth is missing beyond the DEM.
+    storm_id, site_id, reported_m, modelled_m [m]; the modelled depth is missing beyond the DEM, where the storm's rain
+    is missing, and where the storm has no run: such a report tells nothing of the drains.
     """
     cells = sites["cell"].to_numpy(np.int64)
     modelled = {s: dict(zip(sites["site_id"].astype(str), site_depths(r.max_depth_m, cells), strict=True))
                 for s, r in runs.items()}  # fmt: skip
     rows = [
         {"storm_id": str(r["storm_id"]), "site_id": str(r["site_id"]), "reported_m": float(r["depth_m"]),
-         "modelled_m": float(modelled[r["storm_id"]].get(str(r["site_id"]), np.nan))}
-        for r in reports.to_dict("records") if r["storm_id"] in modelled
+         "modelled_m": float(modelled.get(r["storm_id"], {}).get(str(r["site_id"]), np.nan))}
+        for r in reports.to_dict("records")
     ]  # fmt: skip
     columns = ["storm_id", "site_id", "reported_m", "modelled_m"]
     return pd.DataFrame(rows, columns=columns).sort_values(columns[:2], kind="stable").reset_index(drop=True)
@@ -194,16 +195,20 @@ def responses(
     Returns
     -------
     site_id, depth_m (corrected by the past reports; ponds without reports by `usual_correction`), depth_model_m,
-    duration_h, volume_m3 (stored at the deepest), capacity_m3_s, share, correction_m, is_defect, depth_sound_m (all
-    devices at nominal capacity), depth_cleared_m (CLEARED times the capacity), depth_local_m (without water from
-    upstream), local_share, critical_rain_mm_h (rain of one hour that brings depth_bound_m, all rain scaled alike;
-    missing where three times the rain does not). Where the depth is unknown all of it is missing.
+    depth_bound {exact, rising (when the run ended), unknown}, duration_h, duration_bound {exact, at_least (so deep when
+    the run ended), unknown}, volume_m3 (stored at the deepest), capacity_m3_s, share, correction_m, is_defect,
+    depth_sound_m (all devices at nominal capacity), depth_cleared_m (CLEARED times the capacity), depth_local_m
+    (without water from upstream), local_share, critical_rain_mm_h (rain of one hour that brings depth_bound_m, all
+    rain scaled alike; missing where three times the rain does not). Where the depth is unknown all of it is missing.
     """
     cells = sites["cell"].to_numpy(np.int64)
     out = site_states(sites, devices, found)
     out.insert(1, "depth_model_m", site_depths(run.max_depth_m, cells))
     hours = run.duration_above_s.ravel()[np.maximum(cells, 0)] / 3600
     out.insert(2, "duration_h", np.where(cells >= 0, hours, np.nan))
+    rising = still_rising(run, sites, devices, town)
+    out["depth_bound"] = np.select([out["depth_model_m"].isna(), rising], ["unknown", "rising"], "exact").astype(object)
+    out["duration_bound"] = _duration_bounds(run, cells, out["duration_h"].to_numpy(float), depth_bound_m)
     out["depth_m"] = corrected(out["depth_model_m"].to_numpy(float), out["correction_m"].to_numpy(float))
     reach = np.pi * params.local_m**2 / 2
     catchment = sites["catchment_m2"].to_numpy(float)
@@ -218,6 +223,32 @@ def responses(
         for row, depth in zip(out.itertuples(), out["depth_model_m"].to_numpy(float), strict=True)
     ]  # fmt: skip
     return pd.concat([out, pd.DataFrame(more, columns=list(nothing), index=out.index)], axis=1)
+
+
+RISING_M, RISING_S = 0.01, 900.0
+"""A pond that rose by more in so long before the run ended may have gone on rising."""
+
+
+def still_rising(run: FloodRun, sites: pd.DataFrame, devices: pd.DataFrame, town: Town) -> NDArray[np.bool_]:
+    """Return whether the water of each site in a depression was highest, and rising, when the run ended, (n,)."""
+    out = np.zeros(len(sites), dtype=np.bool_)
+    if run.record is None or not run.record.time_s.size:
+        return out
+    time, depth = run.record.time_s, run.record.depth_m
+    before = max(int(np.searchsorted(time, time[-1] - RISING_S, side="right")) - 1, 0)
+    position = {int(c): k for k, c in enumerate(record_cells(sites, devices, town))}
+    for k, (label, cell) in enumerate(zip(sites["label"], gauge_cells(sites, devices, town).tolist(), strict=True)):
+        if label > 0 and cell in position:
+            level = depth[:, position[cell]]
+            out[k] = level[-1] >= level.max() - 1e-3 and level[-1] - level[before] > RISING_M
+    return out
+
+
+def _duration_bounds(run: FloodRun, cells: NDArray[np.int64], hours: Array, bound_m: float) -> list[str]:
+    """Say whether the water still stood deeper than the bound when the run ended."""
+    last = run.depth_m.ravel()[np.maximum(cells, 0)]
+    words = np.select([np.isnan(hours), (hours > 0) & (last >= bound_m)], ["unknown", "at_least"], "exact")
+    return [str(w) for w in words]
 
 
 def site_states(sites: pd.DataFrame, devices: pd.DataFrame, found: pd.DataFrame | None) -> pd.DataFrame:

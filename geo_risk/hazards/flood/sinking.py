@@ -83,13 +83,15 @@ def sinking_rate(velocity_up_mm_yr: NDArray[Any], std_mm_yr: NDArray[Any] | None
 
     Parameters
     ----------
-    velocity_up_mm_yr : (y, x), up positive. std_mm_yr : its standard deviation; None where it is not known.
+    velocity_up_mm_yr : (y, x), up positive. std_mm_yr : its standard deviation; None where it is not known. Where it is
+        so great that `rate_min_mm_yr` is within `certainty` of it, a smaller rate says nothing.
     """
     rate = -np.asarray(velocity_up_mm_yr, np.float64)
     floor = np.full(rate.shape, params.rate_min_mm_yr)
     if std_mm_yr is not None:
         floor = np.fmax(floor, params.certainty * np.asarray(std_mm_yr, np.float64))
-    return np.where(np.isnan(rate), np.nan, np.where(rate >= floor, rate, 0.0))
+    still = np.where(floor > params.rate_min_mm_yr, np.nan, 0.0)
+    return np.where(np.isnan(rate), np.nan, np.where(rate >= floor, rate, still))
 
 
 def lowered(elevation_m: NDArray[Any], rate_mm_yr: NDArray[Any], years: float) -> Array:

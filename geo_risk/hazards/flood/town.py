@@ -110,6 +110,8 @@ def town_surface(
 def storm_window(rain_mm: ArrayLike, *, window_h: int, dry_gap_h: int, dry_mm_h: float = 0.2) -> Window:
     """Find the wettest hours of a series, and where their storm began.
 
+    Of windows with the same sum the last one counts: its rain comes early, and its water has time to arrive.
+
     Parameters
     ----------
     rain_mm : (t,) rain of each hour [mm]; NaN counts as dry here.
@@ -126,7 +128,7 @@ def storm_window(rain_mm: ArrayLike, *, window_h: int, dry_gap_h: int, dry_mm_h:
         raise DataError(what, where="rain of the town", fix="give hourly rain that covers the town")
     hours = min(window_h, rain.size)
     sums = np.convolve(rain, np.ones(hours), mode="valid")
-    first = int(sums.argmax())
+    first = int(np.flatnonzero(sums >= sums.max() - 1e-6)[-1])  # sums of floats
     start, dry = first, 0
     while start > 0 and dry < dry_gap_h:
         start -= 1

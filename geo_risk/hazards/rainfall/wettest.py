@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.units import in_units
-from geo_risk.hazards.rainfall.accumulation import field, running_sum, whole_time
+from geo_risk.hazards.rainfall.accumulation import field, running_sum, wet_gaps, whole_time
 
 
 class Wettest(NamedTuple):
@@ -30,14 +30,17 @@ class Wettest(NamedTuple):
     before_known: xr.DataArray
 
 
-def wettest(cube: xr.DataArray, hours: int, *, before_h: int, first: int = 0, how: str = "maximum") -> Wettest:
+def wettest(
+    cube: xr.DataArray, hours: int, *, before_h: int, first: int = 0, how: str = "maximum", gaps_wet: bool = False
+) -> Wettest:
     """Take apart the window of the largest (or the last) sum of each cell.
 
     Parameters
     ----------
     cube : (time, y, x) hourly rain, any depth unit, unbroken times.
     hours : length of the window. before_h : length of the time before it [h].
-    first, how : as `accumulation.accumulate`; of equal sums the earliest window counts.
+    first, how, gaps_wet : as `accumulation.accumulate`; of equal sums the earliest window counts. What fell before the
+        window is told as far as it is known, whatever gaps count for.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def wettest(cube: xr.DataArray, hours: int, *, before_h: int, first: int = 0, ho
         what = f"the {how!r} window of {hours} h, {before_h} h after a start, from step {first} cannot be taken"
         raise DataError(what, where="rainfall", fix="use `maximum` or `ending`, and one hour or more")
     data = whole_time(in_units(cube, "mm"))
-    take = partial(_taken, hours=hours, before_h=before_h, first=first, how=how)
+    take = partial(_taken, hours=hours, before_h=before_h, first=first, how=how, gaps_wet=gaps_wet)
     chunks = ((hours + 2,), *data.chunks[1:])
     stack = da.map_blocks(take, data, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
     rain = tuple(
@@ -59,11 +62,14 @@ def wettest(cube: xr.DataArray, hours: int, *, before_h: int, first: int = 0, ho
     return Wettest(rain, before, known)
 
 
-def _taken(rain: NDArray[Any], *, hours: int, before_h: int, first: int, how: str) -> NDArray[np.float32]:
+def _taken(
+    rain: NDArray[Any], *, hours: int, before_h: int, first: int, how: str, gaps_wet: bool
+) -> NDArray[np.float32]:
     n_t = rain.shape[0]
     out = np.full((hours + 2, *rain.shape[1:]), np.nan, dtype=np.float32)
     start = max(first, hours - 1)
-    sums = running_sum(rain, hours)[start:] if how == "maximum" else running_sum(rain, hours)[-1:]
+    counted = wet_gaps(rain, since=start - hours + 1) if gaps_wet and how == "maximum" and n_t > start else rain
+    sums = running_sum(counted, hours)[start:] if how == "maximum" else running_sum(rain, hours)[-1:]
     start = start if how == "maximum" else n_t - 1
     if not sums.shape[0]:
         return out
@@ -71,7 +77,7 @@ def _taken(rain: NDArray[Any], *, hours: int, before_h: int, first: int, how: st
     end = start + np.where(known, sums, -np.inf).argmax(axis=0)  # the window's last hour
     there = known.any(axis=0)
     for k in range(hours):
-        at = np.take_along_axis(rain, np.maximum(end - hours + 1 + k, 0)[None], axis=0)[0]
+        at = np.take_along_axis(counted, np.maximum(end - hours + 1 + k, 0)[None], axis=0)[0]
         out[k] = np.where(there, at, np.nan)
     gone = np.isnan(rain)
     zero = np.zeros((1, *rain.shape[1:]))

@@ -37,6 +37,7 @@ GeoRisk.plainColumns = /^(name|.*_id|.*_ids|leave_before|first_.*|last_.*|failur
 GeoRisk.valueText = function (column, value) {
   if (value === null || value === undefined || value === "") { return /_ids?$|^(shelter_name|leave_before|name|measures)$/.test(column) ? "—" : GeoRisk.t("ui.unknown"); }
   if (GeoRisk.isLevel(column)) { return GeoRisk.levelText(column, value); }
+  if (column === "depth_class" && value < 0) { return GeoRisk.t("ui.unknown"); }
   if (typeof value === "boolean") { return GeoRisk.t(value ? "ui.yes" : "ui.no"); }
   if (typeof value === "number") { return GeoRisk.number(value); }
   if (column === "measures") { return GeoRisk.measure(value); }
