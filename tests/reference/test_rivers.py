@@ -8,7 +8,7 @@ import xarray as xr
 
 from geo_risk.core.errors import DataError, GridError, LimitError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, in_blocks, town_layer
+from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, in_blocks, town_layer, town_part
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.rivers import concentration_time_h, normal_stage_m, peak_discharge_m3_s
 from geo_risk.hazards.flood.town import coarsened_max
@@ -130,6 +130,43 @@ def test_the_town_is_brought_onto_the_run_grid_block_by_block() -> None:
     away = Grid.from_bounds((400_000, 3_000_000, 400_100, 3_000_100), crs="EPSG:4546", resolution_m=5)
     outside = town_layer(away.layer(np.ones(away.shape, np.float32), units="m", long_name="depth"), GRID)
     assert np.isnan(outside.to_numpy()).all()
+
+
+def test_a_cell_of_the_run_that_the_town_knows_in_part_is_not_known_by_that_part() -> None:
+    fine = Grid.from_bounds((500_100, 4_000_100, 500_220, 4_000_190), crs="EPSG:4546", resolution_m=5)
+    # cells of 30 m of the run: the town begins 10 m inside one at the west and 20 m below the top of one at the north
+    depth = np.full(fine.shape, 0.02, np.float32)
+    depth[10, 10] = -1.0  # not known, in a cell that is shallow elsewhere
+    depth[10, 18], depth[11, 18] = -1.0, 0.9  # not known, in a cell that is deep anyway
+    depth[15, 5] = np.nan  # no ground
+    town = fine.layer(depth, units="m", long_name="depth")
+    got = town_layer(town, GRID, sure=0.5).to_numpy()
+    part = town_part(town, GRID).to_numpy()
+    rows, columns, _ = GRID.index(*(v.ravel() for v in np.meshgrid(fine.coords()["x"], fine.coords()["y"])))
+    at = {cell: (rows.reshape(fine.shape)[cell], columns.reshape(fine.shape)[cell])
+          for cell in ((10, 10), (10, 18), (15, 5), (0, 0), (17, 23))}  # fmt: skip
+    assert got[at[10, 10]] == -1.0
+    assert got[at[10, 18]] == pytest.approx(0.9)
+    assert [part[at[cell]] for cell in at] == [0.0, 0.0, 1.0, 1.0, 1.0]
+    shallow = np.isclose(got, 0.02)
+    assert shallow.sum() == np.isfinite(got).sum() - 2
+
+
+def test_at_the_edge_of_the_town_the_countys_water_counts_as_well() -> None:
+    given = layers(80.0)
+    county = compute(given, FloodParams()).intensity.to_numpy()
+    deep, own = county > 0.3, np.full(GRID.shape, 0.02, np.float32)
+    assert deep.any()
+    town = GRID.layer(own, units="m", long_name="town")
+    part = GRID.layer(np.ones(GRID.shape, np.float32), units="1", long_name="part")
+    got = compute({**given, "town_depth": town, "town_part": part}, FloodParams())
+    np.testing.assert_array_equal(got.intensity.to_numpy(), np.fmax(county, own))
+    dry = {**given, "runoff": given["runoff"].copy(data=np.full(GRID.shape, np.nan, np.float32))}
+    unknown = compute({**dry, "town_depth": town, "town_part": part}, FloodParams())
+    assert (unknown.level.to_numpy() == -1).all()
+    assert np.isnan(unknown.confidence.to_numpy()).all()
+    whole = in_blocks({**given, "town_depth": town, "town_part": part}, FloodParams()).intensity.to_numpy()
+    np.testing.assert_array_equal(whole, got.intensity.to_numpy())
 
 
 def test_bad_layers_are_refused() -> None:

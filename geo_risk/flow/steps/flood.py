@@ -146,7 +146,7 @@ def write_hazard(
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer
+    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer, town_part
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
@@ -160,7 +160,8 @@ def write_hazard(
             town_dem is not None
         ):  # on the town's ground the county's coarser answer must not stand in for an unknown one
             own = own.where(own.notnull() | open_layer(town_dem).isnull(), -1.0)
-        inputs["town_depth"] = town_layer(own, grid_of(inputs["dem"]))
+        inputs["town_depth"] = town_layer(own, grid_of(inputs["dem"]), sure=params.depth_bounds_m[1])
+        inputs["town_part"] = town_part(own, grid_of(inputs["dem"]))
     result = in_blocks(inputs, params)
     counted = FloodCount()
     seen: dict[Path, Callable[[Any], None]] = {

@@ -55,7 +55,7 @@ def write_town(
     from geo_risk.hazards.flood.compute import town_layer
     from geo_risk.hazards.flood.rain_gaps import below_gaps, without_gaps
     from geo_risk.hazards.flood.responses import responses
-    from geo_risk.hazards.flood.town import town_facts
+    from geo_risk.hazards.flood.town import RATING_BOUNDS, town_facts
     from geo_risk.publish.cube import write_cube
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_frame, write_json
@@ -85,7 +85,10 @@ def write_town(
         layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
         write_layer(layer, path)
     fine = ground.grid.layer(run.hazard_rating, units="1", long_name="greatest flood hazard rating")
-    coarse = town_layer(fine, read_grid(grid)).astype(np.float32)
+    # a cell of which some is not known is not shown by the rest, unless that is a danger for most already
+    known = fine.where(fine.notnull() | np.isnan(ground.elevation), -1.0)
+    coarse = town_layer(known, read_grid(grid), sure=RATING_BOUNDS[1]).astype(np.float32)
+    coarse = coarse.where(coarse >= 0)
     write_layer(
         coarse.rename(coarse_rating.stem).assign_attrs(units="1", long_name=fine.attrs["long_name"]), coarse_rating
     )
