@@ -220,7 +220,9 @@ def _window_of(fine: Grid, grid: Grid) -> tuple[tuple[int, int], Grid]:
     return (rows[0], columns[0]), window
 
 
-def _on_grid(own: NDArray[np.float64], first: tuple[int, int], grid: Grid, *, outside: float, **told: str) -> xr.DataArray:
+def _on_grid(
+    own: NDArray[np.float64], first: tuple[int, int], grid: Grid, *, outside: float, **told: str
+) -> xr.DataArray:
     """Return the values of a window as a lazy layer of the whole grid."""
     row, column = first
 
