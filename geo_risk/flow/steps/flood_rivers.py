@@ -215,12 +215,19 @@ def write_stations(
     notes = facts_of(said, quarantine=[])["notes"]
     words = {"off_stream": ("no stream within reach", "附近无河道"),
              "beyond_curve": ("stage above the rating curve", "水位超出水位流量关系"),
-             "second": ("another station of the reach came first", "同一河段已有站点")}  # fmt: skip
+             "second": ("another station of the reach has higher water", "同一河段另有站点水位更高")}  # fmt: skip
     for name, (english, chinese) in words.items():
         ids = stations.loc[table["result"] == name, "station_id"].astype(str).tolist()
         if ids:
             notes.append(note("warning", f"Stations not used ({english}): {', '.join(ids)}.",
                               f"未采用的站点（{chinese}）：{'、'.join(ids)}。"))  # fmt: skip
+    ids = stations.loc[table["disagrees"].to_numpy(bool), "station_id"].astype(str).tolist()
+    if ids:
+        notes.append(note(
+            "warning", "Stage and discharge disagree by the rating curve, the higher water counts; check the datum of "
+            f"the stage, which is metres above the bed: {', '.join(ids)}.",
+            f"水位与流量按水位流量关系不符，取较高者；请核对水位基准（应为河床以上米数）：{'、'.join(ids)}。",
+        ))  # fmt: skip
     used, known = counts["stations_used"], counts["reaches_known"]
     notes.append(note("info", f"River depth by {used} stations on {known} reaches; elsewhere it is unknown, not zero.",
                       f"按 {used} 个站点推算 {known} 个河段的水深；其余河段未知，不等于无水。"))  # fmt: skip
