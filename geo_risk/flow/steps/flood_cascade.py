@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.hazards.flood.town import Surface
+    from geo_risk.kernels.flow_input import RainFields
 
 _STEPS = 12
 """Steps of an hour."""
@@ -79,7 +80,7 @@ def write_cascade(
     write_json(cascade_facts(made), facts)
 
 
-def _inputs(net: Any, ground: Town, surface: Surface) -> NDArray[np.float64]:
+def _inputs(net: RainFields, ground: Town, surface: Surface) -> NDArray[np.float64]:
     """Water that comes down to each hollow in each step [m3], (t, n); area drains take theirs first."""
     import numpy as np
 
@@ -88,7 +89,7 @@ def _inputs(net: Any, ground: Town, surface: Surface) -> NDArray[np.float64]:
     taken = 0.0 if surface.drained_mm_h is None else surface.drained_mm_h
     hours = []
     for k in range(len(net)):
-        depth = np.nan_to_num(net[k] if isinstance(net, np.ndarray) else net.field(k), nan=0.0)
+        depth = np.nan_to_num(net.field(k), nan=0.0)
         water = np.maximum(depth - taken, 0.0).ravel() * ground.grid.cell_area_m2 / 1000
         hours.append(np.bincount(catchment, weights=water, minlength=n + 1)[1:])
     return np.repeat(np.array(hours).reshape(len(hours), n) / _STEPS, _STEPS, axis=0)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
     from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
-    from geo_risk.hazards.flood.town import HourlyRunoff, RunWith, Surface, Window
+    from geo_risk.hazards.flood.town import RunWith, Surface, Window
+    from geo_risk.kernels.flow_input import RainFields
     from geo_risk.sources.options import ReadLimits
     from geo_risk.sources.rain_past import PastRain
 
@@ -137,8 +138,8 @@ def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Su
 
 def town_runoff(
     rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int, runoff: RunoffParams
-) -> tuple[NDArray[np.float64] | HourlyRunoff, Window, float]:
-    """Return runoff [mm/h] of the wettest window, (t, y, x) or made by hour, the window, and its wettest hour [mm]."""
+) -> tuple[RainFields, Window, float]:
+    """Return the runoff [mm/h] of the wettest window, made by hour, the window, and its wettest hour [mm]."""
     import numpy as np
 
     series, window = storm_hours(rain, grid, params, window_h=window_h)
@@ -184,27 +185,25 @@ def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArra
 
 def hours_runoff(
     rain: xr.DataArray, surface: Surface, grid: Grid, window: Window, *, runoff: RunoffParams, condition: float
-) -> NDArray[np.float64] | HourlyRunoff:
-    """Return the runoff of a window on a grid [mm/h]: made by hour where the method looks at sums alone."""
+) -> RainFields:
+    """Return the runoff of a window on a grid [mm/h], made by hour."""
     import numpy as np
 
-    from geo_risk.hazards.flood.town import HourlyRunoff, window_runoff_mm_h
+    from geo_risk.hazards.flood.hourly_runoff import HourlyRunoff, SoakedRunoff
+    from geo_risk.hazards.flood.losses import Soaking
     from geo_risk.sources.rain_grid import onto_grid
 
     def field(k: int) -> NDArray[np.float64]:
-        return onto_grid(rain.isel(time=k, drop=True), grid).to_numpy().astype(np.float64)
+        hour = rain.isel(time=window.first + k, drop=True)
+        return onto_grid(hour, grid).to_numpy().astype(np.float64)
 
-    earlier = range(window.start, window.first)
-    if runoff.method == "curve_number":
-        before = np.zeros(grid.shape)
-        for k in earlier:
-            before += np.nan_to_num(field(k))
-        return HourlyRunoff(before, lambda k: field(window.first + k), window.stop - window.first,
-                            lambda mm: surface.excess_mm(mm, runoff, condition=condition))  # fmt: skip
-    return window_runoff_mm_h(
-        np.nan_to_num([field(k) for k in earlier]).reshape(-1, *grid.shape),
-        np.nan_to_num([field(k) for k in range(window.first, window.stop)]), surface, runoff, condition=condition,
-    )  # fmt: skip
+    n_before, n_hours = window.first - window.start, window.stop - window.first
+    if runoff.method == "green_ampt":
+        return SoakedRunoff(field, n_before, n_hours, Soaking.of(surface.ground, condition, runoff))
+    before = np.zeros(grid.shape)
+    for k in range(-n_before, 0):
+        before += np.nan_to_num(field(k))
+    return HourlyRunoff(before, field, n_hours, lambda mm: surface.excess_mm(mm, runoff, condition=condition))
 
 
 def storm_condition(series: NDArray[np.float64], start: int, rain: xr.DataArray, params: RunoffParams) -> float:
