@@ -20,6 +20,7 @@ from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.flood_standard import standard_storm
 from geo_risk.flow.steps.flood_surroundings import inflows_of, surroundings
+from geo_risk.flow.steps.flood_town_opened import TOWN_SURFACE, storm_reads
 from geo_risk.flow.steps.flood_town_source import town_source
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
@@ -81,7 +82,7 @@ def _town(plan: Plan) -> None:
         options=given(plan, *places), params=params.sites, hole_depth_m=params.dem_lies.hole_depth_m,
     )  # fmt: skip
     drained(plan)
-    common = {**{n: plan.layer(n) for n in town.TOWN_SURFACE}, **frames}
+    common = {**{n: plan.layer(n) for n in TOWN_SURFACE}, **frames}
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
@@ -93,7 +94,7 @@ def _town(plan: Plan) -> None:
     surroundings(plan)
     plan.add(
         "flood.town", storm.write_town,
-        reads={**common, "rain": plan.cube("rain_hourly"), "grid": plan.facts("grid")},
+        reads={**storm_reads(plan), "grid": plan.facts("grid")},
         optional={"findings": plan.frame("town_findings"), "inflows": inflows_of(plan)},
         writes={**{n: plan.layer(f"town_{n}") for n in ("depth", "duration", "arrival", "speed")},
                 "rating": plan.layer("town_hazard_rating"), "coarse_rating": plan.layer("hazard_rating"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.flood_ground import GROUND
-from geo_risk.flow.steps.flood_town import hours_runoff, rain_missing, storm_condition, storm_hours
+from geo_risk.flow.steps.flood_town_rain import hours_runoff, rain_missing, storm_condition, storm_hours
 from geo_risk.flow.steps.flood_town_storm import usable_threads
 from geo_risk.flow.steps.openings import routing_dem
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import known_shares, opened_town, rain_missing, run_storm, town_runoff
+from geo_risk.flow.steps.flood_town_opened import opened_storm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +27,6 @@ CELLS_A_THREAD = 40_000
 def write_town(
     *,
     grid: Path,
-    town_sites: Path,
-    town_devices: Path,
-    rain: Path,
     findings: Path | None,
     inflows: Path | None,
     depth: Path,
@@ -53,7 +50,7 @@ def write_town(
 
     from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.hazards.flood.compute import town_layer
-    from geo_risk.hazards.flood.rain_gaps import below_gaps, without_gaps
+    from geo_risk.hazards.flood.rain_gaps import without_gaps
     from geo_risk.hazards.flood.responses import responses
     from geo_risk.hazards.flood.town import RATING_BOUNDS, town_facts
     from geo_risk.publish.cube import write_cube
@@ -61,24 +58,17 @@ def write_town(
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.publish.state import drop_state
-    from geo_risk.sources.layers import read_frame, read_grid
-    from geo_risk.sources.rain import read_own
+    from geo_risk.sources.layers import read_grid
 
-    ground, surface = opened_town(town, sites)
-    places, devices = read_frame(town_sites), read_frame(town_devices)
-    found, share = known_shares(findings)
-    cube = read_own(rain).load()
-    net, window, peak = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
+    storm = opened_storm(town, findings, params=params, runoff=runoff, sites=sites)
+    ground, cube, window = storm.ground, storm.rain, storm.window
     state = facts.with_name(f"{facts.stem}_state.npz")
-    come = _come_in(inflows)
-    run: Any = _resumed(state, params, come, lambda how: run_storm(ground, surface, net, places, devices, share=share,
-                                                              params=params, how=how),
-                   n_threads=usable_threads(ground.elevation.size))  # fmt: skip
-    lacking, hours = rain_missing(cube, ground.grid, window)
-    gaps = below_gaps(lacking, ground)
+    run: Any = _resumed(state, params, _come_in(inflows), lambda how: storm.run(params, how=how),
+                        n_threads=usable_threads(ground.elevation.size))  # fmt: skip
+    gaps, hours = storm.missing()
     run = without_gaps(run, gaps, sure_m=sure_m)
-    table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
-                      params=sites)  # fmt: skip
+    table = responses(storm.places, storm.devices, ground, run, storm.found, peak_rain_mm_h=storm.peak_mm,
+                      depth_bound_m=params.duration_depth_m, params=sites)  # fmt: skip
     for values, path, units, name in _fine_layers(
         run, params.duration_depth_m, (depth, duration, arrival, speed, rating)
     ):
@@ -97,7 +87,7 @@ def write_town(
     write_frame(table, ponds)
     write_dataset(record_dataset(run.record), record)
     said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
-    found_facts = town_facts(run, table, times=said, peak_rain_mm_h=peak)
+    found_facts = town_facts(run, table, times=said, peak_rain_mm_h=storm.peak_mm)
     unknown = _gap_notes(float(gaps.mean()), [str(times[k])[:16] + "Z" for k in hours], sure_m) if gaps.any() else []
     write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]]}, facts)
     drop_state(state)
