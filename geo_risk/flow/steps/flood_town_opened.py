@@ -40,7 +40,7 @@ class TownStorm:
     Attributes
     ----------
     found, share : what past depths say of the drains, and the share of its capacity that each gives; or None.
-    rain : the hourly cube. runoff_mm_h : of the hours of `window`. peak_mm : its wettest hour.
+    rain : the hourly cube. series_mm : its mean over the town. runoff_mm_h : of the hours of `window`.
     """
 
     ground: Town
@@ -52,7 +52,14 @@ class TownStorm:
     rain: xr.DataArray
     runoff_mm_h: RainFields
     window: Window
-    peak_mm: float
+    series_mm: NDArray[np.float64]
+
+    @property
+    def peak_mm(self) -> float:
+        """The wettest hour of the window [mm]."""
+        import numpy as np
+
+        return float(np.nanmax(self.series_mm[self.window.first : self.window.stop]))
 
     def missing(self) -> tuple[NDArray[np.bool_], list[int]]:
         """Return where the water is not known because rain is missing, (y, x), and the hours of which it is."""
@@ -84,9 +91,9 @@ def opened_storm(
     ground, surface = opened_town(files, sites)
     found, share = known_shares(findings)
     cube = read_own(files["rain"]).load()
-    net, window, peak = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
+    net, window, series = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
     return TownStorm(ground, surface, read_frame(files["town_sites"]), read_frame(files["town_devices"]), found, share,
-                     cube, net, window, peak)  # fmt: skip
+                     cube, net, window, series)  # fmt: skip
 
 
 def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Surface]:

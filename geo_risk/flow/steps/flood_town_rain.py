@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 def town_runoff(
     rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int, runoff: RunoffParams
-) -> tuple[RainFields, Window, float]:
-    """Return the runoff [mm/h] of the wettest window, made by hour, the window, and its wettest hour [mm]."""
-    import numpy as np
-
+) -> tuple[RainFields, Window, NDArray[np.float64]]:
+    """Return the runoff [mm/h] of the wettest window, made by hour, the window, and the mean rain of each hour [mm]."""
     series, window = storm_hours(rain, grid, params, window_h=window_h)
     condition = storm_condition(series, window.start, rain, runoff)
     net = hours_runoff(rain, surface, grid, window, runoff=runoff, condition=condition)
-    return net, window, float(np.nanmax(series[window.first : window.stop]))
+    return net, window, series
 
 
 def storm_hours(
@@ -46,6 +44,13 @@ def storm_hours(
         what = "the rain does not cover the town"
         raise OverlapError(what, where="inputs.rainfall", fix="give rain whose cells cover the town's DEM")
     return series, storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
+
+
+def lost_hours(series: NDArray[np.float64], window: Window) -> list[int]:
+    """Return the hours without rain data that lie off the storm: a wetter one, or its beginning, may be among them."""
+    import numpy as np
+
+    return [int(k) for k in np.flatnonzero(np.isnan(series)) if not window.start <= k < window.stop]
 
 
 def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArray[np.bool_], list[int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.flood_town_opened import opened_storm
+from geo_risk.flow.steps.flood_town_rain import lost_hours
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,9 +87,11 @@ def write_town(
     write_cube(_frames(run.frames, ground.grid, times[window.first] - np.timedelta64(1, "h"), params), frames)
     write_frame(table, ponds)
     write_dataset(record_dataset(run.record), record)
-    said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
+    ends = [str(t)[:16] + "Z" for t in times]
+    said = [ends[k] for k in (window.start, window.first, window.stop - 1)]
     found_facts = town_facts(run, table, times=said, peak_rain_mm_h=storm.peak_mm)
-    unknown = _gap_notes(float(gaps.mean()), [str(times[k])[:16] + "Z" for k in hours], sure_m) if gaps.any() else []
+    unknown = _gap_notes(float(gaps.mean()), [ends[k] for k in hours], sure_m) if gaps.any() else []
+    unknown += _lost_notes([ends[k] for k in lost_hours(storm.series_mm, window)])
     write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]]}, facts)
     drop_state(state)
 
@@ -104,6 +107,22 @@ def _gap_notes(share: float, hours: list[str], sure_m: float) -> list[dict[str, 
         f"the depth is unknown, not none, but for water of {sure_m:g} m and more, which may be deeper than shown.",
         f"城区暴雨部分时次（时段末 {told}）降雨缺测：城区 {share:.1%} 的面积水深未知，并非无积水；"
         f"其中已达 {sure_m:g} 米处实际可能更深。",
+    )]  # fmt: skip
+
+
+def _lost_notes(hours: list[str]) -> list[dict[str, str]]:
+    """Return what the report says of hours without rain data that do not lie in the storm that was run."""
+    from geo_risk.products.wording import note
+
+    if not hours:
+        return []
+    told = ", ".join(hours[:3]) + (" ..." if len(hours) > 3 else "")
+    return [note(
+        "warning",
+        f"In {len(hours)} hours (ending {told}) no rain is known over the town. The storm that was run is the wettest "
+        "of the others and counts them as dry: a wetter storm, or an earlier beginning of this one, may be among them.",
+        f"城区有 {len(hours)} 个时次（时段末 {told}）无降雨资料，按无雨处理："
+        "可能有更强降雨或本场降雨更早开始而未计入。",
     )]  # fmt: skip
 
 
