@@ -116,3 +116,10 @@ def test_settlements_that_are_given_are_looked_at_below_reservoirs(tmp_path, pip
     plan = build_plan(load_config(path), config=path)
     steps = {step.name: step for step in plan.steps}
     assert steps["flood.dams"].reads["settlements"] in steps["exposure.people"].writes.values()
+
+
+def test_every_run_of_the_town_lets_in_what_comes_from_around():
+    path = ROOT / "configs" / "demo.yaml"
+    steps = {step.name: step for step in build_plan(load_config(path), config=path).steps}
+    for name in ("flood.town", "flood.town_sinking"):
+        assert steps[name].reads["inflows"] == steps["flood.surroundings"].writes["inflows"]

@@ -11,7 +11,7 @@ import pytest
 from geo_risk.core.errors import CorruptFileError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.flood_surroundings import unpacked, write_surroundings
-from geo_risk.flow.steps.flood_town_storm import _come_in
+from geo_risk.flow.steps.flood_town_storm import come_in
 from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.kernels.d8 import flow_direction
@@ -59,7 +59,7 @@ def run(folder: Path, *, missing_north: bool = False, **params: object) -> tuple
 @pytest.mark.slow
 def test_rain_alone_lets_nothing_in_and_says_what_is_missing(tmp_path: Path) -> None:
     out, facts = run(tmp_path)
-    assert _come_in(out) == []
+    assert come_in(out) == []
     assert facts["counts"]["drains_in_to_own_area"] == pytest.approx(1.0)
     assert [note["level"] for note in facts["notes"]] == ["warning"]
     assert facts["notes"][0]["text_zh"]
@@ -69,7 +69,7 @@ def test_rain_alone_lets_nothing_in_and_says_what_is_missing(tmp_path: Path) -> 
 @pytest.mark.parametrize("runoff_hours_before", [0, 6])
 def test_county_lets_in_the_water_that_comes_down(tmp_path: Path, runoff_hours_before: int) -> None:
     out, facts = run(tmp_path, boundary="county", county_lead_h=runoff_hours_before)
-    inflows = _come_in(out)
+    inflows = come_in(out)
     by_side = {"north": 0.0, "south": 0.0, "west": 0.0, "east": 0.0}
     for inflow in inflows:
         by_side[str(inflow.side)] += float(np.dot(inflow.flow_m3_s, np.diff(inflow.time_s)))
@@ -96,6 +96,6 @@ def test_torn_inflows_stop_the_town_and_are_not_taken_for_none(tmp_path: Path) -
     path.write_bytes(b"PK torn")
     assert read_state(path) is None
     with pytest.raises(CorruptFileError, match="cannot be read"):
-        _come_in(path)
-    assert _come_in(None) == []
+        come_in(path)
+    assert come_in(None) == []
     assert unpacked({"first": np.zeros(1, int), "cells": [], "side": [], "flow_m3_s": [], "time_s": []}) == []

@@ -67,7 +67,7 @@ def write_cascade(
     frame["fill_share"] = frame["fill_share"].mask(lacks & frame["first_spill_h"].isna().to_numpy())
     made = pond_cascade(frame, language=language)
     write_frame(made, out)
-    write_json(cascade_facts(made), facts)
+    write_json(cascade_facts(made, lets_in=params.boundary == "county"), facts)
 
 
 def _inputs(net: RainFields, ground: Town, surface: Surface) -> NDArray[np.float64]:

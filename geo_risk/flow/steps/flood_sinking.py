@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.flood_surroundings import inflows_of
 from geo_risk.flow.steps.flood_town_opened import opened_storm, storm_reads
+from geo_risk.flow.steps.flood_town_storm import come_in, usable_threads
 from geo_risk.flow.steps.openings import routing_dem
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def town_sinking(plan: Plan) -> None:
     plan.add(
         "flood.town_sinking", write_town_sinking,
         reads={**storm_reads(plan), "velocity_up": plan.layer("velocity_up")},
-        optional={"findings": plan.frame("town_findings"), "velocity_up_std": plan.layer("velocity_up_std")},
+        optional={"findings": plan.frame("town_findings"), "velocity_up_std": plan.layer("velocity_up_std"),
+                  "inflows": inflows_of(plan)},
         writes={"out": plan.frame("town_sinking"), "facts": plan.facts("town_sinking")},
         params=params.town, runoff=params.runoff, sites=params.sites, sinking=params.sinking,
     )  # fmt: skip
@@ -48,6 +51,7 @@ def write_town_sinking(
     velocity_up: Path,
     velocity_up_std: Path | None,
     findings: Path | None,
+    inflows: Path | None,
     out: Path,
     facts: Path,
     params: TownFlowParams,
@@ -62,6 +66,7 @@ def write_town_sinking(
     from geo_risk.core.grid import Grid, grid_of
     from geo_risk.hazards.flood.responses import site_depths
     from geo_risk.hazards.flood.sinking import lowered, rate_at, sinking_rate
+    from geo_risk.hazards.flood.town import RunWith
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer
 
@@ -82,8 +87,9 @@ def write_town_sinking(
     known = np.isfinite(rate) & np.isfinite(ground.elevation)
     tilt = float(np.ptp(np.nan_to_num(rate))) * sinking.season_yr / 1000 if known.any() else 0.0
     if tilt >= sinking.tilt_min_m:
+        how = RunWith(n_threads=usable_threads(ground.elevation.size), inflows=come_in(inflows))
         now, then = (
-            site_depths(storm.run(params, elevation=lowered(ground.elevation, rate, years)).max_depth_m, cells)
+            site_depths(storm.run(params, how=how, elevation=lowered(ground.elevation, rate, years)).max_depth_m, cells)
             for years in (sinking.dem_age_yr, sinking.dem_age_yr + sinking.season_yr)
         )
         table["depth_change_season_m"] = then - now

@@ -64,7 +64,7 @@ def write_town(
     storm = opened_storm(town, findings, params=params, runoff=runoff, sites=sites)
     ground, cube, window = storm.ground, storm.rain, storm.window
     state = facts.with_name(f"{facts.stem}_state.npz")
-    run: Any = _resumed(state, params, _come_in(inflows), lambda how: storm.run(params, how=how),
+    run: Any = _resumed(state, params, come_in(inflows), lambda how: storm.run(params, how=how),
                         n_threads=usable_threads(ground.elevation.size))  # fmt: skip
     gaps, hours = storm.missing()
     run = without_gaps(run, gaps, sure_m=sure_m)
@@ -134,7 +134,7 @@ def usable_threads(n_cells: int) -> int:
     return max(1, min(THREADS_MAX, free, n_cells // CELLS_A_THREAD))
 
 
-def _come_in(path: Path | None) -> list[Inflow]:
+def come_in(path: Path | None) -> list[Inflow]:
     """Return the water that comes over the edge, none where no step looked for it.
 
     Raises
