@@ -82,11 +82,16 @@ def test_hours_without_rain_off_the_storm_are_told() -> None:
     window = storm_window(series, window_h=2, dry_gap_h=12)
     assert (window.start, window.first, window.stop) == (14, 16, 18)
     lost = lost_hours(series, window)
-    assert lost == [0, *range(2, 14), 18]  # that in the storm makes depths unknown
+    assert lost == [
+        *range(2, 14),
+        18,
+    ]  # that in the storm makes depths unknown, that before the record is no hour of it
+    cut = np.array([*[nan] * 14, 8.0, 30.0])
+    assert lost_hours(cut, storm_window(cut, window_h=2, dry_gap_h=12)) == [13]  # the storm may have begun before
     said = _lost_notes([f"h{k}" for k in lost])
     assert said[0]["level"] == "warning"
-    assert "14 hours (ending h0, h2, h3 ...)" in said[0]["text_en"]
-    assert "14 个时次" in said[0]["text_zh"]
+    assert "13 hours (ending h2, h3, h4 ...)" in said[0]["text_en"]
+    assert "13 个时次" in said[0]["text_zh"]
     assert _lost_notes([]) == []
 
 

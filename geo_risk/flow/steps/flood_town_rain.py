@@ -47,10 +47,16 @@ def storm_hours(
 
 
 def lost_hours(series: NDArray[np.float64], window: Window) -> list[int]:
-    """Return the hours without rain data that lie off the storm: a wetter one, or its beginning, may be among them."""
+    """Return the hours without rain data that lie off the storm: a wetter one, or its beginning, may be among them.
+
+    What lies before the first hour that is known is before the record: just its last hour counts, and that only where
+    the storm goes back so far.
+    """
     import numpy as np
 
-    return [int(k) for k in np.flatnonzero(np.isnan(series)) if not window.start <= k < window.stop]
+    first = int(np.flatnonzero(np.isfinite(series))[0])
+    since = max(first - 1, 0) if window.start <= first else first
+    return [int(k) for k in np.flatnonzero(np.isnan(series)) if k >= since and not window.start <= k < window.stop]
 
 
 def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArray[np.bool_], list[int]]:
