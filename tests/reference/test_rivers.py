@@ -14,6 +14,7 @@ from geo_risk.hazards.flood.rivers import concentration_time_h, normal_stage_m, 
 from geo_risk.hazards.flood.town import coarsened_max
 from geo_risk.kernels.runoff import scs_runoff_mm
 from geo_risk.terrain import hydrology
+from geo_risk.terrain.gaps import area_cut_ratio
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_002_400), crs="EPSG:4546", resolution_m=30)
 
@@ -169,6 +170,68 @@ def test_at_the_edge_of_the_town_the_countys_water_counts_as_well() -> None:
     np.testing.assert_array_equal(whole, got.intensity.to_numpy())
 
 
+def cut_valley(*gaps: tuple[slice, slice]) -> tuple[xr.DataArray, hydrology.Drainage, np.ndarray]:
+    """Return the valley, which falls to the east, with gaps, its drainage, and where they take water away."""
+    dem = valley()
+    z = dem.to_numpy().copy()
+    z[38:43, 50] -= 3.0
+    for gap in gaps:
+        z[gap] = np.nan
+    dem = dem.copy(data=z)
+    routed = hydrology.drainage(dem)
+    return dem, routed, area_cut_ratio(dem, routed.upslope_area, stored=lambda v: v.compute()).to_numpy()
+
+
+def test_below_a_gap_in_the_valley_the_upslope_area_cut_ratio_and_a_hole_on_the_slope_does_not_matter() -> None:
+    middle = np.s_[34:47, 30:36]
+    _, routed, cut = cut_valley(middle)
+    river = routed.upslope_area.to_numpy() >= 100_000
+    assert np.isnan(cut[middle]).all()
+    assert (cut[river[:, :30].nonzero()] == 1).all()  # above the gap all water is there
+    below = river.copy()
+    below[:, :37] = False
+    assert below[:, 37:60].any()
+    assert (cut[below] > 1.1)[:10].all()
+    # a cell on the slope is lost in what comes down the valley; a gap at the map's edge is beyond the map
+    _, routed, cut = cut_valley(np.s_[20:21, 30:31])
+    assert (cut > 1).any()
+    assert not (cut[routed.upslope_area.to_numpy() >= 100_000] > 1).any()
+    assert not (cut_valley(np.s_[34:47, :6])[2] > 1).any()
+    assert (cut_valley()[2] == 1).all()
+
+
+def test_the_cut_is_the_same_in_any_blocks() -> None:
+    dem, routed, cut = cut_valley(np.s_[34:47, 30:36], np.s_[10:12, 40:44], np.s_[0:5, 70:75])
+    small = dem.chunk({"y": 17, "x": 23})
+    area = routed.upslope_area.chunk({"y": 17, "x": 23})
+    np.testing.assert_array_equal(area_cut_ratio(small, area, stored=lambda v: v.compute()).to_numpy(), cut)
+
+
+def test_the_flood_below_a_gap_is_unknown_unless_it_is_deep() -> None:
+    dem, _, cut = cut_valley(np.s_[34:47, 30:36])
+    given = layers(80.0, dem)
+    seen = compute(given, FloodParams())
+    mark = GRID.layer(cut.astype(np.float32), units="1", long_name="cut", name="area_cut_ratio")
+    told = compute({**given, "area_cut_ratio": mark}, FloodParams())
+    before, after = seen.intensity.to_numpy(), told.intensity.to_numpy()
+    below = np.s_[38:43, 45:]
+    assert (np.isfinite(after) <= np.isfinite(before)).all()
+    np.testing.assert_array_equal(after[np.isfinite(after)], before[np.isfinite(after)])
+    assert (seen.level.to_numpy()[below] >= 0).any()
+    # beside the river, at less than its height with all of the water, nothing is known; on the hill it stays dry
+    deep = before[below] >= FloodParams().depth_bounds_m[1]
+    wet = (before[below] > 0) & ~deep
+    assert wet.any()
+    assert (told.level.to_numpy()[below][wet] == -1).all()
+    assert np.isfinite(after[below][deep]).all()
+    high = given["hand_m"].to_numpy() > 10
+    assert (told.level.to_numpy()[high] == seen.level.to_numpy()[high]).all()
+    np.testing.assert_array_equal(after[:, :25], before[:, :25])
+    parts = in_blocks({n: v.chunk({"y": 31, "x": 17}) for n, v in {**given, "area_cut_ratio": mark}.items()},
+                      FloodParams())  # fmt: skip
+    np.testing.assert_array_equal(parts.intensity.to_numpy(), after)
+
+
 def test_bad_layers_are_refused() -> None:
     given = layers(80.0)
     for name in (k for k in INPUTS if not k.endswith("?")):
@@ -216,7 +279,9 @@ def test_drainage_layers_agree_with_one_another() -> None:
     assert (above.to_numpy()[stream.to_numpy() > 0] == 0).all()
     again = hydrology.read_back(routed.filled, routed.direction.astype("int16"), routed.upslope_area)
     np.testing.assert_array_equal(hydrology.hand(again, stream).to_numpy(), above.to_numpy())
-    facts = hydrology.drainage_facts(dem, routed, stream, above)
+    facts = hydrology.drainage_facts(
+        dem, routed, stream, above, area_cut_ratio(dem, routed.upslope_area, stored=lambda v: v)
+    )
     assert facts["counts"]["cells"] == int(np.isfinite(dem.to_numpy()).sum())
     found = hydrology.depressions(dem, routed, depth_min_m=0.5, area_min_m2=900.0)
     assert found.level.size == 1

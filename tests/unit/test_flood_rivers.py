@@ -39,7 +39,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, columns = np.indices(GRID.shape)
     z = (500 - rows * 0.06 + np.abs(columns - 30) * 3.0).astype(np.float32)
     write_layer(GRID.layer(z, units="m", long_name="height", name="dem"), at / "dem.tif")
-    names = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
+    names = (
+        "dem_filled",
+        "flow_direction",
+        "flow_accumulation",
+        "area_is_partial",
+        "area_cut_ratio",
+        "streams",
+        "hand_m",
+    )
     make_drainage(dem=at / "dem.tif", **{n: at / f"{n}.tif" for n in names}, facts=at / "hydrology.json",
                   params=PARAMS.drainage)  # fmt: skip
     number = GRID.layer(np.full(GRID.shape, 85, np.float32), units="1", long_name="cn", name="curve_number")
@@ -69,8 +77,8 @@ def test_design_floods_rise_with_their_years_and_reach_the_zones(folder: Path) -
     assert float(open_layer(rain["rain_10"]).mean()) == pytest.approx(wanted, rel=1e-6)
     out = {"depth_10": folder / "d10.tif", "depth_50": folder / "d50.tif", "hazard": folder / "hazard_flood_design.tif"}
     write_design(streams=folder / "streams.tif", curve_number=folder / "curve_number.tif", rain=list(rain.values()),
-                 hazard_flood=folder / "hazard_flood.tif", facts=folder / "design.json", params=PARAMS,
-                 **ground(folder), **out)  # fmt: skip
+                 hazard_flood=folder / "hazard_flood.tif", area_cut_ratio=folder / "area_cut_ratio.tif",
+                 facts=folder / "design.json", params=PARAMS, **ground(folder), **out)  # fmt: skip
     low, high = (open_layer(out[f"depth_{t}"]).to_numpy() for t in (10, 50))
     known = np.isfinite(low)
     assert (high[known] >= low[known]).all()

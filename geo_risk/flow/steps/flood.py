@@ -46,7 +46,8 @@ def flood(plan: Plan) -> None:
     plan.add(
         "flood.hazard", write_hazard,
         reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
-        optional={"openings": plan.layer("flood_openings"), "town_depth": plan.layer("town_depth"),
+        optional={"openings": plan.layer("flood_openings"), "area_cut_ratio": plan.layer("area_cut_ratio"),
+                  "town_depth": plan.layer("town_depth"),
                   "town_dem": plan.layer("town_dem")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
@@ -135,6 +136,7 @@ def write_openings(
 def write_hazard(
     *,
     openings: Path | None,
+    area_cut_ratio: Path | None,
     town_depth: Path | None,
     town_dem: Path | None,
     hazard_flood: Path,
@@ -153,8 +155,9 @@ def write_hazard(
     from geo_risk.sources.layers import open_layer
 
     inputs = {name: open_layer(path) for name, path in layers.items()}
-    if openings is not None:
-        inputs["openings"] = open_layer(openings)
+    for name, path in (("openings", openings), ("area_cut_ratio", area_cut_ratio)):
+        if path is not None:
+            inputs[name] = open_layer(path)
     if town_depth is not None:
         own = open_layer(town_depth)
         if (

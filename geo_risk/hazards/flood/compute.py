@@ -21,6 +21,7 @@ from geo_risk.hazards.flood.rivers import river_depth_m, river_flow
 from geo_risk.hazards.flood.town import coarsened_max
 from geo_risk.terrain.depressions import depression_blocks
 from geo_risk.terrain.hydrology import cells_of
+from geo_risk.terrain.rows import values_at
 from geo_risk.terrain.slope import blocks
 
 INPUTS: dict[str, str] = {
@@ -31,6 +32,7 @@ INPUTS: dict[str, str] = {
     "hand_m": "m",
     "runoff": "mm",
     "openings?": "1",
+    "area_cut_ratio?": "1",
     "town_depth?": "m",
     "town_part?": "1",
 }
@@ -54,7 +56,9 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
 
     Parameters
     ----------
-    layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through; `town_depth`
+    layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through.
+        `area_cut_ratio` is more than 1 below gaps of the DEM that take water away (`terrain.gaps`): what a river so
+        many times higher could reach is unknown there unless it is as deep as the second bound anyway. `town_depth`
         is the greatest depth of the town's own run, NaN outside the town, below 0 where that run does not know;
         `town_part` is 1 where the town's run covers a part of a cell: there the county's answer counts as well.
     params : river, bluespots and depth_bounds_m are used.
@@ -132,13 +136,19 @@ def _depths(arrays: dict[str, da.Array], params: FloodParams, cell_m: float) -> 
     runoff = da.where(arrays["runoff"] >= 0, arrays["runoff"].astype(np.float64), np.nan)
     flow = river_flow(direction, filled, stream, runoff, cell_m=cell_m, params=params.river)
     river = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m)
+    cut, sure_m = arrays.get("area_cut_ratio"), params.depth_bounds_m[1]
+    if cut is not None:
+        # discharge goes with the upslope area, the stage with less than that
+        highest = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m * cut)
+        river = da.where((highest > river) & ~(river >= sure_m), np.nan, river)
     cells_min = cells_of(params.bluespots.area_min_m2, cell_m)
     found = depression_blocks(dem, filled, direction, depth_min=params.bluespots.depth_min_m, cells_min=cells_min)
     is_open = open_depressions(found, arrays["openings"] > 0) if "openings" in arrays else None
-    pond = ponds(found, runoff, cell_m=cell_m, is_open=is_open).depth_m
+    is_cut = None if cut is None else values_at(cut, found.spill) > 1
+    pond = ponds(found, runoff, cell_m=cell_m, is_open=is_open, is_cut=is_cut, sure_m=sure_m).depth_m
     town = [arrays[name] for name in ("town_depth", "town_part") if name in arrays]
     return da.map_blocks(
-        _joined, dem, river, pond, runoff, *town, sure_m=params.depth_bounds_m[1], new_axis=0, chunks=((4,), *chunks),
+        _joined, dem, river, pond, runoff, *town, sure_m=sure_m, new_axis=0, chunks=((4,), *chunks),
         dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
 
