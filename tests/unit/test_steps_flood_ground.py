@@ -27,9 +27,11 @@ HOURS = np.array([2.0, 6.0, 18.0, 30.0, 9.0, 3.0])
 WET_DAYS = np.concatenate([np.full(100, 0.6), np.zeros(20)])
 
 
-def run(folder, before, *, more="", texture=None):
+def run(folder, before, *, more="", texture=None, gap=None):
     """Rain that is the same everywhere; crops west, town east; soil B north, an unknown soil south."""
     rain = np.concatenate([np.zeros(380), before, HOURS, np.zeros(10)])
+    if gap is not None:
+        rain[gap] = np.nan
     write_cube(rain_cube(np.tile(rain[:, None, None], (1, *RAIN.shape)), "2020-07-01", interval_h=1.0), folder / "r.nc")
     cover = np.ones(GRID.shape, "float32")
     cover[:, 20:] = 4
@@ -73,6 +75,16 @@ def test_average_ground_sheds_the_curve_number_runoff_and_wet_days_are_told(tmp_
     assert "53.3 mm" in facts["notes"][0]["text_en"]
     assert told["quarantine"][0]["id"] == "hydrologic_group 黄土"
     assert told["counts"]["unknown_share"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_an_hour_without_rain_data_is_told_and_the_flood_called_a_least(tmp_path):
+    depth, facts, _ = run(tmp_path, np.zeros(120), gap=503)  # the wettest hour but one
+    assert depth[5, 5] < float(scs_runoff_mm(68.0, 78.0))
+    said = facts["notes"][0]
+    assert said["level"] == "warning"
+    assert "1 hours" in said["text_en"]
+    assert "not shown to be safe" in said["text_en"]
+    assert "不代表安全" in said["text_zh"]
 
 
 def test_five_days_of_rain_make_wet_ground_and_none_dry_ground(tmp_path):

@@ -161,7 +161,39 @@ def write_runoff(
     blocks = [layer.data.rechunk(chunks) for layer in (*hours, *before, *layers)]
     depth = da.map_blocks(make, *blocks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
     write_layer(grid.layer(depth, units="mm", long_name=f"runoff of the {storm_h} h storm", name="runoff"), out)
-    write_json(_facts(window, is_growing=is_growing, params=params), facts)
+    found = _facts(window, is_growing=is_growing, params=params)
+    sought = series.isel(time=slice(max(0, first - storm_h + 1), None))
+    lacking = gap_notes(sought, storm_h) if how == "maximum" else []
+    write_json(found | {"notes": [*lacking, *found["notes"]]}, facts)
+
+
+def gap_notes(rain: xr.DataArray, storm_h: int) -> list[dict[str, str]]:
+    """Return what the report says of hours whose rain is missing somewhere among those that the storm is sought in.
+
+    Parameters
+    ----------
+    rain : (time, y, x) hours; a window with a missing one is passed over.
+    """
+    import numpy as np
+
+    from geo_risk.products.wording import note
+
+    missing = np.isnan(rain.transpose("time", "y", "x").to_numpy())
+    # cells without any rain are beyond the series, and their flood is unknown
+    missing &= ~missing.all(axis=0)
+    if not missing.any():
+        return []
+    hours = [f"{str(t)[:16]}Z" for t in rain["time"].to_numpy()[missing.any(axis=(1, 2))]]
+    told = ", ".join(hours[:3]) + (" ..." if len(hours) > 3 else "")
+    share = float(missing.any(axis=0).mean())
+    return [note(
+        "warning",
+        f"In {len(hours)} hours (ending {told}) rain is missing on {share:.0%} of its cells. The wettest {storm_h} h "
+        "there are sought among whole windows: the storm may have been stronger, floods of rivers and hollows are at least "
+        "those shown, and dry ground is not shown to be safe.",
+        f"{len(hours)} 个时次（时段末 {told}）在 {share:.0%} 的降雨格点缺测：{storm_h} 小时最大雨量仅取自完整时段，"
+        "实际暴雨可能更强，河道与洼地洪水可能更深，未淹不代表安全。",
+    )]  # fmt: skip
 
 
 def _facts(window: Any, *, is_growing: bool, params: RunoffParams) -> dict[str, Any]:
