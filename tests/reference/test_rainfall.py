@@ -10,6 +10,7 @@ from geo_risk.core.errors import DataError, UnitError
 from geo_risk.hazards.rainfall.accumulation import accumulate, running_sum
 from geo_risk.hazards.rainfall.antecedent import effective_rain, largest_effective_rain, storm_effective_rain
 from geo_risk.hazards.rainfall.grades import GRADES, grade, level_of_rain
+from geo_risk.hazards.rainfall.wettest import wettest
 
 
 def cube(values, units="mm", interval_h=1.0):
@@ -107,3 +108,16 @@ def test_past_storm_shorter_than_the_window_is_unknown():
     daily = cube([5.0, 10, 20], interval_h=24.0)
     assert float(storm_effective_rain(daily, decay_per_day=0.5, days=2)[0, 0]) == pytest.approx(25)
     assert np.isnan(float(storm_effective_rain(daily, decay_per_day=0.5, days=4)[0, 0]))
+
+
+def test_what_is_known_of_a_window_with_a_gap_counts() -> None:
+    # 6 h: the whole windows beside the gap hold 30 mm at most, that with the gap 50 mm for certain
+    rain = np.concatenate([np.zeros(80), [10.0, 10.0, 10.0, np.nan, 10.0, 10.0], np.zeros(20)])
+    given = cube(rain)
+    most = accumulate(given, 6, how="maximum", min_known_share=0.9).to_numpy()
+    assert (most == 50.0).all()
+    window = wettest(given, 6, before_h=5)
+    assert [float(h[0, 0]) for h in window.hours_mm] == [10.0, 10.0, 10.0, 0.0, 10.0, 10.0]
+    assert np.isnan(accumulate(given, 6, how="maximum", min_known_share=0.99).to_numpy()).all()
+    ending = accumulate(given.isel(time=slice(0, 85)), 6, how="ending", min_known_share=0.9).to_numpy()
+    assert np.isnan(ending).all()

@@ -172,7 +172,7 @@ def gap_notes(rain: xr.DataArray, storm_h: int) -> list[dict[str, str]]:
 
     Parameters
     ----------
-    rain : (time, y, x) hours; a window with a missing one is passed over.
+    rain : (time, y, x) hours.
     """
     import numpy as np
 
@@ -188,10 +188,10 @@ def gap_notes(rain: xr.DataArray, storm_h: int) -> list[dict[str, str]]:
     share = float(missing.any(axis=0).mean())
     return [note(
         "warning",
-        f"In {len(hours)} hours (ending {told}) rain is missing on {share:.0%} of its cells. The wettest {storm_h} h "
-        "there are sought among whole windows: the storm may have been stronger, floods of rivers and hollows are at "
-        "least those shown, and dry ground is not shown to be safe.",
-        f"{len(hours)} 个时次（时段末 {told}）在 {share:.0%} 的降雨格点缺测：{storm_h} 小时最大雨量仅取自完整时段，"
+        f"In {len(hours)} hours (ending {told}) rain is missing on {share:.0%} of its cells. What else is known of the "
+        f"wettest {storm_h} h counts: the storm may have been stronger, floods of rivers and hollows are at least "
+        "those shown, and dry ground is not shown to be safe.",
+        f"{len(hours)} 个时次（时段末 {told}）在 {share:.0%} 的降雨格点缺测：{storm_h} 小时最大雨量仅计已知时次，"
         "实际暴雨可能更强，河道与洼地洪水可能更深，未淹不代表安全。",
     )]  # fmt: skip
 

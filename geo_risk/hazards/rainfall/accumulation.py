@@ -61,8 +61,8 @@ def accumulate(cube: xr.DataArray, hours: int, *, first: int = 0, how: str, min_
     hours : length of the window.
     first : windows count that end at this step or later (earlier steps only fill windows).
     how : "maximum" or "ending".
-    min_known_share : the maximum is known where at least this share of those windows is without a gap. It is then a
-        lower bound where some window is not known.
+    min_known_share : the maximum is known where at least this share of those windows is without a gap. Of windows with
+        one what is known of them counts, so that it is a lower bound there.
 
     Returns
     -------
@@ -88,15 +88,24 @@ def _reduced(rain: NDArray[Any], *, hours: int, first: int, how: str, min_known_
     if how == "ending":
         last: NDArray[np.float32] = sums[-1].astype(np.float32)
         return last
-    return known_maximum(sums[max(first, hours - 1) :], min_known_share).astype(np.float32)
+    start = max(first, hours - 1)
+    least = running_sum(np.nan_to_num(rain, nan=0.0), hours)
+    return known_maximum(sums[start:], min_known_share, least=least[start:]).astype(np.float32)
 
 
-def known_maximum(sums: NDArray[np.float64], min_known_share: float) -> NDArray[np.float64]:
-    """Return the maximum along axis 0 of the known values; NaN where fewer than the share are known, or none is."""
+def known_maximum(
+    sums: NDArray[np.float64], min_known_share: float, *, least: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the maximum along axis 0 of the known values; NaN where fewer than the share are known, or none is.
+
+    Parameters
+    ----------
+    least : what each is at least, also where it is not known; the maximum is over these, then.
+    """
     if not sums.shape[0]:
         return np.full(sums.shape[1:], np.nan)
     known = ~np.isnan(sums)
-    highest = np.where(known, sums, -np.inf).max(axis=0)
+    highest = np.where(known, sums, -np.inf).max(axis=0) if least is None else least.max(axis=0)
     enough = known.sum(axis=0) >= max(min_known_share * sums.shape[0], 1)
     return np.where(enough, highest, np.nan)
 

@@ -62,16 +62,18 @@ def wettest(cube: xr.DataArray, hours: int, *, before_h: int, first: int = 0, ho
 def _taken(rain: NDArray[Any], *, hours: int, before_h: int, first: int, how: str) -> NDArray[np.float32]:
     n_t = rain.shape[0]
     out = np.full((hours + 2, *rain.shape[1:]), np.nan, dtype=np.float32)
-    start = max(first, hours - 1)
-    sums = running_sum(rain, hours)[start:] if how == "maximum" else running_sum(rain, hours)[-1:]
-    start = start if how == "maximum" else n_t - 1
+    is_running = how == "maximum"
+    start = max(first, hours - 1) if is_running else n_t - 1
+    sums = running_sum(rain, hours)[start:]
     if not sums.shape[0]:
         return out
-    known = np.isfinite(sums)
-    end = start + np.where(known, sums, -np.inf).argmax(axis=0)  # the window's last hour
-    there = known.any(axis=0)
+    # of windows with a gap what is known of them counts, as in `accumulate`
+    fallen_h = np.nan_to_num(rain, nan=0.0)
+    least = running_sum(fallen_h, hours)[start:] if is_running else np.where(np.isfinite(sums), sums, -np.inf)
+    end = start + least.argmax(axis=0)  # the window's last hour
+    there = np.isfinite(sums).any(axis=0)
     for k in range(hours):
-        at = np.take_along_axis(rain, np.maximum(end - hours + 1 + k, 0)[None], axis=0)[0]
+        at = np.take_along_axis(fallen_h, np.maximum(end - hours + 1 + k, 0)[None], axis=0)[0]
         out[k] = np.where(there, at, np.nan)
     gone = np.isnan(rain)
     zero = np.zeros((1, *rain.shape[1:]))
