@@ -196,7 +196,8 @@ def step(side: int) -> dict[str, Any]:
         write_ground(side, folder / "dem.tif")
         write_storm(folder)
         out: dict[str, Any] = {"cells_m": side**2 / 1e6, "peak_mb_before": peak_mb()}
-        layers = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
+        layers = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "area_cut_ratio", "streams",
+                  "hand_m")  # fmt: skip
         paths = {n: folder / f"{n}.tif" for n in layers}
         wall, cpu = time.perf_counter(), time.process_time()
         make_drainage(dem=folder / "dem.tif", **paths, facts=folder / "facts.json", params=DrainageParams())

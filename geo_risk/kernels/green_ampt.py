@@ -50,10 +50,39 @@ def green_ampt_excess_mm(
     good = (soil[0] >= 0) & (soil[1] >= 0) & (soil[2] >= 0) & (soil[2] <= 1)
     for values in soil:
         good &= np.isfinite(values)
-    out = np.full((rain.shape[0], good.size), np.nan)
+    state = np.where(good, 0.0, np.nan)
+    known = [np.where(good, v, 0.0) for v in soil]
     flat = np.ascontiguousarray(rain.reshape(rain.shape[0], -1))
-    _excess(flat, *(np.where(good, v, 0.0) for v in soil), good, step_h, out)
+    out = np.full((rain.shape[0], good.size), np.nan)
+    for k in range(len(flat)):
+        _interval(flat[k], *known, state, step_h, out[k])
     return out.reshape(rain.shape)
+
+
+def green_ampt_interval_mm(
+    rain_mm: Array, conductivity_mm_h: Array, suction_mm: Array, deficit: Array, infiltrated_mm: Array, *,
+    step_h: float,
+) -> tuple[Array, Array]:  # fmt: skip
+    """One interval of `green_ampt_excess_mm`, after what has infiltrated before it: the same to the last bit.
+
+    Parameters
+    ----------
+    rain_mm, conductivity_mm_h, suction_mm, deficit : of one shape, as there; infiltrated_mm : [mm] since the storm's
+        beginning (0 before it), NaN after a gap.
+
+    Returns
+    -------
+    What does not infiltrate, and what has infiltrated after the interval [mm]; both NaN where an input is.
+    """
+    state = np.array(infiltrated_mm, dtype=np.float64)
+    good = (conductivity_mm_h >= 0) & (suction_mm >= 0) & (deficit >= 0) & (deficit <= 1)
+    good &= np.isfinite(conductivity_mm_h) & np.isfinite(suction_mm)
+    state[~good] = np.nan
+    out = np.full(state.shape, np.nan)
+    flat = [np.ascontiguousarray(v, dtype=np.float64).reshape(-1) for v in (rain_mm, conductivity_mm_h, suction_mm,
+                                                                            deficit)]  # fmt: skip
+    _interval(*flat, state.reshape(-1), step_h, out.reshape(-1))
+    return out, state
 
 
 _NO_STORE_MM = 1e-9
@@ -61,26 +90,29 @@ _NO_STORE_MM = 1e-9
 
 
 @njit(cache=True, nogil=True)
-def _excess(rain: Any, conductivity: Any, suction: Any, deficit: Any, good: Any, step_h: float, out: Any) -> None:
-    for c in range(good.size):
-        if not good[c]:
+def _interval(
+    rain: Any, conductivity: Any, suction: Any, deficit: Any, infiltrated: Any, step_h: float, out: Any
+) -> None:
+    for c in range(rain.size):
+        before = infiltrated[c]
+        if np.isnan(before):
             continue
-        k, store, infiltrated = conductivity[c], suction[c] * deficit[c], 0.0
-        for t in range(rain.shape[0]):
-            fallen = rain[t, c]
-            if not 0.0 <= fallen < np.inf:
-                break
-            rate = fallen / step_h
-            taken = fallen
-            if rate > k:
-                # what must have infiltrated before water stands
-                ponds_at = k * store / (rate - k)
-                if infiltrated + fallen > ponds_at:
-                    start = max(infiltrated, ponds_at)
-                    rest_h = step_h - (start - infiltrated) / rate
-                    taken = min(_ponded(start, k * rest_h, store) - infiltrated, fallen)
-            infiltrated += taken
-            out[t, c] = max(fallen - taken, 0.0)
+        fallen = rain[c]
+        if not 0.0 <= fallen < np.inf:
+            infiltrated[c] = np.nan
+            continue
+        k, store = conductivity[c], suction[c] * deficit[c]
+        rate = fallen / step_h
+        taken = fallen
+        if rate > k:
+            # what must have infiltrated before water stands
+            ponds_at = k * store / (rate - k)
+            if before + fallen > ponds_at:
+                start = max(before, ponds_at)
+                rest_h = step_h - (start - before) / rate
+                taken = min(_ponded(start, k * rest_h, store) - before, fallen)
+        infiltrated[c] = before + taken
+        out[c] = max(fallen - taken, 0.0)
 
 
 @njit(cache=True, nogil=True, inline="always")

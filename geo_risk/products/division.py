@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from geo_risk.core.grid import same_grid
 from geo_risk.kernels.basins import hillslopes
 from geo_risk.kernels.d8 import drainage_order
+from geo_risk.terrain.slope import blocks
 
 _FINER = 4.0
 """Each further set of hillslopes is of catchments this many times smaller."""
@@ -40,7 +41,7 @@ def hillslope_sets(direction: xr.DataArray, area: xr.DataArray, *, catchment_m2:
     GridError : the layers are on different grids. ValueError : the directions form a ring.
     """
     grid = same_grid(direction, area)
-    codes = np.nan_to_num(np.asarray(direction.data, dtype=np.float64), nan=-1.0).astype(np.int8)
+    codes = np.asarray(blocks(direction).map_blocks(_codes, dtype=np.int8, meta=np.empty((0, 0), np.int8)))
     upslope, order = np.asarray(area.data), drainage_order(codes)
     least = catchment_m2
     out: list[NDArray[np.int64]] = []
@@ -48,6 +49,11 @@ def hillslope_sets(direction: xr.DataArray, area: xr.DataArray, *, catchment_m2:
         out.append(hillslopes(codes, order, upslope >= least))
         least /= _FINER
     return out
+
+
+def _codes(direction: NDArray[Any]) -> NDArray[np.int8]:
+    """Return D8 codes as whole numbers, -1 where missing."""
+    return np.nan_to_num(direction.astype(np.float64), nan=-1.0).astype(np.int8)
 
 
 def divide_along_drainage(

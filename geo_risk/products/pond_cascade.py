@@ -45,8 +45,13 @@ def pond_cascade(table: gpd.GeoDataFrame, *, language: str = "zh") -> gpd.GeoDat
     return conform(told, "pond_cascade")
 
 
-def cascade_facts(frame: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return counts, notes and the method for the report."""
+def cascade_facts(frame: gpd.GeoDataFrame, *, lets_in: bool = False) -> dict[str, Any]:
+    """Return counts, notes and the method for the report.
+
+    Parameters
+    ----------
+    lets_in : whether the town's run takes in water from around it, which the cascade does not.
+    """
     spilling = frame[frame["first_spill_h"].notna()]
     notes = [note("info", f"{len(spilling)} of {len(frame)} hollows of the town fill and spill in this storm.",
                   f"本次降雨中 {len(frame)} 处洼地有 {len(spilling)} 处蓄满外溢。")]  # fmt: skip
@@ -63,6 +68,12 @@ def cascade_facts(frame: gpd.GeoDataFrame) -> dict[str, Any]:
         notes.append(note(
             "info", "Storage in any one hollow would keep nothing from the sites below in this storm: they fill from "
             "their own catchments.", "本次降雨下任一洼地滞蓄均不能减少下游点位积水：其自身汇水已足以蓄满。",
+        ))  # fmt: skip
+    if lets_in:
+        notes.append(note(
+            "warning", "The cascade holds the rain on the town alone, not the water from around it that the town's run "
+            "lets in: hollows may fill earlier, and one that is said to hold may not.",
+            "洼地级联仅计城区降雨，不含周边来水：洼地可能更早蓄满，判为未满者不代表安全。",
         ))  # fmt: skip
     method = {
         "name": "Cascade of hollows in time",

@@ -138,8 +138,9 @@ WATER: Mapping[str, tuple[str, str]] = {
     ),
     "dam_hits_none": ("No known settlement would be reached there.", "推算范围内未见受波及的居民点。"),
     "dam_above_curve": (
-        "At {n} settlements the stage is above what the curves know: unknown, not dry.",
-        "{n} 个居民点处水位超出推算范围：未知，不等于无水。",
+        "At {n} settlements the stage is above what the curves know, or their height above the river is not known: "
+        "unknown, not dry.",
+        "{n} 个居民点处水位超出推算范围，或其高出河道的高差未知：未知，不等于无水。",
     ),
     "dam_leaves_map": ("The water leaves the map; what lies beyond is unknown.", "洪水流出图幅，图外影响未知。"),
     "dam_unknown": (

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -21,7 +22,6 @@ from geo_risk.core.grid import Grid, grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
-from geo_risk.core.vectorize import rasterize
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import hillslope_sets
@@ -29,6 +29,8 @@ from geo_risk.products.failing import failure_windows, is_failing
 from geo_risk.products.linking import likely_false
 from geo_risk.products.params import Matrix, RiskParams
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
+from geo_risk.terrain.burned import burned_blocks
+from geo_risk.terrain.slope import blocks
 
 WARNED_KINDS = ("landslide",)
 """Kinds of zones that rain warnings speak of."""
@@ -340,7 +342,7 @@ def link_points(zones: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, *, lan
 
 
 def risk_layer(zones: gpd.GeoDataFrame, levels: Mapping[str, xr.DataArray], grid: Grid) -> xr.DataArray:
-    """Return risk_level on the grid: the highest risk of the zones on a cell.
+    """Return risk_level on the grid, lazy block by block: the highest risk of the zones on a cell.
 
     Outside the zones: 0 where every hazard given is none, 1 where the highest is known and above none (below the
     level that makes a zone), -1 where it is unknown. Unknown beats none and low, among zones, and of the ground under
@@ -348,13 +350,18 @@ def risk_layer(zones: gpd.GeoDataFrame, levels: Mapping[str, xr.DataArray], grid
     """
     severity = zones["risk_level"].astype(float).replace(float(Level.UNKNOWN), 1.5)
     ordered = zones.assign(severity=severity).sort_values(["severity", "zone_id"])
-    shapes = zip(ordered.geometry, ordered["risk_level"].astype(float), strict=True)
-    burned = rasterize(shapes, grid, fill=-9, dtype="int16", all_touched=False)
-    if levels:
-        hazard = combine_levels(*(np.asarray(layer.data) for layer in levels.values()))
-    else:
-        hazard = np.full(grid.shape, Level.UNKNOWN, dtype=np.int8)
+    shapes = list(zip(ordered.geometry, ordered["risk_level"].astype(float), strict=True))
+    burned = burned_blocks(shapes, grid, fill=_NO_ZONE)
+    found = [blocks(layer).rechunk(burned.chunks) for layer in levels.values()]
+    out = da.map_blocks(_risk_of_cells, burned, *found, dtype=np.int8, meta=np.empty((0, 0), np.int8))
+    return grid.layer(out, units="level", long_name="risk level", name="risk_level")
+
+
+_NO_ZONE = -9.0
+
+
+def _risk_of_cells(burned: NDArray[np.float32], *levels: NDArray[Any]) -> NDArray[np.int8]:
+    hazard = combine_levels(*levels) if levels else np.full(burned.shape, Level.UNKNOWN, dtype=np.int8)
     outside = np.minimum(hazard, np.int8(Level.LOW))
     is_hidden = (burned >= 0) & (burned < Level.MEDIUM) & (outside == Level.UNKNOWN)
-    out = np.where((burned == -9) | is_hidden, outside, burned).astype(np.int8)
-    return grid.layer(out, units="level", long_name="risk level", name="risk_level")
+    return np.where((burned == _NO_ZONE) | is_hidden, outside, burned).astype(np.int8)

@@ -105,10 +105,15 @@ def relief_image(dem: xr.DataArray) -> MapImage:
     """Return a hill shading of a DEM [m] as a grey PNG: light from the north-west, 45 deg high, NaN clear."""
     values, transform = thinned(dem, keep_highest=False)
     cell = abs(transform.a)
-    gy, gx = np.gradient(values.astype(np.float64), cell)
+    heights = values.astype(np.float64)
+    # a map of one row or one column is level across
+    gy, gx = (np.gradient(heights, cell, axis=k) if n > 1 else np.zeros(values.shape)
+              for k, n in enumerate(values.shape))  # fmt: skip
     # the surface's normal times the way to the light (-1/2 east, 1/2 north, sqrt(1/2) up); rows run south
     shade = np.clip((gx / 2 + gy / 2 + np.sqrt(0.5)) / np.sqrt(1 + gx**2 + gy**2), 0, 1)
-    codes = np.where(np.isfinite(shade), FIRST + np.rint(np.nan_to_num(shade) * (_STEPS - 1)), OUTSIDE).astype(np.uint8)
+    codes = np.where(
+        np.isfinite(shade) & np.isfinite(heights), FIRST + np.rint(np.nan_to_num(shade) * (_STEPS - 1)), OUTSIDE
+    ).astype(np.uint8)
     warped, bounds = to_mercator(codes, transform, grid_of(dem).geobox.crs.to_wkt())
     grey = [(0, 0, 0, 0)] * FIRST + [(*c, 255) for c in ramp_colors(("#6f716d", "#f8f8f5"), _STEPS)]
     return MapImage(png_uri(warped, palette=grey), bounds, 0.0, 1.0, 0.0)

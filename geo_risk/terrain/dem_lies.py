@@ -23,6 +23,9 @@ STEPS_M = (1.0, 0.5, 0.3048, 0.1)
 
 FEET = 0.3048
 
+RATIOS_MAX = 4_000_000
+"""Cells at which the town's heights are set against the run's: some 3,600 km2 at 30 m."""
+
 COLUMNS = ("kind", "x", "y", "n_cells", "length_m", "value_m")
 
 
@@ -53,15 +56,15 @@ class Lies(NamedTuple):
 
 def dem_lies(
     dem: xr.DataArray, filled: xr.DataArray, *, params: DemLiesParams, town: xr.DataArray | None = None,
-    built: NDArray[np.uint8] | None = None,
+    built: da.Array | None = None,
 ) -> Lies:  # fmt: skip
     """Look for what in a DEM is not ground.
 
     Parameters
     ----------
     dem, filled : (y, x) before and after filling, any length unit; read some ten times, block by block.
-    params : from when something counts. town : finer DEM inside, or None. built : (y, x) 1 where
-        the middle of a cell lies in a building, or None.
+    params : from when something counts. town : finer DEM inside, or None; lazy, it is read once, window by window.
+        built : (y, x) lazy, > 0 where the middle of a cell lies in a building, or None.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def dem_lies(
         ("sea_level", z == 0, max(1, int(np.ceil(params.sea_area_m2 / grid.cell_area_m2)))),
     ]  # fmt: skip
     if built is not None:
-        inside = da.from_array(built, chunks=z.chunks) > 0
+        inside = built.rechunk(z.chunks) > 0
         masks.append(("building_pit", inside & (top - z > params.building_pit_m), 1))
     for kind, mask, least in masks:
         first, n = patches(mask, cells_min=least)
@@ -211,19 +214,41 @@ def _lines(
 
 
 def _ratio(dem: xr.DataArray, town: xr.DataArray | None) -> float:
-    """Return the median ratio of the town's height to the DEM's at the middles of the DEM's cells; NaN without any."""
+    """Return the median ratio of the town's height to the DEM's at the middles of the DEM's cells; NaN without any.
+
+    Where more than RATIOS_MAX cells lie in the town every k-th row and column is looked at.
+    """
     if town is None:
         return float("nan")
     grid, fine = grid_of(dem), grid_of(town)
-    if grid.crs != fine.crs:
+    window = grid.window(fine.bounds) if grid.crs == fine.crs else None
+    if window is None:
         return float("nan")
-    left, bottom, right, top = fine.bounds
-    part = in_units(dem, "m").sel(x=slice(left, right), y=slice(top, bottom))
+    rows, columns = (range(*part.indices(n)) for part, n in zip(window, grid.shape, strict=True))
+    stride = max(1, int(np.ceil(np.sqrt(len(rows) * len(columns) / RATIOS_MAX))))
+    side = max(1, min(CHUNK, int(2 * CHUNK * fine.resolution_m / grid.resolution_m)))  # some 4 M of the town's cells
+    z, own = in_units(dem, "m"), in_units(town, "m")
+    found = []
+    for r0 in range(rows.start, rows.stop, side):
+        for c0 in range(columns.start, columns.stop, side):
+            part = z[r0 : min(r0 + side, rows.stop), c0 : min(c0 + side, columns.stop)]
+            found.append(_ratios(part[(rows.start - r0) % stride :: stride, (columns.start - c0) % stride :: stride],
+                                 own, fine))  # fmt: skip
+    ratios = np.concatenate(found)
+    return float(np.median(ratios)) if ratios.size else float("nan")
+
+
+def _ratios(part: xr.DataArray, town: xr.DataArray, fine: Grid) -> NDArray[Any]:
+    """Return the ratios at the middles of some cells, read of the town no more than the window that holds them."""
     if not part.size:
-        return float("nan")
+        return np.empty(0, np.float32)
     x, y = np.meshgrid(part["x"].to_numpy(), part["y"].to_numpy())
-    rows, columns, inside = fine.index(x.ravel(), y.ravel())
-    own = in_units(town, "m").to_numpy()[rows[inside], columns[inside]]
-    coarse = part.to_numpy().ravel()[inside]
+    row, column, inside = fine.index(x.ravel(), y.ravel())
+    if not inside.any():
+        return np.empty(0, np.float32)
+    row, column = row[inside], column[inside]
+    top, left = row.min(), column.min()
+    near = town[top : row.max() + 1, left : column.max() + 1].to_numpy()
+    own, coarse = near[row - top, column - left], part.to_numpy().ravel()[inside]
     good = np.isfinite(own) & np.isfinite(coarse) & (np.abs(coarse) > 1)
-    return float(np.median(own[good] / coarse[good])) if good.any() else float("nan")
+    return np.asarray(own[good] / coarse[good])

@@ -220,12 +220,17 @@ def read_back(filled: xr.DataArray, direction: xr.DataArray, upslope_area: xr.Da
     return Drainage(filled, direction.copy(data=codes.astype(np.int8)), upslope_area)
 
 
-def drainage_facts(dem: xr.DataArray, routed: Drainage, stream: xr.DataArray, above: xr.DataArray) -> dict[str, Any]:
-    """Return counts and notes for the report: cells known, filled, on streams, and of unknown height above them."""
+def drainage_facts(
+    dem: xr.DataArray, routed: Drainage, stream: xr.DataArray, above: xr.DataArray, cut: xr.DataArray
+) -> dict[str, Any]:
+    """Return counts and notes for the report: cells known, filled, on streams, of unknown height above them, and below
+    gaps (`gaps.area_cut_ratio`).
+    """  # fmt: skip
     z, top, height = blocks(in_units(dem, "m")), blocks(routed.filled), blocks(above)
     known = da.isfinite(z)
-    n_all, n, n_filled, n_stream, gaps = (int(k) for k in dask.compute(
-        z.size, known.sum(), (top > z).sum(), (blocks(stream) > 0).sum(), (known & da.isnan(height)).sum()
+    n_all, n, n_filled, n_stream, gaps, n_cut = (int(k) for k in dask.compute(
+        z.size, known.sum(), (top > z).sum(), (blocks(stream) > 0).sum(), (known & da.isnan(height)).sum(),
+        (blocks(cut) > 1).sum(),
     ))  # fmt: skip
     notes = []
     if n < n_all:
@@ -233,6 +238,14 @@ def drainage_facts(dem: xr.DataArray, routed: Drainage, stream: xr.DataArray, ab
             "level": "warning",
             "text_en": f"The DEM has {n_all - n} missing cells; water leaves the area there.",
             "text_zh": f"DEM 缺失 {n_all - n} 个格网，水流在该处流出。",
+        })  # fmt: skip
+    if n_cut:
+        notes.append({
+            "level": "warning",
+            "text_en": f"{n_cut} cells lie below gaps of the DEM that take away more than a tenth of their upslope "
+                       "area: how far floods of rivers and hollows rise there is unknown.",
+            "text_zh": f"{n_cut} 个格网位于 DEM 空洞下游，缺失十分之一以上的上游汇水面积："
+                       "其河道与洼地洪水的上涨范围未知。",
         })  # fmt: skip
     if gaps:
         notes.append({
@@ -243,6 +256,7 @@ def drainage_facts(dem: xr.DataArray, routed: Drainage, stream: xr.DataArray, ab
         })  # fmt: skip
     counts = {
         "cells": n, "cells_filled": n_filled, "cells_stream": n_stream, "cells_hand_unknown": gaps,
+        "cells_below_gaps": n_cut,
     }  # fmt: skip
     methods = [{
         "name": "Drainage: priority flood, D8, upslope area, HAND",

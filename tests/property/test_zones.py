@@ -1,3 +1,4 @@
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import divide_patches
 from geo_risk.products.params import RiskParams
 from geo_risk.products.zones import Dangers, Exposed, exposure_of, link_points, matrix_risk, risk_layer, risk_zones
+from geo_risk.terrain import distance
 
 CRS = "EPSG:4546"
 PARAMS = RiskParams()
@@ -90,6 +92,22 @@ def test_unknown_ground_under_a_harmless_zone_stays_unknown():
     assert burned.data[25, 2] == -1  # the flood is not known there
     assert burned.data[25, 7] == -1  # a zone of unknown risk beats a low one
     assert burned.data[5, 25] == 1  # a known hazard that meets nothing
+
+
+def test_the_risk_of_cells_is_the_same_in_any_blocks_and_lazy(monkeypatch):
+    rows = {"zone_id": ["A", "B", "C"], "kind": "flood", "hazard_level": [1, 3, 3], "vulnerability_level": [0, 2, 1],
+            "risk_level": [1, 3, -1], "reasons": "r"}  # fmt: skip
+    shapes = [box(10, 10, 700, 650), Point(500, 500).buffer(230), Point(300, 650).buffer(171)]
+    zones = conform(gpd.GeoDataFrame(rows, geometry=shapes, crs=CRS), "risk_zones")
+    rng = np.random.default_rng(4)
+    hazard = {"flood": layer(rng.integers(-1, 3, (30, 30)))}
+    whole = risk_layer(zones, hazard, GRID)
+    assert isinstance(whole.data, da.Array)
+    for chunk in (7, 16):
+        monkeypatch.setattr(distance, "CHUNK", chunk)
+        parts = risk_layer(zones, hazard, GRID)
+        assert parts.data.chunks[0][0] == chunk
+        np.testing.assert_array_equal(parts.to_numpy(), whole.to_numpy())
 
 
 def test_reasons_do_not_call_unknown_roads_none_and_give_levels_in_words():

@@ -132,7 +132,7 @@ def test_the_hours_of_the_wettest_window_are_those_of_its_sum_through_a_gap():
     assert [float(h[0, 0]) for h in window.hours_mm] == [40, 40, 30]
     assert float(window.before_mm[0, 0]) == 6
     plain = wettest(rain, 3, before_h=2)
-    assert [float(h[0, 0]) for h in plain.hours_mm] == [5, 1, 40]
+    assert [float(h[0, 0]) for h in plain.hours_mm] == [40, 0, 30]
 
 
 @given(st.lists(st.floats(0, 80) | st.just(np.nan), min_size=3, max_size=30), st.integers(1, 3))
@@ -155,3 +155,16 @@ def test_other_hours_may_be_wetter_than_the_window_only_where_one_of_them_is_mis
     assert doubt(0, 0, 30, 40, np.nan, 0, first=2)  # the storm may have gone on
     assert doubt(0, 0, 0, 0, np.nan, 0, first=0)  # nothing is known to have fallen, but an hour is not known
     assert not doubt(np.nan, np.nan, np.nan, first=0)  # nothing is known: its rain is missing by itself
+
+
+def test_what_is_known_of_a_window_with_a_gap_counts() -> None:
+    # 6 h: the whole windows beside the gap hold 30 mm at most, that with the gap 50 mm for certain
+    rain = np.concatenate([np.zeros(80), [10.0, 10.0, 10.0, np.nan, 10.0, 10.0], np.zeros(20)])
+    given = cube(rain)
+    most = accumulate(given, 6, how="maximum", min_known_share=0.9).to_numpy()
+    assert (most == 50.0).all()
+    window = wettest(given, 6, before_h=5)
+    assert [float(h[0, 0]) for h in window.hours_mm] == [10.0, 10.0, 10.0, 0.0, 10.0, 10.0]
+    assert np.isnan(accumulate(given, 6, how="maximum", min_known_share=0.99).to_numpy()).all()
+    ending = accumulate(given.isel(time=slice(0, 85)), 6, how="ending", min_known_share=0.9).to_numpy()
+    assert np.isnan(ending).all()

@@ -8,12 +8,13 @@ import xarray as xr
 
 from geo_risk.core.errors import DataError, GridError, LimitError, UnitError
 from geo_risk.core.grid import Grid
-from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, in_blocks, town_layer
+from geo_risk.hazards.flood.compute import INPUTS, FloodCount, compute, in_blocks, town_layer, town_part
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.rivers import concentration_time_h, normal_stage_m, peak_discharge_m3_s
 from geo_risk.hazards.flood.town import coarsened_max
 from geo_risk.kernels.runoff import scs_runoff_mm
 from geo_risk.terrain import hydrology
+from geo_risk.terrain.gaps import area_cut_ratio
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_002_400), crs="EPSG:4546", resolution_m=30)
 
@@ -132,6 +133,105 @@ def test_the_town_is_brought_onto_the_run_grid_block_by_block() -> None:
     assert np.isnan(outside.to_numpy()).all()
 
 
+def test_a_cell_of_the_run_that_the_town_knows_in_part_is_not_known_by_that_part() -> None:
+    fine = Grid.from_bounds((500_100, 4_000_100, 500_220, 4_000_190), crs="EPSG:4546", resolution_m=5)
+    # cells of 30 m of the run: the town begins 10 m inside one at the west and 20 m below the top of one at the north
+    depth = np.full(fine.shape, 0.02, np.float32)
+    depth[10, 10] = -1.0  # not known, in a cell that is shallow elsewhere
+    depth[10, 18], depth[11, 18] = -1.0, 0.9  # not known, in a cell that is deep anyway
+    depth[15, 5] = np.nan  # no ground
+    town = fine.layer(depth, units="m", long_name="depth")
+    got = town_layer(town, GRID, sure=0.5).to_numpy()
+    part = town_part(town, GRID).to_numpy()
+    rows, columns, _ = GRID.index(*(v.ravel() for v in np.meshgrid(fine.coords()["x"], fine.coords()["y"])))
+    at = {cell: (rows.reshape(fine.shape)[cell], columns.reshape(fine.shape)[cell])
+          for cell in ((10, 10), (10, 18), (15, 5), (0, 0), (17, 23))}  # fmt: skip
+    assert got[at[10, 10]] == -1.0
+    assert got[at[10, 18]] == pytest.approx(0.9)
+    assert [part[at[cell]] for cell in at] == [0.0, 0.0, 1.0, 1.0, 1.0]
+    shallow = np.isclose(got, 0.02)
+    assert shallow.sum() == np.isfinite(got).sum() - 2
+
+
+def test_at_the_edge_of_the_town_the_countys_water_counts_as_well() -> None:
+    given = layers(80.0)
+    county = compute(given, FloodParams()).intensity.to_numpy()
+    deep, own = county > 0.3, np.full(GRID.shape, 0.02, np.float32)
+    assert deep.any()
+    town = GRID.layer(own, units="m", long_name="town")
+    part = GRID.layer(np.ones(GRID.shape, np.float32), units="1", long_name="part")
+    got = compute({**given, "town_depth": town, "town_part": part}, FloodParams())
+    np.testing.assert_array_equal(got.intensity.to_numpy(), np.fmax(county, own))
+    dry = {**given, "runoff": given["runoff"].copy(data=np.full(GRID.shape, np.nan, np.float32))}
+    unknown = compute({**dry, "town_depth": town, "town_part": part}, FloodParams())
+    assert (unknown.level.to_numpy() == -1).all()
+    assert np.isnan(unknown.confidence.to_numpy()).all()
+    whole = in_blocks({**given, "town_depth": town, "town_part": part}, FloodParams()).intensity.to_numpy()
+    np.testing.assert_array_equal(whole, got.intensity.to_numpy())
+
+
+def cut_valley(*gaps: tuple[slice, slice]) -> tuple[xr.DataArray, hydrology.Drainage, np.ndarray]:
+    """Return the valley, which falls to the east, with gaps, its drainage, and where they take water away."""
+    dem = valley()
+    z = dem.to_numpy().copy()
+    z[38:43, 50] -= 3.0
+    for gap in gaps:
+        z[gap] = np.nan
+    dem = dem.copy(data=z)
+    routed = hydrology.drainage(dem)
+    return dem, routed, area_cut_ratio(dem, routed.upslope_area, stored=lambda v: v.compute()).to_numpy()
+
+
+def test_below_a_gap_in_the_valley_the_upslope_area_cut_ratio_and_a_hole_on_the_slope_does_not_matter() -> None:
+    middle = np.s_[34:47, 30:36]
+    _, routed, cut = cut_valley(middle)
+    river = routed.upslope_area.to_numpy() >= 100_000
+    assert np.isnan(cut[middle]).all()
+    assert (cut[river[:, :30].nonzero()] == 1).all()  # above the gap all water is there
+    below = river.copy()
+    below[:, :37] = False
+    assert below[:, 37:60].any()
+    assert (cut[below] > 1.1)[:10].all()
+    # a cell on the slope is lost in what comes down the valley; a gap at the map's edge is beyond the map
+    _, routed, cut = cut_valley(np.s_[20:21, 30:31])
+    assert (cut > 1).any()
+    assert not (cut[routed.upslope_area.to_numpy() >= 100_000] > 1).any()
+    assert not (cut_valley(np.s_[34:47, :6])[2] > 1).any()
+    assert (cut_valley()[2] == 1).all()
+
+
+def test_the_cut_is_the_same_in_any_blocks() -> None:
+    dem, routed, cut = cut_valley(np.s_[34:47, 30:36], np.s_[10:12, 40:44], np.s_[0:5, 70:75])
+    small = dem.chunk({"y": 17, "x": 23})
+    area = routed.upslope_area.chunk({"y": 17, "x": 23})
+    np.testing.assert_array_equal(area_cut_ratio(small, area, stored=lambda v: v.compute()).to_numpy(), cut)
+
+
+def test_the_flood_below_a_gap_is_unknown_unless_it_is_deep() -> None:
+    dem, _, cut = cut_valley(np.s_[34:47, 30:36])
+    given = layers(80.0, dem)
+    seen = compute(given, FloodParams())
+    mark = GRID.layer(cut.astype(np.float32), units="1", long_name="cut", name="area_cut_ratio")
+    told = compute({**given, "area_cut_ratio": mark}, FloodParams())
+    before, after = seen.intensity.to_numpy(), told.intensity.to_numpy()
+    below = np.s_[38:43, 45:]
+    assert (np.isfinite(after) <= np.isfinite(before)).all()
+    np.testing.assert_array_equal(after[np.isfinite(after)], before[np.isfinite(after)])
+    assert (seen.level.to_numpy()[below] >= 0).any()
+    # beside the river, at less than its height with all of the water, nothing is known; on the hill it stays dry
+    deep = before[below] >= FloodParams().depth_bounds_m[1]
+    wet = (before[below] > 0) & ~deep
+    assert wet.any()
+    assert (told.level.to_numpy()[below][wet] == -1).all()
+    assert np.isfinite(after[below][deep]).all()
+    high = given["hand_m"].to_numpy() > 10
+    assert (told.level.to_numpy()[high] == seen.level.to_numpy()[high]).all()
+    np.testing.assert_array_equal(after[:, :25], before[:, :25])
+    parts = in_blocks({n: v.chunk({"y": 31, "x": 17}) for n, v in {**given, "area_cut_ratio": mark}.items()},
+                      FloodParams())  # fmt: skip
+    np.testing.assert_array_equal(parts.intensity.to_numpy(), after)
+
+
 def test_bad_layers_are_refused() -> None:
     given = layers(80.0)
     for name in (k for k in INPUTS if not k.endswith("?")):
@@ -179,7 +279,9 @@ def test_drainage_layers_agree_with_one_another() -> None:
     assert (above.to_numpy()[stream.to_numpy() > 0] == 0).all()
     again = hydrology.read_back(routed.filled, routed.direction.astype("int16"), routed.upslope_area)
     np.testing.assert_array_equal(hydrology.hand(again, stream).to_numpy(), above.to_numpy())
-    facts = hydrology.drainage_facts(dem, routed, stream, above)
+    facts = hydrology.drainage_facts(
+        dem, routed, stream, above, area_cut_ratio(dem, routed.upslope_area, stored=lambda v: v)
+    )
     assert facts["counts"]["cells"] == int(np.isfinite(dem.to_numpy()).sum())
     found = hydrology.depressions(dem, routed, depth_min_m=0.5, area_min_m2=900.0)
     assert found.level.size == 1

@@ -163,7 +163,7 @@ def test_a_site_whose_ground_sinks_stands_deeper_next_season_and_an_unknown_rate
     write_frame(devices.astype({"capacity_m3_s": float, "cell": "int64"}), tmp_path / "devices.gpkg")
     write_town_sinking(
         town_sites=tmp_path / "sites.gpkg", town_devices=tmp_path / "devices.gpkg", rain=tmp_path / "rain.nc",
-        velocity_up=tmp_path / "up.tif", velocity_up_std=None, findings=None, out=tmp_path / "out.gpkg",
+        velocity_up=tmp_path / "up.tif", velocity_up_std=None, findings=None, inflows=None, out=tmp_path / "out.gpkg",
         facts=tmp_path / "facts.json", params=TownFlowParams(open_boundary=False, after_h=12), runoff=RunoffParams(),
         sites=SiteParams(), sinking=SinkingParams(), **{n: tmp_path / f"{n}.tif" for n in names},
     )  # fmt: skip

@@ -106,3 +106,20 @@ def test_reservoirs_are_screened_wherever_water_is_run(tmp_path, pipeline):
     path = tmp_path / "config.yaml"
     plan = build_plan(load_config(path), config=path)
     assert "flood.dams" in [step.name for step in plan.steps]
+
+
+@pytest.mark.parametrize("pipeline", ["waterlogging", "dual_control"])
+def test_settlements_that_are_given_are_looked_at_below_reservoirs(tmp_path, pipeline):
+    given = "{dem: d.tif, reservoirs: r.gpkg, settlements: s.gpkg}"
+    path = tmp_path / "config.yaml"
+    path.write_text(f"pipeline: {pipeline}\nname: x\noutput: out\ninputs: {given}\n", encoding="utf-8")
+    plan = build_plan(load_config(path), config=path)
+    steps = {step.name: step for step in plan.steps}
+    assert steps["flood.dams"].reads["settlements"] in steps["exposure.people"].writes.values()
+
+
+def test_every_run_of_the_town_lets_in_what_comes_from_around():
+    path = ROOT / "configs" / "demo.yaml"
+    steps = {step.name: step for step in build_plan(load_config(path), config=path).steps}
+    for name in ("flood.town", "flood.town_sinking"):
+        assert steps[name].reads["inflows"] == steps["flood.surroundings"].writes["inflows"]

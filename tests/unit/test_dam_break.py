@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
 from geo_risk.flow.steps.flood_dams import write_dams
-from geo_risk.hazards.flood.dam_break import breach_peak_m3_s, dam_cells, path_below, places, screen, wave
+from geo_risk.hazards.flood.dam_break import (
+    breach_peak_m3_s,
+    dam_cells,
+    deepest_m,
+    path_below,
+    places,
+    screen,
+    wave,
+)
 from geo_risk.hazards.flood.params import DamBreakParams
 from geo_risk.hazards.flood.ratings import ratings
 from geo_risk.publish.frames import write_frame
@@ -105,7 +113,7 @@ def test_water_that_leaves_the_map_without_harm_is_unknown_not_harmless(folder: 
     for length, level in ((60.0, -1), (0.5, 0)):
         params = DamBreakParams(length_max_km=length)
         bounds = PARAMS.depth_bounds_m
-        found, _ = screen(curves, dams, np.array([0]), about, np.array([80.0]), params=params, depth_bounds_m=bounds)
+        found, _, _ = screen(curves, dams, np.array([0]), about, np.array([80.0]), params=params, depth_bounds_m=bounds)
         assert found.loc[0, "settlements"] == 0
         assert found.loc[0, "leaves_map"] == (level < 0)
         assert found.loc[0, "hazard_level"] == level
@@ -118,12 +126,48 @@ def test_below_a_dam_of_unknown_volume_the_depth_is_unknown_not_zero(folder: Pat
     about = places(curves, layers["hand_m"], towns, radius_m=30)
     dams = pd.DataFrame({"volume_m3": [np.nan, 2e5], "dam_height_m": [12.0, 12.0]})
     options = {"params": DamBreakParams(), "depth_bounds_m": PARAMS.depth_bounds_m}
-    _, highest = screen(curves, dams[:1], np.array([0]), about, np.array([80.0]), **options)
-    assert np.isnan(highest[0])
-    _, highest = screen(curves, dams, np.array([0, 0]), about, np.array([80.0]), **options)
-    assert highest[0] > 0
-    _, highest = screen(curves, dams, np.array([-1, -1]), about, np.array([80.0]), **options)
+    _, highest, lost = screen(curves, dams[:1], np.array([0]), about, np.array([80.0]), **options)
     assert np.isneginf(highest[0])
+    assert lost[0]
+    assert np.isnan(deepest_m(curves, highest, lost).compute()[:, 30]).any()
+    _, highest, lost = screen(curves, dams, np.array([0, 0]), about, np.array([80.0]), **options)
+    both = deepest_m(curves, highest, lost).compute()
+    _, highest, lost = screen(curves, dams[1:], np.array([0]), about, np.array([80.0]), **options)
+    alone = deepest_m(curves, highest, lost).compute()
+    # under water by the dam that is known: at least so deep; dry by that dam: not known to be dry
+    np.testing.assert_array_equal(both[alone > 0], alone[alone > 0])
+    reaches = curves.reaches.labels.compute()
+    assert np.isnan(both[(alone == 0) & (reaches == 1)]).all()
+    assert ((alone == 0) & (reaches == 1)).any()
+    _, highest, lost = screen(curves, dams, np.array([-1, -1]), about, np.array([80.0]), **options)
+    assert np.isneginf(highest[0])
+    assert not lost.any()
+
+
+@pytest.mark.slow
+def test_a_wave_above_the_curves_is_not_late(folder: Path) -> None:  # noqa: F811
+    curves, _ = made(folder)
+    path = path_below(curves, 0, length_max_km=60)
+    _, hours = wave(curves, path, 200.0, params=DamBreakParams())
+    _, high = wave(curves, path, 1e9, params=DamBreakParams())
+    assert np.isfinite(high).all()
+    assert (high[1:] < hours[1:]).all()
+
+
+@pytest.mark.slow
+def test_a_settlement_on_ground_without_heights_beside_the_river_is_not_called_dry(folder: Path) -> None:  # noqa: F811
+    curves, layers = made(folder)
+    row, column = 70, 33
+    hole = layers["hand_m"].to_numpy().copy()
+    hole[row - 2 : row + 3, column - 2 : column + 3] = np.nan
+    hand = layers["hand_m"].copy(data=hole)
+    x, y = GRID.coords()["x"][column], GRID.coords()["y"][row]
+    towns = gpd.GeoDataFrame({"people": [80.0]}, geometry=[Point(x, y)], crs=GRID.crs)
+    about = places(curves, hand, towns, radius_m=30)
+    dams = pd.DataFrame({"volume_m3": [2e3], "dam_height_m": [2.0]})
+    options = {"params": DamBreakParams(length_max_km=1.0), "depth_bounds_m": PARAMS.depth_bounds_m}
+    found, _, _ = screen(curves, dams, np.array([0]), about, np.array([80.0]), **options)
+    assert found.loc[0, ["settlements", "settlements_unknown", "hazard_level"]].tolist() == [0, 1, -1]
 
 
 @pytest.mark.slow

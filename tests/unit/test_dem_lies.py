@@ -82,7 +82,7 @@ def test_every_planted_lie_is_found_at_its_place_in_any_blocks(monkeypatch: pyte
     built = np.zeros(SHAPE, np.uint8)
     built[200:202, 300:302] = built[220:222, 300:302] = 1
     z[560:, 580:] = 0.0  # sea in the corner: 40 x 40 cells, 1.4 km2
-    found = look(z, built=built)
+    found = look(z, built=da.from_array(built, chunks=(600, 620)))
     void, seam, spike, pit, hole, houses, sea = (of(found, kind) for kind in KINDS)
     assert houses["n_cells"].tolist() == [4]
     assert (houses.loc[0, "x"], houses.loc[0, "y"]) == at(200, 300)
@@ -107,7 +107,7 @@ def test_every_planted_lie_is_found_at_its_place_in_any_blocks(monkeypatch: pyte
         assert set(rows["kind"]) == set(KINDS)
         assert rows["reasons"].str.len().min() > 5
     monkeypatch.setattr(module, "CHUNK", 256)
-    small = look(z, (97, 113), built=built)
+    small = look(z, (97, 113), built=da.from_array(built, chunks=(50, 70)))
     pd.testing.assert_frame_equal(small.table, found.table)
     assert small[1:-3] == found[1:-3]
 
@@ -145,6 +145,30 @@ def test_a_town_in_feet_is_told(factor: float, told: bool) -> None:
     found = look(z, town=fine.layer(own, units="m", long_name="town", name="town"))
     assert found.town_ratio == pytest.approx(factor, rel=1e-3)
     assert ("one of them is in feet" in english(found)) is told
+
+
+def test_a_town_is_read_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    z = np.random.default_rng(2).uniform(400, 900, SHAPE).astype(np.float32)
+    fine = Grid.from_bounds((503_005, 4_003_000, 514_505, 4_015_000), crs="EPSG:4546", resolution_m=10)
+    own = np.random.default_rng(3).uniform(400, 900, fine.shape).astype(np.float32)
+    own[100:300] = np.nan
+    dem = GRID.layer(z, units="m", long_name="dem", name="dem")
+    town = fine.layer(da.from_array(own, chunks=(128, 128)), units="m", long_name="town", name="town")
+    x, y = np.meshgrid(dem["x"].to_numpy(), dem["y"].to_numpy())
+    row, column, inside = fine.index(x.ravel(), y.ravel())
+    there = own[row[inside], column[inside]]
+    good = np.isfinite(there)
+    want = float(np.median(there[good] / z.ravel()[inside][good]))
+    assert module._ratio(dem, town) == want
+    sizes = []
+    whole = type(town).to_numpy
+    monkeypatch.setattr(type(town), "to_numpy", lambda a: sizes.append(a.size) or whole(a))
+    for chunk in (64, 97):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        assert module._ratio(dem, town) == want
+    assert max(sizes) <= (2 * 97 + 3) ** 2
+    monkeypatch.setattr(module, "RATIOS_MAX", 10_000)
+    assert module._ratio(dem, town) == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.slow

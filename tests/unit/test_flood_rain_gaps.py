@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geo_risk.core.grid import Grid
-from geo_risk.flow.steps.flood_town import rain_missing, storm_hours
+from geo_risk.flow.steps.flood_town_rain import rain_missing, storm_hours
 from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
 from geo_risk.hazards.flood.rain_gaps import below_gaps, depth_bounds, without_gaps
 from geo_risk.hazards.flood.responses import site_depths

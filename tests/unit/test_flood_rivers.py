@@ -13,6 +13,7 @@ from geo_risk.core.grid import Grid
 from geo_risk.flow.inputs import StormFormula
 from geo_risk.flow.steps.flood_rivers import write_design, write_design_rain, write_stations
 from geo_risk.flow.steps.hydrology import make_drainage
+from geo_risk.hazards.flood.design import peak_by_reach
 from geo_risk.hazards.flood.params import FloodParams, RiverParams
 from geo_risk.hazards.flood.ratings import ratings
 from geo_risk.hazards.flood.stations import snapped, station_flow
@@ -38,7 +39,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, columns = np.indices(GRID.shape)
     z = (500 - rows * 0.06 + np.abs(columns - 30) * 3.0).astype(np.float32)
     write_layer(GRID.layer(z, units="m", long_name="height", name="dem"), at / "dem.tif")
-    names = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
+    names = (
+        "dem_filled",
+        "flow_direction",
+        "flow_accumulation",
+        "area_is_partial",
+        "area_cut_ratio",
+        "streams",
+        "hand_m",
+    )
     make_drainage(dem=at / "dem.tif", **{n: at / f"{n}.tif" for n in names}, facts=at / "hydrology.json",
                   params=PARAMS.drainage)  # fmt: skip
     number = GRID.layer(np.full(GRID.shape, 85, np.float32), units="1", long_name="cn", name="curve_number")
@@ -68,8 +77,8 @@ def test_design_floods_rise_with_their_years_and_reach_the_zones(folder: Path) -
     assert float(open_layer(rain["rain_10"]).mean()) == pytest.approx(wanted, rel=1e-6)
     out = {"depth_10": folder / "d10.tif", "depth_50": folder / "d50.tif", "hazard": folder / "hazard_flood_design.tif"}
     write_design(streams=folder / "streams.tif", curve_number=folder / "curve_number.tif", rain=list(rain.values()),
-                 hazard_flood=folder / "hazard_flood.tif", facts=folder / "design.json", params=PARAMS,
-                 **ground(folder), **out)  # fmt: skip
+                 hazard_flood=folder / "hazard_flood.tif", area_cut_ratio=folder / "area_cut_ratio.tif",
+                 facts=folder / "design.json", params=PARAMS, **ground(folder), **out)  # fmt: skip
     low, high = (open_layer(out[f"depth_{t}"]).to_numpy() for t in (10, 50))
     known = np.isfinite(low)
     assert (high[known] >= low[known]).all()
@@ -117,6 +126,49 @@ def test_a_stage_comes_back_as_its_depth_and_an_impossible_one_is_unknown(folder
             assert np.nanmax(made.depth_m(got).compute()) == pytest.approx(2.5, abs=1e-5)
         else:
             assert np.isnan(got).all()
+
+
+@pytest.mark.slow
+def test_of_what_stations_say_of_a_reach_the_higher_water_counts(folder: Path) -> None:
+    layers = {name: open_layer(path) for name, path in ground(folder).items()}
+    made = ratings(layers["dem"], layers["dem_filled"], layers["flow_direction"], layers["flow_accumulation"],
+                   layers["hand_m"], drainage=PARAMS.drainage, river=PARAMS.river)  # fmt: skip
+
+    def flow(*rows: tuple[float, float]) -> tuple[np.ndarray, pd.DataFrame]:
+        table = pd.DataFrame({"x": 500_925.0, "y": 4_000_200.0, "discharge_m3_s": [q for q, _ in rows],
+                              "stage_m": [h for _, h in rows]})  # fmt: skip
+        return station_flow(made, table, upslope_area=layers["flow_accumulation"], stream_area_m2=100_000,
+                            params=PARAMS.river)  # fmt: skip
+
+    nan = np.nan
+    whole, told = flow((nan, 2.75))
+    high, told = flow((told.loc[0, "discharge_m3_s"], 0.5))  # a stage of another datum
+    np.testing.assert_allclose(high, whole, rtol=1e-6)
+    assert told.loc[0, "stage_m"] == pytest.approx(2.75, rel=1e-6)
+    assert told["disagrees"].tolist() == [True]
+    got, told = flow((nan, 0.5), (nan, 2.0))
+    np.testing.assert_array_equal(got, flow((nan, 2.0))[0])
+    assert told["result"].tolist() == ["second", "used"]
+    got, told = flow((nan, 0.5), (nan, 812.3))  # metres above the sea
+    assert np.isnan(got).all()
+    assert told["result"].tolist() == ["second", "beyond_curve"]
+
+
+@pytest.mark.slow
+def test_design_floods_count_ground_without_a_curve_number_on_the_wet_side(folder: Path) -> None:
+    dry = np.full(GRID.shape, 40.0, np.float32)
+    dry[:, ::2] = np.nan
+    peaks = {}
+    for name, values in (("part", dry), ("wet", np.where(np.isnan(dry), 85.0, dry).astype(np.float32))):
+        number = GRID.layer(values, units="1", long_name="cn", name="curve_number")
+        rain = GRID.layer(np.full(GRID.shape, 80.0, np.float32), units="mm", long_name="rain", name="rain")
+        layers = {n: open_layer(path) for n, path in ground(folder).items()}
+        made = ratings(layers["dem"], layers["dem_filled"], layers["flow_direction"], layers["flow_accumulation"],
+                       layers["hand_m"], drainage=PARAMS.drainage, river=PARAMS.river)  # fmt: skip
+        peaks[name] = peak_by_reach(made.reaches, layers, open_layer(folder / "streams.tif"), rain, number,
+                                    params=PARAMS)  # fmt: skip
+    assert np.nanmax(peaks["wet"]) > 0
+    np.testing.assert_array_equal(peaks["part"], peaks["wet"])
 
 
 def test_points_off_the_map_and_far_from_streams_are_not_snapped() -> None:

@@ -11,7 +11,7 @@ import pytest
 from geo_risk.core.errors import CorruptFileError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.flood_surroundings import unpacked, write_surroundings
-from geo_risk.flow.steps.flood_town_storm import _come_in
+from geo_risk.flow.steps.flood_town_storm import come_in
 from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.kernels.d8 import flow_direction
@@ -22,21 +22,23 @@ from geo_risk.sources.state import read_state
 from tests.support.warned import cube
 
 CRS = "EPSG:4546"
+FAR = 300
+"""Cells of a county that goes on far to the west of what drains into the town."""
 COUNTY = Grid.from_bounds((500_010, 4_000_020, 500_910, 4_000_920), crs=CRS, resolution_m=30)
 TOWN = Grid.from_bounds((500_310, 4_000_320, 500_610, 4_000_620), crs=CRS, resolution_m=5)
 RAIN = Grid.from_bounds((499_000, 3_999_000, 502_000, 4_002_000), crs=CRS, resolution_m=1000)
 
 
-def files(folder: Path, *, missing_north: bool = False) -> dict[str, Path]:
+def files(folder: Path, *, missing_north: bool = False, county: Grid = COUNTY) -> dict[str, Path]:
     """Write a plane that falls to the south, a clay of curve number 90, and 12 hours of rain of which 3 are wet."""
-    z = 100 + 0.01 * (COUNTY.coords()["y"][:, None] - 4_000_000) + np.zeros(COUNTY.shape)
+    z = 100 + 0.01 * (county.coords()["y"][:, None] - 4_000_000) + np.zeros(county.shape)
     made = {"dem": z, "flow_direction": flow_direction(fill(z)).astype(float), "curve_number": np.full(z.shape, 90.0),
             "soil_code": np.full(z.shape, 4.0), "impervious_share": np.zeros(z.shape)}  # fmt: skip
     made["curve_number"][:2] = np.nan  # unknown ground runs as the wet side has it
     paths = {}
     for name, values in made.items():
         paths[name] = folder / f"{name}.tif"
-        write_layer(COUNTY.layer(values.astype(np.float32), units="1", long_name=name, name=name), paths[name])
+        write_layer(county.layer(values.astype(np.float32), units="1", long_name=name, name=name), paths[name])
     paths["town_dem"] = folder / "town_dem.tif"
     height = 100 + 0.01 * (TOWN.coords()["y"][:, None] - 4_000_000) + np.zeros(TOWN.shape)
     write_layer(TOWN.layer(height.astype(np.float32), units="m", long_name="dem", name="town_dem"), paths["town_dem"])
@@ -49,9 +51,12 @@ def files(folder: Path, *, missing_north: bool = False) -> dict[str, Path]:
     return paths
 
 
-def run(folder: Path, *, missing_north: bool = False, **params: object) -> tuple[Path, dict[str, object]]:
+def run(
+    folder: Path, *, missing_north: bool = False, county: Grid = COUNTY, **params: object
+) -> tuple[Path, dict[str, object]]:
     out, facts = folder / "inflows.npz", folder / "facts.json"
-    write_surroundings(**files(folder, missing_north=missing_north), inflows=out, facts=facts, runoff=RunoffParams(),
+    given = files(folder, missing_north=missing_north, county=county)
+    write_surroundings(**given, inflows=out, facts=facts, runoff=RunoffParams(),
                        params=TownFlowParams(window_h=3, **params))  # type: ignore[arg-type]  # fmt: skip
     return out, json.loads(facts.read_text())
 
@@ -59,7 +64,7 @@ def run(folder: Path, *, missing_north: bool = False, **params: object) -> tuple
 @pytest.mark.slow
 def test_rain_alone_lets_nothing_in_and_says_what_is_missing(tmp_path: Path) -> None:
     out, facts = run(tmp_path)
-    assert _come_in(out) == []
+    assert come_in(out) == []
     assert facts["counts"]["drains_in_to_own_area"] == pytest.approx(1.0)
     assert [note["level"] for note in facts["notes"]] == ["warning"]
     assert facts["notes"][0]["text_zh"]
@@ -69,7 +74,7 @@ def test_rain_alone_lets_nothing_in_and_says_what_is_missing(tmp_path: Path) -> 
 @pytest.mark.parametrize("runoff_hours_before", [0, 6])
 def test_county_lets_in_the_water_that_comes_down(tmp_path: Path, runoff_hours_before: int) -> None:
     out, facts = run(tmp_path, boundary="county", county_lead_h=runoff_hours_before)
-    inflows = _come_in(out)
+    inflows = come_in(out)
     by_side = {"north": 0.0, "south": 0.0, "west": 0.0, "east": 0.0}
     for inflow in inflows:
         by_side[str(inflow.side)] += float(np.dot(inflow.flow_m3_s, np.diff(inflow.time_s)))
@@ -96,6 +101,18 @@ def test_torn_inflows_stop_the_town_and_are_not_taken_for_none(tmp_path: Path) -
     path.write_bytes(b"PK torn")
     assert read_state(path) is None
     with pytest.raises(CorruptFileError, match="cannot be read"):
-        _come_in(path)
-    assert _come_in(None) == []
+        come_in(path)
+    assert come_in(None) == []
     assert unpacked({"first": np.zeros(1, int), "cells": [], "side": [], "flow_m3_s": [], "time_s": []}) == []
+
+
+@pytest.mark.slow
+def test_the_window_around_the_town_may_lie_anywhere_in_the_county(tmp_path: Path) -> None:
+    left, bottom, right, top = COUNTY.bounds
+    wide = Grid.from_bounds((left - FAR * 30, bottom, right, top), crs=CRS, resolution_m=30)
+    (tmp_path / "near").mkdir()
+    (tmp_path / "far").mkdir()
+    near = come_in(run(tmp_path / "near", boundary="county")[0])
+    far = come_in(run(tmp_path / "far", boundary="county", county=wide)[0])
+    volumes = [sum(float(np.dot(i.flow_m3_s, np.diff(i.time_s))) for i in each) for each in (near, far)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
-from geo_risk.flow.steps.flood_town_storm import _fine_layers, _frames, _resumed, usable_threads
+from geo_risk.flow.steps.flood_town_rain import lost_hours
+from geo_risk.flow.steps.flood_town_storm import _fine_layers, _frames, _lost_notes, _resumed, usable_threads
+from geo_risk.hazards.flood.hourly_runoff import HourlyRunoff, SoakedRunoff
+from geo_risk.hazards.flood.losses import Soaking
 from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
-from geo_risk.hazards.flood.town import HourlyRunoff, RunWith, Surface, rated_cells, run_town, window_runoff_mm_h
+from geo_risk.hazards.flood.town import RunWith, Surface, rated_cells, run_town, storm_window, window_runoff_mm_h
 from geo_risk.kernels.flow_run import OtherInputs
 from geo_risk.kernels.inertial import FloodRun
 from geo_risk.publish.cube import write_cube
@@ -51,6 +55,44 @@ def test_runoff_made_by_hour_is_that_made_at_once() -> None:
         # sums of the same numbers in another order
         np.testing.assert_allclose(lazy.field(k), whole[k], rtol=0, atol=1e-12)
     assert lazy.field(1)[0, 0] == 0.0  # no curve number there
+
+
+@pytest.mark.parametrize("n_before", [0, 2])
+def test_infiltration_made_by_hour_is_that_made_at_once_to_the_last_bit(n_before: int) -> None:
+    rng, params = np.random.default_rng(5), RunoffParams(method="green_ampt")
+    rain = storm(n_before + 4)
+    ground = replace(surface(), soil=rng.integers(0, 16, GRID.shape).astype(np.uint8),
+                     impervious_share=rng.choice([0.0, 0.3, 1.0, np.nan], GRID.shape))  # fmt: skip
+    filled = np.nan_to_num(rain)
+    whole = np.nan_to_num(window_runoff_mm_h(filled[:n_before], filled[n_before:], ground, params, condition=3.0))
+    asked: list[int] = []
+    lazy = SoakedRunoff(lambda k: asked.append(k) or rain[n_before + k], n_before, 4,
+                        Soaking.of(ground.ground, 3.0, params))  # fmt: skip
+    assert len(lazy) == 4
+    assert (whole > 0).any()
+    for k in (0, 1, 2, 3, 1, 3):  # in any order
+        np.testing.assert_array_equal(lazy.field(k), whole[k])
+    assert max(asked) == 3
+
+
+def test_hours_without_rain_off_the_storm_are_told() -> None:
+    nan = np.nan
+    # the record begins with a gap, the storm with one longer than what parts storms, and ends with one
+    series = np.array([nan, 5.0, *[nan] * 12, 8.0, nan, 30.0, 2.0, nan])
+    window = storm_window(series, window_h=2, dry_gap_h=12)
+    assert (window.start, window.first, window.stop) == (14, 16, 18)
+    lost = lost_hours(series, window)
+    assert lost == [
+        *range(2, 14),
+        18,
+    ]  # that in the storm makes depths unknown, that before the record is no hour of it
+    cut = np.array([*[nan] * 14, 8.0, 30.0])
+    assert lost_hours(cut, storm_window(cut, window_h=2, dry_gap_h=12)) == [13]  # the storm may have begun before
+    said = _lost_notes([f"h{k}" for k in lost])
+    assert said[0]["level"] == "warning"
+    assert "13 hours (ending h2, h3, h4 ...)" in said[0]["text_en"]
+    assert "13 个时次" in said[0]["text_zh"]
+    assert _lost_notes([]) == []
 
 
 def test_unstable_run_says_where_and_what_to_do() -> None:

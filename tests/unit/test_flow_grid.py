@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from geo_risk.core.errors import ConfigError, CrsError
+from geo_risk.core.errors import ConfigError, CrsError, GridError
 from geo_risk.flow.config import load_config
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.run import run
@@ -52,6 +52,19 @@ def test_another_resolution_or_crs():
     # a tenth of a degree is 8.9 km by 11.1 km at 37 N
     assert made.shape[0] * 50 == pytest.approx(11_100, abs=150)
     assert made.shape[1] * 50 == pytest.approx(8_900, abs=150)
+
+
+@pytest.mark.parametrize("odd", [
+    Affine(30, 0, 500_007, 0, -20, 4_100_011), Affine(30, 0, 500_007, 0, 30, 4_097_011),
+    Affine(30, 5, 500_007, 5, -30, 4_100_011),
+])  # fmt: skip
+def test_cells_that_are_no_squares_to_the_north_are_resampled_as_the_message_says(odd):
+    with pytest.raises(GridError, match="square cells") as told:
+        choose_grid("EPSG:4546", odd, (100, 120), **OWN)
+    assert "area.resolution_m" in str(told.value)
+    made = choose_grid("EPSG:4546", odd, (100, 120), **{**OWN, "crs": "EPSG:4546", "resolution_m": 30.0})
+    assert made.resolution_m == 30
+    assert made.transform.e == -30
 
 
 def test_degrees_need_a_metric_crs_and_a_resolution():

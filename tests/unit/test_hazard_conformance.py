@@ -113,12 +113,16 @@ def flood_layers() -> dict[str, xr.DataArray]:
     stream = streams(routed, stream_area_m2=100_000)
     town = np.full(GRID.shape, np.nan, "float32")
     town[40:44, 40:50] = 0.4
-    openings = np.zeros(GRID.shape, "float32")
-    openings[5, 5] = 1
+    openings, part = np.zeros(GRID.shape, "float32"), np.zeros(GRID.shape, "float32")
+    openings[5, 5], part[40, 40:50] = 1, 1
+    cut = np.ones(GRID.shape, "float32")
+    cut[30, 30] = 2
     made = {
         "dem": dem, "dem_filled": routed.filled, "flow_direction": routed.direction, "streams": stream,
         "hand_m": hand(routed, stream), "runoff": layer(np.full(GRID.shape, 72, "float32"), "mm", "runoff"),
-        "openings": layer(openings, "1", "openings"), "town_depth": layer(town, "m", "town_depth"),
+        "openings": layer(openings, "1", "openings"), "area_cut_ratio": layer(cut, "1", "area_cut_ratio"),
+        "town_depth": layer(town, "m", "town_depth"),
+        "town_part": layer(part, "1", "town_part"),
     }  # fmt: skip
     return {name: value.compute() for name, value in made.items()}
 

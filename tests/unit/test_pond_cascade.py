@@ -56,6 +56,14 @@ def test_a_hollow_whose_rain_is_missing_is_not_said_to_hold() -> None:
     assert "Full after" in made.loc["PD-1", "reasons_en"]
 
 
+def test_a_cascade_without_the_water_from_around_says_so() -> None:
+    made = pond_cascade(table(), language="zh")
+    alone, more = (cascade_facts(made, lets_in=lets_in)["notes"] for lets_in in (False, True))
+    assert [n["level"] for n in more] == [*(n["level"] for n in alone), "warning"]
+    assert "may fill earlier" in more[-1]["text_en"]
+    assert "不代表安全" in more[-1]["text_zh"]
+
+
 def run_step(folder: Path, z: np.ndarray, sites: gpd.GeoDataFrame, rain_mm: np.ndarray, devices: pd.DataFrame):
     """Run the step over ground that sheds all rain; rain_mm is (t, 2, 2)."""
     names = {"town_dem": z, "town_curve_number": np.full(z.shape, 100.0), "town_manning": np.full(z.shape, 0.03),

@@ -128,6 +128,15 @@ def test_relief_is_lit_from_the_north_west():
     assert bright > dark + 50
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1)])
+def test_a_dem_of_one_row_or_column_has_a_relief(shape):
+    ground = Grid.from_bounds((500_000, 4_100_000, 500_000 + shape[1] * 30, 4_100_000 + shape[0] * 30),
+                              crs="EPSG:4546", resolution_m=30)  # fmt: skip
+    z = np.arange(ground.shape[0] * ground.shape[1], dtype=np.float32).reshape(ground.shape)
+    made = map_images.relief_image(ground.layer(z, units="m", long_name="dem", name="dem"))
+    assert made.url.startswith("data:image/png")
+
+
 @pytest.mark.slow
 def test_feature_layer_is_in_degrees_counts_its_classes_and_has_no_contacts():
     frame = products.frames()["hazard_points"]

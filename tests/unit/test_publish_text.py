@@ -117,7 +117,7 @@ def test_times_with_a_zone_are_shown_as_local_time(given_, shown):
     assert i18n.local_time(given_) == shown
 
 
-def test_reasons_come_in_the_language_where_the_row_has_them():
+def test_reasonscome_in_the_language_where_the_row_has_them():
     row = {"reasons": "r", "reasons_zh": "理由"}
     assert i18n.reasons_of(row, "zh") == "理由"
     assert i18n.reasons_of(row, "en") == "r"

@@ -351,7 +351,7 @@ def test_nothing_to_count_is_not_a_perfect_score():
 
 
 @pytest.mark.slow
-def test_runs_and_truths_come_in_pairs(county):
+def test_runs_and_truthscome_in_pairs(county):
     out, truth = county
     assert pairs_of([out, truth, out, truth]) == [(out, truth)] * 2
     assert score_runs([(out, truth)] * 2).parts["moving_areas"]["recall"].bottom == 6

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import dask.array as da
     import xarray as xr
-    from numpy.typing import NDArray
 
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
@@ -50,15 +50,15 @@ def write_dem_lies(
     write_json(lies_facts(found, params=params), facts)
 
 
-def _built(path: Path, grid: Grid, options: ReadOptions) -> NDArray[Any]:
-    """Return 1 where the middle of a cell lies in a building."""
-    from geo_risk.core.vectorize import rasterize
+def _built(path: Path, grid: Grid, options: ReadOptions) -> da.Array:
+    """Return 1 where the middle of a cell lies in a building, block by block."""
     from geo_risk.sources.vectors import read_vector
+    from geo_risk.terrain.burned import burned_blocks
 
     read = read_vector(
         path, crs=grid.crs, where="inputs.buildings", area=grid.bounds, geometry="Polygon", options=options
     )
-    return rasterize(((shape, 1.0) for shape in read.frame.geometry), grid, fill=0, dtype="uint8")
+    return burned_blocks([(shape, 1.0) for shape in read.frame.geometry], grid, fill=0.0)
 
 
 def _town(path: Path, grid: Grid, options: ReadOptions, limits: ReadLimits) -> xr.DataArray | None:

@@ -20,6 +20,7 @@ from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.flood_standard import standard_storm
 from geo_risk.flow.steps.flood_surroundings import inflows_of, surroundings
+from geo_risk.flow.steps.flood_town_opened import TOWN_SURFACE, storm_reads
 from geo_risk.flow.steps.flood_town_source import town_source
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
@@ -45,7 +46,8 @@ def flood(plan: Plan) -> None:
     plan.add(
         "flood.hazard", write_hazard,
         reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
-        optional={"openings": plan.layer("flood_openings"), "town_depth": plan.layer("town_depth"),
+        optional={"openings": plan.layer("flood_openings"), "area_cut_ratio": plan.layer("area_cut_ratio"),
+                  "town_depth": plan.layer("town_depth"),
                   "town_dem": plan.layer("town_dem")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
@@ -82,7 +84,7 @@ def _town(plan: Plan) -> None:
         options=given(plan, *places), params=params.sites, hole_depth_m=params.dem_lies.hole_depth_m,
     )  # fmt: skip
     drained(plan)
-    common = {**{n: plan.layer(n) for n in town.TOWN_SURFACE}, **frames}
+    common = {**{n: plan.layer(n) for n in TOWN_SURFACE}, **frames}
     plan.add(
         "flood.past", town.write_past,
         reads={**common, "past_events": plan.input("rainfall.past_events"), "past_depths": plan.input("past_depths")},
@@ -94,7 +96,7 @@ def _town(plan: Plan) -> None:
     surroundings(plan)
     plan.add(
         "flood.town", storm.write_town,
-        reads={**common, "rain": plan.cube("rain_hourly"), "grid": plan.facts("grid")},
+        reads={**storm_reads(plan), "grid": plan.facts("grid")},
         optional={"findings": plan.frame("town_findings"), "inflows": inflows_of(plan)},
         writes={**{n: plan.layer(f"town_{n}") for n in ("depth", "duration", "arrival", "speed")},
                 "rating": plan.layer("town_hazard_rating"), "coarse_rating": plan.layer("hazard_rating"),
@@ -135,6 +137,7 @@ def write_openings(
 def write_hazard(
     *,
     openings: Path | None,
+    area_cut_ratio: Path | None,
     town_depth: Path | None,
     town_dem: Path | None,
     hazard_flood: Path,
@@ -147,21 +150,23 @@ def write_hazard(
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer
+    from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer, town_part
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
 
     inputs = {name: open_layer(path) for name, path in layers.items()}
-    if openings is not None:
-        inputs["openings"] = open_layer(openings)
+    for name, path in (("openings", openings), ("area_cut_ratio", area_cut_ratio)):
+        if path is not None:
+            inputs[name] = open_layer(path)
     if town_depth is not None:
         own = open_layer(town_depth)
         if (
             town_dem is not None
         ):  # on the town's ground the county's coarser answer must not stand in for an unknown one
             own = own.where(own.notnull() | open_layer(town_dem).isnull(), -1.0)
-        inputs["town_depth"] = town_layer(own, grid_of(inputs["dem"]))
+        inputs["town_depth"] = town_layer(own, grid_of(inputs["dem"]), sure=params.depth_bounds_m[1])
+        inputs["town_part"] = town_part(own, grid_of(inputs["dem"]))
     result = in_blocks(inputs, params)
     counted = FloodCount()
     seen: dict[Path, Callable[[Any], None]] = {

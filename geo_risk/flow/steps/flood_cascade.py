@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import TOWN_SURFACE, known_shares, opened_town, rain_missing, town_runoff
+from geo_risk.flow.steps.flood_town_opened import opened_storm, storm_reads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.hazards.flood.town import Surface
+    from geo_risk.kernels.flow_input import RainFields
 
 _STEPS = 12
 """Steps of an hour."""
@@ -26,8 +27,7 @@ def cascade(plan: Plan) -> None:
     params = plan.cfg.flood
     plan.add(
         "flood.cascade", write_cascade,
-        reads={**{n: plan.layer(n) for n in TOWN_SURFACE},
-               **{n: plan.frame(n) for n in ("town_sites", "town_devices")}, "rain": plan.cube("rain_hourly")},
+        reads=storm_reads(plan),
         optional={"findings": plan.frame("town_findings")},
         writes={"out": plan.frame("pond_cascade"), "facts": plan.facts("flood_cascade")},
         params=params.town, runoff=params.runoff, sites=params.sites, language=plan.cfg.language,
@@ -36,9 +36,6 @@ def cascade(plan: Plan) -> None:
 
 def write_cascade(
     *,
-    town_sites: Path,
-    town_devices: Path,
-    rain: Path,
     findings: Path | None,
     out: Path,
     facts: Path,
@@ -50,20 +47,14 @@ def write_cascade(
 ) -> None:
     """Write the hollows of the town in the order in which they spill."""
     from geo_risk.hazards.flood.cascade import storage_value, timed_cascade
-    from geo_risk.hazards.flood.rain_gaps import below_gaps
     from geo_risk.products.pond_cascade import cascade_facts, pond_cascade
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.sources.layers import read_frame
-    from geo_risk.sources.rain import read_own
 
-    ground, surface = opened_town(town, sites)
-    places, devices = read_frame(town_sites), read_frame(town_devices)
-    _, share = known_shares(findings)
-    cube = read_own(rain).load()
-    net, window, _ = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
-    inputs = _inputs(net, ground, surface)
+    storm = opened_storm(town, findings, params=params, runoff=runoff, sites=sites)
+    ground, places = storm.ground, storm.places
+    inputs = _inputs(storm.runoff_mm_h, ground, storm.surface)
     capacity = ground.found.depth_sum * ground.grid.cell_area_m2
-    given: dict[str, Any] = {"step_s": 3600.0 / _STEPS, "drain_m3_s": _drains(devices, ground, share)}
+    given: dict[str, Any] = {"step_s": 3600.0 / _STEPS, "drain_m3_s": _drains(storm.devices, ground, storm.share)}
     run = timed_cascade(inputs, capacity, ground.found.below - 1, **given)
     worth = storage_value(inputs, capacity, ground.found.below - 1, watched=_watched(places, ground), **given)
     frame = _frame(ground, places).assign(
@@ -72,14 +63,14 @@ def write_cascade(
         spilled_m3=run.spilled_m3, added_m3=worth.added_m3, saved_m3=worth.saved_m3,
     )  # fmt: skip
     # what is full is full whatever fell in the hours that are missing; what is not may be
-    lacks = below_gaps(rain_missing(cube, ground.grid, window)[0], ground).ravel()[ground.found.bottom]
+    lacks = storm.missing()[0].ravel()[ground.found.bottom]
     frame["fill_share"] = frame["fill_share"].mask(lacks & frame["first_spill_h"].isna().to_numpy())
     made = pond_cascade(frame, language=language)
     write_frame(made, out)
-    write_json(cascade_facts(made), facts)
+    write_json(cascade_facts(made, lets_in=params.boundary == "county"), facts)
 
 
-def _inputs(net: Any, ground: Town, surface: Surface) -> NDArray[np.float64]:
+def _inputs(net: RainFields, ground: Town, surface: Surface) -> NDArray[np.float64]:
     """Water that comes down to each hollow in each step [m3], (t, n); area drains take theirs first."""
     import numpy as np
 
@@ -88,7 +79,7 @@ def _inputs(net: Any, ground: Town, surface: Surface) -> NDArray[np.float64]:
     taken = 0.0 if surface.drained_mm_h is None else surface.drained_mm_h
     hours = []
     for k in range(len(net)):
-        depth = np.nan_to_num(net[k] if isinstance(net, np.ndarray) else net.field(k), nan=0.0)
+        depth = np.nan_to_num(net.field(k), nan=0.0)
         water = np.maximum(depth - taken, 0.0).ravel() * ground.grid.cell_area_m2 / 1000
         hours.append(np.bincount(catchment, weights=water, minlength=n + 1)[1:])
     return np.repeat(np.array(hours).reshape(len(hours), n) / _STEPS, _STEPS, axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.exposure import facts_of
+from geo_risk.flow.steps.exposure import exposure, facts_of
 from geo_risk.flow.steps.openings import routing_dem
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def dams(plan: Plan) -> None:
     source = plan.source("reservoirs")
     if source is None:
         return
+    if plan.input("settlements") is not None and not plan.has(plan.frame("settlements")):
+        exposure(plan)  # a pipeline that needs no settlements otherwise
     plan.add(
         "flood.dams", write_dams,
         reads={**{name: plan.layer(name) for name in _GROUND}, "dem": routing_dem(plan),
@@ -45,7 +47,7 @@ def write_dams(
     import numpy as np
 
     from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.dam_break import CARD, dam_cells, places, screen
+    from geo_risk.hazards.flood.dam_break import CARD, dam_cells, deepest_m, places, screen
     from geo_risk.hazards.flood.ratings import ratings
     from geo_risk.products.reservoirs import reservoir_notes, reservoir_rows
     from geo_risk.publish.frames import write_json
@@ -64,10 +66,10 @@ def write_dams(
                       snap_m=params.dam_break.snap_m)  # fmt: skip
     reach = np.where(cells >= 0, values_at(made.reaches.labels, cells), 0).astype(np.int64) - 1
     about = places(made, layers["hand_m"], towns, radius_m=params.dam_break.settlement_radius_m)
-    found, highest = screen(made, given, reach, about, towns["people"].to_numpy(np.float64), params=params.dam_break,
-                            depth_bounds_m=params.depth_bounds_m)  # fmt: skip
-    stage = np.where(np.isneginf(highest), 0.0, highest)
-    depth = grid.layer(made.depth_m(stage), units="m", long_name="depth if dams broke", name="depth_dam_break")
+    found, highest, lost = screen(made, given, reach, about, towns["people"].to_numpy(np.float64),
+                                  params=params.dam_break, depth_bounds_m=params.depth_bounds_m)  # fmt: skip
+    depth = grid.layer(deepest_m(made, highest, lost), units="m", long_name="depth if dams broke",
+                       name="depth_dam_break")  # fmt: skip
     write_layer(depth, out)
     write_rows(reservoir_rows(given, found, towns, has_settlements=settlements is not None, language=language), table)
     counts = {f"reservoirs_{k}": int((found["status"] == k).sum()) for k in ("screened", "unknown", "off_stream")}

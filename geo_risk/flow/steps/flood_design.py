@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import TOWN_SURFACE, opened_town
+from geo_risk.flow.steps.flood_town_opened import TOWN_SURFACE, opened_town
 
 if TYPE_CHECKING:
     import pandas as pd

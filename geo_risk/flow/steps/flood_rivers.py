@@ -45,6 +45,7 @@ def river_stages(plan: Plan) -> None:
         "flood.design", write_design,
         reads={**ground, "streams": plan.layer("streams"), "curve_number": plan.layer("curve_number"), "rain": rain,
                "hazard_flood": plan.layer("hazard_flood")},
+        optional={"area_cut_ratio": plan.layer("area_cut_ratio")},
         writes={**writes, "facts": plan.facts("flood_design")}, params=params,
     )  # fmt: skip
 
@@ -138,12 +139,13 @@ def _ratings(layers: dict[str, xr.DataArray], params: FloodParams) -> Ratings:
 
 
 def write_design(
-    *, streams: Path, curve_number: Path, rain: list[Path], hazard_flood: Path, facts: Path, params: FloodParams,
-    **paths: Path,
+    *, streams: Path, curve_number: Path, rain: list[Path], hazard_flood: Path, area_cut_ratio: Path | None,
+    facts: Path, params: FloodParams, **paths: Path,
 ) -> None:  # fmt: skip
     """Write the river depth of each design rain, and the level that risk zones are drawn from where one is chosen."""
     from dataclasses import asdict
 
+    import dask.array as da
     import numpy as np
 
     from geo_risk.core.grid import grid_of
@@ -154,15 +156,22 @@ def write_design(
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
+    from geo_risk.terrain.reaches import greatest_on_streams
+    from geo_risk.terrain.slope import blocks
 
     layers = {name: open_layer(paths[name]) for name in (*_GROUND, "dem")}
     made, grid = _ratings(layers, params), grid_of(layers["dem"])
+    cut = None if area_cut_ratio is None else greatest_on_streams(made.reaches, blocks(open_layer(area_cut_ratio)))
     notes, counts = [], {"reaches": len(made.reaches.end)}
     for t, path in zip(params.river.design_years, rain, strict=True):
         peak = peak_by_reach(made.reaches, layers, open_layer(streams), open_layer(path), open_layer(curve_number),
                              params=params)  # fmt: skip
         stage = made.stage_m(peak)
-        layer = grid.layer(made.depth_m(stage), units="m", long_name=f"river depth once in {t} years",
+        depth = made.depth_m(stage)
+        if cut is not None:  # gaps of the DEM take water away: what a peak so many times higher reaches is unknown
+            highest = made.depth_m(made.stage_m(peak * cut))
+            depth = da.where(highest <= depth, depth, np.float32(np.nan))
+        layer = grid.layer(depth, units="m", long_name=f"river depth once in {t} years",
                            name=f"depth_design_{t}yr")  # fmt: skip
         write_layer(layer, paths[f"depth_{t}"])
         above = int((np.isnan(stage) & np.isfinite(peak)).sum())
@@ -215,12 +224,19 @@ def write_stations(
     notes = facts_of(said, quarantine=[])["notes"]
     words = {"off_stream": ("no stream within reach", "附近无河道"),
              "beyond_curve": ("stage above the rating curve", "水位超出水位流量关系"),
-             "second": ("another station of the reach came first", "同一河段已有站点")}  # fmt: skip
+             "second": ("another station of the reach has higher water", "同一河段另有站点水位更高")}  # fmt: skip
     for name, (english, chinese) in words.items():
         ids = stations.loc[table["result"] == name, "station_id"].astype(str).tolist()
         if ids:
             notes.append(note("warning", f"Stations not used ({english}): {', '.join(ids)}.",
                               f"未采用的站点（{chinese}）：{'、'.join(ids)}。"))  # fmt: skip
+    ids = stations.loc[table["disagrees"].to_numpy(bool), "station_id"].astype(str).tolist()
+    if ids:
+        notes.append(note(
+            "warning", "Stage and discharge disagree by the rating curve, the higher water counts; check the datum of "
+            f"the stage, which is metres above the bed: {', '.join(ids)}.",
+            f"水位与流量按水位流量关系不符，取较高者；请核对水位基准（应为河床以上米数）：{'、'.join(ids)}。",
+        ))  # fmt: skip
     used, known = counts["stations_used"], counts["reaches_known"]
     notes.append(note("info", f"River depth by {used} stations on {known} reaches; elsewhere it is unknown, not zero.",
                       f"按 {used} 个站点推算 {known} 个河段的水深；其余河段未知，不等于无水。"))  # fmt: skip

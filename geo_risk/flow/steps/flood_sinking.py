@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import TOWN_SURFACE, known_shares, opened_town, run_storm, town_runoff
+from geo_risk.flow.steps.flood_surroundings import inflows_of
+from geo_risk.flow.steps.flood_town_opened import opened_storm, storm_reads
+from geo_risk.flow.steps.flood_town_storm import come_in, usable_threads
 from geo_risk.flow.steps.openings import routing_dem
 
 if TYPE_CHECKING:
@@ -37,10 +38,9 @@ def town_sinking(plan: Plan) -> None:
     params = plan.cfg.flood
     plan.add(
         "flood.town_sinking", write_town_sinking,
-        reads={**{n: plan.layer(n) for n in TOWN_SURFACE},
-               **{n: plan.frame(n) for n in ("town_sites", "town_devices")}, "rain": plan.cube("rain_hourly"),
-               "velocity_up": plan.layer("velocity_up")},
-        optional={"findings": plan.frame("town_findings"), "velocity_up_std": plan.layer("velocity_up_std")},
+        reads={**storm_reads(plan), "velocity_up": plan.layer("velocity_up")},
+        optional={"findings": plan.frame("town_findings"), "velocity_up_std": plan.layer("velocity_up_std"),
+                  "inflows": inflows_of(plan)},
         writes={"out": plan.frame("town_sinking"), "facts": plan.facts("town_sinking")},
         params=params.town, runoff=params.runoff, sites=params.sites, sinking=params.sinking,
     )  # fmt: skip
@@ -48,12 +48,10 @@ def town_sinking(plan: Plan) -> None:
 
 def write_town_sinking(
     *,
-    town_sites: Path,
-    town_devices: Path,
-    rain: Path,
     velocity_up: Path,
     velocity_up_std: Path | None,
     findings: Path | None,
+    inflows: Path | None,
     out: Path,
     facts: Path,
     params: TownFlowParams,
@@ -68,12 +66,12 @@ def write_town_sinking(
     from geo_risk.core.grid import Grid, grid_of
     from geo_risk.hazards.flood.responses import site_depths
     from geo_risk.hazards.flood.sinking import lowered, rate_at, sinking_rate
+    from geo_risk.hazards.flood.town import RunWith
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.sources.layers import open_layer, read_frame
-    from geo_risk.sources.rain import read_own
+    from geo_risk.sources.layers import open_layer
 
-    ground, surface = opened_town(town, sites)
-    places, devices = read_frame(town_sites), read_frame(town_devices)
+    storm = opened_storm(town, findings, params=params, runoff=runoff, sites=sites)
+    ground, places = storm.ground, storm.places
     up = open_layer(velocity_up)
     whole = grid_of(up)
     window = whole.window(ground.grid.bounds, margin_m=2 * whole.resolution_m)
@@ -89,16 +87,11 @@ def write_town_sinking(
     known = np.isfinite(rate) & np.isfinite(ground.elevation)
     tilt = float(np.ptp(np.nan_to_num(rate))) * sinking.season_yr / 1000 if known.any() else 0.0
     if tilt >= sinking.tilt_min_m:
-        _, share = known_shares(findings)
-        net, _, _ = town_runoff(
-            read_own(rain).load(), surface, ground.grid, params, window_h=params.window_h, runoff=runoff
-        )
+        how = RunWith(n_threads=usable_threads(ground.elevation.size), inflows=come_in(inflows))
         now, then = (
-            site_depths(run_storm(replace(ground, elevation=z), surface, net, places, devices, share=share,
-                                  params=params).max_depth_m, cells)
-            for z in (lowered(ground.elevation, rate, sinking.dem_age_yr),
-                      lowered(ground.elevation, rate, sinking.dem_age_yr + sinking.season_yr))
-        )  # fmt: skip
+            site_depths(storm.run(params, how=how, elevation=lowered(ground.elevation, rate, years)).max_depth_m, cells)
+            for years in (sinking.dem_age_yr, sinking.dem_age_yr + sinking.season_yr)
+        )
         table["depth_change_season_m"] = then - now
     table.loc[table["sinking_mm_yr"].isna(), "depth_change_season_m"] = np.nan
     write_frame(table, out)

@@ -187,9 +187,10 @@ def ground_notes(ground: Town, hole_depth_m: float) -> list[dict[str, str]]:
         notes.append(note(
             "warning",
             f"The town's DEM has {n_missing} missing cells ({n_missing / ground.elevation.size:.1%}): nothing is known "
-            "there, and hollows that reach into them are not found.",
+            "there, and hollows that reach into them are not found. They are walls to the water and the rain on them "
+            "is lost: places below them may stand deeper than shown.",
             f"城区高程模型缺测 {n_missing} 个格网（{n_missing / ground.elevation.size:.1%}）："
-            "该处情况未知，延伸至其中的洼地无法识别。",
+            "该处情况未知，延伸至其中的洼地无法识别；水流不能通过，其上降雨未计入，下游水深可能偏小。",
         ))  # fmt: skip
     holes = ground.found.depth_max[ground.found.depth_max >= hole_depth_m]
     if holes.size:

@@ -50,7 +50,7 @@ def write_standard(
     import numpy as np
 
     from geo_risk.flow.steps.flood_answers import record_dataset
-    from geo_risk.flow.steps.flood_town import opened_town
+    from geo_risk.flow.steps.flood_town_opened import opened_town
     from geo_risk.hazards.flood.design_runs import DesignRain, run_design
     from geo_risk.hazards.flood.devices import sink_grid
     from geo_risk.hazards.flood.responses import record_cells, responses

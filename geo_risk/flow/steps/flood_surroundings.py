@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.flood_ground import GROUND
-from geo_risk.flow.steps.flood_town import hours_runoff, rain_missing, storm_condition, storm_hours
+from geo_risk.flow.steps.flood_town_rain import hours_runoff, rain_missing, storm_condition, storm_hours
 from geo_risk.flow.steps.flood_town_storm import usable_threads
 from geo_risk.flow.steps.openings import routing_dem
 
@@ -103,13 +103,13 @@ def _run_around(
     """
     import numpy as np
 
-    from geo_risk.core.grid import grid_of
+    from geo_risk.core.grid import Grid, grid_of
     from geo_risk.hazards.flood.surroundings import edge_inflows, run_surroundings
     from geo_risk.hazards.flood.town import Surface, Window
 
     rows, columns = around.window
     cut = {name: layer.isel(y=rows, x=columns) for name, layer in layers.items()}
-    county = grid_of(cut["dem"])
+    county = Grid(grid_of(layers["dem"]).geobox[rows, columns])
     number, soil, sealed = (cut[name].to_numpy().astype(np.float64) for name in GROUND)
     number = np.where(np.isnan(number), params.unknown_curve_number, number)
     surface = Surface(number, np.full(county.shape, params.manning_n), soil, sealed)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.flood_town_opened import opened_town, run_storm
+from geo_risk.flow.steps.flood_town_rain import rain_missing, town_runoff
 from geo_risk.flow.steps.past_storms import open_storms
 
 if TYPE_CHECKING:
-    import numpy as np
     import xarray as xr
-    from numpy.typing import NDArray
 
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
     from geo_risk.hazards.flood.runoff_params import RunoffParams
-    from geo_risk.hazards.flood.sites import Town
-    from geo_risk.hazards.flood.town import HourlyRunoff, RunWith, Surface, Window
     from geo_risk.sources.options import ReadLimits
     from geo_risk.sources.rain_past import PastRain
-
-TOWN_SURFACE = ("town_dem", "town_curve_number", "town_manning", "town_soil", "town_sealed", "town_drained",
-                "town_obstacle")  # fmt: skip
-"""Layers of the town that its runs take."""
 
 
 def write_ground(
@@ -109,132 +101,6 @@ def _town_dem(
     layer = load_raster(path, target, units="m", where="inputs.dem_town", valid=(-500.0, 9000.0), options=own,
                         limits=limits)  # fmt: skip
     return target, layer
-
-
-def opened_town(layers: Mapping[str, Path], sites: SiteParams) -> tuple[Town, Surface]:
-    """Return the town's ground with its depressions, and its surface.
-
-    Parameters
-    ----------
-    layers : town_dem, town_curve_number, town_manning, town_soil, town_sealed, town_drained, and where water
-        flows around something, town_obstacle.
-    """
-    import numpy as np
-
-    from geo_risk.core.grid import grid_of
-    from geo_risk.hazards.flood.sites import town_ground
-    from geo_risk.hazards.flood.town import Surface
-    from geo_risk.sources.layers import open_layer
-
-    height = open_layer(layers["town_dem"])
-    names = ("curve_number", "manning", "soil", "sealed", "drained")
-    values = [open_layer(layers[f"town_{n}"]).to_numpy().astype(np.float64) for n in names]
-    walls = open_layer(layers["town_obstacle"]).to_numpy().astype(np.float64) if "town_obstacle" in layers else None
-    obstacle = walls if walls is not None and (walls > 0).any() else None
-    surface = replace(Surface(*values), obstacle_m=obstacle)
-    return town_ground(grid_of(height), height.to_numpy(), sites), surface
-
-
-def town_runoff(
-    rain: xr.DataArray, surface: Surface, grid: Grid, params: TownFlowParams, *, window_h: int, runoff: RunoffParams
-) -> tuple[NDArray[np.float64] | HourlyRunoff, Window, float]:
-    """Return runoff [mm/h] of the wettest window, (t, y, x) or made by hour, the window, and its wettest hour [mm]."""
-    import numpy as np
-
-    series, window = storm_hours(rain, grid, params, window_h=window_h)
-    condition = storm_condition(series, window.start, rain, runoff)
-    net = hours_runoff(rain, surface, grid, window, runoff=runoff, condition=condition)
-    return net, window, float(np.nanmax(series[window.first : window.stop]))
-
-
-def storm_hours(
-    rain: xr.DataArray, grid: Grid, params: TownFlowParams, *, window_h: int
-) -> tuple[NDArray[np.float64], Window]:
-    """Return the mean rain of each hour over a grid [mm], and the window of the wettest hours."""
-    import numpy as np
-
-    from geo_risk.core.errors import OverlapError
-    from geo_risk.core.grid import Grid
-    from geo_risk.hazards.flood.town import storm_window
-    from geo_risk.sources.rain_grid import onto_grid
-
-    coarse = Grid.from_bounds(grid.bounds, crs=grid.crs, resolution_m=grid.resolution_m * max(grid.shape) / 4)
-    means = [onto_grid(rain.isel(time=k, drop=True), coarse).to_numpy() for k in range(rain.sizes["time"])]
-    series = np.array([float(np.nanmean(m)) if np.isfinite(m).any() else np.nan for m in means])
-    if not np.isfinite(series).any():
-        what = "the rain does not cover the town"
-        raise OverlapError(what, where="inputs.rainfall", fix="give rain whose cells cover the town's DEM")
-    return series, storm_window(series, window_h=window_h, dry_gap_h=params.dry_gap_h)
-
-
-def rain_missing(rain: xr.DataArray, grid: Grid, window: Window) -> tuple[NDArray[np.bool_], list[int]]:
-    """Return where the rain of a storm lacks an hour, (y, x), and which hours those are; runs take it for none.
-
-    The rain also lacks one where other hours, with a missing one among them, may have been wetter than the window;
-    hours before the first or after the last that is known somewhere are no part of the record.
-    """
-    import numpy as np
-
-    from geo_risk.hazards.rainfall.accumulation import may_be_wetter
-    from geo_risk.sources.rain_grid import onto_grid
-
-    out, hours = np.zeros(grid.shape, dtype=np.bool_), []
-    known = np.flatnonzero(np.isfinite(rain.to_numpy()).any(axis=(1, 2)))
-    since = min(int(known[0]), window.first) if known.size else 0
-    values = rain.to_numpy()[since : max(int(known[-1]) + 1, window.stop) if known.size else None]
-    length = window.stop - window.first
-    doubt = np.zeros(values.shape[1:], dtype=np.bool_)
-    for j in np.flatnonzero(np.isnan(values).any(axis=(0, 2))):  # row by row: the cube may be a province's
-        doubt[j] = may_be_wetter(values[:, j], length, first=window.first - since)
-    if doubt.any():
-        share = rain.isel(time=0, drop=True).copy(data=doubt.astype(np.float64))
-        out |= onto_grid(share, grid).to_numpy() > 0
-        hours += (since + np.flatnonzero((np.isnan(values) & doubt).any(axis=(1, 2)))).tolist()
-    for k in range(window.start, window.stop):
-        lacks = np.isnan(onto_grid(rain.isel(time=k, drop=True), grid).to_numpy())
-        if lacks.any():
-            out |= lacks
-            hours.append(k)
-    return out, sorted(set(hours))
-
-
-def hours_runoff(
-    rain: xr.DataArray, surface: Surface, grid: Grid, window: Window, *, runoff: RunoffParams, condition: float
-) -> NDArray[np.float64] | HourlyRunoff:
-    """Return the runoff of a window on a grid [mm/h]: made by hour where the method looks at sums alone."""
-    import numpy as np
-
-    from geo_risk.hazards.flood.town import HourlyRunoff, window_runoff_mm_h
-    from geo_risk.sources.rain_grid import onto_grid
-
-    def field(k: int) -> NDArray[np.float64]:
-        return onto_grid(rain.isel(time=k, drop=True), grid).to_numpy().astype(np.float64)
-
-    earlier = range(window.start, window.first)
-    if runoff.method == "curve_number":
-        before = np.zeros(grid.shape)
-        for k in earlier:
-            before += np.nan_to_num(field(k))
-        return HourlyRunoff(before, lambda k: field(window.first + k), window.stop - window.first,
-                            lambda mm: surface.excess_mm(mm, runoff, condition=condition))  # fmt: skip
-    return window_runoff_mm_h(
-        np.nan_to_num([field(k) for k in earlier]).reshape(-1, *grid.shape),
-        np.nan_to_num([field(k) for k in range(window.first, window.stop)]), surface, runoff, condition=condition,
-    )  # fmt: skip
-
-
-def storm_condition(series: NDArray[np.float64], start: int, rain: xr.DataArray, params: RunoffParams) -> float:
-    """Return the antecedent condition of the town's ground: of the five days before the storm, as far as known."""
-    import numpy as np
-
-    from geo_risk.flow.steps.flood_ground import FIVE_DAYS_H
-    from geo_risk.hazards.flood.losses import condition_of
-
-    before = series[max(0, start - FIVE_DAYS_H) : start]
-    month = int(str(rain["time"].to_numpy()[start])[5:7])
-    is_growing = params.growing_months[0] <= month <= params.growing_months[1]
-    known = np.isfinite(before).sum() / FIVE_DAYS_H
-    return float(condition_of(np.nansum(before), known, growing=is_growing, params=params))
 
 
 def write_past(
@@ -329,32 +195,3 @@ def _reports(path: Path, known: set[str], crs: str) -> tuple[Any, list[dict[str,
     aside += [{"id": str(i), "reason": words[bool(k)][0], "reason_zh": words[bool(k)][1]}
               for i, k in zip(table.loc[strange, "site_id"], nameless[strange], strict=True)]  # fmt: skip
     return table.loc[~strange, ["storm_id", "site_id", "depth_m"]].reset_index(drop=True), aside
-
-
-def known_shares(findings: Path | None) -> tuple[Any, Any]:
-    """Return what past depths say of the drains, and by site_id the share of its capacity that each gives; or None."""
-    from geo_risk.sources.layers import read_frame
-
-    found = None if findings is None else read_frame(findings)
-    return found, None if found is None or not len(found) else found.set_index("site_id")["share"]
-
-
-def run_storm(
-    ground: Town,
-    surface: Surface,
-    net: Any,
-    places: Any,
-    devices: Any,
-    *,
-    share: Any,
-    params: TownFlowParams,
-    how: RunWith | None = None,
-) -> Any:
-    """Run runoff over the town with its drains and pumps at their shares, and follow the water at the sites."""
-    from geo_risk.hazards.flood.devices import sink_grid
-    from geo_risk.hazards.flood.responses import record_cells
-    from geo_risk.hazards.flood.town import RunWith, run_town
-
-    sinks = sink_grid(devices, ground.grid.shape, share)
-    return run_town(ground.elevation, surface, net, sinks, cell_m=ground.grid.resolution_m, params=params,
-                    record_cells=record_cells(places, devices, ground), how=how or RunWith())  # fmt: skip

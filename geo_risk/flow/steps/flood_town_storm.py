@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.flow.steps.flood_town import known_shares, opened_town, rain_missing, run_storm, town_runoff
+from geo_risk.flow.steps.flood_town_opened import opened_storm
+from geo_risk.flow.steps.flood_town_rain import lost_hours
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +28,6 @@ CELLS_A_THREAD = 40_000
 def write_town(
     *,
     grid: Path,
-    town_sites: Path,
-    town_devices: Path,
-    rain: Path,
     findings: Path | None,
     inflows: Path | None,
     depth: Path,
@@ -53,33 +51,26 @@ def write_town(
 
     from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.hazards.flood.compute import town_layer
-    from geo_risk.hazards.flood.rain_gaps import below_gaps, depth_bounds, without_gaps
+    from geo_risk.hazards.flood.rain_gaps import depth_bounds, without_gaps
     from geo_risk.hazards.flood.responses import responses
-    from geo_risk.hazards.flood.town import town_facts
+    from geo_risk.hazards.flood.town import RATING_BOUNDS, town_facts
     from geo_risk.publish.cube import write_cube
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.publish.state import drop_state
-    from geo_risk.sources.layers import read_frame, read_grid
-    from geo_risk.sources.rain import read_own
+    from geo_risk.sources.layers import read_grid
 
-    ground, surface = opened_town(town, sites)
-    places, devices = read_frame(town_sites), read_frame(town_devices)
-    found, share = known_shares(findings)
-    cube = read_own(rain).load()
-    net, window, peak = town_runoff(cube, surface, ground.grid, params, window_h=params.window_h, runoff=runoff)
+    storm = opened_storm(town, findings, params=params, runoff=runoff, sites=sites)
+    ground, cube, window = storm.ground, storm.rain, storm.window
     state = facts.with_name(f"{facts.stem}_state.npz")
-    come = _come_in(inflows)
-    run: Any = _resumed(state, params, come, lambda how: run_storm(ground, surface, net, places, devices, share=share,
-                                                              params=params, how=how),
-                   n_threads=usable_threads(ground.elevation.size))  # fmt: skip
-    lacking, hours = rain_missing(cube, ground.grid, window)
-    gaps = below_gaps(lacking, ground)
+    run: Any = _resumed(state, params, come_in(inflows), lambda how: storm.run(params, how=how),
+                        n_threads=usable_threads(ground.elevation.size))  # fmt: skip
+    gaps, hours = storm.missing()
     run = without_gaps(run, gaps, sure_m=sure_m)
-    table = responses(places, devices, ground, run, found, peak_rain_mm_h=peak, depth_bound_m=params.duration_depth_m,
-                      params=sites)  # fmt: skip
-    by_rain = np.array(depth_bounds(table["depth_m"], places["cell"].to_numpy(np.int64), gaps), dtype=object)
+    table = responses(storm.places, storm.devices, ground, run, storm.found, peak_rain_mm_h=storm.peak_mm,
+                      depth_bound_m=params.duration_depth_m, params=sites)  # fmt: skip
+    by_rain = np.array(depth_bounds(table["depth_m"], storm.places["cell"].to_numpy(np.int64), gaps), dtype=object)
     table["depth_bound"] = np.where(by_rain == "exact", table["depth_bound"], by_rain)
     for values, path, units, name in _fine_layers(
         run, params.duration_depth_m, (depth, duration, arrival, speed, rating)
@@ -87,7 +78,10 @@ def write_town(
         layer = ground.grid.layer(values.astype(np.float32), units=units, long_name=name, name=path.stem)
         write_layer(layer, path)
     fine = ground.grid.layer(run.hazard_rating, units="1", long_name="greatest flood hazard rating")
-    coarse = town_layer(fine, read_grid(grid)).astype(np.float32)
+    # a cell of which some is not known is not shown by the rest, unless that is a danger for most already
+    known = fine.where(fine.notnull() | np.isnan(ground.elevation), -1.0)
+    coarse = town_layer(known, read_grid(grid), sure=RATING_BOUNDS[1]).astype(np.float32)
+    coarse = coarse.where(coarse >= 0)
     write_layer(
         coarse.rename(coarse_rating.stem).assign_attrs(units="1", long_name=fine.attrs["long_name"]), coarse_rating
     )
@@ -95,12 +89,14 @@ def write_town(
     write_cube(_frames(run.frames, ground.grid, times[window.first] - np.timedelta64(1, "h"), params), frames)
     write_frame(table, ponds)
     write_dataset(record_dataset(run.record), record)
-    said = [str(times[k])[:16] + "Z" for k in (window.start, window.first, window.stop - 1)]
-    found_facts = town_facts(run, table, times=said, peak_rain_mm_h=peak)
-    unknown = _gap_notes(float(gaps.mean()), [str(times[k])[:16] + "Z" for k in hours], sure_m) if gaps.any() else []
+    ends = [str(t)[:16] + "Z" for t in times]
+    said = [ends[k] for k in (window.start, window.first, window.stop - 1)]
+    found_facts = town_facts(run, table, times=said, peak_rain_mm_h=storm.peak_mm)
+    unknown = _gap_notes(float(gaps.mean()), [ends[k] for k in hours], sure_m) if gaps.any() else []
+    unknown += _lost_notes([ends[k] for k in lost_hours(storm.series_mm, window) if k not in hours])
+    unknown += _rising_notes(int((table["depth_bound"] == "rising").sum()), len(table))
     period = {"begin": str(times[window.start] - np.timedelta64(1, "h"))[:19],
               "end": str(times[window.stop - 1] + np.timedelta64(round(params.after_h * 60), "m"))[:19]}  # fmt: skip
-    unknown += _rising_notes(int((table["depth_bound"] == "rising").sum()), len(table))
     write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]], "period": period}, facts)
     drop_state(state)
 
@@ -131,6 +127,22 @@ def _gap_notes(share: float, hours: list[str], sure_m: float) -> list[dict[str, 
     )]  # fmt: skip
 
 
+def _lost_notes(hours: list[str]) -> list[dict[str, str]]:
+    """Return what the report says of hours without rain data that do not lie in the storm that was run."""
+    from geo_risk.products.wording import note
+
+    if not hours:
+        return []
+    told = ", ".join(hours[:3]) + (" ..." if len(hours) > 3 else "")
+    return [note(
+        "warning",
+        f"In {len(hours)} hours (ending {told}) no rain is known over the town. The storm that was run is the wettest "
+        "of the others and counts them as dry: a wetter storm, or an earlier beginning of this one, may be among them.",
+        f"城区有 {len(hours)} 个时次（时段末 {told}）无降雨资料，按无雨处理："
+        "可能有更强降雨或本场降雨更早开始而未计入。",
+    )]  # fmt: skip
+
+
 def usable_threads(n_cells: int) -> int:
     """Return how many threads are worth their meetings on so many cells: those this process may use at once at most."""
     import os
@@ -139,7 +151,7 @@ def usable_threads(n_cells: int) -> int:
     return max(1, min(THREADS_MAX, free, n_cells // CELLS_A_THREAD))
 
 
-def _come_in(path: Path | None) -> list[Inflow]:
+def come_in(path: Path | None) -> list[Inflow]:
     """Return the water that comes over the edge, none where no step looked for it.
 
     Raises

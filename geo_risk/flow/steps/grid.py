@@ -117,7 +117,8 @@ def choose_grid(
     if own.is_geographic and extent.right - extent.left > 180:
         what = f"the raster spans {extent.right - extent.left:.0f} degrees of longitude: it crosses the antimeridian"
         raise ConfigError(what, where="area", fix="give area.boundary and a projected area.crs, or split the area")
-    is_own = own == wanted and resolution_m in (None, float(transform.a))
+    is_square = transform.b == transform.d == 0 and abs(transform.a + transform.e) <= 1e-9 * abs(transform.a)
+    is_own = own == wanted and resolution_m in (None, float(transform.a)) and (is_square or resolution_m is None)
     if is_own and bounds is None:
         return Grid(box)
     if resolution_m is None and own != wanted:

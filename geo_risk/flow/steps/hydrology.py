@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 def hydrology(plan: Plan) -> None:
     """Add the steps that open the DEM under bridges, derive the drainage network, and report what is not ground."""
     openings(plan)
-    names = ("dem_filled", "flow_direction", "flow_accumulation", "area_is_partial", "streams", "hand_m")
+    names = (
+        "dem_filled",
+        "flow_direction",
+        "flow_accumulation",
+        "area_is_partial",
+        "area_cut_ratio",
+        "streams",
+        "hand_m",
+    )
     plan.add(
         "hydrology",
         make_drainage,
@@ -36,19 +44,24 @@ def make_drainage(
     flow_direction: Path,
     flow_accumulation: Path,
     area_is_partial: Path,
+    area_cut_ratio: Path,
     streams: Path,
     hand_m: Path,
     facts: Path,
     params: DrainageParams,
 ) -> None:
     """Write the drainage layers, and how much of the area has a known height above drainage."""
+    from tempfile import TemporaryDirectory
+
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer
     from geo_risk.terrain import hydrology as terrain
+    from geo_risk.terrain.gaps import area_cut_ratio as cut_ratio
 
     paths = {"dem_filled": dem_filled, "flow_direction": flow_direction, "flow_accumulation": flow_accumulation,
-             "area_is_partial": area_is_partial, "streams": streams, "hand_m": hand_m}  # fmt: skip
+             "area_is_partial": area_is_partial, "area_cut_ratio": area_cut_ratio, "streams": streams,
+             "hand_m": hand_m}  # fmt: skip
 
     def stored(layer: xr.DataArray) -> xr.DataArray:
         path = paths[str(layer.name)]
@@ -60,4 +73,7 @@ def make_drainage(
     stored(terrain.partial_area(routed))
     stream = stored(terrain.streams(routed, stream_area_m2=params.stream_area_m2))
     above = stored(terrain.hand(routed, stream))
-    write_json(terrain.drainage_facts(height, routed, stream, above), facts)
+    with TemporaryDirectory(dir=facts.parent) as folder:
+        paths |= {name: Path(folder) / f"{name}.tif" for name in ("lake_filled", "lake_direction")}
+        cut = stored(cut_ratio(height, routed.upslope_area, stored=stored))
+    write_json(terrain.drainage_facts(height, routed, stream, above, cut), facts)

@@ -36,8 +36,9 @@ class Ponds(NamedTuple):
 
 
 def ponds(
-    found: BlockDepressions, runoff_mm: da.Array, *, cell_m: float, is_open: NDArray[np.bool_] | None = None
-) -> Ponds:
+    found: BlockDepressions, runoff_mm: da.Array, *, cell_m: float, is_open: NDArray[np.bool_] | None = None,
+    is_cut: NDArray[np.bool_] | None = None, sure_m: float = np.inf,
+) -> Ponds:  # fmt: skip
     """Let the runoff of a storm fill the depressions and spill downstream.
 
     Parameters
@@ -47,6 +48,7 @@ def ponds(
         cells of that catchment stands for it, and a catchment without any is unknown.
     cell_m : cell size.
     is_open : (n,) depressions that drain through a bridge or culvert: they hold nothing.
+    is_cut : (n,) depressions of whose water a part is missing: their depth is unknown where it is less than sure_m.
     """
     n = found.level.size
     area = cell_m**2
@@ -58,14 +60,19 @@ def ponds(
     level = water_levels(found, cascade.stored_m3 / area)
     level[~is_known] = np.nan
     surface = np.concatenate([[-np.inf], np.where(closed, level, -np.inf)])
+    known_from = np.zeros(n + 1)
+    if is_cut is not None:
+        known_from[1:][is_cut & closed] = sure_m
     depth = da.map_blocks(
-        _depth, found.labels, found.elevation, surface=surface, dtype=np.float64, meta=np.empty((0, 0))
-    )
+        _depth, found.labels, found.elevation, surface=surface, known_from=known_from, dtype=np.float64,
+        meta=np.empty((0, 0)),
+    )  # fmt: skip
     return Ponds(depth, level, cascade.stored_m3, cascade)
 
 
-def _depth(labels: NDArray[np.int32], z: NDArray[Any], *, surface: Array) -> Array:
-    return np.where(labels > 0, np.maximum(surface[labels] - z, 0.0), 0.0)
+def _depth(labels: NDArray[np.int32], z: NDArray[Any], *, surface: Array, known_from: Array) -> Array:
+    depth = np.where(labels > 0, np.maximum(surface[labels] - z, 0.0), 0.0)
+    return np.where(depth < known_from[labels], np.nan, depth)
 
 
 def catchment_means(found: BlockDepressions, values: da.Array) -> Array:

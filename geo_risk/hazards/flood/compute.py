@@ -21,6 +21,7 @@ from geo_risk.hazards.flood.rivers import river_depth_m, river_flow
 from geo_risk.hazards.flood.town import coarsened_max
 from geo_risk.terrain.depressions import depression_blocks
 from geo_risk.terrain.hydrology import cells_of
+from geo_risk.terrain.rows import values_at
 from geo_risk.terrain.slope import blocks
 
 INPUTS: dict[str, str] = {
@@ -31,7 +32,9 @@ INPUTS: dict[str, str] = {
     "hand_m": "m",
     "runoff": "mm",
     "openings?": "1",
+    "area_cut_ratio?": "1",
     "town_depth?": "m",
+    "town_part?": "1",
 }
 """Layers that `compute` takes; `runoff` is that of the storm of `params.river.storm_h` (`losses.storm_runoff_mm`)."""
 
@@ -53,8 +56,11 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
 
     Parameters
     ----------
-    layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through; `town_depth`
-        is the greatest depth of the town's own run, NaN outside the town, below 0 where that run does not know.
+    layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through.
+        `area_cut_ratio` is more than 1 below gaps of the DEM that take water away (`terrain.gaps`): what a river so
+        many times higher could reach is unknown there unless it is as deep as the second bound anyway. `town_depth`
+        is the greatest depth of the town's own run, NaN outside the town, below 0 where that run does not know;
+        `town_part` is 1 where the town's run covers a part of a cell: there the county's answer counts as well.
     params : river, bluespots and depth_bounds_m are used.
 
     Returns
@@ -130,20 +136,27 @@ def _depths(arrays: dict[str, da.Array], params: FloodParams, cell_m: float) -> 
     runoff = da.where(arrays["runoff"] >= 0, arrays["runoff"].astype(np.float64), np.nan)
     flow = river_flow(direction, filled, stream, runoff, cell_m=cell_m, params=params.river)
     river = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m)
+    cut, sure_m = arrays.get("area_cut_ratio"), params.depth_bounds_m[1]
+    if cut is not None:
+        # discharge goes with the upslope area, the stage with less than that
+        highest = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m * cut)
+        river = da.where((highest > river) & ~(river >= sure_m), np.nan, river)
     cells_min = cells_of(params.bluespots.area_min_m2, cell_m)
     found = depression_blocks(dem, filled, direction, depth_min=params.bluespots.depth_min_m, cells_min=cells_min)
     is_open = open_depressions(found, arrays["openings"] > 0) if "openings" in arrays else None
-    pond = ponds(found, runoff, cell_m=cell_m, is_open=is_open).depth_m
-    town = [arrays["town_depth"]] if "town_depth" in arrays else []
+    is_cut = None if cut is None else values_at(cut, found.spill) > 1
+    pond = ponds(found, runoff, cell_m=cell_m, is_open=is_open, is_cut=is_cut, sure_m=sure_m).depth_m
+    town = [arrays[name] for name in ("town_depth", "town_part") if name in arrays]
     return da.map_blocks(
-        _joined, dem, river, pond, runoff, *town, sure_m=params.depth_bounds_m[1], new_axis=0, chunks=((4,), *chunks),
+        _joined, dem, river, pond, runoff, *town, sure_m=sure_m, new_axis=0, chunks=((4,), *chunks),
         dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
 
 
 def _joined(
-    dem: NDArray[Any], river: NDArray[Any], pond: NDArray[Any], runoff: NDArray[Any], town: Any = None, *, sure_m: float
-) -> NDArray[np.float32]:
+    dem: NDArray[Any], river: NDArray[Any], pond: NDArray[Any], runoff: NDArray[Any], town: Any = None,
+    part: Any = 0.0, *, sure_m: float,
+) -> NDArray[np.float32]:  # fmt: skip
     depth = np.where(np.isnan(river) | np.isnan(pond), np.nan, np.fmax(river, pond))
     highest = np.fmax(river, pond)
     depth = np.where(np.isnan(depth) & (highest >= sure_m), highest, depth)
@@ -153,46 +166,88 @@ def _joined(
         inside = np.isfinite(own)
         known = inside & (own >= 0) & (np.isfinite(river) | (own >= sure_m))
         sure = np.where((own < 0) & (highest >= sure_m), highest, np.nan)
-        depth = np.where(inside, np.where(known, np.fmax(own, river), sure), depth)
+        made = np.where(known, np.fmax(own, river), sure)
+        # what the town's run does not cover is the county's, known or not
+        both = np.fmax(np.where(own >= 0, own, np.nan), highest)
+        whole = np.where(known & np.isfinite(depth), both, np.where(both >= sure_m, both, np.nan))
+        shared = inside & (np.asarray(part) > 0)
+        depth = np.where(shared, whole, np.where(inside, made, depth))
         confidence = np.where(inside, np.where(known, 0.8, np.nan), confidence)
+        confidence = np.where(shared, np.where(np.isfinite(depth), 0.5, np.nan), confidence)
     missing = ~np.isfinite(dem)
     stack = np.stack([depth, river, pond, confidence])
     stack[:, missing] = np.nan
     return stack.astype(np.float32)
 
 
-def town_layer(depth: xr.DataArray, grid: Grid) -> xr.DataArray:
-    """Greatest depth of the town's own run in each cell of the run grid, lazy; NaN outside the town.
+def town_layer(depth: xr.DataArray, grid: Grid, *, sure: float = np.inf) -> xr.DataArray:
+    """Greatest value of the town's own run in each cell of the run grid, lazy; NaN outside the town.
 
     Parameters
     ----------
-    depth : (y, x) [m] on the town's grid; only the town's part of the run grid is held.
+    depth : (y, x) on the town's grid, NaN where it has no ground, below 0 where the run does not know; only the town's
+        part of the run grid is held. sure : a cell of which some is not known counts if the rest reaches this, else it
+        is -1.
 
     Raises
     ------
     DataError : the grids are in different CRS.
     """
+    fine, values = grid_of(depth), np.asarray(depth.to_numpy(), np.float64)
+    first, window = _window_of(fine, grid)
+    own = coarsened_max(values, fine, window)
+    is_unknown = np.isfinite(coarsened_max(np.where(values < 0, 1.0, np.nan), fine, window))
+    own = np.where(is_unknown & ~(own >= sure), -1.0, own)
+    return _on_grid(own, first, grid, outside=np.nan, units="m", long_name="town depth", name="town_depth")
+
+
+def town_part(depth: xr.DataArray, grid: Grid) -> xr.DataArray:
+    """1 where the town's ground is but a part of a cell of the run grid, else 0; lazy.
+
+    Parameters
+    ----------
+    depth : (y, x) on the town's grid, NaN where it has no ground.
+    """
     fine = grid_of(depth)
+    first, window = _window_of(fine, grid)
+    void = np.isfinite(coarsened_max(np.where(np.isnan(depth.to_numpy()), 1.0, np.nan), fine, window))
+    left, bottom, right, top = fine.bounds
+    half, near = window.resolution_m / 2, 1e-6 * fine.resolution_m
+    y, x = window.coords()["y"][:, None], window.coords()["x"][None, :]
+    beyond = (x - half < left - near) | (x + half > right + near) | (y - half < bottom - near) | (y + half > top + near)
+    part = (void | beyond).astype(np.float64)
+    return _on_grid(part, first, grid, outside=0.0, units="1", long_name="town covers a part", name="town_part")
+
+
+def _window_of(fine: Grid, grid: Grid) -> tuple[tuple[int, int], Grid]:
+    """Return the first row and column of the run grid's cells that touch the town, and their grid."""
     left, bottom, right, top = fine.bounds
     n_y, n_x = grid.shape
     x0, y0 = grid.bounds[0], grid.bounds[3]
     rows = [int(np.clip(np.floor((y0 - y) / grid.resolution_m) + k, 0, n_y)) for y, k in ((top, 0), (bottom, 1))]
     columns = [int(np.clip(np.floor((x - x0) / grid.resolution_m) + k, 0, n_x)) for x, k in ((left, 0), (right, 1))]
     window = Grid(grid.geobox[rows[0] : max(rows[1], rows[0] + 1), columns[0] : max(columns[1], columns[0] + 1)])
-    own = coarsened_max(depth.to_numpy(), fine, window)
+    return (rows[0], columns[0]), window
+
+
+def _on_grid(
+    own: NDArray[np.float64], first: tuple[int, int], grid: Grid, *, outside: float, **told: str
+) -> xr.DataArray:
+    """Return the values of a window as a lazy layer of the whole grid."""
+    row, column = first
 
     def block(block_info: Any = None) -> NDArray[np.float64]:
         (r0, r1), (c0, c1) = block_info[None]["array-location"]
-        out = np.full((r1 - r0, c1 - c0), np.nan)
-        top_row, left_column = max(r0, rows[0]), max(c0, columns[0])
-        part = own[top_row - rows[0] : max(r1 - rows[0], 0), left_column - columns[0] : max(c1 - columns[0], 0)]
+        out = np.full((r1 - r0, c1 - c0), outside)
+        top_row, left_column = max(r0, row), max(c0, column)
+        part = own[top_row - row : max(r1 - row, 0), left_column - column : max(c1 - column, 0)]
         if part.size:
             out[top_row - r0 :, left_column - c0 :][: part.shape[0], : part.shape[1]] = part
         return out
 
     chunks = da.core.normalize_chunks((CHUNK, CHUNK), shape=grid.shape, dtype=np.float64)
     data = da.map_blocks(block, chunks=chunks, dtype=np.float64, meta=np.empty((0, 0)))
-    return grid.layer(data, units="m", long_name="town depth", name="town_depth")
+    return grid.layer(data, **told)
 
 
 class FloodCount:

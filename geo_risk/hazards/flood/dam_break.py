@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import dask
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -20,6 +22,9 @@ from geo_risk.terrain.rows import values_at
 from geo_risk.terrain.slope import blocks
 
 F64 = NDArray[np.float64]
+
+NEAR_M = 1000.0
+"""A settlement whose height above drainage is unknown may be reached by a river this near: choice of geo_risk."""
 
 CARD = MethodCard(
     name="Dam-break screening",
@@ -76,8 +81,8 @@ def wave(made: Ratings, path: Path, peak_m3_s: float, *, params: DamBreakParams)
 
     Returns
     -------
-    (n,) each; NaN from the first reach on whose stage is above the rating curve: not known, not dry; its stage is NaN
-    while hours go on from the last known speed.
+    (n,) each; the stage is NaN where it is above the rating curve: not known, not dry. There the wave runs at least as
+    fast as at the curve's top; where a reach has no curve, as in the one before (after) it.
     """
     flow = np.full(len(made.curve_m3_s), np.nan)
     flow[path.reaches] = peak_m3_s * 10 ** (-params.attenuation_log10_km * path.start_km)
@@ -87,6 +92,9 @@ def wave(made: Ratings, path: Path, peak_m3_s: float, *, params: DamBreakParams)
         for r, h in zip(path.reaches, stage, strict=True)
     ])  # fmt: skip
     speed = np.divide(flow[path.reaches], area, out=np.full(len(area), np.nan), where=area > 0)
+    top, widest = made.curve_m3_s[path.reaches, -1], made.section_m2[path.reaches, -1]
+    fastest = np.divide(top, widest, out=np.full(len(area), np.nan), where=widest > 0)
+    speed = np.where(flow[path.reaches] > top, fastest, speed)
     known = pd.Series(speed).ffill().bfill().to_numpy(np.float64)
     hours = made.reaches.length_m[path.reaches] / (known * 5 / 3) / 3600
     return stage, np.concatenate([[0.0], np.cumsum(hours)[:-1]]) if len(hours) else hours
@@ -119,7 +127,10 @@ def dam_cells(
 
 
 class Places(NamedTuple):
-    """Cells about settlements: position of the settlement, reach (0 none) and height above drainage; (c,) each."""
+    """Cells about settlements: position of the settlement, reach (0 none) and height above drainage; (c,) each.
+
+    A settlement that no such cell tells of stands here with the reaches of the river near it and a height of NaN.
+    """
 
     settlement: NDArray[np.int64]
     reach: NDArray[np.int64]
@@ -140,13 +151,30 @@ def places(made: Ratings, hand_m: xr.DataArray, settlements: gpd.GeoDataFrame, *
     ]  # fmt: skip
     who, cell = (np.array([pair[k] for pair in found], np.int64) for k in range(2))
     reach = values_at(made.reaches.labels, cell).astype(np.int64)
-    return Places(who, reach, values_at(blocks(hand_m), cell).astype(np.float64))
+    height = values_at(blocks(hand_m), cell).astype(np.float64)
+    told = np.unique(who[(reach > 0) & np.isfinite(height)])
+    blind = np.setdiff1d(np.flatnonzero(inside), told)
+    beside = [_rivers_near(made, int(rows[k]), int(columns[k]), cells=int(np.ceil(NEAR_M / grid.resolution_m)))
+              for k in blind]  # fmt: skip
+    return Places(
+        np.concatenate([who, np.repeat(blind, [len(b) for b in beside]).astype(np.int64)]),
+        np.concatenate([reach, *beside]),
+        np.concatenate([height, np.full(sum(len(b) for b in beside), np.nan)]),
+    )
+
+
+def _rivers_near(made: Ratings, row: int, column: int, *, cells: int) -> NDArray[np.int64]:
+    """Return the reaches (from 1) with a stream cell within so many cells of one."""
+    window = np.s_[max(row - cells, 0) : row + cells + 1, max(column - cells, 0) : column + cells + 1]
+    labels, is_stream = dask.compute(made.reaches.labels[window], made.reaches.is_stream[window])
+    found: NDArray[np.int64] = np.unique(labels[is_stream & (labels > 0)]).astype(np.int64)
+    return found
 
 
 def screen(
     made: Ratings, reservoirs: pd.DataFrame, reach: NDArray[np.int64], about: Places, people: F64, *,
     params: DamBreakParams, depth_bounds_m: tuple[float, float, float, float],
-) -> tuple[pd.DataFrame, F64]:  # fmt: skip
+) -> tuple[pd.DataFrame, F64, NDArray[np.bool_]]:  # fmt: skip
     """Screen every reservoir: peak, path, and the settlements its water would reach.
 
     Parameters
@@ -157,12 +185,13 @@ def screen(
     Returns
     -------
     One row a reservoir: status ("screened", "unknown": volume or height not given, "off_stream"), peak_m3_s, path_km,
-    leaves_map, settlements, settlements_unknown (stage above the curve), people (NaN where that of one is unknown),
+    leaves_map, settlements, settlements_unknown (stage above the curve, or height above drainage unknown), people (NaN
+    where that of one is unknown),
     first_settlement (position, -1 none), first_arrival_h, depth_max_m, hazard_level (-1 unknown, also where less than
     medium was found but the water leaves the map or a stage is unknown); where the dam is unknown the settlements are
     those within `unknown_height_m` above the river over `unknown_length_km`. And the greatest stage of
-    each reach over all screened ones, -inf where none, NaN where one is unknown or where
-    only dams of unknown volume or height lie above.
+    each reach over all screened ones, -inf where none, NaN where one is unknown; and whether a dam of unknown volume or
+    height lies above the reach, within `length_max_km`: no more than that stage is known then.
     """
     peak = breach_peak_m3_s(
         reservoirs["volume_m3"].to_numpy(np.float64), reservoirs["dam_height_m"].to_numpy(np.float64)
@@ -183,11 +212,25 @@ def screen(
             highest[path.reaches] = np.maximum(highest[path.reaches], stage)
         else:
             stage, hours = np.full(len(path.reaches), params.unknown_height_m), np.full(len(path.reaches), np.nan)
-            lost[path.reaches] = True
+            lost[path_below(made, int(start), length_max_km=params.length_max_km).reaches] = True
         hits = _hits(path, stage, hours, about, len(people))
         row = _row("screened" if is_known else "unknown", peak[k], path)
         rows.append(row | _told(hits, people, depth_bounds_m, is_known=bool(is_known), leaves=path.leaves))
-    return pd.DataFrame(rows, index=reservoirs.index), np.where(lost & np.isneginf(highest), np.nan, highest)
+    return pd.DataFrame(rows, index=reservoirs.index), highest, lost
+
+
+def deepest_m(made: Ratings, highest: F64, lost: NDArray[np.bool_]) -> da.Array:
+    """Depth of the highest stages, (y, x) [m], lazy; NaN where it is unknown.
+
+    Parameters
+    ----------
+    highest, lost : (n,) as `screen` returns them. Ground that the known dams above leave dry is unknown where one of
+        unknown volume or height lies above as well.
+    """
+    stage = np.where(np.isneginf(highest), 0.0, highest)
+    known, sure = made.depth_m(stage), made.depth_m(np.where(lost, np.nan, stage))
+    out: da.Array = da.where(known > 0, known, sure)
+    return out
 
 
 def _hits(path: Path, stage: F64, hours: F64, about: Places, n: int) -> dict[str, F64]:
@@ -196,7 +239,8 @@ def _hits(path: Path, stage: F64, hours: F64, about: Places, n: int) -> dict[str
     inside = path.reaches + 1 < len(at)
     at[path.reaches[inside] + 1] = np.flatnonzero(inside)
     position = at[about.reach]
-    touched = (about.reach > 0) & (position >= 0) & np.isfinite(about.hand_m)
+    passed = (about.reach > 0) & (position >= 0)
+    touched = passed & np.isfinite(about.hand_m)
     depth, arrival, unknown = np.full(n, -np.inf), np.full(n, np.inf), np.zeros(n)
     k, p = about.settlement[touched], position[touched]
     deep = stage[p] - about.hand_m[touched]
@@ -205,6 +249,7 @@ def _hits(path: Path, stage: F64, hours: F64, about: Places, n: int) -> dict[str
     np.minimum.at(arrival, k[wet], np.where(np.isfinite(hours[p[wet]]), hours[p[wet]], np.inf))
     lost = np.isnan(deep) & (about.hand_m[touched] <= LEVELS_M[-1])
     unknown[k[lost]] = 1.0
+    unknown[about.settlement[passed & np.isnan(about.hand_m)]] = 1.0
     finite = np.isfinite(depth)
     return {"depth": np.where(finite, depth, np.nan), "hours": np.where(finite, arrival, np.nan), "unknown": unknown}
 
@@ -228,10 +273,10 @@ def _told(
     if not is_known:
         return out
     hours = np.where(wet & np.isfinite(hits["hours"]), hits["hours"], np.inf)
-    first = int(np.argmin(hours)) if wet.any() else -1
+    first = int(np.argmin(np.where(wet, hours, np.inf))) if np.isfinite(hours).any() else -1
     level = int(classify(np.array([deepest]), bounds)[0])
     sure = not (leaves or (unknown & ~wet).any()) or level >= Level.MEDIUM
     return out | {
-        "first_settlement": first, "first_arrival_h": float(hours[first]) if wet.any() else np.nan,
+        "first_settlement": first, "first_arrival_h": float(hours[first]) if first >= 0 else np.nan,
         "depth_max_m": deepest if wet.any() else np.nan, "hazard_level": level if sure else int(Level.UNKNOWN),
     }  # fmt: skip

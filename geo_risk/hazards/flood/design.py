@@ -27,7 +27,8 @@ def peak_by_reach(
     """Greatest discharge on each reach [m3/s] when the rain falls in `params.river.storm_h`.
 
     By curve numbers, whatever `params.runoff.method` says: a design rain has a sum and no hours. `antecedent` counts
-    where it fixes how wet the ground is.
+    where it fixes how wet the ground is. Ground without a curve number counts by `params.runoff.unknown_curve_number`,
+    on the wet side, as in a storm.
 
     Parameters
     ----------
@@ -49,6 +50,7 @@ def peak_by_reach(
                       in_units(curve_number, "1"))
     )  # fmt: skip
     state = fixed_condition(params.runoff)
+    number = da.where(da.isnan(number), params.runoff.unknown_curve_number, number)
     number = da.map_blocks(moistened, number, state, dtype=np.float64, meta=np.empty((0, 0)))
     runoff = da.map_blocks(
         scs_runoff_mm, amount, number, ia_ratio=params.runoff.ia_ratio, dtype=np.float64, meta=np.empty((0, 0))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.soils import GROUP_LETTERS, N_CODES, TEXTURES, group_of, soil_code
-from geo_risk.kernels.green_ampt import green_ampt_excess_mm
+from geo_risk.kernels.green_ampt import green_ampt_excess_mm, green_ampt_interval_mm
 from geo_risk.kernels.moisture import AVERAGE, DRY, WET, antecedent_class, moistened
 from geo_risk.kernels.runoff import scs_runoff_mm
 
@@ -138,22 +138,60 @@ def storm_runoff_mm(*layers: NDArray[Any], n_hours: int, is_growing: bool, param
     return depth
 
 
+@dataclass(frozen=True)
+class Soaking:
+    """How ground soaks up a storm by Green and Ampt, interval by interval; (y, x).
+
+    Attributes
+    ----------
+    conductivity_mm_h, suction_mm, deficit : of the soil; NaN where not known. impervious_share : NaN where not known.
+    """
+
+    conductivity_mm_h: Array
+    suction_mm: Array
+    deficit: Array
+    impervious_share: Array
+
+    @classmethod
+    def of(cls, ground: Ground, condition: ArrayLike, params: RunoffParams) -> Soaking:
+        """Return the soaking of ground by its soil codes and how wet it was, broadcast against one another."""
+        texture = np.array(
+            [np.nan, *(TEXTURES.index(params.group_textures[g]) for g in GROUP_LETTERS), *range(len(TEXTURES))]
+        )
+        soil, state = np.broadcast_arrays(np.nan_to_num(np.asarray(ground.soil, np.float64)), np.asarray(condition))
+        code = np.where((soil >= 0) & (soil < texture.size), soil, 0).astype(np.int64)
+        row = texture[code]
+        known = np.isfinite(row) & np.isin(state, (DRY, AVERAGE, WET))
+        table = np.array([params.textures[name] for name in TEXTURES])
+        conductivity, suction, porosity = np.moveaxis(table[np.where(known, row, 0).astype(np.int64)], -1, 0)
+        wetness = np.array([np.nan, *params.saturations])[np.where(known, state, 0).astype(np.int64)]
+        share = np.asarray(ground.impervious_share, np.float64)
+        share = np.where((share >= 0) & (share <= 1), share, np.nan)
+        return cls(np.where(known, conductivity, np.nan), suction, (1 - wetness) * porosity, share)
+
+    def excess_mm(self, rain_mm: Array, infiltrated_mm: Array, *, step_h: float = 1.0) -> tuple[Array, Array]:
+        """Return the rain of an interval that runs off and what has infiltrated after it, as `storm_excess_mm` has it.
+
+        Parameters
+        ----------
+        rain_mm : (y, x). infiltrated_mm : (y, x) of pervious ground before the interval, 0 before the storm.
+        """
+        shape = rain_mm.shape
+        pervious, after = green_ampt_interval_mm(
+            rain_mm, np.broadcast_to(self.conductivity_mm_h, shape), np.broadcast_to(self.suction_mm, shape),
+            np.broadcast_to(self.deficit, shape), infiltrated_mm, step_h=step_h,
+        )  # fmt: skip
+        return self.joined(rain_mm, pervious), after
+
+    def joined(self, rain_mm: Array, pervious_mm: Array) -> Array:
+        """Return the excess of sealed and pervious ground together."""
+        share = self.impervious_share
+        # where nothing infiltrates anyway the soil below need not be known
+        sealed = np.broadcast_to(share >= 1, rain_mm.shape)
+        return np.where(sealed, np.where(rain_mm >= 0, rain_mm, np.nan), share * rain_mm + (1 - share) * pervious_mm)
+
+
 def _green_ampt(rain: Array, ground: Ground, condition: ArrayLike, params: RunoffParams, step_h: float) -> Array:
-    texture = np.array(
-        [np.nan, *(TEXTURES.index(params.group_textures[g]) for g in GROUP_LETTERS), *range(len(TEXTURES))]
-    )
-    soil, state = np.broadcast_arrays(np.nan_to_num(np.asarray(ground.soil, np.float64)), np.asarray(condition))
-    code = np.where((soil >= 0) & (soil < texture.size), soil, 0).astype(np.int64)
-    row = texture[code]
-    known = np.isfinite(row) & np.isin(state, (DRY, AVERAGE, WET))
-    table = np.array([params.textures[name] for name in TEXTURES])
-    conductivity, suction, porosity = np.moveaxis(table[np.where(known, row, 0).astype(np.int64)], -1, 0)
-    wetness = np.array([np.nan, *params.saturations])[np.where(known, state, 0).astype(np.int64)]
-    share = np.asarray(ground.impervious_share, np.float64)
-    share = np.where((share >= 0) & (share <= 1), share, np.nan)
-    pervious = green_ampt_excess_mm(
-        rain, np.where(known, conductivity, np.nan), suction, (1 - wetness) * porosity, step_h=step_h
-    )
-    # where nothing infiltrates anyway the soil below need not be known
-    sealed = np.broadcast_to(share >= 1, rain.shape)
-    return np.where(sealed, np.where(rain >= 0, rain, np.nan), share * rain + (1 - share) * pervious)
+    soaking = Soaking.of(ground, condition, params)
+    pervious = green_ampt_excess_mm(rain, soaking.conductivity_mm_h, soaking.suction_mm, soaking.deficit, step_h=step_h)
+    return soaking.joined(rain, pervious)

@@ -16,6 +16,9 @@ from geo_risk.terrain.rows import values_at
 
 F64 = NDArray[np.float64]
 
+DISAGREES = 3.0
+"""A station's stage and discharge disagree from this factor on: choice of geo_risk, above what a curve may be off."""
+
 
 def snapped(x: F64, y: F64, upslope_area: xr.DataArray, *, stream_area_m2: float, snap_m: float) -> NDArray[np.int64]:
     """Flat index of the stream cell with the greatest upslope area within reach of each point, -1 where none is.
@@ -52,12 +55,15 @@ def station_flow(
 
     Parameters
     ----------
-    stations : x, y, discharge_m3_s, stage_m; the stage counts where both are given.
+    stations : x, y, discharge_m3_s, stage_m; where both are given, and where several stations lie on a reach, that
+        counts by which the water stands higher.
 
     Returns
     -------
     (n,) stage [m] above the bed, NaN unknown; and for each station `result` ("used", "off_stream", "beyond_curve",
-    "second": another station of the same reach came first), `discharge_m3_s`, `stage_m` and `n_reaches`.
+    "second": by another station of the same reach the water stands higher), `discharge_m3_s`, `stage_m`, `disagrees`
+    (its discharge is more than DISAGREES times that of its stage, or less) and `n_reaches`. A reach of which a station
+    says more than the curve knows is unknown, and no other station speaks for it.
     """
     reaches = made.reaches
     n = len(reaches.end)
@@ -69,7 +75,7 @@ def station_flow(
     flows, counts = np.full(n, np.nan), np.zeros(len(taken), np.int64)
     held = np.zeros(n, dtype=np.bool_)
     used = [t for t in taken if t.result == "used"]
-    held[[t.reach for t in used]] = True
+    held[[t.reach for t in taken if t.result in ("used", "beyond_curve")]] = True
     for k, own in enumerate(taken):
         if own.result != "used":
             continue
@@ -87,31 +93,46 @@ class _Taken(NamedTuple):
     result: str
     discharge_m3_s: float
     stage_m: float
+    disagrees: bool
     reach: int
 
 
 def _taken(made: Ratings, stations: pd.DataFrame, reach: NDArray[np.int64]) -> list[_Taken]:
     """Return what each station says of its reach, with discharge and stage from one another by the rating curve."""
-    out: list[_Taken] = []
     flows, stages = (stations[name].to_numpy(np.float64) for name in ("discharge_m3_s", "stage_m"))
-    seen: set[int] = set()
-    for r, flow, stage in zip(reach.tolist(), flows.tolist(), stages.tolist(), strict=True):
-        if r < 0 or r in seen:
-            out.append(_Taken("off_stream" if r < 0 else "second", flow, stage, r))
-            continue
+    told = [_Taken("off_stream", flow, stage, False, r) if r < 0 else _resolved(made, r, flow, stage)
+            for r, flow, stage in zip(reach.tolist(), flows.tolist(), stages.tolist(), strict=True)]  # fmt: skip
+    highest: dict[int, int] = {}
+    for k, own in enumerate(told):
+        if own.reach >= 0 and (own.reach not in highest or _height(own) > _height(told[highest[own.reach]])):
+            highest[own.reach] = k
+    return [own if own.reach < 0 or highest[own.reach] == k else own._replace(result="second")
+            for k, own in enumerate(told)]  # fmt: skip
+
+
+def _height(own: _Taken) -> float:
+    return float("inf") if own.result == "beyond_curve" else own.stage_m
+
+
+def _resolved(made: Ratings, reach: int, flow: float, stage: float) -> _Taken:
+    """Return the higher of what a station's stage and its discharge say; beyond the curve if one of them is."""
+
+    def on(value: float) -> F64:
         only = np.full(len(made.curve_m3_s), np.nan)
-        if np.isfinite(stage):
-            only[r] = stage
-            own = _Taken("used", float(made.discharge_m3_s(only)[r]), stage, r)
-        else:
-            only[r] = flow
-            own = _Taken("used", flow, float(made.stage_m(only)[r]), r)
-        if np.isfinite([own.discharge_m3_s, own.stage_m]).all():
-            seen.add(r)
-        else:
-            own = own._replace(result="beyond_curve")
-        out.append(own)
-    return out
+        only[reach] = value
+        return only
+
+    pairs = []
+    if np.isfinite(stage):
+        pairs.append((stage, float(made.discharge_m3_s(on(stage))[reach])))
+    if np.isfinite(flow):
+        pairs.append((float(made.stage_m(on(flow))[reach]), flow))
+    if not np.isfinite(pairs).all():
+        return _Taken("beyond_curve", flow, stage, False, reach)
+    by_curve = pairs[0][1]
+    disagrees = len(pairs) > 1 and not by_curve / DISAGREES <= flow <= by_curve * DISAGREES
+    height, discharge = max(pairs)
+    return _Taken("used", discharge, height, disagrees, reach)
 
 
 def _main_stem(below: NDArray[np.int64], area_m2: F64) -> NDArray[np.int64]:

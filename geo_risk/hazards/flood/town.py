@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,13 @@ class Surface:
     drained_mm_h: Array | None = None
     obstacle_m: Array | None = None
 
+    @property
+    def ground(self) -> Ground:
+        """What of it takes in rain."""
+        nothing = np.zeros(self.curve_number.shape)
+        soil = nothing if self.soil is None else self.soil
+        return Ground(self.curve_number, soil, nothing if self.impervious_share is None else self.impervious_share)
+
     def excess_mm(
         self, rain_mm: ArrayLike, params: RunoffParams, *, condition: float = AVERAGE, step_h: float = 1.0
     ) -> Array:
@@ -52,13 +59,9 @@ class Surface:
         ----------
         rain_mm : (t, y, x), or (t, 1, 1) of rain that is the same everywhere. condition : of the ground before.
         """
-        nothing = np.zeros(self.curve_number.shape)
-        soil = nothing if self.soil is None else self.soil
-        sealed = nothing if self.impervious_share is None else self.impervious_share
-        ground = Ground(self.curve_number, soil, sealed)
         rain = np.asarray(rain_mm, np.float64)
         rain = np.broadcast_to(rain, (rain.shape[0], *self.curve_number.shape))
-        return storm_excess_mm(rain, ground, condition, params, step_h=step_h)
+        return storm_excess_mm(rain, self.ground, condition, params, step_h=step_h)
 
 
 @dataclass(frozen=True)
@@ -157,42 +160,6 @@ def window_runoff_mm_h(
     return excess[len(before) :]
 
 
-class HourlyRunoff:
-    """Runoff of the hours of a window, each made when its time comes: what `window_runoff_mm_h` gives by curve number.
-
-    Parameters
-    ----------
-    before_mm : (y, x) rain of the storm before the window [mm].
-    hour_mm : returns the rain of hour k of the window, (y, x) [mm]; NaN counts as none.
-    n_hours : of the window.
-    excess_mm : of (2, y, x) rain [mm], the first before the second, returns what of each runs off.
-    """
-
-    def __init__(
-        self, before_mm: Array, hour_mm: Callable[[int], NDArray[Any]], n_hours: int,
-        excess_mm: Callable[[Array], Array],
-    ) -> None:  # fmt: skip
-        self._before, self._hour_mm, self._n_hours, self._excess_mm = before_mm, hour_mm, n_hours, excess_mm
-        self._done, self._so_far = 0, before_mm
-
-    def __len__(self) -> int:
-        """Return the number of hours."""
-        return self._n_hours
-
-    def field(self, k: int) -> Array:
-        """Return the runoff of hour k, (y, x) [mm/h]; 0 where it is not known."""
-        if k < self._done:
-            self._done, self._so_far = 0, self._before
-        for hour in range(self._done, k):
-            self._so_far = self._so_far + self._rain(hour)
-        self._done = k
-        excess = self._excess_mm(np.stack([self._so_far, self._rain(k)]))
-        return np.asarray(np.nan_to_num(excess[1], nan=0.0), dtype=np.float64)
-
-    def _rain(self, k: int) -> Array:
-        return np.asarray(np.nan_to_num(np.asarray(self._hour_mm(k), np.float64), nan=0.0))
-
-
 @dataclass(frozen=True)
 class RunWith:
     """How a run is done and what more it keeps; the result does not depend on the first two.
@@ -227,7 +194,7 @@ def run_town(  # noqa: PLR0913 - what all callers share stays plain, the rest is
     ----------
     elevation_m : (y, x) [m], NaN is a wall.
     surface : roughness, obstacles and what area drains take are used here; an obstacle gets what stands against it.
-    runoff_mm_h : (t, y, x), missing values run as 0 (count them before); or made hour by hour, as `HourlyRunoff`.
+    runoff_mm_h : (t, y, x), missing values run as 0 (count them before); or made hour by hour, as in `hourly_runoff`.
     sinks_m3_s : (y, x) capacity of the drains and pumps in each cell.
     cell_m : cell size. params : settings of the run. record_cells : flat indices to follow in time.
     rain_step_s : length of an interval of the runoff [s]. how : threads, states, frames, inflows.

@@ -140,19 +140,24 @@ def _reduced(
         last: NDArray[np.float32] = sums[-1].astype(np.float32)
         return last
     start = max(first, hours - 1)
-    known = known_maximum(sums[start:], min_known_share)
-    if np.isnan(rain).any() and sums.shape[0] > start:
-        counted = wet_gaps(rain, since=start - hours + 1) if gaps_wet else np.nan_to_num(rain)
-        known = np.where(np.isnan(known), np.nan, running_sum(counted, hours)[start:].max(axis=0))
-    return known.astype(np.float32)
+    counted = wet_gaps(rain, since=start - hours + 1) if gaps_wet and sums.shape[0] > start else np.nan_to_num(rain)
+    held = running_sum(counted, hours)[start:]
+    return known_maximum(sums[start:], min_known_share, least=held).astype(np.float32)
 
 
-def known_maximum(sums: NDArray[np.float64], min_known_share: float) -> NDArray[np.float64]:
-    """Return the maximum along axis 0 of the known values; NaN where fewer than the share are known, or none is."""
+def known_maximum(
+    sums: NDArray[np.float64], min_known_share: float, *, least: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the maximum along axis 0 of the known values; NaN where fewer than the share are known, or none is.
+
+    Parameters
+    ----------
+    least : what each is at least, also where it is not known; the maximum is over these, then.
+    """
     if not sums.shape[0]:
         return np.full(sums.shape[1:], np.nan)
     known = ~np.isnan(sums)
-    highest = np.where(known, sums, -np.inf).max(axis=0)
+    highest = np.where(known, sums, -np.inf).max(axis=0) if least is None else least.max(axis=0)
     enough = known.sum(axis=0) >= max(min_known_share * sums.shape[0], 1)
     return np.where(enough, highest, np.nan)
 

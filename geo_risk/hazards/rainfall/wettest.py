@@ -67,15 +67,16 @@ def _taken(
 ) -> NDArray[np.float32]:
     n_t = rain.shape[0]
     out = np.full((hours + 2, *rain.shape[1:]), np.nan, dtype=np.float32)
-    start = max(first, hours - 1)
-    counted = wet_gaps(rain, since=start - hours + 1) if gaps_wet and how == "maximum" and n_t > start else rain
-    sums = running_sum(counted, hours)[start:] if how == "maximum" else running_sum(rain, hours)[-1:]
-    start = start if how == "maximum" else n_t - 1
+    is_running = how == "maximum"
+    start = max(first, hours - 1) if is_running else n_t - 1
+    sums = running_sum(rain, hours)[start:]
     if not sums.shape[0]:
         return out
-    known = np.isfinite(sums)
-    end = start + np.where(known, sums, -np.inf).argmax(axis=0)  # the window's last hour
-    there = known.any(axis=0)
+    # of windows with a gap what is known of them counts, or more, as in `accumulate`
+    counted = wet_gaps(rain, since=start - hours + 1) if gaps_wet and is_running else np.nan_to_num(rain)
+    held = running_sum(counted, hours)[start:] if is_running else sums
+    end = start + np.where(np.isfinite(held), held, -np.inf).argmax(axis=0)  # the window's last hour
+    there = np.isfinite(sums).any(axis=0)
     for k in range(hours):
         at = np.take_along_axis(counted, np.maximum(end - hours + 1 + k, 0)[None], axis=0)[0]
         out[k] = np.where(there, at, np.nan)
