@@ -107,14 +107,14 @@ def rank_sites(
     told_columns += [c for c in ("depth_next_season_m",) if c in frame]
     keep = (frame["source"] != "detected") | ~(frame["depth_m"] < params.depth_classes_m[0])
     if "depth_bound" in frame:
-        keep |= frame["depth_bound"] == "rising"
+        keep |= frame["depth_bound"].isin(OPEN_BOUNDS)
     frame = frame[keep].reset_index(drop=True)
     frame["depth_class"] = depth_classes(frame["depth_m"].to_numpy(float), params)
     if told.cell_m > params.coarse_cell_m:  # too coarse to show an underpass, a kerb or a court: not known to be dry
         frame["depth_class"] = frame["depth_class"].replace(0, -1)
-    if "depth_bound" in frame:  # what still rises may reach the first class: not known to be dry
-        is_rising = (frame["depth_bound"] == "rising") & ~(frame["depth_class"] > 0)
-        frame["depth_class"] = frame["depth_class"].mask(is_rising, -1)
+    if "depth_bound" in frame:  # what may still get deeper may reach the first class: not known to be dry
+        is_open = frame["depth_bound"].isin(OPEN_BOUNDS) & ~(frame["depth_class"] > 0)
+        frame["depth_class"] = frame["depth_class"].mask(is_open, -1)
     frame["cause"] = causes(frame, devices, params)
     frame["measures"] = [MEASURES[c] for c in frame["cause"]]
     parts = score_parts(_as_ranked(frame, told, params), params)
@@ -135,7 +135,16 @@ def rank_sites(
         *(f"score_{name}" for name in parts),
         *(
             c
-            for c in ("unit", "deputy", "valid_until", "owner_gaps", "past_depth_m", "depth_bound", "duration_bound")
+            for c in (
+                "unit",
+                "deputy",
+                "valid_until",
+                "owner_gaps",
+                "past_depth_m",
+                "depth_bound",
+                "duration_bound",
+                "outside_share",
+            )
             if c in frame
         ),
         *firm.columns,
@@ -155,17 +164,21 @@ def _of_sites(draws: pd.DataFrame | None, frame: pd.DataFrame) -> NDArray[np.flo
 def _as_ranked(frame: gpd.GeoDataFrame, told: Told, params: WaterloggingParams) -> gpd.GeoDataFrame:
     """Return the sites with the depths by which they are ranked: what a coarse terrain model hides the ledger tells.
 
-    What still rises below the first class is ranked as if its depth were unknown.
+    What may get deeper and is below the first class is ranked as if its depth were unknown.
     """
     if "depth_bound" in frame:
         depth = frame["depth_m"].astype("float64")
-        is_rising = (frame["depth_bound"] == "rising") & (frame["depth_class"] == -1)
-        frame = frame.assign(depth_m=depth.mask(is_rising, np.fmax(depth, depths_for_unknown(frame, params))))
+        is_open = frame["depth_bound"].isin(OPEN_BOUNDS) & (frame["depth_class"] == -1)
+        frame = frame.assign(depth_m=depth.mask(is_open, np.fmax(depth, depths_for_unknown(frame, params))))
     if not told.cell_m > params.coarse_cell_m or "past_depth_m" not in frame:
         return frame
     past = pd.to_numeric(frame["past_depth_m"], errors="coerce").astype("float64")
     return frame.assign(depth_m=np.fmax(frame["depth_m"].astype("float64"), past))
 
+
+OPEN_BOUNDS = ("rising", "outside")
+"""Why the water of a site may get deeper than the run shows: it rose when the run ended, water from outside the town's
+terrain model was not run."""
 
 _CONTRACT = (
     "rank", "site_id", "name", "kind", "source", "depth_m", "depth_class", "duration_h", "volume_m3", "catchment_m2",

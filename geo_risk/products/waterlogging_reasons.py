@@ -40,6 +40,13 @@ _WORDS = {
                     "积水深 {depth:.2f} 米，模拟结束时仍在上涨"),
     "rising": ("The model shows {depth:.2f} m, and the water was still rising when the run ended: it is not known to "
                "stay dry.", "模型水深 {depth:.2f} 米，模拟结束时仍在上涨：不等于无积水。"),
+    "deep_outside": ("Water stands at least {depth:.2f} m deep: {outside:.0%} of the ground that drains there lies "
+                     "outside the town's terrain model and was not run",
+                     "积水深至少 {depth:.2f} 米（汇水面积的 {outside:.0%} 在城区高程模型之外、未计入，实际可能更深）"),
+    "outside": ("The model shows {depth:.2f} m, but {outside:.0%} of the ground that drains there lies outside the "
+                "town's terrain model and was not run (flood.town.boundary: county runs it): it is not known to stay "
+                "dry.", "模型水深 {depth:.2f} 米，但汇水面积的 {outside:.0%} 在城区高程模型之外、未计入"
+                "（可设 flood.town.boundary: county）：不等于无积水。"),
     "lasts": (", deeper than the first class for {hours:.1f} h", "，超过最低分级水深持续 {hours:.1f} 小时"),
     "lasts_on": (", deeper than the first class for {hours:.1f} h and on when the run ended",
                  "，超过最低分级水深已持续 {hours:.1f} 小时，模拟结束时仍未退去"),
@@ -90,16 +97,18 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
         history = [] if np.isnan(past) else [("history", {"past": past})]
         return _said([("no_depth", {}), *history, *_unused_words(row)])
     if row.depth_class == -1:
-        is_rising = getattr(row, "depth_bound", "exact") == "rising"
-        why = ("rising", {"depth": row.depth_m}) if is_rising else ("coarse", {"depth": row.depth_m, "cell": cell_m})
-        return _said([why, *_past_words(row), *_rain_words(row),
+        bound = str(getattr(row, "depth_bound", "exact"))
+        key = bound if bound in {"rising", "outside"} else "coarse"
+        why = {"depth": row.depth_m, "cell": cell_m, "outside": _told(row, "outside_share")}
+        return _said([(key, why), *_past_words(row), *_rain_words(row),
                       *_unused_words(row), *_firm_words(row)])  # fmt: skip
     if row.depth_class == 0:
         history = [("history", values) for _, values in _past_words(row)]
         return _said(
             [("dry", {"depth": row.depth_m}), *history, *_rain_words(row), *_unused_words(row), *_firm_words(row)]
         )
-    words: list[tuple[str, dict[str, Any]]] = [(_depth_key(row), {"depth": row.depth_m})]
+    depth = {"depth": row.depth_m, "outside": _told(row, "outside_share")}
+    words: list[tuple[str, dict[str, Any]]] = [(_depth_key(row), depth)]
     if row.duration_h > 0:
         goes_on = getattr(row, "duration_bound", "exact") == "at_least"
         words.append(("lasts_on" if goes_on else "lasts", {"hours": row.duration_h}))
@@ -124,7 +133,8 @@ def site_reason(row: Any, local_m: float, *, cell_m: float = 0.0) -> tuple[str, 
 
 
 def _depth_key(row: Any) -> str:
-    return {"at_least": "deep_least", "rising": "deep_rising"}.get(getattr(row, "depth_bound", "exact"), "deep")
+    keys = {"at_least": "deep_least", "rising": "deep_rising", "outside": "deep_outside"}
+    return keys.get(getattr(row, "depth_bound", "exact"), "deep")
 
 
 def _told(row: Any, column: str) -> float:
@@ -162,7 +172,7 @@ def _volume_words(row: Any) -> list[tuple[str, dict[str, Any]]]:
     words: list[tuple[str, dict[str, Any]]] = [("volumes", values)]
     if needed > 0:
         now = _told(row, "capacity_m3_s") * _told(row, "share")
-        key = "drain_least" if getattr(row, "depth_bound", "exact") == "rising" else "drain"
+        key = "drain_least" if getattr(row, "depth_bound", "exact") in {"rising", "outside"} else "drain"
         words.append((key, {"needed": needed, "now": now, "held": _told(row, "hold_back_m3")}))
     return words
 

@@ -126,7 +126,7 @@ def card_values(
     skip = {*plan, "reasons", "score", "name", str(SCHEMAS[name].id)}
     always = {"depth_m"} if name == "waterlogging" else set()
     facts = [c for c in SCHEMAS[name].columns if c not in skip and (c in always or not is_missing(row.get(c)))]
-    facts += [c for c in ("depth_bound", "duration_bound") if row.get(c) in ("at_least", "rising")]
+    facts += [c for c in ("depth_bound", "duration_bound") if row.get(c) in ("at_least", "rising", "outside")]
     level = "risk_level" if "risk_level" in row else "hazard_level"
     lonlat = gpd.GeoSeries([point.centroid], crs=frame.crs).to_crs(4326).iloc[0]
     position = (label("card.position", language), {"text": f"{lonlat.x:.5f}, {lonlat.y:.5f}"})

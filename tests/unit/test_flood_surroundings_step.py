@@ -14,7 +14,8 @@ from geo_risk.flow.steps.flood_surroundings import unpacked, write_surroundings
 from geo_risk.flow.steps.flood_town_storm import come_in
 from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
-from geo_risk.kernels.d8 import flow_direction
+from geo_risk.kernels.accumulation import accumulate
+from geo_risk.kernels.d8 import drainage_order, flow_direction
 from geo_risk.kernels.priority_flood import fill
 from geo_risk.publish.cube import write_cube
 from geo_risk.publish.raster import write_layer
@@ -35,6 +36,8 @@ def files(folder: Path, *, missing_north: bool = False, county: Grid = COUNTY) -
     made = {"dem": z, "flow_direction": flow_direction(fill(z)).astype(float), "curve_number": np.full(z.shape, 90.0),
             "soil_code": np.full(z.shape, 4.0), "impervious_share": np.zeros(z.shape)}  # fmt: skip
     made["curve_number"][:2] = np.nan  # unknown ground runs as the wet side has it
+    codes = flow_direction(fill(z))
+    made["flow_accumulation"] = accumulate(codes, drainage_order(codes), np.full(z.shape, 900.0))
     paths = {}
     for name, values in made.items():
         paths[name] = folder / f"{name}.tif"
@@ -68,6 +71,11 @@ def test_rain_alone_lets_nothing_in_and_says_what_is_missing(tmp_path: Path) -> 
     assert facts["counts"]["drains_in_to_own_area"] == pytest.approx(1.0)
     assert [note["level"] for note in facts["notes"]] == ["warning"]
     assert facts["notes"][0]["text_zh"]
+    kept = read_state(out)
+    assert kept is not None
+    # ten columns of the county end in the town's upper row, each with the ten rows above: in the lowest cells there
+    assert kept["entry_m2"].tolist() == [10 * 900.0] * 10
+    assert set((kept["entry_cells"] // TOWN.shape[1]).tolist()) == {5}
 
 
 @pytest.mark.slow
@@ -86,6 +94,9 @@ def test_county_lets_in_the_water_that_comes_down(tmp_path: Path, runoff_hours_b
     assert inflows[0].time_s[0] == 0.0
     assert inflows[0].time_s[-1] == 3 * 3600.0
     assert facts["notes"][0]["level"] == "info"
+    kept = read_state(out)
+    assert kept is not None
+    np.testing.assert_allclose(kept["entry_m2"], 0.0, atol=1e-6)  # all of it was run
 
 
 @pytest.mark.slow

@@ -228,6 +228,19 @@ def test_a_depth_that_is_a_lower_bound_says_so() -> None:
     assert out.loc["A", "depth_bound"] == "at_least"
 
 
+def test_a_site_that_lacks_water_from_outside_is_not_called_dry_and_says_so() -> None:
+    bound = ["outside", "exact", "exact", "exact", "outside", "unknown"]
+    out = ranked(depth_bound=bound, outside_share=[0.6, 0.0, 0.0, 0.0, 0.3, np.nan]).set_index("site_id")
+    assert "at least" in out.loc["A", "reasons_en"]
+    assert "60% of the ground that drains there lies outside" in out.loc["A", "reasons_en"]
+    assert "60%" in out.loc["A", "reasons_zh"]
+    shallow = out.loc["E"]
+    assert shallow["depth_class"] == -1
+    assert "not known to stay dry" in shallow["reasons_en"]
+    assert "不等于无积水" in shallow["reasons_zh"]
+    assert "rising" not in shallow["reasons_en"]
+
+
 def test_water_that_was_rising_when_the_run_ended_is_not_called_dry() -> None:
     out = ranked(depth_bound=["rising", "exact", "exact", "exact", "rising", "unknown"]).set_index("site_id")
     assert "was still rising" in out.loc["A", "reasons"]

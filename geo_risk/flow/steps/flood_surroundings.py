@@ -33,7 +33,7 @@ def surroundings(plan: Plan) -> None:
     plan.add(
         "flood.surroundings", write_surroundings,
         reads={"town_dem": plan.layer("town_dem"), "dem": routing_dem(plan), "rain": plan.cube("rain_hourly"),
-               "flow_direction": plan.layer("flow_direction"), **{n: plan.layer(n) for n in GROUND}},
+               **{n: plan.layer(n) for n in ("flow_direction", "flow_accumulation", *GROUND)}},
         writes={"inflows": inflows_of(plan), "facts": plan.facts("flood_surroundings")},
         params=params.town, runoff=params.runoff,
     )  # fmt: skip
@@ -45,18 +45,23 @@ def write_surroundings(
     dem: Path,
     rain: Path,
     flow_direction: Path,
+    flow_accumulation: Path,
     inflows: Path,
     facts: Path,
     params: TownFlowParams,
     runoff: RunoffParams,
     **ground: Path,
 ) -> None:
-    """Write the inflows of the town (none where the rain on it alone is run), and what the report says of them."""
+    """Write the inflows of the town (none where the rain on it alone is run), and what the report says of them.
+
+    With them where ground outside drains in that was not run.
+    """
     import numpy as np
 
     from geo_risk.core.grid import grid_of
+    from geo_risk.hazards.flood.outside import entries
     from geo_risk.hazards.flood.surroundings import surroundings as look_around
-    from geo_risk.hazards.flood.surroundings import surroundings_facts
+    from geo_risk.hazards.flood.surroundings import surroundings_facts, town_box
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.state import write_state
     from geo_risk.sources.layers import open_layer
@@ -72,7 +77,11 @@ def write_surroundings(
         found, lacking = _run_around(around, layers, read_own(rain).load(), town, params=params, runoff=runoff,
                             known=np.isfinite(fine.to_numpy()))  # fmt: skip
     volume = float(sum(np.dot(i.flow_m3_s, np.diff(i.time_s)) for i in found))
-    write_state(packed(found), inflows)
+    cells, area = entries(direction.data, open_layer(flow_accumulation).data, town_box(county, town), county=county,
+                          town=town, elevation_m=fine.to_numpy())  # fmt: skip
+    was_run = around.run_m2 / max(around.drains_in_m2, 1e-9) if params.boundary == "county" else 0.0
+    not_run = area * (1.0 - min(was_run, 1.0))
+    write_state(packed(found) | {"entry_cells": cells, "entry_m2": not_run}, inflows)
     told = surroundings_facts(around, town, params, volume)
     write_json(told | {"notes": [*told["notes"], *_gap_notes(lacking)]}, facts)
 

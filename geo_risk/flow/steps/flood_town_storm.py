@@ -72,6 +72,9 @@ def write_town(
                       depth_bound_m=params.duration_depth_m, params=sites)  # fmt: skip
     by_rain = np.array(depth_bounds(table["depth_m"], storm.places["cell"].to_numpy(np.int64), gaps), dtype=object)
     table["depth_bound"] = np.where(by_rain == "exact", table["depth_bound"], by_rain)
+    table["outside_share"] = _outside(inflows, storm.places, ground)
+    is_open = (table["depth_bound"] == "exact") & (table["outside_share"] > params.outside_share_max)
+    table["depth_bound"] = table["depth_bound"].mask(is_open, "outside")
     for values, path, units, name in _fine_layers(
         run, params.duration_depth_m, (depth, duration, arrival, speed, rating)
     ):
@@ -158,17 +161,30 @@ def come_in(path: Path | None) -> list[Inflow]:
     ------
     CorruptFileError : the file is not whole.
     """
-    from geo_risk.core.errors import CorruptFileError
     from geo_risk.flow.steps.flood_surroundings import unpacked
+
+    return [] if path is None else unpacked(_kept(path))
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    from geo_risk.core.errors import CorruptFileError
     from geo_risk.sources.state import read_state
 
-    if path is None:
-        return []
     kept = read_state(path)
     if kept is None:
         what = f"{path.name} cannot be read"
         raise CorruptFileError(what, where="flood.surroundings", fix="run it again with --force")
-    return unpacked(kept)
+    return kept
+
+
+def _outside(path: Path | None, places: Any, ground: Any) -> Any:
+    """Return what share of the ground that drains to each site lies outside the town's DEM and was not run."""
+    from geo_risk.hazards.flood.outside import outside_shares
+
+    if path is None:
+        return 0.0
+    kept = _kept(path)
+    return outside_shares(kept["entry_cells"], kept["entry_m2"], places, ground)
 
 
 def _resumed(state: Path, params: TownFlowParams, inflows: Sequence[Inflow], run: Any, *, n_threads: int = 1) -> Any:

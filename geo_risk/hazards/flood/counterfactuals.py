@@ -38,7 +38,7 @@ def counterfactuals(
     Returns
     -------
     site_id and, missing where the site has no pond, or its depth is unknown or `depth_bound` says at_least; of
-    a pond that was rising when the run ended they are those until then:
+    a pond that was rising when the run ended, or lacks water from outside, they are those of the water that was run:
     ponded_m3 : greatest volume with the devices as they are.
     drain_saves_m3, _share : what the devices keep away, and its share of the volume without any (no drain).
     blockage_adds_m3, _share : what comes of devices that give less than their capacity, of ponded_m3 (drain blocked).

@@ -102,6 +102,6 @@ def unsure_entrances(entrances: pd.DataFrame, sites: pd.DataFrame, table: pd.Dat
     """
     if "depth_bound" not in table:
         return np.zeros(len(entrances), dtype=np.bool_)
-    open_ids = set(table.loc[table["depth_bound"].isin(["at_least", "rising"]), "site_id"].astype(str))
+    open_ids = set(table.loc[table["depth_bound"].isin(["at_least", "rising", "outside"]), "site_id"].astype(str))
     labels = sites.loc[(sites["label"] > 0) & sites["site_id"].astype(str).isin(open_ids), "label"]
     return np.asarray(entrances["label"].isin(set(labels)).to_numpy(), dtype=np.bool_)

@@ -214,6 +214,11 @@ class TownFlowParams(Params):
         "rain_only", "Water that enters the town's DEM: none, or what the county around it sends with the same storm.",
         source=f"{_CHOICE}: the report says what ground drains in",
     )  # fmt: skip
+    outside_share_max: float = parameter(
+        0.1, "Where more of the ground that drains to a site lies outside the town's DEM and was not run, its depth is "
+        "a lower bound, and it is not known to be dry.",
+        source=f"{_CHOICE}: less changes a depth by less than the terrain's errors", ge=0, le=1,
+    )  # fmt: skip
     county_cells_max: int = parameter(
         250_000, "Most cells of the county's grid that are run around the town.",
         source=f"{_CHOICE}: 225 km2 at 30 m, a minute", ge=100, le=10_000_000,
