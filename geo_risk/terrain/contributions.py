@@ -18,18 +18,21 @@ TERMS = ("n_cells", "mean_weight", "way_cells", "highest")
 """The planes of `contribution_blocks`."""
 
 
-def contribution_blocks(direction: da.Array, weight: da.Array, height: da.Array) -> da.Array:
+def contribution_blocks(
+    direction: da.Array, weight: da.Array, height: da.Array, *, known_share_min: float = 0.0
+) -> da.Array:
     """Cells, mean weight, longest way and highest ground of every cell's upslope area, its own included.
 
     Parameters
     ----------
     direction, weight, height : (y, x) in the same blocks: D8 codes; a weight >= 0, NaN unknown; [m].
+    known_share_min : the mean is missing where the weight of a smaller share of the upslope cells is known.
 
     Returns
     -------
-    (4, y, x) float64, lazy, planes as TERMS: cells; mean of the known weights, NaN where none is known upslope; longest
-    way in cell sides; greatest height. The first is 0 where the direction is missing. The blocks are added up once here
-    and once more when they are computed.
+    (4, y, x) float64, lazy, planes as TERMS: cells; mean of the known weights, NaN where too few are known upslope;
+    longest way in cell sides; greatest height. The first is 0 where the direction is missing. The blocks are added up
+    once here and once more when they are computed.
 
     Raises
     ------
@@ -38,7 +41,8 @@ def contribution_blocks(direction: da.Array, weight: da.Array, height: da.Array)
     entries, inflow = _between_blocks(direction, weight, height)
     return da.map_blocks(
         _terms, direction, weight, height, entries=entries, inflow=tuple(inflow), n_x=direction.shape[1], new_axis=0,
-        chunks=((len(TERMS),), *direction.chunks), dtype=np.float64, meta=np.empty((0, 0, 0)),
+        known_share_min=known_share_min, chunks=((len(TERMS),), *direction.chunks), dtype=np.float64,
+        meta=np.empty((0, 0, 0)),
     )  # fmt: skip
 
 
@@ -89,7 +93,7 @@ def _at_borders(
 
 def _terms(
     codes: NDArray[np.int8], weight: NDArray[Any], height: NDArray[Any], *, entries: Labels,
-    inflow: tuple[NDArray[Any], ...], n_x: int, block_info: Any = None,
+    inflow: tuple[NDArray[Any], ...], n_x: int, known_share_min: float, block_info: Any = None,
 ) -> NDArray[np.float64]:  # fmt: skip
     (r0, r1), (c0, c1) = block_info[0]["array-location"]
     own = Contributions.own(weight, height)
@@ -105,4 +109,5 @@ def _terms(
     inner = closed(codes)[0]
     carry_down(inner, drainage_order(inner), own)
     known = codes >= 0
-    return np.stack([np.where(known, own.n_cells, 0), own.mean_weight, own.way_cells, own.highest]).astype(np.float64)
+    mean = np.where(own.n_known >= known_share_min * own.n_cells, own.mean_weight, np.nan)
+    return np.stack([np.where(known, own.n_cells, 0), mean, own.way_cells, own.highest]).astype(np.float64)

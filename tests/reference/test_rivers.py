@@ -51,6 +51,20 @@ def test_formulas_give_hand_computed_numbers() -> None:
     assert stage[0] ** (5 / 3) == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(("columns", "is_known"), [(2, True), (40, False)])
+def test_a_river_whose_rain_is_known_on_a_small_part_of_its_ground_is_unknown(columns: int, is_known: bool) -> None:
+    given = layers(100.0)
+    rain = given["runoff"].copy(data=given["runoff"].to_numpy().copy())
+    rain.to_numpy()[:, :columns] = np.nan  # the valley falls to the right: the upper part of its ground
+    at = (slice(38, 43), slice(55, None))  # below the deck
+    whole, part = (compute(given | {"runoff": r}, FloodParams()).level.to_numpy()[at] for r in (given["runoff"], rain))
+    assert (whole > 0).any()
+    if is_known:
+        np.testing.assert_array_equal(part > 0, whole > 0)  # two of many columns: the rest stands for them
+    else:
+        assert (part[whole > 0] == -1).all()
+
+
 @pytest.mark.slow
 def test_flood_lies_in_the_valley_and_grows_with_rain() -> None:
     params = FloodParams()

@@ -50,6 +50,11 @@ class RiverParams(Params):
     slope_length_m: float = parameter(
         500.0, "Length over which the slope of the bed is averaged downstream.", source=_CHOICE, gt=0, le=50_000
     )
+    known_share_min: float = parameter(
+        0.9, "A river's flood is known where the runoff of at least this share of the ground upslope is; the rest "
+        "counts as the mean of it.",
+        source=f"{_CHOICE}: the rest changes the discharge by less than its own error", gt=0, le=1,
+    )  # fmt: skip
     design_years: tuple[int, ...] = parameter(
         (), "Return periods whose river flood is drawn (depth_design_{years}yr): the rain of `storm_h` by "
         "rainfall.annual_maxima of that duration, else by rainfall.idf.",

@@ -78,17 +78,18 @@ def river_flow(
     Parameters
     ----------
     direction, filled : as `terrain.hydrology.drainage` makes them. stream : (y, x) bool.
-    runoff_mm : (y, x) runoff depth of the storm [mm]; missing values count as the mean of the known upslope cells.
+    runoff_mm : (y, x) runoff depth of the storm [mm]; missing values count as the mean of the known upslope cells
+        where at least `known_share_min` of them are known.
         All are in the same blocks.
     cell_m : cell size.
     params : duration of the storm, width, roughness and slope of the bed.
 
     Returns
     -------
-    RiverFlow : lazy; NaN where there is no stream, or no known runoff upslope. The blocks' borders are worked out here,
-        and what was found on stream cells is held.
+    RiverFlow : lazy; NaN where there is no stream, or too little known runoff upslope. The blocks' borders are worked
+        out here, and what was found on stream cells is held.
     """
-    terms = contribution_blocks(direction, runoff_mm, filled)
+    terms = contribution_blocks(direction, runoff_mm, filled, known_share_min=params.known_share_min)
     steps = max(1, round(params.slope_length_m / cell_m))
     fall = fall_blocks(direction, filled, stream, steps)
     flow = da.map_blocks(
