@@ -90,9 +90,9 @@ def test_float32_fluxes_follow_the_plain_float64_scheme(advection: bool) -> None
     run = simulate(z, N, [60.0], rain_step_s=900, cell_m=CELL, sink_m3_s=sink * CELL**2, advection=advection)
     depth, left, steps = plain(z, 60 / 3.6e6, 900.0, sink, advection=advection)
     assert run.n_steps == steps
-    # the power in the friction is good to 3e-4, which moves depths by a third of that: of 5 cm, 5e-6 m
-    np.testing.assert_allclose(run.depth_m, depth, rtol=1e-4, atol=5e-6)
-    assert run.balance.left_m3 == pytest.approx(left * CELL**2, rel=1e-4)
+    # the power in the friction is good to 1e-4, which moves depths by a third of that: of 5 cm, 2e-6 m
+    np.testing.assert_allclose(run.depth_m, depth, rtol=3e-5, atol=3e-6)
+    assert run.balance.left_m3 == pytest.approx(left * CELL**2, rel=3e-5)
 
 
 def same(one: FloodRun, other: FloodRun) -> None:
