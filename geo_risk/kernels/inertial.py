@@ -6,11 +6,13 @@ the new flux itself, so that thin water comes to its normal depth in one long st
 swings about it):
 
     q' + g dt n^2 q' |q'| / h_f^(7/3) = theta q + (1 - theta) (q_left + q_right) / 2 - g h_p dt d(eta)/dx - dt A
-    h_f = max(eta of both cells) - max(z of both cells),  dt = courant dx / max(sqrt(g h_max) + |u|_max, 2 m/s)
+    h_f = max(eta of both cells) - max(z of both cells)
+    dt = dx / max(sqrt(g h_max) / courant + |u|_max, 2 m/s / courant)
 
 A = 0, h_p = h_f and |u|_max = 0 here; nothing runs faster than critical flow, for beyond it these equations break into
 waves. With advection A is the momentum carried away (`momentum_rows`), and h_p the mean depth where that is less, so
-that bores run as fast as they should; then up to a Froude number of 5.
+that bores run as fast as they should. |u|_max counts to 3 m/s; faster water, as down a step of the ground, is held to
+what the step can follow (that and 0.4 of the celerity of the deepest water) and to a Froude number of 5.
 
 Fluxes are float32, depth and all that is added to it float64, so that mass is kept to rounding of float64. Depth can
 never become negative: where a step would take more water out of a cell than it holds, all its outflows are scaled

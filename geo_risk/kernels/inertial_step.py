@@ -65,6 +65,10 @@ OBSERVE_STEPS = 4
 DEPTH_MAX_M = 1.0e5
 """Deeper water than this is a run that has lost its way."""
 
+SPEED_COUNTED_M_S = 3.0
+"""Speed of the water beside its waves that a step is made for; what runs faster, as down a step of the ground, may do
+so as far as the step can follow it: this speed and 0.4 of the celerity of the deepest water."""
+
 SHEET_WAVE_M_S = 2.0
 """Celerity that a step can always follow, so that waves in thin water are not outrun (normal flow of up to 1.2 m/s)."""
 
@@ -139,7 +143,8 @@ def _choose_step(water: Water, forcing: Forcing, settings: Settings) -> None:
     for j in range(water.fastest_u.size):
         speed = max(speed, np.float64(water.fastest_u[j]), np.float64(water.fastest_v[j]))
     clock[WAVE] = np.sqrt(GRAVITY * (h_max + rise * longest))
-    dt = min(longest, settings.courant * settings.cell_m / max(clock[WAVE] + speed, SHEET_WAVE_M_S))
+    wave = max(clock[WAVE] + settings.courant * min(speed, SPEED_COUNTED_M_S), SHEET_WAVE_M_S)
+    dt = min(longest, settings.courant * settings.cell_m / wave)
     if not dt >= settings.step_min_s:
         clock[STATUS] = TOO_SHORT
         return

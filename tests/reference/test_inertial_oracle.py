@@ -41,7 +41,7 @@ def plain(
     while remaining > 0:
         wave = np.sqrt(GRAVITY * (h_max + rain_m_s * STEP_MAX))
         speed = max(np.abs(u[:, 1:-1]).max(), np.abs(v[1:-1]).max())
-        dt = min(STEP_MAX, COURANT * CELL / max(wave + speed, 2.0))
+        dt = min(STEP_MAX, COURANT * CELL / max(wave + COURANT * min(speed, 3.0), 2.0))
         dt = remaining if dt >= remaining else (0.5 * remaining if dt > 0.5 * remaining else dt)
         eta, new_x, new_y, new_u, new_v = z + h, *(np.zeros_like(a) for a in (qx, qy, u, v))
         moved_x, moved_y = carried(qx, qy, u), carried(qy.T, qx.T, v.T).T
