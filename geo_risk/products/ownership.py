@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from geo_risk.core.schemas import conform
+from geo_risk.hazards.flood.sites import OWNER_COLUMNS
 from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.wording import with_reasons
 
@@ -32,6 +33,9 @@ _WORDS = {
 GAPS = tuple(_WORDS)
 """What may be missing, the gravest first."""
 
+COMPLETE = ("none", "not_kept")
+"""Of a site with nothing missing: nothing at all, or nothing of what the ledger keeps."""
+
 
 def read_date(text: object) -> date | None:
     """Return the day that a text names (2025-12-31, 2025/12/31, 2025年12月31日, 20251231); None where it names none."""
@@ -47,7 +51,8 @@ def read_date(text: object) -> date | None:
 def owner_gaps(
     sites: pd.DataFrame, *, known: Collection[str], on: date | None, params: WaterloggingParams
 ) -> list[str]:
-    """Return what is missing of each site's owner, as words of `GAPS` joined by commas; "none" where nothing is.
+    """Return what is missing of each site's owner, as words of `GAPS` joined by commas; where nothing is "none", or
+    "not_kept" if the ledger lacks some of the columns altogether.
 
     Parameters
     ----------
@@ -56,9 +61,9 @@ def owner_gaps(
         person is asked for always.
     on : day for which expiry is judged; None leaves it unjudged. params : expiry_notice_days.
     """
-    return [
-        ",".join(_gaps(row, set(known) | {"responsible"}, on, params)) or "none" for row in sites.to_dict("records")
-    ]
+    asked = set(known) | {"responsible"}
+    complete = "none" if set(OWNER_COLUMNS) <= asked else "not_kept"
+    return [",".join(_gaps(row, asked, on, params)) or complete for row in sites.to_dict("records")]
 
 
 def _gaps(row: Any, known: set[str], on: date | None, params: WaterloggingParams) -> list[str]:
@@ -91,7 +96,7 @@ def ownership(ranked: gpd.GeoDataFrame, *, language: str = "en") -> pd.DataFrame
     ----------
     ranked : the frame waterlogging with owner_gaps, unit, valid_until. Names of persons are not taken over.
     """
-    rows = pd.DataFrame(ranked[ranked["owner_gaps"] != "none"].drop(columns="geometry"))
+    rows = pd.DataFrame(ranked[~ranked["owner_gaps"].isin(COMPLETE)].drop(columns="geometry"))
     rows = rows.rename(columns={"rank": "site_rank"}).sort_values("site_rank", kind="stable")
     for name in ("unit", "valid_until"):
         if name not in rows:

@@ -45,7 +45,8 @@ def test_every_gap_is_found() -> None:
 
 def test_a_column_that_the_ledger_lacks_is_no_gap_of_each_site_but_the_responsible_person_is() -> None:
     got = owner_gaps(sites(), known=set(), on=date(2024, 7, 25), params=PARAMS)
-    assert got == ["none", "none", "no_responsible", "not_in_ledger", "none", "none"]
+    assert got == ["not_kept", "not_kept", "no_responsible", "not_in_ledger", "not_kept", "not_kept"]
+    assert ownership(sites().assign(owner_gaps=got))["site_id"].tolist() == ["C", "D"]
 
 
 def test_expiry_is_not_judged_without_a_day() -> None:

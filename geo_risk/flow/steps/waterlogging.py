@@ -142,6 +142,7 @@ def _last_day(storm: Path | None) -> str | None:
 def _owner_notes(ranked: Any, known: set[str], day: Any) -> list[dict[str, str]]:
     """Return what the report says of owners; no person is named."""
     from geo_risk.hazards.flood.sites import OWNER_COLUMNS
+    from geo_risk.products.ownership import COMPLETE
     from geo_risk.products.wording import note
 
     zh = {"unit": "责任单位", "responsible": "责任人", "deputy": "备岗责任人", "valid_until": "责任期限"}
@@ -150,7 +151,7 @@ def _owner_notes(ranked: Any, known: set[str], day: Any) -> list[dict[str, str]]
     if lacking:
         notes.append(note("warning", f"The ledger of waterlogging sites says nothing of: {', '.join(lacking)}.",
                           f"内涝点台账未填：{'、'.join(zh[c] for c in lacking)}。"))  # fmt: skip
-    gaps = int((ranked["owner_gaps"] != "none").sum())
+    gaps = int((~ranked["owner_gaps"].isin(COMPLETE)).sum())
     if gaps:
         notes.append(note("warning", f"{gaps} of {len(ranked)} listed sites have no complete owner: see "
                           "waterlogging_owners.",
