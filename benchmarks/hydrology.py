@@ -203,7 +203,7 @@ def step(side: int) -> dict[str, Any]:
         make_drainage(dem=folder / "dem.tif", **paths, facts=folder / "facts.json", params=DrainageParams())
         out |= {"drainage_wall_s": round(time.perf_counter() - wall, 1), "drainage_peak_mb": peak_mb()}
         made = ("hazard_flood", "depth_max_m", "depth_river", "depth_pond")
-        used = {n: paths[n] for n in ("dem_filled", "flow_direction", "streams", "hand_m")}
+        used = {n: paths[n] for n in ("dem_filled", "flow_direction", "area_cut_ratio", "streams", "hand_m")}
         write_hazard(openings=None, town_depth=None, town_dem=None, dem=folder / "dem.tif", **used,
                      runoff=folder / "runoff.tif", **{n: folder / f"{n}.tif" for n in made},
                      facts=folder / "flood.json", params=FloodParams())  # fmt: skip
