@@ -64,10 +64,14 @@ def test_share_counts_all_that_runs_through_the_hollow_and_what_lies_aside_has_n
     assert none[:2].tolist() == [0.0, 0.0]
 
 
-def test_unknown_ground_lets_nothing_in() -> None:
+def test_water_that_enters_where_no_height_is_known_is_not_left_out() -> None:
     town = valley()
     direction = codes(r2c4=SOUTH)
     height = town.elevation.copy()
     height[0:3, 3:6] = np.nan
     cells, m2 = entries(direction, np.full(COUNTY.shape, 900.0), BOX, county=COUNTY, town=TOWN, elevation_m=height)
-    assert cells.size == m2.size == 0
+    assert m2.tolist() == [900.0]
+    row, column = divmod(int(cells[0]), 12)
+    assert np.isfinite(height[row, column])
+    assert abs(row - 1) <= 2
+    assert abs(column - 4) <= 3

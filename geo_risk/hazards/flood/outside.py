@@ -33,7 +33,7 @@ def entries(
     Returns
     -------
     cells, area : flat indices of the lowest known town cell within each county cell that water enters, and the ground
-        [m2] that drains in there. Where no height is known in such a cell its water is left out.
+        [m2] that drains in there. Where no height is known in such a cell, the nearest known cell of the town.
     """
     top, stop, left, right = box
     a, c = max(top - 1, 0), max(left - 1, 0)
@@ -48,18 +48,19 @@ def entries(
     at, inverse = np.unique(np.stack([to_j[comes], to_i[comes]], axis=1), axis=0, return_inverse=True)
     total = np.bincount(inverse.ravel(), weights=area[j[comes], i[comes]], minlength=len(at))
     found = [_lowest_within(int(row), int(column), county, town, elevation_m) for row, column in at]
-    known = np.array([cell >= 0 for cell in found], dtype=np.bool_)
-    return np.array(found, np.int64).reshape(-1)[known], np.asarray(total[known], dtype=np.float64)
+    return np.array(found, np.int64).reshape(-1), np.asarray(total, dtype=np.float64)
 
 
 def _lowest_within(row: int, column: int, county: Grid, town: Grid, elevation_m: NDArray[Any]) -> int:
-    """Return the flat index of the lowest known town cell in a county cell, -1 where none is."""
+    """Return the flat index of the lowest known town cell in a county cell, or of the nearest known one to it."""
     coarse, fine, half = county.coords(), town.coords(), 0.5 * county.resolution_m
     rows = np.flatnonzero(np.abs(fine["y"] - coarse["y"][row]) <= half)
     columns = np.flatnonzero(np.abs(fine["x"] - coarse["x"][column]) <= half)
     part = np.asarray(elevation_m)[np.ix_(rows, columns)]
     if not np.isfinite(part).any():
-        return -1
+        y, x = np.nonzero(np.isfinite(elevation_m))
+        away = np.hypot(fine["y"][y] - coarse["y"][row], fine["x"][x] - coarse["x"][column])
+        return int(y[away.argmin()] * town.shape[1] + x[away.argmin()])
     j, i = np.unravel_index(int(np.nanargmin(part)), part.shape)
     return int(rows[j] * town.shape[1] + columns[i])
 
