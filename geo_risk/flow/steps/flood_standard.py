@@ -23,7 +23,8 @@ def standard_storm(plan: Plan, reads: dict[str, Any]) -> None:
         return
     params = plan.cfg.flood
     plan.add(
-        "flood.town_standard", write_standard, reads=reads,
+        "flood.town_standard", write_standard,
+        reads={**reads, **{n: plan.layer(n) for n in ("flow_direction", "flow_accumulation")}},
         writes={"depth": plan.layer("town_depth"), "duration": plan.layer("town_duration"),
                 "ponds": plan.frame("town_ponds"), "record": plan.cube("town_record"),
                 "facts": plan.facts("flood_town_standard")},
@@ -35,6 +36,8 @@ def write_standard(
     *,
     town_sites: Path,
     town_devices: Path,
+    flow_direction: Path,
+    flow_accumulation: Path,
     depth: Path,
     duration: Path,
     ponds: Path,
@@ -49,17 +52,20 @@ def write_standard(
     """Run an hour of the standard rain over the town and write depth, duration, and each site's answer."""
     import numpy as np
 
+    from geo_risk.core.grid import grid_of
     from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.flow.steps.flood_town_opened import opened_town
     from geo_risk.hazards.flood.design_runs import DesignRain, run_design
     from geo_risk.hazards.flood.devices import sink_grid
+    from geo_risk.hazards.flood.outside import entries, outside_shares, with_outside
     from geo_risk.hazards.flood.responses import record_cells, responses
+    from geo_risk.hazards.flood.surroundings import town_box
     from geo_risk.hazards.flood.town import town_facts
     from geo_risk.products.wording import note
     from geo_risk.publish.dataset import write_dataset
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
-    from geo_risk.sources.layers import read_frame
+    from geo_risk.sources.layers import open_layer, read_frame
 
     ground, surface = opened_town(town, sites)
     places, devices = read_frame(town_sites), read_frame(town_devices)
@@ -69,6 +75,11 @@ def write_standard(
                      runoff=runoff)  # fmt: skip
     table = responses(places, devices, ground, run, None, peak_rain_mm_h=design.standard_rain_mm,
                       depth_bound_m=params.duration_depth_m, params=sites)  # fmt: skip
+    direction = open_layer(flow_direction)
+    county = grid_of(direction)
+    comes = entries(direction.data, open_layer(flow_accumulation).data, town_box(county, ground.grid), county=county,
+                    town=ground.grid, elevation_m=ground.elevation)  # fmt: skip
+    table = with_outside(table, outside_shares(*comes, places, ground), params)
     for values, path, units, name in (
         (run.max_depth_m, depth, "m", "greatest depth in the town"),
         (run.duration_above_s / 3600, duration, "hour", f"time deeper than {params.duration_depth_m:g} m"),

@@ -51,6 +51,7 @@ def write_town(
 
     from geo_risk.flow.steps.flood_answers import record_dataset
     from geo_risk.hazards.flood.compute import town_layer
+    from geo_risk.hazards.flood.outside import with_outside
     from geo_risk.hazards.flood.rain_gaps import depth_bounds, without_gaps
     from geo_risk.hazards.flood.responses import responses
     from geo_risk.hazards.flood.town import RATING_BOUNDS, town_facts
@@ -72,9 +73,7 @@ def write_town(
                       depth_bound_m=params.duration_depth_m, params=sites)  # fmt: skip
     by_rain = np.array(depth_bounds(table["depth_m"], storm.places["cell"].to_numpy(np.int64), gaps), dtype=object)
     table["depth_bound"] = np.where(by_rain == "exact", table["depth_bound"], by_rain)
-    table["outside_share"] = _outside(inflows, storm.places, ground)
-    is_open = (table["depth_bound"] == "exact") & (table["outside_share"] > params.outside_share_max)
-    table["depth_bound"] = table["depth_bound"].mask(is_open, "outside")
+    table = with_outside(table, _outside(inflows, storm.places, ground), params)
     for values, path, units, name in _fine_layers(
         run, params.duration_depth_m, (depth, duration, arrival, speed, rating)
     ):

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import Grid
+from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.sites import Town
 from geo_risk.kernels.accumulation import accumulate
 from geo_risk.kernels.d8 import drainage_order, flow_direction
@@ -94,3 +95,15 @@ def outside_shares(cells: NDArray[np.int64], area_m2: Array, sites: pd.DataFrame
     at, label = sites["cell"].to_numpy(np.int64), sites["label"].to_numpy(np.int64)
     found = np.where(label > 0, by_label[np.maximum(label, 0)], near.ravel()[np.maximum(at, 0)])
     return np.where(at >= 0, found, np.nan)
+
+
+def with_outside(table: pd.DataFrame, share: Array | float, params: TownFlowParams) -> pd.DataFrame:
+    """Return what a run did at each site with `outside_share`, and `depth_bound` "outside" where that is too much.
+
+    Parameters
+    ----------
+    table : as `responses.responses` returns it. share : as `outside_shares` returns it. params : outside_share_max.
+    """
+    out = table.assign(outside_share=share)
+    is_open = (out["depth_bound"] == "exact") & (out["outside_share"] > params.outside_share_max)
+    return out.assign(depth_bound=out["depth_bound"].mask(is_open, "outside"))
