@@ -23,8 +23,8 @@ from geo_risk.hazards.runout.footprint import footprints
 from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.products.params import RiskParams
 from geo_risk.products.releases import Releases
+from geo_risk.products.vulnerability import matrix_risk
 from geo_risk.products.wording import level_word, say, with_reasons
-from geo_risk.products.zones import matrix_risk
 
 WATCHED = ("hazard_point", "moving_area")
 """Sources whose footprint is drawn whether it reaches a house or not."""

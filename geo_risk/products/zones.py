@@ -15,20 +15,22 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid, grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
-from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
+from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import hillslope_sets
 from geo_risk.products.failing import failure_windows, is_failing
 from geo_risk.products.linking import likely_false
-from geo_risk.products.params import Matrix, RiskParams
+from geo_risk.products.params import RiskParams
+from geo_risk.products.vulnerability import matrix_risk, vulnerability_of
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
+from geo_risk.products.zone_exposure import Exposed, exposure_of
 from geo_risk.terrain.burned import burned_blocks
 from geo_risk.terrain.slope import blocks
 
@@ -47,20 +49,6 @@ _PREFIX: Mapping[str, str] = {
 }  # fmt: skip
 _WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
 _INNER = ["known_people", "is_warned", "pace", "window"]
-
-
-@dataclass(frozen=True)
-class Exposed:
-    """What can be harmed, each part optional, in the CRS of the run.
-
-    Attributes
-    ----------
-    houses : houses with people, as `exposure.people.spread_people` makes them.
-    roads : lines.
-    """
-
-    houses: gpd.GeoDataFrame | None = None
-    roads: gpd.GeoDataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +106,7 @@ def risk_zones(
     zones["zone_id"] = _ids(zones, grid)
     zones = zones.join(_warnings(zones, dangers.warnings, grid, params)).assign(is_warned=bool(dangers.warnings))
     zones = zones.join(exposure_of(zones, exposed))
-    zones["vulnerability_level"] = _vulnerability(zones, exposed, params)
+    zones["vulnerability_level"] = vulnerability_of(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
     zones["confidence"] = zones["confidence"].astype("float64")
     zones = with_reasons(zones, lambda k: [_reasons(row, k) for row in zones.itertuples()], language)
@@ -226,73 +214,6 @@ def _warnings(
     for name in (n for n in _WARNINGS if n in layers):
         out.loc[warned, name] = level_at_share(layers[name], coverage, share=share, min_known_share=known)
     return out
-
-
-def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
-    """Return people, households, buildings, road_km of each zone, each weighted by the share inside.
-
-    people and households are rounded to whole ones, and missing where someone of unknown number lives inside (of
-    n_unknown_settlements) or no houses are given; known_people are those whose number is known; buildings counts those
-    that touch the zone.
-    """
-    n = len(zones)
-    out = pd.DataFrame({"people": np.nan, "households": np.nan, "buildings": np.nan, "road_km": np.nan},
-                       index=zones.index)  # fmt: skip
-    out["n_unknown_settlements"], out["known_people"] = 0, 0.0
-    if exposed.houses is not None and len(exposed.houses):
-        houses = exposed.houses
-        pairs = overlaps(houses, zones)
-        feature, zone, share = (pairs[c].to_numpy() for c in ("feature", "zone", "share"))
-        for column in ("people", "households"):
-            sums = np.zeros(n)
-            np.add.at(sums, zone, houses[column].to_numpy(dtype=np.float64)[feature] * share)
-            out[column] = np.round(sums)
-        known = np.nan_to_num(houses["people"].to_numpy(dtype=np.float64))[feature] * share
-        out["known_people"] = np.bincount(zone, weights=known, minlength=n)
-        is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
-        out["buildings"] = np.bincount(zone[is_building], minlength=n)
-        unknown = houses["people"].isna().to_numpy()[feature]
-        lost = pd.DataFrame({"zone": zone[unknown], "id": houses["settlement_id"].to_numpy()[feature[unknown]]})
-        counts = lost.dropna().drop_duplicates().groupby("zone").size()
-        out["n_unknown_settlements"] = counts.reindex(range(n), fill_value=0).to_numpy()
-    if exposed.roads is not None and len(exposed.roads):
-        pairs = overlaps(exposed.roads, zones)
-        length = exposed.roads.length.to_numpy()[pairs["feature"]] * pairs["share"].to_numpy()
-        out["road_km"] = np.bincount(pairs["zone"], weights=length, minlength=n) / 1000
-    return out
-
-
-def _vulnerability(zones: gpd.GeoDataFrame, exposed: Exposed, params: RiskParams) -> NDArray[np.int8]:
-    """Return 0-4 by people, at least 1 where buildings or roads stand; 0 is known to hold neither.
-
-    People who are unknown make none and low unknown; so do roads where none are given.
-    """
-    people = zones["people"].to_numpy(dtype=np.float64)
-    level = classify(people, params.vulnerability_people)
-    buildings = zones["buildings"].fillna(0).to_numpy()
-    things = (buildings > 0) | (zones["road_km"].to_numpy(dtype=np.float64) >= params.vulnerability_road_km)
-    if exposed.houses is None:
-        return combine_levels(np.full(len(zones), -1), np.where(things, 1, 0))
-    if exposed.roads is None:
-        level = np.where((level == 0) & ~things, np.int8(Level.UNKNOWN), level)
-    at_least = classify(zones["known_people"].to_numpy(dtype=np.float64), params.vulnerability_people)
-    known = np.where(np.isnan(people), at_least, level)
-    return combine_levels(np.where(np.isnan(people), -1, level), np.maximum(known, things.astype(np.int8)))
-
-
-def matrix_risk(hazard: ArrayLike, vulnerability: ArrayLike, matrix: Matrix) -> NDArray[np.int8]:
-    """Return the risk level of hazard and vulnerability by the 4 x 4 matrix.
-
-    Vulnerability 0 (nobody, nothing) gives at most low: a hazard that meets nothing is no risk. Hazard -1 gives -1.
-    Vulnerability -1 gives what the matrix allows for vulnerability 1 where that is at least medium, else -1. Hazard 0
-    gives 0.
-    """
-    table = np.zeros((5, 5), dtype=np.int8)
-    table[1:, 1:] = np.asarray(matrix, dtype=np.int8)
-    table[1:, 0] = np.minimum(table[1:, 1], Level.LOW)
-    h, v = np.asarray(hazard, dtype=np.int64), np.asarray(vulnerability, dtype=np.int64)
-    least = table[h.clip(0), np.where(v < 0, 1, v)]
-    return np.where(h < 0, np.int8(-1), np.where(v < 0, combine_levels(least, np.full(h.shape, -1)), least))
 
 
 def _reasons(row: Any, language: str) -> str:

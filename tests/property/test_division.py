@@ -20,7 +20,7 @@ from geo_risk.products.demand import not_judged
 from geo_risk.products.division import divide_along_drainage, hillslope_sets
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.threat import Threat, highest_reach, house_threat, reach_layers
-from geo_risk.products.zones import matrix_risk
+from geo_risk.products.vulnerability import matrix_risk
 
 CRS = "EPSG:4546"
 GRID = Grid.from_bounds((0, 0, 300, 300), crs=CRS, resolution_m=30)

@@ -16,7 +16,7 @@ from geo_risk.exposure.columns import numbers, texts
 from geo_risk.exposure.people import apportion, clean_counts, spread_people
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, covered_shares, level_at_share, overlaps, values_at
-from geo_risk.products.zones import Exposed, exposure_of
+from geo_risk.products.zone_exposure import Exposed, exposure_of
 
 CRS = "EPSG:4546"
 

@@ -14,7 +14,9 @@ from geo_risk.core.schemas import conform
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import divide_patches
 from geo_risk.products.params import RiskParams
-from geo_risk.products.zones import Dangers, Exposed, exposure_of, link_points, matrix_risk, risk_layer, risk_zones
+from geo_risk.products.vulnerability import matrix_risk
+from geo_risk.products.zone_exposure import Exposed, exposure_of
+from geo_risk.products.zones import Dangers, link_points, risk_layer, risk_zones
 from geo_risk.terrain import distance
 
 CRS = "EPSG:4546"

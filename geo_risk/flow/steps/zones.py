@@ -47,7 +47,8 @@ def write_zones(
     **reads: Path | None,
 ) -> None:
     """Write the zones without their point ids, and risk_level."""
-    from geo_risk.products.zones import Dangers, Exposed, risk_layer, risk_zones
+    from geo_risk.products.zone_exposure import Exposed
+    from geo_risk.products.zones import Dangers, risk_layer, risk_zones
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_frame, read_grid
