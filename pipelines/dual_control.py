@@ -8,6 +8,7 @@ from geo_risk.flow.steps.deformation_watch import watch
 from geo_risk.flow.steps.earthquake import earthquake
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
+from geo_risk.flow.steps.exposure_table import exposure_table
 from geo_risk.flow.steps.flood import flood
 from geo_risk.flow.steps.flood_dams import dams
 from geo_risk.flow.steps.flood_sinking import sinking, town_sinking
@@ -47,6 +48,7 @@ def build(plan: Plan) -> None:
     dams(plan)
     zones(plan)
     points(plan)
+    exposure_table(plan)
     runout(plan)
     lines(plan)
     watch(plan)

@@ -49,6 +49,15 @@ SCHEMAS: dict[str, Schema] = {
             required="kind hazard_level vulnerability_level risk_level",
         ),
         schema_of(
+            "exposure", "place_id", None,
+            "place_id:id place_kind:text name:text hazard_kind:text risk_level:level danger_grade:text people:count "
+            "people_low:count people_high:count people_day:count vulnerable_people:count households:count "
+            "buildings:count road_km:positive farmland_ha:positive facilities:count facility_people:count "
+            "facility_names:text assets_cny:positive unknown_hazards:text gaps:text reasons:text",
+            required="place_kind", place_kind=("zone", "township", "all_zones", "outside_zones", "total"),
+            danger_grade=("I", "II", "III", "IV"),
+        ),
+        schema_of(
             "active_deformation", "area_id", "Polygon",
             "area_id:id track:text n_pixels:count area_m2:positive velocity_mean_mm_yr:number "
             "velocity_max_mm_yr:number quality:count activity:text acceleration_mm_yr2:number "

@@ -11,6 +11,7 @@ import pandas as pd
 from geo_risk.core.errors import CrsError
 from geo_risk.core.sentence import Sentence
 from geo_risk.exposure.columns import numbers
+from geo_risk.exposure.structures import floor_area_m2
 
 MAX_DISTANCE_M = 1000.0
 """A building without a settlement belongs to the nearest one within this distance."""
@@ -69,10 +70,17 @@ def dwelling_weights(buildings: gpd.GeoDataFrame) -> pd.Series[Any]:
     Households count in a settlement only where every building of it has a number and some number is above 0;
     floors that are missing or not above 0 count as one.
     """
-    floors = numbers(buildings, "floors")
-    room = buildings.geometry.area * floors.where(floors > 0, 1.0)
-    households = numbers(buildings, "households")
-    usable = households.where(households >= 0)
+    room = pd.Series(floor_area_m2(buildings), index=buildings.index)
+    return _usable_households(buildings).where(counted_by_households(buildings), room).astype("float64")
+
+
+def counted_by_households(buildings: gpd.GeoDataFrame) -> pd.Series[Any]:
+    """Tell which buildings draw people by households, as `dwelling_weights` says; the others do by floor area."""
+    usable = _usable_households(buildings)
     by_settlement = usable.groupby(buildings["settlement_id"].fillna(""))
-    whole = by_settlement.transform("count").eq(by_settlement.transform("size")) & by_settlement.transform("sum").gt(0)
-    return usable.where(whole, room).astype("float64")
+    return by_settlement.transform("count").eq(by_settlement.transform("size")) & by_settlement.transform("sum").gt(0)
+
+
+def _usable_households(buildings: gpd.GeoDataFrame) -> pd.Series[Any]:
+    households = numbers(buildings, "households")
+    return households.where(households >= 0)

@@ -1,19 +1,27 @@
-"""Where a settlement's people live: spread over its buildings so that they add up exactly."""
+"""Where a settlement's people live: spread over its buildings, points or cells so that they add up exactly."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.sentence import Sentence
-from geo_risk.exposure.buildings import assign_settlements, dwelling_weights
+from geo_risk.exposure.buildings import MAX_DISTANCE_M, assign_settlements, counted_by_households, dwelling_weights
+from geo_risk.exposure.columns import texts
+from geo_risk.exposure.params import DEFAULTS, ExposureParams
+from geo_risk.exposure.structures import floor_area_m2, replacement_value_cny, structure_classes
+from geo_risk.exposure.unbuilt import census_places, discs, population_places, yards
 
-HOUSE_COLUMNS = ("house_id", "settlement_id", "people", "vulnerable_people", "households", "is_building")
+HOUSE_COLUMNS = ("house_id", "settlement_id", "people", "vulnerable_people", "households", "is_building", "spread",
+                 "structure", "use", "floor_area_m2", "assets_cny")  # fmt: skip
 """Columns of the frame of houses."""
 
 
@@ -45,10 +53,15 @@ def apportion(total: float, weights: ArrayLike) -> NDArray[np.float64]:
     return out
 
 
-def clean_counts(settlements: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
-    """Return the settlements with usable numbers, and every number that was refused.
+def clean_counts(
+    settlements: gpd.GeoDataFrame,
+    *,
+    id_column: str = "settlement_id",
+    columns: tuple[str, ...] = ("people", "vulnerable_people", "households"),
+) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
+    """Return settlements (or other places with people) with usable numbers, and every number that was refused.
 
-    `people`, `vulnerable_people`, `households` become float64 of whole numbers; missing, negative and non-numeric
+    `columns` become float64 of whole numbers; missing, negative and non-numeric
     ones become NaN (unknown, never 0). More vulnerable people than people counts as unknown.
 
     Returns
@@ -56,21 +69,23 @@ def clean_counts(settlements: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[
     (settlements, remarks) : remarks are {"id", "reason"}; the rows stay in the list.
     """
     out, remarks = settlements.copy(), []
-    for column in ("people", "vulnerable_people", "households"):
+    for column in columns:
         given = out[column] if column in out else pd.Series(pd.NA, index=out.index)
         values = pd.to_numeric(given, errors="coerce").astype("float64")
         bad = given.notna() & ~(values >= 0) | np.isinf(values)
         for row in out.index[bad]:
             remarks.append({
-                "id": str(out.loc[row, "settlement_id"]),
+                "id": str(out.loc[row, id_column]),
                 "reason": f"{column} is {given[row]!r}, not a number >= 0: counts as unknown",
                 "reason_zh": f"{column} 为 {given[row]!r}，不是非负数：按未知处理",
             })  # fmt: skip
         out[column] = values.where(~bad).round()
+    if "vulnerable_people" not in columns:
+        return out, remarks
     too_many = out["vulnerable_people"] > out["people"]
     for row in out.index[too_many]:
         remarks.append({
-            "id": str(out.loc[row, "settlement_id"]),
+            "id": str(out.loc[row, id_column]),
             "reason": "more vulnerable people than people: their number counts as unknown",
             "reason_zh": "重点人群人数大于总人口：重点人群按未知处理",
         })  # fmt: skip
@@ -78,40 +93,54 @@ def clean_counts(settlements: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[
     return out, remarks
 
 
+@dataclass(frozen=True)
+class Dwellings:
+    """What says where people live within a settlement, each part optional, in the CRS of the settlements.
+
+    Attributes
+    ----------
+    buildings : polygons with building_id, and settlement_id, floors, households, structure, use where known.
+    census : points with census_id and people, and settlement_id where known.
+    population : people per cell (y, x) on the run grid; may be lazy.
+    """
+
+    buildings: gpd.GeoDataFrame | None = None
+    census: gpd.GeoDataFrame | None = None
+    population: xr.DataArray | None = None
+
+
 def spread_people(
-    settlements: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | None, *, radius_m: float
+    settlements: gpd.GeoDataFrame,
+    dwellings: Dwellings,
+    *,
+    radius_m: float,
+    params: ExposureParams = DEFAULTS,
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
-    """Spread each settlement's people over its buildings by dasymetric weights.
+    """Spread each settlement's people by dasymetric weights: over its buildings, else census points, else a raster.
 
     Parameters
     ----------
     settlements : points with settlement_id, people, vulnerable_people, households as `clean_counts` leaves them.
-    buildings : polygons with building_id, settlement_id, floors, households where known; None where there are none.
-    radius_m : a settlement without buildings becomes one disc of this radius.
+    dwellings : what says where in a settlement they live; the first kind that knows it counts.
+    radius_m : a settlement of which nothing is known becomes one disc of this radius.
 
     Returns
     -------
     (houses, notes) : houses has HOUSE_COLUMNS and polygons in the CRS of the settlements. The sums over a
         settlement's houses equal its numbers exactly; where a number is unknown it is NaN in each house. Buildings of
-        no settlement stand at the end of them, settlement_id missing and their numbers NaN: they are houses too.
+        no settlement stand at the end of the buildings, settlement_id missing and their numbers NaN: they are houses
+        too. `spread` says by what a house draws its people ("none" for those of no settlement).
     """
     frames: list[gpd.GeoDataFrame] = []
     notes: list[str] = []
-    housed: set[str] = set()
-    if buildings is not None and len(buildings):
-        placed, notes = assign_settlements(buildings, settlements)
-        owned = placed[placed["settlement_id"].notna()].sort_values("building_id", kind="stable")
-        frames.append(_houses(owned, settlements))
-        if len(owned) < len(placed):
-            frames.append(_unowned(placed[placed["settlement_id"].isna()]))
-        housed = set(owned["settlement_id"])
-    lonely = settlements[~settlements["settlement_id"].isin(housed)]
-    if len(lonely):
-        frames.append(_discs(lonely, radius_m))
-        notes.append(Sentence(
-            f"{len(lonely)} settlements have no buildings; their people are spread over a disc of {radius_m:.0f} m "
-            "radius", f"{len(lonely)} 个居民点无房屋数据，人口按半径 {radius_m:.0f} 米的圆分布",
-        ))  # fmt: skip
+    lonely = settlements
+    if dwellings.buildings is not None and len(dwellings.buildings):
+        built, notes = built_houses(settlements, dwellings.buildings, params)
+        frames.append(built)
+        lonely = _without(lonely, built)
+    for places, said in _unbuilt(lonely, settlements, dwellings, radius_m=radius_m, params=params):
+        frames.append(_without_empty_cells(with_counts(places, settlements), settlements))
+        notes += said
     unknown = int(settlements["people"].isna().sum())
     if unknown:
         notes.append(Sentence(f"the population of {unknown} settlements is unknown; it is counted as unknown, not as 0",
@@ -119,44 +148,154 @@ def spread_people(
     if not frames:
         return gpd.GeoDataFrame(columns=[*HOUSE_COLUMNS, "geometry"], geometry="geometry", crs=settlements.crs), notes
     houses = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=settlements.crs)
+    return houses[[*HOUSE_COLUMNS, "geometry"]], notes
+
+
+def _without(settlements: gpd.GeoDataFrame, houses: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    return settlements[~settlements["settlement_id"].isin(set(houses["settlement_id"].dropna()))]
+
+
+def _unbuilt(
+    lonely: gpd.GeoDataFrame,
+    settlements: gpd.GeoDataFrame,
+    dwellings: Dwellings,
+    *,
+    radius_m: float,
+    params: ExposureParams,
+) -> Iterator[tuple[gpd.GeoDataFrame, list[str]]]:
+    """Yield the places of settlements without buildings with their weights, and what is said of them."""
+    if dwellings.census is not None and len(dwellings.census):
+        places, rest = census_places(settlements, dwellings.census, max_distance_m=MAX_DISTANCE_M, params=params)
+        said: list[str] = []
+        if rest["points"]:
+            said.append(Sentence(
+                f"{rest['points']:.0f} census points with {rest['people']:.0f} people belong to no settlement: they "
+                "are in no sum", f"{rest['points']:.0f} 个人口普查点（{rest['people']:.0f} 人）不属于任何居民点：未计入"
+            ))  # fmt: skip
+        places = places[places["settlement_id"].isin(set(lonely["settlement_id"]))].reset_index(drop=True)
+        n = places["settlement_id"].nunique()
+        if n:
+            said.append(Sentence(f"the people of {n} settlements without buildings are spread over census points",
+                              f"{n} 个无房屋数据的居民点人口按普查点分布"))  # fmt: skip
+        yield _as_places(places, "census"), said
+        lonely = _without(lonely, places)
+    if dwellings.population is not None and len(lonely):
+        places = population_places(lonely, settlements, dwellings.population, params)
+        n = places["settlement_id"].nunique()
+        said = []
+        if n:
+            said.append(Sentence(f"the people of {n} settlements without buildings are spread by the population raster",
+                              f"{n} 个无房屋数据的居民点人口按人口栅格分布"))  # fmt: skip
+        yield _as_places(places, "population"), said
+        lonely = _without(lonely, places)
+    if len(lonely):
+        text = Sentence(
+            f"{len(lonely)} settlements have no buildings; their people are spread over a disc of {radius_m:.0f} m "
+            "radius", f"{len(lonely)} 个居民点无房屋数据，人口按半径 {radius_m:.0f} 米的圆分布",
+        )  # fmt: skip
+        yield _as_places(discs(lonely, radius_m), "disc"), [text]
+
+
+def _without_empty_cells(houses: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the houses without cells of a raster in which nobody of a peopled settlement came to live."""
+    totals = houses["settlement_id"].map(settlements.set_index("settlement_id")["people"])
+    counts = houses[["people", "vulnerable_people", "households"]]
+    nobody = (houses["people"] == 0) & (counts.fillna(0) == 0).all(axis=1) & (totals > 0)
+    return houses[~((houses["spread"] == "population") & nobody)]
+
+
+def _as_places(places: gpd.GeoDataFrame, spread: str) -> gpd.GeoDataFrame:
+    missing = pd.array([pd.NA] * len(places), dtype="string")
+    return places.assign(is_building=False, spread=spread, structure=missing, use=missing, floor_area_m2=np.nan,
+                         assets_cny=np.nan)  # fmt: skip
+
+
+def census_houses(census: gpd.GeoDataFrame, params: ExposureParams) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Return census points as houses of no settlement, each with its own people, where no settlements are given.
+
+    Parameters
+    ----------
+    census : points with census_id, people, vulnerable_people, households as `clean_counts` leaves them. A point of
+        unknown people is a house of unknown people.
+    """
+    ordered = census.assign(census_id=census["census_id"].astype("string")).sort_values("census_id", kind="stable")
+    places = gpd.GeoDataFrame(
+        {
+            "house_id": ("census-" + ordered["census_id"]).to_numpy(),
+            "settlement_id": pd.array([pd.NA] * len(ordered), dtype="string"),
+            **{c: ordered[c].to_numpy(dtype=np.float64) for c in ("people", "vulnerable_people", "households")},
+        },
+        geometry=yards(ordered, params),
+        crs=census.crs,
+    )
+    houses = _as_places(places, "census")[[*HOUSE_COLUMNS, "geometry"]]
+    notes: list[str] = [Sentence(
+        f"no settlements are given: the {len(houses)} census points are houses of no settlement",
+        f"未提供居民点：{len(houses)} 个人口普查点按房屋处理，不属于任何居民点",
+    )]  # fmt: skip
+    unknown = int(houses["people"].isna().sum())
+    if unknown:
+        notes.append(Sentence(f"the people of {unknown} census points are unknown; they count as unknown, not as 0",
+                          f"{unknown} 个普查点人口未知：按未知统计，不作 0 处理"))  # fmt: skip
     return houses, notes
 
 
-def _houses(buildings: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    weights = dwelling_weights(buildings).to_numpy()
+def built_houses(
+    settlements: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, params: ExposureParams
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Return the buildings as houses with their people, class of structure and replacement value, and notes."""
+    placed, notes = assign_settlements(buildings, settlements)
+    placed = placed.sort_values("building_id", kind="stable")
+    classes, strange = structure_classes(placed, params)
+    area = floor_area_m2(placed)
     out = gpd.GeoDataFrame(
         {
-            "house_id": buildings["building_id"].astype("string").to_numpy(),
-            "settlement_id": buildings["settlement_id"].astype("string").to_numpy(),
+            "house_id": placed["building_id"].astype("string").to_numpy(),
+            "settlement_id": placed["settlement_id"].astype("string").to_numpy(),
+            "weight": dwelling_weights(placed).to_numpy(),
             "is_building": True,
+            "spread": np.where(counted_by_households(placed), "households", "floor_area"),
+            "structure": classes.array,
+            "use": texts(placed, "use").str.strip().str.lower().array,
+            "floor_area_m2": area,
+            "assets_cny": replacement_value_cny(classes, area, params),
         },
-        geometry=buildings.geometry.to_numpy(),
+        geometry=placed.geometry.to_numpy(),
         crs=buildings.crs,
     )
+    lost = out["settlement_id"].isna()
+    out.loc[lost, "spread"] = "none"
+    if strange:
+        words = "、".join(f"{k} ({n})" for k, n in list(strange.items())[:12])
+        notes.append(Sentence(
+            f"{sum(strange.values())} buildings have a structure that no table knows, it counts as unknown: {words}; "
+            "name their class in risk.exposure.structure_terms",
+            f"{sum(strange.values())} 栋房屋的结构类型无法识别，按未知处理：{words}；"
+            "可在 risk.exposure.structure_terms 中指定其类别",
+        ))  # fmt: skip
+    owned = with_counts(out[~lost].reset_index(drop=True), settlements)
+    aside = out[lost].assign(**dict.fromkeys(("people", "vulnerable_people", "households"), np.nan))
+    return gpd.GeoDataFrame(pd.concat([owned, aside], ignore_index=True), crs=buildings.crs), notes
+
+
+def with_counts(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return places with the whole people, vulnerable people and households of their settlements by `weight`.
+
+    Vulnerable people are divided by the people of each place, so that no place has more of them than people where the
+    settlement has not.
+    """
+    out = places.copy()
+    weights = out["weight"].to_numpy(dtype=np.float64)
     totals = settlements.set_index("settlement_id")
     positions = out.groupby("settlement_id", sort=True).indices
     for column in ("people", "vulnerable_people", "households"):
+        given = totals[column].to_dict()
         values = np.full(len(out), np.nan)
         for settlement, rows in positions.items():
             base = values_of(out, "people", rows) if column == "vulnerable_people" else weights[rows]
-            values[rows] = apportion(totals.at[settlement, column], base)
+            values[rows] = apportion(float(given[settlement]), base)
         out[column] = values
     return out
-
-
-def _unowned(buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return buildings that belong to no settlement as houses in which nobody knows who lives."""
-    ids = buildings["building_id"].astype("string").sort_values(kind="stable")
-    return gpd.GeoDataFrame(
-        {
-            "house_id": ids.to_numpy(),
-            "settlement_id": pd.array([pd.NA] * len(ids), dtype="string"),
-            "is_building": np.ones(len(ids), dtype=bool),
-            **{c: np.full(len(ids), np.nan) for c in ("people", "vulnerable_people", "households")},
-        },
-        geometry=buildings.geometry.loc[ids.index].to_numpy(),
-        crs=buildings.crs,
-    )
 
 
 def values_of(frame: pd.DataFrame, column: str, rows: NDArray[Any]) -> NDArray[np.float64]:
@@ -164,17 +303,3 @@ def values_of(frame: pd.DataFrame, column: str, rows: NDArray[Any]) -> NDArray[n
     known: NDArray[np.float64] = frame[column].to_numpy(dtype=np.float64)
     out: NDArray[np.float64] = np.nan_to_num(known[rows])
     return out
-
-
-def _discs(settlements: gpd.GeoDataFrame, radius_m: float) -> gpd.GeoDataFrame:
-    counts = {c: settlements[c].to_numpy(dtype=np.float64) for c in ("people", "vulnerable_people", "households")}
-    return gpd.GeoDataFrame(
-        {
-            "house_id": ("disc-" + settlements["settlement_id"].astype("string")).to_numpy(),
-            "settlement_id": settlements["settlement_id"].astype("string").to_numpy(),
-            "is_building": False,
-            **counts,
-        },
-        geometry=settlements.geometry.centroid.buffer(radius_m).to_numpy(),
-        crs=settlements.crs,
-    )

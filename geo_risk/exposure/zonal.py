@@ -169,12 +169,22 @@ def overlaps(features: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> pd.DataFram
     shapes, areas = features.geometry.to_numpy(), zones.geometry.to_numpy()
     tree = shapely.STRtree(shapes)
     zone, feature = tree.query(areas, predicate="intersects")
-    pieces = shapely.intersection(shapes[feature], areas[zone])
-    whole, part = _size(shapes[feature]), _size(pieces)
-    is_point = shapely.get_dimensions(shapes[feature]) == 0
-    share = np.where(is_point, 1.0, np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)).clip(0, 1)
+    whole_in = _pair_numbers(*tree.query(areas, predicate="contains_properly"), n=len(shapes))
+    pairs = zone * np.int64(len(shapes)) + feature
+    at = np.minimum(np.searchsorted(whole_in, pairs), max(len(whole_in) - 1, 0))
+    is_whole = whole_in[at] == pairs if len(whole_in) else np.zeros(len(pairs), dtype=bool)
+    share = np.ones(len(pairs))
+    cut = ~is_whole & (shapely.get_dimensions(shapes[feature]) != 0)  # a point is in or out
+    pieces = shapely.intersection(shapes[feature[cut]], areas[zone[cut]])
+    whole, part = _size(shapes[feature[cut]]), _size(pieces)
+    share[cut] = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0).clip(0, 1)
     out = pd.DataFrame({"feature": feature, "zone": zone, "share": share})
     return out[out["share"] > 0].sort_values(["feature", "zone"], ignore_index=True)
+
+
+def _pair_numbers(zone: NDArray[np.int64], feature: NDArray[np.int64], *, n: int) -> NDArray[np.int64]:
+    """Return one number a pair, sorted."""
+    return np.sort(zone * np.int64(n) + feature)
 
 
 def covered_shares(features: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> NDArray[np.float64]:

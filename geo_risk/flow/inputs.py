@@ -258,7 +258,9 @@ class Inputs(Params):
     culverts: Source | None = _input("Culverts, lines with diameter [m].")
     settlements: Source | None = _input("Settlements with people.")
     buildings: Source | None = _input("Building footprints.")
-    population: Source | None = _input("People per cell, GeoTIFF.")
+    population: Source | None = _input(
+        "People per cell or people/km2, GeoTIFF (say which by `units`); or census points with census_id and people."
+    )
     roads: Source | None = _input("Roads with class.")
     railways: Source | None = _input("Railways.")
     embankments: Source | None = _input("Dykes and embankments, lines along the crest.")
@@ -270,7 +272,9 @@ class Inputs(Params):
         "Reservoirs and check dams; volume_m3 and dam_height_m say what a break would do."
     )
     shelters: Source | None = _input("Shelters with capacity [people].")
-    facilities: Source | None = _input("Schools, hospitals and other facilities.")
+    facilities: Source | None = _input(
+        "Schools, hospitals and other facilities: facility_id; name, kind, people, people_day where known."
+    )
     stocks: Source | None = _input("Stocks of relief goods.")
     mines: Source | None = _input("Mining licences, polygons.")
     tailings_ponds: Source | None = _input("Tailings ponds.")

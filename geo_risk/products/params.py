@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from geo_risk.core.params import Params, parameter
+from geo_risk.exposure.params import ExposureParams, FloodLossParams
 
 _CHOICE = "choice of geo_risk"
 _PLANS = "danger grades of Chinese county plans, METHODS.md section 3"
@@ -113,6 +114,9 @@ class RiskParams(Params):
         "Risk level by hazard level (rows 1-4) and vulnerability level (columns 1-4).",
         source=f"{_CHOICE}: symmetric, and never falling along a row or column",
     )  # fmt: skip
+
+    exposure: ExposureParams = ExposureParams()
+    flood_loss: FloodLossParams = FloodLossParams()
 
     @model_validator(mode="after")
     def _tables_rise(self) -> RiskParams:

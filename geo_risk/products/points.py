@@ -26,10 +26,12 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.schemas import SCHEMAS, conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
+from geo_risk.products.danger import danger_grades
 from geo_risk.products.linking import POINT_KIND, group_areas, likely_false, match_points, near_doubles, with_clues
 from geo_risk.products.params import RiskParams
 from geo_risk.products.stillness import doubted, ground_motion, ground_words, is_still
 from geo_risk.products.wording import joined, level_word, say, with_reasons, word
+from geo_risk.products.zone_exposure import assets_of, share_sums
 
 _LEDGER_COLUMNS = ("name", "scale", "area_m2", "volume_m3", "households", "people", "assets_cny", "responsible",
                    "monitor", "first_seen")  # fmt: skip
@@ -39,7 +41,6 @@ _NUMBERS = ("velocity_max_mm_yr", "velocity_mm_yr", "velocity_std_mm_yr", "accel
 _TEXTS = ("footprint", "false_alarm_at_most", "area_id", "activity", "tracks", "clue_id", "coordinate_note", "name",
           "scale", "responsible", "monitor", "first_seen")  # fmt: skip
 _SCALES = ("small", "medium", "large", "giant")
-_GRADES = ("IV", "III", "II", "I")
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -
     volume = out["volume_m3"].astype("float64")
     by_volume = pd.Series(np.array(_SCALES)[np.searchsorted(params.scale_volume_m3, volume.fillna(0), side="right")])
     out["scale"] = out["scale"].fillna(by_volume.where(volume.notna().to_numpy()).set_axis(out.index))
-    out["danger_grade"] = _danger_grade(out["people"], out["assets_cny"], params)
+    out["danger_grade"] = danger_grades(out["people"], out["assets_cny"], params, known_people=out["known_people"])
     base = np.select(
         [out["source"] == "inventory+insar", moves, still],
         [0.95, 1 - out["false_alarm_p"].astype("float64").fillna(0.5), 0.7], default=0.5,
@@ -267,33 +268,28 @@ def _status(points: gpd.GeoDataFrame, *, moves: pd.Series[bool], is_dormant: pd.
 
 
 def _people(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
-    """Fill people and households that the ledger does not give by those who live in the moving area or the disc."""
-    out = points.copy()
+    """Fill people, households and assets that the ledger does not give by the houses of the moving area or the disc.
+
+    `known_people` and assets are those of the houses of known number and value where others are unknown: at least so
+    many. Assets of a place stay missing where one of its buildings has no value.
+    """
+    out = points.assign(known_people=points["people"])
     if around.houses is None or not len(around.houses):
         return out
+    houses = around.houses
     discs = out.geometry.buffer(params.point_radius_m)
     reach = [d if f is None or pd.isna(f) else f for f, d in zip(out["footprint"], discs, strict=True)]
-    pairs = overlaps(around.houses, gpd.GeoDataFrame(geometry=reach, crs=out.crs))
+    pairs = overlaps(houses, gpd.GeoDataFrame(geometry=reach, crs=out.crs))
     lacking = out["people"].isna().to_numpy()
     for column in ("people", "households"):
-        amounts = around.houses[column].to_numpy(dtype=np.float64)[pairs["feature"]] * pairs["share"].to_numpy()
-        sums = np.zeros(len(out))
-        np.add.at(sums, pairs["zone"].to_numpy(), amounts)  # NaN of one house makes the sum unknown
+        sums = share_sums(houses[column], pairs, len(out))  # NaN of one house makes the sum unknown
         out[column] = np.where(out[column].isna() & lacking, np.round(sums), out[column])
+    known = share_sums(houses["people"].fillna(0.0), pairs, len(out))
+    out["known_people"] = np.where(lacking, known, out["known_people"])
     out.loc[lacking & out["people"].notna(), "people_from"] = "houses"
-    return out
-
-
-def _danger_grade(people: pd.Series[Any], assets: pd.Series[Any], params: RiskParams) -> NDArray[Any]:
-    """Return I-IV by the worse of people and assets; missing where the people are unknown and assets make but IV."""
-    index = np.full(len(people), -1)
-    for values, bounds in ((people, params.danger_grade_people), (assets, params.danger_grade_assets_cny)):
-        known = values.notna().to_numpy()
-        found = np.searchsorted(bounds, values.fillna(0).to_numpy(dtype=np.float64), side="right")
-        index = np.maximum(index, np.where(known, found, -1))
-    index[people.isna().to_numpy() & (index == 0)] = -1
-    grades = np.array([*_GRADES, None], dtype=object)  # index -1, unknown, is the last
-    out: NDArray[Any] = grades[index]
+    if "assets_cny" in houses:
+        worth, _ = assets_of(houses, pairs, len(out))
+        out["assets_cny"] = out["assets_cny"].where(out["assets_cny"].notna(), worth)
     return out
 
 

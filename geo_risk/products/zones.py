@@ -23,6 +23,7 @@ from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
+from geo_risk.products.danger import zone_grades
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import hillslope_sets
 from geo_risk.products.failing import failure_windows, is_failing
@@ -30,7 +31,7 @@ from geo_risk.products.linking import likely_false
 from geo_risk.products.params import RiskParams
 from geo_risk.products.vulnerability import matrix_risk, vulnerability_of
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
-from geo_risk.products.zone_exposure import Exposed, exposure_of
+from geo_risk.products.zone_exposure import INNER, Exposed, exposure_of
 from geo_risk.terrain.burned import burned_blocks
 from geo_risk.terrain.slope import blocks
 
@@ -48,7 +49,7 @@ _PREFIX: Mapping[str, str] = {
     "structure_settlement": "SS", "unknown": "DF",
 }  # fmt: skip
 _WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
-_INNER = ["known_people", "is_warned", "pace", "window"]
+_INNER = [*INNER, "is_warned", "pace", "window"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def risk_zones(
     zones = zones.join(exposure_of(zones, exposed))
     zones["vulnerability_level"] = vulnerability_of(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
+    zones["danger_grade"] = zone_grades(zones, params)
     zones["confidence"] = zones["confidence"].astype("float64")
     zones = with_reasons(zones, lambda k: [_reasons(row, k) for row in zones.itertuples()], language)
     order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True])

@@ -28,7 +28,7 @@ from geo_risk.publish.legend import LEVEL_COLORS
 from geo_risk.publish.office import without_clock
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
-         "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
+         "exposure", "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
          "sinking_ponds", "pond_cascade",
@@ -46,6 +46,7 @@ EXTRAS = {
         r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|outside_share|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
+    "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
 
@@ -57,11 +58,20 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
          "mining_clues": "max_subsidence_mm_yr", "subsidence_zones": "volume_loss_m3_yr",
          "runout_zones": "people"}  # fmt: skip
 """What parts rows of one level: the larger first, unknown last."""
-_AS_MADE = frozenset({"sinking_ponds", "underground_entrances", "waterlogging_owners", "waterlogging_verification",
-                      "waterlogging_ledger_proposals", "waterlogging_allocation"})  # fmt: skip
+_AS_MADE = frozenset({"exposure", "sinking_ponds", "underground_entrances", "waterlogging_owners",
+                      "waterlogging_verification", "waterlogging_ledger_proposals",
+                      "waterlogging_allocation"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
 
-_WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
+_WIDE = {
+    "reasons": 60,
+    "facility_names": 24,
+    "gaps": 26,
+    "measures": 34,
+    "name": 18,
+    "hazard_kinds": 18,
+    "point_ids": 20,
+}
 _ID = re.compile(r".*_ids?$")
 _PLAIN = re.compile(
     r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track"
@@ -78,7 +88,8 @@ _COUNTS = frozenset(
 """Columns of whole numbers, which missing values turn into floats."""
 _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
-                          "buildings", "road_km", "depth_m"})  # fmt: skip
+                          "buildings", "road_km", "depth_m", "people_low", "people_high", "people_day", "farmland_ha",
+                          "facilities", "facility_people", "assets_cny", "danger_grade"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""

@@ -78,6 +78,7 @@ def write_report(
         title=content.name, language=language, data_time=content.data_time, t=labels(language), version=__version__,
         css=style("document.css"), volatile=[trusted(v) for v in VOLATILE], written=_now(),
         tiles=tiles(frames, language), figures=_figures(frames, layers, language), tops=_tops(frames, language),
+        rules=_rules(content),
         drawings=_drawings(content), gaps=_gaps(content), notes=notes(content.facts, language),
         quarantine=_quarantine(content),
         inputs=_inputs(content), rasters=_rasters(content), counts=_counts(content, frames), methods=_methods(content),
@@ -185,6 +186,29 @@ def _tops(frames: Mapping[str, pd.DataFrame], language: str) -> list[dict[str, A
         for name, columns in _TOP.items()
         if len(frames.get(name, ()))
     ]
+
+
+def _rules(content: ReportContent) -> list[dict[str, Any]]:
+    """Return the tables of rules that steps say they graded by: levels as chips, labels in the language, the source."""
+    known = labels(content.language)
+    out = []
+    for facts in content.facts.values():
+        for rule in facts.get("tables", ()):
+            rows = [
+                [_rule_cell(v, content.language, is_level=bool(rule.get("levels"))) for v in r] for r in rule["rows"]
+            ]
+            source = method_label(str(rule.get("source", "")), content.language)
+            grid = tables.table([known.get(str(h), str(h)) for h in rule["head"]], rows)
+            out.append({"title": known[str(rule["title"])], "grid": grid,
+                        "source": f"{known['report.source']}: {source}" if source else ""})  # fmt: skip
+    return out
+
+
+def _rule_cell(value: object, language: str, *, is_level: bool) -> object:
+    """Return a level as a chip, a key of the translation table as its label, other values as they are."""
+    if is_level and isinstance(value, int):
+        return tables.level_cell("risk_level", value, language)
+    return method_label(labels(language).get(str(value), str(value)), language)
 
 
 def _gaps(content: ReportContent) -> tables.Table:

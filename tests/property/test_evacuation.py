@@ -11,7 +11,7 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
-from geo_risk.exposure.people import clean_counts, spread_people
+from geo_risk.exposure.people import Dwellings, clean_counts, spread_people
 from geo_risk.products.demand import _risk, calling_zones, leave_before
 from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
 from geo_risk.products.params import EvacuationParams, RiskParams
@@ -49,7 +49,7 @@ def scene(people=(100, 60, None), capacity=(80, 100, 50), zones=None, roads=True
         {"building_id": [f"B{i}{k}" for i, k in blocks], "settlement_id": [f"S{i}" for i, _ in blocks]},
         geometry=[box(1000 * (i + 1) - 40 + 20 * k, 20, 1000 * (i + 1) - 30 + 20 * k, 30) for i, k in blocks], crs=CRS,
     )  # fmt: skip
-    houses, _ = spread_people(villages, buildings, radius_m=100)
+    houses, _ = spread_people(villages, Dwellings(buildings), radius_m=100)
     if zones is None:
         zones = zone_frame(
             *(zone(f"Z{i}", box(1000 * (i + 1) - 45, 15, 1000 * (i + 1) - 5, 60)) for i in range(len(people)))

@@ -13,7 +13,7 @@ from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
 from geo_risk.exposure.buildings import assign_settlements, dwelling_weights
 from geo_risk.exposure.columns import numbers, texts
-from geo_risk.exposure.people import apportion, clean_counts, spread_people
+from geo_risk.exposure.people import Dwellings, apportion, clean_counts, spread_people
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, covered_shares, level_at_share, overlaps, values_at
 from geo_risk.products.zone_exposure import Exposed, exposure_of
@@ -81,7 +81,7 @@ def test_people_are_conserved_from_census_to_houses(people, n_houses, seed):
     towns, remarks = clean_counts(settlements(people, vulnerable_people=vulnerable))
     assert not remarks
     built = houses(owners, rng.uniform(5, 19, n_houses), floors=rng.integers(0, 4, n_houses))
-    got, _ = spread_people(towns, built, radius_m=100)
+    got, _ = spread_people(towns, Dwellings(built), radius_m=100)
     sums = got.groupby("settlement_id")[["people", "vulnerable_people"]].sum(min_count=1)
     for i, (p, v) in enumerate(zip(people, vulnerable, strict=True)):
         row = sums.loc[f"S{i}"]
@@ -209,7 +209,7 @@ def test_buildings_of_no_settlement_are_houses_of_unknown_people():
         {"building_id": ["near", "far"], "settlement_id": [pd.NA, "elsewhere"]},
         geometry=[box(10, 0, 20, 10), box(9000, 0, 9010, 10)], crs=CRS,
     )  # fmt: skip
-    houses, notes = spread_people(towns, buildings, radius_m=100)
+    houses, notes = spread_people(towns, Dwellings(buildings), radius_m=100)
     assert houses["house_id"].tolist() == ["near", "far"]
     assert houses["settlement_id"].isna().tolist() == [False, True]
     assert houses["people"].fillna(-1).tolist() == [9, -1]

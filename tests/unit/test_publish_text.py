@@ -67,6 +67,7 @@ def test_no_label_is_left_unused():
         "report.top_",
         "report.rainfall_",
         "report.landslide_",
+        "report.rule_",
         "card.title_",
     )
     plain = {"report.method", "report.citation", "report.validity", "report.input_key", "report.file", "report.step",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LEVELS = {"landslide": "hazard_landslide", "flood": "hazard_flood"}
 _DRAINAGE = ("flow_direction", "flow_accumulation")
-_FRAMES = ("active_deformation", "ponding", "houses")
+_FRAMES = ("active_deformation", "ponding", "houses", "facilities")
 
 
 def zones(plan: Plan) -> None:
@@ -28,7 +28,8 @@ def zones(plan: Plan) -> None:
     if not any(plan.has(path) for path in dangers):
         needs["hazard_landslide"] = layers.pop("hazard_landslide")
     plan.add(
-        "zones.draw", write_zones, reads=needs, optional={**layers, **frames, "roads": plan.input("roads")},
+        "zones.draw", write_zones, reads=needs,
+        optional={**layers, **frames, "roads": plan.input("roads"), "population": plan.layer("population")},
         writes={"out": plan.frame("zones_drawn"), "risk": plan.layer("risk_level"), "facts": plan.facts("zones")},
         params=plan.cfg.risk, language=plan.cfg.language, options=options_of(plan, "roads"),
     )  # fmt: skip
@@ -38,6 +39,7 @@ def write_zones(
     *,
     grid: Path,
     roads: Path | None,
+    population: Path | None = None,
     out: Path,
     risk: Path,
     facts: Path,
@@ -62,7 +64,9 @@ def write_zones(
     lines, notes, quarantine = read_roads(roads, target, options)
     dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"),
                       (ways[0], ways[1]) if len(ways) == 2 else None)  # fmt: skip
-    made = risk_zones(dangers, Exposed(frames.get("houses"), lines), target, params=params, language=language)
+    exposed = Exposed(frames.get("houses"), lines, frames.get("facilities"),
+                      None if population is None else open_layer(population), params.exposure)  # fmt: skip
+    made = risk_zones(dangers, exposed, target, params=params, language=language)
     write_frame(made, out)
     lazy = {kind: open_layer(found[name]) for kind, name in _LEVELS.items() if name in found}
     write_layer(risk_layer(made, lazy, target), risk)

@@ -1,0 +1,216 @@
+"""Step of the exposure table: who and what is threatened in each zone and township, and the rules of the grades."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.flow.steps.exposure import facts_of, options_of
+from geo_risk.flow.steps.zones import read_roads
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from geo_risk.flow.plan import Plan
+    from geo_risk.products.params import RiskParams
+    from geo_risk.sources.options import ReadOptions
+
+_FRAMES = ("houses", "facilities")
+_LOOKED = {"waterlogging": "ponding", "deformation": "active_deformation"}
+"""Frame whose being there means that a hazard without a level layer was looked at."""
+
+
+def exposure_table(plan: Plan) -> None:
+    """Add the step that writes the frame `exposure`. Call it after `zones` and `points`."""
+    landcover = plan.source("landcover")
+    legend = None if landcover is None else landcover.file.with_suffix(".csv")
+    years = plan.cfg.flood.river.design_years
+    plan.add(
+        "exposure.table", write_exposure,
+        reads={"zones": plan.frame("zones_linked"), "grid": plan.facts("grid")},
+        optional={
+            **{name: plan.frame(name) for name in _FRAMES},
+            **{name: plan.frame(name) for name in _LOOKED.values()},
+            "roads": plan.input("roads"), "admin": plan.input("admin"), "population": plan.layer("population"),
+            "landslide": plan.layer("hazard_landslide"), "flood": plan.layer("hazard_flood"),
+            "blind_map": plan.layer("blind_map"), "landcover": plan.input("landcover"),
+            "legend": legend if legend is not None and legend.is_file() else None,
+            "depths": [plan.layer(f"depth_design_{t}yr") for t in years],
+        },
+        writes={"out": plan.frame("exposure"), "facts": plan.facts("exposure_table")},
+        params=plan.cfg.risk, language=plan.cfg.language, years=list(years),
+        options={n: options_of(plan, n).model_dump(mode="json") for n in ("roads", "admin", "landcover")},
+    )  # fmt: skip
+
+
+def write_exposure(
+    *,
+    zones: Path,
+    grid: Path,
+    roads: Path | None,
+    admin: Path | None,
+    population: Path | None,
+    blind_map: Path | None,
+    landcover: Path | None,
+    legend: Path | None,
+    depths: list[Path] | None,
+    out: Path,
+    facts: Path,
+    params: RiskParams,
+    language: str,
+    years: list[int],
+    options: dict[str, dict[str, Any]],
+    **reads: Path | None,
+) -> None:
+    """Write the exposure of zones and townships, with the rules that the report prints."""
+    from geo_risk.products.exposure_sums import Surveyed
+    from geo_risk.products.exposure_table import exposure_table as table
+    from geo_risk.products.wording import note
+    from geo_risk.products.zone_exposure import Exposed
+    from geo_risk.publish.frames import write_frame, write_json
+    from geo_risk.sources.layers import open_layer, read_frame, read_grid
+    from geo_risk.sources.options import ReadOptions
+
+    target = read_grid(grid)
+    chosen = {n: ReadOptions(**o) for n, o in options.items()}
+    frames = {n: None if reads[n] is None else read_frame(reads[n]) for n in _FRAMES}  # type: ignore[arg-type]
+    lines, notes, quarantine = read_roads(roads, target, chosen["roads"])
+    people = None if population is None else open_layer(population)
+    exposed = Exposed(frames["houses"], lines, frames["facilities"], people, params.exposure)
+    levels = {k: open_layer(p) for k in ("landslide", "flood") if (p := reads[k]) is not None}
+    if blind_map is not None:
+        levels["deformation"] = _seen(open_layer(blind_map))
+    said: list[dict[str, str]] = []
+    expected = None
+    if depths and exposed.houses is not None and len(exposed.houses):
+        expected = _expected(exposed.houses, dict(zip(years, depths, strict=True)), params, said)
+    survey = Surveyed(
+        read_frame(zones), _townships(admin, target, chosen["admin"]),
+        _farmland(landcover, legend, target, chosen["landcover"], params, said), expected, levels,
+        {k: reads[name] is not None for k, name in _LOOKED.items()},
+    )  # fmt: skip
+    made = table(exposed, survey, params, language=language)
+    write_frame(made, out)
+    whole = made.set_index("place_id").loc[["total", "all_zones", "outside_zones"], "known_people"].round()
+    counts = {
+        "rows": len(made),
+        **{f"known_people_{k}": int(v) for k, v in whole.items()},
+        "zones_of_unknown_people": int(made.loc[made["place_kind"] == "zone", "people"].isna().sum()),
+        **{f"danger_grade_{g}": int((made["danger_grade"] == g).sum()) for g in ("I", "II", "III", "IV")},
+    }
+    if not params.exposure.asset_values:
+        said.append(note(
+            "info", "No replacement values are given (risk.exposure.asset_values): assets are unknown, and danger "
+            "grades stand on people alone.",
+            "未提供房屋重置单价（risk.exposure.asset_values）：资产未知，险情等级仅按威胁人数确定。",
+        ))  # fmt: skip
+    found = facts_of(notes, quarantine=quarantine, **counts)
+    write_json({**found, "notes": found["notes"] + said, "tables": rules(params)}, facts)
+
+
+def _seen(blind: xr.DataArray) -> xr.DataArray:
+    """Return level 0 where radar sees motion and -1 where it does not, of `blind_map` (0 is seen)."""
+    import numpy as np
+
+    return (blind == 0).astype(np.int8) - np.int8(1)
+
+
+def _expected(
+    houses: Any, depths: Mapping[int, Path], params: RiskParams, said: list[dict[str, str]]
+) -> pd.DataFrame | None:  # fmt: skip
+    """Return what design floods do to houses in a year; None, and a note, where one return period alone was run."""
+    from geo_risk.products.expected import flood_of_houses
+    from geo_risk.products.wording import note
+    from geo_risk.sources.layers import open_layer
+
+    if len(depths) < 2:
+        said.append(note("warning", "Only one return period of floods was run: no mean annual loss without two.",
+                         "仅计算了一个重现期的洪水：至少需两个重现期才能估算年均损失。"))  # fmt: skip
+        return None
+    found = flood_of_houses(houses, {float(t): open_layer(p) for t, p in depths.items()}, params.flood_loss)
+    sums = {c: float(found[c].sum()) for c in found}
+    gone = int(found["people_yr"].isna().sum())
+    text = (sums["people_yr"], sums["people_yr_low"], sums["people_yr_high"])
+    said.append(note(
+        "info", "River floods reach {:.1f} people in a mean year ({:.1f} to {:.1f} by the tail towards frequent ones); "
+        "{} houses are unknown. Floods rarer than those run are counted as the rarest.".format(*text, gone),
+        "河道洪水年均影响 {:.1f} 人（视高频端假设为 {:.1f} 至 {:.1f} 人）；{} 处房屋未知。"
+        "更稀遇洪水按所算最稀遇者计。".format(*text, gone),
+    ))  # fmt: skip
+    return found
+
+
+def _townships(admin: Path | None, target: Any, options: ReadOptions) -> Any:
+    """Return the townships of the borders, None where there are none."""
+    from geo_risk.sources.vectors import read_vector
+
+    if admin is None:
+        return None
+    read = read_vector(admin, crs=target.crs, where="inputs.admin", geometry="Polygon",
+                       columns=("level?", "code?", "name?"), options=options)  # fmt: skip
+    found = read.frame[read.frame["level"].astype("string") == "township"].dropna(subset=["code"])
+    return found.drop_duplicates("code").sort_values("code", ignore_index=True) if len(found) else None
+
+
+def _farmland(
+    landcover: Path | None,
+    legend: Path | None,
+    target: Any,
+    options: ReadOptions,
+    params: RiskParams,
+    said: list[dict[str, str]],
+) -> xr.DataArray | None:
+    """Return farmland on the run grid; None where no land cover is given, or its legend names none (with a note)."""
+    from geo_risk.products.farmland import farmland_codes, farmland_layer
+    from geo_risk.products.wording import note
+    from geo_risk.sources.legend import read_legend
+    from geo_risk.sources.raster import load_raster
+
+    if landcover is None:
+        return None
+    codes = [] if legend is None else farmland_codes(read_legend(legend), params.exposure.farmland_classes)
+    if not codes:
+        said.append(note("warning", "No class of the land cover is named as farmland: farmland is unknown, not none.",
+                         "土地覆盖图例中未识别出耕地类别：耕地面积未知，并非为零。"))  # fmt: skip
+        return None
+    layer = load_raster(landcover, target, units=None, where="inputs.landcover", resampling="nearest",
+                        options=options)  # fmt: skip
+    return farmland_layer(layer, codes)
+
+
+def rules(params: RiskParams) -> list[dict[str, Any]]:
+    """Return the tables of the rules for the report: danger grades, vulnerability, matrix, with their sources."""
+    from geo_risk.products.danger import grade_table
+
+    fields = type(params).model_fields
+
+    def source(name: str) -> str:
+        if getattr(params, name) != fields[name].default:
+            return "set in the configuration"
+        return (fields[name].description or "").partition("Source: ")[2].rstrip(".")
+
+    people = params.vulnerability_people
+    bounds = [f"≥ {people[3]:g}", *(f"{a:g}–{b:g}" for a, b in zip(people[2::-1], people[:0:-1], strict=True))]
+    return [
+        {"title": "report.rule_grade_table", "head": ["report.rule_grade", "report.rule_grade_people", "report.rule_grade_assets"],
+         "rows": [list(row) for row in grade_table(params)], "source": source("danger_grade_people")},
+        {"title": "report.rule_vulnerability_table", "head": ["report.rule_level", "report.rule_grade_people"], "levels": True,
+         "rows": [[level, text] for level, text in zip((4, 3, 2, 1), bounds, strict=True)],
+         "source": source("vulnerability_people")},
+        {"title": "report.rule_matrix_table", "head": ["report.rule_hazard", "level.1", "level.2", "level.3", "level.4"],
+         "levels": True, "rows": [[h, *row] for h, row in reversed(list(enumerate(params.risk_matrix, 1)))],
+         "source": source("risk_matrix")},
+        *_values(params),
+    ]  # fmt: skip
+
+
+def _values(params: RiskParams) -> list[dict[str, Any]]:
+    """Return the table of replacement values, none where none are given."""
+    values = params.exposure.asset_values
+    if not values:
+        return []
+    rows = [[f"column.buildings_{name}", f"{v.cny_m2:g}", v.source] for name, v in values.items()]
+    return [{"title": "report.rule_value_table", "head": ["report.rule_structure", "report.rule_cny_m2", "report.source"],
+             "rows": rows, "source": ""}]  # fmt: skip
