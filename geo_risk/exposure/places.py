@@ -62,6 +62,16 @@ class Places:
         out["share"] = out["share"].clip(upper=1.0)
         return pd.DataFrame(out)
 
+    def meets(self, areas: gpd.GeoDataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return pairs (area, place) of polygons that share ground with a place; a common border is not enough."""
+        shapes, parts = areas.geometry.to_numpy(), self.parts.geometry.to_numpy()
+        tree = shapely.STRtree(parts)
+        area, part = tree.query(shapes, predicate="intersects")
+        only = tree.query(shapes, predicate="touches")
+        pairs = area * np.int64(max(len(parts), 1)) + part
+        apart = np.isin(pairs, only[0] * np.int64(max(len(parts), 1)) + only[1])
+        return area[~apart], self.owner[part[~apart]]
+
 
 def union_parts(zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the ground of all zones, each piece of it once, as single polygons."""

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, combine_levels
-from geo_risk.exposure.places import Places
+from geo_risk.exposure.places import Places, valid_polygons
 from geo_risk.exposure.zonal import cell_coverage
 
 HAZARDS = ("landslide", "flood", "waterlogging", "deformation")
@@ -76,8 +76,7 @@ def risks_by_hazard(
     """
     kinds = zones["kind"].astype(str).map(lambda k: _HAZARD_OF.get(k, "deformation")).to_numpy()
     risk = zones["risk_level"].to_numpy(dtype=np.int8)
-    pairs = places.pairs(zones)
-    zone, place = pairs["feature"].to_numpy(), pairs["zone"].to_numpy()
+    zone, place = places.meets(zones.set_geometry(valid_polygons(zones.geometry.to_numpy())))
     risks, gaps = {}, {}
     for hazard in HAZARDS:
         highest = np.zeros(places.n, dtype=np.int8)

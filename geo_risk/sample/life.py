@@ -17,6 +17,7 @@ from geo_risk.publish.atomic import write_text
 from geo_risk.publish.frames import write_frame
 from geo_risk.publish.raster import write_layer
 from geo_risk.sample.buildings import make_buildings
+from geo_risk.sample.facilities import facilities_frame
 from geo_risk.sample.floods import CountyFlood, county_flood
 from geo_risk.sample.ground import Ground
 from geo_risk.sample.ledger import Ledger, make_ledger
@@ -128,15 +129,15 @@ def write_life(
     life = make_life(ground, people, movers)
     crs = ground.grid.crs
     inputs: dict[str, Any] = {"rainfall": write_rain(life.rain, folder, crs=crs)}
-    inputs |= _write_people(life, people, folder, crs)
+    inputs |= _write_people(life, people, folder, ground)
     inputs |= _write_slides(life, folder)
     inputs |= _write_water(life, ground, folder, crs)
     _write_truth(life, ground, people, folder / "truth")
     return inputs, _facts(life, people)
 
 
-def _write_people(life: Life, people: People, folder: Path, crs: str) -> dict[str, str]:
-    table = people.settlements
+def _write_people(life: Life, people: People, folder: Path, ground: Ground) -> dict[str, str]:
+    table, crs = people.settlements, ground.grid.crs
     columns = ["settlement_id", "name", "kind", "people", "vulnerable_people", "households", "township", "responsible"]
     known = table[columns].copy()
     for column in ("people", "vulnerable_people"):
@@ -148,6 +149,7 @@ def _write_people(life: Life, people: People, folder: Path, crs: str) -> dict[st
         "roads": people.roads,
         "bridges": people.bridges,
         "shelters": shelter_frame(life.shelters, crs),
+        "facilities": facilities_frame(table, life.buildings, seed=ground.seed),
     }
     for name, frame in frames.items():
         write_frame(frame, folder / f"{name}.gpkg")

@@ -193,13 +193,14 @@ def rules(params: RiskParams) -> list[dict[str, Any]]:
 
     people = params.vulnerability_people
     bounds = [f"≥ {people[3]:g}", *(f"{a:g}–{b:g}" for a, b in zip(people[2::-1], people[:0:-1], strict=True))]
+    level, rule = "report.rule_level", "report.rule_"
     return [
-        {"title": "report.rule_grade_table", "head": ["report.rule_grade", "report.rule_grade_people", "report.rule_grade_assets"],
+        {"title": f"{rule}grade_table", "head": [f"{rule}grade", f"{rule}grade_people", f"{rule}grade_assets"],
          "rows": [list(row) for row in grade_table(params)], "source": source("danger_grade_people")},
-        {"title": "report.rule_vulnerability_table", "head": ["report.rule_level", "report.rule_grade_people"], "levels": True,
+        {"title": f"{rule}vulnerability_table", "head": [level, f"{rule}grade_people"], "levels": True,
          "rows": [[level, text] for level, text in zip((4, 3, 2, 1), bounds, strict=True)],
          "source": source("vulnerability_people")},
-        {"title": "report.rule_matrix_table", "head": ["report.rule_hazard", "level.1", "level.2", "level.3", "level.4"],
+        {"title": f"{rule}matrix_table", "head": [f"{rule}hazard", *(f"level.{v}" for v in (1, 2, 3, 4))],
          "levels": True, "rows": [[h, *row] for h, row in reversed(list(enumerate(params.risk_matrix, 1)))],
          "source": source("risk_matrix")},
         *_values(params),
@@ -212,5 +213,5 @@ def _values(params: RiskParams) -> list[dict[str, Any]]:
     if not values:
         return []
     rows = [[f"column.buildings_{name}", f"{v.cny_m2:g}", v.source] for name, v in values.items()]
-    return [{"title": "report.rule_value_table", "head": ["report.rule_structure", "report.rule_cny_m2", "report.source"],
-             "rows": rows, "source": ""}]  # fmt: skip
+    head = ["report.rule_structure", "report.rule_cny_m2", "report.source"]
+    return [{"title": "report.rule_value_table", "head": head, "rows": rows, "source": ""}]
