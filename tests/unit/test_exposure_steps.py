@@ -1,5 +1,7 @@
 """Files go in, houses, facilities and the exposure table come out, with bad rows counted."""
 
+from types import SimpleNamespace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -13,15 +15,17 @@ from shapely.geometry import LineString, Point, box
 
 from benchmarks import exposure as benchmark
 from geo_risk.core.errors import UnitError
-from geo_risk.core.grid import Grid
+from geo_risk.core.grid import Grid, grid_of
 from geo_risk.exposure.params import ExposureParams
 from geo_risk.flow.config import load_config
 from geo_risk.flow.pipelines import build_plan
+from geo_risk.flow.steps import flood_design
 from geo_risk.flow.steps.exposure import write_census, write_facilities, write_people, write_population
 from geo_risk.flow.steps.exposure_table import rules, write_exposure
 from geo_risk.products.params import RiskParams
 from geo_risk.products.vulnerability import matrix_risk, vulnerability_of
 from geo_risk.products.zone_exposure import Exposed
+from geo_risk.publish.dataset import write_dataset
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.i18n import labels
 from geo_risk.publish.raster import write_layer
@@ -166,6 +170,21 @@ def test_rules_that_were_changed_do_not_carry_the_source_of_the_defaults():
     assert all(h in labels("zh") for t in tables.values() for h in (t["title"], *t["head"]))
 
 
+def test_storms_of_the_town_are_kept_by_return_period_and_none_is_none(tmp_path):
+    height = np.ones(GRID.shape)
+    height[0, 0] = np.nan
+    town = SimpleNamespace(grid=GRID, elevation=height)
+    deepest = {20.0: np.full(GRID.shape, 0.4), 2.0: np.full(GRID.shape, 0.1)}
+    write_dataset(flood_design._depths(deepest, town), tmp_path / "storms.nc")
+    found = flood_design.storm_depths(tmp_path / "storms.nc")
+    assert list(found) == [2.0, 20.0]
+    assert grid_of(found[20.0]) == GRID
+    assert found[20.0].to_numpy()[1, 1] == pytest.approx(0.4)
+    assert np.isnan(found[2.0].to_numpy()[0, 0])
+    write_dataset(flood_design._depths({}, town), tmp_path / "none.nc")
+    assert flood_design.storm_depths(tmp_path / "none.nc") == {}
+
+
 @pytest.mark.parametrize(
     ("inputs", "steps"),
     [("settlements: s.gpkg, population: p.tif", {"exposure.people", "exposure.population"}),
@@ -185,7 +204,13 @@ def test_the_plan_takes_what_is_given(tmp_path, inputs, steps):
 
 
 @settings(deadline=None)
-@given(st.integers(-1, 4), st.floats(0, 900) | st.just(np.nan), st.floats(0, 900), st.booleans(), st.booleans())
+@given(
+    st.sampled_from([-1, 1, 2, 3, 4]),
+    st.floats(0, 900) | st.just(np.nan),
+    st.floats(0, 900),
+    st.booleans(),
+    st.booleans(),
+)
 def test_unknown_never_stands_below_low_and_a_school_never_lowers_a_risk(hazard, people, pupils, has_roads, knows):
     params = RiskParams()
     frame = gpd.GeoDataFrame({

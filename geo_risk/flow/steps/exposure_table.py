@@ -37,7 +37,7 @@ def exposure_table(plan: Plan) -> None:
             "landslide": plan.layer("hazard_landslide"), "flood": plan.layer("hazard_flood"),
             "blind_map": plan.layer("blind_map"), "landcover": plan.input("landcover"),
             "legend": legend if legend is not None and legend.is_file() else None,
-            "depths": [plan.layer(f"depth_design_{t}yr") for t in years],
+            "depths": [plan.layer(f"depth_design_{t}yr") for t in years], "storms": plan.cube("town_design_depths"),
         },
         writes={"out": plan.frame("exposure"), "facts": plan.facts("exposure_table")},
         params=plan.cfg.risk, language=plan.cfg.language, years=list(years),
@@ -56,6 +56,7 @@ def write_exposure(
     landcover: Path | None,
     legend: Path | None,
     depths: list[Path] | None,
+    storms: Path | None = None,
     out: Path,
     facts: Path,
     params: RiskParams,
@@ -84,8 +85,8 @@ def write_exposure(
         levels["deformation"] = _seen(open_layer(blind_map))
     said: list[dict[str, str]] = []
     expected = None
-    if depths and exposed.houses is not None and len(exposed.houses):
-        expected = _expected(exposed.houses, dict(zip(years, depths, strict=True)), params, said)
+    if exposed.houses is not None and len(exposed.houses):
+        expected = _expected(exposed.houses, dict(zip(years, depths or [], strict=True)), storms, params, said)
     survey = Surveyed(
         read_frame(zones), _townships(admin, target, chosen["admin"]),
         _farmland(landcover, legend, target, chosen["landcover"], params, said), expected, levels,
@@ -118,26 +119,36 @@ def _seen(blind: xr.DataArray) -> xr.DataArray:
 
 
 def _expected(
-    houses: Any, depths: Mapping[int, Path], params: RiskParams, said: list[dict[str, str]]
+    houses: Any, rivers: Mapping[int, Path], storms: Path | None, params: RiskParams, said: list[dict[str, str]]
 ) -> pd.DataFrame | None:  # fmt: skip
-    """Return what design floods do to houses in a year; None, and a note, where one return period alone was run."""
+    """Return what floods by return period do to houses in a year: of rivers where they were run, else of the town.
+
+    None, and a note, where one return period alone was run; None where none was.
+    """
+    from geo_risk.flow.steps.flood_design import storm_depths
     from geo_risk.products.expected import flood_of_houses
     from geo_risk.products.wording import note
     from geo_risk.sources.layers import open_layer
 
+    depths = {float(t): open_layer(p) for t, p in rivers.items()}
+    name = ("River floods", "河道洪水")
+    if len(depths) < 2 and storms is not None and len(town := storm_depths(storms)) > len(depths):
+        depths, name = town, ("Waterlogging in the town", "城区内涝")
+    if not depths:
+        return None
     if len(depths) < 2:
         said.append(note("warning", "Only one return period of floods was run: no mean annual loss without two.",
                          "仅计算了一个重现期的洪水：至少需两个重现期才能估算年均损失。"))  # fmt: skip
         return None
-    found = flood_of_houses(houses, {float(t): open_layer(p) for t, p in depths.items()}, params.flood_loss)
-    sums = {c: float(found[c].sum()) for c in found}
+    found = flood_of_houses(houses, depths, params.flood_loss)
     gone = int(found["people_yr"].isna().sum())
-    text = (sums["people_yr"], sums["people_yr_low"], sums["people_yr_high"])
+    mean, low, high = (float(found[f"people_yr{end}"].sum()) for end in ("", "_low", "_high"))
+    years = f"{min(depths):g}–{max(depths):g}"
     said.append(note(
-        "info", "River floods reach {:.1f} people in a mean year ({:.1f} to {:.1f} by the tail towards frequent ones); "
-        "{} houses are unknown. Floods rarer than those run are counted as the rarest.".format(*text, gone),
-        "河道洪水年均影响 {:.1f} 人（视高频端假设为 {:.1f} 至 {:.1f} 人）；{} 处房屋未知。"
-        "更稀遇洪水按所算最稀遇者计。".format(*text, gone),
+        "info", f"{name[0]} ({years} yr): {mean:.1f} people are reached in a mean year ({low:.1f} to {high:.1f} by the "
+        f"tail towards frequent ones); {gone} houses are unknown. Rarer ones than those run count as the rarest.",
+        f"{name[1]}（重现期 {years} 年）：年均影响 {mean:.1f} 人（视高频端假设为 {low:.1f} 至 {high:.1f} 人）；"
+        f"{gone} 处房屋未知。更稀遇者按所算最稀遇者计。",
     ))  # fmt: skip
     return found
 

@@ -30,7 +30,8 @@ def design_rain(plan: Plan) -> None:
     plan.add(
         "flood.design_runs", write_design_runs, reads={**town, **frames},
         optional={**found, "entrances": plan.frame("town_entrances")},
-        writes={"runs": plan.cube("town_design"), "facts": plan.facts("flood_design_runs")},
+        writes={"runs": plan.cube("town_design"), "depths": plan.cube("town_design_depths"),
+                "facts": plan.facts("flood_design_runs")},
         params=params.town, runoff=params.runoff, sites=params.sites, design=params.design,
         idf=plan.cfg.inputs.rainfall.idf,
     )  # fmt: skip
@@ -81,6 +82,7 @@ def write_design_runs(
     findings: Path | None,
     entrances: Path | None,
     runs: Path,
+    depths: Path,
     facts: Path,
     params: TownFlowParams,
     runoff: RunoffParams,
@@ -114,10 +116,15 @@ def write_design_runs(
 
     def one(rain: DesignRain) -> Any:
         run = run_design(rain, ground, surface, sinks, cells=cells, params=params, design=design, runoff=runoff)
-        return *kept_of(rain, run, places), water_at(run.max_depth_m, doors, ground)
+        deepest = None if np.isnan(rain.years) else run.max_depth_m.astype(np.float32)
+        return (*kept_of(rain, run, places), water_at(run.max_depth_m, doors, ground)), deepest
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        kept = list(pool.map(one, rains))
+        found = list(pool.map(one, rains))
+    kept = [answers for answers, _ in found]
+    write_dataset(
+        _depths({r.years: d for r, (_, d) in zip(rains, found, strict=True) if d is not None}, ground), depths
+    )
     shed = catchment_runoff_m3(rains, places, ground, surface, runoff)
     write_dataset(_packed(kept, shed, places["site_id"].astype(str).tolist(), cells), runs)
     blocks = [r for r in rains if np.isnan(r.years)]
@@ -127,6 +134,32 @@ def write_design_runs(
                           f"已对 10、60 分钟 {blocks[0].total_mm:g}–{blocks[-1].total_mm:g} 毫米等雨强过程"
                           "进行城区模拟，其间雨量按积水过程重演。"))  # fmt: skip
     write_json({"notes": notes, "counts": {"runs": len(rains)}, "quarantine": []}, facts)
+
+
+def _depths(deepest: dict[float, Any], ground: Town) -> xr.Dataset:
+    """Return the greatest depth in each design storm (years, y, x) [m]; NaN where the town's ground is unknown."""
+    import numpy as np
+    import xarray as xr
+
+    years = sorted(deepest)
+    known = np.isfinite(ground.elevation)
+    shape = ground.grid.shape
+    values = np.empty((len(years), *shape), dtype=np.float32)
+    for k, year in enumerate(years):
+        values[k] = np.where(known, deepest[year], np.nan)
+    layer = ground.grid.layer(np.zeros(shape, np.float32), units="m", long_name="greatest depth in the storm")
+    data = xr.DataArray(values, dims=("years", "y", "x"), coords={"years": np.array(years, float)}, name="depth",
+                        attrs={"units": "m"})  # fmt: skip
+    return xr.Dataset({"depth": data}, coords={"y": layer.y, "x": layer.x, "spatial_ref": layer.spatial_ref})
+
+
+def storm_depths(path: Path) -> dict[float, xr.DataArray]:
+    """Return the layers (y, x) of greatest depth in the town [m] by return period [yr], none where none was run."""
+    from geo_risk.sources.dataset import read_dataset
+
+    held = read_dataset(path)
+    layers = held["depth"].assign_coords(spatial_ref=held["spatial_ref"])
+    return {float(y): layers.sel(years=y, drop=True) for y in held["years"].to_numpy()}
 
 
 def _packed(kept: Sequence[Any], runoff: dict[str, Any], site_ids: list[str], cells: Any) -> xr.Dataset:
