@@ -4,6 +4,7 @@ from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.debris_flow import debris_flow
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
+from geo_risk.flow.steps.exposure_table import exposure_table
 from geo_risk.flow.steps.flood import flood
 from geo_risk.flow.steps.flood_dams import dams
 from geo_risk.flow.steps.grid import grid
@@ -35,6 +36,7 @@ def build(plan: Plan) -> None:
     dams(plan)
     zones(plan)
     points(plan)
+    exposure_table(plan)
     runout(plan)
     evacuation(plan)
     publish(plan)

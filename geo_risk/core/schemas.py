@@ -55,7 +55,7 @@ SCHEMAS: dict[str, Schema] = {
             "buildings:count road_km:positive farmland_ha:positive facilities:count facility_people:count "
             "facility_names:text assets_cny:positive unknown_hazards:text gaps:text reasons:text",
             required="place_kind", place_kind=("zone", "township", "all_zones", "outside_zones", "total"),
-            danger_grade=("I", "II", "III", "IV"),
+            danger_grade=("I", "II", "III", "IV", "not_graded"),
         ),
         schema_of(
             "active_deformation", "area_id", "Polygon",

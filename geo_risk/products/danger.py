@@ -13,8 +13,6 @@ from geo_risk.products.params import RiskParams
 GRADES = ("IV", "III", "II", "I")
 """From the least to the gravest."""
 
-GRADE_SOURCE = "METHODS: IV < 100 people or 5 million CNY; county plans of geological hazard prevention"
-
 
 def danger_grades(
     people: ArrayLike, assets_cny: ArrayLike, params: RiskParams, *, known_people: ArrayLike | None = None
@@ -65,10 +63,10 @@ def _index(values: NDArray[np.float64], bounds: tuple[float, float, float]) -> N
     return np.where(np.isnan(values), -1, found)
 
 
-def grade_table(params: RiskParams) -> list[tuple[str, str, str]]:
-    """Return the grades from the gravest down with their bounds: (grade, people, assets in million CNY)."""
+def grade_table(params: RiskParams, *, unit_cny: float = 1e6) -> list[tuple[str, str, str]]:
+    """Return the grades from the gravest down with their bounds: (grade, people, assets in `unit_cny`)."""
     people, assets = (
-        _ranges(bounds) for bounds in (params.danger_grade_people, [b / 1e6 for b in params.danger_grade_assets_cny])
+        _ranges(b) for b in (params.danger_grade_people, [v / unit_cny for v in params.danger_grade_assets_cny])
     )
     return list(zip(reversed(GRADES), people, assets, strict=True))
 

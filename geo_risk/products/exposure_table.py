@@ -67,7 +67,7 @@ def exposure_table(exposed: Exposed, survey: Surveyed, params: RiskParams, *, la
     rows.loc[own, "risk_level"] = zones["risk_level"].to_numpy(dtype=np.int8)
     whole = whole_rows(every, rows.iloc[0], exposed, survey, params.exposure)
     out = pd.concat([whole, rows.astype({"hazard_kind": object})], ignore_index=True)
-    out["danger_grade"] = zone_grades(out, params).where(out["place_kind"] == "zone")
+    out["danger_grade"] = zone_grades(out, params).where(out["place_kind"] == "zone", "not_graded")
     for column, toward in (("people_low", np.floor), ("people_high", np.ceil)):
         out[column] = toward(out[column].astype("float64"))
     out["risk_level"] = out["risk_level"].fillna(Level.UNKNOWN).astype(np.int8)

@@ -47,6 +47,8 @@ def _grade(row: Mapping[Any, Any], params: RiskParams, language: str) -> str:
     index = GRADES.index(grade)
     people, assets = params.danger_grade_people, [v / 1e6 for v in params.danger_grade_assets_cny]
     if index == 0:
-        return say("exposure_grade_iv", language, people=people[0], assets=assets[0])
+        return say("exposure_grade_iv", language, people=people[0], assets=assets[0], assets_wan=100 * assets[0])
     least = say("exposure_at_least", language) if pd.isna(row["people"]) else ""
-    return say("exposure_grade", language, grade=grade, people=people[index - 1], assets=assets[index - 1], least=least)
+    bound = assets[index - 1]
+    return say("exposure_grade", language, grade=grade, people=people[index - 1], assets=bound, assets_wan=100 * bound,
+               least=least)  # fmt: skip

@@ -245,7 +245,9 @@ def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -
     volume = out["volume_m3"].astype("float64")
     by_volume = pd.Series(np.array(_SCALES)[np.searchsorted(params.scale_volume_m3, volume.fillna(0), side="right")])
     out["scale"] = out["scale"].fillna(by_volume.where(volume.notna().to_numpy()).set_axis(out.index))
-    out["danger_grade"] = danger_grades(out["people"], out["assets_cny"], params, known_people=out["known_people"])
+    out["danger_grade"] = danger_grades(
+        out["people"], out["known_assets_cny"], params, known_people=out["known_people"]
+    )
     base = np.select(
         [out["source"] == "inventory+insar", moves, still],
         [0.95, 1 - out["false_alarm_p"].astype("float64").fillna(0.5), 0.7], default=0.5,
@@ -270,10 +272,10 @@ def _status(points: gpd.GeoDataFrame, *, moves: pd.Series[bool], is_dormant: pd.
 def _people(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -> gpd.GeoDataFrame:
     """Fill people, households and assets that the ledger does not give by the houses of the moving area or the disc.
 
-    `known_people` and assets are those of the houses of known number and value where others are unknown: at least so
-    many. Assets of a place stay missing where one of its buildings has no value.
+    `known_people` and `known_assets_cny` are those of the houses of known number and value where others are unknown: at
+    least so many. Assets of a place stay missing where one of its buildings has no value.
     """
-    out = points.assign(known_people=points["people"])
+    out = points.assign(known_people=points["people"], known_assets_cny=points["assets_cny"])
     if around.houses is None or not len(around.houses):
         return out
     houses = around.houses
@@ -288,7 +290,8 @@ def _people(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) 
     out["known_people"] = np.where(lacking, known, out["known_people"])
     out.loc[lacking & out["people"].notna(), "people_from"] = "houses"
     if "assets_cny" in houses:
-        worth, _ = assets_of(houses, pairs, len(out))
+        worth, known_worth = assets_of(houses, pairs, len(out))
+        out["known_assets_cny"] = out["assets_cny"].where(out["assets_cny"].notna(), known_worth)
         out["assets_cny"] = out["assets_cny"].where(out["assets_cny"].notna(), worth)
     return out
 

@@ -79,7 +79,7 @@ _PLAIN = re.compile(
 )
 _DECIMALS = (
     (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
-    (re.compile(r"_(m|km|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
+    (re.compile(r"_(m|km|ha|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
 )  # fmt: skip
 """Decimals on lists by the unit that ends a column's name; shares, scores and all others have `_OTHER_DECIMALS`."""
 _COUNTS = frozenset(
@@ -244,7 +244,10 @@ def _head(sheet: Any, columns: Sequence[str], *, name: str, run: str, rows: pd.D
 
 def _summary(rows: pd.DataFrame, run: str, language: str) -> str:
     parts = [f"{label('list.made_from', language)}: {run}", f"{label('list.rows', language)}: {len(rows)}"]
-    if "people" in rows:
+    if "place_kind" in rows and "known_people" in rows:  # rows hold one another: the total is one of them
+        whole = rows.loc[rows["place_kind"] == "total", "known_people"]
+        parts.append(f"{label('list.total_people', language)}: {int(whole.sum()):,}")
+    elif "people" in rows:
         people = pd.to_numeric(rows["people"])
         parts.append(f"{label('list.total_people', language)}: {int(people.sum()):,}")
         if people.isna().any():

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.sources.options import ReadLimits, ReadOptions
 
-_RASTER = frozenset({".tif", ".tiff"})
+RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
+"""Endings of a population raster; other files are census points."""
 
 
 def exposure(plan: Plan) -> None:
@@ -19,7 +20,7 @@ def exposure(plan: Plan) -> None:
     `inputs.population` is a raster (GeoTIFF) or census points. Without settlements census points are houses themselves.
     """
     given = plan.source("population")
-    is_raster = given is not None and given.file.suffix.lower() in _RASTER
+    is_raster = given is not None and given.file.suffix.lower() in RASTER_SUFFIXES
     grid, params = plan.facts("grid"), plan.cfg.risk.exposure
     if is_raster:
         plan.add(

@@ -207,7 +207,8 @@ def rules(params: RiskParams) -> list[dict[str, Any]]:
     level, rule = "report.rule_level", "report.rule_"
     return [
         {"title": f"{rule}grade_table", "head": [f"{rule}grade", f"{rule}grade_people", f"{rule}grade_assets"],
-         "rows": [list(row) for row in grade_table(params)], "source": source("danger_grade_people")},
+         "rows": [list(row) for row in grade_table(params)],
+         "rows_zh": [list(row) for row in grade_table(params, unit_cny=1e4)], "source": source("danger_grade_people")},
         {"title": f"{rule}vulnerability_table", "head": [level, f"{rule}grade_people"], "levels": True,
          "rows": [[level, text] for level, text in zip((4, 3, 2, 1), bounds, strict=True)],
          "source": source("vulnerability_people")},

@@ -24,7 +24,7 @@ _HEIGHT_M = (-500.0, 9000.0)
 def grid(plan: Plan) -> None:
     """Add the steps that make the run grid and bring the DEM onto it."""
     area = plan.cfg.area
-    key = next((name for name in _RASTERS if plan.input(name)), None)
+    key = next((name for name in _RASTERS if _is_raster(plan, name)), None)
     raster = None if key is None else plan.input(key)
     geometry, said = None, None
     if key == "insar":
@@ -52,6 +52,16 @@ def grid(plan: Plan) -> None:
         options=None if dem is None else dem.options,
         limits=plan.cfg.storage,
     )
+
+
+def _is_raster(plan: Plan, name: str) -> bool:
+    """Return whether an input is given, and is a raster: population may be census points."""
+    from geo_risk.flow.steps.exposure import RASTER_SUFFIXES
+
+    given = plan.input(name)
+    if name == "population":
+        return isinstance(given, Path) and given.suffix.lower() in RASTER_SUFFIXES
+    return bool(given)
 
 
 def make_grid(*, out: Path, **given: Any) -> None:
