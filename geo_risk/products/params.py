@@ -155,8 +155,9 @@ class EvacuationParams(Params):
         source=f"{_CHOICE}: a night's sleep, or two issues of the 3 h stage", ge=0, le=72,
     )  # fmt: skip
     flood_level: int = parameter(
-        3, "Hazard level of a flood zone from which its people must leave.", source=f"{_CHOICE}: high", ge=1, le=4
-    )
+        2, "Hazard level of a flood zone from which its people must leave.",
+        source=f"{_CHOICE}: with the default bounds half a metre, in which adults lose their footing", ge=1, le=4,
+    )  # fmt: skip
     house_share: float = parameter(
         0.05, "A house must be left when at least this share of its footprint lies in a zone that calls.",
         source=f"{_CHOICE}: nobody leaves half a house", gt=0, le=1,
