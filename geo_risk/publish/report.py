@@ -195,7 +195,8 @@ def _rules(content: ReportContent) -> list[dict[str, Any]]:
     for facts in content.facts.values():
         for rule in facts.get("tables", ()):
             rows = [
-                [_rule_cell(v, content.language, is_level=bool(rule.get("levels"))) for v in r] for r in rule["rows"]
+                [_rule_cell(v, content.language, is_level=bool(rule.get("levels"))) for v in r]
+                for r in rule.get(f"rows_{content.language}", rule["rows"])
             ]
             source = method_label(str(rule.get("source", "")), content.language)
             grid = tables.table([known.get(str(h), str(h)) for h in rule["head"]], rows)
