@@ -16,14 +16,9 @@ from geo_risk.core.levels import Level, classify
 from geo_risk.core.names import STAGES_H
 from geo_risk.exposure.zonal import covered_shares, overlaps
 from geo_risk.products.params import EvacuationParams, RiskParams
-<<<<<<< HEAD
-from geo_risk.products.threat import Threat
+from geo_risk.products.threat import Threat, Water
 from geo_risk.products.vulnerability import matrix_risk
 from geo_risk.products.zones import WARNED_KINDS
-=======
-from geo_risk.products.threat import Threat, Water
-from geo_risk.products.zones import WARNED_KINDS, matrix_risk
->>>>>>> main
 
 WATER_KINDS = ("flood", "waterlogging")
 SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")
