@@ -71,7 +71,9 @@ def exposure_table(exposed: Exposed, survey: Surveyed, params: RiskParams, *, la
     for column, toward in (("people_low", np.floor), ("people_high", np.ceil)):
         out[column] = toward(out[column].astype("float64"))
     out["risk_level"] = out["risk_level"].fillna(Level.UNKNOWN).astype(np.int8)
-    out["gaps"] = _gaps(out, exposed, survey)
+    whole_numbers = {f"buildings_{s}": "Int64" for s in STRUCTURES}
+    out = out.astype(whole_numbers)
+    out["gaps"] = _gaps(out, exposed)
     out = exposure_reasons(out, params, language)
     out = out.assign(assets_known_cny=out["known_assets_cny"]).drop(columns=["known_assets_cny"])
     kept = [c for c in out.columns if c not in ("known_facility_people", "n_unknown_settlements")]
@@ -125,20 +127,21 @@ def _hazards(places: Places, zones: gpd.GeoDataFrame, survey: Surveyed, params: 
     })  # fmt: skip
 
 
-def _gaps(rows: pd.DataFrame, exposed: Exposed, survey: Surveyed) -> list[str | None]:
+def _gaps(rows: pd.DataFrame, exposed: Exposed) -> list[str | None]:
     """Return what is not known of each row, as codes parted by commas."""
     no_houses = exposed.houses is None
+    strange = rows["buildings_unknown"].astype("float64")
     tests = {
         "people": rows["people"].isna(),
         "vulnerable": rows["vulnerable_people"].isna() & rows["people"].notna(),
         "day": rows["people_day"].isna(),
-        "structure": ~(rows["buildings_unknown"] == 0) & ((rows["buildings"] > 0) | no_houses),
+        "structure": ~(strange == 0) & ((rows["buildings"] > 0) | no_houses),
         "assets": rows["assets_cny"].isna(),
         "roads": rows["road_km"].isna(),
         "farmland": rows["farmland_ha"].isna(),
         "facilities": rows["facilities"].isna(),
         "facility_people": rows["facilities"].gt(0) & rows["facility_people"].isna(),
-        "return_periods": rows["expected_people_yr"].isna() & (survey.expected is None),
+        "return_periods": rows["expected_people_yr"].isna(),
     }
     found = pd.DataFrame(tests)
     return [",".join(f"gap_{c}" for c in found.columns if row[c]) or None for row in found.to_dict("records")]

@@ -78,7 +78,7 @@ _PLAIN = re.compile(
     r"|deputy|unit|valid_until)$"
 )
 _DECIMALS = (
-    (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
+    (re.compile(r"_(m2|m3|cny)$|^known_people$|_cny_yr$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
     (re.compile(r"_(m|km|ha|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
 )  # fmt: skip
 """Decimals on lists by the unit that ends a column's name; shares, scores and all others have `_OTHER_DECIMALS`."""
@@ -89,7 +89,8 @@ _COUNTS = frozenset(
 _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
                           "buildings", "road_km", "depth_m", "people_low", "people_high", "people_day", "farmland_ha",
-                          "facilities", "facility_people", "assets_cny", "danger_grade"})  # fmt: skip
+                          "facilities", "facility_people", "assets_cny", "danger_grade", "expected_people_yr",
+                          "expected_loss_cny_yr"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
