@@ -58,11 +58,13 @@ def clean_counts(
     *,
     id_column: str = "settlement_id",
     columns: tuple[str, ...] = ("people", "vulnerable_people", "households"),
+    is_whole: bool = True,
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
     """Return settlements (or other places with people) with usable numbers, and every number that was refused.
 
-    `columns` become float64 of whole numbers; missing, negative and non-numeric
-    ones become NaN (unknown, never 0). More vulnerable people than people counts as unknown.
+    `columns` become float64, rounded to whole numbers where `is_whole` (parts of people by the point would be lost);
+    missing, negative and non-numeric ones become NaN (unknown, never 0). More vulnerable people than people counts as
+    unknown.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def clean_counts(
                 "reason": f"{column} is {given[row]!r}, not a number >= 0: counts as unknown",
                 "reason_zh": f"{column} 为 {given[row]!r}，不是非负数：按未知处理",
             })  # fmt: skip
-        out[column] = values.where(~bad).round()
+        out[column] = values.where(~bad).round() if is_whole else values.where(~bad)
     if "vulnerable_people" not in columns:
         return out, remarks
     too_many = out["vulnerable_people"] > out["people"]

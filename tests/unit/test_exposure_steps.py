@@ -86,13 +86,14 @@ def test_a_raster_comes_in_and_spreads_a_village(tmp_path, grid):
 
 
 def test_census_points_and_facilities_with_bad_numbers_are_kept_and_named(tmp_path, grid):
-    census = save(tmp_path / "census.gpkg", {"census_id": ["1", "2", "3"], "people": ["4", "-2", "many"]},
+    census = save(tmp_path / "census.gpkg", {"census_id": ["1", "2", "3"], "people": ["4.4", "-2", "many"]},
                   [Point(X + 100 * i, Y + 100) for i in range(3)])  # fmt: skip
     write_census(census=census, grid=grid, houses=tmp_path / "houses.gpkg", facts=tmp_path / "e.json", params=PARAMS,
                  options=NO_OPTIONS)  # fmt: skip
     said = read_json(tmp_path / "e.json")
     assert said["counts"] == {"census_points": 3, "people": 4, "points_of_unknown_people": 2}
     assert {q["id"] for q in said["quarantine"]} == {"2", "3"}
+    assert read_frame(tmp_path / "houses.gpkg")["people"].fillna(-1).tolist() == [4.4, -1, -1]  # not rounded away
     places = save(tmp_path / "f.gpkg", {"facility_id": ["a", "b"], "name": ["一中", "二中"], "people": [-5, 300]},
                   [Point(X + 10, Y + 10), Point(X + 20, Y + 10)])  # fmt: skip
     write_facilities(facilities=places, grid=grid, out=tmp_path / "facilities.gpkg", facts=tmp_path / "f.json",

@@ -111,7 +111,7 @@ def write_census(
     found, notes, quarantine = read_census(census, read_grid(grid), options)
     spread, said = census_houses(found, params)
     write_frame(spread, houses)
-    counts = {"census_points": len(spread), "people": int(spread["people"].sum()),
+    counts = {"census_points": len(spread), "people": round(float(spread["people"].sum())),
               "points_of_unknown_people": int(spread["people"].isna().sum())}  # fmt: skip
     write_json(facts_of([*notes, *said], quarantine=quarantine, **counts), facts)
 
@@ -127,7 +127,7 @@ def read_census(
         path, crs=target.crs, area=target.bounds, where="inputs.population", id_column="census_id", geometry="Point",
         columns=("people", "settlement_id?", "vulnerable_people?", "households?"), options=options,
     )  # fmt: skip
-    frame, remarks = clean_counts(read.frame, id_column="census_id")
+    frame, remarks = clean_counts(read.frame, id_column="census_id", is_whole=False)
     return frame.assign(settlement_id=id_texts(frame["settlement_id"])), read.notes, [*read.quarantine, *remarks]
 
 
