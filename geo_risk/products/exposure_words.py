@@ -45,10 +45,13 @@ def _grade(row: Mapping[Any, Any], params: RiskParams, language: str) -> str:
     if pd.isna(grade):
         return say("exposure_grade_unknown", language, bound=params.danger_grade_people[0])
     index = GRADES.index(grade)
-    people, assets = params.danger_grade_people, [v / 1e6 for v in params.danger_grade_assets_cny]
+    people, assets = params.danger_grade_people, [_money(v, language) for v in params.danger_grade_assets_cny]
     if index == 0:
-        return say("exposure_grade_iv", language, people=people[0], assets=assets[0], assets_wan=100 * assets[0])
+        return say("exposure_grade_iv", language, people=people[0], assets=assets[0])
     least = say("exposure_at_least", language) if pd.isna(row["people"]) else ""
-    bound = assets[index - 1]
-    return say("exposure_grade", language, grade=grade, people=people[index - 1], assets=bound, assets_wan=100 * bound,
-               least=least)  # fmt: skip
+    return say("exposure_grade", language, grade=grade, people=people[index - 1], assets=assets[index - 1], least=least)
+
+
+def _money(amount_cny: float, language: str) -> str:
+    """Return an amount as people write it: in millions, in Chinese in ten thousands."""
+    return f"{amount_cny / 1e4:g} 万元" if language == "zh" else f"{amount_cny / 1e6:g} million CNY"
