@@ -6,7 +6,7 @@ Each has its own hazard; zones of different kinds may overlap, and sums over sev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.errors import GridError
-from geo_risk.core.grid import Grid, grid_of
+from geo_risk.core.grid import CHUNK, Grid, grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
@@ -104,9 +104,8 @@ def risk_zones(
     GridError : a layer is not on the grid.
     """
     _check_grids(dangers, grid)
-    slopes = _hillslopes(dangers, params)
     parts = [
-        *(_from_level(kind, layer, grid, exposed.houses, slopes, params) for kind, layer in dangers.levels.items()),
+        *(_from_level(kind, layer, dangers, exposed.houses, params) for kind, layer in dangers.levels.items()),
         _from_areas(dangers.areas, params),
         _from_ponding(dangers.ponding, params),
     ]
@@ -116,7 +115,7 @@ def risk_zones(
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
     zones = zones.assign(**{c: zones[c].fillna("") if c in zones else "" for c in ("pace", "window")})
     zones["zone_id"] = _ids(zones, grid)
-    zones = zones.join(_warnings(zones, dangers.warnings, grid, params)).assign(is_warned=bool(dangers.warnings))
+    zones = _with_levels(zones, dangers, grid, params).assign(is_warned=bool(dangers.warnings))
     zones = zones.join(exposure_of(zones, exposed))
     zones["vulnerability_level"] = _vulnerability(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
@@ -134,26 +133,16 @@ def _check_grids(dangers: Dangers, grid: Grid) -> None:
             raise GridError(what, where=name, fix="bring it onto the run grid in geo_risk.sources")
 
 
-def _hillslopes(dangers: Dangers, params: RiskParams) -> list[NDArray[np.int64]]:
-    if dangers.drainage is None or not dangers.levels:
-        return []
-    return hillslope_sets(*dangers.drainage, catchment_m2=params.zone_catchment_m2)
-
-
 def _from_level(
-    kind: str,
-    layer: xr.DataArray,
-    grid: Grid,
-    houses: gpd.GeoDataFrame | None,
-    hillslopes: Sequence[NDArray[np.int64]],
-    params: RiskParams,
+    kind: str, layer: xr.DataArray, dangers: Dangers, houses: gpd.GeoDataFrame | None, params: RiskParams
 ) -> gpd.GeoDataFrame:
-    levels = np.asarray(layer.data)
-    zones = zone_polygons(levels >= params.zone_min_level, grid, houses=houses, params=params, hillslopes=hillslopes)
-    share, known = params.warning_area_share, params.min_known_share
-    found = level_at_share(layer, cell_coverage(zones, grid), share=share, min_known_share=known)
-    zones["hazard_level"] = np.where(found >= 0, np.maximum(found, params.zone_min_level), Level.UNKNOWN)
-    return zones.assign(kind=kind, origin="hazard", activity="unknown", confidence=0.7).drop(columns="label")
+    """Return the zones of one hazard's cells; their level comes later, with that of the others (`_with_levels`)."""
+    ways = dangers.drainage
+    sets = () if ways is None else hillslope_sets(*ways, catchment_m2=params.zone_catchment_m2)
+    cells = blocks(layer) >= params.zone_min_level
+    zones = zone_polygons(cells, grid_of(layer), houses=houses, params=params, hillslopes=sets)
+    made = zones.assign(kind=kind, origin="hazard", activity="unknown", confidence=0.7).drop(columns="label")
+    return made.assign(hazard_level=np.int8(Level.UNKNOWN))
 
 
 def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDataFrame | None:
@@ -215,17 +204,47 @@ def _ids(zones: gpd.GeoDataFrame, grid: Grid) -> list[str]:
     return [b if n == 0 else f"{b}-{n + 1}" for b, n in zip(base, again, strict=True)]
 
 
-def _warnings(
-    zones: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], grid: Grid, params: RiskParams
-) -> pd.DataFrame:
-    """Return the warning level of each stage: what `warning_area_share` of the zone reaches; -1 where none speaks."""
-    out = pd.DataFrame(Level.UNKNOWN, index=zones.index, columns=list(_WARNINGS), dtype="int8")
-    warned = zones["kind"].isin(WARNED_KINDS)
-    coverage = cell_coverage(zones[warned], grid)
+_MOST_CELLS = 2_000_000
+"""Cells of zones whose coverage is held at once."""
+
+
+def _with_levels(zones: gpd.GeoDataFrame, dangers: Dangers, grid: Grid, params: RiskParams) -> gpd.GeoDataFrame:
+    """Give the hazard level of zones that come from cells, and the warning level of each stage.
+
+    Both are what `warning_area_share` of the zone reaches, the hazard at least `zone_min_level`; -1 where none speaks.
+    """
+    out = zones.assign(**dict.fromkeys(_WARNINGS, np.int8(Level.UNKNOWN)))
+    from_cells, warned = out["origin"] == "hazard", out["kind"].isin(WARNED_KINDS)
+    wanted: list[tuple[str, xr.DataArray, pd.Series[bool]]] = [
+        ("hazard_level", layer, from_cells & (out["kind"] == kind)) for kind, layer in dangers.levels.items()
+    ]
+    wanted += [(name, dangers.warnings[name], warned) for name in _WARNINGS if name in dangers.warnings]
+    chosen = (
+        np.logical_or.reduce([of.to_numpy(dtype=bool) for _, _, of in wanted]) if wanted else np.zeros(len(out), bool)
+    )
     share, known = params.warning_area_share, params.min_known_share
-    for name in (n for n in _WARNINGS if n in layers):
-        out.loc[warned, name] = level_at_share(layers[name], coverage, share=share, min_known_share=known)
-    return out
+    for rows in _batches(out, chosen, grid):
+        coverage = cell_coverage(out.iloc[rows], grid)
+        for name, layer, of in wanted:
+            mine = of.to_numpy(dtype=bool)[rows]
+            if mine.any():
+                level = level_at_share(layer, coverage, share=share, min_known_share=known)
+                out.loc[out.index[rows[mine]], name] = level[mine]
+    level = out["hazard_level"].to_numpy(dtype=np.int8)
+    least = np.where(level >= 0, np.maximum(level, params.zone_min_level), Level.UNKNOWN)
+    return out.assign(hazard_level=np.where(from_cells, least, level).astype(np.int8))
+
+
+def _batches(zones: gpd.GeoDataFrame, chosen: NDArray[np.bool_], grid: Grid) -> Iterator[NDArray[np.int64]]:
+    """Yield positions of chosen zones, neighbours together, such that each batch covers few cells and blocks."""
+    at = np.flatnonzero(chosen)
+    centres = zones.geometry.iloc[at].centroid
+    rows, columns, _ = grid.index(centres.x, centres.y)
+    order = at[np.lexsort((columns // CHUNK, rows // CHUNK))]
+    cells = np.cumsum(zones.geometry.iloc[order].area.to_numpy() / grid.cell_area_m2)
+    for part in np.split(order, np.flatnonzero(np.diff(cells // _MOST_CELLS)) + 1):
+        if len(part):
+            yield part
 
 
 def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:

@@ -55,16 +55,15 @@ def write_zones(
     target = read_grid(grid)
     found = {name: path for name, path in reads.items() if path is not None}
     frames = {name: read_frame(found[name]) for name in _FRAMES if name in found}
-    levels = {kind: open_layer(found[name]).compute() for kind, name in _LEVELS.items() if name in found}
-    warnings = {name: open_layer(found[name]).compute() for name in found if name.startswith("warning_")}
+    levels = {kind: open_layer(found[name]) for kind, name in _LEVELS.items() if name in found}
+    warnings = {name: open_layer(found[name]) for name in found if name.startswith("warning_")}
     ways = [open_layer(found[name]) for name in _DRAINAGE if name in found]
     lines, notes, quarantine = read_roads(roads, target, options)
     dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"),
                       (ways[0], ways[1]) if len(ways) == 2 else None)  # fmt: skip
     made = risk_zones(dangers, Exposed(frames.get("houses"), lines), target, params=params, language=language)
     write_frame(made, out)
-    lazy = {kind: open_layer(found[name]) for kind, name in _LEVELS.items() if name in found}
-    write_layer(risk_layer(made, lazy, target), risk)
+    write_layer(risk_layer(made, levels, target), risk)
     counts = {f"risk_{level}": int((made["risk_level"] == level).sum()) for level in range(-1, 5)}
     kinds = {str(kind): int(n) for kind, n in made.groupby("kind").size().items()}
     said = facts_of(notes, quarantine=quarantine, zones=len(made), kinds=kinds, **counts)
