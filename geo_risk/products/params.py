@@ -83,6 +83,17 @@ class RiskParams(Params):
         500_000.0, "Larger connected zones are divided along ridges and streams, or by halves without drainage.",
         source=f"{_CHOICE}: what one responsible person can watch", gt=0,
     )  # fmt: skip
+    zone_units: Literal["hazard_cells", "slope_units"] = parameter(
+        "hazard_cells", "What zones of hazard layers are drawn on: the connected cells of at least `zone_min_level`, "
+        "large ones divided along ridges and streams; or whole slope units (section `slope_units`) of which at least "
+        "`warning_area_share` is of that level, and the cells beside them as before.",
+        source=f"{_CHOICE}: on the demo county whole units make four times as many zones with twice the ground and "
+        "half as many people again, most of them on no hazardous cell; choose them where plans name slopes",
+    )  # fmt: skip
+    zone_vertices_max: int = parameter(
+        500, "Outlines of zones with more vertices are simplified further, each by itself.",
+        source=f"{_CHOICE}: a map of 30,000 zones stays below 15 million vertices", ge=20, le=100_000,
+    )  # fmt: skip
     zone_catchment_m2: float = parameter(
         500_000.0, "Upslope area from which a stream divides zones; what stays too large is divided by finer streams.",
         source=f"{_CHOICE}: hillslopes of gullies in loess, mostly 10-50 ha each", gt=0,

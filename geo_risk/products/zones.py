@@ -17,23 +17,27 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from geo_risk.core.errors import GridError
+from geo_risk.core.errors import DataError, GridError
 from geo_risk.core.grid import CHUNK, Grid, grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
-from geo_risk.products.delineation import zone_polygons
+from geo_risk.products.delineation import fit_for_maps, zone_polygons
 from geo_risk.products.division import hillslope_sets
 from geo_risk.products.failing import failure_windows, is_failing
 from geo_risk.products.linking import likely_false
 from geo_risk.products.params import Matrix, RiskParams
+from geo_risk.products.units import chosen_units
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 from geo_risk.terrain.burned import burned_blocks
 from geo_risk.terrain.slope import blocks
 
 WARNED_KINDS = ("landslide",)
 """Kinds of zones that rain warnings speak of."""
+
+UNIT_KINDS = ("landslide",)
+"""Kinds of zones that may be drawn on slope units; water does not stop at their borders."""
 
 SLOW_KINDS = ("groundwater_subsidence", "structure_settlement")
 """Kinds that harm buildings and roads over years, not people within hours, as long as they do not speed up."""
@@ -74,6 +78,7 @@ class Dangers:
     areas : `active_deformation`.
     ponding : `ponding`.
     drainage : D8 directions and upslope area [m2], by which large zones are divided.
+    units : slope units (y, x), on which zones are drawn where `zone_units` says so.
     """
 
     levels: Mapping[str, xr.DataArray]
@@ -81,6 +86,7 @@ class Dangers:
     areas: gpd.GeoDataFrame | None = None
     ponding: gpd.GeoDataFrame | None = None
     drainage: tuple[xr.DataArray, xr.DataArray] | None = None
+    units: xr.DataArray | None = None
 
 
 def risk_zones(
@@ -113,6 +119,7 @@ def risk_zones(
     if not found:
         return conform(gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs=grid.crs), "risk_zones")
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
+    zones = zones.set_geometry(fit_for_maps(zones.geometry, exposed.houses, params=params, reach_m=grid.resolution_m))
     zones = zones.assign(**{c: zones[c].fillna("") if c in zones else "" for c in ("pace", "window")})
     zones["zone_id"] = _ids(zones, grid)
     zones = _with_levels(zones, dangers, grid, params).assign(is_warned=bool(dangers.warnings))
@@ -127,7 +134,8 @@ def risk_zones(
 
 def _check_grids(dangers: Dangers, grid: Grid) -> None:
     ways = {} if dangers.drainage is None else {str(layer.name): layer for layer in dangers.drainage}
-    for name, layer in {**dangers.levels, **dangers.warnings, **ways}.items():
+    units = {} if dangers.units is None else {"slope_units": dangers.units}
+    for name, layer in {**dangers.levels, **dangers.warnings, **ways, **units}.items():
         if grid_of(layer) != grid:
             what = f"layer {name!r} is not on the run grid"
             raise GridError(what, where=name, fix="bring it onto the run grid in geo_risk.sources")
@@ -139,8 +147,13 @@ def _from_level(
     """Return the zones of one hazard's cells; their level comes later, with that of the others (`_with_levels`)."""
     ways = dangers.drainage
     sets = () if ways is None else hillslope_sets(*ways, catchment_m2=params.zone_catchment_m2)
-    cells = blocks(layer) >= params.zone_min_level
-    zones = zone_polygons(cells, grid_of(layer), houses=houses, params=params, hillslopes=sets)
+    cells, units = blocks(layer) >= params.zone_min_level, None
+    if params.zone_units == "slope_units" and kind in UNIT_KINDS:
+        if dangers.units is None:
+            what = "risk.zone_units is slope_units and there are none"
+            raise DataError(what, where="risk.zone_units", fix="add the step slope_units, or use hazard_cells")
+        units = chosen_units(layer, dangers.units, params=params)
+    zones = zone_polygons(cells, grid_of(layer), houses=houses, params=params, hillslopes=sets, units=units)
     made = zones.assign(kind=kind, origin="hazard", activity="unknown", confidence=0.7).drop(columns="label")
     return made.assign(hazard_level=np.int8(Level.UNKNOWN))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
@@ -20,6 +20,7 @@ from geo_risk.core.vectorize import polygons_of_labels
 from geo_risk.kernels.banks import bank_ends
 from geo_risk.kernels.basins import hillslopes
 from geo_risk.kernels.d8 import drainage_order
+from geo_risk.products.delineation import fit_for_maps, zone_polygons
 from geo_risk.products.params import RiskParams
 from geo_risk.products.zones import Dangers, Exposed, risk_zones
 from geo_risk.terrain.banks import hillslope_labels
@@ -189,3 +190,52 @@ def test_banks_of_a_valley_and_a_meeting_by_hand():
     # a stream southward in the middle: what drains into its first cell is the head; left is east
     assert got[1:].tolist() == [[0, 0, 0], [2, 1, 1], [2, 1, 1], [2, 1, 1]]
     assert got[0].tolist() == [0, -1, 0] or got[0].tolist() == [0, 0, 0]
+
+
+@given(st.integers(0, 10**6), st.integers(20, 60))
+@settings(max_examples=12, deadline=None)
+def test_generalising_loses_no_house_and_leaves_valid_outlines(seed, vertices):
+    level, _, houses = scene(seed)
+    params = PARAMS.model_copy(update={"zone_smooth_m": 60.0, "zone_vertices_max": vertices})
+    raw = zone_polygons(level >= 3, GRID, houses=houses, params=PARAMS.model_copy(update={"zone_smooth_m": 0.0}))
+    zones = zone_polygons(level >= 3, GRID, houses=houses, params=params)
+    fitted = fit_for_maps(zones.geometry, houses, params=params, reach_m=30.0)
+    assert fitted.is_valid.all()
+    assert set(fitted.geom_type) <= {"Polygon", "MultiPolygon"}
+    for house in houses.geometry:
+        assert not (raw.intersects(house).to_numpy() & ~fitted.intersects(house).to_numpy()).any()
+    centres = houses.geometry.representative_point()
+    rows, columns, _ = GRID.index(centres.x, centres.y)
+    for house in houses.geometry[level[rows, columns] >= 3]:
+        assert fitted.intersects(house).any()
+
+
+def test_a_self_crossing_zone_is_mended_and_a_house_in_it_kept():
+    bow = Polygon([(0, 0), (900, 900), (900, 0), (0, 900)])
+    house = gpd.GeoDataFrame(geometry=[box(100, 420, 110, 430)], crs=GRID.crs)
+    got = fit_for_maps(gpd.GeoSeries([bow], crs=GRID.crs), house, params=PARAMS, reach_m=30.0)
+    assert got.is_valid.all()
+    assert got.area.iloc[0] == pytest.approx(2 * 0.25 * 900 * 900)
+    assert got.intersects(house.geometry.iloc[0]).all()
+
+
+def test_zones_on_slope_units_are_whole_units_and_hold_every_hazardous_house():
+    level, _, houses = scene(3)
+    units = np.arange(SHAPE[0])[:, None] // 12 * 10 + np.arange(SHAPE[1])[None] // 11 + 1
+    units[:, 50:] = 0  # flat ground has no unit
+    params = PARAMS.model_copy(update={"zone_units": "slope_units", "zone_smooth_m": 0.0, "zone_max_area_m2": 1e6})
+    dangers = Dangers({"landslide": layer(level)}, {}, units=layer(units, "1", "slope_units"))
+    zones = risk_zones(dangers, Exposed(houses), GRID, params=params)
+    for unit in np.unique(units[units > 0]):
+        mine = units == unit
+        high = (level[mine] >= 3).sum() >= params.warning_area_share * (level[mine] >= 0).sum()
+        rows, columns = np.nonzero(mine)
+        t = GRID.transform
+        whole = box(t.c + 30 * columns.min(), t.f - 30 * (rows.max() + 1), t.c + 30 * (columns.max() + 1),
+                    t.f - 30 * rows.min())  # fmt: skip
+        assert zones.geometry.apply(whole.equals).any() == high
+    centres = houses.geometry.representative_point()
+    rows, columns, _ = GRID.index(centres.x, centres.y)
+    assert houses.geometry[level[rows, columns] >= 3].intersects(zones.union_all()).all()
+    with pytest.raises(DataError, match="there are none"):
+        risk_zones(Dangers({"landslide": layer(level)}, {}), Exposed(houses), GRID, params=params)

@@ -22,6 +22,8 @@ def zones(plan: Plan) -> None:
     layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *_DRAINAGE)}
     if plan.has(plan.layer("hazard_flood_design")):
         layers["hazard_flood"] = plan.layer("hazard_flood_design")
+    if plan.cfg.risk.zone_units == "slope_units":
+        layers["slope_units"] = plan.layer("slope_units")
     frames = {name: plan.frame(name) for name in _FRAMES}
     dangers = [plan.layer(v) for v in _LEVELS.values()] + [plan.frame("active_deformation"), plan.frame("ponding")]
     needs: dict[str, Any] = {"grid": plan.facts("grid")}
@@ -60,7 +62,8 @@ def write_zones(
     ways = [open_layer(found[name]) for name in _DRAINAGE if name in found]
     lines, notes, quarantine = read_roads(roads, target, options)
     dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"),
-                      (ways[0], ways[1]) if len(ways) == 2 else None)  # fmt: skip
+                      (ways[0], ways[1]) if len(ways) == 2 else None,
+                      open_layer(found["slope_units"]) if "slope_units" in found else None)  # fmt: skip
     made = risk_zones(dangers, Exposed(frames.get("houses"), lines), target, params=params, language=language)
     write_frame(made, out)
     write_layer(risk_layer(made, levels, target), risk)
