@@ -17,7 +17,8 @@ from geo_risk.core.names import STAGES_H
 from geo_risk.exposure.zonal import covered_shares, overlaps
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.threat import Threat
-from geo_risk.products.zones import WARNED_KINDS, matrix_risk
+from geo_risk.products.zone_levels import WARNED_KINDS
+from geo_risk.products.zones import matrix_risk
 
 WATER_KINDS = ("flood", "waterlogging")
 SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")

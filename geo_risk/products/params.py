@@ -23,6 +23,14 @@ class RiskParams(Params):
         120.0, "Distance up to which a ledger point belongs to a moving area.",
         source=f"{_CHOICE}: two InSAR cells of 60 m", ge=0, le=2000,
     )  # fmt: skip
+    position_error_m: float = parameter(
+        30.0, "Error of a ledger point's position: up to it a zone or area beside the point may well hold it.",
+        source=f"{_CHOICE}: a hand-held position in a gully", ge=0, le=500,
+    )  # fmt: skip
+    doubtful_error_m: float = parameter(
+        600.0, "Distance up to which a point whose coordinates could not be checked belongs to a zone.",
+        source="the GCJ-02 shift of 557 m at Taiyuan (METHODS.md section 7)", ge=0, le=2000,
+    )  # fmt: skip
     duplicate_distance_m: float = parameter(
         30.0, "Ledger rows of one kind closer than this are named as possibly the same place.",
         source=f"{_CHOICE}: one cell of the run grid", ge=0, le=500,

@@ -6,7 +6,7 @@ Each has its own hazard; zones of different kinds may overlap, and sums over sev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,11 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from geo_risk.core.errors import DataError, GridError
-from geo_risk.core.grid import CHUNK, Grid, grid_of
+from geo_risk.core.grid import Grid, grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
-from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
+from geo_risk.exposure.zonal import overlaps
 from geo_risk.products.delineation import fit_for_maps, zone_polygons
 from geo_risk.products.division import hillslope_sets
 from geo_risk.products.failing import failure_windows, is_failing
@@ -30,11 +30,9 @@ from geo_risk.products.linking import likely_false
 from geo_risk.products.params import Matrix, RiskParams
 from geo_risk.products.units import chosen_units
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
+from geo_risk.products.zone_levels import WARNED_KINDS, with_levels
 from geo_risk.terrain.burned import burned_blocks
 from geo_risk.terrain.slope import blocks
-
-WARNED_KINDS = ("landslide",)
-"""Kinds of zones that rain warnings speak of."""
 
 UNIT_KINDS = ("landslide",)
 """Kinds of zones that may be drawn on slope units; water does not stop at their borders."""
@@ -49,7 +47,6 @@ _PREFIX: Mapping[str, str] = {
     "landslide": "LS", "flood": "FL", "waterlogging": "WL", "mining_subsidence": "MS", "groundwater_subsidence": "GS",
     "structure_settlement": "SS", "unknown": "DF",
 }  # fmt: skip
-_WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
 _INNER = ["known_people", "is_warned", "pace", "window"]
 
 
@@ -119,10 +116,11 @@ def risk_zones(
     if not found:
         return conform(gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs=grid.crs), "risk_zones")
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
+    zones["area_id"] = (zones["area_id"] if "area_id" in zones else pd.Series(pd.NA, zones.index)).astype("string")
     zones = zones.set_geometry(fit_for_maps(zones.geometry, exposed.houses, params=params, reach_m=grid.resolution_m))
     zones = zones.assign(**{c: zones[c].fillna("") if c in zones else "" for c in ("pace", "window")})
     zones["zone_id"] = _ids(zones, grid)
-    zones = _with_levels(zones, dangers, grid, params).assign(is_warned=bool(dangers.warnings))
+    zones = with_levels(zones, dangers.levels, dangers.warnings, grid, params).assign(is_warned=bool(dangers.warnings))
     zones = zones.join(exposure_of(zones, exposed))
     zones["vulnerability_level"] = _vulnerability(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
@@ -144,7 +142,7 @@ def _check_grids(dangers: Dangers, grid: Grid) -> None:
 def _from_level(
     kind: str, layer: xr.DataArray, dangers: Dangers, houses: gpd.GeoDataFrame | None, params: RiskParams
 ) -> gpd.GeoDataFrame:
-    """Return the zones of one hazard's cells; their level comes later, with that of the others (`_with_levels`)."""
+    """Return the zones of one hazard's cells; their level comes later, with that of the others (`with_levels`)."""
     ways = dangers.drainage
     sets = () if ways is None else hillslope_sets(*ways, catchment_m2=params.zone_catchment_m2)
     cells, units = blocks(layer) >= params.zone_min_level, None
@@ -177,6 +175,7 @@ def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDa
         {
             "kind": chosen["kind"].to_numpy(),
             "origin": "insar",
+            "area_id": chosen["area_id"].astype("string").to_numpy() if "area_id" in chosen else pd.NA,
             "hazard_level": level,
             "activity": chosen["activity"].to_numpy(),
             "confidence": 1 - chosen["false_alarm_p"].astype("float64").fillna(0.5).to_numpy(),
@@ -215,49 +214,6 @@ def _ids(zones: gpd.GeoDataFrame, grid: Grid) -> list[str]:
     base = [f"{_PREFIX.get(k, 'RZ')}-{r:05d}-{c:05d}" for k, r, c in zip(zones["kind"], rows, columns, strict=True)]
     again = pd.Series(base).groupby(base).cumcount()
     return [b if n == 0 else f"{b}-{n + 1}" for b, n in zip(base, again, strict=True)]
-
-
-_MOST_CELLS = 2_000_000
-"""Cells of zones whose coverage is held at once."""
-
-
-def _with_levels(zones: gpd.GeoDataFrame, dangers: Dangers, grid: Grid, params: RiskParams) -> gpd.GeoDataFrame:
-    """Give the hazard level of zones that come from cells, and the warning level of each stage.
-
-    Both are what `warning_area_share` of the zone reaches, the hazard at least `zone_min_level`; -1 where none speaks.
-    """
-    out = zones.assign(**dict.fromkeys(_WARNINGS, np.int8(Level.UNKNOWN)))
-    from_cells, warned = out["origin"] == "hazard", out["kind"].isin(WARNED_KINDS)
-    wanted: list[tuple[str, xr.DataArray, pd.Series[bool]]] = [
-        ("hazard_level", layer, from_cells & (out["kind"] == kind)) for kind, layer in dangers.levels.items()
-    ]
-    wanted += [(name, dangers.warnings[name], warned) for name in _WARNINGS if name in dangers.warnings]
-    chosen = (
-        np.logical_or.reduce([of.to_numpy(dtype=bool) for _, _, of in wanted]) if wanted else np.zeros(len(out), bool)
-    )
-    share, known = params.warning_area_share, params.min_known_share
-    for rows in _batches(out, chosen, grid):
-        coverage = cell_coverage(out.iloc[rows], grid)
-        for name, layer, of in wanted:
-            mine = of.to_numpy(dtype=bool)[rows]
-            if mine.any():
-                level = level_at_share(layer, coverage, share=share, min_known_share=known)
-                out.loc[out.index[rows[mine]], name] = level[mine]
-    level = out["hazard_level"].to_numpy(dtype=np.int8)
-    least = np.where(level >= 0, np.maximum(level, params.zone_min_level), Level.UNKNOWN)
-    return out.assign(hazard_level=np.where(from_cells, least, level).astype(np.int8))
-
-
-def _batches(zones: gpd.GeoDataFrame, chosen: NDArray[np.bool_], grid: Grid) -> Iterator[NDArray[np.int64]]:
-    """Yield positions of chosen zones, neighbours together, such that each batch covers few cells and blocks."""
-    at = np.flatnonzero(chosen)
-    centres = zones.geometry.iloc[at].centroid
-    rows, columns, _ = grid.index(centres.x, centres.y)
-    order = at[np.lexsort((columns // CHUNK, rows // CHUNK))]
-    cells = np.cumsum(zones.geometry.iloc[order].area.to_numpy() / grid.cell_area_m2)
-    for part in np.split(order, np.flatnonzero(np.diff(cells // _MOST_CELLS)) + 1):
-        if len(part):
-            yield part
 
 
 def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
@@ -354,23 +310,6 @@ def _reasons(row: Any, language: str) -> str:
         out.append(say("zone_warning", language, level=shown, stage=stage) if levels[stage] >= 0
                    else say("zone_no_forecast", language))  # fmt: skip
     return joined(out, language)
-
-
-def link_points(zones: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, *, language: str = "zh") -> gpd.GeoDataFrame:
-    """Return the zones with the ids, and the responsible person, of the points that name them; rows stay in order."""
-    out = zones.copy()
-    if points is None or not len(points):
-        return conform(out, "risk_zones")
-    named = points[points["zone_id"].notna()].sort_values("point_id")
-    ids = named.groupby("zone_id")["point_id"].agg(lambda v: ",".join(v.astype(str)))
-    people = named.dropna(subset=["responsible"]).groupby("zone_id")["responsible"].first()
-    out["point_ids"] = out["zone_id"].map(ids)
-    out["responsible"] = out["responsible"].fillna(out["zone_id"].map(people))
-    for column, k in (("reasons", language), ("reasons_zh", "zh"), ("reasons_en", "en")):
-        if column in out:
-            said = [say("zone_points", k, ids=i) if not pd.isna(i) else "" for i in out["point_ids"]]
-            out[column] = [joined([r, s], k) for r, s in zip(out[column], said, strict=True)]
-    return conform(out, "risk_zones")
 
 
 def risk_layer(zones: gpd.GeoDataFrame, levels: Mapping[str, xr.DataArray], grid: Grid) -> xr.DataArray:

@@ -13,8 +13,9 @@ from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import divide_patches
+from geo_risk.products.matching import link_points
 from geo_risk.products.params import RiskParams
-from geo_risk.products.zones import Dangers, Exposed, exposure_of, link_points, matrix_risk, risk_layer, risk_zones
+from geo_risk.products.zones import Dangers, Exposed, exposure_of, matrix_risk, risk_layer, risk_zones
 from geo_risk.terrain import distance
 from tests.support.mosaics import array_of, mosaic_of
 

@@ -88,7 +88,7 @@ def read_roads(roads: Path | None, target: Any, options: ReadOptions) -> tuple[A
 
 def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language: str) -> None:
     """Write risk_zones with the ids of the points that name them."""
-    from geo_risk.products.zones import link_points
+    from geo_risk.products.matching import link_points
     from geo_risk.publish.frames import write_frame
     from geo_risk.sources.layers import read_frame
 
