@@ -158,6 +158,15 @@ SCHEMAS: dict[str, Schema] = {
             required="storm_id township_id units_m2 warned_m2 level_unknown_m2",
         ),
         schema_of(
+            "planned_sites", "site_id", "Polygon",
+            "rank:rank site_id:id name:text use:text verdict:text area_m2:positive hazard_level:level risk_level:level "
+            "zone_ids:text zone_share:share susceptible_share:share moving_share:share runout_share:share "
+            "runout_distance_m:positive flooded_share:share depth_max_m:positive licence_ids:text licence_share:share "
+            "unknown_share:share beyond_map_share:share reasons:text",
+            required="rank verdict area_m2 hazard_level unknown_share",
+            verdict=("avoid", "restrict", "survey", "none_found"),
+        ),
+        schema_of(
             "structures", "structure_id", "Polygon",
             "structure_id:id name:text kind:text hazard_level:level velocity_up_mm_yr:number "
             "velocity_up_std_mm_yr:positive velocity_across_mm_yr:number velocity_across_std_mm_yr:positive "

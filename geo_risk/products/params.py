@@ -120,6 +120,21 @@ class RiskParams(Params):
     min_known_share: float = parameter(
         0.5, "Below this share of known cells a level under medium is unknown.", source=_CHOICE, ge=0, le=1
     )
+    site_setback_m: float = parameter(
+        100.0, "A planned site nearer than this to the end of a run-out is to be restricted.",
+        source=f"{_CHOICE}: three cells of the run grid", ge=0, le=5000,
+    )  # fmt: skip
+    site_lookout_m: float = parameter(
+        1000.0, "Distance up to which run-out is looked for around a planned site.", source=_CHOICE, ge=0, le=10_000
+    )
+    site_depths_m: tuple[float, float] = parameter(
+        (0.15, 0.5), "Depths of water from which a planned site is to be restricted, and to be avoided.",
+        source="the first and the last depth class of section `waterlogging`",
+    )  # fmt: skip
+    site_unknown_max: float = parameter(
+        0.05, "A planned site of which more than this share is unknown is to be surveyed first.",
+        source=f"{_CHOICE}: unknown is not suitable; cells of the rim are forgiven", ge=0, le=1,
+    )  # fmt: skip
     vulnerability_people: tuple[float, float, float, float] = parameter(
         (1.0, 10.0, 100.0, 500.0), "People in a zone from which its vulnerability is 1, 2, 3, 4.",
         source=f"{_CHOICE}: the upper two are danger grades III and II",
@@ -141,6 +156,7 @@ class RiskParams(Params):
             "danger_grade_people": self.danger_grade_people,
             "danger_grade_assets_cny": self.danger_grade_assets_cny,
             "vulnerability_people": self.vulnerability_people,
+            "site_depths_m": self.site_depths_m,
         }
         for name, bounds in tables.items():
             if not all(0 < a < b for a, b in pairwise(bounds)):
