@@ -104,8 +104,16 @@ SCHEMAS: dict[str, Schema] = {
             "linear_risk", "segment_id", "LineString",
             "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
             "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text "
-            "reasons:text",
+            "reasons:text causes:text slope_share:share runout_share:share depth_max_m:positive monitored_by:text "
+            "lacks_monitoring:text",
             required="risk_level needs_monitoring", needs_monitoring=("yes", "no", "unknown"),
+            lacks_monitoring=("yes", "no", "unknown"),
+        ),
+        schema_of(
+            "unmonitored_sections", None, None,
+            "rank:rank segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
+            "causes:text lacks_monitoring:text reasons:text",
+            required="rank segment_id risk_level lacks_monitoring", lacks_monitoring=("yes", "unknown"),
         ),
         schema_of(
             "runout_zones", "zone_id", "Polygon",

@@ -120,6 +120,18 @@ class RiskParams(Params):
     min_known_share: float = parameter(
         0.5, "Below this share of known cells a level under medium is unknown.", source=_CHOICE, ge=0, le=1
     )
+    line_depths_m: tuple[float, float, float, float] = parameter(
+        (0.15, 0.27, 0.40, 0.50), "Depths of water from which a line section has flood hazard 1, 2, 3, 4.",
+        source="the depth classes of section `waterlogging`",
+    )  # fmt: skip
+    line_monitor_m: float = parameter(
+        200.0, "A monitored hazard point within this distance speaks for a line section.",
+        source=f"{_CHOICE}: what a monitor on foot keeps in sight", ge=0, le=5000,
+    )  # fmt: skip
+    line_monitor_level: int = parameter(
+        2, "Sections of at least this risk, and those of unknown risk, are listed where nobody monitors them.",
+        source=f"{_CHOICE}: medium", ge=1, le=4,
+    )  # fmt: skip
     site_setback_m: float = parameter(
         100.0, "A planned site nearer than this to the end of a run-out is to be restricted.",
         source=f"{_CHOICE}: three cells of the run grid", ge=0, le=5000,
@@ -157,6 +169,7 @@ class RiskParams(Params):
             "danger_grade_assets_cny": self.danger_grade_assets_cny,
             "vulnerability_people": self.vulnerability_people,
             "site_depths_m": self.site_depths_m,
+            "line_depths_m": self.line_depths_m,
         }
         for name, bounds in tables.items():
             if not all(0 < a < b for a, b in pairwise(bounds)):
