@@ -222,7 +222,7 @@ def unmonitored_sections(risk: gpd.GeoDataFrame, *, params: RiskParams, language
     ]
     rows = pd.DataFrame(chosen.drop(columns="geometry"))
     grave = rows["risk_level"].astype(float).replace(float(Level.UNKNOWN), 1.5).to_numpy()
-    length = (rows["to_km"] - rows["from_km"]).to_numpy(dtype=np.float64)
+    length = (rows["to_km"] - rows["from_km"]).to_numpy(dtype=np.float64).round(6)
     order = np.lexsort((rows["segment_id"].astype(str).to_numpy(), -length, -grave))
     rows = rows.iloc[order].reset_index(drop=True)
     rows.insert(0, "rank", np.arange(1, len(rows) + 1))

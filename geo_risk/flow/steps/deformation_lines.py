@@ -127,8 +127,8 @@ def write_linear(
         )
     least, near_m = risk_params.line_monitor_level, risk_params.line_monitor_m
     notes.append((
-        f"Lines: {len(bare)} sections of risk {least} or more, or unknown, are not known to have a monitored hazard point "
-        f"within {near_m:.0f} m (list unmonitored_sections).",
+        f"Lines: {len(bare)} sections of risk {least} or more, or unknown, are not known to have a monitored hazard "
+        f"point within {near_m:.0f} m (list unmonitored_sections).",
         f"线性工程：{len(bare)} 段风险等级不低于 {least} 或未知，且未见 {near_m:.0f} 米内有落实监测人的隐患点"
         "（见无监测路段清单）。",
     ))  # fmt: skip
