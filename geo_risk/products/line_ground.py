@@ -135,8 +135,7 @@ def with_ground(
     level = combine_levels(*levels.values()) if len(out) else np.zeros(0, np.int8)
     before = out["needs_monitoring"].to_numpy(dtype=object)
     out["needs_monitoring"] = np.where((level >= 1) | (before == "yes"), "yes", np.where(level < 0, "unknown", "no"))
-    causes = np.stack([np.where(v >= 1, name, "") for name, v in levels.items()], axis=1) if len(out) else []
-    out["causes"] = [",".join(c for c in dict.fromkeys(line) if c) for line in causes]
+    out["causes"] = [",".join(name for name, v in levels.items() if v[k] >= 1) for k in range(len(out))]
     out["risk_level"] = level
     for column, k in (("reasons", language), ("reasons_zh", "zh"), ("reasons_en", "en")):
         out[column] = [joined([r.reasons_zh if k == "zh" else r.reasons_en, *_words(r, params, k)], k)
@@ -178,27 +177,23 @@ def with_monitoring(
     """
     out = risk.reset_index(drop=True)
     names = [""] * len(out)
-    watched = None
-    if points is not None and len(points) and "monitor" in points:
-        has = points["monitor"].astype("string").str.strip().fillna("") != ""
-        watched = points[has.to_numpy(dtype=bool) & (points["status"] != "cancelled").to_numpy(dtype=bool)]
+    watched = _watched(points)
     is_known = watched is not None and len(watched) > 0
-    if is_known and len(out):
+    if watched is not None and len(watched) and len(out):
         tree = shapely.STRtree(watched.geometry.to_numpy())
         section, point = tree.query(out.geometry.to_numpy(), predicate="dwithin", distance=params.line_monitor_m)
-        ids = (
-            pd.Series(watched["point_id"].astype(str).to_numpy()[point]).groupby(section).agg(lambda v: sorted(set(v)))
-        )
-        for k, found in ids.items():
-            names[int(k)] = ",".join(found)
-    near = np.array([bool(n) for n in names], dtype=bool)
+        near_by: dict[int, set[str]] = {}
+        for k, i in zip(section.tolist(), watched["point_id"].astype(str).to_numpy()[point].tolist(), strict=True):
+            near_by.setdefault(k, set()).add(i)
+        names = [",".join(sorted(near_by.get(k, ()))) for k in range(len(out))]
+    is_near = np.array([bool(n) for n in names], dtype=bool)
     needs = out["needs_monitoring"].to_numpy(dtype=object)
-    lacks = np.where(near | (needs == "no"), "no", np.where((needs == "yes") & is_known, "yes", "unknown"))
+    lacks = np.where(is_near | (needs == "no"), "no", np.where((needs == "yes") & is_known, "yes", "unknown"))
     out = out.assign(monitored_by=names, lacks_monitoring=lacks)
     said: list[tuple[str, dict[str, Any]] | None] = []
-    for found, need in zip(names, needs, strict=True):
-        if found:
-            said.append(("monitored", {"ids": found}))
+    for ids, need in zip(names, needs, strict=True):
+        if ids:
+            said.append(("monitored", {"ids": ids}))
         elif need == "no":
             said.append(None)
         else:
@@ -209,6 +204,14 @@ def with_monitoring(
         out[column] = [joined([r, w], k) for r, w in zip(out[column], words, strict=True)]
     made: gpd.GeoDataFrame = conform(out, "linear_risk")
     return made
+
+
+def _watched(points: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
+    """Return the points not cancelled that name a monitor; None where that is not known."""
+    if points is None or not len(points) or "monitor" not in points:
+        return None
+    has = (points["monitor"].astype("string").str.strip().fillna("") != "").to_numpy(dtype=bool)
+    return points[has & (points["status"] != "cancelled").to_numpy(dtype=bool)]
 
 
 def unmonitored_sections(risk: gpd.GeoDataFrame, *, params: RiskParams, language: str = "zh") -> pd.DataFrame:

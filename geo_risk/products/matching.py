@@ -130,11 +130,11 @@ def shared_areas(points: gpd.GeoDataFrame) -> pd.Series[Any]:
     """
     ids, area = points["point_id"].astype(str), points["area_id"].astype("string")
     members = ids.groupby(area).agg(list)
-    said = [
-        ",".join(sorted(set(members[a]) - {i})) if not pd.isna(a) else ""
-        for i, a in zip(ids, area, strict=True)
-    ]  # fmt: skip
-    return pd.Series(said, index=points.index, dtype="string").replace("", pd.NA)
+    said: list[Any] = []
+    for own, place in zip(ids, area, strict=True):
+        others = [] if pd.isna(place) else sorted(set(members[place]) - {own})
+        said.append(",".join(others) if others else pd.NA)
+    return pd.Series(said, index=points.index, dtype="string")
 
 
 def parts_of(points: gpd.GeoDataFrame, *, distance_m: float) -> pd.DataFrame:
@@ -191,6 +191,6 @@ def link_points(zones: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, *, lan
 def _point_words(named: gpd.GeoDataFrame, language: str) -> list[str]:
     """Return each point with the rule by which it has its zone, and the distance."""
     if "zone_rule" not in named:
-        return named["point_id"].astype(str).to_list()
+        return [str(i) for i in named["point_id"]]
     rows = zip(named["point_id"].astype(str), named["zone_rule"], named["zone_distance_m"], strict=True)
     return [say("zone_point", language, id=i, rule=f"rule_{r}", distance=d) for i, r, d in rows]

@@ -188,8 +188,8 @@ def connected(keys: dict[At, tuple[Any, Any]], chunks: Chunks) -> tuple[Mosaic, 
             parts[at] = Part.of(np.zeros(shape, dtype=np.int64))
             continue
         local = found[at][0]
-        mine = number[start[at] : start[at] + len(found[at][1])] + 1
-        parts[at] = Part(local.shape, local.bits, mine[local.labels - 1].astype(np.int32))
+        numbers = number[start[at] : start[at] + len(found[at][1])] + 1
+        parts[at] = Part(local.shape, local.bits, numbers[local.labels - 1].astype(np.int32))
     return Mosaic(chunks, parts), key, cells
 
 
