@@ -16,7 +16,7 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.schemas import conform
 from geo_risk.products.params import RiskParams
-from geo_risk.products.wording import joined, level_word, with_reasons
+from geo_risk.products.wording import joined, level_word, share_word, with_reasons
 
 LAYERS = ("hazard_landslide", "hazard_runout", "depth_max_m")
 """Layers that sections are laid on."""
@@ -30,14 +30,14 @@ _ROAD_ALONE = 1
 _AT_ONCE = 200
 
 _SAID: Mapping[str, tuple[str, str]] = {
-    "slope": ("{share:.0%} on ground of landslide hazard {level} or more.",
-              "{share:.0%} 位于滑坡危险性{level}及以上的地面。"),
-    "runout": ("Run-out reaches {share:.0%} of it (hazard {level}).",
-               "滑坡、泥石流运动可达其 {share:.0%}（危险性{level}）。"),
+    "slope": ("{share} on ground of landslide hazard {level} or more.",
+              "{share} 位于滑坡危险性{level}及以上的地面。"),
+    "runout": ("Run-out reaches {share} of it (hazard {level}).",
+               "滑坡、泥石流运动可达其 {share}（危险性{level}）。"),
     "flood": ("Under up to {depth:.2f} m of water.", "最大积水深度 {depth:.2f} 米。"),
-    "slope_unknown": ("Slopes unknown for {share:.0%} of it.", "{share:.0%} 的斜坡危险性未知。"),
-    "runout_unknown": ("Run-out unknown for {share:.0%} of it.", "{share:.0%} 的运动影响未知。"),
-    "flood_unknown": ("Water unknown for {share:.0%} of it.", "{share:.0%} 的积水深度未知。"),
+    "slope_unknown": ("Slopes unknown for {share} of it.", "{share} 的斜坡危险性未知。"),
+    "runout_unknown": ("Run-out unknown for {share} of it.", "{share} 的运动影响未知。"),
+    "flood_unknown": ("Water unknown for {share} of it.", "{share} 的积水深度未知。"),
     "slope_missing": ("Slopes were not judged in this run.", "本次运行未评价斜坡。"),
     "runout_missing": ("Run-out was not followed in this run.", "本次运行未推算运动影响。"),
     "flood_missing": ("Water was not computed in this run.", "本次运行未计算积水。"),
@@ -156,7 +156,8 @@ def _words(row: Any, params: RiskParams, language: str) -> list[str]:
     told += [(f"{n}_unknown", {"share": getattr(row, f"{n}_unknown")}) for n in ("slope", "runout", "flood")
              if getattr(row, f"{n}_unknown") >= 0.005]  # fmt: skip
     told += [(f"{n}_missing", {}) for n in ("slope", "runout", "flood") if np.isnan(getattr(row, f"{n}_unknown"))]
-    return [_SAID[key][k].format(**values) for key, values in told]
+    worded = [(key, {n: share_word(v, language) if n == "share" else v for n, v in vs.items()}) for key, vs in told]
+    return [_SAID[key][k].format(**values) for key, values in worded]
 
 
 def with_monitoring(

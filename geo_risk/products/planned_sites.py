@@ -23,7 +23,7 @@ from geo_risk.core.levels import Level, combine_levels
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.zonal import Coverage, cell_coverage, overlaps
 from geo_risk.products.params import RiskParams
-from geo_risk.products.wording import joined, level_word, with_reasons
+from geo_risk.products.wording import joined, level_word, share_word, with_reasons
 
 VERDICTS = ("avoid", "restrict", "survey", "none_found")
 """From the gravest down."""
@@ -37,23 +37,23 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "survey": ("Survey first: too much is unknown, which is not suitable.", "须先勘查：未知部分过多，不等于适宜。"),
     "none_found": ("Nothing was found against it on known ground; this replaces no assessment on site.",
                    "已知范围内未发现不利因素；不能代替现场评估。"),
-    "zones": ("{share:.0%} of it lies in risk zones ({ids}), the highest hazard {level}.",
-              "{share:.0%} 位于风险区（{ids}），最高危险性{level}。"),
+    "zones": ("{share} of it lies in risk zones ({ids}), the highest hazard {level}.",
+              "{share} 位于风险区（{ids}），最高危险性{level}。"),
     "no_zone": ("In no risk zone.", "不在风险区内。"),
     "no_zones": ("Risk zones were not made.", "未划定风险区。"),
-    "slopes": ("{share:.0%} on ground of landslide hazard {level} or more.",
-               "{share:.0%} 的地面滑坡危险性为{level}及以上。"),
-    "moves": ("{share:.0%} of its ground moves.", "{share:.0%} 的地面存在形变。"),
-    "hit": ("Run-out reaches {share:.0%} of it.", "滑坡、泥石流运动可达其 {share:.0%}。"),
+    "slopes": ("{share} on ground of landslide hazard {level} or more.",
+               "{share} 的地面滑坡危险性为{level}及以上。"),
+    "moves": ("{share} of its ground moves.", "{share} 的地面存在形变。"),
+    "hit": ("Run-out reaches {share} of it.", "滑坡、泥石流运动可达其 {share}。"),
     "near": ("Run-out ends {distance:.0f} m away.", "距运动影响范围 {distance:.0f} 米。"),
     "far": ("No run-out that was followed comes nearer than {distance:.0f} m.",
             "已推算的运动路径均不近于 {distance:.0f} 米。"),
-    "wet": ("{share:.0%} under water of the storm, at most {depth:.2f} m.",
-            "暴雨积水覆盖 {share:.0%}，最深 {depth:.2f} 米。"),
-    "licences": ("{share:.0%} over the mining licences {ids}.", "{share:.0%} 位于采矿权 {ids} 范围内。"),
+    "wet": ("{share} under water of the storm, at most {depth:.2f} m.",
+            "暴雨积水覆盖 {share}，最深 {depth:.2f} 米。"),
+    "licences": ("{share} over the mining licences {ids}.", "{share} 位于采矿权 {ids} 范围内。"),
     "no_licences": ("Mining licences were not given.", "未提供采矿权资料。"),
-    "unknown": ("Unknown for {share:.0%} of it: {what}.", "{share:.0%} 未知：{what}。"),
-    "outside": ("{share:.0%} lies outside the map.", "{share:.0%} 在计算范围之外。"),
+    "unknown": ("Unknown for {share} of it: {what}.", "{share} 未知：{what}。"),
+    "outside": ("{share} lies outside the map.", "{share} 在计算范围之外。"),
 }  # fmt: skip
 _NAMES: Mapping[str, tuple[str, str]] = {
     "hazard_landslide": ("landslide hazard", "滑坡危险性"), "hazard_flood": ("flood hazard", "洪涝危险性"),
@@ -277,7 +277,10 @@ def _reasons(row: Any, ground: SiteGround, params: RiskParams, language: str) ->
         told.append(("licences", {"share": row.licence_share, "ids": row.licence_ids}))
     if row.unknown_share > 0:
         names = ("、" if k else ", ").join(_NAMES[n][k] for n in row.unknown_of)
-        told.append(("unknown", {"share": row.unknown_share, "what": names or _SAID["outside"][k].format(share=1.0)}))
+        told.append(
+            ("unknown", {"share": row.unknown_share, "what": names or _SAID["outside"][k].format(share="100%")})
+        )
     if row.beyond_map_share > 0:
         told.append(("outside", {"share": row.beyond_map_share}))
-    return joined([_SAID[key][k].format(**values) for key, values in told], language)
+    worded = [(key, {n: share_word(v, language) if n == "share" else v for n, v in vs.items()}) for key, vs in told]
+    return joined([_SAID[key][k].format(**values) for key, values in worded], language)

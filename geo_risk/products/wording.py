@@ -231,6 +231,13 @@ def warning_word(level: int, language: str) -> str:
     return WARNINGS[int(level)][int(language == "zh")]
 
 
+def share_word(share: float, language: str) -> str:
+    """Return a share as percent; one above 0 that would round to 0 is told as less than 1 %."""
+    if 0 < share < 0.005:
+        return "不足 1%" if language == "zh" else "less than 1%"
+    return f"{share:.0%}"
+
+
 def with_reasons(frame: gpd.GeoDataFrame, said: Callable[[str], list[str]], language: str) -> gpd.GeoDataFrame:
     """Return the frame with `reasons` in the run's language, and `reasons_zh` and `reasons_en` beside it.
 

@@ -141,6 +141,12 @@ def test_the_gravest_come_first_whatever_the_order_of_rows():
     assert one.index.tolist() == ["P1", "P2", "P0"]
 
 
+def test_a_small_share_is_not_told_as_none():
+    row = stated([box(30, 30, 600, 600)], activity=cells(2, 15, 10)).loc["P0"]  # one cell of 361
+    assert "less than 1% of its ground moves" in row["reasons_en"]
+    assert "不足 1% 的地面存在形变" in row["reasons_zh"]
+
+
 def test_bad_input_ends_clearly():
     other = Grid.from_bounds((0, 0, 600, 600), crs=CRS, resolution_m=30)
     bad = other.layer(np.zeros(other.shape, np.int8), units="level", long_name="a", name="activity")
