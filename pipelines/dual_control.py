@@ -15,6 +15,7 @@ from geo_risk.flow.steps.flood_sinking import sinking, town_sinking
 from geo_risk.flow.steps.grid import grid
 from geo_risk.flow.steps.hydrology import hydrology
 from geo_risk.flow.steps.landslide import landslide
+from geo_risk.flow.steps.planned_sites import planned_sites
 from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
@@ -50,6 +51,7 @@ def build(plan: Plan) -> None:
     points(plan)
     exposure_table(plan)
     runout(plan)
+    planned_sites(plan)
     lines(plan)
     watch(plan)
     sinking(plan)

@@ -113,8 +113,16 @@ SCHEMAS: dict[str, Schema] = {
             "linear_risk", "segment_id", "LineString",
             "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
             "differential_settlement_mm_yr_per_m:number exposed_zone_ids:text needs_monitoring:text "
-            "reasons:text",
+            "reasons:text causes:text slope_share:share runout_share:share depth_max_m:positive monitored_by:text "
+            "lacks_monitoring:text",
             required="risk_level needs_monitoring", needs_monitoring=("yes", "no", "unknown"),
+            lacks_monitoring=("yes", "no", "unknown"),
+        ),
+        schema_of(
+            "unmonitored_sections", None, None,
+            "rank:rank segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
+            "causes:text lacks_monitoring:text reasons:text",
+            required="rank segment_id risk_level lacks_monitoring", lacks_monitoring=("yes", "unknown"),
         ),
         schema_of(
             "runout_zones", "zone_id", "Polygon",
@@ -165,6 +173,15 @@ SCHEMAS: dict[str, Schema] = {
             "storm_id:id township_id:id name:text units_m2:positive warned_m2:positive level_unknown_m2:positive "
             "warned_share:share slid_units:count warned_slid_units:count reasons:text",
             required="storm_id township_id units_m2 warned_m2 level_unknown_m2",
+        ),
+        schema_of(
+            "planned_sites", "site_id", "Polygon",
+            "rank:rank site_id:id name:text use:text verdict:text area_m2:positive hazard_level:level risk_level:level "
+            "zone_ids:text zone_share:share susceptible_share:share moving_share:share runout_share:share "
+            "runout_distance_m:positive flooded_share:share depth_max_m:positive licence_ids:text licence_share:share "
+            "unknown_share:share beyond_map_share:share reasons:text",
+            required="rank verdict area_m2 hazard_level unknown_share",
+            verdict=("avoid", "restrict", "survey", "none_found"),
         ),
         schema_of(
             "structures", "structure_id", "Polygon",

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from geo_risk.kernels.priority_flood import COLUMN_STEP, ROW_STEP
 
 
-def pieces(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Number the connected pieces of cells that agree in both arrays; corners are contact, as for flowing water.
+def pieces(
+    first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]], *, corners: bool = True
+) -> NDArray[np.int64]:
+    """Number the connected pieces of cells that agree in both arrays.
 
     Parameters
     ----------
     first : (y, x) integers; 0 is no ground. second : (y, x) integers, any.
+    corners : whether corners are contact, as for flowing water, or sides alone.
 
     Returns
     -------
@@ -30,12 +33,12 @@ def pieces(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) ->
         msg = f"arrays of shape {first.shape} and {second.shape}; one (y, x) shape needed"
         raise ValueError(msg)
     out = np.zeros(first.shape, dtype=np.int64)
-    _spread(np.ascontiguousarray(first), np.ascontiguousarray(second), out)
+    _spread(np.ascontiguousarray(first), np.ascontiguousarray(second), out, 1 if corners else 2)
     return out
 
 
 @njit(cache=True, nogil=True)
-def _spread(first: Any, second: Any, out: Any) -> None:
+def _spread(first: Any, second: Any, out: Any, every: int) -> None:
     n_y, n_x = first.shape
     waiting = np.empty(first.size, dtype=np.int64)
     n = 0
@@ -50,7 +53,7 @@ def _spread(first: Any, second: Any, out: Any) -> None:
         while last > 0:
             last -= 1
             a, b = waiting[last] // n_x, waiting[last] % n_x
-            for k in range(8):
+            for k in range(0, 8, every):  # even codes are the sides
                 r, c = a + ROW_STEP[k], b + COLUMN_STEP[k]
                 if r < 0 or c < 0 or r >= n_y or c >= n_x or out[r, c] != 0:
                     continue

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
+import dask
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
 
-from geo_risk.core.grid import Grid
-from geo_risk.core.vectorize import polygons_of_labels
+from geo_risk.core.grid import CHUNK, Grid
+from geo_risk.exposure.zonal import values_at
 from geo_risk.products.division import divide_along_drainage
 from geo_risk.products.params import RiskParams
+from geo_risk.terrain.mosaic import Mosaic, connected
+from geo_risk.terrain.outlines import label_outlines
+from geo_risk.terrain.parts import shared, tiles
 
 _CROSS = ndimage.generate_binary_structure(2, 1)
+_HALO = 2
+"""Cells around a block that closing looks at: one to grow, one to shrink."""
 
 
 def zone_polygons(
-    hazardous: NDArray[np.bool_],
+    hazardous: NDArray[np.bool_] | da.Array,
     grid: Grid,
     *,
     houses: gpd.GeoDataFrame | None,
     params: RiskParams,
-    hillslopes: Sequence[NDArray[Any]] = (),
+    hillslopes: Iterable[da.Array] = (),
+    units: da.Array | None = None,
 ) -> gpd.GeoDataFrame:
     """Return polygons of the hazardous cells.
 
@@ -33,42 +42,76 @@ def zone_polygons(
     cells; patches above `zone_max_area_m2` are divided along ridges and streams, or by halves where no drainage is
     known; outlines are simplified together, so that neighbours keep their common border and do not overlap.
 
+    The cells are worked through block by block and the result does not depend on the blocks. What is held at once is
+    a bit for each cell of the map, 4 bytes for each hazardous one, and the outlines.
+
     Parameters
     ----------
-    hazardous : (y, x) bool on the grid.
+    hazardous : (y, x) bool on the grid; may be lazy.
     houses : polygons in the grid's CRS; None where none are known.
     params : minimum and maximum area, and smoothing.
     hillslopes : label arrays (y, x), the coarsest first, as `division.hillslope_sets` makes them.
+    units : (y, x) whole numbers, lazy: mapping units that are zones as a whole (`units.chosen_units`), 0 elsewhere.
 
     Returns
     -------
-    GeoDataFrame of valid polygons. Every house whose centre lies on a hazardous cell touches one of them.
+    GeoDataFrame of valid polygons, by their first cell. Every house that touches a zone before its outline is
+    generalised (and every house whose centre lies on a hazardous cell touches one) touches it afterwards.
     """
-    closed = hazardous | ndimage.binary_closing(hazardous, structure=_CROSS)
-    labels, n = ndimage.label(closed, structure=_CROSS)
-    threatened = _threatened(hazardous, grid, houses)
-    kept = np.bincount(labels.ravel(), minlength=n + 1) * grid.cell_area_m2 >= params.zone_min_area_m2
-    if threatened is not None and len(threatened):
-        centres = threatened.geometry.representative_point()
-        rows, columns, _ = grid.index(centres.x, centres.y)
-        kept[labels[rows, columns]] = True
-    kept[0] = False
-    labels = np.where(kept[labels], labels, 0)
+    cells = hazardous if isinstance(hazardous, da.Array) else da.from_array(hazardous, chunks=(CHUNK, CHUNK))
+    labels, n = _patches(cells, grid, _threatened(cells, grid, houses), params, units)
     most, least = (int(area / grid.cell_area_m2) for area in (params.zone_max_area_m2, params.zone_merge_area_m2))
-    labels = divide_along_drainage(labels, hillslopes, max_cells=max(1, most), merge_cells=max(1, least))
-    zones = polygons_of_labels(labels, grid)
+    labels, _ = divide_along_drainage(labels, n, hillslopes, max_cells=max(1, most), merge_cells=max(1, least))
+    zones = label_outlines(labels, grid)
     if not len(zones):
         return gpd.GeoDataFrame({"label": np.array([], dtype=np.int64)}, geometry=[], crs=grid.crs)
-    zones = zones.set_geometry(_simplified(zones.geometry, params.zone_smooth_m))
-    return _with_lost_houses(zones, threatened, labels, grid)
+    smooth = _simplified(zones.geometry, params.zone_smooth_m)
+    return zones.set_geometry(with_lost_houses(zones.geometry, smooth, houses, reach_m=grid.resolution_m))
 
 
-def _threatened(hazardous: NDArray[np.bool_], grid: Grid, houses: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
+def _threatened(hazardous: da.Array, grid: Grid, houses: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
     if houses is None or not len(houses):
         return None
     centres = houses.geometry.representative_point()
     rows, columns, inside = grid.index(centres.x, centres.y)
-    return houses[inside & hazardous[rows, columns]]
+    return houses[inside & values_at(hazardous, rows * grid.shape[1] + columns)]
+
+
+def _patches(
+    hazardous: da.Array, grid: Grid, threatened: gpd.GeoDataFrame | None, params: RiskParams, units: da.Array | None
+) -> tuple[Mosaic, int]:
+    """Return the patches of closed cells that are large enough or hold a threatened house, and how many."""
+    around = da.overlap.overlap(hazardous.astype(np.int8), depth=_HALO, boundary=_BEYOND, allow_rechunk=True)
+    chunks = (tuple(c - 2 * _HALO for c in around.chunks[0]), tuple(c - 2 * _HALO for c in around.chunks[1]))
+    later = shared(around)
+    given = None if units is None else shared(units.rechunk(chunks))
+    keys = {}
+    for at, _, _ in tiles(chunks):
+        unit = None if given is None else given[at]
+        keys[at] = (dask.delayed(_closed, pure=True)(later[at], unit), unit)
+    labels, _, cells = connected(keys, chunks)
+    kept = np.append(False, cells * grid.cell_area_m2 >= params.zone_min_area_m2)
+    if threatened is not None and len(threatened):
+        centres = threatened.geometry.representative_point()
+        rows, columns, _ = grid.index(centres.x, centres.y)
+        kept[labels.at_cells(rows, columns)] = True
+    kept[0] = False
+    return labels.relabelled(np.cumsum(kept) * kept), int(kept.sum())
+
+
+_BEYOND = -1
+
+
+def _closed(around: NDArray[np.int8], unit: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Return a block's hazardous cells with the holes of one cell closed, and the cells of units.
+
+    Nothing grows beyond the map's edge.
+    """
+    hazardous, beyond = around > 0, around == _BEYOND
+    grown = ndimage.binary_dilation(hazardous, structure=_CROSS) & ~beyond
+    closed = hazardous | ndimage.binary_erosion(grown, structure=_CROSS)
+    out: NDArray[np.bool_] = closed[_HALO:-_HALO, _HALO:-_HALO]
+    return out if unit is None else out | (unit > 0)
 
 
 def _simplified(shapes: gpd.GeoSeries, tolerance_m: float) -> gpd.GeoSeries:
@@ -82,21 +125,72 @@ def _simplified(shapes: gpd.GeoSeries, tolerance_m: float) -> gpd.GeoSeries:
     return out.where(~bad, shapes)
 
 
-def _with_lost_houses(
-    zones: gpd.GeoDataFrame, threatened: gpd.GeoDataFrame | None, labels: NDArray[Any], grid: Grid
-) -> gpd.GeoDataFrame:
-    """Give every threatened house that the smoothing left outside back to the zone of its cell, by its cell."""
-    if threatened is None or not len(threatened):
-        return zones
-    touched = np.unique(zones.sindex.query(threatened.geometry, predicate="intersects")[0])
-    lost = threatened.iloc[np.setdiff1d(np.arange(len(threatened)), touched)]
-    if not len(lost):
-        return zones
-    centres = lost.geometry.representative_point()
-    rows, columns, _ = grid.index(centres.x, centres.y)
-    size, t = grid.resolution_m, grid.transform
-    cells = shapely.box(t.c + columns * size, t.f - (rows + 1) * size, t.c + (columns + 1) * size, t.f - rows * size)
-    shapes = zones.set_index("label").geometry.copy()
-    for label, cell in zip(labels[rows, columns], cells, strict=True):
-        shapes[label] = shapely.union(shapes[label], cell)
-    return zones.set_geometry(gpd.GeoSeries(shapes.to_numpy(), index=zones.index, crs=zones.crs))
+def fit_for_maps(
+    shapes: gpd.GeoSeries, houses: gpd.GeoDataFrame | None, *, params: RiskParams, reach_m: float
+) -> gpd.GeoSeries:
+    """Return valid outlines of at most `zone_vertices_max` vertices, as far as no house is lost by it.
+
+    Parameters
+    ----------
+    shapes : polygons of any origin; what crosses itself is mended by its lines (`make_valid`).
+    houses, reach_m : as in `with_lost_houses`.
+
+    Returns
+    -------
+    What has too many vertices is simplified by itself: it may then overlap a neighbour by a sliver. Ground given back
+    for a house may bring a few vertices more.
+    """
+    whole = shapes.to_numpy().copy()
+    broken = np.flatnonzero(~shapely.is_valid(whole))
+    whole[broken] = [_areas_of(shapely.make_valid(shape)) for shape in whole[broken]]
+    before = gpd.GeoSeries(whole, index=shapes.index, crs=shapes.crs)
+    out = whole.copy()
+    tolerance_m = max(params.zone_smooth_m, 1.0)
+    for _ in range(_ROUNDS):
+        many = np.flatnonzero(shapely.get_num_coordinates(out) > params.zone_vertices_max)
+        if not len(many):
+            break
+        tolerance_m *= 2
+        coarse = shapely.make_valid(shapely.simplify(whole[many], tolerance_m))
+        good = np.isin(shapely.get_type_id(coarse), (3, 6)) & ~shapely.is_empty(coarse)
+        out[many[good]] = coarse[good]
+    after = gpd.GeoSeries(out, index=shapes.index, crs=shapes.crs)
+    return with_lost_houses(before, after, houses, reach_m=reach_m)
+
+
+_ROUNDS = 5
+"""Doublings of the tolerance: 32 times the smoothing, 640 m, leaves hardly a shape with many vertices."""
+
+
+def with_lost_houses(
+    before: gpd.GeoSeries, after: gpd.GeoSeries, houses: gpd.GeoDataFrame | None, *, reach_m: float
+) -> gpd.GeoSeries:
+    """Return generalised zones to which the ground is given back by which they have lost a house.
+
+    Parameters
+    ----------
+    before, after : polygons before and after they were generalised, row by row.
+    houses : polygons; None changes nothing. reach_m : of the ground around a lost house, within the zone before.
+
+    Returns
+    -------
+    `after`, such that every house that touches a zone before touches it afterwards.
+    """
+    if houses is None or not len(houses):
+        return after
+    shapes, old, new = houses.geometry.to_numpy(), before.to_numpy(), after.to_numpy().copy()
+    house, zone = shapely.STRtree(old).query(shapes, predicate="intersects")
+    lost = ~shapely.intersects(shapes[house], new[zone])
+    near = shapely.intersection(old[zone[lost]], shapely.buffer(shapes[house[lost]], reach_m, cap_style="square",
+                                                                join_style="mitre"))  # fmt: skip
+    for k, ground in zip(zone[lost].tolist(), near, strict=True):
+        new[k] = _areas_of(shapely.union(new[k], ground))
+    return gpd.GeoSeries(new, index=after.index, crs=after.crs)
+
+
+def _areas_of(shape: BaseGeometry) -> BaseGeometry:
+    """Return the polygons of a shape; lines and points, by which areas may touch, are left out."""
+    if shape.geom_type in ("Polygon", "MultiPolygon"):
+        return shape
+    parts = shapely.get_parts(shape)
+    return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])

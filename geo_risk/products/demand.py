@@ -18,7 +18,7 @@ from geo_risk.exposure.zonal import covered_shares, overlaps
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.threat import Threat, Water
 from geo_risk.products.vulnerability import matrix_risk
-from geo_risk.products.zones import WARNED_KINDS
+from geo_risk.products.zone_levels import WARNED_KINDS
 
 WATER_KINDS = ("flood", "waterlogging")
 SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")

@@ -24,6 +24,14 @@ class RiskParams(Params):
         120.0, "Distance up to which a ledger point belongs to a moving area.",
         source=f"{_CHOICE}: two InSAR cells of 60 m", ge=0, le=2000,
     )  # fmt: skip
+    position_error_m: float = parameter(
+        30.0, "Error of a ledger point's position: up to it a zone or area beside the point may well hold it.",
+        source=f"{_CHOICE}: a hand-held position in a gully", ge=0, le=500,
+    )  # fmt: skip
+    doubtful_error_m: float = parameter(
+        600.0, "Distance up to which a point whose coordinates could not be checked belongs to a zone.",
+        source="the GCJ-02 shift of 557 m at Taiyuan (METHODS.md section 7)", ge=0, le=2000,
+    )  # fmt: skip
     duplicate_distance_m: float = parameter(
         30.0, "Ledger rows of one kind closer than this are named as possibly the same place.",
         source=f"{_CHOICE}: one cell of the run grid", ge=0, le=500,
@@ -84,6 +92,17 @@ class RiskParams(Params):
         500_000.0, "Larger connected zones are divided along ridges and streams, or by halves without drainage.",
         source=f"{_CHOICE}: what one responsible person can watch", gt=0,
     )  # fmt: skip
+    zone_units: Literal["hazard_cells", "slope_units"] = parameter(
+        "hazard_cells", "What zones of hazard layers are drawn on: the connected cells of at least `zone_min_level`, "
+        "large ones divided along ridges and streams; or whole slope units (section `slope_units`) of which at least "
+        "`warning_area_share` is of that level, and the cells beside them as before.",
+        source=f"{_CHOICE}: on the demo county whole units make four times as many zones with twice the ground and "
+        "half as many people again, most of them on no hazardous cell; choose them where plans name slopes",
+    )  # fmt: skip
+    zone_vertices_max: int = parameter(
+        500, "Outlines of zones with more vertices are simplified further, each by itself.",
+        source=f"{_CHOICE}: a map of 30,000 zones stays below 15 million vertices", ge=20, le=100_000,
+    )  # fmt: skip
     zone_catchment_m2: float = parameter(
         500_000.0, "Upslope area from which a stream divides zones; what stays too large is divided by finer streams.",
         source=f"{_CHOICE}: hillslopes of gullies in loess, mostly 10-50 ha each", gt=0,
@@ -102,6 +121,33 @@ class RiskParams(Params):
     min_known_share: float = parameter(
         0.5, "Below this share of known cells a level under medium is unknown.", source=_CHOICE, ge=0, le=1
     )
+    line_depths_m: tuple[float, float, float, float] = parameter(
+        (0.15, 0.27, 0.40, 0.50), "Depths of water from which a line section has flood hazard 1, 2, 3, 4.",
+        source="the depth classes of section `waterlogging`",
+    )  # fmt: skip
+    line_monitor_m: float = parameter(
+        200.0, "A monitored hazard point within this distance speaks for a line section.",
+        source=f"{_CHOICE}: what a monitor on foot keeps in sight", ge=0, le=5000,
+    )  # fmt: skip
+    line_monitor_level: int = parameter(
+        2, "Sections of at least this risk, and those of unknown risk, are listed where nobody monitors them.",
+        source=f"{_CHOICE}: medium", ge=1, le=4,
+    )  # fmt: skip
+    site_setback_m: float = parameter(
+        100.0, "A planned site nearer than this to the end of a run-out is to be restricted.",
+        source=f"{_CHOICE}: three cells of the run grid", ge=0, le=5000,
+    )  # fmt: skip
+    site_lookout_m: float = parameter(
+        1000.0, "Distance up to which run-out is looked for around a planned site.", source=_CHOICE, ge=0, le=10_000
+    )
+    site_depths_m: tuple[float, float] = parameter(
+        (0.15, 0.5), "Depths of water from which a planned site is to be restricted, and to be avoided.",
+        source="the first and the last depth class of section `waterlogging`",
+    )  # fmt: skip
+    site_unknown_max: float = parameter(
+        0.05, "A planned site of which more than this share is unknown is to be surveyed first.",
+        source=f"{_CHOICE}: unknown is not suitable; cells of the rim are forgiven", ge=0, le=1,
+    )  # fmt: skip
     vulnerability_people: tuple[float, float, float, float] = parameter(
         (1.0, 10.0, 100.0, 500.0), "People in a zone from which its vulnerability is 1, 2, 3, 4.",
         source=f"{_CHOICE}: the upper two are danger grades III and II",
@@ -126,6 +172,8 @@ class RiskParams(Params):
             "danger_grade_people": self.danger_grade_people,
             "danger_grade_assets_cny": self.danger_grade_assets_cny,
             "vulnerability_people": self.vulnerability_people,
+            "site_depths_m": self.site_depths_m,
+            "line_depths_m": self.line_depths_m,
         }
         for name, bounds in tables.items():
             if not all(0 < a < b for a, b in pairwise(bounds)):

@@ -25,7 +25,7 @@ from geo_risk.products.townships import townships_of
 from geo_risk.products.warning_params import WarningParams
 from geo_risk.products.warning_words import said, stage_reasons
 from geo_risk.products.wording import joined, warning_word
-from geo_risk.products.zones import WARNED_KINDS
+from geo_risk.products.zone_levels import WARNED_KINDS
 
 POINT_KINDS = ("landslide", "rockfall", "debris_flow", "unstable_slope")
 """Kinds of hazard points that rain warnings speak of."""

@@ -28,6 +28,7 @@ from geo_risk.core.schemas import SCHEMAS, conform
 from geo_risk.exposure.zonal import cell_coverage, level_at_share, overlaps
 from geo_risk.products.danger import danger_grades
 from geo_risk.products.linking import POINT_KIND, group_areas, likely_false, match_points, near_doubles, with_clues
+from geo_risk.products.matching import parts_of, shared_areas, zones_of
 from geo_risk.products.params import RiskParams
 from geo_risk.products.stillness import doubted, ground_motion, ground_words, is_still
 from geo_risk.products.wording import joined, level_word, say, with_reasons, word
@@ -110,13 +111,16 @@ def merge_points(
     points["is_still"] = is_still(points, params.point_stable_share)
     points = _grade(points, around, params)
     has_radar = around.blind_map is not None or around.activity is not None
+    points = points.join(zones_of(points, around.zones, params)).assign(shared=shared_areas(points))
+    points = points.join(parts_of(points, distance_m=params.match_distance_m).add_prefix("part_"))
+    points["has_zones"] = around.zones is not None
     points = with_reasons(points, lambda k: _reasons(points, params, k, has_radar=has_radar), language)
-    points["zone_id"] = _zone_of(points, around.zones, params)
     kept = [c for c in SCHEMAS["hazard_points"].columns if c in points]
-    behind = ["reasons_zh", "reasons_en", "area_id", "clue_id", "coordinate_note"]
+    points["zone_distance_m"] = points["zone_distance_m"].round(1)
+    behind = ["reasons_zh", "reasons_en", "area_id", "clue_id", "coordinate_note", "zone_rule"]
     for column in behind:
         points[column] = points[column].astype("string")
-    return conform(points[[*kept, *behind, "geometry"]], "hazard_points")
+    return conform(points[[*kept, *behind, "zone_distance_m", "geometry"]], "hazard_points")
 
 
 def _no_points(like: Any) -> gpd.GeoDataFrame:
@@ -296,24 +300,6 @@ def _people(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) 
     return out
 
 
-def _zone_of(points: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, params: RiskParams) -> pd.Series[Any]:
-    """Return the zone a point stands in, else the nearest within `match_distance_m`; of several the most hazardous."""
-    out = pd.Series(pd.NA, index=points.index, dtype="string")
-    if zones is None or not len(zones):
-        return out
-    tree = zones.sindex
-    pairs = tree.query(points.geometry, predicate="dwithin", distance=params.match_distance_m)
-    table = pd.DataFrame({"point": pairs[0], "zone": pairs[1]})
-    shapes, places = zones.geometry.to_numpy(), points.geometry.to_numpy()
-    table["distance"] = gpd.GeoSeries(places[table["point"]]).distance(gpd.GeoSeries(shapes[table["zone"]])).to_numpy()
-    table["level"] = zones["hazard_level"].to_numpy()[table["zone"]]
-    table["zone_id"] = zones["zone_id"].astype(str).to_numpy()[table["zone"]]
-    best = table.sort_values(["point", "distance", "level", "zone_id"], ascending=[True, True, False, True])
-    best = best.drop_duplicates("point")
-    out.iloc[best["point"].to_numpy()] = best["zone_id"].to_numpy()
-    return out
-
-
 def _reasons(points: gpd.GeoDataFrame, params: RiskParams, language: str, *, has_radar: bool) -> list[str]:
     return [
         joined(_sentences(row, params, language, has_radar=has_radar), language)
@@ -328,8 +314,7 @@ def _sentences(row: Any, params: RiskParams, language: str, *, has_radar: bool) 
         mean, peak = float(row.velocity_mm_yr), float(row.velocity_max_mm_yr)
         out.append(say("moves", language, area_id=row.area_id, track=row.tracks, mean=mean, peak=peak,
                        activity=row.activity))  # fmt: skip
-        if not pd.isna(row.distance_m) and row.distance_m > 0:
-            out.append(say("moves_near", language, distance=row.distance_m))
+        out += _area_words(row, params, language)
         if not pd.isna(row.false_alarm_p):
             is_bound = not pd.isna(row.false_alarm_at_most) and bool(row.false_alarm_at_most)
             out.append(say("false_alarm_most" if is_bound else "false_alarm", language, p=row.false_alarm_p))
@@ -355,12 +340,37 @@ def _sentences(row: Any, params: RiskParams, language: str, *, has_radar: bool) 
     else:
         key = "people_ledger" if row.people_from == "ledger" else "people_counted"
         out.append(say(key, language, people=row.people, radius=params.point_radius_m))
+    out += _zone_words(row, language)
     if not pd.isna(row.twin):
         out.append(say("same_place", language, other=row.twin, distance=row.twin_m))
     if not pd.isna(row.coordinate_note) and row.coordinate_note:
         told = [word(part, language) for part in str(row.coordinate_note).split("; ")]
         out.append(say("coordinates", language, note=("；" if language == "zh" else "; ").join(told)))
     return out
+
+
+def _area_words(row: Any, params: RiskParams, language: str) -> list[str]:
+    """Return by which rule a ledger point has its moving area, and what others are there."""
+    out = []
+    if not pd.isna(row.distance_m):
+        rule = (
+            "inside" if row.distance_m == 0 else "within_error" if row.distance_m <= params.position_error_m else "near"
+        )
+        out.append(say("area_rule", language, rule=f"rule_{rule}", distance=row.distance_m))
+    if not pd.isna(row.shared):
+        out.append(say("area_shared", language, ids=row.shared))
+    if not pd.isna(row.part_other):
+        out.append(say("area_part", language, other=row.part_other, distance=row.part_distance_m))
+    return out
+
+
+def _zone_words(row: Any, language: str) -> list[str]:
+    if not row.has_zones:
+        return []
+    if pd.isna(row.zone_id):
+        return [say("zone_none", language)]
+    rule = f"rule_{row.zone_rule}"
+    return [say("zone_by_rule", language, zone=row.zone_id, rule=rule, distance=row.zone_distance_m)]
 
 
 def _status_words(row: Any, params: RiskParams, language: str) -> list[str]:

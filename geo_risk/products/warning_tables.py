@@ -17,7 +17,7 @@ from geo_risk.products.townships import OUTSIDE_ID, rows_by_township, township_i
 from geo_risk.products.warning_params import WarningParams
 from geo_risk.products.warning_words import said
 from geo_risk.products.wording import joined, level_word, warning_word
-from geo_risk.products.zones import WARNED_KINDS
+from geo_risk.products.zone_levels import WARNED_KINDS
 
 OUTSIDE = ("outside every township", "乡镇以外")
 """Name of the row of places that lie in no township, or of all where none is given (English, Chinese)."""

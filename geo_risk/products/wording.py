@@ -22,7 +22,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "in_ledger": ("Recorded in the ledger.", "台账在册。"),
     "moves": ("Moving area {area_id} ({track}): mean {mean:.0f}, strongest {peak:.0f} mm/yr, {activity}.",
               "活动形变区 {area_id}（{track}）：平均 {mean:.0f}、最大 {peak:.0f} 毫米/年，{activity}。"),
-    "moves_near": ("The area begins {distance:.0f} m away.", "形变区距该点 {distance:.0f} 米。"),
+    "area_rule": ("Matched with the area by the rule \"{rule}\" ({distance:.0f} m away).",
+                  "按“{rule}”规则与形变区匹配（相距 {distance:.0f} 米）。"),
+    "area_shared": ("The same area is also that of {ids}.", "同一形变区内还有隐患点 {ids}。"),
+    "area_part": ("Hazard point {other} has another moving area {distance:.0f} m away: perhaps two parts of one.",
+                  "隐患点 {other} 的另一形变区相距 {distance:.0f} 米：可能为同一隐患的两部分。"),
+    "zone_by_rule": ("Risk zone {zone} by the rule \"{rule}\" ({distance:.0f} m away).",
+                     "所属风险区 {zone}（“{rule}”规则，相距 {distance:.0f} 米）。"),
+    "zone_none": ("No risk zone of a kind that fits lies near.", "附近无类型相符的风险区。"),
     "not_in_ledger": ("Not in the ledger.", "台账未登记。"),
     "still": ("Stable: so say the series of {share:.0%} of the ground within {radius:.0f} m, and none of it moves.",
               "稳定：{radius:.0f} 米内 {share:.0%} 的地面经时序判定稳定，无形变像元。"),
@@ -105,6 +112,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                                  "此处未知的灾种：{names}；其他灾种亦无已知风险。"),
     "exposure_hazards_partly": ("Highest known risk {level}; not known in whole or part: {names}.",
                                 "已知最高风险{level}；全部或部分未知的灾种：{names}。"),
+    "zone_point": ("{id} ({rule}, {distance:.0f} m)", "{id}（{rule}，{distance:.0f} 米）"),
     "leave_warning": ("{people} of {total} people live in {n} zones that call (warning {warning}, risk {risk}).",
                       "{total} 人中 {people} 人居住在 {n} 个需转移的风险区（预警：{warning}，风险：{risk}）。"),
     "leave_line_of_sight": ("{people} of {total} people live in houses on ground of warning {least} or more, or below "
@@ -189,6 +197,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "deformation": ("ground motion", "地面形变"),
+    "rule_own_area": ("zone of its own moving area", "由该点形变区划定"), "rule_inside": ("inside", "位于其内"),
+    "rule_within_error": ("within the position error", "在定位误差内"), "rule_near": ("near", "邻近"),
+    "rule_doubtful_position": ("position not checked", "坐标未能核验"),
     "debris_flow": ("debris flow", "泥石流"), "rockfall": ("rockfall", "崩塌"),
     "hazard_point": ("hazard point", "隐患点"), "moving_area": ("moving area", "活动形变区"),
     "susceptible_slope": ("susceptible slope", "易发斜坡"),
@@ -243,6 +254,13 @@ def level_word(level: int, language: str) -> str:
 def warning_word(level: int, language: str) -> str:
     """Return a warning level -1..4 by its colour; the national grades I-IV run the other way than the levels."""
     return WARNINGS[int(level)][int(language == "zh")]
+
+
+def share_word(share: float, language: str) -> str:
+    """Return a share as percent; one above 0 that would round to 0 is told as less than 1 %."""
+    if 0 < share < 0.005:
+        return "不足 1%" if language == "zh" else "less than 1%"
+    return f"{share:.0%}"
 
 
 def with_reasons(frame: gpd.GeoDataFrame, said: Callable[[str], list[str]], language: str) -> gpd.GeoDataFrame:

@@ -6,7 +6,7 @@ Each has its own hazard; zones of different kinds may overlap, and sums over sev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,26 +17,27 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.errors import GridError
+from geo_risk.core.errors import DataError, GridError
 from geo_risk.core.grid import Grid, grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
-from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.danger import zone_grades
-from geo_risk.products.delineation import zone_polygons
+from geo_risk.products.delineation import fit_for_maps, zone_polygons
 from geo_risk.products.division import hillslope_sets
 from geo_risk.products.failing import failure_windows, is_failing
 from geo_risk.products.linking import likely_false
 from geo_risk.products.params import RiskParams
+from geo_risk.products.units import chosen_units
 from geo_risk.products.vulnerability import matrix_risk, vulnerability_of
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 from geo_risk.products.zone_exposure import INNER, Exposed, exposure_of
+from geo_risk.products.zone_levels import WARNED_KINDS, with_levels
 from geo_risk.terrain.burned import burned_blocks
 from geo_risk.terrain.slope import blocks
 
-WARNED_KINDS = ("landslide",)
-"""Kinds of zones that rain warnings speak of."""
+UNIT_KINDS = ("landslide",)
+"""Kinds of zones that may be drawn on slope units; water does not stop at their borders."""
 
 SLOW_KINDS = ("groundwater_subsidence", "structure_settlement")
 """Kinds that harm buildings and roads over years, not people within hours, as long as they do not speed up."""
@@ -63,6 +64,7 @@ class Dangers:
     areas : `active_deformation`.
     ponding : `ponding`.
     drainage : D8 directions and upslope area [m2], by which large zones are divided.
+    units : slope units (y, x), on which zones are drawn where `zone_units` says so.
     """
 
     levels: Mapping[str, xr.DataArray]
@@ -70,6 +72,7 @@ class Dangers:
     areas: gpd.GeoDataFrame | None = None
     ponding: gpd.GeoDataFrame | None = None
     drainage: tuple[xr.DataArray, xr.DataArray] | None = None
+    units: xr.DataArray | None = None
 
 
 def risk_zones(
@@ -93,9 +96,8 @@ def risk_zones(
     GridError : a layer is not on the grid.
     """
     _check_grids(dangers, grid)
-    slopes = _hillslopes(dangers, params)
     parts = [
-        *(_from_level(kind, layer, grid, exposed.houses, slopes, params) for kind, layer in dangers.levels.items()),
+        *(_from_level(kind, layer, dangers, exposed.houses, params) for kind, layer in dangers.levels.items()),
         _from_areas(dangers.areas, params),
         _from_ponding(dangers.ponding, params),
     ]
@@ -103,9 +105,11 @@ def risk_zones(
     if not found:
         return conform(gpd.GeoDataFrame({"zone_id": []}, geometry=[], crs=grid.crs), "risk_zones")
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
+    zones["area_id"] = (zones["area_id"] if "area_id" in zones else pd.Series(pd.NA, zones.index)).astype("string")
+    zones = zones.set_geometry(fit_for_maps(zones.geometry, exposed.houses, params=params, reach_m=grid.resolution_m))
     zones = zones.assign(**{c: zones[c].fillna("") if c in zones else "" for c in ("pace", "window")})
     zones["zone_id"] = _ids(zones, grid)
-    zones = zones.join(_warnings(zones, dangers.warnings, grid, params)).assign(is_warned=bool(dangers.warnings))
+    zones = with_levels(zones, dangers.levels, dangers.warnings, grid, params).assign(is_warned=bool(dangers.warnings))
     zones = zones.join(exposure_of(zones, exposed))
     zones["vulnerability_level"] = vulnerability_of(zones, exposed, params)
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
@@ -118,32 +122,28 @@ def risk_zones(
 
 def _check_grids(dangers: Dangers, grid: Grid) -> None:
     ways = {} if dangers.drainage is None else {str(layer.name): layer for layer in dangers.drainage}
-    for name, layer in {**dangers.levels, **dangers.warnings, **ways}.items():
+    units = {} if dangers.units is None else {"slope_units": dangers.units}
+    for name, layer in {**dangers.levels, **dangers.warnings, **ways, **units}.items():
         if grid_of(layer) != grid:
             what = f"layer {name!r} is not on the run grid"
             raise GridError(what, where=name, fix="bring it onto the run grid in geo_risk.sources")
 
 
-def _hillslopes(dangers: Dangers, params: RiskParams) -> list[NDArray[np.int64]]:
-    if dangers.drainage is None or not dangers.levels:
-        return []
-    return hillslope_sets(*dangers.drainage, catchment_m2=params.zone_catchment_m2)
-
-
 def _from_level(
-    kind: str,
-    layer: xr.DataArray,
-    grid: Grid,
-    houses: gpd.GeoDataFrame | None,
-    hillslopes: Sequence[NDArray[np.int64]],
-    params: RiskParams,
+    kind: str, layer: xr.DataArray, dangers: Dangers, houses: gpd.GeoDataFrame | None, params: RiskParams
 ) -> gpd.GeoDataFrame:
-    levels = np.asarray(layer.data)
-    zones = zone_polygons(levels >= params.zone_min_level, grid, houses=houses, params=params, hillslopes=hillslopes)
-    share, known = params.warning_area_share, params.min_known_share
-    found = level_at_share(layer, cell_coverage(zones, grid), share=share, min_known_share=known)
-    zones["hazard_level"] = np.where(found >= 0, np.maximum(found, params.zone_min_level), Level.UNKNOWN)
-    return zones.assign(kind=kind, origin="hazard", activity="unknown", confidence=0.7).drop(columns="label")
+    """Return the zones of one hazard's cells; their level comes later, with that of the others (`with_levels`)."""
+    ways = dangers.drainage
+    sets = () if ways is None else hillslope_sets(*ways, catchment_m2=params.zone_catchment_m2)
+    cells, units = blocks(layer) >= params.zone_min_level, None
+    if params.zone_units == "slope_units" and kind in UNIT_KINDS:
+        if dangers.units is None:
+            what = "risk.zone_units is slope_units and there are none"
+            raise DataError(what, where="risk.zone_units", fix="add the step slope_units, or use hazard_cells")
+        units = chosen_units(layer, dangers.units, params=params)
+    zones = zone_polygons(cells, grid_of(layer), houses=houses, params=params, hillslopes=sets, units=units)
+    made = zones.assign(kind=kind, origin="hazard", activity="unknown", confidence=0.7).drop(columns="label")
+    return made.assign(hazard_level=np.int8(Level.UNKNOWN))
 
 
 def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDataFrame | None:
@@ -165,6 +165,7 @@ def _from_areas(areas: gpd.GeoDataFrame | None, params: RiskParams) -> gpd.GeoDa
         {
             "kind": chosen["kind"].to_numpy(),
             "origin": "insar",
+            "area_id": chosen["area_id"].astype("string").to_numpy() if "area_id" in chosen else pd.NA,
             "hazard_level": level,
             "activity": chosen["activity"].to_numpy(),
             "confidence": 1 - chosen["false_alarm_p"].astype("float64").fillna(0.5).to_numpy(),
@@ -205,19 +206,6 @@ def _ids(zones: gpd.GeoDataFrame, grid: Grid) -> list[str]:
     return [b if n == 0 else f"{b}-{n + 1}" for b, n in zip(base, again, strict=True)]
 
 
-def _warnings(
-    zones: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], grid: Grid, params: RiskParams
-) -> pd.DataFrame:
-    """Return the warning level of each stage: what `warning_area_share` of the zone reaches; -1 where none speaks."""
-    out = pd.DataFrame(Level.UNKNOWN, index=zones.index, columns=list(_WARNINGS), dtype="int8")
-    warned = zones["kind"].isin(WARNED_KINDS)
-    coverage = cell_coverage(zones[warned], grid)
-    share, known = params.warning_area_share, params.min_known_share
-    for name in (n for n in _WARNINGS if n in layers):
-        out.loc[warned, name] = level_at_share(layers[name], coverage, share=share, min_known_share=known)
-    return out
-
-
 def _reasons(row: Any, language: str) -> str:
     hazard, risk = level_word(row.hazard_level, language), level_word(row.risk_level, language)
     out = [say("zone_hazard", language, kind=row.kind, level=hazard, area=row.geometry.area / 1e6)]
@@ -245,23 +233,6 @@ def _reasons(row: Any, language: str) -> str:
         out.append(say("zone_warning", language, level=shown, stage=stage) if levels[stage] >= 0
                    else say("zone_no_forecast", language))  # fmt: skip
     return joined(out, language)
-
-
-def link_points(zones: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, *, language: str = "zh") -> gpd.GeoDataFrame:
-    """Return the zones with the ids, and the responsible person, of the points that name them; rows stay in order."""
-    out = zones.copy()
-    if points is None or not len(points):
-        return conform(out, "risk_zones")
-    named = points[points["zone_id"].notna()].sort_values("point_id")
-    ids = named.groupby("zone_id")["point_id"].agg(lambda v: ",".join(v.astype(str)))
-    people = named.dropna(subset=["responsible"]).groupby("zone_id")["responsible"].first()
-    out["point_ids"] = out["zone_id"].map(ids)
-    out["responsible"] = out["responsible"].fillna(out["zone_id"].map(people))
-    for column, k in (("reasons", language), ("reasons_zh", "zh"), ("reasons_en", "en")):
-        if column in out:
-            said = [say("zone_points", k, ids=i) if not pd.isna(i) else "" for i in out["point_ids"]]
-            out[column] = [joined([r, s], k) for r, s in zip(out[column], said, strict=True)]
-    return conform(out, "risk_zones")
 
 
 def risk_layer(zones: gpd.GeoDataFrame, levels: Mapping[str, xr.DataArray], grid: Grid) -> xr.DataArray:

@@ -33,7 +33,8 @@ LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
          "sinking_ponds", "pond_cascade",
          "underground_entrances", "waterlogging_owners", "waterlogging_verification",
-         "waterlogging_ledger_proposals", "waterlogging_allocation")  # fmt: skip
+         "waterlogging_ledger_proposals", "waterlogging_allocation", "planned_sites",
+         "unmonitored_sections")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")

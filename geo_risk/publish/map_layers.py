@@ -120,6 +120,17 @@ SPECS: tuple[LayerSpec, ...] = (
         visible=False,
     ),
     LayerSpec("linear_risk", "risk_level", line_classes(), listed=True),
+    LayerSpec(
+        "planned_sites",
+        "verdict",
+        {
+            "avoid": FeatureClass("value.avoid", "#8b0000", "#d7301f", width=2.4, opacity=0.35),
+            "restrict": FeatureClass("value.restrict", "#b35900", "#fdae61", width=2.4, opacity=0.35),
+            "none_found": FeatureClass("value.none_found", "#1b7837", "#a6dba0", width=2.4, opacity=0.35),
+            None: FeatureClass("value.survey", "#555555", "#bdbdbd", width=2.4, dash="6 4", opacity=0.35),
+        },
+        listed=True,
+    ),
     LayerSpec("structures", "hazard_level", level_classes("level"), listed=True),
     LayerSpec("shelters", "", _one("layer.shelters", "#00513f", fill="#00a37a", shape="house", radius=9, opacity=1)),
     LayerSpec(
@@ -179,6 +190,7 @@ _LIST_COLUMNS = {
     "active_deformation": ("kind", "velocity_mean_mm_yr", "track"),
     "linear_risk": ("route", "risk_level", "differential_settlement_mm_yr_per_m"),
     "structures": ("kind", "hazard_level", "speed_mm_yr"),
+    "planned_sites": ("name", "verdict", "hazard_level"),
     "runout_zones": ("release_id", "kind", "people"),
     "subsidence_zones": ("kind", "rate_mean_mm_yr", "trend"),
 }

@@ -36,6 +36,7 @@ from geo_risk.sample.mines import mining_frames, tailings_frame
 from geo_risk.sample.motion import Motion, make_motion, movers_frame
 from geo_risk.sample.people import make_people
 from geo_risk.sample.placing import place_all
+from geo_risk.sample.planned import write_planned
 
 CHECKSUMS = "checksums.sha256"
 OUTPUTS = "outputs"
@@ -71,7 +72,7 @@ def make_county(folder: Path, *, size: int = 500, seed: int = 7, insar_resolutio
     inputs |= {"insar": tracks} | write_mines(folder, ground, motion)
     write_motion_truth(folder / "truth", motion, masks, movers)
     more, life = write_life(folder, ground=ground, people=people, movers=movers)
-    inputs |= more
+    inputs |= more | write_planned(folder, seed=seed)
     truth = {
         "size": size,
         "seed": seed,

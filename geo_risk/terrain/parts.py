@@ -76,15 +76,17 @@ def part_labels(direction: xr.DataArray, upslope_area: xr.DataArray, *, part_are
 
 def _between_blocks(way: da.Array, codes: da.Array, n_x: int) -> tuple[Labels, Labels]:
     """Return the cells at block edges, rising, and the end that the water of each meets."""
-    parts = [
-        dask.delayed(_edges, pure=True)(
-            way.blocks[at].to_delayed().item(), codes.blocks[at].to_delayed().item(), o, n_x
-        )
-        for at, o, _ in tiles(way.chunks)
-    ]
+    ways, given = shared(way), shared(codes)
+    parts = [dask.delayed(_edges, pure=True)(ways[at], given[at], o, n_x) for at, o, _ in tiles(way.chunks)]
     found = np.concatenate(dask.compute(*parts), axis=1)
     found = found[:, np.argsort(found[0], kind="stable")]
     return found[0], follow(found[0], found[1], found[2] > 0)
+
+
+def shared(array: da.Array) -> NDArray[Any]:
+    """Return the delayed blocks of an array, such that those computed together read what they share but once."""
+    out: NDArray[Any] = array.to_delayed(optimize_graph=False)
+    return out
 
 
 def tiles(chunks: Any) -> list[tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]:

@@ -21,6 +21,7 @@ from geo_risk.products.division import divide_along_drainage, hillslope_sets
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.threat import Threat, highest_reach, house_threat, reach_layers
 from geo_risk.products.vulnerability import matrix_risk
+from tests.support.mosaics import array_of, mosaic_of
 
 CRS = "EPSG:4546"
 GRID = Grid.from_bounds((0, 0, 300, 300), crs=CRS, resolution_m=30)
@@ -31,16 +32,25 @@ def layer(values, units="level", name="x"):
     return GRID.layer(np.asarray(values), units=units, long_name=name, name=name)
 
 
+def divided(labels, sets, **limits):
+    """Return the divided labels of an array, worked through in blocks of 4 x 7 cells."""
+    units = [da.from_array(u, chunks=(4, 7)) for u in sets]
+    found, n = divide_along_drainage(mosaic_of(labels, (4, 7)), int(labels.max()), units, **limits)
+    got = array_of(found)
+    assert n == got.max()
+    return got
+
+
 def test_a_large_patch_is_cut_at_the_unit_border_and_slivers_join_the_longest_border():
     labels = np.ones((6, 10), dtype=np.int64)
     units = np.ones((6, 10), dtype=np.int64)
     units[:, 5:] = 2
     units[0, 4] = 3  # a sliver: two sides on unit 1, one on unit 2
-    got = divide_along_drainage(labels, [units], max_cells=40, merge_cells=4)
+    got = divided(labels, [units], max_cells=40, merge_cells=4)
     assert got[0, 4] == got[0, 0]
     assert set(np.unique(got[:, 5:])) == {got[0, 9]}
     assert got.max() == 2
-    same = divide_along_drainage(labels, [units], max_cells=60, merge_cells=4)
+    same = divided(labels, [units], max_cells=60, merge_cells=4)
     assert same.max() == 1  # small enough: stays whole
 
 
@@ -50,7 +60,7 @@ def test_every_cell_stays_in_its_patch_and_no_zone_is_too_large(cells, seed, max
     labels, _ = ndimage.label(cells)
     rng = np.random.default_rng(seed)
     sets = [rng.integers(0, 3, (15, 15)), rng.integers(0, 6, (15, 15))]
-    got = divide_along_drainage(labels, sets, max_cells=max_cells, merge_cells=merge_cells)
+    got = divided(labels, sets, max_cells=max_cells, merge_cells=merge_cells)
     np.testing.assert_array_equal(got > 0, cells)
     assert np.bincount(got.ravel())[1:].max(initial=0) <= max_cells
     for part in range(1, int(got.max()) + 1):
@@ -61,11 +71,11 @@ def test_hillslopes_come_coarsest_first_and_other_grids_stop():
     direction = np.full(GRID.shape, 2, dtype=np.int8)
     direction[-1] = 8
     area = np.tile(np.arange(1, 11)[:, None] * 900.0, (1, 10))
-    sets = hillslope_sets(layer(direction), layer(area, "m2"), catchment_m2=9000)
+    sets = list(hillslope_sets(layer(direction), layer(area, "m2"), catchment_m2=9000))
     assert len(sets) == 1
     other = Grid.from_bounds((0, 0, 600, 600), crs=CRS, resolution_m=60).layer(area, units="m2", long_name="a")
     with pytest.raises(GridError):
-        hillslope_sets(layer(direction), other, catchment_m2=9000)
+        next(hillslope_sets(layer(direction), other, catchment_m2=9000))
     with pytest.raises(ValueError, match="greater than 0"):
         RiskParams(zone_catchment_m2=0)
 

@@ -215,7 +215,7 @@ def test_no_source_at_all_is_an_error():
 
 def test_points_are_linked_with_the_zone_they_stand_in_or_near():
     zones = gpd.GeoDataFrame(
-        {"zone_id": ["far", "near", "in"], "hazard_level": [4, 4, 3]},
+        {"zone_id": ["far", "near", "in"], "kind": "landslide", "hazard_level": [4, 4, 3]},
         geometry=[box(900, 900, 990, 990), box(560, 400, 600, 600), box(400, 400, 540, 600)], crs=CRS,
     )  # fmt: skip
     book = ledger(("p", 500, 500, "landslide", "existing", 0), ("q", 700, 500, "landslide", "existing", 0),

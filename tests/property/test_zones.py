@@ -13,11 +13,13 @@ from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.products.delineation import zone_polygons
 from geo_risk.products.division import divide_patches
+from geo_risk.products.matching import link_points
 from geo_risk.products.params import RiskParams
 from geo_risk.products.vulnerability import matrix_risk
 from geo_risk.products.zone_exposure import Exposed, exposure_of
-from geo_risk.products.zones import Dangers, link_points, risk_layer, risk_zones
+from geo_risk.products.zones import Dangers, risk_layer, risk_zones
 from geo_risk.terrain import distance
+from tests.support.mosaics import array_of, mosaic_of
 
 CRS = "EPSG:4546"
 PARAMS = RiskParams()
@@ -225,7 +227,9 @@ def test_no_threatened_house_is_lost_and_zones_do_not_overlap(cells, seed):
 @settings(max_examples=30, deadline=None)
 def test_dividing_keeps_every_cell_and_the_limit(cells, max_cells):
     labels, _ = ndimage.label(cells)
-    got = divide_patches(labels, max_cells=max_cells)
+    halved, n = divide_patches(mosaic_of(labels, (6, 9)), int(labels.max()), max_cells=max_cells)
+    got = array_of(halved)
+    assert n == got.max()
     np.testing.assert_array_equal(got > 0, cells)
     counts = np.bincount(got.ravel())[1:]
     assert (counts <= max_cells).all()

@@ -20,6 +20,7 @@ from geo_risk.flow.steps import deformation_watch as watch_steps
 from geo_risk.hazards.deformation.activity.series_params import SeriesParams
 from geo_risk.hazards.deformation.activity.series_table import with_ids
 from geo_risk.hazards.deformation.params import DeformationParams, VelocityParams
+from geo_risk.products.params import RiskParams
 from geo_risk.publish.dataset import write_dataset
 from geo_risk.publish.frames import write_frame, write_json
 from geo_risk.publish.raster import write_layer
@@ -113,7 +114,8 @@ def run_lines(folder: Path, out: dict[str, Path]) -> None:
         options=dict.fromkeys((*line_steps.LINES, *line_steps.PONDS), NO_OPTIONS),
     )  # fmt: skip
     line_steps.write_linear(sections=out["line_sections"], risk_zones=None, risk=None, out=out["linear_risk"],
-                            facts=folder / "linear_risk.json", params=PARAMS.lines, language="zh")  # fmt: skip
+                            table=folder / "unmonitored_sections.gpkg", facts=folder / "linear_risk.json",
+                            params=PARAMS.lines, risk_params=RiskParams(), language="zh")  # fmt: skip
 
 
 def run_watch(folder: Path, out: dict[str, Path], sources: dict[str, dict[str, Path]]) -> None:
@@ -215,7 +217,8 @@ def test_the_layer_of_risk_of_the_run_makes_lines_on_unknown_ground_unknown(made
     write_frame(nothing, folder / "risk_zones.gpkg")
     line_steps.write_linear(
         sections=made["line_sections"], risk_zones=folder / "risk_zones.gpkg", risk=folder / "risk_level.tif",
-        out=folder / "with_risk.gpkg", facts=folder / "with_risk.json", params=PARAMS.lines, language="zh",
+        out=folder / "with_risk.gpkg", table=folder / "bare.gpkg", facts=folder / "with_risk.json", params=PARAMS.lines,
+        risk_params=RiskParams(), language="zh",
     )  # fmt: skip
     got = read_frame(folder / "with_risk.gpkg")
     still = got[(got["settlement_level"] == 0) & (got["route"] == "国道")]

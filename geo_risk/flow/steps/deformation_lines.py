@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.deformation.lines.axes import Axis
     from geo_risk.hazards.deformation.lines.params import LineParams
     from geo_risk.hazards.deformation.params import DeformationParams
+    from geo_risk.products.params import RiskParams
     from geo_risk.sources.options import ReadOptions
 
 LINES = ("roads", "railways", "embankments")
@@ -26,6 +27,7 @@ _IDS = {"roads": "road_id", "railways": "railway_id", "embankments": "embankment
         "reservoirs": "reservoir_id"}  # fmt: skip
 _CATEGORY = {"railways": "railway", "embankments": "embankment"}
 _LISTED = 10
+_GROUND = ("hazard_landslide", "hazard_runout", "depth_max_m")
 
 
 def lines(plan: Plan) -> None:
@@ -43,9 +45,11 @@ def lines(plan: Plan) -> None:
         )  # fmt: skip
         plan.add(
             "linear_risk", write_linear, reads={"sections": plan.frame("line_sections")},
-            optional={"risk_zones": plan.frame("risk_zones"), "risk": plan.layer("risk_level")},
-            writes={"out": plan.frame("linear_risk"), "facts": plan.facts("linear_risk")},
-            params=plan.cfg.deformation.lines, language=plan.cfg.language,
+            optional={"risk_zones": plan.frame("risk_zones"), "risk": plan.layer("risk_level"),
+                      "points": plan.frame("hazard_points"), **{name: plan.layer(name) for name in _GROUND}},
+            writes={"out": plan.frame("linear_risk"), "table": plan.frame("unmonitored_sections"),
+                    "facts": plan.facts("linear_risk")},
+            params=plan.cfg.deformation.lines, risk_params=plan.cfg.risk, language=plan.cfg.language,
         )  # fmt: skip
 
 
@@ -90,10 +94,11 @@ def write_lines(
 
 
 def write_linear(
-    *, sections: Path, risk_zones: Path | None, risk: Path | None, out: Path, facts: Path, params: LineParams,
-    language: str,
+    *, sections: Path, risk_zones: Path | None, risk: Path | None, points: Path | None = None, out: Path, table: Path,
+    facts: Path, params: LineParams, risk_params: RiskParams, language: str, **layers: Path | None,
 ) -> None:  # fmt: skip
     """Write linear_risk, and the worst sections as notes of the report."""
+    from geo_risk.products.line_ground import ground_of, unmonitored_sections, with_ground, with_monitoring
     from geo_risk.products.linear import linear_risk, unknown_ground, worst_sections
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame
@@ -102,7 +107,14 @@ def write_linear(
     zones = None if risk_zones is None else read_frame(risk_zones)
     unknown = None if risk is None else unknown_ground(measured, open_layer(risk))
     made = linear_risk(measured, zones, params, unknown=unknown, language=language)
+    given = {name: open_layer(path) for name, path in layers.items() if path is not None}
+    made = with_ground(made, ground_of(made, given, params=risk_params), params=risk_params,
+                       unknown_max=params.maximum_unknown_share, language=language)  # fmt: skip
+    watched = None if points is None else read_frame(points)
+    made = with_monitoring(made, watched, params=risk_params, language=language)
     write_frame(made, out)
+    bare = unmonitored_sections(made, params=risk_params, language=language)
+    write_frame(bare, table)
     worst = worst_sections(made, _LISTED)
     notes = [(
         f"Lines: {len(made)} sections; {int((made['risk_level'] < 0).sum())} are unknown, which is not safe.",
@@ -113,6 +125,13 @@ def write_linear(
         notes.append(
             (f"Worst section {k}: {place}. {row['reasons_en']}", f"最差路段 {k}：{place}。{row['reasons_zh']}")
         )
+    least, near_m = risk_params.line_monitor_level, risk_params.line_monitor_m
+    notes.append((
+        f"Lines: {len(bare)} sections of risk {least} or more, or unknown, are not known to have a monitored hazard "
+        f"point within {near_m:.0f} m (list unmonitored_sections).",
+        f"线性工程：{len(bare)} 段风险等级不低于 {least} 或未知，且未见 {near_m:.0f} 米内有落实监测人的隐患点"
+        "（见无监测路段清单）。",
+    ))  # fmt: skip
     counts = {f"risk_{level}": int((made["risk_level"] == level).sum()) for level in range(-1, 5)}
     write_json({"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": [], "methods": []}, facts)
 

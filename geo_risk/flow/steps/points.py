@@ -89,6 +89,8 @@ def write_points(
     write_frame(made, out)
     counts = {str(k): int(n) for k, n in made.groupby("status").size().items()}
     said = facts_of(notes, quarantine=quarantine, points=len(made), **counts)
+    if around.zones is not None and len(made):
+        said["notes"].append(_linked(made))
     if areas is not None and len(areas):
         said["notes"] += _doubt(areas, params)
     write_json(said, facts)
@@ -118,3 +120,19 @@ def _doubt(areas: Any, params: RiskParams) -> list[dict[str, str]]:
             "凡虚警概率已知的形变区均被剔除。请调高该参数，或增加噪声模拟次数。",
         ))  # fmt: skip
     return out
+
+
+def _linked(points: Any) -> dict[str, str]:
+    """Return how many points have their zone by which rule."""
+    from geo_risk.products.matching import RULES
+    from geo_risk.products.wording import note, word
+
+    counts = points["zone_rule"].value_counts()
+    found = [(f"rule_{rule}", int(counts[rule])) for rule in RULES if rule in counts]
+    none = int(points["zone_id"].isna().sum())
+    english = "; ".join(f"{word(r, 'en')}: {n}" for r, n in found) or "none"
+    chinese = "；".join(f"{word(r, 'zh')} {n}" for r, n in found) or "无"
+    return note(
+        "info", f"{len(points) - none} of {len(points)} hazard points have a risk zone ({english}); {none} have none",
+        f"{len(points)} 个隐患点中 {len(points) - none} 个对应风险区（{chinese}），{none} 个无对应风险区",
+    )  # fmt: skip

@@ -22,6 +22,8 @@ def zones(plan: Plan) -> None:
     layers = {name: plan.layer(name) for name in (*_LEVELS.values(), *_DRAINAGE)}
     if plan.has(plan.layer("hazard_flood_design")):
         layers["hazard_flood"] = plan.layer("hazard_flood_design")
+    if plan.cfg.risk.zone_units == "slope_units":
+        layers["slope_units"] = plan.layer("slope_units")
     frames = {name: plan.frame(name) for name in _FRAMES}
     dangers = [plan.layer(v) for v in _LEVELS.values()] + [plan.frame("active_deformation"), plan.frame("ponding")]
     needs: dict[str, Any] = {"grid": plan.facts("grid")}
@@ -58,18 +60,18 @@ def write_zones(
     target = read_grid(grid)
     found = {name: path for name, path in reads.items() if path is not None}
     frames = {name: read_frame(found[name]) for name in _FRAMES if name in found}
-    levels = {kind: open_layer(found[name]).compute() for kind, name in _LEVELS.items() if name in found}
-    warnings = {name: open_layer(found[name]).compute() for name in found if name.startswith("warning_")}
+    levels = {kind: open_layer(found[name]) for kind, name in _LEVELS.items() if name in found}
+    warnings = {name: open_layer(found[name]) for name in found if name.startswith("warning_")}
     ways = [open_layer(found[name]) for name in _DRAINAGE if name in found]
     lines, notes, quarantine = read_roads(roads, target, options)
     dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"),
-                      (ways[0], ways[1]) if len(ways) == 2 else None)  # fmt: skip
+                      (ways[0], ways[1]) if len(ways) == 2 else None,
+                      open_layer(found["slope_units"]) if "slope_units" in found else None)  # fmt: skip
     exposed = Exposed(frames.get("houses"), lines, frames.get("facilities"),
                       None if population is None else open_layer(population), params.exposure)  # fmt: skip
     made = risk_zones(dangers, exposed, target, params=params, language=language)
     write_frame(made, out)
-    lazy = {kind: open_layer(found[name]) for kind, name in _LEVELS.items() if name in found}
-    write_layer(risk_layer(made, lazy, target), risk)
+    write_layer(risk_layer(made, levels, target), risk)
     counts = {f"risk_{level}": int((made["risk_level"] == level).sum()) for level in range(-1, 5)}
     kinds = {str(kind): int(n) for kind, n in made.groupby("kind").size().items()}
     said = facts_of(notes, quarantine=quarantine, zones=len(made), kinds=kinds, **counts)
@@ -91,7 +93,7 @@ def read_roads(roads: Path | None, target: Any, options: ReadOptions) -> tuple[A
 
 def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language: str) -> None:
     """Write risk_zones with the ids of the points that name them."""
-    from geo_risk.products.zones import link_points
+    from geo_risk.products.matching import link_points
     from geo_risk.publish.frames import write_frame
     from geo_risk.sources.layers import read_frame
 
