@@ -27,7 +27,7 @@ from geo_risk.publish.i18n import column_label, label, level_label, local_time, 
 from geo_risk.publish.legend import LEVEL_COLORS
 from geo_risk.publish.office import without_clock
 
-LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
+LISTS = ("evacuation", "evacuation_assignments", "cut_off", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
@@ -46,6 +46,7 @@ EXTRAS = {
         r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|outside_share|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
+    "evacuation": re.compile(r"unassigned_vulnerable|leave_early|closes_after_h"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
 
@@ -77,7 +78,8 @@ _COUNTS = frozenset(
 )
 """Columns of whole numbers, which missing values turn into floats."""
 _OTHER_DECIMALS = 3
-_NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
+_NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people",
+                          "people_staying", "people_leaving", "unassigned_vulnerable", "households",
                           "buildings", "road_km", "depth_m"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})

@@ -1,0 +1,132 @@
+"""What the road network and the assignment cost: nearest shelters, candidates, the assignment, the failing of bridges.
+
+    python -m benchmarks.network [--settlements 5000] [--shelters 200] [--edges 500000] [--repeats 5] [--peers]
+
+The graph is made with a seed: junctions, half of them spread evenly and half around towns, over a square with a mean
+distance of 640 m; their Euclidean minimum spanning tree (every place can be reached) and the shortest further sides of
+their Delaunay triangles up to the number of edges, which is planar and has a mean degree of about 2.6, like rural
+roads; each edge has a bend. Edges on the shortest ways between towns are of a higher class, 3 % of the others one-way
+where the tree does not need them, 2 % are bridges. Settlements and shelters stand up to 300 m beside junctions; a
+settlement has 20 to 2,000 people (log-normal), shelters hold 115 % of all in parts that differ tenfold.
+--peers times networkx (and rustworkx where installed) on the same graph, and checks that the costs agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
+from scipy.spatial import Delaunay
+
+CRS = "EPSG:4546"
+SPEED = {"trunk": 60.0, "primary": 50.0, "secondary": 40.0, "local": 20.0}
+
+
+def roads(n_edges: int, seed: int) -> tuple[gpd.GeoDataFrame, np.ndarray]:
+    """Return the lines and the junctions."""
+    rng = np.random.default_rng(seed)
+    n = int(n_edges / 1.3)
+    side = 640.0 * np.sqrt(n)
+    towns = rng.uniform(0, side, (60, 2))
+    near = towns[rng.integers(0, 60, n // 2)] + rng.normal(0, side / 40, (n // 2, 2))
+    xy = np.clip(np.vstack([rng.uniform(0, side, (n - n // 2, 2)), near]), 0, side)
+    xy = np.unique(np.round(xy, 1), axis=0)
+    n = len(xy)
+    corners = np.sort(np.vstack([Delaunay(xy).simplices[:, p] for p in ([0, 1], [1, 2], [0, 2])]), axis=1)
+    pair = np.unique(corners, axis=0)
+    length = np.hypot(*(xy[pair[:, 0]] - xy[pair[:, 1]]).T)
+    tree = minimum_spanning_tree(csr_array((length, pair.T), shape=(n, n))).tocoo()
+    keys = pair[:, 0].astype(np.int64) * n + pair[:, 1]
+    in_tree = np.isin(keys, np.minimum(tree.row, tree.col).astype(np.int64) * n + np.maximum(tree.row, tree.col))
+    more = np.flatnonzero(~in_tree)
+    more = more[np.argsort(length[more], kind="stable")][: n_edges - int(in_tree.sum())]
+    chosen = np.sort(np.concatenate([np.flatnonzero(in_tree), more]))
+    pair, length, in_tree = pair[chosen], length[chosen], in_tree[chosen]
+    m = len(pair)
+    # ways between towns carry the higher classes
+    graph = csr_array((length, pair.T), shape=(n, n))
+    town = np.array([int(np.argmin(np.hypot(*(xy - t).T))) for t in towns])
+    use = np.zeros(m, dtype=np.int64)
+    number = {(int(a), int(b)): e for e, (a, b) in enumerate(pair)}
+    for i in range(0, 60, 6):
+        before = dijkstra(graph, directed=False, indices=town[i], return_predecessors=True)[1]
+        for goal in town:
+            node = int(goal)
+            while (up := int(before[node])) >= 0:
+                use[number[min(node, up), max(node, up)]] += 1
+                node = up
+    kind = np.select([use > 20, use > 4, use > 0], ["trunk", "primary", "secondary"], "local")
+    oneway = np.where(~in_tree & (kind == "local") & (rng.random(m) < 0.03), "yes", "no")
+    bridge = np.where(rng.random(m) < 0.02, np.char.add("BR", np.arange(m).astype(str)), "")
+    a, b = xy[pair[:, 0]], xy[pair[:, 1]]
+    bend = (a + b) / 2 + rng.uniform(-0.15, 0.15, (m, 1)) * np.column_stack([a[:, 1] - b[:, 1], b[:, 0] - a[:, 0]])
+    lines = shapely.linestrings(np.stack([a, bend, b], axis=1))
+    frame = {"road_id": np.char.add("R", np.char.zfill(np.arange(m).astype(str), 7)), "class": kind,
+             "oneway": oneway, "bridge_id": bridge}  # fmt: skip
+    return gpd.GeoDataFrame(frame, geometry=lines, crs=CRS), xy
+
+
+def places(xy: np.ndarray, n: int, rng: np.random.Generator) -> gpd.GeoDataFrame:
+    at = xy[rng.choice(len(xy), n, replace=False)] + rng.uniform(-200, 200, (n, 2))
+    return gpd.GeoDataFrame(geometry=shapely.points(at), crs=CRS)
+
+
+def timed(name: str, call: Callable[[], Any], repeats: int) -> Any:
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        out = call()
+        seconds.append(time.perf_counter() - start)
+    print(
+        f"{name:58s} median {median(seconds):8.2f} s of {repeats} ({min(seconds):.2f} to {max(seconds):.2f})",
+        flush=True,
+    )
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, value in (("settlements", 5000), ("shelters", 200), ("edges", 500_000), ("repeats", 5), ("seed", 1)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--peers", action="store_true")
+    asked = parser.parse_args()
+
+    from geo_risk.exposure.network import build_network, edge_costs, join_places, nearest_goals
+    from geo_risk.exposure.paths import graph_of, make_routes
+
+    lines, xy = roads(asked.edges, asked.seed)
+    rng = np.random.default_rng(asked.seed + 1)
+    homes_at, shelters_at = places(xy, asked.settlements, rng), places(xy, asked.shelters, rng)
+    print(f"{len(lines)} edges, {len(xy)} junctions, mean degree {2 * len(lines) / len(xy):.2f}")
+    network = timed("build the network", lambda: build_network(lines, speed_km_h=SPEED, snap_m=1.0), 1)
+    both = gpd.GeoDataFrame(geometry=np.concatenate([homes_at.geometry, shelters_at.geometry]), crs=CRS)
+    network, node = timed("join the places", lambda: join_places(network, both, max_distance_m=1000, walking_km_h=4), 1)
+    homes, goals = node[: asked.settlements], node[asked.settlements :]
+    costs = edge_costs(network, exposed_factor=1.0)
+    graph = timed("arcs", lambda: graph_of(network, costs), 1)
+    nearest_goals(graph, goals[:1])  # compiles
+    zeros = np.zeros(len(homes), dtype=np.int64)
+
+    def nearest() -> Any:
+        found = nearest_goals(graph, goals)
+        return found, found.arcs(homes, zeros)
+
+    found, (arcs, begins) = timed("nearest shelter of every node, the way of every settlement", nearest, asked.repeats)
+    print(f"   {len(arcs)} arcs in {len(homes)} ways")
+    timed("   their lines, lengths and times", lambda: make_routes(network, graph, arcs, begins, homes), asked.repeats)
+    many = timed("20 nearest shelters of every node", lambda: nearest_goals(graph, goals, k=20), asked.repeats)
+    print(f"   reached {np.isfinite(many.cost[homes]).sum()} of {20 * len(homes)}")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / 1024:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
