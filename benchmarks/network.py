@@ -93,6 +93,78 @@ def timed(name: str, call: Callable[[], Any], repeats: int) -> Any:
     return out
 
 
+def assignment(asked: Any, network: Any, graph: Any, costs: Any, homes: Any, goals: Any, many: Any, rng: Any) -> None:
+    """Time the assignment with places for 115 %, 102 % and 90 % of the people; a fifth of them is vulnerable."""
+    import pandas as pd
+
+    from geo_risk.products.closing import Closing
+    from geo_risk.products.placing import place
+    from geo_risk.products.routing import RoadOffers, Ways, backup_routes, main_routes, placeable
+
+    none = Closing(*(np.array([], dtype=t) for t in (object, bool, object, float)))
+    inside = pd.DataFrame({"edge": np.array([], np.int64), "area": np.array([], np.int64)})
+    early = np.zeros(len(costs), dtype=bool)
+    ways = Ways(network, costs, costs, early, graph, homes, goals, many, inside, none, 0.0)
+    people = np.clip(rng.lognormal(5.3, 0.9, len(homes)), 20, 2000).astype(np.int64)
+    parts = rng.uniform(0.2, 2, len(goals))
+    rows = np.arange(len(homes))
+    for share in (1.15, 1.02, 0.9):
+        capacity = (parts / parts.sum() * people.sum() * share).astype(np.int64)
+        given = timed(
+            f"assignment, places for {share:.0%}, villages kept together",
+            lambda c=capacity: place(people, people // 5, c, RoadOffers(ways, rows), n_candidates=20,
+                                     together_extra_min=15.0),
+            asked.repeats,
+        )  # fmt: skip
+        best, whole = given.optimum, given.together
+        most = placeable(ways, rows, people, capacity)
+        print(f"   {best.n_rounds} rounds, {best.person_minutes:.0f} person-minutes, bound {best.bound:.0f}, gap "
+              f"{best.gap:.1e}; unassigned {given.unassigned.sum()}, by maximum flow {people.sum() - most}; vulnerable "
+              f"among them {given.unassigned_vulnerable.sum()}; divided {whole.n_split_before} -> {whole.n_split} for "
+              f"{whole.price_person_minutes:.0f} person-minutes; over capacity "
+              f"{int((whole.given.load(len(goals)) > capacity).sum())}")  # fmt: skip
+        if share == 1.15:
+            main = timed("   main routes", lambda g=given: main_routes(ways, g.settlement, g.shelter), asked.repeats)
+            first = {int(i): (int(j), main[1][int(i), int(j)]) for i, j in zip(given.settlement, given.shelter)}
+            used = np.array([first[i][0] for i in rows])
+            arcs = [first[i][1] for i in rows]
+            second = timed("   second routes to another shelter", lambda: backup_routes(ways, rows, used, arcs), 1)
+            print(f"   {sum(b is not None for b in second)} found")
+
+
+def bridges(network: Any, homes: Any, goals: Any, repeats: int) -> None:
+    from geo_risk.exposure.network import is_connected, single_failures
+
+    every = np.ones(len(network.edges), dtype=bool)
+    found = timed("bridges that cut off, each alone", lambda: single_failures(network, every, homes, goals), repeats)
+    n = int((network.edges["bridge_id"].fillna("") != "").sum())
+    timed(f"   one of {n} by a search of its own", lambda: is_connected(network, every, homes, goals), 1)
+    print(f"   {len(found.bridges)} settlements hang on a bridge")
+
+
+def peers(graph: Any, homes: Any, goals: Any, found: Any, many: Any) -> None:
+    import networkx as nx
+
+    other = nx.DiGraph()
+    timed("networkx: build", lambda: other.add_weighted_edges_from(
+        zip(graph.head.tolist(), graph.tail.tolist(), graph.cost.tolist())), 1)  # fmt: skip
+    near = timed("networkx: multi-source Dijkstra with ways",
+                 lambda: nx.multi_source_dijkstra(other, set(goals.tolist())), 1)[0]  # fmt: skip
+    ours = found.cost[homes, 0]
+    print(f"   greatest difference {max(abs(near[h] - c) for h, c in zip(homes.tolist(), ours)):.1e} min")
+    start = time.perf_counter()
+    table = np.full((10, len(homes)), np.inf)
+    for row, goal in enumerate(goals[:10].tolist()):
+        reached = nx.single_source_dijkstra_path_length(other, goal)
+        table[row] = [reached[h] for h in homes.tolist()]
+    spent = time.perf_counter() - start
+    print(f"networkx: 10 of {len(goals)} shelters one by one {spent:.1f} s, all {spent * len(goals) / 10:.0f} s")
+    matrix = csr_array((graph.cost, (graph.head, graph.tail)), shape=(graph.n_nodes, graph.n_nodes))
+    full = timed("scipy: dijkstra from every shelter", lambda: dijkstra(matrix, indices=goals)[:, homes], 1)
+    nearest = np.sort(full, axis=0)[: many.cost.shape[1]].T
+    print(f"   20 nearest: greatest difference {np.abs(nearest - many.cost[homes]).max():.1e} min")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in (("settlements", 5000), ("shelters", 200), ("edges", 500_000), ("repeats", 5), ("seed", 1)):
@@ -125,6 +197,10 @@ def main() -> None:
     timed("   their lines, lengths and times", lambda: make_routes(network, graph, arcs, begins, homes), asked.repeats)
     many = timed("20 nearest shelters of every node", lambda: nearest_goals(graph, goals, k=20), asked.repeats)
     print(f"   reached {np.isfinite(many.cost[homes]).sum()} of {20 * len(homes)}")
+    assignment(asked, network, graph, costs, homes, goals, many, rng)
+    bridges(network, homes, goals, asked.repeats)
+    if asked.peers:
+        peers(graph, homes, goals, found, many)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / 1024:.2f} GB")
 
 

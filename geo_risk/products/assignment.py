@@ -104,6 +104,9 @@ class Table:
 
     def _pairs(self, settlement: NDArray[np.int64], shelter: NDArray[np.int64]) -> Pairs:
         cost = self.cost[settlement, shelter]
+        if np.isnan(cost).any():
+            what = "the table of costs holds NaN"
+            raise DataError(what, where="evacuation", fix="cost inf = no way")
         keep = np.isfinite(cost)
         return Pairs(settlement[keep], shelter[keep], cost[keep])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,14 +126,11 @@ def _vulnerable_first(
     demand = np.concatenate([others, frail[frail > 0]])
     found = assign(demand, capacity, _Groups(offers, owner), n_candidates=n_candidates,
                    precedence=np.where(np.arange(len(owner)) < n, 1, 2))  # fmt: skip
-    m = len(capacity)
-    key, first, which = np.unique(owner[found.settlement] * m + found.shelter, return_index=True, return_inverse=True)
-    people = np.zeros(len(key), dtype=np.int64)
-    np.add.at(people, which, found.people)
     unassigned = np.zeros(n, dtype=np.int64)
     np.add.at(unassigned, owner, found.unassigned)
     missing = np.zeros(n, dtype=np.int64)
     missing[owner[n:]] = found.unassigned[n:]
-    whole = Assignment(key // m, key % m, people, found.cost[first], unassigned, found.person_minutes, found.bound,
-                       found.n_rounds)  # fmt: skip
+    # who has a place is decided; a corner of the problem for these people as one group a settlement divides fewer
+    whole = assign(others + frail - unassigned, capacity, offers, n_candidates=n_candidates)
+    whole = replace(whole, unassigned=unassigned, bound=found.bound, n_rounds=found.n_rounds + whole.n_rounds)
     return whole, frail - missing

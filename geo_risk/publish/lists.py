@@ -292,7 +292,7 @@ def shown(column: str, value: object, language: str) -> object:
     if isinstance(value, str) and column == "measures":
         return measure_label(value, language)
     if isinstance(value, str):
-        return value if _PLAIN.match(column) or column == "reasons" else value_label(value, language)
+        return value if _PLAIN.match(column) or column == "reasons" else value_label(value, language, column)
     return value
 
 
