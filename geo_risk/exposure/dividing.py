@@ -131,6 +131,9 @@ def cut_at_areas(
     area, edge = shapely.STRtree(lines).query(areas, predicate="intersects")
     covered = shapely.length(shapely.intersection(lines[edge], areas[area]))
     # pieces meet borders within rounding and `merge_m`; a line that crosses itself there may keep a longer part inside
-    inside = (covered > 5 * merge_m) | (covered > 0.5 * shapely.length(lines[edge]))
+    length = shapely.length(lines[edge])
+    middle = shapely.line_interpolate_point(lines[edge], 0.5, normalized=True)
+    tiny = length <= 5 * merge_m  # a place on the road has a footpath of no length
+    inside = np.where(tiny, shapely.contains_properly(areas[area], middle), covered > 5 * merge_m)
     pairs = pd.DataFrame({"edge": edge[inside], "area": area[inside]}).sort_values(["edge", "area"], ignore_index=True)
     return np.vstack([nodes, new]), edges, pairs
