@@ -26,7 +26,7 @@ DEPTH = "depth"
 
 
 @dataclass(frozen=True)
-class Water:
+class DepthLayer:
     """A layer of greatest depth, and when the water comes.
 
     Attributes
@@ -55,7 +55,7 @@ class Closing:
     closes: NDArray[np.bool_]
     name: NDArray[Any]
     after_h: NDArray[np.float64]
-    water: Sequence[Water] = field(default_factory=tuple)
+    water: Sequence[DepthLayer] = field(default_factory=tuple)
 
     @property
     def closes_later(self) -> NDArray[np.bool_]:
@@ -66,7 +66,7 @@ class Closing:
 def closing(
     zones: gpd.GeoDataFrame,
     roads: gpd.GeoDataFrame,
-    water: Sequence[Water],
+    water: Sequence[DepthLayer],
     bridges: gpd.GeoDataFrame | None,
     *,
     params: EvacuationParams,
@@ -137,7 +137,7 @@ def _depths(areas: NDArray[Any]) -> NDArray[Any]:
 
 
 def _deep(
-    roads: gpd.GeoDataFrame, water: Sequence[Water], params: EvacuationParams
+    roads: gpd.GeoDataFrame, water: Sequence[DepthLayer], params: EvacuationParams
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
     """Return the polygons of cells under roads where water closes them, from when on, and where they are only avoided.
 
@@ -179,7 +179,7 @@ def _boxes(grid: Grid, cell: NDArray[np.int64]) -> NDArray[Any]:
     return np.asarray(shapely.box(x, y - side, x + side, y))
 
 
-def _known_at(xy: NDArray[np.float64], water: Sequence[Water]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _known_at(xy: NDArray[np.float64], water: Sequence[DepthLayer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return at which points some layer knows the depth, and which lie in the bounds of some layer."""
     known, seen = np.zeros(len(xy), dtype=bool), np.zeros(len(xy), dtype=bool)
     for layer in water:
@@ -192,7 +192,7 @@ def _known_at(xy: NDArray[np.float64], water: Sequence[Water]) -> tuple[NDArray[
 
 
 def unknown_depth_shares(
-    edges: gpd.GeoDataFrame, water: Sequence[Water], *, chunk: int = 50_000
+    edges: gpd.GeoDataFrame, water: Sequence[DepthLayer], *, chunk: int = 50_000
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the share of each edge of which no layer knows the depth, and which edges lie in some layer's bounds.
 

@@ -24,7 +24,7 @@ from geo_risk.exposure.roads import on_pieces
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Offers, Table
-from geo_risk.products.closing import Water, closing
+from geo_risk.products.closing import DepthLayer, closing
 from geo_risk.products.cutoff import cut_off_list, cut_off_risk
 from geo_risk.products.demand import (
     SUDDEN_KINDS,
@@ -47,7 +47,7 @@ from geo_risk.products.evacuation_rows import (
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.placing import place
 from geo_risk.products.routing import RoadOffers, Ways, find_ways, placeable
-from geo_risk.products.threat import Threat, house_threat
+from geo_risk.products.threat import Threat, Water, house_threat, house_water
 
 _SHELTER_RADIUS_M = 15.0
 """A shelter's own ground: a school yard."""
@@ -77,7 +77,7 @@ class EvacuationInputs:
     stages: Sequence[Mapping[str, Any]] = ()
     grounds: Sequence[xr.DataArray] = ()
     reach: Mapping[str, xr.DataArray] = field(default_factory=dict)
-    water: Sequence[Water] = ()
+    water: Sequence[DepthLayer] = ()
     bridges: gpd.GeoDataFrame | None = None
 
 
@@ -116,10 +116,12 @@ def plan_evacuation(
     """
     threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
+    water = _water(inputs, params)
     leaving = people_to_move(
-        inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, risk=risk
-    )
-    is_known = _is_known(inputs, threat, params)
+        inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, water=water,
+        risk=risk,
+    )  # fmt: skip
+    is_known = _is_known(inputs, threat, water, params)
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
     shelters, refused = _shelters(inputs, params)
@@ -129,30 +131,45 @@ def plan_evacuation(
     rows = settlement_frame(draft, found, params=params, language=language)
     goes = pd.Series(leaving["people"].to_numpy(dtype=np.float64), index=leaving["settlement_id"].to_numpy())
     return EvacuationPlan(
-        conform(rows.drop(columns=["by_cells", "cell_warning", "is_called"]), "evacuation"),
+        conform(rows.drop(columns=["by_cells", "cell_warning", "cell_flood", "is_called"]), "evacuation"),
         conform(assignment_frame(draft, found), "evacuation_assignments"),
         conform(route_frame(draft, found), "evacuation_routes"),
         cut_off_list(inputs.settlements, cut_off, goes, language=language),
         {
             **_totals(draft, found, shelters),
             **_silent_totals(silent, leaving),
-            "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, params=params),
+            "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, water, params=params),
         },
         _network_counts(inputs, shelters, ways),
         refused,
     )
 
 
-def _is_known(inputs: EvacuationInputs, threat: Threat | None, params: EvacuationParams) -> NDArray[np.bool_]:
-    """Tell which houses the stages judge; where houses are not judged by stages, the landslide hazard."""
-    if threat is not None:
-        return threat.is_judged(params)
+def _water(inputs: EvacuationInputs, params: EvacuationParams) -> Water | None:
+    """Return what the flood hazard says of each house, None where there is none."""
+    layers = [layer for layer in inputs.grounds if layer.name == "hazard_flood"]
+    return house_water(inputs.houses, layers[0], params=params) if layers else None
+
+
+def _is_known(
+    inputs: EvacuationInputs, threat: Threat | None, water: Water | None, params: EvacuationParams
+) -> NDArray[np.bool_]:
+    """Tell which houses the stages (without stages: the landslide hazard) and the flood hazard judge.
+
+    A house that one of them calls needs no judgement of the other.
+    """
+    known, called = np.ones(len(inputs.houses), dtype=bool), np.zeros(len(inputs.houses), dtype=bool)
     layers = [layer for layer in inputs.grounds if layer.name == "hazard_landslide"]
-    if not layers:
-        return np.ones(len(inputs.houses), dtype=bool)
-    coverage = cell_coverage(inputs.houses, grid_of(layers[0]))
-    level = level_at_share(layers[0], coverage, share=params.house_share, min_known_share=0.5)
-    return np.asarray(level >= 0, dtype=bool)
+    if threat is not None:
+        known &= threat.is_judged(params)
+        called |= threat.share >= params.house_share
+    elif layers:
+        coverage = cell_coverage(inputs.houses, grid_of(layers[0]))
+        known &= level_at_share(layers[0], coverage, share=params.house_share, min_known_share=0.5) >= 0
+    if water is not None:
+        known &= water.level >= 0
+        called |= water.share >= params.house_share
+    return np.asarray(known | called, dtype=bool)
 
 
 def _silent_totals(silent: pd.DataFrame, leaving: gpd.GeoDataFrame) -> dict[str, int]:

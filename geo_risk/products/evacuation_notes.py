@@ -53,6 +53,19 @@ def plan_notes(t: Mapping[str, int]) -> Notes:
     return said
 
 
+def superseded_notes(superseded: Sequence[int]) -> Notes:
+    """Return the note of stages [h] that are older issues of hours that newer ones cover; none where there is none."""
+    if not superseded:
+        return []
+    hours = ", ".join(map(str, superseded))
+    return [note(
+        "info",
+        f"The stages of {hours} h are older issues of hours that newer ones cover: where these know a slope, their "
+        "level decides who must leave.",
+        f"{hours} 小时阶段的预报已被覆盖同一时段的较新预报取代：凡较新预报已判定之处，以其等级确定转移对象。",
+    )]  # fmt: skip
+
+
 def _optimality(t: Mapping[str, int]) -> Notes:
     """Return how good the plan is: its price, what it is at least, and what keeping villages together costs."""
     if not t["people_assigned"]:

@@ -257,6 +257,9 @@ def _who_leaves(row: Mapping[str, Any], params: EvacuationParams, language: str)
                 angle=params.reach_angle_deg, distance=params.reach_distance_m,
                 least=warning_word(params.warning_level, language), **levels)
         )  # fmt: skip
+    if not pd.isna(row["cell_flood"]):
+        out.append(say("leave_water", language, level=level_word(row["cell_flood"], language),
+                       least=level_word(params.flood_level, language)))  # fmt: skip
     if row["houses_not_judged"]:
         out.append(say("not_judged", language, houses=row["houses_not_judged"], people=row["people_not_judged"]))
     return out

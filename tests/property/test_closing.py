@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.grid import Grid
-from geo_risk.products.closing import DEPTH, Water, closing, unknown_depth_shares, zone_level
+from geo_risk.products.closing import DEPTH, DepthLayer, closing, unknown_depth_shares, zone_level
 from geo_risk.products.evacuation import plan_evacuation
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.routing import backup_routes, blocking, find_ways, main_routes
@@ -78,9 +78,9 @@ def test_no_way_enters_a_closed_area(seed):
         if found is not None:
             assert found[0] != nearest[i]
             check_way(found[1].line, homes.geometry.iloc[i], areas)
+    loose = EvacuationParams()
+    free = find_ways(homes, shelters, roads, closing(zones, roads, (), None, params=loose), params=loose)
     for i in range(len(homes)):
-        free = find_ways(homes, shelters, roads, closing(zones, roads, (), None, params=EvacuationParams()),
-                         params=EvacuationParams()) if i == 0 else free  # fmt: skip
         reached = np.isfinite(ways.nearest.cost[ways.homes[i], 0])
         assert not reached or np.isfinite(free.nearest.cost[free.homes[i], 0])  # closing opens no way
         if not reached and np.isfinite(free.nearest.cost[free.homes[i], 0]):
@@ -130,7 +130,7 @@ def water(depth_at, cell=5.0, arrival=None, hole=None):
         come[:, (x >= low) & (x < high)] = arrival
     if hole is not None:
         depth[:, (x >= hole[0]) & (x < hole[1])] = np.nan
-    return Water(grid.layer(depth, units="m", long_name="d"), grid.layer(come, units="h", long_name="t"))
+    return DepthLayer(grid.layer(depth, units="m", long_name="d"), grid.layer(come, units="h", long_name="t"))
 
 
 def test_deep_water_closes_a_road_from_the_hour_it_comes():

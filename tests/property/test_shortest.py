@@ -73,7 +73,7 @@ def test_dominators_are_those_of_networkx(seed):
     out, order = immediate_dominators(*rows(tail, head, cost, n)[:2], *rows(head, tail, cost, n)[:2], 0)
     assert {int(v) for v in order} == set(nx.descendants(graph, 0)) | {0}
     for node in range(1, n):
-        assert out[node] == (wanted[node] if node in wanted else -1)
+        assert out[node] == wanted.get(node, -1)
     assert out[0] == -1
     place = {int(v): i for i, v in enumerate(order)}
     assert all(place[int(out[v])] < place[int(v)] for v in order[1:])

@@ -12,7 +12,7 @@ from geo_risk.flow.steps.zones import read_roads
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.runout.params import RunoutParams
-    from geo_risk.products.closing import Water
+    from geo_risk.products.closing import DepthLayer
     from geo_risk.products.evacuation import EvacuationPlan
     from geo_risk.products.params import EvacuationParams, RiskParams
     from geo_risk.sources.options import ReadOptions
@@ -73,7 +73,7 @@ def write_evacuation(
     """Write the list, the assignments, the routes, who may be cut off, and totals that reconcile."""
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
     from geo_risk.products.threat import highest_reach, reach_layers
-    from geo_risk.products.warned import runout_layers
+    from geo_risk.products.warned import current_layers, runout_layers
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
@@ -96,7 +96,8 @@ def write_evacuation(
         decks, notes, quarantine = crossed.frame, notes + crossed.notes, quarantine + crossed.quarantine
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
     levels = {name: open_layer(path) for name, path in grounds.items() if path is not None}
-    warnings = {name: levels[name] for name in _WARNINGS if name in levels}
+    given = {name: levels[name] for name in _WARNINGS if name in levels}
+    warnings, superseded = current_layers(given, known, after_h=params.superseded_after_h)
     reach = {}
     if dem is not None and params.threat_by == "runout":
         reach = runout_layers(open_layer(dem), warnings, params=runout)
@@ -114,19 +115,19 @@ def write_evacuation(
     write_frame(made.cut_off, cut_off)
     if reach_level is not None and reach:
         write_layer(highest_reach(reach), reach_level)
-    write_json(_facts(made, notes, quarantine, params.threat_by), facts)
+    write_json(_facts(made, notes, quarantine, params.threat_by, superseded), facts)
 
 
-def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path | None) -> list[Water]:
+def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path | None) -> list[DepthLayer]:
     """Return the layers of depth, the town's first: it is the finest."""
-    from geo_risk.products.closing import Water
+    from geo_risk.products.closing import DepthLayer
     from geo_risk.sources.layers import open_layer
 
     out = []
     if town_depth is not None:
-        out.append(Water(open_layer(town_depth), None if town_arrival is None else open_layer(town_arrival)))
+        out.append(DepthLayer(open_layer(town_depth), None if town_arrival is None else open_layer(town_arrival)))
     if depth_max_m is not None:
-        out.append(Water(open_layer(depth_max_m)))
+        out.append(DepthLayer(open_layer(depth_max_m)))
     return out
 
 
@@ -141,11 +142,14 @@ def _threat_method(threat_by: str) -> dict[str, Any]:
             "Geotechnical Journal 33(2)", "validity": "straight lines on the DEM; no volume or path"}  # fmt: skip
 
 
-def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], threat_by: str) -> dict[str, Any]:
-    from geo_risk.products.evacuation_notes import network_notes, plan_notes
+def _facts(
+    made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], threat_by: str, superseded: list[int]
+) -> dict[str, Any]:
+    from geo_risk.products.evacuation_notes import network_notes, plan_notes, superseded_notes
     from geo_risk.products.wording import note
 
-    said = [note("info", text) for text in notes] + plan_notes(made.totals) + network_notes(made.network)
+    said = [note("info", text) for text in notes] + superseded_notes(superseded)
+    said += plan_notes(made.totals) + network_notes(made.network)
     return {"notes": said, "counts": made.totals, "network": made.network, "quarantine": quarantine + made.quarantine,
             "methods": [
         {"name": "minimum-cost assignment by column generation",
