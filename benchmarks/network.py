@@ -107,7 +107,7 @@ def assignment(asked: Any, network: Any, graph: Any, costs: Any, homes: Any, goa
     people = np.clip(rng.lognormal(5.3, 0.9, len(homes)), 20, 2000).astype(np.int64)
     parts = rng.uniform(0.2, 2, len(goals))
     rows = np.arange(len(homes))
-    for share in (1.15, 1.02, 0.9):
+    for share in asked.shares:
         capacity = (parts / parts.sum() * people.sum() * share).astype(np.int64)
         given = timed(
             f"assignment, places for {share:.0%}, villages kept together",
@@ -122,7 +122,7 @@ def assignment(asked: Any, network: Any, graph: Any, costs: Any, homes: Any, goa
               f"among them {given.unassigned_vulnerable.sum()}; divided {whole.n_split_before} -> {whole.n_split} for "
               f"{whole.price_person_minutes:.0f} person-minutes; over capacity "
               f"{int((whole.given.load(len(goals)) > capacity).sum())}")  # fmt: skip
-        if share == 1.15:
+        if share == max(asked.shares):
             main = timed("   main routes", lambda g=given: main_routes(ways, g.settlement, g.shelter), asked.repeats)
             first = {
                 int(i): (int(j), main[1][int(i), int(j)]) for i, j in zip(given.settlement, given.shelter, strict=True)
@@ -171,6 +171,8 @@ def main() -> None:
     for name, value in (("settlements", 5000), ("shelters", 200), ("edges", 500_000), ("repeats", 5), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--shares", type=float, nargs="*", default=(1.15, 1.02, 0.9), help="places to people")
+    parser.add_argument("--searches", type=int, default=None, help="repeats of the searches, if others than --repeats")
     asked = parser.parse_args()
 
     from geo_risk.exposure.network import build_network, edge_costs, join_places, nearest_goals
@@ -193,10 +195,11 @@ def main() -> None:
         found = nearest_goals(graph, goals)
         return found, found.arcs(homes, zeros)
 
-    found, (arcs, begins) = timed("nearest shelter of every node, the way of every settlement", nearest, asked.repeats)
+    n = asked.searches or asked.repeats
+    found, (arcs, begins) = timed("nearest shelter of every node, the way of every settlement", nearest, n)
     print(f"   {len(arcs)} arcs in {len(homes)} ways")
-    timed("   their lines, lengths and times", lambda: make_routes(network, graph, arcs, begins, homes), asked.repeats)
-    many = timed("20 nearest shelters of every node", lambda: nearest_goals(graph, goals, k=20), asked.repeats)
+    timed("   their lines, lengths and times", lambda: make_routes(network, graph, arcs, begins, homes), n)
+    many = timed("20 nearest shelters of every node", lambda: nearest_goals(graph, goals, k=20), n)
     print(f"   reached {np.isfinite(many.cost[homes]).sum()} of {20 * len(homes)}")
     assignment(asked, network, graph, costs, homes, goals, many, rng)
     bridges(network, homes, goals, asked.repeats)

@@ -165,6 +165,8 @@ def assign(
         more = _new(best, better, pairs, m)
         if not len(more.settlement):
             return _rounded(d, c, pairs, flow, missing, bound, n_rounds)
+        if n_rounds == 1:
+            pairs = _cheap(pairs, pairs.cost + price[pairs.shelter] - of_settlement[pairs.settlement])
         pairs = Pairs(
             np.concatenate([pairs.settlement, more.settlement]),
             np.concatenate([pairs.shelter, more.shelter]),
@@ -190,6 +192,15 @@ def _kept(pairs: Pairs, demand: NDArray[np.float64], capacity: NDArray[np.float6
         what = "the costs of the assignment hold NaN or negative numbers"
         raise DataError(what, where="evacuation", fix="report this case: travel takes time")
     keep = (demand[pairs.settlement] > 0) & (capacity[pairs.shelter] > 0) & np.isfinite(pairs.cost)
+    return Pairs(pairs.settlement[keep], pairs.shelter[keep], pairs.cost[keep])
+
+
+def _cheap(pairs: Pairs, reduced: NDArray[np.float64]) -> Pairs:
+    """Return the third of the pairs with the least reduced cost, ties too: the first prices show which ones matter.
+
+    Those in use have none, so that the plan does not get dearer; a pair that is missed comes back by its price.
+    """
+    keep = reduced <= max(float(np.quantile(reduced, 1 / 3)), _TOLERANCE) if len(reduced) else reduced > 0
     return Pairs(pairs.settlement[keep], pairs.shelter[keep], pairs.cost[keep])
 
 
