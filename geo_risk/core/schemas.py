@@ -94,13 +94,20 @@ SCHEMAS: dict[str, Schema] = {
         ),
         schema_of(
             "evacuation_assignments", None, None,
-            "settlement_id:id shelter_id:id people:count route_km:positive travel_min:positive route_id:text",
+            "settlement_id:id shelter_id:id people:count route_km:positive travel_min:positive route_id:text "
+            "vulnerable_people:count",
             required="settlement_id shelter_id people",
         ),
         schema_of(
             "evacuation_routes", "route_id", "LineString",
             "route_id:id settlement_id:id shelter_id:id km:positive exposed_km:positive role:text",
             required="settlement_id shelter_id km role", role=("main", "backup"),
+        ),
+        schema_of(
+            "cut_off", "settlement_id", "Point",
+            "rank:rank settlement_id:id name:text township:text cut_off_risk:text people:count people_staying:count "
+            "people_leaving:count vulnerable_people:count bridge_ids:text responsible:text reasons:text",
+            required="rank cut_off_risk", cut_off_risk=("low", "medium", "high", "unknown"),
         ),
         *WATER_SCHEMAS,
         schema_of(

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import combine_levels
 from geo_risk.core.schemas import conform
-from geo_risk.exposure.network import Route
+from geo_risk.exposure.roads import on_pieces
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
-from geo_risk.products.assignment import Assignment, assign, most_people
+from geo_risk.products.assignment import Offers, Table
+from geo_risk.products.closing import DepthLayer, closing
+from geo_risk.products.cutoff import cut_off_list, cut_off_risk
 from geo_risk.products.demand import (
     SUDDEN_KINDS,
     WATER_KINDS,
@@ -34,11 +36,18 @@ from geo_risk.products.demand import (
     people_to_move,
     with_not_judged,
 )
+from geo_risk.products.evacuation_rows import (
+    Draft,
+    Found,
+    assignment_frame,
+    find_routes,
+    route_frame,
+    settlement_frame,
+)
 from geo_risk.products.params import EvacuationParams, RiskParams
-from geo_risk.products.priority import score_parts, scores
-from geo_risk.products.routing import Ways, backup_route, cut_off_risk, find_ways, main_routes
+from geo_risk.products.placing import place
+from geo_risk.products.routing import RoadOffers, Ways, find_ways, placeable
 from geo_risk.products.threat import Threat, Water, house_threat, house_water
-from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 
 _SHELTER_RADIUS_M = 15.0
 """A shelter's own ground: a school yard."""
@@ -57,6 +66,7 @@ class EvacuationInputs:
         the zones drawn from these layers only where none is given (a zone is generalised, a shelter is one place).
     reach : warning layers with what can come down, by `warned.runout_layers` or `threat.reach_layers`; a house is
         judged by them, and by the warnings of landslide zones only where none is given.
+    water : depths that close roads, the finest layer first. bridges : decks that water runs under.
     """
 
     settlements: gpd.GeoDataFrame
@@ -67,30 +77,21 @@ class EvacuationInputs:
     stages: Sequence[Mapping[str, Any]] = ()
     grounds: Sequence[xr.DataArray] = ()
     reach: Mapping[str, xr.DataArray] = field(default_factory=dict)
+    water: Sequence[DepthLayer] = ()
+    bridges: gpd.GeoDataFrame | None = None
 
 
 @dataclass(frozen=True)
 class EvacuationPlan:
-    """The three frames, totals that reconcile, and rows that could not be used with the reason."""
+    """The frames, totals that reconcile, what is known of the network, and rows that could not be used, and why."""
 
     evacuation: gpd.GeoDataFrame
     assignments: pd.DataFrame
     routes: gpd.GeoDataFrame
+    cut_off: gpd.GeoDataFrame
     totals: dict[str, int]
+    network: dict[str, Any] = field(default_factory=dict)
     quarantine: list[dict[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """What the steps of the plan hand to one another; rows are settlements, columns usable shelters."""
-
-    leaving: gpd.GeoDataFrame
-    shelters: gpd.GeoDataFrame
-    ways: Ways | None
-    given: Assignment
-    main: dict[tuple[int, int], Route]
-    cut_off: pd.DataFrame
-    reachable: NDArray[np.bool_]
 
 
 def plan_evacuation(
@@ -113,7 +114,6 @@ def plan_evacuation(
     ------
     CrsError, SchemaError, DataError : inputs do not fit together.
     """
-    zones = inputs.zones[calling_zones(inputs.zones, params)].reset_index(drop=True)
     threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
     water = _water(inputs, params)
@@ -125,23 +125,22 @@ def plan_evacuation(
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
     shelters, refused = _shelters(inputs, params)
-    ways = None
-    if inputs.roads is not None and len(inputs.roads):
-        ways = find_ways(leaving, shelters, inputs.roads, zones, params=params)
-    draft = _assign(leaving, shelters, ways, params)
-    main_shelter = _main_shelter(draft)
-    routes, backups = _routes(draft, main_shelter)
-    rows = _rows(draft, main_shelter, backups, params=params, language=language)
-    table = _assignments(draft)
+    ways = _find_ways(inputs, shelters, params)
+    draft, cut_off = _draft(inputs, leaving, shelters, ways, params)
+    found = find_routes(draft)
+    rows = settlement_frame(draft, found, params=params, language=language)
+    goes = pd.Series(leaving["people"].to_numpy(dtype=np.float64), index=leaving["settlement_id"].to_numpy())
     return EvacuationPlan(
         conform(rows.drop(columns=["by_cells", "cell_warning", "cell_flood", "is_called"]), "evacuation"),
-        conform(table, "evacuation_assignments"),
-        conform(routes, "evacuation_routes"),
+        conform(assignment_frame(draft, found), "evacuation_assignments"),
+        conform(route_frame(draft, found), "evacuation_routes"),
+        cut_off_list(inputs.settlements, cut_off, goes, language=language),
         {
-            **_totals(draft, shelters),
+            **_totals(draft, found, shelters),
             **_silent_totals(silent, leaving),
             "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, water, params=params),
         },
+        _network_counts(inputs, shelters, ways),
         refused,
     )
 
@@ -210,206 +209,100 @@ def _ground_level(inputs: EvacuationInputs) -> NDArray[np.int8] | None:
     return combine_levels(*parts, *([np.max(stages, axis=0)] if stages else []))
 
 
-def _assign(
-    leaving: gpd.GeoDataFrame, shelters: gpd.GeoDataFrame, ways: Ways | None, params: EvacuationParams
-) -> _Draft:
-    n = len(leaving)
-    cost = np.full((n, len(shelters)), np.inf) if ways is None else ways.to_shelter
-    demand = np.nan_to_num(leaving["people"].to_numpy(dtype=np.float64))
-    capacity = shelters["capacity"].to_numpy(dtype=np.int64)
-    if n and len(shelters):
-        given = assign(demand, capacity, cost, n_candidates=params.n_candidates)
-    else:
-        given = Assignment(np.zeros((n, len(shelters)), dtype=np.int64), demand.astype(np.int64), 0.0, 0)
-    used = given.people.copy()
-    lost = np.flatnonzero(leaving["people"].isna().to_numpy() & np.isfinite(cost).any(axis=1))
-    used[lost, np.argmin(cost[lost], axis=1) if len(lost) else []] = 1  # unknown people: the way to the nearest
-    main = {} if ways is None else main_routes(ways, used)
-    nothing = pd.DataFrame({"risk": ["unknown"] * n, "bridge": [None] * n})
-    cut_off = nothing if ways is None or not len(shelters) else cut_off_risk(ways)
-    return _Draft(leaving, shelters, ways, given, main, cut_off, np.isfinite(cost))
+def _find_ways(inputs: EvacuationInputs, shelters: gpd.GeoDataFrame, params: EvacuationParams) -> Ways | None:
+    """Return the ways of all settlements: those who stay are cut off too when roads fail."""
+    if inputs.roads is None or not len(inputs.roads):
+        return None
+    zones = inputs.zones[calling_zones(inputs.zones, params)].reset_index(drop=True)
+    areas = closing(zones, inputs.roads, inputs.water, inputs.bridges, params=params)
+    return find_ways(inputs.settlements, shelters, inputs.roads, areas, params=params)
 
 
-def _main_shelter(draft: _Draft) -> list[int | None]:
-    """Return the shelter that takes most of each settlement's people; for unknown people the nearest one."""
-    out: list[int | None] = []
-    for i in range(len(draft.leaving)):
-        people = draft.given.people[i]
-        cost = draft.ways.to_shelter[i] if draft.ways is not None else np.full(len(people), np.inf)
-        if people.any():
-            out.append(int(np.lexsort((cost, -people))[0]))
-        elif np.isnan(float(draft.leaving["people"].iloc[i])) and np.isfinite(cost).any():
-            out.append(int(np.argmin(cost)))
-        else:
-            out.append(None)
-    return out
-
-
-def _route_row(draft: _Draft, settlement: int, shelter: int, route: Route, role: str) -> dict[str, Any]:
-    home, goal = draft.leaving["settlement_id"].iloc[settlement], draft.shelters["shelter_id"].iloc[shelter]
-    return {
-        "route_id": f"{home}-{goal}" + ("" if role == "main" else "-B"),
-        "settlement_id": home,
-        "shelter_id": goal,
-        "km": route.km,
-        "exposed_km": min(route.exposed_km, route.km),
-        "role": role,
-        "geometry": route.line,
-    }
-
-
-def _routes(draft: _Draft, main_shelter: list[int | None]) -> tuple[gpd.GeoDataFrame, list[tuple[int, Route] | None]]:
-    rows = [_route_row(draft, s, j, route, "main") for (s, j), route in sorted(draft.main.items())]
-    backups: list[tuple[int, Route] | None] = []
-    for i, shelter in enumerate(main_shelter):
-        found = None
-        if draft.ways is not None:
-            found = backup_route(draft.ways, i, draft.main.get((i, -1 if shelter is None else shelter)), shelter)
-        backups.append(found)
-        if found is not None:
-            rows.append(_route_row(draft, i, found[0], found[1], "backup"))
-    columns = ["route_id", "settlement_id", "shelter_id", "km", "exposed_km", "role", "geometry"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return gpd.GeoDataFrame(frame, geometry="geometry", crs=draft.leaving.crs), backups
-
-
-def _assignments(draft: _Draft) -> pd.DataFrame:
-    rows = []
-    for i, j in zip(*np.nonzero(draft.given.people), strict=True):
-        route = draft.main[(int(i), int(j))]
-        home, goal = draft.leaving["settlement_id"].iloc[i], draft.shelters["shelter_id"].iloc[j]
-        rows.append(
-            {"settlement_id": home, "shelter_id": goal, "people": int(draft.given.people[i, j]),
-             "route_km": route.km, "travel_min": route.minutes, "route_id": f"{home}-{goal}"}
-        )  # fmt: skip
-    columns = ["settlement_id", "shelter_id", "people", "route_km", "travel_min", "route_id"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _rows(
-    draft: _Draft,
-    main_shelter: list[int | None],
-    backups: list[tuple[int, Route] | None],
-    *,
+def _draft(
+    inputs: EvacuationInputs,
+    leaving: gpd.GeoDataFrame,
+    shelters: gpd.GeoDataFrame,
+    ways: Ways | None,
     params: EvacuationParams,
-    language: str,
-) -> gpd.GeoDataFrame:
-    out = draft.leaving.copy()
-    known = out["people"].notna()
-    ids, names = draft.shelters["shelter_id"], _names(draft.shelters)
-    out["shelter_id"] = [None if j is None else ids.iloc[j] for j in main_shelter]
-    out["shelter_name"] = [None if j is None else names.iloc[j] for j in main_shelter]
-    out["assigned_people"] = pd.array(np.where(known, draft.given.people.sum(axis=1), -1), dtype="Int64")
-    out["unassigned_people"] = pd.array(np.where(known, draft.given.unassigned, -1), dtype="Int64")
-    out.loc[~known, ["assigned_people", "unassigned_people"]] = pd.NA
-    found = [draft.main.get((i, -1 if j is None else j)) for i, j in enumerate(main_shelter)]
-    out["route_km"] = [np.nan if r is None else r.km for r in found]
-    out["travel_min"] = [np.nan if r is None else r.minutes for r in found]
-    out["route_exposed_km"] = [np.nan if r is None else min(r.exposed_km, r.km) for r in found]
-    out["cut_off_risk"] = draft.cut_off["risk"].to_numpy()
-    out["backup_shelter_id"] = [None if b is None else ids.iloc[b[0]] for b in backups]
-    out["score"] = scores(out, params)
-    parts = score_parts(out, params)
-
-    def said(spoken: str) -> list[str]:
-        return [_reasons(i, out, draft, parts, params=params, language=spoken) for i in range(len(out))]
-
-    out = with_reasons(out, said, language)
-    order = out.sort_values(["score", "settlement_id"], ascending=[False, True], kind="stable")
-    return order.assign(rank=np.arange(1, len(out) + 1)).reset_index(drop=True)
+) -> tuple[Draft, pd.DataFrame]:
+    """Find places for those who leave; return the draft, and what may cut off each settlement."""
+    row_of = pd.Series(np.arange(len(inputs.settlements)), index=inputs.settlements["settlement_id"].to_numpy())
+    at = row_of.reindex(leaving["settlement_id"].to_numpy()).to_numpy(dtype=np.int64)
+    people, vulnerable = (
+        np.nan_to_num(leaving[c].to_numpy(dtype=np.float64)).astype(np.int64) for c in ("people", "vulnerable_people")
+    )
+    offers: Offers = Table(np.full((len(leaving), len(shelters)), np.inf)) if ways is None else RoadOffers(ways, at)
+    placing = place(
+        people, vulnerable, shelters["capacity"].to_numpy(dtype=np.int64), offers,
+        n_candidates=params.n_candidates, together_extra_min=params.together_extra_min,
+    )  # fmt: skip
+    n = len(inputs.settlements)
+    cut_off = pd.DataFrame({c: ["unknown" if c == "risk" else None] * n for c in ("risk", "bridge", "bridges")})
+    if ways is not None and len(shelters):
+        cut_off = cut_off_risk(ways.network, ways.homes, ways.goals)
+    mine = cut_off.iloc[at].reset_index(drop=True)
+    return Draft(leaving, shelters, ways, at, placing, mine), cut_off
 
 
-def _names(shelters: gpd.GeoDataFrame) -> pd.Series[Any]:
-    ids: pd.Series[Any] = shelters["shelter_id"].astype("string")
-    return shelters["name"].astype("string").fillna(ids) if "name" in shelters else ids
-
-
-def _reasons(
-    i: int,
-    rows: gpd.GeoDataFrame,
-    draft: _Draft,
-    parts: Mapping[str, NDArray[np.float64]],
-    *,
-    params: EvacuationParams,
-    language: str,
-) -> str:
-    row = rows.iloc[i]
-    is_known = not pd.isna(row["people"])
-    out = _who_leaves(row, params, language)
-    used = np.flatnonzero(draft.given.people[i])
-    if len(used) > 1:
-        out.append(say("split", language, n=len(used)))
-    ids, names = draft.shelters["shelter_id"], _names(draft.shelters)
-    for j in used[np.argsort(-draft.given.people[i, used], kind="stable")]:
-        route = draft.main[(i, int(j))]
-        out.append(say("assigned", language, people=int(draft.given.people[i, j]), shelter=str(names.iloc[j]),
-                       km=route.km, minutes=route.minutes))  # fmt: skip
-    if not pd.isna(row["route_exposed_km"]) and row["route_exposed_km"] >= 0.05:
-        out.append(say("route_exposed", language, km=row["route_exposed_km"]))
-    if not is_known or row["unassigned_people"] > 0:
-        out.append(_why_not(i, draft, params=params, language=language))
-    cut = row["cut_off_risk"]
-    if cut in ("low", "medium", "high"):
-        out.append(say(f"cut_{cut}", language, bridge=draft.cut_off["bridge"].iloc[i]))
-    ground = draft.shelters["ground_is_known"]
-    for j in np.unique([*used, *ids.index[ids == row["shelter_id"]]]).astype(int).tolist():
-        if not ground.iloc[j]:
-            out.append(say("shelter_ground", language, shelter=str(names.iloc[j])))
-    shares = {k: float(v[i]) for k, v in parts.items()}
-    out.append(say("evacuation_score", language, score=float(row["score"]), **shares))
-    return joined(out, language)
-
-
-def _who_leaves(row: Any, params: EvacuationParams, language: str) -> list[str]:
-    """Return who must leave and why, and of which houses nothing is known."""
-    levels = {"warning": warning_word(row["warning_level"], language), "risk": level_word(row["risk_level"], language)}
-    zones = [z for z in str(row["zone_ids"]).split(",") if z]
-    out: list[str] = []
-    if row["is_called"] and pd.isna(row["people"]):
-        out.append(say("leave_unknown", language, **levels))
-    elif row["is_called"]:
-        out.append(
-            say(f"leave_{params.threat_by}" if row["by_cells"] else "leave_warning", language,
-                people=int(row["people"]), total=int(row["settlement_people"]), n=len(zones),
-                angle=params.reach_angle_deg, distance=params.reach_distance_m,
-                least=warning_word(params.warning_level, language), **levels)
-        )  # fmt: skip
-    if not pd.isna(row["cell_flood"]):
-        out.append(say("leave_water", language, level=level_word(row["cell_flood"], language),
-                       least=level_word(params.flood_level, language)))  # fmt: skip
-    if row["houses_not_judged"]:
-        out.append(say("not_judged", language, houses=row["houses_not_judged"], people=row["people_not_judged"]))
-    return out
-
-
-def _why_not(i: int, draft: _Draft, *, params: EvacuationParams, language: str) -> str:
-    if not len(draft.shelters):
-        return say("no_shelters", language)
-    if draft.ways is None:
-        return say("no_network", language)
-    if draft.ways.homes[i] < 0:
-        return say("no_road", language, distance=params.access_distance_m)
-    if not draft.reachable[i].any():
-        return say("no_way", language)
-    if np.isnan(float(draft.leaving["people"].iloc[i])):
-        return say("no_count", language)
-    return say("no_places", language, people=int(draft.given.unassigned[i]))
-
-
-def _totals(draft: _Draft, shelters: gpd.GeoDataFrame) -> dict[str, int]:
+def _totals(draft: Draft, found: Found, shelters: gpd.GeoDataFrame) -> dict[str, int]:
     people, called = draft.leaving["people"].to_numpy(dtype=np.float64), draft.leaving["is_called"].to_numpy(dtype=bool)
     demand = np.nan_to_num(people).astype(np.int64)
     capacity = shelters["capacity"].to_numpy(dtype=np.int64)
-    placeable = most_people(demand, capacity, draft.reachable) if len(demand) and len(capacity) else 0
+    placing, most = draft.placing, 0
+    if draft.ways is not None and len(demand) and len(capacity):
+        most = placeable(draft.ways, draft.at, demand, capacity)
     return {
         "settlements": int(called.sum()),
         "settlements_of_unknown_population": int((np.isnan(people) & called).sum()),
         "people_total": int(demand.sum()),
-        "people_assigned": int(draft.given.people.sum()),
-        "people_unassigned": int(draft.given.unassigned.sum()),
-        "people_unassignable": int(demand.sum()) - placeable,
+        "people_assigned": int(placing.people.sum()),
+        "people_unassigned": int(placing.unassigned.sum()),
+        "people_unassignable": int(demand.sum()) - most,
+        "vulnerable_unassigned": int(placing.unassigned_vulnerable.sum()),
         "places_usable": int(capacity.sum()),
         "shelters_usable": len(shelters),
         "shelters_of_unknown_ground": int((~shelters["ground_is_known"].astype(bool)).sum()),
-        "over_capacity": int((draft.given.people.sum(axis=0) > capacity).sum()),
+        "over_capacity": int((placing.together.given.load(len(capacity)) > capacity).sum()),
+        "without_backup": sum(b is None for j, b in zip(found.main_shelter, found.backups, strict=True) if j >= 0),
+        "settlements_divided": placing.together.n_split,
+        "settlements_divided_before": placing.together.n_split_before,
+        "person_minutes": round(placing.together.given.person_minutes),
+        "person_minutes_travelled": round(
+            sum(
+                int(p) * found.main[int(i), int(j)].minutes
+                for i, j, p in zip(placing.settlement, placing.shelter, placing.people, strict=True)
+            )
+        ),
+        "person_minutes_optimum": round(placing.optimum.person_minutes),
+        "person_minutes_bound": round(placing.optimum.bound),
+    }
+
+
+def _network_counts(inputs: EvacuationInputs, shelters: gpd.GeoDataFrame, ways: Ways | None) -> dict[str, Any]:
+    """Return what was found of the network: pieces, what stands off it, closed and unknown lengths [km]."""
+    if ways is None:
+        return {}
+    network = ways.network
+    length = network.edges["length_m"].to_numpy(dtype=np.float64) / 1000
+    is_road = (network.edges["road_class"] != "footpath").fillna(value=True).to_numpy(dtype=bool)
+    home, goal = on_pieces(network, ways.homes), on_pieces(network, ways.goals)
+    shelter_pieces = set(goal[goal >= 0].tolist())
+    apart = (home > 0) | ((home == 0) & (0 not in shelter_pieces))
+    ids = inputs.settlements["settlement_id"].astype(str).to_numpy()
+    closed = ~np.isfinite(ways.costs) | ways.early
+    on = np.unique(network.pieces[network.edges.loc[is_road, "start"].to_numpy(dtype=np.int64)])
+    return {
+        **network.counts,
+        "network_pieces": len(on),
+        "settlements_off_road": sorted(ids[home < 0].tolist()),
+        "settlements_on_other_pieces": sorted(ids[apart].tolist()),
+        "settlements_on_pieces_without_shelter": sorted(
+            i for i, p in zip(ids.tolist(), home.tolist(), strict=True) if p >= 0 and p not in shelter_pieces
+        ),
+        "shelters_off_road": sorted(shelters["shelter_id"].astype(str).to_numpy()[goal < 0].tolist()),
+        "shelters_on_other_pieces": sorted(shelters["shelter_id"].astype(str).to_numpy()[goal > 0].tolist()),
+        "road_km": round(float(length[is_road].sum()), 3),
+        "closed_km": round(float(length[is_road & closed].sum()), 3),
+        "avoided_km": round(float((length * network.edges["exposed_share"].to_numpy())[is_road & ~closed].sum()), 3),
+        "unknown_depth_km": round(ways.unknown_km, 3),
     }

@@ -252,6 +252,48 @@ class EvacuationParams(Params):
         10.0, "Time on sections inside a risk zone counts this many times when routes are chosen.",
         source=f"{_CHOICE}: a long detour is better than an exposed road", ge=1,
     )  # fmt: skip
+    keep_directions: bool = parameter(
+        True, "One-way roads are driven in their direction only; false where the police open them both ways.",
+        source=_CHOICE,
+    )  # fmt: skip
+    close_level: int = parameter(
+        5, "Sections inside zones that call are closed from this level of the zone on (its highest warning, for water "
+        "its hazard); lower and unknown ones are only avoided (`exposed_time_factor`). 5: no zone closes a road.",
+        source=f"{_CHOICE}: zones are drawn with a margin; on demo seed 7 closing from 4 on leaves 73 % of the people "
+        "without a way", ge=1, le=5,
+    )  # fmt: skip
+    close_depth_m: float = parameter(
+        0.3, "Sections under deeper water are closed.",
+        source="30 cm, at which road tunnels are closed (Chengdu): METHODS.md section 4", gt=0, le=5,
+    )  # fmt: skip
+    before_closing: bool = parameter(
+        True, "Who has no way around deep water gets a way through it all the same, to be used before the water comes "
+        "(`leave_early`); false: they are listed without a place. Closed zones are never entered.",
+        source=f"{_CHOICE}: people are moved before the storm, the water comes with it",
+    )  # fmt: skip
+    close_cell_m: float = parameter(
+        10.0, "Depths on coarser cells do not close a road: they are those of the channel or the valley floor as much "
+        "as of the road, whose own depth is unknown; its sections are avoided.",
+        source=f"{_CHOICE}: about the width of a road with its shoulders; most stream crossings have a pipe or a deck "
+        "that no layer names", gt=0,
+    )  # fmt: skip
+    clear_by_h: float | None = parameter(
+        None, "Hours after the beginning of the storm by which everyone is through: sections that the water reaches "
+        "later are avoided, not closed. None: a section that is flooded at any time is closed.",
+        source=f"{_CHOICE}: leaving may be late", ge=0, le=240,
+    )  # fmt: skip
+    unknown_depth_factor: float = parameter(
+        2.0, "Time on sections of which the water depth is unknown counts this many times.",
+        source=f"{_CHOICE}: unknown is not open", ge=1,
+    )  # fmt: skip
+    deck_m: float = parameter(
+        50.0, "Water within this distance of a bridge of `inputs.bridges` runs under its deck and does not close it: "
+        "the deck is avoided, and fails among the bridges.", source=f"{_CHOICE}: half a deck and a cell", ge=0, le=500,
+    )  # fmt: skip
+    together_extra_min: float = parameter(
+        15.0, "A village divided among shelters is kept together where that costs at most so many minutes for each of "
+        "its people; 0 leaves the cheapest plan as it is.", source=f"{_CHOICE}: families stay together", ge=0,
+    )  # fmt: skip
     n_candidates: int = parameter(
         20, "Nearest shelters offered to each settlement at first; more are added until the plan is optimal.",
         source="METHODS.md section 6", ge=1,

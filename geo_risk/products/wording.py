@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 
 from geo_risk.core.sentence import chinese
+from geo_risk.products.road_words import ROADS
 from geo_risk.products.water_words import WATER
 
 LEFT_COURSE = (
@@ -176,23 +177,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                          "重点人群 {vulnerable:.2f}、道路中断 {cut_off:.2f}。"),
     "shelter_ground": ("The ground of {shelter} is partly unknown: look at it before use.",
                        "{shelter}所在地面部分灾害等级未知：启用前请核查。"),
-    "assigned": ("{people} go to {shelter}, {km:.1f} km, {minutes:.0f} min.",
-                 "{people} 人转移至{shelter}，{km:.1f} 公里，{minutes:.0f} 分钟。"),
-    "split": ("Divided among {n} shelters for lack of places.", "因容量不足分往 {n} 个安置点。"),
-    "route_exposed": ("{km:.1f} km of the way lie in risk zones: no way around.",
-                      "路线有 {km:.1f} 公里位于风险区，无法绕行。"),
-    "no_road": ("Off the road network (farther than {distance:.0f} m).", "距道路超过 {distance:.0f} 米，未接入路网。"),
-    "no_way": ("No road leads to a usable shelter.", "无道路通往可用安置点。"),
-    "no_places": ("{people} people without a place: the reachable shelters are full.",
-                  "{people} 人无处安置：可达安置点已满。"),
-    "no_count": ("No places can be kept for an unknown number of people.", "人口未知，无法预留床位。"),
-    "no_network": ("No road network was given.", "未提供路网。"),
-    "no_shelters": ("No usable shelter.", "没有可用安置点。"),
-    "cut_high": ("Loses every road when exposed sections fail.", "危险路段中断即失去全部道路。"),
-    "cut_medium": ("Loses every road when exposed sections and bridge {bridge} fail.",
-                   "危险路段与桥梁 {bridge} 中断即失去全部道路。"),
-    "cut_low": ("Loses every road only when exposed sections and all bridges fail.",
-                "仅当危险路段与全部桥梁中断时失去全部道路。"),
+    **ROADS,
 }  # fmt: skip
 
 WORDS: Mapping[str, tuple[str, str]] = {

@@ -64,9 +64,14 @@ def column_label(column: str, language: str) -> str:
     return known.get(f"column.{column}", column)
 
 
-def value_label(value: str, language: str) -> str:
-    """Return a choice such as "landslide" in the language; other text comes back as it is."""
+def value_label(value: str, language: str, column: str = "") -> str:
+    """Return a choice such as "landslide" in the language; other text comes back as it is.
+
+    A word that means something else in one column has a label of its own there, `value.column.word`.
+    """
     known = labels(language)
+    if f"value.{column}.{value}" in known:
+        return known[f"value.{column}.{value}"]
     if "," in value:
         return ("、" if language == "zh" else ", ").join(value_label(v.strip(), language) for v in value.split(","))
     return known.get(f"value.{value}", value)

@@ -27,7 +27,7 @@ from geo_risk.publish.i18n import column_label, label, level_label, local_time, 
 from geo_risk.publish.legend import LEVEL_COLORS
 from geo_risk.publish.office import without_clock
 
-LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
+LISTS = ("evacuation", "evacuation_assignments", "cut_off", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "exposure", "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
          "subsidence_zones", "subsidence_townships", "runout_zones", "runout_hits", "warnings", "warning_townships",
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
@@ -48,6 +48,7 @@ EXTRAS = {
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
     "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
+    "evacuation": re.compile(r"unassigned_vulnerable|leave_early|closes_after_h"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
 
@@ -91,7 +92,8 @@ _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
                           "buildings", "road_km", "depth_m", "people_low", "people_high", "people_day", "farmland_ha",
                           "facilities", "facility_people", "assets_cny", "danger_grade", "expected_people_yr",
-                          "expected_loss_cny_yr"})  # fmt: skip
+                          "expected_loss_cny_yr", "people_staying", "people_leaving",
+                          "unassigned_vulnerable"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
@@ -306,7 +308,7 @@ def shown(column: str, value: object, language: str) -> object:
     if isinstance(value, str) and column == "measures":
         return measure_label(value, language)
     if isinstance(value, str):
-        return value if _PLAIN.match(column) or column == "reasons" else value_label(value, language)
+        return value if _PLAIN.match(column) or column == "reasons" else value_label(value, language, column)
     return value
 
 

@@ -178,6 +178,15 @@ SPECS: tuple[LayerSpec, ...] = (
     ),
     LayerSpec("hazard_points", "hazard_level", level_classes("level", shape="triangle", radius=8), listed=True),
     LayerSpec("relocation", "risk_level", level_classes("level", shape="square"), visible=False),
+    LayerSpec(
+        "cut_off",
+        "cut_off_risk",
+        {
+            "high": FeatureClass("layer.cut_off", "#4a0d0d", "#d7301f", shape="square", radius=7, opacity=1),
+            None: FeatureClass("layer.cut_off", "#4a0d0d", "#fdbb84", shape="square", radius=6, opacity=1),
+        },
+        visible=False,
+    ),
     LayerSpec("evacuation", "risk_level", level_classes("level", radius=9), listed=True),
 )
 """Layers of the map from the bottom to the top."""

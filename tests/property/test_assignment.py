@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from geo_risk.core.errors import DataError
-from geo_risk.products.assignment import assign, most_people
+from geo_risk.products.assignment import Table, assign, most_people
 
 
 def peer_cost(demand, capacity, cost):
@@ -29,6 +29,12 @@ def peer_cost(demand, capacity, cost):
     return unassigned, (value - unassigned * big) / 1000
 
 
+def dense(got, shape):
+    out = np.zeros(shape, dtype=np.int64)
+    out[got.settlement, got.shelter] = got.people
+    return out
+
+
 @st.composite
 def cases(draw):
     n, m = draw(st.integers(1, 6)), draw(st.integers(1, 5))
@@ -43,25 +49,28 @@ def cases(draw):
 @settings(max_examples=60, deadline=None)
 def test_is_the_optimum_of_an_independent_solver(case, n_candidates):
     demand, capacity, cost = case
-    got = assign(demand, capacity, cost, n_candidates=n_candidates)
-    assert (got.people.sum(axis=0) <= capacity).all()
-    np.testing.assert_array_equal(got.people.sum(axis=1) + got.unassigned, demand)
-    assert not got.people[~np.isfinite(cost)].any()
+    got = assign(demand, capacity, Table(cost), n_candidates=n_candidates)
+    people = dense(got, cost.shape)
+    assert (people.sum(axis=0) <= capacity).all()
+    np.testing.assert_array_equal(people.sum(axis=1) + got.unassigned, demand)
+    assert not people[~np.isfinite(cost)].any()
     unassigned, peer = peer_cost(demand, capacity, cost)
     assert got.unassigned.sum() == unassigned == demand.sum() - most_people(demand, capacity, np.isfinite(cost))
-    assert got.cost == pytest.approx(peer)
+    assert got.person_minutes == pytest.approx(peer)
+    assert got.bound == pytest.approx(peer, abs=1e-4)  # of prices up to some thousand minutes, to 1e-7 of them
 
 
 def test_a_case_by_hand():
     # 15 people want the 10 places of the first shelter: 10*1 + 5*3 = 25 beats 5*2 + 5*1 + 5*9 = 60
-    got = assign([10, 5], [10, 20], [[1.0, 9.0], [2.0, 3.0]], n_candidates=1)
-    np.testing.assert_array_equal(got.people, [[10, 0], [0, 5]])
-    assert got.cost == 25
+    got = assign([10, 5], [10, 20], Table(np.array([[1.0, 9.0], [2.0, 3.0]])), n_candidates=1)
+    np.testing.assert_array_equal(dense(got, (2, 2)), [[10, 0], [0, 5]])
+    assert got.person_minutes == 25
+    assert got.gap == 0
     assert got.n_rounds > 1  # the second pair was not among the nearest
 
 
 def test_too_few_places_and_no_way_leave_people_over():
-    got = assign([10, 5, 7], [8, 4], [[1.0, 2.0], [1.0, 1.0], [np.inf, np.inf]], n_candidates=2)
+    got = assign([10, 5, 7], [8, 4], Table(np.array([[1.0, 2.0], [1.0, 1.0], [np.inf, np.inf]])), n_candidates=2)
     assert got.people.sum() == 12
     assert got.unassigned[2] == 7
     assert got.unassigned.sum() == 10
@@ -70,9 +79,11 @@ def test_too_few_places_and_no_way_leave_people_over():
 @pytest.mark.parametrize("demand", [[np.nan], [-1], [0.5], [np.inf]])
 def test_refuses_what_are_no_people(demand):
     with pytest.raises(DataError):
-        assign(demand, [1], [[1.0]], n_candidates=1)
+        assign(demand, [1], Table(np.array([[1.0]])), n_candidates=1)
     with pytest.raises(DataError):
-        assign([1], [1], [[np.nan]], n_candidates=1)
+        assign([1], [1], Table(np.array([[-1.0]])), n_candidates=1)
+    with pytest.raises(DataError):
+        assign([1], [1], Table(np.array([[np.nan]])), n_candidates=1)
 
 
 @pytest.mark.slow
@@ -82,5 +93,6 @@ def test_county_size_is_quick():
     cost = np.hypot(*(a[:, None] - b[None]).transpose(2, 0, 1)) * 60
     demand = rng.integers(0, 500, 1500)
     capacity = np.full(100, int(demand.sum() * 1.05 / 100) + 1)
-    got = assign(demand, capacity, cost, n_candidates=20)
+    got = assign(demand, capacity, Table(cost), n_candidates=20)
     assert got.unassigned.sum() == 0
+    assert got.gap < 1e-9

@@ -77,6 +77,7 @@ def test_files_go_through_all_steps_and_reconcile(tmp_path):
     write_evacuation(**common, settlements=out("settlements"), houses=out("houses"), risk_zones=out("risk_zones"),
                      roads=roads, shelters=shelters, stages=tmp_path / "st.json", evacuation=out("evacuation"),
                      evacuation_assignments=out("evacuation_assignments"), evacuation_routes=out("evacuation_routes"),
+                     cut_off=out("cut_off"),
                      facts=tmp_path / "evacuation.json", params=EvacuationParams(), risk=RiskParams(),
                      runout=RunoutParams(), language="en",
                      road_options=NO_OPTIONS, shelter_options=NO_OPTIONS, hazard_landslide=hazard)  # fmt: skip
