@@ -34,8 +34,10 @@ from geo_risk.products.demand import (
     people_to_move,
     with_not_judged,
 )
+from geo_risk.products.evacuation_draws import evacuation_stability
 from geo_risk.products.params import EvacuationParams, RiskParams
-from geo_risk.products.priority import score_parts, scores
+from geo_risk.products.priority import ranking
+from geo_risk.products.priority_words import why_so_high
 from geo_risk.products.routing import Ways, backup_route, cut_off_risk, find_ways, main_routes
 from geo_risk.products.threat import Threat, house_threat
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
@@ -291,15 +293,13 @@ def _rows(
     out["route_exposed_km"] = [np.nan if r is None else min(r.exposed_km, r.km) for r in found]
     out["cut_off_risk"] = draft.cut_off["risk"].to_numpy()
     out["backup_shelter_id"] = [None if b is None else ids.iloc[b[0]] for b in backups]
-    out["score"] = scores(out, params)
-    parts = score_parts(out, params)
+    firm = pd.concat([ranking(out, params), evacuation_stability(out, params)], axis=1)
+    out = out.assign(**{str(c): firm[c] for c in firm})
 
     def said(spoken: str) -> list[str]:
-        return [_reasons(i, out, draft, parts, params=params, language=spoken) for i in range(len(out))]
+        return [_reasons(i, out, draft, params=params, language=spoken) for i in range(len(out))]
 
-    out = with_reasons(out, said, language)
-    order = out.sort_values(["score", "settlement_id"], ascending=[False, True], kind="stable")
-    return order.assign(rank=np.arange(1, len(out) + 1)).reset_index(drop=True)
+    return with_reasons(out, said, language).sort_values("rank").reset_index(drop=True)
 
 
 def _names(shelters: gpd.GeoDataFrame) -> pd.Series[Any]:
@@ -311,7 +311,6 @@ def _reasons(
     i: int,
     rows: gpd.GeoDataFrame,
     draft: _Draft,
-    parts: Mapping[str, NDArray[np.float64]],
     *,
     params: EvacuationParams,
     language: str,
@@ -338,9 +337,7 @@ def _reasons(
     for j in np.unique([*used, *ids.index[ids == row["shelter_id"]]]).astype(int).tolist():
         if not ground.iloc[j]:
             out.append(say("shelter_ground", language, shelter=str(names.iloc[j])))
-    shares = {k: float(v[i]) for k, v in parts.items()}
-    out.append(say("evacuation_score", language, score=float(row["score"]), **shares))
-    return joined(out, language)
+    return joined([*out, *why_so_high(row, params, language)], language)
 
 
 def _who_leaves(row: Any, params: EvacuationParams, language: str) -> list[str]:

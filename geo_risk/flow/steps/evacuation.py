@@ -96,7 +96,7 @@ def write_evacuation(
     write_frame(made.routes, evacuation_routes)
     if reach_level is not None and reach:
         write_layer(highest_reach(reach), reach_level)
-    write_json(_facts(made, notes, quarantine, params.threat_by), facts)
+    write_json(_facts(made, notes, quarantine, params, language), facts)
 
 
 def _threat_method(threat_by: str) -> dict[str, Any]:
@@ -110,7 +110,14 @@ def _threat_method(threat_by: str) -> dict[str, Any]:
             "Geotechnical Journal 33(2)", "validity": "straight lines on the DEM; no volume or path"}  # fmt: skip
 
 
-def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], threat_by: str) -> dict[str, Any]:
+def _facts(
+    made: EvacuationPlan,
+    notes: list[str],
+    quarantine: list[dict[str, str]],
+    params: EvacuationParams,
+    language: str,
+) -> dict[str, Any]:
+    from geo_risk.flow.steps.evacuation_priority import priority_facts
     from geo_risk.products.wording import note
 
     t = made.totals
@@ -151,7 +158,9 @@ def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, st
             f"{t['shelters_usable']} 个可用安置点中有 {t['shelters_of_unknown_ground']} 个所在地面部分灾害等级未知："
             "已参与分配，启用前请核查。",
         ))  # fmt: skip
-    return {"notes": said, "counts": t, "quarantine": quarantine + made.quarantine, "methods": [
+    ranks = priority_facts(made.evacuation, params, language)
+    return {"notes": said + ranks["notes"], "counts": t, "quarantine": quarantine + made.quarantine,
+            "figures": ranks["figures"], "methods": [
         {"name": "minimum-cost assignment", "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
          "validity": "road times by class; places as stated by the shelters' owner"},
-        _threat_method(threat_by)]}  # fmt: skip
+        _threat_method(params.threat_by), *ranks["methods"]]}  # fmt: skip
