@@ -16,7 +16,7 @@ from geo_risk.publish.atomic import write_text
 from geo_risk.publish.card_forms import FORM_FRAMES
 from geo_risk.publish.card_values import TITLE
 from geo_risk.publish.cards import CardText, Form, card_file, card_page
-from geo_risk.publish.i18n import label, local_time
+from geo_risk.publish.i18n import LANGUAGES, local_time
 
 PACKAGE = "geo_risk.gpkg"
 _BESIDE = ("risk_zones", "evacuation", "evacuation_routes", "evacuation_assignments")
@@ -59,9 +59,7 @@ def make_card(output: Path, row_id: str, to: Path | None, options: CardOptions) 
     found = frames[name]
     rows = found[found[str(SCHEMAS[name].id)].astype(str) == row_id]
     row = {str(k): v for k, v in rows.iloc[0].items()}
-    run, language = _of_run(output, options.language)
-    text = CardText(run, language, contacts=options.contacts)
-    write_text(target, card_page(name, row, frames, text, options.form))
+    write_text(target, card_page(name, row, frames, _text(output, options), options.form))
     return target
 
 
@@ -131,19 +129,17 @@ def _target(output: Path, to: Path | None, file: str) -> Path:
     return target
 
 
-def _of_run(output: Path, language: str | None) -> tuple[str, str]:
-    """Return the run with the time it was made and that of its newest warning, and the language."""
+def _text(output: Path, options: CardOptions) -> CardText:
+    """Return what stands on the card of the run: its name, when it was made, and when its newest warning was issued."""
     from geo_risk.flow.manifest import read_manifest
 
     manifest: Mapping[str, Any] = read_manifest(output) or {}
     told = str((manifest.get("parameters") or {}).get("language"))
-    chosen = language or (told if told in ("zh", "en") else "zh")
-    out = [str(manifest.get("name", output.name))]
-    if "written_at" in manifest:
-        out.append(f"{label('card.run_at', chosen)} {local_time(str(manifest['written_at']))}")
     times = [re.match(r"\d{8}T\d{6}Z", Path(str(row["path"])).name) for row in manifest.get("issues", [])]
     newest = max((m[0] for m in times if m), default=None)
-    if newest is not None:
-        issued = datetime.strptime(newest, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        out.append(f"{label('card.issued_at', chosen)} {local_time(issued.isoformat())}")
-    return " · ".join(out), chosen
+    issued = None if newest is None else datetime.strptime(newest, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return CardText(
+        str(manifest.get("name", output.name)), options.language or (told if told in LANGUAGES else "zh"),
+        contacts=options.contacts, made_at=local_time(str(manifest.get("written_at", ""))),
+        issued_at="" if issued is None else local_time(issued.isoformat()),
+    )  # fmt: skip

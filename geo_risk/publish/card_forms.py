@@ -14,6 +14,7 @@ FORMS = ("household", "transfer")
 FORM_FRAMES = ("hazard_points", "risk_zones", "evacuation")
 """Frames whose rows have people to move."""
 
+_OWN = ("card.household_head", "card.household_size", "card.house", "card.household_phone")
 _HOUSEHOLD = ("member", "relation", "age", "group", "phone", "helper")
 _TRANSFER = ("head", "members", "old", "children", "disabled", "ill", "pregnant", "leader", "phone", "vehicle",
              "arrived")  # fmt: skip
@@ -35,16 +36,15 @@ def form_values(
     """
     village = _village(name, row, frames)
     columns = _HOUSEHOLD if form == "household" else _TRANSFER
+    own = _OWN if form == "household" else ()
     return {
         "title": label(f"card.form_{form}", language),
-        "pairs": [*(_blank(k, language) for k in (("household_head", "household_size", "house", "household_phone")
-                                                 if form == "household" else ())),
-                  *_known(name, row, village, frames, language)],
+        "pairs": [*(_blank(k, language) for k in own), *_known(name, row, village, frames, language)],
         "head": [label("card.number", language), *(label(f"card.form_{c}", language) for c in columns)],
         "rows": range(1, _ROWS[form] + 1),
         "groups": label("card.form_groups", language),
         "wide": form == "transfer",
-    }  # fmt: skip
+    }
 
 
 def _village(name: str, row: Mapping[str, Any], frames: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -61,7 +61,7 @@ def _village(name: str, row: Mapping[str, Any], frames: Mapping[str, Any]) -> Ma
 
 
 def _blank(key: str, language: str) -> tuple[str, tables.Cell]:
-    return label(f"card.{key}", language), {"text": ""}
+    return label(key, language), {"text": ""}
 
 
 def _known(
@@ -73,7 +73,7 @@ def _known(
     out = [(label("card.place", language), {"text": shortened(place, 48)}),
            (label("card.hazard", language), {"text": shortened(kinds, 48)})]  # fmt: skip
     if village is None:
-        return [*out, *(_blank(k, language) for k in ("when", "where", "route", "backup"))]
+        return [*out, *(_blank(k, language) for k in ("card.when", "card.where", "card.route", "card.backup"))]
     when, km = village.get("leave_before"), village.get("route_km")
     people = [] if name != "evacuation" else [
         (label("card.people_leave", language), tables.value_cell("people", row.get("people"), language)),

@@ -35,7 +35,7 @@ class CardMap:
     ----------
     paths : {"d", "fill", "stroke", "width", "dash"} from the lowest up. side_m : length of a side.
     marks : {"x", "y", "kind"}: the place itself ("here"), and shelters at the ends of its routes.
-    bar : {"end", "text"} of the scale bar, which begins at 6.
+    bar : {"start", "end", "text"} of the scale bar, at the bottom, on the side where no mark stands.
     """
 
     paths: list[dict[str, Any]]
@@ -72,7 +72,7 @@ def card_map(name: str, row: Mapping[str, Any], frames: Mapping[str, gpd.GeoData
             color, width, dash = _WAYS.get(str(role), _WAYS["main"])
             drawn.append({"d": line, "fill": "none", "stroke": color, "width": width, "dash": dash})
         marks += [_mark(shapely.get_point(line, -1), box, side, "shelter") for line in routes.geometry]
-    return CardMap([d for d in drawn if d["d"]], side, marks, _bar(side))
+    return CardMap([d for d in drawn if d["d"]], side, marks, _bar(side, marks))
 
 
 def _routes(name: str, row: Mapping[str, Any], frames: Mapping[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame | None:
@@ -92,12 +92,15 @@ def _mark(point: Any, box: Any, side: float, kind: str) -> dict[str, Any]:
     return {"x": round((point.x - left) / side * 100, 2), "y": round((top - point.y) / side * 100, 2), "kind": kind}
 
 
-def _bar(side: float) -> dict[str, Any]:
+def _bar(side: float, marks: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a scale bar of 1, 2 or 5 times a power of ten, a third of the side at most."""
     power = 10.0 ** math.floor(math.log10(side / 3))
     length = next(s * power for s in (5.0, 2.0, 1.0) if s * power <= side / 3)
     text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    return {"end": round(6 + length / side * 100, 2), "text": text}
+    drawn = round(length / side * 100, 2)
+    low = [m["x"] for m in marks if m["y"] > 82]  # as high as the bar and its text
+    start = 6.0 if not any(x < drawn + 14 for x in low) or any(x > 86 - drawn for x in low) else 94 - drawn
+    return {"start": start, "end": round(start + drawn, 2), "text": text}
 
 
 def sketch(centre: Any, frames: Mapping[str, gpd.GeoDataFrame], side: float) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ def _site_plan(row: Mapping[str, Any], language: str, *, contacts: bool) -> Pair
 
 def _village_plan(row: Mapping[str, Any], frames: Mapping[str, Any], language: str) -> Pairs:
     def told(key: str, text: str) -> tuple[str, tables.Cell]:
-        return label(f"card.{key}", language), {"text": text}
+        return label(key, language), {"text": text}
 
     def value(column: str) -> tables.Cell:
         return _cell(column, row.get(column), language)
@@ -167,11 +167,11 @@ def _village_plan(row: Mapping[str, Any], frames: Mapping[str, Any], language: s
     people, weak = value("people")["text"], value("vulnerable_people")["text"]
     when = row.get("leave_before")
     return [
-        told("who", label("card.who_text", language, people=people, weak=weak)),
-        told("when", label("card.on_signal", language) if is_missing(when) else value("leave_before")["text"]),
-        told("where", shelters_text(row, frames, language)),
-        told("route", _route_text(row, language)),
-        told("backup", backup_text(row, frames, language)),
+        told("card.who", label("card.who_text", language, people=people, weak=weak)),
+        told("card.when", label("card.on_signal", language) if is_missing(when) else value("leave_before")["text"]),
+        told("card.where", shelters_text(row, frames, language)),
+        told("card.route", _route_text(row, language)),
+        told("card.backup", backup_text(row, frames, language)),
         (column_label("cut_off_risk", language), value("cut_off_risk")),
         (column_label("unassigned_people", language), value("unassigned_people")),
     ]  # fmt: skip

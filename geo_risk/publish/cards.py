@@ -16,7 +16,7 @@ from geo_risk.publish.atomic import write_text
 from geo_risk.publish.card_forms import form_values
 from geo_risk.publish.card_values import TITLE, card_values
 from geo_risk.publish.escape import render_page
-from geo_risk.publish.i18n import labels
+from geo_risk.publish.i18n import label, labels
 from geo_risk.publish.report import style
 
 FIRST_SITES = 12
@@ -28,12 +28,26 @@ Form = Literal["plan", "household", "transfer"]
 
 @dataclass(frozen=True)
 class CardText:
-    """What stands on every card: name of the run, language, time of the data, and whether people are named."""
+    """What stands on every card: name of the run, language, times, and whether people are named.
+
+    Attributes
+    ----------
+    data_time : as on the map. made_at, issued_at : when the run was made and its newest warning issued, local times;
+        "" where they are not told.
+    """
 
     run: str
     language: str = "zh"
     data_time: str = ""
     contacts: bool = True
+    made_at: str = ""
+    issued_at: str = ""
+
+    def heading(self) -> str:
+        """Return the run with the times that are told."""
+        made = f"{label('card.run_at', self.language)} {self.made_at}" if self.made_at else ""
+        issued = f"{label('card.issued_at', self.language)} {self.issued_at}" if self.issued_at else ""
+        return " · ".join(part for part in (self.run, made, issued) if part)
 
 
 def write_cards(
@@ -109,7 +123,7 @@ def card_page(
     if form != "plan":
         card |= {"form": form_values(form, name, row, frames, text.language)}
     return render_page(
-        "card.html" if form == "plan" else "card_form.html", card=card, run=text.run, data_time=text.data_time,
+        "card.html" if form == "plan" else "card_form.html", card=card, run=text.heading(), data_time=text.data_time,
         language=text.language, t=labels(text.language), css=style("document.css", "card.css"),
     )  # fmt: skip
 

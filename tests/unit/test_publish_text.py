@@ -68,6 +68,8 @@ def test_no_label_is_left_unused():
         "report.rainfall_",
         "report.landslide_",
         "card.title_",
+        "card.form_",
+        "card.phone_",
     )
     plain = {"report.method", "report.citation", "report.validity", "report.input_key", "report.file", "report.step",
              "report.product", "report.count", "report.parameter", "report.value", "report.id", "report.reason",
