@@ -22,20 +22,24 @@ _METHODS = {
 }  # fmt: skip
 
 
-def priority_facts(rows: gpd.GeoDataFrame, params: EvacuationParams, language: str) -> dict[str, Any]:
-    """Return notes, methods and figures of the ranks, for the facts of the step.
+def with_ranks(
+    facts: dict[str, Any], rows: gpd.GeoDataFrame, params: EvacuationParams, language: str
+) -> dict[str, Any]:
+    """Return the facts of the step with the notes, methods and figure of the ranks behind its own.
 
     Parameters
     ----------
-    rows : the list, with the columns of `priority.ranking` and `evacuation_draws.evacuation_stability`.
-    params : how they were made. language : of the figure.
+    facts : of the step. rows : the list, with the columns of `priority.ranking` and
+        `evacuation_draws.evacuation_stability`. params : how they were made. language : of the figure.
     """
     if not len(rows):
-        return {"notes": [], "methods": [], "figures": []}
-    priority = params.priority
-    used = ["weighted_sum", "topsis", "entropy", *(["ahp"] if priority.pairwise else [])]
-    return {"notes": [*_weights(rows, params), *_draws(rows, params)], "methods": [_METHODS[m] for m in used],
-            "figures": [_figure(rows, language)]}  # fmt: skip
+        return facts
+    used = ["weighted_sum", "topsis", "entropy", *(["ahp"] if params.priority.pairwise else [])]
+    return facts | {
+        "notes": [*facts["notes"], *_weights(rows, params), *_draws(rows, params)],
+        "methods": [*facts["methods"], *(_METHODS[m] for m in used)],
+        "figures": [_figure(rows, language)],
+    }
 
 
 def _weights(rows: gpd.GeoDataFrame, params: EvacuationParams) -> list[dict[str, str]]:
