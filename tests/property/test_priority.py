@@ -56,6 +56,14 @@ def test_a_row_that_gets_worse_never_falls(rows, data):
         assert after[i] <= before[i], (column, params.priority.weights_by)
 
 
+def test_more_people_never_lower_a_village_whose_vulnerable_people_stay_the_same():
+    # by the share of vulnerable people, 1 of 51 would fall behind 1 of 54 which 1 of 1 was ahead of
+    before, after = [(0, 0, 1, 1, "none"), (0, 0, 54, 1, "none")], [(0, 0, 51, 1, "none"), (0, 0, 54, 1, "none")]
+    ranks = [ranking(listed(rows), LISTS[0]) for rows in (before, after)]
+    assert ranks[1]["rank"][0] <= ranks[0]["rank"][0]
+    assert ranks[1]["score"][0] >= ranks[0]["score"][0]
+
+
 @given(villages, st.data())
 def test_unknown_never_ranks_below_low(rows, data):
     i = data.draw(st.integers(0, len(rows) - 1))
