@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from geo_risk.cli import (
+    card,
     check,
     east_up,
     info,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (run, warn, plan, check, info, verify, init, sample, score, schema, velocity, east_up, points):
+for module in (run, warn, plan, check, info, verify, init, sample, score, schema, velocity, east_up, points, card):
     app.command(module.NAME)(module.command)
 
 

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from geo_risk.exposure.network import Route
 from geo_risk.products.closing import DEPTH
+from geo_risk.products.evacuation_draws import evacuation_stability
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.placing import Placing
-from geo_risk.products.priority import score_parts, scores
+from geo_risk.products.priority import ranking
+from geo_risk.products.priority_words import why_so_high
 from geo_risk.products.routing import Ways, backup_routes, blocking, main_routes
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 
@@ -157,16 +159,14 @@ def settlement_frame(draft: Draft, found: Found, *, params: EvacuationParams, la
     out["leave_early"], out["closes_after_h"] = _early(draft, found)
     out["cut_off_risk"] = draft.cut_off["risk"].to_numpy()
     out["backup_shelter_id"] = [None if b is None else ids.iloc[b[0]] for b in found.backups]
-    out["score"] = scores(out, params)
-    parts = score_parts(out, params)
+    firm = pd.concat([ranking(out, params), evacuation_stability(out, params)], axis=1)
+    out = out.assign(**{str(c): firm[c] for c in firm})
 
     def said(spoken: str) -> list[str]:
         rows = out.to_dict("records")
-        return [_reasons(i, rows[i], draft, found, parts, params=params, language=spoken) for i in range(n)]
+        return [_reasons(i, rows[i], draft, found, params=params, language=spoken) for i in range(n)]
 
-    out = with_reasons(out, said, language)
-    order = out.sort_values(["score", "settlement_id"], ascending=[False, True], kind="stable")
-    return order.assign(rank=np.arange(1, n + 1)).reset_index(drop=True)
+    return with_reasons(out, said, language).sort_values("rank").reset_index(drop=True)
 
 
 def _reasons(
@@ -174,7 +174,6 @@ def _reasons(
     row: Mapping[str, Any],
     draft: Draft,
     found: Found,
-    parts: Mapping[str, NDArray[np.float64]],
     *,
     params: EvacuationParams,
     language: str,
@@ -214,9 +213,7 @@ def _reasons(
     for j in np.unique([*used.tolist(), *main]).astype(int).tolist():
         if not draft.shelters["ground_is_known"].iloc[j]:
             out.append(say("shelter_ground", language, shelter=names[j]))
-    shares = {k: float(v[i]) for k, v in parts.items()}
-    out.append(say("evacuation_score", language, score=float(row["score"]), **shares))
-    return joined(out, language)
+    return joined([*out, *why_so_high(row, params, language)], language)
 
 
 def _early(draft: Draft, found: Found) -> tuple[list[str], list[float]]:

@@ -6,10 +6,11 @@ from itertools import pairwise
 from math import inf
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from geo_risk.core.params import Params, parameter
 from geo_risk.exposure.params import ExposureParams, FloodLossParams
+from geo_risk.products.priority_params import CRITERIA, PriorityParams
 
 _CHOICE = "choice of geo_risk"
 _PLANS = "danger grades of Chinese county plans, METHODS.md section 3"
@@ -305,10 +306,13 @@ class EvacuationParams(Params):
         {"warning": 0.35, "risk": 0.25, "people": 0.2, "vulnerable": 0.1, "cut_off": 0.1},
         "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: danger before size",
     )  # fmt: skip
+    priority: PriorityParams = Field(
+        default_factory=PriorityParams, description="How the list is ranked, and how firmly its ranks hold."
+    )
 
     @model_validator(mode="after")
     def _tables(self) -> EvacuationParams:
-        _check_weights("scores", self.scores, {"warning", "risk", "people", "vulnerable", "cut_off"})
+        _check_weights("scores", self.scores, set(CRITERIA))
         if not (self.speed_km_h and all(0 < v < inf for v in self.speed_km_h.values())):
             what = f"speed_km_h is {self.speed_km_h}; a speed above 0 for at least one class needed"
             raise ValueError(what)

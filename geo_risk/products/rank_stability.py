@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_risk.products.criteria import ranks_of
 from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.rank_draws import stability
 from geo_risk.products.waterlogging_score import depths_for_unknown, score_of
 
 Array = NDArray[np.float64]
-
-FIRST = 10
-"""Ranks whose share of draws is told (`first10_share`)."""
 
 
 def rank_stability(frame: pd.DataFrame, draws_m: Array, params: WaterloggingParams) -> pd.DataFrame:
@@ -26,27 +25,18 @@ def rank_stability(frame: pd.DataFrame, draws_m: Array, params: WaterloggingPara
 
     Returns
     -------
-    first10_share : share of draws in which the site is among the first ten. rank_low, rank_high : the 5 % and 95 %
-    quantile of its rank (whole ranks; the wider ones). n_draws. Missing where the depth is unknown: such a site is
-    ranked in every draw as the list ranks it, but nobody knows how firmly. Without draws all are missing.
+    first10_share, rank_median, rank_low, rank_high, n_draws as `rank_draws.stability` makes them. Missing where the
+    depth is unknown: such a site is ranked in every draw as the list ranks it, but nobody knows how firmly. Without
+    draws all are missing.
     """
     n = draws_m.shape[1]
-    out = pd.DataFrame({"first10_share": np.full(len(frame), np.nan)}, index=frame.index)
-    for name in ("rank_low", "rank_high"):  # a column of no kind of its own could not be written
-        out[name] = pd.array([pd.NA] * len(frame), dtype="Int64")
-    out["n_draws"] = n
     if not n or not len(frame):
-        return out
+        return stability(np.empty((len(frame), 0), dtype=np.int32)).assign(n_draws=n).set_axis(frame.index)
     score = score_of(frame, np.where(np.isnan(draws_m), depths_for_unknown(frame, params)[:, None], draws_m), params)
-    order_of_ids = np.argsort(np.argsort(frame["site_id"].astype(str).to_numpy(), kind="stable"), kind="stable")
-    ranks = np.empty(score.shape, dtype=np.int64)
-    for j in range(n):
-        ranks[np.lexsort((order_of_ids, -score[:, j])), j] = np.arange(1, len(frame) + 1)
+    ids = frame["site_id"].astype(str).tolist()
+    ranks = np.column_stack([ranks_of(score[:, j], ids) for j in range(n)]).astype(np.int32)
+    out = stability(ranks).set_axis(frame.index)
     known = frame["depth_m"].notna().to_numpy() & ~np.isnan(draws_m).any(axis=1)
-    ranks.sort(axis=1)
-    low, high = int(np.floor(0.05 * (n - 1))), int(np.ceil(0.95 * (n - 1)))
-    out["first10_share"] = np.where(known, (ranks <= FIRST).mean(axis=1), np.nan)
-    out["rank_low"] = pd.array(ranks[:, low], dtype="Int64")
-    out["rank_high"] = pd.array(ranks[:, high], dtype="Int64")
-    out.loc[~known, ["rank_low", "rank_high"]] = pd.NA
+    out["first10_share"] = out["first10_share"].where(known)
+    out.loc[~known, ["rank_median", "rank_low", "rank_high"]] = pd.NA
     return out

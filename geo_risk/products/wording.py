@@ -175,6 +175,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                          "people {vulnerable:.2f}, cut-off {cut_off:.2f}.",
                          "得分 {score:.2f}：预警 {warning:.2f}、风险 {risk:.2f}、人数 {people:.2f}、"
                          "重点人群 {vulnerable:.2f}、道路中断 {cut_off:.2f}。"),
+    "evacuation_topsis": ("Score {score:.2f} by TOPSIS; weighted criteria: warning {warning:.2f}, risk {risk:.2f}, "
+                          "people {people:.2f}, vulnerable people {vulnerable:.2f}, cut-off {cut_off:.2f}.",
+                          "TOPSIS 得分 {score:.2f}；加权指标：预警 {warning:.2f}、风险 {risk:.2f}、人数 {people:.2f}、"
+                          "重点人群 {vulnerable:.2f}、道路中断 {cut_off:.2f}。"),
+    "rank_firm": ("In the first ten in {share:.0%} of {n} draws of its inputs; nine of ten draws rank it {low} to "
+                  "{high}.", "输入不确定性抽样 {n} 次中，{share:.0%} 进入前十；90% 的抽样位次为第 {low}–{high} 位。"),
+    "rank_weights": ("With any one weight {change:.0%} less or more it is ranked {low} to {high}.",
+                     "任一权重增减 {change:.0%} 时位次为第 {low}–{high} 位。"),
     "shelter_ground": ("The ground of {shelter} is partly unknown: look at it before use.",
                        "{shelter}所在地面部分灾害等级未知：启用前请核查。"),
     **ROADS,

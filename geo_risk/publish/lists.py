@@ -41,14 +41,14 @@ TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() i
 """Columns of times: UTC in data files, local time on what people read."""
 
 EXTRAS = {
+    "evacuation": re.compile(r"score_|rank_|first10_share|n_draws|unassigned_vulnerable|leave_early|closes_after_h"),
     "waterlogging": re.compile(
         r"return_period_bound|trigger_|close_mm|minutes_to_close|depth_\d+(yr|h)_m|ponded_m3|drain_|blockage_|upstream_"
-        r"|pump_|hold_back_m3|first10_share|rank_low|rank_high|n_draws|capacity_m3_s|sill_height_m|unit|deputy"
+        r"|pump_|hold_back_m3|first10_share|rank_median|rank_low|rank_high|n_draws|capacity_m3_s|sill_height_m|unit|deputy"
         r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|outside_share|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
     "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
-    "evacuation": re.compile(r"unassigned_vulnerable|leave_early|closes_after_h"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
 

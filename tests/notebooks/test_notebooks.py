@@ -2,12 +2,16 @@ import ast
 from pathlib import Path
 
 import nbformat
+import pyogrio
 import pytest
 from nbclient import NotebookClient
 
+from geo_risk.core.schemas import conform
 from geo_risk.flow.run import run
 from geo_risk.flow.verify import verify
+from geo_risk.publish.geopackage import write_geopackage
 from geo_risk.sources.layers import read_frame
+from tests.support import products
 from tests.support.outputs import write_outputs
 from tests.support.warned_storms import write_stormy_county
 
@@ -119,3 +123,49 @@ def test_waterlogging_notebook_goes_from_rain_to_reasons(tmp_path, monkeypatch):
     assert shown.count("<svg") >= 3
     sites = read_frame(tmp_path / "out" / "geo_risk.gpkg", layer="waterlogging")
     assert sites.sort_values("rank")["site_id"].iloc[0] in shown
+
+
+@pytest.mark.slow
+def test_evacuation_notebook_goes_from_the_list_to_a_card(tmp_path, monkeypatch):
+    shown = executed("evacuation.ipynb", tmp_path / "out", tmp_path, monkeypatch)
+    assert "12 settlements; known people" in shown
+    assert "people unknown in 1" in shown
+    # parts and spans of the ranks, the map of routes
+    assert shown.count("<svg") >= 2
+    assert "500 draws" in shown
+    ratio = float(shown.split("consistency ratio ")[1].split("\\n")[0])
+    assert 0 < ratio <= 0.1
+    assert "the comparisons contradict one another: consistency ratio" in shown
+    assert "iframe srcdoc" in shown
+    assert len(shown) < 900_000
+
+
+@pytest.mark.slow
+def test_dual_control_notebook_shows_points_zones_and_their_links(tmp_path, monkeypatch):
+    shown = executed("dual_control.ipynb", tmp_path / "out", tmp_path, monkeypatch)
+    points = read_frame(tmp_path / "out" / "geo_risk.gpkg", layer="hazard_points")
+    n = int(points["zone_id"].notna().sum())
+    assert f"{n} of {len(points)} points lie in a zone; {n} of them are listed by that zone" in shown
+    assert "zones by risk: very high" in shown
+    assert "unknown" in shown
+    assert shown.count("<svg") >= 1
+    assert "iframe srcdoc" in shown
+    assert len(shown) < 900_000
+
+
+@pytest.mark.slow
+def test_relocation_notebook_reads_the_list_or_says_that_there_is_none(tmp_path, monkeypatch):
+    shown = executed("relocation.ipynb", tmp_path / "out", tmp_path, monkeypatch)
+    has_list = "relocation" in pyogrio.list_layers(tmp_path / "out" / "geo_risk.gpkg")[:, 0]
+    assert ("relocation: not made by this run" in shown) is not has_list
+    if not has_list:
+        frames = products.frames()
+        rows = frames["evacuation"][["rank", "settlement_id", "people", "risk_level", "geometry"]].assign(
+            relocate_cost_cny=9e6, treat_cost_cny=[3e6] + [None] * 11, monitor_cost_cny=2e5, reasons="r",
+            advice=["treat"] + ["monitor"] * 11,
+        )  # fmt: skip
+        out = write_outputs(tmp_path / "out")
+        write_geopackage({"relocation": conform(rows, "relocation")}, out / "geo_risk.gpkg")
+        shown = shown_by("relocation.ipynb", tmp_path)
+    assert "a cost is unknown in 11 of 12 rows" in shown or has_list
+    assert "<svg" in shown

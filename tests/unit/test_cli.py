@@ -24,7 +24,7 @@ def test_help_imports_nothing_heavy():
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stderr.endswith("[]"), said.stderr
     assert "waterlogging" not in said.stdout
-    for name in ("run", "plan", "check", "info", "verify", "init", "sample", "score", "schema", "velocity"):
+    for name in ("run", "plan", "check", "info", "verify", "init", "sample", "score", "schema", "velocity", "card"):
         assert f"\n  {name} " in said.stdout
 
 

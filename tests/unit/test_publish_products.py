@@ -18,7 +18,7 @@ from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import SCHEMAS
-from geo_risk.publish import cards, lists, map_images, map_layers, report, report_tables
+from geo_risk.publish import card_map, cards, lists, map_images, map_layers, report, report_tables
 from geo_risk.publish.geopackage import qml, write_geopackage
 from geo_risk.publish.hashing import content_sha256, file_sha256
 from geo_risk.publish.legend import DEPTH_IN_TIME, raster_style, rgb
@@ -495,7 +495,7 @@ def test_sketch_draws_holes_parts_and_lines_of_each_row_in_order():
     zones = gpd.GeoDataFrame({"risk_level": [1, 2, 3]}, geometry=shapes, crs="EPSG:4546")
     roads = gpd.GeoDataFrame(geometry=[LineString([(0, 500), (500, 500)]), LineString([(0, 1100), (0, 1200)])],
                              crs="EPSG:4546")  # fmt: skip
-    drawn = cards._sketch(Point(500, 500), {"risk_zones": zones, "roads": roads}, 1000.0)
+    drawn = card_map.sketch(Point(500, 500), {"risk_zones": zones, "roads": roads}, 1000.0)
     paths = [d["d"] for d in drawn]
     assert [p.count("M") for p in paths] == [2, 2, 1]  # two parts; a ring and its hole; the road inside the box
     assert [p.count("Z") for p in paths] == [2, 2, 0]
@@ -509,7 +509,7 @@ def test_sketch_is_north_up_and_cut_to_its_box():
     zone = gpd.GeoDataFrame(
         {"risk_level": [4]}, geometry=[Polygon([(900, 1000), (1100, 1000), (1100, 9000), (900, 9000)])], crs=4546
     )
-    drawn = cards._sketch(Point(1000, 1000), {"risk_zones": zone}, 1000.0)
+    drawn = card_map.sketch(Point(1000, 1000), {"risk_zones": zone}, 1000.0)
     numbers = np.array([float(v) for v in drawn[0]["d"].replace("M", "").replace("L", "").replace("Z", "").split()])
     assert numbers.reshape(-1, 2).min(axis=0).tolist() == pytest.approx([40, 0], abs=0.1)
     assert numbers.reshape(-1, 2).max(axis=0).tolist() == pytest.approx([60, 50], abs=0.1)

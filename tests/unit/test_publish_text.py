@@ -69,10 +69,12 @@ def test_no_label_is_left_unused():
         "report.landslide_",
         "report.rule_",
         "card.title_",
+        "card.form_",
+        "card.phone_",
     )
     plain = {"report.method", "report.citation", "report.validity", "report.input_key", "report.file", "report.step",
              "report.product", "report.count", "report.parameter", "report.value", "report.id", "report.reason",
-             "group.rasters", "group.vectors", "group.base"}  # fmt: skip
+             "group.rasters", "group.vectors", "group.base", "report.evacuation"}  # fmt: skip
     unused = [k for k in keys if k not in text and not k.startswith(dynamic) and k not in plain]
     assert unused == []
 

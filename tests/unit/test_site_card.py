@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_risk.publish.cards import card_values
+from geo_risk.publish.card_values import card_values
 from geo_risk.publish.i18n import column_label
 from geo_risk.publish.lists import shown
 from geo_risk.publish.map_layers import SPECS, feature_layer

@@ -71,6 +71,7 @@ def write_evacuation(
     **grounds: Path | None,
 ) -> None:
     """Write the list, the assignments, the routes, who may be cut off, and totals that reconcile."""
+    from geo_risk.flow.steps.evacuation_priority import with_ranks
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
     from geo_risk.products.threat import highest_reach, reach_layers
     from geo_risk.products.warned import current_layers, runout_layers
@@ -115,7 +116,8 @@ def write_evacuation(
     write_frame(made.cut_off, cut_off)
     if reach_level is not None and reach:
         write_layer(highest_reach(reach), reach_level)
-    write_json(_facts(made, notes, quarantine, params.threat_by, superseded), facts)
+    told = _facts(made, notes, quarantine, params.threat_by, superseded)
+    write_json(with_ranks(told, made.evacuation, params, language), facts)
 
 
 def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path | None) -> list[DepthLayer]:

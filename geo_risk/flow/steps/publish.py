@@ -57,7 +57,8 @@ def _add_cards(plan: Plan, pages: Mapping[str, Any]) -> None:
     frames = [plan.frame(n) for n in ("hazard_points", "evacuation", "waterlogging") if plan.has(plan.frame(n))]
     if not frames:
         return
-    near = {"risk_zones": plan.frame("risk_zones"), "roads": plan.input("roads"), "rivers": plan.input("rivers")}
+    near = {"roads": plan.input("roads"), "rivers": plan.input("rivers")}
+    near |= {n: plan.frame(n) for n in ("risk_zones", "evacuation_routes", "evacuation_assignments")}
     plan.add(
         "publish.cards", write_cards, reads={"frames": frames, "grid": plan.facts("grid")}, optional=near,
         writes={"folder": plan.out / "cards", "index": plan.facts("cards")}, options=_options(plan), **pages,
@@ -212,7 +213,6 @@ def write_cards(
     *,
     frames: list[Path],
     grid: Path,
-    risk_zones: Path | None,
     roads: Path | None,
     rivers: Path | None,
     folder: Path,
@@ -221,6 +221,7 @@ def write_cards(
     run: str,
     language: str,
     data_time: str,
+    **near: Path | None,
 ) -> None:
     """Write cards/*.html and their index."""
     from geo_risk.publish.cards import CardText
@@ -228,7 +229,7 @@ def write_cards(
     from geo_risk.publish.frames import write_json
 
     drawn = _base({"roads": roads, "rivers": rivers}, grid, options)
-    given = drawn | _frames([*frames, *([risk_zones] if risk_zones else [])])
+    given = drawn | _frames([*frames, *(path for path in near.values() if path)])
     write_json(write(folder, frames=given, text=CardText(run, language, data_time)), index)
 
 
