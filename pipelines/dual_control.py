@@ -18,6 +18,7 @@ from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.rainfall_analysis import rain_analysis
+from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.stability import stability
@@ -52,4 +53,5 @@ def build(plan: Plan) -> None:
     watch(plan)
     sinking(plan)
     evacuation(plan)
+    relocation(plan)
     publish(plan)

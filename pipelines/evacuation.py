@@ -12,6 +12,7 @@ from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.terrain import terrain, wetness
@@ -37,4 +38,5 @@ def build(plan: Plan) -> None:
     points(plan)
     runout(plan)
     evacuation(plan)
+    relocation(plan)
     publish(plan)

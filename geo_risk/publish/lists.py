@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from numbers import Integral
@@ -49,6 +49,17 @@ EXTRAS = {
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
 
+SHEETS = {"relocation": ("relocation_assumptions", "relocation_sensitivity")}
+"""Plain tables that stand as further sheets in the workbook of a list."""
+
+_NAMED = frozenset({"relocation"})
+"""Lists whose contract has no name: in the workbook the name stands behind the id."""
+
+_NOT_PRINTED = {
+    "relocation": re.compile(r"threat_ids|break_even_people|people_not_judged|.*_avoided(_cny)?"),
+}
+"""Columns of a list that are on its CSV and not in its workbook: the reasons say what matters of them."""
+
 _SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "outside_share",
          "linear_risk": "risk_level", "structures": "hazard_level", "subsidence_zones": "subsidence_level",
          "runout_zones": "risk_level", "runout_hits": "energy_j_kg", "warnings": "warning_level",
@@ -61,11 +72,12 @@ _AS_MADE = frozenset({"sinking_ponds", "underground_entrances", "waterlogging_ow
                       "waterlogging_ledger_proposals", "waterlogging_allocation"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
 
-_WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20}
+_WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20, "meaning": 44, "source": 60,
+         "assumption_id": 34, "threat_ids": 24, "value": 34, "default_value": 34}  # fmt: skip
 _ID = re.compile(r".*_ids?$")
 _PLAIN = re.compile(
     r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track"
-    r"|deputy|unit|valid_until)$"
+    r"|deputy|unit|valid_until|meaning|source|value|default_value|bounds|measured_in)$"
 )
 _DECIMALS = (
     (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
@@ -78,7 +90,8 @@ _COUNTS = frozenset(
 """Columns of whole numbers, which missing values turn into floats."""
 _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
-                          "buildings", "road_km", "depth_m"})  # fmt: skip
+                          "buildings", "road_km", "depth_m", "relocate_cost_cny", "treat_cost_cny", "settlement_people",
+                          "monitor_cost_cny", "annual_loss_cny"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
@@ -163,7 +176,15 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
     write_bytes(path, stream.getvalue().encode("utf-8-sig"))
 
 
-def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language: str) -> None:
+def write_xlsx(
+    frame: pd.DataFrame,
+    path: Path,
+    *,
+    name: str,
+    run: str,
+    language: str,
+    sheets: Mapping[str, pd.DataFrame] | None = None,
+) -> None:
     """Publish a list as a workbook to print on A4 landscape (A3 if wide): title, units, filters, signature line.
 
     Parameters
@@ -172,21 +193,37 @@ def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language
     name : its name in the contract.
     run : name of the run, under the title.
     language : of title, headings, choices and measures, and of reasons that the rows have so; ids and names stay.
+    sheets : tables by contract name that stand behind the list; of columns in two languages the fitting one is shown.
     """
     rows = list_rows(frame, name)
+    if name in _NAMED and "name" in rows:
+        first = [c for c in ("rank", str(SCHEMAS[name].id), "name") if c in rows]
+        rows = rows[[*first, *(c for c in rows if c not in first)]]
     book = openpyxl.Workbook()
     sheet: Any = book.worksheets[0]
     sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
-    columns = [c for c in rows.columns if c in SCHEMAS[name].columns]
+    hidden = _NOT_PRINTED.get(name)
+    columns = [c for c in rows.columns if c in SCHEMAS[name].columns and not (hidden and hidden.fullmatch(str(c)))]
     _fill(sheet, rows, columns, name=name, run=run, language=language)
     more = [c for c in rows.columns if name in EXTRAS and EXTRAS[name].match(c) and c not in columns]
     if more:
         named = [c for c in ("rank", str(SCHEMAS[name].id), "name") if c in rows.columns]
         _fill(book.create_sheet(label("list.more", language)), rows, [*named, *more], name=name, run=run,
               language=language)  # fmt: skip
+    for other, table in (sheets or {}).items():
+        shown_rows = _in_language(rounded(pd.DataFrame(table)), language)
+        added: Any = book.create_sheet(clean_text(label(f"list.title_{other}", language))[:31])
+        _fill(added, shown_rows, list(shown_rows.columns), name=other, run=run, language=language)
     book.properties.creator = "geo_risk"
     book.properties.created = book.properties.modified = pd.Timestamp("2000-01-01").to_pydatetime()
     _publish(book, path, cells=len(rows) + _HEADER_ROW)
+
+
+def _in_language(rows: pd.DataFrame, language: str) -> pd.DataFrame:
+    """Return a table without the columns of the other language; those of this one lose their ending."""
+    other = "_en" if language == "zh" else "_zh"
+    kept = rows[[c for c in rows if not str(c).endswith(other)]]
+    return kept.rename(columns={c: str(c).removesuffix(f"_{language}") for c in kept})
 
 
 def _fill(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], *, name: str, run: str, language: str) -> None:
