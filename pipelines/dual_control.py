@@ -20,6 +20,7 @@ from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.rainfall_analysis import rain_analysis
 from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
+from geo_risk.flow.steps.siting import siting
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.stability import stability
 from geo_risk.flow.steps.terrain import terrain, wetness
@@ -54,4 +55,5 @@ def build(plan: Plan) -> None:
     sinking(plan)
     evacuation(plan)
     relocation(plan)
+    siting(plan)
     publish(plan)

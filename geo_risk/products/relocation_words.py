@@ -142,8 +142,8 @@ def assumptions(params: RelocationParams) -> pd.DataFrame:
 
     Returns
     -------
-    assumption_id, meaning_zh, meaning_en, value, default_value, measured_in, bounds, is_assumed {yes, no}, source_zh,
-    source_en : the value as it is used, and whether it is an assumption to be replaced by the place's own figure.
+    assumption_id, meaning_zh, meaning_en, value, default_value, measured_in, bounds, is_assumed {yes, no}, grounds_zh,
+    grounds_en : the value as it is used, and whether it is an assumption to be replaced by the place's own figure.
     """
     rows, default = [], RelocationParams()
     for name, field in RelocationParams.model_fields.items():
@@ -157,7 +157,7 @@ def assumptions(params: RelocationParams) -> pd.DataFrame:
                 "meaning_en": english + (f": {key.replace('_', ' ')}" if key else ""), "value": value,
                 "default_value": standard, "measured_in": unit, "bounds": _bounds(field, name),
                 "is_assumed": "yes" if is_assumed else "no",
-                "source_zh": _SOURCES_ZH.get(name, _ASSUMED_ZH if is_assumed else source), "source_en": source,
+                "grounds_zh": _SOURCES_ZH.get(name, _ASSUMED_ZH if is_assumed else source), "grounds_en": source,
             })  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -33,7 +33,8 @@ LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
          "sinking_ponds", "pond_cascade",
          "underground_entrances", "waterlogging_owners", "waterlogging_verification",
-         "waterlogging_ledger_proposals", "waterlogging_allocation")  # fmt: skip
+         "waterlogging_ledger_proposals", "waterlogging_allocation",
+         "shelter_coverage", "shelter_proposals", "stock_reach", "stock_needs", "stock_proposals")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
@@ -69,15 +70,15 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
          "runout_zones": "people"}  # fmt: skip
 """What parts rows of one level: the larger first, unknown last."""
 _AS_MADE = frozenset({"sinking_ponds", "underground_entrances", "waterlogging_owners", "waterlogging_verification",
-                      "waterlogging_ledger_proposals", "waterlogging_allocation"})  # fmt: skip
+                      "waterlogging_ledger_proposals", "waterlogging_allocation", "stock_needs"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
 
-_WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20, "meaning": 44, "source": 60,
+_WIDE = {"reasons": 60, "measures": 34, "name": 18, "hazard_kinds": 18, "point_ids": 20, "meaning": 44, "grounds": 60,
          "assumption_id": 34, "threat_ids": 24, "value": 34, "default_value": 34}  # fmt: skip
 _ID = re.compile(r".*_ids?$")
 _PLAIN = re.compile(
     r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track"
-    r"|deputy|unit|valid_until|meaning|source|value|default_value|bounds|measured_in)$"
+    r"|deputy|unit|valid_until|meaning|grounds|value|default_value|bounds|measured_in)$"
 )
 _DECIMALS = (
     (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
@@ -89,9 +90,25 @@ _COUNTS = frozenset(
 )
 """Columns of whole numbers, which missing values turn into floats."""
 _OTHER_DECIMALS = 3
-_NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
-                          "buildings", "road_km", "depth_m", "relocate_cost_cny", "treat_cost_cny", "settlement_people",
-                          "monitor_cost_cny", "annual_loss_cny"})  # fmt: skip
+_NEVER_BLANK = frozenset(
+    [
+        "people",
+        "vulnerable_people",
+        "assigned_people",
+        "unassigned_people",
+        "households",
+        "buildings",
+        "road_km",
+        "depth_m",
+        "have",
+        "short",
+        "settlement_people",
+        "relocate_cost_cny",
+        "treat_cost_cny",
+        "monitor_cost_cny",
+        "annual_loss_cny",
+    ]
+)
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""

@@ -26,6 +26,7 @@ from geo_risk.sample.rain_files import write_rain
 from geo_risk.sample.sheets import site_sheet, write_sheet
 from geo_risk.sample.shelters import make_shelters, shelter_frame
 from geo_risk.sample.slides import Slides, make_slides
+from geo_risk.sample.stocks import stock_frame
 from geo_risk.sample.streams import stream
 from geo_risk.sample.susceptibility import Susceptibility, make_susceptibility
 from geo_risk.sample.water import Water, make_water
@@ -128,15 +129,15 @@ def write_life(
     life = make_life(ground, people, movers)
     crs = ground.grid.crs
     inputs: dict[str, Any] = {"rainfall": write_rain(life.rain, folder, crs=crs)}
-    inputs |= _write_people(life, people, folder, crs)
+    inputs |= _write_people(life, people, folder, ground)
     inputs |= _write_slides(life, folder)
     inputs |= _write_water(life, ground, folder, crs)
     _write_truth(life, ground, people, folder / "truth")
     return inputs, _facts(life, people)
 
 
-def _write_people(life: Life, people: People, folder: Path, crs: str) -> dict[str, str]:
-    table = people.settlements
+def _write_people(life: Life, people: People, folder: Path, ground: Ground) -> dict[str, str]:
+    table, crs = people.settlements, ground.grid.crs
     columns = ["settlement_id", "name", "kind", "people", "vulnerable_people", "households", "township", "responsible"]
     known = table[columns].copy()
     for column in ("people", "vulnerable_people"):
@@ -148,6 +149,9 @@ def _write_people(life: Life, people: People, folder: Path, crs: str) -> dict[st
         "roads": people.roads,
         "bridges": people.bridges,
         "shelters": shelter_frame(life.shelters, crs),
+        "stocks": stock_frame(
+            table.assign(x=np.round(table["x"], 1), y=np.round(table["y"], 1)), crs, size=ground.size, seed=ground.seed
+        ),
     }
     for name, frame in frames.items():
         write_frame(frame, folder / f"{name}.gpkg")

@@ -238,14 +238,14 @@ def test_every_assumption_is_in_the_sheet_with_its_source_in_both_languages():
     table = assumptions(RelocationParams(relocate_person_cny=1.0, annual_chance={4: 0.1}))
     names = {i.partition(".")[0] for i in table["assumption_id"]}
     assert names == set(RelocationParams.model_fields)
-    assert table[["meaning_zh", "meaning_en", "source_zh", "source_en", "value", "measured_in"]].ne("").all().all()
+    assert table[["meaning_zh", "meaning_en", "grounds_zh", "grounds_en", "value", "measured_in"]].ne("").all().all()
     row = table.set_index("assumption_id")
     assert row.loc["relocate_person_cny", ["value", "default_value", "is_assumed"]].tolist() == ["1", "60,000", "yes"]
     assert row.loc["annual_chance.4", "value"] == "0.1"
     assumed = table[table["is_assumed"] == "yes"]
-    assert assumed["source_en"].str.startswith("assumed: set yours").all()
-    assert assumed["source_zh"].str.startswith("假定值").all()
-    assert (table.loc[table["is_assumed"] == "no", "source_zh"].str.contains("假定") == False).all()  # noqa: E712
+    assert assumed["grounds_en"].str.startswith("assumed: set yours").all()
+    assert assumed["grounds_zh"].str.startswith("假定值").all()
+    assert (table.loc[table["is_assumed"] == "no", "grounds_zh"].str.contains("假定") == False).all()  # noqa: E712
 
 
 levels = st.sampled_from([-1, 1, 2, 3, 4])

@@ -22,7 +22,7 @@ BASE_INPUTS = ("roads", "rivers", "railways", "embankments", "shelters", "admin"
 """Inputs that are drawn as a quiet base of the map."""
 
 _PARAMETERS = ("area", "deformation", "rainfall", "landslide", "stability", "debris_flow", "earthquake", "runout",
-               "flood", "risk", "evacuation", "relocation", "warning", "waterlogging")  # fmt: skip
+               "flood", "risk", "evacuation", "relocation", "siting", "warning", "waterlogging")  # fmt: skip
 """Sections of the configuration that the report prints; not who sends a message, and to whom."""
 
 _PICTURES = 48
