@@ -75,9 +75,9 @@ SITING_SCHEMAS: tuple[Schema, ...] = (
     ),
     schema_of(
         "stock_needs", None, None,
-        "stock_id:id good:text people:count unknown_settlements:count need:positive have:positive short:positive "
-        "per_person:positive days:positive grounds:text reasons:text",
-        required="stock_id good need people",
+        "stock_id:id name:text good:text people_in_need:count unknown_settlements:count need:positive have:positive "
+        "short:positive per_person:positive days:positive grounds:text reasons:text",
+        required="stock_id good need people_in_need",
     ),
     schema_of(
         "stock_proposals", "proposal_id", "Point",

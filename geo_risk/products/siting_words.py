@@ -73,6 +73,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "need_enough": ("Enough.", "足够。"),
     "need_unknown": ("How much is there is unknown: not known to be enough.", "现有数量未知：不能认定足够。"),
     "need_uncounted": ("{n} settlements of unknown people come on top.", "另有 {n} 个居民点人数未知，未计入。"),
+    "all_stocks": ("all together", "合计"), "no_stock": ("no stock near", "附近无储备点"),
     "have_unknown": ("an unknown quantity", "数量未知"),
     "band": ("{origin} within {start:g}-{end:g} min {mode}, along {km:.0f} km of road: {n} settlements with {people} "
              "people.", "{origin} {start:g}—{end:g} 分钟{mode}范围，沿路 {km:.0f} 公里：{n} 个居民点、{people} 人。"),

@@ -162,14 +162,18 @@ def stock_needs(
             "days": params.stock_days,
             "grounds": grounds_of(need.source, language),
         }
-        rows.append({**usual_row, "stock_id": ALL, "people": int(served.sum()), "unknown_settlements": int(lost.sum()),
-                     "have": float(have.sum()), "need": float(np.ceil(round(served.sum() * each, 6)))})  # fmt: skip
+        rows.append({**usual_row, "stock_id": ALL, "people_in_need": int(served.sum()),
+                     "unknown_settlements": int(lost.sum()), "have": float(have.sum()), "need": float(np.ceil(round(served.sum() * each, 6)))})  # fmt: skip
         for k, name in enumerate(ids):
             if name != NO_STOCK or served[k] or lost[k]:
-                rows.append({**usual_row, "stock_id": name, "people": int(served[k]), "have": float(have[k]),
+                rows.append({**usual_row, "stock_id": name, "people_in_need": int(served[k]), "have": float(have[k]),
                              "unknown_settlements": int(lost[k]),
                              "need": float(np.ceil(round(served[k] * each, 6)))})  # fmt: skip
     out = pd.DataFrame(rows)
+    titles = {ALL: said("all_stocks", language), NO_STOCK: said("no_stock", language)}
+    named = stocks["name"].astype("string") if "name" in stocks else stocks["stock_id"].astype("string")
+    titles |= dict(zip(stocks["stock_id"].astype(str), named.fillna(stocks["stock_id"].astype("string")), strict=True))
+    out["name"] = out["stock_id"].map(titles)
     out["short"] = np.maximum(out["need"] - out["have"], 0.0)
     records: list[Any] = out.to_dict("records")
     texts = {k: [_need_reasons(r, params, k) for r in records] for k in ("zh", "en")}
@@ -184,7 +188,7 @@ def stock_needs(
 def _need_reasons(row: dict[str, Any], params: SitingParams, language: str) -> str:
     is_unknown = np.isnan(row["have"])
     have = said("have_unknown", language) if is_unknown else f"{row['have']:g}"
-    words = {"people": row["people"], "days": params.stock_days, "need": row["need"], "have": have}
+    words = {"people": row["people_in_need"], "days": params.stock_days, "need": row["need"], "have": have}
     key = {ALL: "need_all", NO_STOCK: "need_none"}.get(row["stock_id"], "need")
     out = [said(key, language, limit=params.centre_reach_min, **words)]
     if is_unknown:

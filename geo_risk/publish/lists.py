@@ -57,6 +57,8 @@ _NAMED = frozenset({"relocation"})
 """Lists whose contract has no name: in the workbook the name stands behind the id."""
 
 _NOT_PRINTED = {
+    "shelter_proposals": re.compile(r"purpose"),
+    "stock_proposals": re.compile(r"purpose|places_needed"),
     "relocation": re.compile(r"threat_ids|break_even_people|people_not_judged|.*_avoided(_cny)?"),
 }
 """Columns of a list that are on its CSV and not in its workbook: the reasons say what matters of them."""
@@ -81,6 +83,7 @@ _PLAIN = re.compile(
     r"|deputy|unit|valid_until|meaning|grounds|value|default_value|bounds|measured_in)$"
 )
 _DECIMALS = (
+    (re.compile(r"^(need|have|short)$"), 0), (re.compile(r"^days$"), 1), (re.compile(r"^(per_person|cost_factor)$"), 2),
     (re.compile(r"_(m2|m3|cny)$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
     (re.compile(r"_(m|km|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
 )  # fmt: skip

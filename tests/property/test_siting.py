@@ -425,7 +425,7 @@ def test_needs_by_hand_and_unknown_stock_is_not_enough():
     _, _, usual, *_ = stocked(people, stocks, params=params)
     table = stock_needs(people["people"].to_numpy(float), stocks, usual, params=params, language="en")
     rows = table.set_index(["stock_id", "good"])
-    assert rows.loc[("ST1", "tents"), ["people", "need", "have", "short"]].tolist() == [40, 10, 5, 5]
+    assert rows.loc[("ST1", "tents"), ["people_in_need", "need", "have", "short"]].tolist() == [40, 10, 5, 5]
     assert rows.loc[("ST2", "tents"), "need"] == 3  # 10 people x 0.25, rounded up
     assert np.isnan(rows.loc[("ST2", "tents"), "short"])  # -3 tents is no number
     assert "not known to be enough" in rows.loc[("ST2", "tents"), "reasons"]

@@ -40,9 +40,10 @@ def publish(plan: Plan) -> None:
     for name in LISTS:
         if _is_planned(plan, name):
             files = {k: plan.out / "lists" / f"{name}.{k}" for k in ("xlsx", "csv")}
-            sheets = [plan.frame(other) for other in SHEETS.get(name, ()) if plan.has(plan.frame(other))]
-            plan.add(f"publish.lists[{name}]", write_list, reads={"frame": plan.frame(name)},
-                     optional={"sheets": sheets}, writes=files, **common)  # fmt: skip
+            sheets = [plan.frame(n) for n in SHEETS.get(name, ()) if plan.has(plan.frame(n))]
+            more: dict[str, Any] = {"optional": {"sheets": sheets}} if sheets else {}
+            plan.add(f"publish.lists[{name}]", write_list, reads={"frame": plan.frame(name)}, writes=files, **more,
+                     **common)  # fmt: skip
     made = [plan.frame(name) for name in SCHEMAS if plan.has(plan.frame(name))]
     if made:
         target = {"out": plan.out / "geo_risk.gpkg"}
