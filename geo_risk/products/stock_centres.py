@@ -162,8 +162,9 @@ def stock_needs(
             "days": params.stock_days,
             "grounds": grounds_of(need.source, language),
         }
-        rows.append({**usual_row, "stock_id": ALL, "people_in_need": int(served.sum()),
-                     "unknown_settlements": int(lost.sum()), "have": float(have.sum()), "need": float(np.ceil(round(served.sum() * each, 6)))})  # fmt: skip
+        whole = {"people_in_need": int(served.sum()), "unknown_settlements": int(lost.sum())}
+        rows.append({**usual_row, **whole, "stock_id": ALL, "have": float(have.sum()),
+                     "need": float(np.ceil(round(served.sum() * each, 6)))})  # fmt: skip
         for k, name in enumerate(ids):
             if name != NO_STOCK or served[k] or lost[k]:
                 rows.append({**usual_row, "stock_id": name, "people_in_need": int(served[k]), "have": float(have[k]),

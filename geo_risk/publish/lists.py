@@ -26,6 +26,7 @@ from geo_risk.publish.escape import clean_text, csv_value, is_missing, set_cell
 from geo_risk.publish.i18n import column_label, label, level_label, local_time, measure_label, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS
 from geo_risk.publish.office import without_clock
+from geo_risk.publish.sheets import in_language, is_printed, with_name_in_front
 
 LISTS = ("evacuation", "evacuation_assignments", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
@@ -49,19 +50,6 @@ EXTRAS = {
     "underground_entrances": re.compile(r"water_\d+yr_m"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
-
-SHEETS = {"relocation": ("relocation_assumptions", "relocation_sensitivity")}
-"""Plain tables that stand as further sheets in the workbook of a list."""
-
-_NAMED = frozenset({"relocation"})
-"""Lists whose contract has no name: in the workbook the name stands behind the id."""
-
-_NOT_PRINTED = {
-    "shelter_proposals": re.compile(r"purpose"),
-    "stock_proposals": re.compile(r"purpose|places_needed"),
-    "relocation": re.compile(r"threat_ids|break_even_people|people_not_judged|.*_avoided(_cny)?"),
-}
-"""Columns of a list that are on its CSV and not in its workbook: the reasons say what matters of them."""
 
 _SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "outside_share",
          "linear_risk": "risk_level", "structures": "hazard_level", "subsidence_zones": "subsidence_level",
@@ -215,15 +203,11 @@ def write_xlsx(
     language : of title, headings, choices and measures, and of reasons that the rows have so; ids and names stay.
     sheets : tables by contract name that stand behind the list; of columns in two languages the fitting one is shown.
     """
-    rows = list_rows(frame, name)
-    if name in _NAMED and "name" in rows:
-        first = [c for c in ("rank", str(SCHEMAS[name].id), "name") if c in rows]
-        rows = rows[[*first, *(c for c in rows if c not in first)]]
+    rows = with_name_in_front(list_rows(frame, name), name)
     book = openpyxl.Workbook()
     sheet: Any = book.worksheets[0]
     sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
-    hidden = _NOT_PRINTED.get(name)
-    columns = [c for c in rows.columns if c in SCHEMAS[name].columns and not (hidden and hidden.fullmatch(str(c)))]
+    columns = [c for c in rows.columns if c in SCHEMAS[name].columns and is_printed(str(c), name)]
     _fill(sheet, rows, columns, name=name, run=run, language=language)
     more = [c for c in rows.columns if name in EXTRAS and EXTRAS[name].match(c) and c not in columns]
     if more:
@@ -231,19 +215,12 @@ def write_xlsx(
         _fill(book.create_sheet(label("list.more", language)), rows, [*named, *more], name=name, run=run,
               language=language)  # fmt: skip
     for other, table in (sheets or {}).items():
-        shown_rows = _in_language(rounded(pd.DataFrame(table)), language)
+        shown_rows = in_language(rounded(pd.DataFrame(table)), language)
         added: Any = book.create_sheet(clean_text(label(f"list.title_{other}", language))[:31])
         _fill(added, shown_rows, list(shown_rows.columns), name=other, run=run, language=language)
     book.properties.creator = "geo_risk"
     book.properties.created = book.properties.modified = pd.Timestamp("2000-01-01").to_pydatetime()
     _publish(book, path, cells=len(rows) + _HEADER_ROW)
-
-
-def _in_language(rows: pd.DataFrame, language: str) -> pd.DataFrame:
-    """Return a table without the columns of the other language; those of this one lose their ending."""
-    other = "_en" if language == "zh" else "_zh"
-    kept = rows[[c for c in rows if not str(c).endswith(other)]]
-    return kept.rename(columns={c: str(c).removesuffix(f"_{language}") for c in kept})
 
 
 def _fill(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], *, name: str, run: str, language: str) -> None:

@@ -33,7 +33,8 @@ _CHINA = timezone(timedelta(hours=8))
 
 def publish(plan: Plan) -> None:
     """Add the steps that write lists/, geo_risk.gpkg, map.html, cards/ and report.html from what the plan makes."""
-    from geo_risk.publish.lists import LISTS, SHEETS
+    from geo_risk.publish.lists import LISTS
+    from geo_risk.publish.sheets import SHEETS
 
     deformation_series(plan)
     common: dict[str, Any] = {"run": plan.cfg.name, "language": plan.cfg.language}
