@@ -64,10 +64,6 @@ SITING_SCHEMAS: tuple[Schema, ...] = (
         candidate_kind=CANDIDATES, proof=PROOFS, purpose=("shelter",),
     ),
     schema_of(
-        "shelter_isochrones", "isochrone_id", "Polygon", _BAND, required="origin mode band to_min", origin=("shelter",),
-        mode=MODES,
-    ),
-    schema_of(
         "stock_reach", "settlement_id", "Point",
         "rank:rank settlement_id:id name:text township:text people:count state:text stock_id:text stock_min:positive "
         "stock_min_failed:positive reasons:text",
@@ -84,8 +80,12 @@ SITING_SCHEMAS: tuple[Schema, ...] = (
         _PROPOSAL, required="rank siting_method candidate_id candidate_kind proof", siting_method=METHODS,
         candidate_kind=CANDIDATES, proof=PROOFS, purpose=("stock",),
     ),
-    schema_of(
-        "stock_isochrones", "isochrone_id", "Polygon", _BAND, required="origin mode band to_min", origin=("stock",),
-        mode=MODES,
+    *(
+        schema_of(
+            f"{origin}_{mode}_times", "isochrone_id", "Polygon", _BAND, required="origin mode band to_min",
+            origin=(origin,), mode=(mode,),
+        )
+        for origin in ("shelter", "stock")
+        for mode in MODES
     ),
 )  # fmt: skip

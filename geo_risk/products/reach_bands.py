@@ -7,7 +7,6 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.core.schemas import conform
@@ -18,6 +17,9 @@ from geo_risk.products.siting_params import SitingParams
 from geo_risk.products.siting_words import said
 from geo_risk.products.wording import joined, with_reasons
 
+_HAIR_MIN = 1e-3
+"""Rounding of sums of minutes along many roads."""
+
 
 def reach_bands(
     joined_roads: Joined,
@@ -26,8 +28,8 @@ def reach_bands(
     origin: str,
     params: SitingParams,
     language: str = "zh",
-) -> gpd.GeoDataFrame:
-    """Return the bands of minutes around an origin by car and on foot.
+) -> dict[str, gpd.GeoDataFrame]:
+    """Return the bands of minutes around an origin, by car ("drive") and on foot ("walk").
 
     Parameters
     ----------
@@ -36,19 +38,18 @@ def reach_bands(
 
     Returns
     -------
-    Frame `shelter_isochrones` or `stock_isochrones`. A settlement is in the band of its own minutes on the network;
-    one that is off the network is in none.
+    By mode the frame `<origin>_<mode>_times`. A settlement is in the band of its own minutes on the network, one off
+    the network in none.
     """
-    made = [
-        _mode(joined_roads, settlements, origin, mode, costs, ends, params)
-        for mode, costs, ends in (("drive", joined_roads.drive, params.drive_bands_min),
-                                  ("walk", joined_roads.walk, params.walk_bands_min))
-    ]  # fmt: skip
-    out = gpd.GeoDataFrame(pd.concat(made, ignore_index=True), crs=joined_roads.network.edges.crs)
-    out["isochrone_id"] = [f"{origin}-{m}-{b}" for m, b in zip(out["mode"], out["band"], strict=True)]
-    records: list[Any] = out.to_dict("records")
-    out = with_reasons(out, lambda spoken: [_reasons(r, spoken) for r in records], language)
-    return gpd.GeoDataFrame(conform(out.drop(columns=["far", "far_people"]), f"{origin}_isochrones"))
+    modes = {"drive": (joined_roads.drive, params.drive_bands_min), "walk": (joined_roads.walk, params.walk_bands_min)}
+    made: dict[str, gpd.GeoDataFrame] = {}
+    for mode, (costs, ends) in modes.items():
+        out = _mode(joined_roads, settlements, origin, mode, costs, ends, params)
+        out["isochrone_id"] = [f"{origin}-{mode}-{b}" for b in out["band"]]
+        records: list[Any] = out.to_dict("records")
+        out = with_reasons(out, lambda spoken, rows=records: [_reasons(r, spoken) for r in rows], language)  # type: ignore[misc]
+        made[mode] = gpd.GeoDataFrame(conform(out.drop(columns=["far", "far_people"]), f"{origin}_{mode}_times"))
+    return made
 
 
 def _mode(
@@ -56,12 +57,13 @@ def _mode(
     ends: Sequence[float], params: SitingParams,
 ) -> gpd.GeoDataFrame:  # fmt: skip
     outward = origin == "stock"
-    minutes = minutes_from_nearest(roads.network, costs, roads.nodes["origins"], limit_min=ends[-1], outward=outward)
+    minutes = minutes_from_nearest(roads.network, costs, roads.nodes["origins"], limit_min=ends[-1] + _HAIR_MIN,
+                                   outward=outward)  # fmt: skip
     out = isochrones(roads.network, costs, minutes, ends, width_m=params.band_width_m, outward=outward)
     node = roads.nodes["settlements"]
     own = np.where(node >= 0, minutes[np.maximum(node, 0)], np.inf)
     people = settlements["people"].to_numpy(dtype=np.float64)
-    band = np.searchsorted(np.array(ends), own, side="left") + 1
+    band = np.searchsorted(np.array(ends) + _HAIR_MIN, own, side="left") + 1
     counts = [(band == b) & np.isfinite(own) for b in out["band"]]
     far = ~np.isfinite(own)
     return out.assign(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _HAZARDS = ("hazard_landslide", "hazard_flood")
 _GROUNDS = (*_HAZARDS, *(f"warning_{s}h" for s in STAGES_H))
-_SHELTERS = ("shelter_coverage", "shelter_proposals", "shelter_isochrones")
-_STOCKS = ("stock_reach", "stock_needs", "stock_proposals", "stock_isochrones")
+_SHELTERS = ("shelter_coverage", "shelter_proposals", "shelter_drive_times", "shelter_walk_times")
+_STOCKS = ("stock_reach", "stock_needs", "stock_proposals", "stock_drive_times", "stock_walk_times")
 
 
 def siting(plan: Plan) -> None:
@@ -129,7 +129,8 @@ def write_shelters(
     *,
     shelter_coverage: Path,
     shelter_proposals: Path,
-    shelter_isochrones: Path,
+    shelter_drive_times: Path,
+    shelter_walk_times: Path,
     facts: Path,
     params: SitingParams,
     evacuation_params: EvacuationParams,
@@ -176,7 +177,9 @@ def write_shelters(
     made = propose(Demand(people, covered.short, stand), sites, pairs, why_unused=why, params=params,
                    language=language)  # fmt: skip
     write_frame(made.frame, shelter_proposals)
-    write_frame(reach_bands(roads, given.towns, origin="shelter", params=params, language=language), shelter_isochrones)
+    bands = reach_bands(roads, given.towns, origin="shelter", params=params, language=language)
+    write_frame(bands["drive"], shelter_drive_times)
+    write_frame(bands["walk"], shelter_walk_times)
     counts = {**covered.totals, **made.totals}
     write_json(_facts(given, _shelter_notes(counts, has_list=given.leaving is not None), counts), facts)
 
@@ -187,7 +190,8 @@ def write_stocks(
     stock_reach: Path,
     stock_needs: Path,
     stock_proposals: Path,
-    stock_isochrones: Path,
+    stock_drive_times: Path,
+    stock_walk_times: Path,
     facts: Path,
     params: SitingParams,
     evacuation_params: EvacuationParams,
@@ -244,7 +248,9 @@ def write_stocks(
     proposed, totals = centres.stock_proposals(night, sites, pairs, failed, failing=failing, params=params,
                                                language=language)  # fmt: skip
     write_frame(proposed, stock_proposals)
-    write_frame(reach_bands(roads, given.towns, origin="stock", params=params, language=language), stock_isochrones)
+    bands = reach_bands(roads, given.towns, origin="stock", params=params, language=language)
+    write_frame(bands["drive"], stock_drive_times)
+    write_frame(bands["walk"], stock_walk_times)
     counts = {**{f"settlements_{k}": int((reach["state"] == k).sum()) for k in ("cut_off", "far", "off_network")},
               "people_cut_off": int(reach[reach["state"] == "cut_off"]["people"].sum()), **totals}  # fmt: skip
     notes = _stock_notes(counts, needs, failing.unknown_names, is_listed=given.leaving is not None)
