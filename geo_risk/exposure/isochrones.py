@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from shapely.ops import substring
 
 from geo_risk.core.errors import DataError
+from geo_risk.core.grid import Grid
+from geo_risk.core.vectorize import outlines_of_labels, rasterize
 from geo_risk.exposure.network import RoadNetwork
 
 Array = NDArray[np.float64]
 
 _SIMPLE_SHARE = 0.1
 """Outlines are simplified by this share of the width: what the width does not mean."""
+_OUTLINED_MAX = 10_000
+"""Most lines whose outlines are drawn exactly; more are drawn on cells."""
+_CELLS_MAX = 2.5e7
 _SLIVER_SHARE = 0.1
 """Pieces of a band below this share of the width squared come of the simplifying."""
 
@@ -48,20 +53,45 @@ def isochrones(
     if not (width_m > 0 and ends and ends[0] > 0 and all(a < b for a, b in pairwise(ends))):
         what = f"no isochrones for bands {ends} of width {width_m} m"
         raise DataError(what, where="siting", fix="give increasing minutes and a width above 0")
-    before, km_before = shapely.Polygon(), 0.0
-    rows: list[dict[str, Any]] = []
-    for number, end in enumerate(ends, 1):
-        parts = reached_parts(network, costs, minutes, end, outward=outward)
-        km = float(shapely.length(parts).sum()) / 1000
-        whole = shapely.union_all(shapely.buffer(parts, width_m, quad_segs=4)) if len(parts) else shapely.Polygon()
-        whole = shapely.simplify(whole, width_m * _SIMPLE_SHARE)
-        ring = _areas(shapely.difference(whole, before), least_m2=_SLIVER_SHARE * width_m**2)
-        if not ring.is_empty:
-            rows.append({"band": number, "from_min": ends[number - 2] if number > 1 else 0.0, "to_min": end,
-                         "road_km": km - km_before, "geometry": ring})  # fmt: skip
-        before, km_before = shapely.union(before, whole), km
+    parts = [reached_parts(network, costs, minutes, end, outward=outward) for end in ends]
+    km = np.diff([0.0, *(float(shapely.length(p).sum()) / 1000 for p in parts)])
+    drawn = _outlined if len(parts[-1]) <= _OUTLINED_MAX else _on_cells
+    rings = drawn(parts, width_m, str(network.edges.crs.to_wkt()))
+    rows: list[dict[str, Any]] = [
+        {"band": k + 1, "from_min": ends[k - 1] if k else 0.0, "to_min": ends[k], "road_km": max(float(km[k]), 0.0),
+         "geometry": ring}
+        for k, ring in enumerate(rings) if not ring.is_empty
+    ]  # fmt: skip
     columns = ["band", "from_min", "to_min", "road_km", "geometry"]
     return gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=network.edges.crs)
+
+
+def _outlined(parts: Sequence[NDArray[Any]], width_m: float, crs: str) -> list[Any]:  # noqa: ARG001 - as `_on_cells`
+    """Return each band as the ground around its lines without that of the bands before."""
+    rings, before = [], shapely.Polygon()
+    for lines in parts:
+        whole = shapely.union_all(shapely.buffer(lines, width_m, quad_segs=4)) if len(lines) else shapely.Polygon()
+        whole = shapely.simplify(whole, width_m * _SIMPLE_SHARE)
+        rings.append(_areas(shapely.difference(whole, before), least_m2=_SLIVER_SHARE * width_m**2))
+        before = shapely.union(before, whole)
+    return rings
+
+
+def _on_cells(parts: Sequence[NDArray[Any]], width_m: float, crs: str) -> list[Any]:
+    """Return each band as cells whose middle lies around its lines: unions of that many outlines take many minutes.
+
+    Cells measure half the width, or more where the whole would have above `_CELLS_MAX` of them.
+    """
+    left, bottom, right, top = shapely.total_bounds(parts[-1]) + np.array([-1, -1, 1, 1]) * width_m
+    cell_m = max(width_m / 2, float(np.sqrt((right - left) * (top - bottom) / _CELLS_MAX)))
+    grid = Grid.from_bounds((left, bottom, right, top), crs=crs, resolution_m=cell_m)
+    labels = np.zeros(grid.shape, dtype=np.int32)
+    for k in range(len(parts), 0, -1):  # nearer bands stand over farther ones
+        around = shapely.buffer(parts[k - 1], width_m, quad_segs=2)
+        hit = rasterize(((shape, 1.0) for shape in around), grid, fill=0, dtype="uint8", all_touched=cell_m > width_m)
+        labels[hit > 0] = k
+    label, outlines = outlines_of_labels(labels, grid)
+    return [shapely.multipolygons(outlines[label == k]) for k in range(1, len(parts) + 1)]
 
 
 def reached_parts(

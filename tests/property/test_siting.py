@@ -12,6 +12,7 @@ from shapely.geometry import LineString, Point, box
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
+from geo_risk.exposure import isochrones as isochrone_module
 from geo_risk.exposure.isochrones import isochrones, reached_parts
 from geo_risk.exposure.network import build_network
 from geo_risk.exposure.reach import Pairs, minutes_from_nearest, pairs_within, walking_costs
@@ -126,6 +127,21 @@ def test_isochrones_follow_the_road_and_end_where_the_minutes_do():
     on_foot = walking_costs(network, walking_km_h=4.0)
     near = minutes_from_nearest(network, on_foot, start, limit_min=15, outward=True)
     assert isochrones(network, on_foot, near, (15.0,), width_m=50, outward=True)["road_km"].iloc[0] == pytest.approx(1)
+
+
+def test_on_cells_the_bands_are_those_of_the_outlines(monkeypatch):
+    network = build_network(grid_roads(6), speed_km_h={"local": 60.0}, snap_m=1)
+    costs = network.edges["minutes"].to_numpy(float)
+    minutes = minutes_from_nearest(network, costs, np.array([0]), limit_min=6, outward=True)
+    drawn = isochrones(network, costs, minutes, (2.5, 6.0), width_m=100, outward=True)
+    monkeypatch.setattr(isochrone_module, "_OUTLINED_MAX", 0)
+    cells = isochrones(network, costs, minutes, (2.5, 6.0), width_m=100, outward=True)
+    pd.testing.assert_frame_equal(drawn.drop(columns="geometry"), cells.drop(columns="geometry"))
+    assert cells.geometry.is_valid.all()
+    # a cell of 50 m is in where its middle is: strips of 200 m differ by less than a fifth of their area
+    for a, b in zip(drawn.geometry, cells.geometry, strict=True):
+        assert a.symmetric_difference(b).area < 0.2 * a.area
+        assert b.area == pytest.approx(a.area, rel=0.05)
 
 
 def test_an_edge_reached_from_both_ends_counts_once():
