@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +38,8 @@ class RelocationInputs:
     ----------
     settlements : as `clean_counts` leaves them. houses : as `spread_people` makes them. zones : `risk_zones`.
     runouts, points : `runout_zones` and `hazard_points`; None where they are not made.
-    ground : level of the landslide hazard (y, x); houses on cells of which it is unknown are counted. None: not looked
-        at, and every house counts as known ground.
+    grounds : levels of the landslide and flood hazards (y, x) on one grid; a house on ground of which one of them is
+        unknown counts as unknown. None given: not looked at, and every house counts as known ground.
     """
 
     settlements: gpd.GeoDataFrame
@@ -46,7 +47,7 @@ class RelocationInputs:
     zones: gpd.GeoDataFrame
     runouts: gpd.GeoDataFrame | None = None
     points: gpd.GeoDataFrame | None = None
-    ground: xr.DataArray | None = None
+    grounds: Sequence[xr.DataArray] = ()
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,13 @@ def plan_relocation(
 
 
 def _is_known(inputs: RelocationInputs, params: RelocationParams) -> NDArray[np.bool_]:
-    if inputs.ground is None:
-        return np.ones(len(inputs.houses), dtype=bool)
-    coverage = cell_coverage(inputs.houses, grid_of(inputs.ground))
-    level = level_at_share(inputs.ground, coverage, share=params.house_share, min_known_share=0.5)
-    return np.asarray(level >= 0, dtype=bool)
+    out = np.ones(len(inputs.houses), dtype=bool)
+    if not inputs.grounds:
+        return out
+    coverage = cell_coverage(inputs.houses, grid_of(inputs.grounds[0]))
+    for layer in inputs.grounds:
+        out &= level_at_share(layer, coverage, share=params.house_share, min_known_share=0.5) >= 0
+    return out
 
 
 def _choose(rows: pd.DataFrame, ways: Ways, params: RelocationParams, *, factor: float = 1.0) -> _Choice:

@@ -162,7 +162,7 @@ def test_houses_of_unknown_ground_make_a_row_and_are_never_watched_alone():
     level = np.ones(grid.shape, dtype=np.int8)
     level[:, :2] = -1
     ground = grid.layer(level, units="level", long_name="hazard", name="hazard_landslide")
-    rows = plan(towns, houses, zones(), ground=ground, params=CHEAP_WATCH).relocation
+    rows = plan(towns, houses, zones(), grounds=[ground], params=CHEAP_WATCH).relocation
     assert rows["settlement_id"].tolist() == ["A"]
     row = rows.iloc[0]
     assert (row["risk_level"], row["hazard_level"], row["advice"]) == (-1, -1, "treat")

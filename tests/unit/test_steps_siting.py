@@ -56,7 +56,8 @@ def test_relocation_goes_from_files_to_a_workbook_with_its_assumptions(county):
     folder, frames, _, ground = county
     out = {n: folder / f"{n}.gpkg" for n in ("relocation", "relocation_assumptions", "relocation_sensitivity")}
     models = {"params": RelocationParams(), "risk": RiskParams(), "language": "zh"}
-    write_relocation(**frames, runout_zones=None, hazard_points=None, hazard_landslide=ground, **out,
+    write_relocation(**frames, runout_zones=None, hazard_points=None, hazard_landslide=ground, hazard_flood=None,
+                     **out,
                      facts=folder / "facts.json", **models)  # fmt: skip
     rows = read_frame(out["relocation"]).set_index("settlement_id")
     assert rows["advice"].to_dict().keys() == {"S1", "S3"}

@@ -19,7 +19,7 @@ def relocation(plan: Plan) -> None:
         "relocation", write_relocation,
         reads={name: plan.frame(name) for name in ("settlements", "houses", "risk_zones")},
         optional={"runout_zones": plan.frame("runout_zones"), "hazard_points": plan.frame("hazard_points"),
-                  "hazard_landslide": plan.layer("hazard_landslide")},
+                  "hazard_landslide": plan.layer("hazard_landslide"), "hazard_flood": plan.layer("hazard_flood")},
         writes={**{name: plan.frame(name) for name in FRAMES}, "facts": plan.facts("relocation")},
         params=plan.cfg.relocation, risk=plan.cfg.risk, language=plan.cfg.language,
     )  # fmt: skip
@@ -33,6 +33,7 @@ def write_relocation(
     runout_zones: Path | None,
     hazard_points: Path | None,
     hazard_landslide: Path | None,
+    hazard_flood: Path | None,
     relocation: Path,
     relocation_assumptions: Path,
     relocation_sensitivity: Path,
@@ -49,16 +50,16 @@ def write_relocation(
     def frame(path: Path | None) -> Any:
         return None if path is None else read_frame(path)
 
-    ground = None if hazard_landslide is None else open_layer(hazard_landslide)
+    grounds = [open_layer(path) for path in (hazard_landslide, hazard_flood) if path is not None]
     inputs = RelocationInputs(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), frame(runout_zones), frame(hazard_points),
-        ground,
+        grounds,
     )  # fmt: skip
     made = plan_relocation(inputs, params=params, risk=risk, language=language)
     write_frame(made.relocation, relocation)
     write_frame(made.assumptions, relocation_assumptions)
     write_frame(made.sensitivity, relocation_sensitivity)
-    write_json(_facts(made.totals, is_ground_known=ground is not None), facts)
+    write_json(_facts(made.totals, is_ground_known=bool(grounds)), facts)
 
 
 def _facts(totals: dict[str, int], *, is_ground_known: bool) -> dict[str, Any]:
@@ -105,8 +106,8 @@ def _facts(totals: dict[str, int], *, is_ground_known: bool) -> dict[str, Any]:
         ))  # fmt: skip
     if not is_ground_known:
         said.append(note(
-            "warning", "No landslide hazard was made: houses outside every zone are not known to be safe.",
-            "未生成滑坡危险性：危险区以外的房屋不等于安全。",
+            "warning", "No landslide or flood hazard was made: houses outside every zone are not known to be safe.",
+            "未生成滑坡或洪涝危险性：危险区以外的房屋不等于安全。",
         ))  # fmt: skip
     return {"notes": said, "counts": t, "quarantine": [], "methods": [
         {"name": "cost comparison of moving, works and watching", "citation": "present values over the horizon; "
