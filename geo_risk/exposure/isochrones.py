@@ -10,11 +10,12 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy import ndimage
 from shapely.ops import substring
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
-from geo_risk.core.vectorize import outlines_of_labels, rasterize
+from geo_risk.core.vectorize import outlines_of_labels
 from geo_risk.exposure.network import RoadNetwork
 
 Array = NDArray[np.float64]
@@ -78,18 +79,25 @@ def _outlined(parts: Sequence[NDArray[Any]], width_m: float, crs: str) -> list[A
 
 
 def _on_cells(parts: Sequence[NDArray[Any]], width_m: float, crs: str) -> list[Any]:
-    """Return each band as cells whose middle lies around its lines: unions of that many outlines take many minutes.
+    """Return each band as the cells around those that its lines cross: unions of that many outlines take many minutes.
 
-    Cells measure half the width, or more where the whole would have above `_CELLS_MAX` of them.
+    Cells measure 0.4 of the width (five make a road with its ground on both sides), or more where the whole would have
+    above `_CELLS_MAX` of them.
     """
     left, bottom, right, top = shapely.total_bounds(parts[-1]) + np.array([-1, -1, 1, 1]) * width_m
-    cell_m = max(width_m / 2, float(np.sqrt((right - left) * (top - bottom) / _CELLS_MAX)))
+    cell_m = max(width_m / 2.5, float(np.sqrt((right - left) * (top - bottom) / _CELLS_MAX)))
     grid = Grid.from_bounds((left, bottom, right, top), crs=crs, resolution_m=cell_m)
     labels = np.zeros(grid.shape, dtype=np.int32)
+    reach = int(width_m // cell_m)
+    offset = np.arange(-reach, reach + 1) * cell_m
+    disc = np.hypot(offset[:, None], offset[None, :]) <= width_m
     for k in range(len(parts), 0, -1):  # nearer bands stand over farther ones
-        around = shapely.buffer(parts[k - 1], width_m, quad_segs=2)
-        hit = rasterize(((shape, 1.0) for shape in around), grid, fill=0, dtype="uint8", all_touched=cell_m > width_m)
-        labels[hit > 0] = k
+        xy = shapely.get_coordinates(shapely.segmentize(parts[k - 1], cell_m / 2))
+        hit = np.zeros(grid.shape, dtype=bool)
+        row = ((grid.bounds[3] - xy[:, 1]) / cell_m).astype(np.int64)
+        column = ((xy[:, 0] - grid.bounds[0]) / cell_m).astype(np.int64)
+        hit[row, column] = True
+        labels[ndimage.binary_dilation(hit, disc)] = k
     label, outlines = outlines_of_labels(labels, grid)
     return [shapely.multipolygons(outlines[label == k]) for k in range(1, len(parts) + 1)]
 
