@@ -20,7 +20,9 @@ from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.rainfall_analysis import rain_analysis
+from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
+from geo_risk.flow.steps.siting import siting
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.stability import stability
 from geo_risk.flow.steps.terrain import terrain, wetness
@@ -56,4 +58,6 @@ def build(plan: Plan) -> None:
     watch(plan)
     sinking(plan)
     evacuation(plan)
+    relocation(plan)
+    siting(plan)
     publish(plan)

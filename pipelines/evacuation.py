@@ -13,7 +13,9 @@ from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
+from geo_risk.flow.steps.siting import siting
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.terrain import terrain, wetness
 from geo_risk.flow.steps.waterlogging import waterlogging
@@ -39,4 +41,6 @@ def build(plan: Plan) -> None:
     exposure_table(plan)
     runout(plan)
     evacuation(plan)
+    relocation(plan)
+    siting(plan)
     publish(plan)

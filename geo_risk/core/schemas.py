@@ -10,6 +10,7 @@ import pandas as pd
 
 from geo_risk.core.errors import CrsError, SchemaError
 from geo_risk.core.schema import LEVEL, TYPES, Schema, schema_of
+from geo_risk.core.siting_schemas import SITING_SCHEMAS
 from geo_risk.core.water_schemas import WATER_SCHEMAS
 
 if TYPE_CHECKING:
@@ -110,12 +111,7 @@ SCHEMAS: dict[str, Schema] = {
             required="rank cut_off_risk", cut_off_risk=("low", "medium", "high", "unknown"),
         ),
         *WATER_SCHEMAS,
-        schema_of(
-            "relocation", "settlement_id", "Point",
-            "rank:rank settlement_id:id people:count risk_level:level relocate_cost_cny:positive "
-            "treat_cost_cny:positive monitor_cost_cny:positive advice:text reasons:text",
-            required="rank risk_level advice", advice=("relocate", "treat", "monitor"),
-        ),
+        *SITING_SCHEMAS,
         schema_of(
             "linear_risk", "segment_id", "LineString",
             "segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "

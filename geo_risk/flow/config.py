@@ -24,6 +24,8 @@ from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.hazards.stability.params import StabilityParams
 from geo_risk.products.params import EvacuationParams, RiskParams, WaterloggingParams
+from geo_risk.products.relocation_params import RelocationParams
+from geo_risk.products.siting_params import SitingParams
 from geo_risk.products.warning_params import WarningParams
 from geo_risk.sources.options import ReadLimits
 
@@ -96,6 +98,10 @@ class Config(Params):
     flood: FloodParams = Field(default_factory=FloodParams, description="Flood parameters.")
     risk: RiskParams = Field(default_factory=RiskParams, description="Hazard point and risk zone parameters.")
     evacuation: EvacuationParams = Field(default_factory=EvacuationParams, description="Evacuation parameters.")
+    relocation: RelocationParams = Field(default_factory=RelocationParams, description="Relocation or treatment.")
+    siting: SitingParams = Field(
+        default_factory=SitingParams, description="Coverage by shelters and stocks, new sites."
+    )
     warning: WarningParams = Field(default_factory=WarningParams, description="Warning parameters.")
     waterlogging: WaterloggingParams = Field(default_factory=WaterloggingParams, description="Waterlogging parameters.")
     register_: RegisterSection = Field(

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from numbers import Integral
@@ -26,6 +26,7 @@ from geo_risk.publish.escape import clean_text, csv_value, is_missing, set_cell
 from geo_risk.publish.i18n import column_label, label, level_label, local_time, measure_label, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS
 from geo_risk.publish.office import without_clock
+from geo_risk.publish.sheets import in_language, is_printed, with_name_in_front
 
 LISTS = ("evacuation", "evacuation_assignments", "cut_off", "waterlogging", "relocation", "hazard_points", "risk_zones",
          "exposure", "active_deformation", "deformation_changes", "mining_clues", "linear_risk", "structures",
@@ -33,8 +34,8 @@ LISTS = ("evacuation", "evacuation_assignments", "cut_off", "waterlogging", "rel
          "warning_gaps", "warning_hindcast", "warning_hindcast_townships", "dem_openings",
          "sinking_ponds", "pond_cascade",
          "underground_entrances", "waterlogging_owners", "waterlogging_verification",
-         "waterlogging_ledger_proposals", "waterlogging_allocation", "planned_sites",
-         "unmonitored_sections")  # fmt: skip
+         "waterlogging_ledger_proposals", "waterlogging_allocation", "planned_sites", "unmonitored_sections",
+         "shelter_coverage", "shelter_proposals", "stock_reach", "stock_needs", "stock_proposals")  # fmt: skip
 """Frames that become lists."""
 
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
@@ -61,25 +62,20 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
          "runout_zones": "people"}  # fmt: skip
 """What parts rows of one level: the larger first, unknown last."""
 _AS_MADE = frozenset({"exposure", "sinking_ponds", "underground_entrances", "waterlogging_owners",
-                      "waterlogging_verification", "waterlogging_ledger_proposals",
-                      "waterlogging_allocation"})  # fmt: skip
+                      "waterlogging_verification", "waterlogging_ledger_proposals", "waterlogging_allocation",
+                      "stock_needs"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
 
-_WIDE = {
-    "reasons": 60,
-    "facility_names": 24,
-    "gaps": 26,
-    "measures": 34,
-    "name": 18,
-    "hazard_kinds": 18,
-    "point_ids": 20,
-}
+_WIDE = {"reasons": 60, "facility_names": 24, "gaps": 26, "measures": 34, "name": 18, "hazard_kinds": 18,
+         "point_ids": 20, "meaning": 44, "grounds": 60, "assumption_id": 34, "threat_ids": 24, "value": 34,
+         "default_value": 34}  # fmt: skip
 _ID = re.compile(r".*_ids?$")
 _PLAIN = re.compile(
     r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track"
-    r"|deputy|unit|valid_until)$"
+    r"|deputy|unit|valid_until|meaning|grounds|value|default_value|bounds|measured_in)$"
 )
 _DECIMALS = (
+    (re.compile(r"^(need|have|short)$"), 0), (re.compile(r"^days$"), 1), (re.compile(r"^(per_person|cost_factor)$"), 2),
     (re.compile(r"_(m2|m3|cny)$|^known_people$|_cny_yr$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
     (re.compile(r"_(m|km|ha|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
 )  # fmt: skip
@@ -92,8 +88,9 @@ _OTHER_DECIMALS = 3
 _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "unassigned_people", "households",
                           "buildings", "road_km", "depth_m", "people_low", "people_high", "people_day", "farmland_ha",
                           "facilities", "facility_people", "assets_cny", "danger_grade", "expected_people_yr",
-                          "expected_loss_cny_yr", "people_staying", "people_leaving",
-                          "unassigned_vulnerable"})  # fmt: skip
+                          "expected_loss_cny_yr", "people_staying", "people_leaving", "unassigned_vulnerable", "have",
+                          "short", "settlement_people", "relocate_cost_cny", "treat_cost_cny", "monitor_cost_cny",
+                          "annual_loss_cny"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
@@ -178,7 +175,15 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
     write_bytes(path, stream.getvalue().encode("utf-8-sig"))
 
 
-def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language: str) -> None:
+def write_xlsx(
+    frame: pd.DataFrame,
+    path: Path,
+    *,
+    name: str,
+    run: str,
+    language: str,
+    sheets: Mapping[str, pd.DataFrame] | None = None,
+) -> None:
     """Publish a list as a workbook to print on A4 landscape (A3 if wide): title, units, filters, signature line.
 
     Parameters
@@ -187,18 +192,23 @@ def write_xlsx(frame: pd.DataFrame, path: Path, *, name: str, run: str, language
     name : its name in the contract.
     run : name of the run, under the title.
     language : of title, headings, choices and measures, and of reasons that the rows have so; ids and names stay.
+    sheets : tables by contract name that stand behind the list; of columns in two languages the fitting one is shown.
     """
-    rows = list_rows(frame, name)
+    rows = with_name_in_front(list_rows(frame, name), name)
     book = openpyxl.Workbook()
     sheet: Any = book.worksheets[0]
     sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
-    columns = [c for c in rows.columns if c in SCHEMAS[name].columns]
+    columns = [c for c in rows.columns if c in SCHEMAS[name].columns and is_printed(str(c), name)]
     _fill(sheet, rows, columns, name=name, run=run, language=language)
     more = [c for c in rows.columns if name in EXTRAS and EXTRAS[name].match(c) and c not in columns]
     if more:
         named = [c for c in ("rank", str(SCHEMAS[name].id), "name") if c in rows.columns]
         _fill(book.create_sheet(label("list.more", language)), rows, [*named, *more], name=name, run=run,
               language=language)  # fmt: skip
+    for other, table in (sheets or {}).items():
+        shown_rows = in_language(rounded(pd.DataFrame(table)), language)
+        added: Any = book.create_sheet(clean_text(label(f"list.title_{other}", language))[:31])
+        _fill(added, shown_rows, list(shown_rows.columns), name=other, run=run, language=language)
     book.properties.creator = "geo_risk"
     book.properties.created = book.properties.modified = pd.Timestamp("2000-01-01").to_pydatetime()
     _publish(book, path, cells=len(rows) + _HEADER_ROW)

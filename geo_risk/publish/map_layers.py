@@ -54,6 +54,14 @@ def _one(label: str, color: str, **look: Any) -> dict[object, FeatureClass]:
     return {None: FeatureClass(label, color, **look)}
 
 
+def _bands(color: str) -> dict[object, FeatureClass]:
+    """Return the looks of bands of minutes, the nearest the strongest."""
+    return {
+        k: FeatureClass(f"value.band_{k}", color, color, width=0.8, opacity=opacity)
+        for k, opacity in ((1, 0.55), (2, 0.4), (3, 0.27), (4, 0.17))
+    }
+
+
 SPECS: tuple[LayerSpec, ...] = (
     LayerSpec(
         "admin",
@@ -78,6 +86,21 @@ SPECS: tuple[LayerSpec, ...] = (
     ),
     LayerSpec("railways", "", _one("layer.railways", "#55595e", width=1.6, dash="8 5"), group="base"),
     LayerSpec("embankments", "", _one("layer.embankments", "#7a5c3e", width=1.6, dash="2 3"), group="base"),
+    LayerSpec(
+        "shelter_coverage",
+        "state",
+        {
+            "short": FeatureClass("value.short", "#5f0a12", "#d1495b", width=1.6, opacity=0.25),
+            "unknown": FeatureClass("value.unknown", "#3a4047", "#8d959c", width=1.6, opacity=0.3, hatch=True),
+            None: FeatureClass("value.enough", "#00513f", "#00a37a", width=1.2, opacity=0.15),
+        },
+        visible=False,
+        listed=True,
+    ),
+    LayerSpec("shelter_drive_times", "band", _bands("#00513f"), visible=False),
+    LayerSpec("shelter_walk_times", "band", _bands("#4a1486"), visible=False),
+    LayerSpec("stock_drive_times", "band", _bands("#7a4f00"), visible=False),
+    LayerSpec("stock_walk_times", "band", _bands("#8a2846"), visible=False),
     LayerSpec("risk_zones", "risk_level", zone_classes()),
     LayerSpec("runout_ways", "", _one("layer.runout_ways", "#8c2d04", width=2, dash="4 4"), visible=False),
     LayerSpec("runout_zones", "risk_level", zone_classes(), visible=False, listed=True),
@@ -177,7 +200,35 @@ SPECS: tuple[LayerSpec, ...] = (
         visible=False,
     ),
     LayerSpec("hazard_points", "hazard_level", level_classes("level", shape="triangle", radius=8), listed=True),
-    LayerSpec("relocation", "risk_level", level_classes("level", shape="square"), visible=False),
+    LayerSpec("relocation", "risk_level", level_classes("level", shape="square"), visible=False, listed=True),
+    LayerSpec(
+        "stock_reach",
+        "state",
+        {
+            "cut_off": FeatureClass("value.cut_off", "#5f0a12", "#c1121f", shape="circle", radius=7, opacity=1),
+            "far": FeatureClass("value.far", "#7a4f00", "#f2a900", shape="circle", radius=7, opacity=1),
+            "off_network": FeatureClass("value.off_network", "#3a4047", "#8d959c", shape="circle", radius=7, opacity=1),
+            None: FeatureClass("value.near", "#00513f", "#00a37a", shape="circle", radius=5, opacity=1),
+        },
+        visible=False,
+    ),
+    LayerSpec(
+        "shelter_proposals",
+        "siting_method",
+        {
+            "max_cover": FeatureClass("value.max_cover", "#4a1486", "#c994ff", shape="house", radius=9, opacity=1),
+            None: FeatureClass("value.p_median", "#08519c", "#9ecae1", shape="house", radius=9, opacity=1),
+        },
+        visible=False,
+        listed=True,
+    ),
+    LayerSpec(
+        "stock_proposals",
+        "",
+        _one("layer.stock_proposals", "#7a4f00", fill="#ffd166", shape="diamond", radius=9, opacity=1),
+        visible=False,
+        listed=True,
+    ),
     LayerSpec(
         "cut_off",
         "cut_off_risk",
@@ -192,6 +243,10 @@ SPECS: tuple[LayerSpec, ...] = (
 """Layers of the map from the bottom to the top."""
 
 _LIST_COLUMNS = {
+    "relocation": ("people", "risk_level", "advice"),
+    "shelter_coverage": ("people", "people_short", "to_place_short"),
+    "shelter_proposals": ("siting_method", "people_gained", "township"),
+    "stock_proposals": ("people_gained", "people_near", "township"),
     "evacuation": ("people", "risk_level", "shelter_name"),
     "waterlogging": ("depth_m", "kind", "cause"),
     "hazard_points": ("kind", "hazard_level", "people"),

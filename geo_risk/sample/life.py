@@ -27,6 +27,7 @@ from geo_risk.sample.rain_files import write_rain
 from geo_risk.sample.sheets import site_sheet, write_sheet
 from geo_risk.sample.shelters import make_shelters, shelter_frame
 from geo_risk.sample.slides import Slides, make_slides
+from geo_risk.sample.stocks import stock_frame
 from geo_risk.sample.streams import stream
 from geo_risk.sample.susceptibility import Susceptibility, make_susceptibility
 from geo_risk.sample.water import Water, make_water
@@ -150,6 +151,9 @@ def _write_people(life: Life, people: People, folder: Path, ground: Ground) -> d
         "bridges": people.bridges,
         "shelters": shelter_frame(life.shelters, crs),
         "facilities": facilities_frame(table, life.buildings, seed=ground.seed),
+        "stocks": stock_frame(
+            table.assign(x=np.round(table["x"], 1), y=np.round(table["y"], 1)), crs, size=ground.size, seed=ground.seed
+        ),
     }
     for name, frame in frames.items():
         write_frame(frame, folder / f"{name}.gpkg")

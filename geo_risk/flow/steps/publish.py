@@ -22,7 +22,7 @@ BASE_INPUTS = ("roads", "rivers", "railways", "embankments", "shelters", "admin"
 """Inputs that are drawn as a quiet base of the map."""
 
 _PARAMETERS = ("area", "deformation", "rainfall", "landslide", "stability", "debris_flow", "earthquake", "runout",
-               "flood", "risk", "evacuation", "warning", "waterlogging")  # fmt: skip
+               "flood", "risk", "evacuation", "relocation", "siting", "warning", "waterlogging")  # fmt: skip
 """Sections of the configuration that the report prints; not who sends a message, and to whom."""
 
 _PICTURES = 48
@@ -34,13 +34,17 @@ _CHINA = timezone(timedelta(hours=8))
 def publish(plan: Plan) -> None:
     """Add the steps that write lists/, geo_risk.gpkg, map.html, cards/ and report.html from what the plan makes."""
     from geo_risk.publish.lists import LISTS
+    from geo_risk.publish.sheets import SHEETS
 
     deformation_series(plan)
     common: dict[str, Any] = {"run": plan.cfg.name, "language": plan.cfg.language}
     for name in LISTS:
         if _is_planned(plan, name):
             files = {k: plan.out / "lists" / f"{name}.{k}" for k in ("xlsx", "csv")}
-            plan.add(f"publish.lists[{name}]", write_list, reads={"frame": plan.frame(name)}, writes=files, **common)
+            sheets = [plan.frame(n) for n in SHEETS.get(name, ()) if plan.has(plan.frame(n))]
+            more: dict[str, Any] = {"optional": {"sheets": sheets}} if sheets else {}
+            plan.add(f"publish.lists[{name}]", write_list, reads={"frame": plan.frame(name)}, writes=files, **more,
+                     **common)  # fmt: skip
     made = [plan.frame(name) for name in SCHEMAS if plan.has(plan.frame(name))]
     if made:
         target = {"out": plan.out / "geo_risk.gpkg"}
@@ -155,15 +159,17 @@ def _layers(paths: Sequence[Path] | None) -> dict[str, xr.DataArray]:
     return {p.stem: open_layer(p) for p in paths or ()}
 
 
-def write_list(*, frame: Path, xlsx: Path, csv: Path, run: str, language: str) -> None:
-    """Write one list as XLSX and CSV."""
+def write_list(
+    *, frame: Path, sheets: list[Path] | None = None, xlsx: Path, csv: Path, run: str, language: str
+) -> None:
+    """Write one list as XLSX, with its further sheets, and CSV."""
     from geo_risk.publish import lists
     from geo_risk.publish.bulletin import gravest_rows
 
     rows = _frames([frame])[frame.stem]
     if frame.stem == "warnings":  # the list is for people: a row a place; every stage is in the GeoPackage
         rows = gravest_rows(rows).reset_index(drop=True)
-    lists.write_xlsx(rows, xlsx, name=frame.stem, run=run, language=language)
+    lists.write_xlsx(rows, xlsx, name=frame.stem, run=run, language=language, sheets=_frames(sheets))
     lists.write_csv(rows, csv, name=frame.stem)
 
 
