@@ -15,6 +15,7 @@ from geo_risk.cli import (
     output,
     plan,
     points,
+    register,
     run,
     sample,
     schema,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 for module in (run, warn, plan, check, info, verify, init, sample, score, schema, velocity, east_up, points):
     app.command(module.NAME)(module.command)
+app.add_typer(register.app, name=register.NAME)
 
 
 @app.callback()

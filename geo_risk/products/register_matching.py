@@ -95,7 +95,8 @@ def zone_pairs(found: gpd.GeoDataFrame, kept: gpd.GeoDataFrame) -> pd.DataFrame:
     centre = shapely.centroid(shapes[a])
     pairs["x"], pairs["y"] = shapely.get_x(centre), shapely.get_y(centre)
     pairs = pairs[shared > 0].sort_values(["iou", "id", "x", "y"], ascending=[False, True, True, True])
-    return pairs.drop(columns=["id", "x", "y"]).reset_index(drop=True)
+    out: pd.DataFrame = pairs.drop(columns=["id", "x", "y"]).reset_index(drop=True)
+    return out
 
 
 def match_zones(pairs: pd.DataFrame, n_found: int, *, min_iou: float) -> NDArray[np.int64]:

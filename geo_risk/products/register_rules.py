@@ -1,4 +1,4 @@
-"""What a run proposes to the register: new, changed, revived, dormant, cancel; each with its reason. Nothing is done."""
+"""What a run proposes to the register: new, changed, revived, dormant, cancel; each with its reason, nothing done."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ WATCH: Mapping[str, Watch] = {
 _NAMES = {
     "hazard_level": "危险性", "vulnerability_level": "易损性", "risk_level": "风险", "activity": "活动性",
     "danger_grade": "险情等级", "scale": "规模", "people": "威胁人数", "households": "威胁户数", "buildings": "房屋",
-    "assets_cny": "威胁财产（元）", "area_m2": "面积（平方米）", "volume_m3": "体积（立方米）", "road_km": "道路（公里）",
+    "assets_cny": "威胁财产（元）", "area_m2": "面积（平方米）", "volume_m3": "体积（立方米）",
+    "road_km": "道路（公里）",
     "velocity_mm_yr": "形变速率（毫米/年）", "geometry": "位置或边界",
 }  # fmt: skip
 
@@ -91,8 +92,8 @@ def changed_fields(before: Mapping[str, Any], now: Mapping[str, Any], watch: Wat
     """
     out = []
     for name in watch.levels:
-        level = now.get(name)
-        if is_known(level) and int(level) >= 0 and int(level) != _level(before.get(name)):  # type: ignore[call-overload]
+        level = _level(now.get(name))
+        if level >= 0 and level != _level(before.get(name)):
             out.append(name)
     out += [n for n in watch.words if is_known(now.get(n)) and now.get(n) != before.get(n)]
     out += [n for n in (*watch.counts, *watch.amounts)
@@ -100,7 +101,8 @@ def changed_fields(before: Mapping[str, Any], now: Mapping[str, Any], watch: Wat
     for name, error in watch.speeds.items():
         if not is_known(now.get(name)):
             continue
-        errors = [float(v) for v in (before.get(error), now.get(error)) if is_known(v)]
+        both: list[Any] = [before.get(error), now.get(error)]
+        errors = [float(v) for v in both if is_known(v)]
         least = max(rules.speed_change_mm_yr, 2 * math.hypot(*errors) if errors else 0.0)
         known = is_known(before.get(name))
         if not known or abs(float(now[name]) - float(before[name])) >= least:
@@ -149,13 +151,13 @@ def propose_new(found: Sequence[Mapping[str, Any]], rows: Sequence[int], layer: 
     out = []
     for k in rows:
         row = dict(found[k])
-        in_ledger = row.get("source", "") not in ("insar", "")
+        in_ledger = layer == "risk_zones" or row.get("source") != "insar"
         # what a ledger cancelled stays so; a run's own word "dormant" is a proposal that takes several runs
         row["status"] = ("cancelled" if row.get("status") == "cancelled" else "existing") if in_ledger else "new"
         text = Sentence(f"Not in the register. {_text(row, 'en')}", f"登记库中没有。{_text(row, 'zh')}")
         if k in notes:
             text = Sentence(f"{notes[k]} {text}", f"{notes[k].zh}{text.zh}")
-        own = str(row.get("point_id")) if in_ledger and layer == "hazard_points" else None
+        own = str(row.get("point_id")) if row["status"] != "new" and layer == "hazard_points" else None
         out.append(Draft("new", known_as.get(k), k, row, text, own))
     return out
 
@@ -196,8 +198,9 @@ def propose_changes(
         if acts:
             after["status"] = "changed"
             state = word(str(old["status"]), "en")
+            noted = _STATUS[str(old["status"])]
             reason = Sentence(f"In the register as {state}, but the run sees it act: {told}. {_text(row, 'en')}",
-                              f"登记为{_STATUS[str(old['status'])]}，但本次分析显示仍在活动：{told.zh}。{_text(row, 'zh')}")  # fmt: skip
+                              f"登记为{noted}，但本次分析显示仍在活动：{told.zh}。{_text(row, 'zh')}")  # fmt: skip
         else:
             reason = Sentence(f"Changed: {told}. {_text(row, 'en')}", f"变化：{told.zh}。{_text(row, 'zh')}")
         out.append(Draft("revived" if acts else "changed", str(old["object_id"]), k, after, reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from geo_risk.core.errors import ConfigError
@@ -85,7 +85,7 @@ class Entry:
         def masked(values: Mapping[str, Any]) -> Values:
             return {k: ("***" if k in fields and v is not None else v) for k, v in values.items()}
 
-        return Entry(**{**self.__dict__, "before": masked(self.before), "after": masked(self.after)})
+        return replace(self, before=masked(self.before), after=masked(self.after))
 
 
 ENTRY_COLUMNS = ("seq, change_id, layer, object_id, version, action, who, at, why, run_id, undoes, is_there, "
@@ -94,8 +94,9 @@ ENTRY_COLUMNS = ("seq, change_id, layer, object_id, version, action, who, at, wh
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return an entry from the columns `ENTRY_COLUMNS`."""
-    *head, is_there, before, after = row
-    return Entry(*head, bool(is_there), json.loads(before), json.loads(after))
+    values = list(row)
+    values[11:] = [bool(row[11]), json.loads(row[12]), json.loads(row[13])]
+    return Entry(*values)
 
 
 def packed(values: Mapping[str, Any]) -> str:

@@ -182,3 +182,28 @@ def _date(text: str | None) -> date | None:
 def _next(stage: str) -> str:
     names = {"found": "find", "assigned": "assign", "inspected": "inspect", "measure": "measure"}
     return _NEXT[names[stage]]
+
+
+def step_values(register: Register, step: str, values: Values, *, due: str | None, on: str | None, days: int) -> Values:
+    """Return the values of a step with its day and the date due of the next one.
+
+    Parameters
+    ----------
+    due, on : dates as ISO text; None: `days` after the day of the step, and today.
+
+    Raises
+    ------
+    ConfigError : not a date, a day to come, or a due date before the day of the step.
+    """
+    now = today(register)
+    day = now if on is None else read_date(on, "--on")
+    if day > now:
+        what = f"{day} is to come"
+        raise ConfigError(what, where="--on", fix="give the day on which it was done")
+    names = {"find": "loop_found_on", "assign": "loop_assigned_on", "inspect": "loop_inspected_on",
+             "measure": "loop_measure_on", "close": "loop_closed_on"}  # fmt: skip
+    out = {**values, names[step]: day.isoformat()}
+    if step == "close":
+        return out
+    first = found(day, days=days) if step == "find" else {}
+    return {**first, **out, "loop_due": due_date(due, on=day, days=days)}

@@ -109,10 +109,13 @@ class PostgisDatabase(Database):
         self._srs = int(known[0][0])
 
     def add_layer(self, name: str, columns: Sequence[tuple[str, str]], shape: str, title: str) -> None:
-        """Create a table with a geometry column and its index."""
+        """Create a table with a geometry column and its index; the title is its comment."""
         body = ", ".join(f"{quoted(c)} {kind}" for c, kind in columns)
-        self.run(f"CREATE TABLE {quoted(name)} (fid bigserial PRIMARY KEY, geom geometry({shape}, {self._srs}), {body})")
+        self.run(
+            f"CREATE TABLE {quoted(name)} (fid bigserial PRIMARY KEY, geom geometry({shape}, {self._srs}), {body})"
+        )
         self.run(f"CREATE INDEX {quoted(f'{name}_geom')} ON {quoted(name)} USING gist (geom)")
+        self.run(f"COMMENT ON TABLE {quoted(name)} IS '{title}'")
 
     def protect(self, tables: Sequence[str], *, append_only: Sequence[str]) -> None:
         """Let triggers stop what does not come from this package."""

@@ -1,4 +1,4 @@
-"""Proposals: what runs and people's files would change. A person confirms or rejects each; till then nothing changes."""
+"""Proposals: what runs and people's files would change. A person confirms or rejects each; nothing changes before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from geo_risk.core.errors import ConflictError, DataError
 from geo_risk.register.entry import Author, Change, State, Values, packed
-from geo_risk.register.fields import GEOMETRY, LAYERS, empty, plain
+from geo_risk.register.fields import GEOMETRY, LAYERS, plain
 from geo_risk.register.store import Register
 
 _COLUMNS = ("number, kind, layer, object_id, source, run_id, at, base_version, before, after, reason_zh, reason_en, "
@@ -83,36 +83,37 @@ def fingerprint(layer: str, kind: str, object_id: str, after: Mapping[str, Any])
     return hashlib.sha256(packed({"l": layer, "k": kind, "i": object_id, "a": kept}).encode()).hexdigest()[:24]
 
 
-def propose(
-    register: Register, offers: Sequence[Offer], *, source: str, run_id: str | None
-) -> tuple[list[str], dict[str, int]]:
+@dataclass(frozen=True)
+class Proposed:
+    """What became of offers: the id of the object of each, numbers of the proposals made, and counts.
+
+    Counts: proposed, already_open, rejected_before, replaced, unchanged.
+    """
+
+    ids: list[str]
+    numbers: list[int]
+    counts: dict[str, int]
+
+
+def propose(register: Register, offers: Sequence[Offer], *, source: str, run_id: str | None) -> Proposed:
     """Put proposals into the register, within a transaction.
 
-    Returns
-    -------
-    The id that each offer got ("" where nothing was proposed), and counts: proposed, open already, rejected before,
-        replaced, unchanged.
+    A later run's proposal of a kind replaces the open one for the same object; what people edited replaces nothing.
 
     Raises
     ------
     SchemaError : a value does not fit its field.
     """
-    out, counts = [], dict.fromkeys(("proposed", "already_open", "rejected_before", "replaced", "unchanged"), 0)
+    counts = dict.fromkeys(("proposed", "already_open", "rejected_before", "replaced", "unchanged"), 0)
     ids = _ids(register, offers)
-    now = register.get([i for i in ids if i])
+    now = register.get(sorted(set(ids)))
     earlier: dict[str, list[Proposal]] = {}
     for p in of_objects(register, list(now)):
         earlier.setdefault(p.object_id, []).append(p)
-    rows, replaced = [], []
+    rows: list[tuple[Any, ...]] = []
+    replaced: list[tuple[int]] = []
     for offer, object_id in zip(offers, ids, strict=True):
-        state, layer = now[object_id], LAYERS[offer.layer]
-        place = f"{offer.layer} {object_id}"
-        given = {k: v for k, v in offer.after.items() if k == GEOMETRY or k in layer.fields}
-        wanted = {k: plain(layer, k, v, where=place) for k, v in given.items()}
-        seen = dict(state.values if state.is_there else empty(layer))
-        if offer.before is not None:
-            seen |= {k: plain(layer, k, v, where=place) for k, v in offer.before.items()}
-        after = {k: v for k, v in wanted.items() if v != seen[k]}
+        seen, after = _difference(offer, now[object_id])
         mark = fingerprint(offer.layer, offer.kind, object_id, after)
         same = [p for p in earlier.get(object_id, []) if p.kind == offer.kind]
         if not set(after) - _EVIDENCE:
@@ -122,25 +123,30 @@ def propose(
         elif _sticks(offer, after) and any(p.state == "rejected" and p.fingerprint == mark for p in same):
             counts["rejected_before"] += 1
         else:
-            old = [p for p in same if p.state == "open" and (offer.kind != "edit" or set(p.after) <= set(after))]
-            replaced += [(p.number,) for p in old]
-            base = state.version if offer.base_version is None else offer.base_version
+            replaced += [(p.number,) for p in same if p.state == "open" and offer.kind != "edit"]
+            base = now[object_id].version if offer.base_version is None else offer.base_version
             rows.append((offer.kind, offer.layer, object_id, source, run_id, register.now(), base,
                          packed({k: seen[k] for k in after}), packed(after), offer.reason_zh, offer.reason_en, mark,
                          "open"))  # fmt: skip
-            counts["proposed"] += 1
-            out.append(object_id)
-            continue
-        out.append("" if not state.is_there and not same else object_id)
-    counts["replaced"] = len(replaced)
+    counts["proposed"], counts["replaced"] = len(rows), len(replaced)
     register.database.many("UPDATE reg_proposals SET state = 'replaced' WHERE number = ?", replaced)
-    if rows:
-        numbers = register.count("proposal", len(rows))
-        register.database.many(
-            f"INSERT INTO reg_proposals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL)",  # noqa: S608
-            [(n, *row) for n, row in zip(numbers, rows, strict=True)],
-        )
-    return out, counts
+    numbers = list(register.count("proposal", len(rows))) if rows else []
+    register.database.many(
+        f"INSERT INTO reg_proposals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL)",  # noqa: S608
+        [(n, *row) for n, row in zip(numbers, rows, strict=True)],
+    )
+    return Proposed(ids, numbers, counts)
+
+
+def _difference(offer: Offer, state: State) -> tuple[Values, Values]:
+    """Return the values that an offer starts from, and of those it holds the ones that differ."""
+    layer, place = LAYERS[offer.layer], f"{offer.layer} {state.object_id}"
+    given = {k: v for k, v in offer.after.items() if k == GEOMETRY or k in layer.fields}
+    wanted = {k: plain(layer, k, v, where=place) for k, v in given.items()}
+    seen = dict(state.values)
+    if offer.before is not None:
+        seen |= {k: plain(layer, k, v, where=place) for k, v in offer.before.items()}
+    return seen, {k: v for k, v in wanted.items() if v != seen[k]}
 
 
 def _sticks(offer: Offer, after: Values) -> bool:
@@ -188,7 +194,7 @@ def of_objects(register: Register, ids: Sequence[str]) -> list[Proposal]:
 def listed(register: Register, *, state: str | None = "open", kind: str | None = None) -> list[Proposal]:
     """Return proposals by number, of a state and a kind (None: any)."""
     sql = f"SELECT {_COLUMNS} FROM reg_proposals WHERE 1 = 1"  # noqa: S608
-    values = []
+    values: list[str] = []
     for column, value in (("state", state), ("kind", kind)):
         if value is not None:
             sql, values = f"{sql} AND {column} = ?", [*values, value]
@@ -237,7 +243,7 @@ def confirm(
     register: Register, proposals: Sequence[Proposal], author: Author, *,
     over: bool = False, more: Callable[[Proposal, State], Values] | None = None,
 ) -> list[int]:  # fmt: skip
-    """Do what proposals say, within a transaction: all of them or none.
+    """Do what proposals say, one of each object, within a transaction: all of them or none.
 
     Parameters
     ----------
@@ -247,6 +253,7 @@ def confirm(
     Raises
     ------
     ConflictError : a proposal is decided already, or its object was changed since; the message names who did what.
+    SchemaError : two proposals of one object.
     """
     fresh = {p.number: p for p in of_objects(register, sorted({p.object_id for p in proposals}))}
     decided = [p for p in (fresh[q.number] for q in proposals) if p.state != "open"]
@@ -261,24 +268,16 @@ def confirm(
         what = f"{len(bad)} proposals start from values that somebody changed since: {said}"
         fix = "reject them, or confirm them with --over if they are still right"
         raise ConflictError(what, where=register.database.label, fix=fix)
-    out: list[int] = []
-    left = list(proposals)
     number = register.count("change")[0]
-    while left:  # two proposals of one object are two entries, one after the other
-        first: dict[str, Proposal] = {}
-        for p in left:
-            first.setdefault(p.object_id, p)
-        now = register.get(sorted(first))
+    out: list[int] = []
+    for run_id in sorted({p.run_id for p in proposals}, key=str):
         changes = [
             Change(p.layer, p.object_id, now[p.object_id].version, p.kind,
-                   {**p.after, **(more(p, now[p.object_id]) if more else {})}, is_there=True if p.kind == "new" else None)
-            for p in first.values()
+                   {**p.after, **(more(p, now[p.object_id]) if more else {})},
+                   is_there=True if p.kind == "new" else None)
+            for p in proposals if p.run_id == run_id
         ]  # fmt: skip
-        run_ids = {p.run_id for p in first.values()}
-        for run_id in sorted(run_ids, key=str):
-            part = [c for c, p in zip(changes, first.values(), strict=True) if p.run_id == run_id]
-            out += register.apply(part, Author(author.who, author.why, run_id), change_id=number)
-        left = [p for p in left if first[p.object_id].number != p.number]
+        out += register.apply(changes, Author(author.who, author.why, run_id), change_id=number)
     _decide(register, proposals, "confirmed", author)
     return out
 

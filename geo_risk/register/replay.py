@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from geo_risk.core.errors import ConflictError, DataError
@@ -27,6 +27,22 @@ def replay(entries: Iterable[Entry], *, until: str | None = None) -> dict[str, S
                 break
             values = {**(values or empty(LAYERS[entry.layer])), **entry.after}
             out[object_id] = State(entry.layer, object_id, entry.version, entry.is_there, values)
+    return out
+
+
+def at_versions(entries: Iterable[Entry], wanted: Mapping[str, set[int]]) -> dict[tuple[str, int], State]:
+    """Return the states of objects at versions of theirs; versions that they never had are absent."""
+    by_object: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.object_id in wanted:
+            by_object.setdefault(entry.object_id, []).append(entry)
+    out: dict[tuple[str, int], State] = {}
+    for object_id, rows in by_object.items():
+        values = empty(LAYERS[rows[0].layer])
+        for entry in sorted(rows, key=lambda e: e.version):
+            values = {**values, **entry.after}
+            if entry.version in wanted[object_id]:
+                out[object_id, entry.version] = State(entry.layer, object_id, entry.version, entry.is_there, values)
     return out
 
 
@@ -106,7 +122,9 @@ def undo(register: Register, seqs: Sequence[int], author: Author) -> list[int]:
                               is_there=was_there, undoes=entry.seq))  # fmt: skip
     if clashes:
         what = f"the same fields were changed later: {'; '.join(clashes[:10])}"
-        raise ConflictError(what, where=register.database.label, fix="take back the later entries first, last one first")
+        raise ConflictError(
+            what, where=register.database.label, fix="take back the later entries first, last one first"
+        )
     return register.apply(changes, author)
 
 

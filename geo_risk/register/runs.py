@@ -82,7 +82,7 @@ def add_aliases(register: Register, source: str, layer: str, numbers: Mapping[st
 def aliases(register: Register, source: str, layer: str) -> dict[str, str]:
     """Return the ids of the register by the numbers of a source."""
     sql = "SELECT foreign_id, object_id FROM reg_aliases WHERE source = ? AND layer = ?"
-    return dict(register.database.run(sql, (source, layer)))  # type: ignore[arg-type]
+    return {str(k): str(v) for k, v in register.database.run(sql, (source, layer))}
 
 
 def moment(register: Register, text: str) -> str:

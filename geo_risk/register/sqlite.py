@@ -121,9 +121,7 @@ class SqliteDatabase(Database):
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) VALUES (?, 'features', ?, ?)",
             (name, title, self._srs),
         )
-        self.run(
-            "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (name, shape.upper(), self._srs)
-        )
+        self.run("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (name, shape.upper(), self._srs))
 
     def protect(self, tables: Sequence[str], *, append_only: Sequence[str]) -> None:
         """Let triggers stop what does not come from this package, such as edits that QGIS would write into the file."""

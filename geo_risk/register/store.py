@@ -57,7 +57,7 @@ class Register:
 
     def __init__(self, database: Database, *, clock: Clock = _now) -> None:
         self.database, self._clock = database, clock
-        meta = dict(database.run("SELECT key, value FROM reg_meta"))
+        meta: dict[str, str] = dict(database.run("SELECT key, value FROM reg_meta"))
         if meta.get("format") != FORMAT:
             what = f"the register has format {meta.get('format')!r}; {FORMAT!r} needed"
             raise ConfigError(what, where=database.label, fix="use the version of geo_risk that made it")
@@ -141,7 +141,8 @@ class Register:
 
         A number that a ledger took for itself is passed over.
         """
-        prefix, out = LAYERS[layer].prefix, []
+        prefix = LAYERS[layer].prefix
+        out: list[str] = []
         while len(out) < how_many:
             names = [f"{prefix}{n:06d}" for n in self.count(layer, how_many - len(out))]
             taken = {r[0] for r in self.database.among("SELECT object_id FROM reg_ids WHERE object_id IN", names)}
@@ -159,7 +160,9 @@ class Register:
         used = sorted({r[0] for r in self.database.among("SELECT object_id FROM reg_ids WHERE object_id IN", ids)})
         if used or len(set(ids)) != len(ids) or not all(i and i == i.strip() for i in ids):
             what = f"ids that were used before, repeat or are empty: {used[:10] or sorted(ids)[:10]}"
-            raise SchemaError(what, where=self.database.label, fix="an id is never used again: leave it to the register")
+            raise SchemaError(
+                what, where=self.database.label, fix="an id is never used again: leave it to the register"
+            )
         at = self.now()
         self.database.many("INSERT INTO reg_ids VALUES (?, ?, 0, 0, ?)", [(i, layer, at) for i in ids])
 
@@ -178,7 +181,9 @@ class Register:
         now = self._locked(ids)
         self._check_versions(changes, now)
         number = self.count("change")[0] if change_id is None else change_id
-        at, out, entries = self.now(), [], []
+        at = self.now()
+        out: list[int] = []
+        entries: list[tuple[Any, ...]] = []
         written: dict[str, list[tuple[Change, State, Values, bool]]] = {}
         for change in changes:
             state, layer = now[change.object_id], LAYERS[change.layer]
@@ -314,7 +319,9 @@ def states_frame(states: Sequence[State], layer: str, crs: str) -> gpd.GeoDataFr
             columns[name] = pd.array([float("nan") if v is None else float(v) for v in values], dtype="float64")
         else:
             columns[name] = pd.array([pd.NA if v is None else int(v) for v in values], dtype="Int64")
-    shapes = [None if s.values[GEOMETRY] is None else shapely.from_wkb(bytes.fromhex(s.values[GEOMETRY])) for s in states]
+    shapes = [
+        None if s.values[GEOMETRY] is None else shapely.from_wkb(bytes.fromhex(s.values[GEOMETRY])) for s in states
+    ]
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs)
 
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL with PostGIS for the tests: a cluster of its own in a folder, on a socket, ended with the session."""
+"""A real PostgreSQL with PostGIS for the tests: a cluster of its own in a folder, on a socket, ended with them."""
 
 import contextlib
 import os
@@ -7,7 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True) if Path("/usr/lib/postgresql").is_dir() else []
+_PLACES = (
+    sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True) if Path("/usr/lib/postgresql").is_dir() else []
+)
 NEEDED = "apt-get install postgresql-15 postgresql-15-postgis-3 (any version that has PostGIS will do)"
 
 
@@ -42,7 +44,9 @@ class Cluster:
         if self.as_root:
             for place in (self.folder, self.socket):
                 shutil.chown(place, "postgres", "postgres")
-        self._run(self.bin / "initdb", "-D", self.data, "-A", "trust", "-U", "geo_risk", "-E", "UTF8", "--locale", "C.UTF-8")
+        self._run(
+            self.bin / "initdb", "-D", self.data, "-A", "trust", "-U", "geo_risk", "-E", "UTF8", "--locale", "C.UTF-8"
+        )
         options = f"-k {self.socket} -p {self.port} -c listen_addresses= -c max_connections=30 -c shared_buffers=32MB"
         self._run(self.bin / "pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w", "-o", options, "start")
 
