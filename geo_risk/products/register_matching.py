@@ -56,10 +56,11 @@ def match_points(
     kinds, kept_kinds = found["kind"].to_numpy(), kept["kind"].to_numpy()
     ids = kept["object_id"].astype(str).to_numpy()
     pairs = pd.DataFrame({"found": a, "kept": b, "distance": shapely.distance(shapes[a], places[b])})
-    pairs["other"] = [kinds[i] != kept_kinds[j] for i, j in zip(a, b, strict=True)]
-    pairs["fits"] = [are_one_kind(kinds[i], kept_kinds[j]) for i, j in zip(a, b, strict=True)]
+    pairs["other"] = np.array([kinds[i] != kept_kinds[j] for i, j in zip(a, b, strict=True)], dtype=bool)
+    fits = np.array([are_one_kind(kinds[i], kept_kinds[j]) for i, j in zip(a, b, strict=True)], dtype=bool)
     pairs["id"], pairs["x"], pairs["y"] = ids[b], shapely.get_x(shapes)[a], shapely.get_y(shapes)[a]
-    pairs = pairs[pairs["fits"]].sort_values(["other", "distance", "id", "x", "y"])
+    pairs["kind"] = [str(kinds[i]) for i in a]
+    pairs = pairs[fits].sort_values(["other", "distance", "id", "x", "y", "kind"])
     return _one_to_one(pairs, out, taken)
 
 

@@ -102,7 +102,8 @@ def undo(register: Register, seqs: Sequence[int], author: Author) -> list[int]:
     DataError : there is no such entry.
     ConflictError : a later entry changed the same fields: that one is to be taken back first; it is named.
     """
-    rows = register.history()
+    found = register.database.among("SELECT object_id FROM reg_history WHERE seq IN", sorted(set(seqs)))
+    rows = [e for object_id in sorted({r[0] for r in found}) for e in register.history(object_id)]
     by_seq = {e.seq: e for e in rows}
     missing = [n for n in seqs if n not in by_seq]
     if missing:

@@ -244,9 +244,14 @@ class Register:
 
     def told(self, object_id: str, *, since: int) -> str:
         """Return who changed which fields of an object after a version, in a sentence without the values."""
-        rows = [e for e in self.history(object_id) if e.version > since]
-        parts = [f"{e.who} ({e.action}: {', '.join(sorted(e.after)[:8])}) at {e.at}" for e in rows[-3:]]
-        parts += [f"and {len(rows) - 3} more before"] * (len(rows) > 3)
+        found = self.database.run(
+            f"SELECT {ENTRY_COLUMNS} FROM reg_history WHERE object_id = ? AND version > ? ORDER BY version DESC LIMIT 3",  # noqa: S608
+            (object_id, since),
+        )
+        rows = [entry_of(r) for r in found]
+        parts = [f"{e.who} ({e.action}: {', '.join(sorted(e.after)[:8])}) at {e.at}" for e in rows]
+        more = rows[-1].version - since - 1 if rows else 0
+        parts += [f"and {more} more before"] * (more > 0)
         return f"{object_id}: " + ("; ".join(parts) or f"it has version {max(0, since - 1)} or less")
 
     def _write_rows(self, layer: Layer, rows: Sequence[tuple[Change, State, Values, bool]]) -> None:

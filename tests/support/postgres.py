@@ -40,6 +40,7 @@ class Cluster:
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o711)
         self.socket.mkdir()
         if self.as_root:
             for place in (self.folder, self.socket):
