@@ -236,4 +236,3 @@ def test_what_a_run_does_not_know_changes_nothing(level, now, people, people_now
         assert ("people" in names) == (abs(people - people_now) >= 5
                                        and abs(people - people_now) > 0.2 * max(people, people_now))  # fmt: skip
     assert changed_fields(row, row, watch, rules) == []
-

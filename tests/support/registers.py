@@ -93,7 +93,9 @@ def write_run(out, points=None, zones=None, *, activity=0, hazard=1, radar="a", 
     rows = []
     for name in files:
         sha = hashlib.sha256((out / name).read_bytes()).hexdigest()
-        rows.append({"path": name, "sha256": sha, "content_sha256": hashlib.sha256((sha + made_at).encode()).hexdigest()})
+        rows.append(
+            {"path": name, "sha256": sha, "content_sha256": hashlib.sha256((sha + made_at).encode()).hexdigest()}
+        )
     inputs = [{"key": "inputs.insar[0].files[0]", "content_sha256": radar, "sha256": radar}] if radar else []
     manifest = {"name": "试", "written_at": made_at, "inputs": inputs, "outputs": rows}
     (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -69,7 +69,9 @@ def test_the_same_run_proposes_nothing_twice_and_another_with_the_same_finding_n
     again = update(register, read_run(tmp_path / "a"), RULES, who="乙")
     assert again.already is not None
     assert [p.number for p in proposals.listed(register, state=None)] == before
-    other = compare(register, tmp_path / "b", run_points([("IS-Q7", X + 10, Y, {})]), made_at="2026-09-01T00:00:00+00:00")
+    other = compare(
+        register, tmp_path / "b", run_points([("IS-Q7", X + 10, Y, {})]), made_at="2026-09-01T00:00:00+00:00"
+    )
     # the same place with another number of the run's own: one proposal, the same id
     assert other.proposed == {"hazard_points": {"new": 1}}
     assert other.counts["replaced"] == 1
