@@ -1,5 +1,7 @@
 """Ledgers and edited copies come in: merged cells, full-width digits, GBK, doubled ids, conflicts of two editors."""
 
+from pathlib import Path
+
 import geopandas as gpd
 import openpyxl
 import pandas as pd
@@ -19,6 +21,7 @@ from geo_risk.register.replay import differences
 from tests.support.registers import EDITOR, X, Y, add_points, change, new_register
 
 RULES = RegisterParams()
+ROOT = Path(__file__).parents[2]
 MAPPING = """
 layer: hazard_points
 columns:
@@ -174,6 +177,14 @@ def test_a_mapping_with_a_mistake_names_it(tmp_path, text, said):
     (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=said):
         read_mapping(tmp_path / "m.yaml", layer="hazard_points").table()
+
+
+def test_the_mapping_that_is_shipped_reads_the_national_forms():
+    rules = read_mapping(ROOT / "configs" / "register" / "ledger.yaml", layer="hazard_points")
+    table = rules.table()
+    assert table.columns["point_id"][:2] == ("统一编号", "编号")
+    assert table.values["kind"]["土质滑坡"] == "landslide"
+    assert table.values["kind"]["泥石流"] == "debris_flow"  # what is left out stays
 
 
 def a_register_of_three(register):
