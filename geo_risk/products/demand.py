@@ -16,7 +16,7 @@ from geo_risk.core.levels import Level, classify
 from geo_risk.core.names import STAGES_H
 from geo_risk.exposure.zonal import covered_shares, overlaps
 from geo_risk.products.params import EvacuationParams, RiskParams
-from geo_risk.products.threat import Threat
+from geo_risk.products.threat import Threat, Water
 from geo_risk.products.zones import WARNED_KINDS, matrix_risk
 
 WATER_KINDS = ("flood", "waterlogging")
@@ -74,13 +74,15 @@ def people_to_move(
     params: EvacuationParams,
     stages: Sequence[Mapping[str, Any]] = (),
     threat: Threat | None = None,
+    water: Water | None = None,
     risk: RiskParams | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return one row for each settlement with a house in a calling zone, or on a cell whose warning calls.
+    """Return one row for each settlement with a house in a calling zone, or on a cell whose warning or water calls.
 
     A house must be left whole when at least `house_share` of its footprint lies in calling zones (overlaps of zones
-    counted once), or on cells of at least `warning_level` in `threat`. Of a settlement that is known only as a disc,
-    the share of people inside leaves, rounded up (zones and cells added, at most all).
+    counted once), on cells of at least `warning_level` in `threat`, or of at least `flood_level` in `water`. Of a
+    settlement that is known only as a disc, the share of people inside leaves, rounded up (zones and cells added, at
+    most all).
 
     Parameters
     ----------
@@ -89,6 +91,7 @@ def people_to_move(
     zones : the calling zones only.
     stages : {"hours", "issued"} of each warning stage, issued as ISO time with zone.
     threat : of each house, as `threat.house_threat` finds it; None where only zones call.
+    water : of each house, as `threat.house_water` finds it; None where only zones call.
     risk : matrix and bounds by which warned cells and the people on them make a risk level; default: `RiskParams`.
 
     Returns
@@ -96,7 +99,7 @@ def people_to_move(
     GeoDataFrame at the settlements: settlement_id, name, people, vulnerable_people, settlement_people, responsible,
         hazard_kinds, zone_ids, risk_level, warning_level, leave_before. people is NaN where the population is unknown.
     """
-    share = _leaving_share(houses, zones, threat, params)
+    share = _leaving_share(houses, zones, threat, water, params)
     leaves = share >= params.house_share
     factor = np.where(houses["is_building"].to_numpy(dtype=bool), leaves.astype(np.float64), np.where(leaves, share, 0))
     table = pd.DataFrame({"settlement_id": houses["settlement_id"].to_numpy(), "leaves": leaves})
@@ -108,7 +111,12 @@ def people_to_move(
     unknown = gone[gone["people"].isna()]["settlement_id"].dropna().unique()
     sums.loc[unknown, "people"] = np.nan
     sums = sums[sums["people"].isna() | (sums["people"] > 0)]
-    facts = _facts(houses[leaves], zones, params, stages, None if threat is None else _warned(threat, leaves, params))
+    cells = pd.DataFrame({"cell_warning": np.nan, "cell_flood": np.nan}, index=range(int(leaves.sum())))
+    if threat is not None:
+        cells = _warned(threat, leaves, params).reset_index(drop=True).assign(cell_flood=np.nan)
+    if water is not None:
+        cells["cell_flood"] = np.where(water.share >= params.house_share, water.level, np.nan)[leaves]
+    facts = _facts(houses[leaves], zones, params, stages, cells)
     rows = settlements[settlements["settlement_id"].isin(sums.index)].sort_values("settlement_id", kind="stable")
     out = rows.drop(columns=["vulnerable_people"]).rename(columns={"people": "settlement_people"})
     out = out.merge(sums, left_on="settlement_id", right_index=True, how="left")
@@ -122,29 +130,33 @@ def people_to_move(
 
 
 def _leaving_share(
-    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, params: EvacuationParams
-) -> NDArray[np.float64]:
-    """Return the share of each house in calling zones and, from `house_share` on, on warned cells; at most 1."""
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, water: Water | None,
+    params: EvacuationParams,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Return the share of each house in calling zones and, from `house_share` on, on calling cells; at most 1."""
     share = covered_shares(houses, zones)
-    if threat is None:
-        return share
-    return np.minimum(1.0, share + np.where(threat.share >= params.house_share, threat.share, 0.0))
+    for cells in (threat, water):
+        if cells is not None:
+            share = share + np.where(cells.share >= params.house_share, cells.share, 0.0)
+    return np.minimum(1.0, share)
 
 
 def count_ownerless(
-    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, *, params: EvacuationParams
-) -> int:
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, water: Water | None = None, *,
+    params: EvacuationParams,
+) -> int:  # fmt: skip
     """Count the houses of no settlement that must be left: nobody is listed for them.
 
     Parameters
     ----------
-    houses, zones, threat, params : as in `people_to_move`.
+    houses, zones, threat, water, params : as in `people_to_move`.
     """
     ownerless = houses["settlement_id"].isna().to_numpy()
     part = None if threat is None else replace(
         threat, share=threat.share[ownerless], warnings=threat.warnings[ownerless], level=threat.level[ownerless]
     )  # fmt: skip
-    share = _leaving_share(houses[ownerless], zones, part, params)
+    wet = None if water is None else Water(water.share[ownerless], water.level[ownerless])
+    share = _leaving_share(houses[ownerless], zones, part, wet, params)
     return int((share >= params.house_share).sum())
 
 
@@ -196,7 +208,8 @@ def with_not_judged(
             people=np.nan, vulnerable_people=np.nan, hazard_kinds="unknown", zone_ids="", risk_level=Level.UNKNOWN,
             warning_level=Level.UNKNOWN, is_called=False,
         )  # fmt: skip
-        rows = pd.concat([out, more[[c for c in more if c in out]]] if len(out) else [more], ignore_index=True)
+        parts = [out, more[[c for c in more if c in out]]] if len(out) else [more.reindex(columns=out.columns)]
+        rows = pd.concat(parts, ignore_index=True)
         out = gpd.GeoDataFrame(rows.sort_values("settlement_id", kind="stable", ignore_index=True), crs=settlements.crs)
         out["by_cells"] = True
     found = counts.reindex(out["settlement_id"]).fillna(0).astype("int64")
@@ -204,11 +217,12 @@ def with_not_judged(
 
 
 def _risk(rows: pd.DataFrame, params: RiskParams) -> NDArray[np.int8]:
-    """Return the highest known risk: of the zones that call, and of the warned cells with the people who leave them."""
+    """Return the highest known risk: of the zones that call, and of the calling cells with the people who leave."""
     people = classify(rows["people"].to_numpy(dtype=np.float64), params.vulnerability_people)
-    cells = matrix_risk(rows["cell_warning"].fillna(Level.UNKNOWN).astype(np.int8), people, params.risk_matrix)
+    level = rows[["cell_warning", "cell_flood"]].max(axis=1)
+    cells = matrix_risk(level.fillna(Level.UNKNOWN).astype(np.int8), people, params.risk_matrix)
     zones: NDArray[np.int8] = rows["risk_level"].to_numpy(dtype=np.int8)
-    return np.where(rows["cell_warning"].isna(), zones, np.maximum(zones, cells)).astype(np.int8)
+    return np.where(level.isna(), zones, np.maximum(zones, cells)).astype(np.int8)
 
 
 def _facts(
@@ -216,25 +230,30 @@ def _facts(
     zones: gpd.GeoDataFrame,
     params: EvacuationParams,
     stages: Sequence[Mapping[str, Any]],
-    warnings: pd.DataFrame | None,
+    cells: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return what the zones and the cells of a settlement's leaving houses say, by settlement.
 
-    Cells count as a place of kind landslide without a zone's id; `cell_warning` is their highest level, missing where
-    only zones call.
+    Cells count as a place of kind landslide or flood without a zone's id; `cell_warning` and `cell_flood` are their
+    highest levels, missing where no such cell calls. `cells` has the rows of `houses` in order.
     """
     pairs = overlaps(houses, zones)
-    owner = houses["settlement_id"].to_numpy()[pairs["feature"]]
-    table = zones.drop(columns="geometry").iloc[pairs["zone"].to_numpy()].assign(settlement_id=owner)
-    table = table.drop_duplicates(["settlement_id", "zone_id"])
+    owner = houses["settlement_id"].to_numpy()
+    table = zones.drop(columns="geometry").iloc[pairs["zone"].to_numpy()]
+    table = table.assign(settlement_id=owner[pairs["feature"]]).drop_duplicates(["settlement_id", "zone_id"])
     names = [f"warning_{s}h" for s in STAGES_H]
-    if warnings is not None:
-        called = warnings["cell_warning"].notna().to_numpy()
-        cells = warnings[called].groupby(houses["settlement_id"].to_numpy()[called]).max()
-        cells = cells.rename_axis("settlement_id").reset_index().assign(kind="landslide", risk_level=np.nan)
-        table = pd.concat([table, cells], ignore_index=True) if len(table) else cells.assign(zone_id=None)
-    if "cell_warning" not in table:
-        table["cell_warning"] = np.nan
+    parts = [table.assign(cell_warning=np.nan, cell_flood=np.nan)]
+    for column, kind, kept in (("cell_warning", "landslide", [*names, "cell_warning"]),
+                               ("cell_flood", "flood", ["cell_flood"])):  # fmt: skip
+        called = cells[column].notna().to_numpy()
+        if called.any():
+            found = cells.loc[called, kept].groupby(owner[called]).max().rename_axis("settlement_id").reset_index()
+            parts.append(found.assign(kind=kind, risk_level=np.nan, zone_id=None))
+    table = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
+    for column in (*names, "cell_warning", "cell_flood"):
+        if column not in table:
+            table[column] = np.nan
+    table[names] = table[names].astype("float64").fillna(float(Level.UNKNOWN))
     highest, is_silent = table[[*names, "cell_warning"]].max(axis=1), (table[names] < 0).any(axis=1)
     table["warning_level"] = highest.where((highest > 0) | ~is_silent, Level.UNKNOWN)
     table["risk_level"] = table["risk_level"].astype("float64").replace(float(Level.UNKNOWN), _UNKNOWN_SEVERITY)
@@ -246,6 +265,7 @@ def _facts(
             "zone_ids": groups["zone_id"].agg(lambda v: ",".join(sorted(set(v.dropna().astype(str))))),
             "risk_level": groups["risk_level"].max().replace(_UNKNOWN_SEVERITY, Level.UNKNOWN).fillna(Level.UNKNOWN),
             "cell_warning": groups["cell_warning"].max(),
+            "cell_flood": groups["cell_flood"].max(),
             "warning_level": groups["warning_level"].max(),
             "leave_before": groups["leave_before"].agg(lambda v: min((str(x) for x in v.dropna()), default=None)),
         }

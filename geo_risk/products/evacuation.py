@@ -37,7 +37,7 @@ from geo_risk.products.demand import (
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.priority import score_parts, scores
 from geo_risk.products.routing import Ways, backup_route, cut_off_risk, find_ways, main_routes
-from geo_risk.products.threat import Threat, house_threat
+from geo_risk.products.threat import Threat, Water, house_threat, house_water
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 
 _SHELTER_RADIUS_M = 15.0
@@ -116,10 +116,12 @@ def plan_evacuation(
     zones = inputs.zones[calling_zones(inputs.zones, params)].reset_index(drop=True)
     threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
+    water = _water(inputs, params)
     leaving = people_to_move(
-        inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, risk=risk
-    )
-    is_known = _is_known(inputs, threat, params)
+        inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, water=water,
+        risk=risk,
+    )  # fmt: skip
+    is_known = _is_known(inputs, threat, water, params)
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
     shelters, refused = _shelters(inputs, params)
@@ -132,28 +134,43 @@ def plan_evacuation(
     rows = _rows(draft, main_shelter, backups, params=params, language=language)
     table = _assignments(draft)
     return EvacuationPlan(
-        conform(rows.drop(columns=["by_cells", "cell_warning", "is_called"]), "evacuation"),
+        conform(rows.drop(columns=["by_cells", "cell_warning", "cell_flood", "is_called"]), "evacuation"),
         conform(table, "evacuation_assignments"),
         conform(routes, "evacuation_routes"),
         {
             **_totals(draft, shelters),
             **_silent_totals(silent, leaving),
-            "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, params=params),
+            "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, water, params=params),
         },
         refused,
     )
 
 
-def _is_known(inputs: EvacuationInputs, threat: Threat | None, params: EvacuationParams) -> NDArray[np.bool_]:
-    """Tell which houses the stages judge; where houses are not judged by stages, the landslide hazard."""
-    if threat is not None:
-        return threat.is_judged(params)
+def _water(inputs: EvacuationInputs, params: EvacuationParams) -> Water | None:
+    """Return what the flood hazard says of each house, None where there is none."""
+    layers = [layer for layer in inputs.grounds if layer.name == "hazard_flood"]
+    return house_water(inputs.houses, layers[0], params=params) if layers else None
+
+
+def _is_known(
+    inputs: EvacuationInputs, threat: Threat | None, water: Water | None, params: EvacuationParams
+) -> NDArray[np.bool_]:
+    """Tell which houses the stages (without stages: the landslide hazard) and the flood hazard judge.
+
+    A house that one of them calls needs no judgement of the other.
+    """
+    known, called = np.ones(len(inputs.houses), dtype=bool), np.zeros(len(inputs.houses), dtype=bool)
     layers = [layer for layer in inputs.grounds if layer.name == "hazard_landslide"]
-    if not layers:
-        return np.ones(len(inputs.houses), dtype=bool)
-    coverage = cell_coverage(inputs.houses, grid_of(layers[0]))
-    level = level_at_share(layers[0], coverage, share=params.house_share, min_known_share=0.5)
-    return np.asarray(level >= 0, dtype=bool)
+    if threat is not None:
+        known &= threat.is_judged(params)
+        called |= threat.share >= params.house_share
+    elif layers:
+        coverage = cell_coverage(inputs.houses, grid_of(layers[0]))
+        known &= level_at_share(layers[0], coverage, share=params.house_share, min_known_share=0.5) >= 0
+    if water is not None:
+        known &= water.level >= 0
+        called |= water.share >= params.house_share
+    return np.asarray(known | called, dtype=bool)
 
 
 def _silent_totals(silent: pd.DataFrame, leaving: gpd.GeoDataFrame) -> dict[str, int]:
@@ -357,6 +374,9 @@ def _who_leaves(row: Any, params: EvacuationParams, language: str) -> list[str]:
                 angle=params.reach_angle_deg, distance=params.reach_distance_m,
                 least=warning_word(params.warning_level, language), **levels)
         )  # fmt: skip
+    if not pd.isna(row["cell_flood"]):
+        out.append(say("leave_water", language, level=level_word(row["cell_flood"], language),
+                       least=level_word(params.flood_level, language)))  # fmt: skip
     if row["houses_not_judged"]:
         out.append(say("not_judged", language, houses=row["houses_not_judged"], people=row["people_not_judged"]))
     return out

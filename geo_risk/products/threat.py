@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import Grid, same_grid
+from geo_risk.core.grid import Grid, grid_of, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.units import in_units
@@ -47,6 +47,38 @@ class Threat:
         long = self.warnings[[f"warning_{s}h" for s in STAGES_H if s >= params.known_hours]]
         warned = (self.warnings >= params.warning_level).any(axis=1)
         return np.asarray((long >= 0).any(axis=1) | warned, dtype=bool)
+
+
+@dataclass(frozen=True)
+class Water:
+    """What the flood hazard says of each house, in the order of the houses.
+
+    Attributes
+    ----------
+    share : of the footprint on cells of at least `flood_level`, 0 to 1.
+    level : that `house_share` of the footprint reaches; -1 where unknown.
+    """
+
+    share: NDArray[np.float64]
+    level: NDArray[np.int8]
+
+
+def house_water(houses: gpd.GeoDataFrame, hazard: xr.DataArray, *, params: EvacuationParams) -> Water:
+    """Judge each house by the flood hazard of its own ground.
+
+    Parameters
+    ----------
+    houses : polygons in the layer's CRS. hazard : (y, x) level -1..4. params : `flood_level` and `house_share`.
+
+    Raises
+    ------
+    CrsError : houses and layer do not fit together.
+    """
+    coverage = cell_coverage(houses, grid_of(hazard))
+    values = coverage.values(hazard.data)
+    wet, area = coverage.sums(values >= params.flood_level), coverage.n_cells
+    share = np.divide(wet, area, out=np.zeros_like(wet), where=area > 0).clip(0, 1)
+    return Water(share, level_of_values(values, coverage, share=params.house_share, min_known_share=0.5))
 
 
 def reach_layers(

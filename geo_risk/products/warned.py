@@ -1,10 +1,14 @@
-"""What a slide warning reaches: each warned slope with all that runs out from it."""
+"""What a slide warning reaches: each warned slope with all that runs out from it, as the newest issues see it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import Any
 
 import dask
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -54,3 +58,59 @@ def runout_layers(
         )
         for name, rank in zip(own, carried, strict=True)
     }  # fmt: skip
+
+
+def current_layers(
+    warnings: Mapping[str, xr.DataArray], stages: Sequence[Mapping[str, Any]], *, after_h: float
+) -> tuple[dict[str, xr.DataArray], list[int]]:
+    """Return the warnings as the newest issues see them: an old one no longer calls where a newer one knows better.
+
+    A stage that was issued more than `after_h` before the newest one is superseded by stages that were not, and whose
+    hours reach as far as its own: what it said of hours that are past is past. Where any of them knows a level, their
+    highest known level stands for it; elsewhere it stays.
+
+    Parameters
+    ----------
+    warnings : level layers on one grid by name ("warning_24h").
+    stages : {"hours", "issued"} of each stage, issued as ISO time with zone; a stage without an issue time stays.
+    after_h : > 0.
+
+    Returns
+    -------
+    (layers, superseded) : in the order of `warnings`, lazy where they are; hours of the superseded stages, rising.
+
+    Raises
+    ------
+    GridError : a layer is on another grid. ValueError : an issue time has no zone.
+    """
+    issued = {int(s["hours"]): _time(s["issued"]) for s in stages if s.get("issued")}
+    known = {h: t for h, t in issued.items() if f"warning_{h}h" in warnings}
+    if not known:
+        return dict(warnings), []
+    grid = same_grid(*warnings.values())
+    newest = max(known.values())
+    out, superseded = dict(warnings), []
+    for hours, time in sorted(known.items()):
+        end = time + timedelta(hours=hours)
+        newer = [
+            h for h, t in known.items() if newest - t <= timedelta(hours=after_h) and t + timedelta(hours=h) >= end
+        ]
+        if newest - time <= timedelta(hours=after_h) or not newer:
+            continue
+        name = f"warning_{hours}h"
+        best = reduce(np.maximum, (warnings[f"warning_{h}h"].data for h in newer))
+        own = warnings[name].data
+        level = da.where(best >= 0, best, own) if isinstance(best, da.Array) else np.where(best >= 0, best, own)
+        out[name] = grid.layer(
+            level.astype(np.int8), units="level", long_name=f"{name} as newer issues see it", name=name
+        )
+        superseded.append(hours)
+    return out, superseded
+
+
+def _time(text: Any) -> datetime:
+    time = datetime.fromisoformat(str(text))
+    if time.tzinfo is None:
+        what = f"the issue time {text!r} has no zone"
+        raise ValueError(what)
+    return time.astimezone(UTC)

@@ -131,6 +131,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                      "from such ground arrives, or in a zone that calls (warning {warning}, risk {risk}; zones: {n}).",
                      "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其滑坡运动范围内，"
                      "或位于需转移的风险区（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
+    "leave_water": ("Of these, houses stand on ground of flood level {least} or more, the gravest {level}.",
+                    "其中有房屋所在地面洪水等级达到{least}及以上，最高为{level}。"),
     "leave_unknown": ("Houses stand where people must leave, the number of people is unknown (warning {warning}, risk "
                       "{risk}).", "有房屋位于需转移范围，人口数未知（预警：{warning}，风险：{risk}）。"),
     "not_judged": ("Nothing is known of the ground of {houses} houses ({people} known people): not known to be safe, "

@@ -11,7 +11,6 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.kernels.d8 import fall_downstream
 from geo_risk.kernels.parts import first_end, follow
 from geo_risk.kernels.priority_flood import MISSING, OUTLET
 from geo_risk.terrain.parts import Labels
@@ -60,35 +59,6 @@ def hand_blocks(direction: da.Array, filled: da.Array, is_stream: da.Array) -> d
     """
     height: da.Array = filled.astype(np.float64) - met_blocks(direction, is_stream, filled)
     return height
-
-
-def fall_blocks(direction: da.Array, height: da.Array, where: da.Array, n_steps: int) -> da.Array:
-    """Mean fall per cell side over the next cells of the water's way, as `d8.fall_downstream`: float64, lazy.
-
-    Parameters
-    ----------
-    direction, height, where : (y, x) in the same blocks: D8 codes, [m], cells to look from (bool).
-    n_steps : > 0, how many cells are looked down; so many rows and columns about each block are read with it.
-    """
-    reach = {axis: min(n_steps, size) for axis, size in enumerate(direction.shape)}
-    codes = da.overlap.overlap(direction, depth=reach, boundary=MISSING, allow_rechunk=True)
-    around = da.overlap.overlap(height, depth=reach, boundary=np.nan, allow_rechunk=True)
-    starts = da.overlap.overlap(where, depth=reach, boundary=False, allow_rechunk=True)
-    chunks = tuple(tuple(c - 2 * reach[axis] for c in sizes) for axis, sizes in enumerate(codes.chunks))
-    fall = da.map_blocks(
-        _fall_inside, codes, around, starts, reach=(reach[0], reach[1]), n_steps=n_steps, dtype=np.float64,
-        chunks=chunks, meta=np.empty((0, 0)),
-    )  # fmt: skip
-    return fall.rechunk(direction.chunks)
-
-
-def _fall_inside(
-    codes: NDArray[np.int8], height: NDArray[Any], starts: NDArray[np.bool_], *, reach: tuple[int, int], n_steps: int
-) -> NDArray[np.float64]:
-    rows, columns = (slice(r, size - r) for r, size in zip(reach, codes.shape, strict=True))
-    own = np.zeros_like(starts)
-    own[rows, columns] = starts[rows, columns]
-    return fall_downstream(np.ascontiguousarray(codes), height, own, n_steps)[rows, columns]
 
 
 def _ends(

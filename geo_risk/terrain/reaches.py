@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import same_grid
 from geo_risk.core.units import in_units
 from geo_risk.kernels.contributions import WAY_STEPS, step_ways
+from geo_risk.kernels.forest import downward_order
 from geo_risk.kernels.rating import ZoneSums, zone_sums
 from geo_risk.terrain.parts import Labels, part_labels
 from geo_risk.terrain.rows import rows_of_blocks, values_at
@@ -30,7 +31,7 @@ class Reaches(NamedTuple):
     is_stream : (y, x) bool, lazy.
     end : (n,) flat index of the last cell. below : (n,) the reach downstream, 0 where the water leaves the map.
     length_m, fall_m : (n,) along the stream's cells, first to last; the length includes the step out of the last.
-    area_m2 : (n,) upslope area of the last cell.
+    area_m2 : (n,) upslope area of the last cell. end_m : (n,) height of its bed.
     """
 
     labels: da.Array
@@ -40,6 +41,7 @@ class Reaches(NamedTuple):
     length_m: F64
     fall_m: F64
     area_m2: F64
+    end_m: F64
 
     @property
     def slope(self) -> F64:
@@ -80,7 +82,8 @@ def find_reaches(
     step = steps_of(code, direction.shape[1])
     below = np.where(step != 0, values_at(labels, end + step), 0).astype(np.int64)
     length = (way + np.where(step == 0, WAY_STEPS, 0)) / WAY_STEPS * cell_m
-    return Reaches(labels, is_stream, end, below, length, highest - lowest, values_at(area, end).astype(np.float64))
+    return Reaches(labels, is_stream, end, below, length, highest - lowest, values_at(area, end).astype(np.float64),
+                   lowest)  # fmt: skip
 
 
 def _of_streams(
@@ -150,24 +153,77 @@ def _greatest(
     return number, greatest
 
 
-def depth_by_reach(reaches: Reaches, hand_m: da.Array, stage_m: F64) -> da.Array:
+def sums_on_reaches(reaches: Reaches, values: da.Array) -> F64:
+    """Sum of values >= 0 that lie on few cells, by the reach that each cell drains to, (n,); NaN where one is NaN.
+
+    Parameters
+    ----------
+    values : (y, x), 0 on most cells.
+    """
+    out = np.zeros(len(reaches.end))
+    for _, (number, some) in rows_of_blocks(_few, [reaches.labels, values.rechunk(reaches.labels.chunks)]):
+        np.add.at(out, number - 1, some)
+    return out
+
+
+def _few(
+    labels: NDArray[np.int32], values: NDArray[Any], *, origin: tuple[int, int], n_x: int
+) -> tuple[NDArray[np.int32], F64]:
+    del origin, n_x
+    at = (values != 0) & (labels > 0)
+    return labels[at], values[at].astype(np.float64)
+
+
+def backwater_m(reaches: Reaches, stage_m: F64) -> F64:
+    """Level to which the water of reaches downstream stands up each reach, (n,) in the heights of `filled`.
+
+    The surface of a reach at its first cell is its bed there and its stage; still water reaches as high into all that
+    drain into it (a pool without slope: less than a true backwater curve).
+
+    Parameters
+    ----------
+    stage_m : (n,) above the bed; an unknown one holds nothing back.
+
+    Returns
+    -------
+    -inf where nothing known stands downstream.
+    """
+    own = reaches.end_m + reaches.fall_m + stage_m
+    out = np.full(len(own), -np.inf)
+    for k in downward_order(reaches.below - 1)[::-1]:
+        low = reaches.below[k] - 1
+        if low >= 0:
+            out[k] = np.fmax(own[low], out[low])
+    return out
+
+
+def depth_by_reach(
+    reaches: Reaches, hand_m: da.Array, stage_m: F64, *, filled: da.Array | None = None, level_m: F64 | None = None
+) -> da.Array:
     """Depth of water over the ground when each reach stands at its stage: float32, lazy [m], >= 0.
 
     Parameters
     ----------
     hand_m : (y, x). stage_m : (n,) above the bed; NaN unknown.
+    filled, level_m : (y, x) surface without depressions, and (n,) of `backwater_m`: the deeper of both counts.
 
     Returns
     -------
     NaN where the height above drainage or the stage of the reach is not known.
     """
     stage = np.concatenate([[np.nan], stage_m])
-    return da.map_blocks(
-        _depth, reaches.labels, hand_m.rechunk(reaches.labels.chunks), stage=stage, dtype=np.float32,
-        meta=np.empty((0, 0), np.float32),
-    )  # fmt: skip
+    parts = [reaches.labels, hand_m.rechunk(reaches.labels.chunks)]
+    level = None
+    if filled is not None and level_m is not None:
+        parts.append(filled.rechunk(reaches.labels.chunks))
+        level = np.concatenate([[-np.inf], level_m])
+    return da.map_blocks(_depth, *parts, stage=stage, level=level, dtype=np.float32, meta=np.empty((0, 0), np.float32))
 
 
-def _depth(labels: NDArray[np.int32], hand: NDArray[Any], *, stage: F64) -> NDArray[np.float32]:
-    depth: NDArray[np.float32] = np.maximum(stage[labels] - hand, 0.0).astype(np.float32)
-    return depth
+def _depth(
+    labels: NDArray[np.int32], hand: NDArray[Any], filled: Any = None, *, stage: F64, level: F64 | None
+) -> NDArray[np.float32]:
+    depth = np.maximum(stage[labels] - hand, 0.0)
+    if level is not None:
+        depth = np.maximum(depth, level[labels] - filled)
+    return np.asarray(depth, dtype=np.float32)

@@ -48,18 +48,33 @@ def values_at(array: da.Array, cells: NDArray[np.int64]) -> NDArray[Any]:
     ----------
     array : (y, x), read once. cells : (n,) in any order.
     """
-    n_x = array.shape[1]
-    out = np.zeros(cells.shape, array.dtype)
+    return all_values_at([array], cells)[0]
+
+
+def all_values_at(arrays: list[da.Array], cells: NDArray[np.int64]) -> list[NDArray[Any]]:
+    """Return the values of several arrays at flat indices of the grid, read together; -1 gives the type's zero.
+
+    Parameters
+    ----------
+    arrays : (y, x) in the same blocks, read once. cells : (n,) in any order.
+    """
+    n_x = arrays[0].shape[1]
+    out = [np.zeros(cells.shape, array.dtype) for array in arrays]
     order = np.argsort(cells, kind="stable")
     sought = cells[order]
-    for _, (block, (r0, c0)) in rows_of_blocks(_with_place, [array]):
-        first, past = np.searchsorted(sought, [r0 * n_x, (r0 + block.shape[0]) * n_x])
+    for _, (blocks, (r0, c0)) in rows_of_blocks(_with_place, arrays):
+        n_rows, n_columns = blocks[0].shape
+        first, past = np.searchsorted(sought, [r0 * n_x, (r0 + n_rows) * n_x])
         row, column = np.divmod(sought[first:past], n_x)
-        here = (column >= c0) & (column < c0 + block.shape[1])
-        out[order[first:past][here]] = block[row[here] - r0, column[here] - c0]
+        here = (column >= c0) & (column < c0 + n_columns)
+        at = order[first:past][here]
+        for values, block in zip(out, blocks, strict=True):
+            values[at] = block[row[here] - r0, column[here] - c0]
     return out
 
 
-def _with_place(block: NDArray[Any], *, origin: tuple[int, int], n_x: int) -> tuple[NDArray[Any], tuple[int, int]]:
+def _with_place(
+    *blocks: NDArray[Any], origin: tuple[int, int], n_x: int
+) -> tuple[tuple[NDArray[Any], ...], tuple[int, int]]:
     del n_x
-    return block, origin
+    return blocks, origin

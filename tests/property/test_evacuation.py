@@ -202,7 +202,8 @@ def test_which_zones_call():
         (zone("p", shape, warning=-1, warning_72h=0), False),
         (zone("q", shape, warning=-1, warning_1h=3, risk_level=1), True),
         (zone("e", shape, kind="flood", warning=-1, hazard=3), True),
-        (zone("f", shape, kind="flood", warning=-1, hazard=2), False),
+        (zone("f", shape, kind="flood", warning=-1, hazard=2), True),
+        (zone("r", shape, kind="flood", warning=-1, hazard=1), False),
         (zone("g", shape, kind="flood", warning=-1, hazard=-1), True),
         # no forecast, and how many live there is unknown: the hazard decides
         (zone("k", shape, warning=-1, risk_level=2, vulnerability_level=-1, hazard=3), True),
@@ -348,5 +349,57 @@ def test_weights_and_speeds_that_rank_or_reach_nothing_are_refused(bad):
     (5.0, np.nan, -1, -1),  # unknown stays unknown
 ])  # fmt: skip
 def test_people_on_warned_cells_have_a_risk_of_their_own(people, cell, zone, expected):
-    rows = pd.DataFrame({"people": [people], "cell_warning": [cell], "risk_level": [zone]})
+    rows = pd.DataFrame({"people": [people], "cell_warning": [cell], "cell_flood": [np.nan], "risk_level": [zone]})
     assert _risk(rows, RiskParams()).tolist() == [expected]
+
+
+FLOOD_GRID = Grid.from_bounds((0, -1000, 6000, 1000), crs=CRS, resolution_m=10)
+
+
+def flooded(levels):
+    """A flood layer of level 0 but for boxes {(x0, y0, x1, y1): level}."""
+    coords = FLOOD_GRID.coords()
+    x, y = np.meshgrid(coords["x"], coords["y"])
+    values = np.zeros(FLOOD_GRID.shape, np.int8)
+    for (x0, y0, x1, y1), level in levels.items():
+        values[(x > x0) & (x < x1) & (y > y0) & (y < y1)] = level
+    return FLOOD_GRID.layer(values, units="level", long_name="flood hazard level", name="hazard_flood")
+
+
+def test_a_house_in_deep_water_is_left_though_no_zone_is_drawn_there():
+    nowhere = zone_frame(zone("Z", box(50, 800, 60, 810), warning=0, risk_level=1))
+    # the two western houses of S0 stand in water of level 2, all of S1 in level 1, the eastern ones of S2 unknown
+    layer = flooded({(950, 0, 995, 60): 2, (1900, 0, 2100, 60): 1, (3000, 0, 3100, 60): -1})
+    inputs = replace(scene(zones=nowhere), grounds=[layer])
+    plan = plan_evacuation(inputs, params=PARAMS, language="en")
+    rows = plan.evacuation.set_index("settlement_id")
+    assert rows.loc["S0", "people"] == 50
+    assert rows.loc["S0", "hazard_kinds"] == "flood"
+    assert rows.loc["S0", "risk_level"] == 2  # hazard 2, vulnerability 2: the default matrix
+    assert rows.loc["S0", "warning_level"] == -1
+    assert "S1" not in rows.index
+    # what is not known is on the list, its people missing
+    assert pd.isna(rows.loc["S2", "people"])
+    assert rows.loc["S2", "houses_not_judged"] == 2
+    assert plan.totals["houses_not_judged"] == 2
+    stricter = plan_evacuation(inputs, params=PARAMS.model_copy(update={"flood_level": 1}), language="en")
+    assert set(stricter.evacuation["settlement_id"]) == {"S0", "S1", "S2"}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(-1, 4), min_size=3, max_size=3), st.integers(0, 2))
+def test_more_water_never_takes_people_off_the_list(levels, where):
+    nowhere = zone_frame(zone("Z", box(50, 800, 60, 810), warning=0, risk_level=1))
+
+    def listed(some):
+        boxes = {(1000 * (i + 1) - 50, 0, 1000 * (i + 1) + 50, 60): level for i, level in enumerate(some)}
+        plan = plan_evacuation(replace(scene(zones=nowhere), grounds=[flooded(boxes)]), params=PARAMS, language="en")
+        return plan.evacuation.set_index("settlement_id")["people"]
+
+    less = listed(levels)
+    deeper = [min(4, level + 1) if i == where and level >= 0 else level for i, level in enumerate(levels)]
+    more = listed(deeper)
+    assert set(less.index) <= set(more.index)
+    for settlement in less.index:
+        if not pd.isna(less[settlement]):
+            assert more[settlement] >= less[settlement]

@@ -76,7 +76,7 @@ def test_design_floods_rise_with_their_years_and_reach_the_zones(folder: Path) -
     wanted = 0.36 * 167 * 10 * 1.8 / 370**0.7 * 6
     assert float(open_layer(rain["rain_10"]).mean()) == pytest.approx(wanted, rel=1e-6)
     out = {"depth_10": folder / "d10.tif", "depth_50": folder / "d50.tif", "hazard": folder / "hazard_flood_design.tif"}
-    write_design(streams=folder / "streams.tif", curve_number=folder / "curve_number.tif", rain=list(rain.values()),
+    write_design(curve_number=folder / "curve_number.tif", rain=list(rain.values()),
                  hazard_flood=folder / "hazard_flood.tif", area_cut_ratio=folder / "area_cut_ratio.tif",
                  facts=folder / "design.json", params=PARAMS, **ground(folder), **out)  # fmt: skip
     low, high = (open_layer(out[f"depth_{t}"]).to_numpy() for t in (10, 50))
@@ -165,8 +165,7 @@ def test_design_floods_count_ground_without_a_curve_number_on_the_wet_side(folde
         layers = {n: open_layer(path) for n, path in ground(folder).items()}
         made = ratings(layers["dem"], layers["dem_filled"], layers["flow_direction"], layers["flow_accumulation"],
                        layers["hand_m"], drainage=PARAMS.drainage, river=PARAMS.river)  # fmt: skip
-        peaks[name] = peak_by_reach(made.reaches, layers, open_layer(folder / "streams.tif"), rain, number,
-                                    params=PARAMS)  # fmt: skip
+        peaks[name] = peak_by_reach(made.reaches, layers, rain, number, params=PARAMS).discharge_m3_s
     assert np.nanmax(peaks["wet"]) > 0
     np.testing.assert_array_equal(peaks["part"], peaks["wet"])
 

@@ -117,12 +117,16 @@ def flood_layers() -> dict[str, xr.DataArray]:
     openings[5, 5], part[40, 40:50] = 1, 1
     cut = np.ones(GRID.shape, "float32")
     cut[30, 30] = 2
+    outside = np.zeros(GRID.shape, "float32")
+    outside[2, 20] = 1e6
     made = {
-        "dem": dem, "dem_filled": routed.filled, "flow_direction": routed.direction, "streams": stream,
+        "dem": dem, "dem_filled": routed.filled, "flow_direction": routed.direction,
+        "flow_accumulation": routed.upslope_area,
         "hand_m": hand(routed, stream), "runoff": layer(np.full(GRID.shape, 72, "float32"), "mm", "runoff"),
         "openings": layer(openings, "1", "openings"), "area_cut_ratio": layer(cut, "1", "area_cut_ratio"),
         "town_depth": layer(town, "m", "town_depth"),
-        "town_part": layer(part, "1", "town_part"),
+        "town_part": layer(part, "1", "town_part"), "outside_area": layer(outside, "m2", "outside_area"),
+        "outside_area_high": layer(2 * outside, "m2", "outside_area_high"),
     }  # fmt: skip
     return {name: value.compute() for name, value in made.items()}
 
@@ -187,7 +191,14 @@ CASES = {
     "stability": Case(stability, SOILS, stability_layers, "slope_deg", "flow_accumulation"),
     "debris_flow": Case(debris_flow, DebrisFlowParams(area_min_m2=2000), debris_flow_layers, "dem_filled"),
     "earthquake": Case(earthquake, EarthquakeParams(), earthquake_layers, "pgv", "pgv"),
-    "flood": Case(flood, FloodParams(), flood_layers, "dem", "runoff", looks_ahead=True),
+    "flood": Case(
+        flood,
+        FloodParams.model_validate({"drainage": {"stream_area_m2": 100_000}}),
+        flood_layers,
+        "dem",
+        "runoff",
+        looks_ahead=True,
+    ),
 }
 
 

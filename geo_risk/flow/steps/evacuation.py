@@ -63,7 +63,7 @@ def write_evacuation(
     """Write the list, the assignments, the routes, and totals that reconcile."""
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
     from geo_risk.products.threat import highest_reach, reach_layers
-    from geo_risk.products.warned import runout_layers
+    from geo_risk.products.warned import current_layers, runout_layers
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
@@ -80,7 +80,8 @@ def write_evacuation(
         places, notes, quarantine = read.frame, notes + read.notes, quarantine + read.quarantine
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
     levels = {name: open_layer(path) for name, path in grounds.items() if path is not None}
-    warnings = {name: levels[name] for name in _WARNINGS if name in levels}
+    given = {name: levels[name] for name in _WARNINGS if name in levels}
+    warnings, superseded = current_layers(given, known, after_h=params.superseded_after_h)
     reach = {}
     if dem is not None and params.threat_by == "runout":
         reach = runout_layers(open_layer(dem), warnings, params=runout)
@@ -96,7 +97,7 @@ def write_evacuation(
     write_frame(made.routes, evacuation_routes)
     if reach_level is not None and reach:
         write_layer(highest_reach(reach), reach_level)
-    write_json(_facts(made, notes, quarantine, params.threat_by), facts)
+    write_json(_facts(made, notes, quarantine, params.threat_by, superseded), facts)
 
 
 def _threat_method(threat_by: str) -> dict[str, Any]:
@@ -110,11 +111,21 @@ def _threat_method(threat_by: str) -> dict[str, Any]:
             "Geotechnical Journal 33(2)", "validity": "straight lines on the DEM; no volume or path"}  # fmt: skip
 
 
-def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], threat_by: str) -> dict[str, Any]:
+def _facts(
+    made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], threat_by: str, superseded: list[int]
+) -> dict[str, Any]:
     from geo_risk.products.wording import note
 
     t = made.totals
     said = [note("info", text) for text in notes]
+    if superseded:
+        hours = ", ".join(map(str, superseded))
+        said.append(note(
+            "info",
+            f"The stages of {hours} h are older issues of hours that newer ones cover: where these know a slope, their "
+            "level decides who must leave.",
+            f"{hours} 小时阶段的预报已被覆盖同一时段的较新预报取代：凡较新预报已判定之处，以其等级确定转移对象。",
+        ))  # fmt: skip
     said.append(note(
         "warning" if t["people_unassigned"] or t["settlements_of_unknown_population"] else "info",
         f"{t['people_total']} people of {t['settlements']} settlements must leave: {t['people_assigned']} have a "

@@ -16,6 +16,7 @@ from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_drained import drained
 from geo_risk.flow.steps.flood_entrances import entrances
 from geo_risk.flow.steps.flood_ground import ground
+from geo_risk.flow.steps.flood_inflows import OUTSIDE, river_inflows
 from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.flood_standard import standard_storm
@@ -42,12 +43,13 @@ def flood(plan: Plan) -> None:
         writes={"out": plan.layer("flood_openings")}, options=given(plan, "bridges", "culverts"),
     )  # fmt: skip
     _town(plan)
-    names = ("dem_filled", "flow_direction", "streams", "hand_m", "runoff")
+    river_inflows(plan)
+    names = ("dem_filled", "flow_direction", "flow_accumulation", "hand_m", "runoff")
     plan.add(
         "flood.hazard", write_hazard,
         reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
         optional={"openings": plan.layer("flood_openings"), "area_cut_ratio": plan.layer("area_cut_ratio"),
-                  "town_depth": plan.layer("town_depth"),
+                  "town_depth": plan.layer("town_depth"), **{n: plan.layer(n) for n in OUTSIDE},
                   "town_dem": plan.layer("town_dem")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
@@ -138,6 +140,8 @@ def write_hazard(
     *,
     openings: Path | None,
     area_cut_ratio: Path | None,
+    outside_area: Path | None,
+    outside_area_high: Path | None,
     town_depth: Path | None,
     town_dem: Path | None,
     hazard_flood: Path,
@@ -156,7 +160,9 @@ def write_hazard(
     from geo_risk.sources.layers import open_layer
 
     inputs = {name: open_layer(path) for name, path in layers.items()}
-    for name, path in (("openings", openings), ("area_cut_ratio", area_cut_ratio)):
+    extra = {"openings": openings, "area_cut_ratio": area_cut_ratio, "outside_area": outside_area,
+             "outside_area_high": outside_area_high}  # fmt: skip
+    for name, path in extra.items():
         if path is not None:
             inputs[name] = open_layer(path)
     if town_depth is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.exposure import facts_of
+from geo_risk.flow.steps.flood_inflows import OUTSIDE, read_outside
 from geo_risk.flow.steps.openings import routing_dem
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def river_stages(plan: Plan) -> None:
         writes["hazard"] = plan.layer("hazard_flood_design")
     plan.add(
         "flood.design", write_design,
-        reads={**ground, "streams": plan.layer("streams"), "curve_number": plan.layer("curve_number"), "rain": rain,
+        reads={**ground, "curve_number": plan.layer("curve_number"), "rain": rain,
                "hazard_flood": plan.layer("hazard_flood")},
-        optional={"area_cut_ratio": plan.layer("area_cut_ratio")},
+        optional={"area_cut_ratio": plan.layer("area_cut_ratio"), **{n: plan.layer(n) for n in OUTSIDE}},
         writes={**writes, "facts": plan.facts("flood_design")}, params=params,
     )  # fmt: skip
 
@@ -139,19 +140,20 @@ def _ratings(layers: dict[str, xr.DataArray], params: FloodParams) -> Ratings:
 
 
 def write_design(
-    *, streams: Path, curve_number: Path, rain: list[Path], hazard_flood: Path, area_cut_ratio: Path | None,
-    facts: Path, params: FloodParams, **paths: Path,
+    *, curve_number: Path, rain: list[Path], hazard_flood: Path, area_cut_ratio: Path | None,
+    outside_area: Path | None = None, outside_area_high: Path | None = None, facts: Path, params: FloodParams,
+    **paths: Path,
 ) -> None:  # fmt: skip
     """Write the river depth of each design rain, and the level that risk zones are drawn from where one is chosen."""
     from dataclasses import asdict
 
-    import dask.array as da
     import numpy as np
 
     from geo_risk.core.grid import grid_of
     from geo_risk.core.levels import classify_layer, combine_level_layers
     from geo_risk.hazards.flood.design import peak_by_reach
     from geo_risk.hazards.flood.ratings import CARD, LEVELS_M
+    from geo_risk.hazards.flood.river_depth import river_depth_m
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
@@ -162,19 +164,18 @@ def write_design(
     layers = {name: open_layer(paths[name]) for name in (*_GROUND, "dem")}
     made, grid = _ratings(layers, params), grid_of(layers["dem"])
     cut = None if area_cut_ratio is None else greatest_on_streams(made.reaches, blocks(open_layer(area_cut_ratio)))
+    outside = read_outside(outside_area, outside_area_high)
     notes, counts = [], {"reaches": len(made.reaches.end)}
     for t, path in zip(params.river.design_years, rain, strict=True):
-        peak = peak_by_reach(made.reaches, layers, open_layer(streams), open_layer(path), open_layer(curve_number),
-                             params=params)  # fmt: skip
-        stage = made.stage_m(peak)
-        depth = made.depth_m(stage)
-        if cut is not None:  # gaps of the DEM take water away: what a peak so many times higher reaches is unknown
-            highest = made.depth_m(made.stage_m(peak * cut))
-            depth = da.where(highest <= depth, depth, np.float32(np.nan))
+        peak = peak_by_reach(made.reaches, layers, open_layer(path), open_layer(curve_number), params=params,
+                             outside=outside)  # fmt: skip
+        stage = made.stage_m(peak.discharge_m3_s)
+        depth = river_depth_m(made, peak, bounds_m=params.depth_bounds_m,
+                              unknown_stage_m=params.river.unknown_stage_m, cut=cut)  # fmt: skip
         layer = grid.layer(depth, units="m", long_name=f"river depth once in {t} years",
                            name=f"depth_design_{t}yr")  # fmt: skip
         write_layer(layer, paths[f"depth_{t}"])
-        above = int((np.isnan(stage) & np.isfinite(peak)).sum())
+        above = int((np.isnan(stage) & np.isfinite(peak.discharge_m3_s)).sum())
         counts[f"reaches_above_curve_{t}yr"] = above
         if above:
             notes.append(note("warning", f"{t} years: the design flood of {above} reaches stands above "

@@ -17,10 +17,13 @@ from geo_risk.core.levels import classify_layer
 from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.hazards.flood.bluespots import open_depressions, ponds
 from geo_risk.hazards.flood.params import FloodParams
-from geo_risk.hazards.flood.rivers import river_depth_m, river_flow
+from geo_risk.hazards.flood.ratings import ratings
+from geo_risk.hazards.flood.river_depth import river_depth_m
+from geo_risk.hazards.flood.rivers import Outside, reach_peaks
 from geo_risk.hazards.flood.town import coarsened_max
 from geo_risk.terrain.depressions import depression_blocks
 from geo_risk.terrain.hydrology import cells_of
+from geo_risk.terrain.reaches import greatest_on_streams
 from geo_risk.terrain.rows import values_at
 from geo_risk.terrain.slope import blocks
 
@@ -28,24 +31,29 @@ INPUTS: dict[str, str] = {
     "dem": "m",
     "dem_filled": "m",
     "flow_direction": "1",
-    "streams": "1",
+    "flow_accumulation": "m2",
     "hand_m": "m",
     "runoff": "mm",
     "openings?": "1",
     "area_cut_ratio?": "1",
+    "outside_area?": "m2",
+    "outside_area_high?": "m2",
     "town_depth?": "m",
     "town_part?": "1",
 }
 """Layers that `compute` takes; `runoff` is that of the storm of `params.river.storm_h` (`losses.storm_runoff_mm`)."""
+_ROUTED = ("dem", "dem_filled", "flow_direction", "flow_accumulation", "hand_m")
 
 CARD = MethodCard(
-    name="River flood by HAND and regime stage, ponds by spill cascade",
-    citation="USDA TR-55 1986; USDA NEH-4 1972 ch. 16; Kirpich 1940; Lacey 1930; Nobre et al. 2011; Balstrøm & "
-    "Crawford 2018",
+    name="River flood by rating curves on HAND, ponds by spill cascade",
+    citation="USDA TR-55 1986; USDA NEH-4 1972 ch. 16; Kirpich 1940; Hack 1957; Zheng et al. 2018; Nobre et al. 2011; "
+    "Balstrøm & Crawford 2018",
     validity="screening on a 10-90 m DEM; one storm of the stated duration",
     limits=(
-        "no backwater, no levees, no reservoirs",
-        "the stage is that of uniform flow in a wide channel; the DEM's own channel is not surveyed",
+        "no levees, no reservoirs; up its tributaries the water of a river stands level",
+        "the stage is that of uniform flow in a reach's mean cross-section; the bed under water is not surveyed",
+        "ground beyond the map that drains in is told by the given basin or the mapped width of a river that enters, "
+        "else not known",
         "where water leaves the area before it meets a stream the river flood is unknown",
     ),
 )
@@ -58,7 +66,8 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     ----------
     layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through.
         `area_cut_ratio` is more than 1 below gaps of the DEM that take water away (`terrain.gaps`): what a river so
-        many times higher could reach is unknown there unless it is as deep as the second bound anyway. `town_depth`
+        many times larger could reach is unknown there unless it is as deep as the second bound anyway. `outside_area`
+        and `outside_area_high` : ground beyond the map that drains in (`rivers.Outside`). `town_depth`
         is the greatest depth of the town's own run, NaN outside the town, below 0 where that run does not know;
         `town_part` is 1 where the town's run covers a part of a cell: there the county's answer counts as well.
     params : river, bluespots and depth_bounds_m are used.
@@ -77,7 +86,7 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     """
     given = declared(layers, INPUTS)
     grid = same_grid(*given.values())
-    stack = dask.delayed(_whole)({name: layer.data for name, layer in given.items()}, params, grid.resolution_m)
+    stack = dask.delayed(_whole)({name: layer.data for name, layer in given.items()}, params, grid)
     return _result(da.from_delayed(stack, shape=(4, *grid.shape), dtype=np.float32), grid, params)
 
 
@@ -99,7 +108,7 @@ def in_blocks(layers: Mapping[str, xr.DataArray], params: FloodParams) -> Hazard
     """
     given = declared(layers, INPUTS)
     grid = same_grid(*given.values())
-    depths = _depths({name: blocks(layer) for name, layer in given.items()}, params, grid.resolution_m)
+    depths = _depths({name: blocks(layer) for name, layer in given.items()}, params, grid)
     return _result(depths, grid, params)
 
 
@@ -119,28 +128,33 @@ def _result(depths: da.Array, grid: Grid, params: FloodParams) -> HazardResult:
     )
 
 
-def _whole(arrays: Mapping[str, NDArray[Any]], params: FloodParams, cell_m: float) -> NDArray[np.float32]:
+def _whole(arrays: Mapping[str, NDArray[Any]], params: FloodParams, grid: Grid) -> NDArray[np.float32]:
     """Return `_depths` of whole arrays; the task that runs it is one of Dask's, so it asks for no further workers."""
     with dask.config.set(scheduler="synchronous"):
         lazy = {name: da.from_array(np.asarray(values), chunks=(CHUNK, CHUNK)) for name, values in arrays.items()}
-        whole: NDArray[np.float32] = _depths(lazy, params, cell_m).compute()
+        whole: NDArray[np.float32] = _depths(lazy, params, grid).compute()
     return whole
 
 
-def _depths(arrays: dict[str, da.Array], params: FloodParams, cell_m: float) -> da.Array:
+def _depths(arrays: dict[str, da.Array], params: FloodParams, grid: Grid) -> da.Array:
     """Depth, river depth, pond depth and confidence, (4, y, x), lazy."""
-    chunks = arrays["dem"].chunks
+    chunks, cell_m = arrays["dem"].chunks, grid.resolution_m
     arrays = {name: values.rechunk(chunks) for name, values in arrays.items()}
-    dem, filled, stream = arrays["dem"], arrays["dem_filled"], arrays["streams"] > 0
+    dem, filled = arrays["dem"], arrays["dem_filled"]
     direction = arrays["flow_direction"].astype(np.int8)
     runoff = da.where(arrays["runoff"] >= 0, arrays["runoff"].astype(np.float64), np.nan)
-    flow = river_flow(direction, filled, stream, runoff, cell_m=cell_m, params=params.river)
-    river = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m)
     cut, sure_m = arrays.get("area_cut_ratio"), params.depth_bounds_m[1]
-    if cut is not None:
-        # discharge goes with the upslope area, the stage with less than that
-        highest = river_depth_m(direction, arrays["hand_m"], stream, flow.stage_m * cut)
-        river = da.where((highest > river) & ~(river >= sure_m), np.nan, river)
+    named = {n: grid.layer(arrays[n], units=u, long_name=n, name=n) for n, u in INPUTS.items() if n in _ROUTED}
+    made = ratings(named["dem"], named["dem_filled"], named["flow_direction"], named["flow_accumulation"],
+                   named["hand_m"], drainage=params.drainage, river=params.river)  # fmt: skip
+    outside = None
+    if "outside_area" in arrays:
+        outside = Outside(arrays["outside_area"], arrays.get("outside_area_high", arrays["outside_area"]))
+    peaks = reach_peaks(made.reaches, direction, filled, runoff, cell_m=cell_m, params=params.river, outside=outside)
+    river = river_depth_m(
+        made, peaks, bounds_m=params.depth_bounds_m, unknown_stage_m=params.river.unknown_stage_m,
+        cut=None if cut is None else greatest_on_streams(made.reaches, cut),
+    ).rechunk(chunks)  # fmt: skip
     cells_min = cells_of(params.bluespots.area_min_m2, cell_m)
     found = depression_blocks(dem, filled, direction, depth_min=params.bluespots.depth_min_m, cells_min=cells_min)
     is_open = open_depressions(found, arrays["openings"] > 0) if "openings" in arrays else None

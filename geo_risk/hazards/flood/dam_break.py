@@ -228,7 +228,8 @@ def deepest_m(made: Ratings, highest: F64, lost: NDArray[np.bool_]) -> da.Array:
         unknown volume or height lies above as well.
     """
     stage = np.where(np.isneginf(highest), 0.0, highest)
-    known, sure = made.depth_m(stage), made.depth_m(np.where(lost, np.nan, stage))
+    none = np.full(len(stage), np.nan)  # a wave passes: settlements are looked at along its path alone
+    known, sure = (made.depth_m(s, held_up_by=none) for s in (stage, np.where(lost, np.nan, stage)))
     out: da.Array = da.where(known > 0, known, sure)
     return out
 

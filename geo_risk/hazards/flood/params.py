@@ -37,19 +37,31 @@ class RiverParams(Params):
         6, "Duration of the storm whose accumulation makes the river flood.",
         source=f"{_CHOICE}: near the time of concentration of a county's rivers",
     )  # fmt: skip
-    width_coefficient: float = parameter(
-        4.8, "Width of the water surface [m] per square root of the discharge [m3/s].",
-        source="Lacey (1930), wetted perimeter of regime channels P = 4.8 Q^0.5", gt=0, le=50,
-    )  # fmt: skip
     manning_n: float = parameter(
         0.04, "Roughness of channel and banks.", source="Chow (1959) table 5-6: natural streams, winding", gt=0, le=0.5
     )
     slope_min: float = parameter(
         0.0005, "Least slope of the river bed; the DEM's steps are coarser.", source=_CHOICE, gt=0, le=0.1
     )
-    slope_length_m: float = parameter(
-        500.0, "Length over which the slope of the bed is averaged downstream.", source=_CHOICE, gt=0, le=50_000
-    )
+    unknown_stage_m: float = parameter(
+        10.0, "Where nothing tells how much water comes from beyond the map, ground up to this height above the river "
+        "is of unknown flood.",
+        source=f"{_CHOICE}: great floods of the loess plateau's rivers stand 5 to 10 m above the bed", gt=0, le=30,
+    )  # fmt: skip
+    entry_snap_m: float = parameter(
+        300.0, "Distance from where a river of inputs.rivers crosses the edge of the map within which the valley's "
+        "lowest cell is looked for.",
+        source=f"{_CHOICE}: ten cells of 30 m; the error of maps of 1:250,000", ge=0, le=5000,
+    )  # fmt: skip
+    width_scatter_min: float = parameter(
+        0.2, "Least standard deviation of the logarithm of a river's width about its relation with the upslope area.",
+        source=f"{_CHOICE}: below the scatter of regional hydraulic geometry; a factor of 1.7 in area at 90 %", ge=0,
+        le=2,
+    )  # fmt: skip
+    width_scatter_max: float = parameter(
+        0.5, "Where the widths of the map's rivers scatter more about it, widths tell nothing of the ground outside.",
+        source=f"{_CHOICE}: a factor of 3.6 in area at 90 %", ge=0, le=2,
+    )  # fmt: skip
     known_share_min: float = parameter(
         0.9, "A river's flood is known where the runoff of at least this share of the ground upslope is; the rest "
         "counts as the mean of it.",

@@ -13,7 +13,7 @@ from geo_risk.core.grid import same_grid
 from geo_risk.core.result import MethodCard
 from geo_risk.hazards.flood.params import DrainageParams, RiverParams
 from geo_risk.kernels.rating import discharge_of, rating_discharge_m3_s, section_area_m2, stage_of
-from geo_risk.terrain.reaches import Reaches, depth_by_reach, find_reaches, reach_zones
+from geo_risk.terrain.reaches import Reaches, backwater_m, depth_by_reach, find_reaches, reach_zones
 from geo_risk.terrain.slope import blocks, slope_layers
 
 F64 = NDArray[np.float64]
@@ -27,7 +27,7 @@ CARD = MethodCard(
     validity="uniform flow in each reach's mean cross-section as the DEM shows it",
     limits=(
         "the bed below the water on the day of the DEM is not surveyed: stages are too high where the river is deep",
-        "no backwater, no levees, no reservoirs; one stage a reach",
+        "one stage a reach; up its tributaries the water stands level; no levees, no reservoirs",
         f"a discharge that would stand above {LEVELS_M[-1]:g} m is unknown",
     ),
 )
@@ -35,10 +35,13 @@ CARD = MethodCard(
 
 @dataclass(frozen=True)
 class Ratings:
-    """Reaches, heights above them, and discharge [m3/s] and mean cross-section [m2] of each at LEVELS_M, (n, k)."""
+    """Reaches, heights above them, the surface without depressions, and of each at LEVELS_M, (n, k), the discharge
+    [m3/s] and the mean cross-section [m2].
+    """
 
     reaches: Reaches
     hand_m: da.Array
+    filled: da.Array
     curve_m3_s: F64
     section_m2: F64
 
@@ -50,9 +53,14 @@ class Ratings:
         """Return the discharge of each reach at a stage, (n,); NaN where unknown or above the highest level."""
         return discharge_of(np.asarray(stage_m, np.float64), LEVELS_M, self.curve_m3_s)
 
-    def depth_m(self, stage_m: F64) -> da.Array:
-        """Return the depth over the ground, (y, x), lazy; NaN where unknown."""
-        return depth_by_reach(self.reaches, self.hand_m, stage_m)
+    def depth_m(self, stage_m: F64, *, held_up_by: F64 | None = None) -> da.Array:
+        """Return the depth over the ground, (y, x), lazy; NaN where unknown.
+
+        Water stands level up the tributaries of reaches, at `stage_m` or, where it is given, at the stages
+        `held_up_by`.
+        """
+        level = backwater_m(self.reaches, stage_m if held_up_by is None else held_up_by)
+        return depth_by_reach(self.reaches, self.hand_m, stage_m, filled=self.filled, level_m=level)
 
 
 def ratings(
@@ -86,4 +94,4 @@ def ratings(
         cell_m=grid.resolution_m, manning_n=river.manning_n,
     )  # fmt: skip
     section = section_area_m2(sums, LEVELS_M, length_m=reaches.length_m, cell_m=grid.resolution_m)
-    return Ratings(reaches, heights, curve, section)
+    return Ratings(reaches, heights, blocks(filled), curve, section)

@@ -1,4 +1,4 @@
-"""Peak discharge and water level along the drainage, and the depth over the ground beside it."""
+"""Peak discharge of the reaches of a river network, with what comes over the edge of the map."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_risk.hazards.flood.params import RiverParams
+from geo_risk.kernels.forest import sum_down
 from geo_risk.terrain.contributions import contribution_blocks
-from geo_risk.terrain.downstream import fall_blocks, met_blocks
-from geo_risk.terrain.sparse import held_on
+from geo_risk.terrain.reaches import Reaches, sums_on_reaches
+from geo_risk.terrain.rows import all_values_at
 
 Array = NDArray[np.float64]
 
 
-class RiverFlow(NamedTuple):
-    """Flow of the storm's peak on stream cells; (y, x), lazy, NaN elsewhere.
+class Outside(NamedTuple):
+    """Ground beyond the map that drains into it: (y, x) [m2] on the cells where its water enters, 0 on all others.
 
-    `discharge_m3_s`, `bed_slope` [1], `stage_m` above the bed.
+    `area_m2` by best knowledge, and `area_high_m2` as it may be at most; NaN where it is not known.
     """
 
-    discharge_m3_s: da.Array
-    bed_slope: da.Array
-    stage_m: da.Array
+    area_m2: da.Array
+    area_high_m2: da.Array
+
+
+class Peaks(NamedTuple):
+    """Peak discharge [m3/s] of each reach, (n,): by best knowledge, and as it may be at most; NaN unknown.
+
+    `is_fed` : whose ground outside the map is not known.
+    """
+
+    discharge_m3_s: Array
+    high_m3_s: Array
+    is_fed: NDArray[np.bool_]
 
 
 def concentration_time_h(length_m: NDArray[Any], slope: NDArray[Any]) -> Array:
@@ -37,6 +48,18 @@ def concentration_time_h(length_m: NDArray[Any], slope: NDArray[Any]) -> Array:
     length, grade = np.asarray(length_m, np.float64), np.asarray(slope, np.float64)
     good = (length >= 0) & (grade > 0)
     out: Array = 0.0195 / 60 * np.where(good, length, np.nan) ** 0.77 * np.where(good, grade, np.nan) ** -0.385
+    return out
+
+
+def basin_length_m(area_m2: NDArray[Any]) -> Array:
+    """Length of a basin's longest stream [m]: Hack (1957), USGS Prof. Paper 294-B, L = 1.4 A^0.6 (miles).
+
+    Parameters
+    ----------
+    area_m2 : >= 0; NaN stays NaN.
+    """
+    mile = 1609.344
+    out: Array = 1.4 * mile * (np.asarray(area_m2, np.float64) / mile**2) ** 0.6
     return out
 
 
@@ -54,81 +77,49 @@ def peak_discharge_m3_s(
     return out
 
 
-def normal_stage_m(discharge_m3_s: NDArray[Any], width_m: NDArray[Any], slope: NDArray[Any], manning_n: float) -> Array:
-    """Depth of uniform flow in a wide rectangular channel [m]: Manning, h = (Q n / (w sqrt(S)))^(3/5).
-
-    Zero where the discharge is zero (its width is, too); NaN stays NaN.
-    """
-    unit = np.divide(discharge_m3_s, width_m, out=0.0 * discharge_m3_s, where=width_m > 0)
-    out: Array = (unit * manning_n / np.sqrt(slope)) ** 0.6
-    return out
-
-
-def river_flow(
+def reach_peaks(
+    reaches: Reaches,
     direction: da.Array,
     filled: da.Array,
-    stream: da.Array,
     runoff_mm: da.Array,
     *,
     cell_m: float,
     params: RiverParams,
-) -> RiverFlow:
-    """Peak flow of every stream cell from the runoff of its upslope area, exact across blocks.
+    outside: Outside | None = None,
+) -> Peaks:
+    """Peak flow at the end of every reach from the runoff of its upslope area, exact across blocks.
 
     Parameters
     ----------
-    direction, filled : as `terrain.hydrology.drainage` makes them. stream : (y, x) bool.
+    reaches : n of them. direction, filled : as `terrain.hydrology.drainage` makes them.
     runoff_mm : (y, x) runoff depth of the storm [mm]; missing values count as the mean of the known upslope cells
-        where at least `known_share_min` of them are known.
-        All are in the same blocks.
-    cell_m : cell size.
-    params : duration of the storm, width, roughness and slope of the bed.
+        where at least `known_share_min` of them are known. All are in the same blocks.
+    cell_m : cell size. params : duration of the storm, least slope of the bed.
+    outside : ground beyond the map. It is taken to shed as much as the ground of the map does on the mean, and to be as
+        long as basins of its size are (`basin_length_m`).
 
     Returns
     -------
-    RiverFlow : lazy; NaN where there is no stream, or too little known runoff upslope. The blocks' borders are worked
-        out here, and what was found on stream cells is held.
+    Peaks : NaN where too little runoff upslope is known. Ground outside of unknown size is left out of the first and
+        makes the second unknown.
     """
     terms = contribution_blocks(direction, runoff_mm, filled, known_share_min=params.known_share_min)
-    steps = max(1, round(params.slope_length_m / cell_m))
-    fall = fall_blocks(direction, filled, stream, steps)
-    flow = da.map_blocks(
-        _flow, terms, filled, stream, fall, cell_m=cell_m, params=params, dtype=np.float64,
-        chunks=((3,), *direction.chunks), meta=np.empty((0, 0, 0)),
-    )  # fmt: skip
-    held = held_on(stream, flow)
-    return RiverFlow(held[0], held[1], held[2])
+    n_cells, mean_mm, way_cells, highest = all_values_at([terms[k] for k in range(4)], reaches.end)
+    area, length = n_cells * cell_m**2, way_cells * cell_m
+    rise = highest - reaches.end_m
+    slope = np.divide(rise, length, out=np.full(length.shape, params.slope_min), where=length > 0)
+    slope = np.maximum(slope, params.slope_min)
+    last = (reaches.below == 0) & np.isfinite(mean_mm)
+    shed = float((area * mean_mm)[last].sum() / area[last].sum()) if last.any() else np.nan
 
+    def peak(more_m2: Array) -> Array:
+        way = np.where(more_m2 > 0, np.maximum(length, basin_length_m(area + more_m2)), length)
+        water = np.where(more_m2 > 0, area * mean_mm + more_m2 * shed, area * mean_mm)
+        return peak_discharge_m3_s(water / 1e6, np.ones_like(water), params.storm_h, concentration_time_h(way, slope))
 
-def _flow(
-    terms: Array, filled: NDArray[Any], stream: NDArray[np.bool_], fall: Array, *, cell_m: float, params: RiverParams
-) -> Array:
-    """Discharge, slope of the bed and stage of a block, (3, y, x)."""
-    n_cells, mean_mm, way_cells, highest = terms
-    length = way_cells * cell_m
-    rise = highest - filled
-    slope = np.maximum(
-        np.divide(rise, length, out=np.full(length.shape, params.slope_min), where=length > 0), params.slope_min
-    )
-    time_h = concentration_time_h(length, slope)
-    discharge = peak_discharge_m3_s(n_cells * cell_m**2 / 1e6, mean_mm, params.storm_h, time_h)
-    discharge = np.where(stream, discharge, np.nan)
-    width = params.width_coefficient * np.sqrt(discharge)
-    bed = np.maximum(fall / cell_m, params.slope_min)
-    stage = np.where(stream, normal_stage_m(discharge, width, bed, params.manning_n), np.nan)
-    return np.stack([discharge, np.where(stream, bed, np.nan), stage])
-
-
-def river_depth_m(direction: da.Array, hand_m: da.Array, stream: da.Array, stage_m: da.Array) -> da.Array:
-    """Depth of water over the ground: the stage of the stream cell that a cell drains to, less its height above it.
-
-    Parameters
-    ----------
-    direction, stream : as in `river_flow`. hand_m : height above that stream cell [m]. stage_m : on stream cells.
-
-    Returns
-    -------
-    (y, x) [m], >= 0, lazy; NaN where the height above drainage or the stage is not known.
-    """
-    depth: da.Array = da.maximum(met_blocks(direction, stream, stage_m) - hand_m, 0.0)
-    return depth
+    if outside is None:
+        own = peak(np.zeros_like(area))
+        return Peaks(own, own, np.zeros(len(own), dtype=bool))
+    best, most = (sum_down(reaches.below - 1, sums_on_reaches(reaches, v)) for v in outside)
+    fed = np.isnan(most)
+    return Peaks(peak(np.nan_to_num(best)), peak(most), fed)
