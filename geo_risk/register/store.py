@@ -244,10 +244,8 @@ class Register:
 
     def told(self, object_id: str, *, since: int) -> str:
         """Return who changed which fields of an object after a version, in a sentence without the values."""
-        found = self.database.run(
-            f"SELECT {ENTRY_COLUMNS} FROM reg_history WHERE object_id = ? AND version > ? ORDER BY version DESC LIMIT 3",  # noqa: S608
-            (object_id, since),
-        )
+        sql = f"SELECT {ENTRY_COLUMNS} FROM reg_history WHERE object_id = ? AND version > ? "  # noqa: S608
+        found = self.database.run(f"{sql} ORDER BY version DESC LIMIT 3", (object_id, since))
         rows = [entry_of(r) for r in found]
         parts = [f"{e.who} ({e.action}: {', '.join(sorted(e.after)[:8])}) at {e.at}" for e in rows]
         more = rows[-1].version - since - 1 if rows else 0

@@ -10,7 +10,7 @@ from geo_risk.core.errors import ConfigError, DataError
 from geo_risk.flow.config import load_config
 from geo_risk.register import loop
 from geo_risk.register.entry import Author
-from tests.support.registers import EDITOR, X, Y, Clock, add_points, change, new_register, run_points, write_run
+from tests.support.registers import EDITOR, Clock, X, Y, add_points, change, new_register, run_points, write_run
 
 WHO = ("--by", "甲", "--why", "试")
 
@@ -100,7 +100,7 @@ def test_overdue_lists_the_gravest_first_unknown_before_low_and_drops_contacts(t
     cli("register", "cancel", ids[3], *WHO)
     code, text, _ = cli("register", "overdue", "--on", "2026-08-10", "--json")
     assert json.loads(text)["rows"] == []
-    code, _, err = cli("register", "overdue", "-o", tmp_path / "a.pdf")
+    code, _, _ = cli("register", "overdue", "-o", tmp_path / "a.pdf")
     assert code == 2
 
 
@@ -157,12 +157,14 @@ def test_import_confirm_and_conflicts_by_the_command_line(tmp_path, books, cli):
     assert "GR211" in err
     assert "甲 (edit: people)" in err
     for words in (["set", "1", "loop_stage=closed", *WHO], ["set", "1", "people", *WHO], ["confirm", *WHO],
-                  ["diff", "gestern"], ["assign", "1", *WHO], ["assign", "1", "--unit", "x", "--due", "2000-01-01", *WHO]):  # fmt: skip
+                  ["diff", "gestern"], ["assign", "1", *WHO],
+                  ["assign", "1", "--unit", "x", "--due", "2000-01-01", *WHO]):  # fmt: skip
         code, _, err = cli("register", *words)
         assert code == 2, words
         assert len(err.splitlines()) == 3
     for words in (["set", "9", "people=1", *WHO], ["history", "9"], ["undo", "99", *WHO], ["confirm", "P-9", *WHO],
-                  ["cancel", "9", *WHO], ["cancel", "1", "--into", "1", *WHO], ["set", "1", "people=-3", *WHO]):  # fmt: skip
+                  ["cancel", "9", *WHO], ["cancel", "1", "--into", "1", *WHO], ["set", "1", "people=-3", *WHO],
+                  ):  # fmt: skip
         code, _, err = cli("register", *words)
         assert code == 3, words
         assert len(err.splitlines()) == 3
@@ -178,13 +180,13 @@ def test_a_register_is_named_by_a_configuration(tmp_path, cli, monkeypatch):
     assert (code, json.loads(text)) == (0, [])
     assert load_config(config).register_.dormant_after_runs == 3
     config.write_text("name: x\noutput: out\n")
-    code, _, err = cli("register", "list", "-r", config)
+    code, _, _ = cli("register", "list", "-r", config)
     assert code == 2
     config.write_text("name: x\noutput: out\nregister: {url: 'postgresql://u:geheim@h/db'}\n")
     with pytest.raises(ConfigError, match="PGPASSWORD") as caught:
         load_config(config)
     assert "geheim" not in str(caught.value)
-    code, _, err = cli("register", "list", "-r", tmp_path / "none.gpkg")
+    code, _, _ = cli("register", "list", "-r", tmp_path / "none.gpkg")
     assert code == 4
 
 

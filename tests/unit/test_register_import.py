@@ -327,9 +327,8 @@ def test_faults_of_an_edited_copy(tmp_path, register):
     report = import_edits(register, tmp_path / "a.xlsx")
     assert {q["id"] for q in report.quarantine} == {two, three}  # doubled: neither row counts; no such version
     assert proposals.listed(register) == []
-    with new_register(tmp_path / "other.gpkg") as other:
-        with pytest.raises(DataError, match="another register"):
-            import_edits(other, tmp_path / "a.xlsx")
+    with new_register(tmp_path / "other.gpkg") as other, pytest.raises(DataError, match="another register"):
+        import_edits(other, tmp_path / "a.xlsx")
     with pytest.raises(ConfigError, match="register itself"):
         export(register, tmp_path / "r.gpkg")
     with pytest.raises(ConfigError, match="of one layer"):

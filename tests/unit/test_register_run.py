@@ -246,7 +246,7 @@ def test_a_run_that_is_none_or_was_touched_is_refused(tmp_path, register):
     out = write_run(tmp_path / "a", run_points([("IS-1", X, Y, {})]))
     with (out / "layers" / "activity.tif").open("ab") as stream:
         stream.write(b"x")
-    with pytest.raises(CorruptFileError, match="activity.tif"):
+    with pytest.raises(CorruptFileError, match=r"activity\.tif"):
         read_run(out)
     manifest = json.loads((out / "manifest.json").read_text())
     manifest["outputs"] = []
