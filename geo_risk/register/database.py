@@ -94,12 +94,12 @@ class Database(ABC):
             raise
         self.end(keep=True)
 
-    def among(self, sql: str, values: Sequence[Any], *, after: str = "") -> list[Row]:
-        """Run a SELECT that ends in `IN` for values in parts; `after` follows the brackets."""
+    def among(self, sql: str, values: Sequence[Any], *, after: str = "", first: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement that ends in `IN` for values in parts; `after` follows the brackets, `first` goes before."""
         out: list[Row] = []
         for i in range(0, len(values), PART):
             part = list(values[i : i + PART])
-            out += self.run(f"{sql} ({','.join('?' * len(part))}) {after}", part)
+            out += self.run(f"{sql} ({','.join('?' * len(part))}) {after}", [*first, *part])
         return out
 
 

@@ -288,7 +288,6 @@ def reject(register: Register, proposals: Sequence[Proposal], author: Author) ->
 
 
 def _decide(register: Register, proposals: Sequence[Proposal], state: str, author: Author) -> None:
-    at = register.now()
-    rows = [(state, author.who, at, author.why, p.number) for p in proposals]
-    register.database.many("UPDATE reg_proposals SET state = ?, decided_by = ?, decided_at = ?, decided_why = ? "
-                           "WHERE number = ? AND state = 'open'", rows)  # fmt: skip
+    sql = "UPDATE reg_proposals SET state = ?, decided_by = ?, decided_at = ?, decided_why = ? WHERE state = 'open' "
+    said = [state, author.who, register.now(), author.why]
+    register.database.among(f"{sql} AND number IN", [p.number for p in proposals], first=said)

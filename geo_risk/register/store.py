@@ -271,8 +271,10 @@ class Register:
             [(s.version + 1, self.database.shape_value(v[GEOMETRY]), *(v[f] for f in layer.fields), s.object_id)
              for _, s, v, there in rows if there and s.is_there],
         )  # fmt: skip
-        self.database.many("UPDATE reg_ids SET version = version + 1, is_there = ? WHERE object_id = ?",
-                           [(int(there), s.object_id) for _, s, _, there in rows])  # fmt: skip
+        for stays in (True, False):
+            ids = [s.object_id for _, s, _, there in rows if there is stays]
+            sql = "UPDATE reg_ids SET version = version + 1, is_there = ? WHERE object_id IN"
+            self.database.among(sql, ids, first=[int(stays)])
         self.database.touched(layer.name)
 
     def get(self, ids: Sequence[str]) -> dict[str, State]:
