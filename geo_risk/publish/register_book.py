@@ -10,8 +10,9 @@ from typing import Any
 
 import openpyxl
 import pandas as pd
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.atomic import disk_full, staged
@@ -25,6 +26,8 @@ ABOUT = "_register"
 
 _FREE = re.compile(r"^(name|note|reasons.*|.*_ids?|loop_(unit|assignee|finding|measure|outcome|.*_on|due)|merged_into"
                    r"|responsible|monitor|first_seen|last_seen)$")  # fmt: skip
+_GRID = Border(*[Side(style="thin", color="BFC6CC")] * 4)
+_A4_COLUMNS = 14
 _WIDE = {"reasons": 50, "note": 30, "loop_finding": 30, "loop_measure": 30, "loop_outcome": 24, "name": 20}
 
 
@@ -96,7 +99,7 @@ def write_book(
 
 
 def _write_sheet(sheet: Any, rows: pd.DataFrame, language: str) -> None:
-    wrap = Alignment(vertical="top", wrap_text=True)
+    wrap = Alignment(vertical="center", wrap_text=True, indent=1)
     for j, column in enumerate(rows.columns, 1):
         cell = sheet.cell(1, j)
         set_cell(cell, _header(str(column), language))
@@ -110,11 +113,15 @@ def _write_sheet(sheet: Any, rows: pd.DataFrame, language: str) -> None:
         for j, (column, value) in enumerate(zip(rows.columns, row, strict=True), 1):
             cell = sheet.cell(i, j)
             set_cell(cell, book_value(str(column), value, language))
-            cell.alignment = wrap
+            cell.alignment, cell.border = wrap, _GRID
     sheet.freeze_panes = "C2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(max(1, len(rows.columns)))}{len(rows) + 1}"
     sheet.print_title_rows = "1:1"
-    sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A3
+    wide = len(rows.columns) > _A4_COLUMNS
+    setup = sheet.page_setup
+    setup.orientation, setup.paperSize = "landscape", sheet.PAPERSIZE_A3 if wide else sheet.PAPERSIZE_A4
+    setup.fitToWidth, setup.fitToHeight = (2 if wide else 1), 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
 
 
 def _width(text: str) -> float:
