@@ -26,7 +26,8 @@ ABOUT = "_register"
 
 _FREE = re.compile(r"^(name|note|reasons.*|.*_ids?|loop_(unit|assignee|finding|measure|outcome|.*_on|due)|merged_into"
                    r"|responsible|monitor|first_seen|last_seen)$")  # fmt: skip
-_GRID = Border(*[Side(style="thin", color="BFC6CC")] * 4)
+_THIN = Side(style="thin", color="BFC6CC")
+_GRID = Border(_THIN, _THIN, _THIN, _THIN)
 _A4_COLUMNS = 14
 _WIDE = {"reasons": 50, "note": 30, "loop_finding": 30, "loop_measure": 30, "loop_outcome": 24, "name": 20}
 
