@@ -10,7 +10,7 @@ STAMP_TEST := $(VENV)/.installed-test
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fast lint types imports format faults real score sample notebook clean browsers
+.PHONY: help demo test check fast lint types imports format faults real score sample notebook clean browsers postgres
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ demo: $(STAMP) ## Install, run the demo county, print where the map is.
 score: $(STAMP) ## Compare the demo run with its truth.
 	$(BIN)/geo-risk score outputs/demo data/sample/truth
 
-test: $(STAMP_TEST) browsers ## Install with the test extras and run the whole suite.
+test: $(STAMP_TEST) browsers postgres ## Install with the test extras and run the whole suite.
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP_TEST) ## Format, lint, types, imports, fast tests: before every commit.
@@ -72,6 +72,12 @@ browsers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null; then \
 		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk) >/dev/null \
 		|| echo "Chromium could not be installed; the browser tests will say so"; fi
+
+# PostgreSQL with PostGIS for the tests of the register, which start a server of their own; where this is root and apt-get is there.
+postgres:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1; then \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql postgresql-postgis) >/dev/null \
+		|| echo "PostgreSQL could not be installed; the tests of the register will say so"; fi
 
 clean: ## Remove what runs and tests leave, but no data.
 	rm -rf outputs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

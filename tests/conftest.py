@@ -1,7 +1,11 @@
 """Profiles of the property tests: `make check` asks fewer questions than `make test`; real data only where it is."""
 
 import os
-from collections.abc import Callable
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -26,6 +30,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Pass over tests of real data where GEO_RISK_REAL does not name their folder."""
     if item.get_closest_marker("real") and not os.environ.get("GEO_RISK_REAL"):
         pytest.skip("set GEO_RISK_REAL to the folder of real data")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """Run a PostgreSQL with PostGIS of this session's own; absent, the tests fail under CI and skip elsewhere."""
+    from tests.support.postgres import NEEDED, Cluster, binaries
+
+    if binaries() is None:
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(NEEDED)
+        pytest.skip(NEEDED)
+    with tempfile.TemporaryDirectory(prefix="grpg", ignore_cleanup_errors=True) as folder:
+        cluster = Cluster(folder)
+        cluster.start()
+        yield cluster
+        cluster.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgis"])
+def register_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a register that is not there yet, in each of the two databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'register.gpkg'}"
+    return str(request.getfixturevalue("postgres").url(f"r{uuid.uuid4().hex[:12]}"))
 
 
 @pytest.fixture

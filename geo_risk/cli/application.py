@@ -16,6 +16,7 @@ from geo_risk.cli import (
     output,
     plan,
     points,
+    register,
     run,
     sample,
     schema,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 for module in (run, warn, plan, check, info, verify, init, sample, score, schema, velocity, east_up, points, card):
     app.command(module.NAME)(module.command)
+app.add_typer(register.app, name=register.NAME)
 
 
 @app.callback()

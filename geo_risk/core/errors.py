@@ -104,6 +104,12 @@ class AmbiguousError(DataError):
     code = "GR210"
 
 
+class ConflictError(DataError):
+    """Somebody else changed what was to be changed, after it was read."""
+
+    code = "GR211"
+
+
 class EnvironmentError_(GeoRiskError):
     """Disk, lock, memory or cluster is in the way."""
 

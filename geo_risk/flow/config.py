@@ -24,6 +24,7 @@ from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.hazards.stability.params import StabilityParams
 from geo_risk.products.params import EvacuationParams, RiskParams, WaterloggingParams
+from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.relocation_params import RelocationParams
 from geo_risk.products.siting_params import SitingParams
 from geo_risk.products.warning_params import WarningParams
@@ -54,10 +55,22 @@ class MapSection(Params):
     basemaps: tuple[Basemap, ...] = Field((), description="Base maps to offer; none by default.")
 
 
-class RegisterSection(Params):
+class RegisterSection(RegisterParams):
     """The register of hazard points and risk zones."""
 
-    url: str | None = Field(None, description="sqlite:///file or postgresql://...; none: no register.")
+    url: str | None = Field(
+        None, description="sqlite:///FILE.gpkg (relative to the configuration) or postgresql://USER@HOST/DATABASE, the "
+        "password in PGPASSWORD; none: no register.",
+    )  # fmt: skip
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, value: str | None) -> str | None:
+        """Refuse a password: a configuration is copied, mailed and put under version control."""
+        if value is not None and "://" in value and ":" in value.partition("://")[2].rpartition("@")[0]:
+            what = "it holds a password: leave it out here and set PGPASSWORD"
+            raise ValueError(what)
+        return value
 
 
 class PublishSection(Params):
@@ -241,7 +254,8 @@ def _problem(item: Mapping[str, Any], document: Document) -> tuple[str, str]:
     if item["type"] == "missing":
         return f"{key} is missing", f"add `{loc[-1]}:`"
     got = item.get("input")
-    shown = f", got {got!r}" if isinstance(got, str | int | float | bool | None) else ""
+    is_plain = isinstance(got, str | int | float | bool | None) and "password" not in str(item["msg"])
+    shown = f", got {got!r}" if is_plain else ""
     message = str(item["msg"]).removeprefix("Value error, ")
     return f"{place}: {message}{shown}", f"mend {key}; `geo-risk schema` lists every key with its meaning and bounds"
 

@@ -92,6 +92,7 @@ def parameters(cfg: Config) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(cfg.model_dump_json(by_alias=True, exclude={"inputs", "output"}))
     values.get("area", {}).pop("boundary", None)
     values.get("warning", {}).get("cap", {}).pop("addresses", None)
+    values.get("register", {}).pop("url", None)
     return values
 
 

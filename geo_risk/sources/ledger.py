@@ -16,6 +16,7 @@ import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
+from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
 from geo_risk.core.errors import CorruptFileError, DataError, LimitError, OverlapError, RefusedFileError, SchemaError
@@ -24,7 +25,7 @@ from geo_risk.sources.ledger_places import place_rows
 from geo_risk.sources.ledger_tables import TABLES, LedgerTable
 from geo_risk.sources.options import NO_OPTIONS, ReadOptions
 from geo_risk.sources.vector_files import open_vector, read_text_table
-from geo_risk.sources.vectors import Bounds, VectorRead
+from geo_risk.sources.vectors import Bounds, VectorRead, read_vector
 from geo_risk.sources.written_lengths import metres
 
 MAX_ROWS = 200_000
@@ -32,6 +33,7 @@ MAX_UNPACKED_BYTES = 500_000_000
 _HEADER_ROWS = 12
 _MIN_HEADERS = 3
 _RUNNING = ("序号",)
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 _CENTIMETRES = re.compile(r"\((?:厘米|公分|cm|CM)\)$")
 
 
@@ -98,6 +100,25 @@ def read_ledger(
     return VectorRead(out.reset_index(drop=True), quarantine, notes)
 
 
+def read_polygons(
+    path: Path, table: LedgerTable, *, crs: str, where: str, options: ReadOptions = NO_OPTIONS
+) -> VectorRead:
+    """Read a ledger of polygons, any vector file, with the columns of a table; parameters and errors as `read_ledger`.
+
+    Shapes are checked and mended as in `vectors.read_vector`; rows without an id and repeated ids are set aside.
+    """
+    read = read_vector(path, crs=crs, where=where, geometry="Polygon", options=options)
+    shapes = read.frame.geometry
+    plain = pd.DataFrame(read.frame.drop(columns=shapes.name))
+    centre = shapes.representative_point()
+    plain = plain.assign(row=np.arange(1, len(plain) + 1), x=centre.x, y=centre.y)
+    frame, notes = _understand(plain, table, path=path, where=where)
+    frame, quarantine = _drop_without_id(frame, table.id)
+    frame, doubled = _first_of_each(frame, table.id)
+    out = gpd.GeoDataFrame(frame, geometry=shapes.loc[frame.index], crs=crs).reset_index(drop=True)
+    return VectorRead(out, [*read.quarantine, *quarantine, *doubled], [*read.notes, *notes])
+
+
 def _open_table(path: Path, rules: LedgerTable, *, where: str, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
     if not path.is_file():
         what = f"{path.name} is not there"
@@ -105,7 +126,7 @@ def _open_table(path: Path, rules: LedgerTable, *, where: str, options: ReadOpti
     with path.open("rb") as stream:
         head = stream.read(8)
     if head.startswith(b"PK\x03\x04"):
-        return _read_xlsx(path, rules, where=where, sheet=options.layer), []
+        return _read_xlsx(path, rules, where=where, sheet=options.layer)
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         what = f"{path.name} is an old .xls workbook"
         raise RefusedFileError(what, where=where, fix="save it as .xlsx or CSV")
@@ -120,7 +141,7 @@ def _open_table(path: Path, rules: LedgerTable, *, where: str, options: ReadOpti
     return plain.assign(row=np.arange(1, len(plain) + 1), lon=points.x, lat=points.y), notes
 
 
-def _read_xlsx(path: Path, rules: LedgerTable, *, where: str, sheet: str | None) -> pd.DataFrame:
+def _read_xlsx(path: Path, rules: LedgerTable, *, where: str, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -142,12 +163,44 @@ def _read_xlsx(path: Path, rules: LedgerTable, *, where: str, sheet: str | None)
             if len(rows) - start > MAX_ROWS:
                 what = f"{path.name} has more than {MAX_ROWS} rows"
                 raise LimitError(what, where=where, fix="split the ledger")
-            return _table(rows, start)
+            merged = _merged_down(path, page, start + 1)
+            return _table(_filled(rows, merged), start), _merged_notes(path, merged)
     finally:
         book.close()
     wanted = [names[0] for names in rules.columns.values()]
     what = f"{path.name} has no sheet with a header row; headers such as {wanted[:8]} are looked for"
     raise SchemaError(what, where=where, fix="name the columns as listed in geo_risk/sources/ledger_tables.py")
+
+
+def _merged_down(path: Path, page: Any, first_row: int) -> list[tuple[int, int, int, int]]:
+    """Return the merged ranges of a sheet below its header: first row, last row, first column, last column, from 0.
+
+    A workbook that is read row by row does not tell them, and only its first cell holds the value of a range: the
+    other rows of a village or a township would come out blank.
+    """
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read(page._worksheet_path)
+    out = []
+    for ref in _MERGED.findall(text):
+        left, top, right, bottom = range_boundaries(ref.decode())
+        if bottom is not None and top is not None and left and right and bottom > top and top > first_row:
+            out.append((top - 1, min(bottom, MAX_ROWS) - 1, left - 1, right - 1))
+    return out
+
+
+def _filled(rows: list[list[Any]], merged: list[tuple[int, int, int, int]]) -> list[list[Any]]:
+    for top, bottom, left, _ in merged:
+        value = rows[top][left] if top < len(rows) and left < len(rows[top]) else None
+        for row in rows[top + 1 : bottom + 1]:
+            if left < len(row) and row[left] is None and any(_plain(c) for c in row):
+                row[left] = value
+    return rows
+
+
+def _merged_notes(path: Path, merged: list[tuple[int, int, int, int]]) -> list[str]:
+    said = Sentence(f"{path.name}: {len(merged)} merged cells stand for all their rows",
+                    f"{path.name}：{len(merged)} 处合并单元格，其值适用于所跨各行")  # fmt: skip
+    return [said] * bool(merged)
 
 
 def _header_row(rows: list[list[Any]], rules: LedgerTable) -> int | None:

@@ -116,6 +116,37 @@ WATERLOGGING_SITES = LedgerTable(
 """Ledger of waterlogging sites (积水点, 易涝点台账)."""
 
 
+RISK_ZONES = LedgerTable(
+    id="zone_id",
+    columns={
+        **_PLACE,
+        "zone_id": ("编号", "统一编号", "风险区编号", "风险防范区编号"),
+        "name": ("名称", "风险区名称", "风险防范区名称"),
+        "kind": ("类型", "灾害类型", "风险区类型", "灾种"),
+        "risk_level": ("风险等级", "风险区等级"),
+        "hazard_level": ("危险性等级", "危险等级"),
+        "vulnerability_level": ("易损性等级",),
+        "households": ("威胁户数", "威胁户数(户)", "户数"),
+        "people": ("威胁人数", "威胁人数(人)", "威胁人口", "人数"),
+        "buildings": ("房屋", "房屋数", "房屋(栋)", "建筑物数"),
+        "assets_cny": ("威胁财产(万元)", "威胁资产(万元)"),
+        "responsible": ("责任人", "防灾责任人"),
+        "status": ("状态", "核销状态"),
+    },
+    numbers={"households": 1.0, "people": 1.0, "buildings": 1.0, "assets_cny": 1e4},
+    values={
+        "kind": {**HAZARD_POINTS.values["kind"], "洪": "flood", "内涝": "waterlogging", "积水": "waterlogging",
+                 "flood": "flood", "waterlogging": "waterlogging",
+                 "groundwater_subsidence": "groundwater_subsidence", "structure_settlement": "structure_settlement"},
+        **{column: {"极高": "4", "高": "3", "中": "2", "低": "1", "红": "4", "橙": "3", "黄": "2", "蓝": "1",
+                    "4": "4", "3": "3", "2": "2", "1": "1", "0": "0", "-1": "-1"}
+           for column in ("risk_level", "hazard_level", "vulnerability_level")},
+        "status": HAZARD_POINTS.values["status"],
+    },
+)  # fmt: skip
+"""Ledger of geological risk zones (地质灾害风险区, 风险防范区台账)."""
+
+
 def kinds_by_name(names: pd.Series[str]) -> pd.Series[str]:
     """Return the kind of waterlogging site that a name tells, such as an underpass by its word; missing where none."""
     words = [(word, kind) for word, kind in WATERLOGGING_SITES.values["kind"].items() if kind != "other"]
@@ -126,5 +157,9 @@ def kinds_by_name(names: pd.Series[str]) -> pd.Series[str]:
     return names.map(kind_of).astype("string")
 
 
-TABLES: Mapping[str, LedgerTable] = {"hazard_points": HAZARD_POINTS, "waterlogging_sites": WATERLOGGING_SITES}
+TABLES: Mapping[str, LedgerTable] = {
+    "hazard_points": HAZARD_POINTS,
+    "waterlogging_sites": WATERLOGGING_SITES,
+    "risk_zones": RISK_ZONES,
+}
 """The ledgers that are known, by config key."""

@@ -1,0 +1,174 @@
+"""`geo-risk register proposals|history|diff|runs|list|verify`: what the register holds; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from geo_risk.cli import output
+from geo_risk.cli.options import Debug, Json
+from geo_risk.cli.register_options import Contacts, Kind, Lang, Where, opened
+
+
+def list_proposals(
+    where: Where,
+    kind: Kind = None,
+    every: Annotated[bool, typer.Option("--decided", help="Also those that were decided or replaced.")] = False,
+    with_contacts: Contacts = False,
+    lang: Lang = "zh",
+    as_json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main()
+) -> None:
+    """List what is proposed, with the reason of each."""
+    from geo_risk.register import proposals
+    from geo_risk.register.fields import CONTACTS
+
+    with opened(where) as (register, _):
+        found = proposals.listed(register, state=None if every else "open", kind=kind)
+
+    def masked(values: dict[str, Any]) -> dict[str, Any]:
+        return {k: v if with_contacts or k not in CONTACTS or v is None else "***" for k, v in values.items()}
+
+    if as_json:
+        output.say_json([{**p.__dict__, "name": p.name, "before": masked(p.before), "after": masked(p.after)}
+                         for p in found])  # fmt: skip
+        return
+    rows = [(p.name, p.kind, p.object_id, p.reason_zh if lang == "zh" else p.reason_en,
+             p.state if every else "", p.decided_by if every else "") for p in found]  # fmt: skip
+    output.say_table(f"Proposals: {len(rows)}", ("proposal", "kind", "object", "reason", "state", "by"), rows)
+
+
+def history(
+    object_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an object.")],
+    where: Where,
+    with_contacts: Contacts = False,
+    as_json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main()
+) -> None:
+    """Who changed what of an object, when and why."""
+    from geo_risk.core.errors import DataError
+    from geo_risk.register.fields import CONTACTS
+
+    with opened(where) as (register, _):
+        rows = register.history(object_id)
+        if not rows and object_id not in register.get([object_id]):
+            raise DataError(f"the register never had {object_id}", where=register.database.label,  # noqa: EM102
+                            fix="see `geo-risk register list`")  # fmt: skip
+    rows = rows if with_contacts else [e.without(CONTACTS) for e in rows]
+    if as_json:
+        output.say_json([e.__dict__ for e in rows])
+        return
+    table = [(e.seq, e.version, e.at[:19] + "Z", e.action + (f" of {e.undoes}" if e.undoes else ""), e.who, e.why,
+              e.run_id or "", _change(e.before, e.after)) for e in rows]  # fmt: skip
+    columns = ("entry", "version", "when (UTC)", "what", "who", "why", "run", "change")
+    output.say_table(f"History of {object_id}", columns, table)
+
+
+def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
+    shown = []
+    for name, value in after.items():
+        if name == "geometry" or name.startswith("reasons"):
+            shown.append(name)
+        else:
+            shown.append(f"{name}: {_short(before.get(name))} -> {_short(value)}")
+    return "; ".join(shown)
+
+
+def _short(value: Any) -> str:
+    text = "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def diff(
+    since: Annotated[str, typer.Argument(metavar="SINCE", help="A time with zone, a date (its end), or a run's id.")],
+    where: Where,
+    until: Annotated[str | None, typer.Argument(metavar="[UNTIL]", help="The same; default now.")] = None,
+    with_contacts: Contacts = False,
+    as_json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main()
+) -> None:
+    """What became of each object between two times or runs."""
+    from geo_risk.register import runs
+    from geo_risk.register.fields import CONTACTS
+    from geo_risk.register.replay import diff as differ
+
+    with opened(where) as (register, _):
+        start = runs.moment(register, since)
+        end = register.now() if until is None else runs.moment(register, until)
+        rows = register.history()
+        found = differ(rows if with_contacts else [e.without(CONTACTS) for e in rows], since=start, until=end)
+    if as_json:
+        output.say_json({"since": start, "until": end, "objects": found})
+        return
+    table = []
+    for row in found:
+        told = "; ".join(f"{e['who']} {e['action']} ({e['why']})" for e in row["entries"])
+        before = {k: v[0] for k, v in row["fields"].items()}
+        after = {k: v[1] for k, v in row["fields"].items()}
+        told_change = _change(before, after) if row["change"] == "changed" else f"{len(after)} fields"
+        table.append((row["object_id"], row["change"], told_change, told))
+    output.say_table(f"{start} .. {end}: {len(table)} objects", ("object", "change", "fields", "by whom, why"), table)
+
+
+def list_runs(where: Where, as_json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001
+    """The runs that were compared with the register."""
+    from geo_risk.register import runs
+
+    with opened(where) as (register, _):
+        found = runs.runs(register)
+    if as_json:
+        output.say_json([r.__dict__ for r in found])
+        return
+    table = [(r.run_id, r.name, r.made_at, r.compared_at, r.who) for r in found]
+    output.say_table(f"Runs: {len(found)}", ("run", "name", "written", "compared", "by"), table)
+
+
+def list_objects(
+    where: Where,
+    layer: Annotated[str | None, typer.Option("--layer", help="hazard_points or risk_zones; default both.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="new, existing, changed, dormant, cancelled.")] = None,
+    with_contacts: Contacts = False,
+    as_json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main()
+) -> None:
+    """The objects as they stand."""
+    from geo_risk.register.fields import CONTACTS, GEOMETRY, LAYERS
+
+    with opened(where) as (register, _):
+        states = [s for n in LAYERS if layer in (None, n) for s in register.states(n)
+                  if status in (None, s.values["status"])]  # fmt: skip
+    if as_json:
+        hidden = {GEOMETRY} | (set() if with_contacts else CONTACTS)
+        output.say_json([{"layer": s.layer, "object_id": s.object_id, "version": s.version,
+                          **{k: v for k, v in s.values.items() if k not in hidden}} for s in states])  # fmt: skip
+        return
+    keys = ("name", "kind", "status", "hazard_level", "people", "loop_stage", "loop_due")
+    table = [(s.object_id, s.version, *(s.values[k] for k in keys)) for s in states]
+    output.say_table(f"Objects: {len(table)}", ("id", "version", *keys), table)
+
+
+def verify(where: Where, as_json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001
+    """Read the whole history again and compare: what differs was not changed by this program."""
+    from geo_risk.register.replay import differences
+
+    with opened(where) as (register, _):
+        found = differences(register)
+    if as_json:
+        output.say_json({"differences": found})
+    else:
+        output.say("\n".join(found) or "The register is what its history says.")
+    if found:
+        output.stop(3)
+
+
+READS: Mapping[str, Callable[..., None]] = {
+    "proposals": list_proposals,
+    "history": history,
+    "diff": diff,
+    "runs": list_runs,
+    "list": list_objects,
+    "verify": verify,
+}
+"""Commands by their names."""

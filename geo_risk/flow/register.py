@@ -1,0 +1,135 @@
+"""The register of a configuration or an address, opened; and what a person decides on the proposals in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geo_risk.core.errors import ConfigError, ConflictError, DataError
+from geo_risk.flow.config import load_config
+from geo_risk.products.register_params import RegisterParams
+from geo_risk.register import loop, proposals
+from geo_risk.register.entry import Author, State, Values
+from geo_risk.register.proposals import Proposal
+from geo_risk.register.store import Register
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a register is, and by which rules it is kept."""
+
+    url: str
+    rules: RegisterParams
+
+
+def find_register(where: str) -> Place:
+    """Return the register that a text names: a configuration (its section `register`), an address or a file.
+
+    Raises
+    ------
+    ConfigError : a configuration without `register.url`.
+    """
+    if where.endswith((".yaml", ".yml")):
+        path = Path(where)
+        section = load_config(path).register_
+        if section.url is None:
+            what = f"{path.name} names no register"
+            raise ConfigError(what, where=f"{path}, register.url", fix="add `register: {url: sqlite:///register.gpkg}`")
+        return Place(absolute_url(section.url, path.resolve().parent), section)
+    return Place(absolute_url(where, Path.cwd()), RegisterParams())
+
+
+def absolute_url(url: str, folder: Path) -> str:
+    """Return an address whose file, if it is one, does not depend on the working folder."""
+    if url.startswith(("postgresql://", "postgres://")):
+        return url
+    path = url.removeprefix("sqlite:///")
+    return url if "://" in path else f"sqlite:///{(folder / path).resolve()}"
+
+
+def first_stage(register: Register, rules: RegisterParams) -> Callable[[Proposal, State], Values]:
+    """Return what gives a proposal that is confirmed its status and, where something acts, the first stage of the loop.
+
+    A new point, one that acts again and one that now accelerates are to be inspected; an open loop goes on. Zones are
+    put into the loop by hand.
+    """
+    day = loop.today(register)
+
+    def more(proposal: Proposal, state: State) -> Values:
+        out: Values = {}
+        if proposal.kind == "changed" and state.values["status"] in ("new", "existing"):
+            out["status"] = "changed"
+        accelerates = proposal.after.get("activity") == "accelerating"
+        is_new = proposal.kind == "new" and proposal.after.get("status") == "new"
+        is_point = proposal.layer == "hazard_points"
+        if (
+            is_point
+            and (is_new or accelerates or proposal.kind == "revived")
+            and state.values["loop_stage"] in (None, "closed")
+        ):
+            out |= loop.found(day, days=rules.assign_within_days)
+        if proposal.kind == "revived" or (proposal.kind == "edit" and proposal.after.get("status") == "existing"):
+            out["merged_into"] = None
+        if is_new and is_point and proposal.run_id:
+            out["first_seen"] = proposal.after.get("first_seen") or day.isoformat()
+        return out
+
+    return more
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What was decided: names of proposals, and those left open with the reason."""
+
+    done: list[str]
+    left: dict[str, str]
+
+
+def decide(
+    register: Register, names: Sequence[str], author: Author, rules: RegisterParams, *,
+    kind: str | None = None, everything: bool = False, accept: bool = True, over: bool = False,
+) -> Decided:  # fmt: skip
+    """Confirm or reject proposals: those named, or all of a kind; one that clashes stays open and stops no other.
+
+    Raises
+    ------
+    ConfigError : neither names nor a kind are given.
+    DataError : a name is none of an open proposal.
+    """
+    if bool(names) == (everything or kind is not None):
+        what = "name proposals, or give --all (with --kind for one kind)"
+        raise ConfigError(what, where="IDs", fix="write for example `confirm P-000012` or `confirm --all --kind new`")
+    chosen = proposals.by_names(register, names) if names else proposals.listed(register, kind=kind)
+    if not chosen:
+        what = "there is nothing to decide: no open proposal" + (f" of kind {kind!r}" if kind else "")
+        raise DataError(what, where=register.database.label, fix="see `geo-risk register proposals`")
+    left: dict[str, str] = {}
+    done: list[str] = []
+    with register.writing():
+        if not accept:
+            proposals.reject(register, chosen, author)
+            done = [p.name for p in chosen]
+        waiting = chosen if accept else []
+        while waiting:  # of several proposals of one object each starts from what the one before it made
+            first: dict[str, Proposal] = {}
+            for p in waiting:
+                first.setdefault(p.object_id, p)
+            now = register.get(sorted(first))
+            told = {p.name: _clash(register, p, now[p.object_id]) for p in first.values()}
+            good = [p for p in first.values() if over or not told[p.name]]
+            proposals.confirm(register, good, author, over=over, more=first_stage(register, rules))
+            done += [p.name for p in good]
+            left |= {p.name: told[p.name] for p in first.values() if told[p.name] and not over}
+            waiting = [p for p in waiting if first[p.object_id].number != p.number]
+    if names and not done:
+        what = "; ".join(f"{k} starts from values that were changed since: {v}" for k, v in list(left.items())[:10])
+        fix = "reject it, or confirm it with --over if it is still right"
+        raise ConflictError(what, where=register.database.label, fix=fix)
+    return Decided(sorted(done), left)
+
+
+def _clash(register: Register, proposal: Proposal, state: State) -> str:
+    found = proposals.clashes(proposal, state)
+    told = register.told(proposal.object_id, since=proposal.base_version) if found else ""
+    return f"{', '.join(found)}: {told}" if found else ""

@@ -1,0 +1,328 @@
+"""A finished run compared with the register: what it saw, and what it proposes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+import xarray as xr
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import CorruptFileError, DataError
+from geo_risk.core.grid import grid_of
+from geo_risk.core.sentence import Sentence
+from geo_risk.flow.identity import file_sha256
+from geo_risk.flow.manifest import NAME, read_manifest
+from geo_risk.products import register_matching as matching
+from geo_risk.products import register_rules as rules_of
+from geo_risk.products.register_params import RegisterParams
+from geo_risk.products.register_rules import Draft
+from geo_risk.products.register_sightings import outcomes
+from geo_risk.register import proposals, runs
+from geo_risk.register.fields import LAYERS
+from geo_risk.register.proposals import Offer, Proposal
+from geo_risk.register.store import Register
+from geo_risk.sources.layers import open_layer, read_frame
+from geo_risk.sources.vectors import MAX_AREA_CHANGE, mend_polygon
+
+_PACKAGE = "geo_risk.gpkg"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What is read of an output folder.
+
+    Attributes
+    ----------
+    run_id : by the content of its vector layers. data_id : by the content of its radar files.
+    frames : hazard_points and risk_zones, those that it has. layers : activity, hazard_landslide, those that it has.
+    """
+
+    run_id: str
+    name: str
+    made_at: str
+    data_id: str
+    crs: str
+    frames: Mapping[str, gpd.GeoDataFrame]
+    layers: Mapping[str, xr.DataArray]
+
+
+@dataclass
+class UpdateReport:
+    """What a comparison proposed."""
+
+    run_id: str
+    already: str | None = None
+    proposed: dict[str, dict[str, int]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[Sentence] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {**asdict(self), "notes": [{"en": str(n), "zh": n.zh} for n in self.notes]}
+
+
+def read_run(out: Path) -> FinishedRun:
+    """Read what the register asks of a finished run.
+
+    Raises
+    ------
+    DataError : no manifest, or neither points nor zones.
+    CorruptFileError : a file is not that of the manifest.
+    """
+    manifest = read_manifest(out)
+    rows = {r["path"]: r for r in (manifest or {}).get("outputs", [])}
+    if manifest is None or _PACKAGE not in rows:
+        what = f"{out} holds no finished run with vector layers"
+        raise DataError(what, where=str(out / NAME), fix="run the configuration to its end")
+    wanted = {n: out / "layers" / f"{n}.tif" for n in ("activity", "hazard_landslide")}
+    paths = [out / _PACKAGE, *(p for n, p in wanted.items() if f"layers/{n}.tif" in rows)]
+    for path in paths:
+        name = path.relative_to(out).as_posix()
+        if not path.is_file() or file_sha256(path) != rows[name]["sha256"]:
+            what = f"{name} is not the file that the manifest names"
+            raise CorruptFileError(what, where=str(path), fix="run the configuration again")
+    names = {str(n) for n, _ in pyogrio.list_layers(out / _PACKAGE)} & set(LAYERS)
+    frames = {n: read_frame(out / _PACKAGE, layer=n) for n in LAYERS if n in names}
+    if not frames:
+        what = f"{_PACKAGE} has neither hazard_points nor risk_zones"
+        raise DataError(what, where=str(out / _PACKAGE), fix="run a pipeline that makes them, such as dual_control")
+    crs = next(iter(frames.values())).crs.to_string()
+    radar = sorted((r["key"], r.get("content_sha256") or r["sha256"]) for r in manifest.get("inputs", [])
+                   if str(r["key"]).startswith("inputs.insar"))  # fmt: skip
+    data_id = hashlib.sha256(repr(radar).encode()).hexdigest()[:12] if radar else "none"
+    return FinishedRun(
+        run_id=f"R-{str(rows[_PACKAGE]['content_sha256'])[:12]}", name=str(manifest.get("name", "")),
+        made_at=str(manifest.get("written_at", "")), data_id=data_id, crs=crs, frames=frames,
+        layers={n: open_layer(p) for n, p in wanted.items() if p in paths},
+    )  # fmt: skip
+
+
+@dataclass
+class _Side:
+    """One layer of a run beside the register: rows of both, and which belongs to which.
+
+    `kept` holds objects first (`n_objects` of them), then places that proposals of new objects hold.
+    """
+
+    found: gpd.GeoDataFrame
+    kept: gpd.GeoDataFrame
+    n_objects: int
+    match: NDArray[np.int64]
+    held: dict[int, Proposal]
+    drafts: list[Draft] = field(default_factory=list)
+    covered: set[int] = field(default_factory=set)
+
+
+def update(register: Register, run: FinishedRun, rules: RegisterParams, *, who: str) -> UpdateReport:
+    """Compare a run with the register and put what it proposes there, in one transaction; nothing else changes.
+
+    A run that was compared before proposes nothing.
+    """
+    report = UpdateReport(run.run_id)
+    with register.writing():
+        known = runs.find_run(register, run.run_id)
+        if known is not None:
+            report.already = known.compared_at
+            return report
+        runs.add_run(register, run.run_id, name=run.name, made_at=run.made_at, who=who)
+        sides = {n: _side(register, run, n, rules, report) for n in LAYERS if n in run.frames}
+        for layer, side in sides.items():
+            _note_sightings(register, run, layer, side, rules, report)
+        seen = runs.sightings(register)
+        for layer, side in sides.items():
+            _drafts(side, layer, seen, rules)
+        _propose(register, run, sides, report)
+    return report
+
+
+def _side(register: Register, run: FinishedRun, layer: str, rules: RegisterParams, report: UpdateReport) -> _Side:
+    spec = LAYERS[layer]
+    found = run.frames[layer].reset_index(drop=True)
+    found = found[found.geometry.notna() & ~found.geometry.is_empty].reset_index(drop=True)
+    found = _valid(found).to_crs(register.crs)
+    objects = register.frame(layer).rename(columns={spec.id: "object_id"})
+    objects = objects[objects.geometry.notna()].reset_index(drop=True)
+    waiting = _held(register, layer)
+    columns = {"object_id": [p.object_id for p in waiting], "kind": [p.after.get("kind") for p in waiting]}
+    shapes = [shapely.from_wkb(bytes.fromhex(p.after["geometry"])) for p in waiting]
+    places = gpd.GeoDataFrame(columns, geometry=shapes, crs=register.crs)
+    kept = gpd.GeoDataFrame(pd.concat([objects, places], ignore_index=True) if waiting else objects, crs=register.crs)
+    held = {len(objects) + i: p for i, p in enumerate(waiting)}
+    lost = len(run.frames[layer]) - len(found)
+    if lost:
+        report.notes.append(Sentence(f"{layer}: {lost} rows of the run have no shape that can be used: left out.",
+                                     f"{layer}：{lost} 行图形缺失或无法修复，未参与比对。"))  # fmt: skip
+    if layer == "hazard_points":
+        numbers = runs.aliases(register, runs.LEDGER, layer)
+        match = matching.match_points(found, kept, distance_m=rules.match_distance_m, numbers=numbers)
+        return _Side(found, kept, len(objects), match, held)
+    pairs = matching.zone_pairs(found, kept)
+    side = _Side(found, kept, len(objects), matching.match_zones(pairs, len(found), min_iou=rules.match_zone_iou), held)
+    side.covered = _covered(pairs, side)
+    return side
+
+
+def _valid(found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the rows with outlines that touch or cross themselves made valid; those that this would change are out."""
+    shapes, good = found.geometry.to_numpy().copy(), np.ones(len(found), dtype=bool)
+    for k in np.flatnonzero(~found.geometry.is_valid.to_numpy()):
+        shapes[k], change = mend_polygon(shapes[k])
+        good[k] = change <= MAX_AREA_CHANGE
+    return found.set_geometry(gpd.GeoSeries(shapes, crs=found.crs))[good].reset_index(drop=True)
+
+
+def _held(register: Register, layer: str) -> list[Proposal]:
+    """Return the last open or rejected proposal of each new object that is not in the register."""
+    last = {p.object_id: p for p in proposals.listed(register, state=None, kind="new") if p.layer == layer}
+    there = register.get(sorted(last))
+    return [p for i, p in sorted(last.items()) if not there[i].is_there and p.state in ("open", "rejected")]
+
+
+def _covered(pairs: pd.DataFrame, side: _Side) -> set[int]:
+    """Return kept zones without a partner whose ground the run's zones hold for the most part."""
+    taken = set(side.match[side.match >= 0].tolist())
+    shares = pairs.groupby("kept")["of_kept"].sum()
+    return {int(j) for j in shares.index[shares >= 0.5] if int(j) not in taken}
+
+
+def _note_sightings(
+    register: Register, run: FinishedRun, layer: str, side: _Side, rules: RegisterParams, report: UpdateReport
+) -> None:
+    listed = np.zeros(len(side.kept), dtype=bool)
+    for k, j in enumerate(side.match):
+        if j >= 0:
+            listed[j] = layer == "risk_zones" or side.found["activity"].iloc[k] not in ("stable", "unknown")
+    listed[list(side.covered)] = True
+    places = side.kept[["kind", "geometry"]]
+    some = run.layers.get("activity", run.layers.get("hazard_landslide"))
+    if some is not None:
+        places = places.to_crs(grid_of(some).geobox.crs.to_wkt())
+    said = outcomes(places, listed, activity=run.layers.get("activity"), hazard=run.layers.get("hazard_landslide"),
+                    rules=rules)  # fmt: skip
+    seen = dict(zip(side.kept["object_id"].astype(str), said, strict=True))
+    runs.add_sightings(register, run.run_id, seen, data_id=run.data_id)
+    report.seen[layer] = {str(k): int(n) for k, n in pd.Series(said, dtype="object").value_counts().items()}
+
+
+def _rows(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]]], rules: RegisterParams) -> None:
+    found, kept = _rows(side.found), _rows(side.kept)
+    objects = kept[: side.n_objects]
+    of_object = np.where(side.match < side.n_objects, side.match, -1)
+    moved = _moved(side, of_object, layer, rules)
+    side.drafts += rules_of.propose_changes(found, objects, of_object, layer, moved, rules)
+    known_as: dict[int, str] = {}
+    rows = []
+    for k, j in enumerate(side.match):
+        if j < 0:
+            rows.append(k)
+        elif j >= side.n_objects:
+            held = side.held[int(j)]
+            if held.state == "open" or rules_of.is_worse(found[k], held.after):
+                rows.append(k)
+                known_as[k] = held.object_id
+    side.drafts += rules_of.propose_new(found, rows, layer, _notes(side, rows, layer, rules), known_as)
+    resting = [r for j, r in enumerate(objects) if j not in side.covered]
+    rest = rules_of.propose_rest(resting, seen, rules)
+    if layer == "hazard_points":
+        merges = rules_of.propose_merges(side.kept.iloc[: side.n_objects], rules)
+        gone = {d.object_id for d in merges}
+        side.drafts += [*(d for d in rest if d.object_id not in gone), *merges]
+    else:
+        side.drafts += [*rest, *_merged(side, objects)]
+
+
+def _moved(side: _Side, match: NDArray[np.int64], layer: str, rules: RegisterParams) -> dict[int, float]:
+    out = {}
+    shapes, places = side.found.geometry.to_numpy(), side.kept.geometry.to_numpy()
+    for k, j in enumerate(match):
+        if j < 0:
+            continue
+        if layer == "hazard_points":
+            if (metres := float(shapes[k].distance(places[j]))) > rules.move_distance_m:
+                out[k] = metres
+            continue
+        shared = shapes[k].intersection(places[j]).area
+        iou = shared / max(shapes[k].area + places[j].area - shared, 1e-9)
+        if iou < rules.redraw_zone_iou:
+            out[k] = 1 - iou
+    return out
+
+
+def _notes(side: _Side, rows: Sequence[int], layer: str, rules: RegisterParams) -> dict[int, Sentence]:
+    """Return what is near a new place: a point that could be it though another took it, a zone it was part of."""
+    objects = side.kept.iloc[: side.n_objects]
+    out: dict[int, Sentence] = {}
+    if not len(objects) or not rows:
+        return out
+    new = side.found.iloc[list(rows)]
+    ids = objects["object_id"].astype(str).to_numpy()
+    if layer == "hazard_points":
+        near, other = objects.sindex.query(new.geometry, predicate="dwithin", distance=rules.match_distance_m)
+    else:
+        near, other = objects.sindex.query(new.geometry, predicate="intersects")
+    for i in np.unique(near):
+        names = ", ".join(sorted(ids[other[near == i]])[:5])
+        out[int(rows[i])] = Sentence(f"Near or part of {names}: look whether it is the same.",
+                                     f"邻近或属于 {names}：请核对是否为同一处。")  # fmt: skip
+    return out
+
+
+def _merged(side: _Side, objects: Sequence[Mapping[str, Any]]) -> list[Draft]:
+    """Return drafts for zones that lost half and more of their ground to the partner of another zone."""
+    ids = side.kept["object_id"].astype(str).to_numpy()
+    partner = {int(k): ids[j] for k, j in enumerate(side.match) if 0 <= j < side.n_objects}
+    pairs = matching.zone_pairs(side.found, side.kept.iloc[: side.n_objects])
+    into: dict[int, str] = {}
+    most = pairs[pairs["of_kept"] >= 0.5].sort_values("of_kept", ascending=False)
+    for j, k in zip(most["kept"].tolist(), most["found"].tolist(), strict=True):
+        if j in side.covered and k in partner:
+            into.setdefault(j, partner[k])
+    return rules_of.propose_merged_zones(objects, into)
+
+
+def _propose(register: Register, run: FinishedRun, sides: Mapping[str, _Side], report: UpdateReport) -> None:
+    """Give new objects their ids, put those in the place of the run's own, and propose."""
+    ids: dict[str, dict[str, str]] = {}
+    given: dict[str, dict[int, str]] = {}
+    for layer, side in sides.items():
+        own = side.found[LAYERS[layer].id].astype(str).to_numpy()
+        fresh = [d for d in side.drafts if d.kind == "new" and d.object_id is None]
+        new = proposals.reserve(register, layer, [d.own_id for d in fresh])
+        given[layer] = {d.row: i for d, i in zip(fresh, new, strict=True)}
+        names = side.kept["object_id"].astype(str).to_numpy()
+        ids[layer] = {str(own[k]): str(names[j]) for k, j in enumerate(side.match) if j >= 0}
+        ids[layer] |= {str(own[k]): i for k, i in given[layer].items()}
+        runs.add_aliases(register, run.run_id, layer, ids[layer])
+    for layer, side in sides.items():
+        offers = [_offer(d, layer, given[layer], ids) for d in side.drafts]
+        made = proposals.propose(register, offers, source="run", run_id=run.run_id)
+        for key, n in made.counts.items():
+            report.counts[key] = report.counts.get(key, 0) + n
+    for p in (p for p in proposals.listed(register) if p.run_id == run.run_id):
+        kinds = report.proposed.setdefault(p.layer, {})
+        kinds[p.kind] = kinds.get(p.kind, 0) + 1
+
+
+def _offer(draft: Draft, layer: str, given: Mapping[int, str], ids: Mapping[str, Mapping[str, str]]) -> Offer:
+    after = dict(draft.after)
+    if "zone_id" in after and rules_of.is_known(after["zone_id"]):
+        after["zone_id"] = ids.get("risk_zones", {}).get(str(after["zone_id"]))
+    if "point_ids" in after and rules_of.is_known(after["point_ids"]):
+        names = ids.get("hazard_points", {})
+        after["point_ids"] = ",".join(names.get(i, i) for i in str(after["point_ids"]).split(","))
+    object_id = draft.object_id or given.get(draft.row)
+    return Offer(draft.kind, layer, object_id, after, draft.reason.zh, str(draft.reason), draft.own_id)
