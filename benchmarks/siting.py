@@ -64,7 +64,8 @@ def province(n: int, m: int, seed: int = 0) -> dict[str, gpd.GeoDataFrame]:
     at = homes[rng.choice(n, 30_000)] + rng.normal(0, 400, (30_000, 2))
     zones = gpd.GeoDataFrame(
         {"zone_id": [f"Z{i}" for i in range(len(at))], "kind": "landslide",
-         "hazard_level": rng.integers(3, 5, len(at)), "risk_level": 3, "activity": "unknown"}, geometry=shapely.buffer(shapely.points(at), 120, quad_segs=4), crs=CRS,
+         "hazard_level": rng.integers(3, 5, len(at)), "risk_level": 3, "activity": "unknown"},
+        geometry=shapely.buffer(shapely.points(at), 120, quad_segs=4), crs=CRS,
     )  # fmt: skip
     return {"roads": roads, "towns": towns, "houses": houses, "shelters": shelters, "zones": zones}
 
