@@ -63,8 +63,9 @@ def province(n: int, m: int, seed: int = 0) -> dict[str, gpd.GeoDataFrame]:
                                 geometry=shapely.points(where), crs=CRS)  # fmt: skip
     at = homes[rng.choice(n, 30_000)] + rng.normal(0, 400, (30_000, 2))
     zones = gpd.GeoDataFrame(
-        {"zone_id": [f"Z{i}" for i in range(len(at))], "kind": "landslide", "hazard_level": rng.integers(3, 5, len(at)),
-         "risk_level": 3, "activity": "unknown"}, geometry=shapely.buffer(shapely.points(at), 120, quad_segs=4), crs=CRS,
+        {"zone_id": [f"Z{i}" for i in range(len(at))], "kind": "landslide",
+         "hazard_level": rng.integers(3, 5, len(at)), "risk_level": 3, "activity": "unknown"},
+        geometry=shapely.buffer(shapely.points(at), 120, quad_segs=4), crs=CRS,
     )  # fmt: skip
     return {"roads": roads, "towns": towns, "houses": houses, "shelters": shelters, "zones": zones}
 
@@ -88,8 +89,8 @@ def main() -> None:
     sites = candidate_sites(p["towns"], p["houses"], [], harmful=p["zones"], grounds=[], max_level=2,
                             settlements_max=params.candidates_max)  # fmt: skip
     told(f"{len(sites.sites)} candidates")
-    roads = join_all(p["roads"], p["zones"],
-                     {"settlements": p["towns"], "origins": p["shelters"], "candidates": sites.sites}, params=move)  # fmt: skip
+    groups = {"settlements": p["towns"], "origins": p["shelters"], "candidates": sites.sites}
+    roads = join_all(p["roads"], p["zones"], groups, params=move)
     told("network with all places joined")
     home, goal, spot = (roads.nodes[k] for k in ("settlements", "origins", "candidates"))
     near = Near(pairs_within(roads.network, roads.drive, home, goal, limit_min=params.reach_min),
