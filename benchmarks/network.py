@@ -129,7 +129,9 @@ def assignment(asked: Any, network: Any, graph: Any, costs: Any, homes: Any, goa
             }
             used = np.array([first[i][0] for i in rows])
             arcs = [first[i][1] for i in rows]
-            second = timed("   second routes to another shelter", lambda: backup_routes(ways, rows, used, arcs), 1)
+            second = timed(
+                "   second routes to another shelter", lambda u=used, a=arcs: backup_routes(ways, rows, u, a), 1
+            )
             print(f"   {sum(b is not None for b in second)} found")
 
 
@@ -141,6 +143,14 @@ def bridges(network: Any, homes: Any, goals: Any, repeats: int) -> None:
     n = int((network.edges["bridge_id"].fillna("") != "").sum())
     timed(f"   one of {n} by a search of its own", lambda: is_connected(network, every, homes, goals), 1)
     print(f"   {len(found.bridges)} settlements hang on a bridge")
+
+
+def least(graph: Any) -> csr_array:
+    """Return the matrix of the arcs against their direction, of parallel ones the cheapest: csr_array adds them up."""
+    order = np.lexsort((graph.cost, graph.tail, graph.head))
+    pair = graph.head[order].astype(np.int64) * graph.n_nodes + graph.tail[order]
+    order = order[np.unique(pair, return_index=True)[1]]
+    return csr_array((graph.cost[order], (graph.head[order], graph.tail[order])), shape=(graph.n_nodes,) * 2)
 
 
 def peers(graph: Any, homes: Any, goals: Any, found: Any, many: Any) -> None:
@@ -160,7 +170,7 @@ def peers(graph: Any, homes: Any, goals: Any, found: Any, many: Any) -> None:
         table[row] = [reached[h] for h in homes.tolist()]
     spent = time.process_time() - start
     print(f"networkx: 10 of {len(goals)} shelters one by one CPU {spent:.1f} s, all {spent * len(goals) / 10:.0f} s")
-    matrix = csr_array((graph.cost, (graph.head, graph.tail)), shape=(graph.n_nodes, graph.n_nodes))
+    matrix = least(graph)
     full = timed("scipy: dijkstra from every shelter", lambda: dijkstra(matrix, indices=goals)[:, homes], 1)
     nearest = np.sort(full, axis=0)[: many.cost.shape[1]].T
     print(f"   20 nearest: greatest difference {np.abs(nearest - many.cost[homes]).max():.1e} min")
