@@ -18,17 +18,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of
-from geo_risk.core.levels import combine_levels
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.roads import on_pieces
-from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Offers, Table
 from geo_risk.products.closing import DepthLayer, closing
 from geo_risk.products.cutoff import cut_off_list, cut_off_risk
 from geo_risk.products.demand import (
-    SUDDEN_KINDS,
-    WATER_KINDS,
     calling_zones,
     calls_its_houses,
     count_ownerless,
@@ -47,10 +43,8 @@ from geo_risk.products.evacuation_rows import (
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.placing import place
 from geo_risk.products.routing import RoadOffers, Ways, find_ways, placeable
+from geo_risk.products.shelter_use import usable_now
 from geo_risk.products.threat import Threat, Water, house_threat, house_water
-
-_SHELTER_RADIUS_M = 15.0
-"""A shelter's own ground: a school yard."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +118,9 @@ def plan_evacuation(
     is_known = _is_known(inputs, threat, water, params)
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
-    shelters, refused = _shelters(inputs, params)
+    shelters, refused = usable_now(
+        inputs.shelters, inputs.zones, inputs.grounds, crs=inputs.settlements.crs, params=params
+    )
     ways = _find_ways(inputs, shelters, params)
     draft, cut_off = _draft(inputs, leaving, shelters, ways, params)
     found = find_routes(draft)
@@ -178,35 +174,6 @@ def _silent_totals(silent: pd.DataFrame, leaving: gpd.GeoDataFrame) -> dict[str,
         "settlements_not_judged": len(silent),
         "settlements_listed_for_that": int((~leaving["is_called"].astype(bool)).sum()),
     }
-
-
-def _shelters(inputs: EvacuationInputs, params: EvacuationParams) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
-    if inputs.shelters is None:
-        empty = {"shelter_id": [], "name": [], "capacity": np.array([], dtype=np.int64), "ground_is_known": []}
-        return gpd.GeoDataFrame(empty, geometry=[], crs=inputs.settlements.crs), []
-    harmful = inputs.zones[inputs.zones["kind"].isin((*SUDDEN_KINDS, *WATER_KINDS))]
-    if inputs.grounds and "origin" in harmful:
-        harmful = harmful[harmful["origin"] != "hazard"]
-    usable, refused = usable_shelters(
-        inputs.shelters, harmful, max_level=params.shelter_max_level, ground_level=_ground_level(inputs)
-    )
-    return usable.sort_values("shelter_id", kind="stable").reset_index(drop=True), refused
-
-
-def _ground_level(inputs: EvacuationInputs) -> NDArray[np.int8] | None:
-    """Return the level of each shelter's ground, that half of it reaches: the highest of the hazards and the warnings.
-
-    It is unknown where a hazard, or every warning stage, is unknown there and nothing known is at least medium.
-    """
-    if not inputs.grounds or inputs.shelters is None:
-        return None
-    ground = gpd.GeoDataFrame(geometry=inputs.shelters.geometry.buffer(_SHELTER_RADIUS_M), crs=inputs.shelters.crs)
-    coverage = cell_coverage(ground, grid_of(inputs.grounds[0]))
-    levels = [level_at_share(layer, coverage, share=0.5, min_known_share=0.5) for layer in inputs.grounds]
-    is_stage = [str(layer.name).startswith("warning_") for layer in inputs.grounds]
-    parts = [level for level, stage in zip(levels, is_stage, strict=True) if not stage]
-    stages = [level for level, stage in zip(levels, is_stage, strict=True) if stage]
-    return combine_levels(*parts, *([np.max(stages, axis=0)] if stages else []))
 
 
 def _find_ways(inputs: EvacuationInputs, shelters: gpd.GeoDataFrame, params: EvacuationParams) -> Ways | None:

@@ -26,11 +26,12 @@ def plan_notes(t: Mapping[str, int]) -> Notes:
         said.append(note(
             "warning",
             f"{t['houses_not_judged']} houses of {t['settlements_not_judged']} settlements, with "
-            f"{t['people_not_judged']} known people, stand on ground of which nothing is known: their people are in no "
-            f"total, not because they are safe. {t['settlements_listed_for_that']} settlements are on the list for "
-            "that alone, their people unknown. Look at them by hand.",
+            f"{t['people_not_judged']} known people, stand on ground whose slides or flood are unknown: their people "
+            f"are in no total, not because they are safe. {t['settlements_listed_for_that']} settlements are on the "
+            "list for that alone, their people unknown. Look at them by hand.",
             f"{t['settlements_not_judged']} 个居民点的 {t['houses_not_judged']} 处房屋"
-            f"（已知 {t['people_not_judged']} 人）所在地面无任何预警信息：未计入转移人数不等于安全，请人工核查；其中 "
+            f"（已知 {t['people_not_judged']} 人）所在地面的滑坡预警或洪水等级未知："
+            "未计入转移人数不等于安全，请人工核查；其中 "
             f"{t['settlements_listed_for_that']} 个居民点仅因此列入清单，人数未知。",
         ))  # fmt: skip
     if t["houses_without_settlement"]:

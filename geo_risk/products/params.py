@@ -260,7 +260,7 @@ class EvacuationParams(Params):
     close_level: int = parameter(
         5, "Sections inside zones that call are closed from this level of the zone on (its highest warning, for water "
         "its hazard); lower and unknown ones are only avoided (`exposed_time_factor`). 5: no zone closes a road.",
-        source=f"{_CHOICE}: zones are drawn with a margin; on demo seed 7 closing from 4 on leaves 73 % of the people "
+        source=f"{_CHOICE}: zones are drawn with a margin; on demo seed 7 closing from 4 on leaves 76 % of the people "
         "without a way", ge=1, le=5,
     )  # fmt: skip
     close_depth_m: float = parameter(

@@ -168,9 +168,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                     "其中有房屋所在地面洪水等级达到{least}及以上，最高为{level}。"),
     "leave_unknown": ("Houses stand where people must leave, the number of people is unknown (warning {warning}, risk "
                       "{risk}).", "有房屋位于需转移范围，人口数未知（预警：{warning}，风险：{risk}）。"),
-    "not_judged": ("Nothing is known of the ground of {houses} houses ({people} known people): not known to be safe, "
-                   "look at them by hand.",
-                   "另有 {houses} 处房屋（已知 {people} 人）所在地面无任何预警信息：不等于安全，请人工核查。"),
+    "not_judged": ("Slides or flood are unknown on the ground of {houses} houses ({people} known people): not known to "
+                   "be safe, look at them by hand.",
+                   "另有 {houses} 处房屋（已知 {people} 人）所在地面的滑坡预警或洪水等级未知："
+                   "不等于安全，请人工核查。"),
     "evacuation_score": ("Score {score:.2f}: warning {warning:.2f}, risk {risk:.2f}, people {people:.2f}, vulnerable "
                          "people {vulnerable:.2f}, cut-off {cut_off:.2f}.",
                          "得分 {score:.2f}：预警 {warning:.2f}、风险 {risk:.2f}、人数 {people:.2f}、"
