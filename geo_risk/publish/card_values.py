@@ -256,7 +256,8 @@ def settlements_near(name: str, row: Mapping[str, Any], frames: Mapping[str, Any
         called = listed["zone_ids"].fillna("").astype(str).str.split(",").map(lambda ids: str(zone) in ids)
     shape = row[frames[name].geometry.name]
     near = shapely.distance(listed.geometry.to_numpy(), shape) <= NEAR_M
-    return listed[called.to_numpy() | near].sort_values("rank", kind="stable")
+    chosen = called.to_numpy(dtype=bool) | near  # of an empty list the ids would make a mask of objects
+    return listed.loc[chosen].sort_values("rank", kind="stable")
 
 
 def phones(language: str) -> list[str]:

@@ -162,7 +162,7 @@ def test_relocation_notebook_reads_the_list_or_says_that_there_is_none(tmp_path,
         frames = products.frames()
         rows = frames["evacuation"][["rank", "settlement_id", "people", "risk_level", "geometry"]].assign(
             relocate_cost_cny=9e6, treat_cost_cny=[3e6] + [None] * 11, monitor_cost_cny=2e5, reasons="r",
-            advice=["treat"] + ["monitor"] * 11,
+            advice=["treat"] + ["monitor"] * 11, basis="cost", accelerates="no",
         )  # fmt: skip
         out = write_outputs(tmp_path / "out")
         write_geopackage({"relocation": conform(rows, "relocation")}, out / "geo_risk.gpkg")
