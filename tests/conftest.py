@@ -48,7 +48,7 @@ def postgres() -> Iterator[Any]:
         cluster.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgis"])
+@pytest.fixture(params=["sqlite", pytest.param("postgis", marks=pytest.mark.slow)])
 def register_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the address of a register that is not there yet, in each of the two databases."""
     if request.param == "sqlite":

@@ -98,6 +98,7 @@ def test_which_level_of_a_zone_closes():
     assert dict(zip(areas.name, areas.closes, strict=True)) == {"a": True, "b": True, "c": False, "d": False}
 
 
+@pytest.mark.slow
 def test_people_in_a_closed_zone_may_leave_it_and_others_may_not_enter_it():
     inputs = scene(zones=zone_frame(zone("Z1", box(1955, -20, 2300, 60))), people=(100, 60, None))
     plan = plan_evacuation(inputs, params=STRICT, language="en")
@@ -133,6 +134,7 @@ def water(depth_at, cell=5.0, arrival=None, hole=None):
     return DepthLayer(grid.layer(depth, units="m", long_name="d"), grid.layer(come, units="h", long_name="t"))
 
 
+@pytest.mark.slow
 def test_deep_water_closes_a_road_from_the_hour_it_comes():
     inputs = scene(zones=zone_frame(zone("Z1", box(1955, 15, 1995, 60))), capacity=(100, 0, 0))
     wet = replace(inputs, water=[water((1200, 1300, 0.5), arrival=2.5)])
@@ -154,6 +156,7 @@ def test_deep_water_closes_a_road_from_the_hour_it_comes():
     assert (row["shelter_id"], row["leave_early"]) == ("H1", "no")
 
 
+@pytest.mark.slow
 def test_water_runs_under_a_deck():
     inputs = scene(zones=zone_frame(zone("Z1", box(1955, 15, 1995, 60))), capacity=(100, 0, 0))
     deck = gpd.GeoDataFrame({"bridge_id": ["B"]}, geometry=[Point(1250, 0)], crs=CRS)
@@ -164,6 +167,7 @@ def test_water_runs_under_a_deck():
     assert plan_evacuation(wet, params=narrow, language="en").totals["people_unassigned"] == 30
 
 
+@pytest.mark.slow
 def test_an_unknown_depth_is_not_open():
     inputs = scene(zones=zone_frame(zone("Z1", box(1955, 15, 1995, 60))))
     # west 2 km, of which 1.5 km are unknown; east 3 km of known dry road

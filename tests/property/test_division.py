@@ -67,6 +67,7 @@ def test_every_cell_stays_in_its_patch_and_no_zone_is_too_large(cells, seed, max
         assert len(np.unique(labels[got == part])) == 1
 
 
+@pytest.mark.slow
 def test_hillslopes_come_coarsest_first_and_other_grids_stop():
     direction = np.full(GRID.shape, 2, dtype=np.int8)
     direction[-1] = 8

@@ -366,6 +366,7 @@ def flooded(levels):
     return FLOOD_GRID.layer(values, units="level", long_name="flood hazard level", name="hazard_flood")
 
 
+@pytest.mark.slow
 def test_a_house_in_deep_water_is_left_though_no_zone_is_drawn_there():
     nowhere = zone_frame(zone("Z", box(50, 800, 60, 810), warning=0, risk_level=1))
     # the two western houses of S0 stand in water of level 2, all of S1 in level 1, the eastern ones of S2 unknown
@@ -386,6 +387,7 @@ def test_a_house_in_deep_water_is_left_though_no_zone_is_drawn_there():
     assert set(stricter.evacuation["settlement_id"]) == {"S0", "S1", "S2"}
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(-1, 4), min_size=3, max_size=3), st.integers(0, 2))
 def test_more_water_never_takes_people_off_the_list(levels, where):

@@ -47,6 +47,7 @@ def townships(*shapes):
     return gpd.GeoDataFrame({"code": codes, "name": [f"乡{c}" for c in codes]}, geometry=list(shapes), crs=CRS)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 @settings(max_examples=20, deadline=None)
 def test_zones_and_the_rest_and_townships_add_up_to_what_was_given(seed):
@@ -189,6 +190,7 @@ def test_zones_that_cross_themselves_are_counted_and_districts_cover_once():
     assert set(inside.owner) == {0, 1}
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 @settings(max_examples=15, deadline=None)
 def test_people_of_a_raster_add_up_over_zones_that_cover_it_once(seed):

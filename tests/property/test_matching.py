@@ -76,6 +76,7 @@ def test_empty_and_missing_input_gives_no_zone():
     assert zones_of(nowhere, SCENE, PARAMS)["zone_id"].isna().all()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_links_go_both_ways_whatever_the_order_of_rows(seed):

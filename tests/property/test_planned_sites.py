@@ -72,6 +72,7 @@ def test_calm_known_ground_has_nothing_found_and_no_verdict_says_suitable():
     assert "suitable" not in VERDICTS
 
 
+@pytest.mark.slow
 def test_each_finding_by_hand():
     half = cells(3, slice(16, 18), slice(10, 14))
     row = stated([SITE], hazard_landslide=half).loc["P0"]
@@ -110,6 +111,7 @@ def test_unknown_zones_layers_licences_and_ground_off_the_map_are_surveyed_first
     assert stated([box(5000, 5000, 5100, 5100)]).loc["P0", ["verdict", "unknown_share"]].tolist() == ["survey", 1.0]
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(LAYERS), hnp.arrays(bool, (4, 4)), st.integers(0, 4), st.booleans(),
 )  # fmt: skip
@@ -155,6 +157,7 @@ def test_bad_input_ends_clearly():
     assert planned_sites(sites(), SiteGround(), GRID, params=PARAMS).empty
 
 
+@pytest.mark.slow
 def test_the_step_reads_mends_and_sets_aside(tmp_path):
     write_json(GRID.to_dict(), tmp_path / "grid.json")
     bow = Polygon([(0, 0), (90, 90), (90, 0), (0, 90)])

@@ -49,6 +49,7 @@ def lattice(dx, dy, cell_deg):
     return Affine(cell_deg, 0, lon, 0, -cell_deg, lat)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.floats(-900, 900), st.floats(-900, 900), st.sampled_from([2e-4, 8.3333e-4, 3e-3]))
 @settings(max_examples=12, deadline=None)
 def test_the_people_within_the_area_are_kept(tmp_path_factory, seed, dx, dy, cell):
@@ -99,6 +100,7 @@ def test_the_kernel_by_hand_and_what_it_refuses():
         spread_quads([1.0], [[0, 1, np.nan, 0]], [[0, 0, 1, 1]], shape=(2, 2))
 
 
+@pytest.mark.slow
 def test_blocks_do_not_change_a_cell(tmp_path, monkeypatch):
     values, transform = np.random.default_rng(8).uniform(0, 9, (30, 30)), lattice(-200, 200, 8.3333e-4)
     path = raster(tmp_path / "p.tif", values, transform)

@@ -105,6 +105,7 @@ def test_parts_add_up_to_the_score_and_each_criterion_lies_between_0_and_1(rows)
     assert (made["rank"] <= made["rank_weights_high"]).all()
 
 
+@pytest.mark.slow
 def test_two_rows_that_differ_in_people_alone_change_places_as_often_as_normal_errors_say():
     """Lognormal people of standard deviation s: P(first larger) = Phi(ln(a / b) / (s sqrt 2))."""
     params = EvacuationParams(
@@ -124,6 +125,7 @@ def test_two_rows_that_differ_in_people_alone_change_places_as_often_as_normal_e
     assert got.loc[10, ["rank_low", "rank_high"]].tolist() == [11, 12]
 
 
+@pytest.mark.slow
 def test_two_rows_that_differ_by_a_level_change_places_as_often_as_their_levels_do():
     params = EvacuationParams(
         scores={"warning": 1, "risk": 0, "people": 0, "vulnerable": 0, "cut_off": 0},
@@ -136,6 +138,7 @@ def test_two_rows_that_differ_by_a_level_change_places_as_often_as_their_levels_
     assert (ranks[0] == 1).mean() == pytest.approx(expected, abs=0.024)  # four standard deviations of 0.006
 
 
+@pytest.mark.slow
 def test_unknown_levels_are_drawn_from_low_up_and_never_as_none():
     params = EvacuationParams(
         scores={"warning": 1, "risk": 0, "people": 0, "vulnerable": 0, "cut_off": 0},

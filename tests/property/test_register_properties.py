@@ -62,7 +62,7 @@ def do(register, ids, what, a, b):
     return True
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgis"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgis", marks=pytest.mark.slow)])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=25))
 def test_the_history_replays_to_the_state_and_ids_stay_unique(kind, request, steps):
@@ -107,7 +107,7 @@ def test_undoing_an_undo_brings_back_what_was_there(steps, which):
         assert differences(register) == []
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgis"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgis", marks=pytest.mark.slow)])
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     moves=st.lists(

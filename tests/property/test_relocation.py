@@ -99,6 +99,7 @@ def test_at_the_break_even_return_period_both_ways_cost_the_same():
     assert advice[0.99] in ("relocate", "treat")
 
 
+@pytest.mark.slow
 def test_the_advice_turns_at_the_factor_that_is_told():
     towns, houses = county(village("A", 0, people=[40] * 6))
     area = zones({"zone_id": "Z", "geometry": box(-50, -50, 500, 500), "hazard_level": 4})

@@ -31,6 +31,7 @@ def peer(tail, head, cost, n):
     return graph
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
 def test_the_k_nearest_are_those_of_networkx_and_the_ways_lead_there(seed, k):
@@ -63,6 +64,7 @@ def test_the_k_nearest_are_those_of_networkx_and_the_ways_lead_there(seed, k):
         assert cost[part].sum() + offsets[start] == found[0][node, slot]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_dominators_are_those_of_networkx(seed):

@@ -303,6 +303,7 @@ def proposed(people, homes, *, harmful=None, params=PARAMS, others=(), grounds=(
     return shelter_proposals(demand, sites, pairs, why_unused={}, params=params, language="en"), sites
 
 
+@pytest.mark.slow
 def test_the_new_shelter_stands_where_the_people_without_one_are():
     people = towns(("A", 0, 100), ("B", 6000, 10), ("C", 7000, 80), ("D", 8000, 10))
     made, _ = proposed(people, shelters(("S1", 0, 200)))

@@ -31,6 +31,7 @@ def raster(values):
     return GRID.layer(da.from_array(np.asarray(values, dtype="float32"), chunks=37), units="1", long_name="people")
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 900) | st.none(), min_size=1, max_size=5))
 @settings(max_examples=20, deadline=None)
 def test_a_raster_divides_a_total_and_adds_nobody(seed, people):

@@ -130,6 +130,7 @@ def _at_meetings(codes, stream):
     return out
 
 
+@pytest.mark.slow
 @given(hnp.arrays(np.int8, (17, 19), elements=st.integers(0, 2)), st.tuples(st.integers(5, 17), st.integers(5, 19)))
 @settings(max_examples=12, deadline=None)
 def test_pieces_and_borders_are_those_of_the_whole_array(values, chunks):
@@ -192,6 +193,7 @@ def test_banks_of_a_valley_and_a_meeting_by_hand():
     assert got[0].tolist() == [0, -1, 0] or got[0].tolist() == [0, 0, 0]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(20, 60))
 @settings(max_examples=12, deadline=None)
 def test_generalising_loses_no_house_and_leaves_valid_outlines(seed, vertices):
@@ -219,6 +221,7 @@ def test_a_self_crossing_zone_is_mended_and_a_house_in_it_kept():
     assert got.intersects(house.geometry.iloc[0]).all()
 
 
+@pytest.mark.slow
 def test_zones_on_slope_units_are_whole_units_and_hold_every_hazardous_house():
     level, _, houses = scene(3)
     units = np.arange(SHAPE[0])[:, None] // 12 * 10 + np.arange(SHAPE[1])[None] // 11 + 1

@@ -167,6 +167,7 @@ def test_a_cell_of_the_run_that_the_town_knows_in_part_is_not_known_by_that_part
     assert shallow.sum() == np.isfinite(got).sum() - 2
 
 
+@pytest.mark.slow
 def test_at_the_edge_of_the_town_the_countys_water_counts_as_well() -> None:
     given = layers(80.0)
     county = compute(given, PARAMS).intensity.to_numpy()
@@ -196,6 +197,7 @@ def cut_valley(*gaps: tuple[slice, slice]) -> tuple[xr.DataArray, hydrology.Drai
     return dem, routed, area_cut_ratio(dem, routed.upslope_area, stored=lambda v: v.compute()).to_numpy()
 
 
+@pytest.mark.slow
 def test_below_a_gap_in_the_valley_the_upslope_area_cut_ratio_and_a_hole_on_the_slope_does_not_matter() -> None:
     middle = np.s_[34:47, 30:36]
     _, routed, cut = cut_valley(middle)
@@ -214,6 +216,7 @@ def test_below_a_gap_in_the_valley_the_upslope_area_cut_ratio_and_a_hole_on_the_
     assert (cut_valley()[2] == 1).all()
 
 
+@pytest.mark.slow
 def test_the_cut_is_the_same_in_any_blocks() -> None:
     dem, routed, cut = cut_valley(np.s_[34:47, 30:36], np.s_[10:12, 40:44], np.s_[0:5, 70:75])
     small = dem.chunk({"y": 17, "x": 23})
@@ -221,6 +224,7 @@ def test_the_cut_is_the_same_in_any_blocks() -> None:
     np.testing.assert_array_equal(area_cut_ratio(small, area, stored=lambda v: v.compute()).to_numpy(), cut)
 
 
+@pytest.mark.slow
 def test_the_flood_below_a_gap_is_unknown_unless_it_is_deep() -> None:
     dem, _, cut = cut_valley(np.s_[34:47, 30:36])
     given = layers(80.0, dem)
@@ -303,6 +307,7 @@ def test_drainage_layers_agree_with_one_another() -> None:
         hydrology.read_back(routed.filled, routed.direction.astype("int16") + 3, routed.upslope_area)
 
 
+@pytest.mark.slow
 def test_where_the_river_is_unknown_a_shallow_town_is_unknown_and_a_deep_one_is_not() -> None:
     given = layers(80.0)
     hand = given["hand_m"].copy(data=np.full(GRID.shape, np.nan, np.float32))

@@ -57,6 +57,7 @@ def test_stages_of_one_issue_and_hours_that_nothing_newer_covers_stay():
     assert current_layers({}, STORM, after_h=12) == ({}, [])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.integers(-1, 4), min_size=4, max_size=4), min_size=4, max_size=4))
 def test_no_newer_level_is_lost_and_a_known_cell_stays_known(values):

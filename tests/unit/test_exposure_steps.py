@@ -113,6 +113,7 @@ def given_zones(path):
     return path
 
 
+@pytest.mark.slow
 def test_the_table_comes_from_files_and_the_report_prints_the_rules(tmp_path, grid):
     write_frame(gpd.GeoDataFrame(
         {"house_id": ["a", "b"], "settlement_id": ["S", "S"], "people": [120.0, 30.0], "vulnerable_people": [9.0, 3.0],

@@ -77,6 +77,7 @@ def test_unknown_ground_is_unknown_and_layers_that_were_not_made_are_told():
     assert len(judged(lines()[:0])) == 0
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(-1, 4), min_size=3, max_size=3), hnp.arrays(np.int8, 30, elements=st.integers(-1, 4)),
     hnp.arrays(np.int8, 30, elements=st.integers(-1, 4)), st.integers(0, 29),

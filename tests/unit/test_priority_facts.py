@@ -28,6 +28,7 @@ def listed(params, n=14):
     return rows.assign(**pd.concat([ranking(rows, params), evacuation_stability(rows, params)], axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("priority", "said"),
     [

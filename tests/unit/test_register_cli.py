@@ -22,6 +22,7 @@ def books(tmp_path, monkeypatch):
     return path
 
 
+@pytest.mark.slow
 def test_from_a_run_to_a_closed_loop(tmp_path, books, cli):
     out = write_run(tmp_path / "out", run_points([("IS-1", X, Y, {}), ("IS-2", X + 400, Y, {"hazard_level": -1})]))
     code, text, _ = cli("register", "update", out, "--by", "甲", "--new", "--json")
@@ -64,6 +65,7 @@ def test_from_a_run_to_a_closed_loop(tmp_path, books, cli):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_overdue_lists_the_gravest_first_unknown_before_low_and_drops_contacts(tmp_path, books, cli):
     with new_register(books) as register:
         ids = add_points(register, 5)
@@ -104,6 +106,7 @@ def test_overdue_lists_the_gravest_first_unknown_before_low_and_drops_contacts(t
     assert code == 2
 
 
+@pytest.mark.slow
 def test_no_output_holds_contacts_unless_asked_for(tmp_path, books, cli):
     with new_register(books) as register:
         add_points(register, responsible="李四", monitor="王五", loop_assignee="赵六")
@@ -137,6 +140,7 @@ def test_no_output_holds_contacts_unless_asked_for(tmp_path, books, cli):
             assert (who in frame.iloc[0].astype(str).tolist()) is has
 
 
+@pytest.mark.slow
 def test_import_confirm_and_conflicts_by_the_command_line(tmp_path, books, cli):
     ledger = tmp_path / "台账.csv"
     ledger.write_text(

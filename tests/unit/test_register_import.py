@@ -67,6 +67,7 @@ def confirm_all(register):
     return decide(register, [], EDITOR, RULES, everything=True)
 
 
+@pytest.mark.slow
 def test_a_ledger_with_merged_cells_full_width_digits_and_its_own_words(tmp_path, register, mapping):
     rows = [
         ["０１", "甲乡", "沟口", "土崩", "１１１．１", 36.5, "１２", 50, "责任人-007"],

@@ -62,6 +62,7 @@ def test_a_first_run_proposes_all_and_changes_nothing(tmp_path, register):
     assert differences(register) == []
 
 
+@pytest.mark.slow
 def test_the_same_run_proposes_nothing_twice_and_another_with_the_same_finding_neither(tmp_path, register):
     points = run_points([("IS-A1", X, Y, {})])
     compare(register, tmp_path / "a", points)
@@ -82,6 +83,7 @@ def test_the_same_run_proposes_nothing_twice_and_another_with_the_same_finding_n
     assert len(register.states("hazard_points")) == 1
 
 
+@pytest.mark.slow
 def test_a_place_that_was_declined_comes_back_only_when_it_is_worse(tmp_path, register):
     compare(register, tmp_path / "a", run_points([("IS-1", X, Y, {})]))
     decide(register, ["HP-000001"], EDITOR, RULES, accept=False)
@@ -93,6 +95,7 @@ def test_a_place_that_was_declined_comes_back_only_when_it_is_worse(tmp_path, re
     assert kinds(register) == [("HP-000001", "new")]  # and keeps its id
 
 
+@pytest.mark.slow
 def test_changes_are_proposed_with_before_and_after_and_unknown_replaces_nothing(tmp_path, register):
     (one,) = add_points(register, responsible="责任人-001", name="老名")
     row = {"source": "inventory+insar", "status": "changed", "activity": "accelerating", "hazard_level": 4,
@@ -121,6 +124,7 @@ def still(one, **more):
     return run_points([(one, X, Y, row)])
 
 
+@pytest.mark.slow
 def test_a_point_goes_to_rest_after_runs_on_different_data_that_see_it_still(tmp_path, register):
     (one,) = add_points(register, activity="stable")
     months = [f"2026-{m:02d}-01T00:00:00+00:00" for m in range(1, 13)]
@@ -146,6 +150,7 @@ def test_a_point_goes_to_rest_after_runs_on_different_data_that_see_it_still(tmp
     assert register.get([one])[one].values["status"] == "changed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activity", "hazard", "radar"),
     [(-1, 1, "x"), (0, -1, "x"), (0, 3, "x"), (1, 1, "x"), (None, 1, "x"), (0, None, "x")],
@@ -159,6 +164,7 @@ def test_what_is_not_known_to_be_still_and_harmless_never_goes_to_rest(tmp_path,
     assert kinds(register) == []
 
 
+@pytest.mark.slow
 def test_blind_ground_in_a_part_of_the_disc_is_not_still(tmp_path, register):
     (one,) = add_points(register, activity="stable")
     seen = np.zeros((60, 60))
@@ -170,6 +176,7 @@ def test_blind_ground_in_a_part_of_the_disc_is_not_still(tmp_path, register):
     assert kinds(register) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_reach_a_place_says_nothing_of_it(tmp_path, register):
     add_points(register, geometry=shapely.Point(X + 50_000, Y))
     for k in range(3):
@@ -179,6 +186,7 @@ def test_a_run_that_does_not_reach_a_place_says_nothing_of_it(tmp_path, register
     assert kinds(register) == [("HP-000002", "new")]
 
 
+@pytest.mark.slow
 def test_rejecting_a_rest_makes_it_wait_for_new_runs(tmp_path, register):
     (one,) = add_points(register, activity="stable")
     for k in range(2):
@@ -197,6 +205,7 @@ def test_two_points_at_one_place_are_proposed_to_be_one(tmp_path, register):
     assert (merge.object_id, merge.after) == (two, {"status": "cancelled", "merged_into": one})
 
 
+@pytest.mark.slow
 def test_zones_that_grow_are_redrawn_and_zones_that_join_are_merged(tmp_path, register):
     left, right = shapely.box(X, Y, X + 200, Y + 200), shapely.box(X + 200, Y, X + 330, Y + 200)
     compare(register, tmp_path / "a", zones=run_zones([("A", left, {}), ("B", right, {})]))
@@ -211,6 +220,7 @@ def test_zones_that_grow_are_redrawn_and_zones_that_join_are_merged(tmp_path, re
     assert register.frame("risk_zones").geometry.iloc[0].equals(whole)
 
 
+@pytest.mark.slow
 def test_a_zone_that_splits_says_what_it_was_part_of(tmp_path, register):
     whole = shapely.box(X, Y, X + 300, Y + 200)
     compare(register, tmp_path / "a", zones=run_zones([("A", whole, {})]))

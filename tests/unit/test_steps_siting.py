@@ -52,6 +52,7 @@ def county(tmp_path):
     return tmp_path, {"settlements": towns, "houses": houses, "risk_zones": zones}, roads, ground
 
 
+@pytest.mark.slow
 def test_relocation_goes_from_files_to_a_workbook_with_its_assumptions(county):
     folder, frames, _, ground = county
     out = {n: folder / f"{n}.gpkg" for n in ("relocation", "relocation_assumptions", "relocation_sensitivity")}
@@ -79,6 +80,7 @@ def test_relocation_goes_from_files_to_a_workbook_with_its_assumptions(county):
     assert unknown[3] == "未知"
 
 
+@pytest.mark.slow
 def test_shelters_that_are_not_used_are_sites_and_say_why(county):
     folder, frames, roads, ground = county
     shelters = save(folder, "shelters", {"shelter_id": ["A", "B", "C"], "capacity": [20, 0, 50]},
@@ -104,6 +106,7 @@ def test_shelters_that_are_not_used_are_sites_and_say_why(county):
     assert len(read_frame(out["shelter_drive_times"]))
 
 
+@pytest.mark.slow
 def test_stocks_are_compared_with_needs_and_roads_that_fail(county):
     folder, frames, roads, ground = county
     stocks = save(folder, "stocks", {"stock_id": ["K1"], "tents": [3]}, [Point(X + 20, Y + 510)])
