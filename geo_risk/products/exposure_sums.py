@@ -95,7 +95,7 @@ def whole_rows(
     """
     total, outside = _things(exposed, survey), _things(exposed, survey)
     for column in ("road_km", "farmland_ha", "facilities", "known_facility_people"):
-        outside[column] = max(0.0, total[column] - float(threatened[column]))
+        outside[column] = float(np.maximum(0.0, total[column] - float(threatened[column])))  # NaN stays NaN
     left = _untouched(every, exposed.facilities)
     if left is not None:
         outside["facility_people"] = float(_in_use(left).sum(skipna=False))

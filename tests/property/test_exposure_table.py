@@ -78,6 +78,23 @@ def test_zones_and_the_rest_and_townships_add_up_to_what_was_given(seed):
     assert (whole_rows["people_high"] >= whole_rows["people"]).all()
 
 
+def test_what_nobody_gave_is_unknown_outside_of_zones_too():
+    made = exposure_table(Exposed(houses(np.random.default_rng(1), 5)), Surveyed(zones([box(0, 0, 90, 90)])), PARAMS)
+    rows = made.set_index("place_id").loc[["total", "all_zones", "outside_zones"]]
+    assert rows[["road_km", "farmland_ha", "facilities"]].isna().all(axis=None)
+    assert rows["gaps"].str.contains("gap_roads").all()
+
+
+def test_a_township_within_another_does_not_count_its_ground_twice():
+    whole, enclave = box(0, 0, 100, 100), box(20, 20, 40, 40)
+    ground = gpd.GeoDataFrame(geometry=[box(10, 10, 50, 50)], crs=CRS)
+    for order, wanted in (([whole, enclave], [1600, 0]), ([enclave, whole], [400, 1200]), ([whole, whole], [1600, 0])):
+        inside, outside = divided(ground, gpd.GeoDataFrame(geometry=order, crs=CRS))
+        area = np.bincount(inside.owner, weights=inside.parts.area, minlength=2)
+        assert area.tolist() == wanted
+        assert not len(outside.parts)
+
+
 def test_a_table_worked_by_hand():
     there = gpd.GeoDataFrame(
         {"house_id": list("abc"), "settlement_id": ["S0", "S0", "S1"], "people": [40.0, 80.0, np.nan],
