@@ -364,6 +364,23 @@ def test_facilities_are_sites_whatever_the_number_of_settlements_kept():
     assert got.counts["too_many"] == 1
 
 
+def test_sites_of_several_kinds_may_have_one_id():
+    people = towns(("1", 0, 10), ("2", 9000, 30))
+    schools = gpd.GeoDataFrame({"facility_id": [1, 2]}, geometry=[Point(9000, 0), Point(0, 50)], crs=CRS)
+    others = [as_candidates(schools, "facility_id", "facility")]
+    got = candidate_sites(people, NO_HOUSES, others, harmful=no_zones(), grounds=[], max_level=2, settlements_max=9)
+    assert got.sites["candidate_id"].tolist() == ["1", "1", "2", "2"]
+    assert got.sites["candidate_kind"].tolist() == ["facility", "settlement"] * 2
+    assert got.sites.geometry.x.tolist() == [9000, 0, 0, 9000]
+    nothing = Pairs(np.array([], int), np.array([], int), np.array([]), 2, 4)
+    own = with_own_sites(nothing, people, got.sites, walking_km_h=4, limit_min=60)
+    assert own.goal.tolist() == [1, 3]
+    demand = Demand(np.array([10.0, 30.0]), np.array([10, 30]), np.full(2, np.inf))
+    made = shelter_proposals(demand, got, own, why_unused={"1|en": "it is full"}, params=PARAMS, language="en").frame
+    assert made["proposal_id"].is_unique
+    assert not made["reasons"].str.contains("it is full").any()  # village 1 is not shelter 1
+
+
 @pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([5, 20, 90, np.nan])), min_size=2, max_size=7),
        st.sets(st.integers(0, 9), max_size=4))  # fmt: skip
