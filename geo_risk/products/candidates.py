@@ -32,11 +32,12 @@ class Candidates:
     ----------
     sites : points with COLUMNS, by candidate_id. counts : candidates out, by reason: in a zone (`in_zone`), on ground
         of too high a level (`high_ground`), of which nothing is known (`unknown_ground`), beyond the number that is
-        kept (`too_many`).
+        kept (`too_many`). is_ground_known : whether any hazard level of the ground was looked at.
     """
 
     sites: gpd.GeoDataFrame
     counts: dict[str, int]
+    is_ground_known: bool = True
 
 
 def as_candidates(frame: gpd.GeoDataFrame, id_column: str, kind: str) -> gpd.GeoDataFrame:
@@ -97,7 +98,7 @@ def candidate_sites(
     sites = pd.concat([village, chosen[chosen["candidate_kind"] != "settlement"]])
     counts["too_many"] = len(kept) - len(sites)
     sites = sites.sort_values(key, kind="stable")[[*COLUMNS, "geometry"]].reset_index(drop=True)
-    return Candidates(gpd.GeoDataFrame(sites, geometry="geometry", crs=settlements.crs), counts)
+    return Candidates(gpd.GeoDataFrame(sites, geometry="geometry", crs=settlements.crs), counts, bool(len(grounds)))
 
 
 def with_own_sites(

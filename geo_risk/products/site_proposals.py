@@ -176,6 +176,7 @@ def proposal_frame(
     )  # fmt: skip
     for row, candidate, kind in zip(rows, picked["candidate_id"], picked["candidate_kind"], strict=True):
         row["candidate_id"], row["candidate_kind"] = str(candidate), str(kind)
+        row["ground"] = "known_safe" if candidates.is_ground_known else "ground_unknown"
     table["proposal_id"] = _proposal_ids(table, purpose)
     out = with_reasons(gpd.GeoDataFrame(table, geometry=picked.geometry.to_numpy(), crs=sites.crs), texts, language)
     order = out.sort_values(
@@ -204,7 +205,7 @@ def _reasons(
         out.append(said("gained_median", language, people=row["people_gained"]))
         out.append(said("mean", language, before=row["before"], after=row["after"], limit=params.median_limit_min))
     out.append(said("proved", language) if row["proof"] == "optimal" else said("gap", language, gap=row["gap_share"]))
-    out.append(said("known_safe", language))
+    out.append(said(row["ground"], language))
     stood = row.get("candidate_kind") == "shelter"
     if stood and (why := why_unused.get(f"{row['candidate_id']}|{language}")) is not None:
         out.append(said("stands", language, why=why))

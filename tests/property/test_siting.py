@@ -378,6 +378,7 @@ def test_sites_of_several_kinds_may_have_one_id():
     demand = Demand(np.array([10.0, 30.0]), np.array([10, 30]), np.full(2, np.inf))
     made = shelter_proposals(demand, got, own, why_unused={"1|en": "it is full"}, params=PARAMS, language="en").frame
     assert made["proposal_id"].is_unique
+    assert made["reasons"].str.contains("no hazard of its ground was made: not known to be safe").all()
     assert not made["reasons"].str.contains("it is full").any()  # village 1 is not shelter 1
 
 
@@ -481,6 +482,9 @@ def test_bands_of_a_stock_hold_the_settlements_by_their_minutes():
     assert drive.loc[2, ["n_settlements", "people", "unknown_settlements"]].tolist() == [2, 10, 1]
     assert "1 settlements with 5 people are farther" in drive.loc[1, "reasons"]
     assert out["walk"]["n_settlements"].tolist() == [1, 0]  # 1 km in a quarter of an hour, 2 km in half an hour
+    beyond = out["walk"]["reasons"].iloc[0]  # a village of unknown people is told of, not counted as nobody
+    assert "known people are farther" in beyond
+    assert "1 of them have unknown people" in beyond
 
 
 @pytest.mark.parametrize(
