@@ -11,6 +11,7 @@ from shapely.geometry import Point, box
 
 from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
+from geo_risk.flow.steps.relocation import _facts
 from geo_risk.products.params import RiskParams
 from geo_risk.products.relocation import RelocationInputs, plan_relocation
 from geo_risk.products.relocation_costs import annuity_factor, break_even_return_yr, ways_of
@@ -170,6 +171,17 @@ def test_houses_of_unknown_ground_make_a_row_and_are_never_watched_alone():
     assert (row["houses_not_judged"], row["people_not_judged"]) == (2, 9)
     assert pd.isna(row["people"])
     assert "look at them by hand" in row["reasons"]
+
+
+def test_threatened_houses_of_no_settlement_are_counted():
+    towns, houses = county(village("A", 0, people=[4, 5]))
+    houses.loc[1, ["settlement_id", "people"]] = [None, np.nan]
+    got = plan(towns, houses, zones({"zone_id": "Z", "geometry": box(-50, -50, 50, 50)}))
+    assert got.relocation["houses"].tolist() == [1]
+    assert got.totals["houses_of_no_settlement"] == 1
+    said = [n["text_en"] for n in _facts(got.totals, ["flood"])["notes"]]
+    assert any(text.startswith("1 threatened houses belong to no settlement") for text in said)
+    assert any(text.startswith("No hazard of flood was made") for text in said)  # though that of landslides was
 
 
 def test_cancelled_points_and_wide_sinking_threaten_nobody():
