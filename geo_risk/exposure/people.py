@@ -180,6 +180,11 @@ def _unbuilt(
                 f"{rest['points']:.0f} census points with {rest['people']:.0f} people belong to no settlement: they "
                 "are in no sum", f"{rest['points']:.0f} 个人口普查点（{rest['people']:.0f} 人）不属于任何居民点：未计入"
             ))  # fmt: skip
+        if rest["typical"]:
+            said.append(Sentence(
+                f"the people of {rest['typical']:.0f} census points are unknown: they draw as the mean point of their "
+                "settlement", f"{rest['typical']:.0f} 个普查点人口未知：按所属居民点各点平均分摊"
+            ))  # fmt: skip
         places = places[places["settlement_id"].isin(set(lonely["settlement_id"]))].reset_index(drop=True)
         n = places["settlement_id"].nunique()
         if n:
