@@ -51,7 +51,8 @@ def apportion(total: float, weights: ArrayLike) -> NDArray[np.float64]:
     shares = total * (w / w.sum() if w.sum() > 0 else np.full(w.shape, 1 / w.size))
     if total < (shares > 0).sum():
         upto: NDArray[np.float64] = np.floor(np.round(np.cumsum(shares), 9) + 0.5)
-        return upto - np.concatenate([[0.0], upto[:-1]])
+        upto[1:] -= upto[:-1].copy()
+        return upto
     out = np.floor(shares)
     left = int(total - out.sum())
     remainders = np.round(shares - out, 9)  # equal shares stay equal whatever the last bit says

@@ -48,7 +48,9 @@ def reach_bands(
         out["isochrone_id"] = [f"{origin}-{mode}-{b}" for b in out["band"]]
         records: list[Any] = out.to_dict("records")
         out = with_reasons(out, lambda spoken, rows=records: [_reasons(r, spoken) for r in rows], language)  # type: ignore[misc]
-        made[mode] = gpd.GeoDataFrame(conform(out.drop(columns=["far", "far_people", "far_unknown"]), f"{origin}_{mode}_times"))
+        made[mode] = gpd.GeoDataFrame(
+            conform(out.drop(columns=["far", "far_people", "far_unknown"]), f"{origin}_{mode}_times")
+        )
     return made
 
 

@@ -180,7 +180,8 @@ def proposal_frame(
     table["proposal_id"] = _proposal_ids(table, purpose)
     out = with_reasons(gpd.GeoDataFrame(table, geometry=picked.geometry.to_numpy(), crs=sites.crs), texts, language)
     order = out.sort_values(
-        ["siting_method", "people_gained", "candidate_id", "candidate_kind"], ascending=[True, False, True, True],
+        ["siting_method", "people_gained", "candidate_id", "candidate_kind"],
+        ascending=[True, False, True, True],
         kind="stable",
     )
     ranked = order.assign(rank=np.arange(1, len(out) + 1)).reset_index(drop=True)

@@ -91,7 +91,8 @@ def _facts(totals: dict[str, int], missing: list[str]) -> dict[str, Any]:
             "warning",
             f"{t['houses_of_no_settlement']} threatened houses belong to no settlement: who lives there is unknown, "
             "and no row of the list speaks of them.",
-            f"{t['houses_of_no_settlement']} 处受威胁房屋不属于任何居民点：居住人数未知，清单中没有对应行，请现场核查。",
+            f"{t['houses_of_no_settlement']} 处受威胁房屋不属于任何居民点：居住人数未知，清单中没有对应行，"
+            "请现场核查。",
         ))  # fmt: skip
     if t["settlements_of_unknown_chance"]:
         said.append(note(
