@@ -18,6 +18,12 @@ _SAID: Mapping[str, tuple[str, str]] = {
                     "其中 {placed} 人可得床位，{short} 人缺床位；本地有床位 {places} 个。"),
     "night_enough": ("All of them would have a place there; {places} places stand here.",
                      "均可得床位；本地有床位 {places} 个。"),
+    "night_enough_known": ("All of those whose number is known would have a place there; {places} places stand here.",
+                           "人数已知者均可得床位；本地有床位 {places} 个。"),
+    "night_none_known": ("How many live here is unknown; {places} places stand here.",
+                         "居住人数均未知；本地有床位 {places} 个。"),
+    "list_enough_known": ("All {people} people on the evacuation list whose number is known can have a place within "
+                          "reach.", "转移清单上人数已知的 {people} 人均可在时限内安置。"),
     "list_short": ("Of {people} people on the evacuation list {placed} can have a place within reach, {short} cannot.",
                    "转移清单 {people} 人中 {placed} 人可在时限内安置，{short} 人不能。"),
     "list_enough": ("All {people} people on the evacuation list can have a place within reach.",

@@ -250,6 +250,18 @@ def test_coverage_by_hand():
     assert got.totals["people_short"] == got.short.sum() == 67
 
 
+def test_nobody_is_said_to_have_a_place_where_nobody_is_known():
+    people, homes = towns(("U", 0, np.nan), ("A", 5000, 4)).assign(township=["甲", "乙"]), shelters(("S1", 5000, 9))
+    nothing = Pairs(np.array([], int), np.array([], int), np.array([]), 2, 1)
+    leaving = gpd.GeoDataFrame({"settlement_id": ["U"], "people": [np.nan]}, geometry=[Point(0, 0)], crs=CRS)
+    got = shelter_coverage(people, homes, Near(nothing, nothing, np.ones(2, bool)), leaving=leaving, townships=None,
+                           reach_min=30, language="en").frame.set_index("township_id")  # fmt: skip
+    assert "How many live here is unknown" in got.loc["甲", "reasons"]
+    assert "All" not in got.loc["甲", "reasons"]
+    assert "need places too, how many is unknown" in got.loc["甲", "reasons"]
+    assert got.loc["甲", "state"] == "unknown"
+
+
 def test_ways_through_zones_are_not_called_safe_and_unknown_zones_harm():
     people, homes = towns(("A", 0, 100)), shelters(("S1", 3000, 200))
     for level, safe in ((2, 100), (3, 0), (-1, 0)):
