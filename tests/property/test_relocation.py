@@ -12,7 +12,8 @@ from shapely.geometry import Point, box
 from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.relocation import _facts
-from geo_risk.products.params import RiskParams
+from geo_risk.products.demand import people_to_move
+from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.relocation import RelocationInputs, plan_relocation
 from geo_risk.products.relocation_costs import annuity_factor, break_even_return_yr, ways_of
 from geo_risk.products.relocation_params import RelocationParams
@@ -171,6 +172,18 @@ def test_houses_of_unknown_ground_make_a_row_and_are_never_watched_alone():
     assert (row["houses_not_judged"], row["people_not_judged"]) == (2, 9)
     assert pd.isna(row["people"])
     assert "look at them by hand" in row["reasons"]
+
+
+def test_a_house_that_rounding_left_empty_is_not_known_to_be_empty():
+    towns, houses = county(village("A", 0, people=[1, 0, 1]))
+    area = {"zone_id": "Z", "hazard_level": 4, "geometry": box(15, -5, 35, 15)}  # the second house alone
+    by_area = plan(towns, houses.assign(spread="floor_area"), zones(area)).relocation
+    assert by_area[["people", "houses", "settlement_people"]].to_numpy().tolist() == [[1, 1, 2]]
+    leaving = people_to_move(towns.assign(vulnerable_people=0.0), houses.assign(spread="floor_area"), zones(area), params=EvacuationParams())
+    assert leaving["people"].tolist() == [1]
+    assert len(plan(towns, houses.assign(spread="households"), zones(area)).relocation) == 0  # 0 households: empty
+    nobody = houses.assign(spread="floor_area", people=0.0)
+    assert len(plan(towns.assign(people=0.0), nobody, zones(area)).relocation) == 0
 
 
 def test_threatened_houses_of_no_settlement_are_counted():
