@@ -179,7 +179,9 @@ def test_a_house_that_rounding_left_empty_is_not_known_to_be_empty():
     area = {"zone_id": "Z", "hazard_level": 4, "geometry": box(15, -5, 35, 15)}  # the second house alone
     by_area = plan(towns, houses.assign(spread="floor_area"), zones(area)).relocation
     assert by_area[["people", "houses", "settlement_people"]].to_numpy().tolist() == [[1, 1, 2]]
-    leaving = people_to_move(towns.assign(vulnerable_people=0.0), houses.assign(spread="floor_area"), zones(area), params=EvacuationParams())
+    leaving = people_to_move(
+        towns.assign(vulnerable_people=0.0), houses.assign(spread="floor_area"), zones(area), params=EvacuationParams()
+    )
     assert leaving["people"].tolist() == [1]
     assert len(plan(towns, houses.assign(spread="households"), zones(area)).relocation) == 0  # 0 households: empty
     nobody = houses.assign(spread="floor_area", people=0.0)
