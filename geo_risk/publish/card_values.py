@@ -114,8 +114,9 @@ def _facts(name: str, row: Mapping[str, Any], language: str) -> Pairs:
 
 
 def _pairs(row: Mapping[str, Any], columns: Iterable[str], language: str) -> Pairs:
-    """Return label and value of columns that are known; of people and levels also what is unknown."""
-    shown = (c for c in columns if c in row and (c in _PEOPLE or c.endswith("_level") or not is_missing(row[c])))
+    """Return label and value of columns that are known; of people, grades and levels also what is unknown."""
+    told = {*_PEOPLE, "danger_grade", "settlement_people"}
+    shown = (c for c in columns if c in row and (c in told or c.endswith("_level") or not is_missing(row[c])))
     shown = (c for c in shown if c != "houses_not_judged" or row[c] > 0)
     return [(column_label(c, language), _cell(c, row[c], language)) for c in shown]
 

@@ -70,6 +70,12 @@ def texts(pairs):
     return {name: cell["text"] for name, cell in pairs}
 
 
+def test_a_card_says_that_a_grade_is_unknown():
+    row, made = row_of("hazard_points")
+    facts = texts(card_values("hazard_points", row | {"danger_grade": None}, made, "zh")["facts"])
+    assert facts["险情等级"] == "未知"
+
+
 def test_the_plan_of_a_village_tells_who_when_where_and_by_which_road():
     row, made = row_of("evacuation")
     plan = texts(card_values("evacuation", row, made, "zh")["plan"])
