@@ -215,7 +215,7 @@ def _note_sightings(
 
 
 def _rows(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+    return [{str(k): None if v is pd.NA else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]]], rules: RegisterParams) -> None:

@@ -276,3 +276,10 @@ def test_times_and_runs_name_a_moment(tmp_path, register):
     for text in ("2026-08-31T08:00:00", "yesterday"):
         with pytest.raises(ConfigError):
             runs.moment(register, text)
+
+
+def test_a_kind_and_a_status_that_a_person_emptied_stop_no_comparison(tmp_path, register):
+    add_points(register, 2, geometry=shapely.Point(X, Y), kind=None, status=None)
+    report = compare(register, tmp_path / "a", run_points([("IS-1", X, Y, {}), ("IS-2", X + 5, Y, {})]))
+    assert report.seen["hazard_points"] == {"found": 2}
+    assert {p.kind for p in proposals.listed(register)} == {"changed"}  # of what kind they are: nobody can say one
