@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -309,12 +309,46 @@ def _propose(register: Register, run: FinishedRun, sides: Mapping[str, _Side], r
         runs.add_aliases(register, run.run_id, layer, ids[layer])
     for layer, side in sides.items():
         offers = [_offer(d, layer, given[layer], ids) for d in side.drafts]
+        offers, stale = _still_open(register, layer, side, offers)
+        proposals.withdraw(register, stale, why=f"run {run.run_id} does not say so any more")
+        report.counts["withdrawn"] = report.counts.get("withdrawn", 0) + len(stale)
         made = proposals.propose(register, offers, source="run", run_id=run.run_id)
         for key, n in made.counts.items():
             report.counts[key] = report.counts.get(key, 0) + n
     for p in (p for p in proposals.listed(register) if p.run_id == run.run_id):
         kinds = report.proposed.setdefault(p.layer, {})
         kinds[p.kind] = kinds.get(p.kind, 0) + 1
+
+
+def _still_open(
+    register: Register, layer: str, side: _Side, offers: Sequence[Offer]
+) -> tuple[list[Offer], list[Proposal]]:
+    """Return the offers with what earlier open proposals say of fields that this run is blind to, and stale proposals.
+
+    Stale is a rest or a change of an earlier run that this run, which could say it again, does not say.
+    """
+    ids = side.kept["object_id"].astype(str).to_numpy()
+    rows = {str(ids[j]): row for row, j in zip(_rows(side.found), side.match, strict=True) if 0 <= j < side.n_objects}
+    watch = rules_of.WATCH[layer]
+    out = list(offers)
+    at = {(o.kind, o.object_id): k for k, o in enumerate(out)}
+    stale: list[Proposal] = []
+    for p in (p for p in proposals.listed(register) if p.layer == layer and p.source == "run"):
+        k = at.get((p.kind, p.object_id))
+        if p.kind in ("dormant", "cancel"):
+            stale += [p] if k is None else []
+        elif p.kind == "changed" and p.object_id in rows:
+            row = rows[p.object_id]
+            blind = {n: v for n, v in p.after.items()
+                     if n in watch.fields and (not rules_of.is_known(row.get(n)) or (n in watch.levels and row[n] < 0))}  # fmt: skip
+            if k is not None:
+                out[k] = replace(out[k], after={**blind, **out[k].after})
+            elif not blind:
+                stale.append(p)
+            elif set(p.after) & {*watch.fields, "geometry"} != set(blind):
+                more = {n: p.after[n] for n in watch.along if n in p.after}
+                out.append(Offer(p.kind, layer, p.object_id, {**blind, **more}, p.reason_zh, p.reason_en))
+    return out, stale
 
 
 def _offer(draft: Draft, layer: str, given: Mapping[int, str], ids: Mapping[str, Mapping[str, str]]) -> Offer:

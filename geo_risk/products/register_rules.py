@@ -55,6 +55,11 @@ class Watch:
     speeds: Mapping[str, str] = field(default_factory=dict)
     along: tuple[str, ...] = ()
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the fields that are compared, the shape apart."""
+        return (*self.levels, *self.words, *self.counts, *self.amounts, *self.speeds)
+
 
 WATCH: Mapping[str, Watch] = {
     "hazard_points": Watch(

@@ -283,3 +283,32 @@ def test_a_kind_and_a_status_that_a_person_emptied_stop_no_comparison(tmp_path, 
     report = compare(register, tmp_path / "a", run_points([("IS-1", X, Y, {}), ("IS-2", X + 5, Y, {})]))
     assert report.seen["hazard_points"] == {"found": 2}
     assert {p.kind for p in proposals.listed(register)} == {"changed"}  # of what kind they are: nobody can say one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ground", "left"), [(1, []), (-1, ["dormant"])], ids=["it moves", "radar is blind"])
+def test_a_rest_that_waits_is_withdrawn_once_a_run_sees_the_place_move(tmp_path, register, ground, left):
+    (one,) = add_points(register, activity="stable")
+    for k, seen in enumerate((0, 0, ground)):
+        compare(register, tmp_path / str(k), still(one), radar=f"r{k}", activity=seen,
+                made_at=f"2026-0{k + 1}-01T00:00:00+00:00")  # fmt: skip
+    assert [p.kind for p in proposals.listed(register)] == left
+    told = [p.decided_why for p in proposals.listed(register, state="replaced") if p.decided_why]
+    assert len(told) == 1 - len(left)
+
+
+@pytest.mark.slow
+def test_a_graver_level_that_waits_outlives_a_run_that_is_blind_and_not_one_that_sees(tmp_path, register):
+    (one,) = add_points(register, activity="stable", velocity_mm_yr=-30.0)
+
+    def run(name, month, **values):
+        row = {"source": "inventory", "status": "existing", "activity": "stable", **values}
+        compare(register, tmp_path / name, run_points([(one, X, Y, row)]), activity=-1, radar=name,
+                made_at=f"2026-0{month}-01T00:00:00+00:00")  # fmt: skip
+        return [{k: p.after[k] for k in ("hazard_level", "people") if k in p.after} for p in proposals.listed(register)]
+
+    assert run("a", 1, hazard_level=4) == [{"hazard_level": 4}]
+    assert run("b", 2, hazard_level=-1) == [{"hazard_level": 4}]
+    assert run("c", 3, hazard_level=-1, people=40) == [{"hazard_level": 4, "people": 40}]
+    assert run("d", 4, hazard_level=-1, people=12) == [{"hazard_level": 4}]
+    assert run("e", 5, hazard_level=3, people=12) == []  # as in the register: confirming the old one would be wrong
