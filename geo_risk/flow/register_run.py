@@ -97,8 +97,9 @@ def read_run(out: Path) -> FinishedRun:
         what = f"{_PACKAGE} has neither hazard_points nor risk_zones"
         raise DataError(what, where=str(out / _PACKAGE), fix="run a pipeline that makes them, such as dual_control")
     crs = next(iter(frames.values())).crs.to_string()
-    radar = sorted((r["key"], r.get("content_sha256") or r["sha256"]) for r in manifest.get("inputs", [])
-                   if str(r["key"]).startswith("inputs.insar"))  # fmt: skip
+    # by content alone: the same files in another order, or one of them twice, prove nothing new
+    radar = sorted({str(r.get("content_sha256") or r["sha256"]) for r in manifest.get("inputs", [])
+                    if str(r["key"]).startswith("inputs.insar")})  # fmt: skip
     data_id = hashlib.sha256(repr(radar).encode()).hexdigest()[:12] if radar else "none"
     return FinishedRun(
         run_id=f"R-{str(rows[_PACKAGE]['content_sha256'])[:12]}", name=str(manifest.get("name", "")),

@@ -312,3 +312,36 @@ def test_a_graver_level_that_waits_outlives_a_run_that_is_blind_and_not_one_that
     assert run("c", 3, hazard_level=-1, people=40) == [{"hazard_level": 4, "people": 40}]
     assert run("d", 4, hazard_level=-1, people=12) == [{"hazard_level": 4}]
     assert run("e", 5, hazard_level=3, people=12) == []  # as in the register: confirming the old one would be wrong
+
+
+def test_the_same_radar_files_in_another_order_are_the_same_data(tmp_path):
+    out = write_run(tmp_path / "a", run_points([("IS-1", X, Y, {})]))
+    manifest = json.loads((out / "manifest.json").read_text())
+    ids = set()
+    for order in (("a", "b"), ("b", "a"), ("b", "a", "a")):
+        manifest["inputs"] = [{"key": f"inputs.insar[{k}].files[0]", "sha256": s} for k, s in enumerate(order)]
+        (out / "manifest.json").write_text(json.dumps(manifest))
+        ids.add(read_run(out).data_id)
+    assert len(ids) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [{"geometry": shapely.Point(X + 300, Y)}, {"kind": "rockfall"}], ids=str)
+def test_what_was_seen_elsewhere_or_as_another_kind_counts_for_no_rest(tmp_path, register, changed):
+    from tests.support.registers import change
+
+    (one,) = add_points(register, activity="stable")
+    compare(register, tmp_path / "0", still(one), radar="r0", made_at="2026-01-01T00:00:00+00:00")
+    change(register, one, **changed)
+    compare(register, tmp_path / "1", still(one), radar="r1", made_at="2026-02-01T00:00:00+00:00")
+    assert "dormant" not in [p.kind for p in proposals.listed(register)]
+    compare(register, tmp_path / "2", still(one), radar="r2", made_at="2026-03-01T00:00:00+00:00")
+    assert "dormant" in [p.kind for p in proposals.listed(register)]
+
+
+@pytest.mark.parametrize(("kind", "said"), [("debris_flow", "unknown"), ("tailings_pond", "unknown"),
+                                            ("landslide", "quiet"), ("ground_subsidence", "quiet")])  # fmt: skip
+def test_still_ground_says_nothing_of_what_water_sets_off(tmp_path, register, kind, said):
+    (one,) = add_points(register, activity="stable", kind=kind)
+    report = compare(register, tmp_path / "a", still(one, kind=kind))
+    assert report.seen["hazard_points"] == {said: 1}
