@@ -235,6 +235,8 @@ def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]
             if held.state == "open" or rules_of.is_worse(found[k], held.after):
                 rows.append(k)
                 known_as[k] = held.object_id
+            elif held.after.get("source") == "insar" and found[k].get("source") not in (None, "insar"):
+                rows.append(k)  # who declined what radar saw said nothing of a ledger's point near it
     side.drafts += rules_of.propose_new(found, rows, layer, _notes(side, rows, layer, rules), known_as)
     resting = [r for j, r in enumerate(objects) if j not in side.covered]
     rest = rules_of.propose_rest(resting, seen, rules)
@@ -283,9 +285,10 @@ def _notes(side: _Side, rows: Sequence[int], layer: str, rules: RegisterParams) 
 
 
 def _merged(side: _Side, objects: Sequence[Mapping[str, Any]]) -> list[Draft]:
-    """Return drafts for zones that lost half and more of their ground to the partner of another zone."""
+    """Return drafts for zones that lost half and more of their ground to the partner of another zone that is in force."""
     ids = side.kept["object_id"].astype(str).to_numpy()
-    partner = {int(k): ids[j] for k, j in enumerate(side.match) if 0 <= j < side.n_objects}
+    partner = {int(k): ids[j] for k, j in enumerate(side.match)
+               if 0 <= j < side.n_objects and objects[j].get("status") not in ("dormant", "cancelled")}  # fmt: skip
     pairs = matching.zone_pairs(side.found, side.kept.iloc[: side.n_objects])
     into: dict[int, str] = {}
     most = pairs[pairs["of_kept"] >= 0.5].sort_values("of_kept", ascending=False)

@@ -254,7 +254,9 @@ def propose_rest(
 
 
 def propose_merges(kept: gpd.GeoDataFrame, rules: RegisterParams) -> list[Draft]:
-    """Return drafts that cancel a point into another of the same kind at the same place; of two the later id goes.
+    """Return drafts that cancel a point into another of the same kind at the same place.
+
+    Of two the dormant one goes, else the later id: what acts is never put into what rests.
 
     Parameters
     ----------
@@ -262,7 +264,9 @@ def propose_merges(kept: gpd.GeoDataFrame, rules: RegisterParams) -> list[Draft]
     """
     alive = kept[kept["status"] != "cancelled"].reset_index(drop=True)
     ids, gone, out = alive["object_id"].astype(str).to_numpy(), set(), []
-    for i, j, metres in near_pairs(alive, rules.duplicate_distance_m):
+    rests = (alive["status"] == "dormant").to_numpy(dtype=bool, na_value=False)
+    for first, second, metres in near_pairs(alive, rules.duplicate_distance_m):
+        i, j = (second, first) if rests[first] and not rests[second] else (first, second)
         if ids[j] in gone or ids[i] in gone:
             continue
         gone.add(ids[j])

@@ -345,3 +345,34 @@ def test_still_ground_says_nothing_of_what_water_sets_off(tmp_path, register, ki
     (one,) = add_points(register, activity="stable", kind=kind)
     report = compare(register, tmp_path / "a", still(one, kind=kind))
     assert report.seen["hazard_points"] == {said: 1}
+
+
+def test_of_two_points_at_one_place_the_one_that_acts_stays(tmp_path, register):
+    (one,) = add_points(register, geometry=shapely.Point(X, Y), status="dormant")
+    (two,) = add_points(register, geometry=shapely.Point(X, Y))
+    compare(register, tmp_path / "a", run_points([("IS-9", X + 700, Y, {})]))
+    merge = next(p for p in proposals.listed(register) if p.kind == "cancel")
+    assert (merge.object_id, merge.after) == (one, {"status": "cancelled", "merged_into": two})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["cancelled", "dormant"])
+def test_no_zone_goes_into_one_that_is_not_in_force(tmp_path, register, state):
+    from tests.support.registers import change
+
+    left, right = shapely.box(X, Y, X + 200, Y + 200), shapely.box(X + 200, Y, X + 330, Y + 200)
+    compare(register, tmp_path / "a", zones=run_zones([("A", left, {}), ("B", right, {})]))
+    confirm_all(register)
+    change(register, "RZ-000001", status=state)
+    whole = shapely.box(X, Y, X + 330, Y + 200)
+    compare(register, tmp_path / "b", zones=run_zones([("Q", whole, {})]), made_at="2026-09-01T00:00:00+00:00")
+    assert kinds(register) == [("RZ-000001", "revived")]
+
+
+@pytest.mark.slow
+def test_declining_what_radar_saw_hides_no_point_of_the_ledger_near_it(tmp_path, register):
+    compare(register, tmp_path / "a", run_points([("IS-1", X, Y, {})]))
+    decide(register, ["HP-000001"], EDITOR, RULES, accept=False)
+    ledger = run_points([("1410070009", X + 80, Y, {"source": "inventory", "status": "existing"})])
+    compare(register, tmp_path / "b", ledger, made_at="2026-09-01T00:00:00+00:00")
+    assert kinds(register) == [("1410070009", "new")]
