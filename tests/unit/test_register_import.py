@@ -120,6 +120,17 @@ def test_values_of_merged_cells_stand_for_all_their_rows(tmp_path, register, map
     assert frame["kind"].tolist() == ["landslide", "landslide", "unstable_slope"]
 
 
+def test_people_of_a_merged_cell_are_counted_once(tmp_path, register, mapping):
+    rows = [[f"0{k}", None, f"点{k}", "滑坡", 111.1 + k / 100, 36.5, 120 if k == 1 else None, None, None]
+            for k in (1, 2, 3)]  # fmt: skip
+    report = import_ledger(register, write_ledger(tmp_path / "a.xlsx", rows, merge=["G3:G5"]), mapping)
+    confirm_all(register)
+    people = register.frame("hazard_points")["people"]
+    assert people.sum() == 120
+    assert people.isna().sum() == 2  # unknown, not 0
+    assert any("several rows together" in str(n) for n in report.notes)
+
+
 def test_a_gbk_shapefile_without_cpg_and_zones_with_faults(tmp_path, register):
     box = shapely.box(X, Y, X + 100, Y + 100)
     tie = shapely.Polygon([(X, Y), (X + 9, Y + 9), (X + 9, Y), (X, Y + 9)])
