@@ -72,6 +72,12 @@ def test_calm_known_ground_has_nothing_found_and_no_verdict_says_suitable():
     assert "suitable" not in VERDICTS
 
 
+def test_flood_hazard_without_a_zone_speaks_against_a_site():
+    row = stated([SITE], hazard_flood=cells(4, 16, 10)).loc["P0"]  # a patch too small for a zone; the storm was light
+    assert row["verdict"] == "restrict"
+    assert "on ground of flood hazard" in row["reasons_en"]
+
+
 @pytest.mark.slow
 def test_each_finding_by_hand():
     half = cells(3, slice(16, 18), slice(10, 14))
