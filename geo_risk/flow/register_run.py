@@ -285,7 +285,7 @@ def _notes(side: _Side, rows: Sequence[int], layer: str, rules: RegisterParams) 
 
 
 def _merged(side: _Side, objects: Sequence[Mapping[str, Any]]) -> list[Draft]:
-    """Return drafts for zones that lost half and more of their ground to the partner of another zone that is in force."""
+    """Return drafts for zones that lost half and more of their ground to the partner of another zone in force."""
     ids = side.kept["object_id"].astype(str).to_numpy()
     partner = {int(k): ids[j] for k, j in enumerate(side.match)
                if 0 <= j < side.n_objects and objects[j].get("status") not in ("dormant", "cancelled")}  # fmt: skip
@@ -343,8 +343,7 @@ def _still_open(
             stale += [p] if k is None else []
         elif p.kind == "changed" and p.object_id in rows:
             row = rows[p.object_id]
-            blind = {n: v for n, v in p.after.items()
-                     if n in watch.fields and (not rules_of.is_known(row.get(n)) or (n in watch.levels and row[n] < 0))}  # fmt: skip
+            blind = {n: v for n, v in p.after.items() if n in watch.fields and not rules_of.says(row, n, watch)}
             if k is not None:
                 out[k] = replace(out[k], after={**blind, **out[k].after})
             elif not blind:

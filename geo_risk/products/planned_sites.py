@@ -123,7 +123,9 @@ def planned_sites(
     order = np.lexsort((out["site_id"], -out["unknown_share"], -out["runout_share"].fillna(1.0), -level, grave))
     ranked = out.iloc[order].reset_index(drop=True)
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
-    return conform(ranked.drop(columns=["zone_hazard", "ground_hazard", "unknown_of", "flood_hazard_share"]), "planned_sites")
+    return conform(
+        ranked.drop(columns=["zone_hazard", "ground_hazard", "unknown_of", "flood_hazard_share"]), "planned_sites"
+    )
 
 
 def _of_layers(

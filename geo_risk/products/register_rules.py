@@ -90,6 +90,11 @@ def is_known(value: Any) -> bool:
     return not (value is None or pd.isna(value) or value == "unknown")
 
 
+def says(row: Mapping[str, Any], name: str, watch: Watch) -> bool:
+    """Return whether a row of a run knows a field; a level of -1 is unknown."""
+    return _level(row.get(name)) >= 0 if name in watch.levels else is_known(row.get(name))
+
+
 def changed_fields(before: Mapping[str, Any], now: Mapping[str, Any], watch: Watch, rules: RegisterParams) -> list[str]:
     """Return the watched fields that a run knows and that differ from the register by more than their tolerance.
 

@@ -290,8 +290,8 @@ def reject(register: Register, proposals: Sequence[Proposal], author: Author) ->
 
 def withdraw(register: Register, proposals: Sequence[Proposal], *, why: str) -> None:
     """Close open proposals that a later run does not bear out, within a transaction; nobody declined them."""
-    sql = "UPDATE reg_proposals SET state = 'replaced', decided_at = ?, decided_why = ? WHERE state = 'open' AND number IN"
-    register.database.among(sql, [p.number for p in proposals], first=[register.now(), why])
+    sql = "UPDATE reg_proposals SET state = 'replaced', decided_at = ?, decided_why = ? WHERE state = 'open' "
+    register.database.among(f"{sql} AND number IN", [p.number for p in proposals], first=[register.now(), why])
 
 
 def _decide(register: Register, proposals: Sequence[Proposal], state: str, author: Author) -> None:

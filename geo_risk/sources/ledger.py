@@ -219,7 +219,7 @@ def _merged_notes(path: Path, merged: list[tuple[int, int, int, int]], n_sums: i
                     "together: they stay in the first row, unknown in the others; write them row by row",
                     f"{path.name}：{n_sums} 处合并单元格为多行合计的人数、户数、房屋或财产：仅计入首行，"
                     "其余行按未知处理，请逐行填写")  # fmt: skip
-    return [said] * (len(merged) > n_sums) + [sums] * bool(n_sums)
+    return [text for text, is_said in ((said, len(merged) > n_sums), (sums, n_sums > 0)) if is_said]
 
 
 def _header_row(rows: list[list[Any]], rules: LedgerTable) -> int | None:

@@ -278,6 +278,7 @@ def test_times_and_runs_name_a_moment(tmp_path, register):
             runs.moment(register, text)
 
 
+@pytest.mark.slow
 def test_a_kind_and_a_status_that_a_person_emptied_stop_no_comparison(tmp_path, register):
     add_points(register, 2, geometry=shapely.Point(X, Y), kind=None, status=None)
     report = compare(register, tmp_path / "a", run_points([("IS-1", X, Y, {}), ("IS-2", X + 5, Y, {})]))
