@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point, box
 
+from geo_risk.core.grid import Grid
 from geo_risk.core.names import STAGES_H
 from geo_risk.products.demand import people_to_move, with_not_judged
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.priority import criteria_values
-from geo_risk.products.threat import Threat, Water
+from geo_risk.products.threat import Threat, Water, house_threat, house_water
 
 PARAMS = EvacuationParams()
 NAMES = [f"warning_{s}h" for s in STAGES_H]
@@ -73,3 +74,20 @@ def test_rows_added_for_unknown_ground_do_not_say_that_cells_called_the_others()
     rows = with_not_judged(leaving, settlements, counts, adds_rows=True)
     assert rows["settlement_id"].tolist() == ["A", "B"]
     assert not rows["by_cells"].iloc[0]
+
+
+def test_a_house_that_is_warned_where_its_ground_is_known_is_called() -> None:
+    grid = Grid.from_bounds((0, 0, 100, 100), crs="EPSG:32649", resolution_m=1)
+    levels = np.full(grid.shape, -1, dtype=np.int8)
+    levels[-10:, :1] = 0  # a tenth of the house is known, four hundredths of it are warned of
+    levels[-4:, :1] = 3
+    layer = grid.layer(levels, units="level", long_name="warning", name="warning_24h")
+    house = HOUSES.iloc[:1]
+    threat = house_threat(house, {"warning_24h": layer}, params=PARAMS)
+    water = house_water(house, layer, params=PARAMS)
+    for found in (threat, water):
+        assert found.level.tolist() == [3]
+        assert found.share.tolist() == pytest.approx([0.4])
+    none = _zone().iloc[:0]
+    for given in ({"threat": threat}, {"water": water}):
+        assert people_to_move(FEW, house, none, params=PARAMS, **given)["people"].tolist() == [2]
