@@ -28,7 +28,10 @@ HOUSE_COLUMNS = ("house_id", "settlement_id", "people", "vulnerable_people", "ho
 def apportion(total: float, weights: ArrayLike) -> NDArray[np.float64]:
     """Divide a whole number in proportion to weights into whole numbers that add up to it exactly.
 
-    The largest remainders get the units that are left (Hamilton's method); among equal ones the first.
+    The largest remainders get the units that are left (Hamilton's method); among equal ones the first. Where there are
+    fewer units than places with a weight, some place must go without: then the units are spread along the order of the
+    places (cumulative rounding), so that any run of neighbours in it has its share but for one unit; by Hamilton's
+    method a whole quarter of equal or small houses would come out as holding nobody.
 
     Parameters
     ----------
@@ -46,6 +49,10 @@ def apportion(total: float, weights: ArrayLike) -> NDArray[np.float64]:
         what = f"{total} cannot be divided by {w.size} weights from {w.min(initial=np.inf)} to {w.max(initial=0)}"
         raise DataError(what, where="people", fix="give whole numbers of people and weights >= 0")
     shares = total * (w / w.sum() if w.sum() > 0 else np.full(w.shape, 1 / w.size))
+    if total < (shares > 0).sum():
+        upto: NDArray[np.float64] = np.floor(np.round(np.cumsum(shares), 9) + 0.5)
+        upto[1:] -= upto[:-1].copy()
+        return upto
     out = np.floor(shares)
     left = int(total - out.sum())
     remainders = np.round(shares - out, 9)  # equal shares stay equal whatever the last bit says
@@ -174,6 +181,11 @@ def _unbuilt(
                 f"{rest['points']:.0f} census points with {rest['people']:.0f} people belong to no settlement: they "
                 "are in no sum", f"{rest['points']:.0f} 个人口普查点（{rest['people']:.0f} 人）不属于任何居民点：未计入"
             ))  # fmt: skip
+        if rest["typical"]:
+            said.append(Sentence(
+                f"the people of {rest['typical']:.0f} census points are unknown: they draw as the mean point of their "
+                "settlement", f"{rest['typical']:.0f} 个普查点人口未知：按所属居民点各点平均分摊"
+            ))  # fmt: skip
         places = places[places["settlement_id"].isin(set(lonely["settlement_id"]))].reset_index(drop=True)
         n = places["settlement_id"].nunique()
         if n:
@@ -298,6 +310,20 @@ def with_counts(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.
             values[rows] = apportion(float(given[settlement]), base)
         out[column] = values
     return out
+
+
+def emptied_by_rounding(houses: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which houses hold nobody only because people are whole: nobody said that no one lives there.
+
+    They are buildings that draw by floor area, of a settlement that has people. A building of 0 households is known to
+    be empty. All False without a column `spread`.
+    """
+    if "spread" not in houses:
+        return np.zeros(len(houses), dtype=bool)
+    people = houses["people"].astype("float64")
+    has_people = people.groupby(houses["settlement_id"]).transform("sum").fillna(0.0) > 0
+    by_area = (houses["spread"].astype("string") == "floor_area").fillna(value=False)
+    return np.asarray((people == 0) & has_people & by_area.astype(bool), dtype=bool)
 
 
 def values_of(frame: pd.DataFrame, column: str, rows: NDArray[Any]) -> NDArray[np.float64]:

@@ -120,7 +120,10 @@ def divided(parts: gpd.GeoDataFrame, districts: gpd.GeoDataFrame) -> tuple[Place
 def _apart(areas: NDArray[Any]) -> NDArray[Any]:
     """Return districts without what an earlier one has already."""
     out = areas.copy()
-    first, second = shapely.STRtree(areas).query(areas, predicate="overlaps")
-    for i, j in sorted({(int(a), int(b)) for a, b in zip(first, second, strict=True) if a < b}):
+    tree = shapely.STRtree(areas)
+    pairs = ({(int(a), int(b)) for a, b in zip(*tree.query(areas, predicate=p), strict=True) if a < b}
+             for p in ("intersects", "touches"))  # fmt: skip
+    meeting, only_borders = pairs
+    for i, j in sorted(meeting - only_borders):  # one that lies within another does not "overlap" it
         out[j] = shapely.difference(out[j], out[i])
     return out

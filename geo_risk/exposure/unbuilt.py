@@ -32,20 +32,24 @@ def census_places(
 
     Returns
     -------
-    (places, rest) : house_id, settlement_id, weight (people of the point) and polygons; points of unknown or no people
-        draw nobody and are left out. rest : "points" and "people" of those that belong to no settlement.
+    (places, rest) : house_id, settlement_id, weight (people of the point) and polygons; points of no people draw
+        nobody and are left out, those of unknown people draw as the mean of their settlement's (none where none is
+        known). rest : "points" and "people" of those that belong to no settlement; "typical" of those of the mean.
     """
     found = with_settlement(census, settlements, max_distance_m=max_distance_m)
     people = numbers(found, "people").to_numpy()
     owned = found["settlement_id"].notna().to_numpy()
-    kept = owned & (people > 0)
-    rest = {"points": float((~owned).sum()), "people": float(np.nansum(people[~owned]))}
+    means = pd.Series(people).where(people > 0).groupby(found["settlement_id"].to_numpy(dtype=object)).transform("mean")
+    weight = np.where(np.isnan(people), means.to_numpy(dtype=np.float64), people)
+    kept = owned & (weight > 0)
+    rest = {"points": float((~owned).sum()), "people": float(np.nansum(people[~owned])),
+            "typical": float((kept & np.isnan(people)).sum())}  # fmt: skip
     chosen = found[kept]
     places = gpd.GeoDataFrame(
         {
             "house_id": ("census-" + chosen["census_id"].astype("string")).to_numpy(),
             "settlement_id": chosen["settlement_id"].astype("string").to_numpy(),
-            "weight": people[kept],
+            "weight": weight[kept],
         },
         geometry=yards(chosen, params),
         crs=settlements.crs,

@@ -32,11 +32,12 @@ class Candidates:
     ----------
     sites : points with COLUMNS, by candidate_id. counts : candidates out, by reason: in a zone (`in_zone`), on ground
         of too high a level (`high_ground`), of which nothing is known (`unknown_ground`), beyond the number that is
-        kept (`too_many`).
+        kept (`too_many`). is_ground_known : whether any hazard level of the ground was looked at.
     """
 
     sites: gpd.GeoDataFrame
     counts: dict[str, int]
+    is_ground_known: bool = True
 
 
 def as_candidates(frame: gpd.GeoDataFrame, id_column: str, kind: str) -> gpd.GeoDataFrame:
@@ -79,8 +80,10 @@ def candidate_sites(
     level = _levels(spots, grounds)
     good = ~in_zone & (level >= 0) & (level <= max_level)
     spots = spots.assign(good=good, in_zone=in_zone, level=level)
-    order = spots.sort_values(["candidate_id", "good", "away_m", "spot"], ascending=[True, False, True, True])
-    best = order.drop_duplicates("candidate_id", keep="first")
+    # villages, facilities and shelters are numbered each for themselves: "1" of one kind is not "1" of another
+    key = ["candidate_id", "candidate_kind"]
+    order = spots.sort_values([*key, "good", "away_m", "spot"], ascending=[True, True, False, True, True])
+    best = order.drop_duplicates(key, keep="first")
     out = best[~best["good"]]
     counts = {
         "in_zone": int(out["in_zone"].sum()),
@@ -90,12 +93,12 @@ def candidate_sites(
     kept = best[best["good"]]
     is_village = kept["candidate_kind"] == "settlement"
     size = kept["people"].fillna(np.inf).where(is_village, np.inf)
-    chosen = kept.assign(size=size).sort_values(["size", "candidate_id"], ascending=[False, True], kind="stable")
+    chosen = kept.assign(size=size).sort_values(["size", *key], ascending=[False, True, True], kind="stable")
     village = chosen[chosen["candidate_kind"] == "settlement"].head(settlements_max)
     sites = pd.concat([village, chosen[chosen["candidate_kind"] != "settlement"]])
     counts["too_many"] = len(kept) - len(sites)
-    sites = sites.sort_values("candidate_id", kind="stable")[[*COLUMNS, "geometry"]].reset_index(drop=True)
-    return Candidates(gpd.GeoDataFrame(sites, geometry="geometry", crs=settlements.crs), counts)
+    sites = sites.sort_values(key, kind="stable")[[*COLUMNS, "geometry"]].reset_index(drop=True)
+    return Candidates(gpd.GeoDataFrame(sites, geometry="geometry", crs=settlements.crs), counts, bool(len(grounds)))
 
 
 def with_own_sites(
@@ -105,10 +108,11 @@ def with_own_sites(
 
     Without them a settlement off the roads could not be served by a site of its own.
     """
-    at = pd.Index(sites["candidate_id"].astype(str)).get_indexer(settlements["settlement_id"].astype(str))
-    village = (sites["candidate_kind"] == "settlement").to_numpy(dtype=bool)
-    place = np.flatnonzero((at >= 0) & village[np.maximum(at, 0)]) if len(sites) else np.array([], dtype=np.int64)
-    goal = at[place]
+    village = np.flatnonzero((sites["candidate_kind"] == "settlement").to_numpy(dtype=bool))
+    ids = sites["candidate_id"].astype(str).to_numpy()[village]
+    at = pd.Index(ids).get_indexer(settlements["settlement_id"].astype(str))
+    place = np.flatnonzero(at >= 0)
+    goal = village[at[place]]
     homes, spots = settlements.geometry.centroid.to_numpy(), sites.geometry.to_numpy()
     minutes = shapely.distance(homes[place], spots[goal]) / walking_km_h / 1000 * 60
     near = minutes <= limit_min

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
+from geo_risk.exposure.people import emptied_by_rounding
 from geo_risk.exposure.zonal import covered_shares, overlaps
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.threat import Threat, Water
@@ -111,6 +112,9 @@ def people_to_move(
     sums = sums.apply(np.ceil)
     unknown = gone[gone["people"].isna()]["settlement_id"].dropna().unique()
     sums.loc[unknown, "people"] = np.nan
+    # less than one person in the houses that leave is not nobody: rounded up it is one
+    maybe = table[leaves & emptied_by_rounding(houses)]["settlement_id"]
+    sums.loc[(sums["people"] == 0) & sums.index.isin(maybe), "people"] = 1.0
     sums = sums[sums["people"].isna() | (sums["people"] > 0)]
     cells = pd.DataFrame({"cell_warning": np.nan, "cell_flood": np.nan}, index=range(int(leaves.sum())))
     if threat is not None:
@@ -186,7 +190,8 @@ def not_judged(
     DataFrame by settlement_id: houses_not_judged, people_not_judged (the known ones, rounded up).
     """
     people = houses["people"].to_numpy(dtype=np.float64)
-    silent = ~is_known & (people != 0) & (covered_shares(houses, zones) < params.house_share)
+    lived_in = (people != 0) | emptied_by_rounding(houses)
+    silent = ~is_known & lived_in & (covered_shares(houses, zones) < params.house_share)
     groups = pd.DataFrame({"people": people[silent]}).groupby(houses["settlement_id"].to_numpy()[silent])["people"]
     counts = pd.DataFrame({"houses_not_judged": groups.size(), "people_not_judged": np.ceil(groups.sum().round(6))})
     return counts.astype("int64").rename_axis("settlement_id")

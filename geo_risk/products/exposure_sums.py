@@ -53,7 +53,7 @@ def house_columns(
     """
     out: dict[str, Any] = {"vulnerable_people": np.round(share_sums(houses["vulnerable_people"], pairs, n))}
     feature, zone = pairs["feature"].to_numpy(), pairs["zone"].to_numpy()
-    if "structure" in houses:
+    if "structure" in houses and houses["is_building"].any():
         is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
         if "counted" in pairs:
             is_building = is_building & pairs["counted"].to_numpy(dtype=bool)
@@ -95,7 +95,7 @@ def whole_rows(
     """
     total, outside = _things(exposed, survey), _things(exposed, survey)
     for column in ("road_km", "farmland_ha", "facilities", "known_facility_people"):
-        outside[column] = max(0.0, total[column] - float(threatened[column]))
+        outside[column] = float(np.maximum(0.0, total[column] - float(threatened[column])))  # NaN stays NaN
     left = _untouched(every, exposed.facilities)
     if left is not None:
         outside["facility_people"] = float(_in_use(left).sum(skipna=False))
@@ -148,7 +148,8 @@ def _of_houses(
     out["known_people"] = float(share_sums(houses["people"].fillna(0.0), pairs, 1)[0])
     out |= {c: float(v[0]) for c, v in house_columns(houses, pairs, 1, survey.expected).items()}
     counted = pairs["counted"].to_numpy(dtype=bool)
-    out["buildings"] = float(houses["is_building"].to_numpy(dtype=bool)[pairs["feature"]][counted].sum())
+    is_building = houses["is_building"].to_numpy(dtype=bool)
+    out["buildings"] = float(is_building[pairs["feature"]][counted].sum()) if is_building.any() else float("nan")
     if "assets_cny" in houses:
         out["assets_cny"], out["known_assets_cny"] = (float(v[0]) for v in assets_of(houses, pairs, 1))
     at_home = residents_by_day(houses, params)

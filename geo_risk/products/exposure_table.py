@@ -129,7 +129,7 @@ def _hazards(places: Places, zones: gpd.GeoDataFrame, survey: Surveyed, params: 
 
 def _gaps(rows: pd.DataFrame, exposed: Exposed) -> list[str | None]:
     """Return what is not known of each row, as codes parted by commas."""
-    no_houses = exposed.houses is None
+    no_houses = exposed.houses is None or not exposed.houses["is_building"].any()
     strange = rows["buildings_unknown"].astype("float64")
     tests = {
         "people": rows["people"].isna(),

@@ -48,7 +48,9 @@ def reach_bands(
         out["isochrone_id"] = [f"{origin}-{mode}-{b}" for b in out["band"]]
         records: list[Any] = out.to_dict("records")
         out = with_reasons(out, lambda spoken, rows=records: [_reasons(r, spoken) for r in rows], language)  # type: ignore[misc]
-        made[mode] = gpd.GeoDataFrame(conform(out.drop(columns=["far", "far_people"]), f"{origin}_{mode}_times"))
+        made[mode] = gpd.GeoDataFrame(
+            conform(out.drop(columns=["far", "far_people", "far_unknown"]), f"{origin}_{mode}_times")
+        )
     return made
 
 
@@ -71,6 +73,7 @@ def _mode(
         people=[int(np.nansum(people[c])) for c in counts],
         unknown_settlements=[int(np.isnan(people[c]).sum()) for c in counts],
         area_km2=out.geometry.area / 1e6, far=int(far.sum()), far_people=int(np.nansum(people[far])),
+        far_unknown=int(np.isnan(people[far]).sum()),
     )  # fmt: skip
 
 
@@ -80,6 +83,9 @@ def _reasons(row: dict[str, Any], language: str) -> str:
                 people=row["people"])]  # fmt: skip
     if row["unknown_settlements"]:
         out.append(said("band_unknown", language, n=row["unknown_settlements"]))
-    if row["far"]:
+    if row["far_unknown"]:
+        out.append(said("band_far_unknown", language, n=row["far"], people=row["far_people"],
+                        unknown=row["far_unknown"]))  # fmt: skip
+    elif row["far"]:
         out.append(said("band_far", language, n=row["far"], people=row["far_people"]))
     return joined(out, language)

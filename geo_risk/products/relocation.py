@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, classify
 from geo_risk.core.schemas import conform
-from geo_risk.exposure.zonal import cell_coverage, level_at_share
+from geo_risk.exposure.zonal import cell_coverage, covered_shares, level_at_share
 from geo_risk.products.params import RiskParams
 from geo_risk.products.relocation_costs import WAYS, Ways, break_even_return_yr, ways_of
 from geo_risk.products.relocation_params import RelocationParams
@@ -113,8 +113,14 @@ def plan_relocation(
         conform(rows, "relocation"),
         conform(assumptions(params), "relocation_assumptions"),
         conform(_sensitivity(found.rows, ways, params), "relocation_sensitivity"),
-        {**_totals(rows), **left_out},
+        {**_totals(rows), **left_out, "houses_of_no_settlement": _ownerless(inputs.houses, threats, params)},
     )
+
+
+def _ownerless(houses: gpd.GeoDataFrame, threats: gpd.GeoDataFrame, params: RelocationParams) -> int:
+    """Count the threatened houses of no settlement: no row speaks of them."""
+    lost = houses[houses["settlement_id"].isna()]
+    return int((covered_shares(lost, threats) >= params.house_share).sum())
 
 
 def _is_known(inputs: RelocationInputs, params: RelocationParams) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.exposure.columns import numbers
+from geo_risk.exposure.people import emptied_by_rounding
 from geo_risk.exposure.zonal import covered_shares, overlaps
 from geo_risk.products.params import RiskParams
 from geo_risk.products.relocation_params import RelocationParams
@@ -126,7 +127,7 @@ def threatened(
     Parameters
     ----------
     settlements : as `clean_counts` leaves them. houses : as `spread_people` makes them; those of no settlement and
-        those known to hold nobody count for no settlement.
+        those known to hold nobody count for no settlement; those emptied by rounding alone hold one person in all.
     threats : of `threats_of`.
     is_known : (houses,) whether enough is known of the house's own ground.
     params, risk : rules, and the matrix with its bounds of people.
@@ -137,7 +138,8 @@ def threatened(
     """
     owner = houses["settlement_id"].astype("object").to_numpy()
     people = houses["people"].to_numpy(dtype=np.float64)
-    lived_in = pd.notna(owner) & ~(people == 0)
+    emptied = emptied_by_rounding(houses)
+    lived_in = pd.notna(owner) & (~(people == 0) | emptied)
     share = covered_shares(houses, threats)
     hit = lived_in & (share >= params.house_share)
     silent = lived_in & ~hit & ~is_known
@@ -154,6 +156,8 @@ def threatened(
     table.loc[hit, "people_per_year"] = table.loc[hit, "people"] * chance
     table.loc[hit, "house_m2_per_year"] = table.loc[hit, "house_m2"] * chance
     rows = _sums(table[hit])
+    # less than one person in a house is not nobody: rounded up it is one
+    rows.loc[(rows["people"] == 0) & rows.index.isin(owner[hit & emptied]), "people"] = 1.0
     rows = rows.join(_facts(pairs, threats, owner[hit]), how="left")
     quiet = pd.DataFrame({"people": people[silent]}).groupby(owner[silent])["people"]
     rows = rows.join(pd.DataFrame({"houses_not_judged": quiet.size(), "people_not_judged": quiet.sum()}), how="outer")

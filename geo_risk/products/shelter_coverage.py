@@ -165,12 +165,17 @@ def _reasons(row: dict[str, Any], reach_min: float, language: str) -> str:
         out.append(said("outside", language))
     if not row["n_settlements"]:
         return joined([*out, said("no_settlement", language, places=row["places"])], language)
-    out.append(said("night", language, people=row["people"], near=row["people_near"], reach=reach_min,
-                    safe=row["people_near_safe"]))  # fmt: skip
-    key = "night_short" if row["people_short"] else "night_enough"
+    if row["people"] or not row["unknown_settlements"]:
+        out.append(said("night", language, people=row["people"], near=row["people_near"], reach=reach_min,
+                        safe=row["people_near_safe"]))  # fmt: skip
+        known = "_known" if row["unknown_settlements"] else ""
+        key = "night_short" if row["people_short"] else f"night_enough{known}"
+    else:
+        key = "night_none_known"
     out.append(said(key, language, placed=row["people_placed"], short=row["people_short"], places=row["places"]))
-    if "to_place" in row and (row["to_place"] or row["to_place_unknown"]):
-        key = "list_short" if row["to_place_short"] else "list_enough"
+    if row.get("to_place"):
+        known = "_known" if row["to_place_unknown"] else ""
+        key = "list_short" if row["to_place_short"] else f"list_enough{known}"
         out.append(said(key, language, people=row["to_place"], placed=row["to_place_placed"],
                         short=row["to_place_short"]))  # fmt: skip
     if row.get("to_place_unknown"):

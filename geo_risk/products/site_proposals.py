@@ -174,17 +174,24 @@ def proposal_frame(
         candidate_id=picked["candidate_id"].to_numpy(), candidate_kind=picked["candidate_kind"].to_numpy(),
         name=picked["name"].to_numpy(), township=picked["township"].to_numpy(), purpose=purpose,
     )  # fmt: skip
-    for row, candidate in zip(rows, picked["candidate_id"], strict=True):
-        row["candidate_id"] = str(candidate)
-    table["proposal_id"] = [
-        f"{purpose}-{m}-{c}" for m, c in zip(table["siting_method"], table["candidate_id"], strict=True)
-    ]
+    for row, candidate, kind in zip(rows, picked["candidate_id"], picked["candidate_kind"], strict=True):
+        row["candidate_id"], row["candidate_kind"] = str(candidate), str(kind)
+        row["ground"] = "known_safe" if candidates.is_ground_known else "ground_unknown"
+    table["proposal_id"] = _proposal_ids(table, purpose)
     out = with_reasons(gpd.GeoDataFrame(table, geometry=picked.geometry.to_numpy(), crs=sites.crs), texts, language)
     order = out.sort_values(
-        ["siting_method", "people_gained", "candidate_id"], ascending=[True, False, True], kind="stable"
+        ["siting_method", "people_gained", "candidate_id", "candidate_kind"],
+        ascending=[True, False, True, True],
+        kind="stable",
     )
     ranked = order.assign(rank=np.arange(1, len(out) + 1)).reset_index(drop=True)
     return gpd.GeoDataFrame(conform(ranked, f"{purpose}_proposals"))
+
+
+def _proposal_ids(table: pd.DataFrame, purpose: str) -> pd.Series[Any]:
+    """Return an id of method and site, with the kind of site where two kinds have that site's id."""
+    ids = purpose + "-" + table["siting_method"].astype(str) + "-" + table["candidate_id"].astype(str)
+    return ids.where(~ids.duplicated(keep=False), ids + "-" + table["candidate_kind"].astype(str))
 
 
 def _reasons(
@@ -199,8 +206,9 @@ def _reasons(
         out.append(said("gained_median", language, people=row["people_gained"]))
         out.append(said("mean", language, before=row["before"], after=row["after"], limit=params.median_limit_min))
     out.append(said("proved", language) if row["proof"] == "optimal" else said("gap", language, gap=row["gap_share"]))
-    out.append(said("known_safe", language))
-    if (why := why_unused.get(f"{row.get('candidate_id', '')}|{language}")) is not None:
+    out.append(said(row["ground"], language))
+    stood = row.get("candidate_kind") == "shelter"
+    if stood and (why := why_unused.get(f"{row['candidate_id']}|{language}")) is not None:
         out.append(said("stands", language, why=why))
     if unknown:
         out.append(said("unknown_weight", language, **unknown))

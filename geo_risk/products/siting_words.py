@@ -18,6 +18,12 @@ _SAID: Mapping[str, tuple[str, str]] = {
                     "其中 {placed} 人可得床位，{short} 人缺床位；本地有床位 {places} 个。"),
     "night_enough": ("All of them would have a place there; {places} places stand here.",
                      "均可得床位；本地有床位 {places} 个。"),
+    "night_enough_known": ("All of those whose number is known would have a place there; {places} places stand here.",
+                           "人数已知者均可得床位；本地有床位 {places} 个。"),
+    "night_none_known": ("How many live here is unknown; {places} places stand here.",
+                         "居住人数均未知；本地有床位 {places} 个。"),
+    "list_enough_known": ("All {people} people on the evacuation list whose number is known can have a place within "
+                          "reach.", "转移清单上人数已知的 {people} 人均可在时限内安置。"),
     "list_short": ("Of {people} people on the evacuation list {placed} can have a place within reach, {short} cannot.",
                    "转移清单 {people} 人中 {placed} 人可在时限内安置，{short} 人不能。"),
     "list_enough": ("All {people} people on the evacuation list can have a place within reach.",
@@ -51,6 +57,9 @@ _SAID: Mapping[str, tuple[str, str]] = {
             "最优选址最多还可改善 {gap:.2%}：未证明最优。"),
     "known_safe": ("On ground known to be safe, outside every risk zone of high or unknown level.",
                    "位于已知安全地面，不在高等级或等级未知的风险区内。"),
+    "ground_unknown": ("Outside every risk zone of high or unknown level; no hazard of its ground was made: not known "
+                       "to be safe, survey it first.",
+                       "不在高等级或等级未知的风险区内；未生成该处地面危险性，不等于安全，请先勘查。"),
     "stands": ("A shelter stands here that is not used now: {why}.", "此处已有避险场所但未启用：{why}。"),
     "unknown_weight": ("{n} settlements of unknown people count as {people} people each when sites are chosen, and in "
                        "no number of people here.",
@@ -80,6 +89,9 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "band_unknown": ("{n} of them have unknown people.", "其中 {n} 个人口未知。"),
     "band_far": ("{n} settlements with {people} people are farther than the last band or off the network.",
                  "{n} 个居民点、{people} 人在最外圈以外或未接入路网。"),
+    "band_far_unknown": ("{n} settlements with {people} known people are farther than the last band or off the "
+                         "network; {unknown} of them have unknown people.",
+                         "{n} 个居民点（已知 {people} 人，其中 {unknown} 个人口未知）在最外圈以外或未接入路网。"),
     "drive": ("by car", "车程"), "walk": ("on foot", "步行"), "shelter": ("A shelter", "避险场所"),
     "stock": ("A stock", "物资储备点"),
 }  # fmt: skip

@@ -264,7 +264,7 @@ def _proposal_reasons(
         said("gained_stock", language, people=row["people_gained"]),
         said("beyond", language, before=row["before"], after=row["after"]),
         said("proved", language) if row["proof"] == "optimal" else said("gap", language, gap=row["gap_share"]),
-        said("known_safe", language),
+        said(row["ground"], language),
     ]  # fmt: skip
     if unknown:
         out.append(said("unknown_weight", language, **unknown))

@@ -52,7 +52,7 @@ def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
     -------
     people, people_low, people_high : of `exposure.interval`; people and households are rounded to whole ones, and
         missing where someone of unknown number lives inside (of n_unknown_settlements) or nothing is given.
-    buildings : those that touch the zone. road_km.
+    buildings : those that touch the zone, missing where none are given. road_km.
     assets_cny : replacement value [CNY], missing where a building inside has none, or no buildings are given.
     n_unknown_settlements, and the columns INNER: known_people and known_assets_cny are those whose number is known.
     """
@@ -94,7 +94,8 @@ def house_sums(
     out = pd.DataFrame({c: np.round(share_sums(houses[c], pairs, n)) for c in ("people", "households")})
     out["known_people"] = share_sums(houses["people"].fillna(0.0), pairs, n)
     is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
-    out["buildings"] = np.bincount(zone[is_building], minlength=n)
+    # where people stand on discs or cells alone no building was given: how many there are is unknown, not 0
+    out["buildings"] = np.bincount(zone[is_building], minlength=n) if houses["is_building"].any() else np.nan
     unknown = houses["people"].isna().to_numpy()[feature]
     lost = pd.DataFrame({"zone": zone[unknown], "id": houses["settlement_id"].to_numpy()[feature[unknown]]})
     counts = lost.dropna().drop_duplicates().groupby("zone").size()

@@ -43,7 +43,19 @@ def test_apportion_adds_up_and_is_within_one_of_its_share(total, weights):
     assert (got == np.floor(got)).all()
 
 
+@given(st.integers(1, 30), st.lists(st.floats(0.1, 50), min_size=31, max_size=60), st.data())
+def test_fewer_people_than_houses_leave_no_quarter_empty(total, weights, data):
+    got = apportion(total, weights)
+    exact = total * np.array(weights) / np.sum(weights)
+    i, j = sorted(data.draw(st.tuples(st.integers(0, len(weights)), st.integers(0, len(weights)))))
+    assert got.sum() == total
+    assert abs(got[i:j].sum() - exact[i:j].sum()) <= 1 + 1e-6
+    assert ((got == np.floor(exact + 1e-6)) | (got == np.ceil(exact - 1e-6))).all()
+    assert apportion(2, [0, 0, 0, 1, 1, 1]).tolist()[:3] == [0, 0, 0]  # known to hold nobody
+
+
 def test_apportion_by_hand_and_its_limits():
+    np.testing.assert_array_equal(apportion(2, [1, 1, 1, 1, 1, 1]), [0, 1, 0, 0, 1, 0])
     # Hamilton: shares 4.8, 3.6, 1.6 of 10 -> 4, 3, 1 and the two largest remainders get one more
     np.testing.assert_array_equal(apportion(10, [0.48, 0.36, 0.16]), [5, 4, 1])
     assert np.isnan(apportion(np.nan, [1, 2])).all()

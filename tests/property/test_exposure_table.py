@@ -17,6 +17,7 @@ from geo_risk.products.exposure_table import exposure_table
 from geo_risk.products.farmland import farmland_codes, farmland_layer
 from geo_risk.products.multi_hazard import HAZARDS, combined_levels, risks_by_hazard
 from geo_risk.products.params import RiskParams
+from geo_risk.products.vulnerability import vulnerability_of
 from geo_risk.products.zone_exposure import Exposed, exposure_of
 
 CRS = "EPSG:4546"
@@ -76,6 +77,39 @@ def test_zones_and_the_rest_and_townships_add_up_to_what_was_given(seed):
     whole_rows = rows.loc[["total", "all_zones", "outside_zones"]]
     assert (whole_rows["people_low"] <= whole_rows["people"]).all()
     assert (whole_rows["people_high"] >= whole_rows["people"]).all()
+
+
+def test_what_nobody_gave_is_unknown_outside_of_zones_too():
+    made = exposure_table(Exposed(houses(np.random.default_rng(1), 5)), Surveyed(zones([box(0, 0, 90, 90)])), PARAMS)
+    rows = made.set_index("place_id").loc[["total", "all_zones", "outside_zones"]]
+    assert rows[["road_km", "farmland_ha", "facilities"]].isna().all(axis=None)
+    assert rows["gaps"].str.contains("gap_roads").all()
+
+
+def test_without_buildings_a_zone_beside_the_discs_is_not_known_to_be_empty():
+    discs = houses(np.random.default_rng(1), 2).assign(
+        is_building=False, people=40.0, structure=None, assets_cny=np.nan
+    )
+    discs["geometry"] = [box(0, 0, 50, 50), box(800, 800, 850, 850)]
+    roads = gpd.GeoDataFrame({"road_id": ["r"]}, geometry=[LineString([(0, 890), (9, 890)])], crs=CRS)
+    exposed, drawn = Exposed(discs, roads), zones([box(0, 0, 60, 60), box(300, 300, 400, 400)])
+    made = exposure_table(exposed, Surveyed(drawn), PARAMS).set_index("place_id")
+    assert made[["buildings", "buildings_unknown"]].isna().all(axis=None)
+    assert made["gaps"].str.contains("gap_structure").all()
+    rows = drawn.join(exposure_of(drawn, exposed))
+    assert vulnerability_of(rows, exposed, PARAMS).tolist()[1] == -1
+    built = Exposed(discs.assign(is_building=True), roads)
+    assert vulnerability_of(drawn.join(exposure_of(drawn, built)), built, PARAMS).tolist()[1] == 0
+
+
+def test_a_township_within_another_does_not_count_its_ground_twice():
+    whole, enclave = box(0, 0, 100, 100), box(20, 20, 40, 40)
+    ground = gpd.GeoDataFrame(geometry=[box(10, 10, 50, 50)], crs=CRS)
+    for order, wanted in (([whole, enclave], [1600, 0]), ([enclave, whole], [400, 1200]), ([whole, whole], [1600, 0])):
+        inside, outside = divided(ground, gpd.GeoDataFrame(geometry=order, crs=CRS))
+        area = np.bincount(inside.owner, weights=inside.parts.area, minlength=2)
+        assert area.tolist() == wanted
+        assert not len(outside.parts)
 
 
 def test_a_table_worked_by_hand():

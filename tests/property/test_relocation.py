@@ -11,7 +11,9 @@ from shapely.geometry import Point, box
 
 from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
-from geo_risk.products.params import RiskParams
+from geo_risk.flow.steps.relocation import _facts
+from geo_risk.products.demand import people_to_move
+from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.relocation import RelocationInputs, plan_relocation
 from geo_risk.products.relocation_costs import annuity_factor, break_even_return_yr, ways_of
 from geo_risk.products.relocation_params import RelocationParams
@@ -170,6 +172,31 @@ def test_houses_of_unknown_ground_make_a_row_and_are_never_watched_alone():
     assert (row["houses_not_judged"], row["people_not_judged"]) == (2, 9)
     assert pd.isna(row["people"])
     assert "look at them by hand" in row["reasons"]
+
+
+def test_a_house_that_rounding_left_empty_is_not_known_to_be_empty():
+    towns, houses = county(village("A", 0, people=[1, 0, 1]))
+    area = {"zone_id": "Z", "hazard_level": 4, "geometry": box(15, -5, 35, 15)}  # the second house alone
+    by_area = plan(towns, houses.assign(spread="floor_area"), zones(area)).relocation
+    assert by_area[["people", "houses", "settlement_people"]].to_numpy().tolist() == [[1, 1, 2]]
+    leaving = people_to_move(
+        towns.assign(vulnerable_people=0.0), houses.assign(spread="floor_area"), zones(area), params=EvacuationParams()
+    )
+    assert leaving["people"].tolist() == [1]
+    assert len(plan(towns, houses.assign(spread="households"), zones(area)).relocation) == 0  # 0 households: empty
+    nobody = houses.assign(spread="floor_area", people=0.0)
+    assert len(plan(towns.assign(people=0.0), nobody, zones(area)).relocation) == 0
+
+
+def test_threatened_houses_of_no_settlement_are_counted():
+    towns, houses = county(village("A", 0, people=[4, 5]))
+    houses.loc[1, ["settlement_id", "people"]] = [None, np.nan]
+    got = plan(towns, houses, zones({"zone_id": "Z", "geometry": box(-50, -50, 50, 50)}))
+    assert got.relocation["houses"].tolist() == [1]
+    assert got.totals["houses_of_no_settlement"] == 1
+    said = [n["text_en"] for n in _facts(got.totals, ["flood"])["notes"]]
+    assert any(text.startswith("1 threatened houses belong to no settlement") for text in said)
+    assert any(text.startswith("No hazard of flood was made") for text in said)  # though that of landslides was
 
 
 def test_cancelled_points_and_wide_sinking_threaten_nobody():

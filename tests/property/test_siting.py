@@ -250,6 +250,18 @@ def test_coverage_by_hand():
     assert got.totals["people_short"] == got.short.sum() == 67
 
 
+def test_nobody_is_said_to_have_a_place_where_nobody_is_known():
+    people, homes = towns(("U", 0, np.nan), ("A", 5000, 4)).assign(township=["甲", "乙"]), shelters(("S1", 5000, 9))
+    nothing = Pairs(np.array([], int), np.array([], int), np.array([]), 2, 1)
+    leaving = gpd.GeoDataFrame({"settlement_id": ["U"], "people": [np.nan]}, geometry=[Point(0, 0)], crs=CRS)
+    got = shelter_coverage(people, homes, Near(nothing, nothing, np.ones(2, bool)), leaving=leaving, townships=None,
+                           reach_min=30, language="en").frame.set_index("township_id")  # fmt: skip
+    assert "How many live here is unknown" in got.loc["甲", "reasons"]
+    assert "All" not in got.loc["甲", "reasons"]
+    assert "need places too, how many is unknown" in got.loc["甲", "reasons"]
+    assert got.loc["甲", "state"] == "unknown"
+
+
 def test_ways_through_zones_are_not_called_safe_and_unknown_zones_harm():
     people, homes = towns(("A", 0, 100)), shelters(("S1", 3000, 200))
     for level, safe in ((2, 100), (3, 0), (-1, 0)):
@@ -364,6 +376,24 @@ def test_facilities_are_sites_whatever_the_number_of_settlements_kept():
     assert got.counts["too_many"] == 1
 
 
+def test_sites_of_several_kinds_may_have_one_id():
+    people = towns(("1", 0, 10), ("2", 9000, 30))
+    schools = gpd.GeoDataFrame({"facility_id": [1, 2]}, geometry=[Point(9000, 0), Point(0, 50)], crs=CRS)
+    others = [as_candidates(schools, "facility_id", "facility")]
+    got = candidate_sites(people, NO_HOUSES, others, harmful=no_zones(), grounds=[], max_level=2, settlements_max=9)
+    assert got.sites["candidate_id"].tolist() == ["1", "1", "2", "2"]
+    assert got.sites["candidate_kind"].tolist() == ["facility", "settlement"] * 2
+    assert got.sites.geometry.x.tolist() == [9000, 0, 0, 9000]
+    nothing = Pairs(np.array([], int), np.array([], int), np.array([]), 2, 4)
+    own = with_own_sites(nothing, people, got.sites, walking_km_h=4, limit_min=60)
+    assert own.goal.tolist() == [1, 3]
+    demand = Demand(np.array([10.0, 30.0]), np.array([10, 30]), np.full(2, np.inf))
+    made = shelter_proposals(demand, got, own, why_unused={"1|en": "it is full"}, params=PARAMS, language="en").frame
+    assert made["proposal_id"].is_unique
+    assert made["reasons"].str.contains("no hazard of its ground was made: not known to be safe").all()
+    assert not made["reasons"].str.contains("it is full").any()  # village 1 is not shelter 1
+
+
 @pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([5, 20, 90, np.nan])), min_size=2, max_size=7),
        st.sets(st.integers(0, 9), max_size=4))  # fmt: skip
@@ -464,6 +494,9 @@ def test_bands_of_a_stock_hold_the_settlements_by_their_minutes():
     assert drive.loc[2, ["n_settlements", "people", "unknown_settlements"]].tolist() == [2, 10, 1]
     assert "1 settlements with 5 people are farther" in drive.loc[1, "reasons"]
     assert out["walk"]["n_settlements"].tolist() == [1, 0]  # 1 km in a quarter of an hour, 2 km in half an hour
+    beyond = out["walk"]["reasons"].iloc[0]  # a village of unknown people is told of, not counted as nobody
+    assert "known people are farther" in beyond
+    assert "1 of them have unknown people" in beyond
 
 
 @pytest.mark.parametrize(

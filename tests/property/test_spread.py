@@ -70,10 +70,11 @@ def test_census_points_divide_a_total_and_strangers_are_counted():
         {"census_id": list("abcd"), "people": [3.0, 1.0, 7.0, np.nan], "settlement_id": ["S0", None, None, "S0"]},
         geometry=[Point(10, 10), Point(50, 10), Point(2900, 2300), Point(20, 10)], crs=CRS,
     )  # fmt: skip
-    places = towns([40], [(0, 0)])
+    places = towns([60], [(0, 0)])
     houses, notes = spread_people(places, Dwellings(census=points), radius_m=100)
-    assert houses["people"].tolist() == [30, 10]  # 3 : 1; the point of unknown people draws nobody
-    assert houses["spread"].tolist() == ["census"] * 2
+    assert houses["people"].tolist() == [30, 10, 20]  # 3 : 1 : 2; nobody said that no one lives at the unknown point
+    assert houses["spread"].tolist() == ["census"] * 3
+    assert any("people of 1 census points are unknown" in n for n in notes)
     assert any("1 census points with 7 people belong to no settlement" in n for n in notes)
     with pytest.raises(CrsError):
         spread_people(places, Dwellings(census=points.to_crs("EPSG:4547")), radius_m=100)

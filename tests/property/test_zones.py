@@ -82,6 +82,14 @@ def test_unknown_people_and_unknown_hazard_are_never_low():
     assert len(none) == 0
 
 
+def test_reasons_of_a_zone_say_that_no_buildings_were_given():
+    there = houses((400, 400, 125.0)).assign(is_building=False)
+    row = risk_zones(Dangers({"landslide": layer(hillside())}, {}), Exposed(there), GRID, params=PARAMS,
+                     language="en").iloc[0]  # fmt: skip
+    assert row.isna()["buildings"]
+    assert "buildings unknown" in row["reasons"]
+
+
 def test_unknown_ground_under_a_harmless_zone_stays_unknown():
     rows = {"zone_id": ["SS-1", "SS-2", "LS-1"], "kind": ["structure_settlement", "flood", "landslide"],
             "hazard_level": [1, -1, 3], "vulnerability_level": [0, -1, 0], "risk_level": [1, -1, 1],

@@ -122,9 +122,11 @@ def test_the_table_comes_from_files_and_the_report_prints_the_rules(tmp_path, gr
         geometry=[box(X + 310, Y + 310, X + 320, Y + 320), box(X + 1000, Y + 310, X + 1010, Y + 320)], crs=CRS,
     ), tmp_path / "houses.gpkg")  # fmt: skip
     roads = save(tmp_path / "roads.gpkg", {"road_id": ["r"]}, [LineString([(X, Y + 400), (X + 1800, Y + 400)])])
-    borders = {"level": ["county", "township", "township"], "code": ["1", "11", "12"], "name": ["县", "东乡", "西乡"]}
+    borders = {"level": ["county", *["township"] * 3], "code": ["1", "11", "12", "12"],
+               "name": ["县", "东乡", "西乡", "西乡"]}  # fmt: skip
     admin = save(tmp_path / "admin.gpkg", borders, [
-        box(X, Y, X + 1800, Y + 1800), box(X, Y, X + 450, Y + 1800), box(X + 450, Y, X + 1800, Y + 1800),
+        box(X, Y, X + 1800, Y + 1800), box(X, Y, X + 450, Y + 1800), box(X + 450, Y, X + 800, Y + 1800),
+        box(X + 800, Y, X + 1800, Y + 1800),  # a township of two rows is one
     ])  # fmt: skip
     cover = GRID.layer(np.ones(GRID.shape, dtype="float32"), units="1", long_name="c", name="landcover")
     write_layer(cover, tmp_path / "landcover.tif")

@@ -3,6 +3,7 @@
 import geopandas as gpd
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 from shapely.geometry import LineString, Point, box
 
@@ -11,7 +12,7 @@ from geo_risk.flow.config import load_config
 from geo_risk.flow.pipelines import build_plan
 from geo_risk.flow.steps.publish import write_list
 from geo_risk.flow.steps.relocation import write_relocation
-from geo_risk.flow.steps.siting import write_shelters, write_stocks
+from geo_risk.flow.steps.siting import _stock_notes, write_shelters, write_stocks
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.relocation_params import RelocationParams
 from geo_risk.products.siting_params import SitingParams
@@ -124,6 +125,18 @@ def test_stocks_are_compared_with_needs_and_roads_that_fail(county):
     notes = " ".join(n["text_en"] for n in read_json(folder / "f.json")["notes"])
     assert "R9" in notes
     assert "beds ?" in notes
+
+
+def test_settlements_of_unknown_people_are_told_where_no_goods_lack():
+    needs = pd.DataFrame({"stock_id": ["all"], "good": ["tents"], "short": [0.0], "unknown_settlements": [2]})
+    counts = dict.fromkeys(("settlements_cut_off", "people_cut_off", "settlements_far", "settlements_off_network"), 0)
+    said = _stock_notes(counts, needs, (), is_listed=False)[1]
+    assert said["level"] == "warning"
+    assert "none known. 2 settlements of unknown people come on top." in said["text_en"]
+    assert "另有 2 个居民点人数未知" in said["text_zh"]
+    enough = _stock_notes(counts, needs.assign(unknown_settlements=0), (), is_listed=False)[1]
+    assert "): none. Needs" in enough["text_en"]
+    assert enough["level"] == "info"
 
 
 def test_what_is_not_given_leaves_its_part_out_by_name(tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo_risk.flow.steps.deformation_watch import read_townships
 from geo_risk.flow.steps.exposure import facts_of, options_of
 from geo_risk.flow.steps.zones import read_roads
 
@@ -87,8 +88,12 @@ def write_exposure(
     expected = None
     if exposed.houses is not None and len(exposed.houses):
         expected = _expected(exposed.houses, dict(zip(years, depths or [], strict=True)), storms, params, said)
+    townships, aside = read_townships(admin, target.crs, chosen["admin"])
+    quarantine = [*quarantine, *aside]
+    if townships is not None:
+        townships = townships.sort_values("code", ignore_index=True)
     survey = Surveyed(
-        read_frame(zones), _townships(admin, target, chosen["admin"]),
+        read_frame(zones), townships,
         _farmland(landcover, legend, target, chosen["landcover"], params, said), expected, levels,
         {k: reads[name] is not None for k, name in _LOOKED.items()},
     )  # fmt: skip
@@ -151,18 +156,6 @@ def _expected(
         f"{gone} 处房屋未知。更稀遇者按所算最稀遇者计。",
     ))  # fmt: skip
     return found
-
-
-def _townships(admin: Path | None, target: Any, options: ReadOptions) -> Any:
-    """Return the townships of the borders, None where there are none."""
-    from geo_risk.sources.vectors import read_vector
-
-    if admin is None:
-        return None
-    read = read_vector(admin, crs=target.crs, where="inputs.admin", geometry="Polygon",
-                       columns=("level?", "code?", "name?"), options=options)  # fmt: skip
-    found = read.frame[read.frame["level"].astype("string") == "township"].dropna(subset=["code"])
-    return found.drop_duplicates("code").sort_values("code", ignore_index=True) if len(found) else None
 
 
 def _farmland(

@@ -59,11 +59,13 @@ def write_relocation(
     write_frame(made.relocation, relocation)
     write_frame(made.assumptions, relocation_assumptions)
     write_frame(made.sensitivity, relocation_sensitivity)
-    write_json(_facts(made.totals, is_ground_known=bool(grounds)), facts)
+    missing = [k for k, path in (("landslide", hazard_landslide), ("flood", hazard_flood)) if path is None]
+    write_json(_facts(made.totals, missing), facts)
 
 
-def _facts(totals: dict[str, int], *, is_ground_known: bool) -> dict[str, Any]:
-    from geo_risk.products.wording import note
+def _facts(totals: dict[str, int], missing: list[str]) -> dict[str, Any]:
+    """Return notes and counts; `missing` are the hazards that no layer was made of."""
+    from geo_risk.products.wording import note, word
 
     t = totals
     said = [note(
@@ -83,6 +85,14 @@ def _facts(totals: dict[str, int], *, is_ground_known: bool) -> dict[str, Any]:
             "an unknown risk: none of these is advised to be watched alone.",
             f"其中 {t['settlements_of_unknown_people']} 个受威胁人数未知、{t['settlements_of_unknown_risk']} 个风险"
             "未知：均不建议仅靠监测。",
+        ))  # fmt: skip
+    if t["houses_of_no_settlement"]:
+        said.append(note(
+            "warning",
+            f"{t['houses_of_no_settlement']} threatened houses belong to no settlement: who lives there is unknown, "
+            "and no row of the list speaks of them.",
+            f"{t['houses_of_no_settlement']} 处受威胁房屋不属于任何居民点：居住人数未知，清单中没有对应行，"
+            "请现场核查。",
         ))  # fmt: skip
     if t["settlements_of_unknown_chance"]:
         said.append(note(
@@ -104,10 +114,11 @@ def _facts(totals: dict[str, int], *, is_ground_known: bool) -> dict[str, Any]:
             f"{t['bad_chances']} return periods or annual chances are no such numbers and count as unknown.",
             f"{t['bad_chances']} 个重现期或年概率数值无效，按未知处理。",
         ))  # fmt: skip
-    if not is_ground_known:
+    for hazard in missing:
         said.append(note(
-            "warning", "No landslide or flood hazard was made: houses outside every zone are not known to be safe.",
-            "未生成滑坡或洪涝危险性：危险区以外的房屋不等于安全。",
+            "warning",
+            f"No hazard of {word(hazard, 'en')} was made: houses outside every zone are not known to be safe from it.",
+            f"未生成{word(hazard, 'zh')}危险性：危险区以外的房屋对此不等于安全。",
         ))  # fmt: skip
     return {"notes": said, "counts": t, "quarantine": [], "methods": [
         {"name": "cost comparison of moving, works and watching", "citation": "present values over the horizon; "

@@ -326,13 +326,16 @@ def _stock_notes(t: dict[str, int], needs: Any, unknown: tuple[str, ...], *, is_
     short = whole[whole["short"].isna() | (whole["short"] > 0)]
     texts = [f"{good} {'?' if np.isnan(n) else format(n, 'g')}"
              for good, n in zip(short["good"], short["short"], strict=True)]  # fmt: skip
+    uncounted = int(whole["unknown_settlements"].max()) if len(whole) else 0
+    none = ("none known", "已知人口不缺") if uncounted else ("none", "无")
+    more = (f" {uncounted} settlements of unknown people come on top.", f"另有 {uncounted} 个居民点人数未知，未计入。")
     whom = ("the people on the evacuation list", "转移清单人员") if is_listed else ("everybody", "全部人口")
     said.append(note(
-        "warning" if texts else "info",
-        f"Goods lacking for {whom[0]} (?: the stock is unknown): {', '.join(texts) or 'none'}. Needs a person are "
-        "stand-ins until you set them (siting.needs).",
-        f"{whom[1]}所缺物资（? 为现有数量未知）：{'、'.join(texts) or '无'}。人均需求为假定值，请改用本地数据"
-        "（siting.needs）。",
+        "warning" if texts or uncounted else "info",
+        f"Goods lacking for {whom[0]} (?: the stock is unknown): {', '.join(texts) or none[0]}."
+        f"{more[0] if uncounted else ''} Needs a person are stand-ins until you set them (siting.needs).",
+        f"{whom[1]}所缺物资（? 为现有数量未知）：{'、'.join(texts) or none[1]}。{more[1] if uncounted else ''}"
+        "人均需求为假定值，请改用本地数据（siting.needs）。",
     ))  # fmt: skip
     if unknown:
         said.append(note(
