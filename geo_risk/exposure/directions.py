@@ -19,11 +19,13 @@ _WORDS = {"双向": 0, "双行": 0, "双向通行": 0, "否": 0, "无": 0, "非�
           "逆向": -1, "逆行": -1,
           "both": 0, "two-way": 0, "twoway": 0, "bidirectional": 0, "forward": 1, "backward": -1,
           "oneway": 1, "one-way": 1}  # fmt: skip
-_CODES = {"0": 0, "1": 0, "2": 1, "3": -1}
+_CLOSED = ("禁行", "双向禁行", "禁止通行", "禁止通车", "封闭", "封闭道路", "closed")
+_SHUT = 2
+_CODES = {"0": 0, "1": 0, "2": 1, "3": -1, "4": _SHUT}
 """Direction codes of Chinese navigation maps: 0 and 1 both ways, 2 along the line, 3 against it, 4 closed."""
 
-_ONEWAY: Mapping[str, int] = {**_WORDS, **_LETTERS, **_YES_NO}
-_DIRECTION: Mapping[str, int] = {**_WORDS, **_LETTERS, "t": -1, **_CODES, "-1": -1}
+_ONEWAY: Mapping[str, int] = {**_WORDS, **_LETTERS, **_YES_NO, **dict.fromkeys(_CLOSED, _SHUT)}
+_DIRECTION: Mapping[str, int] = {**_WORDS, **_LETTERS, "t": -1, **_CODES, "-1": -1, **dict.fromkeys(_CLOSED, _SHUT)}
 _COLUMNS: Mapping[str, Mapping[str, int]] = {
     "oneway": _ONEWAY, "one_way": _ONEWAY, "is_oneway": _ONEWAY, "单行": _ONEWAY, "单行道": _ONEWAY,
     "是否单行": _ONEWAY, "单向": _ONEWAY, "direction": _DIRECTION, "dir_travel": _DIRECTION, "方向": _DIRECTION,
@@ -31,8 +33,8 @@ _COLUMNS: Mapping[str, Mapping[str, int]] = {
 }  # fmt: skip
 
 
-def directions(roads: gpd.GeoDataFrame) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Return which way each road is open, and for which roads a column says something that is not understood.
+def directions(roads: gpd.GeoDataFrame) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which way each road is open, of which roads a column says what is not understood, and which are closed.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def directions(roads: gpd.GeoDataFrame) -> tuple[NDArray[np.int8], NDArray[np.bo
 
     Returns
     -------
-    (direction, is_unclear) : int8, 0 both ways, 1 along the line, -1 against it; what is missing or unclear is 0.
+    (direction, is_unclear, is_closed) : int8, 0 both ways, 1 along the line, -1 against it; what is missing, unclear or
+        closed to all is 0.
     """
     out = np.zeros(len(roads), dtype=np.int8)
     said = np.zeros(len(roads), dtype=bool)
@@ -59,4 +62,5 @@ def directions(roads: gpd.GeoDataFrame) -> tuple[NDArray[np.int8], NDArray[np.bo
         out[use] = text[use].map(dict(meaning)).to_numpy(dtype=np.int8)
         said |= use
         unclear = (unclear | (filled & ~known)) & ~said
-    return out, unclear
+    is_closed = out == _SHUT
+    return np.where(is_closed, np.int8(0), out), unclear, is_closed

@@ -82,20 +82,23 @@ def build_network(
 
     Returns
     -------
-    RoadNetwork : the same whatever the order of the rows. `counts`: lines_without_length, one_way, direction_unclear
-        (open both ways), ends_on_lines (junctions made in the middle of lines), lines_of_unknown_class.
+    RoadNetwork : the same whatever the order of the rows. `counts`: lines_without_length, lines_closed (to all by
+        their direction: left out), one_way, direction_unclear (open both ways), ends_on_lines (junctions made in the
+        middle of lines), lines_of_unknown_class.
 
     Raises
     ------
     CrsError : roads are not in a metric CRS.
-    DataError : no road has a length.
+    DataError : no road has a length and is open.
     """
     if roads.crs is None or not roads.crs.is_projected:
         what = f"roads are in {roads.crs}; metres needed"
         raise CrsError(what, where="roads", fix="bring them into the run's CRS in geo_risk.sources")
     lines, n_dropped = _lines(roads)
+    way, unclear, is_closed = directions(lines)
+    lines, way, unclear = lines[~is_closed].reset_index(drop=True), way[~is_closed], unclear[~is_closed]
     if not len(lines):
-        what = f"none of {len(roads)} roads has a length"
+        what = f"none of {len(roads)} roads has a length and is open"
         raise DataError(what, where="roads", fix="give roads as lines")
     ends = np.vstack([_end(lines, 0), _end(lines, -1)])
     nodes, label = _snapped(ends, snap_m)
@@ -104,7 +107,6 @@ def build_network(
     by_class = classes.map(dict(speed_km_h)).astype("float64")
     given = numbers(lines, "speed_km_h")
     speed = given.where((given > 0) & np.isfinite(given), by_class.fillna(slowest))
-    way, unclear = directions(lines)
     edges = gpd.GeoDataFrame(
         {
             "start": label[: len(lines)],
@@ -122,6 +124,7 @@ def build_network(
     )
     counts = {
         "lines_without_length": n_dropped,
+        "lines_closed": int(is_closed.sum()),
         "one_way": int((way != 0).sum()),
         "direction_unclear": int(unclear.sum()),
         "lines_of_unknown_class": int((by_class.isna() & ~(given > 0)).sum()),

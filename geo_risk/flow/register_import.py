@@ -119,6 +119,8 @@ def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: I
     for own_id, row in zip(ids, read.frame.to_dict("records"), strict=True):
         object_id = known.get(own_id, own_id)
         state = there.get(object_id)
+        if state is not None and state.layer != layer.name:
+            state = None  # a point and a zone may have one number: the later one gets an id of the register
         values = {k: v for k, v in row.items() if k in layer.fields and is_known(v)}
         values[GEOMETRY] = row["geometry"]
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,9 @@ def read_run(out: Path) -> FinishedRun:
         what = f"{_PACKAGE} has neither hazard_points nor risk_zones"
         raise DataError(what, where=str(out / _PACKAGE), fix="run a pipeline that makes them, such as dual_control")
     crs = next(iter(frames.values())).crs.to_string()
-    radar = sorted((r["key"], r.get("content_sha256") or r["sha256"]) for r in manifest.get("inputs", [])
-                   if str(r["key"]).startswith("inputs.insar"))  # fmt: skip
+    # by content alone: the same files in another order, or one of them twice, prove nothing new
+    radar = sorted({str(r.get("content_sha256") or r["sha256"]) for r in manifest.get("inputs", [])
+                    if str(r["key"]).startswith("inputs.insar")})  # fmt: skip
     data_id = hashlib.sha256(repr(radar).encode()).hexdigest()[:12] if radar else "none"
     return FinishedRun(
         run_id=f"R-{str(rows[_PACKAGE]['content_sha256'])[:12]}", name=str(manifest.get("name", "")),
@@ -215,7 +216,7 @@ def _note_sightings(
 
 
 def _rows(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+    return [{str(k): None if v is pd.NA else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]]], rules: RegisterParams) -> None:
@@ -234,6 +235,8 @@ def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]
             if held.state == "open" or rules_of.is_worse(found[k], held.after):
                 rows.append(k)
                 known_as[k] = held.object_id
+            elif held.after.get("source") == "insar" and found[k].get("source") not in (None, "insar"):
+                rows.append(k)  # who declined what radar saw said nothing of a ledger's point near it
     side.drafts += rules_of.propose_new(found, rows, layer, _notes(side, rows, layer, rules), known_as)
     resting = [r for j, r in enumerate(objects) if j not in side.covered]
     rest = rules_of.propose_rest(resting, seen, rules)
@@ -282,9 +285,10 @@ def _notes(side: _Side, rows: Sequence[int], layer: str, rules: RegisterParams) 
 
 
 def _merged(side: _Side, objects: Sequence[Mapping[str, Any]]) -> list[Draft]:
-    """Return drafts for zones that lost half and more of their ground to the partner of another zone."""
+    """Return drafts for zones that lost half and more of their ground to the partner of another zone in force."""
     ids = side.kept["object_id"].astype(str).to_numpy()
-    partner = {int(k): ids[j] for k, j in enumerate(side.match) if 0 <= j < side.n_objects}
+    partner = {int(k): ids[j] for k, j in enumerate(side.match)
+               if 0 <= j < side.n_objects and objects[j].get("status") not in ("dormant", "cancelled")}  # fmt: skip
     pairs = matching.zone_pairs(side.found, side.kept.iloc[: side.n_objects])
     into: dict[int, str] = {}
     most = pairs[pairs["of_kept"] >= 0.5].sort_values("of_kept", ascending=False)
@@ -309,12 +313,45 @@ def _propose(register: Register, run: FinishedRun, sides: Mapping[str, _Side], r
         runs.add_aliases(register, run.run_id, layer, ids[layer])
     for layer, side in sides.items():
         offers = [_offer(d, layer, given[layer], ids) for d in side.drafts]
+        offers, stale = _still_open(register, layer, side, offers)
+        proposals.withdraw(register, stale, why=f"run {run.run_id} does not say so any more")
+        report.counts["withdrawn"] = report.counts.get("withdrawn", 0) + len(stale)
         made = proposals.propose(register, offers, source="run", run_id=run.run_id)
         for key, n in made.counts.items():
             report.counts[key] = report.counts.get(key, 0) + n
     for p in (p for p in proposals.listed(register) if p.run_id == run.run_id):
         kinds = report.proposed.setdefault(p.layer, {})
         kinds[p.kind] = kinds.get(p.kind, 0) + 1
+
+
+def _still_open(
+    register: Register, layer: str, side: _Side, offers: Sequence[Offer]
+) -> tuple[list[Offer], list[Proposal]]:
+    """Return the offers with what earlier open proposals say of fields that this run is blind to, and stale proposals.
+
+    Stale is a rest or a change of an earlier run that this run, which could say it again, does not say.
+    """
+    ids = side.kept["object_id"].astype(str).to_numpy()
+    rows = {str(ids[j]): row for row, j in zip(_rows(side.found), side.match, strict=True) if 0 <= j < side.n_objects}
+    watch = rules_of.WATCH[layer]
+    out = list(offers)
+    at = {(o.kind, o.object_id): k for k, o in enumerate(out)}
+    stale: list[Proposal] = []
+    for p in (p for p in proposals.listed(register) if p.layer == layer and p.source == "run"):
+        k = at.get((p.kind, p.object_id))
+        if p.kind in ("dormant", "cancel"):
+            stale += [p] if k is None else []
+        elif p.kind == "changed" and p.object_id in rows:
+            row = rows[p.object_id]
+            blind = {n: v for n, v in p.after.items() if n in watch.fields and not rules_of.says(row, n, watch)}
+            if k is not None:
+                out[k] = replace(out[k], after={**blind, **out[k].after})
+            elif not blind:
+                stale.append(p)
+            elif set(p.after) & {*watch.fields, "geometry"} != set(blind):
+                more = {n: p.after[n] for n in watch.along if n in p.after}
+                out.append(Offer(p.kind, layer, p.object_id, {**blind, **more}, p.reason_zh, p.reason_en))
+    return out, stale
 
 
 def _offer(draft: Draft, layer: str, given: Mapping[int, str], ids: Mapping[str, Mapping[str, str]]) -> Offer:

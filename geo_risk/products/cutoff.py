@@ -18,18 +18,24 @@ _ORDER = {"high": 0, "medium": 1, "unknown": 2, "low": 3}
 """Of the list: an unknown one stands before low."""
 
 
-def cut_off_risk(network: RoadNetwork, homes: NDArray[np.int64], goals: NDArray[np.int64]) -> pd.DataFrame:
+def cut_off_risk(
+    network: RoadNetwork,
+    homes: NDArray[np.int64],
+    goals: NDArray[np.int64],
+    is_unknown: NDArray[np.bool_] | None = None,
+) -> pd.DataFrame:
     """Return for each settlement whether it loses every road to every usable shelter, and by what.
 
     Parameters
     ----------
     network : with exposed shares and bridges. homes, goals : node of each settlement and shelter, -1 off the network.
+    is_unknown : edges of which nobody knows whether water closes them; None: there are none.
 
     Returns
     -------
     DataFrame with `risk`: "high": when the exposed sections fail; "medium": when also some one bridge does (`bridges`
         names each of them, comma between; `bridge` the first); "low": when also all bridges do; "none": not even then;
-        "unknown": off the network or without a way to begin with.
+        "unknown": off the network or without a way to begin with, or "low" or "none" but for edges that are unknown.
     """
     edges = network.edges
     safe = edges["exposed_share"].to_numpy(dtype=np.float64) <= 0
@@ -45,6 +51,9 @@ def cut_off_risk(network: RoadNetwork, homes: NDArray[np.int64], goals: NDArray[
         for i, bridges in single_failures(network, safe, homes, goals).bridges.items():
             if risk[i] == "low":
                 risk[i], names[i] = "medium", bridges
+    if is_unknown is not None and is_unknown.any():
+        lasts = is_connected(network, safe & ~is_unknown, homes, goals)
+        risk[np.isin(risk, ("low", "none")) & ~lasts] = "unknown"
     return pd.DataFrame(
         {"risk": risk, "bridge": [None if b is None else b[0] for b in names],
          "bridges": [None if b is None else ",".join(b) for b in names]}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_risk.core.levels import Level, classify
+from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.exposure.people import emptied_by_rounding
 from geo_risk.exposure.zonal import covered_shares, overlaps
@@ -212,23 +212,28 @@ def with_not_judged(
     if adds_rows and len(more):
         more = more.rename(columns={"people": "settlement_people"}).assign(
             people=np.nan, vulnerable_people=np.nan, hazard_kinds="unknown", zone_ids="", risk_level=Level.UNKNOWN,
-            warning_level=Level.UNKNOWN, is_called=False,
+            warning_level=Level.UNKNOWN, is_called=False, by_cells=True,
         )  # fmt: skip
         parts = [out, more[[c for c in more if c in out]]] if len(out) else [more.reindex(columns=out.columns)]
         rows = pd.concat(parts, ignore_index=True)
         out = gpd.GeoDataFrame(rows.sort_values("settlement_id", kind="stable", ignore_index=True), crs=settlements.crs)
-        out["by_cells"] = True
+        out["by_cells"] = out["by_cells"].astype(bool)
     found = counts.reindex(out["settlement_id"]).fillna(0).astype("int64")
     return out.assign(**{str(c): found[c].to_numpy() for c in found})
 
 
 def _risk(rows: pd.DataFrame, params: RiskParams) -> NDArray[np.int8]:
-    """Return the highest known risk: of the zones that call, and of the calling cells with the people who leave."""
+    """Return the risk of the zones that call and of the calling cells with the people who leave, whichever is graver.
+
+    An unknown one of them is graver than low.
+    """
     people = classify(rows["people"].to_numpy(dtype=np.float64), params.vulnerability_people)
     level = rows[["cell_warning", "cell_flood"]].max(axis=1)
     cells = matrix_risk(level.fillna(Level.UNKNOWN).astype(np.int8), people, params.risk_matrix)
     zones: NDArray[np.int8] = rows["risk_level"].to_numpy(dtype=np.int8)
-    return np.where(level.isna(), zones, np.maximum(zones, cells)).astype(np.int8)
+    no_zone = (rows["zone_ids"] == "").to_numpy(dtype=bool)
+    both = np.where(no_zone, cells, combine_levels(zones, cells))
+    return np.where(level.isna(), zones, both).astype(np.int8)
 
 
 def _facts(
@@ -253,7 +258,8 @@ def _facts(
                                ("cell_flood", "flood", ["cell_flood"])):  # fmt: skip
         called = cells[column].notna().to_numpy()
         if called.any():
-            found = cells.loc[called, kept].groupby(owner[called]).max().rename_axis("settlement_id").reset_index()
+            # house by house: what is known of one house's next hours is not known of another's
+            found = cells.loc[called, kept].assign(settlement_id=owner[called]).drop_duplicates()
             parts.append(found.assign(kind=kind, risk_level=np.nan, zone_id=None))
     table = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
     for column in (*names, "cell_warning", "cell_flood"):
@@ -261,7 +267,7 @@ def _facts(
             table[column] = np.nan
     table[names] = table[names].astype("float64").fillna(float(Level.UNKNOWN))
     highest, is_silent = table[[*names, "cell_warning"]].max(axis=1), (table[names] < 0).any(axis=1)
-    table["warning_level"] = highest.where((highest > 0) | ~is_silent, Level.UNKNOWN)
+    table["warning_level"] = highest.where((highest >= Level.MEDIUM) | ~is_silent, _UNKNOWN_SEVERITY)
     table["risk_level"] = table["risk_level"].astype("float64").replace(float(Level.UNKNOWN), _UNKNOWN_SEVERITY)
     table["leave_before"] = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
     groups = table.groupby("settlement_id")
@@ -272,7 +278,7 @@ def _facts(
             "risk_level": groups["risk_level"].max().replace(_UNKNOWN_SEVERITY, Level.UNKNOWN).fillna(Level.UNKNOWN),
             "cell_warning": groups["cell_warning"].max(),
             "cell_flood": groups["cell_flood"].max(),
-            "warning_level": groups["warning_level"].max(),
+            "warning_level": groups["warning_level"].max().replace(_UNKNOWN_SEVERITY, Level.UNKNOWN),
             "leave_before": groups["leave_before"].agg(lambda v: min((str(x) for x in v.dropna()), default=None)),
         }
     )

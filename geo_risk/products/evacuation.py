@@ -206,7 +206,7 @@ def _draft(
     n = len(inputs.settlements)
     cut_off = pd.DataFrame({c: ["unknown" if c == "risk" else None] * n for c in ("risk", "bridge", "bridges")})
     if ways is not None and len(shelters):
-        cut_off = cut_off_risk(ways.network, ways.homes, ways.goals)
+        cut_off = cut_off_risk(ways.network, ways.homes, ways.goals, ways.is_unknown)
     mine = cut_off.iloc[at].reset_index(drop=True)
     return Draft(leaving, shelters, ways, at, placing, mine), cut_off
 

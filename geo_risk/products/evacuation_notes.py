@@ -119,6 +119,12 @@ def network_notes(n: Mapping[str, Any]) -> Notes:
             f"The depth of water on {km:.1f} km of road is unknown: not open, only more costly.",
             f"{km:.1f} 公里道路的积水深度未知：不视为畅通，按加倍时间计。",
         ))  # fmt: skip
+    if n.get("lines_closed"):
+        said.append(note(
+            "info",
+            f"{n['lines_closed']} roads are closed to all traffic by their direction: left out of the network.",
+            f"{n['lines_closed']} 条道路按通行方向字段为双向禁行：未纳入路网。",
+        ))  # fmt: skip
     if n["direction_unclear"]:
         said.append(note(
             "warning",

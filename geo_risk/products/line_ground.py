@@ -135,6 +135,8 @@ def with_ground(
     level = combine_levels(*levels.values()) if len(out) else np.zeros(0, np.int8)
     before = out["needs_monitoring"].to_numpy(dtype=object)
     out["needs_monitoring"] = np.where((level >= 1) | (before == "yes"), "yes", np.where(level < 0, "unknown", "no"))
+    crosses = (out["exposed_zone_ids"].astype("string").fillna("") != "").to_numpy(dtype=bool)
+    levels["risk_zone"] = np.where(crosses, levels["risk_zone"], 0)  # that level holds the settlement too
     out["causes"] = [",".join(name for name, v in levels.items() if v[k] >= 1) for k in range(len(out))]
     out["risk_level"] = level
     for column, k in (("reasons", language), ("reasons_zh", "zh"), ("reasons_en", "en")):

@@ -1,8 +1,8 @@
 """Which risk zone a hazard point belongs to, by explicit rules, and what several points or areas at one place mean.
 
 Zones are tried in the order of `RULES`; within a rule the kind's own zones come before those it may also be (a sinking
-place in a pond), then the nearest, then the highest hazard, then the id. A point has one zone or none; a zone names
-every point that has it.
+place in a pond), then the nearest, then the highest hazard (unknown before low), then the id. A point has one zone or
+none; a zone names every point that has it.
 """
 
 from __future__ import annotations
@@ -95,9 +95,15 @@ def _pairs(points: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, params: RiskParams
     )  # fmt: skip
     found = pd.DataFrame({
         "point": point, "zone": zone, "distance": distance, "rule": rule, "also": np.where(is_own, 0, fit),
-        "level": zones["hazard_level"].to_numpy()[zone], "zone_id": zones["zone_id"].astype(str).to_numpy()[zone],
+        "level": _gravity(zones)[zone], "zone_id": zones["zone_id"].astype(str).to_numpy()[zone],
     })  # fmt: skip
     return found[found["also"] >= 0]
+
+
+def _gravity(zones: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """Return the hazard level of zones to be sorted by: unknown stands between low and medium."""
+    level = zones["hazard_level"].to_numpy(dtype=np.float64)
+    return np.where(level >= 0, level, 1.5)
 
 
 def reach_m(points: gpd.GeoDataFrame, params: RiskParams) -> NDArray[np.float64]:

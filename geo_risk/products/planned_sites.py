@@ -43,6 +43,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "no_zones": ("Risk zones were not made.", "未划定风险区。"),
     "slopes": ("{share} on ground of landslide hazard {level} or more.",
                "{share} 的地面滑坡危险性为{level}及以上。"),
+    "floods": ("{share} on ground of flood hazard {level} or more.", "{share} 的地面洪涝危险性为{level}及以上。"),
     "moves": ("{share} of its ground moves.", "{share} 的地面存在形变。"),
     "hit": ("Run-out reaches {share} of it.", "滑坡、泥石流运动可达其 {share}。"),
     "near": ("Run-out ends {distance:.0f} m away.", "距运动影响范围 {distance:.0f} 米。"),
@@ -91,6 +92,8 @@ def planned_sites(
 
     Returns
     -------
+    hazard_level: the highest of the zones and of the ground from `zone_min_level` on, risk_level: that of the zones;
+    unknown, also of more than `site_unknown_max` of the site, beats none and low.
     Shares of the site's area: zone_share, susceptible_share (landslide hazard of at least `zone_min_level`),
     moving_share, runout_share, flooded_share (from the first of `site_depths_m`), licence_share; unknown_share, where
     any of the layers is unknown, not given, or the site lies outside; NaN where the layer was not given.
@@ -110,9 +113,9 @@ def planned_sites(
     )  # fmt: skip
     out = out.join(_of_layers(out, ground.layers, grid, params)).join(_of_zones(out, ground.zones))
     out = out.join(_of_licences(out, ground.licences))
-    out["hazard_level"] = combine_levels(
-        out["zone_hazard"], np.where(out["unknown_share"] > params.site_unknown_max, Level.UNKNOWN, Level.NONE)
-    )
+    hidden = np.where(~(out["unknown_share"] <= params.site_unknown_max), Level.UNKNOWN, Level.NONE).astype(np.int8)
+    out["hazard_level"] = combine_levels(out["zone_hazard"], out["ground_hazard"], hidden)
+    out["risk_level"] = combine_levels(out["risk_level"], hidden)
     out["verdict"] = _verdicts(out, params)
     out = with_reasons(out, lambda k: [_reasons(row, ground, params, k) for row in out.itertuples()], language)
     grave = out["verdict"].map({v: k for k, v in enumerate(VERDICTS)})
@@ -120,7 +123,9 @@ def planned_sites(
     order = np.lexsort((out["site_id"], -out["unknown_share"], -out["runout_share"].fillna(1.0), -level, grave))
     ranked = out.iloc[order].reset_index(drop=True)
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
-    return conform(ranked.drop(columns=["zone_hazard", "unknown_of"]), "planned_sites")
+    return conform(
+        ranked.drop(columns=["zone_hazard", "ground_hazard", "unknown_of", "flood_hazard_share"]), "planned_sites"
+    )
 
 
 def _of_layers(
@@ -131,6 +136,7 @@ def _of_layers(
     inside = coverage.sums(np.ones(len(coverage.cell)))
     out = pd.DataFrame(index=sites.index)
     unknown = np.zeros(len(coverage.cell), dtype=bool)
+    out["ground_hazard"] = np.int8(Level.NONE)
     said: list[list[str]] = [[] for _ in range(len(sites))]
     for name in LAYERS:
         if name not in layers:
@@ -143,14 +149,20 @@ def _of_layers(
         _add(said, coverage.sums(lost) > 0, name)
         reached = {
             "hazard_landslide": ("susceptible_share", values >= params.zone_min_level),
+            "hazard_flood": ("flood_hazard_share", values >= params.zone_min_level),
             "activity": ("moving_share", values > 0), "hazard_runout": ("runout_share", values > 0),
             "depth_max_m": ("flooded_share", values >= params.site_depths_m[0]),
         }.get(name)  # fmt: skip
         if reached is not None:
             out[reached[0]] = (coverage.sums(reached[1]) / whole).clip(0, 1)
+        if name in ("hazard_landslide", "hazard_flood"):
+            highest = np.nan_to_num(_highest(np.where(lost, np.nan, values), coverage), nan=0.0)
+            counted = np.where(highest >= params.zone_min_level, highest, Level.NONE)
+            out["ground_hazard"] = np.maximum(out["ground_hazard"], counted.astype(np.int8))
         if name == "depth_max_m":
             out["depth_max_m"] = _highest(values, coverage)
-    for column in ("susceptible_share", "moving_share", "runout_share", "flooded_share", "depth_max_m"):
+    for column in ("susceptible_share", "flood_hazard_share", "moving_share", "runout_share", "flooded_share",
+                   "depth_max_m"):  # fmt: skip
         if column not in out:
             out[column] = np.nan
     out["beyond_map_share"] = (1 - inside / whole).clip(0, 1).round(6)
@@ -240,6 +252,7 @@ def _verdicts(sites: pd.DataFrame, params: RiskParams) -> NDArray[Any]:
     avoid = (sites["zone_hazard"] >= Level.HIGH) | (sites["runout_share"] > 0) | (sites["depth_max_m"] >= deep)
     restrict = (
         (sites["zone_hazard"] >= Level.LOW) | (sites["susceptible_share"] > 0) | (sites["moving_share"] > 0)
+        | (sites["flood_hazard_share"] > 0)
         | (sites["depth_max_m"] >= some) | (sites["runout_distance_m"] <= params.site_setback_m)
         | (sites["licence_share"] > 0)
     )  # fmt: skip
@@ -261,6 +274,9 @@ def _reasons(row: Any, ground: SiteGround, params: RiskParams, language: str) ->
     if row.susceptible_share > 0:
         level = level_word(params.zone_min_level, language)
         told.append(("slopes", {"share": row.susceptible_share, "level": level}))
+    if row.flood_hazard_share > 0:
+        level = level_word(params.zone_min_level, language)
+        told.append(("floods", {"share": row.flood_hazard_share, "level": level}))
     if row.moving_share > 0:
         told.append(("moves", {"share": row.moving_share}))
     if row.runout_share > 0:

@@ -6,8 +6,8 @@
 3. Hazard level: the highest known of the landslide hazard around the point, the speed class, and very high where it
    accelerates; an unknown part makes none and low unknown (core.levels).
 4. A point without a moving area is stable only where the activity of the cells around it says so (stillness.py). A
-   ledger point is proposed dormant only where it is stable and the landslide hazard is at most `dormant_max_level`.
-   Nothing is ever dropped.
+   ledger point is proposed dormant only where it is stable and the landslide hazard is at most `dormant_max_level`,
+   and never where water sets it off (`OF_WATER`): still ground proves nothing of that. Nothing is ever dropped.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ _NUMBERS = ("velocity_max_mm_yr", "velocity_mm_yr", "velocity_std_mm_yr", "accel
 _TEXTS = ("footprint", "false_alarm_at_most", "area_id", "activity", "tracks", "clue_id", "coordinate_note", "name",
           "scale", "responsible", "monitor", "first_seen")  # fmt: skip
 _SCALES = ("small", "medium", "large", "giant")
+
+OF_WATER = ("debris_flow", "tailings_pond")
+"""Kinds of points that water sets off."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +247,7 @@ def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -
     out["speed_level"] = speed
     out["hazard_level"] = combine_levels(out["slope_level"].to_numpy(), speed)
     low = (out["slope_level"] >= 0) & (out["slope_level"] <= params.dormant_max_level)
-    out["status"] = _status(out, moves=moves, is_dormant=still & low)
+    out["status"] = _status(out, moves=moves, is_dormant=still & low & ~out["kind"].isin(OF_WATER))
     out = _people(out, around, params)
     volume = out["volume_m3"].astype("float64")
     by_volume = pd.Series(np.array(_SCALES)[np.searchsorted(params.scale_volume_m3, volume.fillna(0), side="right")])
@@ -378,8 +381,10 @@ def _status_words(row: Any, params: RiskParams, language: str) -> list[str]:
     if row.status == "cancelled":
         return [say("cancelled", language)]
     if row.status == "dormant":
-        is_proposed = row.is_still and 0 <= row.slope_level <= params.dormant_max_level
+        is_proposed = row.is_still and 0 <= row.slope_level <= params.dormant_max_level and row.kind not in OF_WATER
         return [say("dormant" if is_proposed else "dormant_ledger", language)]
+    if row.is_still and row.kind in OF_WATER:
+        return [say("kept_water", language)]
     if row.is_still:
         return [say("kept" if row.slope_level >= 0 else "kept_unknown", language)]
     return []

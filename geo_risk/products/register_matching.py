@@ -16,6 +16,11 @@ FAMILIES = (frozenset(_SLOPE), frozenset(_GROUND), frozenset({"tailings_pond", "
 """Kinds that two surveys may give one place."""
 
 
+def _kinds(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:
+    """Return the kinds, None where one is missing: a person may have emptied it."""
+    return np.array([None if pd.isna(k) else k for k in frame["kind"]], dtype=object)
+
+
 def are_one_kind(a: Any, b: Any) -> bool:
     """Return whether two kinds of points can be one place; a missing kind fits all."""
     if pd.isna(a) or pd.isna(b) or a == b:
@@ -53,7 +58,7 @@ def match_points(
     if not len(kept) or not len(found):
         return out
     a, b = shapely.STRtree(places).query(shapes, predicate="dwithin", distance=distance_m)
-    kinds, kept_kinds = found["kind"].to_numpy(), kept["kind"].to_numpy()
+    kinds, kept_kinds = _kinds(found), _kinds(kept)
     ids = kept["object_id"].astype(str).to_numpy()
     pairs = pd.DataFrame({"found": a, "kept": b, "distance": shapely.distance(shapes[a], places[b])})
     pairs["other"] = np.array([kinds[i] != kept_kinds[j] for i, j in zip(a, b, strict=True)], dtype=bool)
@@ -85,7 +90,7 @@ def zone_pairs(found: gpd.GeoDataFrame, kept: gpd.GeoDataFrame) -> pd.DataFrame:
     """
     shapes, places = found.geometry.to_numpy(), kept.geometry.to_numpy()
     a, b = shapely.STRtree(places).query(shapes, predicate="intersects")
-    kinds, kept_kinds = found["kind"].to_numpy(), kept["kind"].to_numpy()
+    kinds, kept_kinds = _kinds(found), _kinds(kept)
     good = np.array([kinds[i] == kept_kinds[j] for i, j in zip(a, b, strict=True)], dtype=bool)
     a, b = a[good], b[good]
     shared = shapely.area(shapely.intersection(shapes[a], places[b]))
@@ -112,9 +117,9 @@ def near_pairs(kept: gpd.GeoDataFrame, distance_m: float) -> list[tuple[int, int
     if len(places) < 2:
         return []
     a, b = shapely.STRtree(places).query(places, predicate="dwithin", distance=distance_m)
-    ids, kinds = kept["object_id"].astype(str).to_numpy(), kept["kind"].to_numpy()
+    ids, kinds = kept["object_id"].astype(str).to_numpy(), _kinds(kept)
     return sorted(
         (int(i), int(j), float(shapely.distance(places[i], places[j])))
         for i, j in zip(a, b, strict=True)
-        if ids[i] < ids[j] and kinds[i] == kinds[j]
+        if ids[i] < ids[j] and kinds[i] is not None and kinds[i] == kinds[j]
     )

@@ -55,6 +55,11 @@ class Watch:
     speeds: Mapping[str, str] = field(default_factory=dict)
     along: tuple[str, ...] = ()
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the fields that are compared, the shape apart."""
+        return (*self.levels, *self.words, *self.counts, *self.amounts, *self.speeds)
+
 
 WATCH: Mapping[str, Watch] = {
     "hazard_points": Watch(
@@ -83,6 +88,11 @@ _NAMES = {
 def is_known(value: Any) -> bool:
     """Return whether a value says something: not missing, not the level -1, not the word unknown."""
     return not (value is None or pd.isna(value) or value == "unknown")
+
+
+def says(row: Mapping[str, Any], name: str, watch: Watch) -> bool:
+    """Return whether a row of a run knows a field; a level of -1 is unknown."""
+    return _level(row.get(name)) >= 0 if name in watch.levels else is_known(row.get(name))
 
 
 def changed_fields(before: Mapping[str, Any], now: Mapping[str, Any], watch: Watch, rules: RegisterParams) -> list[str]:
@@ -249,7 +259,9 @@ def propose_rest(
 
 
 def propose_merges(kept: gpd.GeoDataFrame, rules: RegisterParams) -> list[Draft]:
-    """Return drafts that cancel a point into another of the same kind at the same place; of two the later id goes.
+    """Return drafts that cancel a point into another of the same kind at the same place.
+
+    Of two the dormant one goes, else the later id: what acts is never put into what rests.
 
     Parameters
     ----------
@@ -257,7 +269,9 @@ def propose_merges(kept: gpd.GeoDataFrame, rules: RegisterParams) -> list[Draft]
     """
     alive = kept[kept["status"] != "cancelled"].reset_index(drop=True)
     ids, gone, out = alive["object_id"].astype(str).to_numpy(), set(), []
-    for i, j, metres in near_pairs(alive, rules.duplicate_distance_m):
+    rests = (alive["status"] == "dormant").to_numpy(dtype=bool, na_value=False)
+    for first, second, metres in near_pairs(alive, rules.duplicate_distance_m):
+        i, j = (second, first) if rests[first] and not rests[second] else (first, second)
         if ids[j] in gone or ids[i] in gone:
             continue
         gone.add(ids[j])

@@ -22,9 +22,11 @@ from geo_risk.products.stillness import ground_motion
 OUTCOMES = ("found", "moving", "susceptible", "quiet", "unknown", "outside")
 """found: in the run's own list and not still; susceptible: still, but the slope is not of low hazard."""
 
-_OF_RAIN = ("flood", "waterlogging")
+_OF_RAIN = ("flood", "waterlogging", "debris_flow", "tailings_pond")
+"""Kinds that water sets off: still ground proves nothing of them."""
+
 _OF_GROUND = ("ground_collapse", "ground_subsidence", "mining_subsidence", "groundwater_subsidence",
-              "structure_settlement", "tailings_pond")  # fmt: skip
+              "structure_settlement")  # fmt: skip
 """Kinds for which the hazard of a slope says nothing."""
 
 

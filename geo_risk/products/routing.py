@@ -44,6 +44,7 @@ class Ways:
     nearest : the nearest shelters of each node.
     inside : `edge`, `area` of each piece in an area of `closing`.
     closing : the areas. unknown_km : length of roads in the bounds of a depth layer whose depth is unknown.
+    is_unknown : roads of which some such part is.
     """
 
     network: RoadNetwork
@@ -57,6 +58,7 @@ class Ways:
     inside: pd.DataFrame
     closing: Closing
     unknown_km: float
+    is_unknown: NDArray[np.bool_]
 
     @cached_property
     def lengths_km(self) -> NDArray[np.float64]:
@@ -123,7 +125,8 @@ def find_ways(
     length = network.edges["length_m"].to_numpy(dtype=np.float64)
     is_road = (network.edges["road_class"] != "footpath").fillna(value=True).to_numpy(dtype=bool)
     km = float((length * unknown)[is_road].sum()) / 1000
-    return Ways(network, minutes, costs, early, graph, homes, goals, near, inside, areas, km)
+    unsure = (unknown > 0) & is_road
+    return Ways(network, minutes, costs, early, graph, homes, goals, near, inside, areas, km, unsure)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
+from typing import Any
 
 import dask.array as da
 import geopandas as gpd
@@ -18,7 +19,7 @@ from geo_risk.core.grid import Grid, grid_of, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.units import in_units
-from geo_risk.exposure.zonal import cell_coverage, level_of_values
+from geo_risk.exposure.zonal import Coverage, cell_coverage, level_of_values
 from geo_risk.kernels.reach import reach_level
 from geo_risk.products.params import EvacuationParams
 from geo_risk.terrain.slope import blocks
@@ -30,7 +31,7 @@ class Threat:
 
     Attributes
     ----------
-    share : of the footprint on cells that some stage warns of at least `warning_level`, 0 to 1.
+    share : of the known footprint on cells that some stage warns of at least `warning_level`, 0 to 1.
     warnings : warning_{s}h, the level that `house_share` of the footprint reaches; -1 where unknown or no such stage.
     level : the same of all stages together: parts of a footprint that different stages warn of add up.
     """
@@ -55,7 +56,7 @@ class Water:
 
     Attributes
     ----------
-    share : of the footprint on cells of at least `flood_level`, 0 to 1.
+    share : of the known footprint on cells of at least `flood_level`, 0 to 1.
     level : that `house_share` of the footprint reaches; -1 where unknown.
     """
 
@@ -76,9 +77,16 @@ def house_water(houses: gpd.GeoDataFrame, hazard: xr.DataArray, *, params: Evacu
     """
     coverage = cell_coverage(houses, grid_of(hazard))
     values = coverage.values(hazard.data)
-    wet, area = coverage.sums(values >= params.flood_level), coverage.n_cells
-    share = np.divide(wet, area, out=np.zeros_like(wet), where=area > 0).clip(0, 1)
-    return Water(share, level_of_values(values, coverage, share=params.house_share, min_known_share=0.5))
+    return Water(
+        _share(values, coverage, params.flood_level),
+        level_of_values(values, coverage, share=params.house_share, min_known_share=0.5),
+    )
+
+
+def _share(values: NDArray[Any], coverage: Coverage, level: int) -> NDArray[np.float64]:
+    """Return the share of each polygon's known cells of at least a level: unknown ones do not make it smaller."""
+    called, known = coverage.sums(values >= level), coverage.sums(values >= 0)
+    return np.divide(called, known, out=np.zeros_like(called), where=known > 0).clip(0, 1)
 
 
 def reach_layers(
@@ -152,9 +160,7 @@ def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *
     coverage = cell_coverage(houses, _grid_of(layers))
     values = {name: coverage.values(layer.data) for name, layer in layers.items()}
     highest = reduce(np.maximum, values.values())
-    called = coverage.sums(highest >= params.warning_level)
-    area = coverage.n_cells
-    share = np.divide(called, area, out=np.zeros_like(called), where=area > 0).clip(0, 1)
+    share = _share(highest, coverage, params.warning_level)
     names = [f"warning_{s}h" for s in STAGES_H]
     table = pd.DataFrame(np.int8(Level.UNKNOWN), index=range(len(houses)), columns=names)
     judge = partial(level_of_values, coverage=coverage, share=params.house_share, min_known_share=0.5)

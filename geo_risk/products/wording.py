@@ -52,6 +52,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                 "稳定且易发性低：建议列为休眠，需现场核实。"),
     "dormant_ledger": ("Recorded as dormant; radar does not confirm it.", "台账记为休眠，雷达未能证实。"),
     "kept": ("Still, but the slope is susceptible: stays in the ledger.", "未见形变，但斜坡易发：保留在册。"),
+    "kept_water": ("Still, but water sets it off, of which still ground says nothing: stays in the ledger.",
+                   "未见形变，但由降雨或水流引发，地面稳定不足以说明：保留在册。"),
     "kept_unknown": ("Still, but the hazard of the slope is unknown: stays in the ledger.",
                      "未见形变，但斜坡危险性未知：保留在册。"),
     "doubted": ("Moving area {area_id} lies here but is not taken for this point (another kind, or perhaps noise): not "

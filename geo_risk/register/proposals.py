@@ -29,7 +29,8 @@ class Proposal:
     number : of the proposal; people type P-number. kind : new, changed, revived, dormant, cancel, edit.
     source : "run" or "file". base_version : of the object when it was proposed.
     before, after : values of the fields that would change.
-    state : open, confirmed, rejected, replaced (by a later one of the same kind for the same object).
+    state : open, confirmed, rejected, replaced (by a later one of the same kind for the same object, or withdrawn as a
+        later run does not say it again; decided_why names that run).
     """
 
     number: int
@@ -285,6 +286,12 @@ def confirm(
 def reject(register: Register, proposals: Sequence[Proposal], author: Author) -> None:
     """Decline proposals, within a transaction; the same is not proposed again unless it becomes worse."""
     _decide(register, proposals, "rejected", author)
+
+
+def withdraw(register: Register, proposals: Sequence[Proposal], *, why: str) -> None:
+    """Close open proposals that a later run does not bear out, within a transaction; nobody declined them."""
+    sql = "UPDATE reg_proposals SET state = 'replaced', decided_at = ?, decided_why = ? WHERE state = 'open' "
+    register.database.among(f"{sql} AND number IN", [p.number for p in proposals], first=[register.now(), why])
 
 
 def _decide(register: Register, proposals: Sequence[Proposal], state: str, author: Author) -> None:

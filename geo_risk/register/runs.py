@@ -49,13 +49,13 @@ def add_sightings(register: Register, run_id: str, seen: Mapping[str, str], *, d
 def sightings(register: Register) -> dict[str, list[tuple[str, str]]]:
     """Return (outcome, data) of each object, the newest run first, since somebody last decided on its rest.
 
-    That is: since its status last changed, or a proposal to put it to rest was rejected. So every step to rest takes
-    its own runs.
+    That is: since its status, its place or its kind last changed, or a proposal to put it to rest was rejected. So
+    every step to rest takes its own runs, and what was seen elsewhere, or as something else, does not count.
     """
     since: dict[str, str] = {}
     rows = register.database.run("SELECT object_id, at, after FROM reg_history WHERE action <> 'new' ORDER BY seq")
     for object_id, at, after in rows:
-        if '"status":' in after:
+        if any(f'"{name}":' in after for name in ("status", "geometry", "kind")):
             since[object_id] = at
     rejected = register.database.run("SELECT object_id, decided_at FROM reg_proposals WHERE state = 'rejected' "
                                      "AND kind IN ('dormant', 'cancel')")  # fmt: skip

@@ -33,6 +33,8 @@ MAX_UNPACKED_BYTES = 500_000_000
 _HEADER_ROWS = 12
 _MIN_HEADERS = 3
 _RUNNING = ("序号",)
+_SUMS = frozenset({"people", "households", "buildings", "assets_cny"})
+"""Columns that are summed over rows."""
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 _CENTIMETRES = re.compile(r"\((?:厘米|公分|cm|CM)\)$")
 
@@ -164,7 +166,9 @@ def _read_xlsx(path: Path, rules: LedgerTable, *, where: str, sheet: str | None)
                 what = f"{path.name} has more than {MAX_ROWS} rows"
                 raise LimitError(what, where=where, fix="split the ledger")
             merged = _merged_down(path, page, start + 1)
-            return _table(_filled(rows, merged), start), _merged_notes(path, merged)
+            sums = {i for i, c in enumerate(rows[start]) if header_meaning(_plain(c), rules)[0] in _SUMS}
+            filled, n_sums = _filled(rows, merged, sums)
+            return _table(filled, start), _merged_notes(path, merged, n_sums)
     finally:
         book.close()
     wanted = [names[0] for names in rules.columns.values()]
@@ -188,19 +192,34 @@ def _merged_down(path: Path, page: Any, first_row: int) -> list[tuple[int, int, 
     return out
 
 
-def _filled(rows: list[list[Any]], merged: list[tuple[int, int, int, int]]) -> list[list[Any]]:
+def _filled(
+    rows: list[list[Any]], merged: list[tuple[int, int, int, int]], sums: set[int]
+) -> tuple[list[list[Any]], int]:
+    """Return the rows with merged words in each of their rows, and the number of merged sums.
+
+    A number of people or the like that several rows share is that of all of them together: repeated, it would count
+    each of them again. It stays in its first row, and the others are unknown.
+    """
+    n_sums = 0
     for top, bottom, left, _ in merged:
         value = rows[top][left] if top < len(rows) and left < len(rows[top]) else None
+        if left in sums:
+            n_sums += value is not None
+            continue
         for row in rows[top + 1 : bottom + 1]:
             if left < len(row) and row[left] is None and any(_plain(c) for c in row):
                 row[left] = value
-    return rows
+    return rows, n_sums
 
 
-def _merged_notes(path: Path, merged: list[tuple[int, int, int, int]]) -> list[str]:
-    said = Sentence(f"{path.name}: {len(merged)} merged cells stand for all their rows",
-                    f"{path.name}：{len(merged)} 处合并单元格，其值适用于所跨各行")  # fmt: skip
-    return [said] * bool(merged)
+def _merged_notes(path: Path, merged: list[tuple[int, int, int, int]], n_sums: int) -> list[str]:
+    said = Sentence(f"{path.name}: {len(merged) - n_sums} merged cells stand for all their rows",
+                    f"{path.name}：{len(merged) - n_sums} 处合并单元格，其值适用于所跨各行")  # fmt: skip
+    sums = Sentence(f"{path.name}: {n_sums} merged cells hold people, households, buildings or assets of several rows "
+                    "together: they stay in the first row, unknown in the others; write them row by row",
+                    f"{path.name}：{n_sums} 处合并单元格为多行合计的人数、户数、房屋或财产：仅计入首行，"
+                    "其余行按未知处理，请逐行填写")  # fmt: skip
+    return [text for text, is_said in ((said, len(merged) > n_sums), (sums, n_sums > 0)) if is_said]
 
 
 def _header_row(rows: list[list[Any]], rules: LedgerTable) -> int | None:

@@ -349,7 +349,8 @@ def test_weights_and_speeds_that_rank_or_reach_nothing_are_refused(bad):
     (5.0, np.nan, -1, -1),  # unknown stays unknown
 ])  # fmt: skip
 def test_people_on_warned_cells_have_a_risk_of_their_own(people, cell, zone, expected):
-    rows = pd.DataFrame({"people": [people], "cell_warning": [cell], "cell_flood": [np.nan], "risk_level": [zone]})
+    rows = pd.DataFrame({"people": [people], "cell_warning": [cell], "cell_flood": [np.nan], "risk_level": [zone],
+                         "zone_ids": ["Z1"]})  # fmt: skip
     assert _risk(rows, RiskParams()).tolist() == [expected]
 
 

@@ -59,6 +59,12 @@ def test_each_rule_by_hand():
     assert got["zone_distance_m"].iloc[[1, 2, 3, 5]].tolist() == [0, 20, 100, 400]
 
 
+def test_of_two_zones_at_a_point_unknown_hazard_comes_before_low():
+    both = [("a", "landslide", 1, box(0, 0, 100, 100), None), ("b", "landslide", -1, box(0, 0, 100, 100), None)]
+    got = zones_of(points(("p", "landslide", 50, 50, None, 1.0)), zones(*both), PARAMS)
+    assert got["zone_id"].tolist() == ["b"]
+
+
 def test_a_sinking_place_is_linked_with_a_pond_only_where_no_zone_of_its_kind_holds_it():
     only_pond = zones_of(points(("p", "ground_subsidence", 3050, 50, None, 1.0)), SCENE.iloc[[2]], PARAMS)
     assert only_pond["zone_id"].tolist() == ["WL"]

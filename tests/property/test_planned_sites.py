@@ -72,6 +72,12 @@ def test_calm_known_ground_has_nothing_found_and_no_verdict_says_suitable():
     assert "suitable" not in VERDICTS
 
 
+def test_flood_hazard_without_a_zone_speaks_against_a_site():
+    row = stated([SITE], hazard_flood=cells(4, 16, 10)).loc["P0"]  # a patch too small for a zone; the storm was light
+    assert row[["verdict", "hazard_level"]].tolist() == ["restrict", 4]
+    assert "on ground of flood hazard" in row["reasons_en"]
+
+
 @pytest.mark.slow
 def test_each_finding_by_hand():
     half = cells(3, slice(16, 18), slice(10, 14))
@@ -107,6 +113,7 @@ def test_unknown_zones_layers_licences_and_ground_off_the_map_are_surveyed_first
         assert row["verdict"] == "survey", less
         assert "not suitable" in row["reasons_en"]
     row = stated([box(800, 0, 1000, 200)]).loc["P0"]
+    assert row[["hazard_level", "risk_level"]].tolist() == [-1, -1]
     assert row[["verdict", "beyond_map_share", "unknown_share"]].tolist() == ["survey", 0.5, 0.5]
     assert stated([box(5000, 5000, 5100, 5100)]).loc["P0", ["verdict", "unknown_share"]].tolist() == ["survey", 1.0]
 
@@ -127,6 +134,7 @@ def test_unknown_cells_never_make_it_better_and_shares_are_shares(name, lost, le
     if lost.mean() > PARAMS.site_unknown_max:
         assert less["verdict"] != "none_found"
         assert less["hazard_level"] == -1 or less["hazard_level"] >= 2
+        assert less["risk_level"] == -1 or less["risk_level"] >= 2
     for row in (known, less):
         for column in [c for c in row.index if c.endswith("_share")]:
             assert np.isnan(row[column]) or 0 <= row[column] <= 1

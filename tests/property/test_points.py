@@ -124,6 +124,15 @@ def test_reasons_say_why_a_point_stays_dormant_or_cancelled_and_ground_set_aside
     assert "Hazard unknown: by the slope unknown, by motion none." in unknown_slope.loc["open", "reasons"]
 
 
+def test_still_ground_puts_no_debris_flow_and_no_tailings_pond_to_rest():
+    book = ledger(
+        ("flow", 500, 500, "debris_flow", "existing", 9), ("pond", 2000, 2000, "tailings_pond", "existing", 9)
+    )
+    got = merged(book, None, hazard=layer(0), **seen())
+    assert got["status"].tolist() == ["existing", "existing"]
+    assert all("water sets it off" in r for r in got["reasons_en"])
+
+
 def test_cells_that_move_at_a_point_are_told_and_one_is_enough_to_call_it_not_stable():
     book = ledger(("p", 500, 500, "landslide", "existing", 0), ("q", 2000, 2000, "landslide", "existing", 0))
     rows, columns, _ = GRID.index(np.array([500.0]), np.array([500.0]))

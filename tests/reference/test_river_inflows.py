@@ -17,7 +17,10 @@ from geo_risk.core.grid import Grid
 from geo_risk.hazards.flood.compute import compute, in_blocks
 from geo_risk.hazards.flood.inflows import INSIDE_CELLS, outside_layers, river_entries
 from geo_risk.hazards.flood.params import FloodParams
+from geo_risk.hazards.flood.ratings import ratings
+from geo_risk.hazards.flood.rivers import Outside, reach_peaks
 from geo_risk.terrain import hydrology
+from geo_risk.terrain.slope import blocks
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_004_000), crs="EPSG:4546", resolution_m=30)
 PARAMS = FloodParams.model_validate({"drainage": {"stream_area_m2": 100_000}})
@@ -110,6 +113,16 @@ def test_where_widths_tell_nothing_the_ground_outside_is_unknown(ground) -> None
         assert int(np.isnan(high.to_numpy()).sum()) == 1
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_ditch_that_enters_beside_a_river_does_not_take_its_place(ground, order) -> None:
+    ditch = shapely.LineString([(501_575, 4_004_000), (501_575, 4_003_000)])
+    for basin in (2.0, np.nan):
+        both = rivers(RIVER, ditch, upstream_km2=[5000.0, basin]).iloc[list(order)]
+        best, high = (float(v.sum(skipna=False)) / 1e6 for v in outside_layers(found(ground, both), GRID))
+        assert best == 5000
+        assert high == 5000 if basin == 2 else np.isnan(high)  # unknown ground beside known ground stays unknown
+
+
 @pytest.mark.parametrize("area", [-1.0, 1e9, np.inf])
 def test_an_impossible_basin_is_refused_by_name(ground, area) -> None:
     with pytest.raises(DataError, match="R0"):
@@ -124,6 +137,17 @@ def flood(ground, entries) -> dict[str, np.ndarray]:
     }
     np.testing.assert_array_equal(in_blocks(lazy, PARAMS).intensity.to_numpy(), made.intensity.to_numpy())
     return {"depth": made.intensity.to_numpy(), "level": made.level.to_numpy()}
+
+
+def test_ground_outside_of_unknown_size_makes_the_highest_peak_unknown(ground) -> None:
+    made = ratings(*(ground[n] for n in ("dem", "dem_filled", "flow_direction", "flow_accumulation", "hand_m")),
+                   drainage=PARAMS.drainage, river=PARAMS.river)  # fmt: skip
+    outside = Outside(*(blocks(v) for v in outside_layers(found(ground, rivers(RIVER)), GRID)))
+    peaks = reach_peaks(made.reaches, blocks(ground["flow_direction"]).astype(np.int8), blocks(ground["dem_filled"]),
+                        blocks(ground["runoff"]), cell_m=30, params=PARAMS.river, outside=outside)  # fmt: skip
+    assert peaks.is_fed.any()
+    np.testing.assert_array_equal(np.isnan(peaks.high_m3_s), peaks.is_fed)
+    assert np.isfinite(peaks.discharge_m3_s).all()
 
 
 @pytest.mark.slow

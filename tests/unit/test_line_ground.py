@@ -29,7 +29,7 @@ def lines(*levels, settles=0):
         "segment_id": [f"S{k}" for k in range(len(levels))], "route": "国道", "class": "trunk",
         "from_km": [0.3 * k for k in range(len(levels))], "to_km": [0.3 * (k + 1) for k in range(len(levels))],
         "risk_level": levels, "settlement_level": np.int8(settles), "needs_monitoring": "no", "reasons": "r",
-        "reasons_zh": "r", "reasons_en": "r",
+        "reasons_zh": "r", "reasons_en": "r", "exposed_zone_ids": ["Z-1" if v > settles else "" for v in levels],
     }  # fmt: skip
     shapes = [LineString([(300 * k, 45), (300 * (k + 1), 45)]) for k in range(len(levels))]
     return conform(gpd.GeoDataFrame(rows, geometry=shapes, crs=CRS), "linear_risk")
@@ -45,6 +45,12 @@ def row_of(value, where, dtype=np.int8):
     out = np.zeros(30, dtype=dtype)
     out[where] = value
     return out
+
+
+def test_a_section_that_only_settles_names_no_zone_as_its_cause():
+    got = judged(lines(2, 3, settles=2), hazard_landslide=np.zeros(30, dtype=np.int8))
+    assert got["causes"].tolist() == ["ground_settlement", "ground_settlement,risk_zone"]
+    assert got["risk_level"].tolist() == [2, 3]
 
 
 def test_causes_and_levels_by_hand():

@@ -120,6 +120,32 @@ def test_values_of_merged_cells_stand_for_all_their_rows(tmp_path, register, map
     assert frame["kind"].tolist() == ["landslide", "landslide", "unstable_slope"]
 
 
+def test_a_zone_and_a_point_of_one_ledger_number_are_two_objects(tmp_path, register, mapping):
+    point = [["01", None, "点1", "滑坡", 111.1, 36.5, 3, None, None]]
+    import_ledger(register, write_ledger(tmp_path / "a.xlsx", point), mapping)
+    confirm_all(register)
+    frame = gpd.GeoDataFrame({"编号": ["01"], "名称": ["北坡"], "类型": ["滑坡"], "风险等级": ["高"]},
+                             geometry=[shapely.box(X, Y, X + 100, Y + 100)], crs="EPSG:4546")  # fmt: skip
+    frame.to_file(tmp_path / "z.gpkg")
+    for _ in range(2):
+        report = import_ledger(register, tmp_path / "z.gpkg", LedgerMapping(layer="risk_zones"))
+        confirm_all(register) if report.numbers else None
+    assert report.counts["unchanged"] == 1
+    assert register.frame("risk_zones")["zone_id"].tolist() == ["RZ-000001"]
+    assert register.frame("hazard_points")["point_id"].tolist() == ["01"]
+
+
+def test_people_of_a_merged_cell_are_counted_once(tmp_path, register, mapping):
+    rows = [[f"0{k}", None, f"点{k}", "滑坡", 111.1 + k / 100, 36.5, 120 if k == 1 else None, None, None]
+            for k in (1, 2, 3)]  # fmt: skip
+    report = import_ledger(register, write_ledger(tmp_path / "a.xlsx", rows, merge=["G3:G5"]), mapping)
+    confirm_all(register)
+    people = register.frame("hazard_points")["people"]
+    assert people.sum() == 120
+    assert people.isna().sum() == 2  # unknown, not 0
+    assert any("several rows together" in str(n) for n in report.notes)
+
+
 def test_a_gbk_shapefile_without_cpg_and_zones_with_faults(tmp_path, register):
     box = shapely.box(X, Y, X + 100, Y + 100)
     tie = shapely.Polygon([(X, Y), (X + 9, Y + 9), (X + 9, Y), (X, Y + 9)])

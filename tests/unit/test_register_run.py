@@ -276,3 +276,104 @@ def test_times_and_runs_name_a_moment(tmp_path, register):
     for text in ("2026-08-31T08:00:00", "yesterday"):
         with pytest.raises(ConfigError):
             runs.moment(register, text)
+
+
+@pytest.mark.slow
+def test_a_kind_and_a_status_that_a_person_emptied_stop_no_comparison(tmp_path, register):
+    add_points(register, 2, geometry=shapely.Point(X, Y), kind=None, status=None)
+    report = compare(register, tmp_path / "a", run_points([("IS-1", X, Y, {}), ("IS-2", X + 5, Y, {})]))
+    assert report.seen["hazard_points"] == {"found": 2}
+    assert {p.kind for p in proposals.listed(register)} == {"changed"}  # of what kind they are: nobody can say one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ground", "left"), [(1, []), (-1, ["dormant"])], ids=["it moves", "radar is blind"])
+def test_a_rest_that_waits_is_withdrawn_once_a_run_sees_the_place_move(tmp_path, register, ground, left):
+    (one,) = add_points(register, activity="stable")
+    for k, seen in enumerate((0, 0, ground)):
+        compare(register, tmp_path / str(k), still(one), radar=f"r{k}", activity=seen,
+                made_at=f"2026-0{k + 1}-01T00:00:00+00:00")  # fmt: skip
+    assert [p.kind for p in proposals.listed(register)] == left
+    told = [p.decided_why for p in proposals.listed(register, state="replaced") if p.decided_why]
+    assert len(told) == 1 - len(left)
+
+
+@pytest.mark.slow
+def test_a_graver_level_that_waits_outlives_a_run_that_is_blind_and_not_one_that_sees(tmp_path, register):
+    (one,) = add_points(register, activity="stable", velocity_mm_yr=-30.0)
+
+    def run(name, month, **values):
+        row = {"source": "inventory", "status": "existing", "activity": "stable", **values}
+        compare(register, tmp_path / name, run_points([(one, X, Y, row)]), activity=-1, radar=name,
+                made_at=f"2026-0{month}-01T00:00:00+00:00")  # fmt: skip
+        return [{k: p.after[k] for k in ("hazard_level", "people") if k in p.after} for p in proposals.listed(register)]
+
+    assert run("a", 1, hazard_level=4) == [{"hazard_level": 4}]
+    assert run("b", 2, hazard_level=-1) == [{"hazard_level": 4}]
+    assert run("c", 3, hazard_level=-1, people=40) == [{"hazard_level": 4, "people": 40}]
+    assert run("d", 4, hazard_level=-1, people=12) == [{"hazard_level": 4}]
+    assert run("e", 5, hazard_level=3, people=12) == []  # as in the register: confirming the old one would be wrong
+
+
+def test_the_same_radar_files_in_another_order_are_the_same_data(tmp_path):
+    out = write_run(tmp_path / "a", run_points([("IS-1", X, Y, {})]))
+    manifest = json.loads((out / "manifest.json").read_text())
+    ids = set()
+    for order in (("a", "b"), ("b", "a"), ("b", "a", "a")):
+        manifest["inputs"] = [{"key": f"inputs.insar[{k}].files[0]", "sha256": s} for k, s in enumerate(order)]
+        (out / "manifest.json").write_text(json.dumps(manifest))
+        ids.add(read_run(out).data_id)
+    assert len(ids) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [{"geometry": shapely.Point(X + 300, Y)}, {"kind": "rockfall"}], ids=str)
+def test_what_was_seen_elsewhere_or_as_another_kind_counts_for_no_rest(tmp_path, register, changed):
+    from tests.support.registers import change
+
+    (one,) = add_points(register, activity="stable")
+    compare(register, tmp_path / "0", still(one), radar="r0", made_at="2026-01-01T00:00:00+00:00")
+    change(register, one, **changed)
+    compare(register, tmp_path / "1", still(one), radar="r1", made_at="2026-02-01T00:00:00+00:00")
+    assert "dormant" not in [p.kind for p in proposals.listed(register)]
+    compare(register, tmp_path / "2", still(one), radar="r2", made_at="2026-03-01T00:00:00+00:00")
+    assert "dormant" in [p.kind for p in proposals.listed(register)]
+
+
+@pytest.mark.parametrize(("kind", "said"), [("debris_flow", "unknown"), ("tailings_pond", "unknown"),
+                                            ("landslide", "quiet"), ("ground_subsidence", "quiet")])  # fmt: skip
+def test_still_ground_says_nothing_of_what_water_sets_off(tmp_path, register, kind, said):
+    (one,) = add_points(register, activity="stable", kind=kind)
+    report = compare(register, tmp_path / "a", still(one, kind=kind))
+    assert report.seen["hazard_points"] == {said: 1}
+
+
+def test_of_two_points_at_one_place_the_one_that_acts_stays(tmp_path, register):
+    (one,) = add_points(register, geometry=shapely.Point(X, Y), status="dormant")
+    (two,) = add_points(register, geometry=shapely.Point(X, Y))
+    compare(register, tmp_path / "a", run_points([("IS-9", X + 700, Y, {})]))
+    merge = next(p for p in proposals.listed(register) if p.kind == "cancel")
+    assert (merge.object_id, merge.after) == (one, {"status": "cancelled", "merged_into": two})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["cancelled", "dormant"])
+def test_no_zone_goes_into_one_that_is_not_in_force(tmp_path, register, state):
+    from tests.support.registers import change
+
+    left, right = shapely.box(X, Y, X + 200, Y + 200), shapely.box(X + 200, Y, X + 330, Y + 200)
+    compare(register, tmp_path / "a", zones=run_zones([("A", left, {}), ("B", right, {})]))
+    confirm_all(register)
+    change(register, "RZ-000001", status=state)
+    whole = shapely.box(X, Y, X + 330, Y + 200)
+    compare(register, tmp_path / "b", zones=run_zones([("Q", whole, {})]), made_at="2026-09-01T00:00:00+00:00")
+    assert kinds(register) == [("RZ-000001", "revived")]
+
+
+@pytest.mark.slow
+def test_declining_what_radar_saw_hides_no_point_of_the_ledger_near_it(tmp_path, register):
+    compare(register, tmp_path / "a", run_points([("IS-1", X, Y, {})]))
+    decide(register, ["HP-000001"], EDITOR, RULES, accept=False)
+    ledger = run_points([("1410070009", X + 80, Y, {"source": "inventory", "status": "existing"})])
+    compare(register, tmp_path / "b", ledger, made_at="2026-09-01T00:00:00+00:00")
+    assert kinds(register) == [("1410070009", "new")]

@@ -58,7 +58,7 @@ def river_entries(
     upstream_km2, "width" by the relation of width and upslope area w = a A^0.5 (hydraulic geometry: Leopold & Maddock
     1953, USGS Prof. Paper 252) that the map's other rivers show, or "unknown"; outside_km2 by best knowledge (0 where
     unknown), outside_high_km2 as it may be at most in nine of ten cases (NaN where unknown). The width of a line is
-    taken as the mean over its length.
+    taken as the mean over its length. Of several lines at one cell the greatest known one, and those of unknown ground.
 
     Raises
     ------
@@ -72,14 +72,33 @@ def river_entries(
         cell = _entry(crossing, grid, codes, heights, params.entry_snap_m)
         if cell is not None:
             rows.append({"line": k, "cell": cell})
-    found = pd.DataFrame(rows, columns=["line", "cell"]).drop_duplicates("cell", ignore_index=True)
+    found = pd.DataFrame(rows, columns=["line", "cell"]).drop_duplicates(ignore_index=True)
     areas = _areas_along(lines, grid, blocks(in_units(upslope_area, "km2")))
     relation = _relation(lines, areas, set(found["line"]), params)
     told = [_told(lines.iloc[k], areas[k], relation) for k in found["line"]]
     out = found.assign(river_id=[str(lines["river_id"].iloc[k]) for k in found["line"]],
                        width_m=[float(lines["width_m"].iloc[k]) for k in found["line"]])  # fmt: skip
     sources = pd.DataFrame(told, columns=["source", "outside_km2", "outside_high_km2"])
-    return pd.concat([out, sources], axis=1)[list(COLUMNS)]
+    return _one_a_cell(pd.concat([out, sources], axis=1)[list(COLUMNS)])
+
+
+def _one_a_cell(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return of the lines that enter at one cell the greatest known river, and each other river of unknown ground.
+
+    Known ones are not added up: pieces of one river, or its mapped arms, cross the edge together. Which line comes
+    first says nothing.
+    """
+    is_known = entries["source"] != "unknown"
+    most = entries.groupby("cell")["outside_high_km2"].transform("max")
+    known = entries.assign(outside_high_km2=most)[is_known].sort_values(
+        ["outside_km2", "river_id"], ascending=[False, True], kind="stable"
+    ).drop_duplicates("cell")  # fmt: skip
+    lost = entries[~is_known].drop_duplicates(["cell", "river_id"])
+    told = pd.MultiIndex.from_frame(entries.loc[is_known, ["cell", "river_id"]])
+    lost = lost[~pd.MultiIndex.from_frame(lost[["cell", "river_id"]]).isin(told)]
+    return entries.loc[[*known.index, *lost.index]].assign(
+        outside_high_km2=pd.concat([known["outside_high_km2"], lost["outside_high_km2"]])
+    ).sort_index().reset_index(drop=True)  # fmt: skip
 
 
 def outside_layers(entries: pd.DataFrame, grid: Grid) -> tuple[xr.DataArray, xr.DataArray]:

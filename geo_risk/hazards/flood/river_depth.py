@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.hazards.flood.ratings import Ratings
+from geo_risk.hazards.flood.ratings import LEVELS_M, Ratings
 from geo_risk.hazards.flood.rivers import Peaks
 
 F64 = NDArray[np.float64]
@@ -42,7 +42,10 @@ def river_depth_m(
     if held.all() and np.array_equal(high, stage):
         return depth
     # a reach of unknown discharge holds back up to so much, but what drains to it alone is unknown by itself
-    most = made.depth_m(high, held_up_by=np.where(np.isfinite(high), high, unknown_stage_m))
+    top = made.curve_m3_s[:, -1]
+    is_above = (peaks.discharge_m3_s > top) | (peaks.high_m3_s * more > top)
+    back = np.where(is_above, max(unknown_stage_m, LEVELS_M[-1]), unknown_stage_m)
+    most = made.depth_m(high, held_up_by=np.where(np.isfinite(high), high, back))
     return da.map_blocks(_where_sure, depth, most, bounds=np.array(bounds_m), dtype=np.float32,
                          meta=np.empty((0, 0), np.float32))  # fmt: skip
 

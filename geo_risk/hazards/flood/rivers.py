@@ -122,4 +122,4 @@ def reach_peaks(
         return Peaks(own, own, np.zeros(len(own), dtype=bool))
     best, most = (sum_down(reaches.below - 1, sums_on_reaches(reaches, v)) for v in outside)
     fed = np.isnan(most)
-    return Peaks(peak(np.nan_to_num(best)), peak(most), fed)
+    return Peaks(peak(np.nan_to_num(best)), np.where(fed, np.nan, peak(most)), fed)
