@@ -46,8 +46,8 @@ def test_ten_thousand_updates_of_two_processes_at_once_lose_nothing(register_url
         rows = register.history(one)
         assert len(rows) == 10_001
         assert {w: sum(e.who == w for e in rows[1:]) for w in ("甲", "乙")} == {"甲": 5000, "乙": 5000}
-        # both wrote in turns, not one after the other
-        assert sum(a.who != b.who for a, b in itertools.pairwise(rows[1:])) > 10
+        # both wrote in turns, not one after the other, which would be one change; how many is the machine's choice
+        assert sum(a.who != b.who for a, b in itertools.pairwise(rows[1:])) > 1
         assert differences(register) == []
 
 
