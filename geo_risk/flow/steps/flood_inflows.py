@@ -73,11 +73,11 @@ def _facts(found: pd.DataFrame, notes: list[str], quarantine: list[dict[str, str
         said.append(note(
             "warning",
             f"River {row.river_id} enters the map. By its mapped width of {row.width_m:g} m it drains about "
-            f"{row.outside_km2:.0f} km2 before (at most {row.outside_high_km2:.0f} in nine of ten cases); its flood "
+            f"{row.outside_km2:.0f} km2 before (at most {row.outside_high_km2:.0f} in 19 of 20 cases); its flood "
             "counts with that, and is unknown where more water would raise its level. Give upstream_km2 in "
             "inputs.rivers where the basin is known.",
             f"河流 {row.river_id} 自图外流入：按图上水面宽 {row.width_m:g} 米估算，图外汇水约 "
-            f"{row.outside_km2:.0f} 平方公里（九成情形不超过 {row.outside_high_km2:.0f}）；洪水按此计算，"
+            f"{row.outside_km2:.0f} 平方公里（九成五情形不超过 {row.outside_high_km2:.0f}）；洪水按此计算，"
             "来水更大时等级会升高之处按未知处理。"
             "流域面积已知时请在 inputs.rivers 中填写 upstream_km2。",
         ))  # fmt: skip

@@ -30,8 +30,8 @@ LINES_MIN = 8
 INSIDE_CELLS = 20
 """A river that runs on for so many cells inside the map enters it; where it runs out of it sooner, it leaves."""
 
-NINETY = 1.645
-"""Standard deviations within which nine of ten values lie."""
+AT_MOST = 1.645
+"""Standard deviations above the mean that one value in twenty of a normal law exceeds."""
 
 LARGEST_KM2 = 2.0e6
 """No river drains more (the Yangtze: 1.8 million km2); given basins beyond it are refused."""
@@ -57,7 +57,7 @@ def river_entries(
     One row an entry, with COLUMNS: cell, the flat index of the lowest cell about the crossing; source: "given" by
     upstream_km2, "width" by the relation of width and upslope area w = a A^0.5 (hydraulic geometry: Leopold & Maddock
     1953, USGS Prof. Paper 252) that the map's other rivers show, or "unknown"; outside_km2 by best knowledge (0 where
-    unknown), outside_high_km2 as it may be at most in nine of ten cases (NaN where unknown). The width of a line is
+    unknown), outside_high_km2 as it may be at most in 19 of 20 cases (NaN where unknown). The width of a line is
     taken as the mean over its length. Of several lines at one cell the greatest known one, and those of unknown ground.
 
     Raises
@@ -252,7 +252,7 @@ def _told(line: Any, inside_km2: F64, relation: tuple[float, float] | None) -> t
     if relation is None or not width > 0 or not len(inside_km2):
         return "unknown", 0.0, np.nan
     factor, scatter = relation
-    best, high = (_outside_km2(w, factor, inside_km2) for w in (width, width * np.exp(NINETY * scatter)))
+    best, high = (_outside_km2(w, factor, inside_km2) for w in (width, width * np.exp(AT_MOST * scatter)))
     return "width", best, high
 
 
