@@ -244,6 +244,8 @@ def _grade(points: gpd.GeoDataFrame, around: Surroundings, params: RiskParams) -
     peak = out["velocity_max_mm_yr"].astype("float64").abs().to_numpy()
     speed = classify(np.where(moves, peak, np.where(still, 0.0, np.nan)), params.velocity_bounds_mm_yr)
     speed = np.where(out["activity"] == "accelerating", np.int8(Level.VERY_HIGH), speed)
+    # that the ground is still says nothing of water that sets a debris flow or a tailings pond off
+    speed = np.where(out["kind"].isin(OF_WATER) & ~moves, np.int8(Level.UNKNOWN), speed)
     out["speed_level"] = speed
     out["hazard_level"] = combine_levels(out["slope_level"].to_numpy(), speed)
     low = (out["slope_level"] >= 0) & (out["slope_level"] <= params.dormant_max_level)

@@ -281,8 +281,12 @@ def _hazard(zones: gpd.GeoDataFrame, roads: pd.DataFrame | None, params: RunoutP
 
 
 def _vulnerability(zones: gpd.GeoDataFrame, unknown: NDArray[np.bool_], risk: RiskParams) -> NDArray[np.int8]:
-    """Return the vulnerability by people; unknown where a population is, at least low where a road is hit."""
+    """Return the vulnerability by people; unknown where a population is, at least low where a road is hit.
+
+    Where nobody is hit and no roads are given, nobody knows whether it hits nothing: unknown.
+    """
     level = classify(zones["people"].to_numpy(dtype=np.float64), risk.vulnerability_people)
+    level = np.where((level == Level.NONE) & zones["roads"].isna(), np.int8(Level.UNKNOWN), level)
     level = np.where(zones["roads"].fillna(0) > 0, np.maximum(level, np.where(level >= 0, Level.LOW, level)), level)
     return np.where(unknown | zones["people"].isna(), Level.UNKNOWN, level).astype(np.int8)
 

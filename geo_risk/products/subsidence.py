@@ -124,8 +124,16 @@ def _exposed(zones: gpd.GeoDataFrame, houses: gpd.GeoDataFrame | None, key: str)
     hit = out[key].isin(counts.index)
     return out.assign(
         people=pd.to_numeric(out["people"].where(hit, 0)).round().astype("Int64"),
-        buildings=out["buildings"].fillna(0).astype("Int64"),
+        buildings=_buildings(out["buildings"], houses),
     )
+
+
+def _buildings(counts: pd.Series[Any], houses: gpd.GeoDataFrame) -> pd.Series[Any]:
+    """Return the counts as whole numbers, 0 where none was counted; missing where no buildings are known at all."""
+    if not houses["is_building"].any():
+        return pd.Series(pd.NA, index=counts.index, dtype="Int64")
+    whole: pd.Series[Any] = counts.fillna(0).astype("Int64")
+    return whole
 
 
 def _by_township(
@@ -149,7 +157,7 @@ def _by_township(
     hit = out["township_id"].isin(counted.index)
     return out.assign(
         people=pd.to_numeric(out["people"].where(hit, 0)).round().astype("Int64"),
-        buildings=out["buildings"].fillna(0).astype("Int64"),
+        buildings=_buildings(out["buildings"], houses),
     )
 
 

@@ -130,6 +130,8 @@ def test_still_ground_puts_no_debris_flow_and_no_tailings_pond_to_rest():
     )
     got = merged(book, None, hazard=layer(0), **seen())
     assert got["status"].tolist() == ["existing", "existing"]
+    assert got["hazard_level"].tolist() == [-1, -1]
+    assert merged(book, None, hazard=layer(3), **seen())["hazard_level"].tolist() == [3, 3]
     assert all("water sets it off" in r for r in got["reasons_en"])
 
 
