@@ -28,7 +28,7 @@ from geo_risk.cli.register_options import (
 
 if TYPE_CHECKING:
     from geo_risk.flow.register import Decided
-    from geo_risk.flow.register_import import ImportReport
+    from geo_risk.flow.register_report import ImportReport
 
 NAME = "register"
 

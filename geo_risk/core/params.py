@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,3 +31,16 @@ def parameter(default: Any, description: str, *, source: str, **bounds: Any) -> 
             **bounds,
         )
     return Field(default=default, description=f"{description} Source: {source}.", **bounds)
+
+
+def check_weights(name: str, weights: dict[str, float], parts: set[str]) -> None:
+    """Refuse weights that are not numbers >= 0, one for each part, of which some is above 0.
+
+    Raises
+    ------
+    ValueError : they are not; `name` is told.
+    """
+    good = set(weights) == parts and all(0 <= w < inf for w in weights.values()) and sum(weights.values()) > 0
+    if not good:
+        what = f"{name} is {weights}; numbers >= 0, not all 0, for {sorted(parts)} needed"
+        raise ValueError(what)

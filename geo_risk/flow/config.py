@@ -23,11 +23,12 @@ from geo_risk.hazards.landslide.params import LandslideParams
 from geo_risk.hazards.rainfall.params import RainfallParams
 from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.hazards.stability.params import StabilityParams
-from geo_risk.products.params import EvacuationParams, RiskParams, WaterloggingParams
+from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.relocation_params import RelocationParams
 from geo_risk.products.siting_params import SitingParams
 from geo_risk.products.warning_params import WarningParams
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.sources.options import ReadLimits
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geo_risk.core.schemas import conform
 from geo_risk.core.water_schemas import SILL_STATES
-from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.products.wording import with_reasons
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from geo_risk.core.schemas import conform
 from geo_risk.hazards.flood.sites import OWNER_COLUMNS
-from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.products.wording import with_reasons
 
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})|^\s*(\d{4})(\d{2})(\d{2})\s*$")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.core.vectorize import polygons_of_labels
-from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging_params import WaterloggingParams
 
 
 def ponding(

@@ -16,7 +16,7 @@ from scipy.sparse import lil_array
 
 from geo_risk.core.errors import DataError
 from geo_risk.core.schemas import conform
-from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.products.wording import with_reasons
 
 Array = NDArray[np.float64]

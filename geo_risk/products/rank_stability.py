@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.products.criteria import ranks_of
-from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.rank_draws import stability
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.products.waterlogging_score import depths_for_unknown, score_of
 
 Array = NDArray[np.float64]

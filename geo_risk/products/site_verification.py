@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from geo_risk.core.schemas import conform
 from geo_risk.core.water_schemas import OUTCOMES
-from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.waterlogging import depth_classes
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.products.wording import with_reasons
 
 THIS_STORM = "run"

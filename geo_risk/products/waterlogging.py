@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.core.schemas import conform
-from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.rank_stability import rank_stability
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.products.waterlogging_reasons import site_reason
 from geo_risk.products.waterlogging_score import depths_for_unknown, score_parts
 from geo_risk.products.wording import with_reasons

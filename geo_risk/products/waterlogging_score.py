@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging_params import WaterloggingParams
 
 Array = NDArray[np.float64]
 

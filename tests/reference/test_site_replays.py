@@ -11,6 +11,7 @@ from shapely.geometry import Point
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.flood.counterfactuals import counterfactuals
 from geo_risk.hazards.flood.depth_curve import DepthCurve
+from geo_risk.hazards.flood.design_params import DesignRainParams
 from geo_risk.hazards.flood.design_runs import (
     DesignRain,
     SiteRun,
@@ -21,7 +22,7 @@ from geo_risk.hazards.flood.design_runs import (
 )
 from geo_risk.hazards.flood.devices import place_devices, sink_grid
 from geo_risk.hazards.flood.hourly_replay import hourly_depth
-from geo_risk.hazards.flood.params import DesignRainParams, SiteParams, TownFlowParams
+from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
 from geo_risk.hazards.flood.responses import record_cells, recorded_ponds, responses, site_states
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sites import Features, Town, detect_sites, merge_ledger, town_ground

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from geo_risk.flow.steps.waterlogging import _last_day
 from geo_risk.products.ownership import owner_counts, owner_gaps, ownership, read_date
-from geo_risk.products.params import WaterloggingParams
+from geo_risk.products.waterlogging_params import WaterloggingParams
 
 PARAMS = WaterloggingParams()
 ALL = {"unit", "responsible", "deputy", "valid_until"}

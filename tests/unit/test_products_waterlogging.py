@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import SCHEMAS
-from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.ponding import ponding, surroundings_share
 from geo_risk.products.waterlogging import MEASURES, Told, causes, depth_classes, rank_sites
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.products.waterlogging_score import score_parts
 from geo_risk.publish.i18n import measure_label
 from geo_risk.publish.lists import EXTRAS

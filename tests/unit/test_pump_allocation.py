@@ -16,9 +16,10 @@ from shapely.geometry import LineString, Point
 
 from geo_risk.core.errors import DataError
 from geo_risk.flow.steps.waterlogging_allocation import read_depots, road_lines
-from geo_risk.products.params import EvacuationParams, WaterloggingParams
+from geo_risk.products.params import EvacuationParams
 from geo_risk.products.pump_allocation import Depots, Travel, allocate, capacity_levels
 from geo_risk.products.pump_travel import pump_travel
+from geo_risk.products.waterlogging_params import WaterloggingParams
 
 PARAMS = WaterloggingParams(pumps_per_site=2)
 

@@ -18,8 +18,8 @@ from geo_risk.hazards.flood.params import SiteParams
 from geo_risk.hazards.flood.pond import Pond, replay
 from geo_risk.hazards.flood.sites import town_ground
 from geo_risk.products.entrances import check_sills
-from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.rank_stability import rank_stability
+from geo_risk.products.waterlogging_params import WaterloggingParams
 
 PARAMS = WaterloggingParams()
 SITES = SiteParams(n_draws=200)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_risk.hazards.flood.depth_curve import DepthCurve
+from geo_risk.hazards.flood.design_params import DesignRainParams
 from geo_risk.hazards.flood.design_runs import DesignRain, SiteRun, blocks, design_runoff_mm_h
 from geo_risk.hazards.flood.hourly_replay import hourly_depth, storm_start
-from geo_risk.hazards.flood.params import DesignRainParams
 from geo_risk.hazards.flood.pond import Pond, replay, replay_depths
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.site_rain import depths_by_years, trigger_rain

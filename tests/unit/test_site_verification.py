@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_risk.core.errors import DataError, SchemaError
-from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.site_verification import place_reports, propose, skill, unplaced, verify
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.sources.depth_reports import read_depth_reports
 
 PARAMS = WaterloggingParams()

@@ -14,14 +14,15 @@ from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
 from geo_risk.flow.steps.flood_sites import _entrance_numbers, both_areas, capacity_notes, ground_notes
 from geo_risk.flow.steps.flood_town_source import coarser
+from geo_risk.hazards.flood.design_params import DesignRainParams
 from geo_risk.hazards.flood.design_runs import DesignRain, kept_of, run_design
 from geo_risk.hazards.flood.devices import more_than_comes, place_devices, sink_grid
-from geo_risk.hazards.flood.params import DesignRainParams, RunoffParams, SiteParams, TownFlowParams
+from geo_risk.hazards.flood.params import RunoffParams, SiteParams, TownFlowParams
 from geo_risk.hazards.flood.responses import record_cells
 from geo_risk.hazards.flood.sites import Features, detect_sites, in_metres, merge_ledger, town_ground, with_streets
 from geo_risk.hazards.flood.town import Surface
-from geo_risk.products.params import WaterloggingParams
 from geo_risk.products.waterlogging import Told, rank_sites
+from geo_risk.products.waterlogging_params import WaterloggingParams
 from geo_risk.sources.ledger import read_ledger
 from geo_risk.sources.ledger_tables import kinds_by_name
 from geo_risk.sources.road_classes import road_classes

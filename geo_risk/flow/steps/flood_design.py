@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from geo_risk.flow.inputs import StormFormula
     from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.flood.design_params import DesignRainParams
     from geo_risk.hazards.flood.design_runs import DesignRain, SiteRun
-    from geo_risk.hazards.flood.params import DesignRainParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
     from geo_risk.hazards.flood.runoff_params import RunoffParams
     from geo_risk.hazards.flood.sites import Town
     from geo_risk.kernels.inertial import Record

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import SiteParams
-    from geo_risk.products.params import WaterloggingParams
+    from geo_risk.products.waterlogging_params import WaterloggingParams
 
 
 def entrances(plan: Plan) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.flood.params import DesignRainParams, SiteParams, TownFlowParams
+    from geo_risk.hazards.flood.design_params import DesignRainParams
+    from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
     from geo_risk.hazards.flood.runoff_params import RunoffParams
 
 

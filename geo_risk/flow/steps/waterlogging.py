@@ -11,7 +11,7 @@ from geo_risk.flow.steps.waterlogging_verification import site_verification
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
-    from geo_risk.products.params import WaterloggingParams
+    from geo_risk.products.waterlogging_params import WaterloggingParams
 
 TOLD = ("town_rain", "town_stages", "town_answers", "town_sinking")
 """Tables by site that are told on the list where they are there."""

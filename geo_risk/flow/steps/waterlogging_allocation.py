@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import SiteParams
-    from geo_risk.products.params import EvacuationParams, WaterloggingParams
+    from geo_risk.products.params import EvacuationParams
     from geo_risk.products.pump_allocation import Depots
+    from geo_risk.products.waterlogging_params import WaterloggingParams
 
 
 def pump_allocation(plan: Plan) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_risk.hazards.flood.design_params import DesignRainParams
 from geo_risk.hazards.flood.losses import fixed_condition
-from geo_risk.hazards.flood.params import DesignRainParams, TownFlowParams
+from geo_risk.hazards.flood.params import TownFlowParams
 from geo_risk.hazards.flood.pond import Pond
 from geo_risk.hazards.flood.responses import ponds_of_record, site_depths
 from geo_risk.hazards.flood.runoff_params import RunoffParams
