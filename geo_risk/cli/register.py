@@ -13,6 +13,7 @@ from geo_risk.cli.register_options import (
     All,
     By,
     Contacts,
+    Counts,
     Ids,
     Kind,
     Lang,
@@ -21,6 +22,7 @@ from geo_risk.cli.register_options import (
     Version,
     Where,
     Why,
+    merge_rules,
     opened,
     say_versions,
     versions_seen,
@@ -76,7 +78,8 @@ def import_file(
         report = import_edits(register, file) if is_export(file) else import_ledger(register, file, rules)
         decided = None
         if confirm and report.numbers:
-            decided = decide(register, [str(n) for n in report.numbers], author, place.rules)
+            decided = decide(register, [str(n) for n in report.numbers], author, place.rules,
+                             merges=merge_rules(None, place))  # fmt: skip
     _say_import(report, decided, as_json=as_json)
     if decided is not None and decided.left:
         output.stop(3)
@@ -149,15 +152,20 @@ def confirm(
     kind: Kind = None,
     every: All = False,
     over: Annotated[bool, typer.Option("--over", help="Also over what others changed since.")] = False,
+    counts: Counts = None,
     as_json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
-    """Do what proposals say; those that clash with a later change stay open and are named (exit code 3)."""
+    """Do what proposals say; those that clash with a later change stay open and are named (exit code 3).
+
+    So do merges of objects whose people, households or assets differ, unless --counts says how they are joined.
+    """
     from geo_risk.flow.register import decide
     from geo_risk.register.entry import Author
 
     with opened(where) as (register, place):
-        decided = decide(register, names or [], Author(by, why), place.rules, kind=kind, everything=every, over=over)
+        decided = decide(register, names or [], Author(by, why), place.rules, kind=kind, everything=every, over=over,
+                         merges=merge_rules(counts, place))  # fmt: skip
     _say_decided(decided, "Confirmed", as_json=as_json)
     if decided.left:
         output.stop(3)
@@ -198,17 +206,28 @@ def cancel(
     where: Where,
     by: By,
     why: Why,
-    into: Annotated[str | None, typer.Option("--into", metavar="ID", help="The object they were found to be.")] = None,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="ID", help="The object they were found to be; it takes over people.")
+    ] = None,
+    counts: Counts = None,
     version_seen: Version = None,
     as_json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
     """Cancel objects; their ids and their history stay for ever."""
+    from geo_risk.core.errors import ConfigError
     from geo_risk.register import loop
     from geo_risk.register.entry import Author
 
-    with opened(where) as (register, _), register.writing():
-        made = loop.cancel(register, ids, Author(by, why), into=into, versions=versions_seen(ids, version_seen))
+    if counts is not None and into is None:
+        raise ConfigError("--counts goes with --into", where="--counts", fix="name the object that stays")  # noqa: EM101
+    seen = versions_seen(ids, version_seen)
+    with opened(where) as (register, place), register.writing():
+        made = (
+            loop.cancel(register, ids, Author(by, why), versions=seen)
+            if into is None
+            else loop.merge(register, ids, into, Author(by, why), versions=seen, rules=merge_rules(counts, place))
+        )
     say_versions(ids, made, as_json=as_json)
 
 
@@ -228,8 +247,9 @@ def set_values(
     from geo_risk.register.entry import Author, Change
 
     pairs = dict(v.split("=", 1) for v in values if "=" in v)
-    if len(pairs) != len(values) or any(k.startswith(("loop_", "geometry")) for k in pairs):
-        what = "FIELD=VALUE is needed, once for each field; the loop has its own commands, the shape goes by an export"
+    if len(pairs) != len(values) or any(k.startswith(("loop_", "geometry", "merged_")) for k in pairs):
+        what = ("FIELD=VALUE is needed, once for each field; the loop has its own commands, a merge is "
+                "`cancel --into`, the shape goes by an export")  # fmt: skip
         raise ConfigError(what, where="set", fix="write for example `set HP-000001 people=12`")
     with opened(where) as (register, _), register.writing():
         state = register.get([object_id]).get(object_id)

@@ -13,6 +13,7 @@ from geo_risk.cli import output
 
 if TYPE_CHECKING:
     from geo_risk.flow.register import Place
+    from geo_risk.products.register_merging import MergeRules
     from geo_risk.register.store import Register
 
 Where = Annotated[
@@ -33,6 +34,14 @@ Kind = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="All that is open (of --kind, where one is given).")]
 New = Annotated[bool, typer.Option("--new", help="Make the register where there is none.")]
+Counts = Annotated[
+    str | None,
+    typer.Option(
+        "--counts", metavar="larger|sum|kept",
+        help="How a merge joins people, households and assets that differ: larger (the same people counted twice), sum "
+        "(different people), kept (the figures of the one that stays).",
+    ),
+]  # fmt: skip
 Contacts = Annotated[bool, typer.Option("--with-contacts", help="Also the fields that name persons.")]
 Due = Annotated[str | None, typer.Option("--due", metavar="DATE", help="Date due of the next step: 2026-08-31.")]
 On = Annotated[str | None, typer.Option("--on", metavar="DATE", help="Day of the step; default today.")]
@@ -68,6 +77,17 @@ def warn_of_network(url: str) -> None:
     if kind is not None:
         sys.stderr.write(f"warning: the register lies on a network drive ({kind}). One machine at a time; for several "
                          "use PostgreSQL, see docs/register.md\n")  # fmt: skip
+
+
+def merge_rules(counts: str | None, place: Place) -> MergeRules:
+    """Return how a merge joins counts."""
+    from geo_risk.core.errors import ConfigError
+    from geo_risk.products.register_merging import CHOICES, MergeRules
+
+    if counts is not None and counts not in CHOICES:
+        what = f"--counts is {counts!r}; one of {', '.join(CHOICES)} needed"
+        raise ConfigError(what, where="--counts", fix="larger: the same people; sum: different people; kept: as it is")
+    return MergeRules(counts, place.risk)
 
 
 def versions_seen(ids: list[str], seen: int | None) -> dict[str, int]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from geo_risk.cli import output
 from geo_risk.cli.options import Debug, Json
 from geo_risk.cli.register_options import Contacts, Kind, Lang, Where, opened
+
+if TYPE_CHECKING:
+    from geo_risk.register.entry import Entry
 
 
 def list_proposals(
@@ -22,21 +25,38 @@ def list_proposals(
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
     """List what is proposed, with the reason of each."""
+    from geo_risk.flow.register import told_of_merge
     from geo_risk.register import proposals
     from geo_risk.register.fields import CONTACTS
 
-    with opened(where) as (register, _):
+    with opened(where) as (register, place):
         found = proposals.listed(register, state=None if every else "open", kind=kind)
+        merges = {p.number: told_of_merge(register, p, place.risk) for p in found if p.state == "open"}
 
     def masked(values: dict[str, Any]) -> dict[str, Any]:
         return {k: v if with_contacts or k not in CONTACTS or v is None else "***" for k, v in values.items()}
 
     if as_json:
-        output.say_json([{**p.__dict__, "name": p.name, "before": masked(p.before), "after": masked(p.after)}
-                         for p in found])  # fmt: skip
+
+        def merged(number: int) -> dict[str, Any] | None:
+            m = merges.get(number)
+            return (
+                None
+                if m is None
+                else {"after": masked(m.after), "undecided": list(m.undecided), "zh": m.told.zh, "en": str(m.told)}
+            )
+
+        output.say_json([{**p.__dict__, "name": p.name, "before": masked(p.before), "after": masked(p.after),
+                          "merge": merged(p.number)} for p in found])  # fmt: skip
         return
-    rows = [(p.name, p.kind, p.object_id, p.reason_zh if lang == "zh" else p.reason_en,
-             p.state if every else "", p.decided_by if every else "") for p in found]  # fmt: skip
+
+    def reason(p: proposals.Proposal) -> str:
+        m, zh = merges.get(p.number), lang == "zh"
+        told = "" if m is None else f" {m.told.zh if zh else m.told}"
+        return (p.reason_zh if zh else p.reason_en) + told
+
+    rows = [(p.name, p.kind, p.object_id, reason(p), p.state if every else "", p.decided_by if every else "")
+            for p in found]  # fmt: skip
     output.say_table(f"Proposals: {len(rows)}", ("proposal", "kind", "object", "reason", "state", "by"), rows)
 
 
@@ -50,17 +70,25 @@ def history(
     """Who changed what of an object, when and why."""
     from geo_risk.core.errors import DataError
     from geo_risk.register.fields import CONTACTS
+    from geo_risk.register.merging import partners
 
     with opened(where) as (register, _):
         rows = register.history(object_id)
         if not rows and object_id not in register.get([object_id]):
             raise DataError(f"the register never had {object_id}", where=register.database.label,  # noqa: EM102
                             fix="see `geo-risk register list`")  # fmt: skip
+        beside = {e.seq: [p.object_id for p in partners(register, e)] for e in rows if e.action != "edit"}
     rows = rows if with_contacts else [e.without(CONTACTS) for e in rows]
     if as_json:
-        output.say_json([e.__dict__ for e in rows])
+        output.say_json([{**e.__dict__, "with": beside.get(e.seq, [])} for e in rows])
         return
-    table = [(e.seq, e.version, e.at[:19] + "Z", e.action + (f" of {e.undoes}" if e.undoes else ""), e.who, e.why,
+
+    def what(e: Entry) -> str:
+        names = ", ".join(beside.get(e.seq, []))
+        undone = f" of {e.undoes}" if e.undoes else ""
+        return e.action + undone + (f" (with {names})" if names else "")
+
+    table = [(e.seq, e.version, e.at[:19] + "Z", what(e), e.who, e.why,
               e.run_id or "", _change(e.before, e.after)) for e in rows]  # fmt: skip
     columns = ("entry", "version", "when (UTC)", "what", "who", "why", "run", "change")
     output.say_table(f"History of {object_id}", columns, table)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from geo_risk.core.errors import ConfigError, ConflictError, DataError
 from geo_risk.flow.config import load_config
+from geo_risk.products.params import RiskParams
+from geo_risk.products.register_merging import MergeRules, Takeover
 from geo_risk.products.register_params import RegisterParams
-from geo_risk.register import loop, proposals
+from geo_risk.register import loop, merging, proposals
 from geo_risk.register.entry import Author, State, Values
 from geo_risk.register.proposals import Proposal
 from geo_risk.register.store import Register
@@ -21,6 +23,7 @@ class Place:
 
     url: str
     rules: RegisterParams
+    risk: RiskParams = field(default_factory=RiskParams)
 
 
 def find_register(where: str) -> Place:
@@ -32,11 +35,12 @@ def find_register(where: str) -> Place:
     """
     if where.endswith((".yaml", ".yml")):
         path = Path(where)
-        section = load_config(path).register_
+        config = load_config(path)
+        section = config.register_
         if section.url is None:
             what = f"{path.name} names no register"
             raise ConfigError(what, where=f"{path}, register.url", fix="add `register: {url: sqlite:///register.gpkg}`")
-        return Place(absolute_url(section.url, path.resolve().parent), section)
+        return Place(absolute_url(section.url, path.resolve().parent), section, config.risk)
     return Place(absolute_url(where, Path.cwd()), RegisterParams())
 
 
@@ -86,11 +90,17 @@ class Decided:
     left: dict[str, str]
 
 
-def decide(
+def decide(  # noqa: PLR0913 - what is chosen, and how it is decided
     register: Register, names: Sequence[str], author: Author, rules: RegisterParams, *,
     kind: str | None = None, everything: bool = False, accept: bool = True, over: bool = False,
+    merges: MergeRules | None = None,
 ) -> Decided:  # fmt: skip
     """Confirm or reject proposals: those named, or all of a kind; one that clashes stays open and stops no other.
+
+    Parameters
+    ----------
+    merges : how people, households and assets that both know and that differ are joined; without it such merges stay
+        open.
 
     Raises
     ------
@@ -112,24 +122,60 @@ def decide(
             done = [p.name for p in chosen]
         waiting = chosen if accept else []
         while waiting:  # of several proposals of one object each starts from what the one before it made
-            first: dict[str, Proposal] = {}
-            for p in waiting:
-                first.setdefault(p.object_id, p)
-            now = register.get(sorted(first))
-            told = {p.name: _clash(register, p, now[p.object_id]) for p in first.values()}
-            good = [p for p in first.values() if over or not told[p.name]]
-            proposals.confirm(register, good, author, over=over, more=first_stage(register, rules))
+            first = _apart(waiting)
+            now = register.get(sorted({p.object_id for p in first}))
+            late = {p.name: _clash(register, p, now[p.object_id]) for p in first if not over}
+            told = {p.name: late.get(p.name) or _open_merge(register, p, now[p.object_id], merges)
+                    for p in first}  # fmt: skip
+            good = [p for p in first if not told[p.name]]
+            more = first_stage(register, rules)
+            proposals.confirm(register, good, author, over=over, more=more, merges=merges)
             done += [p.name for p in good]
-            left |= {p.name: told[p.name] for p in first.values() if told[p.name] and not over}
-            waiting = [p for p in waiting if first[p.object_id].number != p.number]
+            left |= {p.name: told[p.name] for p in first if told[p.name]}
+            waiting = [p for p in waiting if p not in first]
     if names and not done:
-        what = "; ".join(f"{k} starts from values that were changed since: {v}" for k, v in list(left.items())[:10])
-        fix = "reject it, or confirm it with --over if it is still right"
+        what = "; ".join(f"{k}: {v}" for k, v in list(left.items())[:10])
+        fix = "reject it; or confirm it with --over if it is still right, a merge with --counts"
         raise ConflictError(what, where=register.database.label, fix=fix)
     return Decided(sorted(done), left)
+
+
+def _apart(waiting: Sequence[Proposal]) -> list[Proposal]:
+    """Return proposals of which no two touch one object, in their order; a merge touches both of its objects."""
+    out, touched = [], set[str]()
+    for p in waiting:
+        ids = {p.object_id, merging.target_of(p.after) or p.object_id}
+        if not ids & touched:
+            out.append(p)
+        touched |= ids
+    return out
+
+
+def _open_merge(register: Register, proposal: Proposal, state: State, rules: MergeRules | None) -> str:
+    """Return why a proposal that merges cannot be done yet; "" where it can, or is no merge."""
+    into = merging.target_of(proposal.after)
+    if into is None or proposal.kind == "new":
+        return ""
+    stays = register.get([into]).get(into)
+    said = merging.obstacle(state, stays, into)
+    if said or stays is None:
+        return said
+    return merging.undecided(state, stays, merging.takeover(state, stays, rules or MergeRules()))
+
+
+def told_of_merge(register: Register, proposal: Proposal, risk: RiskParams) -> Takeover | None:
+    """Return what confirming a proposal would move to the object that stays; None where it merges nothing."""
+    into = merging.target_of(proposal.after)
+    if into is None or proposal.kind == "new":
+        return None
+    now = register.get([proposal.object_id, into])
+    gone, stays = now.get(proposal.object_id), now.get(into)
+    if gone is None or merging.obstacle(gone, stays, into) or stays is None:
+        return None
+    return merging.takeover(gone, stays, MergeRules(None, risk))
 
 
 def _clash(register: Register, proposal: Proposal, state: State) -> str:
     found = proposals.clashes(proposal, state)
     told = register.told(proposal.object_id, since=proposal.base_version) if found else ""
-    return f"{', '.join(found)}: {told}" if found else ""
+    return f"it starts from values that were changed since: {', '.join(found)}: {told}" if found else ""

@@ -16,6 +16,7 @@ import shapely
 from geo_risk.core.errors import SchemaError
 from geo_risk.core.schema import LEVEL, TYPES
 from geo_risk.core.schemas import SCHEMAS, STATUSES
+from geo_risk.products.register_merging import CHOICES as MERGE_CHOICES
 
 GEOMETRY = "geometry"
 """Name of the shape among the fields; its value is hexadecimal WKB, 2-D, little-endian."""
@@ -31,7 +32,7 @@ _LOOP_FIELDS = {
     "loop_assigned_on": "time", "loop_inspected_on": "time", "loop_finding": "text", "loop_measure": "text",
     "loop_measure_on": "time", "loop_closed_on": "time", "loop_outcome": "text",
 }  # fmt: skip
-_BEHIND = {"reasons_zh": "text", "reasons_en": "text", "merged_into": "text", "note": "text"}
+_BEHIND = {"reasons_zh": "text", "reasons_en": "text", "merged_into": "text", "merged_counts": "text", "note": "text"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MOMENTARY = re.compile(r"warning_\d+h$")
 
@@ -60,7 +61,7 @@ def _layer(name: str, shape: str, prefix: str, first: Mapping[str, str], behind:
     schema = SCHEMAS[name]
     of_schema = {c: k for c, k in schema.columns.items() if c != schema.id and not _MOMENTARY.match(c)}
     fields = {**first, **of_schema, **behind, **_BEHIND, **_LOOP_FIELDS}
-    choices = {**schema.choices, "status": STATUSES, "loop_stage": LOOP}
+    choices = {**schema.choices, "status": STATUSES, "loop_stage": LOOP, "merged_counts": MERGE_CHOICES}
     return Layer(name, str(schema.id), shape, prefix, fields, {k: v for k, v in choices.items() if k in fields})
 
 

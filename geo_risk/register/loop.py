@@ -7,8 +7,10 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from geo_risk.core.errors import ConfigError, DataError
+from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values
 from geo_risk.register.fields import LAYERS
+from geo_risk.register.merging import merge_changes
 from geo_risk.register.store import Register
 
 CHINA = timezone(timedelta(hours=8))
@@ -120,25 +122,40 @@ def _there(register: Register, ids: Sequence[str]) -> list[State]:
 
 
 def cancel(
-    register: Register, ids: Sequence[str], author: Author, *, into: str | None = None,
+    register: Register, ids: Sequence[str], author: Author, *, versions: Mapping[str, int] | None = None
+) -> list[int]:
+    """Cancel objects, within a transaction; their ids stay theirs.
+
+    Raises
+    ------
+    DataError : an object is unknown or cancelled already.
+    """
+    changes = [Change(s.layer, s.object_id, (versions or {}).get(s.object_id, s.version), "cancel",
+                      {"status": "cancelled"}) for s in _there(register, ids)]  # fmt: skip
+    return register.apply(changes, author)
+
+
+def merge(
+    register: Register, ids: Sequence[str], into: str, author: Author, *, rules: MergeRules | None = None,
     versions: Mapping[str, int] | None = None,
 ) -> list[int]:  # fmt: skip
-    """Cancel objects, within a transaction; their ids stay theirs. `into`: the object they were found to be.
+    """Cancel objects into another, which takes over whom they threaten, within a transaction; one change each.
+
+    Parameters
+    ----------
+    rules : how people, households and assets that both know and that differ are joined.
 
     Raises
     ------
     DataError : an object is unknown or cancelled already, or is to go into itself or into one of another layer.
+    ConflictError : counts differ and `rules` say nothing; or an object has another version than was seen.
     """
-    states = _there(register, ids)
-    if into is not None:
-        other = _there(register, [into])[0]
-        if into in ids or any(s.layer != other.layer for s in states):
-            what = f"objects cannot be merged into {into}: it is one of them, or of another layer"
-            raise DataError(what, where="--into", fix="name another object of the same layer")
-    after: dict[str, Any] = {"status": "cancelled", **({} if into is None else {"merged_into": into})}
-    changes = [Change(s.layer, s.object_id, (versions or {}).get(s.object_id, s.version),
-                      "cancel" if into is None else "merge", after) for s in states]  # fmt: skip
-    return register.apply(changes, author)
+    out = []
+    for state in _there(register, ids):
+        seen = (versions or {}).get(state.object_id)
+        changes = merge_changes(register, state, into, rules or MergeRules(), base_version=seen)
+        out.append(register.apply(changes, author)[0])
+    return out
 
 
 def overdue(register: Register, *, on: date, within_days: int = 0) -> list[dict[str, Any]]:

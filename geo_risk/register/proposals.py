@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from geo_risk.core.errors import ConflictError, DataError
+from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values, packed
 from geo_risk.register.fields import GEOMETRY, LAYERS, plain
+from geo_risk.register.merging import merge_changes, target_of
 from geo_risk.register.store import Register
 
 _COLUMNS = ("number, kind, layer, object_id, source, run_id, at, base_version, before, after, reason_zh, reason_en, "
@@ -243,17 +245,22 @@ def clashes(proposal: Proposal, state: State) -> list[str]:
 def confirm(
     register: Register, proposals: Sequence[Proposal], author: Author, *,
     over: bool = False, more: Callable[[Proposal, State], Values] | None = None,
+    merges: MergeRules | None = None,
 ) -> list[int]:  # fmt: skip
     """Do what proposals say, one of each object, within a transaction: all of them or none.
+
+    The object that another is merged into changes with it: no other proposal may be of it.
 
     Parameters
     ----------
     over : also where the object was changed since by somebody else.
     more : gives further values for a proposal and the object as it is, such as the first stage of the loop.
+    merges : how a merge joins counts that differ.
 
     Raises
     ------
-    ConflictError : a proposal is decided already, or its object was changed since; the message names who did what.
+    ConflictError : a proposal is decided already, or its object was changed since; the message names who did what. Or
+        counts of a merge differ and `merges` say nothing.
     SchemaError : two proposals of one object.
     """
     fresh = {p.number: p for p in of_objects(register, sorted({p.object_id for p in proposals}))}
@@ -272,12 +279,15 @@ def confirm(
     number = register.count("change")[0]
     out: list[int] = []
     for run_id in sorted({p.run_id for p in proposals}, key=str):
-        changes = [
-            Change(p.layer, p.object_id, now[p.object_id].version, p.kind,
-                   {**p.after, **(more(p, now[p.object_id]) if more else {})},
-                   is_there=True if p.kind == "new" else None)
-            for p in proposals if p.run_id == run_id
-        ]  # fmt: skip
+        changes: list[Change] = []
+        for p in (p for p in proposals if p.run_id == run_id):
+            state, into = now[p.object_id], target_of(p.after)
+            values = {**p.after, **(more(p, state) if more else {})}
+            if into is not None and p.kind != "new":
+                changes += merge_changes(register, state, into, merges or MergeRules(), after=values)
+            else:
+                is_there = True if p.kind == "new" else None
+                changes.append(Change(p.layer, p.object_id, state.version, p.kind, values, is_there=is_there))
         out += register.apply(changes, Author(author.who, author.why, run_id), change_id=number)
     _decide(register, proposals, "confirmed", author)
     return out

@@ -8,6 +8,7 @@ from typing import Any
 from geo_risk.core.errors import ConflictError, DataError
 from geo_risk.register.entry import Author, Change, Entry, State, Values
 from geo_risk.register.fields import LAYERS, empty
+from geo_risk.register.merging import whole_merges
 from geo_risk.register.store import Register
 
 
@@ -95,7 +96,8 @@ def diff(entries: Sequence[Entry], *, since: str, until: str) -> list[dict[str, 
 def undo(register: Register, seqs: Sequence[int], author: Author) -> list[int]:
     """Take entries of the history back by new entries, within a transaction; return the new versions.
 
-    Only what the entry itself changed is set back; what was changed beside it stays.
+    Only what the entry itself changed is set back; what was changed beside it stays. A merge is taken back as a whole:
+    of the object that went and of the one that took over from it.
 
     Raises
     ------
@@ -109,9 +111,12 @@ def undo(register: Register, seqs: Sequence[int], author: Author) -> list[int]:
     if missing:
         what = f"the history has no entry {missing[:10]}"
         raise DataError(what, where=register.database.label, fix="see `geo-risk register history ID` for the numbers")
-    now = register.get(sorted({by_seq[n].object_id for n in seqs}))
+    whole = whole_merges(register, {n: by_seq[n] for n in seqs})
+    others = {e.object_id for e in whole.values()} - {e.object_id for e in rows}
+    rows += [e for object_id in sorted(others) for e in register.history(object_id)]
+    now = register.get(sorted({e.object_id for e in whole.values()}))
     changes, clashes = [], []
-    for entry in (by_seq[n] for n in sorted(set(seqs))):
+    for entry in (whole[n] for n in sorted(whole)):
         state = now[entry.object_id]
         if state.is_there != entry.is_there or any(state.values[k] != v for k, v in entry.after.items()):
             later = [e for e in rows if e.object_id == entry.object_id and e.version > entry.version

@@ -303,6 +303,11 @@ class Register:
         rows = self.database.run(f"SELECT {ENTRY_COLUMNS} FROM reg_history {where} ORDER BY {order}", values)  # noqa: S608
         return [entry_of(r) for r in rows]
 
+    def entry(self, seq: int) -> Entry | None:
+        """Return an entry by its number, None where there is none."""
+        rows = self.database.run(f"SELECT {ENTRY_COLUMNS} FROM reg_history WHERE seq = ?", (seq,))  # noqa: S608
+        return entry_of(rows[0]) if rows else None
+
     def entries(self, change_id: int) -> list[Entry]:
         """Return the entries of one change."""
         sql = f"SELECT {ENTRY_COLUMNS} FROM reg_history WHERE change_id = ? ORDER BY seq"  # noqa: S608

@@ -5,7 +5,7 @@ from __future__ import annotations
 from geo_risk.register.database import Database
 from geo_risk.register.fields import KINDS_OF_NUMBER, LAYERS, Layer
 
-FORMAT = "1"
+FORMAT = "2"
 """Version of the tables; another one is refused."""
 
 _TITLES = {"hazard_points": "隐患点 hazard points", "risk_zones": "风险区 risk zones"}
