@@ -63,7 +63,8 @@ def import_file(
     """Propose what a ledger holds, or what people changed in an export; rows that do not read are listed."""
     from geo_risk.core.errors import ConfigError
     from geo_risk.flow.register import decide
-    from geo_risk.flow.register_import import import_edits, import_ledger, is_export
+    from geo_risk.flow.register_edits import import_edits, is_export
+    from geo_risk.flow.register_import import import_ledger
     from geo_risk.flow.register_mapping import read_mapping
     from geo_risk.register.entry import Author
 
@@ -122,7 +123,7 @@ def update(
     Author(by, "update")
     run = register_run.read_run(out)
     with opened(where, new_crs=run.crs if new else None) as (register, place):
-        report = register_run.update(register, run, place.rules, who=by)
+        report = register_run.update(register, run, place.rules, who=by, risk=place.risk)
     if as_json:
         output.say_json(report.to_dict())
         return

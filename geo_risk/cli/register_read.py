@@ -1,4 +1,4 @@
-"""`geo-risk register proposals|history|diff|runs|list|verify`: what the register holds; nothing is changed."""
+"""`geo-risk register proposals|history|diff|runs|list|show|verify`: what the register holds; nothing is changed."""
 
 from __future__ import annotations
 
@@ -163,18 +163,58 @@ def list_objects(
 ) -> None:
     """The objects as they stand."""
     from geo_risk.register.fields import CONTACTS, GEOMETRY, LAYERS
+    from geo_risk.register.seen import kept
 
     with opened(where) as (register, _):
-        states = [s for n in LAYERS if layer in (None, n) for s in register.states(n)
-                  if status in (None, s.values["status"])]  # fmt: skip
+        names = [n for n in LAYERS if layer in (None, n)]
+        states = [s for n in names for s in register.states(n) if status in (None, s.values["status"])]
+        seen = {i: row for n in names for i, row in kept(register.database, n).items()}
     if as_json:
         hidden = {GEOMETRY} | (set() if with_contacts else CONTACTS)
         output.say_json([{"layer": s.layer, "object_id": s.object_id, "version": s.version,
-                          **{k: v for k, v in s.values.items() if k not in hidden}} for s in states])  # fmt: skip
+                          **{k: v for k, v in s.values.items() if k not in hidden}, **seen[s.object_id]}
+                         for s in states])  # fmt: skip
         return
-    keys = ("name", "kind", "status", "hazard_level", "people", "loop_stage", "loop_due")
-    table = [(s.object_id, s.version, *(s.values[k] for k in keys)) for s in states]
+    keys = ("name", "kind", "status", "hazard_level", "people", "loop_stage", "loop_due", "last_seen")
+    table = [(s.object_id, s.version, *({**s.values, **seen[s.object_id]}[k] for k in keys)) for s in states]
     output.say_table(f"Objects: {len(table)}", ("id", "version", *keys), table)
+
+
+def show_object(
+    object_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an object.")],
+    where: Where,
+    with_contacts: Contacts = False,
+    lang: Lang = "zh",
+    as_json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main()
+) -> None:
+    """All that is known of one object: its values, when runs last saw it, and what is proposed of it."""
+    from geo_risk.core.errors import DataError
+    from geo_risk.publish.i18n import column_label
+    from geo_risk.publish.register_book import book_value
+    from geo_risk.register import proposals
+    from geo_risk.register.fields import CONTACTS, GEOMETRY
+    from geo_risk.register.seen import kept
+
+    with opened(where) as (register, _):
+        state = register.get([object_id]).get(object_id)
+        if state is None or not state.is_there:
+            raise DataError(f"the register has no {object_id}", where=register.database.label,  # noqa: EM102
+                            fix="see `geo-risk register list`")  # fmt: skip
+        seen = kept(register.database, state.layer)[object_id]
+        waiting = [p for p in proposals.of_objects(register, [object_id]) if p.state == "open"]
+    values = {k: "***" if k in CONTACTS and v is not None and not with_contacts else v
+              for k, v in {**state.values, **seen}.items() if k != GEOMETRY}  # fmt: skip
+    if as_json:
+        output.say_json({"layer": state.layer, "object_id": object_id, "version": state.version, "values": values,
+                         "proposals": [p.name for p in waiting]})  # fmt: skip
+        return
+    rows = [(column_label(k, lang), str(book_value(k, v, lang))) for k, v in values.items()
+            if v is not None and not k.startswith("reasons_")]  # fmt: skip
+    output.say_table(f"{object_id}, version {state.version}", ("", ""), rows)
+    if waiting:
+        table = [(p.name, p.kind, p.reason_zh if lang == "zh" else p.reason_en) for p in waiting]
+        output.say_table(f"Proposals: {len(table)}", ("proposal", "kind", "reason"), table)
 
 
 def verify(where: Where, as_json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001
@@ -197,6 +237,7 @@ READS: Mapping[str, Callable[..., None]] = {
     "diff": diff,
     "runs": list_runs,
     "list": list_objects,
+    "show": show_object,
     "verify": verify,
 }
 """Commands by their names."""

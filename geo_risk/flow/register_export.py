@@ -23,10 +23,10 @@ ABOUT = "register_export"
 
 
 def columns_of(layer: str, *, with_contacts: bool) -> list[str]:
-    """Return the columns of an export, the shape apart: id, version, fields; points have x and y in a workbook."""
+    """Return the columns of an export, the shape apart: id, version, fields, when it was last seen."""
     spec = LAYERS[layer]
     fields = [f for f in spec.fields if with_contacts or f not in CONTACTS]
-    return [spec.id, "version", *fields]
+    return [spec.id, "version", *fields, *spec.seen]
 
 
 def book_columns(layer: str, *, with_contacts: bool) -> list[str]:

@@ -12,7 +12,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -21,17 +20,18 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.sentence import Sentence
 from geo_risk.flow.identity import file_sha256
 from geo_risk.flow.manifest import NAME, read_manifest
+from geo_risk.flow.register_side import Side, side_of
 from geo_risk.products import register_matching as matching
 from geo_risk.products import register_rules as rules_of
+from geo_risk.products.params import RiskParams
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.register_rules import Draft
-from geo_risk.products.register_sightings import outcomes
+from geo_risk.products.register_sightings import Sighting, outcomes
 from geo_risk.register import proposals, runs
 from geo_risk.register.fields import LAYERS
 from geo_risk.register.proposals import Offer, Proposal
 from geo_risk.register.store import Register
 from geo_risk.sources.layers import open_layer, read_frame
-from geo_risk.sources.vectors import MAX_AREA_CHANGE, mend_polygon
 
 _PACKAGE = "geo_risk.gpkg"
 
@@ -108,26 +108,12 @@ def read_run(out: Path) -> FinishedRun:
     )  # fmt: skip
 
 
-@dataclass
-class _Side:
-    """One layer of a run beside the register: rows of both, and which belongs to which.
-
-    `kept` holds objects first (`n_objects` of them), then places that proposals of new objects hold.
-    """
-
-    found: gpd.GeoDataFrame
-    kept: gpd.GeoDataFrame
-    n_objects: int
-    match: NDArray[np.int64]
-    held: dict[int, Proposal]
-    drafts: list[Draft] = field(default_factory=list)
-    covered: set[int] = field(default_factory=set)
-
-
-def update(register: Register, run: FinishedRun, rules: RegisterParams, *, who: str) -> UpdateReport:
+def update(
+    register: Register, run: FinishedRun, rules: RegisterParams, *, who: str, risk: RiskParams | None = None
+) -> UpdateReport:
     """Compare a run with the register and put what it proposes there, in one transaction; nothing else changes.
 
-    A run that was compared before proposes nothing.
+    A run that was compared before proposes nothing. `risk`: bounds of the danger grades of objects that were merged.
     """
     report = UpdateReport(run.run_id)
     with register.writing():
@@ -136,90 +122,63 @@ def update(register: Register, run: FinishedRun, rules: RegisterParams, *, who: 
             report.already = known.compared_at
             return report
         runs.add_run(register, run.run_id, name=run.name, made_at=run.made_at, who=who)
-        sides = {n: _side(register, run, n, rules, report) for n in LAYERS if n in run.frames}
+        sides = {n: side_of(register, run.frames[n], n, rules, risk=risk or RiskParams(), notes=report.notes)
+                 for n in LAYERS if n in run.frames}  # fmt: skip
         for layer, side in sides.items():
             _note_sightings(register, run, layer, side, rules, report)
         seen = runs.sightings(register)
         for layer, side in sides.items():
             _drafts(side, layer, seen, rules)
-        _propose(register, run, sides, report)
+        _propose(register, run, sides, rules, report)
     return report
 
 
-def _side(register: Register, run: FinishedRun, layer: str, rules: RegisterParams, report: UpdateReport) -> _Side:
-    spec = LAYERS[layer]
-    found = run.frames[layer].reset_index(drop=True)
-    found = found[found.geometry.notna() & ~found.geometry.is_empty].reset_index(drop=True)
-    found = _valid(found).to_crs(register.crs)
-    objects = register.frame(layer).rename(columns={spec.id: "object_id"})
-    objects = objects[objects.geometry.notna()].reset_index(drop=True)
-    waiting = _held(register, layer)
-    columns = {"object_id": [p.object_id for p in waiting], "kind": [p.after.get("kind") for p in waiting]}
-    shapes = [shapely.from_wkb(bytes.fromhex(p.after["geometry"])) for p in waiting]
-    places = gpd.GeoDataFrame(columns, geometry=shapes, crs=register.crs)
-    kept = gpd.GeoDataFrame(pd.concat([objects, places], ignore_index=True) if waiting else objects, crs=register.crs)
-    held = {len(objects) + i: p for i, p in enumerate(waiting)}
-    lost = len(run.frames[layer]) - len(found)
-    if lost:
-        report.notes.append(Sentence(f"{layer}: {lost} rows of the run have no shape that can be used: left out.",
-                                     f"{layer}：{lost} 行图形缺失或无法修复，未参与比对。"))  # fmt: skip
-    if layer == "hazard_points":
-        numbers = runs.aliases(register, runs.LEDGER, layer)
-        match = matching.match_points(found, kept, distance_m=rules.match_distance_m, numbers=numbers)
-        return _Side(found, kept, len(objects), match, held)
-    pairs = matching.zone_pairs(found, kept)
-    side = _Side(found, kept, len(objects), matching.match_zones(pairs, len(found), min_iou=rules.match_zone_iou), held)
-    side.covered = _covered(pairs, side)
-    return side
-
-
-def _valid(found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the rows with outlines that touch or cross themselves made valid; those that this would change are out."""
-    shapes, good = found.geometry.to_numpy().copy(), np.ones(len(found), dtype=bool)
-    for k in np.flatnonzero(~found.geometry.is_valid.to_numpy()):
-        shapes[k], change = mend_polygon(shapes[k])
-        good[k] = change <= MAX_AREA_CHANGE
-    return found.set_geometry(gpd.GeoSeries(shapes, crs=found.crs))[good].reset_index(drop=True)
-
-
-def _held(register: Register, layer: str) -> list[Proposal]:
-    """Return the last open or rejected proposal of each new object that is not in the register."""
-    last = {p.object_id: p for p in proposals.listed(register, state=None, kind="new") if p.layer == layer}
-    there = register.get(sorted(last))
-    return [p for i, p in sorted(last.items()) if not there[i].is_there and p.state in ("open", "rejected")]
-
-
-def _covered(pairs: pd.DataFrame, side: _Side) -> set[int]:
-    """Return kept zones without a partner whose ground the run's zones hold for the most part."""
-    taken = set(side.match[side.match >= 0].tolist())
-    shares = pairs.groupby("kept")["of_kept"].sum()
-    return {int(j) for j in shares.index[shares >= 0.5] if int(j) not in taken}
-
-
 def _note_sightings(
-    register: Register, run: FinishedRun, layer: str, side: _Side, rules: RegisterParams, report: UpdateReport
+    register: Register, run: FinishedRun, layer: str, side: Side, rules: RegisterParams, report: UpdateReport
 ) -> None:
     listed = np.zeros(len(side.kept), dtype=bool)
-    for k, j in enumerate(side.match):
-        if j >= 0:
-            listed[j] = layer == "risk_zones" or side.found["activity"].iloc[k] not in ("stable", "unknown")
+    has = side.match >= 0
+    listed[side.match[has]] = _acting(side, layer)[has]
     listed[list(side.covered)] = True
-    places = side.kept[["kind", "geometry"]]
-    some = run.layers.get("activity", run.layers.get("hazard_landslide"))
-    if some is not None:
-        places = places.to_crs(grid_of(some).geobox.crs.to_wkt())
-    said = outcomes(places, listed, activity=run.layers.get("activity"), hazard=run.layers.get("hazard_landslide"),
-                    rules=rules)  # fmt: skip
+    said = _outcomes(run, side.kept, listed, rules)
     seen = dict(zip(side.kept["object_id"].astype(str), said, strict=True))
     runs.add_sightings(register, run.run_id, seen, data_id=run.data_id)
     report.seen[layer] = {str(k): int(n) for k, n in pd.Series(said, dtype="object").value_counts().items()}
+
+
+def _outcomes(
+    run: FinishedRun, places: gpd.GeoDataFrame, listed: NDArray[np.bool_], rules: RegisterParams
+) -> list[str]:
+    some, places = run.layers.get("activity", run.layers.get("hazard_landslide")), places[["kind", "geometry"]]
+    if some is not None:
+        places = places.to_crs(grid_of(some).geobox.crs.to_wkt())
+    return outcomes(places, listed, activity=run.layers.get("activity"), hazard=run.layers.get("hazard_landslide"),
+                    rules=rules)  # fmt: skip
+
+
+def _acting(side: Side, layer: str) -> NDArray[np.bool_]:
+    """Return which rows of a run are listed as something that acts."""
+    if layer == "risk_zones":
+        return np.ones(len(side.found), dtype=bool)
+    return np.array([a not in ("stable", "unknown") for a in side.found["activity"]], dtype=bool)
+
+
+def _note_fresh(
+    register: Register, run: FinishedRun, side: Side, layer: str, given: Mapping[int, str], rules: RegisterParams
+) -> None:
+    """Note what a run saw at the places that it is the first to propose."""
+    rows = sorted(given)
+    places = side.found.iloc[rows].reset_index(drop=True)
+    said = _outcomes(run, places, _acting(side, layer)[rows], rules) if rows else []
+    seen = {given[k]: outcome for k, outcome in zip(rows, said, strict=True)}
+    runs.add_sightings(register, run.run_id, seen, data_id=run.data_id)
 
 
 def _rows(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     return [{str(k): None if v is pd.NA else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
-def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]]], rules: RegisterParams) -> None:
+def _drafts(side: Side, layer: str, seen: Mapping[str, Sequence[Sighting]], rules: RegisterParams) -> None:
     found, kept = _rows(side.found), _rows(side.kept)
     objects = kept[: side.n_objects]
     of_object = np.where(side.match < side.n_objects, side.match, -1)
@@ -232,7 +191,7 @@ def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]
             rows.append(k)
         elif j >= side.n_objects:
             held = side.held[int(j)]
-            if held.state == "open" or rules_of.is_worse(found[k], held.after):
+            if held.state == "open" or rules_of.is_worse(found[k], held.after, rules):
                 rows.append(k)
                 known_as[k] = held.object_id
             elif held.after.get("source") == "insar" and found[k].get("source") not in (None, "insar"):
@@ -248,13 +207,15 @@ def _drafts(side: _Side, layer: str, seen: Mapping[str, Sequence[tuple[str, str]
         side.drafts += [*rest, *_merged(side, objects)]
 
 
-def _moved(side: _Side, match: NDArray[np.int64], layer: str, rules: RegisterParams) -> dict[int, float]:
+def _moved(side: Side, match: NDArray[np.int64], layer: str, rules: RegisterParams) -> dict[int, float]:
     out = {}
     shapes, places = side.found.geometry.to_numpy(), side.kept.geometry.to_numpy()
     for k, j in enumerate(match):
         if j < 0:
             continue
         if layer == "hazard_points":
+            if k in side.elsewhere:
+                continue
             if (metres := float(shapes[k].distance(places[j]))) > rules.move_distance_m:
                 out[k] = metres
             continue
@@ -265,7 +226,7 @@ def _moved(side: _Side, match: NDArray[np.int64], layer: str, rules: RegisterPar
     return out
 
 
-def _notes(side: _Side, rows: Sequence[int], layer: str, rules: RegisterParams) -> dict[int, Sentence]:
+def _notes(side: Side, rows: Sequence[int], layer: str, rules: RegisterParams) -> dict[int, Sentence]:
     """Return what is near a new place: a point that could be it though another took it, a zone it was part of."""
     objects = side.kept.iloc[: side.n_objects]
     out: dict[int, Sentence] = {}
@@ -284,7 +245,7 @@ def _notes(side: _Side, rows: Sequence[int], layer: str, rules: RegisterParams) 
     return out
 
 
-def _merged(side: _Side, objects: Sequence[Mapping[str, Any]]) -> list[Draft]:
+def _merged(side: Side, objects: Sequence[Mapping[str, Any]]) -> list[Draft]:
     """Return drafts for zones that lost half and more of their ground to the partner of another zone in force."""
     ids = side.kept["object_id"].astype(str).to_numpy()
     partner = {int(k): ids[j] for k, j in enumerate(side.match)
@@ -298,7 +259,9 @@ def _merged(side: _Side, objects: Sequence[Mapping[str, Any]]) -> list[Draft]:
     return rules_of.propose_merged_zones(objects, into)
 
 
-def _propose(register: Register, run: FinishedRun, sides: Mapping[str, _Side], report: UpdateReport) -> None:
+def _propose(
+    register: Register, run: FinishedRun, sides: Mapping[str, Side], rules: RegisterParams, report: UpdateReport
+) -> None:
     """Give new objects their ids, put those in the place of the run's own, and propose."""
     ids: dict[str, dict[str, str]] = {}
     given: dict[str, dict[int, str]] = {}
@@ -309,8 +272,9 @@ def _propose(register: Register, run: FinishedRun, sides: Mapping[str, _Side], r
         given[layer] = {d.row: i for d, i in zip(fresh, new, strict=True)}
         names = side.kept["object_id"].astype(str).to_numpy()
         ids[layer] = {str(own[k]): str(names[j]) for k, j in enumerate(side.match) if j >= 0}
-        ids[layer] |= {str(own[k]): i for k, i in given[layer].items()}
+        ids[layer] |= {str(own[k]): i for k, i in given[layer].items()} | side.also
         runs.add_aliases(register, run.run_id, layer, ids[layer])
+        _note_fresh(register, run, side, layer, given[layer], rules)
     for layer, side in sides.items():
         offers = [_offer(d, layer, given[layer], ids) for d in side.drafts]
         offers, stale = _still_open(register, layer, side, offers)
@@ -325,7 +289,7 @@ def _propose(register: Register, run: FinishedRun, sides: Mapping[str, _Side], r
 
 
 def _still_open(
-    register: Register, layer: str, side: _Side, offers: Sequence[Offer]
+    register: Register, layer: str, side: Side, offers: Sequence[Offer]
 ) -> tuple[list[Offer], list[Proposal]]:
     """Return the offers with what earlier open proposals say of fields that this run is blind to, and stale proposals.
 

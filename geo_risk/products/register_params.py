@@ -27,11 +27,12 @@ class RegisterParams(Params):
         source=f"{_CHOICE}: less is the raggedness of cells", gt=0, le=1,
     )  # fmt: skip
     people_change: int = parameter(
-        5, "Counts of people, households and buildings that differ by less are not proposed.",
+        5, "Counts of people, households and buildings that differ by less are not proposed; so many more people are, "
+        "whatever share of all they are.",
         source=f"{_CHOICE}: a household", ge=0,
     )  # fmt: skip
     change_share: float = parameter(
-        0.2, "Counts, areas, lengths and assets that differ by a smaller share are not proposed.",
+        0.2, "Counts, areas, lengths and assets that differ by a smaller share are not proposed; more people are.",
         source=f"{_CHOICE}: the error of such figures", ge=0, le=1,
     )  # fmt: skip
     speed_change_mm_yr: float = parameter(

@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_risk.core.sentence import Sentence
+from geo_risk.products.danger import GRADES
 from geo_risk.products.register_matching import near_pairs
 from geo_risk.products.register_params import RegisterParams
-from geo_risk.products.register_sightings import quiet_runs
+from geo_risk.products.register_sightings import Sighting, quiet_days
 from geo_risk.products.wording import level_word, word
 
 KINDS = ("new", "changed", "revived", "dormant", "cancel", "edit")
@@ -65,8 +66,8 @@ WATCH: Mapping[str, Watch] = {
     "hazard_points": Watch(
         ("hazard_level",), ("activity", "danger_grade", "scale"), ("people", "households"),
         ("assets_cny", "area_m2", "volume_m3"), {"velocity_mm_yr": "velocity_std_mm_yr"},
-        ("source", "velocity_std_mm_yr", "acceleration_mm_yr2", "confidence", "zone_id", "last_seen",
-         "reasons", "reasons_zh", "reasons_en"),
+        ("source", "velocity_std_mm_yr", "acceleration_mm_yr2", "confidence", "zone_id", "reasons",
+         "reasons_zh", "reasons_en"),
     ),
     "risk_zones": Watch(
         ("hazard_level", "vulnerability_level", "risk_level"), ("activity",), ("people", "households", "buildings"),
@@ -98,7 +99,8 @@ def says(row: Mapping[str, Any], name: str, watch: Watch) -> bool:
 def changed_fields(before: Mapping[str, Any], now: Mapping[str, Any], watch: Watch, rules: RegisterParams) -> list[str]:
     """Return the watched fields that a run knows and that differ from the register by more than their tolerance.
 
-    What the run does not know never counts: unknown does not replace what is known.
+    What the run does not know never counts: unknown does not replace what is known. More people count from
+    `rules.people_change` on, whatever share of all they are; fewer only where they are also a share of all.
     """
     out = []
     for name in watch.levels:
@@ -107,7 +109,8 @@ def changed_fields(before: Mapping[str, Any], now: Mapping[str, Any], watch: Wat
             out.append(name)
     out += [n for n in watch.words if is_known(now.get(n)) and now.get(n) != before.get(n)]
     out += [n for n in (*watch.counts, *watch.amounts)
-            if is_known(now.get(n)) and _differs(before.get(n), now[n], n in watch.counts, rules)]  # fmt: skip
+            if is_known(now.get(n)) and (_differs(before.get(n), now[n], n in watch.counts, rules)
+                                         or (n == "people" and _more(before.get(n), now[n], rules)))]  # fmt: skip
     for name, error in watch.speeds.items():
         if not is_known(now.get(name)):
             continue
@@ -199,6 +202,8 @@ def propose_changes(
         acts = old.get("status") in _OFF and _acts(row, layer)
         if old.get("status") == "cancelled" and not acts:
             continue
+        if is_known(old.get("merged_into")) and not is_worse(row, old, rules):
+            continue  # it acts in the object that it was merged into
         if k in moved:
             names.append("geometry")
         if not names and not acts:
@@ -228,22 +233,24 @@ def _acts(row: Mapping[str, Any], layer: str) -> bool:
 
 
 def propose_rest(
-    kept: Sequence[Mapping[str, Any]], seen: Mapping[str, Sequence[tuple[str, str]]], rules: RegisterParams
+    kept: Sequence[Mapping[str, Any]], seen: Mapping[str, Sequence[Sighting]], rules: RegisterParams
 ) -> list[Draft]:
     """Return drafts that put objects to rest: dormant after quiet runs, to be cancelled after more of them.
 
     Parameters
     ----------
-    kept : rows of the register with object_id, status, people. seen : by id, (outcome, data) of its runs since its
-        status last changed, the newest first.
+    kept : rows of the register with object_id, status, people, last_seen, last_seen_run.
+    seen : by id, what its runs saw since its status last changed, the newest first; those before `last_seen` do not
+        count.
     """
     out = []
     for row in kept:
-        status, quiet = row.get("status"), quiet_runs(seen.get(str(row["object_id"]), ()))
+        days = quiet_days(seen.get(str(row["object_id"]), ()))
+        status, quiet, acted = row.get("status"), len(days), _last_seen(row, days)
         if status in ("new", "existing", "changed") and quiet >= rules.dormant_after_runs:
             reason = Sentence(
-                f"{quiet} runs on different data that see the place called it still, and its hazard is low.",
-                f"{quiet} 次使用不同数据且能观测到此处的分析均判定稳定，危险性低。",
+                f"{quiet} runs on different data that see the place called it still, and its hazard is low. {acted}",
+                f"{quiet} 次使用不同数据且能观测到此处的分析均判定稳定，危险性低。{acted.zh}",
             )
             out.append(Draft("dormant", str(row["object_id"]), -1, {"status": "dormant"}, reason))
         if status == "dormant" and quiet >= rules.cancel_after_runs:
@@ -251,11 +258,23 @@ def propose_rest(
             count = f"{int(people)}" if is_known(people) else None  # type: ignore[arg-type]
             reason = Sentence(
                 f"Dormant, and {quiet} further runs that see the place called it still. People threatened by the "
-                f"register: {count or 'unknown'}. Check it on site before it is cancelled.",
-                f"休眠后又有 {quiet} 次能观测到此处的分析判定稳定。登记威胁人数：{count or '未知'}。核销前须现场核实。",
+                f"register: {count or 'unknown'}. {acted} Check it on site before it is cancelled.",
+                f"休眠后又有 {quiet} 次能观测到此处的分析判定稳定。登记威胁人数：{count or '未知'}。{acted.zh}"
+                "核销前须现场核实。",
             )
             out.append(Draft("cancel", str(row["object_id"]), -1, {"status": "cancelled"}, reason))
     return out
+
+
+def _last_seen(row: Mapping[str, Any], quiet_since: Sequence[str]) -> Sentence:
+    """Return when a run last saw an object act, and when runs saw it still since."""
+    days = ", ".join(reversed(quiet_since))
+    if is_known(row.get("last_seen")):
+        acted = Sentence(f"Last seen to act on {row['last_seen']} (run {row.get('last_seen_run')})",
+                         f"最近一次观测到活动：{row['last_seen']}（{row.get('last_seen_run')}）")  # fmt: skip
+    else:
+        acted = Sentence("No run has seen it act", "各次分析均未观测到活动")
+    return Sentence(f"{acted}; still on {days}.", f"{acted.zh}；判定稳定：{days}。")
 
 
 def propose_merges(kept: gpd.GeoDataFrame, rules: RegisterParams) -> list[Draft]:
@@ -294,8 +313,22 @@ def propose_merged_zones(kept: Sequence[Mapping[str, Any]], into: Mapping[int, s
     return out
 
 
-def is_worse(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
-    """Return whether a place that a person once declined has become graver: a higher level, or it now accelerates."""
+def is_worse(now: Mapping[str, Any], then: Mapping[str, Any], rules: RegisterParams) -> bool:
+    """Return whether a place that a person once declined has become graver.
+
+    That is: a higher level or danger grade, it now accelerates, or it threatens more people (`rules.people_change`
+    and more; where none were known, so many are known now).
+    """
     if _level(now.get("hazard_level")) > _level(then.get("hazard_level")):
         return True
-    return now.get("activity") == "accelerating" and then.get("activity") != "accelerating"
+    if now.get("activity") == "accelerating" and then.get("activity") != "accelerating":
+        return True
+    grades = [GRADES.index(g) if g in GRADES else -1 for g in (now.get("danger_grade"), then.get("danger_grade"))]
+    if grades[0] > max(grades[1], 0):
+        return True
+    return is_known(now.get("people")) and _more(then.get("people"), now["people"], rules)
+
+
+def _more(before: Any, now: Any, rules: RegisterParams) -> bool:
+    """Return whether a count of people rose by what matters; of an unknown one at least so many are known now."""
+    return float(now) - (float(before) if is_known(before) else 0.0) >= max(rules.people_change, 1)

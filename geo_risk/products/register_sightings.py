@@ -8,6 +8,7 @@ unknown, and unknown never makes anything dormant.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -82,18 +83,26 @@ def outcomes(
     return out
 
 
-def quiet_runs(seen: Sequence[tuple[str, str]]) -> int:
-    """Return how many sets of data, the newest runs first, saw a place quiet until one saw it otherwise.
+class Sighting(NamedTuple):
+    """What a run saw at an object (one of OUTCOMES), on which data, and the day on which it was written."""
+
+    outcome: str
+    data: str
+    day: str = ""
+
+
+def quiet_days(seen: Sequence[Sighting]) -> list[str]:
+    """Return the days of the runs, the newest first, that saw a place quiet since one last saw it otherwise.
 
     Parameters
     ----------
-    seen : (outcome, data) of each run, the newest first. Runs on the same data count once; runs that could not say
-        anything, or do not reach the place, neither count nor break the row.
+    seen : of each run, the newest first. Runs on the same data count once; runs that could not say anything, or do not
+        reach the place, neither count nor break the row.
     """
-    data: set[str] = set()
-    for outcome, source in seen:
+    days: dict[str, str] = {}
+    for outcome, data, day in seen:
         if outcome == "quiet":
-            data.add(source)
+            days.setdefault(data, day)
         elif outcome not in ("unknown", "outside"):
             break
-    return len(data)
+    return list(days.values())

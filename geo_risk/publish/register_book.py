@@ -17,7 +17,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.atomic import disk_full, staged
 from geo_risk.publish.escape import clean_text, set_cell
-from geo_risk.publish.i18n import column_label, label, labels
+from geo_risk.publish.i18n import column_label, label, labels, value_label
 from geo_risk.publish.lists import places, shown
 from geo_risk.publish.office import without_clock
 
@@ -25,7 +25,7 @@ ABOUT = "_register"
 """Hidden sheet: which register, when, in which language."""
 
 _FREE = re.compile(r"^(name|note|reasons.*|.*_ids?|loop_(unit|assignee|finding|measure|outcome|.*_on|due)|merged_into"
-                   r"|responsible|monitor|first_seen|last_seen)$")  # fmt: skip
+                   r"|responsible|monitor|first_seen|last_(seen|looked)(_run)?)$")  # fmt: skip
 _THIN = Side(style="thin", color="BFC6CC")
 _GRID = Border(_THIN, _THIN, _THIN, _THIN)
 _A4_COLUMNS = 14
@@ -46,7 +46,7 @@ def words_of(layer: str, choices: Mapping[str, Sequence[str]], language: str) ->
     """Return, by column, what the words in the cells mean; "" for those that say that nothing is known."""
     unknown = label("ui.unknown", language)
     known = labels(language)
-    out = {column: {known.get(f"value.{v}", v): v for v in words} for column, words in choices.items()}
+    out = {column: {value_label(v, language, column): v for v in words} for column, words in choices.items()}
     levels = [c for c in SCHEMAS[layer].columns if c.endswith("_level")]
     out |= {c: {known[f"level.{n}"]: str(n) for n in range(-1, 5)} for c in levels}
     for column in ("people", "households", "buildings", "road_km"):

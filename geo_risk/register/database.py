@@ -80,6 +80,10 @@ class Database(ABC):
         """Note that the rows of a layer changed, where the format asks for it."""
 
     @abstractmethod
+    def index_faults(self, layer: str) -> list[str]:
+        """Return what the spatial index of a layer lacks, where it is kept beside the rows."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
 

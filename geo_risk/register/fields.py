@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -33,6 +33,13 @@ _LOOP_FIELDS = {
     "loop_measure_on": "time", "loop_closed_on": "time", "loop_outcome": "text",
 }  # fmt: skip
 _BEHIND = {"reasons_zh": "text", "reasons_en": "text", "merged_into": "text", "merged_counts": "text", "note": "text"}
+SEEN = {"last_seen": "time", "last_seen_run": "text", "last_looked": "time", "last_looked_run": "text",
+        "last_outcome": "text"}  # fmt: skip
+"""What runs saw of an object; it follows from the runs that were compared and is nobody's to edit.
+
+last_seen : day (China) on which the newest run was written that saw it act, and that run; empty: none did.
+last_looked : the same of the newest run that could say anything of it, and what it said.
+"""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MOMENTARY = re.compile(r"warning_\d+h$")
 
@@ -46,7 +53,7 @@ class Layer:
     name : of the layer, as in the contract. id : its id column. shape : "Point" or "MultiPolygon".
     prefix : of ids that the register gives itself.
     fields : kind of each field (as in `core.schema`), geometry apart, in the order of the columns.
-    choices : allowed values by field.
+    choices : allowed values by field. seen : kind of each column that runs fill, outside the history.
     """
 
     name: str
@@ -55,11 +62,12 @@ class Layer:
     prefix: str
     fields: Mapping[str, str]
     choices: Mapping[str, tuple[str, ...]]
+    seen: Mapping[str, str] = field(default_factory=lambda: SEEN)
 
 
 def _layer(name: str, shape: str, prefix: str, first: Mapping[str, str], behind: Mapping[str, str]) -> Layer:
     schema = SCHEMAS[name]
-    of_schema = {c: k for c, k in schema.columns.items() if c != schema.id and not _MOMENTARY.match(c)}
+    of_schema = {c: k for c, k in schema.columns.items() if c not in (schema.id, *SEEN) and not _MOMENTARY.match(c)}
     fields = {**first, **of_schema, **behind, **_BEHIND, **_LOOP_FIELDS}
     choices = {**schema.choices, "status": STATUSES, "loop_stage": LOOP, "merged_counts": MERGE_CHOICES}
     return Layer(name, str(schema.id), shape, prefix, fields, {k: v for k, v in choices.items() if k in fields})

@@ -150,6 +150,10 @@ class PostgisDatabase(Database):
     def touched(self, layer: str) -> None:
         """Do nothing: PostGIS keeps no time of change."""
 
+    def index_faults(self, layer: str) -> list[str]:  # noqa: ARG002
+        """Return nothing: the server keeps its index itself."""
+        return []
+
     def close(self) -> None:
         """Close the connection."""
         try:

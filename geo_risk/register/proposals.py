@@ -18,7 +18,7 @@ from geo_risk.register.store import Register
 _COLUMNS = ("number, kind, layer, object_id, source, run_id, at, base_version, before, after, reason_zh, reason_en, "
             "fingerprint, state, decided_by, decided_at, decided_why")  # fmt: skip
 _EVIDENCE = frozenset({"reasons", "reasons_zh", "reasons_en", "confidence", "velocity_std_mm_yr", "acceleration_mm_yr2",
-                       "last_seen", "zone_id", "point_ids", "origin", "source"})  # fmt: skip
+                       "zone_id", "point_ids", "origin", "source"})  # fmt: skip
 """Fields that go along with a change: alone they neither make a proposal new nor stand in its way."""
 
 

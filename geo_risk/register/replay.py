@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from geo_risk.core.errors import ConflictError, DataError
+from geo_risk.register import seen
 from geo_risk.register.entry import Author, Change, Entry, State, Values
 from geo_risk.register.fields import LAYERS, empty
 from geo_risk.register.merging import whole_merges
@@ -53,7 +54,12 @@ def differences(register: Register) -> list[str]:
         replayed = replay(register.history())
         kept = {s.object_id: s for layer in LAYERS for s in register.states(layer)}
         ids = register.database.run("SELECT object_id, version, is_there FROM reg_ids WHERE version > 0")
-    said = []
+        of_runs, in_rows = seen.newest(register.database), {n: seen.kept(register.database, n) for n in LAYERS}
+        said = [f"{n}: {text}" for n in LAYERS for text in register.database.index_faults(n)]
+    for layer, rows in in_rows.items():
+        none = dict.fromkeys(LAYERS[layer].seen)
+        said += [f"{i}: when it was last seen differs from what the runs saw" for i, row in rows.items()
+                 if row != of_runs.get(i, none)]  # fmt: skip
     for object_id, version, is_there in ids:
         state = replayed.get(object_id)
         if state is None or (state.version, state.is_there) != (version, bool(is_there)):

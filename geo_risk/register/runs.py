@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from geo_risk.core.errors import ConfigError
+from geo_risk.products.register_sightings import Sighting
+from geo_risk.register.fields import LAYERS
+from geo_risk.register.seen import day_of, note_run
 from geo_risk.register.store import Register
 
 LEDGER = "ledger"
@@ -44,10 +47,13 @@ def add_sightings(register: Register, run_id: str, seen: Mapping[str, str], *, d
     """Note what a run saw at objects, within a transaction; `data_id` tells its data from those of other runs."""
     rows = [(run_id, i, outcome, data_id) for i, outcome in seen.items()]
     register.database.many("INSERT INTO reg_sightings VALUES (?, ?, ?, ?)", rows)
+    run = find_run(register, run_id)
+    for layer in LAYERS.values():
+        note_run(register.database, layer, seen, run_id=run_id, made_at="" if run is None else run.made_at)
 
 
-def sightings(register: Register) -> dict[str, list[tuple[str, str]]]:
-    """Return (outcome, data) of each object, the newest run first, since somebody last decided on its rest.
+def sightings(register: Register) -> dict[str, list[Sighting]]:
+    """Return what each run saw of each object, the newest run first, since somebody last decided on its rest.
 
     That is: since its status, its place or its kind last changed, or a proposal to put it to rest was rejected. So
     every step to rest takes its own runs, and what was seen elsewhere, or as something else, does not count.
@@ -61,14 +67,14 @@ def sightings(register: Register) -> dict[str, list[tuple[str, str]]]:
                                      "AND kind IN ('dormant', 'cancel')")  # fmt: skip
     for object_id, at in rejected:
         since[object_id] = max(at, since.get(object_id, ""))
-    out: dict[str, list[tuple[str, str]]] = {}
+    out: dict[str, list[Sighting]] = {}
     found = register.database.run(
-        "SELECT s.object_id, s.outcome, s.data_id, r.compared_at FROM reg_sightings s JOIN reg_runs r "
+        "SELECT s.object_id, s.outcome, s.data_id, r.compared_at, r.made_at FROM reg_sightings s JOIN reg_runs r "
         "ON r.run_id = s.run_id ORDER BY r.made_at DESC, r.run_id"
     )
-    for object_id, outcome, data_id, compared_at in found:
+    for object_id, outcome, data_id, compared_at, made_at in found:
         if compared_at > since.get(object_id, ""):
-            out.setdefault(object_id, []).append((outcome, data_id))
+            out.setdefault(object_id, []).append(Sighting(outcome, data_id, day_of(made_at)))
     return out
 
 

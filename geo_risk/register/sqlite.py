@@ -17,12 +17,13 @@ import pyproj
 import shapely
 
 from geo_risk.core.errors import CorruptFileError, CrsError, DiskFullError, EnvironmentError_, LockedError
+from geo_risk.register import rtree
 from geo_risk.register.database import Database, Row, quoted
 
 BUSY_S = 60.0
 """How long a writer waits for another."""
 
-_APPLICATION_ID, _VERSION = 0x47504B47, 10300
+_APPLICATION_ID, _VERSION = 0x47504B47, 10400
 _NETWORKS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "davfs"})
 _REFUSED = "the register is changed by `geo-risk register` only: export it, edit the copy, import the copy"
 
@@ -38,7 +39,10 @@ CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT N
   CONSTRAINT pk_geom_cols PRIMARY KEY (table_name, column_name),
   CONSTRAINT uk_gc_table_name UNIQUE (table_name),
   CONSTRAINT fk_gc_tn FOREIGN KEY (table_name) REFERENCES gpkg_contents(table_name),
-  CONSTRAINT fk_gc_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys(srs_id))
+  CONSTRAINT fk_gc_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys(srs_id));
+CREATE TABLE gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL,
+  definition TEXT NOT NULL, scope TEXT NOT NULL,
+  CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name))
 """
 _UNDEFINED = (("Undefined Cartesian SRS", -1), ("Undefined geographic SRS", 0))
 
@@ -58,6 +62,7 @@ class SqliteDatabase(Database):
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=busy_s)
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
+            rtree.add_functions(self._connection)
             if self.has_register():
                 self._srs = int(self.run("SELECT srs_id FROM gpkg_geometry_columns")[0][0])
 
@@ -122,6 +127,10 @@ class SqliteDatabase(Database):
             (name, title, self._srs),
         )
         self.run("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (name, shape.upper(), self._srs))
+        for statement in rtree.statements(name):
+            self.run(statement)
+        self.run("INSERT INTO gpkg_extensions VALUES (?, 'geom', 'gpkg_rtree_index', ?, 'write-only')",
+                 (name, rtree.DEFINITION))  # fmt: skip
 
     def protect(self, tables: Sequence[str], *, append_only: Sequence[str]) -> None:
         """Let triggers stop what does not come from this package, such as edits that QGIS would write into the file."""
@@ -163,6 +172,10 @@ class SqliteDatabase(Database):
         """Set the time of change and the extent that GIS programs read."""
         self.run("UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now'), "
                  "min_x = NULL, min_y = NULL, max_x = NULL, max_y = NULL WHERE table_name = ?", (layer,))  # fmt: skip
+
+    def index_faults(self, layer: str) -> list[str]:
+        """Return rows whose box in the index does not hold that of their shape, and boxes without a row."""
+        return rtree.faults(self._connection, layer)
 
     def close(self) -> None:
         """Close the file."""

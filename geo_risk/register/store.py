@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from geo_risk.core.errors import ConfigError, ConflictError, CrsError, SchemaError
+from geo_risk.register import seen
 from geo_risk.register.database import Database, quoted
 from geo_risk.register.entry import ENTRY_COLUMNS, Author, Change, Entry, State, Values, entry_of, packed
 from geo_risk.register.fields import GEOMETRY, KINDS_OF_NUMBER, LAYERS, Layer, empty, plain
@@ -265,6 +266,7 @@ class Register:
             f"INSERT INTO {table} ({key}, version, geom, {names}) VALUES (?, ?, {shape}, {marks})",  # noqa: S608
             [(i, n, self.database.shape_value(v[GEOMETRY]), *(v[f] for f in layer.fields)) for i, n, v in made],
         )
+        seen.note_objects(self.database, layer, [i for i, _, _ in made])
         sets = ", ".join(f"{quoted(f)} = ?" for f in layer.fields)
         self.database.many(
             f"UPDATE {table} SET version = ?, geom = {shape}, {sets} WHERE {key} = ?",  # noqa: S608
@@ -293,8 +295,8 @@ class Register:
         return [states[r[0]] for r in rows]
 
     def frame(self, layer: str) -> gpd.GeoDataFrame:
-        """Return the layer as it stands: id, version, every field, geometry in the register's CRS."""
-        return states_frame(self.states(layer), layer, self.crs)
+        """Return the layer as it stands: id, version, fields, when it was last seen, geometry in the register's CRS."""
+        return states_frame(self.states(layer), seen.kept(self.database, layer), layer, self.crs)
 
     def history(self, object_id: str | None = None) -> list[Entry]:
         """Return entries of one object, or of all, in the order in which they were made."""
@@ -314,8 +316,10 @@ class Register:
         return [entry_of(r) for r in self.database.run(sql, (change_id,))]
 
 
-def states_frame(states: Sequence[State], layer: str, crs: str) -> gpd.GeoDataFrame:
-    """Return states as a frame: id, version, fields with the types of the schema, geometry."""
+def states_frame(
+    states: Sequence[State], seen_by: Mapping[str, Mapping[str, Any]], layer: str, crs: str
+) -> gpd.GeoDataFrame:
+    """Return states as a frame: id, version, fields with the types of the schema, what runs saw by id, geometry."""
     rules = LAYERS[layer]
     columns: dict[str, Any] = {
         rules.id: pd.array([s.object_id for s in states], dtype="string"),
@@ -329,6 +333,8 @@ def states_frame(states: Sequence[State], layer: str, crs: str) -> gpd.GeoDataFr
             columns[name] = pd.array([float("nan") if v is None else float(v) for v in values], dtype="float64")
         else:
             columns[name] = pd.array([pd.NA if v is None else int(v) for v in values], dtype="Int64")
+    for name in rules.seen:
+        columns[name] = pd.array([seen_by.get(s.object_id, {}).get(name) for s in states], dtype="string")
     shapes = [
         None if s.values[GEOMETRY] is None else shapely.from_wkb(bytes.fromhex(s.values[GEOMETRY])) for s in states
     ]

@@ -47,6 +47,7 @@ def create_tables(database: Database, *, crs: str) -> None:
     for layer in LAYERS.values():
         columns = [(layer.id, "TEXT NOT NULL UNIQUE"), ("version", f"{database.integer} NOT NULL")]
         columns += [(field, _type(database, layer, field)) for field in layer.fields]
+        columns += [(field, "TEXT") for field in layer.seen]
         database.add_layer(layer.name, columns, layer.shape, _TITLES[layer.name])
 
 

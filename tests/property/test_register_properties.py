@@ -15,7 +15,7 @@ from geo_risk.core.errors import ConflictError
 from geo_risk.products.register_matching import match_points, match_zones, zone_pairs
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.register_rules import WATCH, changed_fields
-from geo_risk.products.register_sightings import OUTCOMES, quiet_runs
+from geo_risk.products.register_sightings import OUTCOMES, Sighting, quiet_days
 from geo_risk.register.entry import Author, Change
 from geo_risk.register.replay import differences, replay, undo
 from tests.support.registers import CRS, EDITOR, add_points, change, new_register
@@ -212,11 +212,13 @@ def test_matching_of_zones_keeps_an_unchanged_zone_and_knows_no_order(a, b, seed
 
 @given(seen=st.lists(st.tuples(st.sampled_from(OUTCOMES), st.sampled_from("abc")), max_size=12))
 def test_only_quiet_runs_on_different_data_count_and_unknown_never_does(seen):
-    n = quiet_runs(seen)
-    until = list(itertools.takewhile(lambda s: s[0] in ("quiet", "unknown", "outside"), seen))
-    assert n == len({d for o, d in until if o == "quiet"})
+    runs = [Sighting(o, d, f"day {k}") for k, (o, d) in enumerate(seen)]
+    days = quiet_days(runs)
+    until = list(itertools.takewhile(lambda s: s.outcome in ("quiet", "unknown", "outside"), runs))
+    assert len(days) == len({s.data for s in until if s.outcome == "quiet"})
+    assert set(days) <= {s.day for s in until if s.outcome == "quiet"}
     # taking unknown runs in or out changes nothing
-    assert n == quiet_runs([s for s in seen if s[0] not in ("unknown", "outside")])
+    assert days == quiet_days([s for s in runs if s.outcome not in ("unknown", "outside")])
 
 
 @given(
@@ -235,6 +237,7 @@ def test_what_a_run_does_not_know_changes_nothing(level, now, people, people_now
     elif people is None:
         assert "people" in names
     else:
-        assert ("people" in names) == (abs(people - people_now) >= 5
-                                       and abs(people - people_now) > 0.2 * max(people, people_now))  # fmt: skip
+        fewer = people - people_now >= 5 and people - people_now > 0.2 * people
+        # more people always count; fewer only where they are also a share of all
+        assert ("people" in names) == (people_now - people >= 5 or fewer)
     assert changed_fields(row, row, watch, rules) == []

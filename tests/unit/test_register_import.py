@@ -11,11 +11,13 @@ import shapely
 
 from geo_risk.core.errors import ConfigError, DataError, SchemaError
 from geo_risk.flow.register import decide
+from geo_risk.flow.register_edits import import_edits, is_export
 from geo_risk.flow.register_export import export
-from geo_risk.flow.register_import import import_edits, import_ledger, is_export
+from geo_risk.flow.register_import import import_ledger
 from geo_risk.flow.register_mapping import LedgerMapping, read_mapping
+from geo_risk.products.register_merging import MergeRules
 from geo_risk.products.register_params import RegisterParams
-from geo_risk.register import proposals
+from geo_risk.register import loop, proposals
 from geo_risk.register.entry import Author, Change
 from geo_risk.register.replay import differences
 from tests.support.registers import EDITOR, X, Y, add_points, change, new_register
@@ -107,6 +109,26 @@ def test_a_ledger_with_merged_cells_full_width_digits_and_its_own_words(tmp_path
     assert third.counts["proposed"] == 1
     (edit,) = proposals.listed(register)
     assert (edit.kind, edit.before, edit.after) == ("edit", {"people": 12}, {"people": 40})
+
+
+def test_the_row_of_a_merged_point_counts_for_the_point_in_force(tmp_path, register, mapping):
+    rows = [[f"0{k}", None, f"点{k}", "滑坡", 111.1, 36.5, 10 * k, None, None] for k in (1, 2)]
+    import_ledger(register, write_ledger(tmp_path / "a.xlsx", rows), mapping)
+    confirm_all(register)
+    with register.writing():
+        loop.merge(register, ["02"], "01", EDITOR, rules=MergeRules("sum"))
+    report = import_ledger(register, write_ledger(tmp_path / "a.xlsx", rows), mapping)
+    assert report.counts["rows_of_merged"] == 1
+    assert proposals.listed(register) == []  # the same ledger: 10 and 20 are the 30 of the point in force
+    rows[1][6] = 50
+    import_ledger(register, write_ledger(tmp_path / "b.xlsx", rows), mapping)
+    assert [(p.object_id, p.before, p.after) for p in proposals.listed(register)] == [
+        ("01", {"people": 30}, {"people": 60})
+    ]
+    # the merged row alone says nothing of the sum, and changes neither name nor place
+    decide(register, [], EDITOR, RULES, everything=True, accept=False)
+    import_ledger(register, write_ledger(tmp_path / "c.xlsx", rows[1:]), mapping)
+    assert proposals.listed(register) == []
 
 
 def test_values_of_merged_cells_stand_for_all_their_rows(tmp_path, register, mapping):

@@ -21,6 +21,7 @@ from geo_risk.register.entry import Author, Change
 from geo_risk.register.fields import LAYERS, plain
 from geo_risk.register.postgis import read_url
 from geo_risk.register.replay import diff, differences, replay, undo
+from geo_risk.register.rtree import add_functions
 from geo_risk.register.sqlite import SqliteDatabase, network_type
 from geo_risk.register.store import Register, connect
 from tests.support.registers import CRS, EDITOR, X, Y, add_points, change, new_register
@@ -168,6 +169,7 @@ def test_a_change_behind_the_back_of_the_program_is_found(tmp_path):
     with new_register(tmp_path / "r.gpkg") as register:
         (one,) = add_points(register)
     raw = sqlite3.connect(tmp_path / "r.gpkg")
+    add_functions(raw)
     raw.execute("DROP TRIGGER keep_hazard_points_update")
     raw.execute("UPDATE hazard_points SET people = 0")
     raw.commit()

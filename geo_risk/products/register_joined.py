@@ -1,0 +1,126 @@
+"""Rows of a run that are of one object by now, because their entries were merged: made one row, nobody lost.
+
+A ledger file goes on listing what was merged. Its rows speak for the object that stays, never for the cancelled one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from geo_risk.core.sentence import Sentence
+from geo_risk.products.danger import GRADES, danger_grades
+from geo_risk.products.params import RiskParams
+from geo_risk.products.register_merging import COUNTS
+
+_ACTS = ("accelerating", "step", "steady", "decelerating", "seasonal", "unknown", "stable")
+"""From the gravest; unknown before stable."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Rows of a run after those of merged objects were made one.
+
+    Attributes
+    ----------
+    found : the rows. also : id of the object in force by the number of each row that went into another.
+    elsewhere : positions in `found` of rows that stand for an object at the place of one that was merged into it.
+    """
+
+    found: gpd.GeoDataFrame
+    also: dict[str, str]
+    elsewhere: frozenset[int]
+
+
+def join_merged(
+    found: gpd.GeoDataFrame, *, numbers: Mapping[str, str], into: Mapping[str, str], how: Mapping[str, str | None],
+    risk: RiskParams,
+) -> Joined:  # fmt: skip
+    """Make one row of all rows of a run whose ledger numbers lead to one object.
+
+    Parameters
+    ----------
+    found : point_id, source and the columns of `hazard_points`, those that there are.
+    numbers : id of the register by ledger number, where it is another one.
+    into : id of the object in force by that of each merged one. how : how its counts were joined, by its id.
+    risk : bounds of the danger grades.
+
+    Returns
+    -------
+    Joined. Levels and activity of the gravest; counts summed where a person had said that they are different people,
+    else the larger. A count that one of the objects lacks in this run is unknown: it replaces nothing.
+    """
+    ids = [numbers.get(str(i), str(i)) if s != "insar" else "" for i, s in
+           zip(found["point_id"], found["source"], strict=True)]  # fmt: skip
+    ends = [into.get(i, i) for i in ids]
+    touched = {into[i] for i in ids if i in into}
+    if not touched:
+        return Joined(found, {}, frozenset())
+    members: dict[str, set[str]] = {}
+    for gone, stays in into.items():
+        members.setdefault(stays, {stays}).add(gone)
+    rows: dict[str, list[int]] = {}
+    for k, end in enumerate(ends):
+        if end in touched:
+            rows.setdefault(end, []).append(k)
+    plain = found.to_dict("records")
+    also: dict[str, str] = {}
+    dropped: set[int] = set()
+    alone: set[int] = set()
+    for end, at in rows.items():
+        order = sorted(at, key=lambda k: (ids[k] != end, ids[k], k))
+        first = order[0]
+        seen = {ids[k]: plain[k] for k in order}
+        plain[first] = _one_row({**plain[first], "point_id": end}, seen, members[end], how, risk)
+        also |= {str(found["point_id"].iloc[k]): end for k in order}
+        dropped |= set(order[1:])
+        alone |= {first} if ids[first] != end else set()
+    keep = [k for k in range(len(found)) if k not in dropped]
+    out = gpd.GeoDataFrame([plain[k] for k in keep], geometry="geometry", crs=found.crs)
+    out = out.astype({c: t for c, t in found.dtypes.items() if c in out and c != "geometry"})
+    return Joined(out, also, frozenset(i for i, k in enumerate(keep) if k in alone))
+
+
+def _one_row(
+    row: dict[str, Any], seen: Mapping[str, Mapping[str, Any]], members: set[str], how: Mapping[str, str | None],
+    risk: RiskParams,
+) -> dict[str, Any]:  # fmt: skip
+    counted = [m for m in sorted(members) if how.get(m) != "kept"]
+    for name in (n for n in COUNTS["hazard_points"] if n in row):
+        values = [(m, seen.get(m, {}).get(name)) for m in counted]
+        known = [(m, v) for m, v in values if v is not None and not pd.isna(v)]
+        is_whole = len(known) == len(values)
+        apart = [v for m, v in known if how.get(m) == "sum"]
+        same = [v for m, v in known if how.get(m) != "sum"]
+        row[name] = sum(apart) + max(same, default=0) if is_whole else None
+    rows = list(seen.values())
+    for name in (n for n in row if n.endswith("_level")):
+        row[name] = max((int(r[name]) for r in rows if not pd.isna(r[name])), default=-1)
+    acts = [str(r["activity"]) for r in rows if r.get("activity") in _ACTS]
+    if acts:
+        row["activity"] = min(acts, key=_ACTS.index)
+    if any(r.get("status") == "changed" for r in rows):
+        row["status"] = "changed"
+    if "danger_grade" in row:
+        row["danger_grade"] = _grade(row, rows, risk)
+    said = Sentence(f"With what was merged into it: {', '.join(sorted(members))}.",
+                    f"含并入者：{'、'.join(sorted(members))}。")  # fmt: skip
+    for name, text in (("reasons_en", str(said)), ("reasons_zh", said.zh)):
+        if name in row and not pd.isna(row[name]):
+            row[name] = f"{row[name]} {text}".strip()
+    return row
+
+
+def _grade(row: Mapping[str, Any], rows: list[Mapping[str, Any]], risk: RiskParams) -> str | None:
+    """Return the gravest grade of the rows and of the joined counts; None where the people are not known."""
+    people, assets = (float("nan") if row.get(n) is None or pd.isna(row[n]) else float(row[n])
+                      for n in ("people", "assets_cny"))  # fmt: skip
+    if people != people:  # noqa: PLR0124
+        return None
+    grades = [str(g) for g in (*(r.get("danger_grade") for r in rows), danger_grades([people], [assets], risk)[0])
+              if g in GRADES]  # fmt: skip
+    return max(grades, key=GRADES.index) if grades else None
