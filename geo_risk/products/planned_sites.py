@@ -52,6 +52,8 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "wet": ("{share} under water of the storm, at most {depth:.2f} m.",
             "暴雨积水覆盖 {share}，最深 {depth:.2f} 米。"),
     "licences": ("{share} over the mining licences {ids}.", "{share} 位于采矿权 {ids} 范围内。"),
+    "lost_licences": ("{n} mining licences could not be read: whether it lies over one of them is unknown.",
+                      "有 {n} 个采矿权图形无法读取：是否压覆未知。"),
     "no_licences": ("Mining licences were not given.", "未提供采矿权资料。"),
     "unknown": ("Unknown for {share} of it: {what}.", "{share} 未知：{what}。"),
     "outside": ("{share} lies outside the map.", "{share} 在计算范围之外。"),
@@ -71,11 +73,13 @@ class SiteGround:
     ----------
     layers : (y, x) by the names of `LAYERS`, lazy, on one grid.
     zones : `risk_zones`. licences : mining licences with licence_id.
+    lost_licences : licences that could not be read: whether a site lies over one of them is unknown.
     """
 
     layers: Mapping[str, xr.DataArray] = field(default_factory=dict)
     zones: gpd.GeoDataFrame | None = None
     licences: gpd.GeoDataFrame | None = None
+    lost_licences: int = 0
 
 
 def planned_sites(
@@ -112,7 +116,7 @@ def planned_sites(
         geometry=given.geometry.to_numpy(), crs=given.crs,
     )  # fmt: skip
     out = out.join(_of_layers(out, ground.layers, grid, params)).join(_of_zones(out, ground.zones))
-    out = out.join(_of_licences(out, ground.licences))
+    out = out.join(_of_licences(out, ground.licences, ground.lost_licences))
     hidden = np.where(~(out["unknown_share"] <= params.site_unknown_max), Level.UNKNOWN, Level.NONE).astype(np.int8)
     out["hazard_level"] = combine_levels(out["zone_hazard"], out["ground_hazard"], hidden)
     out["risk_level"] = combine_levels(out["risk_level"], hidden)
@@ -235,7 +239,7 @@ def _worst(levels: NDArray[Any]) -> int:
     return int(combine_levels(*[levels[i : i + 1] for i in range(len(levels))])[0])
 
 
-def _of_licences(sites: gpd.GeoDataFrame, licences: gpd.GeoDataFrame | None) -> pd.DataFrame:
+def _of_licences(sites: gpd.GeoDataFrame, licences: gpd.GeoDataFrame | None, lost: int) -> pd.DataFrame:
     out = pd.DataFrame({"licence_ids": "", "licence_share": 0.0}, index=sites.index)
     if licences is None:
         return out.assign(licence_share=np.nan)
@@ -244,6 +248,8 @@ def _of_licences(sites: gpd.GeoDataFrame, licences: gpd.GeoDataFrame | None) -> 
         out.loc[k, "licence_ids"] = ",".join(sorted(some["licence_id"].astype(str)))
         covered = shapely.union_all(shapely.intersection(some.geometry.to_numpy(), sites.geometry.iloc[k]))
         out.loc[k, "licence_share"] = min(1.0, covered.area / sites.geometry.iloc[k].area)
+    if lost:
+        out["licence_share"] = out["licence_share"].mask(out["licence_share"] == 0)
     return out
 
 
@@ -291,6 +297,8 @@ def _reasons(row: Any, ground: SiteGround, params: RiskParams, language: str) ->
         told.append(("no_licences", {}))
     elif row.licence_ids:
         told.append(("licences", {"share": row.licence_share, "ids": row.licence_ids}))
+    if ground.lost_licences:
+        told.append(("lost_licences", {"n": ground.lost_licences}))
     if row.unknown_share > 0:
         names = ("、" if k else ", ").join(_NAMES[n][k] for n in row.unknown_of)
         told.append(

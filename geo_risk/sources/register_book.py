@@ -72,23 +72,39 @@ def read_edited_book(path: Path, *, about: str, headers: Mapping[str, Mapping[st
         facts = {str(r[0]): str(r[1]) for r in book[about].iter_rows(max_col=2, values_only=True) if r[0] is not None}
         out = Edited(facts)
         for sheet in book.worksheets:
-            rows = [list(r) for r in sheet.iter_rows(max_row=MAX_ROWS + 1, values_only=True)]
-            if sheet.title != about and rows:
+            if sheet.title != about and (rows := _rows(sheet, where=where)):
                 _add_table(out, rows, headers)
     finally:
         book.close()
     return out
 
 
-def _add_table(out: Edited, rows: list[list[Any]], headers: Mapping[str, Mapping[str, str]]) -> None:
-    names = [_plain(c) for c in rows[0]]
+def _rows(sheet: Any, *, where: str) -> list[tuple[int, list[Any]]]:
+    """Return the rows of a sheet that hold something, with their numbers; the header first.
+
+    Raises
+    ------
+    LimitError : there are more than MAX_ROWS below the header: none is cut off in silence.
+    """
+    out: list[tuple[int, list[Any]]] = []
+    for i, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        if any(_plain(c) for c in row):
+            out.append((i, list(row)))
+        if len(out) > MAX_ROWS + 1:
+            what = f"sheet {sheet.title!r} has more than {MAX_ROWS:,} rows; none of them was taken"
+            raise LimitError(what, where=where, fix="delete the rows that nobody edited: a missing row cancels nothing")
+    return out
+
+
+def _add_table(out: Edited, rows: list[tuple[int, list[Any]]], headers: Mapping[str, Mapping[str, str]]) -> None:
+    names = [_plain(c) for c in rows[0][1]]
     for layer, known in headers.items():
         plain = {_plain(k): v for k, v in known.items()}
         columns = [plain.get(n, "") for n in names]
         id_column = next(iter(known.values()))
         if id_column not in columns:
             continue
-        body = [(i, r) for i, r in enumerate(rows[1:], 2) if any(_plain(c) for c in r)]
+        body = rows[1:]
         table = pd.DataFrame([r[: len(columns)] for _, r in body], columns=columns, dtype=object)
         table = table.loc[:, [c != "" for c in columns]].loc[:, lambda t: ~t.columns.duplicated()]
         table.insert(0, "row", [i for i, _ in body])

@@ -183,6 +183,18 @@ def test_the_step_reads_mends_and_sets_aside(tmp_path):
     assert len(made) + len(facts["quarantine"]) == 2
     assert "未提供采矿权资料" in made["reasons_zh"].iloc[0]
     assert made["verdict"].tolist() == ["survey"] * len(made)
+    licences = gpd.GeoDataFrame({"licence_id": ["M1", "M2"]}, geometry=[bow, Polygon()], crs=frame.crs)
+    licences.to_file(tmp_path / "采矿权.gpkg")
+    write_sites(sites=tmp_path / "sites.gpkg", **{**common, "mines": tmp_path / "采矿权.gpkg"})
+    facts = read_json(tmp_path / "facts.json")
+    assert {"采矿权.gpkg M1", "采矿权.gpkg M2"} <= {q["id"] for q in facts["quarantine"]}
+    assert any("采矿权" in str(n) for n in facts["notes"])
+    assert facts["counts"]["licences_set_aside"] == 2
+    made = read_frame(tmp_path / "planned_sites.gpkg")
+    # a licence that could not be read may lie under it: not known to be free of licences
+    assert np.isnan(made["licence_share"].iloc[0])
+    assert "有 2 个采矿权图形无法读取" in made["reasons_zh"].iloc[0]
+    assert "none_found" not in set(made["verdict"])
     frame.assign(site_id="P0").to_file(tmp_path / "twice.gpkg")
     with pytest.raises(SchemaError, match="P0"):
         write_sites(sites=tmp_path / "twice.gpkg", **common)

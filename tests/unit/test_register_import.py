@@ -9,7 +9,7 @@ import pyogrio
 import pytest
 import shapely
 
-from geo_risk.core.errors import ConfigError, DataError, SchemaError
+from geo_risk.core.errors import ConfigError, DataError, LimitError, SchemaError
 from geo_risk.flow.register import decide
 from geo_risk.flow.register_edits import import_edits, is_export
 from geo_risk.flow.register_export import export
@@ -299,6 +299,29 @@ def test_edits_in_a_workbook_come_back_cell_by_cell(tmp_path, register):
     export(register, tmp_path / "b.xlsx")
     book = openpyxl.load_workbook(tmp_path / "b.xlsx")
     assert all(c.data_type != "f" for sheet in book for row in sheet.iter_rows() for c in row)
+
+
+def test_a_workbook_with_too_many_rows_is_refused_and_none_is_cut_off(tmp_path, register, monkeypatch):
+    from geo_risk.sources import register_book
+
+    add_points(register, 5)
+    export(register, tmp_path / "a.xlsx")
+    monkeypatch.setattr(register_book, "MAX_ROWS", 4)
+    with pytest.raises(LimitError, match="more than 4 rows"):
+        import_edits(register, tmp_path / "a.xlsx")
+    assert proposals.listed(register, state=None) == []
+    # rows that were only formatted, or emptied, are no rows; the last one that counts is read
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    sheet = book["隐患点"]
+    for cell in sheet[3]:
+        cell.value = None
+    columns = {c.value: c.column for c in sheet[1]}
+    sheet.cell(6, columns["人口"]).value = 99
+    sheet.cell(500, 1).fill = openpyxl.styles.PatternFill("solid", fgColor="FF0000")
+    book.save(tmp_path / "a.xlsx")
+    report = import_edits(register, tmp_path / "a.xlsx")
+    assert report.rows["hazard_points"] == 4
+    assert [p.after for p in proposals.listed(register)] == [{"people": 99}]
 
 
 def test_edits_in_a_geopackage_come_back_with_their_shapes(tmp_path, register):

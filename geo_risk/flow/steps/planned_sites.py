@@ -47,15 +47,19 @@ def write_sites(
                        columns=("name?", "use?"), geometry="Polygon", options=options)  # fmt: skip
     notes, quarantine = [*read.notes], [*read.quarantine]
     licences: Any = None
+    lost = 0
     if mines is not None:
         found = read_vector(mines, crs=target.crs, where="inputs.mines", id_column="licence_id", geometry="Polygon",
                             options=mine_options)  # fmt: skip
         licences = found.frame
+        notes += found.notes
+        quarantine += [{**row, "id": f"{mines.name} {row['id']}"} for row in found.quarantine]
+        lost = len(found.quarantine)
     ground = SiteGround(
         {name: open_layer(path) for name, path in layers.items() if path is not None},
-        None if risk_zones is None else read_frame(risk_zones), licences,
+        None if risk_zones is None else read_frame(risk_zones), licences, lost,
     )  # fmt: skip
     made = statements(read.frame, ground, target, params=params, language=language)
     write_frame(made, out)
     counts = {verdict: int((made["verdict"] == verdict).sum()) for verdict in VERDICTS}
-    write_json(facts_of(notes, quarantine=quarantine, sites=len(made), **counts), facts)
+    write_json(facts_of(notes, quarantine=quarantine, sites=len(made), licences_set_aside=lost, **counts), facts)
