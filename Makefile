@@ -10,7 +10,7 @@ STAMP_TEST := $(VENV)/.installed-test
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fast lint types imports format faults real score sample notebook clean browsers postgres
+.PHONY: help demo test check fast lint types imports format faults real score sample notebook clean browsers postgres qgis
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ demo: $(STAMP) ## Install, run the demo county, print where the map is.
 score: $(STAMP) ## Compare the demo run with its truth.
 	$(BIN)/geo-risk score outputs/demo data/sample/truth
 
-test: $(STAMP_TEST) browsers postgres ## Install with the test extras and run the whole suite.
+test: $(STAMP_TEST) browsers postgres qgis ## Install with the test extras and run the whole suite.
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP_TEST) ## Format, lint, types, imports, fast tests: before every commit.
@@ -78,6 +78,12 @@ postgres:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1; then \
 		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql postgresql-postgis) >/dev/null \
 		|| echo "PostgreSQL could not be installed; the tests of the register will say so"; fi
+
+# QGIS for the tests of the register's forms, which edit a copy in a real one; where this is root and apt-get is there.
+qgis:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! /usr/bin/python3 -c 'import qgis.core' >/dev/null 2>&1; then \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-qgis qgis-providers) \
+		>/dev/null || echo "QGIS could not be installed; the tests of the forms will say so"; fi
 
 clean: ## Remove what runs and tests leave, but no data.
 	rm -rf outputs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

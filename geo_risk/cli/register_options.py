@@ -55,11 +55,12 @@ Lang = Annotated[str, typer.Option("--lang", metavar="zh|en", help="Language of 
 def opened(where: str, *, new_crs: str | None = None) -> Iterator[tuple[Register, Place]]:
     """Open the register that a word names; make it first where a CRS for a new one is given."""
     from geo_risk.flow.register import find_register
+    from geo_risk.flow.register_forms import make_register
     from geo_risk.register.store import Register
 
     place = find_register(where)
     if new_crs is not None:
-        Register.create(place.url, crs=new_crs).close()
+        make_register(place.url, crs=new_crs)
     warn_of_network(place.url)
     with Register.open(place.url) as register:
         yield register, place

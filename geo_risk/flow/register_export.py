@@ -10,9 +10,9 @@ import geopandas as gpd
 import pandas as pd
 
 from geo_risk.core.errors import ConfigError
+from geo_risk.flow.register_forms import styles
 from geo_risk.publish.escape import csv_value
 from geo_risk.publish.frames import write_frames
-from geo_risk.publish.geopackage import layer_styles
 from geo_risk.publish.i18n import label
 from geo_risk.publish.register_book import write_book
 from geo_risk.register.fields import CONTACTS, LAYERS
@@ -83,9 +83,7 @@ def _write_package(frames: Mapping[str, gpd.GeoDataFrame], out: Path, facts: Map
     plain = {n: f.assign(**{c: f[c].astype("object").where(f[c].notna(), None) for c in f.columns
                             if pd.api.types.is_string_dtype(f[c].dtype)}) for n, f in frames.items()}  # fmt: skip
     tables: dict[str, pd.DataFrame] = dict(plain)
-    styles = layer_styles(frames, language=language)
-    if len(styles):
-        tables["layer_styles"] = styles
+    tables["layer_styles"] = styles({n: list(f.columns) for n, f in frames.items()}, language=language)
     tables[ABOUT] = pd.DataFrame({"key": list(facts), "value": list(facts.values())})
     write_frames(tables, out)
 

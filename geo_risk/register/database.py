@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,10 @@ class Database(ABC):
     @abstractmethod
     def add_layer(self, name: str, columns: Sequence[tuple[str, str]], shape: str, title: str) -> None:
         """Create the table of a spatial layer with a column `geom`, known to GIS programs."""
+
+    @abstractmethod
+    def put_styles(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the styles of the layers where GIS programs look for them."""
 
     @abstractmethod
     def protect(self, tables: Sequence[str], *, append_only: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -117,6 +117,9 @@ class PostgisDatabase(Database):
         )
         self.run(f"CREATE INDEX {quoted(f'{name}_geom')} ON {quoted(name)} USING gist (geom)")
         self.run(f"COMMENT ON TABLE {quoted(name)} IS '{title}'")
+
+    def put_styles(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep none: QGIS looks for them in one table of the whole database, which is its owner's."""
 
     def protect(self, tables: Sequence[str], *, append_only: Sequence[str]) -> None:
         """Let triggers stop what does not come from this package."""

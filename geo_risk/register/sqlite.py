@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,11 @@ CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT N
 CREATE TABLE gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL,
   definition TEXT NOT NULL, scope TEXT NOT NULL,
   CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name))
+"""
+_STYLES = """
+CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, f_table_schema TEXT,
+  f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN,
+  description TEXT, owner TEXT, ui TEXT, update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))
 """
 _UNDEFINED = (("Undefined Cartesian SRS", -1), ("Undefined geographic SRS", 0))
 
@@ -131,6 +136,17 @@ class SqliteDatabase(Database):
             self.run(statement)
         self.run("INSERT INTO gpkg_extensions VALUES (?, 'geom', 'gpkg_rtree_index', ?, 'write-only')",
                  (name, rtree.DEFINITION))  # fmt: skip
+
+    def put_styles(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write QGIS's table `layer_styles`; what people save there later is theirs."""
+        if not rows:
+            return
+        self.run(_STYLES)
+        self.run("INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) "
+                 "VALUES ('layer_styles', 'attributes', 'layer_styles', 0)")  # fmt: skip
+        names = list(rows[0])
+        columns, marks = ", ".join(quoted(n) for n in names), ", ".join("?" * len(names))
+        self.many(f"INSERT INTO layer_styles ({columns}) VALUES ({marks})", [[r[n] for n in names] for r in rows])  # noqa: S608
 
     def protect(self, tables: Sequence[str], *, append_only: Sequence[str]) -> None:
         """Let triggers stop what does not come from this package, such as edits that QGIS would write into the file."""

@@ -65,8 +65,10 @@ class Register:
         self.register_id, self.crs = str(meta["register_id"]), str(meta["crs"])
 
     @classmethod
-    def create(cls, url: str, *, crs: str, clock: Clock = _now) -> Register:
+    def create(cls, url: str, *, crs: str, clock: Clock = _now, styles: Sequence[Mapping[str, Any]] = ()) -> Register:
         """Make an empty register in a metric CRS; where one is already, open it.
+
+        `styles` are rows of QGIS's table `layer_styles`, kept where the database is a file.
 
         Raises
         ------
@@ -86,6 +88,7 @@ class Register:
                     database.many("INSERT INTO reg_meta VALUES (?, ?)", rows)
                     names = [("change",), ("proposal",), *((n,) for n in LAYERS)]
                     database.many("INSERT INTO reg_counters VALUES (?, 0)", names)
+                    database.put_styles(styles)
                     database.protect([*KEPT, *LAYERS], append_only=ONLY_GROWS)
         except BaseException:
             database.close()
