@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ def list_proposals(
     where: Where,
     kind: Kind = None,
     every: Annotated[bool, typer.Option("--decided", help="Also those that were decided or replaced.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="As .xlsx or .csv.")] = None,
     with_contacts: Contacts = False,
     lang: Lang = "zh",
     as_json: Json = False,
@@ -26,12 +28,22 @@ def list_proposals(
 ) -> None:
     """List what is proposed, with the reason of each."""
     from geo_risk.flow.register import told_of_merge
+    from geo_risk.flow.register_export import proposals_frame, write_overdue
     from geo_risk.register import proposals
     from geo_risk.register.fields import CONTACTS
 
     with opened(where) as (register, place):
         found = proposals.listed(register, state=None if every else "open", kind=kind)
         merges = {p.number: told_of_merge(register, p, place.risk) for p in found if p.state == "open"}
+        states = register.get(sorted({p.object_id for p in found})) if out is not None else {}
+    if out is not None:
+        rows = proposals_frame(found, states, merges, language=lang)
+        write_overdue(rows, out.absolute(), language=lang, title="proposals")
+        if as_json:
+            output.say_json({"file": str(out), "rows": len(rows)})
+        else:
+            output.say(f"{out}: {len(rows)} proposals")
+        return
 
     def masked(values: dict[str, Any]) -> dict[str, Any]:
         return {k: v if with_contacts or k not in CONTACTS or v is None else "***" for k, v in values.items()}
@@ -55,9 +67,9 @@ def list_proposals(
         told = "" if m is None else f" {m.told.zh if zh else m.told}"
         return (p.reason_zh if zh else p.reason_en) + told
 
-    rows = [(p.name, p.kind, p.object_id, reason(p), p.state if every else "", p.decided_by if every else "")
-            for p in found]  # fmt: skip
-    output.say_table(f"Proposals: {len(rows)}", ("proposal", "kind", "object", "reason", "state", "by"), rows)
+    columns = ("proposal", "kind", "object", "reason", *(("state", "by") if every else ()))
+    table = [(p.name, p.kind, p.object_id, reason(p), *((p.state, p.decided_by) if every else ())) for p in found]
+    output.say_table(f"Proposals: {len(table)}", columns, table)
 
 
 def history(
@@ -209,9 +221,9 @@ def show_object(
         output.say_json({"layer": state.layer, "object_id": object_id, "version": state.version, "values": values,
                          "proposals": [p.name for p in waiting]})  # fmt: skip
         return
-    rows = [(column_label(k, lang), str(book_value(k, v, lang))) for k, v in values.items()
-            if v is not None and not k.startswith("reasons_")]  # fmt: skip
-    output.say_table(f"{object_id}, version {state.version}", ("", ""), rows)
+    told = {k: book_value(k, v, lang) for k, v in values.items() if v is not None and not k.startswith("reasons_")}
+    rows = [(column_label(k, lang), f"{v:.10g}" if isinstance(v, float) else str(v)) for k, v in told.items()]
+    output.say_table(f"{object_id}, version {state.version}", ("field", "value"), rows)
     if waiting:
         table = [(p.name, p.kind, p.reason_zh if lang == "zh" else p.reason_en) for p in waiting]
         output.say_table(f"Proposals: {len(table)}", ("proposal", "kind", "reason"), table)

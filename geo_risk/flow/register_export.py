@@ -11,11 +11,14 @@ import pandas as pd
 
 from geo_risk.core.errors import ConfigError
 from geo_risk.flow.register_forms import styles
+from geo_risk.products.register_merging import Takeover
 from geo_risk.publish.escape import csv_value
 from geo_risk.publish.frames import write_frames
 from geo_risk.publish.i18n import label
 from geo_risk.publish.register_book import write_book
+from geo_risk.register.entry import State
 from geo_risk.register.fields import CONTACTS, LAYERS
+from geo_risk.register.proposals import Proposal
 from geo_risk.register.store import Register
 
 ABOUT = "register_export"
@@ -121,8 +124,45 @@ def overdue_frame(rows: Sequence[Mapping[str, Any]], *, with_contacts: bool) -> 
     return out
 
 
-def write_overdue(rows: pd.DataFrame, out: Path, *, language: str) -> None:
-    """Publish the overdue list as .xlsx or .csv.
+def proposals_frame(
+    found: Sequence[Proposal], states: Mapping[str, State], merges: Mapping[int, Takeover | None], *, language: str
+) -> pd.DataFrame:
+    """Return proposals as a table to go through on paper: who is threatened now, and if it is confirmed.
+
+    Parameters
+    ----------
+    states : of their objects by id. merges : what a merge moves, by number of the proposal.
+    """
+    zh = language == "zh"
+    rows = []
+    for p in found:
+        values = {**(states[p.object_id].values if p.object_id in states else {})}
+        merge = merges.get(p.number)
+        rows.append({
+            "proposal": p.name, "proposal_kind": p.kind, "layer": p.layer, "object_id": p.object_id,
+            "name": p.after.get("name") or values.get("name"), "people": values.get("people"),
+            "people_new": p.after.get("people", values.get("people")), "reasons": p.reason_zh if zh else p.reason_en,
+            "merge_told": None if merge is None else (merge.told.zh if zh else str(merge.told)),
+        })  # fmt: skip
+    columns = [
+        "proposal",
+        "proposal_kind",
+        "layer",
+        "object_id",
+        "name",
+        "people",
+        "people_new",
+        "reasons",
+        "merge_told",
+    ]
+    out = pd.DataFrame(rows, columns=columns)
+    for c in ("people", "people_new"):
+        out[c] = pd.array(out[c].tolist(), dtype="Int64")
+    return out
+
+
+def write_overdue(rows: pd.DataFrame, out: Path, *, language: str, title: str = "overdue") -> None:
+    """Publish the overdue list, or that of the proposals (`title`), as .xlsx or .csv.
 
     Raises
     ------
@@ -131,7 +171,7 @@ def write_overdue(rows: pd.DataFrame, out: Path, *, language: str) -> None:
     if out.suffix.lower() == ".csv":
         write_csv(rows, out)
     elif out.suffix.lower() == ".xlsx":
-        write_book({"overdue": (label("list.overdue", language), rows)}, out, about={}, language=language)
+        write_book({title: (label(f"list.{title}", language), rows)}, out, about={}, language=language)
     else:
         what = f"{out.name}: .xlsx or .csv needed"
         raise ConfigError(what, where="--out", fix="name an .xlsx or a .csv")

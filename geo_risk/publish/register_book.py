@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,18 +25,30 @@ from geo_risk.publish.office import without_clock
 ABOUT = "_register"
 """Hidden sheet: which register, when, in which language."""
 
-_FREE = re.compile(r"^(name|note|reasons.*|.*_ids?|loop_(unit|assignee|finding|measure|outcome|.*_on|due)|merged_into"
-                   r"|responsible|monitor|first_seen|last_(seen|looked)(_run)?)$")  # fmt: skip
+_FREE = re.compile(
+    r"^(name|note|proposal|merge_told|reasons.*|.*_ids?|loop_(unit|assignee|finding|measure|outcome|.*_on|due)"
+    r"|merged_into|responsible|monitor|first_seen|last_(seen|looked)(_run)?)$"
+)
 _THIN = Side(style="thin", color="BFC6CC")
 _GRID = Border(_THIN, _THIN, _THIN, _THIN)
 _A4_COLUMNS = 14
-_WIDE = {"reasons": 50, "note": 30, "loop_finding": 30, "loop_measure": 30, "loop_outcome": 24, "name": 20}
+_WIDE = {
+    "reasons": 50,
+    "merge_told": 40,
+    "note": 30,
+    "loop_finding": 30,
+    "loop_measure": 30,
+    "loop_outcome": 24,
+    "name": 20,
+}
 
 
 def book_value(column: str, value: Any, language: str) -> Any:
     """Return what stands in a cell for a value of a column: words in the language, numbers rounded as on lists."""
     if isinstance(value, str) and _FREE.match(column):
         return clean_text(value)
+    if isinstance(value, str) and column == "last_outcome":
+        return value_label(value, language, column)
     out = shown(column, value, language)
     if isinstance(out, float):
         out = round(out, 2 if column in ("x", "y") else places(column, out)) + 0.0
@@ -111,10 +124,15 @@ def _write_sheet(sheet: Any, rows: pd.DataFrame, language: str) -> None:
         sheet.column_dimensions[get_column_letter(j)].width = max(8, min(widest, _WIDE.get(str(column), 18)))
     sheet.row_dimensions[1].height = 34
     for i, row in enumerate(rows.itertuples(index=False), 2):
+        lines = 1
         for j, (column, value) in enumerate(zip(rows.columns, row, strict=True), 1):
             cell = sheet.cell(i, j)
             set_cell(cell, book_value(str(column), value, language))
             cell.alignment, cell.border = wrap, _GRID
+            if isinstance(cell.value, str):
+                room = sheet.column_dimensions[get_column_letter(j)].width - 3  # the indent on both sides
+                lines = max(lines, sum(math.ceil(max(_width(p), 1) / room) for p in cell.value.split("\n")))
+        sheet.row_dimensions[i].height = min(15.0 * lines + 3, 409)
     sheet.freeze_panes = "C2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(max(1, len(rows.columns)))}{len(rows) + 1}"
     sheet.print_title_rows = "1:1"
