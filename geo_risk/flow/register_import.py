@@ -46,6 +46,7 @@ def import_ledger(register: Register, path: Path, mapping: LedgerMapping) -> Imp
         read = read_polygons(path, table, crs=register.crs, where="import", options=mapping.options())
     report.notes += read.notes
     report.rows[layer.name] = len(read.frame) + len(read.quarantine)
+    _say_without_kind(layer, read, report)
     for row in read.quarantine:
         report.aside(layer.name, row["id"], Sentence(row["reason"], row.get("reason_zh", row["reason"])))
     with register.writing():
@@ -101,6 +102,13 @@ def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: I
             reason = Sentence(f"Ledger {report.file}, row {row['row']}.", f"台账 {report.file} 第 {row['row']} 行。")
             offers.append(Offer("edit", layer.name, state.object_id, values, reason.zh, str(reason)))
     return offers
+
+
+def _say_without_kind(layer: Layer, read: VectorRead, report: ImportReport) -> None:
+    if layer.name == "hazard_points" and (n := int(read.frame["kind"].isna().sum()) if "kind" in read.frame else 0):
+        report.add({"without_kind": n})
+        report.notes.append(Sentence(f"{n} rows have no kind that is known: they are taken as unstable_slope",
+                                     f"{n} 行类型缺失或无法识别：按不稳定斜坡登记"))  # fmt: skip
 
 
 def _joined(

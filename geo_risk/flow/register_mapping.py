@@ -53,6 +53,7 @@ class LedgerMapping(Params):
             what = f"the register has no columns {strange}"
             raise ConfigError(what, where="mapping", fix=f"use some of: {', '.join(sorted(known))}")
         columns = {**base.columns, **{k: (*v, *base.columns.get(k, ())) for k, v in self.columns.items()}}
+        columns.setdefault("note", ("备注", "说明"))
         mine = {alias for k, v in self.columns.items() for alias in v}
         columns = {k: tuple(a for a in v if a not in mine or a in self.columns.get(k, ())) for k, v in columns.items()}
         values = {**base.values, **{k: {**v, **base.values.get(k, {})} for k, v in self.values.items()}}

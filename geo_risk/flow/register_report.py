@@ -40,4 +40,5 @@ class ImportReport:
 
     def aside(self, layer: str, name: object, why: str) -> None:
         """Set a row aside."""
+        self.counts["set_aside"] = self.counts.get("set_aside", 0) + 1
         self.quarantine.append({"layer": layer, "id": str(name), "reason": str(why), "reason_zh": chinese(why)})

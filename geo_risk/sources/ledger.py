@@ -109,29 +109,48 @@ def read_polygons(
 
     Shapes are checked and mended as in `vectors.read_vector`; rows without an id and repeated ids are set aside.
     """
-    read = read_vector(path, crs=crs, where=where, geometry="Polygon", options=options)
+    _check_file(path, where=where)
+    raw, _ = open_vector(path, where=where, layer=options.layer, crs=options.crs, encoding=options.encoding)
+    ids = [str(c) for c in raw.columns if header_meaning(_plain(c), table)[0] == table.id]
+    read = read_vector(path, crs=crs, where=where, geometry="Polygon", options=options,
+                       id_column=f"{ids[0] if ids else table.id}?")  # fmt: skip
     shapes = read.frame.geometry
     plain = pd.DataFrame(read.frame.drop(columns=shapes.name))
     centre = shapes.representative_point()
-    plain = plain.assign(row=np.arange(1, len(plain) + 1), x=centre.x, y=centre.y)
+    plain = plain.assign(x=centre.x, y=centre.y)
     frame, notes = _understand(plain, table, path=path, where=where)
     frame, quarantine = _drop_without_id(frame, table.id)
     frame, doubled = _first_of_each(frame, table.id)
     out = gpd.GeoDataFrame(frame, geometry=shapes.loc[frame.index], crs=crs).reset_index(drop=True)
-    return VectorRead(out, [*read.quarantine, *quarantine, *doubled], [*read.notes, *notes])
+    aside = [*read.quarantine, *quarantine, *doubled]
+    counts = Sentence(f"{path.name}: {len(raw)} rows read, {len(out)} used, {len(aside)} set aside",
+                      f"{path.name}：读取 {len(raw)} 行，采用 {len(out)} 行，搁置 {len(aside)} 行")  # fmt: skip
+    return VectorRead(out, aside, [*read.notes, *notes, counts])
 
 
-def _open_table(path: Path, rules: LedgerTable, *, where: str, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
+def _check_file(path: Path, *, where: str) -> bytes:
+    """Return the first bytes of a ledger; refuse one that is absent, empty, or no workbook though it is called one."""
     if not path.is_file():
         what = f"{path.name} is not there"
         raise DataError(what, where=f"{where}: {path}", fix="mend the path in the config")
     with path.open("rb") as stream:
         head = stream.read(8)
-    if head.startswith(b"PK\x03\x04"):
-        return _read_xlsx(path, rules, where=where, sheet=options.layer)
+    if not head:
+        what = f"{path.name} is empty: it has 0 bytes"
+        raise CorruptFileError(what, where=where, fix="save or copy it again")
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         what = f"{path.name} is an old .xls workbook"
         raise RefusedFileError(what, where=where, fix="save it as .xlsx or CSV")
+    if path.suffix.lower() in (".xlsx", ".xlsm") and not head.startswith(b"PK\x03\x04"):
+        what = f"{path.name} does not read as a workbook"
+        raise CorruptFileError(what, where=where, fix="open and save it again as .xlsx, or export it as CSV")
+    return head
+
+
+def _open_table(path: Path, rules: LedgerTable, *, where: str, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
+    head = _check_file(path, where=where)
+    if head.startswith(b"PK\x03\x04"):
+        return _read_xlsx(path, rules, where=where, sheet=options.layer)
     if path.suffix.lower() in (".csv", ".txt"):
         frame, notes = read_text_table(path, where=where, encoding=options.encoding)
         frame.insert(0, "row", np.arange(2, len(frame) + 2))

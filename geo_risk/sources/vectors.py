@@ -64,7 +64,8 @@ def read_vector(
     crs : CRS of the run, metres.
     where : config field to name in errors, e.g. "inputs.settlements".
     area : left, bottom, right, top of the run in `crs`; some feature must touch it.
-    id_column : column whose values must be there and be unique; it becomes text.
+    id_column : column whose values must be there and be unique; it becomes text. A name that ends in "?" only names
+        rows in messages: its values may repeat or be missing, and the frame gets a column `row`, from 1 in file order.
     columns : columns that must be there; a name that ends in "?" is added as missing where the file lacks it.
     geometry : "Point", "LineString" or "Polygon"; rows of another type are quarantined (multi-parts are accepted).
     options : crs, layer and encoding where the file does not say them itself.
@@ -90,14 +91,17 @@ def read_vector(
         raise LimitError(what, where=where, fix="cut or simplify the layer")
     frame, said = _clean_texts(frame, path=path)
     notes += said
-    if id_column is not None:
+    if id_column is not None and id_column.endswith("?"):
+        frame = frame.assign(row=np.arange(1, len(frame) + 1))
+    elif id_column is not None:
         frame = _check_ids(frame, id_column, path=path, where=where)
     for name in (c.removesuffix("?") for c in columns):
         if name not in frame:
             frame[name] = pd.Series(pd.NA, index=frame.index, dtype="string")
-    frame, quarantine, said = _check_geometry(frame, id_column, geometry=geometry, path=path)
+    names = _row_names(frame, id_column)
+    frame, quarantine, said = _check_geometry(frame, names, geometry=geometry, path=path)
     notes += said
-    frame, swapped, said = _set_swapped_aside(frame, id_column, path=path)
+    frame, swapped, said = _set_swapped_aside(frame, names.loc[frame.index], path=path)
     quarantine += swapped
     notes += said
     frame, said = _to_crs(frame, crs, area=area, path=path, where=where)
@@ -154,8 +158,23 @@ def id_texts(values: pd.Series[Any]) -> pd.Series[Any]:
     return values.astype("string").str.strip()
 
 
+def _row_names(frame: gpd.GeoDataFrame, id_column: str | None) -> pd.Series[Any]:
+    """Return what each row is called in messages."""
+    if id_column is None:
+        return pd.Series([f"row {i}" for i in range(len(frame))], index=frame.index)
+    if not id_column.endswith("?"):
+        return pd.Series(frame[id_column].astype(str))
+    rows = pd.Series([f"row {i}" for i in range(1, len(frame) + 1)], index=frame.index)
+    column = id_column.removesuffix("?")
+    if column not in frame:
+        return rows
+    ids = id_texts(frame[column]).replace("", pd.NA)
+    named: pd.Series[Any] = (ids + " (" + rows + ")").fillna(rows)
+    return named
+
+
 def _check_geometry(
-    frame: gpd.GeoDataFrame, id_column: str | None, *, geometry: str | None, path: Path
+    frame: gpd.GeoDataFrame, ids: pd.Series[Any], *, geometry: str | None, path: Path
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]], list[str]]:
     shapes = frame.geometry.to_numpy()
     reasons = np.full(len(frame), "", dtype=object)
@@ -169,7 +188,6 @@ def _check_geometry(
             if not change <= MAX_AREA_CHANGE:
                 reasons[i] = Sentence(f"polygon crosses itself; making it valid would change its area by {change:.0%}",
                                   f"多边形自相交，修复将使面积变化 {change:.0%}")  # fmt: skip
-    ids = frame[id_column].astype(str) if id_column else pd.Series([f"row {i}" for i in range(len(frame))])
     bad = reasons != ""
     quarantine = [{"id": str(i), "reason": str(r), "reason_zh": chinese(r)}
                   for i, r in zip(ids[bad], reasons[bad], strict=True)]  # fmt: skip
@@ -189,7 +207,7 @@ def _check_geometry(
 
 
 def _set_swapped_aside(
-    frame: gpd.GeoDataFrame, id_column: str | None, *, path: Path
+    frame: gpd.GeoDataFrame, ids: pd.Series[Any], *, path: Path
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]], list[str]]:
     """Set aside rows whose latitude cannot be one and that would fit the other way round, where most rows fit.
 
@@ -201,7 +219,6 @@ def _set_swapped_aside(
     bad = ((np.abs(bottom) > 90) | (np.abs(top) > 90)) & (np.abs(left) <= 90) & (np.abs(right) <= 90)
     if not 0 < bad.sum() < len(frame) / 2:
         return frame, [], []
-    ids = frame[id_column].astype(str) if id_column else pd.Series([f"row {i}" for i in frame.index], frame.index)
     why = {"reason": "longitude and latitude look swapped", "reason_zh": "经纬度疑似颠倒"}
     n = int(bad.sum())
     said = Sentence(f"{path.name}: {n} of {len(frame)} rows set aside, longitude and latitude look swapped",
