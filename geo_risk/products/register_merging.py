@@ -128,7 +128,7 @@ def _joined(a: Any, b: Any, how: str | None) -> Any:
 
 
 def _text(value: Any, unknown: str) -> str:
-    return unknown if value is None else f"{float(value):,.6g}"
+    return unknown if value is None else f"{float(value):,.10g}"
 
 
 def _holds(gone: Any, stays: Any) -> bool:

@@ -54,7 +54,7 @@ def undecided(gone: State, stays: State, found: Takeover) -> str:
 
 
 def _told(value: Any) -> str:
-    return f"{float(value):,.6g}"
+    return f"{float(value):,.10g}"
 
 
 def merge_changes(

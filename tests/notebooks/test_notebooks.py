@@ -1,4 +1,6 @@
 import ast
+import hashlib
+import json
 from pathlib import Path
 
 import nbformat
@@ -169,3 +171,39 @@ def test_relocation_notebook_reads_the_list_or_says_that_there_is_none(tmp_path,
         shown = shown_by("relocation.ipynb", tmp_path)
     assert "a cost is unknown in 11 of 12 rows" in shown or has_list
     assert "<svg" in shown
+
+
+def finished(output: Path) -> Path:
+    """Write a published folder with the manifest that a finished run leaves."""
+    out = write_outputs(output)
+    rows = []
+    for path in (out / "geo_risk.gpkg", *sorted((out / "layers").glob("*.tif"))):
+        sha = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows.append({"path": path.relative_to(out).as_posix(), "sha256": sha, "content_sha256": sha})
+    manifest = {"name": "示范县", "written_at": "2026-08-01T00:00:00+00:00", "inputs": [], "outputs": rows}
+    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return out
+
+
+@pytest.mark.slow
+def test_register_notebook_goes_from_a_ledger_to_a_closed_loop_and_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setenv("GEO_RISK_OUTPUT", str(finished(tmp_path / "out")))
+    monkeypatch.setenv("GEO_RISK_DATA", str(FOLDER.parent / "data" / "sample"))
+    shown = shown_by("register.ipynb", tmp_path)
+    assert "70 rows read, 68 used, 2 set aside" in shown
+    assert "in the register before anybody confirmed: 0" in shown
+    assert "confirmed: 68 | in the register: 68" in shown
+    assert "compared once more it proposes nothing: True" in shown
+    assert "is inspected and not yet due: True" in shown
+    assert ": closed, existing" in shown
+    assert "after undo: measure" in shown
+    assert "after undoing that: closed" in shown
+    assert "without a decision: the same or others? people:" in shown
+    assert "377 + 20 people -> 397" in shown
+    assert "taken back: True" in shown
+    assert "'rows_edited': 1" in shown
+    assert "differences: []" in shown
+    assert list((tmp_path / "temporary").glob("geo_risk_register_*")) == []
+    assert len(shown) < 300_000  # outputs stay small
