@@ -200,7 +200,7 @@ def show_object(
     as_json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
-    """All that is known of one object: its values, when runs last saw it, and what is proposed of it."""
+    """All that is known of one object: its values, when runs last saw it, and what is proposed of it, or that it is."""
     from geo_risk.core.errors import DataError
     from geo_risk.publish.i18n import column_label
     from geo_risk.publish.register_book import book_value
@@ -210,20 +210,25 @@ def show_object(
 
     with opened(where) as (register, _):
         state = register.get([object_id]).get(object_id)
-        if state is None or not state.is_there:
+        waiting = [p for p in proposals.of_objects(register, [object_id]) if p.state == "open"]
+        if (state is None or not state.is_there) and not waiting:
             raise DataError(f"the register has no {object_id}", where=register.database.label,  # noqa: EM102
                             fix="see `geo-risk register list`")  # fmt: skip
-        seen = kept(register.database, state.layer)[object_id]
-        waiting = [p for p in proposals.of_objects(register, [object_id]) if p.state == "open"]
+        is_there = state is not None and state.is_there
+        layer = state.layer if state is not None else waiting[0].layer
+        seen = kept(register.database, layer)[object_id] if is_there else {}
+    version = state.version if state is not None else 0
+    known = {**state.values, **seen} if state is not None and is_there else waiting[0].after
     values = {k: "***" if k in CONTACTS and v is not None and not with_contacts else v
-              for k, v in {**state.values, **seen}.items() if k != GEOMETRY}  # fmt: skip
+              for k, v in known.items() if k != GEOMETRY}  # fmt: skip
     if as_json:
-        output.say_json({"layer": state.layer, "object_id": object_id, "version": state.version, "values": values,
-                         "proposals": [p.name for p in waiting]})  # fmt: skip
+        output.say_json({"layer": layer, "object_id": object_id, "version": version, "is_there": is_there,
+                         "values": values, "proposals": [p.name for p in waiting]})  # fmt: skip
         return
     told = {k: book_value(k, v, lang) for k, v in values.items() if v is not None and not k.startswith("reasons_")}
     rows = [(column_label(k, lang), f"{v:.10g}" if isinstance(v, float) else str(v)) for k, v in told.items()]
-    output.say_table(f"{object_id}, version {state.version}", ("field", "value"), rows)
+    title = f"{object_id}, version {version}" if is_there else f"{object_id} is not in the register yet: it is proposed"
+    output.say_table(title, ("field", "value"), rows)
     if waiting:
         table = [(p.name, p.kind, p.reason_zh if lang == "zh" else p.reason_en) for p in waiting]
         output.say_table(f"Proposals: {len(table)}", ("proposal", "kind", "reason"), table)

@@ -132,7 +132,11 @@ def decide(  # noqa: PLR0913 - what is chosen, and how it is decided
             proposals.confirm(register, good, author, over=over, more=more, merges=merges)
             done += [p.name for p in good]
             left |= {p.name: told[p.name] for p in first if told[p.name]}
-            waiting = [p for p in waiting if p not in first]
+            gone = {p.object_id for p in good if p.after.get("status") == "cancelled"}
+            lost = {p.name: "its object was cancelled, or merged into another" for p in waiting
+                    if p not in first and p.object_id in gone and p.source == "run"}  # fmt: skip
+            left |= lost
+            waiting = [p for p in waiting if p not in first and p.name not in lost]
     if names and not done:
         what = "; ".join(f"{k}: {v}" for k, v in list(left.items())[:10])
         fix = "reject it; or confirm it with --over if it is still right, a merge with --counts"
@@ -160,7 +164,8 @@ def _open_merge(register: Register, proposal: Proposal, state: State, rules: Mer
     said = merging.obstacle(state, stays, into)
     if said or stays is None:
         return said
-    return merging.undecided(state, stays, merging.takeover(state, stays, rules or MergeRules()))
+    open_ = merging.undecided(state, stays, merging.takeover(state, stays, rules or MergeRules()))
+    return merging.pending(register, state.object_id) or open_
 
 
 def told_of_merge(register: Register, proposal: Proposal, risk: RiskParams) -> Takeover | None:

@@ -11,6 +11,7 @@ from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values
 from geo_risk.register.fields import LAYERS
 from geo_risk.register.merging import merge_changes
+from geo_risk.register.proposals import withdraw_of_gone
 from geo_risk.register.store import Register
 
 CHINA = timezone(timedelta(hours=8))
@@ -132,7 +133,9 @@ def cancel(
     """
     changes = [Change(s.layer, s.object_id, (versions or {}).get(s.object_id, s.version), "cancel",
                       {"status": "cancelled"}) for s in _there(register, ids)]  # fmt: skip
-    return register.apply(changes, author)
+    out = register.apply(changes, author)
+    withdraw_of_gone(register, ids)
+    return out
 
 
 def merge(
@@ -155,6 +158,7 @@ def merge(
         seen = (versions or {}).get(state.object_id)
         changes = merge_changes(register, state, into, rules or MergeRules(), base_version=seen)
         out.append(register.apply(changes, author)[0])
+    withdraw_of_gone(register, ids)
     return out
 
 

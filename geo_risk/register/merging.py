@@ -35,6 +35,16 @@ def obstacle(gone: State, stays: State | None, into: str) -> str:
     return ""
 
 
+def pending(register: Register, object_id: str) -> str:
+    """Return which changes that runs saw wait to be decided for an object that is to go, "" for none.
+
+    What they say, such as more people, would be lost with it.
+    """
+    sql = "SELECT number FROM reg_proposals WHERE object_id = ? AND state = 'open' AND kind IN ('changed', 'revived')"
+    names = ", ".join(f"P-{int(r[0]):06d}" for r in register.database.run(f"{sql} ORDER BY number", (object_id,)))
+    return f"{names} of {object_id} is open: decide it first, or what it says is lost with {object_id}" if names else ""
+
+
 def takeover(gone: State, stays: State, rules: MergeRules) -> Takeover:
     """Return what the object that stays takes over."""
     shapes = tuple(None if s.values[GEOMETRY] is None else shapely.from_wkb(bytes.fromhex(s.values[GEOMETRY]))
@@ -70,13 +80,16 @@ def merge_changes(
     Raises
     ------
     DataError : `into` is not there, cancelled, of another layer, or the object itself.
-    ConflictError : counts differ and nobody decided.
+    ConflictError : counts differ and nobody decided; or a change that a run saw of the object waits.
     """
     stays = register.get([into]).get(into)
     said = obstacle(gone, stays, into)
     if said or stays is None:
         what = f"{gone.object_id} cannot be merged into {into}: {said}"
         raise DataError(what, where=register.database.label, fix="name another object of the same layer")
+    waits = pending(register, gone.object_id)
+    if waits:
+        raise ConflictError(waits, where=register.database.label, fix="confirm or reject it, then merge")
     found = takeover(gone, stays, rules)
     open_ = undecided(gone, stays, found)
     if open_:

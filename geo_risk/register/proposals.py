@@ -22,6 +22,10 @@ _EVIDENCE = frozenset({"reasons", "reasons_zh", "reasons_en", "confidence", "vel
 """Fields that go along with a change: alone they neither make a proposal new nor stand in its way."""
 
 
+_ALIVE = ("new", "existing", "changed")
+"""For a merge it is all one which of these an object is."""
+
+
 @dataclass(frozen=True)
 class Proposal:
     """One proposal.
@@ -238,8 +242,9 @@ def clashes(proposal: Proposal, state: State) -> list[str]:
         return ["all"] if state.is_there else []
     if not state.is_there:
         return ["all"]
-    return sorted(k for k, v in proposal.before.items()
-                  if k not in _EVIDENCE and state.values[k] != v and state.values[k] != proposal.after[k])  # fmt: skip
+    alive = {"status"} if "merged_into" in proposal.after and state.values["status"] in _ALIVE else set()
+    return sorted(k for k, v in proposal.before.items() if k not in _EVIDENCE | alive
+                  and state.values[k] != v and state.values[k] != proposal.after[k])  # fmt: skip
 
 
 def confirm(
@@ -290,6 +295,7 @@ def confirm(
                 changes.append(Change(p.layer, p.object_id, state.version, p.kind, values, is_there=is_there))
         out += register.apply(changes, Author(author.who, author.why, run_id), change_id=number)
     _decide(register, proposals, "confirmed", author)
+    withdraw_of_gone(register, [p.object_id for p in proposals if p.after.get("status") == "cancelled"])
     return out
 
 
@@ -302,6 +308,12 @@ def withdraw(register: Register, proposals: Sequence[Proposal], *, why: str) -> 
     """Close open proposals that a later run does not bear out, within a transaction; nobody declined them."""
     sql = "UPDATE reg_proposals SET state = 'replaced', decided_at = ?, decided_why = ? WHERE state = 'open' "
     register.database.among(f"{sql} AND number IN", [p.number for p in proposals], first=[register.now(), why])
+
+
+def withdraw_of_gone(register: Register, ids: Sequence[str]) -> None:
+    """Close what runs proposed of objects that were just cancelled, within a transaction; what people edited stays."""
+    waiting = [p for p in of_objects(register, sorted(set(ids))) if p.state == "open" and p.source == "run"]
+    withdraw(register, waiting, why="its object was cancelled, or merged into another")
 
 
 def _decide(register: Register, proposals: Sequence[Proposal], state: str, author: Author) -> None:

@@ -262,3 +262,21 @@ def test_merged_zones_join_their_points(tmp_path):
                             for k, (i, g) in enumerate(zip(ids, shapes, strict=True))], EDITOR)  # fmt: skip
             loop.merge(register, [ids[1]], ids[0], EDITOR)
         assert values(register, ids[0], "people", "point_ids") == (4, "P0,Q,P1")
+
+
+def test_a_change_that_waits_goes_before_the_merge(tmp_path):
+    with new_register(tmp_path / "r.gpkg") as register:
+        one, two = add_points(register, 2)
+        propose_merge(register, two, one)
+        with register.writing():
+            offers = [Offer("changed", "hazard_points", two, {"people": 50}, "变。", "Changed."),
+                      Offer("dormant", "hazard_points", two, {"status": "dormant"}, "休。", "Rest.")]  # fmt: skip
+            proposals.propose(register, offers, source="run", run_id=None)
+        decided = decide(register, ["P-000001", "P-000002"], EDITOR, RULES)
+        assert decided.done == ["P-000002"]
+        assert "P-000002 of HP-000002 is open" in decided.left["P-000001"]
+        decided = decide(register, [], EDITOR, RULES, everything=True, merges=MergeRules("sum"))
+        assert decided.done == ["P-000001"]
+        assert "merged" in decided.left["P-000003"]  # nothing puts to rest what is gone
+        assert values(register, one, "people") == (62,)
+        assert proposals.listed(register) == []

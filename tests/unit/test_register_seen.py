@@ -10,6 +10,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_risk.core.errors import ConflictError
 from geo_risk.flow.register import decide
 from geo_risk.flow.register_run import read_run, update
 from geo_risk.products.params import RiskParams
@@ -251,6 +252,11 @@ def test_the_commands_show_when_it_was_last_seen(tmp_path, monkeypatch, cli):
     monkeypatch.setenv("GEO_RISK_REGISTER", str(tmp_path / "r.gpkg"))
     with new_register(tmp_path / "r.gpkg") as register:
         report = compare(register, tmp_path / "1", run_points([("IS-1", X, Y, {})]))
+        _, text, _ = cli("register", "show", "HP-000001", "--json")
+        shown = json.loads(text)
+        assert (shown["is_there"], shown["version"], shown["proposals"]) == (False, 0, ["P-000001"])
+        _, text, _ = cli("register", "show", "HP-000001")
+        assert "not in the register yet" in text
         confirm_all(register)
         change(register, "HP-000001", responsible="张三")
         (run,) = runs.runs(register)
@@ -281,3 +287,25 @@ def test_the_commands_show_when_it_was_last_seen(tmp_path, monkeypatch, cli):
     report = json.loads(text)
     assert report["proposals"] == []
     assert any("last_seen" in n["en"] for n in report["notes"])
+
+
+def test_a_point_that_a_run_saw_change_is_merged_only_once_that_is_decided(tmp_path, register):
+    from geo_risk.register.proposals import Offer
+
+    one, two = add_points(register, 2)
+    compare(register, tmp_path / "1", run_points([(two, X + 500, Y, {**LEDGER, "people": 99.0})]))
+    with register.writing():
+        rest = Offer("dormant", "hazard_points", two, {"status": "dormant"}, "休。", "Rest.")
+        proposals.propose(register, [rest], source="run", run_id=None)
+        edit = Offer("edit", "hazard_points", two, {"name": "改"}, "改。", "Edited.")
+        proposals.propose(register, [edit], source="file", run_id=None)
+    with pytest.raises(ConflictError, match="P-000001 of HP-000002 is open"), register.writing():
+        loop.merge(register, [two], one, EDITOR)  # 99 people would be lost with it
+    decide(register, ["P-000001"], EDITOR, RULES)
+    with register.writing():
+        loop.merge(register, [two], one, EDITOR, rules=MergeRules("larger"))
+    assert register.get([one])[one].values["people"] == 99
+    # what else runs said of it is withdrawn, what people edited stays
+    assert kinds(register) == [(two, "edit")]
+    old = next(p for p in proposals.listed(register, state=None) if p.kind == "dormant")
+    assert (old.state, "merged" in old.decided_why) == ("replaced", True)
