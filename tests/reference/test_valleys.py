@@ -12,6 +12,7 @@ from geo_risk.hazards.flood.valleys import (
     entry_cells,
     fed_runoff,
     gentle_ground,
+    giandotti_time_h,
     outside_flow_m3_s,
     run_hours,
     run_valleys,
@@ -85,6 +86,20 @@ def test_no_more_water_comes_than_fell(concentration_h, runoff):
     flow = outside_flow_m3_s(5e7, 800.0, 1200.0, np.array(runoff), slope_min=0.0005)
     assert flow.sum() * 3600 <= sum(runoff) / 1000 * 5e7 * (1 + 1e-9)
     assert (flow >= -1e-9).all()
+
+
+def test_giandotti_by_hand():
+    # A 225 km2, L 30 km, H 400 m: (4 * 15 + 1.5 * 30) / (0.8 * 20) = 6.5625 h
+    assert giandotti_time_h(2.25e8, 30_000.0, 400.0) == pytest.approx(6.5625)
+    with pytest.raises(ValueError, match="basin"):
+        giandotti_time_h(2.25e8, 30_000.0, 0.0)
+
+
+def test_a_large_basin_answers_later_than_a_small_one():
+    rain = np.array([0.0, 30.0, *[0.0] * 20])
+    small, large = (outside_flow_m3_s(a, 800.0, 1600.0, rain, slope_min=0.0005) for a in (5e6, 2.3e8))
+    assert int(small.argmax()) < int(large.argmax())
+    assert large.max() > small.max()
 
 
 def test_steep_ground_is_not_judged_and_level_ground_is():
