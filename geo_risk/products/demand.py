@@ -101,7 +101,7 @@ def people_to_move(
     GeoDataFrame at the settlements: settlement_id, name, people, vulnerable_people, settlement_people, responsible,
         hazard_kinds, zone_ids, risk_level, warning_level, leave_before. people is NaN where the population is unknown.
     """
-    share = _leaving_share(houses, zones, threat, water, params)
+    share = leaving_share(houses, zones, threat, water, params)
     leaves = share >= params.house_share
     factor = np.where(houses["is_building"].to_numpy(dtype=bool), leaves.astype(np.float64), np.where(leaves, share, 0))
     table = pd.DataFrame({"settlement_id": houses["settlement_id"].to_numpy(), "leaves": leaves})
@@ -134,7 +134,7 @@ def people_to_move(
     return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
 
 
-def _leaving_share(
+def leaving_share(
     houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, water: Water | None,
     params: EvacuationParams,
 ) -> NDArray[np.float64]:  # fmt: skip
@@ -161,7 +161,7 @@ def count_ownerless(
         threat, share=threat.share[ownerless], warnings=threat.warnings[ownerless], level=threat.level[ownerless]
     )  # fmt: skip
     wet = None if water is None else Water(water.share[ownerless], water.level[ownerless])
-    share = _leaving_share(houses[ownerless], zones, part, wet, params)
+    share = leaving_share(houses[ownerless], zones, part, wet, params)
     return int((share >= params.house_share).sum())
 
 

@@ -45,6 +45,10 @@ from geo_risk.products.placing import place
 from geo_risk.products.routing import RoadOffers, Ways, find_ways, placeable
 from geo_risk.products.shelter_use import usable_now
 from geo_risk.products.threat import Threat, Water, house_threat, house_water
+from geo_risk.products.water_times import FloodTimes, with_water_times
+
+_INTERNAL = ("by_cells", "cell_warning", "cell_flood", "is_called", "water_before", "water_by")
+"""Columns of rows that their reasons tell and the list has not."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class EvacuationInputs:
     reach : warning layers with what can come down, by `warned.runout_layers` or `threat.reach_layers`; a house is
         judged by them, and by the warnings of landslide zones only where none is given.
     water : depths that close roads, the finest layer first. bridges : decks that water runs under.
+    times : what is known of when the flood comes.
     """
 
     settlements: gpd.GeoDataFrame
@@ -73,6 +78,7 @@ class EvacuationInputs:
     reach: Mapping[str, xr.DataArray] = field(default_factory=dict)
     water: Sequence[DepthLayer] = ()
     bridges: gpd.GeoDataFrame | None = None
+    times: FloodTimes = field(default_factory=FloodTimes)
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,8 @@ def plan_evacuation(
         inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, water=water,
         risk=risk,
     )  # fmt: skip
+    leaving = with_water_times(leaving, inputs.houses, by_zone, inputs.times, threat=threat, water=water,
+                               stages=inputs.stages, params=params)  # fmt: skip
     is_known = _is_known(inputs, threat, water, params)
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
@@ -127,7 +135,7 @@ def plan_evacuation(
     rows = settlement_frame(draft, found, params=params, language=language)
     goes = pd.Series(leaving["people"].to_numpy(dtype=np.float64), index=leaving["settlement_id"].to_numpy())
     return EvacuationPlan(
-        conform(rows.drop(columns=["by_cells", "cell_warning", "cell_flood", "is_called"]), "evacuation"),
+        conform(rows.drop(columns=list(_INTERNAL)), "evacuation"),
         conform(assignment_frame(draft, found), "evacuation_assignments"),
         conform(route_frame(draft, found), "evacuation_routes"),
         cut_off_list(inputs.settlements, cut_off, goes, language=language),
@@ -208,7 +216,7 @@ def _draft(
     if ways is not None and len(shelters):
         cut_off = cut_off_risk(ways.network, ways.homes, ways.goals, ways.is_unknown)
     mine = cut_off.iloc[at].reset_index(drop=True)
-    return Draft(leaving, shelters, ways, at, placing, mine), cut_off
+    return Draft(leaving, shelters, ways, at, placing, mine, inputs.times), cut_off
 
 
 def _totals(draft: Draft, found: Found, shelters: gpd.GeoDataFrame) -> dict[str, int]:

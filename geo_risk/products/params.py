@@ -279,7 +279,7 @@ class EvacuationParams(Params):
         "that no layer names", gt=0,
     )  # fmt: skip
     clear_by_h: float | None = parameter(
-        None, "Hours after the beginning of the storm by which everyone is through: sections that the water reaches "
+        None, "Hours after the beginning of the town's run by which everyone is through: sections that water reaches "
         "later are avoided, not closed. None: a section that is flooded at any time is closed.",
         source=f"{_CHOICE}: leaving may be late", ge=0, le=240,
     )  # fmt: skip

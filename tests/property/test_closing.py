@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +15,8 @@ from geo_risk.products.closing import DEPTH, DepthLayer, closing, unknown_depth_
 from geo_risk.products.evacuation import plan_evacuation
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.routing import backup_routes, blocking, find_ways, main_routes
-from tests.property.test_evacuation import CRS, scene, zone, zone_frame
+from geo_risk.products.water_times import FloodTimes, TownTimes
+from tests.property.test_evacuation import CRS, PARAMS, scene, zone, zone_frame
 
 STRICT = EvacuationParams(close_level=4)
 
@@ -137,10 +139,25 @@ def water(depth_at, cell=5.0, arrival=None, hole=None):
 @pytest.mark.slow
 def test_deep_water_closes_a_road_from_the_hour_it_comes():
     inputs = scene(zones=zone_frame(zone("Z1", box(1955, 15, 1995, 60))), capacity=(100, 0, 0))
-    wet = replace(inputs, water=[water((1200, 1300, 0.5), arrival=2.5)])
+    layer = water((1200, 1300, 0.5), arrival=2.5)
+    begins = datetime(2024, 7, 24, 22, tzinfo=UTC)
+    town = TownTimes(begins, layer.arrival, layer.depth, layer.depth)
+    wet = replace(inputs, water=[layer], times=FloodTimes(begins, "rain", town))
     row = plan_evacuation(wet, params=EvacuationParams(), language="en").evacuation.iloc[0]
     assert (row["assigned_people"], row["leave_early"], row["closes_after_h"]) == (30, "yes", 2.5)
-    assert "2.5 h after the storm begins" in row["reasons"]
+    assert "be through before it comes, 2024-07-25 08:30." in row["reasons"]
+    # the slide comes at 23:00 at the earliest; the way is shut at 00:30, the drive takes less than 90 minutes
+    assert row["leave_before"] == "2024-07-24T23:00:00+00:00"
+    unsure = replace(wet, times=FloodTimes(begins, "rain"))  # the run does not tell: before the rain, less the drive
+    late = plan_evacuation(unsure, params=EvacuationParams(), language="en").evacuation.iloc[0]
+    drive = timedelta(minutes=float(late["travel_min"]))
+    assert drive > timedelta(minutes=2)
+    assert timedelta(0) <= begins - drive - datetime.fromisoformat(late["leave_before"]) < timedelta(seconds=1)
+    assert "be through before the rain begins, 2024-07-25 06:00" in late["reasons"]
+    unknown = replace(wet, times=FloodTimes())
+    assert (
+        "its time is not known" in plan_evacuation(unknown, params=PARAMS, language="en").evacuation.loc[0, "reasons"]
+    )
     strict = plan_evacuation(wet, params=EvacuationParams(before_closing=False), language="en")
     assert strict.totals["people_unassigned"] == 30
     assert "closed sections (deep water)" in strict.evacuation.iloc[0]["reasons"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geo_risk.products.closing import DepthLayer
     from geo_risk.products.evacuation import EvacuationPlan
     from geo_risk.products.params import EvacuationParams, RiskParams
+    from geo_risk.products.water_times import FloodTimes
     from geo_risk.sources.options import ReadOptions
 
 _WATER = ("town_depth", "town_arrival", "depth_max_m")
@@ -32,7 +33,9 @@ def evacuation(plan: Plan) -> None:
         "evacuation.plan", write_evacuation,
         reads={**{n: plan.frame(n) for n in ("settlements", "houses", "risk_zones")}, "grid": plan.facts("grid")},
         optional={"dem": plan.layer("dem"), "roads": plan.input("roads"), "shelters": plan.input("shelters"),
-                  "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"), **grounds, **water},
+                  "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"), **grounds, **water,
+                  "flood_onset": plan.facts("flood_onset"), "flood_town": plan.facts("flood_town"),
+                  "depth_river": plan.layer("depth_river")},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation"), **reach},
         params=plan.cfg.evacuation, risk=plan.cfg.risk, runout=plan.cfg.runout, language=plan.cfg.language,
         road_options=options_of(plan, "roads"),
@@ -55,6 +58,9 @@ def write_evacuation(
     town_depth: Path | None = None,
     town_arrival: Path | None = None,
     depth_max_m: Path | None = None,
+    depth_river: Path | None = None,
+    flood_onset: Path | None = None,
+    flood_town: Path | None = None,
     evacuation: Path,
     evacuation_assignments: Path,
     evacuation_routes: Path,
@@ -108,6 +114,7 @@ def write_evacuation(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
         [s for s in known if s.get("forecast") is not None], list(levels.values()), reach,
         _water(town_depth, town_arrival, depth_max_m), decks,
+        _times(flood_onset, flood_town, town_arrival=town_arrival, town_depth=town_depth, depth_river=depth_river),
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, risk=risk, language=language)
     write_frame(made.evacuation, evacuation)
@@ -131,6 +138,18 @@ def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path
     if depth_max_m is not None:
         out.append(DepthLayer(open_layer(depth_max_m)))
     return out
+
+
+def _times(onset: Path | None, town: Path | None, **layers: Path | None) -> FloodTimes:
+    """Return what is known of when the flood comes."""
+    from geo_risk.hazards.rainfall.onset import MODERATE_MM
+    from geo_risk.products.water_times import flood_times
+    from geo_risk.sources.layers import open_layer, read_json
+
+    return flood_times(
+        None if onset is None else read_json(onset), None if town is None else read_json(town),
+        {name: open_layer(path) for name, path in layers.items() if path is not None}, light_mm=MODERATE_MM,
+    )  # fmt: skip
 
 
 def _threat_method(threat_by: str) -> dict[str, Any]:

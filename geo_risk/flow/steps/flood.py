@@ -17,6 +17,7 @@ from geo_risk.flow.steps.flood_drained import drained
 from geo_risk.flow.steps.flood_entrances import entrances
 from geo_risk.flow.steps.flood_ground import ground
 from geo_risk.flow.steps.flood_inflows import OUTSIDE, river_inflows
+from geo_risk.flow.steps.flood_onset import onset
 from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.flood_standard import standard_storm
@@ -42,6 +43,7 @@ def flood(plan: Plan) -> None:
         optional={"bridges": plan.input("bridges"), "culverts": plan.input("culverts")},
         writes={"out": plan.layer("flood_openings")}, options=given(plan, "bridges", "culverts"),
     )  # fmt: skip
+    onset(plan)
     _town(plan)
     river_inflows(plan)
     names = ("dem_filled", "flow_direction", "flow_accumulation", "hand_m", "runoff")
