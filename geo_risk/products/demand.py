@@ -197,19 +197,15 @@ def not_judged(
     return counts.astype("int64").rename_axis("settlement_id")
 
 
-def with_not_judged(
-    leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, counts: pd.DataFrame, *, adds_rows: bool
-) -> gpd.GeoDataFrame:
+def with_not_judged(leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, counts: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return the rows of `people_to_move` with `is_called` (True) and what `not_judged` counts of each (0: nothing).
 
-    Parameters
-    ----------
-    adds_rows : a settlement that is only in `counts` gets a row of its own, `is_called` False: how many of it must
-        leave is unknown (people missing), and so are its levels.
+    A settlement that is only in `counts` gets a row of its own, `is_called` False: how many of it must leave is unknown
+    (people missing), and so are its levels.
     """
     out = leaving.assign(is_called=True)
     more = settlements[settlements["settlement_id"].isin(set(counts.index) - set(leaving["settlement_id"]))]
-    if adds_rows and len(more):
+    if len(more):
         more = more.rename(columns={"people": "settlement_people"}).assign(
             people=np.nan, vulnerable_people=np.nan, hazard_kinds="unknown", zone_ids="", risk_level=Level.UNKNOWN,
             warning_level=Level.UNKNOWN, is_called=False, by_cells=True,

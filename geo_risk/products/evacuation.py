@@ -66,6 +66,7 @@ class EvacuationInputs:
         judged by them, and by the warnings of landslide zones only where none is given.
     water : depths that close roads, the finest layer first. bridges : decks that water runs under.
     times : what is known of when the flood comes.
+    is_judged : False where no hazard was looked at: then nothing is known of the ground of any house.
     """
 
     settlements: gpd.GeoDataFrame
@@ -79,6 +80,7 @@ class EvacuationInputs:
     water: Sequence[DepthLayer] = ()
     bridges: gpd.GeoDataFrame | None = None
     times: FloodTimes = field(default_factory=FloodTimes)
+    is_judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def plan_evacuation(
                                stages=inputs.stages, params=params)  # fmt: skip
     is_known = _is_known(inputs, threat, water, params)
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
-    leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
+    leaving = with_not_judged(leaving, inputs.settlements, silent)
     shelters, refused = usable_now(
         inputs.shelters, inputs.zones, inputs.grounds, crs=inputs.settlements.crs, params=params
     )
@@ -142,6 +144,7 @@ def plan_evacuation(
         {
             **_totals(draft, found, shelters),
             **_silent_totals(silent, leaving),
+            "houses_judged": int(is_known.sum()),
             "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, water, params=params),
         },
         _network_counts(inputs, shelters, ways),
@@ -162,7 +165,8 @@ def _is_known(
 
     A house that one of them calls needs no judgement of the other.
     """
-    known, called = np.ones(len(inputs.houses), dtype=bool), np.zeros(len(inputs.houses), dtype=bool)
+    known = np.full(len(inputs.houses), inputs.is_judged)
+    called = np.zeros(len(inputs.houses), dtype=bool)
     layers = [layer for layer in inputs.grounds if layer.name == "hazard_landslide"]
     if threat is not None:
         known &= threat.is_judged(params)

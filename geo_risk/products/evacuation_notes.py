@@ -22,7 +22,17 @@ def plan_notes(t: Mapping[str, int]) -> Notes:
         f"{t['people_unassigned']} 人（其中至少 {t['people_unassignable']} 人无法安置）；另有 "
         f"{t['settlements_of_unknown_population']} 个居民点人口未知。",
     ))  # fmt: skip
-    if t["houses_not_judged"]:
+    if t["houses_not_judged"] and not t["houses_judged"]:
+        said.append(note(
+            "warning",
+            f"Nothing is known of the ground of any house: all {t['settlements_not_judged']} settlements with houses "
+            f"that no zone calls ({t['houses_not_judged']} houses, {t['people_not_judged']} known people) are on the "
+            "list as not judged, not as safe. Give a DEM and rain (inputs.dem, inputs.rainfall), or judge by hand.",
+            f"全部房屋所在地面的危险性均未知：{t['settlements_not_judged']} 个居民点的 {t['houses_not_judged']} 处房屋"
+            f"（已知 {t['people_not_judged']} 人）未经判定，已全部列入清单，不等于安全。"
+            "请提供 inputs.dem 与 inputs.rainfall，或人工判定。",
+        ))  # fmt: skip
+    elif t["houses_not_judged"]:
         said.append(note(
             "warning",
             f"{t['houses_not_judged']} houses of {t['settlements_not_judged']} settlements, with "

@@ -196,7 +196,10 @@ def _reasons(
         out.append(say(key, language, people=int(people[k]), shelter=names[int(used[k])], km=route.km,
                        minutes=route.minutes, vulnerable=int(frail[k])))  # fmt: skip
     if not pd.isna(row["route_exposed_km"]) and row["route_exposed_km"] >= _MUCH_KM:
-        out.append(say("route_exposed", language, km=row["route_exposed_km"]))
+        out.append(say("route_exposed", language, km=row["route_exposed_km"], factor=params.exposed_time_factor))
+    second = found.backups[i]
+    if second is not None and second[1].exposed_km >= _MUCH_KM:
+        out.append(say("backup_exposed", language, km=second[1].exposed_km))
     if (km := _closed_km(draft, found.of(i))) > 0:
         out.append(say("way_out", language, km=km))
     out += [*said_early(row, draft.times, language), *said_early(row, draft.times, language, of="backup_")]

@@ -9,8 +9,11 @@ ROADS: Mapping[str, tuple[str, str]] = {
     "assigned": ("{people} go to {shelter}, {km:.1f} km, {minutes:.0f} min.",
                  "{people} 人转移至{shelter}，{km:.1f} 公里，{minutes:.0f} 分钟。"),
     "split": ("Divided among {n} shelters for lack of places.", "因容量不足分往 {n} 个安置点。"),
-    "route_exposed": ("{km:.1f} km of the way lie in risk zones: no way around.",
-                      "路线有 {km:.1f} 公里位于风险区，无法绕行。"),
+    "route_exposed": ("{km:.1f} km of the way lie in risk zones that call or in water: every way around takes longer, "
+                      "even with the time there counted {factor:.0f} times.",
+                      "路线有 {km:.1f} 公里位于需转移的风险区或积水路段："
+                      "即使该段时间按 {factor:.0f} 倍计，绕行仍更久。"),
+    "backup_exposed": ("{km:.1f} km of the second way lie in such ground.", "备用路线有 {km:.1f} 公里位于此类路段。"),
     "no_road": ("Off the road network (farther than {distance:.0f} m).", "距道路超过 {distance:.0f} 米，未接入路网。"),
     "no_way": ("No road leads to a usable shelter.", "无道路通往可用安置点。"),
     "no_places": ("{people} people without a place: the reachable shelters are full.",

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of
-from geo_risk.core.levels import combine_levels
+from geo_risk.core.levels import Level, combine_levels
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS
@@ -35,7 +35,7 @@ def usable_now(
     ----------
     shelters : as read, None where none is given. zones : `risk_zones`.
     grounds : hazard and warning level layers; where they are given, zones drawn from the hazard do not judge a shelter.
-    crs : of the empty frame. params : `shelter_max_level`.
+    crs : of the empty frame. params : `shelter_max_level`, `known_hours`.
     """
     if shelters is None:
         empty = {"shelter_id": [], "name": [], "capacity": np.array([], dtype=np.int64), "ground_is_known": []}
@@ -44,15 +44,18 @@ def usable_now(
     if len(grounds) and "origin" in harmful:
         harmful = harmful[harmful["origin"] != "hazard"]
     usable, refused = usable_shelters(
-        shelters, harmful, max_level=params.shelter_max_level, ground_level=_ground_level(shelters, grounds)
+        shelters, harmful, max_level=params.shelter_max_level, ground_level=_ground_level(shelters, grounds, params)
     )
     return usable.sort_values("shelter_id", kind="stable").reset_index(drop=True), refused
 
 
-def _ground_level(shelters: gpd.GeoDataFrame, grounds: Sequence[xr.DataArray]) -> NDArray[np.int8] | None:
+def _ground_level(
+    shelters: gpd.GeoDataFrame, grounds: Sequence[xr.DataArray], params: EvacuationParams
+) -> NDArray[np.int8] | None:
     """Return the level of each shelter's ground, that half of it reaches: the highest of the hazards and the warnings.
 
-    It is unknown where a hazard, or every warning stage, is unknown there and nothing known is at least medium.
+    It is unknown where a hazard, or every warning stage of `known_hours` or more, is unknown there and nothing known is
+    at least medium: a calm hour says nothing of the night.
     """
     if not len(grounds):
         return None
@@ -62,4 +65,11 @@ def _ground_level(shelters: gpd.GeoDataFrame, grounds: Sequence[xr.DataArray]) -
     is_stage = [str(layer.name).startswith("warning_") for layer in grounds]
     parts = [level for level, stage in zip(levels, is_stage, strict=True) if not stage]
     stages = [level for level, stage in zip(levels, is_stage, strict=True) if stage]
-    return combine_levels(*parts, *([np.max(stages, axis=0)] if stages else []))
+    if stages:
+        hours = [int(str(layer.name).removeprefix("warning_").removesuffix("h"))
+                 for layer, stage in zip(grounds, is_stage, strict=True) if stage]  # fmt: skip
+        long = [level for level, h in zip(stages, hours, strict=True) if h >= params.known_hours]
+        is_known = np.max([*long, np.full(len(shelters), Level.UNKNOWN)], axis=0) >= 0
+        highest = np.max(stages, axis=0)
+        parts.append(np.where(is_known | (highest >= Level.MEDIUM), highest, Level.UNKNOWN).astype(np.int8))
+    return combine_levels(*parts)

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,17 +63,26 @@ def check_way(line, home, areas):
 
 
 @pytest.mark.slow
-@given(st.integers(0, 2**32 - 1))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([3, 4, 5]))
 @settings(max_examples=30, deadline=None)
-def test_no_way_enters_a_closed_area(seed):
+def test_no_way_enters_a_closed_area(seed, close_level):
     roads, homes, shelters, zones = town(seed)
-    areas = closing(zones, roads, (), None, params=STRICT)
-    ways = find_ways(homes, shelters, roads, areas, params=STRICT)
+    strict = EvacuationParams(close_level=close_level)
+    areas = closing(zones, roads, (), None, params=strict)
+    assert (areas.closes == (zone_level(zones) >= close_level)[_order_of(areas, zones)]).all()
+    ways = find_ways(homes, shelters, roads, areas, params=strict)
     rows, goals = np.nonzero(np.isfinite(ways.nearest.cost[ways.homes]))
     goals = ways.nearest.goal[ways.homes[rows], goals].astype(np.int64)
     routes, arcs = main_routes(ways, rows, goals) if len(rows) else ({}, {})
-    for (i, _), route in routes.items():
+    everywhere = shapely.union_all(areas.shapes)
+    for (i, j), route in routes.items():
         check_way(route.line, homes.geometry.iloc[i], areas)
+        # the list tells how much of a way lies in zones: as the shapes say, but for what only touches a border
+        assert route.exposed_km == pytest.approx(shapely.intersection(route.line, everywhere).length / 1000, abs=2e-4)
+        share = ways.network.edges["exposed_share"].to_numpy()[list(route.edges)]
+        paid = ways.network.edges["minutes"].to_numpy()[list(route.edges)] * (1 + 9 * share)
+        slot = int(np.flatnonzero(ways.nearest.goal[ways.homes[i]] == j)[0])
+        assert ways.nearest.cost[ways.homes[i], slot] == pytest.approx(paid.sum())  # ten times in zones, once elsewhere
     nearest = ways.nearest.goal[ways.homes, 0].astype(np.int64)
     none = np.array([], dtype=np.int64)
     used = [arcs.get((i, int(nearest[i])), none) for i in range(len(homes))]
@@ -88,6 +98,31 @@ def test_no_way_enters_a_closed_area(seed):
         if not reached and np.isfinite(free.nearest.cost[free.homes[i], 0]):
             assert set(blocking(ways, i)) <= set(areas.name[areas.closes])
             assert blocking(ways, i)
+
+
+def _order_of(areas, zones):
+    row = {z: k for k, z in enumerate(zones["zone_id"])}
+    return [row[n] for n in areas.name]
+
+
+@pytest.mark.slow
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_a_way_through_zones_is_the_cheapest_by_an_independent_search(seed):
+    roads, homes, shelters, zones = town(seed)
+    params = EvacuationParams()
+    ways = find_ways(homes, shelters, roads, closing(zones, roads, (), None, params=params), params=params)
+    graph = nx.MultiDiGraph()
+    for e in ways.network.edges.itertuples():
+        cost = e.minutes * (1 + (params.exposed_time_factor - 1) * e.exposed_share)
+        if e.direction >= 0:
+            graph.add_edge(e.start, e.end, weight=cost)
+        if e.direction <= 0:
+            graph.add_edge(e.end, e.start, weight=cost)
+    for home in ways.homes[ways.homes >= 0]:
+        far = nx.single_source_dijkstra_path_length(graph, int(home))
+        best = min((far.get(int(g), np.inf) for g in ways.goals if g >= 0), default=np.inf)
+        assert ways.nearest.cost[home, 0] == pytest.approx(best)
 
 
 def test_which_level_of_a_zone_closes():

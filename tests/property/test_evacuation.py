@@ -14,6 +14,7 @@ from geo_risk.core.schemas import conform
 from geo_risk.exposure.people import Dwellings, clean_counts, spread_people
 from geo_risk.products.demand import _risk, calling_zones, leave_before
 from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
+from geo_risk.products.evacuation_notes import plan_notes
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.priority import scores
 
@@ -30,7 +31,8 @@ def zone(zone_id, shape, kind="landslide", warning=4, hazard=4, **more):
 
 
 def zone_frame(*rows):
-    return conform(gpd.GeoDataFrame(list(rows), crs=CRS), "risk_zones")
+    frame = gpd.GeoDataFrame(list(rows or [zone("none", box(0, 0, 1, 1))]), crs=CRS)
+    return conform(frame.iloc[: len(rows)], "risk_zones")
 
 
 def scene(people=(100, 60, None), capacity=(80, 100, 50), zones=None, roads=True):
@@ -276,10 +278,18 @@ def test_houses_no_stage_speaks_of_are_rows_of_their_own():
     assert plan.totals["settlements"] == 1
     assert plan.totals["settlements_listed_for_that"] == 1
     assert plan.totals["settlements_of_unknown_population"] == 0
-    # where no stage knows anything of anybody, the count stays and the list does not swell
+    # where no stage knows anything of anybody, everybody is on the list, and the report says so once
     silent = plan_evacuation(replace(inputs, reach={"warning_24h": ground(inputs, -1)}), params=PARAMS, language="en")
-    assert silent.evacuation["settlement_id"].tolist() == ["S0"]
-    assert silent.totals["settlements_not_judged"] == 3
+    assert sorted(silent.evacuation["settlement_id"]) == ["S0", "S1", "S2"]
+    assert silent.totals["settlements_not_judged"] == silent.totals["settlements_listed_for_that"] + 1 == 3
+    (said,) = [n["text_en"] for n in plan_notes(silent.totals) if "not judged" in n["text_en"]]
+    assert "all 3 settlements" in said
+    # without any hazard looked at nobody is judged either
+    blind = plan_evacuation(replace(scene(zones=zone_frame()), is_judged=False), params=PARAMS, language="en")
+    assert sorted(blind.evacuation["settlement_id"]) == ["S0", "S1", "S2"]
+    assert blind.evacuation["people"].isna().all()
+    assert (blind.totals["people_total"], blind.totals["houses_judged"]) == (0, 0)
+    assert blind.totals["people_not_judged"] == 160
 
 
 def test_a_house_that_two_stages_warn_of_in_part_is_called_with_its_level():
@@ -306,6 +316,13 @@ def test_shelters_on_partly_unknown_ground_are_used_and_named():
     known = plan_evacuation(replace(inputs, grounds=[ground(inputs, 0)]), params=PARAMS, language="en")
     assert known.totals["shelters_of_unknown_ground"] == 0
     assert "partly unknown" not in known.evacuation.loc[0, "reasons"]
+    # an hour known to be calm says nothing of the night; one that warns does
+    hour = ground(inputs, 0).rename("warning_1h")
+    silent = ground(inputs, -1).rename("warning_24h")
+    calm = plan_evacuation(replace(inputs, grounds=[hour, silent]), params=PARAMS, language="en")
+    assert calm.totals["shelters_of_unknown_ground"] == 1
+    warned = plan_evacuation(replace(inputs, grounds=[ground(inputs, 3).rename("warning_1h"), silent]), params=PARAMS)
+    assert warned.totals["shelters_usable"] == 0
 
 
 @pytest.mark.slow
