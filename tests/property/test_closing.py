@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import geopandas as gpd
 import networkx as nx
@@ -98,6 +99,30 @@ def test_no_way_enters_a_closed_area(seed, close_level):
         if not reached and np.isfinite(free.nearest.cost[free.homes[i], 0]):
             assert set(blocking(ways, i)) <= set(areas.name[areas.closes])
             assert blocking(ways, i)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("close_level", [3, 4, 5])
+def test_no_way_of_the_demo_county_enters_a_closed_area(close_level):
+    sample = Path(__file__).parents[2] / "data" / "sample"
+    roads, homes, shelters = (gpd.read_file(sample / f"{n}.gpkg") for n in ("roads", "settlements", "shelters"))
+    rng = np.random.default_rng(7)
+    middles = roads.geometry.interpolate(0.5, normalized=True).iloc[rng.choice(len(roads), 60, replace=False)]
+    near = [homes.geometry.iloc[k] for k in range(0, len(homes), 6)]
+    zones = zone_frame(*(
+        zone(f"Z{k:03d}", Point(at.x, at.y).buffer(float(rng.uniform(30, 250))), warning=int(rng.integers(-1, 5)),
+             kind=str(rng.choice(["landslide", "flood"])), hazard=int(rng.integers(-1, 5)))
+        for k, at in enumerate([*middles, *near])
+    ))  # fmt: skip
+    params = EvacuationParams(close_level=close_level)
+    areas = closing(zones, roads, (), None, params=params)
+    assert areas.closes.any() == (close_level < 5)
+    ways = find_ways(homes, shelters, roads, areas, params=params)
+    rows, slots = np.nonzero(np.isfinite(ways.nearest.cost[ways.homes]) & (ways.homes >= 0)[:, None])
+    routes, _ = main_routes(ways, rows, ways.nearest.goal[ways.homes[rows], slots].astype(np.int64))
+    assert len(routes) > len(homes)
+    for (i, _), route in routes.items():
+        check_way(route.line, homes.geometry.iloc[i], areas)
 
 
 def _order_of(areas, zones):
