@@ -190,11 +190,30 @@ def not_judged(
     DataFrame by settlement_id: houses_not_judged, people_not_judged (the known ones, rounded up).
     """
     people = houses["people"].to_numpy(dtype=np.float64)
-    lived_in = (people != 0) | emptied_by_rounding(houses)
-    silent = ~is_known & lived_in & (covered_shares(houses, zones) < params.house_share)
+    silent = _silent(houses, zones, is_known, params)
     groups = pd.DataFrame({"people": people[silent]}).groupby(houses["settlement_id"].to_numpy()[silent])["people"]
     counts = pd.DataFrame({"houses_not_judged": groups.size(), "people_not_judged": np.ceil(groups.sum().round(6))})
     return counts.astype("int64").rename_axis("settlement_id")
+
+
+def _silent(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, is_known: NDArray[np.bool_], params: EvacuationParams
+) -> NDArray[np.bool_]:
+    """Return which inhabited houses nothing is known of and no zone calls."""
+    lived_in = (houses["people"].to_numpy(dtype=np.float64) != 0) | emptied_by_rounding(houses)
+    return np.asarray(~is_known & lived_in & (covered_shares(houses, zones) < params.house_share), dtype=bool)
+
+
+def count_ownerless_silent(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, is_known: NDArray[np.bool_], *, params: EvacuationParams
+) -> int:
+    """Count the houses of no settlement among those of `not_judged`: no row of the list speaks of them.
+
+    Parameters
+    ----------
+    houses, zones, is_known, params : as in `not_judged`.
+    """
+    return int((_silent(houses, zones, is_known, params) & houses["settlement_id"].isna().to_numpy()).sum())
 
 
 def with_not_judged(leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, counts: pd.DataFrame) -> gpd.GeoDataFrame:

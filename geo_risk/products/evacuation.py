@@ -8,17 +8,19 @@ A settlement of unknown population is listed with people missing; it takes no pl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of
 from geo_risk.core.schemas import conform
+from geo_risk.exposure.places import valid_polygons
 from geo_risk.exposure.roads import on_pieces
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Offers, Table
@@ -28,6 +30,7 @@ from geo_risk.products.demand import (
     calling_zones,
     calls_its_houses,
     count_ownerless,
+    count_ownerless_silent,
     not_judged,
     people_to_move,
     with_not_judged,
@@ -66,6 +69,7 @@ class EvacuationInputs:
         judged by them, and by the warnings of landslide zones only where none is given.
     water : depths that close roads, the finest layer first. bridges : decks that water runs under.
     times : what is known of when the flood comes.
+    waters : polygons of rivers and lakes with `water_id`: no shelter there is used.
     is_judged : False where no hazard was looked at: then nothing is known of the ground of any house.
     """
 
@@ -80,6 +84,7 @@ class EvacuationInputs:
     water: Sequence[DepthLayer] = ()
     bridges: gpd.GeoDataFrame | None = None
     times: FloodTimes = field(default_factory=FloodTimes)
+    waters: gpd.GeoDataFrame | None = None
     is_judged: bool = True
 
 
@@ -116,6 +121,10 @@ def plan_evacuation(
     ------
     CrsError, SchemaError, DataError : inputs do not fit together.
     """
+    is_crossed = ~shapely.is_valid(inputs.zones.geometry.to_numpy())
+    if is_crossed.any():
+        sound = inputs.zones.set_geometry(valid_polygons(inputs.zones.geometry.to_numpy()), crs=inputs.zones.crs)
+        inputs = replace(inputs, zones=sound)
     threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
     water = _water(inputs, params)
@@ -129,7 +138,7 @@ def plan_evacuation(
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent)
     shelters, refused = usable_now(
-        inputs.shelters, inputs.zones, inputs.grounds, crs=inputs.settlements.crs, params=params
+        inputs.shelters, inputs.zones, inputs.grounds, crs=inputs.settlements.crs, params=params, waters=inputs.waters
     )
     ways = _find_ways(inputs, shelters, params)
     draft, cut_off = _draft(inputs, leaving, shelters, ways, params)
@@ -145,6 +154,10 @@ def plan_evacuation(
             **_totals(draft, found, shelters),
             **_silent_totals(silent, leaving),
             "houses_judged": int(is_known.sum()),
+            "zones_mended": int(is_crossed.sum()),
+            "houses_without_settlement_not_judged": count_ownerless_silent(
+                inputs.houses, by_zone, is_known, params=params
+            ),
             "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, water, params=params),
         },
         _network_counts(inputs, shelters, ways),

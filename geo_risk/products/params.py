@@ -302,6 +302,10 @@ class EvacuationParams(Params):
     shelter_max_level: int = parameter(
         2, "Shelters in zones of a higher hazard level are not used.", source=f"{_CHOICE}: below high", ge=0, le=4
     )
+    river_width_m: float = parameter(
+        10.0, "Width of a river of `inputs.rivers` that gives none: a shelter in the water of a river is not used.",
+        source=f"{_CHOICE}: a small stream with its banks", ge=0, le=1000,
+    )  # fmt: skip
     scores: dict[str, float] = parameter(
         {"warning": 0.35, "risk": 0.25, "people": 0.2, "vulnerable": 0.1, "cut_off": 0.1},
         "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: danger before size",

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.geometry import LineString, Point, box
+from shapely.geometry import LineString, Point, Polygon, box
 
+from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.people import Dwellings, clean_counts, spread_people
@@ -17,6 +18,7 @@ from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
 from geo_risk.products.evacuation_notes import plan_notes
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.priority import scores
+from geo_risk.products.shelter_use import water_areas
 
 CRS = "EPSG:4546"
 PARAMS = EvacuationParams()
@@ -336,6 +338,51 @@ def test_a_house_of_no_settlement_is_counted_where_it_must_be_left():
     by_cells = replace(inputs, houses=houses, reach={"warning_24h": ground(inputs, 4)})
     assert plan_evacuation(by_cells, params=PARAMS, language="en").totals["houses_without_settlement"] == 1
     assert plan_evacuation(inputs, params=PARAMS, language="en").totals["houses_without_settlement"] == 0
+
+
+def test_a_house_of_no_settlement_on_unknown_ground_is_counted_too():
+    inputs = scene(people=(100,), zones=zone_frame(zone("Z9", box(0, 5000, 10, 5010), warning=0)))
+    lone = inputs.houses.iloc[[0]].assign(house_id="L", settlement_id=pd.NA, people=np.nan, vulnerable_people=np.nan,
+                                          geometry=[box(3000, 0, 3010, 10)])  # fmt: skip
+    houses = gpd.GeoDataFrame(pd.concat([inputs.houses, lone], ignore_index=True), crs=CRS)
+    layer = ground(inputs, 0, east=(2900, 3100, -1))
+    plan = plan_evacuation(replace(inputs, houses=houses, reach={"warning_24h": layer}), params=PARAMS)
+    assert plan.totals["houses_without_settlement_not_judged"] == 1
+    assert (plan.totals["houses_not_judged"], plan.totals["houses_judged"]) == (0, 4)
+    assert len(plan.evacuation) == 0
+    (said,) = [n for n in plan_notes(plan.totals) if "no row of the list" in n["text_en"]]
+    assert said["level"] == "warning"
+
+
+def test_a_shelter_in_a_river_or_a_lake_is_not_used_though_no_flood_was_looked_at():
+    inputs = scene(people=(100,))
+    rivers = gpd.GeoDataFrame({"river_id": ["W1", "W2"], "width_m": [40.0, None]},
+                              geometry=[LineString([(15, -500), (15, 500)]), LineString([(5006, -9), (5006, 9)])],
+                              crs=CRS)  # fmt: skip
+    lakes = gpd.GeoDataFrame({"reservoir_id": ["L1", "L2"]}, geometry=[Point(0, 50_000).buffer(30), Point(5000, 0)],
+                             crs=CRS)  # fmt: skip
+
+    def refused(rivers, lakes, params=PARAMS):
+        waters = water_areas(rivers, lakes, params=params)
+        plan = plan_evacuation(replace(inputs, waters=waters), params=params, language="en")
+        return {q["id"]: q["reason"] for q in plan.quarantine}
+
+    # H0 is 15 m from the middle of a river of 40 m, H1 6 m from one of unknown width; a point has no ground
+    assert refused(rivers, lakes) == {"H0": "shelter not used: stands in the water of W1",
+                                      "H2": "shelter not used: stands in the water of L1"}  # fmt: skip
+    assert set(refused(rivers, None, PARAMS.model_copy(update={"river_width_m": 13.0}))) == {"H0", "H1"}
+    assert water_areas(None, None, params=PARAMS) is None
+    assert refused(None, lakes).keys() == {"H2"}
+
+
+def test_zones_that_cross_themselves_or_repeat_end_with_a_clear_word():
+    bow = Polygon([(955, 15), (995, 60), (995, 15), (955, 60)])
+    plan = plan_evacuation(scene(zones=zone_frame(zone("Z0", bow))), params=PARAMS, language="en")
+    assert plan.evacuation.set_index("settlement_id").loc["S0", "people"] >= 25
+    assert plan.totals["zones_mended"] == 1
+    assert "1 risk zones cross themselves" in " ".join(n["text_en"] for n in plan_notes(plan.totals))
+    with pytest.raises(SchemaError, match="Z0"):
+        zone_frame(zone("Z0", box(0, 0, 1, 1)), zone("Z0", box(2, 2, 3, 3)))
 
 
 def test_reasons_state_the_score_by_its_parts():
