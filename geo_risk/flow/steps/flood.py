@@ -189,8 +189,8 @@ def write_hazard(
     if outside_area is None:
         told["notes"].append(note(
             "warning",
-            "No rivers are given (inputs.rivers): water that enters from beyond the map is counted nowhere. Along rivers "
-            "whose basin reaches beyond the map the flood is a lower bound.",
+            "No rivers are given (inputs.rivers): water that enters from beyond the map is counted nowhere. Along "
+            "rivers whose basin reaches beyond the map the flood is a lower bound.",
             "未提供河流（inputs.rivers）：未计入自图外流入的来水。流域超出图幅的河流，沿河洪水结果仅为下限。",
         ))  # fmt: skip
     write_json(told, facts)
