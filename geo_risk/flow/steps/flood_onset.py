@@ -21,7 +21,7 @@ def write_onset(*, cube: Path, joined: Path, facts: Path) -> None:
     """Write the hour before which nothing can rise, and why that one."""
     import numpy as np
 
-    from geo_risk.hazards.rainfall.onset import HEAVY_MM, WITHIN_H, rain_onset
+    from geo_risk.hazards.rainfall.onset import rain_onset
     from geo_risk.publish.frames import write_json
     from geo_risk.sources.layers import read_json
     from geo_risk.sources.rain import read_own
@@ -31,9 +31,9 @@ def write_onset(*, cube: Path, joined: Path, facts: Path) -> None:
     begins = series["time"].to_numpy()[found.step] - np.timedelta64(1, "h")  # stamps are the ends of hours
     method = {
         "name": "Time by which houses in the water's way must be empty",
-        "citation": "heavy rain by GB/T 28592-2012",
-        "validity": f"the first wet hour before {HEAVY_MM:g} mm fall in {WITHIN_H} h on any cell of rain: earlier than "
-                    "the water, however steep the basin; rain beyond the map is not seen",
+        "citation": "GB/T 28592-2012, heavy rain",
+        "validity": "the first wet hour before 25 mm fall in 24 h on any cell of rain: earlier than the water, however "
+                    "steep the basin; rain beyond the map is not seen",
     }  # fmt: skip
     told = {"begins": f"{str(begins)[:19]}+00:00", "cause": found.cause}
     write_json({"notes": [], "counts": {}, "quarantine": [], "methods": [method], **told}, facts)
