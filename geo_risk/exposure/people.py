@@ -157,6 +157,7 @@ def spread_people(
     if not frames:
         return gpd.GeoDataFrame(columns=[*HOUSE_COLUMNS, "geometry"], geometry="geometry", crs=settlements.crs), notes
     houses = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=settlements.crs)
+    houses["settlement_id"] = houses["settlement_id"].astype("string")  # where no building has one, the types differ
     return houses[[*HOUSE_COLUMNS, "geometry"]], notes
 
 

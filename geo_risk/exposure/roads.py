@@ -82,8 +82,9 @@ def build_network(
 
     Returns
     -------
-    RoadNetwork : the same whatever the order of the rows. `counts`: lines_without_length, lines_closed (to all by
-        their direction: left out), one_way, direction_unclear (open both ways), ends_on_lines (junctions made in the
+    RoadNetwork : the same whatever the order of the rows. `counts`: lines_without_length, lines_without_geometry (rows
+        without any), speeds_unread (no number >= 0: the class decides), lines_closed (to all by their direction: left
+        out), one_way, direction_unclear (open both ways), ends_on_lines (junctions made in the
         middle of lines), lines_of_unknown_class.
 
     Raises
@@ -94,7 +95,8 @@ def build_network(
     if roads.crs is None or not roads.crs.is_projected:
         what = f"roads are in {roads.crs}; metres needed"
         raise CrsError(what, where="roads", fix="bring them into the run's CRS in geo_risk.sources")
-    lines, n_dropped = _lines(roads)
+    is_lost = shapely.is_missing(roads.geometry.to_numpy()) | shapely.is_empty(roads.geometry.to_numpy())
+    lines, n_dropped = _lines(roads[~is_lost])
     way, unclear, is_closed = directions(lines)
     lines, way, unclear = lines[~is_closed].reset_index(drop=True), way[~is_closed], unclear[~is_closed]
     if not len(lines):
@@ -124,12 +126,19 @@ def build_network(
     )
     counts = {
         "lines_without_length": n_dropped,
+        "lines_without_geometry": int(is_lost.sum()),
+        "speeds_unread": int((_is_filled(lines, "speed_km_h") & ~((given >= 0) & np.isfinite(given))).sum()),
         "lines_closed": int(is_closed.sum()),
         "one_way": int((way != 0).sum()),
         "direction_unclear": int(unclear.sum()),
         "lines_of_unknown_class": int((by_class.isna() & ~(given > 0)).sum()),
     }
     return _joined_ends(RoadNetwork(nodes, edges, counts), snap_m)
+
+
+def _is_filled(lines: gpd.GeoDataFrame, column: str) -> pd.Series[bool]:
+    """Tell where a column says something, whatever it is."""
+    return texts(lines, column).str.strip().fillna("") != ""
 
 
 def _lines(roads: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, int]:

@@ -31,7 +31,7 @@ class DepthLayer:
 
     Attributes
     ----------
-    depth : (y, x) [m], NaN unknown. arrival : (y, x) hours after the beginning of the storm on the same grid, NaN where
+    depth : (y, x) [m], NaN unknown. arrival : (y, x) hours after the beginning of its run on the same grid, NaN where
         it is not known; None where no time is known.
     """
 
@@ -46,7 +46,7 @@ class Closing:
     Attributes
     ----------
     shapes : (areas,) polygons. closes : (areas,) bool. name : (areas,) the zone's id, or DEPTH.
-    after_h : (areas,) hours after the beginning of the storm when deep water closes the area, NaN where no time is
+    after_h : (areas,) hours after the beginning of the run when deep water closes the area, NaN where no time is
         known or it is a zone.
     water : layers of depth, for the sections of unknown depth.
     """

@@ -101,7 +101,7 @@ def people_to_move(
     GeoDataFrame at the settlements: settlement_id, name, people, vulnerable_people, settlement_people, responsible,
         hazard_kinds, zone_ids, risk_level, warning_level, leave_before. people is NaN where the population is unknown.
     """
-    share = _leaving_share(houses, zones, threat, water, params)
+    share = leaving_share(houses, zones, threat, water, params)
     leaves = share >= params.house_share
     factor = np.where(houses["is_building"].to_numpy(dtype=bool), leaves.astype(np.float64), np.where(leaves, share, 0))
     table = pd.DataFrame({"settlement_id": houses["settlement_id"].to_numpy(), "leaves": leaves})
@@ -134,7 +134,7 @@ def people_to_move(
     return gpd.GeoDataFrame(out, crs=settlements.crs).reset_index(drop=True)
 
 
-def _leaving_share(
+def leaving_share(
     houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, threat: Threat | None, water: Water | None,
     params: EvacuationParams,
 ) -> NDArray[np.float64]:  # fmt: skip
@@ -161,7 +161,7 @@ def count_ownerless(
         threat, share=threat.share[ownerless], warnings=threat.warnings[ownerless], level=threat.level[ownerless]
     )  # fmt: skip
     wet = None if water is None else Water(water.share[ownerless], water.level[ownerless])
-    share = _leaving_share(houses[ownerless], zones, part, wet, params)
+    share = leaving_share(houses[ownerless], zones, part, wet, params)
     return int((share >= params.house_share).sum())
 
 
@@ -190,26 +190,41 @@ def not_judged(
     DataFrame by settlement_id: houses_not_judged, people_not_judged (the known ones, rounded up).
     """
     people = houses["people"].to_numpy(dtype=np.float64)
-    lived_in = (people != 0) | emptied_by_rounding(houses)
-    silent = ~is_known & lived_in & (covered_shares(houses, zones) < params.house_share)
+    silent = _silent(houses, zones, is_known, params)
     groups = pd.DataFrame({"people": people[silent]}).groupby(houses["settlement_id"].to_numpy()[silent])["people"]
     counts = pd.DataFrame({"houses_not_judged": groups.size(), "people_not_judged": np.ceil(groups.sum().round(6))})
     return counts.astype("int64").rename_axis("settlement_id")
 
 
-def with_not_judged(
-    leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, counts: pd.DataFrame, *, adds_rows: bool
-) -> gpd.GeoDataFrame:
-    """Return the rows of `people_to_move` with `is_called` (True) and what `not_judged` counts of each (0: nothing).
+def _silent(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, is_known: NDArray[np.bool_], params: EvacuationParams
+) -> NDArray[np.bool_]:
+    """Return which inhabited houses nothing is known of and no zone calls."""
+    lived_in = (houses["people"].to_numpy(dtype=np.float64) != 0) | emptied_by_rounding(houses)
+    return np.asarray(~is_known & lived_in & (covered_shares(houses, zones) < params.house_share), dtype=bool)
+
+
+def count_ownerless_silent(
+    houses: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, is_known: NDArray[np.bool_], *, params: EvacuationParams
+) -> int:
+    """Count the houses of no settlement among those of `not_judged`: no row of the list speaks of them.
 
     Parameters
     ----------
-    adds_rows : a settlement that is only in `counts` gets a row of its own, `is_called` False: how many of it must
-        leave is unknown (people missing), and so are its levels.
+    houses, zones, is_known, params : as in `not_judged`.
+    """
+    return int((_silent(houses, zones, is_known, params) & houses["settlement_id"].isna().to_numpy()).sum())
+
+
+def with_not_judged(leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, counts: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Return the rows of `people_to_move` with `is_called` (True) and what `not_judged` counts of each (0: nothing).
+
+    A settlement that is only in `counts` gets a row of its own, `is_called` False: how many of it must leave is unknown
+    (people missing), and so are its levels.
     """
     out = leaving.assign(is_called=True)
     more = settlements[settlements["settlement_id"].isin(set(counts.index) - set(leaving["settlement_id"]))]
-    if adds_rows and len(more):
+    if len(more):
         more = more.rename(columns={"people": "settlement_people"}).assign(
             people=np.nan, vulnerable_people=np.nan, hazard_kinds="unknown", zone_ids="", risk_level=Level.UNKNOWN,
             warning_level=Level.UNKNOWN, is_called=False, by_cells=True,

@@ -8,17 +8,19 @@ A settlement of unknown population is listed with people missing; it takes no pl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of
 from geo_risk.core.schemas import conform
+from geo_risk.exposure.places import valid_polygons
 from geo_risk.exposure.roads import on_pieces
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.assignment import Offers, Table
@@ -28,6 +30,7 @@ from geo_risk.products.demand import (
     calling_zones,
     calls_its_houses,
     count_ownerless,
+    count_ownerless_silent,
     not_judged,
     people_to_move,
     with_not_judged,
@@ -45,6 +48,10 @@ from geo_risk.products.placing import place
 from geo_risk.products.routing import RoadOffers, Ways, find_ways, placeable
 from geo_risk.products.shelter_use import usable_now
 from geo_risk.products.threat import Threat, Water, house_threat, house_water
+from geo_risk.products.water_times import FloodTimes, with_water_times
+
+_INTERNAL = ("by_cells", "cell_warning", "cell_flood", "is_called", "water_before", "water_by")
+"""Columns of rows that their reasons tell and the list has not."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,9 @@ class EvacuationInputs:
     reach : warning layers with what can come down, by `warned.runout_layers` or `threat.reach_layers`; a house is
         judged by them, and by the warnings of landslide zones only where none is given.
     water : depths that close roads, the finest layer first. bridges : decks that water runs under.
+    times : what is known of when the flood comes.
+    waters : polygons of rivers and lakes with `water_id`: no shelter there is used.
+    is_judged : False where no hazard was looked at: then nothing is known of the ground of any house.
     """
 
     settlements: gpd.GeoDataFrame
@@ -73,6 +83,9 @@ class EvacuationInputs:
     reach: Mapping[str, xr.DataArray] = field(default_factory=dict)
     water: Sequence[DepthLayer] = ()
     bridges: gpd.GeoDataFrame | None = None
+    times: FloodTimes = field(default_factory=FloodTimes)
+    waters: gpd.GeoDataFrame | None = None
+    is_judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,10 @@ def plan_evacuation(
     ------
     CrsError, SchemaError, DataError : inputs do not fit together.
     """
+    is_crossed = ~shapely.is_valid(inputs.zones.geometry.to_numpy())
+    if is_crossed.any():
+        sound = inputs.zones.set_geometry(valid_polygons(inputs.zones.geometry.to_numpy()), crs=inputs.zones.crs)
+        inputs = replace(inputs, zones=sound)
     threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
     water = _water(inputs, params)
@@ -115,11 +132,13 @@ def plan_evacuation(
         inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, water=water,
         risk=risk,
     )  # fmt: skip
+    leaving = with_water_times(leaving, inputs.houses, by_zone, inputs.times, threat=threat, water=water,
+                               stages=inputs.stages, params=params)  # fmt: skip
     is_known = _is_known(inputs, threat, water, params)
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
-    leaving = with_not_judged(leaving, inputs.settlements, silent, adds_rows=bool(is_known.any()))
+    leaving = with_not_judged(leaving, inputs.settlements, silent)
     shelters, refused = usable_now(
-        inputs.shelters, inputs.zones, inputs.grounds, crs=inputs.settlements.crs, params=params
+        inputs.shelters, inputs.zones, inputs.grounds, crs=inputs.settlements.crs, params=params, waters=inputs.waters
     )
     ways = _find_ways(inputs, shelters, params)
     draft, cut_off = _draft(inputs, leaving, shelters, ways, params)
@@ -127,13 +146,18 @@ def plan_evacuation(
     rows = settlement_frame(draft, found, params=params, language=language)
     goes = pd.Series(leaving["people"].to_numpy(dtype=np.float64), index=leaving["settlement_id"].to_numpy())
     return EvacuationPlan(
-        conform(rows.drop(columns=["by_cells", "cell_warning", "cell_flood", "is_called"]), "evacuation"),
+        conform(rows.drop(columns=list(_INTERNAL)), "evacuation"),
         conform(assignment_frame(draft, found), "evacuation_assignments"),
         conform(route_frame(draft, found), "evacuation_routes"),
         cut_off_list(inputs.settlements, cut_off, goes, language=language),
         {
             **_totals(draft, found, shelters),
             **_silent_totals(silent, leaving),
+            "houses_judged": int(is_known.sum()),
+            "zones_mended": int(is_crossed.sum()),
+            "houses_without_settlement_not_judged": count_ownerless_silent(
+                inputs.houses, by_zone, is_known, params=params
+            ),
             "houses_without_settlement": count_ownerless(inputs.houses, by_zone, threat, water, params=params),
         },
         _network_counts(inputs, shelters, ways),
@@ -154,7 +178,8 @@ def _is_known(
 
     A house that one of them calls needs no judgement of the other.
     """
-    known, called = np.ones(len(inputs.houses), dtype=bool), np.zeros(len(inputs.houses), dtype=bool)
+    known = np.full(len(inputs.houses), inputs.is_judged)
+    called = np.zeros(len(inputs.houses), dtype=bool)
     layers = [layer for layer in inputs.grounds if layer.name == "hazard_landslide"]
     if threat is not None:
         known &= threat.is_judged(params)
@@ -208,7 +233,7 @@ def _draft(
     if ways is not None and len(shelters):
         cut_off = cut_off_risk(ways.network, ways.homes, ways.goals, ways.is_unknown)
     mine = cut_off.iloc[at].reset_index(drop=True)
-    return Draft(leaving, shelters, ways, at, placing, mine), cut_off
+    return Draft(leaving, shelters, ways, at, placing, mine, inputs.times), cut_off
 
 
 def _totals(draft: Draft, found: Found, shelters: gpd.GeoDataFrame) -> dict[str, int]:

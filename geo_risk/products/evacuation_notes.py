@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from geo_risk.products.wording import note
@@ -22,7 +22,17 @@ def plan_notes(t: Mapping[str, int]) -> Notes:
         f"{t['people_unassigned']} 人（其中至少 {t['people_unassignable']} 人无法安置）；另有 "
         f"{t['settlements_of_unknown_population']} 个居民点人口未知。",
     ))  # fmt: skip
-    if t["houses_not_judged"]:
+    if t["houses_not_judged"] and not t["houses_judged"]:
+        said.append(note(
+            "warning",
+            f"Nothing is known of the ground of any house: all {t['settlements_not_judged']} settlements with houses "
+            f"that no zone calls ({t['houses_not_judged']} houses, {t['people_not_judged']} known people) are on the "
+            "list as not judged, not as safe. Give a DEM and rain (inputs.dem, inputs.rainfall), or judge by hand.",
+            f"全部房屋所在地面的危险性均未知：{t['settlements_not_judged']} 个居民点的 {t['houses_not_judged']} 处房屋"
+            f"（已知 {t['people_not_judged']} 人）未经判定，已全部列入清单，不等于安全。"
+            "请提供 inputs.dem 与 inputs.rainfall，或人工判定。",
+        ))  # fmt: skip
+    elif t["houses_not_judged"]:
         said.append(note(
             "warning",
             f"{t['houses_not_judged']} houses of {t['settlements_not_judged']} settlements, with "
@@ -41,6 +51,20 @@ def plan_notes(t: Mapping[str, int]) -> Notes:
             "them. Find out who lives there, or give `settlement_id` in inputs.buildings.",
             f"{t['houses_without_settlement']} 处需撤离的房屋不属于任何居民点：清单中没有对应人员。请核实居住情况，"
             "或在 inputs.buildings 中填写 settlement_id。",
+        ))  # fmt: skip
+    if t["houses_without_settlement_not_judged"]:
+        said.append(note(
+            "warning",
+            f"{t['houses_without_settlement_not_judged']} houses of no settlement stand on ground whose slides or "
+            "flood are unknown: no row of the list speaks of them, and they are not known to be safe.",
+            f"{t['houses_without_settlement_not_judged']} 处不属于任何居民点的房屋所在地面的滑坡预警或洪水等级未知："
+            "清单中没有对应行，不等于安全。",
+        ))  # fmt: skip
+    if t["zones_mended"]:
+        said.append(note(
+            "warning",
+            f"{t['zones_mended']} risk zones cross themselves: made valid, all their lobes count.",
+            f"{t['zones_mended']} 个风险区多边形自相交：已修复，各部分均计入。",
         ))  # fmt: skip
     if t["shelters_of_unknown_ground"]:
         said.append(note(
@@ -65,6 +89,22 @@ def superseded_notes(superseded: Sequence[int]) -> Notes:
         "level decides who must leave.",
         f"{hours} 小时阶段的预报已被覆盖同一时段的较新预报取代：凡较新预报已判定之处，以其等级确定转移对象。",
     )]  # fmt: skip
+
+
+def unlooked_notes(layers: Collection[str]) -> Notes:
+    """Return the notes of hazards that were not looked at; `layers` are the names of those that were."""
+    said = []
+    for is_there, english, chinese in (
+        (any(n == "hazard_landslide" or "warning_" in n for n in layers), "Slides", "滑坡"),
+        ("hazard_flood" in layers, "Floods", "洪水"),
+    ):  # fmt: skip
+        if not is_there:
+            said.append(note(
+                "warning",
+                f"{english} were not looked at in this run: who is on no list is not known to be safe from them.",
+                f"本次运行未评估{chinese}：未列入清单不等于不受{chinese}威胁。",
+            ))  # fmt: skip
+    return said
 
 
 def _optimality(t: Mapping[str, int]) -> Notes:
@@ -124,6 +164,18 @@ def network_notes(n: Mapping[str, Any]) -> Notes:
             "info",
             f"{n['lines_closed']} roads are closed to all traffic by their direction: left out of the network.",
             f"{n['lines_closed']} 条道路按通行方向字段为双向禁行：未纳入路网。",
+        ))  # fmt: skip
+    if n.get("lines_without_geometry"):
+        said.append(note(
+            "warning",
+            f"{n['lines_without_geometry']} roads have no geometry: left out of the network.",
+            f"{n['lines_without_geometry']} 条道路无几何图形：未纳入路网。",
+        ))  # fmt: skip
+    if n.get("speeds_unread"):
+        said.append(note(
+            "warning",
+            f"The speed of {n['speeds_unread']} roads is not a number above 0: the class decides.",
+            f"{n['speeds_unread']} 条道路的车速不是正数：按道路等级取值。",
         ))  # fmt: skip
     if n["direction_unclear"]:
         said.append(note(

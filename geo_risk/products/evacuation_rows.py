@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from geo_risk.exposure.network import Route
 from geo_risk.products.closing import DEPTH
+from geo_risk.products.early_ways import closes_after, first_closing, in_time, said_early
 from geo_risk.products.evacuation_draws import evacuation_stability
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.placing import Placing
 from geo_risk.products.priority import ranking
 from geo_risk.products.priority_words import why_so_high
 from geo_risk.products.routing import Ways, backup_routes, blocking, main_routes
+from geo_risk.products.water_times import FloodTimes, clock
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 
 _MUCH_KM = 0.05
@@ -36,7 +38,7 @@ class Draft:
     Attributes
     ----------
     leaving, shelters : of the plan. ways : None without roads. at : (rows,) position of each in `ways.homes`.
-    placing : who goes where. cut_off : of each row, as `cut_off_risk` gives it.
+    placing : who goes where. cut_off : of each row, as `cut_off_risk` gives it. times : when the flood comes.
     """
 
     leaving: gpd.GeoDataFrame
@@ -45,6 +47,7 @@ class Draft:
     at: NDArray[np.int64]
     placing: Placing
     cut_off: pd.DataFrame
+    times: FloodTimes = field(default_factory=FloodTimes)
 
     @cached_property
     def names(self) -> list[str]:
@@ -156,7 +159,8 @@ def settlement_frame(draft: Draft, found: Found, *, params: EvacuationParams, la
     out["route_km"] = [np.nan if r is None else r.km for r in routes]
     out["travel_min"] = [np.nan if r is None else r.minutes for r in routes]
     out["route_exposed_km"] = [np.nan if r is None else r.exposed_km for r in routes]
-    out["leave_early"], out["closes_after_h"] = _early(draft, found)
+    out = out.assign(**_early(draft, found))
+    out["leave_before"] = pd.Series(in_time(out, draft.times), index=out.index, dtype=object)
     out["cut_off_risk"] = draft.cut_off["risk"].to_numpy()
     out["backup_shelter_id"] = [None if b is None else ids.iloc[b[0]] for b in found.backups]
     firm = pd.concat([ranking(out, params), evacuation_stability(out, params)], axis=1)
@@ -192,12 +196,13 @@ def _reasons(
         out.append(say(key, language, people=int(people[k]), shelter=names[int(used[k])], km=route.km,
                        minutes=route.minutes, vulnerable=int(frail[k])))  # fmt: skip
     if not pd.isna(row["route_exposed_km"]) and row["route_exposed_km"] >= _MUCH_KM:
-        out.append(say("route_exposed", language, km=row["route_exposed_km"]))
+        out.append(say("route_exposed", language, km=row["route_exposed_km"], factor=params.exposed_time_factor))
+    second = found.backups[i]
+    if second is not None and second[1].exposed_km >= _MUCH_KM:
+        out.append(say("backup_exposed", language, km=second[1].exposed_km))
     if (km := _closed_km(draft, found.of(i))) > 0:
         out.append(say("way_out", language, km=km))
-    if row["leave_early"] == "yes":
-        after = row["closes_after_h"]
-        out.append(say("leave_early" if pd.isna(after) else "leave_early_by", language, hours=after))
+    out += [*said_early(row, draft.times, language), *said_early(row, draft.times, language, of="backup_")]
     if not is_known or row["unassigned_people"] > 0:
         out.append(_why_not(i, draft, params=params, language=language))
         frail_left = row["unassigned_vulnerable"]
@@ -216,19 +221,17 @@ def _reasons(
     return joined([*out, *why_so_high(row, params, language)], language)
 
 
-def _early(draft: Draft, found: Found) -> tuple[list[str], list[float]]:
-    """Return for each row whether a main way runs through what water will close, and the hour when it first does."""
-    says, hours = ["no"] * len(draft.leaving), [np.nan] * len(draft.leaving)
-    if draft.ways is None:
-        return says, hours
+def _early(draft: Draft, found: Found) -> dict[str, list[Any]]:
+    """Return for each row whether a main way, and its second one, run through what water will close, and from when."""
+    main: list[list[Route]] = [[] for _ in range(len(draft.leaving))]
     for (i, _), route in found.main.items():
-        edges = np.array(route.edges, dtype=np.int64)
-        edges = edges[draft.ways.early[edges]]
-        if len(edges):
-            first = float(draft.ways.closing_h[edges].min())  # NaN, a time that is not known, comes through
-            hours[i] = first if says[i] == "no" else float(np.minimum(hours[i], first))
-            says[i] = "yes"
-    return says, hours
+        main[i].append(route)
+    first = [first_closing(draft.ways, routes) for routes in main]
+    second = [closes_after(draft.ways, None if b is None else b[1]) for b in found.backups]
+    return {
+        f"{of}{name}": [("yes" if is_early else "no") if name == "leave_early" else hours for is_early, hours in way]
+        for of, way in (("", first), ("backup_", second)) for name in ("leave_early", "closes_after_h")
+    }  # fmt: skip
 
 
 def _closed_km(draft: Draft, route: Route | None) -> float:
@@ -257,6 +260,9 @@ def _who_leaves(row: Mapping[str, Any], params: EvacuationParams, language: str)
     if not pd.isna(row["cell_flood"]):
         out.append(say("leave_water", language, level=level_word(row["cell_flood"], language),
                        least=level_word(params.flood_level, language)))  # fmt: skip
+    if not pd.isna(row["water_by"]):
+        time = None if pd.isna(row["water_before"]) else clock(row["water_before"])
+        out.append(say(f"water_by_{row['water_by']}", language, time=time))
     if row["houses_not_judged"]:
         out.append(say("not_judged", language, houses=row["houses_not_judged"], people=row["people_not_judged"]))
     return out

@@ -279,7 +279,7 @@ class EvacuationParams(Params):
         "that no layer names", gt=0,
     )  # fmt: skip
     clear_by_h: float | None = parameter(
-        None, "Hours after the beginning of the storm by which everyone is through: sections that the water reaches "
+        None, "Hours after the beginning of the town's run by which everyone is through: sections that water reaches "
         "later are avoided, not closed. None: a section that is flooded at any time is closed.",
         source=f"{_CHOICE}: leaving may be late", ge=0, le=240,
     )  # fmt: skip
@@ -302,6 +302,10 @@ class EvacuationParams(Params):
     shelter_max_level: int = parameter(
         2, "Shelters in zones of a higher hazard level are not used.", source=f"{_CHOICE}: below high", ge=0, le=4
     )
+    river_width_m: float = parameter(
+        10.0, "Width of a river of `inputs.rivers` that gives none: a shelter in the water of a river is not used.",
+        source=f"{_CHOICE}: a small stream with its banks", ge=0, le=1000,
+    )  # fmt: skip
     scores: dict[str, float] = parameter(
         {"warning": 0.35, "risk": 0.25, "people": 0.2, "vulnerable": 0.1, "cut_off": 0.1},
         "Weights of the score that ranks the list; they are scaled to one.", source=f"{_CHOICE}: danger before size",

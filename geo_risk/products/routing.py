@@ -67,7 +67,7 @@ class Ways:
 
     @cached_property
     def closing_h(self) -> NDArray[np.float64]:
-        """Hours after the beginning of the storm when water closes each early edge: the earliest, NaN if unknown."""
+        """Hours after the beginning of the run when water closes each early edge: the earliest, NaN if unknown."""
         out = np.full(len(self.early), np.inf)
         of = self.inside[self.closing.closes_later[self.inside["area"].to_numpy()]]
         hours = np.nan_to_num(self.closing.after_h[of["area"].to_numpy()], nan=-np.inf)

@@ -7,11 +7,14 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of
-from geo_risk.core.levels import combine_levels
+from geo_risk.core.levels import Level, combine_levels
+from geo_risk.exposure.columns import numbers
 from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS
@@ -28,6 +31,7 @@ def usable_now(
     *,
     crs: Any,
     params: EvacuationParams,
+    waters: gpd.GeoDataFrame | None = None,
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
     """Return the shelters that may take people, by id, and each other one with the reason.
 
@@ -35,7 +39,8 @@ def usable_now(
     ----------
     shelters : as read, None where none is given. zones : `risk_zones`.
     grounds : hazard and warning level layers; where they are given, zones drawn from the hazard do not judge a shelter.
-    crs : of the empty frame. params : `shelter_max_level`.
+    crs : of the empty frame. params : `shelter_max_level`, `known_hours`.
+    waters : polygons of rivers and lakes with `water_id`.
     """
     if shelters is None:
         empty = {"shelter_id": [], "name": [], "capacity": np.array([], dtype=np.int64), "ground_is_known": []}
@@ -44,15 +49,22 @@ def usable_now(
     if len(grounds) and "origin" in harmful:
         harmful = harmful[harmful["origin"] != "hazard"]
     usable, refused = usable_shelters(
-        shelters, harmful, max_level=params.shelter_max_level, ground_level=_ground_level(shelters, grounds)
+        shelters,
+        harmful,
+        max_level=params.shelter_max_level,
+        ground_level=_ground_level(shelters, grounds, params),
+        waters=waters,
     )
     return usable.sort_values("shelter_id", kind="stable").reset_index(drop=True), refused
 
 
-def _ground_level(shelters: gpd.GeoDataFrame, grounds: Sequence[xr.DataArray]) -> NDArray[np.int8] | None:
+def _ground_level(
+    shelters: gpd.GeoDataFrame, grounds: Sequence[xr.DataArray], params: EvacuationParams
+) -> NDArray[np.int8] | None:
     """Return the level of each shelter's ground, that half of it reaches: the highest of the hazards and the warnings.
 
-    It is unknown where a hazard, or every warning stage, is unknown there and nothing known is at least medium.
+    It is unknown where a hazard, or every warning stage of `known_hours` or more, is unknown there and nothing known is
+    at least medium: a calm hour says nothing of the night.
     """
     if not len(grounds):
         return None
@@ -62,4 +74,35 @@ def _ground_level(shelters: gpd.GeoDataFrame, grounds: Sequence[xr.DataArray]) -
     is_stage = [str(layer.name).startswith("warning_") for layer in grounds]
     parts = [level for level, stage in zip(levels, is_stage, strict=True) if not stage]
     stages = [level for level, stage in zip(levels, is_stage, strict=True) if stage]
-    return combine_levels(*parts, *([np.max(stages, axis=0)] if stages else []))
+    if stages:
+        hours = [int(str(layer.name).removeprefix("warning_").removesuffix("h"))
+                 for layer, stage in zip(grounds, is_stage, strict=True) if stage]  # fmt: skip
+        long = [level for level, h in zip(stages, hours, strict=True) if h >= params.known_hours]
+        is_known = np.max([*long, np.full(len(shelters), Level.UNKNOWN)], axis=0) >= 0
+        highest = np.max(stages, axis=0)
+        parts.append(np.where(is_known | (highest >= Level.MEDIUM), highest, Level.UNKNOWN).astype(np.int8))
+    return combine_levels(*parts)
+
+
+def water_areas(
+    rivers: gpd.GeoDataFrame | None, reservoirs: gpd.GeoDataFrame | None, *, params: EvacuationParams
+) -> gpd.GeoDataFrame | None:
+    """Return the ground of rivers and lakes as polygons with `water_id`, None where neither is given.
+
+    Parameters
+    ----------
+    rivers : lines with river_id and, where known, width_m, or polygons. A width that is missing or not above 0 counts
+        as `river_width_m`. reservoirs : of them polygons count, a point has no ground. Both in the metric CRS.
+    """
+    parts = []
+    for frame, column in ((rivers, "river_id"), (reservoirs, "reservoir_id")):
+        if frame is None or not len(frame):
+            continue
+        width = numbers(frame, "width_m")
+        width = width.where((width > 0) & np.isfinite(width), params.river_width_m)
+        shapes = frame.geometry.to_numpy()
+        dimension = shapely.get_dimensions(shapes)
+        shapes = np.where(dimension == 1, shapely.buffer(shapes, width.to_numpy() / 2, cap_style="flat"), shapes)
+        part = gpd.GeoDataFrame({"water_id": frame[column].astype("string").to_numpy()}, geometry=shapes, crs=frame.crs)
+        parts.append(part[dimension >= 1])
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=parts[0].crs) if parts else None

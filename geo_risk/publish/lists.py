@@ -42,7 +42,9 @@ TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() i
 """Columns of times: UTC in data files, local time on what people read."""
 
 EXTRAS = {
-    "evacuation": re.compile(r"score_|rank_|first10_share|n_draws|unassigned_vulnerable|leave_early|closes_after_h"),
+    "evacuation": re.compile(
+        r"score_|rank_|first10_share|n_draws|unassigned_vulnerable|(backup_)?leave_early|(backup_)?closes_after_h"
+    ),
     "waterlogging": re.compile(
         r"return_period_bound|trigger_|close_mm|minutes_to_close|depth_\d+(yr|h)_m|ponded_m3|drain_|blockage_|upstream_"
         r"|pump_|hold_back_m3|first10_share|rank_median|rank_low|rank_high|n_draws|capacity_m3_s|sill_height_m|unit|deputy"

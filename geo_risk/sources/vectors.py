@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ MAX_AREA_CHANGE = 0.01
 """Share of its area that a polygon may change by when it is made valid; more is quarantined (FAULTS 13)."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_WRITTEN_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?", re.ASCII)
+"""A number as people type it, thousands parted by commas or not; full-width forms are made plain before."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def read_vector(
         raise LimitError(what, where=where, fix="cut or simplify the layer")
     frame, said = _clean_texts(frame, path=path)
     notes += said
+    frame, said = _plain_numbers(frame, path=path)
+    notes += said
     if id_column is not None and id_column.endswith("?"):
         frame = frame.assign(row=np.arange(1, len(frame) + 1))
     elif id_column is not None:
@@ -132,6 +137,30 @@ def _clean_texts(frame: gpd.GeoDataFrame, *, path: Path) -> tuple[gpd.GeoDataFra
     said = Sentence(f"{path.name}: control characters removed from {n_cleaned} texts",
                 f"{path.name}：已从 {n_cleaned} 个文本中去除控制字符")  # fmt: skip
     return out, [said] if n_cleaned else []
+
+
+def _plain_numbers(frame: gpd.GeoDataFrame, *, path: Path) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Return the frame with numbers that were typed full-width or with commas between thousands as plain digits."""
+    out, n_read = frame.copy(), 0
+    for name in out.columns:
+        if name == "geometry" or not (out[name].dtype == object or isinstance(out[name].dtype, pd.StringDtype)):
+            continue
+        plain = out[name].map(_plain_number)
+        is_read = plain.notna()
+        if is_read.any():
+            n_read += int(is_read.sum())
+            out.loc[is_read, name] = plain[is_read]
+    said = Sentence(f"{path.name}: {n_read} numbers in full-width digits or with commas were read as plain ones",
+                    f"{path.name}：{n_read} 个全角数字或带千分位逗号的数字已按普通数字读取")  # fmt: skip
+    return out, [said] if n_read else []
+
+
+def _plain_number(value: Any) -> str | None:
+    """Return a number that was typed full-width or with commas in plain digits; None for all else."""
+    if not isinstance(value, str) or (value.isascii() and "," not in value):
+        return None
+    text = unicodedata.normalize("NFKC", value).strip()
+    return text.replace(",", "") if _WRITTEN_NUMBER.fullmatch(text) else None
 
 
 def _check_ids(frame: gpd.GeoDataFrame, id_column: str, *, path: Path, where: str) -> gpd.GeoDataFrame:

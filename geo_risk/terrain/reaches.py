@@ -154,7 +154,7 @@ def _greatest(
 
 
 def sums_on_reaches(reaches: Reaches, values: da.Array) -> F64:
-    """Sum of values >= 0 that lie on few cells, by the reach that each cell drains to, (n,); NaN where one is NaN.
+    """Sum of values that lie on few cells, by the reach that each cell drains to, (n,); NaN where one is NaN.
 
     Parameters
     ----------

@@ -1,6 +1,9 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +17,8 @@ from geo_risk.products.closing import DEPTH, DepthLayer, closing, unknown_depth_
 from geo_risk.products.evacuation import plan_evacuation
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.routing import backup_routes, blocking, find_ways, main_routes
-from tests.property.test_evacuation import CRS, scene, zone, zone_frame
+from geo_risk.products.water_times import FloodTimes, TownTimes
+from tests.property.test_evacuation import CRS, PARAMS, scene, zone, zone_frame
 
 STRICT = EvacuationParams(close_level=4)
 
@@ -60,17 +64,26 @@ def check_way(line, home, areas):
 
 
 @pytest.mark.slow
-@given(st.integers(0, 2**32 - 1))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([3, 4, 5]))
 @settings(max_examples=30, deadline=None)
-def test_no_way_enters_a_closed_area(seed):
+def test_no_way_enters_a_closed_area(seed, close_level):
     roads, homes, shelters, zones = town(seed)
-    areas = closing(zones, roads, (), None, params=STRICT)
-    ways = find_ways(homes, shelters, roads, areas, params=STRICT)
+    strict = EvacuationParams(close_level=close_level)
+    areas = closing(zones, roads, (), None, params=strict)
+    assert (areas.closes == (zone_level(zones) >= close_level)[_order_of(areas, zones)]).all()
+    ways = find_ways(homes, shelters, roads, areas, params=strict)
     rows, goals = np.nonzero(np.isfinite(ways.nearest.cost[ways.homes]))
     goals = ways.nearest.goal[ways.homes[rows], goals].astype(np.int64)
     routes, arcs = main_routes(ways, rows, goals) if len(rows) else ({}, {})
-    for (i, _), route in routes.items():
+    everywhere = shapely.union_all(areas.shapes)
+    for (i, j), route in routes.items():
         check_way(route.line, homes.geometry.iloc[i], areas)
+        # the list tells how much of a way lies in zones: as the shapes say, but for what only touches a border
+        assert route.exposed_km == pytest.approx(shapely.intersection(route.line, everywhere).length / 1000, abs=2e-4)
+        share = ways.network.edges["exposed_share"].to_numpy()[list(route.edges)]
+        paid = ways.network.edges["minutes"].to_numpy()[list(route.edges)] * (1 + 9 * share)
+        slot = int(np.flatnonzero(ways.nearest.goal[ways.homes[i]] == j)[0])
+        assert ways.nearest.cost[ways.homes[i], slot] == pytest.approx(paid.sum())  # ten times in zones, once elsewhere
     nearest = ways.nearest.goal[ways.homes, 0].astype(np.int64)
     none = np.array([], dtype=np.int64)
     used = [arcs.get((i, int(nearest[i])), none) for i in range(len(homes))]
@@ -86,6 +99,55 @@ def test_no_way_enters_a_closed_area(seed):
         if not reached and np.isfinite(free.nearest.cost[free.homes[i], 0]):
             assert set(blocking(ways, i)) <= set(areas.name[areas.closes])
             assert blocking(ways, i)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("close_level", [3, 4, 5])
+def test_no_way_of_the_demo_county_enters_a_closed_area(close_level):
+    sample = Path(__file__).parents[2] / "data" / "sample"
+    roads, homes, shelters = (gpd.read_file(sample / f"{n}.gpkg") for n in ("roads", "settlements", "shelters"))
+    rng = np.random.default_rng(7)
+    middles = roads.geometry.interpolate(0.5, normalized=True).iloc[rng.choice(len(roads), 60, replace=False)]
+    near = [homes.geometry.iloc[k] for k in range(0, len(homes), 6)]
+    zones = zone_frame(*(
+        zone(f"Z{k:03d}", Point(at.x, at.y).buffer(float(rng.uniform(30, 250))), warning=int(rng.integers(-1, 5)),
+             kind=str(rng.choice(["landslide", "flood"])), hazard=int(rng.integers(-1, 5)))
+        for k, at in enumerate([*middles, *near])
+    ))  # fmt: skip
+    params = EvacuationParams(close_level=close_level)
+    areas = closing(zones, roads, (), None, params=params)
+    assert areas.closes.any() == (close_level < 5)
+    ways = find_ways(homes, shelters, roads, areas, params=params)
+    rows, slots = np.nonzero(np.isfinite(ways.nearest.cost[ways.homes]) & (ways.homes >= 0)[:, None])
+    routes, _ = main_routes(ways, rows, ways.nearest.goal[ways.homes[rows], slots].astype(np.int64))
+    assert len(routes) > len(homes)
+    for (i, _), route in routes.items():
+        check_way(route.line, homes.geometry.iloc[i], areas)
+
+
+def _order_of(areas, zones):
+    row = {z: k for k, z in enumerate(zones["zone_id"])}
+    return [row[n] for n in areas.name]
+
+
+@pytest.mark.slow
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_a_way_through_zones_is_the_cheapest_by_an_independent_search(seed):
+    roads, homes, shelters, zones = town(seed)
+    params = EvacuationParams()
+    ways = find_ways(homes, shelters, roads, closing(zones, roads, (), None, params=params), params=params)
+    graph = nx.MultiDiGraph()
+    for e in ways.network.edges.itertuples():
+        cost = e.minutes * (1 + (params.exposed_time_factor - 1) * e.exposed_share)
+        if e.direction >= 0:
+            graph.add_edge(e.start, e.end, weight=cost)
+        if e.direction <= 0:
+            graph.add_edge(e.end, e.start, weight=cost)
+    for home in ways.homes[ways.homes >= 0]:
+        far = nx.single_source_dijkstra_path_length(graph, int(home))
+        best = min((far.get(int(g), np.inf) for g in ways.goals if g >= 0), default=np.inf)
+        assert ways.nearest.cost[home, 0] == pytest.approx(best)
 
 
 def test_which_level_of_a_zone_closes():
@@ -137,10 +199,25 @@ def water(depth_at, cell=5.0, arrival=None, hole=None):
 @pytest.mark.slow
 def test_deep_water_closes_a_road_from_the_hour_it_comes():
     inputs = scene(zones=zone_frame(zone("Z1", box(1955, 15, 1995, 60))), capacity=(100, 0, 0))
-    wet = replace(inputs, water=[water((1200, 1300, 0.5), arrival=2.5)])
+    layer = water((1200, 1300, 0.5), arrival=2.5)
+    begins = datetime(2024, 7, 24, 22, tzinfo=UTC)
+    town = TownTimes(begins, layer.arrival, layer.depth, layer.depth)
+    wet = replace(inputs, water=[layer], times=FloodTimes(begins, "rain", town))
     row = plan_evacuation(wet, params=EvacuationParams(), language="en").evacuation.iloc[0]
     assert (row["assigned_people"], row["leave_early"], row["closes_after_h"]) == (30, "yes", 2.5)
-    assert "2.5 h after the storm begins" in row["reasons"]
+    assert "be through before it comes, 2024-07-25 08:30." in row["reasons"]
+    # the slide comes at 23:00 at the earliest; the way is shut at 00:30, the drive takes less than 90 minutes
+    assert row["leave_before"] == "2024-07-24T23:00:00+00:00"
+    unsure = replace(wet, times=FloodTimes(begins, "rain"))  # the run does not tell: before the rain, less the drive
+    late = plan_evacuation(unsure, params=EvacuationParams(), language="en").evacuation.iloc[0]
+    drive = timedelta(minutes=float(late["travel_min"]))
+    assert drive > timedelta(minutes=2)
+    assert timedelta(0) <= begins - drive - datetime.fromisoformat(late["leave_before"]) < timedelta(seconds=1)
+    assert "be through before the rain begins, 2024-07-25 06:00" in late["reasons"]
+    unknown = replace(wet, times=FloodTimes())
+    assert (
+        "its time is not known" in plan_evacuation(unknown, params=PARAMS, language="en").evacuation.loc[0, "reasons"]
+    )
     strict = plan_evacuation(wet, params=EvacuationParams(before_closing=False), language="en")
     assert strict.totals["people_unassigned"] == 30
     assert "closed sections (deep water)" in strict.evacuation.iloc[0]["reasons"]

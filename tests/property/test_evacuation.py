@@ -7,15 +7,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.geometry import LineString, Point, box
+from shapely.geometry import LineString, Point, Polygon, box
 
+from geo_risk.core.errors import SchemaError
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.people import Dwellings, clean_counts, spread_people
 from geo_risk.products.demand import _risk, calling_zones, leave_before
 from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
+from geo_risk.products.evacuation_notes import plan_notes
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.priority import scores
+from geo_risk.products.shelter_use import water_areas
 
 CRS = "EPSG:4546"
 PARAMS = EvacuationParams()
@@ -30,7 +33,8 @@ def zone(zone_id, shape, kind="landslide", warning=4, hazard=4, **more):
 
 
 def zone_frame(*rows):
-    return conform(gpd.GeoDataFrame(list(rows), crs=CRS), "risk_zones")
+    frame = gpd.GeoDataFrame(list(rows or [zone("none", box(0, 0, 1, 1))]), crs=CRS)
+    return conform(frame.iloc[: len(rows)], "risk_zones")
 
 
 def scene(people=(100, 60, None), capacity=(80, 100, 50), zones=None, roads=True):
@@ -276,10 +280,18 @@ def test_houses_no_stage_speaks_of_are_rows_of_their_own():
     assert plan.totals["settlements"] == 1
     assert plan.totals["settlements_listed_for_that"] == 1
     assert plan.totals["settlements_of_unknown_population"] == 0
-    # where no stage knows anything of anybody, the count stays and the list does not swell
+    # where no stage knows anything of anybody, everybody is on the list, and the report says so once
     silent = plan_evacuation(replace(inputs, reach={"warning_24h": ground(inputs, -1)}), params=PARAMS, language="en")
-    assert silent.evacuation["settlement_id"].tolist() == ["S0"]
-    assert silent.totals["settlements_not_judged"] == 3
+    assert sorted(silent.evacuation["settlement_id"]) == ["S0", "S1", "S2"]
+    assert silent.totals["settlements_not_judged"] == silent.totals["settlements_listed_for_that"] + 1 == 3
+    (said,) = [n["text_en"] for n in plan_notes(silent.totals) if "not judged" in n["text_en"]]
+    assert "all 3 settlements" in said
+    # without any hazard looked at nobody is judged either
+    blind = plan_evacuation(replace(scene(zones=zone_frame()), is_judged=False), params=PARAMS, language="en")
+    assert sorted(blind.evacuation["settlement_id"]) == ["S0", "S1", "S2"]
+    assert blind.evacuation["people"].isna().all()
+    assert (blind.totals["people_total"], blind.totals["houses_judged"]) == (0, 0)
+    assert blind.totals["people_not_judged"] == 160
 
 
 def test_a_house_that_two_stages_warn_of_in_part_is_called_with_its_level():
@@ -306,6 +318,13 @@ def test_shelters_on_partly_unknown_ground_are_used_and_named():
     known = plan_evacuation(replace(inputs, grounds=[ground(inputs, 0)]), params=PARAMS, language="en")
     assert known.totals["shelters_of_unknown_ground"] == 0
     assert "partly unknown" not in known.evacuation.loc[0, "reasons"]
+    # an hour known to be calm says nothing of the night; one that warns does
+    hour = ground(inputs, 0).rename("warning_1h")
+    silent = ground(inputs, -1).rename("warning_24h")
+    calm = plan_evacuation(replace(inputs, grounds=[hour, silent]), params=PARAMS, language="en")
+    assert calm.totals["shelters_of_unknown_ground"] == 1
+    warned = plan_evacuation(replace(inputs, grounds=[ground(inputs, 3).rename("warning_1h"), silent]), params=PARAMS)
+    assert warned.totals["shelters_usable"] == 0
 
 
 @pytest.mark.slow
@@ -319,6 +338,51 @@ def test_a_house_of_no_settlement_is_counted_where_it_must_be_left():
     by_cells = replace(inputs, houses=houses, reach={"warning_24h": ground(inputs, 4)})
     assert plan_evacuation(by_cells, params=PARAMS, language="en").totals["houses_without_settlement"] == 1
     assert plan_evacuation(inputs, params=PARAMS, language="en").totals["houses_without_settlement"] == 0
+
+
+def test_a_house_of_no_settlement_on_unknown_ground_is_counted_too():
+    inputs = scene(people=(100,), zones=zone_frame(zone("Z9", box(0, 5000, 10, 5010), warning=0)))
+    lone = inputs.houses.iloc[[0]].assign(house_id="L", settlement_id=pd.NA, people=np.nan, vulnerable_people=np.nan,
+                                          geometry=[box(3000, 0, 3010, 10)])  # fmt: skip
+    houses = gpd.GeoDataFrame(pd.concat([inputs.houses, lone], ignore_index=True), crs=CRS)
+    layer = ground(inputs, 0, east=(2900, 3100, -1))
+    plan = plan_evacuation(replace(inputs, houses=houses, reach={"warning_24h": layer}), params=PARAMS)
+    assert plan.totals["houses_without_settlement_not_judged"] == 1
+    assert (plan.totals["houses_not_judged"], plan.totals["houses_judged"]) == (0, 4)
+    assert len(plan.evacuation) == 0
+    (said,) = [n for n in plan_notes(plan.totals) if "no row of the list" in n["text_en"]]
+    assert said["level"] == "warning"
+
+
+def test_a_shelter_in_a_river_or_a_lake_is_not_used_though_no_flood_was_looked_at():
+    inputs = scene(people=(100,))
+    rivers = gpd.GeoDataFrame({"river_id": ["W1", "W2"], "width_m": [40.0, None]},
+                              geometry=[LineString([(15, -500), (15, 500)]), LineString([(5006, -9), (5006, 9)])],
+                              crs=CRS)  # fmt: skip
+    lakes = gpd.GeoDataFrame({"reservoir_id": ["L1", "L2"]}, geometry=[Point(0, 50_000).buffer(30), Point(5000, 0)],
+                             crs=CRS)  # fmt: skip
+
+    def refused(rivers, lakes, params=PARAMS):
+        waters = water_areas(rivers, lakes, params=params)
+        plan = plan_evacuation(replace(inputs, waters=waters), params=params, language="en")
+        return {q["id"]: q["reason"] for q in plan.quarantine}
+
+    # H0 is 15 m from the middle of a river of 40 m, H1 6 m from one of unknown width; a point has no ground
+    assert refused(rivers, lakes) == {"H0": "shelter not used: stands in the water of W1",
+                                      "H2": "shelter not used: stands in the water of L1"}  # fmt: skip
+    assert set(refused(rivers, None, PARAMS.model_copy(update={"river_width_m": 13.0}))) == {"H0", "H1"}
+    assert water_areas(None, None, params=PARAMS) is None
+    assert refused(None, lakes).keys() == {"H2"}
+
+
+def test_zones_that_cross_themselves_or_repeat_end_with_a_clear_word():
+    bow = Polygon([(955, 15), (995, 60), (995, 15), (955, 60)])
+    plan = plan_evacuation(scene(zones=zone_frame(zone("Z0", bow))), params=PARAMS, language="en")
+    assert plan.evacuation.set_index("settlement_id").loc["S0", "people"] >= 25
+    assert plan.totals["zones_mended"] == 1
+    assert "1 risk zones cross themselves" in " ".join(n["text_en"] for n in plan_notes(plan.totals))
+    with pytest.raises(SchemaError, match="Z0"):
+        zone_frame(zone("Z0", box(0, 0, 1, 1)), zone("Z0", box(2, 2, 3, 3)))
 
 
 def test_reasons_state_the_score_by_its_parts():

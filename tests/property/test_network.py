@@ -96,6 +96,17 @@ def test_a_network_in_pieces_reaches_only_its_own():
     assert not is_connected(network, every, np.array([-1]), node).any()
 
 
+def test_roads_without_a_geometry_and_speeds_that_are_none_are_counted():
+    ways = [LineString([(0, 0), (1000, 0)]), None, LineString(), LineString([(1000, 0), (2000, 0)]),
+            LineString([(2000, 0), (3000, 0)]), LineString([(3000, 0), (4000, 0)])]  # fmt: skip
+    roads = gpd.GeoDataFrame({"road_id": list("abcdef"), "class": "local",
+                              "speed_km_h": ["40", "40", "40", "fast", "0", None]}, geometry=ways, crs=CRS)  # fmt: skip
+    network = build_network(roads, speed_km_h={"local": 20.0}, snap_m=1.0)
+    assert network.counts["lines_without_geometry"] == 2
+    assert network.counts["speeds_unread"] == 1  # 0 and missing mean that the class decides
+    assert sorted(network.edges["minutes"].round(6)) == [1.5, 3.0, 3.0, 3.0]
+
+
 def test_bad_roads_stop():
     with pytest.raises(CrsError):
         build_network(roads(square()).set_crs("EPSG:4490", allow_override=True), speed_km_h=SPEED, snap_m=1)

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.flood.compute import compute, in_blocks
+from geo_risk.hazards.flood.entry_ways import AGAIN, fed_drainage
 from geo_risk.hazards.flood.inflows import INSIDE_CELLS, outside_layers, river_entries
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.ratings import ratings
 from geo_risk.hazards.flood.rivers import Outside, reach_peaks
 from geo_risk.terrain import hydrology
 from geo_risk.terrain.slope import blocks
+from geo_risk.terrain.upslope import upslope_blocks
 
 GRID = Grid.from_bounds((500_000, 4_000_000, 503_000, 4_004_000), crs="EPSG:4546", resolution_m=30)
 PARAMS = FloodParams.model_validate({"drainage": {"stream_area_m2": 100_000}})
@@ -208,3 +210,98 @@ def test_water_stands_level_up_a_tributary() -> None:
     # one stage a reach: the river's surface at the mouth is that of its reach's first cell, at most two cells from here
     np.testing.assert_allclose(deep[80, along][wet], pool[wet], atol=0.13)
     assert (deep[80, along][wet] > dry[80, along][wet] + 0.3).any()
+
+
+def fed(ground: dict[str, xr.DataArray], entries) -> dict[str, xr.DataArray]:
+    starts = entries.loc[entries["source"] != AGAIN, "start"].to_numpy(dtype=np.int64)
+    area, hand = fed_drainage(ground["flow_direction"], ground["dem_filled"], ground["flow_accumulation"], starts,
+                              stream_area_m2=100_000)  # fmt: skip
+    return ground | {"flow_accumulation": area, "hand_m": hand}
+
+
+def outlet_areas(ground: dict[str, xr.DataArray], entries) -> tuple[np.ndarray, np.ndarray]:
+    """Ground outside by what drains through each cell: the layers summed down the map."""
+    made = outside_layers(entries, GRID)
+    sums = [
+        upslope_blocks(ground["flow_direction"].chunk(-1).data.astype(np.int8), layer.chunk(-1).data) for layer in made
+    ]
+    return sums[0].compute(), sums[1].compute()
+
+
+def test_a_river_that_crosses_the_edge_many_times_brings_its_ground_once(ground) -> None:
+    # it runs along the northern edge for a while, over and below it, and then down the valley; in two pieces
+    wave = [(500_300 + 200 * k, 4_004_000 + (150 if k % 2 else -400)) for k in range(7)]
+    line = shapely.LineString([*wave, (501_515, 4_003_000), (501_515, 4_000_000)])
+    entries = found(ground, rivers(line, upstream_km2=[50.0]))
+    real = entries[entries["source"] == "given"]
+    assert len(real) >= 3
+    assert len(entries[entries["source"] == AGAIN]) == len(real) - 1  # all run into the one valley
+    best, high = outlet_areas(ground, entries)
+    assert best[-1, 50] == pytest.approx(50e6)
+    assert high[-1, 50] == pytest.approx(50e6)
+    for cell in real["cell"]:
+        assert best.ravel()[int(cell)] >= 50e6 * (1 - 1e-9)  # whole on each of its ways
+    assert best.min() >= -1.0
+    peaks = flood(ground, entries)["depth"][100, 50]
+    alone = flood(ground, found(ground, rivers(RIVER, upstream_km2=[50.0])))["depth"][100, 50]
+    assert peaks == pytest.approx(alone, rel=1e-6)
+    backwards = found(ground, rivers(shapely.reverse(line), upstream_km2=[50.0]))
+    np.testing.assert_allclose(outlet_areas(ground, backwards)[0][-1], best[-1])
+
+
+def test_a_river_that_leaves_the_map_and_comes_back_may_bring_the_ground_of_the_map_too() -> None:
+    rows, columns = np.indices(GRID.shape)
+    z = 700 - rows * 0.06 + np.minimum(np.abs(columns - 20), np.abs(columns - 80)) * 2.0  # two valleys side by side
+    routed = hydrology.drainage(GRID.layer(z.astype(np.float32), units="m", long_name="height", name="dem"))
+    ground = {"flow_direction": routed.direction, "dem_filled": routed.filled, "flow_accumulation": routed.upslope_area}
+    x = [500_000 + 30 * (c + 0.5) for c in (20, 80)]
+    line = shapely.LineString([(x[0], 4_004_100), (x[0], 3_999_900), (501_500, 3_999_000), (504_000, 3_999_000),
+                               (504_000, 4_005_000), (x[1], 4_004_100), (x[1], 3_999_900)])  # fmt: skip
+    entries = found(ground, rivers(line, upstream_km2=[50.0]))
+    assert entries["source"].tolist() == ["given", "given"]
+    inside = float(routed.upslope_area.max()) / 1e6
+    assert entries["outside_km2"].tolist() == [50.0, 50.0]
+    assert entries["outside_high_km2"].tolist() == pytest.approx([50.0 + inside] * 2)
+
+
+@pytest.mark.parametrize("column", [{"upstream_km2": [200.0]}, {}])
+def test_the_first_cells_below_the_edge_are_no_lower_than_what_lies_below_them(ground, column) -> None:
+    entries = found(ground, rivers(RIVER, **column))
+    row, beside = divmod(int(entries["start"].iloc[0]), GRID.shape[1])
+    assert (row, abs(beside - 50) <= 1) == (0, True)  # and not ten cells down, where the valley is lowest
+    before, after = flood(ground, entries), flood(fed(ground, entries), entries)
+    if column:  # as deep as two kilometres on, where it was before only where the map's own ground makes a stream
+        assert (after["level"][:60, 50] >= after["level"][60, 50]).all()
+        assert before["level"][0, 50] <= after["level"][0, 50]
+        assert after["depth"][0, 50] == pytest.approx(after["depth"][30, 50], abs=0.4)
+    else:  # how much comes is not known: nowhere along the river, from the edge on, is the flood none or low
+        near = np.abs(np.arange(GRID.shape[1]) - 50) <= 3
+        assert not np.isin(after["level"][:, near], (0, 1)).any()
+        assert (after["level"][:, near] < 0).mean() > 0.5
+    # far from the river nothing changes
+    np.testing.assert_array_equal(before["level"][:, :20], after["level"][:, :20])
+
+
+def test_without_entries_the_drainage_stays_as_it_is(ground) -> None:
+    area, hand = fed_drainage(ground["flow_direction"], ground["dem_filled"], ground["flow_accumulation"],
+                              np.array([], dtype=np.int64), stream_area_m2=100_000)  # fmt: skip
+    np.testing.assert_array_equal(area, ground["flow_accumulation"])
+    np.testing.assert_array_equal(hand, ground["hand_m"])
+
+
+@pytest.mark.slow
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.05, 0.95), st.booleans()), min_size=2, max_size=6), st.floats(1, 1000))
+def test_however_a_river_crosses_the_edge_no_place_gets_more_than_its_ground_or_less(turns, area) -> None:
+    ground = valley()
+    line = shapely.LineString([
+        *((500_000 + 3000 * t, 4_004_000 + (200 if out else -300)) for t, out in turns), (501_515, 4_000_000)
+    ])  # fmt: skip
+    entries = found(ground, rivers(line, upstream_km2=[area]))
+    best, high = outlet_areas(ground, entries)
+    most = area * 1e6
+    assert best.max(initial=0.0) <= most * (1 + 1e-9)
+    assert best.min() >= -1e-6 * most
+    assert (high >= best - 1e-6 * most).all()
+    if len(entries):
+        assert best.max() == pytest.approx(most)

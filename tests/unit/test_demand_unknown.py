@@ -71,7 +71,7 @@ def test_rows_added_for_unknown_ground_do_not_say_that_cells_called_the_others()
     settlements = pd.concat([FEW, FEW.assign(settlement_id="B")], ignore_index=True)
     leaving = people_to_move(settlements, HOUSES, _zone(), params=PARAMS)
     counts = pd.DataFrame({"houses_not_judged": [1], "people_not_judged": [4]}, index=pd.Index(["B"]))
-    rows = with_not_judged(leaving, settlements, counts, adds_rows=True)
+    rows = with_not_judged(leaving, settlements, counts)
     assert rows["settlement_id"].tolist() == ["A", "B"]
     assert not rows["by_cells"].iloc[0]
 

@@ -184,6 +184,17 @@ def test_control_characters_leave_the_texts(tmp_path):
     assert any("control" in n for n in got.notes)
 
 
+def test_numbers_typed_full_width_or_with_commas_are_plain_ones(tmp_path):
+    typed = ["４０", "1,200", "－3．5", "1,20", "十人", "４０人", "", None, " 40 ", "Ａ１"]
+    frame = villages(len(typed)).assign(people=typed)
+    frame["settlement_id"] = [f"S{i}" for i in range(8)] + ["１２", "13"]
+    read = read_vector(written(frame, tmp_path / "a.gpkg"), crs=CRS, where="w", area=AREA, id_column="settlement_id")
+    got = ["" if v is None or v != v else v for v in read.frame["people"]]  # noqa: PLR0124  NaN differs from itself
+    assert got == ["40", "1200", "-3.5", "1,20", "十人", "４０人", "", "", " 40 ", "Ａ１"]
+    assert read.frame["settlement_id"].iloc[8] == "12"
+    assert any("4 numbers in full-width digits" in str(n) for n in read.notes)
+
+
 def test_numbers_are_numbers_or_named():
     frame = villages().assign(people=["12", None, "abc"])
     with pytest.raises(DataError, match="abc"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.exposure import options_of
 from geo_risk.flow.steps.reach import WARNINGS, reach_name
+from geo_risk.flow.steps.waters import WATERS, read_waters
 from geo_risk.flow.steps.zones import read_roads
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from geo_risk.products.closing import DepthLayer
     from geo_risk.products.evacuation import EvacuationPlan
     from geo_risk.products.params import EvacuationParams, RiskParams
+    from geo_risk.products.water_times import FloodTimes
     from geo_risk.sources.options import ReadOptions
 
 _WATER = ("town_depth", "town_arrival", "depth_max_m")
@@ -30,12 +32,15 @@ def evacuation(plan: Plan) -> None:
         reads={**{n: plan.frame(n) for n in ("settlements", "houses", "risk_zones")}, "grid": plan.facts("grid")},
         optional={"roads": plan.input("roads"), "shelters": plan.input("shelters"),
                   "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"),
-                  **grounds, **reached, **water},
+                  **grounds, **reached, **water, "depth_river": plan.layer("depth_river"),
+                  **{n: plan.facts(n) for n in ("flood_onset", "flood_town")},
+                  **{n: plan.input(n) for n in WATERS}},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
         params=plan.cfg.evacuation, risk=plan.cfg.risk, language=plan.cfg.language,
         road_options=options_of(plan, "roads"),
         shelter_options=options_of(plan, "shelters"),
-        bridge_options=options_of(plan, "bridges"),
+        bridge_options=options_of(plan, "bridges"), river_options=options_of(plan, "rivers"),
+        reservoir_options=options_of(plan, "reservoirs"),
     )  # fmt: skip
 
 
@@ -52,6 +57,11 @@ def write_evacuation(
     town_depth: Path | None = None,
     town_arrival: Path | None = None,
     depth_max_m: Path | None = None,
+    depth_river: Path | None = None,
+    flood_onset: Path | None = None,
+    flood_town: Path | None = None,
+    rivers: Path | None = None,
+    reservoirs: Path | None = None,
     evacuation: Path,
     evacuation_assignments: Path,
     evacuation_routes: Path,
@@ -63,6 +73,8 @@ def write_evacuation(
     road_options: ReadOptions,
     shelter_options: ReadOptions,
     bridge_options: ReadOptions | None = None,
+    river_options: ReadOptions | None = None,
+    reservoir_options: ReadOptions | None = None,
     **layers: Path | None,
 ) -> None:
     """Write the list, the assignments, the routes, who may be cut off, and totals that reconcile."""
@@ -87,6 +99,9 @@ def write_evacuation(
         crossed = read_vector(bridges, crs=target.crs, area=target.bounds, where="inputs.bridges",
                               options=bridge_options or NO_OPTIONS)  # fmt: skip
         decks, notes, quarantine = crossed.frame, notes + crossed.notes, quarantine + crossed.quarantine
+    waters, aside = read_waters({"rivers": rivers, "reservoirs": reservoirs}, target,
+                                {"rivers": river_options, "reservoirs": reservoir_options}, params)  # fmt: skip
+    quarantine = quarantine + aside
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
     found = {name: open_layer(path) for name, path in layers.items() if path is not None}
     reach = {name: found.pop(reach_name(name)) for name in WARNINGS if reach_name(name) in found}
@@ -94,13 +109,15 @@ def write_evacuation(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
         [s for s in known if s.get("forecast") is not None], list(found.values()), reach,
         _water(town_depth, town_arrival, depth_max_m), decks,
+        _times(flood_onset, flood_town, town_arrival=town_arrival, town_depth=town_depth, depth_river=depth_river),
+        waters, is_judged=bool(found or reach),
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, risk=risk, language=language)
     write_frame(made.evacuation, evacuation)
     write_frame(made.assignments, evacuation_assignments)
     write_frame(made.routes, evacuation_routes)
     write_frame(made.cut_off, cut_off)
-    told = _facts(made, notes, quarantine)
+    told = _facts(made, notes, quarantine, [*found, *reach])
     write_json(with_ranks(told, made.evacuation, params, language), facts)
 
 
@@ -117,12 +134,26 @@ def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path
     return out
 
 
-def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]]) -> dict[str, Any]:
-    from geo_risk.products.evacuation_notes import network_notes, plan_notes
+def _times(onset: Path | None, town: Path | None, **layers: Path | None) -> FloodTimes:
+    """Return what is known of when the flood comes."""
+    from geo_risk.hazards.rainfall.onset import MODERATE_MM
+    from geo_risk.products.water_times import flood_times
+    from geo_risk.sources.layers import open_layer, read_json
+
+    return flood_times(
+        None if onset is None else read_json(onset), None if town is None else read_json(town),
+        {name: open_layer(path) for name, path in layers.items() if path is not None}, light_mm=MODERATE_MM,
+    )  # fmt: skip
+
+
+def _facts(
+    made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], looked_at: list[str]
+) -> dict[str, Any]:
+    from geo_risk.products.evacuation_notes import network_notes, plan_notes, unlooked_notes
     from geo_risk.products.wording import note
 
     said = [note("info", text) for text in notes]
-    said += plan_notes(made.totals) + network_notes(made.network)
+    said += plan_notes(made.totals) + unlooked_notes(looked_at) + network_notes(made.network)
     return {"notes": said, "counts": made.totals, "network": made.network, "quarantine": quarantine + made.quarantine,
             "methods": [
         {"name": "minimum-cost assignment by column generation",

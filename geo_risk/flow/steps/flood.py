@@ -16,13 +16,15 @@ from geo_risk.flow.steps.flood_design import design_rain
 from geo_risk.flow.steps.flood_drained import drained
 from geo_risk.flow.steps.flood_entrances import entrances
 from geo_risk.flow.steps.flood_ground import ground
-from geo_risk.flow.steps.flood_inflows import OUTSIDE, river_inflows
+from geo_risk.flow.steps.flood_inflows import FED, OUTSIDE, river_inflows, with_fed
+from geo_risk.flow.steps.flood_onset import onset
 from geo_risk.flow.steps.flood_rivers import river_stages
 from geo_risk.flow.steps.flood_stages import site_stages
 from geo_risk.flow.steps.flood_standard import standard_storm
 from geo_risk.flow.steps.flood_surroundings import inflows_of, surroundings
 from geo_risk.flow.steps.flood_town_opened import TOWN_SURFACE, storm_reads
 from geo_risk.flow.steps.flood_town_source import town_source
+from geo_risk.flow.steps.flood_valleys import VALLEY, valleys
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
 
@@ -42,18 +44,21 @@ def flood(plan: Plan) -> None:
         optional={"bridges": plan.input("bridges"), "culverts": plan.input("culverts")},
         writes={"out": plan.layer("flood_openings")}, options=given(plan, "bridges", "culverts"),
     )  # fmt: skip
+    onset(plan)
     _town(plan)
     river_inflows(plan)
+    valleys(plan)
     names = ("dem_filled", "flow_direction", "flow_accumulation", "hand_m", "runoff")
     plan.add(
         "flood.hazard", write_hazard,
         reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
         optional={"openings": plan.layer("flood_openings"), "area_cut_ratio": plan.layer("area_cut_ratio"),
-                  "town_depth": plan.layer("town_depth"), **{n: plan.layer(n) for n in OUTSIDE},
+                  "town_depth": plan.layer("town_depth"),
+                  **{n: plan.layer(n) for n in (*OUTSIDE, *FED, *VALLEY)},
                   "town_dem": plan.layer("town_dem")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
-                "facts": plan.facts("flood")},
+                "flood_chance": plan.layer("flood_chance"), "facts": plan.facts("flood")},
         params=params,
     )  # fmt: skip
     river_stages(plan)
@@ -148,20 +153,25 @@ def write_hazard(
     depth_max_m: Path,
     depth_river: Path,
     depth_pond: Path,
+    flood_chance: Path,
+    valley_depth: Path | None = None,
+    valley_depth_high: Path | None = None,
     facts: Path,
     params: FloodParams,
-    **layers: Path,
+    **layers: Path | None,
 ) -> None:
     """Write the flood's depth and level, and what is not known."""
     from geo_risk.core.grid import grid_of
     from geo_risk.hazards.flood.compute import FloodCount, in_blocks, town_layer, town_part
+    from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
 
-    inputs = {name: open_layer(path) for name, path in layers.items()}
+    inputs = {name: open_layer(path) for name, path in with_fed(layers).items()}
     extra = {"openings": openings, "area_cut_ratio": area_cut_ratio, "outside_area": outside_area,
-             "outside_area_high": outside_area_high}  # fmt: skip
+             "outside_area_high": outside_area_high, "valley_depth": valley_depth,
+             "valley_depth_high": valley_depth_high}  # fmt: skip
     for name, path in extra.items():
         if path is not None:
             inputs[name] = open_layer(path)
@@ -180,6 +190,14 @@ def write_hazard(
         depth_pond: partial(counted.add_wet, "pond"),
     }  # fmt: skip
     made = {hazard_flood: result.level, depth_max_m: result.intensity, depth_river: result.extra["depth_river"],
-            depth_pond: result.extra["depth_pond"]}  # fmt: skip
+            depth_pond: result.extra["depth_pond"], flood_chance: result.extra["flood_chance"]}  # fmt: skip
     write_layers(made, seen=lambda path, block: seen[path](block) if path in seen else None)
-    write_json(counted.facts(result.card), facts)
+    told = counted.facts(result.card)
+    if outside_area is None:
+        told["notes"].append(note(
+            "warning",
+            "No rivers are given (inputs.rivers): water that enters from beyond the map is counted nowhere. Along "
+            "rivers whose basin reaches beyond the map the flood is a lower bound.",
+            "未提供河流（inputs.rivers）：未计入自图外流入的来水。流域超出图幅的河流，沿河洪水结果仅为下限。",
+        ))  # fmt: skip
+    write_json(told, facts)

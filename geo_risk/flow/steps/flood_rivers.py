@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.exposure import facts_of
-from geo_risk.flow.steps.flood_inflows import OUTSIDE, read_outside
+from geo_risk.flow.steps.flood_inflows import FED, OUTSIDE, read_outside, with_fed
 from geo_risk.flow.steps.openings import routing_dem
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def river_stages(plan: Plan) -> None:
     if source is not None:
         plan.add(
             "flood.stations", write_stations, reads={**ground, "river_stations": plan.input("river_stations")},
+            optional={n: plan.layer(n) for n in FED},
             writes={"out": plan.layer("depth_stations"), "facts": plan.facts("flood_stations")},
             options=source.options, params=params,
         )  # fmt: skip
@@ -46,7 +47,7 @@ def river_stages(plan: Plan) -> None:
         "flood.design", write_design,
         reads={**ground, "curve_number": plan.layer("curve_number"), "rain": rain,
                "hazard_flood": plan.layer("hazard_flood")},
-        optional={"area_cut_ratio": plan.layer("area_cut_ratio"), **{n: plan.layer(n) for n in OUTSIDE}},
+        optional={"area_cut_ratio": plan.layer("area_cut_ratio"), **{n: plan.layer(n) for n in (*OUTSIDE, *FED)}},
         writes={**writes, "facts": plan.facts("flood_design")}, params=params,
     )  # fmt: skip
 
@@ -142,7 +143,7 @@ def _ratings(layers: dict[str, xr.DataArray], params: FloodParams) -> Ratings:
 def write_design(
     *, curve_number: Path, rain: list[Path], hazard_flood: Path, area_cut_ratio: Path | None,
     outside_area: Path | None = None, outside_area_high: Path | None = None, facts: Path, params: FloodParams,
-    **paths: Path,
+    **paths: Path | None,
 ) -> None:  # fmt: skip
     """Write the river depth of each design rain, and the level that risk zones are drawn from where one is chosen."""
     from dataclasses import asdict
@@ -153,7 +154,7 @@ def write_design(
     from geo_risk.core.levels import classify_layer, combine_level_layers
     from geo_risk.hazards.flood.design import peak_by_reach
     from geo_risk.hazards.flood.ratings import CARD, LEVELS_M
-    from geo_risk.hazards.flood.river_depth import river_depth_m
+    from geo_risk.hazards.flood.river_depth import river_depths
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
@@ -161,7 +162,8 @@ def write_design(
     from geo_risk.terrain.reaches import greatest_on_streams
     from geo_risk.terrain.slope import blocks
 
-    layers = {name: open_layer(paths[name]) for name in (*_GROUND, "dem")}
+    files = with_fed(paths)
+    layers = {name: open_layer(files[name]) for name in (*_GROUND, "dem")}
     made, grid = _ratings(layers, params), grid_of(layers["dem"])
     cut = None if area_cut_ratio is None else greatest_on_streams(made.reaches, blocks(open_layer(area_cut_ratio)))
     outside = read_outside(outside_area, outside_area_high)
@@ -170,11 +172,11 @@ def write_design(
         peak = peak_by_reach(made.reaches, layers, open_layer(path), open_layer(curve_number), params=params,
                              outside=outside)  # fmt: skip
         stage = made.stage_m(peak.discharge_m3_s)
-        depth = river_depth_m(made, peak, bounds_m=params.depth_bounds_m,
-                              unknown_stage_m=params.river.unknown_stage_m, cut=cut)  # fmt: skip
+        told = river_depths(made, peak, unknown_stage_m=params.river.unknown_stage_m, cut=cut)
+        depth = told.sure_m(params.depth_bounds_m)
         layer = grid.layer(depth, units="m", long_name=f"river depth once in {t} years",
                            name=f"depth_design_{t}yr")  # fmt: skip
-        write_layer(layer, paths[f"depth_{t}"])
+        write_layer(layer, files[f"depth_{t}"])
         above = int((np.isnan(stage) & np.isfinite(peak.discharge_m3_s)).sum())
         counts[f"reaches_above_curve_{t}yr"] = above
         if above:
@@ -183,19 +185,19 @@ def write_design(
                               f"{t} 年一遇：{above} 个河段水深超过 {LEVELS_M[-1]:g} 米，按未知处理。"))  # fmt: skip
         if t == params.river.zones_design_years:
             level = classify_layer(
-                open_layer(paths[f"depth_{t}"]), params.depth_bounds_m, long_name="design flood level"
+                open_layer(files[f"depth_{t}"]), params.depth_bounds_m, long_name="design flood level"
             )
             both = combine_level_layers(
                 open_layer(hazard_flood), level, long_name="flood hazard level, event or design"
             )
-            write_layer(both.rename("hazard_flood_design"), paths["hazard"])
+            write_layer(both.rename("hazard_flood_design"), files["hazard"])
             notes.append(note("info", f"Risk zones take the greater of the storm's flood and that of {t} years.",
                               f"风险区取本场洪水与 {t} 年一遇设计洪水中的较高等级。"))  # fmt: skip
     write_json({"notes": notes, "counts": counts, "quarantine": [], "methods": [asdict(CARD)]}, facts)
 
 
 def write_stations(
-    *, river_stations: Path, out: Path, facts: Path, options: ReadOptions, params: FloodParams, **paths: Path
+    *, river_stations: Path, out: Path, facts: Path, options: ReadOptions, params: FloodParams, **paths: Path | None
 ) -> None:
     """Write the depth of the river by the stages and discharges of stations, and which stations were used."""
     from dataclasses import asdict
@@ -211,7 +213,8 @@ def write_stations(
     from geo_risk.sources.layers import open_layer
     from geo_risk.sources.river_stations import read_river_stations
 
-    layers = {name: open_layer(paths[name]) for name in (*_GROUND, "dem")}
+    files = with_fed(paths)
+    layers = {name: open_layer(files[name]) for name in (*_GROUND, "dem")}
     grid = grid_of(layers["dem"])
     stations, aside, said = read_river_stations(river_stations, grid, options)
     made = _ratings(layers, params)

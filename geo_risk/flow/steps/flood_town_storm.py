@@ -12,10 +12,12 @@ from geo_risk.flow.steps.flood_town_rain import lost_hours
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
+    from numpy.typing import NDArray
 
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.flood.params import SiteParams, TownFlowParams
     from geo_risk.hazards.flood.runoff_params import RunoffParams
+    from geo_risk.hazards.flood.town import Window
     from geo_risk.kernels.inertial import Frames, Inflow
 
 THREADS_MAX = 8
@@ -99,8 +101,18 @@ def write_town(
     unknown += _rising_notes(int((table["depth_bound"] == "rising").sum()), len(table))
     period = {"begin": str(times[window.start] - np.timedelta64(1, "h"))[:19],
               "end": str(times[window.stop - 1] + np.timedelta64(round(params.after_h * 60), "m"))[:19]}  # fmt: skip
-    write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]], "period": period}, facts)
+    begun = {"begin": str(times[window.first] - np.timedelta64(1, "h"))[:19],
+             "before_mm": _rain_before(storm.series_mm, window)}  # fmt: skip
+    write_json(found_facts | {"notes": [*unknown, *found_facts["notes"]], "period": period, "run": begun}, facts)
     drop_state(state)
+
+
+def _rain_before(series_mm: NDArray[np.float64], window: Window) -> float | None:
+    """Return the rain of the storm before its hours that are run [mm], None where an hour of it is not known."""
+    import numpy as np
+
+    before = series_mm[window.start : window.first]
+    return None if np.isnan(before).any() else float(before.sum())
 
 
 def _rising_notes(n: int, of: int) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from geo_risk.core.names import STAGES_H
 from geo_risk.flow.steps.exposure import options_of
+from geo_risk.flow.steps.waters import WATERS, read_waters
 from geo_risk.flow.steps.zones import read_roads
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def siting(plan: Plan) -> None:
     common: dict[str, Any] = {
         "params": plan.cfg.siting, "evacuation_params": plan.cfg.evacuation, "language": plan.cfg.language,
         "options": {name: options_of(plan, name).model_dump(mode="json")
-                    for name in ("roads", "shelters", "stocks", "facilities", "admin")},
+                    for name in ("roads", "shelters", "stocks", "facilities", "admin", *WATERS)},
     }  # fmt: skip
     reads: dict[str, Any] = {name: plan.frame(name) for name in ("settlements", "houses", "risk_zones")}
     reads |= {"roads": plan.input("roads"), "grid": plan.facts("grid")}
@@ -40,7 +41,7 @@ def siting(plan: Plan) -> None:
         "facilities": plan.input("facilities"),
         "admin": plan.input("admin"),
     }
-    more |= {name: plan.layer(name) for name in _GROUNDS}
+    more |= {name: plan.layer(name) for name in _GROUNDS} | {name: plan.input(name) for name in WATERS}
     plan.add(
         "siting.shelters", write_shelters, reads={**reads, "shelters": plan.input("shelters")}, optional=more,
         writes={**{n: plan.frame(n) for n in _SHELTERS}, "facts": plan.facts("siting_shelters")}, **common,
@@ -66,6 +67,7 @@ class _Given:
     townships: gpd.GeoDataFrame | None
     leaving: gpd.GeoDataFrame | None
     grounds: dict[str, xr.DataArray]
+    waters: gpd.GeoDataFrame | None
     notes: list[str]
     quarantine: list[dict[str, str]]
     target: Any
@@ -91,6 +93,7 @@ def _read(paths: Mapping[str, Path | None], options: Mapping[str, Any], params: 
         quarantine.extend(read.quarantine)
         return read.frame
 
+    waters, wet = read_waters(paths, target, opened, params)
     townships, aside = read_townships(paths.get("admin"), target.crs, opened["admin"])
     zones = read_frame(_there(paths, "risk_zones"))
     leaving = paths.get("leaving")
@@ -100,7 +103,8 @@ def _read(paths: Mapping[str, Path | None], options: Mapping[str, Any], params: 
         points("shelters", "shelter_id", ("capacity", "name?", "kind?")),
         points("facilities", "facility_id", ("name?", "kind?")), townships,
         None if leaving is None else read_frame(leaving),
-        {n: open_layer(p) for n in _GROUNDS if (p := paths.get(n)) is not None}, notes, quarantine + aside, target,
+        {n: open_layer(p) for n in _GROUNDS if (p := paths.get(n)) is not None}, waters, notes,
+        quarantine + aside + wet, target,
     )  # fmt: skip
 
 
@@ -152,7 +156,7 @@ def write_shelters(
 
     given = _read(paths, options, evacuation_params)
     usable, refused = usable_now(given.shelters, given.zones, list(given.grounds.values()), crs=given.towns.crs,
-                                 params=evacuation_params)  # fmt: skip
+                                 params=evacuation_params, waters=given.waters)  # fmt: skip
     unused = given.shelters[~given.shelters["shelter_id"].isin(set(usable["shelter_id"]))]  # type: ignore[index]
     sites = _sites(given, [as_candidates(unused, "shelter_id", "shelter")], params, evacuation_params)
     roads = join_all(given.roads, given.harmful,
@@ -221,7 +225,7 @@ def write_stocks(
     given.quarantine.extend(read.quarantine)
     held = read.frame.sort_values("stock_id", kind="stable").reset_index(drop=True)
     usable, _ = usable_now(given.shelters, given.zones, list(given.grounds.values()), crs=given.towns.crs,
-                           params=evacuation_params)  # fmt: skip
+                           params=evacuation_params, waters=given.waters)  # fmt: skip
     sites = _sites(given, [as_candidates(usable, "shelter_id", "shelter")], params, evacuation_params)
     roads = join_all(given.roads, given.harmful,
                      {"settlements": given.towns, "origins": held, "candidates": sites.sites},

@@ -17,8 +17,10 @@ from scipy.optimize import brentq
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import CHUNK, Grid, same_grid
 from geo_risk.core.units import in_units
+from geo_risk.hazards.flood.entry_ways import once_a_river
 from geo_risk.hazards.flood.params import RiverParams
 from geo_risk.kernels.d8 import downstream
+from geo_risk.kernels.priority_flood import COLUMN_STEP, ROW_STEP
 from geo_risk.terrain.rows import values_at
 from geo_risk.terrain.slope import blocks
 
@@ -36,7 +38,7 @@ AT_MOST = 1.645
 LARGEST_KM2 = 2.0e6
 """No river drains more (the Yangtze: 1.8 million km2); given basins beyond it are refused."""
 
-COLUMNS = ("river_id", "cell", "source", "outside_km2", "outside_high_km2", "width_m")
+COLUMNS = ("river_id", "cell", "start", "source", "outside_km2", "outside_high_km2", "width_m")
 
 
 def river_entries(
@@ -54,11 +56,13 @@ def river_entries(
 
     Returns
     -------
-    One row an entry, with COLUMNS: cell, the flat index of the lowest cell about the crossing; source: "given" by
+    One row an entry, with COLUMNS: cell, the flat index of the lowest cell about the crossing; start, that of the cell
+    nearest to the crossing whose water comes by it; source: "given" by
     upstream_km2, "width" by the relation of width and upslope area w = a A^0.5 (hydraulic geometry: Leopold & Maddock
     1953, USGS Prof. Paper 252) that the map's other rivers show, or "unknown"; outside_km2 by best knowledge (0 where
     unknown), outside_high_km2 as it may be at most in 19 of 20 cases (NaN where unknown). The width of a line is
     taken as the mean over its length. Of several lines at one cell the greatest known one, and those of unknown ground.
+    A river that enters several times counts once (`entry_ways.once_a_river`: rows with negative areas).
 
     Raises
     ------
@@ -71,15 +75,19 @@ def river_entries(
     for k, crossing in _crossings(lines, grid, heights, reach_m=params.entry_snap_m):
         cell = _entry(crossing, grid, codes, heights, params.entry_snap_m)
         if cell is not None:
-            rows.append({"line": k, "cell": cell})
-    found = pd.DataFrame(rows, columns=["line", "cell"]).drop_duplicates(ignore_index=True)
+            rows.append({"line": k, "cell": cell, "start": _start(crossing, cell, grid, codes, params.entry_snap_m)})
+    found = pd.DataFrame(rows, columns=["line", "cell", "start"]).drop_duplicates(["line", "cell"], ignore_index=True)
     areas = _areas_along(lines, grid, blocks(in_units(upslope_area, "km2")))
     relation = _relation(lines, areas, set(found["line"]), params)
     told = [_told(lines.iloc[k], areas[k], relation) for k in found["line"]]
     out = found.assign(river_id=[str(lines["river_id"].iloc[k]) for k in found["line"]],
                        width_m=[float(lines["width_m"].iloc[k]) for k in found["line"]])  # fmt: skip
     sources = pd.DataFrame(told, columns=["source", "outside_km2", "outside_high_km2"])
-    return _one_a_cell(pd.concat([out, sources], axis=1)[list(COLUMNS)])
+    entries = _one_a_cell(pd.concat([out, sources], axis=1)[list(COLUMNS)])
+    inside: dict[str, float] = {}
+    for name, along in zip(lines["river_id"].astype(str), areas, strict=True):
+        inside[name] = max(inside.get(name, 0.0), float(along.max(initial=0.0)))
+    return once_a_river(entries, direction, inside)
 
 
 def _one_a_cell(entries: pd.DataFrame) -> pd.DataFrame:
@@ -210,6 +218,32 @@ def _entry(place: F64, grid: Grid, codes: da.Array, filled: da.Array, snap_m: fl
         if cell < 0:
             return None
     return int(row * grid.shape[1] + column)
+
+
+def _start(place: F64, entry: int, grid: Grid, codes: da.Array, snap_m: float) -> int:
+    """Return the cell nearest to a crossing among those about it whose water comes by the entry."""
+    rows, columns = _window(place, grid, snap_m)
+    ways = np.nan_to_num(np.asarray(codes[rows, columns]), nan=-1).astype(np.int64)
+    n_y, n_x = ways.shape
+    flat = ways.ravel()
+    goal = (entry // grid.shape[1] - rows.start) * n_x + entry % grid.shape[1] - columns.start
+    at = np.arange(n_y * n_x)
+    passes = at == goal
+    for _ in range(n_y + n_x):  # every step of a way at once; one that leaves the window ends
+        row, column = np.divmod(at, n_x)
+        code = flat[at]
+        moves = (code >= 0) & (code < 8)
+        row, column = row + np.where(moves, ROW_STEP[code % 8], 0), column + np.where(moves, COLUMN_STEP[code % 8], 0)
+        stays = ~moves | (row < 0) | (row >= n_y) | (column < 0) | (column >= n_x)
+        at = np.where(stays, at, row * n_x + column)
+        passes |= at == goal
+    near = np.flatnonzero(passes)
+    row, column = np.divmod(near, n_x)
+    left, _, _, top = grid.bounds
+    x = left + (columns.start + column + 0.5) * grid.resolution_m
+    y = top - (rows.start + row + 0.5) * grid.resolution_m
+    k = int(np.lexsort((near, np.round(np.hypot(x - place[0], y - place[1]), 6)))[0])
+    return int((rows.start + row[k]) * grid.shape[1] + columns.start + column[k])
 
 
 def _areas_along(lines: gpd.GeoDataFrame, grid: Grid, area_km2: da.Array) -> list[F64]:
