@@ -217,6 +217,12 @@ class EvacuationParams(Params):
         2, "Hazard level of a flood zone from which its people must leave.",
         source=f"{_CHOICE}: with the default bounds half a metre, in which adults lose their footing", ge=1, le=4,
     )  # fmt: skip
+    flood_chance: float = parameter(
+        0.25, "A house must be left where half a metre of water or more (layer flood_chance) is at least this likely; "
+        "used where `flood_level` is 2.",
+        source=f"{_CHOICE}: where more than four must leave for each one hit, people cease to believe the list",
+        gt=0, le=1,
+    )  # fmt: skip
     house_share: float = parameter(
         0.05, "A house must be left when at least this share of its footprint lies in a zone that calls.",
         source=f"{_CHOICE}: nobody leaves half a house", gt=0, le=1,

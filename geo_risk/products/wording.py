@@ -170,6 +170,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                      "或位于需转移的风险区（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
     "leave_water": ("Of these, houses stand on ground of flood level {least} or more, the gravest {level}.",
                     "其中有房屋所在地面洪水等级达到{least}及以上，最高为{level}。"),
+    "leave_water_chance": ("Of these, houses stand where flood level {least} or more is at least {chance:.0%} likely, "
+                           "the gravest {level}.",
+                           "其中有房屋所在地面洪水达到{least}及以上的概率不低于 {chance:.0%}，最高为{level}。"),
     "leave_unknown": ("Houses stand where people must leave, the number of people is unknown (warning {warning}, risk "
                       "{risk}).", "有房屋位于需转移范围，人口数未知（预警：{warning}，风险：{risk}）。"),
     "not_judged": ("Slides or flood are unknown on the ground of {houses} houses ({people} known people): not known to "
