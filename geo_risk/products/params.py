@@ -93,10 +93,11 @@ class RiskParams(Params):
         500_000.0, "Larger connected zones are divided along ridges and streams, or by halves without drainage.",
         source=f"{_CHOICE}: what one responsible person can watch", gt=0,
     )  # fmt: skip
-    zone_units: Literal["hazard_cells", "slope_units"] = parameter(
+    zone_units: Literal["hazard_cells", "slope_units", "runout"] = parameter(
         "hazard_cells", "What zones of hazard layers are drawn on: the connected cells of at least `zone_min_level`, "
-        "large ones divided along ridges and streams; or whole slope units (section `slope_units`) of which at least "
-        "`warning_area_share` is of that level, and the cells beside them as before.",
+        "large ones divided along ridges and streams; whole slope units (section `slope_units`) of which at least "
+        "`warning_area_share` is of that level, and the cells beside them as before; or (`runout`) the connected "
+        "cells, and moving areas of slopes, together with what runs out from them (section `runout`).",
         source=f"{_CHOICE}: on the demo county whole units make four times as many zones with twice the ground and "
         "half as many people again, most of them on no hazardous cell; choose them where plans name slopes",
     )  # fmt: skip

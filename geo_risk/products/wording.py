@@ -144,6 +144,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "runout_on_release": ("What stands on the ground that can fail goes down with it.",
                           "位于可能失稳地面上的房屋或道路将随之下滑。"),
     "runout_risk": ("Hazard {hazard}, risk {risk} by the matrix.", "危险性{hazard}，按矩阵风险{risk}。"),
+    "zone_runout": ("What runs out from it covers {area:.2f} km2 more, up to {length:.0f} m away at most {speed:.0f} "
+                    "m/s; it is part of the zone.",
+                    "其滑动堆积可波及源区以外 {area:.2f} 平方公里，最远 {length:.0f} 米，最大速度 {speed:.0f} 米/秒；"
+                    "已划入本风险区。"),
+    "zone_runout_none": ("Nothing is followed out of it: no ground of hazard level {least} and {slope:.0f} degrees or "
+                         "more.", "其内无危险性 {least} 级且坡度不小于 {slope:.0f} 度的地面，未推算滑动堆积范围。"),
+    "zone_runout_unknown": ("Its heights are unknown: how far it runs out is not known.",
+                            "高程未知：滑动堆积范围未知。"),
     "runout_beyond": ("Runs into unknown ground, off the map or beyond the reach followed: what lies there is not "
                       "known to be safe.", "运动路径进入高程未知区、图幅以外或超出计算范围：其外不等于安全。"),
     "debris_channel": ("Bed of {slope:.0f} degrees over {length:.0f} m with {top:.1f} to {bottom:.1f} ha upslope: a "
@@ -197,6 +205,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "deformation": ("ground motion", "地面形变"),
     "rule_own_area": ("zone of its own moving area", "由该点形变区划定"), "rule_inside": ("inside", "位于其内"),
     "rule_within_error": ("within the position error", "在定位误差内"), "rule_near": ("near", "邻近"),
+    "rule_in_runout": ("in the run-out of the zone", "位于其滑动堆积范围内"),
     "rule_doubtful_position": ("position not checked", "坐标未能核验"),
     "debris_flow": ("debris flow", "泥石流"), "rockfall": ("rockfall", "崩塌"),
     "hazard_point": ("hazard point", "隐患点"), "moving_area": ("moving area", "活动形变区"),

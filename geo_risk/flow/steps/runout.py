@@ -78,7 +78,7 @@ def write_releases(
     ground = ReleaseGround(
         hazard=None if hazard is None else open_layer(hazard).compute(),
         slope=None if slope is None else open_layer(slope).compute(),
-        zones=None if zones is None else read_frame(zones),
+        zones=None if zones is None else _sources(zones),
         areas=None if areas is None else read_frame(areas),
         points=None if points is None else read_frame(points),
         channels=None if channels is None else read_frame(channels),
@@ -96,6 +96,15 @@ def write_releases(
     cells = int(made.table["n_cells"].sum())
     write_json({"notes": said, "counts": {**counts, "release_cells": cells, "cells_unknown": unknown},
                 "quarantine": [], "methods": []}, facts)  # fmt: skip
+
+
+def _sources(path: Path) -> Any:
+    """Return the zones by the ground that can fail, without what runs out from it."""
+    from geo_risk.products.zone_runout import sources_of
+    from geo_risk.sources.layers import read_frame
+
+    zones = read_frame(path)
+    return zones.set_geometry(sources_of(zones))
 
 
 def write_runout(
