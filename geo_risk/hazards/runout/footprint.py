@@ -173,8 +173,8 @@ def _footprint(
             head, length = max(head, float(got.energy_m.max())), max(length, float(got.length_m.max()))
     if not reached.any():
         return None
-    up, down = _ends(reached.any(axis=1))
-    left, right = _ends(reached.any(axis=0))
+    up, down = _ends(np.asarray(reached.any(axis=1)))
+    left, right = _ends(np.asarray(reached.any(axis=0)))
     corner = grid.transform * grid.transform.translation(box.left + left, box.top + up)
     here = Grid(GeoBox((down - up, right - left), corner, grid.crs))
     _, pieces = outlines_of_labels(reached[up:down, left:right].astype(np.int32), here, connectivity=8)
