@@ -132,7 +132,7 @@ SCHEMAS: dict[str, Schema] = {
             "zone_id:id release_id:text source:text kind:text hazard_level:level vulnerability_level:level "
             "risk_level:level people:count buildings:count settlements:count roads:count area_m2:positive "
             "length_m:positive velocity_m_s:positive arrival_velocity_m_s:positive n_cells:count "
-            "unknown_beyond:text reasons:text",
+            "unknown_beyond:text reasons:text point_ids:text",
             required="release_id source kind hazard_level vulnerability_level risk_level unknown_beyond",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS, unknown_beyond=("yes", "no"),
         ),

@@ -132,11 +132,17 @@ def read_roads(roads: Path | None, target: Any, options: ReadOptions) -> tuple[A
     return read.frame, read.notes, read.quarantine
 
 
-def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language: str) -> None:
-    """Write risk_zones with the ids of the points that name them."""
+def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language: str, params: RiskParams) -> None:
+    """Write risk_zones with the ids of the points that name them, and of other points at their place."""
+    from geo_risk.products.cross_links import in_language, with_points, zone_links
     from geo_risk.products.matching import link_points
     from geo_risk.publish.frames import write_frame
     from geo_risk.sources.layers import read_frame
 
+    zones = read_frame(zones_drawn)
     named = None if points is None else read_frame(points)
-    write_frame(link_points(read_frame(zones_drawn), named, language=language), out)
+    made = link_points(zones, named, language=language)
+    if named is not None:
+        also = zone_links(named, zones, params)
+        made = in_language(with_points(made, also, column="other_point_ids", sentence="also_points"), language)
+    write_frame(made, out)
