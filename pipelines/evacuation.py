@@ -2,6 +2,7 @@
 
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.debris_flow import debris_flow
+from geo_risk.flow.steps.downstream import downstream
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.exposure_table import exposure_table
@@ -36,6 +37,7 @@ def build(plan: Plan) -> None:
     waterlogging(plan)
     exposure(plan)
     dams(plan)
+    downstream(plan)
     zones(plan)
     runout(plan)
     points(plan)

@@ -99,8 +99,8 @@ class RiskParams(Params):
         "`warning_area_share` is of that level, and the cells beside them as before; or (`runout`) the connected "
         "cells, and moving areas of slopes, together with what runs out from them (section `runout`).",
         source=f"{_CHOICE}: on the demo county whole units make four times as many zones with twice the ground and "
-        "half as many people again, most of them on no hazardous cell; choose them where plans name slopes. Run-out adds "
-        "640 people, none of them hit in the demo's storm; choose it where plans name who lives below a slope",
+        "half as many people again, most of them on no hazardous cell; choose them where plans name slopes. Run-out "
+        "adds 640 people, none of them hit in the demo's storm; choose it where plans name who lives below a slope",
     )  # fmt: skip
     zone_vertices_max: int = parameter(
         500, "Outlines of zones with more vertices are simplified further, each by itself.",

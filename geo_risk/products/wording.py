@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 
 from geo_risk.core.sentence import chinese
+from geo_risk.products.downstream_words import DOWNSTREAM
 from geo_risk.products.road_words import ROADS
 from geo_risk.products.water_words import WATER
 
@@ -205,6 +206,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "shelter_ground": ("The ground of {shelter} is partly unknown: look at it before use.",
                        "{shelter}所在地面部分灾害等级未知：启用前请核查。"),
     **ROADS,
+    **DOWNSTREAM,
 }  # fmt: skip
 
 WORDS: Mapping[str, tuple[str, str]] = {
