@@ -124,7 +124,8 @@ SCHEMAS: dict[str, Schema] = {
         schema_of(
             "unmonitored_sections", None, None,
             "rank:rank segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
-            "causes:text lacks_monitoring:text reasons:text",
+            "causes:text lacks_monitoring:text reasons:text length_km:positive n_sections:count "
+            "monitor_at_km:positive segment_ids:text",
             required="rank segment_id risk_level lacks_monitoring", lacks_monitoring=("yes", "unknown"),
         ),
         schema_of(

@@ -30,8 +30,8 @@ DOWNSTREAM: Mapping[str, tuple[str, str]] = {
     "down_facilities": ("Facilities: {n} reached, {may} more may be.",
                         "公共设施：波及 {n} 处，另有 {may} 处可能受波及。"),
     "down_no_facilities": ("Facilities are not given: which are reached is unknown.", "未提供公共设施：波及情况未知。"),
-    "down_water": ("Water up to {depth:.1f} m deep, {hours:.1f} h after the breach at the earliest (when the wave enters "
-                   "this stretch of river).",
+    "down_water": ("Water up to {depth:.1f} m deep, {hours:.1f} h after the breach at the earliest (when the wave "
+                   "enters this stretch of river).",
                    "最大水深 {depth:.1f} 米，溃决后最早 {hours:.1f} 小时到达（按洪水波进入所在河段的时间）。"),
     "down_runout": ("The tailings' footprint touches it; depth and time are not known.",
                     "位于尾砂运动范围内；厚度和到达时间未知。"),
