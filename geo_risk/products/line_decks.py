@@ -76,8 +76,8 @@ def crossings(
         bores = tunnels.geometry.to_numpy()
         length = shapely.length(bores)
         long = np.flatnonzero(length > 2 * deck_m)
-        inner = np.array([shapely.ops.substring(bores[k], deck_m, length[k] - deck_m).buffer(_ON_LINE_M, cap_style="flat") for k in long],
-                         dtype=object)  # fmt: skip
+        bored = [shapely.ops.substring(bores[k], deck_m, length[k] - deck_m) for k in long]
+        inner = shapely.buffer(np.array(bored, dtype=object), _ON_LINE_M, cap_style="flat")
         tunnel, section = tree.query(inner, predicate="intersects") if len(inner) else (out.tunnel_section,) * 2
         through = (section, inner[tunnel])
     return Crossings(*deck, *through)
