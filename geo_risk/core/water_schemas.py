@@ -25,7 +25,7 @@ WATER_SCHEMAS: tuple[Schema, ...] = (
         "first_arrival_h:positive depth_max_m:positive status:text path_km:positive runout_m:positive "
         "peak_m3_s:positive volume_m3:positive dam_height_m:positive leaves_map:text reasons:text",
         required="rank kind hazard_level status", kind=("reservoir", "tailings_pond"),
-        status=("screened", "runout", "unknown", "off_stream"), leaves_map=("yes", "no"),
+        status=("screened", "tailings", "unknown", "off_stream"), leaves_map=("yes", "no"),
     ),
     schema_of(
         "downstream_places", None, None,

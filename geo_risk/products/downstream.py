@@ -31,7 +31,7 @@ from geo_risk.terrain.slope import blocks
 from geo_risk.terrain.way import way_cells
 
 KINDS_OF_STRUCTURES = ("reservoir", "tailings_pond")
-STATES = ("screened", "runout", "unknown", "off_stream")
+STATES = ("screened", "tailings", "unknown", "off_stream")
 """Its wave was followed; its tailings were; volume or height is not known; no river of the DEM is near."""
 
 
@@ -213,7 +213,7 @@ def _one(  # noqa: PLR0913 - what is known of one structure
 
 def _status(peak: float, path: Path | None, flow: dict[str, Any] | None, *, pond: bool) -> str:
     if pond:
-        return "unknown" if flow is None else "runout"
+        return "unknown" if flow is None else "tailings"
     return "off_stream" if path is None else "screened" if np.isfinite(peak) else "unknown"
 
 

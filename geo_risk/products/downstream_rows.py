@@ -197,7 +197,7 @@ def _reasons(row: dict[Any, Any], language: str, *, has_people: bool, has_facili
         told.append(say("dam_off_stream", language))
     else:
         told.append(say("down_flow", language, length=row["runout_m"], speed=row["runout_velocity_m_s"]))
-    if status in ("unknown", "runout") and row["path_km"] >= 0:
+    if status in ("unknown", "tailings") and row["path_km"] >= 0:
         told.append(say("down_band", language, km=row["path_km"]))
     if not has_people:
         told.append(say("dam_no_settlements", language))
@@ -209,7 +209,7 @@ def _reasons(row: dict[Any, Any], language: str, *, has_people: bool, has_facili
         told.append(say("down_no_facilities", language))
     if row["leaves_map"] == "yes":
         told.append(say("dam_leaves_map", language))
-    if row["kind"] == "tailings_pond" and row["unknown_beyond"] and status == "runout":
+    if row["kind"] == "tailings_pond" and row["unknown_beyond"] and status == "tailings":
         told.append(say("runout_beyond", language))
     return joined(told, language)
 
@@ -232,7 +232,7 @@ def _who(row: dict[Any, Any], language: str) -> list[str]:
                 houses=_count(row["buildings"], language),
             )
         )
-    elif row["status"] in ("screened", "runout"):
+    elif row["status"] in ("screened", "tailings"):
         out.append(say("down_none", language))
     if row["settlements_may"] > 0 or row["buildings_may"] > 0:
         key = "down_may_unknown" if pd.isna(row["people_may"]) else "down_may_be"

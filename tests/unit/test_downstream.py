@@ -149,7 +149,7 @@ def test_tailings_reach_what_their_footprint_touches_and_may_reach_the_low_groun
     beside = houses(("low", X + 250, 4_002_000, 3.0), ("low", X, 4_000_500, 9.0), ("high", 500_060, 4_000_500, 5.0))
     rows, near, _ = run(folder, ponds=pond, lived=beside)
     row = rows.iloc[0]
-    assert row["status"] == "runout"
+    assert row["status"] == "tailings"
     assert row[["people", "people_may", "buildings", "buildings_may"]].tolist() == [3, 9, 1, 1]
     assert np.isnan(row["first_arrival_h"])
     assert "no time of arrival" in row["reasons"]
