@@ -126,7 +126,7 @@ def step(folder: Path, name: str) -> dict[str, Any]:
             options=NO_OPTIONS,
         ),
         "zones.link": lambda: write_linked(
-            zones_drawn=drawn, points=merged, out=folder / "zones_linked.gpkg", language="zh"
+            zones_drawn=drawn, points=merged, out=folder / "zones_linked.gpkg", language="zh", params=common["params"]
         ),
     }  # fmt: skip
     wall, cpu = time.perf_counter(), time.process_time()

@@ -5,6 +5,7 @@ from geo_risk.flow.steps.debris_flow import debris_flow
 from geo_risk.flow.steps.deformation import deformation
 from geo_risk.flow.steps.deformation_lines import lines
 from geo_risk.flow.steps.deformation_watch import watch
+from geo_risk.flow.steps.downstream import downstream
 from geo_risk.flow.steps.earthquake import earthquake
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
@@ -50,10 +51,11 @@ def build(plan: Plan) -> None:
     waterlogging(plan)
     exposure(plan)
     dams(plan)
+    downstream(plan)
     zones(plan)
+    runout(plan)
     points(plan)
     exposure_table(plan)
-    runout(plan)
     planned_sites(plan)
     lines(plan)
     watch(plan)

@@ -2,6 +2,7 @@
 
 from geo_risk.flow.plan import Plan
 from geo_risk.flow.steps.debris_flow import debris_flow
+from geo_risk.flow.steps.downstream import downstream
 from geo_risk.flow.steps.evacuation import evacuation
 from geo_risk.flow.steps.exposure import exposure
 from geo_risk.flow.steps.exposure_table import exposure_table
@@ -37,10 +38,11 @@ def build(plan: Plan) -> None:
     waterlogging(plan)
     exposure(plan)
     dams(plan)
+    downstream(plan)
     zones(plan)
+    runout(plan)
     points(plan)
     exposure_table(plan)
-    runout(plan)
     reach(plan)
     evacuation(plan)
     relocation(plan)

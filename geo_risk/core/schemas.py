@@ -124,7 +124,8 @@ SCHEMAS: dict[str, Schema] = {
         schema_of(
             "unmonitored_sections", None, None,
             "rank:rank segment_id:id route:text class:text from_km:positive to_km:positive risk_level:level "
-            "causes:text lacks_monitoring:text reasons:text",
+            "causes:text lacks_monitoring:text reasons:text length_km:positive n_sections:count "
+            "monitor_at_km:positive segment_ids:text",
             required="rank segment_id risk_level lacks_monitoring", lacks_monitoring=("yes", "unknown"),
         ),
         schema_of(
@@ -132,7 +133,7 @@ SCHEMAS: dict[str, Schema] = {
             "zone_id:id release_id:text source:text kind:text hazard_level:level vulnerability_level:level "
             "risk_level:level people:count buildings:count settlements:count roads:count area_m2:positive "
             "length_m:positive velocity_m_s:positive arrival_velocity_m_s:positive n_cells:count "
-            "unknown_beyond:text reasons:text",
+            "unknown_beyond:text reasons:text point_ids:text",
             required="release_id source kind hazard_level vulnerability_level risk_level unknown_beyond",
             source=RELEASE_SOURCES, kind=RELEASE_KINDS, unknown_beyond=("yes", "no"),
         ),

@@ -18,6 +18,28 @@ OPENING_RESULTS = ("carved", "no_hollow", "no_way", "too_deep", "outside")
 
 WATER_SCHEMAS: tuple[Schema, ...] = (
     schema_of(
+        "downstream", "structure_id", "Point",
+        "rank:rank structure_id:id name:text kind:text hazard_level:level people:count people_may:count "
+        "buildings:count buildings_may:count settlements:count settlements_may:count facilities:count "
+        "facilities_may:count facility_people:count first_place:text first_distance_km:positive "
+        "first_arrival_h:positive depth_max_m:positive status:text path_km:positive runout_m:positive "
+        "peak_m3_s:positive volume_m3:positive dam_height_m:positive leaves_map:text reasons:text",
+        required="rank kind hazard_level status", kind=("reservoir", "tailings_pond"),
+        status=("screened", "tailings", "unknown", "off_stream"), leaves_map=("yes", "no"),
+    ),
+    schema_of(
+        "downstream_places", None, None,
+        "structure_id:id structure_name:text place_kind:text place_id:text name:text state:text distance_km:positive "
+        "arrival_h:positive depth_m:positive people:count people_may:count buildings:count buildings_may:count "
+        "reasons:text",
+        required="structure_id place_kind place_id state", place_kind=("settlement", "facility"),
+        state=("reached", "may_be_reached"),
+    ),
+    schema_of(
+        "downstream_ways", "structure_id", "LineString",
+        "structure_id:id kind:text hazard_level:level km:positive reasons:text", required="kind hazard_level km",
+    ),
+    schema_of(
         "waterlogging", "site_id", "Point",
         "rank:rank site_id:id name:text kind:text source:text depth_m:positive depth_class:whole "
         "duration_h:positive volume_m3:positive catchment_m2:positive impervious_share:share "

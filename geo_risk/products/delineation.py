@@ -142,7 +142,7 @@ def fit_for_maps(
     """
     whole = shapes.to_numpy().copy()
     broken = np.flatnonzero(~shapely.is_valid(whole))
-    whole[broken] = [_areas_of(shapely.make_valid(shape)) for shape in whole[broken]]
+    whole[broken] = [areas_of(shapely.make_valid(shape)) for shape in whole[broken]]
     before = gpd.GeoSeries(whole, index=shapes.index, crs=shapes.crs)
     out = whole.copy()
     tolerance_m = max(params.zone_smooth_m, 1.0)
@@ -184,11 +184,11 @@ def with_lost_houses(
     near = shapely.intersection(old[zone[lost]], shapely.buffer(shapes[house[lost]], reach_m, cap_style="square",
                                                                 join_style="mitre"))  # fmt: skip
     for k, ground in zip(zone[lost].tolist(), near, strict=True):
-        new[k] = _areas_of(shapely.union(new[k], ground))
+        new[k] = areas_of(shapely.union(new[k], ground))
     return gpd.GeoSeries(new, index=after.index, crs=after.crs)
 
 
-def _areas_of(shape: BaseGeometry) -> BaseGeometry:
+def areas_of(shape: BaseGeometry) -> BaseGeometry:
     """Return the polygons of a shape; lines and points, by which areas may touch, are left out."""
     if shape.geom_type in ("Polygon", "MultiPolygon"):
         return shape

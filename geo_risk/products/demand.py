@@ -127,6 +127,7 @@ def people_to_move(
     out = out.merge(sums, left_on="settlement_id", right_index=True, how="left")
     out = out.merge(facts, left_on="settlement_id", right_index=True, how="left")
     out["by_cells"] = threat is not None
+    out["by_chance"] = water is not None and water.by_chance
     out["risk_level"] = _risk(out, risk or RiskParams())
     for column in ("name", "responsible"):
         if column not in out:
@@ -227,12 +228,12 @@ def with_not_judged(leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, co
     if len(more):
         more = more.rename(columns={"people": "settlement_people"}).assign(
             people=np.nan, vulnerable_people=np.nan, hazard_kinds="unknown", zone_ids="", risk_level=Level.UNKNOWN,
-            warning_level=Level.UNKNOWN, is_called=False, by_cells=True,
+            warning_level=Level.UNKNOWN, is_called=False, by_cells=True, by_chance=False,
         )  # fmt: skip
         parts = [out, more[[c for c in more if c in out]]] if len(out) else [more.reindex(columns=out.columns)]
         rows = pd.concat(parts, ignore_index=True)
         out = gpd.GeoDataFrame(rows.sort_values("settlement_id", kind="stable", ignore_index=True), crs=settlements.crs)
-        out["by_cells"] = out["by_cells"].astype(bool)
+        out[["by_cells", "by_chance"]] = out[["by_cells", "by_chance"]].astype(bool)
     found = counts.reindex(out["settlement_id"]).fillna(0).astype("int64")
     return out.assign(**{str(c): found[c].to_numpy() for c in found})
 

@@ -50,7 +50,7 @@ from geo_risk.products.shelter_use import usable_now
 from geo_risk.products.threat import Threat, Water, house_threat, house_water
 from geo_risk.products.water_times import FloodTimes, with_water_times
 
-_INTERNAL = ("by_cells", "cell_warning", "cell_flood", "is_called", "water_before", "water_by")
+_INTERNAL = ("by_cells", "by_chance", "cell_warning", "cell_flood", "is_called", "water_before", "water_by")
 """Columns of rows that their reasons tell and the list has not."""
 
 
@@ -67,6 +67,7 @@ class EvacuationInputs:
         the zones drawn from these layers only where none is given (a zone is generalised, a shelter is one place).
     reach : warning layers with what can come down, by `warned.runout_layers` or `threat.reach_layers`; a house is
         judged by them, and by the warnings of landslide zones only where none is given.
+    flood_chance : (y, x) probability of deep water, on the grid of `grounds`.
     water : depths that close roads, the finest layer first. bridges : decks that water runs under.
     times : what is known of when the flood comes.
     waters : polygons of rivers and lakes with `water_id`: no shelter there is used.
@@ -81,6 +82,7 @@ class EvacuationInputs:
     stages: Sequence[Mapping[str, Any]] = ()
     grounds: Sequence[xr.DataArray] = ()
     reach: Mapping[str, xr.DataArray] = field(default_factory=dict)
+    flood_chance: xr.DataArray | None = field(default=None, kw_only=True)
     water: Sequence[DepthLayer] = ()
     bridges: gpd.GeoDataFrame | None = None
     times: FloodTimes = field(default_factory=FloodTimes)
@@ -168,7 +170,7 @@ def plan_evacuation(
 def _water(inputs: EvacuationInputs, params: EvacuationParams) -> Water | None:
     """Return what the flood hazard says of each house, None where there is none."""
     layers = [layer for layer in inputs.grounds if layer.name == "hazard_flood"]
-    return house_water(inputs.houses, layers[0], params=params) if layers else None
+    return house_water(inputs.houses, layers[0], params=params, chance=inputs.flood_chance) if layers else None
 
 
 def _is_known(

@@ -258,7 +258,8 @@ def _who_leaves(row: Mapping[str, Any], params: EvacuationParams, language: str)
                 least=warning_word(params.warning_level, language), **levels)
         )  # fmt: skip
     if not pd.isna(row["cell_flood"]):
-        out.append(say("leave_water", language, level=level_word(row["cell_flood"], language),
+        out.append(say("leave_water_chance" if row["by_chance"] else "leave_water", language,
+                       level=level_word(row["cell_flood"], language), chance=params.flood_chance,
                        least=level_word(params.flood_level, language)))  # fmt: skip
     if not pd.isna(row["water_by"]):
         time = None if pd.isna(row["water_before"]) else clock(row["water_before"])

@@ -13,10 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo_risk.core.grid import grid_of
-from geo_risk.core.levels import Level, classify, combine_levels
+from geo_risk.core.levels import classify, combine_levels
 from geo_risk.core.schemas import conform
+from geo_risk.products.line_decks import Crossings, in_tunnels, on_decks
 from geo_risk.products.params import RiskParams
-from geo_risk.products.wording import joined, level_word, share_word, with_reasons
+from geo_risk.products.wording import joined, level_word, share_word
 
 LAYERS = ("hazard_landslide", "hazard_runout", "depth_max_m")
 """Layers that sections are laid on."""
@@ -35,6 +36,12 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "runout": ("Run-out reaches {share} of it (hazard {level}).",
                "滑坡、泥石流运动可达其 {share}（危险性{level}）。"),
     "flood": ("Under up to {depth:.2f} m of water.", "最大积水深度 {depth:.2f} 米。"),
+    "below_deck": ("On a bridge ({ids}): up to {depth:.2f} m of water below its deck.",
+                   "位于桥梁（{ids}）：桥下最大水深 {depth:.2f} 米。"),
+    "deck_height": ("How high the deck stands is not given, and more than {clear:.1f} m of water is below it: whether "
+                    "it stays dry is unknown.", "桥面净空未知且桥下水深超过 {clear:.1f} 米：桥面是否过水未知。"),
+    "tunnel": ("{share} of it inside a tunnel: slopes, run-out and water above do not count there; its portals do.",
+               "其中 {share} 位于隧道内：洞内不计地面斜坡、滑动堆积和积水，洞口照计。"),
     "slope_unknown": ("Slopes unknown for {share} of it.", "{share} 的斜坡危险性未知。"),
     "runout_unknown": ("Run-out unknown for {share} of it.", "{share} 的运动影响未知。"),
     "flood_unknown": ("Water unknown for {share} of it.", "{share} 的积水深度未知。"),
@@ -49,25 +56,39 @@ _SAID: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def ground_of(sections: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *, params: RiskParams) -> pd.DataFrame:
+def ground_of(
+    sections: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *, params: RiskParams,
+    crossed: Crossings | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Return what lies along each section, at points half a cell apart.
 
     Parameters
     ----------
     sections : lines in the CRS of the layers. layers : (y, x) by the names of `LAYERS`, each optional, lazy: only the
-        blocks along the lines are read. params : zone_min_level.
+        blocks along the lines are read. params : zone_min_level, line_deck_m, line_deck_clear_m.
+    crossed : decks and tunnels of the sections (`line_decks.crossings`). On a deck only water above its free height
+        counts, and water is unknown where the height is and more than `line_deck_clear_m` stands below it; nothing
+        counts inside a tunnel.
 
     Returns
     -------
     By row: slope_share (of at least `zone_min_level`), slope_level, runout_share, runout_level, depth_max_m, and
     slope_unknown, runout_unknown, flood_unknown (shares; ground off the map is unknown). NaN and level -1 without
-    the layer; a level is the highest that is known, 0 where none is.
+    the layer; a level is the highest that is known, 0 where none is. below_deck_m is the deepest water below a deck,
+    deck_unknown whether a deck of unknown height may stand under it, tunnel_share the share inside tunnels, bridge_ids
+    the bridges, joined by commas.
     """
+    found_ = Crossings.none() if crossed is None else crossed
     n = len(sections)
     out = pd.DataFrame({
         "slope_share": np.nan, "runout_share": np.nan, "depth_max_m": np.nan, "slope_unknown": np.nan,
-        "runout_unknown": np.nan, "flood_unknown": np.nan, "slope_level": np.int8(-1), "runout_level": np.int8(-1),
+        "runout_unknown": np.nan, "flood_unknown": np.nan, "below_deck_m": np.nan, "tunnel_share": 0.0,
+        "deck_unknown": False, "slope_level": np.int8(-1), "runout_level": np.int8(-1),
     }, index=range(n))  # fmt: skip
+    names: dict[int, list[str]] = {}
+    for section, bridge in zip(found_.deck_section.tolist(), found_.bridge_id.tolist(), strict=True):
+        names.setdefault(section, []).append(str(bridge))
+    out["bridge_ids"] = [",".join(sorted(set(names.get(k, [])) - {""})) for k in range(n)]
     lines = sections.geometry.to_numpy()
     for name in (k for k in LAYERS if k in layers):
         layer = layers[name]
@@ -82,7 +103,22 @@ def ground_of(sections: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *,
             points = shapely.get_coordinates(shapely.line_interpolate_point(some[line], at, normalized=True))
             y, x, inside = grid.index(points[:, 0], points[:, 1])
             found = layer.isel(y=xr.DataArray(y, dims="point"), x=xr.DataArray(x, dims="point")).to_numpy()
-            rows += _summed(np.where(inside, found.astype(np.float64), np.nan), line, count, least)
+            values = np.where(inside, found.astype(np.float64), np.nan)
+            spots = shapely.points(points)
+            hidden = in_tunnels(found_, line + start, spots)
+            values = np.where(hidden, 0.0, values)
+            out.loc[start : start + len(some) - 1, "tunnel_share"] = (
+                np.bincount(line, weights=hidden, minlength=len(some)) / count
+            )
+            if name == "depth_max_m":
+                deck, clear = on_decks(found_, line + start, spots, deck_m=params.line_deck_m)
+                deepest = np.full(len(some), -np.inf)
+                np.maximum.at(deepest, line[deck], np.nan_to_num(values[deck], nan=-np.inf))
+                out.loc[start : start + len(some) - 1, "below_deck_m"] = np.where(np.isfinite(deepest), deepest, np.nan)
+                hides = deck & np.isnan(clear) & (values > params.line_deck_clear_m)
+                out.loc[start : start + len(some) - 1, "deck_unknown"] = np.bincount(line, hides, len(some)) > 0
+                values = np.where(deck, _above_deck(values, clear, params.line_deck_clear_m), values)
+            rows += _summed(values, line, count, least)
         table = np.array(rows, dtype=np.float64).reshape(-1, 3)
         if name == "depth_max_m":
             out["depth_max_m"], out["flood_unknown"] = table[:, 1], table[:, 2]
@@ -91,6 +127,14 @@ def ground_of(sections: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *,
         out[f"{kind}_share"], out[f"{kind}_unknown"] = table[:, 0], table[:, 2]
         out[f"{kind}_level"] = np.nan_to_num(table[:, 1], nan=0.0).astype(np.int8)
     return out
+
+
+def _above_deck(
+    depth_m: NDArray[np.float64], clear_m: NDArray[np.float64], passes_m: float
+) -> NDArray[np.float64]:  # fmt: skip
+    """Return the water above decks of a free height; of an unknown one 0 up to what passes below, else NaN."""
+    unknown = np.where(depth_m <= passes_m, 0.0, np.nan)
+    return np.where(np.isnan(clear_m), unknown, np.maximum(depth_m - clear_m, 0.0))
 
 
 def _summed(
@@ -128,6 +172,8 @@ def with_ground(
               "risk_zone": risk["risk_level"].to_numpy(dtype=np.int8)}  # fmt: skip
     for name, hazard in hazards.items():
         lost = ground[f"{name}_unknown"].to_numpy()
+        if name == "flood" and "deck_unknown" in ground:  # however short the deck is: water may stand on it
+            lost = np.where(ground["deck_unknown"].to_numpy(dtype=bool), 1.0, lost)
         if np.isnan(lost).all():
             continue  # the layer was not given: the words say so
         known = row[hazard.clip(0)]
@@ -153,6 +199,12 @@ def _words(row: Any, params: RiskParams, language: str) -> list[str]:
         told.append(("slope", {"share": row.slope_share, "level": level_word(params.zone_min_level, language)}))
     if row.runout_share > 0:
         told.append(("runout", {"share": row.runout_share, "level": level_word(row.runout_level, language)}))
+    if row.below_deck_m > 0:
+        told.append(("below_deck", {"depth": row.below_deck_m, "ids": row.bridge_ids}))
+    if row.deck_unknown:
+        told.append(("deck_height", {"clear": params.line_deck_clear_m}))
+    if row.tunnel_share > 0:
+        told.append(("tunnel", {"share": row.tunnel_share}))
     if row.depth_max_m >= params.line_depths_m[0]:
         told.append(("flood", {"depth": row.depth_max_m}))
     told += [(f"{n}_unknown", {"share": getattr(row, f"{n}_unknown")}) for n in ("slope", "runout", "flood")
@@ -215,25 +267,3 @@ def _watched(points: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
         return None
     has = (points["monitor"].astype("string").str.strip().fillna("") != "").to_numpy(dtype=bool)
     return points[has & (points["status"] != "cancelled").to_numpy(dtype=bool)]
-
-
-def unmonitored_sections(risk: gpd.GeoDataFrame, *, params: RiskParams, language: str = "zh") -> pd.DataFrame:
-    """Return the table `unmonitored_sections`: of at least `line_monitor_level`, or unknown, not known to be watched.
-
-    The gravest first, unknown between medium and low; of one level the longer first.
-    """
-    level = risk["risk_level"].astype(int)
-    chosen = risk[
-        risk["lacks_monitoring"].isin(["yes", "unknown"]) & ((level >= params.line_monitor_level) | (level < 0))
-    ]
-    rows = pd.DataFrame(chosen.drop(columns="geometry"))
-    grave = rows["risk_level"].astype(float).replace(float(Level.UNKNOWN), 1.5).to_numpy()
-    length = (rows["to_km"] - rows["from_km"]).to_numpy(dtype=np.float64).round(6)
-    order = np.lexsort((rows["segment_id"].astype(str).to_numpy(), -length, -grave))
-    rows = rows.iloc[order].reset_index(drop=True)
-    rows.insert(0, "rank", np.arange(1, len(rows) + 1))
-    texts = {k: rows[f"reasons_{k}"].to_list() for k in ("zh", "en")}
-    made: pd.DataFrame = conform(
-        with_reasons(rows[["rank", "segment_id", "route", "class", "from_km", "to_km", "risk_level", "causes",
-                           "lacks_monitoring"]], lambda k: texts[k], language), "unmonitored_sections")  # fmt: skip
-    return made

@@ -47,12 +47,16 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "zones": ("Crosses {n} risk zones, the gravest of risk {risk}: {ids}.",
               "穿越 {n} 个风险区，最高风险等级 {risk}：{ids}。"),
     "zones_unknown": ("Crosses {n} risk zones of unknown risk: {ids}.", "穿越 {n} 个风险未知的风险区：{ids}。"),
+    "bridged": ("Crosses {n} zones of water on bridges alone: {ids}.", "仅以桥梁跨越 {n} 个洪涝区：{ids}。"),
     "no_zone": ("Crosses no risk zone.", "未穿越风险区。"),
     "ground": ("The risk of the ground is unknown, not low, under {share:.0%} of it.",
                "其中 {share:.0%} 所在地面风险未知，不等于低风险。"),
     "no_zones": ("Risk zones were not made in this run: the level speaks of settlement only.",
                  "本次运行未划分风险区：等级仅反映沉降。"),
 }  # fmt: skip
+WATER_KINDS = ("flood", "waterlogging")
+"""Kinds of zones over which a bridge leads."""
+
 _FAR_YEARS = 100.0
 _MANY = 5
 _AT_ONCE = 200
@@ -85,7 +89,7 @@ def unknown_ground(sections: gpd.GeoDataFrame, risk: xr.DataArray) -> NDArray[np
 
 def linear_risk(
     sections: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, params: LineParams, *,
-    unknown: NDArray[np.float64] | None = None, language: str = "en",
+    unknown: NDArray[np.float64] | None = None, grounded: NDArray[Any] | None = None, language: str = "en",
 ) -> gpd.GeoDataFrame:  # fmt: skip
     """Join the measured sections with the risk zones that they cross.
 
@@ -95,6 +99,8 @@ def linear_risk(
     zones : `risk_zones` in the same CRS, or None where none were made.
     params : angular distortion that the years count to, for the words; how much of a section may lie on unknown ground.
     unknown : of `unknown_ground`, None where no risk of the ground was made.
+    grounded : the sections without their decks (`line_decks.on_the_ground`), None where no bridges are known: a zone of
+        water (`WATER_KINDS`) counts only where a section meets it on the ground.
     language : of `reasons`; reasons_zh and reasons_en are always there.
 
     Returns
@@ -106,7 +112,7 @@ def linear_risk(
     "unknown" where neither is known; else "no".
     """
     frame = sections.reset_index(drop=True)
-    crossed, risk = _crossed(frame, zones)
+    crossed, risk, bridged = _crossed(frame, zones, grounded)
     ground = np.zeros(len(frame)) if unknown is None else unknown
     # written so that a share that is missing is unknown too
     below = np.where(ground <= params.maximum_unknown_share, np.int8(0), np.int8(-1))
@@ -116,8 +122,10 @@ def linear_risk(
     needs = np.where((level >= 1) | ((level < 0) & found), "yes", np.where(level < 0, "unknown", "no"))
     rows = frame.drop(columns=["geometry"]).to_dict("records")
     reasons: dict[str, list[str]] = {"zh": [], "en": []}
-    for row, ids, worst, share in zip(rows, crossed, risk, ground, strict=True):
+    for row, ids, worst, share, over in zip(rows, crossed, risk, ground, bridged, strict=True):
         said = [*_motion(row, params.distortion_limit), *_zones(ids, int(worst), made=zones is not None)]
+        if over:
+            said.append(("bridged", {"n": len(over), "ids": _shown(over)}))
         if not share < 0.005:
             said.append(("ground", {"share": share}))
         for k, texts in reasons.items():
@@ -143,18 +151,28 @@ def worst_sections(risk: gpd.GeoDataFrame, n: int) -> gpd.GeoDataFrame:
     return out
 
 
-def _crossed(frame: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None) -> tuple[list[list[str]], Any]:
-    """Return the ids of the zones that each section crosses, and their highest risk (unknown beats none and low)."""
+def _crossed(
+    frame: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, grounded: NDArray[Any] | None
+) -> tuple[list[list[str]], Any, list[list[str]]]:
+    """Return the ids of the zones that each section crosses, their highest risk (unknown beats none and low), and the
+    ids of zones of water that it crosses on bridges alone.
+    """  # fmt: skip
     ids: list[list[str]] = [[] for _ in range(len(frame))]
+    bridged: list[list[str]] = [[] for _ in range(len(frame))]
     risk = np.zeros(len(frame), dtype=np.int8)
     if zones is None or not len(zones) or not len(frame):
-        return ids, risk
+        return ids, risk, bridged
     tree = shapely.STRtree(frame.geometry.to_numpy())
-    of_zone, of_section = tree.query(zones.geometry.to_numpy(), predicate="intersects")
+    shapes = zones.geometry.to_numpy()
+    over_water = zones["kind"].isin(WATER_KINDS).to_numpy(dtype=bool) if "kind" in zones else np.zeros(len(zones), bool)
+    of_zone, of_section = tree.query(shapes, predicate="intersects")
     for z, s in sorted(zip(of_zone.tolist(), of_section.tolist(), strict=True)):
+        if over_water[z] and grounded is not None and not grounded[s].intersects(shapes[z]):
+            bridged[s].append(str(zones["zone_id"].iloc[z]))
+            continue
         ids[s].append(str(zones["zone_id"].iloc[z]))
         risk[s] = combine_levels(risk[s : s + 1], zones["risk_level"].to_numpy()[z : z + 1])[0]
-    return ids, risk
+    return ids, risk, bridged
 
 
 def _motion(row: Mapping[str, Any], limit: float) -> list[tuple[str, dict[str, Any]]]:
@@ -203,5 +221,8 @@ def _zones(ids: list[str], risk: int, *, made: bool) -> list[tuple[str, dict[str
         return [("no_zones", {})]
     if not ids:
         return [("no_zone", {})]
-    shown = ", ".join(ids[:_MANY]) + (" ..." if len(ids) > _MANY else "")
-    return [("zones_unknown" if risk < 0 else "zones", {"n": len(ids), "risk": risk, "ids": shown})]
+    return [("zones_unknown" if risk < 0 else "zones", {"n": len(ids), "risk": risk, "ids": _shown(ids)})]
+
+
+def _shown(ids: list[str]) -> str:
+    return ", ".join(ids[:_MANY]) + (" ..." if len(ids) > _MANY else "")

@@ -20,12 +20,16 @@ from geo_risk.core.schemas import conform
 from geo_risk.products.linking import COMPATIBLE, is_compatible
 from geo_risk.products.params import RiskParams
 from geo_risk.products.wording import joined, say
+from geo_risk.products.zone_runout import sources_of
 
-RULES = ("own_area", "inside", "within_error", "near", "doubtful_position")
+RULES = ("own_area", "inside", "within_error", "in_runout", "near", "doubtful_position")
 """How a point comes to its zone: drawn from its own moving area; it stands in it; it begins within the error of its
-position; within `match_distance_m`; within `doubtful_error_m`, for points whose coordinates could not be checked."""
+position; it stands in what runs out from it, where that is part of the zone; within `match_distance_m`; within
+`doubtful_error_m`, for points whose coordinates could not be checked. Distances are to the
+ground that can fail, but for `in_runout`."""
 
-ZONE_KINDS: Mapping[str, frozenset[str]] = {**COMPATIBLE, "flood": frozenset({"debris_flow", "tailings_pond"})}
+ZONE_KINDS: Mapping[str, frozenset[str]] = {**COMPATIBLE, "flood": frozenset({"debris_flow", "tailings_pond"}),
+                                              "debris_flow": frozenset({"debris_flow"})}  # fmt: skip
 """Kinds of points that a zone of a kind may hold; a zone of unknown kind holds all."""
 
 ALSO: Mapping[str, frozenset[str]] = {
@@ -33,6 +37,7 @@ ALSO: Mapping[str, frozenset[str]] = {
 }
 """Kinds of points that a zone of a kind may hold where no zone of their own kind does as well: sinking ground ponds."""
 
+_WITHIN_ERROR = RULES.index("within_error")
 _DOUBTFUL = 0.6
 """Confidence of coordinates up to which they could not be checked (`sources.ledger_places`)."""
 
@@ -81,18 +86,21 @@ def zones_of(points: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, params: R
 
 def _pairs(points: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, params: RiskParams) -> pd.DataFrame:
     shapes, places = zones.geometry.to_numpy(), points.geometry.to_numpy()
+    sources = sources_of(zones).to_numpy()
     reach = reach_m(points, params)
     point, zone = shapely.STRtree(shapes).query(places, predicate="dwithin", distance=reach)
     own = _own(points, zones)
     point, zone = np.concatenate([point, own[0]]), np.concatenate([zone, own[1]])
-    distance = shapely.distance(places[point], shapes[zone])
+    whole = shapely.distance(places[point], shapes[zone])
+    distance = shapely.distance(places[point], sources[zone])
     is_own = np.arange(len(point)) >= len(point) - own.shape[1]
     kinds, of_zones = points["kind"].to_numpy(), zones["kind"].to_numpy()
     fit = np.array([fits_zone(kinds[p], of_zones[z]) for p, z in zip(point, zone, strict=True)], dtype=np.int64)
     rule = np.select(
-        [is_own, distance == 0, distance <= params.position_error_m, distance <= params.match_distance_m],
-        [0, 1, 2, 3], default=4,
+        [is_own, distance == 0, distance <= params.position_error_m, whole == 0, whole <= params.match_distance_m],
+        [0, 1, 2, 3, 4], default=5,
     )  # fmt: skip
+    distance = np.where(rule > _WITHIN_ERROR, whole, distance)
     found = pd.DataFrame({
         "point": point, "zone": zone, "distance": distance, "rule": rule, "also": np.where(is_own, 0, fit),
         "level": _gravity(zones)[zone], "zone_id": zones["zone_id"].astype(str).to_numpy()[zone],

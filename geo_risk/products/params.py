@@ -93,12 +93,14 @@ class RiskParams(Params):
         500_000.0, "Larger connected zones are divided along ridges and streams, or by halves without drainage.",
         source=f"{_CHOICE}: what one responsible person can watch", gt=0,
     )  # fmt: skip
-    zone_units: Literal["hazard_cells", "slope_units"] = parameter(
+    zone_units: Literal["hazard_cells", "slope_units", "runout"] = parameter(
         "hazard_cells", "What zones of hazard layers are drawn on: the connected cells of at least `zone_min_level`, "
-        "large ones divided along ridges and streams; or whole slope units (section `slope_units`) of which at least "
-        "`warning_area_share` is of that level, and the cells beside them as before.",
+        "large ones divided along ridges and streams; whole slope units (section `slope_units`) of which at least "
+        "`warning_area_share` is of that level, and the cells beside them as before; or (`runout`) the connected "
+        "cells, and moving areas of slopes, together with what runs out from them (section `runout`).",
         source=f"{_CHOICE}: on the demo county whole units make four times as many zones with twice the ground and "
-        "half as many people again, most of them on no hazardous cell; choose them where plans name slopes",
+        "half as many people again, most of them on no hazardous cell; choose them where plans name slopes. Run-out "
+        "adds 640 people, none of them hit in the demo's storm; choose it where plans name who lives below a slope",
     )  # fmt: skip
     zone_vertices_max: int = parameter(
         500, "Outlines of zones with more vertices are simplified further, each by itself.",
@@ -126,6 +128,16 @@ class RiskParams(Params):
         (0.15, 0.27, 0.40, 0.50), "Depths of water from which a line section has flood hazard 1, 2, 3, 4.",
         source="the depth classes of section `waterlogging`",
     )  # fmt: skip
+    line_deck_m: float = parameter(
+        50.0, "A section within this distance of a bridge of its road is deck; so much at the ends of a tunnel is "
+        "portal.",
+        source=f"{_CHOICE}: half a deck and a cell, as `evacuation.deck_m`", ge=0, le=500,
+    )  # fmt: skip
+    line_deck_clear_m: float = parameter(
+        2.0, "Water no deeper than this passes below a deck of unknown free height (`clearance_m` of "
+        "`inputs.bridges`).",
+        source=f"{_CHOICE}: below the free height of small road bridges", ge=0, le=20,
+    )  # fmt: skip
     line_monitor_m: float = parameter(
         200.0, "A monitored hazard point within this distance speaks for a line section.",
         source=f"{_CHOICE}: what a monitor on foot keeps in sight", ge=0, le=5000,
@@ -133,6 +145,11 @@ class RiskParams(Params):
     line_monitor_level: int = parameter(
         2, "Sections of at least this risk, and those of unknown risk, are listed where nobody monitors them.",
         source=f"{_CHOICE}: medium", ge=1, le=4,
+    )  # fmt: skip
+    line_stretches_max: int = parameter(
+        60, "Stretches without monitoring on the list `unmonitored_sections`, and all of high risk; those beyond are "
+        "counted by level.",
+        source=f"{_CHOICE}: what a county's road bureau can go through before a flood season", ge=1, le=100_000,
     )  # fmt: skip
     site_setback_m: float = parameter(
         100.0, "A planned site nearer than this to the end of a run-out is to be restricted.",
@@ -216,6 +233,12 @@ class EvacuationParams(Params):
     flood_level: int = parameter(
         2, "Hazard level of a flood zone from which its people must leave.",
         source=f"{_CHOICE}: with the default bounds half a metre, in which adults lose their footing", ge=1, le=4,
+    )  # fmt: skip
+    flood_chance: float = parameter(
+        0.25, "A house must be left where half a metre of water or more (layer flood_chance) is at least this likely; "
+        "used where `flood_level` is 2.",
+        source=f"{_CHOICE}: where more than four must leave for each one hit, people cease to believe the list",
+        gt=0, le=1,
     )  # fmt: skip
     house_share: float = parameter(
         0.05, "A house must be left when at least this share of its footprint lies in a zone that calls.",

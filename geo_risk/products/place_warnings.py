@@ -26,6 +26,7 @@ from geo_risk.products.warning_params import WarningParams
 from geo_risk.products.warning_words import said, stage_reasons
 from geo_risk.products.wording import joined, warning_word
 from geo_risk.products.zone_levels import WARNED_KINDS
+from geo_risk.products.zone_runout import sources_of
 
 POINT_KINDS = ("landslide", "rockfall", "debris_flow", "unstable_slope")
 """Kinds of hazard points that rain warnings speak of."""
@@ -69,7 +70,8 @@ def place_warnings(
 
     Parameters
     ----------
-    places : "zone" (`risk_zones`) and "point" (`hazard_points`), either None.
+    places : "zone" (`risk_zones`) and "point" (`hazard_points`), either None. Zones that hold their run-out are judged
+        by the ground that can fail (`zone_runout.sources_of`).
     grid : of the run. rule : None where no warning can be made at all: everything is unknown.
     stages : rain of each stage, also of those without a forecast.
     before : rungs of the last earlier issue by `rung_key`; None: there is none.
@@ -92,7 +94,7 @@ def place_warnings(
         rows = rows.assign(**{str(column): towns[column].to_numpy() for column in towns})
         parts.append(rows)
         rungs |= left
-        out[kind] = _with_columns(frame, warned, rows, stages, language)
+        out[kind] = _with_columns(frame, warned, rows, stages, language).drop(columns="source_wkb", errors="ignore")
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return PlaceWarnings(_finished(table, warning, language), out.get("zone"), out.get("point"), rungs)
 
@@ -114,7 +116,8 @@ def _judged(
 ) -> dict[int, Judgement] | None:  # fmt: skip
     if rule is None or not len(chosen):
         return None
-    areas = chosen if kind == "zone" else chosen.set_geometry(chosen.geometry.buffer(risk.point_radius_m))
+    around = sources_of(chosen) if kind == "zone" else chosen.geometry.buffer(risk.point_radius_m)
+    areas = chosen.set_geometry(around)
     share = risk.warning_area_share if kind == "zone" else warning.point_area_share
     layers = {"ground": rule.ground} | ({} if rule.motion is None else {"motion": rule.motion})
     ground = ground_of(cell_coverage(areas, grid), layers, rule.triggers, factors=warning.factors)

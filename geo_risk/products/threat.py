@@ -56,31 +56,52 @@ class Water:
 
     Attributes
     ----------
-    share : of the known footprint on cells of at least `flood_level`, 0 to 1.
-    level : that `house_share` of the footprint reaches; -1 where unknown.
+    share : of the known footprint on cells of at least `flood_level`, or, where that probability is given, where deep
+        water comes with `flood_chance` or more; 0 to 1.
+    level : that `house_share` of the footprint reaches; -1 where unknown. Where the probability calls the house it is
+        at least `flood_level`; where it is known and does not, a level that is unknown by itself counts as low.
+    by_chance : that probability was given.
     """
 
     share: NDArray[np.float64]
     level: NDArray[np.int8]
+    by_chance: bool = False
 
 
-def house_water(houses: gpd.GeoDataFrame, hazard: xr.DataArray, *, params: EvacuationParams) -> Water:
+CHANCE_LEVEL = 2
+"""Flood level whose probability the layer flood_chance gives: water of at least the second depth bound."""
+
+
+def house_water(
+    houses: gpd.GeoDataFrame, hazard: xr.DataArray, *, params: EvacuationParams, chance: xr.DataArray | None = None
+) -> Water:
     """Judge each house by the flood hazard of its own ground.
 
     Parameters
     ----------
-    houses : polygons in the layer's CRS. hazard : (y, x) level -1..4. params : `flood_level` and `house_share`.
+    houses : polygons in the layer's CRS. hazard : (y, x) level -1..4.
+    params : `flood_level`, `flood_chance` and `house_share`.
+    chance : (y, x) probability that water stands as deep as `CHANCE_LEVEL` means, NaN where not known. It judges where
+        `flood_level` is that level; a house on ground of `flood_level` is called whatever it says.
 
     Raises
     ------
-    CrsError : houses and layer do not fit together.
+    CrsError, GridError : houses and layers do not fit together.
     """
-    coverage = cell_coverage(houses, grid_of(hazard))
+    grid = grid_of(hazard) if chance is None else same_grid(hazard, chance)
+    coverage = cell_coverage(houses, grid)
     values = coverage.values(hazard.data)
-    return Water(
-        _share(values, coverage, params.flood_level),
-        level_of_values(values, coverage, share=params.house_share, min_known_share=0.5),
-    )
+    level = level_of_values(values, coverage, share=params.house_share, min_known_share=0.5)
+    share = _share(values, coverage, params.flood_level)
+    if chance is None or params.flood_level != CHANCE_LEVEL:
+        return Water(share, level)
+    told = coverage.values(chance.data)
+    calls = np.where(np.isnan(told), Level.UNKNOWN, (told >= params.flood_chance).astype(np.int8))
+    by_chance = _share(calls, coverage, 1)
+    is_known = coverage.sums(calls >= 0) >= 0.5 * coverage.sums(np.ones(len(calls), dtype=bool))
+    level = np.where((level < 0) & is_known, Level.LOW, level)
+    level = np.where(by_chance >= params.house_share, np.maximum(level, params.flood_level), level)
+    return Water(np.maximum(share, by_chance), level.astype(np.int8), by_chance=True)
 
 
 def _share(values: NDArray[Any], coverage: Coverage, level: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 
 from geo_risk.core.sentence import chinese
+from geo_risk.products.downstream_words import DOWNSTREAM
 from geo_risk.products.road_words import ROADS
 from geo_risk.products.water_words import WATER
 
@@ -117,6 +118,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                                  "此处未知的灾种：{names}；其他灾种亦无已知风险。"),
     "exposure_hazards_partly": ("Highest known risk {level}; not known in whole or part: {names}.",
                                 "已知最高风险{level}；全部或部分未知的灾种：{names}。"),
+    "link_zone": ("{id} ({kind}, {rule}, {distance:.0f} m)", "{id}（{kind}，{rule}，{distance:.0f} 米）"),
+    "link_point": ("{id} ({rule}, {distance:.0f} m)", "{id}（{rule}，{distance:.0f} 米）"),
+    "also_zones": ("Other risk zones at its place: {links}.", "所在位置另有风险区：{links}。"),
+    "also_points": ("Points of other zones in it: {links}.", "区内另有属于其他风险区的隐患点：{links}。"),
+    "point_runout": ("Run-out from it or that reaches it: {links}.", "起于或波及该点的滑动堆积：{links}。"),
+    "runout_points": ("Hazard points: {links}.", "隐患点：{links}。"),
     "zone_point": ("{id} ({rule}, {distance:.0f} m)", "{id}（{rule}，{distance:.0f} 米）"),
     "leave_warning": ("{people} of {total} people live in {n} zones that call (warning {warning}, risk {risk}).",
                       "{total} 人中 {people} 人居住在 {n} 个需转移的风险区（预警：{warning}，风险：{risk}）。"),
@@ -144,6 +151,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "runout_on_release": ("What stands on the ground that can fail goes down with it.",
                           "位于可能失稳地面上的房屋或道路将随之下滑。"),
     "runout_risk": ("Hazard {hazard}, risk {risk} by the matrix.", "危险性{hazard}，按矩阵风险{risk}。"),
+    "zone_runout": ("What runs out from it covers {area:.2f} km2 more, up to {length:.0f} m away at most {speed:.0f} "
+                    "m/s; it is part of the zone.",
+                    "其滑动堆积可波及源区以外 {area:.2f} 平方公里，最远 {length:.0f} 米，最大速度 {speed:.0f} 米/秒；"
+                    "已划入本风险区。"),
+    "zone_runout_none": ("Nothing is followed out of it: no ground of hazard level {least} and {slope:.0f} degrees or "
+                         "more.", "其内无危险性 {least} 级且坡度不小于 {slope:.0f} 度的地面，未推算滑动堆积范围。"),
+    "zone_runout_unknown": ("Its heights are unknown: how far it runs out is not known.",
+                            "高程未知：滑动堆积范围未知。"),
     "runout_beyond": ("Runs into unknown ground, off the map or beyond the reach followed: what lies there is not "
                       "known to be safe.", "运动路径进入高程未知区、图幅以外或超出计算范围：其外不等于安全。"),
     "debris_channel": ("Bed of {slope:.0f} degrees over {length:.0f} m with {top:.1f} to {bottom:.1f} ha upslope: a "
@@ -170,6 +185,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                      "或位于需转移的风险区（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
     "leave_water": ("Of these, houses stand on ground of flood level {least} or more, the gravest {level}.",
                     "其中有房屋所在地面洪水等级达到{least}及以上，最高为{level}。"),
+    "leave_water_chance": ("Of these, houses stand where flood level {least} or more is at least {chance:.0%} likely, "
+                           "the gravest {level}.",
+                           "其中有房屋所在地面洪水达到{least}及以上的概率不低于 {chance:.0%}，最高为{level}。"),
     "leave_unknown": ("Houses stand where people must leave, the number of people is unknown (warning {warning}, risk "
                       "{risk}).", "有房屋位于需转移范围，人口数未知（预警：{warning}，风险：{risk}）。"),
     "not_judged": ("Slides or flood are unknown on the ground of {houses} houses ({people} known people): not known to "
@@ -191,12 +209,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "shelter_ground": ("The ground of {shelter} is partly unknown: look at it before use.",
                        "{shelter}所在地面部分灾害等级未知：启用前请核查。"),
     **ROADS,
+    **DOWNSTREAM,
 }  # fmt: skip
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "deformation": ("ground motion", "地面形变"),
     "rule_own_area": ("zone of its own moving area", "由该点形变区划定"), "rule_inside": ("inside", "位于其内"),
     "rule_within_error": ("within the position error", "在定位误差内"), "rule_near": ("near", "邻近"),
+    "rule_own_release": ("it starts there", "起于该点"),
+    "rule_in_runout": ("in the run-out of the zone", "位于其滑动堆积范围内"),
     "rule_doubtful_position": ("position not checked", "坐标未能核验"),
     "debris_flow": ("debris flow", "泥石流"), "rockfall": ("rockfall", "崩塌"),
     "hazard_point": ("hazard point", "隐患点"), "moving_area": ("moving area", "活动形变区"),

@@ -22,6 +22,7 @@ from geo_risk.core.grid import Grid, grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.schemas import conform
+from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.products.danger import zone_grades
 from geo_risk.products.delineation import fit_for_maps, zone_polygons
 from geo_risk.products.division import hillslope_sets
@@ -33,6 +34,7 @@ from geo_risk.products.vulnerability import matrix_risk, vulnerability_of
 from geo_risk.products.wording import joined, level_word, say, warning_word, with_reasons
 from geo_risk.products.zone_exposure import INNER, Exposed, exposure_of
 from geo_risk.products.zone_levels import WARNED_KINDS, with_levels
+from geo_risk.products.zone_runout import RunoutGround, hidden_below, runout_words, with_runout, zones_of_channels
 from geo_risk.terrain.burned import burned_blocks
 from geo_risk.terrain.slope import blocks
 
@@ -47,7 +49,7 @@ SINKING_KINDS = ("groundwater_subsidence",)
 
 _PREFIX: Mapping[str, str] = {
     "landslide": "LS", "flood": "FL", "waterlogging": "WL", "mining_subsidence": "MS", "groundwater_subsidence": "GS",
-    "structure_settlement": "SS", "unknown": "DF",
+    "structure_settlement": "SS", "unknown": "DF", "debris_flow": "DB",
 }  # fmt: skip
 _WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
 _INNER = [*INNER, "is_warned", "pace", "window"]
@@ -65,6 +67,7 @@ class Dangers:
     ponding : `ponding`.
     drainage : D8 directions and upslope area [m2], by which large zones are divided.
     units : slope units (y, x), on which zones are drawn where `zone_units` says so.
+    runout : what run-out from the zones needs, where `zone_units` says that it is part of them.
     """
 
     levels: Mapping[str, xr.DataArray]
@@ -73,6 +76,7 @@ class Dangers:
     ponding: gpd.GeoDataFrame | None = None
     drainage: tuple[xr.DataArray, xr.DataArray] | None = None
     units: xr.DataArray | None = None
+    runout: RunoutGround | None = None
 
 
 def risk_zones(
@@ -89,13 +93,19 @@ def risk_zones(
     Returns
     -------
     Conforms to the schema, ordered from the highest risk down, with the further columns activity and
-    n_unknown_settlements. people is missing where a settlement of unknown population is inside.
+    n_unknown_settlements. people is missing where a settlement of unknown population is inside. With run-out the
+    columns `zone_runout.COLUMNS` too, and source_wkb, the outline of what can fail by itself (`sources_of`): hazard and
+    warnings of the zone are those of its source. Where run-out leads into the unknown a vulnerability below
+    medium is unknown.
 
     Raises
     ------
-    GridError : a layer is not on the grid.
+    GridError : a layer is not on the grid. DataError : `zone_units` needs a layer that is not given.
     """
     _check_grids(dangers, grid)
+    if params.zone_units == "runout" and dangers.runout is None:
+        what = "risk.zone_units is runout, and heights or slopes are not there"
+        raise DataError(what, where="risk.zone_units", fix="give inputs.dem, or use hazard_cells")
     parts = [
         *(_from_level(kind, layer, dangers, exposed.houses, params) for kind, layer in dangers.levels.items()),
         _from_areas(dangers.areas, params),
@@ -107,15 +117,23 @@ def risk_zones(
     zones = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), crs=grid.crs)
     zones["area_id"] = (zones["area_id"] if "area_id" in zones else pd.Series(pd.NA, zones.index)).astype("string")
     zones = zones.set_geometry(fit_for_maps(zones.geometry, exposed.houses, params=params, reach_m=grid.resolution_m))
+    runout = dangers.runout if params.zone_units == "runout" else None
+    if runout is not None:
+        zones = pd.concat([zones, zones_of_channels(runout, zones, params)], ignore_index=True)
     zones = zones.assign(**{c: zones[c].fillna("") if c in zones else "" for c in ("pace", "window")})
     zones["zone_id"] = _ids(zones, grid)
     zones = with_levels(zones, dangers.levels, dangers.warnings, grid, params).assign(is_warned=bool(dangers.warnings))
+    if runout is not None:
+        zones = with_runout(zones, runout, houses=exposed.houses, params=params)
     zones = zones.join(exposure_of(zones, exposed))
     zones["vulnerability_level"] = vulnerability_of(zones, exposed, params)
+    if runout is not None:
+        zones["vulnerability_level"] = combine_levels(zones["vulnerability_level"].to_numpy(), hidden_below(zones))
     zones["risk_level"] = matrix_risk(zones["hazard_level"], zones["vulnerability_level"], params.risk_matrix)
     zones["danger_grade"] = zone_grades(zones, params)
     zones["confidence"] = zones["confidence"].astype("float64")
-    zones = with_reasons(zones, lambda k: [_reasons(row, k) for row in zones.itertuples()], language)
+    told = None if runout is None else runout.params
+    zones = with_reasons(zones, lambda k: [_reasons(row, told, k) for row in zones.itertuples()], language)
     order = zones.sort_values(["risk_level", "hazard_level", "zone_id"], ascending=[False, False, True])
     return conform(order.reset_index(drop=True).drop(columns=_INNER), "risk_zones")
 
@@ -206,13 +224,15 @@ def _ids(zones: gpd.GeoDataFrame, grid: Grid) -> list[str]:
     return [b if n == 0 else f"{b}-{n + 1}" for b, n in zip(base, again, strict=True)]
 
 
-def _reasons(row: Any, language: str) -> str:
+def _reasons(row: Any, params: RunoutParams | None, language: str) -> str:
     hazard, risk = level_word(row.hazard_level, language), level_word(row.risk_level, language)
     out = [say("zone_hazard", language, kind=row.kind, level=hazard, area=row.geometry.area / 1e6)]
     if row.pace:
         out.append(say(row.pace, language))
     if row.window:
         out.append(say("failure_window", language, window=row.window))
+    if params is not None:
+        out += runout_words(row, params, language)
     if not pd.isna(row.people):
         km = row.road_km
         roads = say("zone_roads_unknown", language) if pd.isna(km) else say("zone_roads", language, km=km)

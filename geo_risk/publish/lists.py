@@ -35,6 +35,7 @@ LISTS = ("evacuation", "evacuation_assignments", "cut_off", "waterlogging", "rel
          "sinking_ponds", "pond_cascade",
          "underground_entrances", "waterlogging_owners", "waterlogging_verification",
          "waterlogging_ledger_proposals", "waterlogging_allocation", "planned_sites", "unmonitored_sections",
+         "downstream", "downstream_places",
          "shelter_coverage", "shelter_proposals", "stock_reach", "stock_needs", "stock_proposals")  # fmt: skip
 """Frames that become lists."""
 
@@ -65,7 +66,7 @@ _THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "sp
 """What parts rows of one level: the larger first, unknown last."""
 _AS_MADE = frozenset({"exposure", "sinking_ponds", "underground_entrances", "waterlogging_owners",
                       "waterlogging_verification", "waterlogging_ledger_proposals", "waterlogging_allocation",
-                      "stock_needs"})  # fmt: skip
+                      "stock_needs", "downstream_places"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
 
 _WIDE = {"reasons": 60, "facility_names": 24, "gaps": 26, "measures": 34, "name": 18, "hazard_kinds": 18,
@@ -92,7 +93,8 @@ _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "una
                           "facilities", "facility_people", "assets_cny", "danger_grade", "expected_people_yr",
                           "expected_loss_cny_yr", "people_staying", "people_leaving", "unassigned_vulnerable", "have",
                           "short", "settlement_people", "relocate_cost_cny", "treat_cost_cny", "monitor_cost_cny",
-                          "annual_loss_cny"})  # fmt: skip
+                          "annual_loss_cny", "people_may", "buildings_may", "settlements", "settlements_may",
+                          "facilities_may"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""

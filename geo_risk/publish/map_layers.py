@@ -154,7 +154,9 @@ SPECS: tuple[LayerSpec, ...] = (
         },
         listed=True,
     ),
+    LayerSpec("downstream_ways", "hazard_level", line_classes(), visible=False),
     LayerSpec("structures", "hazard_level", level_classes("level"), listed=True),
+    LayerSpec("downstream", "hazard_level", level_classes("level", shape="diamond", radius=9), listed=True),
     LayerSpec("shelters", "", _one("layer.shelters", "#00513f", fill="#00a37a", shape="house", radius=9, opacity=1)),
     LayerSpec(
         "waterlogging",
@@ -255,6 +257,7 @@ _LIST_COLUMNS = {
     "linear_risk": ("route", "risk_level", "differential_settlement_mm_yr_per_m"),
     "structures": ("kind", "hazard_level", "speed_mm_yr"),
     "planned_sites": ("name", "verdict", "hazard_level"),
+    "downstream": ("name", "people", "people_may"),
     "runout_zones": ("release_id", "kind", "people"),
     "subsidence_zones": ("kind", "rate_mean_mm_yr", "trend"),
 }

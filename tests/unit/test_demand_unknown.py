@@ -91,3 +91,35 @@ def test_a_house_that_is_warned_where_its_ground_is_known_is_called() -> None:
     none = _zone().iloc[:0]
     for given in ({"threat": threat}, {"water": water}):
         assert people_to_move(FEW, house, none, params=PARAMS, **given)["people"].tolist() == [2]
+
+
+def _ground(level: int, chance: float) -> dict[str, Water]:
+    grid = Grid.from_bounds((0, 0, 100, 100), crs="EPSG:32649", resolution_m=1)
+    hazard = grid.layer(np.full(grid.shape, level, np.int8), units="level", long_name="flood", name="hazard_flood")
+    likely = grid.layer(np.full(grid.shape, chance, np.float32), units="1", long_name="chance", name="flood_chance")
+    return {"water": house_water(HOUSES.iloc[:1], hazard, params=PARAMS, chance=likely)}
+
+
+@pytest.mark.parametrize(
+    ("level", "chance", "share", "found"),
+    [
+        (0, 0.24, 0, 0),
+        (0, 0.25, 1, 2),  # likely enough: called, and its level is the one it is called for
+        (-1, 0.1, 0, 1),  # the level is open, its probability is not: not called, low and not unknown
+        (-1, 0.4, 1, 2),
+        (4, 0.1, 1, 4),  # ground of that level calls whatever the probability says
+        (3, np.nan, 1, 3),
+        (-1, np.nan, 0, -1),
+    ],
+)
+def test_a_house_is_called_by_the_chance_of_deep_water(level, chance, share, found) -> None:
+    water = _ground(level, chance)["water"]
+    assert (water.share.tolist(), water.level.tolist()) == ([share], [found])
+
+
+def test_the_chance_counts_only_for_the_level_it_speaks_of() -> None:
+    grid = Grid.from_bounds((0, 0, 100, 100), crs="EPSG:32649", resolution_m=1)
+    hazard = grid.layer(np.zeros(grid.shape, np.int8), units="level", long_name="flood", name="hazard_flood")
+    likely = grid.layer(np.ones(grid.shape, np.float32), units="1", long_name="chance", name="flood_chance")
+    params = PARAMS.model_copy(update={"flood_level": 3})
+    assert house_water(HOUSES.iloc[:1], hazard, params=params, chance=likely).share.tolist() == [0]

@@ -43,7 +43,7 @@ def test_has_the_keys_of_the_contract():
                    "siting"}  # fmt: skip
     # these came later, with a changelog line
     later = {"past_slides", "previous_bulletin", "embankments", "ground_series", "river_stations", "storm_reports",
-             "mobile_pumps"}  # fmt: skip
+             "mobile_pumps", "tunnels"}  # fmt: skip
     assert set(Inputs.model_fields) == {*CONTRACT_INPUTS.split()} | later
     assert set(Inputs.model_fields["rainfall"].annotation.model_fields) == {
         "observed", "forecast", "past_events", "gauges", "idf", "annual_maxima", "climate",

@@ -10,7 +10,8 @@ from shapely.geometry import LineString, Point
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import conform
-from geo_risk.products.line_ground import ground_of, unmonitored_sections, with_ground, with_monitoring
+from geo_risk.products.line_ground import ground_of, with_ground, with_monitoring
+from geo_risk.products.line_stretches import unmonitored_stretches
 from geo_risk.products.params import RiskParams
 
 CRS = "EPSG:4546"
@@ -114,12 +115,12 @@ def test_sections_without_a_monitored_point_are_listed_unknown_between_medium_an
     got = with_monitoring(base, book, params=PARAMS, language="en")
     assert got["monitored_by"].tolist() == ["P1", "P1", "", ""]  # 150 m and 160 m away, 450 m
     assert got["lacks_monitoring"].tolist() == ["no", "no", "yes", "unknown"]  # the last lies off the map
-    listed = unmonitored_sections(got, params=PARAMS, language="zh")
+    listed = unmonitored_stretches(got, params=PARAMS, language="zh").table
     assert listed["segment_id"].tolist() == ["S2", "S3"]
     assert "无落实监测人" in listed["reasons"].iloc[0]
     for nobody in (None, points(("P1", 150, None, "existing"))):
         blank = with_monitoring(base, nobody, params=PARAMS, language="en")
         assert blank["lacks_monitoring"].tolist() == ["unknown"] * 4
-        rows = unmonitored_sections(blank, params=PARAMS)
+        rows = unmonitored_stretches(blank, params=PARAMS).table
         assert rows["segment_id"].tolist() == ["S2", "S1", "S3"]  # high before unknown; low is not listed
         assert "no monitors are recorded" in rows["reasons_en"].iloc[0]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from geo_risk.hazards.deformation.lines.axes import Axis
     from geo_risk.hazards.deformation.lines.params import LineParams
     from geo_risk.hazards.deformation.params import DeformationParams
+    from geo_risk.products.line_decks import Crossings
+    from geo_risk.products.line_stretches import Stretches
     from geo_risk.products.params import RiskParams
     from geo_risk.sources.options import ReadOptions
 
@@ -46,10 +48,12 @@ def lines(plan: Plan) -> None:
         plan.add(
             "linear_risk", write_linear, reads={"sections": plan.frame("line_sections")},
             optional={"risk_zones": plan.frame("risk_zones"), "risk": plan.layer("risk_level"),
-                      "points": plan.frame("hazard_points"), **{name: plan.layer(name) for name in _GROUND}},
+                      "points": plan.frame("hazard_points"), "bridges": plan.input("bridges"),
+                      "tunnels": plan.input("tunnels"), **{name: plan.layer(name) for name in _GROUND}},
             writes={"out": plan.frame("linear_risk"), "table": plan.frame("unmonitored_sections"),
                     "facts": plan.facts("linear_risk")},
             params=plan.cfg.deformation.lines, risk_params=plan.cfg.risk, language=plan.cfg.language,
+            options={name: options_of(plan, name) for name in ("bridges", "tunnels")},
         )  # fmt: skip
 
 
@@ -94,11 +98,14 @@ def write_lines(
 
 
 def write_linear(
-    *, sections: Path, risk_zones: Path | None, risk: Path | None, points: Path | None = None, out: Path, table: Path,
-    facts: Path, params: LineParams, risk_params: RiskParams, language: str, **layers: Path | None,
+    *, sections: Path, risk_zones: Path | None, risk: Path | None, points: Path | None = None,
+    bridges: Path | None = None, tunnels: Path | None = None, out: Path, table: Path, facts: Path, params: LineParams,
+    risk_params: RiskParams, language: str, options: dict[str, ReadOptions] | None = None, **layers: Path | None,
 ) -> None:  # fmt: skip
     """Write linear_risk, and the worst sections as notes of the report."""
-    from geo_risk.products.line_ground import ground_of, unmonitored_sections, with_ground, with_monitoring
+    from geo_risk.products.line_decks import on_the_ground
+    from geo_risk.products.line_ground import ground_of, with_ground, with_monitoring
+    from geo_risk.products.line_stretches import unmonitored_stretches
     from geo_risk.products.linear import linear_risk, unknown_ground, worst_sections
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame
@@ -106,17 +113,19 @@ def write_linear(
     measured = read_frame(sections)
     zones = None if risk_zones is None else read_frame(risk_zones)
     unknown = None if risk is None else unknown_ground(measured, open_layer(risk))
-    made = linear_risk(measured, zones, params, unknown=unknown, language=language)
+    crossed, quarantine, said = _crossings(measured, bridges, tunnels, options or {}, risk_params)
+    grounded = on_the_ground(measured, crossed, deck_m=risk_params.line_deck_m)
+    made = linear_risk(measured, zones, params, unknown=unknown, grounded=grounded, language=language)
     given = {name: open_layer(path) for name, path in layers.items() if path is not None}
-    made = with_ground(made, ground_of(made, given, params=risk_params), params=risk_params,
+    made = with_ground(made, ground_of(made, given, params=risk_params, crossed=crossed), params=risk_params,
                        unknown_max=params.maximum_unknown_share, language=language)  # fmt: skip
     watched = None if points is None else read_frame(points)
     made = with_monitoring(made, watched, params=risk_params, language=language)
     write_frame(made, out)
-    bare = unmonitored_sections(made, params=risk_params, language=language)
-    write_frame(bare, table)
+    bare = unmonitored_stretches(made, params=risk_params, language=language)
+    write_frame(bare.table, table)
     worst = worst_sections(made, _LISTED)
-    notes = [(
+    notes = [*said, (
         f"Lines: {len(made)} sections; {int((made['risk_level'] < 0).sum())} are unknown, which is not safe.",
         f"线性工程：共 {len(made)} 段，其中 {int((made['risk_level'] < 0).sum())} 段未知（不等于安全）。",
     )]  # fmt: skip
@@ -125,15 +134,67 @@ def write_linear(
         notes.append(
             (f"Worst section {k}: {place}. {row['reasons_en']}", f"最差路段 {k}：{place}。{row['reasons_zh']}")
         )
-    least, near_m = risk_params.line_monitor_level, risk_params.line_monitor_m
-    notes.append((
-        f"Lines: {len(bare)} sections of risk {least} or more, or unknown, are not known to have a monitored hazard "
-        f"point within {near_m:.0f} m (list unmonitored_sections).",
-        f"线性工程：{len(bare)} 段风险等级不低于 {least} 或未知，且未见 {near_m:.0f} 米内有落实监测人的隐患点"
-        "（见无监测路段清单）。",
-    ))  # fmt: skip
+    notes += _stretches_told(bare, risk_params)
     counts = {f"risk_{level}": int((made["risk_level"] == level).sum()) for level in range(-1, 5)}
-    write_json({"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": [], "methods": []}, facts)
+    write_json(
+        {"notes": [note("info", t) for t in notes], "counts": counts, "quarantine": quarantine, "methods": []}, facts
+    )
+
+
+def _stretches_told(found: Stretches, params: RiskParams) -> list[tuple[str, str]]:
+    """Return how many stretches lack monitoring, and what is cut from their list."""
+    from geo_risk.products.wording import level_word
+
+    table, least, near_m = found.table, params.line_monitor_level, params.line_monitor_m
+    n, km = int(table["n_sections"].sum()), float(table["length_km"].sum())
+    out = [(
+        f"Lines: {len(table)} stretches ({n} sections, {km:.1f} km) of risk {least} or more, or unknown, are not known "
+        f"to have a monitored hazard point within {near_m:.0f} m (list unmonitored_sections).",
+        f"线性工程：{len(table)} 个路段（{n} 段，{km:.1f} 公里）风险等级不低于 {least} 或未知，且未见 "
+        f"{near_m:.0f} 米内有落实监测人的隐患点（见无监测路段清单）。",
+    )]  # fmt: skip
+    if found.cut:
+        english = "; ".join(f"{level_word(v, 'en')}: {k} ({km:.1f} km)" for v, (k, km) in sorted(found.cut.items()))
+        zh = "；".join(f"{level_word(v, 'zh')} {k} 个（{km:.1f} 公里）" for v, (k, km) in sorted(found.cut.items()))
+        out.append((
+            f"Lines: beyond risk.line_stretches_max ({params.line_stretches_max}) further stretches lack monitoring "
+            f"and are not on that list, by risk {english}. They stand in linear_risk (lacks_monitoring).",
+            f"线性工程：超出 risk.line_stretches_max（{params.line_stretches_max}）的无监测路段未列入清单，"
+            f"按风险：{zh}。见线性工程风险表 lacks_monitoring 列。",
+        ))  # fmt: skip
+    return out
+
+
+def _crossings(
+    sections: gpd.GeoDataFrame, bridges: Path | None, tunnels: Path | None, options: dict[str, ReadOptions],
+    params: RiskParams,
+) -> tuple[Crossings, list[dict[str, str]], list[tuple[str, str]]]:  # fmt: skip
+    """Return where sections run on decks and in tunnels, rows set aside, and notes."""
+    from geo_risk.products.line_decks import crossings
+    from geo_risk.sources.options import NO_OPTIONS
+    from geo_risk.sources.vectors import read_vector
+
+    frames: dict[str, Any] = {}
+    quarantine: list[dict[str, str]] = []
+    notes: list[tuple[str, str]] = []
+    wanted = {"bridges": ("bridge_id?", "road_id?", "clearance_m?"), "tunnels": ("tunnel_id?", "name?")}
+    for name, path in (("bridges", bridges), ("tunnels", tunnels)):
+        if path is not None:
+            read = read_vector(path, crs=sections.crs, where=f"inputs.{name}", columns=wanted[name],
+                               geometry="LineString" if name == "tunnels" else None,
+                               options=options.get(name, NO_OPTIONS))  # fmt: skip
+            frames[name] = read.frame
+            quarantine += read.quarantine
+            notes += [(f"{name}: {text}", f"{name}：{chinese(text)}") for text in read.notes]
+    found = crossings(sections, frames.get("bridges"), frames.get("tunnels"), deck_m=params.line_deck_m)
+    if "bridges" in frames:
+        n, high = len(frames["bridges"]), int(frames["bridges"]["clearance_m"].notna().sum())
+        notes.append((
+            f"Lines: {len(set(found.deck_section.tolist()))} sections run on bridges; the free height of {n - high} of "
+            f"{n} bridges is not given.",
+            f"线性工程：{len(set(found.deck_section.tolist()))} 段位于桥梁上；{n} 座桥梁中 {n - high} 座净空未知。",
+        ))  # fmt: skip
+    return found, quarantine, notes
 
 
 def measured_vertical(

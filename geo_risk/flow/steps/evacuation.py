@@ -33,6 +33,7 @@ def evacuation(plan: Plan) -> None:
         optional={"roads": plan.input("roads"), "shelters": plan.input("shelters"),
                   "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"),
                   **grounds, **reached, **water, "depth_river": plan.layer("depth_river"),
+                  "flood_chance": plan.layer("flood_chance"),
                   **{n: plan.facts(n) for n in ("flood_onset", "flood_town")},
                   **{n: plan.input(n) for n in WATERS}},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
@@ -104,13 +105,14 @@ def write_evacuation(
     quarantine = quarantine + aside
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
     found = {name: open_layer(path) for name, path in layers.items() if path is not None}
+    chance = found.pop("flood_chance", None)
     reach = {name: found.pop(reach_name(name)) for name in WARNINGS if reach_name(name) in found}
     inputs = EvacuationInputs(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
         [s for s in known if s.get("forecast") is not None], list(found.values()), reach,
         _water(town_depth, town_arrival, depth_max_m), decks,
         _times(flood_onset, flood_town, town_arrival=town_arrival, town_depth=town_depth, depth_river=depth_river),
-        waters, is_judged=bool(found or reach),
+        waters, is_judged=bool(found or reach), flood_chance=chance,
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, risk=risk, language=language)
     write_frame(made.evacuation, evacuation)

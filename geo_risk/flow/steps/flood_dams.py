@@ -58,7 +58,7 @@ def write_dams(
 
     layers = {name: open_layer(path) for name, path in paths.items()}
     grid = grid_of(layers["dem"])
-    given, aside, said = _reservoirs(reservoirs, grid, options)
+    given, aside, said = read_reservoirs(reservoirs, grid, options)
     towns = _settlements(settlements, grid)
     made = ratings(layers["dem"], layers["dem_filled"], layers["flow_direction"], layers["flow_accumulation"],
                    layers["hand_m"], drainage=params.drainage, river=params.river)  # fmt: skip
@@ -80,7 +80,7 @@ def write_dams(
     write_json({"notes": notes, "counts": counts, "quarantine": aside, "methods": [asdict(CARD)]}, facts)
 
 
-def _reservoirs(
+def read_reservoirs(
     path: Path, grid: Grid, options: ReadOptions
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]], list[str]]:
     """Return reservoir_id, name, volume_m3, dam_height_m (NaN where missing or not positive), rows set aside, notes."""

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from geo_risk.sources.options import ReadOptions
 
 
-def points(plan: Plan) -> None:
-    """Add the steps that write hazard_points and, linked with them, risk_zones, both with their warnings.
-
-    Call it after `zones`: it publishes the zones whether there are points or not.
-    """
+def merged(plan: Plan) -> None:
+    """Add the step that writes the frame points_merged, where it is not planned yet."""
+    if plan.has(plan.frame("points_merged")) or any(o.step == "points.merge" for o in plan.omissions):
+        return
     sources: dict[str, Any] = {
         "hazard_points": plan.input("hazard_points"),
         "active_deformation": plan.frame("active_deformation"),
@@ -37,12 +36,42 @@ def points(plan: Plan) -> None:
         writes={"out": plan.frame("points_merged"), "facts": plan.facts("hazard_points")},
         params=plan.cfg.risk, language=plan.cfg.language, options=options_of(plan, "hazard_points"),
     )  # fmt: skip
+
+
+def points(plan: Plan) -> None:
+    """Add the steps that write hazard_points and, linked with them, risk_zones, both with their warnings.
+
+    Call it after `zones`, and after `runout` where points shall name the run-out at their place: it publishes the zones
+    whether there are points or not.
+    """
+    merged(plan)
     plan.add(
         "zones.link", write_linked, reads={"zones_drawn": plan.frame("zones_drawn")},
         optional={"points": plan.frame("points_merged")}, writes={"out": plan.frame("zones_linked")},
-        language=plan.cfg.language,
+        language=plan.cfg.language, params=plan.cfg.risk,
+    )  # fmt: skip
+    plan.add(
+        "points.link", write_linked_points, reads={"points": plan.frame("points_merged")},
+        optional={"zones": plan.frame("zones_drawn"), "runouts": plan.frame("runout_found")},
+        writes={"out": plan.frame("points_linked")}, language=plan.cfg.language, params=plan.cfg.risk,
     )  # fmt: skip
     place_warnings(plan)
+
+
+def write_linked_points(
+    *, points: Path, zones: Path | None, runouts: Path | None, out: Path, language: str, params: RiskParams
+) -> None:
+    """Write the points with the further zones and the run-out at their place."""
+    from geo_risk.products.cross_links import in_language, runout_links, with_targets, zone_links
+    from geo_risk.publish.frames import write_frame
+    from geo_risk.sources.layers import read_frame
+
+    made = read_frame(points)
+    of_zones = zone_links(made, None if zones is None else read_frame(zones), params)
+    of_runout = runout_links(made, None if runouts is None else read_frame(runouts), params)
+    made = with_targets(made, of_zones, column="other_zone_ids", sentence="also_zones")
+    made = with_targets(made, of_runout, column="runout_zone_ids", sentence="point_runout")
+    write_frame(in_language(made, language), out)
 
 
 def write_points(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geo_risk.flow.steps.exposure import options_of
+from geo_risk.flow.steps.points import merged
 from geo_risk.flow.steps.zones import read_roads
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ LAYERS = ("runout_energy", "hazard_runout", "runout_velocity", "runout_flux", "r
 
 
 def runout(plan: Plan) -> None:
-    """Add the steps that write runout_energy, runout_zones, runout_hits and runout_ways, after `zones` and `points`."""
+    """Add the steps that write runout_energy, runout_zones, runout_hits and runout_ways, after `zones`.
+
+    Called before `points`, the points name the run-out at their place; the run-out names the points whenever.
+    """
+    merged(plan)
     layers = {"hazard": plan.layer("hazard_landslide"), "slope": plan.layer("slope_deg")}
     frames = {"areas": plan.frame("active_deformation"), "points": plan.frame("points_merged")}
     needs: dict[str, Any] = {"grid": plan.facts("grid")}
@@ -45,11 +50,30 @@ def runout(plan: Plan) -> None:
         reads={"dem": plan.layer("dem"), "units": plan.layer("release_units"), "kinds": plan.layer("release_kind"),
                "table": plan.frame("release_units"), "grid": plan.facts("grid")},
         optional={"houses": plan.frame("houses"), "roads": plan.input("roads")},
-        writes={**{name: plan.layer(name) for name in LAYERS}, "zones": plan.frame("runout_zones"),
+        writes={**{name: plan.layer(name) for name in LAYERS}, "zones": plan.frame("runout_found"),
                 "hits": plan.frame("runout_hits"), "ways": plan.frame("runout_ways"),
                 "stack": plan.between / "runout_layers.h5", "facts": plan.facts("runout")},
         params=plan.cfg.runout, risk=plan.cfg.risk, language=plan.cfg.language, options=options_of(plan, "roads"),
     )  # fmt: skip
+    plan.add(
+        "runout.link", write_runout_zones, reads={"zones": plan.frame("runout_found")},
+        optional={"points": plan.frame("points_merged")}, writes={"out": plan.frame("runout_zones")},
+        language=plan.cfg.language, risk=plan.cfg.risk,
+    )  # fmt: skip
+
+
+def write_runout_zones(*, zones: Path, points: Path | None, out: Path, language: str, risk: RiskParams) -> None:
+    """Write the footprints with the hazard points that they start at or reach."""
+    from geo_risk.core.schemas import conform
+    from geo_risk.products.cross_links import in_language, runout_links, with_points
+    from geo_risk.publish.frames import write_frame
+    from geo_risk.sources.layers import read_frame
+
+    made = read_frame(zones)
+    if points is not None:
+        links = runout_links(read_frame(points), made, risk)
+        made = in_language(with_points(made, links, column="point_ids", sentence="runout_points"), language)
+    write_frame(conform(made, "runout_zones"), out)
 
 
 def write_releases(
@@ -78,7 +102,7 @@ def write_releases(
     ground = ReleaseGround(
         hazard=None if hazard is None else open_layer(hazard).compute(),
         slope=None if slope is None else open_layer(slope).compute(),
-        zones=None if zones is None else read_frame(zones),
+        zones=None if zones is None else _sources(zones),
         areas=None if areas is None else read_frame(areas),
         points=None if points is None else read_frame(points),
         channels=None if channels is None else read_frame(channels),
@@ -96,6 +120,15 @@ def write_releases(
     cells = int(made.table["n_cells"].sum())
     write_json({"notes": said, "counts": {**counts, "release_cells": cells, "cells_unknown": unknown},
                 "quarantine": [], "methods": []}, facts)  # fmt: skip
+
+
+def _sources(path: Path) -> Any:
+    """Return the zones by the ground that can fail, without what runs out from it."""
+    from geo_risk.products.zone_runout import sources_of
+    from geo_risk.sources.layers import read_frame
+
+    zones = read_frame(path)
+    return zones.set_geometry(sources_of(zones))
 
 
 def write_runout(

@@ -49,7 +49,7 @@ def warning_cells(plan: Plan) -> None:
 
 def place_warnings(plan: Plan) -> None:
     """Add the step that writes risk_zones and hazard_points with their warnings, and the tables of warnings."""
-    frames = {"zones": plan.frame("zones_linked"), "points": plan.frame("points_merged")}
+    frames = {"zones": plan.frame("zones_linked"), "points": plan.frame("points_linked")}
     given = {name: path for name, path in frames.items() if plan.has(path)}
     if not given:
         needs = {"zones": frames["zones"], "points": frames["points"]}
