@@ -65,10 +65,10 @@ def assign_settlements(
 
 
 def dwelling_weights(buildings: gpd.GeoDataFrame) -> pd.Series[Any]:
-    """Return the share of residents each building draws: its households, else its floor area [m2].
+    """Return the share of residents each dwelling draws: its households, else its floor area [m2].
 
-    Households count in a settlement only where every building of it has a number and some number is above 0;
-    floors that are missing or not above 0 count as one.
+    Households count in a settlement only where every dwelling of it has a number and some number is above 0;
+    floors that are missing or not above 0 count as one. Which buildings are dwellings says `uses.use_classes`.
     """
     room = pd.Series(floor_area_m2(buildings), index=buildings.index)
     return _usable_households(buildings).where(counted_by_households(buildings), room).astype("float64")

@@ -14,8 +14,10 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level
 from geo_risk.exposure.columns import numbers
 from geo_risk.exposure.interval import people_variance
-from geo_risk.exposure.params import RESIDENTIAL, STRUCTURES, ExposureParams
+from geo_risk.exposure.params import DWELLING, RESIDENTIAL, STRUCTURES, ExposureParams
 from geo_risk.exposure.places import Places
+from geo_risk.exposure.structures import plain
+from geo_risk.exposure.uses import use_words
 from geo_risk.products.zone_exposure import Exposed, assets_of, share_sums
 
 ALL, OUTSIDE, TOTAL = "all_zones", "outside_zones", "total"
@@ -70,13 +72,18 @@ def house_columns(
 def residents_by_day(houses: pd.DataFrame, params: ExposureParams) -> pd.Series[Any] | None:
     """Return the residents of each house who are in it by day, NaN where its use has no share or people are unknown.
 
+    A dwelling by its word has the share of `residential` where its own word has none; where nobody lives nobody stays.
     None where the configuration gives no shares: then nobody knows.
     """
     if not params.day_home_share:
         return None
     use = houses["use"].astype(object) if "use" in houses else pd.Series(None, index=houses.index, dtype=object)
-    share = use.fillna(RESIDENTIAL).map(params.day_home_share).astype("float64")
-    return numbers(houses, "people") * share
+    known = use_words(params)
+    words = {w: w if w in params.day_home_share else RESIDENTIAL if known.get(plain(str(w))) == DWELLING else None
+             for w in use.dropna().unique()}  # fmt: skip
+    share = use.map(words).where(use.notna(), RESIDENTIAL).map(params.day_home_share).astype("float64")
+    people = numbers(houses, "people")
+    return (people * share).mask(people == 0, 0.0)
 
 
 def whole_rows(
@@ -96,7 +103,7 @@ def whole_rows(
     total, outside = _things(exposed, survey), _things(exposed, survey)
     for column in ("road_km", "farmland_ha", "facilities", "known_facility_people"):
         outside[column] = float(np.maximum(0.0, total[column] - float(threatened[column])))  # NaN stays NaN
-    left = _untouched(every, exposed.facilities)
+    left = _untouched(every, exposed.facilities) if exposed.is_listed else None
     if left is not None:
         outside["facility_people"] = float(_in_use(left).sum(skipna=False))
     houses = exposed.houses
@@ -106,7 +113,8 @@ def whole_rows(
         shares[found.index] = found
         rest = 1 - shares.to_numpy()
         pairs = pd.DataFrame({"feature": np.arange(len(houses)), "zone": 0})
-        total |= _of_houses(houses, pairs.assign(share=1.0, counted=True), exposed.facilities, survey, params)
+        listed = exposed.facilities if exposed.is_listed else None
+        total |= _of_houses(houses, pairs.assign(share=1.0, counted=True), listed, survey, params)
         beyond = pairs.assign(share=rest, counted=rest == 1)[rest > 0]
         outside |= _of_houses(houses, beyond, left, survey, params)
     elif exposed.population is not None:
@@ -175,7 +183,7 @@ def _things(exposed: Exposed, survey: Surveyed) -> dict[str, float]:
         out["people"] = float("nan") if bool(np.asarray(np.isnan(values).any())) else round(out["known_people"])
     if exposed.roads is not None:
         out["road_km"] = float(exposed.roads.length.sum() / 1000)
-    if exposed.facilities is not None:
+    if exposed.facilities is not None and exposed.is_listed:
         in_use = _in_use(exposed.facilities)
         out["facilities"], out["known_facility_people"] = float(len(in_use)), float(in_use.sum())
         out["facility_people"] = float(in_use.sum(skipna=False))

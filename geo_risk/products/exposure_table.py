@@ -84,7 +84,7 @@ def exposure_table(exposed: Exposed, survey: Surveyed, params: RiskParams, *, la
 def _sums(places: Places, exposed: Exposed, survey: Surveyed, params: RiskParams) -> pd.DataFrame:
     """Return every sum of each place, by its position."""
     out = exposure_of_places(places, exposed)
-    facilities = facility_sums(places, exposed.facilities)
+    facilities = facility_sums(places, exposed.facilities, is_listed=exposed.is_listed)
     out["facility_names"] = facilities["facility_names"]
     houses = exposed.houses
     for column in ("vulnerable_people", "expected_people_yr", "expected_loss_cny_yr", "people_day",
@@ -94,7 +94,7 @@ def _sums(places: Places, exposed: Exposed, survey: Surveyed, params: RiskParams
         pairs = places.pairs(houses)
         out = out.assign(**house_columns(houses, pairs, places.n, survey.expected))
         at_home = residents_by_day(houses, params.exposure)
-        if at_home is not None and exposed.facilities is not None:
+        if at_home is not None and exposed.facilities is not None and exposed.is_listed:
             out["people_day"] = np.round(share_sums(at_home, pairs, places.n) + facilities["day_people"].to_numpy())
     out["farmland_ha"] = np.nan if survey.farmland is None else farmland_ha(places, survey.farmland)
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -16,6 +16,7 @@ from geo_risk.exposure.columns import numbers
 from geo_risk.exposure.interval import people_interval
 from geo_risk.exposure.params import DEFAULTS, ExposureParams
 from geo_risk.exposure.places import Places
+from geo_risk.exposure.uses import unlisted_gatherings
 from geo_risk.exposure.zonal import cell_coverage
 
 INNER = ("known_people", "known_assets_cny", "facilities", "facility_people", "known_facility_people")
@@ -36,6 +37,7 @@ class Exposed:
     facilities : schools, hospitals and others, points or polygons with facility_id, name, kind, people, people_day.
     population : people per cell (y, x); counts only where no houses are given.
     params : uncertainty of the spread.
+    is_listed : whether facilities come from a list, that is where there are none in it there are none.
     """
 
     houses: gpd.GeoDataFrame | None = None
@@ -43,6 +45,20 @@ class Exposed:
     facilities: gpd.GeoDataFrame | None = None
     population: xr.DataArray | None = None
     params: ExposureParams = DEFAULTS
+    is_listed: bool = True
+
+    def with_gatherings(self) -> Exposed:
+        """Return this with schools, factories and the like among the houses as facilities of unknown people.
+
+        Those that a listed facility stands for are left out, see `exposure.uses.unlisted_gatherings`.
+        """
+        more = unlisted_gatherings(self.houses, self.facilities, self.params)
+        if more is None:
+            return self
+        if self.facilities is None:
+            return replace(self, facilities=more, is_listed=False)
+        both = pd.concat([self.facilities, more], ignore_index=True)
+        return replace(self, facilities=gpd.GeoDataFrame(both, crs=self.facilities.crs))
 
 
 def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
@@ -76,8 +92,8 @@ def exposure_of_places(places: Places, exposed: Exposed) -> pd.DataFrame:
             pairs = places.pairs(exposed.roads)
             length = exposed.roads.length.to_numpy()[pairs["feature"]] * pairs["share"].to_numpy()
             out["road_km"] = np.bincount(pairs["zone"], weights=length, minlength=places.n) / 1000
-    return out.join(facility_sums(places, exposed.facilities)[["facilities", "facility_people",
-                                                               "known_facility_people"]])  # fmt: skip
+    found = facility_sums(places, exposed.facilities, is_listed=exposed.is_listed)
+    return out.join(found[["facilities", "facility_people", "known_facility_people"]])
 
 
 def house_sums(
@@ -140,8 +156,14 @@ def population_sums(places: Places, population: xr.DataArray) -> tuple[NDArray[n
     return np.where(known >= _KNOWN_CELLS * whole, np.round(sums), np.nan), sums
 
 
-def facility_sums(places: Places, facilities: gpd.GeoDataFrame | None) -> pd.DataFrame:
+def facility_sums(
+    places: Places, facilities: gpd.GeoDataFrame | None, *, is_listed: bool = True
+) -> pd.DataFrame:  # fmt: skip
     """Return number, people and names of the facilities that touch each place; all missing where none are given.
+
+    Parameters
+    ----------
+    is_listed : False: the facilities are only those that are known by chance; a place without one knows nothing.
 
     Returns
     -------
@@ -159,10 +181,13 @@ def facility_sums(places: Places, facilities: gpd.GeoDataFrame | None) -> pd.Dat
     people = pd.concat([numbers(facilities, "people"), by_day], axis=1).max(axis=1)
     name = facilities["name"].astype("string").fillna(facilities["facility_id"].astype("string")).to_numpy()
     named = pairs.assign(name=name[pairs["feature"].to_numpy()]).groupby("zone")["name"].agg("、".join)
-    return pd.DataFrame({
+    out = pd.DataFrame({
         "facilities": np.bincount(pairs["zone"], minlength=n).astype(np.float64),
         "facility_people": share_sums(people, pairs, n),
         "known_facility_people": share_sums(people.fillna(0.0), pairs, n),
         "day_people": share_sums(by_day.fillna(numbers(facilities, "people")), pairs, n),
         "facility_names": named.reindex(range(n)).astype("string"),
     })  # fmt: skip
+    if not is_listed:
+        out.loc[out["facilities"] == 0, list(empty)] = np.nan
+    return out

@@ -69,6 +69,7 @@ def write_zones(
                       open_layer(found["slope_units"]) if "slope_units" in found else None)  # fmt: skip
     exposed = Exposed(frames.get("houses"), lines, frames.get("facilities"),
                       None if population is None else open_layer(population), params.exposure)  # fmt: skip
+    exposed = exposed.with_gatherings()
     made = risk_zones(dangers, exposed, target, params=params, language=language)
     write_frame(made, out)
     write_layer(risk_layer(made, levels, target), risk)
