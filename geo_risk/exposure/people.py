@@ -199,12 +199,20 @@ def _unbuilt(
         yield _as_places(places, "census"), said
         lonely = _without(lonely, places)
     if dwellings.population is not None and len(lonely):
-        places = population_places(lonely, settlements, dwellings.population, params)
+        places, squares = population_places(lonely, settlements, dwellings.population, params)
         n = places["settlement_id"].nunique()
         said = []
         if n:
             said.append(Sentence(f"the people of {n} settlements without buildings are spread by the population raster",
                               f"{n} 个无房屋数据的居民点人口按人口栅格分布"))  # fmt: skip
+        if squares["typical"]:
+            said.append(Sentence(
+                f"{squares['typical']} squares of the population raster around them are unknown: they draw as the mean "
+                "square of their settlement; where a missing cell means empty ground, set "
+                "risk.exposure.population_missing_is_zero",
+                f"其周边 {squares['typical']} 个人口栅格方块无数据：按所属居民点各方块平均分摊；若缺测表示无人居住，"
+                "请设置 risk.exposure.population_missing_is_zero",
+            ))  # fmt: skip
         yield _as_places(places, "population"), said
         lonely = _without(lonely, places)
     if len(lonely):

@@ -18,7 +18,7 @@ from geo_risk.exposure.params import DWELLING, RESIDENTIAL, STRUCTURES, Exposure
 from geo_risk.exposure.places import Places
 from geo_risk.exposure.structures import plain
 from geo_risk.exposure.uses import use_words
-from geo_risk.products.zone_exposure import Exposed, assets_of, share_sums
+from geo_risk.products.zone_exposure import Exposed, assets_of, building_counts, share_sums
 
 ALL, OUTSIDE, TOTAL = "all_zones", "outside_zones", "total"
 
@@ -57,12 +57,13 @@ def house_columns(
     feature, zone = pairs["feature"].to_numpy(), pairs["zone"].to_numpy()
     if "structure" in houses and houses["is_building"].any():
         is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
+        is_open = np.bincount(zone[~is_building], minlength=n) > 0  # buildings that nobody gave stand there
         if "counted" in pairs:
             is_building = is_building & pairs["counted"].to_numpy(dtype=bool)
         known = houses["structure"].astype(object).fillna("unknown").to_numpy()[feature]
         for name in STRUCTURES:
             chosen = zone[is_building & (known == name)]
-            out[f"buildings_{name}"] = np.bincount(chosen, minlength=n).astype(np.float64)
+            out[f"buildings_{name}"] = np.where(is_open, np.nan, np.bincount(chosen, minlength=n))
     if expected is not None:
         out["expected_people_yr"] = share_sums(expected["people_yr"], pairs, n)
         out["expected_loss_cny_yr"] = share_sums(expected["loss_cny_yr"], pairs, n)
@@ -155,9 +156,8 @@ def _of_houses(
     out = {c: float(np.round(share_sums(houses[c], pairs, 1)[0])) for c in ("people", "households")}
     out["known_people"] = float(share_sums(houses["people"].fillna(0.0), pairs, 1)[0])
     out |= {c: float(v[0]) for c, v in house_columns(houses, pairs, 1, survey.expected).items()}
-    counted = pairs["counted"].to_numpy(dtype=bool)
-    is_building = houses["is_building"].to_numpy(dtype=bool)
-    out["buildings"] = float(is_building[pairs["feature"]][counted].sum()) if is_building.any() else float("nan")
+    built, known = building_counts(houses, pairs, 1)
+    out["buildings"], out["known_buildings"] = float(built[0]), float(known[0])
     if "assets_cny" in houses:
         out["assets_cny"], out["known_assets_cny"] = (float(v[0]) for v in assets_of(houses, pairs, 1))
     at_home = residents_by_day(houses, params)
@@ -171,10 +171,10 @@ def _of_houses(
 
 def _things(exposed: Exposed, survey: Surveyed) -> dict[str, float]:
     """Return the sums of all that was given beside houses."""
-    names = ("people", "households", "known_people", "vulnerable_people", "buildings", "road_km", "farmland_ha",
-             "facilities", "facility_people", "known_facility_people", "people_day", "assets_cny", "known_assets_cny",
-             "expected_people_yr", "expected_loss_cny_yr", "people_low", "people_high",
-             *(f"buildings_{s}" for s in STRUCTURES))  # fmt: skip
+    names = ("people", "households", "known_people", "vulnerable_people", "buildings", "known_buildings",
+             "road_km", "farmland_ha", "facilities", "facility_people", "known_facility_people", "people_day",
+             "assets_cny", "known_assets_cny", "expected_people_yr", "expected_loss_cny_yr", "people_low",
+             "people_high", *(f"buildings_{s}" for s in STRUCTURES))  # fmt: skip
     out = dict.fromkeys(names, float("nan"))
     out["known_people"] = 0.0
     if exposed.houses is None and exposed.population is not None:

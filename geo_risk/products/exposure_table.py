@@ -73,10 +73,11 @@ def exposure_table(exposed: Exposed, survey: Surveyed, params: RiskParams, *, la
     out["risk_level"] = out["risk_level"].fillna(Level.UNKNOWN).astype(np.int8)
     whole_numbers = {f"buildings_{s}": "Int64" for s in STRUCTURES}
     out = out.astype(whole_numbers)
-    out["gaps"] = _gaps(out, exposed)
+    out["gaps"] = _gaps(out)
     out = exposure_reasons(out, params, language)
     out = out.assign(assets_known_cny=out["known_assets_cny"]).drop(columns=["known_assets_cny"])
-    kept = [c for c in out.columns if c not in ("known_facility_people", "n_unknown_settlements")]
+    inner = ("known_facility_people", "known_buildings", "n_unknown_settlements")
+    kept = [c for c in out.columns if c not in inner]
     made: pd.DataFrame = conform(out[kept], "exposure")
     return made
 
@@ -127,15 +128,15 @@ def _hazards(places: Places, zones: gpd.GeoDataFrame, survey: Surveyed, params: 
     })  # fmt: skip
 
 
-def _gaps(rows: pd.DataFrame, exposed: Exposed) -> list[str | None]:
+def _gaps(rows: pd.DataFrame) -> list[str | None]:
     """Return what is not known of each row, as codes parted by commas."""
-    no_houses = exposed.houses is None or not exposed.houses["is_building"].any()
     strange = rows["buildings_unknown"].astype("float64")
     tests = {
         "people": rows["people"].isna(),
         "vulnerable": rows["vulnerable_people"].isna() & rows["people"].notna(),
         "day": rows["people_day"].isna(),
-        "structure": ~(strange == 0) & ((rows["buildings"] > 0) | no_houses),
+        "buildings": rows["buildings"].isna(),
+        "structure": ~(strange == 0) & ((rows["buildings"] > 0) | rows["buildings"].isna()),
         "assets": rows["assets_cny"].isna(),
         "roads": rows["road_km"].isna(),
         "farmland": rows["farmland_ha"].isna(),

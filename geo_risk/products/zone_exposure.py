@@ -19,7 +19,14 @@ from geo_risk.exposure.places import Places
 from geo_risk.exposure.uses import unlisted_gatherings
 from geo_risk.exposure.zonal import cell_coverage
 
-INNER = ("known_people", "known_assets_cny", "facilities", "facility_people", "known_facility_people")
+INNER = (
+    "known_people",
+    "known_buildings",
+    "known_assets_cny",
+    "facilities",
+    "facility_people",
+    "known_facility_people",
+)
 """Columns of `exposure_of` that grade a zone and are not shown on it; the frame `exposure` has them."""
 
 _KNOWN_CELLS = 0.99
@@ -68,7 +75,8 @@ def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
     -------
     people, people_low, people_high : of `exposure.interval`; people and households are rounded to whole ones, and
         missing where someone of unknown number lives inside (of n_unknown_settlements) or nothing is given.
-    buildings : those that touch the zone, missing where none are given. road_km.
+    buildings : those that touch the zone, missing where none are given and where a settlement without buildings lies
+        in it: how many it has nobody knows; known_buildings are those given. road_km.
     assets_cny : replacement value [CNY], missing where a building inside has none, or no buildings are given.
     n_unknown_settlements, and the columns INNER: known_people and known_assets_cny are those whose number is known.
     """
@@ -80,6 +88,7 @@ def exposure_of_places(places: Places, exposed: Exposed) -> pd.DataFrame:
     columns = ("people", "households", "buildings", "road_km", "assets_cny", "people_low", "people_high")
     out = pd.DataFrame(dict.fromkeys(columns, np.nan), index=range(places.n))
     out["n_unknown_settlements"], out["known_people"], out["known_assets_cny"] = 0, 0.0, np.nan
+    out["known_buildings"] = np.nan
     if exposed.houses is not None and len(exposed.houses):
         found = house_sums(exposed.houses, places.pairs(exposed.houses), places, exposed.params)
         out[list(found.columns)] = found
@@ -109,9 +118,7 @@ def house_sums(
     feature, zone = pairs["feature"].to_numpy(), pairs["zone"].to_numpy()
     out = pd.DataFrame({c: np.round(share_sums(houses[c], pairs, n)) for c in ("people", "households")})
     out["known_people"] = share_sums(houses["people"].fillna(0.0), pairs, n)
-    is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
-    # where people stand on discs or cells alone no building was given: how many there are is unknown, not 0
-    out["buildings"] = np.bincount(zone[is_building], minlength=n) if houses["is_building"].any() else np.nan
+    out["buildings"], out["known_buildings"] = building_counts(houses, pairs, n)
     unknown = houses["people"].isna().to_numpy()[feature]
     lost = pd.DataFrame({"zone": zone[unknown], "id": houses["settlement_id"].to_numpy()[feature[unknown]]})
     counts = lost.dropna().drop_duplicates().groupby("zone").size()
@@ -120,6 +127,24 @@ def house_sums(
         out["assets_cny"], out["known_assets_cny"] = assets_of(houses, pairs, n)
     between = people_interval(houses, places, pairs, params)
     return out.assign(people_low=between["people_low"], people_high=between["people_high"])
+
+
+def building_counts(
+    houses: pd.DataFrame, pairs: pd.DataFrame, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Return the buildings in each place, and how many of them are given.
+
+    Where people stand on discs, cells or census points no building was given: how many there are is unknown, not 0. The
+    first is NaN there, both are NaN where no building at all is given. `counted` of the pairs, where it is there, says
+    which are counted.
+    """
+    zone, is_building = pairs["zone"].to_numpy(), houses["is_building"].to_numpy(dtype=bool)
+    if not is_building.any():
+        return np.full(n, np.nan), np.full(n, np.nan)
+    built = is_building[pairs["feature"].to_numpy()]
+    counted = built & pairs["counted"].to_numpy(dtype=bool) if "counted" in pairs else built
+    known = np.bincount(zone[counted], minlength=n).astype(np.float64)
+    return np.where(np.bincount(zone[~built], minlength=n) > 0, np.nan, known), known
 
 
 def assets_of(
