@@ -41,6 +41,7 @@ LISTS = ("evacuation", "evacuation_assignments", "cut_off", "waterlogging", "rel
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
 """Columns of times: UTC in data files, local time on what people read."""
 
+_FIRM = re.compile(r"priority_rank|first10_share|rank_median|rank_low|rank_high|n_draws")
 EXTRAS = {
     "evacuation": re.compile(r"score_|rank_|first10_share|n_draws|unassigned_vulnerable|leave_early|closes_after_h"),
     "waterlogging": re.compile(
@@ -49,6 +50,8 @@ EXTRAS = {
         r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|outside_share|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
+    "hazard_points": _FIRM,
+    "risk_zones": _FIRM,
     "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
@@ -65,6 +68,9 @@ _AS_MADE = frozenset({"exposure", "sinking_ponds", "underground_entrances", "wat
                       "waterlogging_verification", "waterlogging_ledger_proposals", "waterlogging_allocation",
                       "stock_needs"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
+
+_BY_PRIORITY = frozenset({"hazard_points", "risk_zones"})
+"""Lists in the order of `priority_rank`, which holds what the level and the people say, unknown above low."""
 
 _WIDE = {"reasons": 60, "facility_names": 24, "gaps": 26, "measures": 34, "name": 18, "hazard_kinds": 18,
          "point_ids": 20, "meaning": 44, "grounds": 60, "assumption_id": 34, "threat_ids": 24, "value": 34,
@@ -144,6 +150,8 @@ def list_order(frame: pd.DataFrame, name: str) -> list[int]:
         return [int(i) for i in out.sort_values("rank", kind="stable").index]
     if name in _AS_MADE:
         return list(range(len(out)))
+    if name in _BY_PRIORITY and "priority_rank" in out:
+        return [int(i) for i in out.sort_values("priority_rank", kind="stable").index]
     keys = pd.DataFrame(index=out.index)
     column = _SORT.get(name)
     if column is not None and column.endswith("_level"):

@@ -92,11 +92,19 @@ def read_roads(roads: Path | None, target: Any, options: ReadOptions) -> tuple[A
     return read.frame, read.notes, read.quarantine
 
 
-def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language: str) -> None:
-    """Write risk_zones with the ids of the points that name them."""
+def write_linked(
+    *, zones_drawn: Path, points: Path | None, out: Path, facts: Path, params: RiskParams, language: str
+) -> None:  # fmt: skip
+    """Write risk_zones with the ids of the points that name them, their priority and how firmly they hold it."""
+    from geo_risk.products.danger_draws import with_ranks
     from geo_risk.products.matching import link_points
-    from geo_risk.publish.frames import write_frame
+    from geo_risk.products.rank_notes import rank_notes
+    from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
 
     named = None if points is None else read_frame(points)
-    write_frame(link_points(read_frame(zones_drawn), named, language=language), out)
+    linked = link_points(read_frame(zones_drawn), named, language=language)
+    ranked = with_ranks(linked, params, language=language)
+    write_frame(ranked, out)
+    said = rank_notes(ranked, params.ranks, en="risk zones", zh="个风险区")
+    write_json({"notes": said, "counts": {}, "quarantine": [], "methods": []}, facts)
