@@ -103,7 +103,7 @@ def assignment(asked: Any, network: Any, graph: Any, costs: Any, homes: Any, goa
     none = Closing(*(np.array([], dtype=t) for t in (object, bool, object, float)))
     inside = pd.DataFrame({"edge": np.array([], np.int64), "area": np.array([], np.int64)})
     early = np.zeros(len(costs), dtype=bool)
-    ways = Ways(network, costs, costs, early, graph, homes, goals, many, inside, none, 0.0)
+    ways = Ways(network, costs, costs, early, graph, homes, goals, many, inside, none, 0.0, early)
     people = np.clip(rng.lognormal(5.3, 0.9, len(homes)), 20, 2000).astype(np.int64)
     parts = rng.uniform(0.2, 2, len(goals))
     rows = np.arange(len(homes))

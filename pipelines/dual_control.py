@@ -20,6 +20,7 @@ from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
 from geo_risk.flow.steps.rainfall_analysis import rain_analysis
+from geo_risk.flow.steps.reach import reach
 from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
 from geo_risk.flow.steps.siting import siting
@@ -57,6 +58,7 @@ def build(plan: Plan) -> None:
     lines(plan)
     watch(plan)
     sinking(plan)
+    reach(plan)
     evacuation(plan)
     relocation(plan)
     siting(plan)

@@ -13,6 +13,7 @@ from geo_risk.flow.steps.landslide import landslide
 from geo_risk.flow.steps.points import points
 from geo_risk.flow.steps.publish import publish
 from geo_risk.flow.steps.rainfall import rainfall
+from geo_risk.flow.steps.reach import reach
 from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
 from geo_risk.flow.steps.siting import siting
@@ -40,6 +41,7 @@ def build(plan: Plan) -> None:
     points(plan)
     exposure_table(plan)
     runout(plan)
+    reach(plan)
     evacuation(plan)
     relocation(plan)
     siting(plan)

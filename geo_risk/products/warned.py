@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from geo_risk.core.grid import same_grid
 from geo_risk.core.levels import Level
 from geo_risk.hazards.runout.compute import carry_down
 from geo_risk.hazards.runout.params import RunoutParams
+from geo_risk.terrain.slope import blocks
 
 _RANKS = np.array([2, 0, 1, 3, 4, 5], dtype=np.int8)
 """Rank of the levels -1 to 4: unknown lies between low and medium, as in `core.levels.combine_levels`."""
@@ -39,7 +40,7 @@ def runout_layers(
     Returns
     -------
     int8 levels: the highest of the cell's own and of all that reach it, but unknown where one of them is unknown and
-    none is medium. A cell without a height has its own level. Computed.
+    none is medium. A cell without a height has its own level. Lazy.
 
     Raises
     ------
@@ -48,16 +49,29 @@ def runout_layers(
     if not warnings:
         return {}
     grid = same_grid(dem, *warnings.values())
-    own = {name: np.asarray(layer.data).astype(np.int8) for name, layer in warnings.items()}
-    ranks = {n: grid.layer(_RANKS[v + 1].astype(np.float32), units="1", long_name=n) for n, v in own.items()}
-    carried = dask.compute(*(layer.data for layer in carry_down(dem, ranks, None, params).values()))
+    chunks = blocks(dem).chunks
+    own = {name: blocks(layer).rechunk(chunks).astype(np.int8) for name, layer in warnings.items()}
+    ranks = {
+        name: grid.layer(da.map_blocks(_rank, level, dtype=np.float32), units="1", long_name=name)
+        for name, level in own.items()
+    }
+    carried = carry_down(dem, ranks, None, params)
     return {
         name: grid.layer(
-            np.where(np.isnan(rank), own[name], _LEVELS[np.nan_to_num(rank).astype(np.int64)]).astype(np.int8),
-            units="level", long_name=f"{name} on the cell or of what runs out to it", name=name,
+            da.map_blocks(_level, own[name], rank.data, dtype=np.int8), units="level",
+            long_name=f"{name} on the cell or of what runs out to it", name=name,
         )
-        for name, rank in zip(own, carried, strict=True)
+        for name, rank in carried.items()
     }  # fmt: skip
+
+
+def _rank(level: NDArray[np.int8]) -> NDArray[np.float32]:
+    return _RANKS[level + 1].astype(np.float32)
+
+
+def _level(own: NDArray[np.int8], rank: NDArray[np.float32]) -> NDArray[np.int8]:
+    carried = _LEVELS[np.nan_to_num(rank).astype(np.int64)]
+    return np.where(np.isnan(rank), own, carried).astype(np.int8)
 
 
 def current_layers(

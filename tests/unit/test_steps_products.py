@@ -10,7 +10,6 @@ from geo_risk.flow.steps.evacuation import write_evacuation
 from geo_risk.flow.steps.exposure import write_people
 from geo_risk.flow.steps.points import _doubt, write_points
 from geo_risk.flow.steps.zones import write_linked, write_zones
-from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.publish.frames import write_json
 from geo_risk.publish.raster import write_layer
@@ -79,7 +78,7 @@ def test_files_go_through_all_steps_and_reconcile(tmp_path):
                      evacuation_assignments=out("evacuation_assignments"), evacuation_routes=out("evacuation_routes"),
                      cut_off=out("cut_off"),
                      facts=tmp_path / "evacuation.json", params=EvacuationParams(), risk=RiskParams(),
-                     runout=RunoutParams(), language="en",
+                     language="en",
                      road_options=NO_OPTIONS, shelter_options=NO_OPTIONS, hazard_landslide=hazard)  # fmt: skip
 
     zones = read_frame(out("risk_zones"))

@@ -5,36 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo_risk.core.names import STAGES_H
 from geo_risk.flow.steps.exposure import options_of
+from geo_risk.flow.steps.reach import WARNINGS, reach_name
 from geo_risk.flow.steps.zones import read_roads
 
 if TYPE_CHECKING:
     from geo_risk.flow.plan import Plan
-    from geo_risk.hazards.runout.params import RunoutParams
     from geo_risk.products.closing import DepthLayer
     from geo_risk.products.evacuation import EvacuationPlan
     from geo_risk.products.params import EvacuationParams, RiskParams
     from geo_risk.sources.options import ReadOptions
 
 _WATER = ("town_depth", "town_arrival", "depth_max_m")
-_WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
 
 
 def evacuation(plan: Plan) -> None:
     """Add the step that writes evacuation, its assignments and routes, and cut_off, after `points`."""
     frames = ("evacuation", "evacuation_assignments", "evacuation_routes", "cut_off")
     water = {name: plan.layer(name) for name in _WATER}
-    grounds = {name: plan.layer(name) for name in ("hazard_landslide", "hazard_flood", *_WARNINGS)}
-    is_warned = plan.has(plan.layer("dem")) and any(plan.has(grounds[name]) for name in _WARNINGS)
-    reach = {"reach_level": plan.layer("reach_level")} if is_warned else {}
+    grounds = {name: plan.layer(name) for name in ("hazard_landslide", "hazard_flood", *WARNINGS)}
+    reached = {reach_name(name): plan.layer(reach_name(name)) for name in WARNINGS}
     plan.add(
         "evacuation.plan", write_evacuation,
         reads={**{n: plan.frame(n) for n in ("settlements", "houses", "risk_zones")}, "grid": plan.facts("grid")},
-        optional={"dem": plan.layer("dem"), "roads": plan.input("roads"), "shelters": plan.input("shelters"),
-                  "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"), **grounds, **water},
-        writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation"), **reach},
-        params=plan.cfg.evacuation, risk=plan.cfg.risk, runout=plan.cfg.runout, language=plan.cfg.language,
+        optional={"roads": plan.input("roads"), "shelters": plan.input("shelters"),
+                  "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"),
+                  **grounds, **reached, **water},
+        writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
+        params=plan.cfg.evacuation, risk=plan.cfg.risk, language=plan.cfg.language,
         road_options=options_of(plan, "roads"),
         shelter_options=options_of(plan, "shelters"),
         bridge_options=options_of(plan, "bridges"),
@@ -47,7 +45,6 @@ def write_evacuation(
     houses: Path,
     risk_zones: Path,
     grid: Path,
-    dem: Path | None = None,
     roads: Path | None,
     shelters: Path | None,
     stages: Path | None,
@@ -60,23 +57,18 @@ def write_evacuation(
     evacuation_routes: Path,
     cut_off: Path,
     facts: Path,
-    reach_level: Path | None = None,
     params: EvacuationParams,
     risk: RiskParams,
-    runout: RunoutParams,
     language: str,
     road_options: ReadOptions,
     shelter_options: ReadOptions,
     bridge_options: ReadOptions | None = None,
-    **grounds: Path | None,
+    **layers: Path | None,
 ) -> None:
     """Write the list, the assignments, the routes, who may be cut off, and totals that reconcile."""
     from geo_risk.flow.steps.evacuation_priority import with_ranks
     from geo_risk.products.evacuation import EvacuationInputs, plan_evacuation
-    from geo_risk.products.threat import highest_reach, reach_layers
-    from geo_risk.products.warned import current_layers, runout_layers
     from geo_risk.publish.frames import write_frame, write_json
-    from geo_risk.publish.raster import write_layer
     from geo_risk.sources.layers import open_layer, read_frame, read_grid, read_json
     from geo_risk.sources.options import NO_OPTIONS
     from geo_risk.sources.vectors import read_vector
@@ -96,17 +88,11 @@ def write_evacuation(
                               options=bridge_options or NO_OPTIONS)  # fmt: skip
         decks, notes, quarantine = crossed.frame, notes + crossed.notes, quarantine + crossed.quarantine
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
-    levels = {name: open_layer(path) for name, path in grounds.items() if path is not None}
-    given = {name: levels[name] for name in _WARNINGS if name in levels}
-    warnings, superseded = current_layers(given, known, after_h=params.superseded_after_h)
-    reach = {}
-    if dem is not None and params.threat_by == "runout":
-        reach = runout_layers(open_layer(dem), warnings, params=runout)
-    elif dem is not None:
-        reach = reach_layers(open_layer(dem), warnings, params=params)
+    found = {name: open_layer(path) for name, path in layers.items() if path is not None}
+    reach = {name: found.pop(reach_name(name)) for name in WARNINGS if reach_name(name) in found}
     inputs = EvacuationInputs(
         read_frame(settlements), read_frame(houses), read_frame(risk_zones), lines, places,
-        [s for s in known if s.get("forecast") is not None], list(levels.values()), reach,
+        [s for s in known if s.get("forecast") is not None], list(found.values()), reach,
         _water(town_depth, town_arrival, depth_max_m), decks,
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, risk=risk, language=language)
@@ -114,9 +100,7 @@ def write_evacuation(
     write_frame(made.assignments, evacuation_assignments)
     write_frame(made.routes, evacuation_routes)
     write_frame(made.cut_off, cut_off)
-    if reach_level is not None and reach:
-        write_layer(highest_reach(reach), reach_level)
-    told = _facts(made, notes, quarantine, params.threat_by, superseded)
+    told = _facts(made, notes, quarantine)
     write_json(with_ranks(told, made.evacuation, params, language), facts)
 
 
@@ -133,24 +117,11 @@ def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path
     return out
 
 
-def _threat_method(threat_by: str) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from geo_risk.hazards.runout.compute import CARD
-
-    if threat_by == "runout":
-        return asdict(CARD)
-    return {"name": "line-of-sight screening by the angle of reach", "citation": "Corominas 1996, Canadian "
-            "Geotechnical Journal 33(2)", "validity": "straight lines on the DEM; no volume or path"}  # fmt: skip
-
-
-def _facts(
-    made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]], threat_by: str, superseded: list[int]
-) -> dict[str, Any]:
-    from geo_risk.products.evacuation_notes import network_notes, plan_notes, superseded_notes
+def _facts(made: EvacuationPlan, notes: list[str], quarantine: list[dict[str, str]]) -> dict[str, Any]:
+    from geo_risk.products.evacuation_notes import network_notes, plan_notes
     from geo_risk.products.wording import note
 
-    said = [note("info", text) for text in notes] + superseded_notes(superseded)
+    said = [note("info", text) for text in notes]
     said += plan_notes(made.totals) + network_notes(made.network)
     return {"notes": said, "counts": made.totals, "network": made.network, "quarantine": quarantine + made.quarantine,
             "methods": [
@@ -158,5 +129,4 @@ def _facts(
          "citation": "Dantzig & Wolfe 1960, Operations Research 8(1); HiGHS",
          "validity": "road times by class; places as stated by the shelters' owner; villages kept together afterwards"},
         {"name": "bridges that cut off, by dominators", "citation": "Lengauer & Tarjan 1979, ACM TOPLAS 1(1)",
-         "validity": "each bridge fails alone, exposed sections with it"},
-        _threat_method(threat_by)]}  # fmt: skip
+         "validity": "each bridge fails alone, exposed sections with it"}]}  # fmt: skip

@@ -133,8 +133,9 @@ def carry_down(
     unit = sum(da.nan_to_num(v) > 0 for v in data.values()).astype(np.float32)
     codes = da.zeros_like(unit) if kind is None else blocks(kind)
     z = blocks(in_units(dem, "m"))
-    tiled = run_tiles(grid, z, {"unit": unit, "kind": codes, **{f"value_{n}": v for n, v in data.items()}}, params)
-    out = da.where(da.isnan(z), np.float32(np.nan), tiled.stack[len(PLANES) :])
+    releases = {"unit": unit, "kind": codes, **{f"value_{n}": v for n, v in data.items()}}
+    tiled = run_tiles(grid, z, releases, params, planes=())
+    out = da.where(da.isnan(z), np.float32(np.nan), tiled.stack)
     return {
         name: grid.layer(out[k], units="1", long_name=f"highest {name} of the releases that reach the cell", name=name)
         for k, name in enumerate(ranks)

@@ -69,12 +69,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Rules:
-    """What all tiles have in common: parameters, cell side, width of the grid, names of the carried values."""
+    """What all tiles have in common: parameters, cell side, width of the grid, names of the carried values and of the
+    planes that are kept.
+    """
 
     params: RunoutParams
     cell_m: float
     n_x: int
     names: tuple[str, ...]
+    planes: tuple[str, ...] = PLANES
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """The planes, then the carried values."""
+        return (*self.planes, *self.names)
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class Tiled:
 
     Attributes
     ----------
-    stack : (planes, y, x) float32: PLANES, then the carried values; 0 (angles: NaN) where nothing comes.
+    stack : (planes, y, x) float32: the planes asked for, then the carried values; 0 (angles: NaN) where nothing comes.
     hits : Delayed of HIT rows, unit and target once each, sorted; flat indices of the grid.
     skipped : Delayed of the number of release cells on missing ground.
     """
@@ -95,7 +103,7 @@ class Tiled:
 
 def run_tiles(
     grid: Grid, dem: da.Array, releases: Mapping[str, da.Array], params: RunoutParams,
-    *, targets: NDArray[np.int64] | None = None,
+    *, targets: NDArray[np.int64] | None = None, planes: tuple[str, ...] = PLANES,
 ) -> Tiled:  # fmt: skip
     """Run all releases of a grid, tile by tile; lazy.
 
@@ -104,7 +112,7 @@ def run_tiles(
     grid, dem : the grid and its heights (y, x) [m], NaN where missing.
     releases : "unit" (y, x), > 0 on release cells, and "kind" (code of KINDS); others are values 0-255 to carry down.
     params : the friction of each kind.
-    targets : flat indices of the cells whose hits are wanted.
+    targets : flat indices of the cells whose hits are wanted. planes : those of PLANES that are wanted.
 
     Returns
     -------
@@ -112,7 +120,7 @@ def run_tiles(
     """
     dem = dem.astype(np.float64)
     names = tuple(name for name in releases if name not in ("unit", "kind"))
-    rules = Rules(params, grid.resolution_m, grid.shape[1], names)
+    rules = Rules(params, grid.resolution_m, grid.shape[1], names, planes)
     chunks = dem.chunks
     stack = da.stack([releases[n].rechunk(chunks).astype(np.float32) for n in ("unit", "kind", *names)])
     reach = math.floor(params.reach_m / grid.resolution_m + 1e-9) + 1
@@ -123,14 +131,14 @@ def run_tiles(
         window = tile.grown(reach, grid.shape)
         parts[i, j] = dask.delayed(_part)(dem[window.slices], stack[:, *tile.slices], wanted, window, tile, rules)
     rows = []
-    n = len(PLANES) + len(names)
+    n = len(rules.every)
     for i in range(len(chunks[0])):
         row = []
         for j in range(len(chunks[1])):
             box = tiles[i, j]
             near = [parts[k] for k, tile in tiles.items() if tile.grown(reach, grid.shape).meets(box)]
             shape = (n, box.bottom - box.top, box.right - box.left)
-            row.append(da.from_delayed(dask.delayed(_merged)(near, box, names), shape=shape, dtype=np.float32))
+            row.append(da.from_delayed(dask.delayed(_merged)(near, box, rules.every), shape=shape, dtype=np.float32))
         rows.append(row)
     every = list(parts.values())
     return Tiled(da.block(rows), dask.delayed(_all_hits)(every), dask.delayed(_skipped)(every))
@@ -163,7 +171,7 @@ def _part(
             inner, (at[0] - box.top) * inner.shape[1] + at[1] - box.left, friction=friction, cell_m=rules.cell_m,
             units=unit[r, c].astype(np.int64), values=np.nan_to_num(stack[2:, r, c].T, nan=0.0), targets=target,
         )  # fmt: skip
-        found.append(_trimmed(got, code, box, _on_grid(got.hits, near, box, rules.n_x), rules.names))
+        found.append(_trimmed(got, code, box, _on_grid(got.hits, near, box, rules.n_x), rules))
     if not found:
         return Part(None, {}, np.zeros(0, HIT), 0)
     hits, skipped = _all_hits(found), _skipped(found)
@@ -172,8 +180,10 @@ def _part(
         return Part(None, {}, hits, skipped)
     whole = Box(min(b.top for b in boxes), max(b.bottom for b in boxes),
                 min(b.left for b in boxes), max(b.right for b in boxes))  # fmt: skip
-    planes = _merged(found, whole, rules.names)
-    return Part(whole, dict(zip((*PLANES, *rules.names), planes, strict=True)), hits, skipped)
+    if len(found) == 1:
+        return Part(whole, found[0].planes, hits, skipped)
+    planes = _merged(found, whole, rules.every)
+    return Part(whole, dict(zip(rules.every, planes, strict=True)), hits, skipped)
 
 
 def _targets_in(box: Box, targets: NDArray[np.int64], n_x: int) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
@@ -214,25 +224,25 @@ def _reachable(
                max(window.left, around.left - n), min(window.right, around.right + n))  # fmt: skip
 
 
-def _trimmed(got: Runout, code: int, box: Box, hits: NDArray[Any], names: Sequence[str]) -> Part:
+def _trimmed(got: Runout, code: int, box: Box, hits: NDArray[Any], rules: Rules) -> Part:
     """Return what paths of the kind with this code touched, alone."""
     touched = got.n_paths > 0
     if not touched.any():
         return Part(None, {}, hits, got.skipped)
     row, column = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
     inner = (slice(row[0], row[-1] + 1), slice(column[0], column[-1] + 1))
-    planes = {name: getattr(got, name)[inner].astype(np.float32) for name in PLANES if name != "gap_kinds"}
-    planes["gap_kinds"] = np.where(got.flags[inner] & MISSING_GROUND, np.float32(1 << code), np.float32(0))
-    planes |= {name: got.carried[k][inner].astype(np.float32) for k, name in enumerate(names)}
+    planes = {name: getattr(got, name)[inner].astype(np.float32) for name in rules.planes if name != "gap_kinds"}
+    if "gap_kinds" in rules.planes:
+        planes["gap_kinds"] = np.where(got.flags[inner] & MISSING_GROUND, np.float32(1 << code), np.float32(0))
+    planes |= {name: got.carried[k][inner] for k, name in enumerate(rules.names)}
     trimmed = Box(box.top + int(row[0]), box.top + int(row[-1]) + 1,
                   box.left + int(column[0]), box.left + int(column[-1]) + 1)  # fmt: skip
     return Part(trimmed, planes, hits, got.skipped)
 
 
-def _merged(parts: Sequence[Part], box: Box, names: Sequence[str]) -> NDArray[np.float32]:
+def _merged(parts: Sequence[Part], box: Box, every: Sequence[str]) -> NDArray[np.float32]:
     """Return the planes of a window from all parts that touch it, (planes, y, x)."""
     shape = (box.bottom - box.top, box.right - box.left)
-    every = (*PLANES, *names)
     out = np.zeros((len(every), *shape), np.float32)
     for k, name in enumerate(every):
         if name.startswith("angle"):
@@ -250,9 +260,9 @@ def _merged(parts: Sequence[Part], box: Box, names: Sequence[str]) -> NDArray[np
     return out
 
 
-def _joined(name: str, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+def _joined(name: str, a: NDArray[np.float32], b: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
     if name in _SUM:
-        return a + b
+        return (a + b).astype(np.float32)
     if name in _BITS:
         return (a.astype(np.uint8) | b.astype(np.uint8)).astype(np.float32)
     out: NDArray[np.float32] = np.fmin(a, b) if name in _LEAST else np.fmax(a, b)
