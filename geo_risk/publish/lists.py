@@ -355,7 +355,7 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
         is_broken = not unit or _width(first) > _ONE_LINE
         heading = max(_width(first) / 2 + 3 if is_broken else _width(first) + 1, _width(unit) + 1)
         if unit and is_broken:
-            sheet.row_dimensions[_HEADER_ROW].height = 50
+            sheet.row_dimensions[_HEADER_ROW].height = 58
         limit = _WIDE.get(column, 16 if _ID.match(column) else 14)
         sheet.column_dimensions[get_column_letter(j)].width = round(max(7, heading, min(content + 3, limit)), 1)
     widths = [sheet.column_dimensions[get_column_letter(j)].width for j in range(1, len(columns) + 1)]
