@@ -34,6 +34,7 @@ RASTERS = (
         "rain_effective",
         "return_period_yr",
         "depth_max_m",
+        "flood_chance",
         "depth_stations",
         "depth_dam_break",
         "hazard_rating",

@@ -119,6 +119,8 @@ def flood_layers() -> dict[str, xr.DataArray]:
     cut[30, 30] = 2
     outside = np.zeros(GRID.shape, "float32")
     outside[2, 20] = 1e6
+    valley = np.full(GRID.shape, np.nan, "float32")
+    valley[20:30] = 0.3
     made = {
         "dem": dem, "dem_filled": routed.filled, "flow_direction": routed.direction,
         "flow_accumulation": routed.upslope_area,
@@ -127,6 +129,8 @@ def flood_layers() -> dict[str, xr.DataArray]:
         "town_depth": layer(town, "m", "town_depth"),
         "town_part": layer(part, "1", "town_part"), "outside_area": layer(outside, "m2", "outside_area"),
         "outside_area_high": layer(2 * outside, "m2", "outside_area_high"),
+        "valley_depth": layer(valley, "m", "valley_depth"),
+        "valley_depth_high": layer(1.5 * valley, "m", "valley_depth_high"),
     }  # fmt: skip
     return {name: value.compute() for name, value in made.items()}
 

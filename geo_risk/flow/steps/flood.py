@@ -23,6 +23,7 @@ from geo_risk.flow.steps.flood_standard import standard_storm
 from geo_risk.flow.steps.flood_surroundings import inflows_of, surroundings
 from geo_risk.flow.steps.flood_town_opened import TOWN_SURFACE, storm_reads
 from geo_risk.flow.steps.flood_town_source import town_source
+from geo_risk.flow.steps.flood_valleys import VALLEY, valleys
 from geo_risk.flow.steps.openings import routing_dem
 from geo_risk.flow.steps.past_storms import past_told
 
@@ -44,16 +45,17 @@ def flood(plan: Plan) -> None:
     )  # fmt: skip
     _town(plan)
     river_inflows(plan)
+    valleys(plan)
     names = ("dem_filled", "flow_direction", "flow_accumulation", "hand_m", "runoff")
     plan.add(
         "flood.hazard", write_hazard,
         reads={**{n: plan.layer(n) for n in names}, "dem": routing_dem(plan)},
         optional={"openings": plan.layer("flood_openings"), "area_cut_ratio": plan.layer("area_cut_ratio"),
-                  "town_depth": plan.layer("town_depth"), **{n: plan.layer(n) for n in OUTSIDE},
+                  "town_depth": plan.layer("town_depth"), **{n: plan.layer(n) for n in (*OUTSIDE, *VALLEY)},
                   "town_dem": plan.layer("town_dem")},
         writes={"hazard_flood": plan.layer("hazard_flood"), "depth_max_m": plan.layer("depth_max_m"),
                 "depth_river": plan.layer("depth_river"), "depth_pond": plan.layer("depth_pond"),
-                "facts": plan.facts("flood")},
+                "flood_chance": plan.layer("flood_chance"), "facts": plan.facts("flood")},
         params=params,
     )  # fmt: skip
     river_stages(plan)
@@ -148,6 +150,9 @@ def write_hazard(
     depth_max_m: Path,
     depth_river: Path,
     depth_pond: Path,
+    flood_chance: Path,
+    valley_depth: Path | None = None,
+    valley_depth_high: Path | None = None,
     facts: Path,
     params: FloodParams,
     **layers: Path,
@@ -161,7 +166,8 @@ def write_hazard(
 
     inputs = {name: open_layer(path) for name, path in layers.items()}
     extra = {"openings": openings, "area_cut_ratio": area_cut_ratio, "outside_area": outside_area,
-             "outside_area_high": outside_area_high}  # fmt: skip
+             "outside_area_high": outside_area_high, "valley_depth": valley_depth,
+             "valley_depth_high": valley_depth_high}  # fmt: skip
     for name, path in extra.items():
         if path is not None:
             inputs[name] = open_layer(path)
@@ -180,6 +186,6 @@ def write_hazard(
         depth_pond: partial(counted.add_wet, "pond"),
     }  # fmt: skip
     made = {hazard_flood: result.level, depth_max_m: result.intensity, depth_river: result.extra["depth_river"],
-            depth_pond: result.extra["depth_pond"]}  # fmt: skip
+            depth_pond: result.extra["depth_pond"], flood_chance: result.extra["flood_chance"]}  # fmt: skip
     write_layers(made, seen=lambda path, block: seen[path](block) if path in seen else None)
     write_json(counted.facts(result.card), facts)

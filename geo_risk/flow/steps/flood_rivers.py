@@ -153,7 +153,7 @@ def write_design(
     from geo_risk.core.levels import classify_layer, combine_level_layers
     from geo_risk.hazards.flood.design import peak_by_reach
     from geo_risk.hazards.flood.ratings import CARD, LEVELS_M
-    from geo_risk.hazards.flood.river_depth import river_depth_m
+    from geo_risk.hazards.flood.river_depth import river_depths
     from geo_risk.products.wording import note
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
@@ -170,8 +170,8 @@ def write_design(
         peak = peak_by_reach(made.reaches, layers, open_layer(path), open_layer(curve_number), params=params,
                              outside=outside)  # fmt: skip
         stage = made.stage_m(peak.discharge_m3_s)
-        depth = river_depth_m(made, peak, bounds_m=params.depth_bounds_m,
-                              unknown_stage_m=params.river.unknown_stage_m, cut=cut)  # fmt: skip
+        told = river_depths(made, peak, unknown_stage_m=params.river.unknown_stage_m, cut=cut)
+        depth = told.sure_m(params.depth_bounds_m)
         layer = grid.layer(depth, units="m", long_name=f"river depth once in {t} years",
                            name=f"depth_design_{t}yr")  # fmt: skip
         write_layer(layer, paths[f"depth_{t}"])

@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from geo_risk.core.grid import CHUNK, Grid, grid_of, same_grid
 from geo_risk.core.levels import classify_layer
@@ -18,7 +19,7 @@ from geo_risk.core.result import HazardResult, MethodCard, declared
 from geo_risk.hazards.flood.bluespots import open_depressions, ponds
 from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.ratings import ratings
-from geo_risk.hazards.flood.river_depth import river_depth_m
+from geo_risk.hazards.flood.river_depth import ValleyDepths, river_depths
 from geo_risk.hazards.flood.rivers import Outside, reach_peaks
 from geo_risk.hazards.flood.town import coarsened_max
 from geo_risk.terrain.depressions import depression_blocks
@@ -38,6 +39,8 @@ INPUTS: dict[str, str] = {
     "area_cut_ratio?": "1",
     "outside_area?": "m2",
     "outside_area_high?": "m2",
+    "valley_depth?": "m",
+    "valley_depth_high?": "m",
     "town_depth?": "m",
     "town_part?": "1",
 }
@@ -67,7 +70,8 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     layers : see INPUTS, all on one grid. `openings` is 1 where a bridge or culvert lets water through.
         `area_cut_ratio` is more than 1 below gaps of the DEM that take water away (`terrain.gaps`): what a river so
         many times larger could reach is unknown there unless it is as deep as the second bound anyway. `outside_area`
-        and `outside_area_high` : ground beyond the map that drains in (`rivers.Outside`). `town_depth`
+        and `outside_area_high` : ground beyond the map that drains in (`rivers.Outside`). `valley_depth` and
+        `valley_depth_high` : of the run over the valleys (`river_depth.ValleyDepths`). `town_depth`
         is the greatest depth of the town's own run, NaN outside the town, below 0 where that run does not know;
         `town_part` is 1 where the town's run covers a part of a cell: there the county's answer counts as well.
     params : river, bluespots and depth_bounds_m are used.
@@ -76,8 +80,9 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     -------
     HazardResult : intensity = depth [m] (greater of river and pond; in the town the town's own run), NaN where the
         river part is unknown and no pond (in the town: no water of its run) of at least the second depth bound stands
-        there. extra: depth_river,
-        depth_pond [m]. Lazy: nothing is read here, and the whole grid is one task, which holds all layers; for large
+        there. extra: depth_river, depth_pond [m], and flood_chance, the probability that water stands at least as
+        deep as the second bound (`RiverDepths.chance`; for ponds and the town with their own errors).
+        Lazy: nothing is read here, and the whole grid is one task, which holds all layers; for large
         grids `in_blocks` gives the same.
 
     Raises
@@ -87,7 +92,7 @@ def compute(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardRe
     given = declared(layers, INPUTS)
     grid = same_grid(*given.values())
     stack = dask.delayed(_whole)({name: layer.data for name, layer in given.items()}, params, grid)
-    return _result(da.from_delayed(stack, shape=(4, *grid.shape), dtype=np.float32), grid, params)
+    return _result(da.from_delayed(stack, shape=(5, *grid.shape), dtype=np.float32), grid, params)
 
 
 def in_blocks(layers: Mapping[str, xr.DataArray], params: FloodParams) -> HazardResult:
@@ -113,9 +118,11 @@ def in_blocks(layers: Mapping[str, xr.DataArray], params: FloodParams) -> Hazard
 
 
 def _result(depths: da.Array, grid: Grid, params: FloodParams) -> HazardResult:
-    titles = ("greatest flood depth", "depth of the river flood", "depth in depressions", "confidence")
+    deep = params.depth_bounds_m[1]
+    titles = ("greatest flood depth", "depth of the river flood", "depth in depressions", "confidence",
+              f"probability of {deep:g} m of water or more")  # fmt: skip
     layer = [
-        grid.layer(depths[k], units="1" if k == 3 else "m", long_name=title, name=title.replace(" ", "_"))
+        grid.layer(depths[k], units="1" if k >= 3 else "m", long_name=title, name=title.replace(" ", "_"))
         for k, title in enumerate(titles)
     ]
     level = classify_layer(layer[0], params.depth_bounds_m, long_name="flood hazard level")
@@ -124,7 +131,7 @@ def _result(depths: da.Array, grid: Grid, params: FloodParams) -> HazardResult:
         level=level.rename("hazard_flood"),
         confidence=layer[3].rename("confidence"),
         card=CARD,
-        extra={"depth_river": layer[1], "depth_pond": layer[2]},
+        extra={"depth_river": layer[1], "depth_pond": layer[2], "flood_chance": layer[4].rename("flood_chance")},
     )
 
 
@@ -137,7 +144,7 @@ def _whole(arrays: Mapping[str, NDArray[Any]], params: FloodParams, grid: Grid) 
 
 
 def _depths(arrays: dict[str, da.Array], params: FloodParams, grid: Grid) -> da.Array:
-    """Depth, river depth, pond depth and confidence, (4, y, x), lazy."""
+    """Depth, river depth, pond depth, confidence and chance of deep water, (5, y, x), lazy."""
     chunks, cell_m = arrays["dem"].chunks, grid.resolution_m
     arrays = {name: values.rechunk(chunks) for name, values in arrays.items()}
     dem, filled = arrays["dem"], arrays["dem_filled"]
@@ -151,10 +158,15 @@ def _depths(arrays: dict[str, da.Array], params: FloodParams, grid: Grid) -> da.
     if "outside_area" in arrays:
         outside = Outside(arrays["outside_area"], arrays.get("outside_area_high", arrays["outside_area"]))
     peaks = reach_peaks(made.reaches, direction, filled, runoff, cell_m=cell_m, params=params.river, outside=outside)
-    river = river_depth_m(
-        made, peaks, bounds_m=params.depth_bounds_m, unknown_stage_m=params.river.unknown_stage_m,
+    valley = None
+    if "valley_depth" in arrays:
+        valley = ValleyDepths(arrays["valley_depth"], arrays.get("valley_depth_high", arrays["valley_depth"]))
+    told = river_depths(
+        made, peaks, unknown_stage_m=params.river.unknown_stage_m, valley=valley,
         cut=None if cut is None else greatest_on_streams(made.reaches, cut),
-    ).rechunk(chunks)  # fmt: skip
+    )  # fmt: skip
+    river = told.sure_m(params.depth_bounds_m).rechunk(chunks)
+    chance = told.chance(sure_m, error_m=params.depth_error_m).rechunk(chunks)
     cells_min = cells_of(params.bluespots.area_min_m2, cell_m)
     found = depression_blocks(dem, filled, direction, depth_min=params.bluespots.depth_min_m, cells_min=cells_min)
     is_open = open_depressions(found, arrays["openings"] > 0) if "openings" in arrays else None
@@ -162,21 +174,24 @@ def _depths(arrays: dict[str, da.Array], params: FloodParams, grid: Grid) -> da.
     pond = ponds(found, runoff, cell_m=cell_m, is_open=is_open, is_cut=is_cut, sure_m=sure_m).depth_m
     town = [arrays[name] for name in ("town_depth", "town_part") if name in arrays]
     return da.map_blocks(
-        _joined, dem, river, pond, runoff, *town, sure_m=sure_m, new_axis=0, chunks=((4,), *chunks),
+        _joined, dem, river, chance, pond, runoff, *town, sure_m=sure_m,
+        errors_m=(params.depth_error_m, params.sites.model_error_m), new_axis=0, chunks=((5,), *chunks),
         dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
     )  # fmt: skip
 
 
 def _joined(
-    dem: NDArray[Any], river: NDArray[Any], pond: NDArray[Any], runoff: NDArray[Any], town: Any = None,
-    part: Any = 0.0, *, sure_m: float,
+    dem: NDArray[Any], river: NDArray[Any], chance: NDArray[Any], pond: NDArray[Any], runoff: NDArray[Any],
+    *town: NDArray[Any], sure_m: float, errors_m: tuple[float, float],
 ) -> NDArray[np.float32]:  # fmt: skip
     depth = np.where(np.isnan(river) | np.isnan(pond), np.nan, np.fmax(river, pond))
     highest = np.fmax(river, pond)
     depth = np.where(np.isnan(depth) & (highest >= sure_m), highest, depth)
     confidence = np.where(np.isfinite(depth), np.where(np.isfinite(runoff), 0.5, 0.3), np.nan)
-    if town is not None:
-        own = np.asarray(town, np.float64)
+    of_river = chance.astype(np.float64)
+    chance = _greater(of_river, ndtr((pond - sure_m) / errors_m[0]))
+    if town:
+        own = np.asarray(town[0], np.float64)
         inside = np.isfinite(own)
         known = inside & (own >= 0) & (np.isfinite(river) | (own >= sure_m))
         sure = np.where((own < 0) & (highest >= sure_m), highest, np.nan)
@@ -184,14 +199,22 @@ def _joined(
         # what the town's run does not cover is the county's, known or not
         both = np.fmax(np.where(own >= 0, own, np.nan), highest)
         whole = np.where(known & np.isfinite(depth), both, np.where(both >= sure_m, both, np.nan))
-        shared = inside & (np.asarray(part) > 0)
+        shared = inside & (np.asarray(town[1]) > 0) if len(town) > 1 else np.zeros(inside.shape, dtype=bool)
         depth = np.where(shared, whole, np.where(inside, made, depth))
         confidence = np.where(inside, np.where(known, 0.8, np.nan), confidence)
         confidence = np.where(shared, np.where(np.isfinite(depth), 0.5, np.nan), confidence)
+        here = ndtr((np.where(own >= 0, own, np.nan) - sure_m) / errors_m[1])
+        chance = np.where(inside, _greater(np.where(shared, chance, of_river), here), chance)
     missing = ~np.isfinite(dem)
-    stack = np.stack([depth, river, pond, confidence])
+    stack = np.stack([depth, river, pond, confidence, chance])
     stack[:, missing] = np.nan
     return stack.astype(np.float32)
+
+
+def _greater(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the greater of two probabilities; where one is not known, the other if it is more likely than not."""
+    greater = np.fmax(a, b)
+    return np.where((np.isnan(a) | np.isnan(b)) & ~(greater >= 0.5), np.nan, greater)
 
 
 def town_layer(depth: xr.DataArray, grid: Grid, *, sure: float = np.inf) -> xr.DataArray:

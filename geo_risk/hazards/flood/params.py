@@ -11,6 +11,7 @@ from geo_risk.core.params import Params, parameter
 from geo_risk.hazards.flood.design_params import DesignRainParams
 from geo_risk.hazards.flood.runoff_params import RunoffParams
 from geo_risk.hazards.flood.sinking import SinkingParams
+from geo_risk.hazards.flood.valley_params import ValleyFlowParams
 from geo_risk.terrain.params import ConditioningParams, DemLiesParams
 
 _CHOICE = "choice of geo_risk"
@@ -340,6 +341,7 @@ class FloodParams(Params):
     dem_lies: DemLiesParams = DemLiesParams()
     runoff: RunoffParams = RunoffParams()
     river: RiverParams = RiverParams()
+    valleys: ValleyFlowParams = ValleyFlowParams()
     bluespots: BluespotParams = BluespotParams()
     dam_break: DamBreakParams = DamBreakParams()
     town: TownFlowParams = TownFlowParams()
@@ -349,6 +351,11 @@ class FloodParams(Params):
     depth_bounds_m: tuple[float, float, float, float] = parameter(
         (0.15, 0.5, 1.0, 2.0), "Depths from which the flood level is 1, 2, 3, 4.",
         source=f"{_CHOICE}: kerb; adults lose footing; ground floors; storeys",
+    )  # fmt: skip
+    depth_error_m: float = parameter(
+        0.25, "Standard deviation of the depth of rivers and ponds by model, DEM and rain; what is not known of the "
+        "water from beyond the map comes on top. With it the probability of deep water is reckoned.",
+        source=f"{_CHOICE}: half the step of its levels; check it against flood marks of your county", gt=0, le=5,
     )  # fmt: skip
 
     @model_validator(mode="after")

@@ -1,0 +1,195 @@
+"""The step that runs the storm over the valleys of the map, with what rivers bring over its edge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geo_risk.flow.steps.flood_ground import GROUND
+from geo_risk.flow.steps.flood_inflows import OUTSIDE
+from geo_risk.flow.steps.flood_town_rain import hours_runoff, rain_missing, storm_condition, storm_hours
+from geo_risk.flow.steps.flood_town_storm import usable_threads
+from geo_risk.flow.steps.openings import routing_dem
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.flow.plan import Plan
+    from geo_risk.hazards.flood.params import FloodParams
+    from geo_risk.hazards.flood.valleys import ValleyGround
+    from geo_risk.kernels.flow_input import RainFields
+
+VALLEY = ("valley_depth", "valley_depth_high")
+
+
+def valleys(plan: Plan) -> None:
+    """Add the step that writes valley_depth and valley_depth_high, NaN where rating curves must tell."""
+    params = plan.cfg.flood
+    if params.valleys.cells_max == 0:
+        return
+    plan.add(
+        "flood.valleys", write_valleys,
+        reads={"dem": routing_dem(plan), "rain": plan.cube("rain_hourly"), **{n: plan.layer(n) for n in GROUND}},
+        optional={n: plan.layer(n) for n in OUTSIDE},
+        writes={**{n: plan.layer(n) for n in VALLEY}, "facts": plan.facts("flood_valleys")}, params=params,
+    )  # fmt: skip
+
+
+def write_valleys(
+    *, dem: Path, rain: Path, outside_area: Path | None, outside_area_high: Path | None, valley_depth: Path,
+    valley_depth_high: Path, facts: Path, params: FloodParams, **ground: Path,
+) -> None:  # fmt: skip
+    """Write the depth of the storm's run, with the water from beyond the map by best knowledge and at most."""
+    import dask.array as da
+    import numpy as np
+
+    from geo_risk.core.grid import CHUNK, grid_of
+    from geo_risk.hazards.flood.valleys import block_of
+    from geo_risk.publish.frames import write_json
+    from geo_risk.publish.raster import write_layers
+    from geo_risk.sources.layers import open_layer
+    from geo_risk.sources.rain import read_own
+
+    elevation = open_layer(dem)
+    grid = grid_of(elevation)
+    block = block_of(grid.shape, grid.resolution_m, params.valleys)
+    made, why = None, "too_large"
+    told: dict[str, Any] = {}
+    if block is not None:
+        outside = [None if p is None else open_layer(p).to_numpy() for p in (outside_area, outside_area_high)]
+        layers = {name: open_layer(path) for name, path in ground.items()}
+        made, why, told = _run(elevation.to_numpy().astype(np.float64), grid, block, read_own(rain).load(), layers,
+                               outside, params)  # fmt: skip
+    nothing = da.full(grid.shape, np.float32(np.nan), chunks=(CHUNK, CHUNK), dtype=np.float32)
+    depths = (nothing, nothing) if made is None else made
+    title = ("deepest water by the run over the valleys", "the same with the most water from beyond the map")
+    out = zip((valley_depth, valley_depth_high), depths, VALLEY, title, strict=True)
+    write_layers({path: grid.layer(v, units="m", long_name=t, name=n) for path, v, n, t in out})
+    write_json({"notes": _notes(why, told), "counts": told, "quarantine": [], "methods": [_METHOD] if told else []},
+               facts)  # fmt: skip
+
+
+_METHOD = {
+    "name": "two-dimensional flow over the valleys, gentle beds alone",
+    "citation": "Bates et al. 2010, J. Hydrol. 387; Stelling & Duinmeijer 2003; USDA NEH-4 1972 ch. 16",
+    "validity": "coarse cells of up to the width of a valley; steep beds and narrow channels by rating curves",
+}
+
+
+def _run(
+    elevation_m: NDArray[np.float64], grid: Grid, block: int, cube: xr.DataArray, layers: dict[str, xr.DataArray],
+    outside: list[NDArray[np.float64] | None], params: FloodParams,
+) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]] | None, str, dict[str, Any]]:  # fmt: skip
+    """Return the two depths (None where the run cannot tell), the reason, and what the report says of the run."""
+    import numpy as np
+
+    from geo_risk.core.grid import Grid
+    from geo_risk.hazards.flood.town import Window
+    from geo_risk.hazards.flood.valleys import gentle_ground, run_hours, valley_ground
+
+    flow = params.valleys
+    ground = valley_ground(elevation_m, block=block, resolution_m=grid.resolution_m)
+    left, _, _, top = grid.bounds
+    n_y, n_x = ground.bed_m.shape
+    side = ground.cell_m
+    coarse = Grid.from_bounds((left, top - n_y * side, left + n_x * side, top), crs=grid.crs, resolution_m=side)
+    series, storm = storm_hours(cube, coarse, params.town, window_h=int(params.river.storm_h))
+    hours = run_hours(cube.to_numpy(), start=storm.start, storm_h=int(params.river.storm_h), params=flow)
+    if hours is None:
+        return None, "too_long", {}
+    window = Window(min(storm.start, hours[0]), *hours)
+    known = np.isfinite(ground.bed_m)
+    lacking = float(rain_missing(cube, coarse, window)[0][known].mean()) if known.any() else 1.0
+    if lacking > 0:
+        return None, "rain_missing", {}
+    own = _runoff(cube, coarse, ground, window, series, layers, params)
+    found: list[NDArray[np.float64]] = []
+    flows: list[float] = []
+    for area in outside:
+        again = found and _same(area, outside[0])
+        depth, peak = (found[0], flows[0]) if again else _depth(ground, own, area, params)
+        found.append(depth)
+        flows.append(peak)
+    gentle = gentle_ground(ground, depth_m=params.depth_bounds_m[1], manning_n=flow.manning_n)
+    best, most = (np.where(gentle, ground.depth_on(elevation_m, d), np.float32(np.nan)) for d in found)
+    told = {"valley_cells": int(known.sum()), "valley_cell_m": side, "valley_hours": window.stop - window.first,
+            "valley_gentle_share": round(float(gentle.mean()), 3), "inflow_peak_m3_s": round(flows[0]),
+            "inflow_peak_most_m3_s": round(flows[1])}  # fmt: skip
+    return (best, most), "", told
+
+
+def _same(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:
+    import numpy as np
+
+    return a is b or (a is not None and b is not None and np.array_equal(a, b, equal_nan=True))
+
+
+def _runoff(
+    cube: xr.DataArray, coarse: Grid, ground: ValleyGround, window: Any, series: NDArray[np.float64],
+    layers: dict[str, xr.DataArray], params: FloodParams,
+) -> RainFields:  # fmt: skip
+    """Return the runoff of the run's hours on the coarse grid, ground that is not known on the wet side."""
+    import numpy as np
+
+    from geo_risk.hazards.flood.soils import soil_code
+    from geo_risk.hazards.flood.town import Surface
+
+    number, soil, sealed = (layers[name].to_numpy() for name in GROUND)
+    runoff = params.runoff
+    number = ground.means(np.where(np.isnan(number), runoff.unknown_curve_number, number))
+    number = np.where(np.isnan(number), runoff.unknown_curve_number, number)
+    code = np.nan_to_num(ground.first(soil).astype(np.float64))
+    code = np.where(code > 0, code, soil_code(runoff.unknown_soil_group))
+    surface = Surface(number, np.full(coarse.shape, params.valleys.manning_n), code,
+                      np.nan_to_num(ground.means(sealed)))  # fmt: skip
+    condition = storm_condition(series, window.start, cube, runoff)
+    return hours_runoff(cube, surface, coarse, window, runoff=runoff, condition=condition)
+
+
+def _depth(
+    ground: ValleyGround, own: RainFields, outside_m2: NDArray[np.float64] | None, params: FloodParams
+) -> tuple[NDArray[np.float64], float]:
+    """Return the deepest water of a run, and the greatest inflow of all rivers together [m3/s]."""
+    import numpy as np
+
+    from geo_risk.hazards.flood.valleys import entry_cells, fed_runoff, run_valleys, walled
+
+    area = np.zeros(ground.shape) if outside_m2 is None else outside_m2
+    cells, entering = entry_cells(ground, area)
+    fed = fed_runoff(own, ground, cells, entering, slope_min=params.river.slope_min)
+    kept = walled(ground, cells)
+    depth = run_valleys(kept, fed, params=params.valleys, n_threads=usable_threads(kept.bed_m.size))
+    return depth, fed.peak_m3_s(ground.cell_m)
+
+
+def _notes(why: str, told: dict[str, Any]) -> list[dict[str, str]]:
+    """Return what the report says of the run."""
+    from geo_risk.products.wording import note
+
+    if told:
+        return [note(
+            "info",
+            f"The storm was run over the valleys on cells of {told['valley_cell_m']:g} m for {told['valley_hours']} "
+            f"hours, with up to {told['inflow_peak_m3_s']} m3/s from beyond the map (at most "
+            f"{told['inflow_peak_most_m3_s']}). It counts on {told['valley_gentle_share']:.0%} of the map, where the "
+            "bed is gentle; elsewhere rating curves do.",
+            f"本场降雨在河谷做了二维演进（网格 {told['valley_cell_m']:g} 米，{told['valley_hours']} 小时），"
+            f"图外来水洪峰 {told['inflow_peak_m3_s']} m³/s（上限 {told['inflow_peak_most_m3_s']} m³/s）；在坡度平缓的 "
+            f"{told['valley_gentle_share']:.0%} 范围内采用其水深，其余采用水位流量关系。",
+        )]  # fmt: skip
+    english, chinese = _WHY[why]
+    return [note("warning", f"The storm was not run over the valleys: {english}. Rating curves count everywhere; they "
+                 "know neither storage nor backwater from a plain.",
+                 f"未做河谷二维演进：{chinese}。全部采用水位流量关系，不考虑滩地调蓄和回水过程。")]  # fmt: skip
+
+
+_WHY = {
+    "too_large": ("the map has too many cells (flood.valleys.cells_max)",
+                  "图幅像元数超过上限（flood.valleys.cells_max）"),
+    "too_long": ("its wettest hours lie too far apart (flood.valleys.hours_max)",
+                 "各地最强降雨时段相隔过长（flood.valleys.hours_max）"),
+    "rain_missing": ("an hour of its rain is missing", "部分时次降雨缺测"),
+}  # fmt: skip

@@ -1,0 +1,302 @@
+"""The flow of a storm over the valleys of the map, in two dimensions on a coarser grid.
+
+A rating curve knows uniform flow in one mean cross-section of a reach. On a gentle bed a flood is held up by what lies
+below it, fills the plain beside the river, and passes as a wave. There the shallow-water equations are run with the
+runoff of every cell, hour by hour, and with what rivers bring over the edge. On a bed steeper than the critical slope
+the flow is supercritical and its depth the normal one of the rating curve, and a channel is narrower than the coarse
+cells: there the run says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_risk.core.errors import DataError
+from geo_risk.hazards.flood.rivers import basin_length_m, concentration_time_h
+from geo_risk.hazards.flood.valley_params import ValleyFlowParams
+from geo_risk.kernels.flow_input import RainFields
+from geo_risk.kernels.inertial import UnstableFlow, simulate
+from geo_risk.kernels.priority_flood import fill
+
+Array = NDArray[np.float64]
+
+GRAVITY_M_S2 = 9.81
+WET_M = 0.02
+"""Sheets thinner than this are rain on its way."""
+
+SNAP_CELLS = 3
+"""A river from beyond the map enters at the lowest coarse cell so near to where it crosses the edge."""
+
+WALL_CELLS = 10
+"""The edge of the grid is a wall over so many cells on both sides of an entry: water would run out of it again."""
+
+
+@dataclass(frozen=True)
+class ValleyGround:
+    """The coarse grid of the run.
+
+    Attributes
+    ----------
+    bed_m : (Y, X) lowest ground of each block without hollows, NaN where none is known. block : cells of the fine grid
+        along one side. cell_m : side of a coarse cell. shape : of the fine grid.
+    """
+
+    bed_m: Array
+    block: int
+    cell_m: float
+    shape: tuple[int, int]
+
+    def means(self, values: NDArray[Any]) -> Array:
+        """Return the mean of known values of each block, NaN where none is."""
+        parts = _parts(values.astype(np.float64), self.block)
+        known = np.isfinite(parts)
+        n = known.sum(axis=(1, 3))
+        total = np.where(known, parts, 0.0).sum(axis=(1, 3))
+        out: Array = np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
+        return out
+
+    def first(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the upper left value of each block, for codes that have no mean."""
+        return values[:: self.block, :: self.block]
+
+    def depth_on(self, elevation_m: NDArray[Any], depth_m: Array) -> NDArray[np.float32]:
+        """Return the depth over the fine ground [m], from the water level of each block; NaN where that is unknown."""
+        level = np.where(depth_m > WET_M, self.bed_m + depth_m, -np.inf)
+        level = np.where(np.isfinite(self.bed_m), level, np.nan)
+        fine = np.repeat(np.repeat(level, self.block, axis=0), self.block, axis=1)
+        out = np.maximum(fine[: self.shape[0], : self.shape[1]] - elevation_m, 0.0)
+        return np.asarray(out, dtype=np.float32)
+
+
+def block_of(shape: tuple[int, int], resolution_m: float, params: ValleyFlowParams) -> int | None:
+    """Return how many cells a block of the coarse grid has along one side; None where the map is too large to be run.
+
+    The smallest of two or more whose grid has no more than `cells_max` cells; blocks are no larger than `block_max_m`.
+    """
+    block = 2
+    while block * resolution_m <= params.block_max_m * (1 + 1e-9):
+        if math.ceil(shape[0] / block) * math.ceil(shape[1] / block) <= params.cells_max:
+            return block
+        block += 1
+    return None
+
+
+def valley_ground(elevation_m: NDArray[Any], *, block: int, resolution_m: float) -> ValleyGround:
+    """Make the coarse bed: the lowest cell of each block, so that channels stay open, and no hollow without a way out.
+
+    Parameters
+    ----------
+    elevation_m : (y, x) [m], NaN where missing.
+    """
+    z = np.asarray(elevation_m, np.float64)
+    parts = np.where(np.isnan(z), np.inf, z)
+    lowest = _parts(parts, block, fill_value=np.inf).min(axis=(1, 3))
+    bed = np.asarray(fill(np.where(np.isfinite(lowest), lowest, np.nan)), dtype=np.float64)
+    return ValleyGround(bed, block, block * resolution_m, (z.shape[0], z.shape[1]))
+
+
+def gentle_ground(ground: ValleyGround, *, depth_m: float, manning_n: float) -> NDArray[np.bool_]:
+    """Mark the fine cells where the bed is gentler than the critical slope g n^2 / h^(1/3) of a wide channel.
+
+    Chow (1959), Open-Channel Hydraulics, section 6-7 (normal depth h equals critical depth). False where the bed is
+    not known.
+
+    Parameters
+    ----------
+    depth_m : h, > 0. manning_n : > 0.
+    """
+    bed = ground.bed_m
+    if min(bed.shape) < 2:
+        return np.zeros(ground.shape, dtype=bool)
+    down, right = np.gradient(bed, ground.cell_m)
+    critical = GRAVITY_M_S2 * manning_n**2 / depth_m ** (1 / 3)
+    with np.errstate(invalid="ignore"):
+        gentle = np.hypot(down, right) < critical
+    fine = np.repeat(np.repeat(gentle, ground.block, axis=0), ground.block, axis=1)
+    return np.asarray(fine[: ground.shape[0], : ground.shape[1]], dtype=bool)
+
+
+def unit_hydrograph(concentration_h: float) -> Array:
+    """Return the share of an hour's runoff that passes in each hour after its beginning, (t,), summing to 1.
+
+    The SCS triangle of USDA NEH-4 (1972) ch. 16: it rises for D / 2 + 0.6 Tc, D one hour, and ends after 2.67 times
+    that.
+
+    Parameters
+    ----------
+    concentration_h : Tc [h], >= 0.
+    """
+    if not 0 <= concentration_h < math.inf:
+        msg = f"a time of concentration of {concentration_h} h; 0 or more needed"
+        raise ValueError(msg)
+    rise = 0.5 + 0.6 * concentration_h
+    base = 2.67 * rise
+    hours = np.arange(math.ceil(base) + 1.0)
+
+    def passed(t: Array) -> Array:
+        early = t**2 / (rise * base)
+        late = 1 - (base - t) ** 2 / (base * (base - rise))
+        return np.where(t <= rise, early, np.where(t < base, late, 1.0))
+
+    return np.diff(passed(np.minimum(hours, base)), append=1.0)[: len(hours) - 1]
+
+
+def outside_flow_m3_s(area_m2: float, entry_m: float, highest_m: float, runoff_mm: Array, *, slope_min: float) -> Array:
+    """Return what a river brings over the edge in each hour [m3/s].
+
+    The ground beyond is taken to shed what the map does on the mean, to be as long as basins of its size are
+    (`rivers.basin_length_m`), and to rise as high above the entry as the map's highest ground does.
+
+    Parameters
+    ----------
+    area_m2 : drained beyond the map. entry_m, highest_m : heights. runoff_mm : (t,) mean over the map, by hour.
+    """
+    length = float(basin_length_m(np.array([area_m2]))[0])
+    slope = max((highest_m - entry_m) / max(length, 1.0), slope_min)
+    lag = float(concentration_time_h(np.array([length]), np.array([slope]))[0])
+    spread = np.convolve(runoff_mm, unit_hydrograph(lag))[: len(runoff_mm)]
+    return np.asarray(spread * area_m2 / 1000 / 3600, dtype=np.float64)
+
+
+class FedRunoff:
+    """Runoff of each hour with what rivers bring over the edge, both as mm/h on coarse cells.
+
+    Parameters
+    ----------
+    own : of the map. inflow_mm_h : (t, k), on the flat cells `at`.
+    """
+
+    def __init__(self, own: RainFields, at: NDArray[np.int64], inflow_mm_h: Array) -> None:
+        self._own, self._at, self._inflow = own, at, inflow_mm_h
+
+    def __len__(self) -> int:
+        """Return the number of hours."""
+        return len(self._own)
+
+    def peak_m3_s(self, cell_m: float) -> float:
+        """Return the greatest inflow of all rivers together [m3/s], of cells of this side."""
+        total = self._inflow.sum(axis=1)
+        return float(total.max(initial=0.0)) / 1000 / 3600 * cell_m**2
+
+    def field(self, k: int) -> Array:
+        """Return hour k, (Y, X) [mm/h]."""
+        out = np.array(self._own.field(k), dtype=np.float64)
+        np.add.at(out.reshape(-1), self._at, self._inflow[k])
+        return out
+
+
+def entry_cells(ground: ValleyGround, outside_m2: NDArray[Any]) -> tuple[NDArray[np.int64], Array]:
+    """Return the flat coarse cells where rivers enter, and the ground beyond the map that each drains [m2].
+
+    Parameters
+    ----------
+    outside_m2 : (y, x) on the fine grid: ground beyond the map that drains in there; 0 or NaN: none is known.
+    """
+    area = np.nan_to_num(np.asarray(outside_m2, np.float64))
+    row, column = np.nonzero(area > 0)
+    at = [_entry(ground, int(j), int(i)) for j, i in zip(row, column, strict=True)]
+    found = [k for k, cell in enumerate(at) if cell is not None]
+    cells = np.array([at[k] for k in found], dtype=np.int64)
+    return cells, np.asarray(area[row[found], column[found]], dtype=np.float64)
+
+
+def _entry(ground: ValleyGround, row: int, column: int) -> int | None:
+    """Return the flat coarse cell where a river enters: the lowest near the crossing, off the edge of the grid."""
+    n_y, n_x = ground.bed_m.shape
+    j, i = np.clip(row // ground.block, 1, max(n_y - 2, 1)), np.clip(column // ground.block, 1, max(n_x - 2, 1))
+    rows = np.arange(max(j - SNAP_CELLS, 1), min(j + SNAP_CELLS + 1, n_y - 1))
+    columns = np.arange(max(i - SNAP_CELLS, 1), min(i + SNAP_CELLS + 1, n_x - 1))
+    near = ground.bed_m[np.ix_(rows, columns)]
+    if not np.isfinite(near).any():
+        return None
+    a, b = np.unravel_index(int(np.nanargmin(near)), near.shape)
+    return int(rows[a] * n_x + columns[b])
+
+
+def walled(ground: ValleyGround, cells: NDArray[np.int64]) -> ValleyGround:
+    """Return the ground with walls (missing cells) on the edge of the grid near entries."""
+    bed = ground.bed_m.copy()
+    n_y, n_x = bed.shape
+    for j, i in zip(*np.divmod(cells, n_x), strict=True):
+        rows = slice(max(j - WALL_CELLS, 0), j + WALL_CELLS + 1)
+        columns = slice(max(i - WALL_CELLS, 0), i + WALL_CELLS + 1)
+        for edge, is_near in (((0, columns), j <= WALL_CELLS), ((n_y - 1, columns), j >= n_y - 1 - WALL_CELLS),
+                              ((rows, 0), i <= WALL_CELLS), ((rows, n_x - 1), i >= n_x - 1 - WALL_CELLS)):  # fmt: skip
+            if is_near:
+                bed[edge] = np.nan
+    return ValleyGround(bed, ground.block, ground.cell_m, ground.shape)
+
+
+def fed_runoff(
+    own: RainFields, ground: ValleyGround, cells: NDArray[np.int64], outside_m2: Array, *, slope_min: float
+) -> FedRunoff:
+    """Add the rivers that enter over the edge to the runoff of the map.
+
+    Parameters
+    ----------
+    cells, outside_m2 : of `entry_cells`. slope_min : least slope of the ground beyond the map.
+    """
+    known = np.isfinite(ground.bed_m)
+    fields = (np.asarray(own.field(k), np.float64) for k in range(len(own)))
+    mean = np.array([float(f[known].mean()) if known.any() else 0.0 for f in fields])
+    highest = float(np.nanmax(ground.bed_m)) if known.any() else 0.0
+    heights = ground.bed_m.reshape(-1)[cells]
+    flows = [
+        outside_flow_m3_s(area, height, highest, mean, slope_min=slope_min) * 1000 * 3600 / ground.cell_m**2
+        for area, height in zip(outside_m2.tolist(), heights.tolist(), strict=True)
+    ]
+    inflow = np.array(flows).T if flows else np.zeros((len(own), 0))
+    return FedRunoff(own, cells, inflow)
+
+
+def run_valleys(ground: ValleyGround, runoff: RainFields, *, params: ValleyFlowParams, n_threads: int = 1) -> Array:
+    """Run the storm and return the deepest water on each coarse cell [m], NaN where the bed is not known.
+
+    Raises
+    ------
+    DataError : the run became unstable.
+    """
+    try:
+        run = simulate(ground.bed_m, params.manning_n, runoff, rain_step_s=3600.0, cell_m=ground.cell_m,
+                       step_max_s=5.0, advection=True, n_threads=n_threads)  # fmt: skip
+    except UnstableFlow as error:
+        what = f"the flow over the valleys became unstable: {error}"
+        raise DataError(
+            what, where="inputs.dem", fix="look at the DEM there, or set flood.valleys.cells_max: 0"
+        ) from error
+    return np.asarray(run.max_depth_m, dtype=np.float64)
+
+
+def run_hours(rain_mm: NDArray[Any], *, start: int, storm_h: int, params: ValleyFlowParams) -> tuple[int, int] | None:
+    """Return the first hour and the end of the run: the wettest hours of every rain cell of weight, and some around.
+
+    Parameters
+    ----------
+    rain_mm : (t, y, x), missing hours count as none. start : hour when the storm began. storm_h : wettest hours.
+
+    Returns
+    -------
+    None where that takes more than `hours_max`.
+    """
+    rain = np.nan_to_num(np.asarray(rain_mm, np.float64)).reshape(len(rain_mm), -1)
+    hours = min(storm_h, len(rain))
+    total = np.concatenate([np.zeros((1, rain.shape[1])), np.cumsum(rain, axis=0)])
+    sums = total[hours:] - total[:-hours]
+    most = sums.max(axis=0)
+    of_weight = most >= params.local_share * most.max()
+    firsts = sums[:, of_weight].argmax(axis=0)
+    first, stop = int(firsts.min()), int(firsts.max()) + hours
+    first, stop = max(first - params.lead_h, min(start, first), 0), min(stop + params.after_h, len(rain))
+    return (first, stop) if stop - first <= params.hours_max else None
+
+
+def _parts(values: NDArray[Any], block: int, *, fill_value: float = np.nan) -> NDArray[Any]:
+    """Return values as (Y, block, X, block), the last blocks filled up."""
+    n_y, n_x = values.shape
+    padded = np.pad(values, ((0, -n_y % block), (0, -n_x % block)), constant_values=fill_value)
+    return padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block)

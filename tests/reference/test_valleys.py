@@ -1,0 +1,144 @@
+"""The run over the valleys against closed forms: normal depth, the SCS triangle, volumes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_risk.hazards.flood.valley_params import ValleyFlowParams
+from geo_risk.hazards.flood.valleys import (
+    GRAVITY_M_S2,
+    block_of,
+    entry_cells,
+    fed_runoff,
+    gentle_ground,
+    outside_flow_m3_s,
+    run_hours,
+    run_valleys,
+    unit_hydrograph,
+    valley_ground,
+    walled,
+)
+
+PARAMS = ValleyFlowParams()
+
+
+class Rain:
+    """Runoff that is the same everywhere, by hour."""
+
+    def __init__(self, mm_h, shape):
+        self.mm_h, self.shape = mm_h, shape
+
+    def __len__(self):
+        return len(self.mm_h)
+
+    def field(self, k):
+        return np.full(self.shape, float(self.mm_h[k]))
+
+
+def channel(slope=0.002, n=160, width=6):
+    """A trough of 30 m cells that falls to the south, `width` cells wide, between walls 20 m high."""
+    fall = -np.arange(n)[:, None] * 30.0 * slope + 500.0
+    walls = np.full((1, width + 8), 20.0)
+    walls[:, 4:-4] = 0.0
+    return fall + walls
+
+
+def test_a_steady_inflow_stands_at_the_normal_depth_of_a_wide_channel():
+    ground = valley_ground(channel(), block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    outside[0, 6] = 1e8
+    # 20 mm/h over 100 km2 for long: 556 m3/s in the end; the channel is 180 m wide
+    own = Rain([20.0] * 30, ground.bed_m.shape)
+    none = Rain([0.0] * 30, ground.bed_m.shape)
+    cells, area = entry_cells(ground, outside)
+    assert area.tolist() == [1e8]
+    fed = fed_runoff(own, ground, cells, area, slope_min=0.0005)
+    flow = fed.peak_m3_s(ground.cell_m)
+    assert flow == pytest.approx(1e8 * 0.02 / 3600, rel=0.02)
+    inflow_only = type("Only", (), {"__len__": lambda s: 30, "field": lambda s, k: fed.field(k) - own.field(k)
+                                    + none.field(k)})()  # fmt: skip
+    depth = run_valleys(walled(ground, cells), inflow_only, params=PARAMS)
+    middle = depth[40:60, 2:5]
+    normal = (flow / 180 * PARAMS.manning_n / np.sqrt(0.002)) ** 0.6  # Manning, wide channel
+    # 60 m cells, three across: the walls' friction is left out of both; kinematic crest reaches the middle in 30 h
+    assert middle.mean() == pytest.approx(normal, rel=0.03)
+
+
+def test_the_unit_hydrograph_is_the_triangle_of_the_handbook():
+    share = unit_hydrograph(3.0)  # rises for 0.5 + 1.8 h, ends after 6.141 h
+    assert share.sum() == pytest.approx(1.0)
+    assert len(share) == 7
+    # area of the triangle in its first hour: 1 / (2.3 * 6.141)
+    assert share[0] == pytest.approx(1 / (2.3 * 6.141), rel=1e-6)
+    assert int(share.argmax()) == 2
+    assert unit_hydrograph(0.0).sum() == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="concentration"):
+        unit_hydrograph(np.nan)
+
+
+@given(st.floats(0, 40), st.lists(st.floats(0, 80), min_size=1, max_size=48))
+def test_no_more_water_comes_than_fell(concentration_h, runoff):
+    share = unit_hydrograph(concentration_h)
+    assert (share >= -1e-12).all()
+    assert share.sum() == pytest.approx(1.0, abs=1e-9)
+    flow = outside_flow_m3_s(5e7, 800.0, 1200.0, np.array(runoff), slope_min=0.0005)
+    assert flow.sum() * 3600 <= sum(runoff) / 1000 * 5e7 * (1 + 1e-9)
+    assert (flow >= -1e-9).all()
+
+
+def test_steep_ground_is_not_judged_and_level_ground_is():
+    critical = GRAVITY_M_S2 * 0.05**2 / 0.5 ** (1 / 3)  # 0.0309: g n2 / h^(1/3)
+    for slope, is_gentle in ((critical * 0.95, True), (critical * 1.05, False)):
+        z = np.repeat(np.arange(20)[:, None] * 30.0 * slope, 20, axis=1)
+        assert (
+            gentle_ground(valley_ground(z, block=2, resolution_m=30.0), depth_m=0.5, manning_n=0.05).all() == is_gentle
+        )
+    void = np.full((8, 8), np.nan)
+    assert not gentle_ground(valley_ground(void, block=2, resolution_m=30.0), depth_m=0.5, manning_n=0.05).any()
+
+
+def test_the_coarse_bed_keeps_channels_and_has_no_hollows():
+    z = channel(width=1)
+    z[80, 4] += 5.0  # a dam of one cell: the hollow behind it is filled to its crest
+    ground = valley_ground(z, block=2, resolution_m=30.0)
+    assert (ground.bed_m[:, 2] < ground.bed_m[:, 0] - 10).all()
+    odd = valley_ground(z[:-1, :-1], block=2, resolution_m=30.0)
+    assert odd.bed_m.shape == (80, 4)
+    assert ground.depth_on(z, np.zeros(ground.bed_m.shape)).max() == 0
+
+
+def test_depth_goes_back_by_the_water_level():
+    z = np.array([[10.0, 10.2], [10.4, 12.0], [np.nan, np.nan], [np.nan, np.nan]])
+    ground = valley_ground(z, block=2, resolution_m=30.0)
+    depth = ground.depth_on(z, np.array([[0.3], [0.3]]))
+    assert depth[:2] == pytest.approx(np.array([[0.3, 0.1], [0.0, 0.0]]), abs=1e-6)
+    assert np.isnan(depth[2:]).all()
+
+
+@pytest.mark.parametrize(("shape", "found"), [((500, 500), 2), ((2000, 2000), 4), ((4000, 4000), None), ((3, 3), 2)])
+def test_blocks_are_as_small_as_the_limit_allows(shape, found):
+    assert block_of(shape, 30.0, PARAMS) == found
+    assert block_of(shape, 30.0, ValleyFlowParams(cells_max=0)) is None
+
+
+def test_the_run_holds_the_wettest_hours_of_every_part_of_the_map():
+    rain = np.zeros((100, 1, 3))
+    rain[40:46, 0, 0] = 10.0
+    rain[60:66, 0, 1] = 8.0
+    rain[5:11, 0, 2] = 2.0  # too little to count
+    assert run_hours(rain, start=38, storm_h=6, params=PARAMS) == (38, 70)
+    assert run_hours(rain, start=20, storm_h=6, params=PARAMS) == (32, 70)
+    rain[5:11, 0, 2] = 9.0
+    assert run_hours(rain, start=38, storm_h=6, params=PARAMS) == (5, 70)
+    assert run_hours(rain, start=38, storm_h=6, params=ValleyFlowParams(hours_max=48)) is None
+
+
+def test_more_runoff_never_lowers_the_water():
+    rng = np.random.default_rng(3)
+    z = channel(n=40) + rng.normal(0, 0.3, (40, 14))
+    ground = valley_ground(z, block=2, resolution_m=30.0)
+    low, high = (run_valleys(ground, Rain([mm] * 3, ground.bed_m.shape), params=PARAMS) for mm in (5.0, 15.0))
+    # thin sheets of rain break into small waves: a tenth of the thinnest class of depth
+    assert (high >= low - 0.015).all()
+    assert np.isfinite(high).all()
