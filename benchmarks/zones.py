@@ -5,7 +5,8 @@
 RUN is the output folder of a finished demo run. Its layers are laid side by side, `side` times in each direction (26 of
 500 cells of 30 m: 169 million cells); `hazardous` counties keep their hazard, moving areas, ponds and ledger
 (47 of 632 zones: 30,000), all others are low and still; people live in as many counties as give 25,000 settlements.
-The steps `zones.draw`, `points.merge` and `zones.link` run each in a process of its own, from files to files, as in a run.
+The steps `zones.draw`, `points.merge` and `zones.link` run each in a process of its own, from files to files, as in a
+run.
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ def step(folder: Path, name: str) -> dict[str, Any]:
             options=NO_OPTIONS,
         ),
         "zones.link": lambda: write_linked(
-            zones_drawn=drawn, points=merged, out=folder / "zones_linked.gpkg", language="zh", params=common["params"]
+            zones_drawn=drawn, points=merged, out=folder / "zones_linked.gpkg",
+            facts=folder / "zone_ranks.json", params=common["params"], language="zh",
         ),
     }  # fmt: skip
     wall, cpu = time.perf_counter(), time.process_time()

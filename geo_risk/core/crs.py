@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from pyproj import CRS, Transformer
 
@@ -25,3 +26,9 @@ def crs_change(source: str, target: str) -> Transformer | None:
     """
     one, other = CRS(source), CRS(target)
     return None if one == other else Transformer.from_crs(one, other, always_xy=True)
+
+
+def moved(x: Any, y: Any, source: str, target: str) -> tuple[Any, Any]:
+    """Return coordinates of one system in another, as they are where both are one; see `crs_change`."""
+    change = crs_change(source, target)
+    return (x, y) if change is None else change.transform(x, y)

@@ -11,6 +11,7 @@ import pandas as pd
 from geo_risk.core.errors import CrsError
 from geo_risk.core.sentence import Sentence
 from geo_risk.exposure.columns import numbers
+from geo_risk.exposure.nearest import nearest_settlements
 from geo_risk.exposure.structures import floor_area_m2
 
 MAX_DISTANCE_M = 1000.0
@@ -29,8 +30,8 @@ def assign_settlements(
 
     Returns
     -------
-    A copy with settlement_id: as given where such a settlement exists, else the nearest within MAX_DISTANCE_M, else
-    missing.
+    A copy with settlement_id: as given where such a settlement exists, else the nearest within MAX_DISTANCE_M (of
+    equally near ones that of the lower id), else missing.
 
     Raises
     ------
@@ -46,16 +47,20 @@ def assign_settlements(
     ids[~given.isin(set(settlements["settlement_id"]))] = pd.NA
     lost = ids.isna()
     if lost.any() and len(settlements):
-        order, distance = settlements.sindex.nearest(
-            out.geometry[lost].centroid, return_all=False, return_distance=True, max_distance=MAX_DISTANCE_M
-        )
-        rows = np.flatnonzero(lost.to_numpy())[order[0]]
-        ids.iloc[rows] = settlements["settlement_id"].to_numpy()[order[1]]
-        farthest = distance.max() if len(distance) else 0.0
+        near = nearest_settlements(out.geometry[lost].centroid, settlements, max_distance_m=MAX_DISTANCE_M)
+        rows = np.flatnonzero(lost.to_numpy())[near.place]
+        ids.iloc[rows] = near.settlement_id
+        farthest = near.distance_m.max(initial=0.0)
         notes.append(Sentence(
             f"{len(rows)} buildings without a settlement were given the nearest one (at most {farthest:.0f} m away)",
             f"{len(rows)} 栋房屋未注明居民点，归入最近居民点（最远 {farthest:.0f} 米）",
         ))  # fmt: skip
+        if near.n_ties:
+            notes.append(Sentence(
+                f"of {near.n_ties} of them two settlements or more are equally near: "
+                "they were given the one of the lower id",
+                f"其中 {near.n_ties} 栋与两个以上居民点等距：归入编号较小者",
+            ))  # fmt: skip
     if ids.isna().any():
         notes.append(Sentence(
             f"{int(ids.isna().sum())} buildings belong to no settlement: who lives in them is unknown",
@@ -65,10 +70,10 @@ def assign_settlements(
 
 
 def dwelling_weights(buildings: gpd.GeoDataFrame) -> pd.Series[Any]:
-    """Return the share of residents each building draws: its households, else its floor area [m2].
+    """Return the share of residents each dwelling draws: its households, else its floor area [m2].
 
-    Households count in a settlement only where every building of it has a number and some number is above 0;
-    floors that are missing or not above 0 count as one.
+    Households count in a settlement only where every dwelling of it has a number and some number is above 0;
+    floors that are missing or not above 0 count as one. Which buildings are dwellings says `uses.use_classes`.
     """
     room = pd.Series(floor_area_m2(buildings), index=buildings.index)
     return _usable_households(buildings).where(counted_by_households(buildings), room).astype("float64")

@@ -21,6 +21,13 @@ STRUCTURES = ("frame", "brick_concrete", "brick_wood", "adobe", "cave_dwelling",
 RESIDENTIAL = "residential"
 """Use of a building that is taken where its own is not given: people live in it."""
 
+DWELLING, GATHERING, OTHER_USE = USES = ("dwelling", "gathering", "other")
+"""What buildings are used for: people sleep there; many come there who are in no census of the house; neither."""
+
+
+NO_DWELLING = "no_dwelling"
+"""`spread` of buildings in which nobody lives: schools, factories, sheds."""
+
 
 class AssetValue(Params):
     """What it costs to build a square metre of floor again, and who says so."""
@@ -74,6 +81,16 @@ class ExposureParams(Params):
         {}, "Share of the residents of a building who are in it by day, by its `use` (residential where it gives "
         "none). Empty: people by day are unknown.", source=f"{_CHOICE}: none; it needs a survey of the county",
     )  # fmt: skip
+    use_terms: dict[str, str] = parameter(
+        {}, "Further words of the column `use`, each with what it means: `dwelling` (draws residents), `gathering` "
+        "(draws none; many may be in it by day) or `other` (draws none). A word that is not known is a dwelling.",
+        source=f"{_CHOICE}: words of ledgers differ by county",
+    )  # fmt: skip
+    facility_distance_m: float = parameter(
+        100.0, "A facility of `inputs.facilities` stands for the schools, factories and the like among the buildings "
+        "within this distance; of others the people by day are unknown.",
+        source=f"{_CHOICE}: the yard of a school", ge=0, le=1000,
+    )  # fmt: skip
     structure_terms: dict[str, str] = parameter(
         {}, "Further words of the column `structure`, each with the class it means (those that are known stand in "
         "geo_risk/exposure/structures.py).", source=f"{_CHOICE}: words of ledgers differ by county",
@@ -104,6 +121,10 @@ class ExposureParams(Params):
         strange = sorted({*self.structure_terms.values(), *self.asset_values} - set(STRUCTURES))
         if strange:
             what = f"{strange} are no classes of structure; {list(STRUCTURES)} are known"
+            raise ValueError(what)
+        strange = sorted(set(self.use_terms.values()) - set(USES))
+        if strange:
+            what = f"{strange} are no uses of buildings; {list(USES)} are known"
             raise ValueError(what)
         return self
 

@@ -16,9 +16,12 @@ from geo_risk.core.errors import DataError
 from geo_risk.core.sentence import Sentence
 from geo_risk.exposure.buildings import MAX_DISTANCE_M, assign_settlements, counted_by_households, dwelling_weights
 from geo_risk.exposure.columns import texts
-from geo_risk.exposure.params import DEFAULTS, ExposureParams
+from geo_risk.exposure.params import DEFAULTS, DWELLING, NO_DWELLING, ExposureParams
 from geo_risk.exposure.structures import floor_area_m2, replacement_value_cny, structure_classes
 from geo_risk.exposure.unbuilt import census_places, discs, population_places, yards
+from geo_risk.exposure.uses import use_classes
+
+_COUNTS = ("people", "vulnerable_people", "households")
 
 HOUSE_COLUMNS = ("house_id", "settlement_id", "people", "vulnerable_people", "households", "is_building", "spread",
                  "structure", "use", "floor_area_m2", "assets_cny")  # fmt: skip
@@ -136,9 +139,11 @@ def spread_people(
     Returns
     -------
     (houses, notes) : houses has HOUSE_COLUMNS and polygons in the CRS of the settlements. The sums over a
-        settlement's houses equal its numbers exactly; where a number is unknown it is NaN in each house. Buildings of
-        no settlement stand at the end of the buildings, settlement_id missing and their numbers NaN: they are houses
-        too. `spread` says by what a house draws its people ("none" for those of no settlement).
+        settlement's houses equal its numbers exactly; where a number is unknown it is NaN in each dwelling. Buildings
+        of no settlement stand at the end of the buildings, settlement_id missing and their numbers NaN: they are houses
+        too. `spread` says by what a house draws its people ("none" for those of no settlement). Buildings of another
+        use than dwelling draw nobody: their numbers are 0, `spread` is NO_DWELLING. A settlement that has only such
+        ones is spread as one without buildings.
     """
     frames: list[gpd.GeoDataFrame] = []
     notes: list[str] = []
@@ -146,7 +151,7 @@ def spread_people(
     if dwellings.buildings is not None and len(dwellings.buildings):
         built, notes = built_houses(settlements, dwellings.buildings, params)
         frames.append(built)
-        lonely = _without(lonely, built)
+        lonely = _without(lonely, built[built["spread"] != NO_DWELLING])
     for places, said in _unbuilt(lonely, settlements, dwellings, radius_m=radius_m, params=params):
         frames.append(_without_empty_cells(with_counts(places, settlements), settlements))
         notes += said
@@ -195,12 +200,20 @@ def _unbuilt(
         yield _as_places(places, "census"), said
         lonely = _without(lonely, places)
     if dwellings.population is not None and len(lonely):
-        places = population_places(lonely, settlements, dwellings.population, params)
+        places, squares = population_places(lonely, settlements, dwellings.population, params)
         n = places["settlement_id"].nunique()
         said = []
         if n:
             said.append(Sentence(f"the people of {n} settlements without buildings are spread by the population raster",
                               f"{n} 个无房屋数据的居民点人口按人口栅格分布"))  # fmt: skip
+        if squares["typical"]:
+            said.append(Sentence(
+                f"{squares['typical']} squares of the population raster around them are unknown: they draw as the mean "
+                "square of their settlement; where a missing cell means empty ground, set "
+                "risk.exposure.population_missing_is_zero",
+                f"其周边 {squares['typical']} 个人口栅格方块无数据：按所属居民点各方块平均分摊；若缺测表示无人居住，"
+                "请设置 risk.exposure.population_missing_is_zero",
+            ))  # fmt: skip
         yield _as_places(places, "population"), said
         lonely = _without(lonely, places)
     if len(lonely):
@@ -261,15 +274,21 @@ def built_houses(
     """Return the buildings as houses with their people, class of structure and replacement value, and notes."""
     placed, notes = assign_settlements(buildings, settlements)
     placed = placed.sort_values("building_id", kind="stable")
+    uses, odd_uses = use_classes(placed, params)
+    lived_in = (uses == DWELLING).to_numpy(dtype=bool)
+    weight = np.zeros(len(placed))
+    weight[lived_in] = dwelling_weights(placed[lived_in])
+    by_households = np.zeros(len(placed), dtype=bool)
+    by_households[lived_in] = counted_by_households(placed[lived_in])
     classes, strange = structure_classes(placed, params)
     area = floor_area_m2(placed)
     out = gpd.GeoDataFrame(
         {
             "house_id": placed["building_id"].astype("string").to_numpy(),
             "settlement_id": placed["settlement_id"].astype("string").to_numpy(),
-            "weight": dwelling_weights(placed).to_numpy(),
+            "weight": weight,
             "is_building": True,
-            "spread": np.where(counted_by_households(placed), "households", "floor_area"),
+            "spread": np.where(by_households, "households", "floor_area"),
             "structure": classes.array,
             "use": texts(placed, "use").str.strip().str.lower().array,
             "floor_area_m2": area,
@@ -280,6 +299,8 @@ def built_houses(
     )
     lost = out["settlement_id"].isna()
     out.loc[lost, "spread"] = "none"
+    out.loc[~lived_in, "spread"] = NO_DWELLING
+    notes += _said_of_uses(out, settlements, odd_uses)
     if strange:
         words = "、".join(f"{k} ({n})" for k, n in list(strange.items())[:12])
         notes.append(Sentence(
@@ -288,9 +309,39 @@ def built_houses(
             f"{sum(strange.values())} 栋房屋的结构类型无法识别，按未知处理：{words}；"
             "可在 risk.exposure.structure_terms 中指定其类别",
         ))  # fmt: skip
-    owned = with_counts(out[~lost].reset_index(drop=True), settlements)
-    aside = out[lost].assign(**dict.fromkeys(("people", "vulnerable_people", "households"), np.nan))
-    return gpd.GeoDataFrame(pd.concat([owned, aside], ignore_index=True), crs=buildings.crs), notes
+    homes = with_counts(out[~lost & lived_in].reset_index(drop=True), settlements)
+    nobody = out[~lived_in].assign(**dict.fromkeys(_COUNTS, 0.0))
+    aside = out[lost & lived_in].assign(**dict.fromkeys(_COUNTS, np.nan))
+    return gpd.GeoDataFrame(pd.concat([homes, nobody, aside], ignore_index=True), crs=buildings.crs), notes
+
+
+def _said_of_uses(
+    built: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, odd: dict[str, int]
+) -> list[str]:  # fmt: skip
+    """Return what is said of buildings in which nobody lives, and of uses that no table knows."""
+    said: list[str] = []
+    empty = built["spread"] == NO_DWELLING
+    if empty.any():
+        said.append(Sentence(
+            f"{int(empty.sum())} buildings are no dwellings by their use: nobody is counted as living in them",
+            f"{int(empty.sum())} 栋房屋按用途为非住宅：不计常住人口",
+        ))  # fmt: skip
+    homeless = set(built.loc[empty, "settlement_id"].dropna()) - set(built.loc[~empty, "settlement_id"].dropna())
+    n = int(settlements["settlement_id"].isin(homeless).sum())
+    if n:
+        said.append(Sentence(
+            f"{n} settlements have buildings but no dwelling among them: they count as settlements without buildings",
+            f"{n} 个居民点仅有非住宅房屋：其人口按无房屋数据的居民点分布",
+        ))  # fmt: skip
+    if odd:
+        words = ", ".join(f"{k} ({n})" for k, n in list(odd.items())[:12])
+        said.append(Sentence(
+            f"{sum(odd.values())} buildings have a use that no table knows, they count as dwellings: {words}; "
+            "name its meaning in risk.exposure.use_terms",
+            f"{sum(odd.values())} 栋房屋的用途无法识别，按住宅处理：{words}；"
+            "可在 risk.exposure.use_terms 中指定",
+        ))  # fmt: skip
+    return said
 
 
 def with_counts(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -303,7 +354,7 @@ def with_counts(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.
     weights = out["weight"].to_numpy(dtype=np.float64)
     totals = settlements.set_index("settlement_id")
     positions = out.groupby("settlement_id", sort=True).indices
-    for column in ("people", "vulnerable_people", "households"):
+    for column in _COUNTS:
         given = totals[column].to_dict()
         values = np.full(len(out), np.nan)
         for settlement, rows in positions.items():

@@ -41,16 +41,17 @@ def structure_classes(
     (classes, strange) : classes is text in STRUCTURES; strange counts the buildings of each unknown word.
     """
     given = texts(buildings, "structure")
-    table = {_plain(w): c for c, words in TERMS.items() for w in words} | {
-        _plain(w): c for w, c in params.structure_terms.items()
+    table = {plain(w): c for c, words in TERMS.items() for w in words} | {
+        plain(w): c for w, c in params.structure_terms.items()
     }
-    known = {word: table.get(_plain(str(word)), "unknown") for word in given.dropna().unique()}
+    known = {word: table.get(plain(str(word)), "unknown") for word in given.dropna().unique()}
     classes = given.astype(object).map(known).fillna("unknown").astype("string")
     strange = given[(classes == "unknown") & given.notna()].value_counts()
     return classes, {str(k): int(n) for k, n in sorted(strange.items())}
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a word of a ledger without width, case, blanks and the ends that say only that it is a class."""
     out = "".join(unicodedata.normalize("NFKC", text).lower().split())
     for end in ("结构", "房屋", "房", "类"):
         if len(out) > len(end):

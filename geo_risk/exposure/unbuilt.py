@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from geo_risk.core.errors import CrsError
 from geo_risk.core.grid import grid_of
 from geo_risk.exposure.columns import numbers
+from geo_risk.exposure.nearest import nearest_settlements
 from geo_risk.exposure.params import ExposureParams
 from geo_risk.exposure.zonal import values_at
 
@@ -66,7 +67,8 @@ def yards(points: gpd.GeoDataFrame, params: ExposureParams) -> NDArray[Any]:
 def with_settlement(
     points: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, *, max_distance_m: float
 ) -> gpd.GeoDataFrame:  # fmt: skip
-    """Return points with a settlement each: as given where there is one of that id, else the nearest, else missing.
+    """Return points with a settlement each: as given where there is one of that id, else the nearest (of equally
+    near ones the lower id), else missing.
 
     Raises
     ------
@@ -80,15 +82,14 @@ def with_settlement(
     ids[~given.isin(set(settlements["settlement_id"])).to_numpy()] = None
     lost = np.flatnonzero(pd.isna(ids))
     if len(lost) and len(settlements):
-        order, _ = settlements.sindex.nearest(points.geometry.iloc[lost], return_all=False, return_distance=True,
-                                              max_distance=max_distance_m)  # fmt: skip
-        ids[lost[order[0]]] = settlements["settlement_id"].to_numpy()[order[1]]
+        near = nearest_settlements(points.geometry.iloc[lost], settlements, max_distance_m=max_distance_m)
+        ids[lost[near.place]] = near.settlement_id
     return points.assign(settlement_id=pd.array(ids, dtype="string"))
 
 
 def population_places(
     lonely: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, population: xr.DataArray, params: ExposureParams
-) -> gpd.GeoDataFrame:
+) -> tuple[gpd.GeoDataFrame, dict[str, int]]:
     """Return squares of a population layer around settlements without buildings, with their people as weights.
 
     Parameters
@@ -98,15 +99,20 @@ def population_places(
 
     Returns
     -------
-    house_id, settlement_id, weight (people of the raster in the square, above 0), polygons, ordered by settlement and
-    place. Settlements around which the raster has nobody are missing: it does not know them.
+    (places, rest) : house_id, settlement_id, weight (people of the raster in the square), polygons, ordered by
+        settlement and place; squares of nobody are left out. Unknown cells of a square have the mean of its known
+        ones; a square without a known cell draws as the mean square of its settlement, empty ones counted: unknown
+        ground is not empty. Settlements around which the raster knows nobody are missing: it does not know them.
+        rest : "typical", the squares that draw so.
     """
     grid = grid_of(population)
     k = max(1, round(params.population_block_m / grid.resolution_m))
     side, (n_y, n_x) = k * grid.resolution_m, (grid.shape[0] // k, grid.shape[1] // k)
     columns = ["house_id", "settlement_id", "weight"]
     if not len(lonely) or not n_y or not n_x:
-        return gpd.GeoDataFrame(columns=[*columns, "geometry"], geometry="geometry", crs=settlements.crs)
+        return gpd.GeoDataFrame(columns=[*columns, "geometry"], geometry="geometry", crs=settlements.crs), {
+            "typical": 0
+        }
     coarse = _blocks_of(population, k)
     left, _, _, top = grid.bounds
     xy = np.column_stack([lonely.geometry.x, lonely.geometry.y])
@@ -119,13 +125,18 @@ def population_places(
     inside = (at >= 0).all(axis=1) & (at[:, 0] < n_x) & (at[:, 1] < n_y)
     inside &= np.hypot(*(centre - xy[owner]).T) <= params.population_radius_m
     at, owner, centre = at[inside], owner[inside], centre[inside]
+    settlements = settlements.sort_values("settlement_id", kind="stable")  # of equally near ones not the first row
     points = np.column_stack([settlements.geometry.x, settlements.geometry.y])
     nearest = settlements["settlement_id"].to_numpy()[cKDTree(points).query(centre)[1]]
     own = nearest == lonely["settlement_id"].to_numpy()[owner]
     at, owner = at[own], owner[own]
-    weight = np.nan_to_num(values_at(coarse, at[:, 1] * n_x + at[:, 0]).astype(np.float64))
+    weight = values_at(coarse, at[:, 1] * n_x + at[:, 0]).astype(np.float64)
+    unknown = np.isnan(weight)
+    means = pd.Series(weight).groupby(owner).transform("mean").to_numpy(dtype=np.float64)
+    weight = np.where(unknown, means, weight)
     kept = weight > 0
     at, owner, weight = at[kept], owner[kept], weight[kept]
+    rest = {"typical": int((unknown & kept).sum())}
     x, y = left + at[:, 0] * side, top - at[:, 1] * side
     ids = lonely["settlement_id"].astype("string").to_numpy()[owner]
     out = gpd.GeoDataFrame(
@@ -137,15 +148,17 @@ def population_places(
         geometry=shapely.box(x, y - side, x + side, y),
         crs=settlements.crs,
     )
-    return out.iloc[np.lexsort([at[:, 0], at[:, 1], ids.astype(str)])].reset_index(drop=True)
+    return out.iloc[np.lexsort([at[:, 0], at[:, 1], ids.astype(str)])].reset_index(drop=True), rest
 
 
 def _blocks_of(population: xr.DataArray, k: int) -> da.Array:
-    """Return the people of squares of k x k cells, lazily; cells without a number add nothing."""
+    """Return the people of squares of k x k cells, lazily; unknown cells have the mean of the known."""
     data = population.data if isinstance(population.data, da.Array) else da.from_array(population.data)
     n_y, n_x = (n // k * k for n in data.shape)
     chunk = k * max(1, 1024 // k)
-    return da.coarsen(np.nansum, data[:n_y, :n_x].rechunk((chunk, chunk)), {0: k, 1: k})
+    cells = data[:n_y, :n_x].rechunk((chunk, chunk)).astype(np.float64)
+    people, known = (da.coarsen(np.sum, v, {0: k, 1: k}) for v in (da.nan_to_num(cells), da.isfinite(cells)))
+    return da.where(known > 0, people * (k * k) / da.maximum(known, 1), np.nan)
 
 
 def discs(settlements: gpd.GeoDataFrame, radius_m: float) -> gpd.GeoDataFrame:

@@ -14,9 +14,11 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level
 from geo_risk.exposure.columns import numbers
 from geo_risk.exposure.interval import people_variance
-from geo_risk.exposure.params import RESIDENTIAL, STRUCTURES, ExposureParams
+from geo_risk.exposure.params import DWELLING, RESIDENTIAL, STRUCTURES, ExposureParams
 from geo_risk.exposure.places import Places
-from geo_risk.products.zone_exposure import Exposed, assets_of, share_sums
+from geo_risk.exposure.structures import plain
+from geo_risk.exposure.uses import use_words
+from geo_risk.products.zone_exposure import Exposed, assets_of, building_counts, share_sums
 
 ALL, OUTSIDE, TOTAL = "all_zones", "outside_zones", "total"
 
@@ -55,12 +57,13 @@ def house_columns(
     feature, zone = pairs["feature"].to_numpy(), pairs["zone"].to_numpy()
     if "structure" in houses and houses["is_building"].any():
         is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
+        is_open = np.bincount(zone[~is_building], minlength=n) > 0  # buildings that nobody gave stand there
         if "counted" in pairs:
             is_building = is_building & pairs["counted"].to_numpy(dtype=bool)
         known = houses["structure"].astype(object).fillna("unknown").to_numpy()[feature]
         for name in STRUCTURES:
             chosen = zone[is_building & (known == name)]
-            out[f"buildings_{name}"] = np.bincount(chosen, minlength=n).astype(np.float64)
+            out[f"buildings_{name}"] = np.where(is_open, np.nan, np.bincount(chosen, minlength=n))
     if expected is not None:
         out["expected_people_yr"] = share_sums(expected["people_yr"], pairs, n)
         out["expected_loss_cny_yr"] = share_sums(expected["loss_cny_yr"], pairs, n)
@@ -70,13 +73,18 @@ def house_columns(
 def residents_by_day(houses: pd.DataFrame, params: ExposureParams) -> pd.Series[Any] | None:
     """Return the residents of each house who are in it by day, NaN where its use has no share or people are unknown.
 
+    A dwelling by its word has the share of `residential` where its own word has none; where nobody lives nobody stays.
     None where the configuration gives no shares: then nobody knows.
     """
     if not params.day_home_share:
         return None
     use = houses["use"].astype(object) if "use" in houses else pd.Series(None, index=houses.index, dtype=object)
-    share = use.fillna(RESIDENTIAL).map(params.day_home_share).astype("float64")
-    return numbers(houses, "people") * share
+    known = use_words(params)
+    words = {w: w if w in params.day_home_share else RESIDENTIAL if known.get(plain(str(w))) == DWELLING else None
+             for w in use.dropna().unique()}  # fmt: skip
+    share = use.map(words).where(use.notna(), RESIDENTIAL).map(params.day_home_share).astype("float64")
+    people = numbers(houses, "people")
+    return (people * share).mask(people == 0, 0.0)
 
 
 def whole_rows(
@@ -96,7 +104,7 @@ def whole_rows(
     total, outside = _things(exposed, survey), _things(exposed, survey)
     for column in ("road_km", "farmland_ha", "facilities", "known_facility_people"):
         outside[column] = float(np.maximum(0.0, total[column] - float(threatened[column])))  # NaN stays NaN
-    left = _untouched(every, exposed.facilities)
+    left = _untouched(every, exposed.facilities) if exposed.is_listed else None
     if left is not None:
         outside["facility_people"] = float(_in_use(left).sum(skipna=False))
     houses = exposed.houses
@@ -106,7 +114,8 @@ def whole_rows(
         shares[found.index] = found
         rest = 1 - shares.to_numpy()
         pairs = pd.DataFrame({"feature": np.arange(len(houses)), "zone": 0})
-        total |= _of_houses(houses, pairs.assign(share=1.0, counted=True), exposed.facilities, survey, params)
+        listed = exposed.facilities if exposed.is_listed else None
+        total |= _of_houses(houses, pairs.assign(share=1.0, counted=True), listed, survey, params)
         beyond = pairs.assign(share=rest, counted=rest == 1)[rest > 0]
         outside |= _of_houses(houses, beyond, left, survey, params)
     elif exposed.population is not None:
@@ -147,9 +156,8 @@ def _of_houses(
     out = {c: float(np.round(share_sums(houses[c], pairs, 1)[0])) for c in ("people", "households")}
     out["known_people"] = float(share_sums(houses["people"].fillna(0.0), pairs, 1)[0])
     out |= {c: float(v[0]) for c, v in house_columns(houses, pairs, 1, survey.expected).items()}
-    counted = pairs["counted"].to_numpy(dtype=bool)
-    is_building = houses["is_building"].to_numpy(dtype=bool)
-    out["buildings"] = float(is_building[pairs["feature"]][counted].sum()) if is_building.any() else float("nan")
+    built, known = building_counts(houses, pairs, 1)
+    out["buildings"], out["known_buildings"] = float(built[0]), float(known[0])
     if "assets_cny" in houses:
         out["assets_cny"], out["known_assets_cny"] = (float(v[0]) for v in assets_of(houses, pairs, 1))
     at_home = residents_by_day(houses, params)
@@ -163,10 +171,10 @@ def _of_houses(
 
 def _things(exposed: Exposed, survey: Surveyed) -> dict[str, float]:
     """Return the sums of all that was given beside houses."""
-    names = ("people", "households", "known_people", "vulnerable_people", "buildings", "road_km", "farmland_ha",
-             "facilities", "facility_people", "known_facility_people", "people_day", "assets_cny", "known_assets_cny",
-             "expected_people_yr", "expected_loss_cny_yr", "people_low", "people_high",
-             *(f"buildings_{s}" for s in STRUCTURES))  # fmt: skip
+    names = ("people", "households", "known_people", "vulnerable_people", "buildings", "known_buildings",
+             "road_km", "farmland_ha", "facilities", "facility_people", "known_facility_people", "people_day",
+             "assets_cny", "known_assets_cny", "expected_people_yr", "expected_loss_cny_yr", "people_low",
+             "people_high", *(f"buildings_{s}" for s in STRUCTURES))  # fmt: skip
     out = dict.fromkeys(names, float("nan"))
     out["known_people"] = 0.0
     if exposed.houses is None and exposed.population is not None:
@@ -175,7 +183,7 @@ def _things(exposed: Exposed, survey: Surveyed) -> dict[str, float]:
         out["people"] = float("nan") if bool(np.asarray(np.isnan(values).any())) else round(out["known_people"])
     if exposed.roads is not None:
         out["road_km"] = float(exposed.roads.length.sum() / 1000)
-    if exposed.facilities is not None:
+    if exposed.facilities is not None and exposed.is_listed:
         in_use = _in_use(exposed.facilities)
         out["facilities"], out["known_facility_people"] = float(len(in_use)), float(in_use.sum())
         out["facility_people"] = float(in_use.sum(skipna=False))

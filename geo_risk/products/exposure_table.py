@@ -73,10 +73,11 @@ def exposure_table(exposed: Exposed, survey: Surveyed, params: RiskParams, *, la
     out["risk_level"] = out["risk_level"].fillna(Level.UNKNOWN).astype(np.int8)
     whole_numbers = {f"buildings_{s}": "Int64" for s in STRUCTURES}
     out = out.astype(whole_numbers)
-    out["gaps"] = _gaps(out, exposed)
+    out["gaps"] = _gaps(out)
     out = exposure_reasons(out, params, language)
     out = out.assign(assets_known_cny=out["known_assets_cny"]).drop(columns=["known_assets_cny"])
-    kept = [c for c in out.columns if c not in ("known_facility_people", "n_unknown_settlements")]
+    inner = ("known_facility_people", "known_buildings", "n_unknown_settlements")
+    kept = [c for c in out.columns if c not in inner]
     made: pd.DataFrame = conform(out[kept], "exposure")
     return made
 
@@ -84,7 +85,7 @@ def exposure_table(exposed: Exposed, survey: Surveyed, params: RiskParams, *, la
 def _sums(places: Places, exposed: Exposed, survey: Surveyed, params: RiskParams) -> pd.DataFrame:
     """Return every sum of each place, by its position."""
     out = exposure_of_places(places, exposed)
-    facilities = facility_sums(places, exposed.facilities)
+    facilities = facility_sums(places, exposed.facilities, is_listed=exposed.is_listed)
     out["facility_names"] = facilities["facility_names"]
     houses = exposed.houses
     for column in ("vulnerable_people", "expected_people_yr", "expected_loss_cny_yr", "people_day",
@@ -94,7 +95,7 @@ def _sums(places: Places, exposed: Exposed, survey: Surveyed, params: RiskParams
         pairs = places.pairs(houses)
         out = out.assign(**house_columns(houses, pairs, places.n, survey.expected))
         at_home = residents_by_day(houses, params.exposure)
-        if at_home is not None and exposed.facilities is not None:
+        if at_home is not None and exposed.facilities is not None and exposed.is_listed:
             out["people_day"] = np.round(share_sums(at_home, pairs, places.n) + facilities["day_people"].to_numpy())
     out["farmland_ha"] = np.nan if survey.farmland is None else farmland_ha(places, survey.farmland)
     return out
@@ -127,15 +128,15 @@ def _hazards(places: Places, zones: gpd.GeoDataFrame, survey: Surveyed, params: 
     })  # fmt: skip
 
 
-def _gaps(rows: pd.DataFrame, exposed: Exposed) -> list[str | None]:
+def _gaps(rows: pd.DataFrame) -> list[str | None]:
     """Return what is not known of each row, as codes parted by commas."""
-    no_houses = exposed.houses is None or not exposed.houses["is_building"].any()
     strange = rows["buildings_unknown"].astype("float64")
     tests = {
         "people": rows["people"].isna(),
         "vulnerable": rows["vulnerable_people"].isna() & rows["people"].notna(),
         "day": rows["people_day"].isna(),
-        "structure": ~(strange == 0) & ((rows["buildings"] > 0) | no_houses),
+        "buildings": rows["buildings"].isna(),
+        "structure": ~(strange == 0) & ((rows["buildings"] > 0) | rows["buildings"].isna()),
         "assets": rows["assets_cny"].isna(),
         "roads": rows["road_km"].isna(),
         "farmland": rows["farmland_ha"].isna(),

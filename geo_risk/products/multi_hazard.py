@@ -18,7 +18,11 @@ from geo_risk.exposure.zonal import cell_coverage
 HAZARDS = ("landslide", "flood", "waterlogging", "deformation")
 """Hazards that a place is asked about, whether the run looked at them or not."""
 
-_HAZARD_OF = {"landslide": "landslide", "flood": "flood", "waterlogging": "waterlogging"}
+_HAZARD_OF = {
+    **dict.fromkeys(("landslide", "rockfall", "debris_flow", "unstable_slope"), "landslide"),
+    "flood": "flood", "waterlogging": "waterlogging",
+}  # fmt: skip
+"""Hazard of each kind of zone; every other kind is moving ground."""
 
 
 def combined_levels(

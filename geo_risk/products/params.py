@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from geo_risk.core.params import Params, check_weights, parameter
 from geo_risk.exposure.params import ExposureParams, FloodLossParams
 from geo_risk.products.priority_params import CRITERIA, PriorityParams
+from geo_risk.products.rank_params import RankParams
 
 _CHOICE = "choice of geo_risk"
 _PLANS = "danger grades of Chinese county plans, METHODS.md section 3"
@@ -181,6 +182,7 @@ class RiskParams(Params):
 
     exposure: ExposureParams = ExposureParams()
     flood_loss: FloodLossParams = FloodLossParams()
+    ranks: RankParams = RankParams()
 
     @model_validator(mode="after")
     def _tables_rise(self) -> RiskParams:

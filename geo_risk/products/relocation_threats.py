@@ -73,7 +73,7 @@ def threats_of(
     (threats, counts) : those of at least `threat_min_level`, of an unknown level, or accelerating; by `threat_id`.
         A kind of WIDE_KINDS is left out (counted as `wide`); chances that are none are unknown (`bad_chances`).
     """
-    moving = points[points["activity"] == "accelerating"]["point_id"] if points is not None else []
+    moving = points[_is_accelerating(points["activity"])]["point_id"] if points is not None else []
     parts = [_part(zones, "zone", "zone_id", zones.get("activity"))]
     if runouts is not None and len(runouts):
         is_moving = runouts["release_id"].isin(set(moving)).map({True: "accelerating", False: ""})
@@ -104,13 +104,19 @@ def _part(
             "source": source,
             "kind": frame["kind"].astype(str).to_numpy(),
             "hazard_level": frame["hazard_level"].fillna(Level.UNKNOWN).astype(np.int8).to_numpy(),
-            "is_accelerating": False if activity is None else (activity == "accelerating").to_numpy(),
+            "is_accelerating": False if activity is None else _is_accelerating(activity),
             "annual_chance": chance,
         },
         geometry=frame.geometry.to_numpy(),
         crs=frame.crs,
     )
     return out, bad
+
+
+def _is_accelerating(activity: pd.Series[Any]) -> NDArray[np.bool_]:
+    """Tell which are known to accelerate; of a missing activity nobody says so."""
+    found = activity.astype("string").eq("accelerating").fillna(value=False)
+    return np.asarray(found.to_numpy(dtype=bool))
 
 
 def threatened(

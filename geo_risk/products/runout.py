@@ -244,11 +244,15 @@ def _zones(
     if houses is not None and len(houses):
         groups = houses.groupby("unit")
         people, buildings = groups["people"].agg(lambda v: v.sum(skipna=False)), groups["position"].nunique()
+        if "is_building" in houses:  # a disc, a cell or a census point is no building: how many stand there is unknown
+            buildings = buildings.astype("float64").where(groups["is_building"].all())
         speed, settlements = groups["velocity_m_s"].max(), groups["settlement_id"].nunique()
     zones["people"] = np.ceil(zones["unit"].map(people).fillna(0.0 if houses is not None else np.nan).round(6))
     unknown = zones["unit"].isin(people.index[people.isna()])
     zones.loc[unknown, "people"] = np.nan
-    zones["buildings"] = zones["unit"].map(buildings).fillna(0 if houses is not None else np.nan)
+    reached = zones["unit"].isin(people.index)
+    nothing = 0.0 if houses is not None else np.nan
+    zones["buildings"] = zones["unit"].map(buildings).astype("float64").where(reached, nothing)
     zones["settlements"] = zones["unit"].map(settlements).fillna(0 if houses is not None else np.nan)
     zones["roads"] = (
         np.nan if roads is None else zones["unit"].map(roads.groupby("unit")["position"].nunique()).fillna(0)
@@ -305,7 +309,11 @@ def _conformed(zones: gpd.GeoDataFrame, language: str) -> gpd.GeoDataFrame:
 def _zone_reason(row: Mapping[Any, Any], language: str) -> str:
     out = [say("runout_zone", language, kind=str(row["kind"]), source=str(row["source"]), id=row["release_id"],
                length=row["length_m"], speed=row["velocity_m_s"])]  # fmt: skip
-    if row["buildings"] > 0:
+    if pd.isna(row["buildings"]) and not pd.isna(row["settlements"]):
+        key = "runout_unmapped_unknown" if pd.isna(row["people"]) else "runout_unmapped"
+        out.append(say(key, language, people=row["people"], settlements=int(row["settlements"]),
+                       speed=row["arrival_velocity_m_s"]))  # fmt: skip
+    elif row["buildings"] > 0:
         key = "runout_people_unknown" if pd.isna(row["people"]) else "runout_people"
         out.append(say(key, language, houses=int(row["buildings"]), people=row["people"],
                        settlements=int(row["settlements"]), speed=row["arrival_velocity_m_s"]))  # fmt: skip

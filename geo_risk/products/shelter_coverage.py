@@ -139,9 +139,11 @@ def _grouped(
         given = settlements["township"] if "township" in settlements else pd.Series(pd.NA, index=settlements.index)
         of_settlement = given.astype("string").reset_index(drop=True).astype(object)
         of_settlement = of_settlement.where(of_settlement != "")
-        tree = shapely.STRtree(homes.to_numpy())
-        nearest = tree.query_nearest(shelters.geometry.centroid.to_numpy(), all_matches=False)[1]
-        of_shelter = of_settlement.iloc[nearest].reset_index(drop=True)
+        of_shelter = pd.Series([None] * len(shelters), dtype=object)
+        if len(homes):
+            tree = shapely.STRtree(homes.to_numpy())
+            nearest = tree.query_nearest(shelters.geometry.centroid.to_numpy(), all_matches=False)[1]
+            of_shelter = of_settlement.iloc[nearest].reset_index(drop=True)
         names, shapes = pd.Series(dtype=object), {}
     left = of_settlement.fillna(OUTSIDE_ID).to_numpy(dtype=object)
     right = of_shelter.fillna(OUTSIDE_ID).to_numpy(dtype=object)

@@ -33,6 +33,8 @@ _SAID: Mapping[str, tuple[str, str]] = {
               "趋势未知：不能排除速率变化达 {most:.0f} 毫米/年（95%）。"),
     "no_trend": ("Trend unknown: the series is too short, or there is none.", "趋势未知：时序过短或无时序。"),
     "people": ("{people} people and {buildings} buildings stand on it.", "其上有 {people} 人、{buildings} 栋房屋。"),
+    "people_only": ("{people} people live on it; how many buildings stand there is unknown.",
+                    "其上有 {people} 人，房屋数未知。"),
     "people_unknown": ("People on it are unknown.", "其上人口未知。"),
     "township": ("{area:.3f} km2 sink, {volume:,.0f} +- {error:,.0f} m3 a year without mining.",
                  "沉降面积 {area:.3f} 平方公里，不含采空年沉降体积 {volume:,.0f}±{error:,.0f} 立方米。"),
@@ -96,8 +98,6 @@ def subsidence_townships(
     frame = table.merge(trends, on="part", how="left")
     frame["trend"] = frame["trend"].fillna("unknown")
     frame = frame.merge(_by_township(zones, houses, townships), on="township_id", how="left")
-    if houses is not None:
-        frame[["people", "buildings"]] = frame[["people", "buildings"]].fillna({"buildings": 0})
     total = frame["volume_loss_m3_yr"] + frame["mining_loss_m3_yr"]
     frame = frame.assign(total=-total).sort_values(["total", "township_id"]).drop(columns=["total", "part"])
     frame["rank"] = np.arange(1, len(frame) + 1)
@@ -118,21 +118,25 @@ def _exposed(zones: gpd.GeoDataFrame, houses: gpd.GeoDataFrame | None, key: str)
     points = gpd.GeoDataFrame(houses[["people", "is_building"]], geometry=houses.geometry.representative_point())
     inside = gpd.sjoin(points, zones[[key, "geometry"]], predicate="within")
     counts = inside.groupby(key).agg(
-        people=("people", lambda p: p.sum() if p.notna().all() else pd.NA), buildings=("is_building", "sum")
+        people=("people", lambda p: p.sum() if p.notna().all() else pd.NA),
+        buildings=("is_building", lambda b: b.sum() if b.all() else pd.NA),
     )  # fmt: skip
     out = pd.DataFrame(ids).merge(counts.reset_index(), on=key, how="left")
     hit = out[key].isin(counts.index)
     return out.assign(
         people=pd.to_numeric(out["people"].where(hit, 0)).round().astype("Int64"),
-        buildings=_buildings(out["buildings"], houses),
+        buildings=_buildings(out["buildings"].where(hit, 0), houses),
     )
 
 
 def _buildings(counts: pd.Series[Any], houses: gpd.GeoDataFrame) -> pd.Series[Any]:
-    """Return the counts as whole numbers, 0 where none was counted; missing where no buildings are known at all."""
+    """Return the counts as whole numbers, missing where people stand whose buildings nobody gave, as discs or cells.
+
+    Missing everywhere where no buildings are known at all.
+    """
     if not houses["is_building"].any():
         return pd.Series(pd.NA, index=counts.index, dtype="Int64")
-    whole: pd.Series[Any] = counts.fillna(0).astype("Int64")
+    whole: pd.Series[Any] = pd.to_numeric(counts).astype("Int64")
     return whole
 
 
@@ -151,13 +155,14 @@ def _by_township(
         # where two overlap the later one holds the place, as for cells
         place.update(joined_["code"].astype(str).groupby(level=0).last())
     counted = on_zone.assign(township_id=place).groupby("township_id").agg(
-        people=("people", lambda p: p.sum() if p.notna().all() else pd.NA), buildings=("is_building", "sum")
+        people=("people", lambda p: p.sum() if p.notna().all() else pd.NA),
+        buildings=("is_building", lambda b: b.sum() if b.all() else pd.NA),
     )  # fmt: skip
     out = empty.merge(counted.reset_index(), on="township_id", how="left")
     hit = out["township_id"].isin(counted.index)
     return out.assign(
         people=pd.to_numeric(out["people"].where(hit, 0)).round().astype("Int64"),
-        buildings=_buildings(out["buildings"], houses),
+        buildings=_buildings(out["buildings"].where(hit, 0), houses),
     )
 
 
@@ -197,6 +202,8 @@ def _trend(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def _people(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if pd.isna(row["people"]):
         return "people_unknown", {}
+    if pd.isna(row["buildings"]):
+        return "people_only", {"people": int(row["people"])}
     return "people", {"people": int(row["people"]), "buildings": int(row["buildings"])}
 
 

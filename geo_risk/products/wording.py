@@ -83,6 +83,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "zone_people": ("{people:.0f} people, {buildings}, {roads}: vulnerability {level}.",
                     "{people:.0f} 人、{buildings}、{roads}：易损性{level}。"),
     "zone_buildings": ("{n} buildings", "{n} 栋房屋"),
+    "zone_buildings_least": ("at least {n} buildings", "房屋至少 {n} 栋"),
     "zone_buildings_unknown": ("buildings unknown", "房屋数未知"),
     "zone_roads": ("{km:.1f} km of road", "道路 {km:.1f} 公里"),
     "zone_roads_unknown": ("roads unknown", "道路未知"),
@@ -147,6 +148,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                               "to {speed:.0f} m/s.",
                               "波及 {settlements} 个居民点的 {houses} 处房屋，人口未知，"
                               "到达速度最大 {speed:.0f} 米/秒。"),
+    "runout_unmapped": ("Reaches ground without building data of {settlements} settlements, with {people:.0f} people, "
+                        "at up to {speed:.0f} m/s.",
+                        "波及 {settlements} 个无房屋数据居民点的范围、{people:.0f} 人，"
+                        "到达速度最大 {speed:.0f} 米/秒。"),
+    "runout_unmapped_unknown": ("Reaches ground without building data of {settlements} settlements, number of people "
+                                "unknown, at up to {speed:.0f} m/s.",
+                                "波及 {settlements} 个无房屋数据居民点的范围，人口未知，"
+                                "到达速度最大 {speed:.0f} 米/秒。"),
     "runout_nobody": ("Reaches no known house.", "未波及已知房屋。"),
     "runout_on_release": ("What stands on the ground that can fail goes down with it.",
                           "位于可能失稳地面上的房屋或道路将随之下滑。"),

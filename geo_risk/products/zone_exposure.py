@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -16,9 +16,17 @@ from geo_risk.exposure.columns import numbers
 from geo_risk.exposure.interval import people_interval
 from geo_risk.exposure.params import DEFAULTS, ExposureParams
 from geo_risk.exposure.places import Places
+from geo_risk.exposure.uses import unlisted_gatherings
 from geo_risk.exposure.zonal import cell_coverage
 
-INNER = ("known_people", "known_assets_cny", "facilities", "facility_people", "known_facility_people")
+INNER = (
+    "known_people",
+    "known_buildings",
+    "known_assets_cny",
+    "facilities",
+    "facility_people",
+    "known_facility_people",
+)
 """Columns of `exposure_of` that grade a zone and are not shown on it; the frame `exposure` has them."""
 
 _KNOWN_CELLS = 0.99
@@ -36,6 +44,7 @@ class Exposed:
     facilities : schools, hospitals and others, points or polygons with facility_id, name, kind, people, people_day.
     population : people per cell (y, x); counts only where no houses are given.
     params : uncertainty of the spread.
+    is_listed : whether facilities come from a list, that is where there are none in it there are none.
     """
 
     houses: gpd.GeoDataFrame | None = None
@@ -43,6 +52,20 @@ class Exposed:
     facilities: gpd.GeoDataFrame | None = None
     population: xr.DataArray | None = None
     params: ExposureParams = DEFAULTS
+    is_listed: bool = True
+
+    def with_gatherings(self) -> Exposed:
+        """Return this with schools, factories and the like among the houses as facilities of unknown people.
+
+        Those that a listed facility stands for are left out, see `exposure.uses.unlisted_gatherings`.
+        """
+        more = unlisted_gatherings(self.houses, self.facilities, self.params)
+        if more is None:
+            return self
+        if self.facilities is None:
+            return replace(self, facilities=more, is_listed=False)
+        both = pd.concat([self.facilities, more], ignore_index=True)
+        return replace(self, facilities=gpd.GeoDataFrame(both, crs=self.facilities.crs))
 
 
 def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
@@ -52,7 +75,8 @@ def exposure_of(zones: gpd.GeoDataFrame, exposed: Exposed) -> pd.DataFrame:
     -------
     people, people_low, people_high : of `exposure.interval`; people and households are rounded to whole ones, and
         missing where someone of unknown number lives inside (of n_unknown_settlements) or nothing is given.
-    buildings : those that touch the zone, missing where none are given. road_km.
+    buildings : those that touch the zone, missing where none are given and where a settlement without buildings lies
+        in it: how many it has nobody knows; known_buildings are those given. road_km.
     assets_cny : replacement value [CNY], missing where a building inside has none, or no buildings are given.
     n_unknown_settlements, and the columns INNER: known_people and known_assets_cny are those whose number is known.
     """
@@ -64,6 +88,7 @@ def exposure_of_places(places: Places, exposed: Exposed) -> pd.DataFrame:
     columns = ("people", "households", "buildings", "road_km", "assets_cny", "people_low", "people_high")
     out = pd.DataFrame(dict.fromkeys(columns, np.nan), index=range(places.n))
     out["n_unknown_settlements"], out["known_people"], out["known_assets_cny"] = 0, 0.0, np.nan
+    out["known_buildings"] = np.nan
     if exposed.houses is not None and len(exposed.houses):
         found = house_sums(exposed.houses, places.pairs(exposed.houses), places, exposed.params)
         out[list(found.columns)] = found
@@ -76,8 +101,8 @@ def exposure_of_places(places: Places, exposed: Exposed) -> pd.DataFrame:
             pairs = places.pairs(exposed.roads)
             length = exposed.roads.length.to_numpy()[pairs["feature"]] * pairs["share"].to_numpy()
             out["road_km"] = np.bincount(pairs["zone"], weights=length, minlength=places.n) / 1000
-    return out.join(facility_sums(places, exposed.facilities)[["facilities", "facility_people",
-                                                               "known_facility_people"]])  # fmt: skip
+    found = facility_sums(places, exposed.facilities, is_listed=exposed.is_listed)
+    return out.join(found[["facilities", "facility_people", "known_facility_people"]])
 
 
 def house_sums(
@@ -93,9 +118,7 @@ def house_sums(
     feature, zone = pairs["feature"].to_numpy(), pairs["zone"].to_numpy()
     out = pd.DataFrame({c: np.round(share_sums(houses[c], pairs, n)) for c in ("people", "households")})
     out["known_people"] = share_sums(houses["people"].fillna(0.0), pairs, n)
-    is_building = houses["is_building"].to_numpy(dtype=bool)[feature]
-    # where people stand on discs or cells alone no building was given: how many there are is unknown, not 0
-    out["buildings"] = np.bincount(zone[is_building], minlength=n) if houses["is_building"].any() else np.nan
+    out["buildings"], out["known_buildings"] = building_counts(houses, pairs, n)
     unknown = houses["people"].isna().to_numpy()[feature]
     lost = pd.DataFrame({"zone": zone[unknown], "id": houses["settlement_id"].to_numpy()[feature[unknown]]})
     counts = lost.dropna().drop_duplicates().groupby("zone").size()
@@ -104,6 +127,24 @@ def house_sums(
         out["assets_cny"], out["known_assets_cny"] = assets_of(houses, pairs, n)
     between = people_interval(houses, places, pairs, params)
     return out.assign(people_low=between["people_low"], people_high=between["people_high"])
+
+
+def building_counts(
+    houses: pd.DataFrame, pairs: pd.DataFrame, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Return the buildings in each place, and how many of them are given.
+
+    Where people stand on discs, cells or census points no building was given: how many there are is unknown, not 0. The
+    first is NaN there, both are NaN where no building at all is given. `counted` of the pairs, where it is there, says
+    which are counted.
+    """
+    zone, is_building = pairs["zone"].to_numpy(), houses["is_building"].to_numpy(dtype=bool)
+    if not is_building.any():
+        return np.full(n, np.nan), np.full(n, np.nan)
+    built = is_building[pairs["feature"].to_numpy()]
+    counted = built & pairs["counted"].to_numpy(dtype=bool) if "counted" in pairs else built
+    known = np.bincount(zone[counted], minlength=n).astype(np.float64)
+    return np.where(np.bincount(zone[~built], minlength=n) > 0, np.nan, known), known
 
 
 def assets_of(
@@ -140,8 +181,14 @@ def population_sums(places: Places, population: xr.DataArray) -> tuple[NDArray[n
     return np.where(known >= _KNOWN_CELLS * whole, np.round(sums), np.nan), sums
 
 
-def facility_sums(places: Places, facilities: gpd.GeoDataFrame | None) -> pd.DataFrame:
+def facility_sums(
+    places: Places, facilities: gpd.GeoDataFrame | None, *, is_listed: bool = True
+) -> pd.DataFrame:  # fmt: skip
     """Return number, people and names of the facilities that touch each place; all missing where none are given.
+
+    Parameters
+    ----------
+    is_listed : False: the facilities are only those that are known by chance; a place without one knows nothing.
 
     Returns
     -------
@@ -159,10 +206,13 @@ def facility_sums(places: Places, facilities: gpd.GeoDataFrame | None) -> pd.Dat
     people = pd.concat([numbers(facilities, "people"), by_day], axis=1).max(axis=1)
     name = facilities["name"].astype("string").fillna(facilities["facility_id"].astype("string")).to_numpy()
     named = pairs.assign(name=name[pairs["feature"].to_numpy()]).groupby("zone")["name"].agg("、".join)
-    return pd.DataFrame({
+    out = pd.DataFrame({
         "facilities": np.bincount(pairs["zone"], minlength=n).astype(np.float64),
         "facility_people": share_sums(people, pairs, n),
         "known_facility_people": share_sums(people.fillna(0.0), pairs, n),
         "day_people": share_sums(by_day.fillna(numbers(facilities, "people")), pairs, n),
         "facility_names": named.reindex(range(n)).astype("string"),
     })  # fmt: skip
+    if not is_listed:
+        out.loc[out["facilities"] == 0, list(empty)] = np.nan
+    return out

@@ -236,7 +236,9 @@ def _reasons(row: Any, params: RunoutParams | None, language: str) -> str:
     if not pd.isna(row.people):
         km = row.road_km
         roads = say("zone_roads_unknown", language) if pd.isna(km) else say("zone_roads", language, km=km)
-        built = (say("zone_buildings_unknown", language) if pd.isna(row.buildings) else
+        least = pd.isna(row.buildings) and row.known_buildings > 0
+        built = (say("zone_buildings_least", language, n=int(row.known_buildings)) if least else
+                 say("zone_buildings_unknown", language) if pd.isna(row.buildings) else
                  say("zone_buildings", language, n=int(row.buildings)))  # fmt: skip
         out.append(say("zone_people", language, people=row.people, buildings=built, roads=roads,
                        level=level_word(row.vulnerability_level, language)))  # fmt: skip

@@ -194,10 +194,10 @@ def shelters_text(row: Mapping[str, Any], frames: Mapping[str, Any], language: s
 
 
 def backup_text(row: Mapping[str, Any], frames: Mapping[str, Any], language: str) -> str:
-    """Return the backup shelter of a settlement, or that none is known."""
+    """Return the backup shelter of a settlement, that none can be reached, or that nobody knows: no way is known."""
     backup = row.get("backup_shelter_id")
     if is_missing(backup):
-        return label("card.none_known", language)
+        return label("card.backup_unknown" if is_missing(row.get("route_km")) else "card.no_backup", language)
     return shortened(shelter_name(str(backup), frames), _LONGEST_VALUE)
 
 

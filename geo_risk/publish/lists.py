@@ -42,6 +42,7 @@ LISTS = ("evacuation", "evacuation_assignments", "cut_off", "waterlogging", "rel
 TIMES = frozenset(c for s in SCHEMAS.values() for c, kind in s.columns.items() if kind == "time")
 """Columns of times: UTC in data files, local time on what people read."""
 
+_FIRM = re.compile(r"priority_rank|first10_share|rank_median|rank_low|rank_high|n_draws")
 EXTRAS = {
     "evacuation": re.compile(
         r"score_|rank_|first10_share|n_draws|unassigned_vulnerable|(backup_)?leave_early|(backup_)?closes_after_h"
@@ -52,6 +53,8 @@ EXTRAS = {
         r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|outside_share|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
+    "hazard_points": _FIRM,
+    "risk_zones": _FIRM,
     "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
@@ -68,6 +71,9 @@ _AS_MADE = frozenset({"exposure", "sinking_ponds", "underground_entrances", "wat
                       "waterlogging_verification", "waterlogging_ledger_proposals", "waterlogging_allocation",
                       "stock_needs", "downstream_places"})  # fmt: skip
 """Lists in the order of their frames, which begin with the gravest."""
+
+_BY_PRIORITY = frozenset({"hazard_points", "risk_zones"})
+"""Lists in the order of `priority_rank`, which holds what the level and the people say, unknown above low."""
 
 _WIDE = {"reasons": 60, "facility_names": 24, "gaps": 26, "measures": 34, "name": 18, "hazard_kinds": 18,
          "point_ids": 20, "meaning": 44, "grounds": 60, "assumption_id": 34, "threat_ids": 24, "value": 34,
@@ -148,6 +154,8 @@ def list_order(frame: pd.DataFrame, name: str) -> list[int]:
         return [int(i) for i in out.sort_values("rank", kind="stable").index]
     if name in _AS_MADE:
         return list(range(len(out)))
+    if name in _BY_PRIORITY and "priority_rank" in out:
+        return [int(i) for i in out.sort_values("priority_rank", kind="stable").index]
     keys = pd.DataFrame(index=out.index)
     column = _SORT.get(name)
     if column is not None and column.endswith("_level"):
@@ -351,7 +359,7 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
         is_broken = not unit or _width(first) > _ONE_LINE
         heading = max(_width(first) / 2 + 3 if is_broken else _width(first) + 1, _width(unit) + 1)
         if unit and is_broken:
-            sheet.row_dimensions[_HEADER_ROW].height = 50
+            sheet.row_dimensions[_HEADER_ROW].height = 58
         limit = _WIDE.get(column, 16 if _ID.match(column) else 14)
         sheet.column_dimensions[get_column_letter(j)].width = round(max(7, heading, min(content + 3, limit)), 1)
     widths = [sheet.column_dimensions[get_column_letter(j)].width for j in range(1, len(columns) + 1)]

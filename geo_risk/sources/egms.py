@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
-from pyproj import Transformer
 
+from geo_risk.core.crs import moved
 from geo_risk.core.errors import AmbiguousError, DataError
 from geo_risk.sources.options import TrackOptions
 from geo_risk.sources.point_dates import date_columns
@@ -140,12 +140,11 @@ def _place(table: PointTable, columns: set[str], crs: str, *, is_said: bool) -> 
             raise AmbiguousError(what, where=where, fix="set `crs` of this track if the table is in another CRS")
         origin = "the config says" if is_said else "EGMS defines"
         return f"place: easting, northing in {crs}, as {origin}; nothing to check it by"
-    to = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    px, py = to.transform(values[:, 3], values[:, 2])
+    px, py = moved(values[:, 3], values[:, 2], "EPSG:4326", crs)
     apart = float(np.median(np.hypot(px - x, py - y)))
     if not apart <= _NEAR_M:
         swapped = float(np.median(np.hypot(py - x, px - y)))
-        qx, qy = to.transform(values[:, 2], values[:, 3])
+        qx, qy = moved(values[:, 2], values[:, 3], "EPSG:4326", crs)
         turned = float(np.median(np.hypot(qx - x, qy - y)))
         what = f"easting, northing in {crs} lie {apart:.4g} m from latitude, longitude (median)"
         if swapped <= _NEAR_M:

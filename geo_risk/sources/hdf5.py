@@ -42,14 +42,21 @@ def lazy(
         shape, stored = data.shape, data.chunks
     chunks = da.core.normalize_chunks((*shape[:-2], *block_shape(shape, stored)), shape=shape, dtype=np.float32)
 
-    def block(block_info: Any = None) -> NDArray[np.float32]:
-        window = tuple(slice(a, b) for a, b in block_info[None]["array-location"])
-        out = read_window(path, name, window, is_motion=is_motion)
-        if zero_is_missing:
-            out = drop_zeros(out)
-        return out * np.float32(scale) if scale != 1.0 else out
+    # a function of the module: dask would pickle a closure, and search all modules for it, to name each array
+    return da.map_blocks(
+        _block, path=path, dataset=name, scale=scale, zero_is_missing=zero_is_missing, is_motion=is_motion,
+        chunks=chunks, dtype=np.float32, meta=np.empty((0,) * len(shape), np.float32),
+    )  # fmt: skip
 
-    return da.map_blocks(block, chunks=chunks, dtype=np.float32, meta=np.empty((0,) * len(shape), np.float32))
+
+def _block(
+    path: Path, dataset: str, *, scale: float, zero_is_missing: bool, is_motion: bool, block_info: Any = None
+) -> NDArray[np.float32]:
+    window = tuple(slice(a, b) for a, b in block_info[None]["array-location"])
+    out = read_window(path, dataset, window, is_motion=is_motion)
+    if zero_is_missing:
+        out = drop_zeros(out)
+    return out * np.float32(scale) if scale != 1.0 else out
 
 
 def read_window(path: Path, name: str, window: tuple[slice, ...], *, is_motion: bool = False) -> NDArray[np.float32]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from geo_risk.core.crs import moved
 from geo_risk.core.errors import CrsError
 
 ROOM_DEG = 10.0
@@ -44,7 +45,7 @@ def metric(xy: NDArray[np.float64], crs: str, *, where: str) -> tuple[NDArray[np
         return x, y, crs
     zone = int((float(np.median(x[known])) + 180) // 6) % 60 + 1
     target = f"EPSG:{(326 if float(np.median(y[known])) >= 0 else 327)}{zone:02d}"
-    x[known], y[known] = Transformer.from_crs(source, target, always_xy=True).transform(x[known], y[known])
+    x[known], y[known] = moved(x[known], y[known], crs, target)
     return np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(x), y, np.nan), target
 
 
@@ -71,7 +72,7 @@ def _check_area(source: CRS, x: float, y: float, *, crs: str, where: str) -> Non
 
 
 def _is_in(source: CRS, area: Box, x: float, y: float) -> bool:
-    lon, lat = Transformer.from_crs(source, "EPSG:4326", always_xy=True).transform(x, y)
+    lon, lat = moved(x, y, source.to_wkt(), "EPSG:4326")
     # an area across the date line has its left side right of its right one
     width = (area[2] - area[0]) % 360 or 360.0
     away = (lon - area[0] + ROOM_DEG) % 360 if np.isfinite(lon) else np.inf
@@ -82,7 +83,7 @@ def _is_in(source: CRS, area: Box, x: float, y: float) -> bool:
 
 def _returns(source: CRS, place: tuple[float, float], given: tuple[float, float]) -> bool:
     """Return whether a place comes back where it was: far outside a projection the way back is another."""
-    back = Transformer.from_crs("EPSG:4326", source, always_xy=True).transform(*place)
+    back = moved(*place, "EPSG:4326", source.to_wkt())
     return bool(np.hypot(back[0] - given[0], back[1] - given[1]) < 1000)
 
 

@@ -118,6 +118,16 @@ def test_buildings_find_their_settlement():
         assign_settlements(frame.to_crs("EPSG:4547"), settlements([1]))
 
 
+@given(st.permutations(["S10", "S2", "S1"]))
+def test_of_settlements_equally_near_that_of_the_lower_id_gets_the_building(ids):
+    where = {"S1": Point(10, 0), "S2": Point(-10, 0), "S10": Point(0, 900)}
+    places = gpd.GeoDataFrame({"settlement_id": ids}, geometry=[where[i] for i in ids], crs=CRS)
+    frame = gpd.GeoDataFrame({"building_id": ["B", "C"]}, geometry=[box(-1, -1, 1, 1), box(-9, -1, -7, 1)], crs=CRS)
+    got, notes = assign_settlements(frame, places)
+    assert got["settlement_id"].tolist() == ["S1", "S2"]
+    assert any("of 1 of them two settlements or more are equally near" in n for n in notes)
+
+
 def test_bad_counts_become_unknown_with_a_remark():
     towns, remarks = clean_counts(settlements([-5, "many", 10, np.inf], vulnerable_people=[1, 1, 11, None]))
     assert towns["people"].isna().tolist() == [True, True, False, True]

@@ -168,6 +168,25 @@ def test_people_of_a_raster_count_where_no_houses_are_given():
     assert found["buildings"].isna().all()
 
 
+def test_buildings_of_a_settlement_that_gave_none_are_unknown_and_not_0():
+    there = houses(np.random.default_rng(1), 3).assign(people=[4.0, 5.0, 60.0], is_building=[True, True, False],
+                                                       settlement_id=["A", "A", "B"])  # fmt: skip
+    there = there.set_geometry([box(0, 0, 10, 10), box(20, 0, 30, 10), box(500, 0, 700, 200)])
+    drawn = zones([box(-5, -5, 40, 40), box(450, 0, 800, 300), box(-5, -5, 800, 300), box(0, 400, 50, 450)])
+    roads = gpd.GeoDataFrame({"road_id": ["R"]}, geometry=[LineString([(0, 900), (10, 900)])], crs=CRS)
+    exposed = Exposed(there, roads)
+    found = exposure_of(drawn, exposed)
+    assert found["buildings"].fillna(-1).tolist() == [2, -1, -1, 0]
+    assert found["known_buildings"].tolist() == [2, 0, 2, 0]
+    made = exposure_table(exposed, Surveyed(drawn), RiskParams(), language="en").set_index("place_id")
+    rows = made.loc[["Z0", "Z1", "Z2", "Z3", "total"]]
+    assert rows["buildings"].astype("float64").fillna(-1).tolist() == [2, -1, -1, 0, -1]
+    assert rows["buildings_unknown"].isna().tolist() == [False, True, True, False, True]
+    assert [("gap_buildings" in made.loc[z, "gaps"]) for z in ("Z0", "Z1", "Z2", "Z3")] == [False, True, True, False]
+    level = vulnerability_of(found.assign(people=[0.0, 0, 0, 0], known_people=0.0), exposed, RiskParams())
+    assert level.tolist() == [1, -1, 1, 0]  # two buildings are at least low; where none is known nobody knows
+
+
 def test_farmland_by_the_words_of_the_legend():
     legend = {1: "cropland 耕地", 2: "forest 林地", 7: "Paddy field 水田"}
     codes = farmland_codes(legend, ExposureParams().farmland_classes)
@@ -210,6 +229,18 @@ def test_a_hazard_is_unknown_where_nobody_looked_or_its_ground_is_unknown():
     assert risks["waterlogging"].tolist() == [-1, -1]
     assert unknown["deformation"].all()
     assert unknown["landslide"].tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "hazard"),
+    [("unstable_slope", "landslide"), ("rockfall", "landslide"), ("debris_flow", "landslide"), ("flood", "flood"),
+     ("waterlogging", "waterlogging"), ("mining_subsidence", "deformation"), ("unknown", "deformation")],
+)  # fmt: skip
+def test_kinds_of_slopes_are_one_hazard(kind, hazard):
+    drawn = zones([box(0, 0, 90, 90)], kinds=[kind], risk=[3])
+    place = Places.of(gpd.GeoDataFrame(geometry=[box(0, 0, 300, 300)], crs=CRS))
+    risks, _ = risks_by_hazard(place, drawn, {}, looked_at=dict.fromkeys(HAZARDS, True), min_known_share=0.5)
+    assert {h: r.tolist() for h, r in risks.items()} == {h: [3 if h == hazard else 0] for h in HAZARDS}
 
 
 def test_zones_that_cross_themselves_are_counted_and_districts_cover_once():

@@ -213,6 +213,23 @@ def test_cancelled_points_and_wide_sinking_threaten_nobody():
     assert live["threat_ids"] == "P1"
 
 
+@pytest.mark.parametrize("dtype", ["string", object])
+def test_an_activity_that_is_missing_is_not_said_to_speed_up(dtype):
+    towns, houses = county(village("A", 0, people=[4]))
+    points = gpd.GeoDataFrame(
+        {"point_id": ["P1", "P2"], "kind": "landslide", "status": "existing", "hazard_level": [4, 1],
+         "activity": pd.array([pd.NA, "accelerating"], dtype=dtype), "area_m2": np.nan},
+        geometry=[Point(5, 5), Point(5000, 5)], crs=CRS,
+    )  # fmt: skip
+    areas = zones({"zone_id": "Z", "geometry": box(-50, -50, 50, 50)}).astype({"activity": dtype})
+    areas["activity"] = pd.array([pd.NA], dtype=dtype)
+    runouts = gpd.GeoDataFrame({"zone_id": ["RO"], "release_id": ["P1"], "kind": ["landslide"], "hazard_level": [3]},
+                               geometry=[box(-20, -20, 950, 20)], crs=CRS)  # fmt: skip
+    row = plan(towns, houses, areas, points=points, runouts=runouts).relocation.iloc[0]
+    assert row["accelerates"] == "no"
+    assert row["threat_ids"] == "P1,RO,Z"
+
+
 def test_a_run_out_of_a_point_that_speeds_up_speeds_up():
     towns, houses = county(village("A", 0, people=[4]))
     points = gpd.GeoDataFrame(

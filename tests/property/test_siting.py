@@ -250,6 +250,20 @@ def test_coverage_by_hand():
     assert got.totals["people_short"] == got.short.sum() == 67
 
 
+@pytest.mark.parametrize("has_borders", [True, False])
+def test_a_county_of_no_settlements_has_places_and_nobody_to_use_them(has_borders):
+    nobody, homes = towns(("A", 0, 1)).iloc[:0], shelters(("S1", 500, 9), ("S2", 9000, 4))
+    nothing = Pairs(np.array([], int), np.array([], int), np.array([]), 0, 2)
+    borders = gpd.GeoDataFrame({"code": ["1"], "name": ["甲乡"]}, geometry=[box(-1e3, -1e3, 1e4, 1e3)], crs=CRS)
+    for leaving in (None, nobody):
+        got = shelter_coverage(nobody, homes, Near(nothing, nothing, np.zeros(0, bool)), leaving=leaving, language="en",
+                               townships=borders if has_borders else None, reach_min=30)  # fmt: skip
+        assert got.totals["people"] == got.totals["people_short"] == 0
+        assert got.totals["places"] == got.frame["places"].sum() == 13
+        assert len(got.frame) == 1
+        assert len(got.short) == 0
+
+
 def test_nobody_is_said_to_have_a_place_where_nobody_is_known():
     people, homes = towns(("U", 0, np.nan), ("A", 5000, 4)).assign(township=["甲", "乙"]), shelters(("S1", 5000, 9))
     nothing = Pairs(np.array([], int), np.array([], int), np.array([]), 2, 1)

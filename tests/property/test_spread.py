@@ -65,6 +65,28 @@ def test_the_raster_says_where_in_the_village_they_live():
     assert any("disc of 100 m" in n for n in notes)
 
 
+def test_unknown_cells_are_not_empty_ground():
+    values = np.zeros(GRID.shape)
+    values[39:42, 51:54] = 2.0  # a square of 18 people
+    values[39:42, 54:57] = [[np.nan, np.nan, 1.0]] * 3  # of the next two thirds are not known: as much as 9 people
+    gap = values.copy()
+    gap[42:45, 51:54] = np.nan  # nobody knows of the one below
+    near = ExposureParams(population_radius_m=110)
+    place = towns([1000], [(1590, 1150)])
+    before, said = spread_people(place, Dwellings(population=raster(values)), radius_m=100, params=near)
+    assert sorted(before["people"]) == [333, 667]
+    assert not any("are unknown: they draw" in n for n in said)
+    after, said = spread_people(place, Dwellings(population=raster(gap)), radius_m=100, params=near)
+    assert after["people"].sum() == 1000
+    below = after[after.geometry.apply(lambda g: g.equals(box(1530, 1050, 1620, 1140)))]
+    # four squares have their middle within 110 m of the point: of the three that are known the mean is (18 + 9 + 0) / 3
+    assert below["people"].tolist() == [1000 * 9 / (18 + 9 + 9)]
+    assert any("1 squares of the population raster around them are unknown" in n for n in said)
+    # where nothing is known of the ground at all the raster does not know the village
+    nothing, _ = spread_people(place, Dwellings(population=raster(values * np.nan)), radius_m=100, params=near)
+    assert nothing["spread"].tolist() == ["disc"]
+
+
 def test_census_points_divide_a_total_and_strangers_are_counted():
     points = gpd.GeoDataFrame(
         {"census_id": list("abcd"), "people": [3.0, 1.0, 7.0, np.nan], "settlement_id": ["S0", None, None, "S0"]},

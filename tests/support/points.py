@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import rasterio
 from affine import Affine
-from pyproj import Transformer
+
+from geo_risk.core.crs import crs_change
 
 INCIDENCE, HEADING = 39.0, 349.0
 LEFT, BOTTOM = 4_500_000.0, 2_500_000.0
@@ -30,7 +31,7 @@ def egms(n: int = 600, *, n_dates: int = 24, seed: int = 5, level: str = "L2") -
     x, y = LEFT + rng.uniform(0, 1000, n), BOTTOM + rng.uniform(0, 800, n)
     velocity = np.where((x > LEFT + 300) & (x < LEFT + 600), -20.0, 0.0) + rng.normal(0, 0.5, n)
     series = velocity[:, None] * years(dates) + rng.normal(0, 1.0, (n, n_dates))
-    lon, lat = Transformer.from_crs(3035, 4326, always_xy=True).transform(x, y)
+    lon, lat = crs_change("EPSG:3035", "EPSG:4326").transform(x, y)
     inc, heading = np.deg2rad(INCIDENCE), np.deg2rad(HEADING)
     place = {"pid": [f"1{i:05d}" + "aBc" for i in range(n)]}
     if level == "L2":

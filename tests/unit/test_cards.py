@@ -94,6 +94,10 @@ def test_what_is_unknown_of_a_village_is_told_as_unknown_or_left_to_settle():
     assert plan["转移对象"] == "未知 人，其中重点人群 未知 人（优先转移）"
     assert plan["安置点"] == "未落实，请立即确定"
     assert plan["转移路线"] == "没有已知的可通行道路，请现场确定"
+    assert plan["备用安置点"] == "未知，请现场确定"
+    row, made = row_of("evacuation", 1)  # its way is known, and no other shelter was found by it
+    found = texts(card_values("evacuation", row, made, "zh")["plan"])
+    assert found["备用安置点"] == "没有可达的第二处安置点，请现场确定"
     assert "按预警信号" in plan["转移时限"]
     assert plan["道路中断风险"] == plan["未安置人数"] == "未知"
     assert facts["预警等级"] == "未知或无预报"

@@ -197,6 +197,15 @@ def test_people_are_unknown_where_they_were_not_given_or_one_house_is_unknown():
     top = one[one["subsidence_level"] == one["subsidence_level"].max()]
     assert top["people"].isna().all()
     assert top["buildings"].tolist() == [2]
+    mixed = houses((1505, 300, 7.0), (1515, 300, 3.0)).assign(is_building=[False, True])  # the first is but a disc
+    disc = subsidence_zones(measured, NO_TREND, mixed)
+    top = disc[disc["subsidence_level"] == disc["subsidence_level"].max()]
+    assert top["people"].tolist() == [10]
+    assert top["buildings"].isna().all()
+    assert "how many buildings stand there is unknown" in top["reasons_en"].iloc[0]
+    table = subsidence_townships(township_table(found, PLACES), NO_TREND.rename(columns={"body": "part"}), disc,
+                                 houses=mixed, townships=PLACES).set_index("name")  # fmt: skip
+    assert table["buildings"].isna().tolist() == (table["people"] > 0).tolist()
 
 
 def test_ground_without_subsidence_gives_empty_zones_and_townships_that_say_what_is_not_seen():

@@ -161,6 +161,16 @@ def test_ways_lead_from_the_release_to_the_hardest_hit_house_of_each_settlement(
     assert line.length == pytest.approx(ways.loc["LS-1-S1", "length_m"])
 
 
+def test_a_disc_is_no_building_and_its_zone_has_an_unknown_number_of_them():
+    exposed = Exposed(houses().assign(is_building=[True, False, True, False]), roads())
+    zone = run_out_products(slope_then_plain(), releases(), exposed, params=RunoutParams(), risk=RiskParams(),
+                            language="en").zones.set_index("zone_id")  # fmt: skip
+    assert pd.isna(zone.loc["RO-LS-1", "buildings"])
+    assert "Reaches ground without building data of 1 settlements, with 7 people" in zone.loc["RO-LS-1", "reasons"]
+    assert "number of people unknown" in zone.loc["RO-SC-00004-00020", "reasons"]
+    assert zone.loc["RO-P2", "buildings"] == 0
+
+
 def test_a_house_of_unknown_people_makes_the_zone_unknown_not_safe():
     zone = products().zones.set_index("zone_id").loc["RO-SC-00004-00020"]
     assert pd.isna(zone["people"])

@@ -72,8 +72,9 @@ def test_files_go_through_all_steps_and_reconcile(tmp_path):
                  hazard=hazard, blind_map=None, houses=out("houses"), zones_drawn=out("zones_drawn"),
                  out=out("hazard_points"), facts=tmp_path / "points.json", params=RiskParams(), language="en",
                  options=NO_OPTIONS)  # fmt: skip
-    write_linked(zones_drawn=out("zones_drawn"), points=out("hazard_points"), out=out("risk_zones"), language="en",
-                 params=RiskParams())  # fmt: skip
+    write_linked(zones_drawn=out("zones_drawn"), points=out("hazard_points"), out=out("risk_zones"),
+                 facts=tmp_path / "zone_ranks.json", params=RiskParams(), language="en")  # fmt: skip
+    assert "risk zones were drawn 500 times" in (tmp_path / "zone_ranks.json").read_text(encoding="utf-8")
     write_evacuation(**common, settlements=out("settlements"), houses=out("houses"), risk_zones=out("risk_zones"),
                      roads=roads, shelters=shelters, stages=tmp_path / "st.json", evacuation=out("evacuation"),
                      evacuation_assignments=out("evacuation_assignments"), evacuation_routes=out("evacuation_routes"),

@@ -80,7 +80,7 @@ def write_exposure(
     frames = {n: None if reads[n] is None else read_frame(reads[n]) for n in _FRAMES}  # type: ignore[arg-type]
     lines, notes, quarantine = read_roads(roads, target, chosen["roads"])
     people = None if population is None else open_layer(population)
-    exposed = Exposed(frames["houses"], lines, frames["facilities"], people, params.exposure)
+    exposed = Exposed(frames["houses"], lines, frames["facilities"], people, params.exposure).with_gatherings()
     levels = {k: open_layer(p) for k in ("landslide", "flood") if (p := reads[k]) is not None}
     if blind_map is not None:
         levels["deformation"] = _seen(open_layer(blind_map))

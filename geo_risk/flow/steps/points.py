@@ -47,7 +47,8 @@ def points(plan: Plan) -> None:
     merged(plan)
     plan.add(
         "zones.link", write_linked, reads={"zones_drawn": plan.frame("zones_drawn")},
-        optional={"points": plan.frame("points_merged")}, writes={"out": plan.frame("zones_linked")},
+        optional={"points": plan.frame("points_merged")},
+        writes={"out": plan.frame("zones_linked"), "facts": plan.facts("zone_ranks")},
         language=plan.cfg.language, params=plan.cfg.risk,
     )  # fmt: skip
     plan.add(
@@ -92,7 +93,9 @@ def write_points(
     options: ReadOptions,
 ) -> None:
     """Write hazard_points, and what was done to the ledger."""
+    from geo_risk.products.danger_draws import with_ranks
     from geo_risk.products.points import Surroundings, merge_points
+    from geo_risk.products.rank_notes import rank_notes
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame, read_grid
     from geo_risk.sources.ledger import read_ledger
@@ -114,12 +117,13 @@ def write_points(
         zones=None if zones_drawn is None else read_frame(zones_drawn),
     )
     areas = None if active_deformation is None else read_frame(active_deformation)
-    made = merge_points(ledger, areas, around, params=params, language=language)
+    made = with_ranks(merge_points(ledger, areas, around, params=params, language=language), params, language=language)
     write_frame(made, out)
     counts = {str(k): int(n) for k, n in made.groupby("status").size().items()}
     said = facts_of(notes, quarantine=quarantine, points=len(made), **counts)
     if around.zones is not None and len(made):
         said["notes"].append(_linked(made))
+    said["notes"] += rank_notes(made, params.ranks, en="hazard points", zh="个隐患点")
     if areas is not None and len(areas):
         said["notes"] += _doubt(areas, params)
     write_json(said, facts)

@@ -81,6 +81,7 @@ def write_zones(
                       _runout_ground(found, frames.get("debris_flow_channels"), runout))  # fmt: skip
     exposed = Exposed(frames.get("houses"), lines, frames.get("facilities"),
                       None if population is None else open_layer(population), params.exposure)  # fmt: skip
+    exposed = exposed.with_gatherings()
     made = risk_zones(dangers, exposed, target, params=params, language=language)
     write_frame(made, out)
     write_layer(risk_layer(made, levels, target), risk)
@@ -132,11 +133,15 @@ def read_roads(roads: Path | None, target: Any, options: ReadOptions) -> tuple[A
     return read.frame, read.notes, read.quarantine
 
 
-def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language: str, params: RiskParams) -> None:
-    """Write risk_zones with the ids of the points that name them, and of other points at their place."""
+def write_linked(
+    *, zones_drawn: Path, points: Path | None, out: Path, facts: Path, params: RiskParams, language: str
+) -> None:  # fmt: skip
+    """Write risk_zones with the ids of the points that name them and of others at their place, and their priority."""
     from geo_risk.products.cross_links import in_language, with_points, zone_links
+    from geo_risk.products.danger_draws import with_ranks
     from geo_risk.products.matching import link_points
-    from geo_risk.publish.frames import write_frame
+    from geo_risk.products.rank_notes import rank_notes
+    from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import read_frame
 
     zones = read_frame(zones_drawn)
@@ -145,4 +150,7 @@ def write_linked(*, zones_drawn: Path, points: Path | None, out: Path, language:
     if named is not None:
         also = zone_links(named, zones, params)
         made = in_language(with_points(made, also, column="other_point_ids", sentence="also_points"), language)
-    write_frame(made, out)
+    ranked = with_ranks(made, params, language=language)
+    write_frame(ranked, out)
+    said = rank_notes(ranked, params.ranks, en="risk zones", zh="个风险区")
+    write_json({"notes": said, "counts": {}, "quarantine": [], "methods": []}, facts)
