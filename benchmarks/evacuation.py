@@ -4,9 +4,9 @@
 
 RUN is the output folder of a finished demo run, FOLDER what `benchmarks.zones RUN --folder FOLDER` left: zones, houses
 and layers of a province. Beside them stand here 25,000 settlements at their houses, a road lattice of 500,000 edges
-with places joined to it, shelters for 105 % of all people, and the demo's warnings, DEM and flood depth laid side by side.
-`--called` counties keep their warnings, elsewhere nothing is warned of. Each step runs in a
-process of its own from files to files, as in a run.
+with places joined to it, shelters for 105 % of all people, and the demo's warnings, DEM and flood depth laid side by
+side. `--called` counties keep their warnings, elsewhere nothing is warned of. Each step runs in a process of its own
+from files to files, as in a run.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from geo_risk.hazards.flood.valley_params import ValleyFlowParams
 from geo_risk.hazards.flood.valleys import (
     GRAVITY_M_S2,
+    FedRunoff,
     block_of,
     entry_cells,
     fed_runoff,
@@ -49,20 +50,18 @@ def test_a_steady_inflow_stands_at_the_normal_depth_of_a_wide_channel():
     ground = valley_ground(channel(), block=2, resolution_m=30.0)
     outside = np.zeros(ground.shape)
     outside[0, 6] = 1e8
-    # 20 mm/h over 100 km2 for long: 556 m3/s in the end; the channel is 180 m wide
-    own = Rain([20.0] * 30, ground.bed_m.shape)
-    none = Rain([0.0] * 30, ground.bed_m.shape)
     cells, area = entry_cells(ground, outside)
     assert area.tolist() == [1e8]
-    fed = fed_runoff(own, ground, cells, area, slope_min=0.0005)
-    flow = fed.peak_m3_s(ground.cell_m)
-    assert flow == pytest.approx(1e8 * 0.02 / 3600, rel=0.02)
-    inflow_only = type("Only", (), {"__len__": lambda s: 30, "field": lambda s, k: fed.field(k) - own.field(k)
-                                    + none.field(k)})()  # fmt: skip
-    depth = run_valleys(walled(ground, cells), inflow_only, params=PARAMS)
+    # 20 mm/h over 100 km2 for long: 556 m3/s in the end; the channel is 180 m wide
+    flow = outside_flow_m3_s(1e8, 500.0, 900.0, np.full(60, 20.0), slope_min=0.0005)[-1]
+    assert flow == pytest.approx(1e8 * 0.02 / 3600, rel=1e-6)
+    rate = np.full((20, 1), flow * 3.6e6 / ground.cell_m**2)
+    fed = FedRunoff(Rain([0.0] * 20, ground.bed_m.shape), cells, rate)
+    assert fed.peak_m3_s(ground.cell_m) == pytest.approx(flow)
+    depth = run_valleys(walled(ground, cells), fed, params=PARAMS)
     middle = depth[40:60, 2:5]
     normal = (flow / 180 * PARAMS.manning_n / np.sqrt(0.002)) ** 0.6  # Manning, wide channel
-    # 60 m cells, three across: the walls' friction is left out of both; kinematic crest reaches the middle in 30 h
+    # the walls' friction is left out of both; the crest reaches the middle, 3 km down, long before the end
     assert middle.mean() == pytest.approx(normal, rel=0.03)
 
 
@@ -157,3 +156,15 @@ def test_more_runoff_never_lowers_the_water():
     # thin sheets of rain break into small waves: a tenth of the thinnest class of depth
     assert (high >= low - 0.015).all()
     assert np.isfinite(high).all()
+
+
+def test_rivers_add_to_the_runoff_of_the_map_where_they_enter():
+    ground = valley_ground(channel(), block=2, resolution_m=30.0)
+    own = Rain([10.0, 20.0], ground.bed_m.shape)
+    cells = np.array([9, 9])
+    fed = fed_runoff(own, ground, cells, np.array([1e6, 1e6]), slope_min=0.0005)
+    one = outside_flow_m3_s(1e6, float(ground.bed_m.reshape(-1)[9]), float(ground.bed_m.max()), np.array([10.0, 20.0]),
+                            slope_min=0.0005)  # fmt: skip
+    extra = fed.field(1) - own.field(1)
+    assert extra.reshape(-1)[9] == pytest.approx(2 * one[1] * 3.6e6 / 3600.0)
+    assert np.count_nonzero(extra) == 1
