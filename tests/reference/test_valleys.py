@@ -130,6 +130,18 @@ def test_depth_goes_back_by_the_water_level():
     assert np.isnan(depth[2:]).all()
 
 
+def test_the_wall_beside_an_entry_is_not_dry_but_unknown():
+    z = np.repeat(np.arange(24)[:, None] * 0.01 + 100.0, 24, axis=1)
+    ground = valley_ground(z, block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    outside[23, 12] = 5e7  # a river comes in over the southern edge
+    cells, area = entry_cells(ground, outside)
+    fed = fed_runoff(Rain([20.0] * 4, ground.bed_m.shape), ground, cells, area, slope_min=0.0005)
+    depth = ground.depth_on(z, run_valleys(walled(ground, cells), fed, params=PARAMS))
+    assert np.isnan(depth[22:, 10:14]).all()
+    assert (depth[2:22, 2:22] > 0.02).any()  # the water itself is seen
+
+
 @pytest.mark.parametrize(("shape", "found"), [((500, 500), 2), ((2000, 2000), 4), ((4000, 4000), None), ((3, 3), 2)])
 def test_blocks_are_as_small_as_the_limit_allows(shape, found):
     assert block_of(shape, 30.0, PARAMS) == found

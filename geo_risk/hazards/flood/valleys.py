@@ -68,9 +68,12 @@ class ValleyGround:
         return values[:: self.block, :: self.block]
 
     def depth_on(self, elevation_m: NDArray[Any], depth_m: Array) -> NDArray[np.float32]:
-        """Return the depth over the fine ground [m], from the water level of each block; NaN where that is unknown."""
+        """Return the depth over the fine ground [m], from the water level of each block; NaN where that is unknown.
+
+        It is where the run had no ground: a wall beside an entry (`walled`) is not dry, nothing is known of it.
+        """
         level = np.where(depth_m > WET_M, self.bed_m + depth_m, -np.inf)
-        level = np.where(np.isfinite(self.bed_m), level, np.nan)
+        level = np.where(np.isfinite(self.bed_m) & np.isfinite(depth_m), level, np.nan)
         fine = np.repeat(np.repeat(level, self.block, axis=0), self.block, axis=1)
         out = np.maximum(fine[: self.shape[0], : self.shape[1]] - elevation_m, 0.0)
         return np.asarray(out, dtype=np.float32)
