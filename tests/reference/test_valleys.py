@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_risk.flow.steps.flood_valleys import _fed
+from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.valley_params import ValleyFlowParams
 from geo_risk.hazards.flood.valleys import (
     GRAVITY_M_S2,
@@ -140,6 +142,34 @@ def test_the_wall_beside_an_entry_is_not_dry_but_unknown():
     depth = ground.depth_on(z, run_valleys(walled(ground, cells), fed, params=PARAMS))
     assert np.isnan(depth[22:, 10:14]).all()
     assert (depth[2:22, 2:22] > 0.02).any()  # the water itself is seen
+
+
+def test_the_run_goes_on_until_the_crest_from_beyond_the_map_has_passed():
+    ground = valley_ground(np.full((12, 12), 500.0), block=2, resolution_m=30.0)
+    burst = np.zeros(18)
+    burst[8:14] = 10.0
+    own, cell = Rain(burst, ground.bed_m.shape), np.array([14])
+    # 2,000 km2 answer after a day: at the end of the rain's own hours less than half of the crest is there
+    whole = outside_flow_m3_s(2e9, 500.0, 500.0, np.pad(burst, (0, 400)), slope_min=0.0005)
+    assert whole[:18].max() < whole.max() / 2
+    kept = {"slope_min": 0.0005, "after_h": 4}
+    fed = fed_runoff(own, ground, cell, np.array([2e9]), hours_max=300, **kept)
+    assert fed.peak_m3_s(ground.cell_m) == pytest.approx(whole.max())
+    assert len(fed) == int(whole.argmax()) + 5
+    rate = fed.field(len(fed) - 1)
+    assert rate.reshape(-1)[14] > 0
+    assert np.delete(rate.reshape(-1), 14).max() == 0
+    assert fed_runoff(own, ground, cell, np.array([2e9]), hours_max=len(fed) - 1, **kept) is None
+    assert len(fed_runoff(own, ground, cell[:0], np.array([]), hours_max=300, **kept)) == 18
+
+
+def test_a_map_too_small_for_a_rivers_entry_is_not_run_without_it():
+    ground = valley_ground(np.full((4, 4), 500.0), block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    own = Rain([5.0], ground.bed_m.shape)
+    assert len(_fed(ground, own, outside, FloodParams())) == 1
+    outside[3, 0] = 5e7
+    assert _fed(ground, own, outside, FloodParams()) == "no_entry"
 
 
 @pytest.mark.parametrize(("shape", "found"), [((500, 500), 2), ((2000, 2000), 4), ((4000, 4000), None), ((3, 3), 2)])

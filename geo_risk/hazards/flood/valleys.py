@@ -193,15 +193,15 @@ class FedRunoff:
 
     Parameters
     ----------
-    own : of the map. inflow_mm_h : (t, k), on the flat cells `at`.
+    own : of the map; none runs off after its hours. inflow_mm_h : (t, k), as long or longer, on the flat cells `at`.
     """
 
     def __init__(self, own: RainFields, at: NDArray[np.int64], inflow_mm_h: Array) -> None:
-        self._own, self._at, self._inflow = own, at, inflow_mm_h
+        self._own, self.cells, self._inflow = own, at, inflow_mm_h
 
     def __len__(self) -> int:
         """Return the number of hours."""
-        return len(self._own)
+        return len(self._inflow)
 
     def peak_m3_s(self, cell_m: float) -> float:
         """Return the greatest inflow of all rivers together [m3/s], of cells of this side."""
@@ -210,8 +210,11 @@ class FedRunoff:
 
     def field(self, k: int) -> Array:
         """Return hour k, (Y, X) [mm/h]."""
-        out = np.array(self._own.field(k), dtype=np.float64)
-        np.add.at(out.reshape(-1), self._at, self._inflow[k])
+        last = len(self._own) - 1
+        out = np.array(self._own.field(min(k, last)), dtype=np.float64)
+        if k > last:
+            out[...] = 0.0
+        np.add.at(out.reshape(-1), self.cells, self._inflow[k])
         return out
 
 
@@ -258,24 +261,38 @@ def walled(ground: ValleyGround, cells: NDArray[np.int64]) -> ValleyGround:
 
 
 def fed_runoff(
-    own: RainFields, ground: ValleyGround, cells: NDArray[np.int64], outside_m2: Array, *, slope_min: float
-) -> FedRunoff:
-    """Add the rivers that enter over the edge to the runoff of the map.
+    own: RainFields, ground: ValleyGround, cells: NDArray[np.int64], outside_m2: Array, *, slope_min: float,
+    after_h: int = 0, hours_max: int | None = None,
+) -> FedRunoff | None:  # fmt: skip
+    """Add the rivers that enter over the edge to the runoff of the map, until the crest of each has passed.
 
     Parameters
     ----------
-    cells, outside_m2 : of `entry_cells`. slope_min : least slope of the ground beyond the map.
+    cells, outside_m2 : of `entry_cells`. slope_min : least slope of the ground beyond the map. after_h : hours that are
+        run after a river's crest comes over the edge. hours_max : longest run; None: the hours of `own`, whatever
+        comes after them.
+
+    Returns
+    -------
+    None where a crest comes too late for `hours_max`: a run that ends before it would call dry what it floods.
     """
     known = np.isfinite(ground.bed_m)
     fields = (np.asarray(own.field(k), np.float64) for k in range(len(own)))
     mean = np.array([float(f[known].mean()) if known.any() else 0.0 for f in fields])
+    hours = len(own)
+    more = 0 if hours_max is None else max(hours_max + 1 - hours, 0)
     highest = float(np.nanmax(ground.bed_m)) if known.any() else 0.0
     heights = ground.bed_m.reshape(-1)[cells]
     flows = [
-        outside_flow_m3_s(area, height, highest, mean, slope_min=slope_min) * 1000 * 3600 / ground.cell_m**2
+        outside_flow_m3_s(area, height, highest, np.pad(mean, (0, more)), slope_min=slope_min)
+        * 1000 * 3600 / ground.cell_m**2
         for area, height in zip(outside_m2.tolist(), heights.tolist(), strict=True)
-    ]
-    inflow = np.array(flows).T if flows else np.zeros((len(own), 0))
+    ]  # fmt: skip
+    if hours_max is not None:
+        hours = max([hours, *(int(flow.argmax()) + 1 + after_h for flow in flows if flow.any())])
+        if hours > hours_max:
+            return None
+    inflow = np.array([flow[:hours] for flow in flows]).T if flows else np.zeros((hours, 0))
     return FedRunoff(own, cells, inflow)
 
 
