@@ -105,3 +105,19 @@ def test_the_water_that_the_run_did_not_have_stands_up_the_tributaries_that_it_k
     below_gap = river_depths(made, Peaks(flow, flow, np.zeros(2, dtype=bool)), unknown_stage_m=10.0,
                              valley=_valley(0.3, 0.4), cut=np.array([2.0, 1.0]))  # fmt: skip
     assert below_gap.best_m.compute()[0, 1] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("n_known", "stage"), [(1, 4.0), (2, 0.1), (3, 0.1)])
+def test_a_run_that_knows_little_of_a_reach_does_not_lower_its_stage(n_known: int, stage: float) -> None:
+    # four stream cells of one reach at the height of its bed; the run knows the first ones, the rest is steep
+    labels = da.from_array(np.ones((1, 4), dtype=np.int32))
+    reaches = Reaches(labels, labels == 1, np.array([0]), np.array([0]), np.array([100.0]), np.zeros(1), np.ones(1),
+                      np.array([100.0]))  # fmt: skip
+    made = Ratings(reaches, da.zeros((1, 4)), da.full((1, 4), 100.0), LEVELS_M[None] * 10, LEVELS_M[None] * 10)
+    run = np.where(np.arange(4) < n_known, 0.1, np.nan).astype(np.float32)[None]
+    flow = np.array([40.0])  # 4 m by the curve
+    told = river_depths(made, Peaks(flow, flow, np.zeros(1, dtype=bool)), unknown_stage_m=10.0,
+                        valley=ValleyDepths(da.from_array(run), da.from_array(run)))  # fmt: skip
+    best = told.best_m.compute()[0]
+    assert best[:n_known] == pytest.approx(0.1)
+    assert best[n_known:] == pytest.approx(stage)

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from geo_risk.hazards.flood.inflows import AT_MOST
 from geo_risk.hazards.flood.ratings import LEVELS_M, Ratings
 from geo_risk.hazards.flood.rivers import Peaks
-from geo_risk.terrain.reaches import backwater_m, greatest_on_streams
+from geo_risk.terrain.reaches import Reaches, backwater_m, greatest_on_streams, sums_on_reaches
 
 F64 = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
@@ -65,7 +65,8 @@ def river_depths(
     cut : (n,) how many times more ground there would be upslope with what gaps of the DEM take away; None: no gaps.
     valley : of the run over the valleys. It counts where it says something, but not for reaches whose water it did not
         have: of unknown discharge, fed by unknown ground beyond the map, or below gaps of the DEM. The water of these
-        stands up the others as it does without the run.
+        stands up the others as it does without the run. It lowers the stage of a reach by its curve only where it
+        knows at least half of the reach's bed.
     """
     stage = made.stage_m(peaks.discharge_m3_s)
     is_cut = np.zeros(len(stage), dtype=bool) if cut is None else cut > 1
@@ -74,9 +75,10 @@ def river_depths(
     is_run = np.isfinite(peaks.discharge_m3_s) & np.isfinite(peaks.high_m3_s) & ~peaks.is_fed & ~is_cut
     if valley is not None:
         stage, high = (
-            np.where(is_run, np.fmin(of, greatest_on_streams(made.reaches, run)), of)
+            np.where(is_run & _is_mostly_known(made.reaches, run),
+                     np.fmin(of, greatest_on_streams(made.reaches, run)), of)
             for of, run in ((stage, valley.depth_m), (high, valley.high_m))
-        )
+        )  # fmt: skip
     best = made.depth_m(stage)
     held = np.isfinite(stage)
     high = np.where(peaks.is_fed & held, np.fmax(high, np.maximum(stage, unknown_stage_m)), high)
@@ -97,6 +99,13 @@ def river_depths(
                          new_axis=0, chunks=((2,), *best.chunks), dtype=np.float32,
                          meta=np.empty((0, 0, 0), np.float32))  # fmt: skip
     return RiverDepths(pair[0], pair[1])
+
+
+def _is_mostly_known(reaches: Reaches, values: da.Array) -> NDArray[np.bool_]:
+    """Return for which reaches at least half of the stream cells have a value: a few say nothing of the others."""
+    known = reaches.is_stream & da.isfinite(values.rechunk(reaches.labels.chunks))
+    found, every = (sums_on_reaches(reaches, v.astype(np.float64)) for v in (known, reaches.is_stream))
+    return np.asarray((found > 0) & (2 * found >= every), dtype=bool)
 
 
 def _with_valley(
