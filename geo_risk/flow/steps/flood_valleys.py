@@ -85,6 +85,8 @@ def _run(
 ) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]] | None, str, dict[str, Any]]:  # fmt: skip
     """Return the two depths (None where the run cannot tell), the reason, and what the report says of the run."""
     import numpy as np
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
 
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.flood.town import Window
@@ -95,7 +97,7 @@ def _run(
     left, _, _, top = grid.bounds
     n_y, n_x = ground.bed_m.shape
     side = ground.cell_m
-    coarse = Grid.from_bounds((left, top - n_y * side, left + n_x * side, top), crs=grid.crs, resolution_m=side)
+    coarse = Grid(GeoBox((n_y, n_x), Affine(side, 0, left, 0, -side, top), grid.crs))  # on no lattice of its own
     series, storm = storm_hours(cube, coarse, params.town, window_h=int(params.river.storm_h))
     hours = run_hours(cube.to_numpy(), start=storm.start, storm_h=int(params.river.storm_h), params=flow)
     if hours is None:
