@@ -133,3 +133,10 @@ def test_a_house_off_the_map_is_not_known_to_be_dry() -> None:
     houses = gpd.GeoDataFrame(geometry=[wholly, mostly, half], crs=32649)
     found = house_water(houses, hazard, params=PARAMS, chance=likely)
     assert found.level.tolist() == [-1, -1, 1]
+
+
+def test_a_chance_that_is_only_known_to_be_more_than_a_half_calls_whatever_is_configured() -> None:
+    # river unknown, pond deep with 60 %: the layer says 0.6, and the true chance may be 1
+    with pytest.raises(ValueError, match="flood_chance"):
+        EvacuationParams(flood_chance=0.8)
+    assert EvacuationParams(flood_chance=0.5).flood_chance == 0.5
