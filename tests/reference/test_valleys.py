@@ -11,6 +11,7 @@ from geo_risk.hazards.flood.valley_params import ValleyFlowParams
 from geo_risk.hazards.flood.valleys import (
     GRAVITY_M_S2,
     FedRunoff,
+    above_entries,
     block_of,
     entry_cells,
     fed_runoff,
@@ -142,6 +143,21 @@ def test_the_wall_beside_an_entry_is_not_dry_but_unknown():
     depth = ground.depth_on(z, run_valleys(walled(ground, cells), fed, params=PARAMS))
     assert np.isnan(depth[22:, 10:14]).all()
     assert (depth[2:22, 2:22] > 0.02).any()  # the water itself is seen
+
+
+def test_what_lies_above_an_entry_is_left_to_the_curves():
+    ground = valley_ground(channel(0.01), block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    outside[0, 6] = 1e8
+    cells, _ = entry_cells(ground, outside)
+    row = int(cells[0]) // ground.bed_m.shape[1]
+    above = above_entries(ground, cells)
+    assert row > 1  # the river's own way from the edge to there has no water of it in the run
+    assert above[:row].all()
+    assert not above.reshape(-1)[cells].any()
+    assert not above[row + 1 :, 2:5].any()  # the channel below
+    assert not above[row + 11 :].any()
+    assert not above_entries(ground, cells[:0]).any()
 
 
 def test_the_run_goes_on_until_the_crest_from_beyond_the_map_has_passed():

@@ -90,7 +90,14 @@ def _run(
 
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.flood.town import Window
-    from geo_risk.hazards.flood.valleys import gentle_ground, run_hours, run_valleys, valley_ground, walled
+    from geo_risk.hazards.flood.valleys import (
+        above_entries,
+        gentle_ground,
+        run_hours,
+        run_valleys,
+        valley_ground,
+        walled,
+    )
 
     flow = params.valleys
     ground = valley_ground(elevation_m, block=block, resolution_m=grid.resolution_m)
@@ -119,7 +126,8 @@ def _run(
             return None, fed, {}
         kept = walled(ground, fed.cells)
         flows.append(fed)
-        found.append(run_valleys(kept, fed, params=flow, n_threads=usable_threads(kept.bed_m.size)))
+        depth = run_valleys(kept, fed, params=flow, n_threads=usable_threads(kept.bed_m.size))
+        found.append(np.where(above_entries(ground, fed.cells), np.nan, depth))
     gentle = gentle_ground(ground, depth_m=params.depth_bounds_m[1], manning_n=flow.manning_n)
     best, most = (np.where(gentle, ground.depth_on(elevation_m, d), np.float32(np.nan)) for d in found)
     told = {"valley_cells": int(known.sum()), "valley_cell_m": side, "valley_hours": max(len(f) for f in flows),

@@ -260,6 +260,20 @@ def walled(ground: ValleyGround, cells: NDArray[np.int64]) -> ValleyGround:
     return ValleyGround(bed, ground.block, ground.cell_m, ground.shape)
 
 
+def above_entries(ground: ValleyGround, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the coarse cells (Y, X) by which a river comes to its entry: near it, and no lower.
+
+    Its water enters the run only there, up to WALL_CELLS from where it crosses the edge: above it the run is too dry.
+    """
+    out = np.zeros(ground.bed_m.shape, dtype=np.bool_)
+    for j, i in zip(*np.divmod(cells, ground.bed_m.shape[1]), strict=True):
+        near = (slice(max(j - WALL_CELLS, 0), j + WALL_CELLS + 1), slice(max(i - WALL_CELLS, 0), i + WALL_CELLS + 1))
+        with np.errstate(invalid="ignore"):
+            out[near] |= ground.bed_m[near] >= ground.bed_m[j, i]
+    out.reshape(-1)[cells] = False
+    return out
+
+
 def fed_runoff(
     own: RainFields, ground: ValleyGround, cells: NDArray[np.int64], outside_m2: Array, *, slope_min: float,
     after_h: int = 0, hours_max: int | None = None,
