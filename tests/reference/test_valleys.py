@@ -17,6 +17,7 @@ from geo_risk.hazards.flood.valleys import (
     fed_runoff,
     gentle_ground,
     giandotti_time_h,
+    outlets_m,
     outside_flow_m3_s,
     run_hours,
     run_valleys,
@@ -143,6 +144,28 @@ def test_the_wall_beside_an_entry_is_not_dry_but_unknown():
     depth = ground.depth_on(z, run_valleys(walled(ground, cells), fed, params=PARAMS))
     assert np.isnan(depth[22:, 10:14]).all()
     assert (depth[2:22, 2:22] > 0.02).any()  # the water itself is seen
+
+
+def test_a_river_leaves_over_the_edge_of_a_dem_that_is_no_rectangle():
+    z = channel(0.005, n=60)
+    z[40:] = np.nan  # beyond the county nothing is known
+    z[:2, :3] = np.nan  # nor in a corner beside the entry, which stays a wall
+    ground = valley_ground(z, block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    outside[2, 6] = 1e8
+    cells, _ = entry_cells(ground, outside)
+    out = outlets_m(ground, cells)
+    assert np.isfinite(out[20]).all()
+    assert np.isnan(out[:20]).all()
+    assert np.isnan(out[21:]).all()
+    flow = 100.0
+    fed = FedRunoff(Rain([0.0] * 2, ground.bed_m.shape), cells, np.full((2, 1), flow * 3.6e6 / ground.cell_m**2))
+    depth = run_valleys(walled(ground, cells), fed, params=PARAMS, outlets=out)
+    normal = (flow / 180 * PARAMS.manning_n / np.sqrt(0.005)) ** 0.6
+    assert depth[12:16, 2:5].mean() == pytest.approx(normal, rel=0.05)  # a fall at the end draws it down a little
+    assert np.isnan(depth[20:]).all()
+    shut = run_valleys(walled(ground, cells), fed, params=PARAMS)
+    assert shut[19, 3] > 3 * normal  # a wall there makes a lake
 
 
 def test_what_lies_above_an_entry_is_left_to_the_curves():

@@ -93,6 +93,7 @@ def _run(
     from geo_risk.hazards.flood.valleys import (
         above_entries,
         gentle_ground,
+        outlets_m,
         run_hours,
         run_valleys,
         valley_ground,
@@ -126,7 +127,8 @@ def _run(
             return None, fed, {}
         kept = walled(ground, fed.cells)
         flows.append(fed)
-        depth = run_valleys(kept, fed, params=flow, n_threads=usable_threads(kept.bed_m.size))
+        depth = run_valleys(kept, fed, params=flow, n_threads=usable_threads(kept.bed_m.size),
+                            outlets=outlets_m(ground, fed.cells))  # fmt: skip
         found.append(np.where(above_entries(ground, fed.cells), np.nan, depth))
     gentle = gentle_ground(ground, depth_m=params.depth_bounds_m[1], manning_n=flow.manning_n)
     best, most = (np.where(gentle, ground.depth_on(elevation_m, d), np.float32(np.nan)) for d in found)

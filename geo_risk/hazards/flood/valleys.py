@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.flood.rivers import basin_length_m, concentration_time_h
@@ -37,6 +38,10 @@ SNAP_CELLS = 3
 
 WALL_CELLS = 10
 """The edge of the grid is a wall over so many cells on both sides of an entry: water would run out of it again."""
+
+
+OUTLET_M3_S = 1e9
+"""What a cell by which water leaves the map takes: all of it."""
 
 
 @dataclass(frozen=True)
@@ -310,22 +315,46 @@ def fed_runoff(
     return FedRunoff(own, cells, inflow)
 
 
-def run_valleys(ground: ValleyGround, runoff: RainFields, *, params: ValleyFlowParams, n_threads: int = 1) -> Array:
+def outlets_m(ground: ValleyGround, cells: NDArray[np.int64]) -> Array:
+    """Return the height of missing cells beside known ones, (Y, X), by which water leaves the map; NaN elsewhere.
+
+    As the lowest known cell beside them. The edge of a county's DEM is a wall only where a river enters, within
+    WALL_CELLS of `cells`: elsewhere a lake would stand before it.
+    """
+    known = np.isfinite(ground.bed_m)
+    lowest = minimum_filter(np.where(known, ground.bed_m, np.inf), size=3, mode="constant", cval=np.inf)
+    out: Array = np.where(~known & np.isfinite(lowest), lowest, np.nan)
+    for j, i in zip(*np.divmod(cells, ground.bed_m.shape[1]), strict=True):
+        out[max(j - WALL_CELLS, 0) : j + WALL_CELLS + 1, max(i - WALL_CELLS, 0) : i + WALL_CELLS + 1] = np.nan
+    return out
+
+
+def run_valleys(
+    ground: ValleyGround, runoff: RainFields, *, params: ValleyFlowParams, n_threads: int = 1,
+    outlets: Array | None = None,
+) -> Array:  # fmt: skip
     """Run the storm and return the deepest water on each coarse cell [m], NaN where the bed is not known.
+
+    Parameters
+    ----------
+    outlets : of `outlets_m`; what reaches such a cell is gone. None: all missing cells are walls.
 
     Raises
     ------
     DataError : the run became unstable.
     """
+    is_outlet = np.zeros(ground.bed_m.shape, dtype=np.bool_) if outlets is None else np.isfinite(outlets)
+    bed = ground.bed_m if outlets is None else np.where(is_outlet, outlets, ground.bed_m)
     try:
-        run = simulate(ground.bed_m, params.manning_n, runoff, rain_step_s=3600.0, cell_m=ground.cell_m,
-                       step_max_s=5.0, advection=True, n_threads=n_threads)  # fmt: skip
+        run = simulate(bed, params.manning_n, runoff, rain_step_s=3600.0, cell_m=ground.cell_m, step_max_s=5.0,
+                       sink_m3_s=np.where(is_outlet, OUTLET_M3_S, 0.0), advection=True,
+                       n_threads=n_threads)  # fmt: skip
     except UnstableFlow as error:
         what = f"the flow over the valleys became unstable: {error}"
         raise DataError(
             what, where="inputs.dem", fix="look at the DEM there, or set flood.valleys.cells_max: 0"
         ) from error
-    return np.asarray(run.max_depth_m, dtype=np.float64)
+    return np.where(is_outlet, np.nan, np.asarray(run.max_depth_m, dtype=np.float64))
 
 
 def run_hours(rain_mm: NDArray[Any], *, start: int, storm_h: int, params: ValleyFlowParams) -> tuple[int, int] | None:
