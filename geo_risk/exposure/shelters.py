@@ -20,6 +20,7 @@ def usable_shelters(
     max_level: int,
     ground_level: NDArray[np.int8] | None = None,
     waters: gpd.GeoDataFrame | None = None,
+    deep_chance: tuple[NDArray[np.float64], float] | None = None,
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]]]:
     """Return the shelters that may take people, with whole capacities, and each other one with the reason.
 
@@ -30,6 +31,8 @@ def usable_shelters(
     max_level : a shelter that touches a zone of a higher hazard level, or of an unknown one, is not used.
     ground_level : highest hazard or warning level of each shelter's own ground, -1 unknown; a higher level than
         `max_level` is not used either, an unknown one is and is marked. None: not looked at.
+    deep_chance : probability of deep water on each shelter's ground, NaN unknown, and the one from which a shelter is
+        not used. None: not looked at.
     waters : polygons of rivers and lakes with `water_id`; a shelter that touches one is not used. None: not looked at.
 
     Returns
@@ -64,6 +67,11 @@ def usable_shelters(
             level = int(ground_level[i])
             reasons[i].append(Sentence(f"its ground has hazard or warning level {level} of 0-4",
                                        f"所在地面危险性或预警等级为 {level}（0–4 级，4 最高）"))  # fmt: skip
+    if deep_chance is not None:
+        chance, least = deep_chance
+        for i in np.flatnonzero(chance >= least).tolist():
+            reasons[i].append(Sentence(f"deep water on its ground is {chance[i]:.0%} likely",
+                                       f"所在地面出现深水的概率为 {chance[i]:.0%}"))  # fmt: skip
     if waters is not None and len(waters):
         found, which = waters.sindex.query(out.geometry, predicate="intersects")
         for i in np.unique(found).tolist():

@@ -37,7 +37,7 @@ class Offers(Protocol):
         """Return the k cheapest shelters of each settlement, fewer where it reaches fewer."""
 
     def cheapest(self, price: NDArray[np.float64], k: int = 1) -> Pairs:
-        """Return the k shelters of least cost plus price of each settlement, the best first; fewer where it reaches fewer.
+        """Return the k shelters of least cost plus price of each settlement, fewer where it reaches fewer.
 
         price : (shelters,) [min] >= 0; shelters of infinite price are passed over.
         """
@@ -125,8 +125,8 @@ def assign(
     The transport problem (a minimum-cost flow with whole-number optimal corners) is solved by HiGHS (interior point,
     then crossover to a corner) on each settlement's cheapest shelters. Then each settlement is asked for the shelter of
     least cost plus the shelter's dual price (and the next best ones), by one search over the roads; pairs that would
-    make the plan cheaper enter, and it is solved again (column generation, Dantzig & Wolfe 1960). The last prices prove the optimum over all
-    pairs: `bound`.
+    make the plan cheaper enter, and it is solved again (column generation, Dantzig & Wolfe 1960). The last prices prove
+    the optimum over all pairs: `bound`.
 
     Parameters
     ----------

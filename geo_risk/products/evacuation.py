@@ -141,8 +141,10 @@ def plan_evacuation(
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent)
     shelters, refused = usable_now(
-        inputs.shelters, inputs.zones, inputs.grounds, crs=inputs.settlements.crs, params=params, waters=inputs.waters
-    )
+        inputs.shelters, inputs.zones,
+        [*inputs.grounds, *([] if inputs.flood_chance is None else [inputs.flood_chance])],
+        crs=inputs.settlements.crs, params=params, waters=inputs.waters,
+    )  # fmt: skip
     ways = _find_ways(inputs, shelters, params)
     draft, cut_off = _draft(inputs, leaving, shelters, ways, params)
     found = find_routes(draft)

@@ -154,7 +154,7 @@ class RoadOffers:
         return Pairs(on[row], goal[row, slot].astype(np.int64), cost[row, slot])
 
     def cheapest(self, price: NDArray[np.float64], k: int = 1) -> Pairs:
-        """Return the k shelters of least cost plus price of each settlement: one search with a start for each shelter."""
+        """Return the k shelters of least cost plus price of each settlement: one search, a start for each shelter."""
         homes = self._homes
         found = nearest_goals(self.ways.graph, self.ways.goals, k=k, offsets=price)
         on = np.flatnonzero(homes >= 0)

@@ -19,6 +19,10 @@ from geo_risk.exposure.shelters import usable_shelters
 from geo_risk.exposure.zonal import cell_coverage, level_at_share
 from geo_risk.products.demand import SUDDEN_KINDS, WATER_KINDS
 from geo_risk.products.params import EvacuationParams
+from geo_risk.products.threat import CHANCE_LEVEL
+
+CHANCE = "flood_chance"
+"""Name of the layer of the probability of deep water."""
 
 _SHELTER_RADIUS_M = 15.0
 """A shelter's own ground: a school yard."""
@@ -39,14 +43,17 @@ def usable_now(
     ----------
     shelters : as read, None where none is given. zones : `risk_zones`.
     grounds : hazard and warning level layers; where they are given, zones drawn from the hazard do not judge a shelter.
-    crs : of the empty frame. params : `shelter_max_level`, `known_hours`.
+        A layer `flood_chance` among them refuses shelters where it calls houses.
+    crs : of the empty frame. params : `shelter_max_level`, `known_hours`, `flood_chance`, `flood_level`.
     waters : polygons of rivers and lakes with `water_id`.
     """
     if shelters is None:
         empty = {"shelter_id": [], "name": [], "capacity": np.array([], dtype=np.int64), "ground_is_known": []}
         return gpd.GeoDataFrame(empty, geometry=[], crs=crs), []
+    chance = [layer for layer in grounds if layer.name == CHANCE and params.flood_level == CHANCE_LEVEL]
+    grounds = [layer for layer in grounds if layer.name != CHANCE]
     harmful = zones[zones["kind"].isin((*SUDDEN_KINDS, *WATER_KINDS))]
-    if len(grounds) and "origin" in harmful:
+    if grounds and "origin" in harmful:
         harmful = harmful[harmful["origin"] != "hazard"]
     usable, refused = usable_shelters(
         shelters,
@@ -54,8 +61,19 @@ def usable_now(
         max_level=params.shelter_max_level,
         ground_level=_ground_level(shelters, grounds, params),
         waters=waters,
+        deep_chance=(_deep_chance(shelters, chance[0]), params.flood_chance) if chance else None,
     )
     return usable.sort_values("shelter_id", kind="stable").reset_index(drop=True), refused
+
+
+def _deep_chance(shelters: gpd.GeoDataFrame, layer: xr.DataArray) -> NDArray[np.float64]:
+    """Return the mean known probability of deep water on each shelter's own ground, NaN where none is known."""
+    ground = gpd.GeoDataFrame(geometry=shelters.geometry.buffer(_SHELTER_RADIUS_M), crs=shelters.crs)
+    coverage = cell_coverage(ground, grid_of(layer))
+    values = coverage.values(layer.data).astype(np.float64)
+    known = np.isfinite(values)
+    total, share = coverage.sums(np.where(known, values, 0.0)), coverage.sums(known)
+    return np.asarray(np.divide(total, share, out=np.full(len(shelters), np.nan), where=share > 0), dtype=np.float64)
 
 
 def _ground_level(

@@ -13,6 +13,7 @@ from geo_risk.core.names import STAGES_H
 from geo_risk.products.demand import people_to_move, with_not_judged
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.priority import criteria_values
+from geo_risk.products.shelter_use import usable_now
 from geo_risk.products.threat import Threat, Water, house_threat, house_water
 
 PARAMS = EvacuationParams()
@@ -140,3 +141,20 @@ def test_a_chance_that_is_only_known_to_be_more_than_a_half_calls_whatever_is_co
     with pytest.raises(ValueError, match="flood_chance"):
         EvacuationParams(flood_chance=0.8)
     assert EvacuationParams(flood_chance=0.5).flood_chance == 0.5
+
+
+def test_a_shelter_where_houses_would_be_called_for_water_takes_nobody() -> None:
+    grid = Grid.from_bounds((0, 0, 300, 300), crs="EPSG:32649", resolution_m=10)
+    chance = np.zeros(grid.shape, np.float32)
+    chance[:, 15:] = 0.3
+    chance[:, :5] = np.nan
+    likely = grid.layer(chance, units="1", long_name="chance", name="flood_chance")
+    hazard = grid.layer(np.ones(grid.shape, np.int8), units="level", long_name="flood", name="hazard_flood")
+    shelters = gpd.GeoDataFrame({"shelter_id": ["dry", "unknown", "wet"], "capacity": [9, 9, 9]},
+                                geometry=gpd.points_from_xy([100, 20, 250], [150, 150, 150]), crs=grid.crs)  # fmt: skip
+    usable, refused = usable_now(shelters, _zone().iloc[:0], [hazard, likely], crs=grid.crs, params=PARAMS)
+    assert usable["shelter_id"].tolist() == ["dry", "unknown"]
+    assert [r["id"] for r in refused] == ["wet"]
+    assert "30%" in refused[0]["reason"]
+    without, _ = usable_now(shelters, _zone().iloc[:0], [hazard], crs=grid.crs, params=PARAMS)
+    assert len(without) == 3

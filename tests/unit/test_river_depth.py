@@ -121,3 +121,11 @@ def test_a_run_that_knows_little_of_a_reach_does_not_lower_its_stage(n_known: in
     best = told.best_m.compute()[0]
     assert best[:n_known] == pytest.approx(0.1)
     assert best[n_known:] == pytest.approx(stage)
+
+
+def test_where_nothing_tells_how_much_water_comes_the_chance_is_unknown():
+    made, flow = _ratings([106.0, 114.9, 140.0]), np.array([0.0, 0.0])  # 1, 9.9 and 35 m above the second bed
+    told = river_depths(made, Peaks(flow, flow, np.array([False, True])), unknown_stage_m=10.0)
+    found = told.chance(0.5, error_m=0.25).compute()[0]
+    assert np.isnan(found[1])  # up to 10 m may stand there
+    assert found[2:] == pytest.approx([0.0260, 0.0228], abs=1e-3)  # 0.1 m at most, and none

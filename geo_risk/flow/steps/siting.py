@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geo_risk.products.siting_params import SitingParams
 
 _HAZARDS = ("hazard_landslide", "hazard_flood")
-_GROUNDS = (*_HAZARDS, *(f"warning_{s}h" for s in STAGES_H))
+_GROUNDS = (*_HAZARDS, *(f"warning_{s}h" for s in STAGES_H), "flood_chance")
 _SHELTERS = ("shelter_coverage", "shelter_proposals", "shelter_drive_times", "shelter_walk_times")
 _STOCKS = ("stock_reach", "stock_needs", "stock_proposals", "stock_drive_times", "stock_walk_times")
 

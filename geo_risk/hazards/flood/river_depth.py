@@ -26,10 +26,14 @@ class ValleyDepths(NamedTuple):
 
 
 class RiverDepths(NamedTuple):
-    """Depth of the river flood by best knowledge and at most, (y, x) float32 [m], lazy; NaN where not known."""
+    """Depth of the river flood by best knowledge and at most, (y, x) float32 [m], lazy; NaN where not known.
+
+    `is_open` (None: nowhere) where nothing tells how much water comes: there the most is no bound with a probability.
+    """
 
     best_m: da.Array
     most_m: da.Array
+    is_open: da.Array | None = None
 
     def sure_m(self, bounds_m: Bounds) -> da.Array:
         """Return the depth; NaN where the flood's level would be higher with the water that may come at most.
@@ -48,7 +52,10 @@ class RiverDepths(NamedTuple):
         that of the water that comes, whose upper bound holds in 19 of 20 cases. Where that bound is not known, only a
         best depth above the bound tells.
         """
-        return da.map_blocks(_chance, self.best_m, self.most_m, bound=bound_m, error=error_m, dtype=np.float32,
+        most = self.most_m
+        if self.is_open is not None:
+            most = da.where(self.is_open & (most >= bound_m), np.float32(np.nan), most)
+        return da.map_blocks(_chance, self.best_m, most, bound=bound_m, error=error_m, dtype=np.float32,
                              meta=np.empty((0, 0), np.float32))  # fmt: skip
 
 
@@ -88,8 +95,12 @@ def river_depths(
     back = np.where(np.isfinite(high), high, np.where(is_above, max(unknown_stage_m, LEVELS_M[-1]), unknown_stage_m))
     is_sure = held.all() and np.array_equal(high, stage)
     most = best if is_sure else made.depth_m(high, held_up_by=back)
+    is_open = None
+    if peaks.is_fed.any():
+        fed = np.concatenate([[False], peaks.is_fed])
+        is_open = made.reaches.labels.map_blocks(lambda labels: fed[labels], dtype=bool)
     if valley is None:
-        return RiverDepths(best, most)
+        return RiverDepths(best, most, is_open)
     run = [v.rechunk(made.reaches.labels.chunks) for v in valley]
     counts = np.concatenate([[False], is_run])
     up = [backwater_m(made.reaches, np.where(is_run, np.nan, v)) for v in (stage, back)]
@@ -98,7 +109,7 @@ def river_depths(
     pair = da.map_blocks(_with_valley, made.reaches.labels, best, most, *run, filled, counts=counts, levels=levels,
                          new_axis=0, chunks=((2,), *best.chunks), dtype=np.float32,
                          meta=np.empty((0, 0, 0), np.float32))  # fmt: skip
-    return RiverDepths(pair[0], pair[1])
+    return RiverDepths(pair[0], pair[1], is_open)
 
 
 def _is_mostly_known(reaches: Reaches, values: da.Array) -> NDArray[np.bool_]:
