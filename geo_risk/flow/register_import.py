@@ -120,7 +120,8 @@ def _joined(
     states = {s.object_id: s for s in register.states(layer.name)}
     into = survivors(states)
     joined = join_merged(frame if "source" in frame else frame.assign(source="inventory"), numbers=known, into=into,
-                         how={i: states[i].values["merged_counts"] for i in into}, risk=RiskParams())  # fmt: skip
+                         how={i: states[i].values["merged_counts"] for i in into}, risk=RiskParams(),
+                         parents={i: str(states[i].values["merged_into"]) for i in into})  # fmt: skip
     n = len(frame) - len(joined.found) + len(joined.elsewhere)
     report.add({"rows_of_merged": n} if n else {})
     return joined.found, joined.elsewhere

@@ -75,8 +75,9 @@ def side_of(
                                      f"{layer}：{lost} 行图形缺失或无法修复，未参与比对。"))  # fmt: skip
     if layer == "hazard_points":
         numbers = runs.aliases(register, runs.LEDGER, layer)
-        how = {i: s.values["merged_counts"] for i, s in register.get(sorted(into)).items()}
-        joined = join_merged(found, numbers=numbers, into=into, how=how, risk=risk)
+        gone = {i: s.values for i, s in register.get(sorted(into)).items()}
+        joined = join_merged(found, numbers=numbers, into=into, how={i: v["merged_counts"] for i, v in gone.items()},
+                             risk=risk, parents={i: str(v["merged_into"]) for i, v in gone.items()})  # fmt: skip
         match = matching.match_points(joined.found, kept, distance_m=rules.match_distance_m, numbers=numbers)
         return Side(joined.found, kept, len(objects), match, held, also=joined.also, elsewhere=joined.elsewhere)
     pairs = matching.zone_pairs(found, kept)

@@ -246,6 +246,26 @@ def test_joined_rows_lose_nobody_and_know_no_order(own, gone, how, order):
     assert row["point_id"] == "a"
 
 
+@pytest.mark.parametrize(
+    ("hows", "people"),
+    [({"b": "larger", "c": "sum"}, 22), ({"b": "sum", "c": "larger"}, 14), ({"b": "sum", "c": "kept"}, 10),
+     ({"b": "kept", "c": "sum"}, 12), ({"b": "sum", "c": "sum"}, 24)],
+)  # fmt: skip
+def test_counts_of_a_chain_of_merges_are_joined_link_by_link(hows, people):
+    # b (12) went into c (2), then c into a (10)
+    frame = run_points([(i, X, Y, {**LEDGER, "people": n}) for i, n in (("a", 10.0), ("b", 12.0), ("c", 2.0))])
+    joined = join_merged(frame, numbers={}, into={"b": "a", "c": "a"}, how=hows, risk=RISK,
+                         parents={"b": "c", "c": "a"})  # fmt: skip
+    assert joined.found["people"].tolist() == [people]
+
+
+@pytest.mark.parametrize(("own", "gone", "joined_level"), [(1, -1, -1), (-1, 0, -1), (-1, 2, 2), (0, 1, 1), (3, -1, 3)])
+def test_an_unknown_level_of_a_merged_row_never_becomes_low(own, gone, joined_level):
+    frame = run_points([("a", X, Y, {**LEDGER, "hazard_level": own}), ("b", X, Y, {**LEDGER, "hazard_level": gone})])
+    joined = join_merged(frame, numbers={}, into={"b": "a"}, how={"b": None}, risk=RISK)
+    assert joined.found["hazard_level"].tolist() == [joined_level]
+
+
 def test_the_commands_show_when_it_was_last_seen(tmp_path, monkeypatch, cli):
     import openpyxl
 
