@@ -24,6 +24,7 @@ from geo_risk.flow.register_side import Side, side_of
 from geo_risk.products import register_matching as matching
 from geo_risk.products import register_rules as rules_of
 from geo_risk.products.params import RiskParams
+from geo_risk.products.register_joined import never_fewer
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.register_rules import Draft
 from geo_risk.products.register_sightings import Sighting, outcomes
@@ -182,6 +183,8 @@ def _drafts(side: Side, layer: str, seen: Mapping[str, Sequence[Sighting]], rule
     found, kept = _rows(side.found), _rows(side.kept)
     objects = kept[: side.n_objects]
     of_object = np.where(side.match < side.n_objects, side.match, -1)
+    for k in side.partial:
+        found[k] = never_fewer(found[k], kept[int(side.match[k])])
     moved = _moved(side, of_object, layer, rules)
     side.drafts += rules_of.propose_changes(found, objects, of_object, layer, moved, rules)
     known_as: dict[int, str] = {}

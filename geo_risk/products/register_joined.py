@@ -141,6 +141,21 @@ def _one_row(
     return row
 
 
+def never_fewer(row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row that says nothing of those merged into its object: fewer people than kept are no news of them.
+
+    Counts below those of the object, and a milder grade, become unknown: they replace nothing.
+    """
+    out = dict(row)
+    for name in (n for n in COUNTS["hazard_points"] if n in out and not pd.isna(out[n])):
+        if kept.get(name) is not None and not pd.isna(kept[name]) and out[name] < kept[name]:
+            out[name] = None
+    grades = [GRADES.index(g) if g in GRADES else -1 for g in (out.get("danger_grade"), kept.get("danger_grade"))]
+    if grades[0] < grades[1]:
+        out["danger_grade"] = None
+    return out
+
+
 def _grade(row: Mapping[str, Any], rows: list[Mapping[str, Any]], risk: RiskParams) -> str | None:
     """Return the gravest grade of the rows and of the joined counts; None where the people are not known."""
     people, assets = (float("nan") if row.get(n) is None or pd.isna(row[n]) else float(row[n])

@@ -206,6 +206,16 @@ def test_the_merged_row_alone_speaks_for_the_object_and_takes_nobody_away(tmp_pa
     assert not {"people", "geometry"} & set(one.after)
 
 
+@pytest.mark.parametrize(("how", "people", "proposed"), [("sum", 30.0, None), ("sum", 60.0, 60), ("larger", 60.0, 60)])
+def test_the_row_of_the_one_in_force_alone_takes_nobody_away(tmp_path, register, how, people, proposed):
+    ledger_pair(register, tmp_path, how)
+    alone = run_points([("141001", X, Y, {**LEDGER, "people": people, "hazard_level": 4})])
+    compare(register, tmp_path / "a", alone, month=2)
+    (one,) = proposals.listed(register)
+    assert (one.object_id, one.after["hazard_level"]) == ("141001", 4)
+    assert one.after.get("people") == proposed
+
+
 def test_taken_back_the_merged_point_is_itself_again(tmp_path, register):
     later = ledger_pair(register, tmp_path, "sum")
     with register.writing():
