@@ -200,6 +200,12 @@ def _points(ground: ReleaseGround, risk: RiskParams) -> list[tuple[str, Kind, An
 
 
 def _unique(ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Return ids in which what is named twice (two areas of one point) has a number behind."""
-    again = ids.groupby(ids).cumcount()
-    return ids.where(again == 0, ids + "-" + (again + 1).astype(str)).astype("string")
+    """Return ids in which what is named twice (two areas of one point) has a number behind that no other id is."""
+    taken, out = set(ids), []
+    for name, again in zip(ids, ids.groupby(ids).cumcount(), strict=True):
+        found, k = name, int(again) + 1
+        while again and found in taken:
+            found, k = f"{name}-{k}", k + 1
+        taken.add(found)
+        out.append(found)
+    return pd.Series(out, index=ids.index, dtype="string")
