@@ -238,6 +238,20 @@ def test_a_merged_zone_is_neither_revived_nor_new_unless_it_is_worse(tmp_path, r
     assert kinds(register) == [("RZ-000002", "revived")]
 
 
+def test_a_point_names_the_zone_in_force_and_not_the_one_that_was_merged(tmp_path, register):
+    left, right = shapely.box(X, Y, X + 200, Y + 200), shapely.box(X + 200, Y, X + 330, Y + 200)
+    both = run_zones([("A", left, {}), ("B", right, {})])
+    point = run_points([("IS-1", X + 250, Y + 50, {"zone_id": "B"})])
+    compare(register, tmp_path / "1", point, zones=both)
+    confirm_all(register)
+    with register.writing():
+        loop.merge(register, ["RZ-000002"], "RZ-000001", EDITOR)
+    point = run_points([("IS-1", X + 250, Y + 50, {"zone_id": "B", "people": 60.0})])
+    compare(register, tmp_path / "2", point, zones=both, month=2)
+    (one,) = proposals.listed(register)
+    assert one.after["zone_id"] == "RZ-000001"
+
+
 counts = st.none() | st.integers(0, 500)
 
 
