@@ -14,6 +14,9 @@ from geo_risk.core.errors import DataError
 
 _TOLERANCE = 1e-7
 _MAX_ROUNDS = 200
+_A_ROUND = 4
+"""Pairs of each settlement that enter at once at most: fewer rounds for a search that costs a little more."""
+
 _WHOLE = 1e-4
 """A number of people this close to a whole one is that."""
 
@@ -33,8 +36,8 @@ class Offers(Protocol):
     def nearest(self, k: int) -> Pairs:
         """Return the k cheapest shelters of each settlement, fewer where it reaches fewer."""
 
-    def cheapest(self, price: NDArray[np.float64]) -> Pairs:
-        """Return for each settlement the shelter of least cost plus price; none where it reaches none.
+    def cheapest(self, price: NDArray[np.float64], k: int = 1) -> Pairs:
+        """Return the k shelters of least cost plus price of each settlement, the best first; fewer where it reaches fewer.
 
         price : (shelters,) [min] >= 0; shelters of infinite price are passed over.
         """
@@ -88,12 +91,10 @@ class Table:
         order = np.argsort(self.cost, axis=1, kind="stable")[:, :k]
         return self._pairs(np.repeat(np.arange(len(order)), order.shape[1]), order.reshape(-1))
 
-    def cheapest(self, price: NDArray[np.float64]) -> Pairs:
-        """Return for each settlement the shelter of least cost plus price."""
-        if not self.cost.shape[1]:
-            return self._pairs(np.array([], dtype=np.int64), np.array([], dtype=np.int64))
-        best = np.argmin(self.cost + price[None, :], axis=1)
-        found = self._pairs(np.arange(len(best)), best)
+    def cheapest(self, price: NDArray[np.float64], k: int = 1) -> Pairs:
+        """Return the k shelters of least cost plus price of each settlement, the best first."""
+        order = np.argsort(self.cost + price[None, :], axis=1, kind="stable")[:, :k]
+        found = self._pairs(np.repeat(np.arange(len(order)), order.shape[1]), order.reshape(-1))
         keep = np.isfinite(price[found.shelter])
         return Pairs(found.settlement[keep], found.shelter[keep], found.cost[keep])
 
@@ -123,8 +124,8 @@ def assign(
 
     The transport problem (a minimum-cost flow with whole-number optimal corners) is solved by HiGHS (interior point,
     then crossover to a corner) on each settlement's cheapest shelters. Then each settlement is asked for the shelter of
-    least cost plus the shelter's dual price, by one search over the roads; pairs that would make the plan cheaper
-    enter, and it is solved again (column generation, Dantzig & Wolfe 1960). The last prices prove the optimum over all
+    least cost plus the shelter's dual price (and the next best ones), by one search over the roads; pairs that would
+    make the plan cheaper enter, and it is solved again (column generation, Dantzig & Wolfe 1960). The last prices prove the optimum over all
     pairs: `bound`.
 
     Parameters
@@ -156,10 +157,10 @@ def assign(
     for n_rounds in range(1, _MAX_ROUNDS + 1):
         flow, of_settlement, of_shelter = _solve(d, c, pairs, missing)
         price = np.maximum(0.0, -of_shelter) + has_places
-        best = _kept(offers.cheapest(price), d, c) if n and m else _none()
+        best = _kept(offers.cheapest(price, _A_ROUND), d, c) if n and m else _none()
         least = missing.copy()
         reduced = best.cost + price[best.shelter]
-        least[best.settlement] = np.minimum(missing[best.settlement], reduced)
+        np.minimum.at(least, best.settlement, reduced)
         bound = float(d @ least - c[c > 0] @ price[c > 0])
         better = reduced < of_settlement[best.settlement] - _TOLERANCE * max(1.0, float(missing.max(initial=0.0)) / 1e4)
         more = _new(best, better, pairs, m)

@@ -35,6 +35,15 @@ def first_closing(ways: Ways | None, routes: Sequence[Route | None]) -> tuple[bo
     return bool(hours), float(np.min(hours)) if hours else np.nan
 
 
+def longest_min(ways: Ways | None, routes: Sequence[Route | None]) -> float:
+    """Return the time [min] of the longest of the ways that water will close; NaN where none is.
+
+    Who goes to several shelters is not on the main way alone.
+    """
+    found = [route.minutes for route in routes if route is not None and closes_after(ways, route)[0]]
+    return float(np.max(found)) if found else np.nan
+
+
 def through_by(after_h: float, times: FloodTimes) -> datetime | None:
     """Return when a way that closes must have been passed: before its water, else before the rain; None unknown."""
     if times.town is not None and np.isfinite(after_h):
@@ -47,14 +56,15 @@ def in_time(rows: pd.DataFrame, times: FloodTimes) -> list[str | None]:
 
     Parameters
     ----------
-    rows : leave_before, leave_early, closes_after_h, travel_min. times : what is known of when the flood comes.
+    rows : leave_before, leave_early, closes_after_h, early_min (`longest_min`). times : what is known of when the flood
+        comes.
     """
     out: list[str | None] = []
-    for row in rows[["leave_before", "leave_early", "closes_after_h", "travel_min"]].to_dict("records"):
+    for row in rows[["leave_before", "leave_early", "closes_after_h", "early_min"]].to_dict("records"):
         own = None if pd.isna(row["leave_before"]) else str(row["leave_before"])
         by = through_by(row["closes_after_h"], times) if row["leave_early"] == "yes" else None
         if by is not None and own is not None:
-            by -= timedelta(minutes=0.0 if pd.isna(row["travel_min"]) else float(row["travel_min"]))
+            by -= timedelta(minutes=0.0 if pd.isna(row["early_min"]) else float(row["early_min"]))
             own = min(own, by.replace(microsecond=0).isoformat())
         out.append(own)
     return out

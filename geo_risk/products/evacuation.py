@@ -50,7 +50,8 @@ from geo_risk.products.shelter_use import usable_now
 from geo_risk.products.threat import Threat, Water, house_threat, house_water
 from geo_risk.products.water_times import FloodTimes, with_water_times
 
-_INTERNAL = ("by_cells", "by_chance", "cell_warning", "cell_flood", "is_called", "water_before", "water_by")
+_INTERNAL = ("by_cells", "by_chance", "cell_warning", "cell_flood", "is_called", "water_before", "water_by",
+             "early_min")  # fmt: skip
 """Columns of rows that their reasons tell and the list has not."""
 
 

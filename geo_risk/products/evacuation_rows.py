@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geo_risk.exposure.network import Route
 from geo_risk.products.closing import DEPTH
-from geo_risk.products.early_ways import closes_after, first_closing, in_time, said_early
+from geo_risk.products.early_ways import closes_after, first_closing, in_time, longest_min, said_early
 from geo_risk.products.evacuation_draws import evacuation_stability
 from geo_risk.products.params import EvacuationParams
 from geo_risk.products.placing import Placing
@@ -222,13 +222,17 @@ def _reasons(
 
 
 def _early(draft: Draft, found: Found) -> dict[str, list[Any]]:
-    """Return for each row whether a main way, and its second one, run through what water will close, and from when."""
+    """Return for each row whether a main way, and its second one, run through what water will close, and from when.
+
+    And the time of the longest of its main ways that do.
+    """
     main: list[list[Route]] = [[] for _ in range(len(draft.leaving))]
     for (i, _), route in found.main.items():
         main[i].append(route)
     first = [first_closing(draft.ways, routes) for routes in main]
     second = [closes_after(draft.ways, None if b is None else b[1]) for b in found.backups]
-    return {
+    longest: dict[str, list[Any]] = {"early_min": [longest_min(draft.ways, routes) for routes in main]}
+    return longest | {
         f"{of}{name}": [("yes" if is_early else "no") if name == "leave_early" else hours for is_early, hours in way]
         for of, way in (("", first), ("backup_", second)) for name in ("leave_early", "closes_after_h")
     }  # fmt: skip

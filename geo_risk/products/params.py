@@ -239,8 +239,9 @@ class EvacuationParams(Params):
     flood_chance: float = parameter(
         0.25, "A house must be left where half a metre of water or more (layer flood_chance) is at least this likely; "
         "used where `flood_level` is 2.",
-        source=f"{_CHOICE}: where more than four must leave for each one hit, people cease to believe the list",
-        gt=0, le=1,
+        source=f"{_CHOICE}: where more than four must leave for each one hit, people cease to believe the list. At "
+        "most a half: where river or pond is unknown, the layer tells only what is more likely than not",
+        gt=0, le=0.5,
     )  # fmt: skip
     house_share: float = parameter(
         0.05, "A house must be left when at least this share of its footprint lies in a zone that calls.",

@@ -49,8 +49,8 @@ class _Groups:
     def nearest(self, k: int) -> Pairs:
         return self._of(self.offers.nearest(k))
 
-    def cheapest(self, price: NDArray[np.float64]) -> Pairs:
-        return self._of(self.offers.cheapest(price))
+    def cheapest(self, price: NDArray[np.float64], k: int = 1) -> Pairs:
+        return self._of(self.offers.cheapest(price, k))
 
     def highest_cost(self) -> float:
         return self.offers.highest_cost()

@@ -153,13 +153,14 @@ class RoadOffers:
         row, slot = np.nonzero(np.isfinite(cost))
         return Pairs(on[row], goal[row, slot].astype(np.int64), cost[row, slot])
 
-    def cheapest(self, price: NDArray[np.float64]) -> Pairs:
-        """Return for each settlement the shelter of least cost plus price: one search with a start for each shelter."""
+    def cheapest(self, price: NDArray[np.float64], k: int = 1) -> Pairs:
+        """Return the k shelters of least cost plus price of each settlement: one search with a start for each shelter."""
         homes = self._homes
-        found = nearest_goals(self.ways.graph, self.ways.goals, offsets=price)
-        on = np.flatnonzero((homes >= 0) & np.isfinite(found.cost[np.maximum(homes, 0), 0]))
-        goal = found.goal[homes[on], 0].astype(np.int64)
-        return Pairs(on, goal, np.maximum(0.0, found.cost[homes[on], 0] - price[goal]))
+        found = nearest_goals(self.ways.graph, self.ways.goals, k=k, offsets=price)
+        on = np.flatnonzero(homes >= 0)
+        row, slot = np.nonzero(np.isfinite(found.cost[homes[on]]))
+        goal = found.goal[homes[on[row]], slot].astype(np.int64)
+        return Pairs(on[row], goal, np.maximum(0.0, found.cost[homes[on[row]], slot] - price[goal]))
 
     def highest_cost(self) -> float:
         """Return a bound of the costs: over one shelter of each piece of the network; if that fails, all roads."""

@@ -98,7 +98,9 @@ def house_water(
     told = coverage.values(chance.data)
     calls = np.where(np.isnan(told), Level.UNKNOWN, (told >= params.flood_chance).astype(np.int8))
     by_chance = _share(calls, coverage, 1)
-    is_known = coverage.sums(calls >= 0) >= 0.5 * coverage.sums(np.ones(len(calls), dtype=bool))
+    # of what stands off the map nothing is known, and of a house wholly off it nothing at all
+    known = coverage.sums(calls >= 0)
+    is_known = (known > 0) & (known >= 0.5 * coverage.n_cells - 1e-9)
     level = np.where((level < 0) & is_known, Level.LOW, level)
     level = np.where(by_chance >= params.house_share, np.maximum(level, params.flood_level), level)
     return Water(np.maximum(share, by_chance), level.astype(np.int8), by_chance=True)

@@ -176,11 +176,16 @@ def _arrival_h(houses: gpd.GeoDataFrame, town: TownTimes) -> NDArray[np.float64]
     around = gpd.GeoDataFrame(geometry=houses.geometry.buffer(river.resolution_m), crs=houses.crs)
     fine, coarse = cell_coverage(around, grid_of(town.arrival)), cell_coverage(around, river)
     is_known = _all(np.isfinite(fine.values(town.depth.data)), fine) & (fine.sums(np.ones(len(fine.cell))) > 0)
-    inside = np.abs(fine.sums(np.ones(len(fine.cell))) - fine.n_cells) < 1e-3 * fine.n_cells
+    inside = _is_inside(fine) & _is_inside(coarse)
     dry = _all(coarse.values(town.river.data) < WET_M, coarse)
     hours = np.full(len(houses), np.inf)
     np.minimum.at(hours, fine.polygon, np.nan_to_num(fine.values(town.arrival.data).astype(np.float64), nan=np.inf))
     return np.where(is_known & inside & dry & np.isfinite(hours), hours, np.nan)
+
+
+def _is_inside(coverage: Coverage) -> NDArray[np.bool_]:
+    """Return which polygons lie wholly on the grid."""
+    return np.asarray(np.abs(coverage.sums(np.ones(len(coverage.cell))) - coverage.n_cells) < 1e-3 * coverage.n_cells)
 
 
 def _all(is_good: NDArray[np.bool_], coverage: Coverage) -> NDArray[np.bool_]:

@@ -234,6 +234,20 @@ def test_deep_water_closes_a_road_from_the_hour_it_comes():
 
 
 @pytest.mark.slow
+def test_who_goes_to_a_second_shelter_through_the_waters_way_is_through_in_time_too():
+    inputs = scene(zones=zone_frame(zone("Z1", box(1955, 15, 1995, 60))), capacity=(18, 12, 0))
+    begins = datetime(2024, 7, 24, 22, tzinfo=UTC)
+    # most go west, 2 km on dry roads; the rest east, 3 km, through what water will close
+    wet = replace(inputs, water=[water((3500, 3600, 0.5), arrival=2.5)], times=FloodTimes(begins, "rain"))
+    plan = plan_evacuation(wet, params=EvacuationParams(), language="en")
+    row = plan.evacuation.iloc[0]
+    assert (row["shelter_id"], row["assigned_people"], row["leave_early"]) == ("H0", 30, "yes")
+    drive = float(plan.assignments.set_index("shelter_id").loc["H1", "travel_min"])
+    assert drive > row["travel_min"]
+    assert datetime.fromisoformat(row["leave_before"]) <= begins - timedelta(minutes=drive)
+
+
+@pytest.mark.slow
 def test_water_runs_under_a_deck():
     inputs = scene(zones=zone_frame(zone("Z1", box(1955, 15, 1995, 60))), capacity=(100, 0, 0))
     deck = gpd.GeoDataFrame({"bridge_id": ["B"]}, geometry=[Point(1250, 0)], crs=CRS)

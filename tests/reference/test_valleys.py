@@ -5,15 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_risk.flow.steps.flood_valleys import _fed
+from geo_risk.hazards.flood.params import FloodParams
 from geo_risk.hazards.flood.valley_params import ValleyFlowParams
 from geo_risk.hazards.flood.valleys import (
     GRAVITY_M_S2,
     FedRunoff,
+    above_entries,
     block_of,
     entry_cells,
     fed_runoff,
     gentle_ground,
     giandotti_time_h,
+    outlets_m,
     outside_flow_m3_s,
     run_hours,
     run_valleys,
@@ -128,6 +132,83 @@ def test_depth_goes_back_by_the_water_level():
     depth = ground.depth_on(z, np.array([[0.3], [0.3]]))
     assert depth[:2] == pytest.approx(np.array([[0.3, 0.1], [0.0, 0.0]]), abs=1e-6)
     assert np.isnan(depth[2:]).all()
+
+
+def test_the_wall_beside_an_entry_is_not_dry_but_unknown():
+    z = np.repeat(np.arange(24)[:, None] * 0.01 + 100.0, 24, axis=1)
+    ground = valley_ground(z, block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    outside[23, 12] = 5e7  # a river comes in over the southern edge
+    cells, area = entry_cells(ground, outside)
+    fed = fed_runoff(Rain([20.0] * 4, ground.bed_m.shape), ground, cells, area, slope_min=0.0005)
+    depth = ground.depth_on(z, run_valleys(walled(ground, cells), fed, params=PARAMS))
+    assert np.isnan(depth[22:, 10:14]).all()
+    assert (depth[2:22, 2:22] > 0.02).any()  # the water itself is seen
+
+
+def test_a_river_leaves_over_the_edge_of_a_dem_that_is_no_rectangle():
+    z = channel(0.005, n=60)
+    z[40:] = np.nan  # beyond the county nothing is known
+    z[:2, :3] = np.nan  # nor in a corner beside the entry, which stays a wall
+    ground = valley_ground(z, block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    outside[2, 6] = 1e8
+    cells, _ = entry_cells(ground, outside)
+    out = outlets_m(ground, cells)
+    assert np.isfinite(out[20]).all()
+    assert np.isnan(out[:20]).all()
+    assert np.isnan(out[21:]).all()
+    flow = 100.0
+    fed = FedRunoff(Rain([0.0] * 2, ground.bed_m.shape), cells, np.full((2, 1), flow * 3.6e6 / ground.cell_m**2))
+    depth = run_valleys(walled(ground, cells), fed, params=PARAMS, outlets=out)
+    normal = (flow / 180 * PARAMS.manning_n / np.sqrt(0.005)) ** 0.6
+    assert depth[12:16, 2:5].mean() == pytest.approx(normal, rel=0.05)  # a fall at the end draws it down a little
+    assert np.isnan(depth[20:]).all()
+    shut = run_valleys(walled(ground, cells), fed, params=PARAMS)
+    assert shut[19, 3] > 3 * normal  # a wall there makes a lake
+
+
+def test_what_lies_above_an_entry_is_left_to_the_curves():
+    ground = valley_ground(channel(0.01), block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    outside[0, 6] = 1e8
+    cells, _ = entry_cells(ground, outside)
+    row = int(cells[0]) // ground.bed_m.shape[1]
+    above = above_entries(ground, cells)
+    assert row > 1  # the river's own way from the edge to there has no water of it in the run
+    assert above[:row].all()
+    assert not above.reshape(-1)[cells].any()
+    assert not above[row + 1 :, 2:5].any()  # the channel below
+    assert not above[row + 11 :].any()
+    assert not above_entries(ground, cells[:0]).any()
+
+
+def test_the_run_goes_on_until_the_crest_from_beyond_the_map_has_passed():
+    ground = valley_ground(np.full((12, 12), 500.0), block=2, resolution_m=30.0)
+    burst = np.zeros(18)
+    burst[8:14] = 10.0
+    own, cell = Rain(burst, ground.bed_m.shape), np.array([14])
+    # 2,000 km2 answer after a day: at the end of the rain's own hours less than half of the crest is there
+    whole = outside_flow_m3_s(2e9, 500.0, 500.0, np.pad(burst, (0, 400)), slope_min=0.0005)
+    assert whole[:18].max() < whole.max() / 2
+    kept = {"slope_min": 0.0005, "after_h": 4}
+    fed = fed_runoff(own, ground, cell, np.array([2e9]), hours_max=300, **kept)
+    assert fed.peak_m3_s(ground.cell_m) == pytest.approx(whole.max())
+    assert len(fed) == int(whole.argmax()) + 5
+    rate = fed.field(len(fed) - 1)
+    assert rate.reshape(-1)[14] > 0
+    assert np.delete(rate.reshape(-1), 14).max() == 0
+    assert fed_runoff(own, ground, cell, np.array([2e9]), hours_max=len(fed) - 1, **kept) is None
+    assert len(fed_runoff(own, ground, cell[:0], np.array([]), hours_max=300, **kept)) == 18
+
+
+def test_a_map_too_small_for_a_rivers_entry_is_not_run_without_it():
+    ground = valley_ground(np.full((4, 4), 500.0), block=2, resolution_m=30.0)
+    outside = np.zeros(ground.shape)
+    own = Rain([5.0], ground.bed_m.shape)
+    assert len(_fed(ground, own, outside, FloodParams())) == 1
+    outside[3, 0] = 5e7
+    assert _fed(ground, own, outside, FloodParams()) == "no_entry"
 
 
 @pytest.mark.parametrize(("shape", "found"), [((500, 500), 2), ((2000, 2000), 4), ((4000, 4000), None), ((3, 3), 2)])

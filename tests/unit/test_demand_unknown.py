@@ -123,3 +123,20 @@ def test_the_chance_counts_only_for_the_level_it_speaks_of() -> None:
     likely = grid.layer(np.ones(grid.shape, np.float32), units="1", long_name="chance", name="flood_chance")
     params = PARAMS.model_copy(update={"flood_level": 3})
     assert house_water(HOUSES.iloc[:1], hazard, params=params, chance=likely).share.tolist() == [0]
+
+
+def test_a_house_off_the_map_is_not_known_to_be_dry() -> None:
+    grid = Grid.from_bounds((0, 0, 100, 100), crs="EPSG:32649", resolution_m=10)
+    hazard = grid.layer(np.full(grid.shape, -1, np.int8), units="level", long_name="flood", name="hazard_flood")
+    likely = grid.layer(np.full(grid.shape, 0.01, np.float32), units="1", long_name="chance", name="flood_chance")
+    wholly, mostly, half = box(500, 500, 510, 510), box(98, 50, 108, 60), box(95, 50, 105, 60)
+    houses = gpd.GeoDataFrame(geometry=[wholly, mostly, half], crs=32649)
+    found = house_water(houses, hazard, params=PARAMS, chance=likely)
+    assert found.level.tolist() == [-1, -1, 1]
+
+
+def test_a_chance_that_is_only_known_to_be_more_than_a_half_calls_whatever_is_configured() -> None:
+    # river unknown, pond deep with 60 %: the layer says 0.6, and the true chance may be 1
+    with pytest.raises(ValueError, match="flood_chance"):
+        EvacuationParams(flood_chance=0.8)
+    assert EvacuationParams(flood_chance=0.5).flood_chance == 0.5

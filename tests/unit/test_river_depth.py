@@ -86,3 +86,38 @@ def test_the_run_counts_only_for_reaches_whose_water_it_had():
     assert below_gap[:2] == pytest.approx([4.0, 0.3])
     silent = river_depths(made, Peaks(flow, flow, ~fed & False), unknown_stage_m=10.0, valley=_valley(np.nan, np.nan))
     assert silent.best_m.compute()[0, :2] == pytest.approx([4.0, 3.0])
+
+
+@pytest.mark.parametrize("is_fed", [True, False])
+def test_the_water_that_the_run_did_not_have_stands_up_the_tributaries_that_it_knows(is_fed: bool) -> None:
+    made = _ratings([106.0, 140.0])  # the tributary's ground is 6 m above the bed of the main river
+    main = 1.0 if is_fed else np.nan
+    peaks = Peaks(np.array([main, 1.0]), np.array([np.nan, 1.0]), np.array([is_fed, False]))
+    told = river_depths(made, peaks, unknown_stage_m=10.0, valley=_valley(0.0, 0.0))
+    assert told.most_m.compute()[0, 1:] == pytest.approx([4.0, 0.0])
+    depth, chance = told.sure_m(BOUNDS).compute()[0], told.chance(0.5, error_m=0.25).compute()[0]
+    assert np.isnan(depth[1])
+    assert depth[2] == 0
+    assert chance[1] > 0.25  # as without the run
+    assert chance[1] == river_depths(made, peaks, unknown_stage_m=10.0).chance(0.5, error_m=0.25).compute()[0, 1]
+    # below a gap of the DEM the main river's own stage is known, and stands up too
+    flow = np.array([80.0, 1.0])
+    below_gap = river_depths(made, Peaks(flow, flow, np.zeros(2, dtype=bool)), unknown_stage_m=10.0,
+                             valley=_valley(0.3, 0.4), cut=np.array([2.0, 1.0]))  # fmt: skip
+    assert below_gap.best_m.compute()[0, 1] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("n_known", "stage"), [(1, 4.0), (2, 0.1), (3, 0.1)])
+def test_a_run_that_knows_little_of_a_reach_does_not_lower_its_stage(n_known: int, stage: float) -> None:
+    # four stream cells of one reach at the height of its bed; the run knows the first ones, the rest is steep
+    labels = da.from_array(np.ones((1, 4), dtype=np.int32))
+    reaches = Reaches(labels, labels == 1, np.array([0]), np.array([0]), np.array([100.0]), np.zeros(1), np.ones(1),
+                      np.array([100.0]))  # fmt: skip
+    made = Ratings(reaches, da.zeros((1, 4)), da.full((1, 4), 100.0), LEVELS_M[None] * 10, LEVELS_M[None] * 10)
+    run = np.where(np.arange(4) < n_known, 0.1, np.nan).astype(np.float32)[None]
+    flow = np.array([40.0])  # 4 m by the curve
+    told = river_depths(made, Peaks(flow, flow, np.zeros(1, dtype=bool)), unknown_stage_m=10.0,
+                        valley=ValleyDepths(da.from_array(run), da.from_array(run)))  # fmt: skip
+    best = told.best_m.compute()[0]
+    assert best[:n_known] == pytest.approx(0.1)
+    assert best[n_known:] == pytest.approx(stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import geopandas as gpd
@@ -98,6 +99,10 @@ def test_each_house_has_the_time_of_the_best_source_that_knows_it():
     assert times["by"].tolist() == ["arrival", "rain", "rain"]  # the second stays dry in the run, the third is outside
     for other in (town(river=0.2), town(river=np.nan), town(hole=True)):
         assert set(house_times(HOUSES, FloodTimes(RAIN, "gap", other), STAGES)["by"]) == {"gap"}
+    # where the rivers' map ends before the house nothing says that none reaches it
+    west = Grid.from_bounds((0, 0, 150, 900), crs="EPSG:32649", resolution_m=30)
+    cut = replace(town(), river=west.layer(np.zeros(west.shape, np.float32), units="m", long_name="r"))
+    assert set(house_times(HOUSES, FloodTimes(RAIN, "rain", cut), STAGES)["by"]) == {"rain"}
     by_stage = house_times(HOUSES, FloodTimes(), STAGES)
     assert set(by_stage["time"]) == {"2026-06-30T19:00:00+00:00"}  # the earliest issue, in UTC
     assert set(by_stage["by"]) == {"stage"}

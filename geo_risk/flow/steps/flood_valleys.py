@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from geo_risk.core.grid import Grid
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import FloodParams
-    from geo_risk.hazards.flood.valleys import ValleyGround
+    from geo_risk.hazards.flood.valleys import FedRunoff, ValleyGround
     from geo_risk.kernels.flow_input import RainFields
 
 VALLEY = ("valley_depth", "valley_depth_high")
@@ -85,17 +85,27 @@ def _run(
 ) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]] | None, str, dict[str, Any]]:  # fmt: skip
     """Return the two depths (None where the run cannot tell), the reason, and what the report says of the run."""
     import numpy as np
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
 
     from geo_risk.core.grid import Grid
     from geo_risk.hazards.flood.town import Window
-    from geo_risk.hazards.flood.valleys import gentle_ground, run_hours, valley_ground
+    from geo_risk.hazards.flood.valleys import (
+        above_entries,
+        gentle_ground,
+        outlets_m,
+        run_hours,
+        run_valleys,
+        valley_ground,
+        walled,
+    )
 
     flow = params.valleys
     ground = valley_ground(elevation_m, block=block, resolution_m=grid.resolution_m)
     left, _, _, top = grid.bounds
     n_y, n_x = ground.bed_m.shape
     side = ground.cell_m
-    coarse = Grid.from_bounds((left, top - n_y * side, left + n_x * side, top), crs=grid.crs, resolution_m=side)
+    coarse = Grid(GeoBox((n_y, n_x), Affine(side, 0, left, 0, -side, top), grid.crs))  # on no lattice of its own
     series, storm = storm_hours(cube, coarse, params.town, window_h=int(params.river.storm_h))
     hours = run_hours(cube.to_numpy(), start=storm.start, storm_h=int(params.river.storm_h), params=flow)
     if hours is None:
@@ -107,17 +117,24 @@ def _run(
         return None, "rain_missing", {}
     own = _runoff(cube, coarse, ground, window, series, layers, params)
     found: list[NDArray[np.float64]] = []
-    flows: list[float] = []
+    flows: list[FedRunoff] = []
     for area in outside:
-        again = found and _same(area, outside[0])
-        depth, peak = (found[0], flows[0]) if again else _depth(ground, own, area, params)
-        found.append(depth)
-        flows.append(peak)
+        if found and _same(area, outside[0]):
+            found, flows = [*found, found[0]], [*flows, flows[0]]
+            continue
+        fed = _fed(ground, own, area, params)
+        if isinstance(fed, str):
+            return None, fed, {}
+        kept = walled(ground, fed.cells)
+        flows.append(fed)
+        depth = run_valleys(kept, fed, params=flow, n_threads=usable_threads(kept.bed_m.size),
+                            outlets=outlets_m(ground, fed.cells))  # fmt: skip
+        found.append(np.where(above_entries(ground, fed.cells), np.nan, depth))
     gentle = gentle_ground(ground, depth_m=params.depth_bounds_m[1], manning_n=flow.manning_n)
     best, most = (np.where(gentle, ground.depth_on(elevation_m, d), np.float32(np.nan)) for d in found)
-    told = {"valley_cells": int(known.sum()), "valley_cell_m": side, "valley_hours": window.stop - window.first,
-            "valley_gentle_share": round(float(gentle.mean()), 3), "inflow_peak_m3_s": round(flows[0]),
-            "inflow_peak_most_m3_s": round(flows[1])}  # fmt: skip
+    told = {"valley_cells": int(known.sum()), "valley_cell_m": side, "valley_hours": max(len(f) for f in flows),
+            "valley_gentle_share": round(float(gentle.mean()), 3), "inflow_peak_m3_s": round(flows[0].peak_m3_s(side)),
+            "inflow_peak_most_m3_s": round(flows[1].peak_m3_s(side))}  # fmt: skip
     return (best, most), "", told
 
 
@@ -149,20 +166,22 @@ def _runoff(
     return hours_runoff(cube, surface, coarse, window, runoff=runoff, condition=condition)
 
 
-def _depth(
+def _fed(
     ground: ValleyGround, own: RainFields, outside_m2: NDArray[np.float64] | None, params: FloodParams
-) -> tuple[NDArray[np.float64], float]:
-    """Return the deepest water of a run, and the greatest inflow of all rivers together [m3/s]."""
+) -> FedRunoff | str:
+    """Return the runoff with what rivers bring over the edge; the reason where the run could not have their water."""
     import numpy as np
 
-    from geo_risk.hazards.flood.valleys import entry_cells, fed_runoff, run_valleys, walled
+    from geo_risk.hazards.flood.valleys import entry_cells, fed_runoff
 
     area = np.zeros(ground.shape) if outside_m2 is None else outside_m2
     cells, entering = entry_cells(ground, area)
-    fed = fed_runoff(own, ground, cells, entering, slope_min=params.river.slope_min)
-    kept = walled(ground, cells)
-    depth = run_valleys(kept, fed, params=params.valleys, n_threads=usable_threads(kept.bed_m.size))
-    return depth, fed.peak_m3_s(ground.cell_m)
+    if len(cells) < int((area > 0).sum()):
+        return "no_entry"
+    flow = params.valleys
+    fed = fed_runoff(own, ground, cells, entering, slope_min=params.river.slope_min, after_h=flow.after_h,
+                     hours_max=flow.hours_max)  # fmt: skip
+    return "late_crest" if fed is None else fed
 
 
 def _notes(why: str, told: dict[str, Any]) -> list[dict[str, str]]:
@@ -191,5 +210,8 @@ _WHY = {
                   "图幅像元数超过上限（flood.valleys.cells_max）"),
     "too_long": ("its wettest hours lie too far apart (flood.valleys.hours_max)",
                  "各地最强降雨时段相隔过长（flood.valleys.hours_max）"),
+    "no_entry": ("a river that enters it finds no place on the coarse grid", "流入河流在粗网格上无入流单元"),
+    "late_crest": ("the crest of a river that enters it comes too late (flood.valleys.hours_max)",
+                   "图外来水洪峰到达过晚（flood.valleys.hours_max）"),
     "rain_missing": ("an hour of its rain is missing", "部分时次降雨缺测"),
 }  # fmt: skip

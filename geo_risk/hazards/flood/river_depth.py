@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from geo_risk.hazards.flood.inflows import AT_MOST
 from geo_risk.hazards.flood.ratings import LEVELS_M, Ratings
 from geo_risk.hazards.flood.rivers import Peaks
-from geo_risk.terrain.reaches import greatest_on_streams
+from geo_risk.terrain.reaches import Reaches, backwater_m, greatest_on_streams, sums_on_reaches
 
 F64 = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
@@ -64,7 +64,9 @@ def river_depths(
         the river may be under water.
     cut : (n,) how many times more ground there would be upslope with what gaps of the DEM take away; None: no gaps.
     valley : of the run over the valleys. It counts where it says something, but not for reaches whose water it did not
-        have: of unknown discharge, fed by unknown ground beyond the map, or below gaps of the DEM.
+        have: of unknown discharge, fed by unknown ground beyond the map, or below gaps of the DEM. The water of these
+        stands up the others as it does without the run. It lowers the stage of a reach by its curve only where it
+        knows at least half of the reach's bed.
     """
     stage = made.stage_m(peaks.discharge_m3_s)
     is_cut = np.zeros(len(stage), dtype=bool) if cut is None else cut > 1
@@ -73,36 +75,47 @@ def river_depths(
     is_run = np.isfinite(peaks.discharge_m3_s) & np.isfinite(peaks.high_m3_s) & ~peaks.is_fed & ~is_cut
     if valley is not None:
         stage, high = (
-            np.where(is_run, np.fmin(of, greatest_on_streams(made.reaches, run)), of)
+            np.where(is_run & _is_mostly_known(made.reaches, run),
+                     np.fmin(of, greatest_on_streams(made.reaches, run)), of)
             for of, run in ((stage, valley.depth_m), (high, valley.high_m))
-        )
+        )  # fmt: skip
     best = made.depth_m(stage)
     held = np.isfinite(stage)
     high = np.where(peaks.is_fed & held, np.fmax(high, np.maximum(stage, unknown_stage_m)), high)
-    if held.all() and np.array_equal(high, stage):
-        most = best
-    else:
-        # a reach of unknown discharge holds back up to so much, but what drains to it alone is unknown by itself
-        top = made.curve_m3_s[:, -1]
-        is_above = (peaks.discharge_m3_s > top) | (peaks.high_m3_s * more > top)
-        back = np.where(is_above, max(unknown_stage_m, LEVELS_M[-1]), unknown_stage_m)
-        most = made.depth_m(high, held_up_by=np.where(np.isfinite(high), high, back))
+    # a reach of unknown discharge holds back up to so much, but what drains to it alone is unknown by itself
+    top = made.curve_m3_s[:, -1]
+    is_above = (peaks.discharge_m3_s > top) | (peaks.high_m3_s * more > top)
+    back = np.where(np.isfinite(high), high, np.where(is_above, max(unknown_stage_m, LEVELS_M[-1]), unknown_stage_m))
+    is_sure = held.all() and np.array_equal(high, stage)
+    most = best if is_sure else made.depth_m(high, held_up_by=back)
     if valley is None:
         return RiverDepths(best, most)
     run = [v.rechunk(made.reaches.labels.chunks) for v in valley]
     counts = np.concatenate([[False], is_run])
-    pair = da.map_blocks(_with_valley, made.reaches.labels, best, most, *run, counts=counts, new_axis=0,
-                         chunks=((2,), *best.chunks), dtype=np.float32,
+    up = [backwater_m(made.reaches, np.where(is_run, np.nan, v)) for v in (stage, back)]
+    levels = np.stack([np.concatenate([[-np.inf], v]) for v in up])
+    filled = made.filled.rechunk(made.reaches.labels.chunks)
+    pair = da.map_blocks(_with_valley, made.reaches.labels, best, most, *run, filled, counts=counts, levels=levels,
+                         new_axis=0, chunks=((2,), *best.chunks), dtype=np.float32,
                          meta=np.empty((0, 0, 0), np.float32))  # fmt: skip
     return RiverDepths(pair[0], pair[1])
 
 
+def _is_mostly_known(reaches: Reaches, values: da.Array) -> NDArray[np.bool_]:
+    """Return for which reaches at least half of the stream cells have a value: a few say nothing of the others."""
+    known = reaches.is_stream & da.isfinite(values.rechunk(reaches.labels.chunks))
+    found, every = (sums_on_reaches(reaches, v.astype(np.float64)) for v in (known, reaches.is_stream))
+    return np.asarray((found > 0) & (2 * found >= every), dtype=bool)
+
+
 def _with_valley(
-    labels: NDArray[np.int32], best: NDArray[Any], most: NDArray[Any], depth: NDArray[Any], high: NDArray[Any], *,
-    counts: NDArray[np.bool_],
+    labels: NDArray[np.int32], best: NDArray[Any], most: NDArray[Any], depth: NDArray[Any], high: NDArray[Any],
+    filled: NDArray[Any], *, counts: NDArray[np.bool_], levels: F64,
 ) -> NDArray[np.float32]:  # fmt: skip
+    """Return the two depths; `levels` (2, n + 1) is how high water that the run did not have stands up each reach."""
     counted = counts[labels] & np.isfinite(depth) & np.isfinite(high)
-    deepest = np.maximum(depth, high)
+    depth, deepest = (np.fmax(d, level[labels] - filled) for d, level in zip((depth, high), levels, strict=True))
+    deepest = np.maximum(depth, deepest)
     return np.stack([np.where(counted, depth, best), np.where(counted, deepest, most)]).astype(np.float32)
 
 

@@ -28,11 +28,12 @@ class ValleyFlowParams(Params):
         source=f"{_CHOICE}: 30 km of river at 1 m/s", ge=0, le=72,
     )  # fmt: skip
     after_h: int = parameter(
-        4, "Hours that are run after the wettest ones.", source=f"{_CHOICE}: the wave's crest passes the map",
+        4, "Hours that are run after the wettest ones, and after the crest of each river from beyond the map comes in.",
+        source=f"{_CHOICE}: the wave's crest passes the map",
         ge=0, le=72,
     )  # fmt: skip
     hours_max: int = parameter(
-        72, "Longest run; a storm that goes on longer is judged by rating curves.",
+        72, "Longest run; a storm that goes on longer, or a crest that comes later, is judged by rating curves.",
         source=f"{_CHOICE}: the longest storm of river.storm_h", ge=6, le=240,
     )  # fmt: skip
     local_share: float = parameter(

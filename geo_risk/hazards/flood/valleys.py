@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 
 from geo_risk.core.errors import DataError
 from geo_risk.hazards.flood.rivers import basin_length_m, concentration_time_h
@@ -37,6 +38,10 @@ SNAP_CELLS = 3
 
 WALL_CELLS = 10
 """The edge of the grid is a wall over so many cells on both sides of an entry: water would run out of it again."""
+
+
+OUTLET_M3_S = 1e9
+"""What a cell by which water leaves the map takes: all of it."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,12 @@ class ValleyGround:
         return values[:: self.block, :: self.block]
 
     def depth_on(self, elevation_m: NDArray[Any], depth_m: Array) -> NDArray[np.float32]:
-        """Return the depth over the fine ground [m], from the water level of each block; NaN where that is unknown."""
+        """Return the depth over the fine ground [m], from the water level of each block; NaN where that is unknown.
+
+        It is where the run had no ground: a wall beside an entry (`walled`) is not dry, nothing is known of it.
+        """
         level = np.where(depth_m > WET_M, self.bed_m + depth_m, -np.inf)
-        level = np.where(np.isfinite(self.bed_m), level, np.nan)
+        level = np.where(np.isfinite(self.bed_m) & np.isfinite(depth_m), level, np.nan)
         fine = np.repeat(np.repeat(level, self.block, axis=0), self.block, axis=1)
         out = np.maximum(fine[: self.shape[0], : self.shape[1]] - elevation_m, 0.0)
         return np.asarray(out, dtype=np.float32)
@@ -190,15 +198,15 @@ class FedRunoff:
 
     Parameters
     ----------
-    own : of the map. inflow_mm_h : (t, k), on the flat cells `at`.
+    own : of the map; none runs off after its hours. inflow_mm_h : (t, k), as long or longer, on the flat cells `at`.
     """
 
     def __init__(self, own: RainFields, at: NDArray[np.int64], inflow_mm_h: Array) -> None:
-        self._own, self._at, self._inflow = own, at, inflow_mm_h
+        self._own, self.cells, self._inflow = own, at, inflow_mm_h
 
     def __len__(self) -> int:
         """Return the number of hours."""
-        return len(self._own)
+        return len(self._inflow)
 
     def peak_m3_s(self, cell_m: float) -> float:
         """Return the greatest inflow of all rivers together [m3/s], of cells of this side."""
@@ -207,8 +215,11 @@ class FedRunoff:
 
     def field(self, k: int) -> Array:
         """Return hour k, (Y, X) [mm/h]."""
-        out = np.array(self._own.field(k), dtype=np.float64)
-        np.add.at(out.reshape(-1), self._at, self._inflow[k])
+        last = len(self._own) - 1
+        out = np.array(self._own.field(min(k, last)), dtype=np.float64)
+        if k > last:
+            out[...] = 0.0
+        np.add.at(out.reshape(-1), self.cells, self._inflow[k])
         return out
 
 
@@ -254,44 +265,96 @@ def walled(ground: ValleyGround, cells: NDArray[np.int64]) -> ValleyGround:
     return ValleyGround(bed, ground.block, ground.cell_m, ground.shape)
 
 
+def above_entries(ground: ValleyGround, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the coarse cells (Y, X) by which a river comes to its entry: near it, and no lower.
+
+    Its water enters the run only there, up to WALL_CELLS from where it crosses the edge: above it the run is too dry.
+    """
+    out = np.zeros(ground.bed_m.shape, dtype=np.bool_)
+    for j, i in zip(*np.divmod(cells, ground.bed_m.shape[1]), strict=True):
+        near = (slice(max(j - WALL_CELLS, 0), j + WALL_CELLS + 1), slice(max(i - WALL_CELLS, 0), i + WALL_CELLS + 1))
+        with np.errstate(invalid="ignore"):
+            out[near] |= ground.bed_m[near] >= ground.bed_m[j, i]
+    out.reshape(-1)[cells] = False
+    return out
+
+
 def fed_runoff(
-    own: RainFields, ground: ValleyGround, cells: NDArray[np.int64], outside_m2: Array, *, slope_min: float
-) -> FedRunoff:
-    """Add the rivers that enter over the edge to the runoff of the map.
+    own: RainFields, ground: ValleyGround, cells: NDArray[np.int64], outside_m2: Array, *, slope_min: float,
+    after_h: int = 0, hours_max: int | None = None,
+) -> FedRunoff | None:  # fmt: skip
+    """Add the rivers that enter over the edge to the runoff of the map, until the crest of each has passed.
 
     Parameters
     ----------
-    cells, outside_m2 : of `entry_cells`. slope_min : least slope of the ground beyond the map.
+    cells, outside_m2 : of `entry_cells`. slope_min : least slope of the ground beyond the map. after_h : hours that are
+        run after a river's crest comes over the edge. hours_max : longest run; None: the hours of `own`, whatever
+        comes after them.
+
+    Returns
+    -------
+    None where a crest comes too late for `hours_max`: a run that ends before it would call dry what it floods.
     """
     known = np.isfinite(ground.bed_m)
     fields = (np.asarray(own.field(k), np.float64) for k in range(len(own)))
     mean = np.array([float(f[known].mean()) if known.any() else 0.0 for f in fields])
+    hours = len(own)
+    more = 0 if hours_max is None else max(hours_max + 1 - hours, 0)
     highest = float(np.nanmax(ground.bed_m)) if known.any() else 0.0
     heights = ground.bed_m.reshape(-1)[cells]
     flows = [
-        outside_flow_m3_s(area, height, highest, mean, slope_min=slope_min) * 1000 * 3600 / ground.cell_m**2
+        outside_flow_m3_s(area, height, highest, np.pad(mean, (0, more)), slope_min=slope_min)
+        * 1000 * 3600 / ground.cell_m**2
         for area, height in zip(outside_m2.tolist(), heights.tolist(), strict=True)
-    ]
-    inflow = np.array(flows).T if flows else np.zeros((len(own), 0))
+    ]  # fmt: skip
+    if hours_max is not None:
+        hours = max([hours, *(int(flow.argmax()) + 1 + after_h for flow in flows if flow.any())])
+        if hours > hours_max:
+            return None
+    inflow = np.array([flow[:hours] for flow in flows]).T if flows else np.zeros((hours, 0))
     return FedRunoff(own, cells, inflow)
 
 
-def run_valleys(ground: ValleyGround, runoff: RainFields, *, params: ValleyFlowParams, n_threads: int = 1) -> Array:
+def outlets_m(ground: ValleyGround, cells: NDArray[np.int64]) -> Array:
+    """Return the height of missing cells beside known ones, (Y, X), by which water leaves the map; NaN elsewhere.
+
+    As the lowest known cell beside them. The edge of a county's DEM is a wall only where a river enters, within
+    WALL_CELLS of `cells`: elsewhere a lake would stand before it.
+    """
+    known = np.isfinite(ground.bed_m)
+    lowest = minimum_filter(np.where(known, ground.bed_m, np.inf), size=3, mode="constant", cval=np.inf)
+    out: Array = np.where(~known & np.isfinite(lowest), lowest, np.nan)
+    for j, i in zip(*np.divmod(cells, ground.bed_m.shape[1]), strict=True):
+        out[max(j - WALL_CELLS, 0) : j + WALL_CELLS + 1, max(i - WALL_CELLS, 0) : i + WALL_CELLS + 1] = np.nan
+    return out
+
+
+def run_valleys(
+    ground: ValleyGround, runoff: RainFields, *, params: ValleyFlowParams, n_threads: int = 1,
+    outlets: Array | None = None,
+) -> Array:  # fmt: skip
     """Run the storm and return the deepest water on each coarse cell [m], NaN where the bed is not known.
+
+    Parameters
+    ----------
+    outlets : of `outlets_m`; what reaches such a cell is gone. None: all missing cells are walls.
 
     Raises
     ------
     DataError : the run became unstable.
     """
+    is_outlet = np.zeros(ground.bed_m.shape, dtype=np.bool_) if outlets is None else np.isfinite(outlets)
+    bed = ground.bed_m if outlets is None else np.where(is_outlet, outlets, ground.bed_m)
     try:
-        run = simulate(ground.bed_m, params.manning_n, runoff, rain_step_s=3600.0, cell_m=ground.cell_m,
-                       step_max_s=5.0, advection=True, n_threads=n_threads)  # fmt: skip
+        run = simulate(bed, params.manning_n, runoff, rain_step_s=3600.0, cell_m=ground.cell_m, step_max_s=5.0,
+                       sink_m3_s=np.where(is_outlet, OUTLET_M3_S, 0.0), advection=True,
+                       n_threads=n_threads)  # fmt: skip
     except UnstableFlow as error:
         what = f"the flow over the valleys became unstable: {error}"
         raise DataError(
             what, where="inputs.dem", fix="look at the DEM there, or set flood.valleys.cells_max: 0"
         ) from error
-    return np.asarray(run.max_depth_m, dtype=np.float64)
+    return np.where(is_outlet, np.nan, np.asarray(run.max_depth_m, dtype=np.float64))
 
 
 def run_hours(rain_mm: NDArray[Any], *, start: int, storm_h: int, params: ValleyFlowParams) -> tuple[int, int] | None:
