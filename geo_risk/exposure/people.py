@@ -367,15 +367,18 @@ def with_counts(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.
 def emptied_by_rounding(houses: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which houses hold nobody only because people are whole: nobody said that no one lives there.
 
-    They are buildings that draw by floor area, of a settlement that has people. A building of 0 households is known to
-    be empty. All False without a column `spread`.
+    They are buildings that draw by floor area or have households by the division of their settlement's, and census
+    points (those of nobody are no places), of a settlement that has people. A building of 0 households is known to be
+    empty. All False without a column `spread`.
     """
     if "spread" not in houses:
         return np.zeros(len(houses), dtype=bool)
     people = houses["people"].astype("float64")
     has_people = people.groupby(houses["settlement_id"]).transform("sum").fillna(0.0) > 0
-    by_area = (houses["spread"].astype("string") == "floor_area").fillna(value=False)
-    return np.asarray((people == 0) & has_people & by_area.astype(bool), dtype=bool)
+    lived_in = houses["spread"].astype("string").isin(["floor_area", "census"]).astype(bool)
+    if "households" in houses:
+        lived_in |= houses["households"].astype("float64") > 0
+    return np.asarray((people == 0) & has_people & lived_in, dtype=bool)
 
 
 def values_of(frame: pd.DataFrame, column: str, rows: NDArray[Any]) -> NDArray[np.float64]:

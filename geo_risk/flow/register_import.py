@@ -14,7 +14,7 @@ from geo_risk.core.sentence import Sentence
 from geo_risk.flow.register_mapping import LedgerMapping
 from geo_risk.flow.register_report import ImportReport
 from geo_risk.products.params import RiskParams
-from geo_risk.products.register_joined import join_merged
+from geo_risk.products.register_joined import join_merged, never_fewer
 from geo_risk.products.register_merging import COUNTS
 from geo_risk.products.register_rules import is_known
 from geo_risk.register import proposals, runs
@@ -61,7 +61,7 @@ def import_ledger(register: Register, path: Path, mapping: LedgerMapping) -> Imp
 
 def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: ImportReport) -> list[Offer]:
     known = runs.aliases(register, runs.LEDGER, layer.name)
-    frame, elsewhere = _joined(register, layer, read.frame, known, report)
+    frame, elsewhere, partial = _joined(register, layer, read.frame, known, report)
     ids = frame[layer.id].astype(str)
     known_columns = {*layer.fields, layer.id, "geometry", "row", "lon", "lat", "x", "y", "coordinate_note",
                      "coordinate_confidence"}  # fmt: skip
@@ -99,6 +99,8 @@ def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: I
             _merged_row(layer, own_id, values, state, report)
         else:
             _drop_hair(values, state)
+            if state.object_id in partial:
+                _drop_fewer(layer, own_id, values, state, report)
             reason = Sentence(f"Ledger {report.file}, row {row['row']}.", f"台账 {report.file} 第 {row['row']} 行。")
             offers.append(Offer("edit", layer.name, state.object_id, values, reason.zh, str(reason)))
     return offers
@@ -113,17 +115,32 @@ def _say_without_kind(layer: Layer, read: VectorRead, report: ImportReport) -> N
 
 def _joined(
     register: Register, layer: Layer, frame: gpd.GeoDataFrame, known: Mapping[str, str], report: ImportReport
-) -> tuple[gpd.GeoDataFrame, frozenset[int]]:
-    """Return the rows of a ledger, those of merged points as one row of the point in force; and which lack its own."""
+) -> tuple[gpd.GeoDataFrame, frozenset[int], frozenset[str]]:
+    """Return the rows of a ledger, those of merged points as one row of the point in force; which lack its own; and
+    the points in force of which no merged row is there.
+    """
     if layer.shape != "Point":
-        return frame, frozenset()
+        return frame, frozenset(), frozenset()
     states = {s.object_id: s for s in register.states(layer.name)}
     into = survivors(states)
     joined = join_merged(frame if "source" in frame else frame.assign(source="inventory"), numbers=known, into=into,
-                         how={i: states[i].values["merged_counts"] for i in into}, risk=RiskParams())  # fmt: skip
+                         how={i: states[i].values["merged_counts"] for i in into}, risk=RiskParams(),
+                         parents={i: str(states[i].values["merged_into"]) for i in into})  # fmt: skip
     n = len(frame) - len(joined.found) + len(joined.elsewhere)
     report.add({"rows_of_merged": n} if n else {})
-    return joined.found, joined.elsewhere
+    whole = {end for i, end in into.items() if states[i].values["merged_counts"] != "kept"}
+    return joined.found, joined.elsewhere, frozenset(whole - set(joined.also.values()))
+
+
+def _drop_fewer(layer: Layer, own_id: str, values: Values, state: State, report: ImportReport) -> None:
+    """Take away fewer people than the point has with those merged into it, whose rows the ledger lacks; name them."""
+    kept = never_fewer(values, state.values)
+    fewer = {n: values.pop(n) for n in list(values) if kept[n] is None}
+    if fewer:
+        told = ", ".join(f"{n} {v}" for n, v in fewer.items())
+        report.aside(layer.name, own_id, Sentence(
+            f"the ledger has {told}, less than with what was merged into it and is not listed: left as it is",
+            f"台账为 {told}，少于含并入者的登记值，而台账未列并入者：保持不变"))  # fmt: skip
 
 
 def _merged_row(layer: Layer, own_id: str, values: Values, state: State, report: ImportReport) -> None:

@@ -24,10 +24,11 @@ from geo_risk.flow.register_side import Side, side_of
 from geo_risk.products import register_matching as matching
 from geo_risk.products import register_rules as rules_of
 from geo_risk.products.params import RiskParams
+from geo_risk.products.register_joined import never_fewer
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.register_rules import Draft
 from geo_risk.products.register_sightings import Sighting, outcomes
-from geo_risk.register import proposals, runs
+from geo_risk.register import merging, proposals, runs
 from geo_risk.register.fields import LAYERS
 from geo_risk.register.proposals import Offer, Proposal
 from geo_risk.register.store import Register
@@ -182,6 +183,8 @@ def _drafts(side: Side, layer: str, seen: Mapping[str, Sequence[Sighting]], rule
     found, kept = _rows(side.found), _rows(side.kept)
     objects = kept[: side.n_objects]
     of_object = np.where(side.match < side.n_objects, side.match, -1)
+    for k in side.partial:
+        found[k] = never_fewer(found[k], kept[int(side.match[k])])
     moved = _moved(side, of_object, layer, rules)
     side.drafts += rules_of.propose_changes(found, objects, of_object, layer, moved, rules)
     known_as: dict[int, str] = {}
@@ -275,8 +278,12 @@ def _propose(
         ids[layer] |= {str(own[k]): i for k, i in given[layer].items()} | side.also
         runs.add_aliases(register, run.run_id, layer, ids[layer])
         _note_fresh(register, run, side, layer, given[layer], rules)
+    in_force = {}
+    for layer in sides:  # a zone that was merged stays a partner: points name the one that holds its ground now
+        ends = merging.survivors({s.object_id: s for s in register.states(layer)})
+        in_force[layer] = {own: ends.get(i, i) for own, i in ids[layer].items()}
     for layer, side in sides.items():
-        offers = [_offer(d, layer, given[layer], ids) for d in side.drafts]
+        offers = [_offer(d, layer, given[layer], in_force) for d in side.drafts]
         offers, stale = _still_open(register, layer, side, offers)
         proposals.withdraw(register, stale, why=f"run {run.run_id} does not say so any more")
         report.counts["withdrawn"] = report.counts.get("withdrawn", 0) + len(stale)

@@ -28,7 +28,8 @@ class Side:
     """One layer of a run beside the register: rows of both, and which belongs to which.
 
     `kept` holds objects first (`n_objects` of them), then places that proposals of new objects hold. `also` gives the
-    object of each row of the run that went into another row; `elsewhere` are rows at the place of a merged object.
+    object of each row of the run that went into another row; `elsewhere` are rows at the place of a merged object;
+    `partial` are rows of an object in force that say nothing of those merged into it.
     """
 
     found: gpd.GeoDataFrame
@@ -40,6 +41,7 @@ class Side:
     covered: set[int] = field(default_factory=set)
     also: dict[str, str] = field(default_factory=dict)
     elsewhere: frozenset[int] = frozenset()
+    partial: frozenset[int] = frozenset()
 
 
 def side_of(
@@ -75,10 +77,15 @@ def side_of(
                                      f"{layer}：{lost} 行图形缺失或无法修复，未参与比对。"))  # fmt: skip
     if layer == "hazard_points":
         numbers = runs.aliases(register, runs.LEDGER, layer)
-        how = {i: s.values["merged_counts"] for i, s in register.get(sorted(into)).items()}
-        joined = join_merged(found, numbers=numbers, into=into, how=how, risk=risk)
+        gone = {i: s.values for i, s in register.get(sorted(into)).items()}
+        joined = join_merged(found, numbers=numbers, into=into, how={i: v["merged_counts"] for i, v in gone.items()},
+                             risk=risk, parents={i: str(v["merged_into"]) for i, v in gone.items()})  # fmt: skip
         match = matching.match_points(joined.found, kept, distance_m=rules.match_distance_m, numbers=numbers)
-        return Side(joined.found, kept, len(objects), match, held, also=joined.also, elsewhere=joined.elsewhere)
+        whole = {i for m, i in into.items() if gone[m]["merged_counts"] != "kept"} - set(joined.also.values())
+        names = kept["object_id"].astype(str).tolist()
+        partial = frozenset(k for k, j in enumerate(match.tolist()) if 0 <= j < len(objects) and names[j] in whole)
+        return Side(joined.found, kept, len(objects), match, held, also=joined.also, elsewhere=joined.elsewhere,
+                    partial=partial)  # fmt: skip
     pairs = matching.zone_pairs(found, kept)
     side = Side(found, kept, len(objects), matching.match_zones(pairs, len(found), min_iou=rules.match_zone_iou), held)
     side.covered = _covered(pairs, side)

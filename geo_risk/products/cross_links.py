@@ -7,6 +7,7 @@ The zone that a point belongs to is found in `matching`. Here is what else is at
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 import geopandas as gpd
@@ -70,7 +71,7 @@ def runout_links(points: gpd.GeoDataFrame, runouts: gpd.GeoDataFrame | None, par
         return _none()
     point, runout, distance = _near(points, runouts.geometry.to_numpy(), params.position_error_m)
     of_point = {str(i): k for k, i in enumerate(points["point_id"])}
-    start = np.array([of_point.get(_released(r, of_point), -1) for r in runouts["release_id"].astype(str)], np.int64)
+    start = np.array([of_point.get(released(r, of_point), -1) for r in runouts["release_id"].astype(str)], np.int64)
     own = np.flatnonzero(start >= 0)
     rest = start[runout] != point
     at = np.concatenate([start[own], point[rest]])
@@ -82,7 +83,7 @@ def runout_links(points: gpd.GeoDataFrame, runouts: gpd.GeoDataFrame | None, par
     return _sorted(_table(points, at, ids, rule, away, RUNOUT_RULES, kinds), RUNOUT_RULES)
 
 
-def _released(release_id: str, known: dict[str, int]) -> str:
+def released(release_id: str, known: Container[str]) -> str:
     """Return the point of a release: its id, or its id with a number where two areas of one point are releases."""
     return release_id if release_id in known else re.sub(r"-\d+$", "", release_id)
 

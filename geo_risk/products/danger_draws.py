@@ -95,8 +95,10 @@ def with_ranks(frame: gpd.GeoDataFrame, params: RiskParams, *, language: str = "
     holds = None
     if id_column == "zone_id":
         holds = (by_id["vulnerability_level"].to_numpy() != Level.NONE).astype(np.int8)
-    is_over = by_id["status"].eq("cancelled").to_numpy() if "status" in by_id else np.zeros(len(by_id), dtype=bool)
-    draw = DangerDraw(hazard, people, holds, np.asarray(is_over, dtype=bool), params)
+    is_over = np.zeros(len(by_id), dtype=bool)
+    if "status" in by_id:  # of a missing status nobody said that it is over
+        is_over = by_id["status"].astype("string").eq("cancelled").fillna(value=False).to_numpy(dtype=bool)
+    draw = DangerDraw(hazard, people, holds, is_over, params)
     risk = np.zeros(len(by_id)) if holds is None else by_id["risk_level"].to_numpy(dtype=np.float64)
     risk, hazard = (np.where(level < 0, _UNKNOWN_LEVEL, level) for level in (risk, hazard))
     told = draw.scores(risk, hazard, np.where(np.isnan(people), _USUAL_PEOPLE, people))

@@ -5,7 +5,7 @@ A ledger file goes on listing what was merged. Its rows speak for the object tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Joined:
 
 def join_merged(
     found: gpd.GeoDataFrame, *, numbers: Mapping[str, str], into: Mapping[str, str], how: Mapping[str, str | None],
-    risk: RiskParams,
+    risk: RiskParams, parents: Mapping[str, str] | None = None,
 ) -> Joined:  # fmt: skip
     """Make one row of all rows of a run whose ledger numbers lead to one object.
 
@@ -48,6 +48,7 @@ def join_merged(
     numbers : id of the register by ledger number, where it is another one.
     into : id of the object in force by that of each merged one. how : how its counts were joined, by its id.
     risk : bounds of the danger grades.
+    parents : id that each merged one was merged into, by its id, where that was merged further; None: `into`.
 
     Returns
     -------
@@ -75,7 +76,9 @@ def join_merged(
         order = sorted(at, key=lambda k: (ids[k] != end, ids[k], k))
         first = order[0]
         seen = {ids[k]: plain[k] for k in order}
-        plain[first] = _one_row({**plain[first], "point_id": end}, seen, members[end], how, risk)
+        plain[first] = _one_row(
+            {**plain[first], "point_id": end}, seen, _tree(members[end], parents or into), how, risk
+        )
         also |= {str(found["point_id"].iloc[k]): end for k in order}
         dropped |= set(order[1:])
         alone |= {first} if ids[first] != end else set()
@@ -85,21 +88,44 @@ def join_merged(
     return Joined(out, also, frozenset(i for i, k in enumerate(keep) if k in alone))
 
 
+def _tree(members: set[str], parents: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what was merged right into each of the members, by id."""
+    return {m: sorted(i for i in members if parents.get(i) == m and i != m) for m in sorted(members)}
+
+
+def _total(
+    end: str, tree: Mapping[str, list[str]], how: Mapping[str, str | None], value: Callable[[str], Any]
+) -> float | None:  # fmt: skip
+    """Return a count of an object with all that was merged into it, each as was decided; None: one is not known."""
+    own = value(end)
+    parts = [(how.get(i), _total(i, tree, how, value)) for i in tree[end] if how.get(i) != "kept"]
+    if own is None or pd.isna(own) or any(v is None for _, v in parts):
+        return None
+    apart = [v for k, v in parts if k == "sum" and v is not None]
+    return float(sum(apart) + max([own, *(v for k, v in parts if k != "sum" and v is not None)]))
+
+
+def _level(levels: list[int]) -> int:
+    """Return the highest level; where one is unknown that is unknown, unless it is medium or more."""
+    top = max(levels, default=-1)
+    return top if top > 1 or min(levels, default=-1) >= 0 else -1
+
+
 def _one_row(
-    row: dict[str, Any], seen: Mapping[str, Mapping[str, Any]], members: set[str], how: Mapping[str, str | None],
-    risk: RiskParams,
+    row: dict[str, Any], seen: Mapping[str, Mapping[str, Any]], tree: Mapping[str, list[str]],
+    how: Mapping[str, str | None], risk: RiskParams,
 ) -> dict[str, Any]:  # fmt: skip
-    counted = [m for m in sorted(members) if how.get(m) != "kept"]
+    members = set(tree)
     for name in (n for n in COUNTS["hazard_points"] if n in row):
-        values = [(m, seen.get(m, {}).get(name)) for m in counted]
-        known = [(m, v) for m, v in values if v is not None and not pd.isna(v)]
-        is_whole = len(known) == len(values)
-        apart = [v for m, v in known if how.get(m) == "sum"]
-        same = [v for m, v in known if how.get(m) != "sum"]
-        row[name] = sum(apart) + max(same, default=0) if is_whole else None
+        row[name] = _total(
+            str(row["point_id"]),
+            tree,
+            how,
+            lambda m, name=name: seen.get(m, {}).get(name),  # type: ignore[misc]
+        )
     rows = list(seen.values())
     for name in (n for n in row if n.endswith("_level")):
-        row[name] = max((int(r[name]) for r in rows if not pd.isna(r[name])), default=-1)
+        row[name] = _level([-1 if pd.isna(r[name]) else int(r[name]) for r in rows])
     acts = [str(r["activity"]) for r in rows if r.get("activity") in _ACTS]
     if acts:
         row["activity"] = min(acts, key=_ACTS.index)
@@ -113,6 +139,21 @@ def _one_row(
         if name in row and not pd.isna(row[name]):
             row[name] = f"{row[name]} {text}".strip()
     return row
+
+
+def never_fewer(row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row that says nothing of those merged into its object: fewer people than kept are no news of them.
+
+    Counts below those of the object, and a milder grade, become unknown: they replace nothing.
+    """
+    out = dict(row)
+    for name in (n for n in COUNTS["hazard_points"] if n in out and not pd.isna(out[n])):
+        if kept.get(name) is not None and not pd.isna(kept[name]) and out[name] < kept[name]:
+            out[name] = None
+    grades = [GRADES.index(g) if g in GRADES else -1 for g in (out.get("danger_grade"), kept.get("danger_grade"))]
+    if grades[0] < grades[1]:
+        out["danger_grade"] = None
+    return out
 
 
 def _grade(row: Mapping[str, Any], rows: list[Mapping[str, Any]], risk: RiskParams) -> str | None:

@@ -39,6 +39,7 @@ _NAMES = {
     "buildings": "房屋",
     "road_km": "道路（公里）",
 }
+_ALIVE = ("new", "existing", "changed")
 _OPEN = ("found", "assigned", "inspected", "measure")
 
 
@@ -108,6 +109,8 @@ def take_over(
     if layer == "risk_zones" and gone.get("point_ids"):
         ids = dict.fromkeys(i for v in (stays, gone) for i in str(v.get("point_ids") or "").split(",") if i)
         after["point_ids"] = ",".join(ids)
+    if stays.get("status") == "dormant" and gone.get("status") in _ALIVE:
+        after["status"] = "changed"  # what acts is never put to rest by a merge
     after |= _loop(gone, stays, en, zh)
     told = Sentence("Of the one that goes and the one that stays: " + "; ".join(en),
                     "并入者与保留者：" + "；".join(zh))  # fmt: skip

@@ -105,7 +105,7 @@ def release_units(ground: ReleaseGround, grid: Grid, *, params: RunoutParams, ri
     known = units[~np.isnan(units)].astype(np.int64)
     table["n_cells"] = np.bincount(known, minlength=len(rows) + 1)[1:]
     table = table[table["n_cells"] > 0].reset_index(drop=True)
-    table["release_id"] = _unique(table["release_id"])
+    table["release_id"] = unique_ids(table["release_id"])
     return Releases(
         grid.layer(units, units="1", long_name="number of the release unit", name="release_units"),
         grid.layer(kinds, units="1", long_name="code of the kind of release", name="release_kind"),
@@ -199,7 +199,13 @@ def _points(ground: ReleaseGround, risk: RiskParams) -> list[tuple[str, Kind, An
             for i, k, g in zip(chosen["point_id"], chosen["kind"], discs, strict=True)]  # fmt: skip
 
 
-def _unique(ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Return ids in which what is named twice (two areas of one point) has a number behind."""
-    again = ids.groupby(ids).cumcount()
-    return ids.where(again == 0, ids + "-" + (again + 1).astype(str)).astype("string")
+def unique_ids(ids: pd.Series[Any]) -> pd.Series[Any]:
+    """Return ids in which what is named twice (two areas of one point) has a number behind that no other id is."""
+    taken, out = set(ids), []
+    for name, again in zip(ids, ids.groupby(ids).cumcount(), strict=True):
+        found, k = name, int(again) + 1
+        while again and found in taken:
+            found, k = f"{name}-{k}", k + 1
+        taken.add(found)
+        out.append(found)
+    return pd.Series(out, index=ids.index, dtype="string")

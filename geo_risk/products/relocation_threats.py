@@ -15,6 +15,7 @@ from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.exposure.columns import numbers
 from geo_risk.exposure.people import emptied_by_rounding
 from geo_risk.exposure.zonal import covered_shares, overlaps
+from geo_risk.products.cross_links import released
 from geo_risk.products.params import RiskParams
 from geo_risk.products.relocation_params import RelocationParams
 from geo_risk.products.vulnerability import matrix_risk
@@ -73,10 +74,12 @@ def threats_of(
     (threats, counts) : those of at least `threat_min_level`, of an unknown level, or accelerating; by `threat_id`.
         A kind of WIDE_KINDS is left out (counted as `wide`); chances that are none are unknown (`bad_chances`).
     """
-    moving = points[_is_accelerating(points["activity"])]["point_id"] if points is not None else []
+    moving = set(points[_is_accelerating(points["activity"])]["point_id"].astype(str)) if points is not None else set()
+    known = set() if points is None else set(points["point_id"].astype(str))
     parts = [_part(zones, "zone", "zone_id", zones.get("activity"))]
     if runouts is not None and len(runouts):
-        is_moving = runouts["release_id"].isin(set(moving)).map({True: "accelerating", False: ""})
+        starts = runouts["release_id"].astype(str).map(lambda i: released(i, known))
+        is_moving = starts.isin(moving).map({True: "accelerating", False: ""})
         parts.append(_part(runouts, "runout", "zone_id", is_moving))
     if points is not None and len(points):
         alive = points[points["status"] != "cancelled"]

@@ -139,3 +139,12 @@ def test_without_draws_or_rows_nothing_is_claimed():
 def test_errors_that_are_none_are_refused(bad):
     with pytest.raises(ValidationError):
         RankParams(**bad)
+
+
+def test_a_point_of_missing_status_is_not_over():
+    rows = gpd.GeoDataFrame(
+        {"point_id": ["a", "b"], "zone_id": None, "hazard_level": [3, 2], "people": [np.nan, 5.0],
+         "status": pd.array([None, "cancelled"], dtype="string"), "reasons": ""},
+        geometry=[Point(0, 0)] * 2, crs="EPSG:4546",
+    )  # fmt: skip
+    assert with_ranks(rows, RiskParams())["priority_rank"].tolist() == [1, 2]

@@ -86,6 +86,16 @@ def test_two_independent_threats_reach_a_house_more_often():
     assert out.rows["people_per_year"].iloc[0] == pytest.approx(10 * (1 - 0.9 * 0.9))
 
 
+def test_what_runs_out_from_any_area_of_an_accelerating_point_is_a_threat():
+    shape = box(-50, -50, 50, 50)
+    points = zones({"zone_id": "P", "geometry": shape.centroid, "activity": "accelerating", "hazard_level": 1})
+    points = points.rename(columns={"zone_id": "point_id"}).assign(status="existing", area_m2=100.0)
+    rows = [{"zone_id": f"RO-{i}", "geometry": shape, "hazard_level": 1} for i in ("P", "P-2", "Q-2")]
+    runouts = zones(*rows).assign(release_id=["P", "P-2", "Q-2"])
+    found, _ = threats_of(zones(), runouts, points, params=PARAMS)
+    assert set(found["threat_id"]) == {"P", "RO-P", "RO-P-2"}
+
+
 def test_at_the_break_even_return_period_both_ways_cost_the_same():
     towns, houses = county(village("A", 0, people=[4]))
     area = zones({"zone_id": "Z", "geometry": box(-50, -50, 50, 50)})

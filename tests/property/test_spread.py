@@ -13,7 +13,7 @@ from geo_risk.core.errors import CrsError
 from geo_risk.core.grid import Grid
 from geo_risk.exposure.interval import people_interval, people_variance
 from geo_risk.exposure.params import ExposureParams
-from geo_risk.exposure.people import Dwellings, census_houses, clean_counts, spread_people
+from geo_risk.exposure.people import Dwellings, census_houses, clean_counts, emptied_by_rounding, spread_people
 from geo_risk.exposure.places import Places
 
 CRS = "EPSG:4546"
@@ -29,6 +29,20 @@ def towns(people, xy):
 
 def raster(values):
     return GRID.layer(da.from_array(np.asarray(values, dtype="float32"), chunks=37), units="1", long_name="people")
+
+
+def test_a_registered_household_or_census_point_is_not_empty_because_people_are_whole():
+    places = towns([3], [(0, 0)]).assign(households=10.0)
+    boxes = [box(20 * k, 0, 20 * k + 10, 10) for k in range(11)]
+    built = gpd.GeoDataFrame({"building_id": [f"B{k:02}" for k in range(11)], "households": [1] * 10 + [0]},
+                             geometry=boxes, crs=CRS)  # fmt: skip
+    houses, _ = spread_people(places, Dwellings(buildings=built), radius_m=100)
+    assert (houses["people"].sum(), int(emptied_by_rounding(houses).sum())) == (3, 7)
+    assert not emptied_by_rounding(houses)[houses["house_id"] == "B10"].any()  # 0 households: known to be empty
+    census = gpd.GeoDataFrame({"census_id": list("abcdef"), "people": 5.0},
+                              geometry=[Point(20 * k, 0) for k in range(6)], crs=CRS)  # fmt: skip
+    houses, _ = spread_people(places, Dwellings(census=census), radius_m=100)
+    assert (houses["people"].sum(), int(emptied_by_rounding(houses).sum())) == (3, 3)
 
 
 @pytest.mark.slow

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, box
 
-from geo_risk.flow.steps.downstream import write_downstream
+from geo_risk.exposure.params import DEFAULTS, NO_DWELLING
+from geo_risk.flow.steps.downstream import read_structures, write_downstream
 from geo_risk.hazards.flood.dam_break import places, screen
 from geo_risk.hazards.runout.params import RunoutParams
 from geo_risk.products.downstream import Below, level_of, reached_by, things_of
@@ -87,7 +88,7 @@ def run(at: Path, *, reservoirs=None, ponds=None, lived=None, used=None, languag
     out = {n: at / f"{n}.gpkg" for n in ("out", "places", "ways")}
     write_downstream(**ground(at), terrain=at / "dem.tif", **files, settlements=at / "towns.gpkg", **out,
                      facts=at / "down.json", options=NO_OPTIONS, pond_options=NO_OPTIONS, params=PARAMS, runout=RUNOUT,
-                     language=language)  # fmt: skip
+                     language=language, exposure_params=DEFAULTS)  # fmt: skip
     return tuple(read_frame(p) for p in out.values())
 
 
@@ -125,6 +126,28 @@ def test_one_list_of_dams_with_the_people_below_by_distance(folder: Path, tmp_pa
     assert ways["structure_id"].tolist() == ["R1", "R2"]
     notes = read_json(folder / "down.json")["notes"]
     assert any("R2, R3" in n["text_en"] and "R2、R3" in n["text_zh"] for n in notes)
+
+
+@pytest.mark.slow
+def test_a_school_that_no_list_has_is_a_facility_of_unknown_people(folder: Path) -> None:  # noqa: F811
+    lived = houses(("low", X, 4_000_500, 9.0), ("low", X, 4_001_000, 0.0))
+    lived = lived.assign(use=[None, "学校"], spread=["floor_area", NO_DWELLING])
+    rows, near, _ = run(folder, reservoirs=dams(("R1", 2e5, 12.0, 4_002_500)), lived=lived, used=SCHOOL)
+    assert rows.loc[0, ["people", "facilities"]].tolist() == [9, 2]
+    assert np.isnan(rows.loc[0, "facility_people"])
+    assert set(near["place_id"]) == {"low", "F1", "H1"}
+
+
+def test_ponds_of_one_id_are_told_apart_and_said(tmp_path: Path) -> None:
+    shapes = [box(X + 90 * k, 4_000_500, X + 90 * k + 60, 4_000_560) for k in range(4)]
+    ponds = gpd.GeoDataFrame(
+        {"pond_id": ["T1", "T1", "T1-2", "R1"], "dam_height_m": 9.0}, geometry=shapes, crs=GRID.crs
+    )
+    write_frame(ponds, tmp_path / "p.gpkg")
+    write_frame(dams(("R1", 2e5, 12.0, 4_002_500)), tmp_path / "r.gpkg")
+    made, _, said = read_structures(tmp_path / "r.gpkg", tmp_path / "p.gpkg", GRID, NO_OPTIONS, NO_OPTIONS)
+    assert made["structure_id"].tolist() == ["reservoir-R1", "T1", "T1-3", "T1-2", "tailings_pond-R1"]
+    assert any("pond_id repeats (T1)" in en for en, _ in said)
 
 
 @pytest.mark.slow

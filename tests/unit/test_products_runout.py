@@ -116,6 +116,20 @@ def test_units_are_points_before_areas_before_slopes_and_closed_ones_are_none():
     assert (units[10:12, 14:20] == 0).all()
 
 
+def test_the_second_area_of_a_point_takes_no_id_that_another_point_has():
+    areas = gpd.GeoDataFrame(
+        {"area_id": ["A1", "A4", "A5"], "kind": "landslide", "false_alarm_p": 0.0},
+        geometry=[square(10, 10, 2), square(10, 14, 2), square(10, 18, 2)], crs=GRID.crs,
+    )  # fmt: skip
+    points = gpd.GeoDataFrame(
+        {"point_id": ["P1", "P1", "P1-2"], "kind": "landslide", "status": "changed", "area_id": ["A1", "A4", "A5"],
+         "area_m2": 3600.0},
+        geometry=[Point(at(10, 10)), Point(at(10, 14)), Point(at(10, 18))], crs=GRID.crs,
+    )  # fmt: skip
+    table = releases(areas=areas, points=points).table
+    assert table.loc[table["source"] == "moving_area", "release_id"].tolist() == ["P1", "P1-3", "P1-2"]
+
+
 def test_without_a_hazard_it_is_unknown_where_else_something_starts():
     made = releases(hazard=None, areas=None)
     assert set(made.table["release_id"]) == {"P1", "P2"}

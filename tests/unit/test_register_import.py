@@ -131,6 +131,20 @@ def test_the_row_of_a_merged_point_counts_for_the_point_in_force(tmp_path, regis
     assert proposals.listed(register) == []
 
 
+def test_the_row_of_the_point_in_force_alone_takes_nobody_away(tmp_path, register, mapping):
+    rows = [[f"0{k}", None, f"点{k}", "滑坡", 111.1, 36.5, 10 * k, None, None] for k in (1, 2)]
+    import_ledger(register, write_ledger(tmp_path / "a.xlsx", rows), mapping)
+    confirm_all(register)
+    with register.writing():
+        loop.merge(register, ["02"], "01", EDITOR, rules=MergeRules("sum"))
+    report = import_ledger(register, write_ledger(tmp_path / "b.xlsx", rows[:1]), mapping)
+    assert proposals.listed(register) == []
+    assert any("less than with what was merged" in str(row) for row in report.quarantine)
+    rows[0][6] = 40  # more than both
+    import_ledger(register, write_ledger(tmp_path / "c.xlsx", rows[:1]), mapping)
+    assert [p.after for p in proposals.listed(register)] == [{"people": 40}]
+
+
 def test_values_of_merged_cells_stand_for_all_their_rows(tmp_path, register, mapping):
     rows = [
         [f"0{k}", None, f"点{k}", "滑坡" if k == 1 else None, 111.1 + k / 100, 36.5, 3, None, None] for k in (1, 2, 3)

@@ -91,6 +91,29 @@ def test_the_graver_goes_along_and_the_grade_rises_with_the_people():
     assert after == {"people": 80, "danger_grade": "II", "responsible": "责任人-1"}
 
 
+@pytest.mark.parametrize(
+    ("gone", "stays", "after"),
+    [("changed", "dormant", "changed"), ("existing", "dormant", "changed"), ("dormant", "dormant", None),
+     ("dormant", "existing", None)],
+)  # fmt: skip
+def test_what_acts_is_never_put_to_rest_by_a_merge(gone, stays, after):
+    found = take_over("hazard_points", {"people": 3, "status": gone}, {"people": 3, "status": stays}, MergeRules())
+    assert found.after.get("status") == after
+
+
+def test_a_point_that_acts_wakes_the_dormant_one_and_undo_lets_it_rest_again(tmp_path):
+    with new_register(tmp_path / "r.gpkg") as register:
+        one, two = add_points(register, 2)
+        change(register, one, status="dormant")
+        with register.writing():
+            loop.merge(register, [two], one, EDITOR)
+        assert values(register, one, "status") == ("changed",)
+        with register.writing():
+            undo(register, [register.history(two)[-1].seq], EDITOR)
+        assert [values(register, i, "status") for i in (one, two)] == [("dormant",), ("existing",)]
+        assert differences(register) == []
+
+
 def test_a_zone_that_holds_the_others_ground_counts_its_people_already():
     box, inside, beside = shapely.box(0, 0, 10, 10), shapely.box(0, 0, 5, 5), shapely.box(8, 0, 18, 10)
     a, b = {"people": 20, "road_km": 1.0}, {"people": 50, "road_km": 0.5}

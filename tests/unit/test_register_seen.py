@@ -206,6 +206,16 @@ def test_the_merged_row_alone_speaks_for_the_object_and_takes_nobody_away(tmp_pa
     assert not {"people", "geometry"} & set(one.after)
 
 
+@pytest.mark.parametrize(("how", "people", "proposed"), [("sum", 30.0, None), ("sum", 60.0, 60), ("larger", 60.0, 60)])
+def test_the_row_of_the_one_in_force_alone_takes_nobody_away(tmp_path, register, how, people, proposed):
+    ledger_pair(register, tmp_path, how)
+    alone = run_points([("141001", X, Y, {**LEDGER, "people": people, "hazard_level": 4})])
+    compare(register, tmp_path / "a", alone, month=2)
+    (one,) = proposals.listed(register)
+    assert (one.object_id, one.after["hazard_level"]) == ("141001", 4)
+    assert one.after.get("people") == proposed
+
+
 def test_taken_back_the_merged_point_is_itself_again(tmp_path, register):
     later = ledger_pair(register, tmp_path, "sum")
     with register.writing():
@@ -228,6 +238,20 @@ def test_a_merged_zone_is_neither_revived_nor_new_unless_it_is_worse(tmp_path, r
     assert kinds(register) == [("RZ-000002", "revived")]
 
 
+def test_a_point_names_the_zone_in_force_and_not_the_one_that_was_merged(tmp_path, register):
+    left, right = shapely.box(X, Y, X + 200, Y + 200), shapely.box(X + 200, Y, X + 330, Y + 200)
+    both = run_zones([("A", left, {}), ("B", right, {})])
+    point = run_points([("IS-1", X + 250, Y + 50, {"zone_id": "B"})])
+    compare(register, tmp_path / "1", point, zones=both)
+    confirm_all(register)
+    with register.writing():
+        loop.merge(register, ["RZ-000002"], "RZ-000001", EDITOR)
+    point = run_points([("IS-1", X + 250, Y + 50, {"zone_id": "B", "people": 60.0})])
+    compare(register, tmp_path / "2", point, zones=both, month=2)
+    (one,) = proposals.listed(register)
+    assert one.after["zone_id"] == "RZ-000001"
+
+
 counts = st.none() | st.integers(0, 500)
 
 
@@ -244,6 +268,26 @@ def test_joined_rows_lose_nobody_and_know_no_order(own, gone, how, order):
     assert (None if np.isnan(row["people"]) else row["people"]) == wanted
     assert joined.also == {"a": "a", "b": "a"}
     assert row["point_id"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("hows", "people"),
+    [({"b": "larger", "c": "sum"}, 22), ({"b": "sum", "c": "larger"}, 14), ({"b": "sum", "c": "kept"}, 10),
+     ({"b": "kept", "c": "sum"}, 12), ({"b": "sum", "c": "sum"}, 24)],
+)  # fmt: skip
+def test_counts_of_a_chain_of_merges_are_joined_link_by_link(hows, people):
+    # b (12) went into c (2), then c into a (10)
+    frame = run_points([(i, X, Y, {**LEDGER, "people": n}) for i, n in (("a", 10.0), ("b", 12.0), ("c", 2.0))])
+    joined = join_merged(frame, numbers={}, into={"b": "a", "c": "a"}, how=hows, risk=RISK,
+                         parents={"b": "c", "c": "a"})  # fmt: skip
+    assert joined.found["people"].tolist() == [people]
+
+
+@pytest.mark.parametrize(("own", "gone", "joined_level"), [(1, -1, -1), (-1, 0, -1), (-1, 2, 2), (0, 1, 1), (3, -1, 3)])
+def test_an_unknown_level_of_a_merged_row_never_becomes_low(own, gone, joined_level):
+    frame = run_points([("a", X, Y, {**LEDGER, "hazard_level": own}), ("b", X, Y, {**LEDGER, "hazard_level": gone})])
+    joined = join_merged(frame, numbers={}, into={"b": "a"}, how={"b": None}, risk=RISK)
+    assert joined.found["hazard_level"].tolist() == [joined_level]
 
 
 def test_the_commands_show_when_it_was_last_seen(tmp_path, monkeypatch, cli):

@@ -139,6 +139,16 @@ def test_what_runs_into_the_unknown_is_not_called_empty():
     assert "how far it runs out is not known" in blind["reasons"]
 
 
+def test_releases_without_a_height_lead_into_the_unknown_though_others_have_a_way():
+    dem = heights()
+    dem[2, 2] = np.nan
+    one, other = 17 * 30 + 20, 2 * 30 + 2  # far from each other
+    for cells, flags in ([one], [0]), ([one, other], [1]), ([other], []):
+        kinds = np.zeros(len(cells), np.int64)
+        made = cell_footprints(layer(dem, "m", "dem"), np.array(cells), kinds, kinds, RUNOUT)
+        assert made["flags"].tolist() == flags
+
+
 def moving(kind="landslide"):
     return gpd.GeoDataFrame(
         {"area_id": ["A1"], "kind": [kind], "velocity_max_mm_yr": [60.0], "activity": ["steady"],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from geo_risk.core.grid import Grid
+    from geo_risk.exposure.params import ExposureParams
     from geo_risk.flow.plan import Plan
     from geo_risk.hazards.flood.params import FloodParams
     from geo_risk.hazards.runout.params import RunoutParams
@@ -35,7 +36,7 @@ def downstream(plan: Plan) -> None:
         writes={"out": plan.frame("downstream"), "places": plan.frame("downstream_places"),
                 "ways": plan.frame("downstream_ways"), "facts": plan.facts("downstream")},
         options=options_of(plan, "reservoirs"), pond_options=options_of(plan, "tailings_ponds"), params=plan.cfg.flood,
-        runout=plan.cfg.runout, language=plan.cfg.language,
+        runout=plan.cfg.runout, language=plan.cfg.language, exposure_params=plan.cfg.risk.exposure,
     )  # fmt: skip
 
 
@@ -44,6 +45,7 @@ def write_downstream(
     reservoirs: Path | None, tailings_ponds: Path | None, houses: Path | None, settlements: Path | None,
     facilities: Path | None, out: Path, places: Path, ways: Path, facts: Path, options: ReadOptions,
     pond_options: ReadOptions, params: FloodParams, runout: RunoutParams, language: str,
+    exposure_params: ExposureParams,
 ) -> None:  # fmt: skip
     """Write one row a dam or pond, one a place below it, and the ways, with what is not known."""
     from dataclasses import asdict
@@ -53,6 +55,7 @@ def write_downstream(
     from geo_risk.hazards.flood.ratings import ratings
     from geo_risk.products.downstream import Below, level_of, reached_by, things_of
     from geo_risk.products.downstream_rows import downstream_rows
+    from geo_risk.products.zone_exposure import Exposed
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_frame
 
@@ -63,10 +66,12 @@ def write_downstream(
     ground = Below(made, open_layer(terrain), direction, area, hand)
     structures, aside, said = read_structures(reservoirs, tailings_ponds, grid, options, pond_options)
     lived, used, towns = (None if p is None else read_frame(p) for p in (houses, facilities, settlements))
-    things = things_of(lived, used, ground)
+    gathered = Exposed(lived, None, used, None, exposure_params).with_gatherings().facilities
+    things = things_of(lived, gathered, ground)
     found = reached_by(structures, ground, things, flood=params, runout=runout)
     levels = [level_of(f, bounds_m=params.depth_bounds_m, speeds_m_s=runout.level_velocity_m_s) for f in found]
-    rows = downstream_rows(structures, found, levels, things, names=_names(towns, used), has_people=lived is not None,
+    names = _names(towns, gathered)
+    rows = downstream_rows(structures, found, levels, things, names=names, has_people=lived is not None,
                            has_facilities=used is not None, language=language)  # fmt: skip
     write_frame(rows.structures, out)
     write_frame(rows.places, places)
@@ -82,7 +87,7 @@ def read_structures(
 ) -> tuple[gpd.GeoDataFrame, list[dict[str, str]], list[tuple[str, str]]]:
     """Return structure_id, name, kind, volume_m3, dam_height_m (NaN where missing or not positive) and crest of all.
 
-    An id that a reservoir and a pond share has the kind in front.
+    An id that a reservoir and a pond share has the kind in front; one that several ponds have, a number behind.
     """
     import geopandas as gpd
     import numpy as np
@@ -91,6 +96,7 @@ def read_structures(
     from geo_risk.core.sentence import chinese
     from geo_risk.flow.steps.deformation_lines import read_ponds
     from geo_risk.flow.steps.flood_dams import read_reservoirs
+    from geo_risk.products.releases import unique_ids
     from geo_risk.sources.vectors import require_numbers
 
     parts: list[Any] = []
@@ -113,7 +119,14 @@ def read_structures(
     columns = ["structure_id", "name", "kind", "volume_m3", "dam_height_m", "crest", "geometry"]
     every = pd.concat([p[columns] for p in parts], ignore_index=True)
     ids = every["structure_id"].astype(str)
-    every["structure_id"] = ids.where(~ids.duplicated(keep=False), every["kind"] + "-" + ids)
+    both = ids.isin(set(ids[every["kind"] == "reservoir"]) & set(ids[every["kind"] == "tailings_pond"]))
+    made = ids.where(~both, every["kind"] + "-" + ids)
+    again = made.duplicated()
+    if again.any():
+        names = ", ".join(sorted(set(made[again]))[:10])
+        said.append((f"tailings_ponds: pond_id repeats ({names}); the later ones have a number behind",
+                     f"tailings_ponds：编号重复（{names}），后出现者加序号区分"))  # fmt: skip
+    every["structure_id"] = unique_ids(made).to_numpy()
     return gpd.GeoDataFrame(every, geometry="geometry", crs=grid.crs), aside, said
 
 

@@ -23,7 +23,7 @@ from geo_risk.core.vectorize import outlines_of_labels
 from geo_risk.hazards.runout.compute import GRAVITY_M_S2, INPUTS
 from geo_risk.hazards.runout.params import KINDS, RunoutParams
 from geo_risk.hazards.runout.tiles import Box
-from geo_risk.kernels.runout import run_out
+from geo_risk.kernels.runout import MISSING_GROUND, run_out
 from geo_risk.terrain.slope import blocks
 
 _COLUMNS = ("unit", "area_m2", "velocity_m_s", "length_m", "flags")
@@ -170,6 +170,8 @@ def _footprint(
             got = run_out(z, flat, friction=params.friction(name), cell_m=grid.resolution_m)
             reached |= got.n_paths > 0
             flags |= int(np.bitwise_or.reduce(got.flags, axis=None))
+            if np.isnan(z.flat[flat]).any():  # a release without a height has no way: where it leads is not known
+                flags |= MISSING_GROUND
             head, length = max(head, float(got.energy_m.max())), max(length, float(got.length_m.max()))
     if not reached.any():
         return None
