@@ -298,6 +298,7 @@ def test_the_plan_does_not_depend_on_the_order_of_rows(seed):
     assert one.network == two.network
 
 
+@pytest.mark.slow
 def test_villages_that_stay_are_on_the_list_of_those_cut_off():
     plan = plan_evacuation(scene(zones=zone_frame(
         zone("Z0", box(955, 15, 995, 60)), zone("Z8", box(1500, -9, 1600, 9)))), params=EvacuationParams(),

@@ -74,6 +74,7 @@ def test_without_error_every_draw_ranks_as_the_list():
     assert got["reasons"].equals(got["reasons_en"])
 
 
+@pytest.mark.slow
 def test_a_level_is_higher_or_lower_as_often_as_the_parameters_say():
     p, n = params(people_error=0, level_up_p=0.3, level_down_p=0.1), 20_000
     draw = DangerDraw(np.array([3.0, 2.0]), np.array([10.0, 1000.0]), None, np.zeros(2, bool), p)
@@ -86,6 +87,7 @@ def test_a_level_is_higher_or_lower_as_often_as_the_parameters_say():
 row = st.tuples(st.integers(-1, 4), st.integers(0, 1200) | st.just(np.nan))
 
 
+@pytest.mark.slow
 @given(st.lists(row, min_size=1, max_size=25), st.randoms(use_true_random=False), st.sampled_from([zones, points]))
 @settings(max_examples=25, deadline=None)
 def test_ranks_are_reproducible_whatever_the_order_of_rows(rows, rng, make):

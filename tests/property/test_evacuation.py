@@ -136,6 +136,7 @@ def test_nobody_called_gives_empty_frames():
     assert plan.totals["people_total"] == 0
 
 
+@pytest.mark.slow
 def test_a_shelter_in_a_zone_takes_nobody():
     zones = zone_frame(zone("Z0", box(955, 15, 995, 60)), zone("Z7", box(-10, -10, 10, 10), warning=0, hazard=3))
     plan = plan_evacuation(scene(zones=zones), params=PARAMS, language="en")
@@ -240,6 +241,7 @@ def test_leave_before_is_the_end_of_the_hours_that_do_not_call():
         leave_before(gap, PARAMS, [{"hours": 24, "issued": "2024-07-24T08:00:00"}])
 
 
+@pytest.mark.slow
 def test_a_shelter_is_judged_by_its_own_ground_where_layers_are_given():
     grid = Grid.from_bounds((-90, -90, 5100, 90), crs=CRS, resolution_m=30)
     cells = np.zeros(grid.shape, dtype="int8")
@@ -354,6 +356,7 @@ def test_a_house_of_no_settlement_on_unknown_ground_is_counted_too():
     assert said["level"] == "warning"
 
 
+@pytest.mark.slow
 def test_a_shelter_in_a_river_or_a_lake_is_not_used_though_no_flood_was_looked_at():
     inputs = scene(people=(100,))
     rivers = gpd.GeoDataFrame({"river_id": ["W1", "W2"], "width_m": [40.0, None]},
@@ -375,6 +378,7 @@ def test_a_shelter_in_a_river_or_a_lake_is_not_used_though_no_flood_was_looked_a
     assert refused(None, lakes).keys() == {"H2"}
 
 
+@pytest.mark.slow
 def test_zones_that_cross_themselves_or_repeat_end_with_a_clear_word():
     bow = Polygon([(955, 15), (995, 60), (995, 15), (955, 60)])
     plan = plan_evacuation(scene(zones=zone_frame(zone("Z0", bow))), params=PARAMS, language="en")

@@ -69,6 +69,7 @@ def test_the_people_within_the_area_are_kept(tmp_path_factory, seed, dx, dy, cel
     assert np.nansum(got.to_numpy().astype("float64")) == pytest.approx(wanted, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_cells_get_what_exactextract_finds_under_them(tmp_path):
     rng = np.random.default_rng(3)
     values, transform = rng.uniform(0, 50, (9, 9)), lattice(100, -60, 8.3333e-4)

@@ -72,6 +72,7 @@ def test_unknown_people_stay_unknown_in_dwellings_only():
     assert houses.set_index("house_id")["people"].isna().to_dict() == {"B0": True, "B1": False}
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from([None, "住宅", "school", "仓库", "?"]), st.integers(0, 4) | st.none(),
                           st.sampled_from(["S0", "S1", "S2"])), min_size=1, max_size=12),
        st.lists(st.integers(0, 400) | st.none(), min_size=3, max_size=3))  # fmt: skip

@@ -79,6 +79,7 @@ def test_too_few_years_and_constant_rain_are_unknown():
         assert np.isnan(last_spi(xr.full_like(daily(), value), months=3, min_years=30)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [-1.0, 9999.0, np.inf])
 def test_impossible_rain_is_refused(value):
     pr = daily(first="2010-01-01")

@@ -342,6 +342,7 @@ def test_trend_is_the_difference_between_two_dates_for_any_cubic_motion(power):
     assert trend_span(np.array([0.0, 2.0])) == pytest.approx((0.0, 2.0))
 
 
+@pytest.mark.slow
 def test_cells_lost_for_good_are_found_and_gaps_are_not():
     (cut,) = cuts(face(), tracks=("asc",), noise_mm=0.0, dates=20)
     cut.displacement_mm[7:, 5] = np.nan

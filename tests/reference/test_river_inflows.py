@@ -102,6 +102,7 @@ def test_the_width_of_a_river_tells_the_ground_outside_by_that_of_the_others(gro
     assert high == pytest.approx(1.93 * (wanted + area.mean()) - area.mean(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_where_widths_tell_nothing_the_ground_outside_is_unknown(ground) -> None:
     lines, widths = gullies(ground, 3.0)
     scattered = [w * (8.0 if k % 2 else 0.2) for k, w in enumerate(widths)]
@@ -228,6 +229,7 @@ def outlet_areas(ground: dict[str, xr.DataArray], entries) -> tuple[np.ndarray, 
     return sums[0].compute(), sums[1].compute()
 
 
+@pytest.mark.slow
 def test_a_river_that_crosses_the_edge_many_times_brings_its_ground_once(ground) -> None:
     # it runs along the northern edge for a while, over and below it, and then down the valley; in two pieces
     wave = [(500_300 + 200 * k, 4_004_000 + (150 if k % 2 else -400)) for k in range(7)]
@@ -264,6 +266,7 @@ def test_a_river_that_leaves_the_map_and_comes_back_may_bring_the_ground_of_the_
     assert entries["outside_high_km2"].tolist() == pytest.approx([50.0 + inside] * 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", [{"upstream_km2": [200.0]}, {}])
 def test_the_first_cells_below_the_edge_are_no_lower_than_what_lies_below_them(ground, column) -> None:
     entries = found(ground, rivers(RIVER, **column))

@@ -51,6 +51,7 @@ def test_formulas_give_hand_computed_numbers() -> None:
     assert basin_length_m(np.array([100 * 1609.344**2]))[0] == pytest.approx(22.188 * 1609.344, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "is_known"), [(2, True), (40, False)])
 def test_a_river_whose_rain_is_known_on_a_small_part_of_its_ground_is_unknown(columns: int, is_known: bool) -> None:
     given = layers(100.0)
@@ -99,6 +100,7 @@ def test_openings_drain_the_false_dam() -> None:
     assert np.nanmax(opened.extra["depth_pond"].to_numpy()[:, 40:50]) == 0.0
 
 
+@pytest.mark.slow
 def test_unknown_stays_unknown_and_inputs_are_not_touched() -> None:
     given = layers(80.0, valley(hole=True))
     gap = given["runoff"].to_numpy().copy()

@@ -50,6 +50,7 @@ def channel(slope=0.002, n=160, width=6):
     return fall + walls
 
 
+@pytest.mark.slow
 def test_a_steady_inflow_stands_at_the_normal_depth_of_a_wide_channel():
     ground = valley_ground(channel(), block=2, resolution_m=30.0)
     outside = np.zeros(ground.shape)

@@ -221,6 +221,7 @@ def test_bad_calls_are_refused_and_write_nothing(run_folder, tmp_path):
     assert list(tmp_path.glob("*.html")) == []
 
 
+@pytest.mark.slow
 def test_an_id_of_two_things_needs_its_kind_and_a_site_has_no_form(tmp_path):
     out = tmp_path / "out"
     out.mkdir()

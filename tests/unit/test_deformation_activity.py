@@ -388,6 +388,7 @@ def test_pixels_are_classed_under_air_they_share():
     assert got["signal"].to_numpy()[5, 5] > 5
 
 
+@pytest.mark.slow
 def test_blocks_and_weights_of_equal_dates_change_nothing():
     whole = activity_maps(dataset(scene()), Removal(), PARAMS, moving=moving()).compute()
     blocks = activity_maps(dataset(scene()).chunk({"y": 5, "x": 7}), Removal(), PARAMS, moving=moving()).compute()

@@ -147,6 +147,7 @@ def test_a_town_in_feet_is_told(factor: float, told: bool) -> None:
     assert ("one of them is in feet" in english(found)) is told
 
 
+@pytest.mark.slow
 def test_a_town_is_read_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
     z = np.random.default_rng(2).uniform(400, 900, SHAPE).astype(np.float32)
     fine = Grid.from_bounds((503_005, 4_003_000, 514_505, 4_015_000), crs="EPSG:4546", resolution_m=10)

@@ -85,6 +85,7 @@ def lacking(hours: list[float], *, west_only: bool = False) -> tuple[np.ndarray,
     return rain_missing(cube, COUNTY, window)
 
 
+@pytest.mark.slow
 def test_missing_hours_that_may_have_been_the_storm_make_the_town_unknown() -> None:
     dry = [0.0] * 30
     nan = float("nan")

@@ -37,6 +37,7 @@ def told(past):
     return rain, begin, _notes(stage, rain, has_past=is_known)
 
 
+@pytest.mark.slow
 def test_rain_of_the_storm_before_the_stage_counts():
     rain, begin, notes = told([0.0] * 60 + [5.0] * 12)
     assert rain[:begin].sum() == pytest.approx(60.0)

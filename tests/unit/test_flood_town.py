@@ -347,6 +347,7 @@ def test_past_depths_reveal_a_dead_pump_and_spare_a_sound_one(town: Town) -> Non
     assert "W1" in gap["reason_zh"]
 
 
+@pytest.mark.slow
 def test_water_that_rises_when_the_run_ends_is_told_and_water_at_rest_is_not(town: Town) -> None:
     sites, _ = merge_ledger(detect_sites(town, features(), SITES), ledger(), town, SITES)
     placed = devices(town, sites, capacity=0.0)

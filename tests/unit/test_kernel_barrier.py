@@ -26,6 +26,7 @@ def march(arrived, places, me, n):
     return lost
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_all_are_on_the_same_step_at_every_meeting(n: int) -> None:
     arrived, places, lost = counter(), np.zeros(8 * n, np.int64), [-1] * n

@@ -99,6 +99,7 @@ def test_a_zone_of_water_that_is_crossed_on_a_bridge_alone_does_not_count():
     assert plain[["exposed_zone_ids", "risk_level"]].tolist() == ["FL,LS", 4]
 
 
+@pytest.mark.slow
 @given(st.floats(0, 6), st.floats(0.1, 6), st.floats(0, 3))
 @settings(max_examples=40, deadline=None)
 def test_deeper_water_never_lowers_and_a_higher_deck_never_raises(depth, clear, more):

@@ -77,6 +77,7 @@ def test_years_apart_and_six_digits():
     assert n_days(["1000000-20190105", "x2019-13-05"]) == 0
 
 
+@pytest.mark.slow
 @given(st.dates(date(1992, 1, 1), date(2060, 1, 1)), st.integers(1, 400), st.integers(2, 30), st.sampled_from(SPELT))
 def test_no_spelling_is_read_as_another_day(start, step, n, spelling):
     wanted = [start + timedelta(step * k) for k in range(n)]

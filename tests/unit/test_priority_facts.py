@@ -57,6 +57,7 @@ def test_the_report_tells_weights_assumptions_and_where_a_method_is_unsafe(prior
     assert "S0" in svg  # a settlement without a name goes by its id
 
 
+@pytest.mark.slow
 def test_without_rows_or_draws_nothing_is_claimed():
     assert with_ranks(FACTS, listed(EvacuationParams()).head(0), EvacuationParams(), "en") == FACTS
     params = EvacuationParams(priority={"n_draws": 0})

@@ -150,6 +150,7 @@ def test_outlines_that_cross_themselves_are_mended_or_set_aside_under_their_own_
     assert "读取 6 行，采用 2 行，搁置 4 行" in said(report)
 
 
+@pytest.mark.slow
 def test_files_that_are_no_ledgers_end_in_three_lines(tmp_path, take):
     (tmp_path / "空.xlsx").write_bytes(b"")
     (tmp_path / "文.xlsx").write_text("no workbook", encoding="utf-8")

@@ -111,6 +111,7 @@ def test_a_ledger_with_merged_cells_full_width_digits_and_its_own_words(tmp_path
     assert (edit.kind, edit.before, edit.after) == ("edit", {"people": 12}, {"people": 40})
 
 
+@pytest.mark.slow
 def test_the_row_of_a_merged_point_counts_for_the_point_in_force(tmp_path, register, mapping):
     rows = [[f"0{k}", None, f"点{k}", "滑坡", 111.1, 36.5, 10 * k, None, None] for k in (1, 2)]
     import_ledger(register, write_ledger(tmp_path / "a.xlsx", rows), mapping)
@@ -156,6 +157,7 @@ def test_values_of_merged_cells_stand_for_all_their_rows(tmp_path, register, map
     assert frame["kind"].tolist() == ["landslide", "landslide", "unstable_slope"]
 
 
+@pytest.mark.slow
 def test_a_zone_and_a_point_of_one_ledger_number_are_two_objects(tmp_path, register, mapping):
     point = [["01", None, "点1", "滑坡", 111.1, 36.5, 3, None, None]]
     import_ledger(register, write_ledger(tmp_path / "a.xlsx", point), mapping)

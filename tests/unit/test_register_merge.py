@@ -243,6 +243,7 @@ def test_an_edit_of_a_copy_that_merges_is_a_merge_too(tmp_path):
         assert values(register, two, "status") == ("cancelled",)
 
 
+@pytest.mark.slow
 def test_merging_by_the_command_line_shows_and_asks(tmp_path, monkeypatch, cli):
     monkeypatch.setenv("GEO_RISK_REGISTER", str(tmp_path / "r.gpkg"))
     with new_register(tmp_path / "r.gpkg") as register:

@@ -232,6 +232,7 @@ def test_a_zone_that_splits_says_what_it_was_part_of(tmp_path, register):
     assert "RZ-000001" in new.reason_zh
 
 
+@pytest.mark.slow
 def test_a_proposal_on_what_somebody_changed_since_stays_open_and_names_them(tmp_path, register):
     from geo_risk.register.entry import Author
     from tests.support.registers import change

@@ -57,6 +57,7 @@ def confirm_all(register, merges=None):
     return decide(register, [], EDITOR, RULES, everything=True, merges=merges)
 
 
+@pytest.mark.slow
 def test_each_object_knows_the_run_that_last_saw_it(tmp_path, register):
     moves = run_points([("IS-1", X, Y, {}), ("IS-2", X + 400, Y, {})])
     first = compare(register, tmp_path / "1", moves, month=1)
@@ -112,6 +113,7 @@ def still(one):
     return run_points([(one, X, Y, {**LEDGER, "status": "dormant", "activity": "stable"})])
 
 
+@pytest.mark.slow
 def test_the_rest_of_a_point_says_when_it_was_last_seen_to_act(tmp_path, register):
     (one,) = add_points(register, activity="stable")
     first = compare(register, tmp_path / "1", run_points([(one, X, Y, {**LEDGER, "activity": "steady"})]), radar="a")
@@ -136,6 +138,7 @@ def test_more_people_are_proposed_whatever_share_of_all_they_are(tmp_path, regis
     assert "people 1,000 -> 1,005" in proposals.listed(register)[0].reason_en
 
 
+@pytest.mark.slow
 def test_a_declined_place_comes_back_with_more_people(tmp_path, register):
     compare(register, tmp_path / "1", run_points([("IS-1", X, Y, {"people": 12.0})]))
     decide(register, ["HP-000001"], EDITOR, RULES, accept=False)
@@ -173,6 +176,7 @@ def ledger_pair(register, tmp_path, how, **more):
     return later
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "joined"), [("sum", 42), ("larger", 30), ("kept", 30)])
 def test_what_was_merged_does_not_come_back_and_its_people_count_as_decided(tmp_path, register, how, joined):
     later = ledger_pair(register, tmp_path, how)
@@ -196,6 +200,7 @@ def test_radar_near_a_merged_point_finds_the_one_in_force(tmp_path, register):
     assert {i for i, _ in kinds(register)} == {"141001"}
 
 
+@pytest.mark.slow
 def test_the_merged_row_alone_speaks_for_the_object_and_takes_nobody_away(tmp_path, register):
     ledger_pair(register, tmp_path, "sum")
     alone = run_points([("141002", X + 20, Y, {**LEDGER, "people": 12.0, "hazard_level": 4})])
@@ -206,6 +211,7 @@ def test_the_merged_row_alone_speaks_for_the_object_and_takes_nobody_away(tmp_pa
     assert not {"people", "geometry"} & set(one.after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "people", "proposed"), [("sum", 30.0, None), ("sum", 60.0, 60), ("larger", 60.0, 60)])
 def test_the_row_of_the_one_in_force_alone_takes_nobody_away(tmp_path, register, how, people, proposed):
     ledger_pair(register, tmp_path, how)
@@ -216,6 +222,7 @@ def test_the_row_of_the_one_in_force_alone_takes_nobody_away(tmp_path, register,
     assert one.after.get("people") == proposed
 
 
+@pytest.mark.slow
 def test_taken_back_the_merged_point_is_itself_again(tmp_path, register):
     later = ledger_pair(register, tmp_path, "sum")
     with register.writing():
@@ -224,6 +231,7 @@ def test_taken_back_the_merged_point_is_itself_again(tmp_path, register):
     assert ("141002", "changed") in kinds(register)
 
 
+@pytest.mark.slow
 def test_a_merged_zone_is_neither_revived_nor_new_unless_it_is_worse(tmp_path, register):
     left, right = shapely.box(X, Y, X + 200, Y + 200), shapely.box(X + 200, Y, X + 330, Y + 200)
     both = run_zones([("A", left, {}), ("B", right, {})])
@@ -238,6 +246,7 @@ def test_a_merged_zone_is_neither_revived_nor_new_unless_it_is_worse(tmp_path, r
     assert kinds(register) == [("RZ-000002", "revived")]
 
 
+@pytest.mark.slow
 def test_a_point_names_the_zone_in_force_and_not_the_one_that_was_merged(tmp_path, register):
     left, right = shapely.box(X, Y, X + 200, Y + 200), shapely.box(X + 200, Y, X + 330, Y + 200)
     both = run_zones([("A", left, {}), ("B", right, {})])
@@ -290,6 +299,7 @@ def test_an_unknown_level_of_a_merged_row_never_becomes_low(own, gone, joined_le
     assert joined.found["hazard_level"].tolist() == [joined_level]
 
 
+@pytest.mark.slow
 def test_the_commands_show_when_it_was_last_seen(tmp_path, monkeypatch, cli):
     import openpyxl
 

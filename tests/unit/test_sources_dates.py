@@ -153,6 +153,7 @@ def test_a_mark_of_missing_on_any_date_stops(tmp_path, date):
     assert f"{str(TIMES[date])[:10].replace('-', '')}.tif, rows 0-40" in caught.value.where
 
 
+@pytest.mark.slow
 def test_a_mark_that_no_sample_meets_stops_the_reading(tmp_path):
     series = np.random.default_rng(2).normal(0, 0.002, (3, 40, 2200))
     series[1, 20, 700] = -9999  # the windows lie in the first, third and fifth block

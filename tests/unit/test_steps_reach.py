@@ -19,6 +19,7 @@ GRID = Grid(GeoBox((40, 30), Affine(30, 0, 510_000, 0, -30, 4_065_000), "EPSG:45
 STAGES = [{"hours": 72, "issued": "2024-07-22T08:00:00+00:00"}, {"hours": 24, "issued": "2024-07-24T08:00:00+00:00"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threat_by", ["runout", "line_of_sight"])
 def test_layers_of_each_warning_and_their_highest(tmp_path, threat_by):
     height = np.repeat(np.maximum(0, 20 - np.arange(40.0))[:, None], 30, axis=1) * 20

@@ -155,6 +155,7 @@ def test_a_settlement_leaves_before_its_first_house_is_reached_by_water_or_slide
     assert leaving(FloodTimes(), stages=[])["leave_before"].isna().all()
 
 
+@pytest.mark.slow
 @given(st.floats(0, 48), st.floats(0, 48))
 def test_an_earlier_water_never_lets_people_stay_longer(one, other):
     early, late = sorted((one, other))

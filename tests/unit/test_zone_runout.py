@@ -113,6 +113,7 @@ def test_footprints_are_those_of_the_kernel_on_the_whole_map():
         assert zone.symmetric_difference(whole).area == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_ground_that_is_high_but_not_very_high_runs_out_nowhere_and_says_so():
     row = drawn(hillside(3)).iloc[0]
     assert (row["people"], row["runout_m2"]) == (0, 0)
