@@ -170,11 +170,14 @@ def test_a_found_site_serves_one_true_site_only():
 @pytest.mark.slow
 def test_evacuation_by_hand(county, tmp_path):
     out, truth = county
-    hit = pd.DataFrame({"settlement_id": ["S1", "S2", "S3"], "people": [100, 50, 10], "hit_people": [60, 20, 10]})
+    hit = pd.DataFrame({"settlement_id": ["S1", "S2", "S3", "S4", "S5"], "people": [100, 50, 10, 30, 80],
+                        "hit_people": [60, 20, 10, 5, 7]})  # fmt: skip
     hit.to_csv(truth / "settlements_hit.csv", index=False)
     listed = gpd.GeoDataFrame(
-        {"settlement_id": ["S1", "S2"], "people": [40, 50], "assigned_people": [40, 30], "unassigned_people": [0, 20]},
-        geometry=[Point(X0, Y0), Point(X0, Y0)], crs=CRS,
+        {"settlement_id": ["S1", "S2", "S4", "S5"], "people": [40, 50, np.nan, np.nan],
+         "assigned_people": [40, 30, np.nan, np.nan], "unassigned_people": [0, 20, np.nan, np.nan],
+         "hazard_kinds": ["flood", "landslide", "flood", "unknown"]},
+        geometry=[Point(X0, Y0)] * 4, crs=CRS,
     )  # fmt: skip
     assigned = pd.DataFrame({"settlement_id": ["S1", "S2"], "shelter_id": ["a", "b"], "people": [40, 30]})
     write_frame(listed, out / ".work" / "between" / "evacuation.gpkg")
@@ -183,9 +186,11 @@ def test_evacuation_by_hand(county, tmp_path):
     shelters = gpd.GeoDataFrame({"shelter_id": ["a", "b"], "capacity": [39, 30]}, geometry=[Point(0, 0)] * 2, crs=CRS)
     write_frame(shelters, truth.parent / "shelters.gpkg")
     part = score_run(out, truth).parts["evacuation"]
-    # of S1 only 40 of the 60 hit are listed, of S2 all 20, of S3 none
-    assert (part["listed_share_of_hit"].top, part["listed_share_of_hit"].bottom) == (60, 90)
-    assert part["listed_to_hit_ratio"].value == 1
+    # of S1 only 40 of the 60 hit are listed, of S2 all 20, of S3 none; of S4 all leave, how many is not known to the list;
+    # S5 is on it because nothing is known of its ground: that calls nobody
+    assert (part["listed_share_of_hit"].top, part["listed_share_of_hit"].bottom) == (65, 102)
+    assert (part["listed_to_hit_ratio"].top, part["listed_to_hit_ratio"].bottom) == (120, 102)
+    assert part["people_of_unknown_number"].top == 30
     assert part["over_capacity"].top == 1
     assert [part[f"people_{k}"].top for k in ("total", "assigned", "unassigned", "unassignable")] == [90, 70, 20, 20]
 
