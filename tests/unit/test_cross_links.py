@@ -172,8 +172,8 @@ def test_the_published_geopackage_names_every_link_from_both_sides(tmp_path, uni
                  language="en", options=NO_OPTIONS, **{n: tmp_path / f"{n}.tif" for n in layers})  # fmt: skip
     write_runout_zones(zones=out("runout_found"), points=out("points_merged"), out=out("runout_zones"), language="en",
                        risk=risk)  # fmt: skip
-    write_linked(zones_drawn=out("zones_drawn"), points=out("points_merged"), out=out("zones_linked"), language="en",
-                 params=risk)  # fmt: skip
+    write_linked(zones_drawn=out("zones_drawn"), points=out("points_merged"), out=out("zones_linked"),
+                 facts=tmp_path / "zone_ranks.json", language="en", params=risk)  # fmt: skip
     write_linked_points(points=out("points_merged"), zones=out("zones_drawn"), runouts=out("runout_found"),
                         out=out("points_linked"), language="en", params=risk)  # fmt: skip
     write_places(grid=tmp_path / "grid.json", zones=out("zones_linked"), points=out("points_linked"),
