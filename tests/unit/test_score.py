@@ -186,7 +186,7 @@ def test_evacuation_by_hand(county, tmp_path):
     shelters = gpd.GeoDataFrame({"shelter_id": ["a", "b"], "capacity": [39, 30]}, geometry=[Point(0, 0)] * 2, crs=CRS)
     write_frame(shelters, truth.parent / "shelters.gpkg")
     part = score_run(out, truth).parts["evacuation"]
-    # of S1 only 40 of the 60 hit are listed, of S2 all 20, of S3 none; of S4 all leave, how many is not known to the list;
+    # of S1 only 40 of the 60 hit are listed, of S2 all 20, of S3 none; of S4 all leave, how many the list knows not;
     # S5 is on it because nothing is known of its ground: that calls nobody
     assert (part["listed_share_of_hit"].top, part["listed_share_of_hit"].bottom) == (65, 102)
     assert (part["listed_to_hit_ratio"].top, part["listed_to_hit_ratio"].bottom) == (120, 102)
