@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from geo_risk.core.params import Params, parameter
+from geo_risk.core.params import parameter
 from geo_risk.products.pairwise import comparison_matrix, pairwise_weights
+from geo_risk.products.rank_params import RankParams
 
 CRITERIA = ("warning", "risk", "people", "vulnerable", "cut_off")
 """What ranks the evacuation list, in the order of its score's parts."""
@@ -15,7 +16,7 @@ CRITERIA = ("warning", "risk", "people", "vulnerable", "cut_off")
 _CHOICE = "choice of geo_risk"
 
 
-class PriorityParams(Params):
+class PriorityParams(RankParams):
     """How the criteria become a rank, and how far the inputs may be other than they seem."""
 
     weights_by: Literal["given", "ahp", "entropy"] = parameter(
@@ -40,22 +41,10 @@ class PriorityParams(Params):
         0.2, "Share by which one weight at a time is lowered and raised, and within which weights are drawn.",
         source=f"{_CHOICE}: what two officials may differ by", ge=0, lt=1,
     )  # fmt: skip
-    n_draws: int = parameter(
-        500, "Draws of the inputs by which the stability of ranks is told; 0: none.",
-        source=f"{_CHOICE}: a share of 0.9 is known to 0.013", ge=0, le=20_000,
-    )  # fmt: skip
-    seed: int = parameter(1, "Seed of these draws.", source=_CHOICE, ge=0, le=2**31)
-    people_error: float = parameter(
-        0.25, "Standard deviation of the logarithm of the people who must leave.",
-        source=f"{_CHOICE}: counts are years old and people move; set it from a recount", ge=0, le=2,
-    )  # fmt: skip
     level_up_p: float = parameter(
         0.1, "Probability that a warning or risk level is one class higher than told.",
         source=f"{_CHOICE}: set it from the verification of your warnings (geo-risk score, part warning)", ge=0, le=0.5,
     )  # fmt: skip
-    level_down_p: float = parameter(
-        0.1, "Probability that it is one class lower.", source=f"{_CHOICE}: as above", ge=0, le=0.5
-    )
     cut_off_p: float = parameter(
         0.1, "Probability that the cut-off risk is one class higher, and the same for lower.",
         source=f"{_CHOICE}: bridges and slopes along roads are known less well than villages", ge=0, le=0.5,

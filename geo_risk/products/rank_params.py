@@ -1,4 +1,4 @@
-"""Parameters of the draws that tell how firmly hazard points and risk zones hold their ranks."""
+"""Parameters of the draws that tell how firmly the rows of a list hold their ranks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _CHOICE = "choice of geo_risk"
 
 
 class RankParams(Params):
-    """How far the inputs of the priority of points and zones may be other than they seem."""
+    """How far the inputs of a priority may be other than they seem."""
 
     n_draws: int = parameter(
         500, "Draws of the inputs by which the stability of ranks is told; 0: none.",
@@ -16,7 +16,7 @@ class RankParams(Params):
     )  # fmt: skip
     seed: int = parameter(1, "Seed of these draws.", source=_CHOICE, ge=0, le=2**31)
     people_error: float = parameter(
-        0.25, "Standard deviation of the logarithm of the people threatened.",
+        0.25, "Standard deviation of the logarithm of the people concerned.",
         source=f"{_CHOICE}: counts are years old and people move; set it from a recount", ge=0, le=2,
     )  # fmt: skip
     level_up_p: float = parameter(
