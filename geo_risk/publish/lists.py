@@ -25,6 +25,7 @@ from geo_risk.publish.atomic import disk_full, staged, write_bytes
 from geo_risk.publish.escape import clean_text, csv_value, is_missing, set_cell
 from geo_risk.publish.i18n import column_label, label, level_label, local_time, measure_label, reasons_of, value_label
 from geo_risk.publish.legend import LEVEL_COLORS
+from geo_risk.publish.list_order import list_order
 from geo_risk.publish.office import without_clock
 from geo_risk.publish.sheets import in_language, is_printed, with_name_in_front
 
@@ -58,22 +59,6 @@ EXTRAS = {
     "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
 }
 """Columns behind those of the contract that stand on the CSV too, by list: their number depends on the parameters."""
-
-_SORT = {"hazard_points": "hazard_level", "risk_zones": "risk_level", "mining_clues": "outside_share",
-         "linear_risk": "risk_level", "structures": "hazard_level", "subsidence_zones": "subsidence_level",
-         "runout_zones": "risk_level", "runout_hits": "energy_j_kg", "warnings": "warning_level",
-         "warning_gaps": "warning_level"}  # fmt: skip
-_THEN = {"linear_risk": "differential_settlement_mm_yr_per_m", "structures": "speed_mm_yr",
-         "mining_clues": "max_subsidence_mm_yr", "subsidence_zones": "volume_loss_m3_yr",
-         "runout_zones": "people"}  # fmt: skip
-"""What parts rows of one level: the larger first, unknown last."""
-_AS_MADE = frozenset({"exposure", "sinking_ponds", "underground_entrances", "waterlogging_owners",
-                      "waterlogging_verification", "waterlogging_ledger_proposals", "waterlogging_allocation",
-                      "stock_needs", "downstream_places"})  # fmt: skip
-"""Lists in the order of their frames, which begin with the gravest."""
-
-_BY_PRIORITY = frozenset({"hazard_points", "risk_zones"})
-"""Lists in the order of `priority_rank`, which holds what the level and the people say, unknown above low."""
 
 _WIDE = {"reasons": 60, "facility_names": 24, "gaps": 26, "measures": 34, "name": 18, "hazard_kinds": 18,
          "point_ids": 20, "meaning": 44, "grounds": 60, "assumption_id": 34, "threat_ids": 24, "value": 34,
@@ -141,31 +126,6 @@ def places(column: str, value: object) -> int:
     return (
         0 if isinstance(value, Integral) or (column in _COUNTS and float(str(value)).is_integer()) else decimals(column)
     )
-
-
-def list_order(frame: pd.DataFrame, name: str) -> list[int]:
-    """Return the positions of a frame's rows in the order of its list.
-
-    Ranked frames go by rank, some as they were made; others by level or size, unknown before low (unknown is not
-    safe), then by id.
-    """
-    out = pd.DataFrame(frame).reset_index(drop=True)
-    if "rank" in SCHEMAS[name].columns:
-        return [int(i) for i in out.sort_values("rank", kind="stable").index]
-    if name in _AS_MADE:
-        return list(range(len(out)))
-    if name in _BY_PRIORITY and "priority_rank" in out:
-        return [int(i) for i in out.sort_values("priority_rank", kind="stable").index]
-    keys = pd.DataFrame(index=out.index)
-    column = _SORT.get(name)
-    if column is not None and column.endswith("_level"):
-        keys["grave"] = -out[column].astype(float).replace(-1, 1.5)
-    elif column is not None:
-        keys["grave"] = -out[column].astype(float).abs().fillna(float("inf"))
-    if name in _THEN:
-        keys["then"] = -out[_THEN[name]].astype(float).abs().fillna(-1.0)
-    keys["id"] = out[SCHEMAS[name].id or next(iter(SCHEMAS[name].columns))].astype(str)
-    return [int(i) for i in keys.sort_values(list(keys.columns), kind="stable").index]
 
 
 def write_csv(frame: pd.DataFrame, path: Path, *, name: str) -> None:

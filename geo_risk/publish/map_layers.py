@@ -16,7 +16,8 @@ from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.escape import clean_text, is_missing
 from geo_risk.publish.i18n import local_time, reasons_of
 from geo_risk.publish.legend import FeatureClass, level_classes, line_classes, zone_classes
-from geo_risk.publish.lists import LISTS, TIMES, list_order
+from geo_risk.publish.list_order import list_order
+from geo_risk.publish.lists import LISTS, TIMES
 
 SIMPLIFY_DEG = 1e-5
 """About a metre: what the eye cannot see at the deepest zoom."""

@@ -90,7 +90,7 @@ def write_structure_figures(
     from geo_risk.publish.figures_motion import course_panel
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.i18n import value_label
-    from geo_risk.publish.lists import list_order
+    from geo_risk.publish.list_order import list_order
     from geo_risk.sources.layers import read_frame
 
     rows = conform(read_frame(structures), "structures")
