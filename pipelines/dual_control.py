@@ -25,6 +25,7 @@ from geo_risk.flow.steps.reach import reach
 from geo_risk.flow.steps.relocation import relocation
 from geo_risk.flow.steps.runout import runout
 from geo_risk.flow.steps.siting import siting
+from geo_risk.flow.steps.slide_chance import slide_chance
 from geo_risk.flow.steps.slope_units import slope_units
 from geo_risk.flow.steps.stability import stability
 from geo_risk.flow.steps.terrain import terrain, wetness
@@ -61,6 +62,7 @@ def build(plan: Plan) -> None:
     watch(plan)
     sinking(plan)
     reach(plan)
+    slide_chance(plan)
     evacuation(plan)
     relocation(plan)
     siting(plan)

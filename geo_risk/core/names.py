@@ -35,6 +35,7 @@ RASTERS = (
         "return_period_yr",
         "depth_max_m",
         "flood_chance",
+        "slide_chance",
         "depth_stations",
         "depth_dam_break",
         "hazard_rating",

@@ -24,6 +24,9 @@ from geo_risk.products.zone_levels import WARNED_KINDS
 WATER_KINDS = ("flood", "waterlogging")
 SUDDEN_KINDS = ("landslide", "mining_subsidence", "unknown")
 
+_CELLS = ("cell_warning", "cell_flood", "cell_chance")
+"""What calls a house by the cells it stands on: warning level, flood level, probability of a slide."""
+
 _UNKNOWN_SEVERITY = 1.5
 """Of several risks the gravest counts; an unknown one is graver than low, as in core.levels."""
 
@@ -116,7 +119,7 @@ def people_to_move(
     maybe = table[leaves & emptied_by_rounding(houses)]["settlement_id"]
     sums.loc[(sums["people"] == 0) & sums.index.isin(maybe), "people"] = 1.0
     sums = sums[sums["people"].isna() | (sums["people"] > 0)]
-    cells = pd.DataFrame({"cell_warning": np.nan, "cell_flood": np.nan}, index=range(int(leaves.sum())))
+    cells = pd.DataFrame(dict.fromkeys(_CELLS, np.nan), index=range(int(leaves.sum()))).assign(slide_before=None)
     if threat is not None:
         cells = _warned(threat, leaves, params).reset_index(drop=True).assign(cell_flood=np.nan)
     if water is not None:
@@ -128,6 +131,7 @@ def people_to_move(
     out = out.merge(facts, left_on="settlement_id", right_index=True, how="left")
     out["by_cells"] = threat is not None
     out["by_chance"] = water is not None and water.by_chance
+    out["by_slide_chance"] = threat is not None and threat.chance is not None
     out["risk_level"] = _risk(out, risk or RiskParams())
     for column in ("name", "responsible"):
         if column not in out:
@@ -167,9 +171,14 @@ def count_ownerless(
 
 
 def _warned(threat: Threat, leaves: NDArray[np.bool_], params: EvacuationParams) -> pd.DataFrame:
-    """Return the warnings of the leaving houses with `cell_warning`, missing where the cells do not call the house."""
+    """Return the warnings of the leaving houses with what calls them, missing where the cells do not call the house."""
     called = threat.share >= params.house_share
-    return threat.warnings.assign(cell_warning=np.where(called, threat.level, np.nan))[leaves]
+    nothing = np.full(len(called), None, dtype=object)
+    return threat.warnings.assign(
+        cell_warning=np.where(called, threat.level, np.nan),
+        cell_chance=np.nan if threat.chance is None else np.where(called, threat.chance, np.nan),
+        slide_before=nothing if threat.before is None else np.where(called, threat.before, nothing),
+    )[leaves]
 
 
 def not_judged(
@@ -228,12 +237,13 @@ def with_not_judged(leaving: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, co
     if len(more):
         more = more.rename(columns={"people": "settlement_people"}).assign(
             people=np.nan, vulnerable_people=np.nan, hazard_kinds="unknown", zone_ids="", risk_level=Level.UNKNOWN,
-            warning_level=Level.UNKNOWN, is_called=False, by_cells=True, by_chance=False,
+            warning_level=Level.UNKNOWN, is_called=False, by_cells=True, by_chance=False, by_slide_chance=False,
         )  # fmt: skip
         parts = [out, more[[c for c in more if c in out]]] if len(out) else [more.reindex(columns=out.columns)]
         rows = pd.concat(parts, ignore_index=True)
         out = gpd.GeoDataFrame(rows.sort_values("settlement_id", kind="stable", ignore_index=True), crs=settlements.crs)
-        out[["by_cells", "by_chance"]] = out[["by_cells", "by_chance"]].astype(bool)
+        flags = ["by_cells", "by_chance", "by_slide_chance"]
+        out[flags] = out[flags].astype(bool)
     found = counts.reindex(out["settlement_id"]).fillna(0).astype("int64")
     return out.assign(**{str(c): found[c].to_numpy() for c in found})
 
@@ -262,15 +272,16 @@ def _facts(
     """Return what the zones and the cells of a settlement's leaving houses say, by settlement.
 
     Cells count as a place of kind landslide or flood without a zone's id; `cell_warning` and `cell_flood` are their
-    highest levels, missing where no such cell calls. `cells` has the rows of `houses` in order.
+    highest levels, `cell_chance` the highest probability of a slide, missing where no such cell calls. `cells` has the
+    rows of `houses` in order.
     """
     pairs = overlaps(houses, zones)
     owner = houses["settlement_id"].to_numpy()
     table = zones.drop(columns="geometry").iloc[pairs["zone"].to_numpy()]
     table = table.assign(settlement_id=owner[pairs["feature"]]).drop_duplicates(["settlement_id", "zone_id"])
     names = [f"warning_{s}h" for s in STAGES_H]
-    parts = [table.assign(cell_warning=np.nan, cell_flood=np.nan)]
-    for column, kind, kept in (("cell_warning", "landslide", [*names, "cell_warning"]),
+    parts = [table.assign(**dict.fromkeys(_CELLS, np.nan), slide_before=None)]
+    for column, kind, kept in (("cell_warning", "landslide", [*names, "cell_warning", "cell_chance", "slide_before"]),
                                ("cell_flood", "flood", ["cell_flood"])):  # fmt: skip
         called = cells[column].notna().to_numpy()
         if called.any():
@@ -278,14 +289,16 @@ def _facts(
             found = cells.loc[called, kept].assign(settlement_id=owner[called]).drop_duplicates()
             parts.append(found.assign(kind=kind, risk_level=np.nan, zone_id=None))
     table = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
-    for column in (*names, "cell_warning", "cell_flood"):
+    for column in (*names, *_CELLS, "slide_before"):
         if column not in table:
             table[column] = np.nan
     table[names] = table[names].astype("float64").fillna(float(Level.UNKNOWN))
     highest, is_silent = table[[*names, "cell_warning"]].max(axis=1), (table[names] < 0).any(axis=1)
     table["warning_level"] = highest.where((highest >= Level.MEDIUM) | ~is_silent, _UNKNOWN_SEVERITY)
     table["risk_level"] = table["risk_level"].astype("float64").replace(float(Level.UNKNOWN), _UNKNOWN_SEVERITY)
-    table["leave_before"] = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
+    by_stage = [leave_before(row, params, stages) for row in table[names].to_dict("records")]
+    both = zip(by_stage, table["slide_before"].tolist(), strict=True)
+    table["leave_before"] = [min((str(t) for t in pair if not pd.isna(t)), default=None) for pair in both]
     groups = table.groupby("settlement_id")
     return pd.DataFrame(
         {
@@ -294,6 +307,7 @@ def _facts(
             "risk_level": groups["risk_level"].max().replace(_UNKNOWN_SEVERITY, Level.UNKNOWN).fillna(Level.UNKNOWN),
             "cell_warning": groups["cell_warning"].max(),
             "cell_flood": groups["cell_flood"].max(),
+            "cell_chance": groups["cell_chance"].max(),
             "warning_level": groups["warning_level"].max().replace(_UNKNOWN_SEVERITY, Level.UNKNOWN),
             "leave_before": groups["leave_before"].agg(lambda v: min((str(x) for x in v.dropna()), default=None)),
         }

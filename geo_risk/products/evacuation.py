@@ -47,11 +47,11 @@ from geo_risk.products.params import EvacuationParams, RiskParams
 from geo_risk.products.placing import place
 from geo_risk.products.routing import RoadOffers, Ways, find_ways, placeable
 from geo_risk.products.shelter_use import usable_now
-from geo_risk.products.threat import Threat, Water, house_threat, house_water
+from geo_risk.products.threat import Slides, Threat, Water, house_threat, house_water
 from geo_risk.products.water_times import FloodTimes, with_water_times
 
-_INTERNAL = ("by_cells", "by_chance", "cell_warning", "cell_flood", "is_called", "water_before", "water_by",
-             "early_min")  # fmt: skip
+_INTERNAL = ("by_cells", "by_chance", "by_slide_chance", "cell_warning", "cell_flood", "cell_chance", "is_called",
+             "water_before", "water_by", "early_min")  # fmt: skip
 """Columns of rows that their reasons tell and the list has not."""
 
 
@@ -68,6 +68,7 @@ class EvacuationInputs:
         the zones drawn from these layers only where none is given (a zone is generalised, a shelter is one place).
     reach : warning layers with what can come down, by `warned.runout_layers` or `threat.reach_layers`; a house is
         judged by them, and by the warnings of landslide zones only where none is given.
+    slides : the chance that a slide comes, on the grid of `reach`; None where only warnings call.
     flood_chance : (y, x) probability of deep water, on the grid of `grounds`.
     water : depths that close roads, the finest layer first. bridges : decks that water runs under.
     times : what is known of when the flood comes.
@@ -84,6 +85,7 @@ class EvacuationInputs:
     grounds: Sequence[xr.DataArray] = ()
     reach: Mapping[str, xr.DataArray] = field(default_factory=dict)
     flood_chance: xr.DataArray | None = field(default=None, kw_only=True)
+    slides: Slides | None = field(default=None, kw_only=True)
     water: Sequence[DepthLayer] = ()
     bridges: gpd.GeoDataFrame | None = None
     times: FloodTimes = field(default_factory=FloodTimes)
@@ -128,7 +130,9 @@ def plan_evacuation(
     if is_crossed.any():
         sound = inputs.zones.set_geometry(valid_polygons(inputs.zones.geometry.to_numpy()), crs=inputs.zones.crs)
         inputs = replace(inputs, zones=sound)
-    threat = house_threat(inputs.houses, inputs.reach, params=params) if inputs.reach else None
+    threat = None
+    if inputs.reach:
+        threat = house_threat(inputs.houses, inputs.reach, params=params, slides=inputs.slides)
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
     water = _water(inputs, params)
     leaving = people_to_move(

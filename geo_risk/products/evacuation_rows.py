@@ -256,11 +256,13 @@ def _who_leaves(row: Mapping[str, Any], params: EvacuationParams, language: str)
         out.append(say("leave_unknown", language, **levels))
     elif row["is_called"]:
         out.append(
-            say(f"leave_{params.threat_by}" if row["by_cells"] else "leave_warning", language,
-                people=int(row["people"]), total=int(row["settlement_people"]), n=len(zones),
-                angle=params.reach_angle_deg, distance=params.reach_distance_m,
+            say(_leave_key(row, params), language, people=int(row["people"]), total=int(row["settlement_people"]),
+                n=len(zones), angle=params.reach_angle_deg, distance=params.reach_distance_m,
+                chance=params.slide_chance, sure=warning_word(params.sure_level, language),
                 least=warning_word(params.warning_level, language), **levels)
         )  # fmt: skip
+    if not pd.isna(row["cell_chance"]):
+        out.append(say("leave_slide_chance", language, highest=row["cell_chance"]))
     if not pd.isna(row["cell_flood"]):
         out.append(say("leave_water_chance" if row["by_chance"] else "leave_water", language,
                        level=level_word(row["cell_flood"], language), chance=params.flood_chance,
@@ -271,6 +273,12 @@ def _who_leaves(row: Mapping[str, Any], params: EvacuationParams, language: str)
     if row["houses_not_judged"]:
         out.append(say("not_judged", language, houses=row["houses_not_judged"], people=row["people_not_judged"]))
     return out
+
+
+def _leave_key(row: Mapping[str, Any], params: EvacuationParams) -> str:
+    if row["by_slide_chance"]:
+        return "leave_chance"
+    return f"leave_{params.threat_by}" if row["by_cells"] else "leave_warning"
 
 
 def _why_not(i: int, draft: Draft, *, params: EvacuationParams, language: str) -> str:

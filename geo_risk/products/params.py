@@ -232,6 +232,17 @@ class EvacuationParams(Params):
         source=f"{_CHOICE}: half a day; on demo seed 7 issues of one and three days before called 4,100 people more, "
         "of whom 15 were hit by slides", gt=0, le=1000,
     )  # fmt: skip
+    slide_chance: float = parameter(
+        0.004, "A house must be left where a slide comes with at least this probability in the storm (layer "
+        "slide_chance, from past storms with their slides); where that is known, warnings of whole slopes below "
+        "`sure_level` do not call.",
+        source=f"{_CHOICE}: where staying costs 250 times as much as leaving in vain (Murphy 1977, Mon. Weather Rev. "
+        "105)", gt=0, le=0.5,
+    )  # fmt: skip
+    sure_level: int = parameter(
+        4, "Warning level from which every house that a warned slope reaches must be left, however small the chance.",
+        source="red: plans order everybody out", ge=1, le=5,
+    )  # fmt: skip
     flood_level: int = parameter(
         2, "Hazard level of a flood zone from which its people must leave.",
         source=f"{_CHOICE}: with the default bounds half a metre, in which adults lose their footing", ge=1, le=4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial, reduce
 from typing import Any
 
@@ -31,14 +32,20 @@ class Threat:
 
     Attributes
     ----------
-    share : of the known footprint on cells that some stage warns of at least `warning_level`, 0 to 1.
+    share : of the known footprint on cells that call, 0 to 1: that some stage warns of at least `warning_level`, or by
+        the chance of a slide, see `house_threat`.
     warnings : warning_{s}h, the level that `house_share` of the footprint reaches; -1 where unknown or no such stage.
-    level : the same of all stages together: parts of a footprint that different stages warn of add up.
+    level : the same of all stages together: parts of a footprint that different stages warn of add up. A house that
+        the chance of a slide calls has at least `warning_level`.
+    chance : (n,) highest known probability that a slide comes to a cell of the footprint; NaN where none is known.
+    before : (n,) ISO UTC, from when that probability calls; None where it does not.
     """
 
     share: NDArray[np.float64]
     warnings: pd.DataFrame
     level: NDArray[np.int8]
+    chance: NDArray[np.float64] | None = None
+    before: NDArray[np.object_] | None = None
 
     def is_judged(self, params: EvacuationParams) -> NDArray[np.bool_]:
         """Tell which houses a stage of `known_hours` or more speaks of, or any one warns of at `warning_level`.
@@ -48,6 +55,23 @@ class Threat:
         long = self.warnings[[f"warning_{s}h" for s in STAGES_H if s >= params.known_hours]]
         warned = (self.warnings >= params.warning_level).any(axis=1)
         return np.asarray((long >= 0).any(axis=1) | warned, dtype=bool)
+
+
+@dataclass(frozen=True)
+class Slides:
+    """The chance that a slide comes, of all hours from a time on.
+
+    Attributes
+    ----------
+    chance : (y, x) probability, NaN where it is not known. onset : (y, x) hours after `begins` until it calls.
+    begins : of these hours. holds : names of the warnings ("warning_24h") whose hours are all among them: of the others
+        it says too little.
+    """
+
+    chance: xr.DataArray
+    onset: xr.DataArray
+    begins: datetime
+    holds: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -168,26 +192,73 @@ def _grid_of(layers: Mapping[str, xr.DataArray]) -> Grid:
     return same_grid(*layers.values())
 
 
-def house_threat(houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *, params: EvacuationParams) -> Threat:
-    """Judge each house by its own ground in the layers of `reach_layers` (or in plain warnings).
+def house_threat(
+    houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *, params: EvacuationParams,
+    slides: Slides | None = None,
+) -> Threat:  # fmt: skip
+    """Judge each house by its own ground in the layers of `reach_layers` (or in plain warnings), and by what may come.
+
+    A cell calls where a stage warns of at least `warning_level`. Where the chance of a slide is known, it calls where
+    that is at least `slide_chance`, and the warnings whose hours it holds call by themselves from `sure_level` on only:
+    they are of whole slopes, it is of the place.
 
     Parameters
     ----------
-    houses : polygons in the layers' CRS. layers : by name ("warning_24h"); at least one.
-    params : `warning_level` and `house_share`.
+    houses : polygons in the layers' CRS. layers : by name ("warning_24h"); at least one. slides : on their grid.
+    params : `warning_level`, `house_share`, `slide_chance` and `sure_level`.
 
     Raises
     ------
     CrsError, GridError : houses and layers do not fit together. ValueError : no layer is given.
     """
-    coverage = cell_coverage(houses, _grid_of(layers))
+    grid = _grid_of(layers)
+    coverage = cell_coverage(houses, grid)
     values = {name: coverage.values(layer.data) for name, layer in layers.items()}
     highest = reduce(np.maximum, values.values())
-    share = _share(highest, coverage, params.warning_level)
+    calls = np.where(highest < 0, Level.UNKNOWN, highest >= params.warning_level).astype(np.int8)
+    chance = before = None
+    if slides is not None:
+        same_grid(next(iter(layers.values())), slides.chance, slides.onset)
+        told = coverage.values(slides.chance.data).astype(np.float64)
+        calls = np.where(np.isnan(told), calls, _called(told, values, slides, params)).astype(np.int8)
+        chance = _highest(told, coverage)
+        hours = coverage.values(slides.onset.data).astype(np.float64)
+        before = _before(np.where(told >= params.slide_chance, hours, np.nan), coverage, slides.begins)
+    share = _share(calls, coverage, 1)
     names = [f"warning_{s}h" for s in STAGES_H]
     table = pd.DataFrame(np.int8(Level.UNKNOWN), index=range(len(houses)), columns=names)
     judge = partial(level_of_values, coverage=coverage, share=params.house_share, min_known_share=0.5)
     for name, found in values.items():
         table[name] = judge(found)
     level = judge(highest)
-    return Threat(share, table, level)
+    if slides is not None:
+        level = np.where(share >= params.house_share, np.maximum(level, params.warning_level), level)
+    return Threat(share, table, level.astype(np.int8), chance, before)
+
+
+def _called(
+    told: NDArray[np.float64], values: Mapping[str, NDArray[Any]], slides: Slides, params: EvacuationParams
+) -> NDArray[np.bool_]:
+    """Return which cells of a known chance call."""
+    out = told >= params.slide_chance
+    for name, level in values.items():
+        out |= level >= (params.sure_level if name in slides.holds else params.warning_level)
+    return np.asarray(out, dtype=bool)
+
+
+def _highest(told: NDArray[np.float64], coverage: Coverage) -> NDArray[np.float64]:
+    """Return the highest known value of each polygon, NaN where none is known."""
+    out = np.full(len(coverage.n_cells), -np.inf)
+    np.maximum.at(out, coverage.polygon, np.where(np.isnan(told), -np.inf, told))
+    return np.where(np.isfinite(out), out, np.nan)
+
+
+def _before(hours: NDArray[np.float64], coverage: Coverage, begins: datetime) -> NDArray[np.object_]:
+    """Return the earliest time of each polygon, None where no cell tells one."""
+    least = np.full(len(coverage.n_cells), np.inf)
+    np.minimum.at(least, coverage.polygon, np.where(np.isnan(hours), np.inf, hours))
+    out = np.full(len(least), None, dtype=object)
+    start = begins.astimezone(UTC)
+    for h in np.unique(least[np.isfinite(least)]).tolist():
+        out[least == h] = (start + timedelta(hours=h)).replace(microsecond=0).isoformat()
+    return out

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geo_risk.products.closing import DepthLayer
     from geo_risk.products.evacuation import EvacuationPlan
     from geo_risk.products.params import EvacuationParams, RiskParams
+    from geo_risk.products.threat import Slides
     from geo_risk.products.water_times import FloodTimes
     from geo_risk.sources.options import ReadOptions
 
@@ -33,7 +34,8 @@ def evacuation(plan: Plan) -> None:
         optional={"roads": plan.input("roads"), "shelters": plan.input("shelters"),
                   "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"),
                   **grounds, **reached, **water, "depth_river": plan.layer("depth_river"),
-                  "flood_chance": plan.layer("flood_chance"),
+                  **{n: plan.layer(n) for n in ("flood_chance", "slide_chance", "slide_onset")},
+                  "rainfall": plan.facts("rainfall"),
                   **{n: plan.facts(n) for n in ("flood_onset", "flood_town")},
                   **{n: plan.input(n) for n in WATERS}},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
@@ -61,6 +63,9 @@ def write_evacuation(
     depth_river: Path | None = None,
     flood_onset: Path | None = None,
     flood_town: Path | None = None,
+    rainfall: Path | None = None,
+    slide_chance: Path | None = None,
+    slide_onset: Path | None = None,
     rivers: Path | None = None,
     reservoirs: Path | None = None,
     evacuation: Path,
@@ -113,6 +118,7 @@ def write_evacuation(
         _water(town_depth, town_arrival, depth_max_m), decks,
         _times(flood_onset, flood_town, town_arrival=town_arrival, town_depth=town_depth, depth_river=depth_river),
         waters, is_judged=bool(found or reach), flood_chance=chance,
+        slides=_slides(slide_chance, slide_onset, rainfall, known),
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, risk=risk, language=language)
     write_frame(made.evacuation, evacuation)
@@ -134,6 +140,27 @@ def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path
     if depth_max_m is not None:
         out.append(DepthLayer(open_layer(depth_max_m)))
     return out
+
+
+def _slides(
+    chance: Path | None, onset: Path | None, rainfall: Path | None, stages: list[dict[str, Any]]
+) -> Slides | None:
+    """Return the chance that a slide comes, with the stages whose hours are all among those of the analysed rain."""
+    from datetime import datetime
+
+    from geo_risk.products.threat import Slides
+    from geo_risk.sources.layers import open_layer, read_json
+
+    if chance is None or onset is None or rainfall is None:
+        return None
+    period = read_json(rainfall)["period"]
+    begins, until = (datetime.fromisoformat(str(period[k])) for k in ("start", "until"))
+    holds = [
+        f"warning_{s['hours']}h"
+        for s in stages
+        if begins <= datetime.fromisoformat(str(s["issued"])) and datetime.fromisoformat(str(s["until"])) <= until
+    ]
+    return Slides(open_layer(chance), open_layer(onset), begins, frozenset(holds))
 
 
 def _times(onset: Path | None, town: Path | None, **layers: Path | None) -> FloodTimes:

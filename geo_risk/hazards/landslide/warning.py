@@ -89,6 +89,10 @@ class WarningModel:
             return np.asarray(response, dtype=np.float64) / slope
         return self.rain_middle_mm + unbent(response, self.rain_tail) / slope
 
+    def rain_for(self, rain_mm: NDArray[Any], change: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the effective rain [mm] at which the index is by `change` another than at `rain_mm`."""
+        return self._rain_of(self._response(rain_mm) + np.asarray(change, dtype=np.float64))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a facts file."""
         return asdict(self)

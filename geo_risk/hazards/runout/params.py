@@ -61,12 +61,32 @@ class RockfallFriction(Params):
     reach_m: float = parameter(5000.0, _REACH, source=f"{_CHOICE}: more than any fall at this angle", gt=0, le=50_000)
 
 
+class PassingParams(Params):
+    """How far slides of unknown size come, and how wide they are: of the probability that one comes to a house."""
+
+    scatter: float = parameter(
+        0.3, "Standard deviation of the logarithm of the tangent of the angle of reach about that of `landslide`.",
+        source=f"{_CHOICE}: of slides of one volume nearly all lie between half and double the mean in the figures of "
+        "Corominas 1996", gt=0, le=2,
+    )  # fmt: skip
+    width_m: float = parameter(
+        30.0, "Width of a slide.", source=f"{_CHOICE}: area A of 3,500 m3 by V = 0.074 A^1.45 (Guzzetti et al. 2009, "
+        "Earth Planet. Sci. Lett. 279), twice as long as wide", gt=0, le=1000,
+    )  # fmt: skip
+    house_m: float = parameter(10.0, "Width of a house.", source=f"{_CHOICE}: a farmhouse", gt=0, le=200)
+    length_m: float = parameter(
+        1500.0, "No way is followed farther.",
+        source=f"{_CHOICE}: a fall of 600 m at 22 degrees; no loess slope is as high", gt=0, le=5000,
+    )  # fmt: skip
+
+
 class RunoutParams(Params):
     """How run-out is followed and graded, and from where it starts."""
 
     landslide: LandslideFriction = Field(default_factory=LandslideFriction, description="Slides and earth flows.")
     debris_flow: DebrisFlowFriction = Field(default_factory=DebrisFlowFriction, description="Debris flows.")
     rockfall: RockfallFriction = Field(default_factory=RockfallFriction, description="Rockfall.")
+    passing: PassingParams = Field(default_factory=PassingParams, description="The probability that a slide comes.")
     level_velocity_m_s: tuple[float, float, float] = parameter(
         (1.0, 5.0, 10.0), "Speeds of arrival from which a reached cell has level 2, 3, 4 (below the first: 1).",
         source=f"{_CHOICE}: a person can still walk away below 1 m/s, cannot outrun 5 m/s",
