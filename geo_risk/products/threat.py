@@ -59,13 +59,13 @@ class Threat:
 
 @dataclass(frozen=True)
 class Slides:
-    """The chance that a slide comes, of all hours from a time on.
+    """The chance that a slide comes in the rain that is analysed or forecast.
 
     Attributes
     ----------
     chance : (y, x) probability, NaN where it is not known. onset : (y, x) hours after `begins` until it calls.
-    begins : of these hours. holds : names of the warnings ("warning_24h") whose hours are all among them: of the others
-        it says too little.
+    begins : of that rain. holds : names of the warnings ("warning_24h") whose rain is part of it: of the others it says
+        too little.
     """
 
     chance: xr.DataArray
@@ -199,7 +199,7 @@ def house_threat(
     """Judge each house by its own ground in the layers of `reach_layers` (or in plain warnings), and by what may come.
 
     A cell calls where a stage warns of at least `warning_level`. Where the chance of a slide is known, it calls where
-    that is at least `slide_chance`, and the warnings whose hours it holds call by themselves from `sure_level` on only:
+    that is at least `slide_chance`, and the warnings whose rain it holds call by themselves from `sure_level` on only:
     they are of whole slopes, it is of the place.
 
     Parameters
@@ -219,11 +219,11 @@ def house_threat(
     chance = before = None
     if slides is not None:
         same_grid(next(iter(layers.values())), slides.chance, slides.onset)
-        told = coverage.values(slides.chance.data).astype(np.float64)
+        told = coverage.values(slides.chance.data).astype(np.float32)  # the bound is compared as the layer keeps it
         calls = np.where(np.isnan(told), calls, _called(told, values, slides, params)).astype(np.int8)
         chance = _highest(told, coverage)
         hours = coverage.values(slides.onset.data).astype(np.float64)
-        before = _before(np.where(told >= params.slide_chance, hours, np.nan), coverage, slides.begins)
+        before = _before(np.where(told >= np.float32(params.slide_chance), hours, np.nan), coverage, slides.begins)
     share = _share(calls, coverage, 1)
     names = [f"warning_{s}h" for s in STAGES_H]
     table = pd.DataFrame(np.int8(Level.UNKNOWN), index=range(len(houses)), columns=names)
@@ -237,16 +237,16 @@ def house_threat(
 
 
 def _called(
-    told: NDArray[np.float64], values: Mapping[str, NDArray[Any]], slides: Slides, params: EvacuationParams
+    told: NDArray[np.float32], values: Mapping[str, NDArray[Any]], slides: Slides, params: EvacuationParams
 ) -> NDArray[np.bool_]:
     """Return which cells of a known chance call."""
-    out = told >= params.slide_chance
+    out = told >= np.float32(params.slide_chance)
     for name, level in values.items():
         out |= level >= (params.sure_level if name in slides.holds else params.warning_level)
     return np.asarray(out, dtype=bool)
 
 
-def _highest(told: NDArray[np.float64], coverage: Coverage) -> NDArray[np.float64]:
+def _highest(told: NDArray[np.float32], coverage: Coverage) -> NDArray[np.float64]:
     """Return the highest known value of each polygon, NaN where none is known."""
     out = np.full(len(coverage.n_cells), -np.inf)
     np.maximum.at(out, coverage.polygon, np.where(np.isnan(told), -np.inf, told))

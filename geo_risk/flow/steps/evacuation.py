@@ -35,7 +35,7 @@ def evacuation(plan: Plan) -> None:
                   "stages": plan.facts("rainfall_stages"), "bridges": plan.input("bridges"),
                   **grounds, **reached, **water, "depth_river": plan.layer("depth_river"),
                   **{n: plan.layer(n) for n in ("flood_chance", "slide_chance", "slide_onset")},
-                  "rainfall": plan.facts("rainfall"),
+                  "slides": plan.facts("slide_chance"),
                   **{n: plan.facts(n) for n in ("flood_onset", "flood_town")},
                   **{n: plan.input(n) for n in WATERS}},
         writes={**{name: plan.frame(name) for name in frames}, "facts": plan.facts("evacuation")},
@@ -63,7 +63,7 @@ def write_evacuation(
     depth_river: Path | None = None,
     flood_onset: Path | None = None,
     flood_town: Path | None = None,
-    rainfall: Path | None = None,
+    slides: Path | None = None,
     slide_chance: Path | None = None,
     slide_onset: Path | None = None,
     rivers: Path | None = None,
@@ -118,7 +118,7 @@ def write_evacuation(
         _water(town_depth, town_arrival, depth_max_m), decks,
         _times(flood_onset, flood_town, town_arrival=town_arrival, town_depth=town_depth, depth_river=depth_river),
         waters, is_judged=bool(found or reach), flood_chance=chance,
-        slides=_slides(slide_chance, slide_onset, rainfall, known),
+        slides=_slides(slide_chance, slide_onset, slides),
     )  # fmt: skip
     made = plan_evacuation(inputs, params=params, risk=risk, language=language)
     write_frame(made.evacuation, evacuation)
@@ -142,25 +142,18 @@ def _water(town_depth: Path | None, town_arrival: Path | None, depth_max_m: Path
     return out
 
 
-def _slides(
-    chance: Path | None, onset: Path | None, rainfall: Path | None, stages: list[dict[str, Any]]
-) -> Slides | None:
-    """Return the chance that a slide comes, with the stages whose hours are all among those of the analysed rain."""
+def _slides(chance: Path | None, onset: Path | None, told: Path | None) -> Slides | None:
+    """Return the chance that a slide comes, with the stages whose rain it holds."""
     from datetime import datetime
 
     from geo_risk.products.threat import Slides
     from geo_risk.sources.layers import open_layer, read_json
 
-    if chance is None or onset is None or rainfall is None:
+    if chance is None or onset is None or told is None:
         return None
-    period = read_json(rainfall)["period"]
-    begins, until = (datetime.fromisoformat(str(period[k])) for k in ("start", "until"))
-    holds = [
-        f"warning_{s['hours']}h"
-        for s in stages
-        if begins <= datetime.fromisoformat(str(s["issued"])) and datetime.fromisoformat(str(s["until"])) <= until
-    ]
-    return Slides(open_layer(chance), open_layer(onset), begins, frozenset(holds))
+    facts = read_json(told)
+    begins = datetime.fromisoformat(str(facts["begins"]))
+    return Slides(open_layer(chance), open_layer(onset), begins, frozenset(facts["holds"]))
 
 
 def _times(onset: Path | None, town: Path | None, **layers: Path | None) -> FloodTimes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,9 @@ def slide_chance(plan: Plan) -> None:
     plan.add(
         "evacuation.slides", write_slides,
         reads={"dem": plan.layer("dem_filled"), "slope_deg": plan.layer("slope_deg"),
-               "susceptibility": plan.layer("susceptibility"), "rain": plan.layer("rain_effective"),
-               "cube": plan.cube("rain_hourly"), "joined": plan.facts("rainfall"),
+               "susceptibility": plan.layer("susceptibility"), "cube": plan.cube("rain_hourly"),
+               "joined": plan.facts("rainfall"), "fields": plan.cube("rain_stages"),
+               "stages": plan.facts("rainfall_stages"),
                "model": plan.facts("landslide_past_storms"), "cases": plan.cube("past_cases")},
         optional={"motion": plan.layer("slope_motion"), "fitted": fitted_antecedent(plan)},
         writes={name: plan.layer(name) for name in ("slide_chance", "slide_onset")}
@@ -35,9 +37,10 @@ def slide_chance(plan: Plan) -> None:
 
 
 def write_slides(
-    *, dem: Path, slope_deg: Path, susceptibility: Path, rain: Path, cube: Path, joined: Path, model: Path, cases: Path,
-    motion: Path | None, fitted: Path | None, slide_chance: Path, slide_onset: Path, facts: Path,
-    params: EvacuationParams, runout: RunoutParams, warning: WarningParams, rainfall: RainfallParams,
+    *, dem: Path, slope_deg: Path, susceptibility: Path, cube: Path, joined: Path, fields: Path, stages: Path,
+    model: Path, cases: Path, motion: Path | None, fitted: Path | None, slide_chance: Path, slide_onset: Path,
+    facts: Path, params: EvacuationParams, runout: RunoutParams, warning: WarningParams,
+    rainfall: RainfallParams,
 ) -> None:  # fmt: skip
     """Write the probability that a slide comes, and the hours after the period's begin until it calls."""
     from dataclasses import asdict
@@ -48,25 +51,31 @@ def write_slides(
     from geo_risk.core.grid import CHUNK, grid_of
     from geo_risk.hazards.landslide.expected import expected_slides
     from geo_risk.hazards.landslide.warning import WarningModel
+    from geo_risk.hazards.rainfall.course import with_stages
     from geo_risk.hazards.runout.passing import CARD
     from geo_risk.hazards.runout.passing import slide_chance as chance_of
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import open_layer, read_json
+    from geo_risk.sources.rain_grid import onto_grid
 
     ground, told, period = open_layer(dem), read_json(model)["model"], read_json(joined)["period"]
-    grid = grid_of(ground)
-    said = {"notes": [], "quarantine": [], "begins": period["start"]}
+    grid, given = grid_of(ground), read_json(stages)["stages"]
+    course = with_stages(_analysed(cube, period, resolved(rainfall, fitted)), read_dataset(fields), given,
+                         after_h=params.superseded_after_h)  # fmt: skip
+    said = {"quarantine": [], "begins": _text(course["time"].to_numpy()[0] - np.timedelta64(1, "h")),
+            "holds": [f"warning_{s['hours']}h" for s in given if s["forecast"] is not None]}  # fmt: skip
     if told is None:
         nothing = grid.layer(
             da.full(grid.shape, np.float32(np.nan), chunks=(CHUNK, CHUNK)), units="1", long_name="no model"
         )
         for path, name in ((slide_chance, "slide_chance"), (slide_onset, "slide_onset")):
             write_layer(nothing.rename(name), path)
-        write_json({**said, "counts": {}, "methods": []}, facts)
+        write_json({**said, "notes": [], "counts": {}, "methods": []}, facts)
         return
-    fit, wettest = WarningModel.from_dict(told), open_layer(rain)
+    fit = WarningModel.from_dict(told)
+    wettest = onto_grid(course.max("time", skipna=False, keep_attrs=True), grid)
     slides = expected_slides(
         open_layer(susceptibility), wettest, fit, reference_cells=float(read_dataset(cases).attrs["reference_cells"]),
         motion=None if motion is None else open_layer(motion), factors=warning.factors,
@@ -76,14 +85,30 @@ def write_slides(
     found = chance_of(ground, slides, open_layer(slope_deg), params=runout, doubt_above=params.slide_chance,
                       worst=float(worst))  # fmt: skip
     write_layer(found, slide_chance)
-    onset = _onset(open_layer(slide_chance), wettest, fit, _course(cube, period, resolved(rainfall, fitted)), grid,
-                   at=params.slide_chance)  # fmt: skip
+    onset = _onset(open_layer(slide_chance), wettest, fit, course, grid, at=params.slide_chance)
     write_layer(onset, slide_onset)
-    write_json({**said, "counts": {"slides_expected": round(float(total), 1)}, "methods": [asdict(CARD)]}, facts)
+    counts = {"slides_expected": round(float(total), 1)}
+    write_json({**said, "notes": [_note(period, float(total), params)], "counts": counts, "methods": [asdict(CARD)]},
+               facts)  # fmt: skip
 
 
-def _course(cube: Path, period: dict[str, Any], rainfall: RainfallParams) -> xr.DataArray:
-    """Return the effective rain [mm] hour by hour from the period's begin on, on the rain's own cells."""
+def _note(period: dict[str, Any], total: float, params: EvacuationParams) -> dict[str, str]:
+    """Say of which rain the list is: of a hindcast it is the storm as it fell, whatever a stage knew of it."""
+    from geo_risk.products.water_times import clock
+    from geo_risk.products.wording import note
+
+    begin, known, until = (clock(period[k]) for k in ("start", "known", "until"))
+    return note(
+        "info",
+        f"{total:.0f} slides are expected in the rain of {begin} to {until} (China time; observed to {known}, forecast "
+        f"after it). Houses to which one comes with {params.slide_chance:.2%} or more must be left.",
+        f"按 {begin} 至 {until} 的降雨（实测至 {known}，其后为预报），预计发生滑坡约 {total:.0f} 处；"
+        f"滑坡波及概率不低于 {params.slide_chance:.2%} 的房屋须转移。",
+    )
+
+
+def _analysed(cube: Path, period: dict[str, Any], rainfall: RainfallParams) -> xr.DataArray:
+    """Return the effective rain [mm] hour by hour through the analysed period, on the rain's own cells."""
     import numpy as np
 
     from geo_risk.hazards.rainfall.antecedent import effective_rain
@@ -92,14 +117,14 @@ def _course(cube: Path, period: dict[str, Any], rainfall: RainfallParams) -> xr.
 
     hourly = read_own(cube).load()
     mm = effective_rain(hourly.to_numpy(), decay_per_day=rainfall.decay_per_day, days=rainfall.antecedent_days)
-    kept = hourly["time"].to_numpy() > naive(_time(period["start"]))
-    return hourly.copy(data=mm.astype(np.float32)).isel(time=kept)
+    inside = hourly["time"].to_numpy() > naive(datetime.fromisoformat(str(period["start"])))
+    return hourly.copy(data=mm.astype(np.float32)).isel(time=inside)
 
 
-def _time(text: Any) -> Any:
-    from datetime import datetime
+def _text(time: Any) -> str:
+    from geo_risk.hazards.rainfall.stages import aware
 
-    return datetime.fromisoformat(str(text))
+    return aware(time).isoformat()
 
 
 def _onset(

@@ -80,7 +80,7 @@ def chance_rain_mm(
     if not 0 < at < 1:
         msg = f"at is {at}; between 0 and 1 needed"
         raise ValueError(msg)
-    p = np.clip(np.asarray(chance, dtype=np.float64), 0, 1 - 1e-9)
-    with np.errstate(divide="ignore"):
-        less = np.log(-np.log1p(-at)) - np.log(-np.log1p(-p))
-    return np.where(p > 0, model.rain_for(np.asarray(rain_mm, dtype=np.float64), less), np.nan)
+    p = np.asarray(chance, dtype=np.float64)
+    p = np.where(p > 0, np.minimum(p, 1 - 1e-9), np.nan)
+    less = np.log(-np.log1p(-at)) - np.log(-np.log1p(-p))
+    return model.rain_for(np.asarray(rain_mm, dtype=np.float64), less)

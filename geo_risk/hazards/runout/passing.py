@@ -59,7 +59,8 @@ def slide_chance(
     slope = blocks(slope_deg).rechunk(z.chunks)
     rules = params.passing
     touch = touch_shares(grid.resolution_m, rules.width_m, rules.house_m)
-    depth = math.ceil(rules.length_m / grid.resolution_m) + touch.shape[0] // 2 + 1
+    reach = math.ceil(rules.length_m / grid.resolution_m) + touch.shape[0] // 2 + 1
+    depth = {axis: min(reach, n) for axis, n in enumerate(z.shape)}
     most = worst if worst >= 0 else 1.0  # of nothing at all, one is sure
     follow = partial(
         passing, cell_m=grid.resolution_m, angle_deg=params.landslide.alpha_deg, scatter=rules.scatter,
