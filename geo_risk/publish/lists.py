@@ -54,7 +54,7 @@ EXTRAS = {
         r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|outside_share|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
-    "hazard_points": _FIRM,
+    "hazard_points": re.compile(f"{_FIRM.pattern}|return_period_yr|annual_chance|expected_people_hit_yr"),
     "risk_zones": _FIRM,
     "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
 }
@@ -69,6 +69,7 @@ _PLAIN = re.compile(
     r"|deputy|unit|valid_until|meaning|grounds|value|default_value|bounds|measured_in)$"
 )
 _DECIMALS = (
+    (re.compile(r"^expected_people_hit_yr$"), 3),
     (re.compile(r"^(need|have|short)$"), 0), (re.compile(r"^days$"), 1), (re.compile(r"^(per_person|cost_factor)$"), 2),
     (re.compile(r"_(m2|m3|cny)$|^known_people$|_cny_yr$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
     (re.compile(r"_(m|km|ha|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
@@ -85,7 +86,7 @@ _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "una
                           "expected_loss_cny_yr", "people_staying", "people_leaving", "unassigned_vulnerable", "have",
                           "short", "settlement_people", "relocate_cost_cny", "treat_cost_cny", "monitor_cost_cny",
                           "annual_loss_cny", "people_may", "buildings_may", "settlements", "settlements_may",
-                          "facilities_may"})  # fmt: skip
+                          "facilities_may", "expected_people_hit_yr"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
