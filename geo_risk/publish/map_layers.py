@@ -257,8 +257,8 @@ _LIST_COLUMNS = {
     "active_deformation": ("kind", "velocity_mean_mm_yr", "track"),
     "linear_risk": ("route", "risk_level", "differential_settlement_mm_yr_per_m"),
     "structures": ("kind", "hazard_level", "speed_mm_yr"),
-    "planned_sites": ("name", "verdict", "hazard_level"),
-    "downstream": ("name", "people", "people_may"),
+    "planned_sites": ("verdict", "hazard_level"),
+    "downstream": ("people", "people_may", "hazard_level"),
     "runout_zones": ("release_id", "kind", "people"),
     "subsidence_zones": ("kind", "rate_mean_mm_yr", "trend"),
 }

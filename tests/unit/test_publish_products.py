@@ -174,6 +174,27 @@ def test_every_layer_that_is_listed_has_a_tab_with_a_label():
         assert all(i18n.label(f"tab.{name}", language) for name in listed)
 
 
+@pytest.mark.parametrize("name", ["evacuation", "hazard_points"])
+def test_long_reasons_stand_whole_on_a_sheet_of_their_own_and_in_short_in_the_list(name, tmp_path):
+    frame = products.frames()[name]
+    long = "第一句话，水深 0.5 米。" + "第二句话很长。" * 40
+    words = {"reasons": long, "reasons_zh": long, "reasons_en": "One, 0.5 m deep. Two. " + "Three is long. " * 40}
+    for language, short in (("zh", "第一句话，水深 0.5 米。"), ("en", "One, 0.5 m deep.")):
+        path = tmp_path / f"{language}.xlsx"
+        lists.write_xlsx(frame.assign(**words), path, name=name, run="县", language=language)
+        book = openpyxl.load_workbook(path)
+        listed, whole = book.worksheets[0], book[i18n.label("list.reasons", language)]
+        title = i18n.column_label("reasons", language)
+        texts = {}
+        for sheet in (listed, whole):
+            column = [c.value for c in sheet[3]].index(title) + 1
+            texts[sheet.title] = [sheet.cell(4 + i, column).value for i in range(len(frame))]
+        assert set(texts[listed.title]) == {f"{short}{i18n.label('list.reasons_apart', language)}"}
+        assert set(texts[whole.title]) == {words[f"reasons_{language}"]}
+        assert whole.max_column == 3 + (name == "evacuation")
+        assert max(listed.row_dimensions[4 + i].height for i in range(len(frame))) < 70  # four lines
+
+
 def test_feature_layer_keeps_rows_without_geometry_and_needs_a_crs():
     spec = next(s for s in map_layers.SPECS if s.name == "shelters")
     frame = gpd.GeoDataFrame({"shelter_id": ["a", "b"]}, geometry=[Point(500000, 4e6), None], crs=4546)
