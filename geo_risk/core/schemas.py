@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from geo_risk.core.errors import CrsError, SchemaError
@@ -276,19 +277,13 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
     CrsError : a frame with geometry has no CRS.
     """
     schema = SCHEMAS[name]
-    out = frame.copy()
-    for column, kind in schema.columns.items():
-        if column not in out.columns:
-            out[column] = -1 if kind == LEVEL else pd.NA
-        dtype = TYPES[kind][0]
-        if out[column].dtype == pd.api.types.pandas_dtype(dtype):
-            continue
-        try:
-            values: Any = out[column] if dtype == "string" else pd.to_numeric(out[column])
-            out[column] = values.astype(dtype)
-        except (ValueError, TypeError) as error:
-            what = f"{name}.{column} cannot be read as {dtype}: {error}"
-            raise SchemaError(what, where=f"{name}.{column}", fix="mend the task that makes this column") from error
+    plain = pd.DataFrame(frame)
+    typed = {c: _typed(plain, c, schema) for c in schema.columns}
+    kept = plain[[c for c in plain.columns if c not in typed]]
+    out: Any = pd.concat([pd.DataFrame(typed, index=plain.index), kept], axis=1)
+    if isinstance(frame, gpd.GeoDataFrame):
+        out = gpd.GeoDataFrame(out, geometry=frame.geometry.name, crs=frame.crs)
+    out.attrs = frame.attrs
     _check_rules(out, schema)
     if schema.geometry:
         if not isinstance(out, gpd.GeoDataFrame) or out.crs is None:
@@ -298,6 +293,24 @@ def conform(frame: pd.DataFrame, name: str) -> Any:
     rest = [c for c in out.columns if c not in schema.columns and c != "geometry"]
     order = [*schema.columns, *rest, *(["geometry"] if schema.geometry else [])]
     return out[order].reset_index(drop=True)
+
+
+def _typed(frame: pd.DataFrame, column: str, schema: Schema) -> Any:
+    """Return one column in its type, all missing where the frame has none (levels unknown)."""
+    kind = schema.columns[column]
+    dtype: Any = TYPES[kind][0]
+    if column not in frame.columns:
+        if kind == LEVEL:
+            return np.full(len(frame), -1, dtype=dtype)
+        return np.full(len(frame), np.nan) if dtype == "float64" else pd.array([pd.NA] * len(frame), dtype=dtype)
+    values: Any = frame[column]
+    if values.dtype == pd.api.types.pandas_dtype(dtype):
+        return values
+    try:
+        return (values if dtype == "string" else pd.to_numeric(values)).astype(dtype)
+    except (ValueError, TypeError) as error:
+        what = f"{schema.name}.{column} cannot be read as {dtype}: {error}"
+        raise SchemaError(what, where=f"{schema.name}.{column}", fix="mend the task that makes this column") from error
 
 
 def _may_be_missing(schema: Schema, column: str) -> bool:
@@ -312,9 +325,12 @@ def is_sound(out: pd.DataFrame, schema: Schema) -> bool:
     for column, kind in schema.columns.items():
         values = out[column]
         missing = values.isna()
-        if missing.any():
+        n_missing = int(missing.sum())
+        if n_missing:
             if not _may_be_missing(schema, column):
                 return False
+            if n_missing == len(values):
+                continue
             values = values[~missing]
         if column in schema.choices and not values.isin(schema.choices[column]).all():
             return False

@@ -65,15 +65,16 @@ SITING_SCHEMAS: tuple[Schema, ...] = (
     ),
     schema_of(
         "stock_reach", "settlement_id", "Point",
-        "rank:rank settlement_id:id name:text township:text people:count state:text stock_id:text stock_min:positive "
-        "stock_min_failed:positive reasons:text",
-        required="rank state", state=("cut_off", "far", "off_network", "near"),
+        "rank:rank settlement_id:id name:text township:text people:count state:text stock_id:text in_reach:text "
+        "stock_min:positive in_reach_failed:text stock_min_failed:positive reach_limit_min:positive reasons:text",
+        required="rank state in_reach in_reach_failed", state=("cut_off", "far", "off_network", "near"),
+        in_reach=("yes", "no"), in_reach_failed=("yes", "no"),
     ),
     schema_of(
         "stock_needs", None, None,
-        "stock_id:id name:text good:text people_in_need:count unknown_settlements:count need:positive have:positive "
-        "short:positive per_person:positive days:positive grounds:text reasons:text",
-        required="stock_id good need people_in_need",
+        "scope:text stock_id:text name:text good:text people_in_need:count unknown_settlements:count need:positive "
+        "have:positive short:positive per_person:positive days:positive grounds:text reasons:text",
+        required="scope good need people_in_need", scope=("all", "stock", "no_stock"),
     ),
     schema_of(
         "stock_proposals", "proposal_id", "Point",

@@ -28,6 +28,9 @@ DWELLING, GATHERING, OTHER_USE = USES = ("dwelling", "gathering", "other")
 NO_DWELLING = "no_dwelling"
 """`spread` of buildings in which nobody lives: schools, factories, sheds."""
 
+NO_HOUSEHOLD = "no_household"
+"""`spread` of dwellings recorded with 0 households, in settlements whose people are drawn by households."""
+
 
 class AssetValue(Params):
     """What it costs to build a square metre of floor again, and who says so."""

@@ -16,7 +16,7 @@ from geo_risk.core.errors import DataError
 from geo_risk.core.sentence import Sentence
 from geo_risk.exposure.buildings import MAX_DISTANCE_M, assign_settlements, counted_by_households, dwelling_weights
 from geo_risk.exposure.columns import texts
-from geo_risk.exposure.params import DEFAULTS, DWELLING, NO_DWELLING, ExposureParams
+from geo_risk.exposure.params import DEFAULTS, DWELLING, NO_DWELLING, NO_HOUSEHOLD, ExposureParams
 from geo_risk.exposure.structures import floor_area_m2, replacement_value_cny, structure_classes
 from geo_risk.exposure.unbuilt import census_places, discs, population_places, yards
 from geo_risk.exposure.uses import use_classes
@@ -142,7 +142,8 @@ def spread_people(
         settlement's houses equal its numbers exactly; where a number is unknown it is NaN in each dwelling. Buildings
         of no settlement stand at the end of the buildings, settlement_id missing and their numbers NaN: they are houses
         too. `spread` says by what a house draws its people ("none" for those of no settlement). Buildings of another
-        use than dwelling draw nobody: their numbers are 0, `spread` is NO_DWELLING. A settlement that has only such
+        use than dwelling draw nobody: their numbers are 0, `spread` is NO_DWELLING; NO_HOUSEHOLD of dwellings recorded
+        with 0 households where the others draw by theirs. A settlement that has only such
         ones is spread as one without buildings.
     """
     frames: list[gpd.GeoDataFrame] = []
@@ -297,6 +298,7 @@ def built_houses(
         geometry=placed.geometry.to_numpy(),
         crs=buildings.crs,
     )
+    out.loc[by_households & (weight == 0), "spread"] = NO_HOUSEHOLD
     lost = out["settlement_id"].isna()
     out.loc[lost, "spread"] = "none"
     out.loc[~lived_in, "spread"] = NO_DWELLING
@@ -367,17 +369,16 @@ def with_counts(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.
 def emptied_by_rounding(houses: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which houses hold nobody only because people are whole: nobody said that no one lives there.
 
-    They are buildings that draw by floor area or have households by the division of their settlement's, and census
-    points (those of nobody are no places), of a settlement that has people. A building of 0 households is known to be
-    empty. All False without a column `spread`.
+    They are buildings that draw by floor area or by households of their own (whether or not the division of their
+    settlement's households, unknown or whole as well, leaves them one), and census points (those of nobody are no
+    places), of a settlement that has people. A building recorded with 0 households is known to be empty. All False
+    without a column `spread`.
     """
     if "spread" not in houses:
         return np.zeros(len(houses), dtype=bool)
     people = houses["people"].astype("float64")
     has_people = people.groupby(houses["settlement_id"]).transform("sum").fillna(0.0) > 0
-    lived_in = houses["spread"].astype("string").isin(["floor_area", "census"]).astype(bool)
-    if "households" in houses:
-        lived_in |= houses["households"].astype("float64") > 0
+    lived_in = houses["spread"].astype("string").isin(["floor_area", "census", "households"]).astype(bool)
     return np.asarray((people == 0) & has_people & lived_in, dtype=bool)
 
 

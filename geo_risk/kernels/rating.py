@@ -140,6 +140,34 @@ def _interpolate(discharge: Any, levels: Any, curve: Any, out: Any) -> None:
             low_q, low_h = curve[r, k], levels[k]
 
 
+def stage_most(discharge_m3_s: F64, levels_m: F64, curve_m3_s: F64, section_m2: F64) -> F64:
+    """Most that the stage [m] of a discharge can be in each reach, above its curve too.
+
+    Above the level h where the curve ends the valley is no narrower (B) and the water no slower (v = Q / A) than there,
+    so that a stage is at most h + (q - Q) / (v B): a bound by continuity, no estimate.
+
+    Parameters
+    ----------
+    discharge_m3_s : (n,). levels_m : (k,). curve_m3_s, section_m2 : (n, k) at the levels.
+
+    Returns
+    -------
+    (n,): `stage_of` within the curve, above it at least the highest level; inf where discharge or curve is unknown or
+    negative, or the curve carries nothing.
+    """
+    n = len(discharge_m3_s)
+    row, end = np.arange(n), np.argmax(curve_m3_s >= curve_m3_s[:, -1:], axis=1)  # the last level that carries more
+    areas, heights = np.hstack([np.zeros((n, 1)), section_m2]), np.concatenate([[0.0], levels_m])
+    flow, area, height = curve_m3_s[row, end], section_m2[row, end], levels_m[end]
+    width = (area - areas[row, end]) / (height - heights[end])
+    good = (discharge_m3_s >= 0) & (flow > 0) & (width > 0)
+    share = np.divide(discharge_m3_s, flow, out=np.full(n, np.inf), where=good) - 1
+    above = height + np.divide(area * share, width, out=np.full(n, np.inf), where=good)
+    stage = stage_of(discharge_m3_s, levels_m, curve_m3_s)
+    most: F64 = np.where(np.isnan(stage), np.maximum(above, levels_m[-1]), stage)
+    return most
+
+
 def discharge_of(stage_m: F64, levels_m: F64, curve_m3_s: F64) -> F64:
     """Discharge [m3/s] at a stage in each reach: the inverse of `stage_of`.
 

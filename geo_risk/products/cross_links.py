@@ -71,7 +71,7 @@ def runout_links(points: gpd.GeoDataFrame, runouts: gpd.GeoDataFrame | None, par
         return _none()
     point, runout, distance = _near(points, runouts.geometry.to_numpy(), params.position_error_m)
     of_point = {str(i): k for k, i in enumerate(points["point_id"])}
-    start = np.array([of_point.get(released(r, of_point), -1) for r in runouts["release_id"].astype(str)], np.int64)
+    start = np.array([of_point.get(r, -1) for r in starts_of(runouts, of_point)], np.int64)
     own = np.flatnonzero(start >= 0)
     rest = start[runout] != point
     at = np.concatenate([start[own], point[rest]])
@@ -83,9 +83,22 @@ def runout_links(points: gpd.GeoDataFrame, runouts: gpd.GeoDataFrame | None, par
     return _sorted(_table(points, at, ids, rule, away, RUNOUT_RULES, kinds), RUNOUT_RULES)
 
 
-def released(release_id: str, known: Container[str]) -> str:
-    """Return the point of a release: its id, or its id with a number where two areas of one point are releases."""
-    return release_id if release_id in known else re.sub(r"-\d+$", "", release_id)
+OF_POINTS = ("hazard_point", "moving_area")
+"""Sources of releases that bear the id of a hazard point."""
+
+
+def starts_of(runouts: pd.DataFrame, known: Container[str]) -> list[str]:
+    """Return the point of each release, "" where it has none: its id, or its id without the number behind that the
+    second area of one point has.
+
+    Parameters
+    ----------
+    runouts : release_id; source, by which slopes and channels have no point. known : ids of points.
+    """
+    ids = runouts["release_id"].astype(str)
+    named = runouts["source"].isin(OF_POINTS) if "source" in runouts else np.full(len(ids), fill_value=True)
+    bare = [i if i in known else re.sub(r"-\d+$", "", i) for i in ids]
+    return [b if ok and b in known else "" for b, ok in zip(bare, named, strict=True)]
 
 
 def _near(

@@ -35,15 +35,14 @@ class DangerDraw:
     Attributes
     ----------
     hazard : (n,) levels 0-4, -1 unknown. people : (n,) NaN unknown.
-    holds : (n,) the least vulnerability whatever the people: 1 where things stand there or it is not known that
-        nothing does, else 0; None for points, which have no risk.
+    vulnerability : (n,) levels 0-4, -1 unknown; None for points, which have no risk.
     is_over : (n,) cancelled: behind all others in every draw.
     params : errors, bounds of people and the risk matrix.
     """
 
     hazard: Array
     people: Array
-    holds: NDArray[np.int8] | None
+    vulnerability: NDArray[np.int8] | None
     is_over: NDArray[np.bool_]
     params: RiskParams
 
@@ -58,10 +57,23 @@ class DangerDraw:
         hazard = np.where(self.hazard < 0, anything, np.clip(self.hazard + step, 0, Level.VERY_HIGH))
         people = np.where(np.isnan(self.people), some, self.people * factor)
         risk = np.zeros(n)
-        if self.holds is not None:
-            vulnerability = np.maximum(classify(people, self.params.vulnerability_people), self.holds)
-            risk = matrix_risk(hazard, vulnerability, self.params.risk_matrix).astype(float)
+        if self.vulnerability is not None:
+            any_level = rng.integers(Level.LOW, Level.VERY_HIGH + 1, n)
+            by_people = classify(people, self.params.vulnerability_people)
+            drawn = np.maximum(by_people, np.where(self.vulnerability < 0, any_level, self.least()))
+            risk = matrix_risk(hazard, drawn, self.params.risk_matrix).astype(float)
         return self.scores(risk, hazard, people)
+
+    def least(self) -> NDArray[np.int8]:
+        """Return what a known vulnerability is at least, (n,), whatever the residents are drawn as.
+
+        Where it is above what the residents make (by people in facilities, or by the known part of unknown residents)
+        it stays; else it is 1 where things stand there.
+        """
+        if self.vulnerability is None:
+            return np.zeros(len(self.hazard), dtype=np.int8)
+        by_people = classify(self.people, self.params.vulnerability_people)
+        return np.where(self.vulnerability > by_people, self.vulnerability, np.minimum(self.vulnerability, Level.LOW))
 
     def scores(self, risk: Array, hazard: Array, people: Array) -> Array:
         """Return scores by risk, then hazard, then people; cancelled ones behind all others."""
@@ -76,8 +88,8 @@ def with_ranks(frame: gpd.GeoDataFrame, params: RiskParams, *, language: str = "
     Zones go by risk, hazard and people, points by hazard and people; cancelled points stand behind all others. An
     unknown level ranks between low and medium, an unknown number of people as 31. In a draw people are lognormal about
     their number (`people_error`), unknown ones log-uniform from 0 to 1000, a hazard level is one class higher or lower
-    with the stated probabilities, an unknown one any from low up; the risk follows by the matrix. Rows are drawn
-    independently of one another.
+    with the stated probabilities, an unknown one any from low up, and so is an unknown vulnerability (a known one that
+    residents do not make is not drawn); the risk follows by the matrix. Rows are drawn independently of one another.
 
     Parameters
     ----------
@@ -92,14 +104,12 @@ def with_ranks(frame: gpd.GeoDataFrame, params: RiskParams, *, language: str = "
     ids = frame[id_column].astype(str).tolist()
     by_id = frame.iloc[np.argsort(order_of(ids))]
     hazard, people = (by_id[c].to_numpy(dtype=np.float64) for c in ("hazard_level", "people"))
-    holds = None
-    if id_column == "zone_id":
-        holds = (by_id["vulnerability_level"].to_numpy() != Level.NONE).astype(np.int8)
+    vulnerability = by_id["vulnerability_level"].to_numpy(dtype=np.int8) if id_column == "zone_id" else None
     is_over = np.zeros(len(by_id), dtype=bool)
     if "status" in by_id:  # of a missing status nobody said that it is over
         is_over = by_id["status"].astype("string").eq("cancelled").fillna(value=False).to_numpy(dtype=bool)
-    draw = DangerDraw(hazard, people, holds, is_over, params)
-    risk = np.zeros(len(by_id)) if holds is None else by_id["risk_level"].to_numpy(dtype=np.float64)
+    draw = DangerDraw(hazard, people, vulnerability, is_over, params)
+    risk = np.zeros(len(by_id)) if vulnerability is None else by_id["risk_level"].to_numpy(dtype=np.float64)
     risk, hazard = (np.where(level < 0, _UNKNOWN_LEVEL, level) for level in (risk, hazard))
     told = draw.scores(risk, hazard, np.where(np.isnan(people), _USUAL_PEOPLE, people))
     out = frame.assign(priority_rank=ranks_of(told[order_of(ids)], ids))

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import grid_of
 from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.exposure.zonal import cell_coverage
-from geo_risk.hazards.flood.dam_break import NEAR_M, Path, breach_peak_m3_s, dam_cells, path_below, wave
+from geo_risk.hazards.flood.dam_break import NEAR_M, Path, breach_peak_m3_s, dam_cells, path_below, wave, wave_most_m
 from geo_risk.hazards.flood.params import FloodParams
-from geo_risk.hazards.flood.ratings import LEVELS_M, Ratings
+from geo_risk.hazards.flood.ratings import Ratings
 from geo_risk.hazards.runout.footprint import cell_footprints
 from geo_risk.hazards.runout.params import KINDS, RunoutParams
 from geo_risk.terrain.rows import values_at
@@ -192,10 +192,12 @@ def _one(  # noqa: PLR0913 - what is known of one structure
     if path is not None:
         if np.isfinite(peak):
             stage, hours = wave(ground.made, path, peak, params=rules)
+            most = wave_most_m(ground.made, path, peak, params=rules)
         else:
             stage, hours = np.full(len(path.reaches), rules.unknown_height_m), np.full(len(path.reaches), np.nan)
+            most = stage
         way = _line(ground, cell, path)
-        parts.append(_by_water(path, stage, hours, things, way, is_known=bool(np.isfinite(peak))))
+        parts.append(_by_water(path, (stage, most), hours, things, way, is_known=bool(np.isfinite(peak))))
         if way is not None:  # the river is looked for near: the way begins where it was found
             parts[0]["distance_km"] += shapely.distance(place, shapely.get_point(way, 0)) / 1000
     if flow is not None:
@@ -227,9 +229,14 @@ def _line(ground: Below, cell: int, path: Path) -> Any:
 
 
 def _by_water(
-    path: Path, stage: NDArray[np.float64], hours: NDArray[np.float64], things: Things, way: Any, *, is_known: bool
-) -> pd.DataFrame:
-    """Return the things that water reaches or may reach, with the greatest depth and the first arrival."""
+    path: Path, stages: tuple[NDArray[np.float64], NDArray[np.float64]], hours: NDArray[np.float64], things: Things,
+    way: Any, *, is_known: bool,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the things that water reaches or may reach, with the greatest depth and the first arrival.
+
+    `stages` : of each reach of the path, NaN unknown, and what it is at most.
+    """
+    stage, most = stages
     at = np.full(int(things.reach.max(initial=0)) + 2, -1, np.int64)
     inside = path.reaches + 1 < len(at)
     at[path.reaches[inside] + 1] = np.flatnonzero(inside)
@@ -237,7 +244,7 @@ def _by_water(
     passed = (things.reach > 0) & (position >= 0)
     thing, p, hand = things.thing[passed], position[passed], things.hand_m[passed]
     depth = stage[p] - hand
-    lost = np.isnan(hand) | (np.isnan(stage[p]) & (hand <= LEVELS_M[-1]))
+    lost = np.isnan(hand) | (np.isnan(stage[p]) & (hand <= most[p]))
     kept = (depth > 0) | lost
     sure = (depth > 0) & ~lost & is_known
     table = pd.DataFrame({

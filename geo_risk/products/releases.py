@@ -7,7 +7,7 @@ point was made of bears the point's id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,8 @@ def release_units(ground: ReleaseGround, grid: Grid, *, params: RunoutParams, ri
     known = units[~np.isnan(units)].astype(np.int64)
     table["n_cells"] = np.bincount(known, minlength=len(rows) + 1)[1:]
     table = table[table["n_cells"] > 0].reset_index(drop=True)
-    table["release_id"] = unique_ids(table["release_id"])
+    others = [] if ground.points is None else ground.points["point_id"].astype(str)
+    table["release_id"] = unique_ids(table["release_id"], others)
     return Releases(
         grid.layer(units, units="1", long_name="number of the release unit", name="release_units"),
         grid.layer(kinds, units="1", long_name="code of the kind of release", name="release_kind"),
@@ -199,9 +200,12 @@ def _points(ground: ReleaseGround, risk: RiskParams) -> list[tuple[str, Kind, An
             for i, k, g in zip(chosen["point_id"], chosen["kind"], discs, strict=True)]  # fmt: skip
 
 
-def unique_ids(ids: pd.Series[Any]) -> pd.Series[Any]:
-    """Return ids in which what is named twice (two areas of one point) has a number behind that no other id is."""
-    taken, out = set(ids), []
+def unique_ids(ids: pd.Series[Any], others: Iterable[str] = ()) -> pd.Series[Any]:
+    """Return ids in which what is named twice (two areas of one point) has a number behind that no other id is.
+
+    `others` : ids of things that are not among them, which a number must not make either.
+    """
+    taken, out = {*ids, *others}, []
     for name, again in zip(ids, ids.groupby(ids).cumcount(), strict=True):
         found, k = name, int(again) + 1
         while again and found in taken:

@@ -15,7 +15,7 @@ from geo_risk.core.levels import Level, classify, combine_levels
 from geo_risk.exposure.columns import numbers
 from geo_risk.exposure.people import emptied_by_rounding
 from geo_risk.exposure.zonal import covered_shares, overlaps
-from geo_risk.products.cross_links import released
+from geo_risk.products.cross_links import starts_of
 from geo_risk.products.params import RiskParams
 from geo_risk.products.relocation_params import RelocationParams
 from geo_risk.products.vulnerability import matrix_risk
@@ -78,7 +78,7 @@ def threats_of(
     known = set() if points is None else set(points["point_id"].astype(str))
     parts = [_part(zones, "zone", "zone_id", zones.get("activity"))]
     if runouts is not None and len(runouts):
-        starts = runouts["release_id"].astype(str).map(lambda i: released(i, known))
+        starts = pd.Series(starts_of(runouts, known), index=runouts.index)
         is_moving = starts.isin(moving).map({True: "accelerating", False: ""})
         parts.append(_part(runouts, "runout", "zone_id", is_moving))
     if points is not None and len(points):

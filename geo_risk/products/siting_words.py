@@ -69,8 +69,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "stock_cut": ("Nearest stock {stock}: {minutes:.0f} min by road; no stock within {limit:g} min when {failing} "
                   "fail: keep stocks here.",
                   "最近储备点 {stock}：车程 {minutes:.0f} 分钟；{failing}中断时 {limit:g} 分钟内无储备：请就地储备。"),
-    "stock_far": ("No stock within {limit:g} min by road.", "{limit:g} 分钟车程内无物资储备点。"),
-    "stock_off": ("Off the road network: no stock can be driven here.", "未接入路网：物资无法车运到达。"),
+    "stock_far": ("No stock within {limit:g} min by road, whether roads fail or not.",
+                  "{limit:g} 分钟车程内无物资储备点（道路畅通时亦无）。"),
+    "stock_off": ("Off the road network: no stock can be driven here, none within {limit:g} min.",
+                  "未接入路网：物资无法车运到达，{limit:g} 分钟内无储备点。"),
     "stock_people_unknown": ("How many people is unknown.", "人数未知。"),
     "need": ("{people} people for {days:g} days need {need:g}; {have} there.",
              "{people} 人 {days:g} 天需 {need:g}；现有 {have}。"),

@@ -22,8 +22,8 @@ from geo_risk.products.siting_params import SitingParams
 from geo_risk.products.siting_words import grounds_of, said
 from geo_risk.products.wording import joined, with_reasons
 
-ALL = "all"
-NO_STOCK = "none"
+ALL, STOCK, NO_STOCK = SCOPES = ("all", "stock", "no_stock")
+"""Of whom a row of needs tells: of everybody, of those whose nearest stock it is, of those without one in reach."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,9 @@ def stock_reach(
 
     Returns
     -------
-    Frame `stock_reach`: `state` {cut_off: near a stock until the roads fail; far: never; off_network; near}, the
-    gravest first, then people (unknown first), then id.
+    Frame `stock_reach`: `state` {cut_off: near a stock until the roads fail; far: never; off_network; near}, `in_reach`
+    and `in_reach_failed` {yes; no: none within `reach_limit_min`, so that the minutes are missing}; the gravest first,
+    then people (unknown first), then id.
     """
     minutes, stock = _nearest(usual)
     after, _ = _nearest(failed)
@@ -87,6 +88,9 @@ def stock_reach(
     out["state"] = state
     out["stock_id"] = [ids[j] if j >= 0 else None for j in stock]
     out["stock_min"] = np.where(np.isfinite(minutes), minutes, np.nan)
+    out["in_reach"] = np.where(np.isfinite(minutes), "yes", "no")
+    out["in_reach_failed"] = np.where(np.isfinite(after), "yes", "no")
+    out["reach_limit_min"] = params.centre_reach_min
     out["stock_min_failed"] = np.where(np.isfinite(after), after, np.nan)
     grave = {"cut_off": 0, "far": 1, "off_network": 1, "near": 3}
     out["grave"] = out["state"].map(grave)
@@ -113,7 +117,7 @@ def _failing_words(failing: Failing, language: str) -> str:
 def _reach_reasons(row: Any, failing: Failing, params: SitingParams, language: str) -> str:
     words = {"failing": _failing_words(failing, language), "limit": params.centre_reach_min}
     if row.state == "off_network":
-        out = [said("stock_off", language)]
+        out = [said("stock_off", language, limit=params.centre_reach_min)]
     elif row.state == "far":
         out = [said("stock_far", language, limit=params.centre_reach_min)]
     else:
@@ -142,15 +146,17 @@ def stock_needs(
 
     Returns
     -------
-    Table `stock_needs`, a row a stock and good, those of `stock_id` "all" first. `short` is missing where the stock is
+    Table `stock_needs`, a row a stock and good, with `scope` (of `SCOPES`): all first, then each stock, then
+    those without one; `stock_id` is that of a stock alone. `short` is missing where the stock is
     unknown; unknown people are counted apart and need more than is told.
     """
     _, stock = _nearest(usual)
-    ids = [*stocks["stock_id"].astype(str), NO_STOCK]
+    ids = stocks["stock_id"].astype(str).tolist()
+    scopes = [STOCK] * len(ids) + [NO_STOCK]
     at = np.where(stock < 0, len(stocks), stock)
     known, unknown = np.nan_to_num(people), np.isnan(people)
-    served = np.bincount(at, weights=known, minlength=len(ids)).astype(np.int64)
-    lost = np.bincount(at, weights=unknown, minlength=len(ids)).astype(np.int64)
+    served = np.bincount(at, weights=known, minlength=len(scopes)).astype(np.int64)
+    lost = np.bincount(at, weights=unknown, minlength=len(scopes)).astype(np.int64)
     rows: list[dict[str, Any]] = []
     for good, need in params.needs.items():
         each = need.per_person + need.per_person_day * params.stock_days
@@ -163,34 +169,35 @@ def stock_needs(
             "grounds": grounds_of(need.source, language),
         }
         whole = {"people_in_need": int(served.sum()), "unknown_settlements": int(lost.sum())}
-        rows.append({**usual_row, **whole, "stock_id": ALL, "have": float(have.sum()),
+        rows.append({**usual_row, **whole, "scope": ALL, "have": float(have.sum()),
                      "need": float(np.ceil(round(served.sum() * each, 6)))})  # fmt: skip
-        for k, name in enumerate(ids):
-            if name != NO_STOCK or served[k] or lost[k]:
-                rows.append({**usual_row, "stock_id": name, "people_in_need": int(served[k]), "have": float(have[k]),
-                             "unknown_settlements": int(lost[k]),
+        for k, scope in enumerate(scopes):
+            if scope == STOCK or served[k] or lost[k]:
+                rows.append({**usual_row, "scope": scope, "at": k, "people_in_need": int(served[k]),
+                             "have": float(have[k]), "unknown_settlements": int(lost[k]),
                              "need": float(np.ceil(round(served[k] * each, 6)))})  # fmt: skip
     out = pd.DataFrame(rows)
-    titles = {ALL: said("all_stocks", language), NO_STOCK: said("no_stock", language)}
+    out["at"] = out["at"].fillna(-1).astype(np.int64)
     named = stocks["name"].astype("string") if "name" in stocks else stocks["stock_id"].astype("string")
-    titles |= dict(zip(stocks["stock_id"].astype(str), named.fillna(stocks["stock_id"].astype("string")), strict=True))
-    out["name"] = out["stock_id"].map(titles)
+    titles = named.fillna(stocks["stock_id"].astype("string")).tolist()
+    sums = {ALL: said("all_stocks", language), NO_STOCK: said("no_stock", language)}
+    out["stock_id"] = [ids[k] if scope == STOCK else None for scope, k in zip(out["scope"], out["at"], strict=True)]
+    out["name"] = [sums.get(scope) or titles[k] for scope, k in zip(out["scope"], out["at"], strict=True)]
     out["short"] = np.maximum(out["need"] - out["have"], 0.0)
     records: list[Any] = out.to_dict("records")
     texts = {k: [_need_reasons(r, params, k) for r in records] for k in ("zh", "en")}
     out = out.assign(reasons=texts[language], reasons_zh=texts["zh"], reasons_en=texts["en"])
-    order = {name: k for k, name in enumerate([ALL, *ids])}
     goods = {good: k for k, good in enumerate(params.needs)}
-    out = out.sort_values(["stock_id", "good"], key=lambda c: c.map(order if c.name == "stock_id" else goods),
-                          kind="stable", ignore_index=True)  # fmt: skip
-    return pd.DataFrame(conform(out, "stock_needs"))
+    out = out.sort_values(["at", "good"], key=lambda c: c if c.name == "at" else c.map(goods), kind="stable",
+                          ignore_index=True)  # fmt: skip
+    return pd.DataFrame(conform(out.drop(columns="at"), "stock_needs"))
 
 
 def _need_reasons(row: dict[str, Any], params: SitingParams, language: str) -> str:
     is_unknown = np.isnan(row["have"])
     have = said("have_unknown", language) if is_unknown else f"{row['have']:g}"
     words = {"people": row["people_in_need"], "days": params.stock_days, "need": row["need"], "have": have}
-    key = {ALL: "need_all", NO_STOCK: "need_none"}.get(row["stock_id"], "need")
+    key = {ALL: "need_all", NO_STOCK: "need_none"}.get(row["scope"], "need")
     out = [said(key, language, limit=params.centre_reach_min, **words)]
     if is_unknown:
         out.append(said("need_unknown", language))

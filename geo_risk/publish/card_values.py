@@ -26,15 +26,16 @@ NEAR_M = 1000.0
 FIRST_SETTLEMENTS = 5
 
 _FACTS = {
-    "hazard_points": ("kind", "scale", "status", "activity", "velocity_mm_yr", "hazard_level", "danger_grade", "people",
-                      "households", "assets_cny", "zone_id"),
-    "risk_zones": ("kind", "hazard_level", "vulnerability_level", "people", "households", "buildings", "road_km",
-                   "assets_cny", "point_ids"),
+    "hazard_points": ("priority_rank", "first10_share", "kind", "scale", "status", "activity", "velocity_mm_yr",
+                      "hazard_level", "danger_grade", "people", "households", "assets_cny", "zone_id"),
+    "risk_zones": ("priority_rank", "first10_share", "kind", "hazard_level", "vulnerability_level", "people",
+                   "households", "buildings", "road_km", "assets_cny", "point_ids"),
     "evacuation": ("hazard_kinds", "settlement_people", "households", "township", "warning_level", "rank",
                    "first10_share", "houses_not_judged"),
 }  # fmt: skip
 _SITE_PLAN = ("cause", "measures", "people", "traffic_class", "unit", "responsible", "deputy", "valid_until",
               "owner_gaps")  # fmt: skip
+_RANKS = ("rank", "priority_rank")
 _PEOPLE = frozenset({"people", "vulnerable_people"})
 _NAMES = ("responsible", "monitor", "deputy")
 _LINE = "______________"
@@ -118,7 +119,17 @@ def _pairs(row: Mapping[str, Any], columns: Iterable[str], language: str) -> Pai
     told = {*_PEOPLE, "danger_grade", "settlement_people"}
     shown = (c for c in columns if c in row and (c in told or c.endswith("_level") or not is_missing(row[c])))
     shown = (c for c in shown if c != "houses_not_judged" or row[c] > 0)
-    return [(column_label(c, language), _cell(c, row[c], language)) for c in shown]
+    return [(column_label(c, language), _rank(c, row, language) if c in _RANKS else _cell(c, row[c], language))
+            for c in shown]  # fmt: skip
+
+
+def _rank(column: str, row: Mapping[str, Any], language: str) -> tables.Cell:
+    """Return a rank with the ranks that nine in ten of the draws gave it, where it was drawn."""
+    if any(is_missing(row.get(c)) for c in ("rank_low", "rank_high", "n_draws")):
+        return _cell(column, row[column], language)
+    values = {k: int(row[c]) for k, c in (("rank", column), ("low", "rank_low"), ("high", "rank_high"),
+                                          ("n", "n_draws"))}  # fmt: skip
+    return {"text": label("card.rank_text", language, **values)}
 
 
 def _cell(column: str, value: object, language: str) -> tables.Cell:

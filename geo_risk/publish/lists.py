@@ -54,7 +54,7 @@ EXTRAS = {
         r"|valid_until|owner_gaps|past_depth_m|depth_bound|duration_bound|outside_share|sinking_mm_yr|depth_next_season_m"
     ),
     "underground_entrances": re.compile(r"water_\d+yr_m"),
-    "hazard_points": _FIRM,
+    "hazard_points": re.compile(f"{_FIRM.pattern}|return_period_yr|annual_chance|expected_people_hit_yr"),
     "risk_zones": _FIRM,
     "exposure": re.compile(r"buildings_\w+|known_people|assets_known_cny|expected_\w+_yr|(combined|known)_risk_level"),
 }
@@ -63,12 +63,15 @@ EXTRAS = {
 _WIDE = {"reasons": 60, "facility_names": 24, "gaps": 26, "measures": 34, "name": 18, "hazard_kinds": 18,
          "point_ids": 20, "meaning": 44, "grounds": 60, "assumption_id": 34, "threat_ids": 24, "value": 34,
          "default_value": 34}  # fmt: skip
+_REASONS_APART = frozenset({"evacuation", "hazard_points"})
+"""Lists whose reasons are ten lines long: the first sentence stands in the list, all of them on the second sheet."""
 _ID = re.compile(r".*_ids?$")
 _PLAIN = re.compile(
     r"^(name|.*_ids?|leave_before|first_.*|last_.*|failure_.*|shelter_name|responsible|monitor|track"
     r"|deputy|unit|valid_until|meaning|grounds|value|default_value|bounds|measured_in)$"
 )
 _DECIMALS = (
+    (re.compile(r"^expected_people_hit_yr$"), 3),
     (re.compile(r"^(need|have|short)$"), 0), (re.compile(r"^days$"), 1), (re.compile(r"^(per_person|cost_factor)$"), 2),
     (re.compile(r"_(m2|m3|cny)$|^known_people$|_cny_yr$"), 0), (re.compile(r"_(mm_yr|mm_h|mm|min|h|yr)$"), 1),
     (re.compile(r"_(m|km|ha|mm_yr2)$"), 2), (re.compile(r"_p$"), 4),
@@ -85,7 +88,7 @@ _NEVER_BLANK = frozenset({"people", "vulnerable_people", "assigned_people", "una
                           "expected_loss_cny_yr", "people_staying", "people_leaving", "unassigned_vulnerable", "have",
                           "short", "settlement_people", "relocate_cost_cny", "treat_cost_cny", "monitor_cost_cny",
                           "annual_loss_cny", "people_may", "buildings_may", "settlements", "settlements_may",
-                          "facilities_may"})  # fmt: skip
+                          "facilities_may", "expected_people_hit_yr"})  # fmt: skip
 """Columns whose missing values are printed as unknown: a blank would be read as nothing."""
 _DEPTH_CLASSES = frozenset({"depth_class", "reported_class", "predicted_class"})
 """Columns whose -1 is printed as unknown: beside classes from 0 it would be read as less than dry."""
@@ -172,9 +175,12 @@ def write_xlsx(
     sheet.title = clean_text(label(f"list.title_{name}", language))[:31]
     columns = [c for c in rows.columns if c in SCHEMAS[name].columns and is_printed(str(c), name)]
     _fill(sheet, rows, columns, name=name, run=run, language=language)
+    named = [c for c in ("rank", str(SCHEMAS[name].id), "name") if c in rows.columns]
+    if name in _REASONS_APART and "reasons" in rows:
+        _fill(book.create_sheet(label("list.reasons", language)), rows, [*named, "reasons"], name=name, run=run,
+              language=language, is_whole=True)  # fmt: skip
     more = [c for c in rows.columns if name in EXTRAS and EXTRAS[name].match(c) and c not in columns]
     if more:
-        named = [c for c in ("rank", str(SCHEMAS[name].id), "name") if c in rows.columns]
         _fill(book.create_sheet(label("list.more", language)), rows, [*named, *more], name=name, run=run,
               language=language)  # fmt: skip
     for other, table in (sheets or {}).items():
@@ -186,14 +192,28 @@ def write_xlsx(
     _publish(book, path, cells=len(rows) + _HEADER_ROW)
 
 
-def _fill(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], *, name: str, run: str, language: str) -> None:
-    """Write one sheet of a list: title, headings, rows, signature line and page."""
+def _fill(
+    sheet: Any, rows: pd.DataFrame, columns: Sequence[str], *, name: str, run: str, language: str,
+    is_whole: bool = False,
+) -> None:  # fmt: skip
+    """Write one sheet of a list: title, headings, rows, signature line and page; `is_whole`: with all the reasons."""
+    if name in _REASONS_APART and not is_whole and "reasons" in columns:
+        records: list[Any] = rows.to_dict("records")
+        rows = rows.assign(reasons=[in_short(r, language) for r in records])
+        rows = rows.drop(columns=[c for c in ("reasons_zh", "reasons_en") if c in rows])
     _head(sheet, columns, name=name, run=run, rows=rows, language=language)
     styles = _Styles()
     for i, values in enumerate(rows.itertuples(index=False, name=None), _HEADER_ROW + 1):
         _body_row(sheet, i, dict(zip(rows.columns, values, strict=True)), columns, language, styles)
     _foot(sheet, len(rows), columns, language)
-    _layout(sheet, rows, columns, language)
+    _layout(sheet, rows, columns, language, wide={**_WIDE, "reasons": 150} if is_whole else _WIDE)
+
+
+def in_short(row: Mapping[str, Any], language: str) -> str:
+    """Return the first sentence of the reasons of a row, and where the rest stands if there is more."""
+    whole = clean_text(reasons_of(row, language)).strip()
+    first = re.split(r"(?<=。)|(?<=\.)\s", whole, maxsplit=1)[0]
+    return whole if first == whole else first + label("list.reasons_apart", language)
 
 
 def _records(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
@@ -310,7 +330,9 @@ def _foot(sheet: Any, n_rows: int, columns: Sequence[str], language: str) -> Non
     sheet.print_title_rows = f"{_HEADER_ROW}:{_HEADER_ROW}"
 
 
-def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: str) -> None:
+def _layout(
+    sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: str, *, wide: Mapping[str, int]
+) -> None:  # fmt: skip
     """Set widths from headings and contents, row heights from the longest wrapped text, and the page."""
     for j, column in enumerate(columns, 1):
         texts = [_printed(sheet.cell(i, j)) for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + min(len(rows), 200))]
@@ -320,7 +342,7 @@ def _layout(sheet: Any, rows: pd.DataFrame, columns: Sequence[str], language: st
         heading = max(_width(first) / 2 + 3 if is_broken else _width(first) + 1, _width(unit) + 1)
         if unit and is_broken:
             sheet.row_dimensions[_HEADER_ROW].height = 58
-        limit = _WIDE.get(column, 16 if _ID.match(column) else 14)
+        limit = wide.get(column, 16 if _ID.match(column) else 14)
         sheet.column_dimensions[get_column_letter(j)].width = round(max(7, heading, min(content + 3, limit)), 1)
     widths = [sheet.column_dimensions[get_column_letter(j)].width for j in range(1, len(columns) + 1)]
     for i in range(_HEADER_ROW + 1, _HEADER_ROW + 1 + len(rows)):

@@ -257,11 +257,13 @@ _LIST_COLUMNS = {
     "active_deformation": ("kind", "velocity_mean_mm_yr", "track"),
     "linear_risk": ("route", "risk_level", "differential_settlement_mm_yr_per_m"),
     "structures": ("kind", "hazard_level", "speed_mm_yr"),
-    "planned_sites": ("name", "verdict", "hazard_level"),
-    "downstream": ("name", "people", "people_may"),
+    "planned_sites": ("verdict", "hazard_level"),
+    "downstream": ("people", "people_may", "hazard_level"),
     "runout_zones": ("release_id", "kind", "people"),
     "subsidence_zones": ("kind", "rate_mean_mm_yr", "trend"),
 }
+_FIRMNESS = ("priority_rank", "first10_share", "rank_low", "rank_high")
+"""Columns behind those of the contract that a popup tells too: the rank and how firmly it is held."""
 _FIRST = "name route kind risk_level hazard_level warning_level verdict depth_m people"
 
 
@@ -312,6 +314,7 @@ def _fields(frame: gpd.GeoDataFrame, spec: LayerSpec) -> list[str]:
     known = list(SCHEMAS[spec.name].columns) if spec.name in SCHEMAS else ["name", "capacity", "kind"]
     order = sorted(known, key=lambda c: (_FIRST.split().index(c) if c in _FIRST.split() else 99, known.index(c)))
     hidden = {*CONTACTS, "reasons", "score"}
+    order += [c for c in _FIRMNESS if c not in known]
     return [c for c in order if c in frame.columns and c not in hidden and frame[c].notna().any()]
 
 

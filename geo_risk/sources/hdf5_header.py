@@ -61,7 +61,7 @@ def find(file: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
     for _ in range(_MAX_LINKS + len(parts)):
         if not parts:
             return here
-        link = here.get(parts[0], getlink=True) if isinstance(here, h5py.Group) and parts[0] in _names(here) else None
+        link = here.get(parts[0], getlink=True) if isinstance(here, h5py.Group) and _is_there(here, parts[0]) else None
         if link is None:
             return None
         if isinstance(link, h5py.ExternalLink):
@@ -85,9 +85,9 @@ def _root(item: h5py.Group) -> h5py.File:
     return item if isinstance(item, h5py.File) else item.file
 
 
-def _names(group: h5py.Group) -> set[str]:
-    """Return the names in a group without following any link."""
-    return set(group)
+def _is_there(group: h5py.Group, name: str) -> bool:
+    """Return whether a group names something, without following any link."""
+    return bool(group.id.links.exists(name.encode("utf-8", "surrogateescape")))
 
 
 def has(file: h5py.Group, name: str) -> bool:

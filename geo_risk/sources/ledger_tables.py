@@ -50,6 +50,8 @@ HAZARD_POINTS = LedgerTable(
         "households": ("威胁户数", "威胁户数(户)", "户数"),
         "people": ("威胁人数", "威胁人数(人)", "威胁人口", "人数"),
         "assets_cny": ("威胁财产(万元)", "威胁资产(万元)"),
+        "return_period_yr": ("重现期(年)", "重现期", "复发周期(年)"),
+        "annual_chance": ("年发生概率", "年概率"),
         "signs": ("变形迹象", "变形特征"),
         "responsible": ("责任人", "防灾责任人"),
         "monitor": ("监测人", "监测责任人", "群测群防员"),
@@ -57,7 +59,8 @@ HAZARD_POINTS = LedgerTable(
         "status": ("状态", "核销状态"),
         "settlement": ("所在村", "村", "行政村", "地点", "地理位置"),
     },
-    numbers={"area_m2": 1.0, "volume_m3": 1.0, "households": 1.0, "people": 1.0, "assets_cny": 1e4},
+    numbers={"area_m2": 1.0, "volume_m3": 1.0, "households": 1.0, "people": 1.0, "assets_cny": 1e4,
+             "return_period_yr": 1.0, "annual_chance": 1.0},
     values={
         "kind": {
             "不稳定斜坡": "unstable_slope", "滑坡": "landslide", "崩塌": "rockfall", "泥石流": "debris_flow",

@@ -127,6 +127,38 @@ def test_what_is_unknown_never_ranks_below_low(rows, make):
         assert (got.loc[got[level].isin([0, 1]), "priority_rank"] > unknown).all()
 
 
+def of_vulnerability(rows):
+    """Zones of (hazard, people, vulnerability)."""
+    p = params()
+    made = zones([r[:2] for r in rows])
+    vulnerability = np.array([r[2] for r in rows], np.int8)
+    risk = matrix_risk(made["hazard_level"], vulnerability, p.risk_matrix)
+    return made.assign(vulnerability_level=vulnerability, risk_level=risk)
+
+
+def test_an_unknown_vulnerability_is_drawn_over_all_its_levels_and_loosens_the_rank():
+    # of equal hazard and few residents: one in whose zone nobody knows what stands, twelve where little does
+    rows = [(3, 2, -1), *((3, 3 + 0.5 * k, 1) for k in range(12))]
+    still = params(people_error=0, level_up_p=0, level_down_p=0, n_draws=400)
+    got = with_ranks(of_vulnerability(rows), still)
+    unknown, known = got.iloc[0], got.iloc[1:]
+    assert (unknown["rank_low"], unknown["rank_high"]) == (1, 13)
+    # vulnerability 3 and 4 raise the risk of hazard 3 to 3 and 4, ahead of all others: half of the draws
+    assert unknown["first10_share"] == pytest.approx(0.5, abs=4 * np.sqrt(0.25 / 400))  # 4 standard errors
+    assert (known["rank_high"] - known["rank_low"] <= 1).all()
+
+
+def test_a_drawn_vulnerability_is_at_least_what_is_known_of_it():
+    # a school of 150 in a zone of two residents; a zone where 120 people are known and those of one house are not
+    draw = DangerDraw(np.full(3, 4.0), np.array([2.0, np.nan, 2.0]), np.array([3, 3, 1], np.int8), np.zeros(3, bool),
+                      params(level_down_p=0, level_up_p=0))  # fmt: skip
+    assert draw.least().tolist() == [3, 3, 1]
+    for k in range(50):
+        score = draw(np.random.default_rng(k))
+        assert (score[:2] >= 40).all()  # the matrix gives 4 for hazard 4 and vulnerability 3
+        assert score[2] < 40
+
+
 def test_without_draws_or_rows_nothing_is_claimed():
     none = with_ranks(zones([(2, 5)]), params(n_draws=0))
     assert none["priority_rank"].tolist() == [1]

@@ -11,6 +11,7 @@ from shapely.geometry import Point, box
 
 from geo_risk.core.errors import CrsError, DataError
 from geo_risk.core.grid import Grid
+from geo_risk.exposure.params import NO_HOUSEHOLD
 from geo_risk.flow.steps.relocation import _facts
 from geo_risk.products.demand import people_to_move
 from geo_risk.products.params import EvacuationParams, RiskParams
@@ -193,7 +194,7 @@ def test_a_house_that_rounding_left_empty_is_not_known_to_be_empty():
         towns.assign(vulnerable_people=0.0), houses.assign(spread="floor_area"), zones(area), params=EvacuationParams()
     )
     assert leaving["people"].tolist() == [1]
-    assert len(plan(towns, houses.assign(spread="households"), zones(area)).relocation) == 0  # 0 households: empty
+    assert len(plan(towns, houses.assign(spread=NO_HOUSEHOLD), zones(area)).relocation) == 0  # recorded as empty
     nobody = houses.assign(spread="floor_area", people=0.0)
     assert len(plan(towns.assign(people=0.0), nobody, zones(area)).relocation) == 0
 

@@ -460,6 +460,15 @@ def test_a_named_bridge_cuts_off_what_lies_behind_it():
     assert state == {"A": "near", "B": "near", "C": "cut_off", "D": "off_network", "E": "far"}
     assert reach["settlement_id"].iloc[0] == "C"
     assert "keep stocks here" in reach["reasons"].iloc[0]
+    told = reach.set_index("settlement_id")
+    assert told["in_reach"].to_dict() == {"A": "yes", "B": "yes", "C": "yes", "D": "no", "E": "no"}
+    assert told["in_reach_failed"].to_dict() == {"A": "yes", "B": "yes", "C": "no", "D": "no", "E": "no"}
+    for when in ("", "_failed"):  # minutes are missing just where nothing is in reach
+        assert (told[f"stock_min{when}"].isna() == (told[f"in_reach{when}"] == "no")).all()
+    blank = told.loc[told["in_reach_failed"] == "no"]
+    assert (blank["reach_limit_min"] == 8).all()
+    assert blank["reasons_en"].str.contains("within 8 min").all()
+    assert blank["reasons_zh"].str.contains("8 分钟").all()
     frame, totals = stock_proposals(people["people"].to_numpy(float), sites, new, failed, failing=lost, params=PARAMS,
                                     language="en")  # fmt: skip
     # behind the bridge: C with 30 and E of unknown people (median 20), 3 km apart: either serves both
@@ -486,7 +495,7 @@ def test_needs_by_hand_and_unknown_stock_is_not_enough():
     stocks = stocks_at(("ST1", 0, 5), ("ST2", 4000, -3))
     _, _, usual, *_ = stocked(people, stocks, params=params)
     table = stock_needs(people["people"].to_numpy(float), stocks, usual, params=params, language="en")
-    rows = table.set_index(["stock_id", "good"])
+    rows = table.assign(key=table["stock_id"].fillna(table["scope"])).set_index(["key", "good"])
     assert rows.loc[("ST1", "tents"), ["people_in_need", "need", "have", "short"]].tolist() == [40, 10, 5, 5]
     assert rows.loc[("ST2", "tents"), "need"] == 3  # 10 people x 0.25, rounded up
     assert np.isnan(rows.loc[("ST2", "tents"), "short"])  # -3 tents is no number
@@ -494,7 +503,21 @@ def test_needs_by_hand_and_unknown_stock_is_not_enough():
     assert np.isnan(rows.loc[("all", "tents"), "have"])
     assert rows.loc[("all", "rice"), "need"] == 50 * 0.5 * 2
     assert rows.loc[("ST2", "tents"), "unknown_settlements"] == 1  # E lies within reach of it
-    assert table["stock_id"].iloc[0] == "all"
+    assert table["scope"].tolist() == ["all"] * 2 + ["stock"] * 4
+    assert table["stock_id"].isna().tolist() == [True] * 2 + [False] * 4
+
+
+def test_a_stock_may_be_called_all_or_none():
+    people = towns(("A", 1000, 40), ("B", 4000, 10), ("F", 200_000, 7))
+    stocks = stocks_at(("none", 4000, 5), ("all", 0, 5))
+    _, _, usual, *_ = stocked(people, stocks)
+    params = PARAMS.model_copy(update={"needs": {"tents": Need(per_person=0.25)}})
+    table = stock_needs(people["people"].to_numpy(float), stocks, usual, params=params, language="en")
+    assert table["scope"].tolist() == ["all", "stock", "stock", "no_stock"]
+    assert table["people_in_need"].tolist() == [57, 10, 40, 7]
+    assert table["stock_id"].tolist()[1:3] == ["none", "all"]
+    assert table["reasons"].str.startswith(("All of them", "10 people", "40 people", "7 people have no stock")).all()
+    assert table["name"].iloc[[0, 3]].tolist() == ["all together", "no stock near"]
 
 
 def test_bands_of_a_stock_hold_the_settlements_by_their_minutes():

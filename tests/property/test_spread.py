@@ -45,6 +45,17 @@ def test_a_registered_household_or_census_point_is_not_empty_because_people_are_
     assert (houses["people"].sum(), int(emptied_by_rounding(houses).sum())) == (3, 3)
 
 
+@pytest.mark.parametrize("total", [np.nan, 1.0, 10.0])
+def test_households_that_are_unknown_or_rounded_away_empty_no_building_that_has_one(total):
+    places = towns([3], [(0, 0)]).assign(households=total)
+    boxes = [box(20 * k, 0, 20 * k + 10, 10) for k in range(11)]
+    built = gpd.GeoDataFrame({"building_id": [f"B{k:02}" for k in range(11)], "households": [1] * 10 + [0]},
+                             geometry=boxes, crs=CRS)  # fmt: skip
+    houses, _ = spread_people(places, Dwellings(buildings=built), radius_m=100)
+    assert (houses["people"].sum(), int(emptied_by_rounding(houses).sum())) == (3, 7)
+    assert not emptied_by_rounding(houses)[houses["house_id"] == "B10"].any()
+
+
 @pytest.mark.slow
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 900) | st.none(), min_size=1, max_size=5))
 @settings(max_examples=20, deadline=None)

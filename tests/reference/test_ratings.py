@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.flood.params import DrainageParams, RiverParams
 from geo_risk.hazards.flood.ratings import LEVELS_M, ratings
-from geo_risk.kernels.rating import ZoneSums, discharge_of, rating_discharge_m3_s, stage_of, zone_sums
+from geo_risk.kernels.rating import (
+    ZoneSums,
+    discharge_of,
+    rating_discharge_m3_s,
+    section_area_m2,
+    stage_most,
+    stage_of,
+    zone_sums,
+)
 from geo_risk.terrain import hydrology
 
 N, SLOPE, LENGTH = 0.035, 0.002, 3000.0
@@ -80,6 +88,44 @@ def test_curves_never_fall_and_stages_come_back(heights, slope, n):
     assert (curve[0] > 0).all()
     q = np.array([curve[0, 9] * 0.77])
     assert discharge_of(stage_of(q, LEVELS_M, curve), LEVELS_M, curve) == pytest.approx(q, rel=1e-9)
+
+
+def test_the_most_a_stage_can_be_is_computed_by_hand_above_the_curve():
+    levels, curve, section = np.array([1.0, 2.0]), np.array([[10.0, 20.0]]), np.array([[10.0, 20.0]])
+    # 10 m wide, 1 m/s: 10 m3/s more than the curve's top stand 1 m higher at most
+    flows = np.array([0.0, 20.0, 30.0, np.nan, -1.0])
+    many = [np.repeat(v, 5, axis=0) for v in (curve, section)]
+    assert stage_most(flows, levels, *many).tolist() == [0.0, 2.0, 3.0, np.inf, np.inf]
+    assert stage_most(flows[2:3], levels, curve * np.nan, section).tolist() == [np.inf]
+    assert stage_most(flows[2:3], levels, curve * 0, section).tolist() == [np.inf]
+    # a curve that rises no more from 1 m on: bounded from there, and above the highest level nevertheless
+    flat = np.array([[10.0, 10.0]])
+    assert stage_most(np.array([11.0]), levels, flat, section).tolist() == [2.0]
+    assert stage_most(np.array([40.0]), levels, flat, section).tolist() == [4.0]
+
+
+@pytest.mark.parametrize(("bottom", "side"), [(60.0, 10.0), (20.0, 0.5), (5.0, 4.0)])
+@pytest.mark.parametrize("stage", [30.5, 35.0, 60.0, 120.0])
+def test_no_valley_stands_higher_than_the_most_its_stage_can_be(bottom, side, stage):
+    levels = LEVELS_M[None]
+    curve, section = trapezoid(levels, bottom, side), (bottom + side * levels) * levels
+    flow = trapezoid(np.array([stage]), bottom, side)
+    assert np.isnan(stage_of(flow, LEVELS_M, curve))
+    assert stage <= stage_most(flow, LEVELS_M, curve, section)[0]
+
+
+@given(st.lists(st.floats(0, 25), min_size=1, max_size=40), st.floats(0, 1e5), st.floats(0, 1e5))
+def test_more_water_never_stands_lower_at_most(heights, a, b):
+    hand = np.array([0.0, *heights])
+    sums = zone_sums(np.ones(hand.size, np.int64), hand, np.zeros(hand.size), LEVELS_M, 1)
+    length = np.array([30.0])
+    curve = rating_discharge_m3_s(sums, LEVELS_M, length_m=length, slope=np.array([0.01]), cell_m=30.0, manning_n=N)
+    section = section_area_m2(sums, LEVELS_M, length_m=length, cell_m=30.0)
+    low, high = (stage_most(np.array([q]), LEVELS_M, curve, section)[0] for q in sorted((a, b)))
+    assert low <= high * (1 + 1e-12)  # rounding of one product
+    stage = stage_of(np.array([a]), LEVELS_M, curve)[0]
+    most = stage_most(np.array([a]), LEVELS_M, curve, section)[0]
+    assert most == stage or (np.isnan(stage) and most >= LEVELS_M[-1])
 
 
 def test_impossible_zones_and_reaches_are_refused_or_unknown():

@@ -46,7 +46,18 @@ class Cluster:
             for place in (self.folder, self.socket):
                 shutil.chown(place, "postgres", "postgres")
         self._run(
-            self.bin / "initdb", "-D", self.data, "-A", "trust", "-U", "geo_risk", "-E", "UTF8", "--locale", "C.UTF-8"
+            self.bin / "initdb",
+            "-D",
+            self.data,
+            "-A",
+            "trust",
+            "-U",
+            "geo_risk",
+            "-E",
+            "UTF8",
+            "--locale",
+            "C.UTF-8",
+            "--no-sync",
         )
         options = f"-k {self.socket} -p {self.port} -c listen_addresses= -c max_connections=30 -c shared_buffers=32MB"
         self._run(self.bin / "pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w", "-o", options, "start")

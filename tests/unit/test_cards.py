@@ -70,6 +70,24 @@ def texts(pairs):
     return {name: cell["text"] for name, cell in pairs}
 
 
+FIRM = {"first10_share": 0.354, "rank_median": 3, "rank_low": 1, "rank_high": 7, "n_draws": 500}
+
+
+@pytest.mark.parametrize(
+    ("name", "rank", "title"), [("hazard_points", "priority_rank", "位次"), ("risk_zones", "priority_rank", "位次"),
+                                ("evacuation", "rank", "排名")]
+)  # fmt: skip
+def test_a_card_tells_the_rank_and_how_firmly_it_is_held(name, rank, title):
+    row, made = row_of(name)
+    facts = texts(card_values(name, row | {rank: 2} | FIRM, made, "zh")["facts"])
+    assert facts[title] == "第 2 位（500 次抽样九成在第 1—7 位）"
+    assert facts["列前十的比例"] == "35%"
+    facts = texts(card_values(name, row | {rank: 2} | FIRM, made, "en")["facts"])
+    assert facts["Rank"] == "2 (nine in ten of 500 draws: 1-7)"
+    nothing = dict.fromkeys(FIRM) | {rank: 2, "n_draws": 0}
+    assert texts(card_values(name, row | nothing, made, "zh")["facts"])[title] == "2"
+
+
 def test_a_card_says_that_a_grade_is_unknown():
     row, made = row_of("hazard_points")
     facts = texts(card_values("hazard_points", row | {"danger_grade": None}, made, "zh")["facts"])

@@ -81,6 +81,15 @@ def test_run_out_of_a_point_itself_and_of_others():
         ["q", "RO-x", "within_error"]]  # fmt: skip
 
 
+def test_a_slope_whose_id_looks_like_that_of_a_point_is_not_its_own_run_out():
+    made = zones(("RO-p", "landslide", box(900, 0, 950, 10)), ("RO-p-2", "landslide", box(900, 0, 950, 10)))
+    made["release_id"], made["source"] = ["p", "p-2"], "susceptible_slope"
+    there = points(("p", 5, 5, None))
+    assert runout_links(there, made, PARAMS).empty
+    areas = runout_links(there, made.assign(source="moving_area"), PARAMS)
+    assert areas["rule"].tolist() == ["own_release"] * 2
+
+
 def test_empty_missing_and_placeless_input_has_no_links():
     there = points(("a", 60, 50, None))
     for none in (None, SCENE.iloc[:0]):

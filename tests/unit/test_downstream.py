@@ -75,6 +75,22 @@ def test_a_house_has_the_depth_and_the_hour_of_the_screening(folder: Path) -> No
     assert level_of(found, bounds_m=PARAMS.depth_bounds_m, speeds_m_s=speeds) == told.loc[0, "hazard_level"]
 
 
+def test_what_stands_high_above_the_river_may_be_reached_where_the_wave_stands_above_the_curve(folder: Path) -> None:  # noqa: F811
+    there = below(folder)
+    # 170,000 m3/s in a valley of 1 in 10 that falls 2 in 1000 stand at 42 m; the curves end at 30 m
+    dam = dams(("R", 2e9, 150.0, 4_002_500))
+    home = houses(("high", X + 360, 4_000_500, 9.0), ("top", 500_040, 4_000_500, 5.0), ("low", X, 4_000_500, 1.0))
+    (found,) = reached_by(as_structures(dam), there, things_of(home, None, there), flood=PARAMS, runout=RUNOUT)
+    assert set(found.things["thing"]) == {0, 2}  # 36 m above the river; 88 m is above the most the stage can be
+    assert not found.things["is_reached"].any()
+    towns = gpd.GeoDataFrame(geometry=home.geometry.centroid)
+    about = places(there.made, there.hand_m, towns, radius_m=0)
+    told, highest, _ = screen(there.made, dam, np.array([0]), about, np.array([9.0, 5.0, 1.0]),
+                              params=PARAMS.dam_break, depth_bounds_m=PARAMS.depth_bounds_m)  # fmt: skip
+    assert np.isnan(highest[0])
+    assert told.loc[0, ["settlements", "settlements_unknown", "hazard_level"]].tolist() == [0, 2, -1]
+
+
 def run(at: Path, *, reservoirs=None, ponds=None, lived=None, used=None, language="en"):
     given_ = {"reservoirs": reservoirs, "tailings_ponds": ponds, "houses": lived, "facilities": used}
     files = dict.fromkeys(given_)

@@ -128,6 +128,10 @@ def test_the_second_area_of_a_point_takes_no_id_that_another_point_has():
     )  # fmt: skip
     table = releases(areas=areas, points=points).table
     assert table.loc[table["source"] == "moving_area", "release_id"].tolist() == ["P1", "P1-3", "P1-2"]
+    # nor of one that releases nothing: dormant, and without an area
+    closed = points.assign(status=["changed", "changed", "dormant"], area_id=["A1", "A4", None])
+    table = releases(areas=areas.iloc[:2], points=closed).table
+    assert table.loc[table["source"] == "moving_area", "release_id"].tolist() == ["P1", "P1-3"]
 
 
 def test_without_a_hazard_it_is_unknown_where_else_something_starts():

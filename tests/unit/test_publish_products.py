@@ -3,6 +3,7 @@ import csv
 import re
 import struct
 import zlib
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -18,7 +19,7 @@ from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from geo_risk.core.grid import Grid
 from geo_risk.core.schemas import SCHEMAS
-from geo_risk.publish import card_map, cards, lists, map_images, map_layers, report, report_tables
+from geo_risk.publish import card_map, cards, i18n, lists, map_images, map_layers, report, report_tables
 from geo_risk.publish.geopackage import qml, write_geopackage
 from geo_risk.publish.hashing import content_sha256, file_sha256
 from geo_risk.publish.legend import DEPTH_IN_TIME, raster_style, rgb
@@ -151,6 +152,47 @@ def test_feature_layer_is_in_degrees_counts_its_classes_and_has_no_contacts():
     there = frame.to_crs(4326).geometry[first].iloc[0]
     assert frame["hazard_level"][first].iloc[0] == frame["hazard_level"].max()
     assert (lon, lat) == (pytest.approx(there.x, abs=6e-6), pytest.approx(there.y, abs=6e-6))
+
+
+@pytest.mark.parametrize("name", ["hazard_points", "risk_zones"])
+def test_a_popup_tells_the_rank_and_how_firmly_it_is_held(name):
+    frame = products.frames()[name]
+    firm = {"priority_rank": np.arange(1, len(frame) + 1), "first10_share": 0.354, "rank_low": 1, "rank_high": 7}
+    spec = next(s for s in map_layers.SPECS if s.name == name)
+    layer = map_layers.feature_layer(frame.assign(**firm), spec)
+    assert list(firm) == [f for f in layer["fields"] if f in firm]
+    assert {f["p"]["first10_share"] for f in layer["features"]} == {0.354}
+    assert [f["p"]["priority_rank"] for f in layer["features"]] == firm["priority_rank"].tolist()
+
+
+def test_every_layer_that_is_listed_has_a_tab_with_a_label():
+    script = (Path(map_layers.__file__).parent / "templates" / "map_app.js").read_text(encoding="utf-8")
+    order = set(re.findall(r'"(\w+)"', script.split("var order = [")[1].split("]")[0]))
+    listed = {s.name for s in map_layers.SPECS if s.listed}
+    assert listed == order
+    for language in ("zh", "en"):
+        assert all(i18n.label(f"tab.{name}", language) for name in listed)
+
+
+@pytest.mark.parametrize("name", ["evacuation", "hazard_points"])
+def test_long_reasons_stand_whole_on_a_sheet_of_their_own_and_in_short_in_the_list(name, tmp_path):
+    frame = products.frames()[name]
+    long = "第一句话，水深 0.5 米。" + "第二句话很长。" * 40
+    words = {"reasons": long, "reasons_zh": long, "reasons_en": "One, 0.5 m deep. Two. " + "Three is long. " * 40}
+    for language, short in (("zh", "第一句话，水深 0.5 米。"), ("en", "One, 0.5 m deep.")):
+        path = tmp_path / f"{language}.xlsx"
+        lists.write_xlsx(frame.assign(**words), path, name=name, run="县", language=language)
+        book = openpyxl.load_workbook(path)
+        listed, whole = book.worksheets[0], book[i18n.label("list.reasons", language)]
+        title = i18n.column_label("reasons", language)
+        texts = {}
+        for sheet in (listed, whole):
+            column = [c.value for c in sheet[3]].index(title) + 1
+            texts[sheet.title] = [sheet.cell(4 + i, column).value for i in range(len(frame))]
+        assert set(texts[listed.title]) == {f"{short}{i18n.label('list.reasons_apart', language)}"}
+        assert set(texts[whole.title]) == {words[f"reasons_{language}"]}
+        assert whole.max_column == 3 + (name == "evacuation")
+        assert max(listed.row_dimensions[4 + i].height for i in range(len(frame))) < 70  # four lines
 
 
 def test_feature_layer_keeps_rows_without_geometry_and_needs_a_crs():

@@ -267,6 +267,7 @@ def test_a_password_is_never_shown(monkeypatch):
     assert "geheim" not in str(unreachable.value)
 
 
+@pytest.mark.slow
 def test_a_database_that_has_no_register_says_how_to_make_one(postgres):
     with pytest.raises(EnvironmentError_, match="no register in schema"):
         Register.open(postgres.url("nothing_here"))

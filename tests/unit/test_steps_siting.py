@@ -128,7 +128,7 @@ def test_stocks_are_compared_with_needs_and_roads_that_fail(county):
 
 
 def test_settlements_of_unknown_people_are_told_where_no_goods_lack():
-    needs = pd.DataFrame({"stock_id": ["all"], "good": ["tents"], "short": [0.0], "unknown_settlements": [2]})
+    needs = pd.DataFrame({"scope": ["all"], "good": ["tents"], "short": [0.0], "unknown_settlements": [2]})
     counts = dict.fromkeys(("settlements_cut_off", "people_cut_off", "settlements_far", "settlements_off_network"), 0)
     said = _stock_notes(counts, needs, (), is_listed=False)[1]
     assert said["level"] == "warning"

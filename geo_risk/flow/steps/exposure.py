@@ -148,7 +148,7 @@ def write_people(
     params: ExposureParams | None = None,
 ) -> None:
     """Write settlements with clean numbers, and houses whose people add up to them."""
-    from geo_risk.exposure.params import DEFAULTS
+    from geo_risk.exposure.params import DEFAULTS, NO_HOUSEHOLD
     from geo_risk.exposure.people import Dwellings, clean_counts, spread_people
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.sources.layers import open_layer, read_grid
@@ -184,7 +184,7 @@ def write_people(
         "people": int(towns["people"].sum()), "settlements_of_unknown_population": int(towns["people"].isna().sum()),
         "houses_without_settlement": int(spread["settlement_id"].isna().sum()),
         **{f"spread_by_{k}": int(n) for k, n in spread.groupby("spread")["settlement_id"].nunique().items()
-           if k != "none"},
+           if k not in ("none", NO_HOUSEHOLD)},
     }  # fmt: skip
     write_json(facts_of([*notes, *said], quarantine=quarantine, **counts), facts)
 

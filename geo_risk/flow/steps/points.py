@@ -94,6 +94,7 @@ def write_points(
 ) -> None:
     """Write hazard_points, and what was done to the ledger."""
     from geo_risk.products.danger_draws import with_ranks
+    from geo_risk.products.point_chance import expected_notes, with_expected
     from geo_risk.products.points import Surroundings, merge_points
     from geo_risk.products.rank_notes import rank_notes
     from geo_risk.publish.frames import write_frame, write_json
@@ -117,12 +118,15 @@ def write_points(
         zones=None if zones_drawn is None else read_frame(zones_drawn),
     )
     areas = None if active_deformation is None else read_frame(active_deformation)
-    made = with_ranks(merge_points(ledger, areas, around, params=params, language=language), params, language=language)
+    merged = merge_points(ledger, areas, around, params=params, language=language)
+    known, bad = with_expected(merged, ledger, language=language)
+    made = with_ranks(known, params, language=language)
     write_frame(made, out)
     counts = {str(k): int(n) for k, n in made.groupby("status").size().items()}
     said = facts_of(notes, quarantine=quarantine, points=len(made), **counts)
     if around.zones is not None and len(made):
         said["notes"].append(_linked(made))
+    said["notes"] += expected_notes(made, bad)
     said["notes"] += rank_notes(made, params.ranks, en="hazard points", zh="个隐患点")
     if areas is not None and len(areas):
         said["notes"] += _doubt(areas, params)

@@ -326,7 +326,7 @@ def _stock_notes(t: dict[str, int], needs: Any, unknown: tuple[str, ...], *, is_
         f"道路中断时 {t['settlements_cut_off']} 个居民点（已知 {t['people_cut_off']} 人）失去全部物资储备点；"
         f"{t['settlements_far']} 个时限内无储备点；{t['settlements_off_network']} 个未接入路网。",
     )]  # fmt: skip
-    whole = needs[needs["stock_id"] == "all"]
+    whole = needs[needs["scope"] == "all"]
     short = whole[whole["short"].isna() | (whole["short"] > 0)]
     texts = [f"{good} {'?' if np.isnan(n) else format(n, 'g')}"
              for good, n in zip(short["good"], short["short"], strict=True)]  # fmt: skip

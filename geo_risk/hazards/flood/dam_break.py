@@ -81,11 +81,10 @@ def wave(made: Ratings, path: Path, peak_m3_s: float, *, params: DamBreakParams)
 
     Returns
     -------
-    (n,) each; the stage is NaN where it is above the rating curve: not known, not dry. There the wave runs at least as
-    fast as at the curve's top; where a reach has no curve, as in the one before (after) it.
+    (n,) each; the stage is NaN where it is above the rating curve: not known, not dry (`wave_most_m` bounds it). There
+    the wave runs at least as fast as at the curve's top; where a reach has no curve, as in the one before (after) it.
     """
-    flow = np.full(len(made.curve_m3_s), np.nan)
-    flow[path.reaches] = peak_m3_s * 10 ** (-params.attenuation_log10_km * path.start_km)
+    flow = _flow_m3_s(made, path, peak_m3_s, params)
     stage = made.stage_m(flow)[path.reaches]
     area = np.array([
         np.interp(h, LEVELS_M, made.section_m2[r]) if np.isfinite(h) else np.nan
@@ -98,6 +97,18 @@ def wave(made: Ratings, path: Path, peak_m3_s: float, *, params: DamBreakParams)
     known = pd.Series(speed).ffill().bfill().to_numpy(np.float64)
     hours = made.reaches.length_m[path.reaches] / (known * 5 / 3) / 3600
     return stage, np.concatenate([[0.0], np.cumsum(hours)[:-1]]) if len(hours) else hours
+
+
+def wave_most_m(made: Ratings, path: Path, peak_m3_s: float, *, params: DamBreakParams) -> F64:
+    """Return what the stage of each reach of a path is at most [m], (n,): the bound `Ratings.stage_most_m`."""
+    return made.stage_most_m(_flow_m3_s(made, path, peak_m3_s, params))[path.reaches]
+
+
+def _flow_m3_s(made: Ratings, path: Path, peak_m3_s: float, params: DamBreakParams) -> F64:
+    """Return the attenuated peak in every reach, NaN off the path."""
+    flow = np.full(len(made.curve_m3_s), np.nan)
+    flow[path.reaches] = peak_m3_s * 10 ** (-params.attenuation_log10_km * path.start_km)
+    return flow
 
 
 def dam_cells(
@@ -209,11 +220,13 @@ def screen(
         )
         if is_known:
             stage, hours = wave(made, path, float(peak[k]), params=params)
+            most = wave_most_m(made, path, float(peak[k]), params=params)
             highest[path.reaches] = np.maximum(highest[path.reaches], stage)
         else:
             stage, hours = np.full(len(path.reaches), params.unknown_height_m), np.full(len(path.reaches), np.nan)
+            most = stage
             lost[path_below(made, int(start), length_max_km=params.length_max_km).reaches] = True
-        hits = _hits(path, stage, hours, about, len(people))
+        hits = _hits(path, (stage, most), hours, about, len(people))
         row = _row("screened" if is_known else "unknown", peak[k], path)
         rows.append(row | _told(hits, people, depth_bounds_m, is_known=bool(is_known), leaves=path.leaves))
     return pd.DataFrame(rows, index=reservoirs.index), highest, lost
@@ -234,8 +247,12 @@ def deepest_m(made: Ratings, highest: F64, lost: NDArray[np.bool_]) -> da.Array:
     return out
 
 
-def _hits(path: Path, stage: F64, hours: F64, about: Places, n: int) -> dict[str, F64]:
-    """Return depth and arrival at each settlement, NaN where dry; `unknown` 1 where the stage is not known."""
+def _hits(path: Path, stages: tuple[F64, F64], hours: F64, about: Places, n: int) -> dict[str, F64]:
+    """Return depth and arrival at each settlement, NaN where dry; `unknown` 1 where the stage is not known.
+
+    `stages` : of each reach of the path, NaN unknown, and what it is at most.
+    """
+    stage, most = stages
     at = np.full(int(about.reach.max(initial=0)) + 1, -1, np.int64)
     inside = path.reaches + 1 < len(at)
     at[path.reaches[inside] + 1] = np.flatnonzero(inside)
@@ -248,7 +265,7 @@ def _hits(path: Path, stage: F64, hours: F64, about: Places, n: int) -> dict[str
     wet = deep > 0
     np.maximum.at(depth, k[wet], deep[wet])
     np.minimum.at(arrival, k[wet], np.where(np.isfinite(hours[p[wet]]), hours[p[wet]], np.inf))
-    lost = np.isnan(deep) & (about.hand_m[touched] <= LEVELS_M[-1])
+    lost = np.isnan(deep) & (about.hand_m[touched] <= most[p])
     unknown[k[lost]] = 1.0
     unknown[about.settlement[passed & np.isnan(about.hand_m)]] = 1.0
     finite = np.isfinite(depth)

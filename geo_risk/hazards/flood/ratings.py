@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import same_grid
 from geo_risk.core.result import MethodCard
 from geo_risk.hazards.flood.params import DrainageParams, RiverParams
-from geo_risk.kernels.rating import discharge_of, rating_discharge_m3_s, section_area_m2, stage_of
+from geo_risk.kernels.rating import discharge_of, rating_discharge_m3_s, section_area_m2, stage_most, stage_of
 from geo_risk.terrain.reaches import Reaches, backwater_m, depth_by_reach, find_reaches, reach_zones
 from geo_risk.terrain.slope import blocks, slope_layers
 
@@ -48,6 +48,12 @@ class Ratings:
     def stage_m(self, discharge_m3_s: F64) -> F64:
         """Return the stage of each reach, (n,); NaN where unknown or above the highest level."""
         return stage_of(np.asarray(discharge_m3_s, np.float64), LEVELS_M, self.curve_m3_s)
+
+    def stage_most_m(self, discharge_m3_s: F64) -> F64:
+        """Return what the stage of each reach is at most, (n,): the stage, above the highest level a bound; inf where
+        nothing is known.
+        """
+        return stage_most(np.asarray(discharge_m3_s, np.float64), LEVELS_M, self.curve_m3_s, self.section_m2)
 
     def discharge_m3_s(self, stage_m: F64) -> F64:
         """Return the discharge of each reach at a stage, (n,); NaN where unknown or above the highest level."""

@@ -128,7 +128,8 @@ GeoRisk.showStages = function () {
 };
 
 GeoRisk.listed = function () {
-  var order = ["evacuation", "waterlogging", "hazard_points", "mining_clues", "active_deformation", "linear_risk", "structures", "subsidence_zones"];
+  var order = ["evacuation", "waterlogging", "hazard_points", "mining_clues", "active_deformation", "linear_risk", "structures", "subsidence_zones",
+    "downstream", "planned_sites", "runout_zones", "relocation", "shelter_coverage", "shelter_proposals", "stock_proposals"];
   return order.map(function (id) { return GeoRisk.data.layers.filter(function (l) { return l.id === id && l.listed; })[0]; }).filter(Boolean);
 };
 

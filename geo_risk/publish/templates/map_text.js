@@ -39,6 +39,7 @@ GeoRisk.valueText = function (column, value) {
   if (GeoRisk.isLevel(column)) { return GeoRisk.levelText(column, value); }
   if (column === "depth_class" && value < 0) { return GeoRisk.t("ui.unknown"); }
   if (typeof value === "boolean") { return GeoRisk.t(value ? "ui.yes" : "ui.no"); }
+  if (column === "first10_share") { return Math.round(100 * value) + " %"; }
   if (typeof value === "number") { return GeoRisk.number(value); }
   if (column === "measures") { return GeoRisk.measure(value); }
   return GeoRisk.plainColumns.test(column) ? value : GeoRisk.choice(value);
