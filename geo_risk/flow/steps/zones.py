@@ -62,6 +62,8 @@ def write_zones(
     **reads: Path | None,
 ) -> None:
     """Write the zones without their point ids, and risk_level."""
+    import numpy as np
+
     from geo_risk.products.zone_exposure import Exposed
     from geo_risk.products.zones import Dangers, risk_layer, risk_zones
     from geo_risk.publish.frames import write_frame, write_json
@@ -75,6 +77,8 @@ def write_zones(
     levels = {kind: open_layer(found[name]) for kind, name in _LEVELS.items() if name in found}
     warnings = {name: open_layer(found[name]) for name in found if name.startswith("warning_")}
     ways = {name: open_layer(found[name]) for name in _DRAINAGE if name in found and levels}
+    if "flow_direction" in ways:  # D8 codes, -1 to 8
+        ways["flow_direction"] = ways["flow_direction"].astype(np.int8, keep_attrs=True)
     lines, notes, quarantine = read_roads(roads, target, options)
     exposed = Exposed(frames.get("houses"), lines, frames.get("facilities"),
                       None if population is None else open_layer(population), params.exposure)  # fmt: skip
