@@ -9,6 +9,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import rasterio.features
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
@@ -74,5 +75,40 @@ def rasterize(
     with _ONE_AT_A_TIME:
         burned: NDArray[Any] = rasterio.features.rasterize(
             pairs, out_shape=grid.shape, transform=grid.transform, fill=fill, dtype=dtype, all_touched=all_touched
+        )
+    return burned
+
+
+_LINES_AT_ONCE = 10_000
+
+
+def touched_by_lines(lines: NDArray[Any], grid: Grid) -> NDArray[np.uint8]:
+    """Return 1 on every cell (y, x) that a line touches, as `rasterize(..., all_touched=True)` burns it, else 0.
+
+    Many lines go to the rasteriser as one: to hand each over by itself costs more than to burn it.
+
+    Parameters
+    ----------
+    lines : (n,) LineStrings or MultiLineStrings in the grid's CRS; missing and empty ones are passed over.
+
+    Raises
+    ------
+    ValueError : something else than lines is given.
+    """
+    parts = shapely.get_parts(lines[~shapely.is_missing(lines)])
+    parts = parts[~shapely.is_empty(parts)]
+    if not (shapely.get_dimensions(parts) == 1).all():
+        what = "only lines are burned by lines"
+        raise ValueError(what)
+    if not len(parts):
+        return np.zeros(grid.shape, dtype=np.uint8)
+    xy = shapely.get_coordinates(parts).tolist()
+    ends = np.cumsum(shapely.get_num_coordinates(parts)).tolist()
+    rows = [xy[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    some = range(0, len(rows), _LINES_AT_ONCE)
+    shapes = [({"type": "MultiLineString", "coordinates": rows[k : k + _LINES_AT_ONCE]}, 1) for k in some]
+    with _ONE_AT_A_TIME:
+        burned: NDArray[np.uint8] = rasterio.features.rasterize(
+            shapes, out_shape=grid.shape, transform=grid.transform, fill=0, dtype="uint8", all_touched=True
         )
     return burned

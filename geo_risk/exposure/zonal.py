@@ -62,8 +62,10 @@ def values_at(layer: NDArray[Any] | da.Array, cell: NDArray[np.int64]) -> NDArra
     at = np.divmod(cell, layer.shape[1])
     edges = [np.concatenate([[0], np.cumsum(c)]) for c in layer.chunks]
     row, column = (np.searchsorted(e, i, side="right") - 1 for e, i in zip(edges, at, strict=True))
-    order = np.lexsort([column, row])
-    number = row[order] * len(layer.chunks[1]) + column[order]
+    blocks = row * len(layer.chunks[1]) + column
+    small = np.min_scalar_type(int(layer.numblocks[0]) * int(layer.numblocks[1]))  # two bytes sort in one pass
+    order = np.argsort(blocks.astype(small), kind="stable")
+    number = blocks[order]
     parts = np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(cell) else []
     for _, band in groupby(parts, key=lambda part: int(row[part[0]])):
         some = list(band)
@@ -100,6 +102,21 @@ def cell_coverage(polygons: gpd.GeoDataFrame, grid: Grid) -> Coverage:
     polygon = np.repeat(np.arange(len(polygons)), lengths)
     good = share > 0
     return Coverage(grid, polygon[good], cell[good], share[good], n_cells)
+
+
+def covered_on(grid: Grid, polygons: gpd.GeoDataFrame, known: Coverage | None) -> Coverage:
+    """Return a coverage of the polygons that is known already if it is of this grid, else find it.
+
+    Raises
+    ------
+    CrsError, ValueError : as `cell_coverage`; ValueError also where `known` is of another number of polygons.
+    """
+    if known is None or known.grid != grid:
+        return cell_coverage(polygons, grid)
+    if len(known.n_cells) != len(polygons):
+        what = f"the coverage is of {len(known.n_cells)} polygons, {len(polygons)} are given"
+        raise ValueError(what)
+    return known
 
 
 def level_at_share(
@@ -198,11 +215,20 @@ def covered_shares(features: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> NDArr
     alone = counts.index[counts["size"] == 1].to_numpy()
     single = pairs.set_index("feature")["share"]
     out[alone] = single.loc[alone].to_numpy()
-    for _, group in pairs[~pairs["feature"].isin(alone)].groupby("feature"):
-        i = int(group["feature"].iloc[0])
-        union = shapely.union_all(areas[group["zone"].to_numpy()])
-        piece, whole = shapely.intersection(shapes[i], union), _size(shapes[[i]])[0]
-        out[i] = min(1.0, _size(np.array([piece]))[0] / whole) if whole > 0 else 1.0
+    several = pairs[~pairs["feature"].isin(alone)]
+    if len(several):
+        feature, zone = several["feature"].to_numpy(), several["zone"].to_numpy()
+        feature, first = np.unique(feature, return_index=True)  # the pairs stand by feature, then zone
+        unions: dict[bytes, Any] = {}
+        covers = np.empty(len(feature), dtype=object)
+        for k, some in enumerate(np.split(zone, first[1:])):
+            key = some.tobytes()
+            if key not in unions:
+                unions[key] = shapely.union_all(areas[some])
+            covers[k] = unions[key]
+        whole, part = _size(shapes[feature]), _size(shapely.intersection(shapes[feature], covers))
+        shares = np.divide(part, whole, out=np.ones(len(part)), where=whole > 0)
+        out[feature] = np.minimum(1.0, shares)
     return out
 
 

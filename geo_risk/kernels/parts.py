@@ -83,20 +83,47 @@ def first_end(direction: NDArray[np.int8], is_end: NDArray[np.bool_]) -> NDArray
         msg = f"direction has shape {direction.shape}, is_end {is_end.shape}; one (y, x) shape needed"
         raise ValueError(msg)
     out = np.full(direction.shape, _UNSEEN, dtype=np.int64)
-    if not _walk(np.ascontiguousarray(direction), np.ascontiguousarray(is_end), out.reshape(-1)):
+    every = np.arange(out.size)
+    if not _walk_from(every, np.ascontiguousarray(direction), np.ascontiguousarray(is_end), out.reshape(-1)):
         msg = "flow directions form a ring"
         raise ValueError(msg)
     return out
+
+
+def rim_ends(direction: NDArray[np.int8], is_end: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the cells at the tile's edge that have a direction, and what `first_end` says of them.
+
+    Only their own ways are walked, which is a small part of the tile; a ring that none of them meets is not seen.
+
+    Returns
+    -------
+    (n,) flat indices in the tile, rising, and (n,) as `first_end`.
+
+    Raises
+    ------
+    ValueError : as `first_end`.
+    """
+    if direction.shape != is_end.shape or direction.ndim != 2:
+        msg = f"direction has shape {direction.shape}, is_end {is_end.shape}; one (y, x) shape needed"
+        raise ValueError(msg)
+    rim = np.zeros(direction.shape, dtype=bool)
+    rim[[0, -1]] = rim[:, [0, -1]] = True
+    at = np.flatnonzero(rim & (direction != MISSING))
+    out = np.full(direction.size, _UNSEEN, dtype=np.int64)
+    if not _walk_from(at, np.ascontiguousarray(direction), np.ascontiguousarray(is_end), out):
+        msg = "flow directions form a ring"
+        raise ValueError(msg)
+    return at, out[at]
 
 
 _UNSEEN = np.iinfo(np.int64).min
 
 
 @njit(cache=True, nogil=True)
-def _walk(direction: Any, is_end: Any, out: Any) -> bool:
+def _walk_from(starts: Any, direction: Any, is_end: Any, out: Any) -> bool:
     n_y, n_x = direction.shape
     way = np.empty(out.size, dtype=np.int64)
-    for start in range(out.size):
+    for start in starts:
         n, c, found = 0, start, _UNSEEN
         while found == _UNSEEN:
             i, j = c // n_x, c % n_x

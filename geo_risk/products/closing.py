@@ -12,10 +12,11 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo_risk.core.grid import Grid, grid_of
+from geo_risk.core.grid import CHUNK, Grid, grid_of
 from geo_risk.core.levels import Level
 from geo_risk.core.names import STAGES_H
-from geo_risk.core.vectorize import rasterize
+from geo_risk.core.vectorize import touched_by_lines
+from geo_risk.exposure.along import middles
 from geo_risk.exposure.zonal import values_at
 from geo_risk.products.demand import WATER_KINDS
 from geo_risk.products.params import EvacuationParams
@@ -148,9 +149,7 @@ def _deep(
     times: list[float] = []
     for number, layer in enumerate(water if len(roads) else ()):
         grid = grid_of(layer.depth)
-        at = np.flatnonzero(
-            rasterize(((g, 1) for g in roads.geometry), grid, fill=0, dtype="uint8", all_touched=True).reshape(-1)
-        )
+        at = np.flatnonzero(touched_by_lines(roads.geometry.to_numpy(), grid).reshape(-1))
         depth = np.asarray(values_at(layer.depth.data, at), dtype=np.float64)
         shuts = np.full(len(at), grid.resolution_m <= params.close_cell_m)
         come = np.full(len(at), np.nan)
@@ -208,14 +207,21 @@ def unknown_depth_shares(
         return share, inside
     lines = edges.geometry.to_numpy()
     step = max(15.0, min(grid_of(w.depth).resolution_m for w in water) / 2)
+    order = _by_block(lines, grid_of(water[0].depth))  # else each part of the edges reads every block of the layers
     for begin in range(0, len(edges), chunk):
-        part = lines[begin : begin + chunk]
+        rows = order[begin : begin + chunk]
+        part = lines[rows]
         count = np.maximum(1, np.ceil(shapely.length(part) / step)).astype(np.int64)
         row = np.repeat(np.arange(len(part)), count)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-        at = shapely.line_interpolate_point(part[row], (within + 0.5) / count[row], normalized=True)
-        known, seen = _known_at(shapely.get_coordinates(at), water)
+        known, seen = _known_at(middles(part, count), water)
         n = np.bincount(row, minlength=len(part))
-        share[begin : begin + chunk] = np.bincount(row, weights=seen & ~known, minlength=len(part)) / n
-        inside[begin : begin + chunk] = np.bincount(row, weights=seen, minlength=len(part)) > 0
+        share[rows] = np.bincount(row, weights=seen & ~known, minlength=len(part)) / n
+        inside[rows] = np.bincount(row, weights=seen, minlength=len(part)) > 0
     return share, inside
+
+
+def _by_block(lines: NDArray[Any], grid: Grid) -> NDArray[np.int64]:
+    """Return the positions of lines such that those of one block of the grid follow one another."""
+    left, bottom, _, _ = shapely.bounds(lines).T
+    side = CHUNK * grid.resolution_m
+    return np.lexsort((np.floor(left / side), np.floor(bottom / side)))

@@ -11,7 +11,6 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from geo_risk.core.grid import CHUNK, Grid
@@ -22,7 +21,6 @@ from geo_risk.terrain.mosaic import Mosaic, connected
 from geo_risk.terrain.outlines import label_outlines
 from geo_risk.terrain.parts import shared, tiles
 
-_CROSS = ndimage.generate_binary_structure(2, 1)
 _HALO = 2
 """Cells around a block that closing looks at: one to grow, one to shrink."""
 
@@ -108,10 +106,21 @@ def _closed(around: NDArray[np.int8], unit: NDArray[Any] | None) -> NDArray[np.b
     Nothing grows beyond the map's edge.
     """
     hazardous, beyond = around > 0, around == _BEYOND
-    grown = ndimage.binary_dilation(hazardous, structure=_CROSS) & ~beyond
-    closed = hazardous | ndimage.binary_erosion(grown, structure=_CROSS)
-    out: NDArray[np.bool_] = closed[_HALO:-_HALO, _HALO:-_HALO]
+    grown = hazardous.copy()
+    for here, there in _SIDES:
+        grown[here] |= hazardous[there]
+    grown &= ~beyond
+    kept = grown.copy()
+    for here, there in _SIDES:
+        kept[here] &= grown[there]
+    out: NDArray[np.bool_] = (hazardous | kept)[_HALO:-_HALO, _HALO:-_HALO]
     return out if unit is None else out | (unit > 0)
+
+
+_ALL, _LAST, _FIRST = slice(None), slice(None, -1), slice(1, None)
+_SIDES = (((_LAST, _ALL), (_FIRST, _ALL)), ((_FIRST, _ALL), (_LAST, _ALL)),
+          ((_ALL, _LAST), (_ALL, _FIRST)), ((_ALL, _FIRST), (_ALL, _LAST)))  # fmt: skip
+"""Cells that have a neighbour on one side, and that neighbour; the outermost ring is cut off afterwards."""
 
 
 def _simplified(shapes: gpd.GeoSeries, tolerance_m: float) -> gpd.GeoSeries:
@@ -119,8 +128,9 @@ def _simplified(shapes: gpd.GeoSeries, tolerance_m: float) -> gpd.GeoSeries:
         return shapes
     parts = shapes.explode(index_parts=False)
     smooth = gpd.GeoSeries(shapely.coverage_simplify(parts.to_numpy(), tolerance_m), index=parts.index, crs=shapes.crs)
-    whole = smooth.groupby(level=0).apply(lambda g: shapely.union_all(g.to_numpy()))
-    out = gpd.GeoSeries(whole, crs=shapes.crs).reindex(shapes.index)
+    rows, first = np.unique(smooth.index.to_numpy(), return_index=True)  # parts of one shape follow one another
+    whole = np.array([shapely.union_all(p) for p in np.split(smooth.to_numpy(), first[1:])], dtype=object)
+    out = gpd.GeoSeries(whole, index=rows, crs=shapes.crs).reindex(shapes.index)
     bad = ~out.is_valid | out.is_empty | (out.geom_type == "GeometryCollection")
     return out.where(~bad, shapes)
 

@@ -22,7 +22,7 @@ from geo_risk.core.grid import grid_of
 from geo_risk.core.schemas import conform
 from geo_risk.exposure.places import valid_polygons
 from geo_risk.exposure.roads import on_pieces
-from geo_risk.exposure.zonal import cell_coverage, level_at_share
+from geo_risk.exposure.zonal import Coverage, cell_coverage, covered_on, level_at_share
 from geo_risk.products.assignment import Offers, Table
 from geo_risk.products.closing import DepthLayer, closing
 from geo_risk.products.cutoff import cut_off_list, cut_off_risk
@@ -130,18 +130,20 @@ def plan_evacuation(
     if is_crossed.any():
         sound = inputs.zones.set_geometry(valid_polygons(inputs.zones.geometry.to_numpy()), crs=inputs.zones.crs)
         inputs = replace(inputs, zones=sound)
-    threat = None
+    covered, threat = _covered(inputs), None
     if inputs.reach:
-        threat = house_threat(inputs.houses, inputs.reach, params=params, slides=inputs.slides)
+        threat = house_threat(
+            inputs.houses, inputs.reach, params=params, coverage=covered, slides=inputs.slides
+        )
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
-    water = _water(inputs, params)
+    water = _water(inputs, covered, params)
     leaving = people_to_move(
         inputs.settlements, inputs.houses, by_zone, params=params, stages=inputs.stages, threat=threat, water=water,
         risk=risk,
     )  # fmt: skip
     leaving = with_water_times(leaving, inputs.houses, by_zone, inputs.times, threat=threat, water=water,
                                stages=inputs.stages, params=params)  # fmt: skip
-    is_known = _is_known(inputs, threat, water, params)
+    is_known = _is_known(inputs, threat, water, covered, params)
     silent = not_judged(inputs.houses, by_zone, is_known, params=params)
     leaving = with_not_judged(leaving, inputs.settlements, silent)
     shelters, refused = usable_now(
@@ -174,15 +176,24 @@ def plan_evacuation(
     )
 
 
-def _water(inputs: EvacuationInputs, params: EvacuationParams) -> Water | None:
+def _covered(inputs: EvacuationInputs) -> Coverage | None:
+    """Return which cells the houses cover, found once for all that judges them by cells; None without such layers."""
+    layers = [*inputs.reach.values(), *(g for g in inputs.grounds if g.name in ("hazard_flood", "hazard_landslide"))]
+    return cell_coverage(inputs.houses, grid_of(layers[0])) if layers else None
+
+
+def _water(inputs: EvacuationInputs, covered: Coverage | None, params: EvacuationParams) -> Water | None:
     """Return what the flood hazard says of each house, None where there is none."""
     layers = [layer for layer in inputs.grounds if layer.name == "hazard_flood"]
-    return house_water(inputs.houses, layers[0], params=params, chance=inputs.flood_chance) if layers else None
+    if not layers:
+        return None
+    return house_water(inputs.houses, layers[0], params=params, chance=inputs.flood_chance, coverage=covered)
 
 
 def _is_known(
-    inputs: EvacuationInputs, threat: Threat | None, water: Water | None, params: EvacuationParams
-) -> NDArray[np.bool_]:
+    inputs: EvacuationInputs, threat: Threat | None, water: Water | None, covered: Coverage | None,
+    params: EvacuationParams,
+) -> NDArray[np.bool_]:  # fmt: skip
     """Tell which houses the stages (without stages: the landslide hazard) and the flood hazard judge.
 
     A house that one of them calls needs no judgement of the other.
@@ -194,7 +205,7 @@ def _is_known(
         known &= threat.is_judged(params)
         called |= threat.share >= params.house_share
     elif layers:
-        coverage = cell_coverage(inputs.houses, grid_of(layers[0]))
+        coverage = covered_on(grid_of(layers[0]), inputs.houses, covered)
         known &= level_at_share(layers[0], coverage, share=params.house_share, min_known_share=0.5) >= 0
     if water is not None:
         known &= water.level >= 0

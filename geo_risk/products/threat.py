@@ -20,7 +20,7 @@ from geo_risk.core.grid import Grid, grid_of, same_grid
 from geo_risk.core.levels import Level
 from geo_risk.core.names import STAGES_H
 from geo_risk.core.units import in_units
-from geo_risk.exposure.zonal import Coverage, cell_coverage, level_of_values
+from geo_risk.exposure.zonal import Coverage, covered_on, level_of_values
 from geo_risk.kernels.reach import reach_level
 from geo_risk.products.params import EvacuationParams
 from geo_risk.terrain.slope import blocks
@@ -97,8 +97,9 @@ CHANCE_LEVEL = 2
 
 
 def house_water(
-    houses: gpd.GeoDataFrame, hazard: xr.DataArray, *, params: EvacuationParams, chance: xr.DataArray | None = None
-) -> Water:
+    houses: gpd.GeoDataFrame, hazard: xr.DataArray, *, params: EvacuationParams, chance: xr.DataArray | None = None,
+    coverage: Coverage | None = None,
+) -> Water:  # fmt: skip
     """Judge each house by the flood hazard of its own ground.
 
     Parameters
@@ -107,13 +108,14 @@ def house_water(
     params : `flood_level`, `flood_chance` and `house_share`.
     chance : (y, x) probability that water stands as deep as `CHANCE_LEVEL` means, NaN where not known. It judges where
         `flood_level` is that level; a house on ground of `flood_level` is called whatever it says.
+    coverage : of the houses, where it is known; it counts where it is on the layers' grid.
 
     Raises
     ------
     CrsError, GridError : houses and layers do not fit together.
     """
     grid = grid_of(hazard) if chance is None else same_grid(hazard, chance)
-    coverage = cell_coverage(houses, grid)
+    coverage = covered_on(grid, houses, coverage)
     values = coverage.values(hazard.data)
     level = level_of_values(values, coverage, share=params.house_share, min_known_share=0.5)
     share = _share(values, coverage, params.flood_level)
@@ -194,7 +196,7 @@ def _grid_of(layers: Mapping[str, xr.DataArray]) -> Grid:
 
 def house_threat(
     houses: gpd.GeoDataFrame, layers: Mapping[str, xr.DataArray], *, params: EvacuationParams,
-    slides: Slides | None = None,
+    coverage: Coverage | None = None, slides: Slides | None = None,
 ) -> Threat:  # fmt: skip
     """Judge each house by its own ground in the layers of `reach_layers` (or in plain warnings), and by what may come.
 
@@ -206,13 +208,13 @@ def house_threat(
     ----------
     houses : polygons in the layers' CRS. layers : by name ("warning_24h"); at least one. slides : on their grid.
     params : `warning_level`, `house_share`, `slide_chance` and `sure_level`.
+    coverage : of the houses, where it is known; it counts where it is on the layers' grid.
 
     Raises
     ------
     CrsError, GridError : houses and layers do not fit together. ValueError : no layer is given.
     """
-    grid = _grid_of(layers)
-    coverage = cell_coverage(houses, grid)
+    coverage = covered_on(_grid_of(layers), houses, coverage)
     values = {name: coverage.values(layer.data) for name, layer in layers.items()}
     highest = reduce(np.maximum, values.values())
     calls = np.where(highest < 0, Level.UNKNOWN, highest >= params.warning_level).astype(np.int8)

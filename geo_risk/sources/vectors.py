@@ -209,7 +209,8 @@ def _check_geometry(
     reasons = np.full(len(frame), "", dtype=object)
     mended = np.zeros(len(frame), dtype=bool)
     shapes = shapes.copy()
-    for i, value in enumerate(shapes):
+    for i in _doubtful(shapes, geometry).tolist():
+        value = shapes[i]
         reasons[i] = _defect(value, geometry)
         if not reasons[i] and value.geom_type.endswith("Polygon") and not value.is_valid:
             shapes[i], change = mend_polygon(value)
@@ -253,6 +254,23 @@ def _set_swapped_aside(
     said = Sentence(f"{path.name}: {n} of {len(frame)} rows set aside, longitude and latitude look swapped",
                     f"{path.name}：{len(frame)} 行中搁置 {n} 行，经纬度疑似颠倒")  # fmt: skip
     return frame[~bad], [{"id": i, **why} for i in ids[bad]], [said]
+
+
+def _doubtful(shapes: NDArray[Any], geometry: str | None) -> NDArray[np.int64]:
+    """Return the rows to look at one by one: those that may have a `_defect` or may be mended."""
+    kind = shapely.get_type_id(shapes)
+    doubtful = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    xy, row = shapely.get_coordinates(shapes, return_index=True)
+    doubtful[row[~np.isfinite(xy).all(axis=1)]] = True
+    if geometry is not None:
+        doubtful |= ~np.isin(kind, _TYPES[geometry])
+    is_area = np.isin(kind, _TYPES["Polygon"]) & ~doubtful
+    doubtful[is_area] = ~shapely.is_valid(shapes[is_area])
+    return np.flatnonzero(doubtful)
+
+
+_TYPES = {"Point": (0, 4), "LineString": (1, 5), "Polygon": (3, 6)}
+"""Numbers of the single and the multiple kind."""
 
 
 def _defect(value: Any, geometry: str | None) -> str:

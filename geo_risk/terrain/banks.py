@@ -15,9 +15,9 @@ from geo_risk.core.errors import DataError
 from geo_risk.core.grid import same_grid
 from geo_risk.core.units import in_units
 from geo_risk.kernels.banks import HALO, NONE, bank_ends
-from geo_risk.kernels.parts import first_end, follow
+from geo_risk.kernels.parts import follow, rim_ends
 from geo_risk.kernels.priority_flood import MISSING
-from geo_risk.terrain.parts import part_labels, shared, tiles
+from geo_risk.terrain.parts import part_labels, shared, tiles, ways_within
 from geo_risk.terrain.slope import blocks
 
 Labels = NDArray[np.int64]
@@ -41,7 +41,8 @@ def hillslope_labels(direction: xr.DataArray, upslope_area: xr.DataArray, *, cat
 
     Raises
     ------
-    GridError : the layers are on different grids. DataError : the directions form a ring or leave the grid.
+    GridError : the layers are on different grids. DataError : the directions form a ring (within a block it is found
+        when that block is computed) or leave the grid.
     """
     n_x = same_grid(direction, upslope_area).shape[1]
     codes = blocks(direction).map_blocks(_codes, dtype=np.int8, meta=np.empty((0, 0), np.int8))
@@ -62,14 +63,14 @@ def hillslope_labels(direction: xr.DataArray, upslope_area: xr.DataArray, *, cat
         sides = follow(found[0], found[1], found[2] > 0)
     except ValueError as error:
         raise DataError(str(error), where=str(direction.name), fix="run the hydrology step again") from error
-    made = partial(_labelled, cells=found[0], sides=sides.astype(np.int8), n_x=n_x)
+    made = partial(_labelled, cells=found[0], sides=sides.astype(np.int8), n_x=n_x, where=str(direction.name))
     return da.map_blocks(made, links, codes, bank, dtype=np.int64, meta=np.empty((0, 0), np.int64))
 
 
 def _codes(direction: NDArray[Any]) -> NDArray[np.int8]:
     """Return D8 codes as whole numbers, -1 where missing."""
-    if direction.dtype == np.int8:
-        return direction
+    if direction.dtype.kind in "iu":
+        return direction.astype(np.int8, copy=False)
     return np.nan_to_num(direction.astype(np.float64), nan=-1.0).astype(np.int8)
 
 
@@ -86,26 +87,24 @@ def _met(
 
 def _edges(codes: NDArray[np.int8], bank: NDArray[np.int8], origin: tuple[int, int], n_x: int) -> Labels:
     """Return (3, n): the block's edge cells, the bank or the cell beyond that they meet first, and whether a bank."""
-    rim = np.zeros(codes.shape, dtype=bool)
-    rim[[0, -1]] = rim[:, [0, -1]] = True
-    way = first_end(codes, bank != NONE)
-    at = np.nonzero((rim & (way != -1)).ravel())[0]
-    met, is_final = _met(way.ravel()[at], codes, bank, origin, n_x)
+    at, way = rim_ends(codes, bank != NONE)
+    met, is_final = _met(way, codes, bank, origin, n_x)
     cell = (at // codes.shape[1] + origin[0]) * n_x + at % codes.shape[1] + origin[1]
     return np.stack([cell, met, is_final.astype(np.int64)])
 
 
 def _labelled(
     links: Labels, codes: NDArray[np.int8], bank: NDArray[np.int8], *, cells: Labels, sides: NDArray[np.int8],
-    n_x: int, block_info: Any = None,
+    n_x: int, where: str, block_info: Any = None,
 ) -> Labels:  # fmt: skip
     (r0, _), (c0, _) = block_info[0]["array-location"]
-    way = first_end(codes, bank != NONE).ravel()
+    way = ways_within(codes, bank != NONE, where=where).ravel()
     at = np.nonzero(way != -1)[0]
     met, is_final = _met(way[at], codes, bank, (r0, c0), n_x)
     side = np.zeros(way.size, dtype=np.int64)
     if len(cells):
-        beyond = np.minimum(np.searchsorted(cells, met), len(cells) - 1)
-        side[at] = np.where(is_final, met, sides[beyond])
+        beyond = np.minimum(np.searchsorted(cells, met[~is_final]), len(cells) - 1)
+        met[~is_final] = sides[beyond]
+        side[at] = met
     out: Labels = np.where(links > 0, 4 * links + side.reshape(codes.shape), 0)
     return out

@@ -197,6 +197,10 @@ def _pieces(
     first: NDArray[Any], second: NDArray[Any] | None, origin: At, n_x: int
 ) -> tuple[Part, Labels, dict[str, Labels]]:
     """Return a block's pieces; (n, 3) first cell in the map, first key and cells of each; and its four sides."""
+    if not first.any():
+        row, column = (np.zeros((3, n), dtype=np.int64) for n in (first.shape[1], first.shape[0]))
+        sides = {"north": row, "south": row, "west": column, "east": column}
+        return Part.of(np.zeros(first.shape, dtype=np.int64)), np.empty((0, 3), dtype=np.int64), sides
     if second is None:
         second = np.zeros(first.shape, dtype=np.int8)
     found = pieces(first, second, corners=False)

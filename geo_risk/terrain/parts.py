@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geo_risk.core.errors import DataError
 from geo_risk.core.grid import same_grid
 from geo_risk.core.units import in_units
-from geo_risk.kernels.parts import HALO, first_end, follow, link_ends
+from geo_risk.kernels.parts import HALO, first_end, follow, link_ends, rim_ends
 from geo_risk.kernels.priority_flood import MISSING
 from geo_risk.terrain.slope import blocks
 
@@ -52,7 +52,8 @@ def part_labels(direction: xr.DataArray, upslope_area: xr.DataArray, *, part_are
 
     Raises
     ------
-    GridError : the layers are on different grids. DataError : the directions form a ring or leave the grid.
+    GridError : the layers are on different grids. DataError : the directions form a ring (within a block it is found
+        when that block is computed) or leave the grid.
     """
     n_x = same_grid(direction, upslope_area).shape[1]
     codes = blocks(direction).astype(np.int8)
@@ -64,9 +65,10 @@ def part_labels(direction: xr.DataArray, upslope_area: xr.DataArray, *, part_are
         link_ends, around, da.overlap.overlap(area, boundary=np.nan, **halo), part_area_m2, dtype=bool, chunks=chunks,
         meta=np.empty((0, 0), bool),
     ).rechunk(codes.chunks)  # fmt: skip
-    way = da.map_blocks(first_end, codes, is_end, dtype=np.int64, meta=np.empty((0, 0), np.int64))
+    way = da.map_blocks(ways_within, codes, is_end, where=str(direction.name), dtype=np.int64,
+                        meta=np.empty((0, 0), np.int64))  # fmt: skip
     try:
-        cells, ends = _between_blocks(way, codes, n_x)
+        cells, ends = _between_blocks(is_end, codes, n_x)
     except ValueError as error:
         raise DataError(str(error), where=str(direction.name), fix="run the hydrology step again") from error
     return da.map_blocks(
@@ -74,10 +76,23 @@ def part_labels(direction: xr.DataArray, upslope_area: xr.DataArray, *, part_are
     )
 
 
-def _between_blocks(way: da.Array, codes: da.Array, n_x: int) -> tuple[Labels, Labels]:
+def ways_within(codes: NDArray[np.int8], is_end: NDArray[np.bool_], *, where: str) -> Labels:
+    """Return `first_end` of a block.
+
+    Raises
+    ------
+    DataError : the directions form a ring; `where` is the layer's name.
+    """
+    try:
+        return first_end(codes, is_end)
+    except ValueError as error:
+        raise DataError(str(error), where=where, fix="run the hydrology step again") from error
+
+
+def _between_blocks(is_end: da.Array, codes: da.Array, n_x: int) -> tuple[Labels, Labels]:
     """Return the cells at block edges, rising, and the end that the water of each meets."""
-    ways, given = shared(way), shared(codes)
-    parts = [dask.delayed(_edges, pure=True)(ways[at], given[at], o, n_x) for at, o, _ in tiles(way.chunks)]
+    ends, given = shared(is_end), shared(codes)
+    parts = [dask.delayed(_edges, pure=True)(ends[at], given[at], o, n_x) for at, o, _ in tiles(codes.chunks)]
     found = np.concatenate(dask.compute(*parts), axis=1)
     found = found[:, np.argsort(found[0], kind="stable")]
     return found[0], follow(found[0], found[1], found[2] > 0)
@@ -87,6 +102,21 @@ def shared(array: da.Array) -> NDArray[Any]:
     """Return the delayed blocks of an array, such that those computed together read what they share but once."""
     out: NDArray[Any] = array.to_delayed(optimize_graph=False)
     return out
+
+
+def read_once(array: da.Array) -> da.Array:
+    """Return an array of the same blocks such that all that is computed of it together makes each block but once.
+
+    Dask makes a block anew for each chain of steps that begins with it: of a packed file that is dear. Here it is held
+    until the last of them has used it.
+    """
+    later = shared(array)
+    rows = [
+        [da.from_delayed(later[i, j], (h, w), dtype=array.dtype, meta=array._meta)
+         for j, w in enumerate(array.chunks[1])]
+        for i, h in enumerate(array.chunks[0])
+    ]  # fmt: skip
+    return da.block(rows)
 
 
 def tiles(chunks: Any) -> list[tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]:
@@ -99,12 +129,10 @@ def tiles(chunks: Any) -> list[tuple[tuple[int, int], tuple[int, int], tuple[int
     ]
 
 
-def _edges(way: Labels, codes: NDArray[np.int8], origin: tuple[int, int], n_x: int) -> Labels:
+def _edges(is_end: NDArray[np.bool_], codes: NDArray[np.int8], origin: tuple[int, int], n_x: int) -> Labels:
     """Return (3, n): the block's edge cells, where their water goes first, and whether that is an end."""
-    rim = np.zeros(way.shape, dtype=bool)
-    rim[[0, -1]] = rim[:, [0, -1]] = True
-    at = np.nonzero((rim & (way != -1)).ravel())[0]
-    target, final = _targets(way.ravel()[at], codes, origin, n_x)
+    at, way = rim_ends(codes, is_end)
+    target, final = _targets(way, codes, origin, n_x)
     return np.stack([_global(at, codes.shape, origin, n_x), target, final.astype(np.int64)])
 
 
@@ -130,8 +158,9 @@ def _labelled(
     out = np.zeros(way.size, dtype=np.int64)
     at = np.nonzero(way.ravel() != -1)[0]
     target, final = _targets(way.ravel()[at], codes, (r0, c0), n_x)
-    beyond = np.minimum(np.searchsorted(cells, target), len(cells) - 1)
-    out[at] = 1 + np.where(final, target, ends[beyond])
+    beyond = np.minimum(np.searchsorted(cells, target[~final]), len(cells) - 1)
+    target[~final] = ends[beyond]
+    out[at] = 1 + target
     return out.reshape(way.shape)
 
 

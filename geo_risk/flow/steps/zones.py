@@ -62,10 +62,13 @@ def write_zones(
     **reads: Path | None,
 ) -> None:
     """Write the zones without their point ids, and risk_level."""
+    import numpy as np
+
     from geo_risk.products.zone_exposure import Exposed
     from geo_risk.products.zones import Dangers, risk_layer, risk_zones
     from geo_risk.publish.frames import write_frame, write_json
     from geo_risk.publish.raster import write_layer
+    from geo_risk.publish.scratch import computed_once
     from geo_risk.sources.layers import open_layer, read_frame, read_grid
 
     target = read_grid(grid)
@@ -73,16 +76,19 @@ def write_zones(
     frames = {name: read_frame(found[name]) for name in (*_FRAMES, "debris_flow_channels") if name in found}
     levels = {kind: open_layer(found[name]) for kind, name in _LEVELS.items() if name in found}
     warnings = {name: open_layer(found[name]) for name in found if name.startswith("warning_")}
-    ways = [open_layer(found[name]) for name in _DRAINAGE if name in found]
+    ways = {name: open_layer(found[name]) for name in _DRAINAGE if name in found and levels}
+    if "flow_direction" in ways:  # D8 codes, -1 to 8
+        ways["flow_direction"] = ways["flow_direction"].astype(np.int8, keep_attrs=True)
     lines, notes, quarantine = read_roads(roads, target, options)
-    dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"),
-                      (ways[0], ways[1]) if len(ways) == 2 else None,
-                      open_layer(found["slope_units"]) if "slope_units" in found else None,
-                      _runout_ground(found, frames.get("debris_flow_channels"), runout))  # fmt: skip
     exposed = Exposed(frames.get("houses"), lines, frames.get("facilities"),
                       None if population is None else open_layer(population), params.exposure)  # fmt: skip
     exposed = exposed.with_gatherings()
-    made = risk_zones(dangers, exposed, target, params=params, language=language)
+    with computed_once(ways, out.parent) as drained:  # the division reads them again and again: unpacked but once
+        dangers = Dangers(levels, warnings, frames.get("active_deformation"), frames.get("ponding"),
+                          (drained[_DRAINAGE[0]], drained[_DRAINAGE[1]]) if len(drained) == 2 else None,
+                          open_layer(found["slope_units"]) if "slope_units" in found else None,
+                          _runout_ground(found, frames.get("debris_flow_channels"), runout))  # fmt: skip
+        made = risk_zones(dangers, exposed, target, params=params, language=language)
     write_frame(made, out)
     write_layer(risk_layer(made, levels, target), risk)
     counts = {f"risk_{level}": int((made["risk_level"] == level).sum()) for level in range(-1, 5)}

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from geo_risk.core.grid import Grid
 from geo_risk.hazards.runout.params import KINDS, RunoutParams
 from geo_risk.kernels.runout import HIT, MISSING_GROUND, Friction, Runout, run_out
+from geo_risk.terrain.parts import shared
 
 PLANES = ("energy_m", "flux", "length_m", "angle_min_deg", "angle_max_deg", "n_paths", "flags", "gap_kinds")
 """What is known of each cell; values carried from the releases follow. Bit k of `gap_kinds`: a path of the kind
@@ -122,23 +123,27 @@ def run_tiles(
     names = tuple(name for name in releases if name not in ("unit", "kind"))
     rules = Rules(params, grid.resolution_m, grid.shape[1], names, planes)
     chunks = dem.chunks
-    stack = da.stack([releases[n].rechunk(chunks).astype(np.float32) for n in ("unit", "kind", *names)])
+    # block by block and not optimised: whole windows as arguments would make their blocks anew for each tile
+    ground = shared(dem)
+    given = [shared(releases[n].rechunk(chunks).astype(np.float32)) for n in ("unit", "kind", *names)]
     reach = math.floor(params.reach_m / grid.resolution_m + 1e-9) + 1
     wanted = dask.delayed(np.unique(np.asarray([] if targets is None else targets, dtype=np.int64)))
     tiles = _boxes(chunks)
     parts = {}
     for (i, j), tile in tiles.items():
         window = tile.grown(reach, grid.shape)
-        parts[i, j] = dask.delayed(_part)(dem[window.slices], stack[:, *tile.slices], wanted, window, tile, rules)
+        near = [k for k, other in tiles.items() if window.meets(other)]
+        z = dask.delayed(_joined_window)([ground[k] for k in near], [tiles[k] for k in near], window)
+        parts[i, j] = dask.delayed(_part)(z, [blocks[i, j] for blocks in given], wanted, window, tile, rules)
     rows = []
     n = len(rules.every)
     for i in range(len(chunks[0])):
         row = []
         for j in range(len(chunks[1])):
             box = tiles[i, j]
-            near = [parts[k] for k, tile in tiles.items() if tile.grown(reach, grid.shape).meets(box)]
+            around = [parts[k] for k, tile in tiles.items() if tile.grown(reach, grid.shape).meets(box)]
             shape = (n, box.bottom - box.top, box.right - box.left)
-            row.append(da.from_delayed(dask.delayed(_merged)(near, box, rules.every), shape=shape, dtype=np.float32))
+            row.append(da.from_delayed(dask.delayed(_merged)(around, box, rules.every), shape=shape, dtype=np.float32))
         rows.append(row)
     every = list(parts.values())
     return Tiled(da.block(rows), dask.delayed(_all_hits)(every), dask.delayed(_skipped)(every))
@@ -150,11 +155,24 @@ def _boxes(chunks: tuple[tuple[int, ...], ...]) -> dict[tuple[int, int], Box]:
     return {(i, j): Box(tops[i], tops[i + 1], lefts[j], lefts[j + 1]) for i, j in places}
 
 
+def _joined_window(found: Sequence[NDArray[np.float64]], boxes: Sequence[Box], window: Box) -> NDArray[np.float64]:
+    """Return the ground of a window from the blocks that it meets."""
+    out = np.empty((window.bottom - window.top, window.right - window.left))
+    for values, box in zip(found, boxes, strict=True):
+        top, bottom = max(box.top, window.top), min(box.bottom, window.bottom)
+        left, right = max(box.left, window.left), min(box.right, window.right)
+        out[top - window.top : bottom - window.top, left - window.left : right - window.left] = (
+            values[top - box.top : bottom - box.top, left - box.left : right - box.left]
+        )  # fmt: skip
+    return out
+
+
 def _part(
-    z: NDArray[np.float64], stack: NDArray[np.float32], targets: NDArray[np.int64], window: Box, tile: Box, rules: Rules
-) -> Part:
-    """Run the releases of one tile on its window, kind by kind."""
-    unit, kind = stack[0], np.nan_to_num(stack[1], nan=0.0)
+    z: NDArray[np.float64], given: Sequence[NDArray[np.float32]], targets: NDArray[np.int64], window: Box, tile: Box,
+    rules: Rules,
+) -> Part:  # fmt: skip
+    """Run the releases of one tile on its window, kind by kind; given are their units, kinds, and values to carry."""
+    unit, kind = given[0], np.nan_to_num(given[1], nan=0.0)
     row, column = np.nonzero(unit > 0)
     found: list[Part] = []
     for code, name in enumerate(KINDS):
@@ -169,7 +187,7 @@ def _part(
         near, target = _targets_in(box, targets, rules.n_x)
         got = run_out(
             inner, (at[0] - box.top) * inner.shape[1] + at[1] - box.left, friction=friction, cell_m=rules.cell_m,
-            units=unit[r, c].astype(np.int64), values=np.nan_to_num(stack[2:, r, c].T, nan=0.0), targets=target,
+            units=unit[r, c].astype(np.int64), values=_values(given[2:], r, c), targets=target,
         )  # fmt: skip
         found.append(_trimmed(got, code, box, _on_grid(got.hits, near, box, rules.n_x), rules))
     if not found:
@@ -184,6 +202,14 @@ def _part(
         return Part(whole, found[0].planes, hits, skipped)
     planes = _merged(found, whole, rules.every)
     return Part(whole, dict(zip(rules.every, planes, strict=True)), hits, skipped)
+
+
+def _values(carried: Sequence[NDArray[np.float32]], row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the values (cells, layers) to carry down from some cells, 0 where there is none."""
+    out = np.zeros((len(row), len(carried)), dtype=np.float32)
+    for k, layer in enumerate(carried):
+        out[:, k] = np.nan_to_num(layer[row, column], nan=0.0)
+    return out
 
 
 def _targets_in(box: Box, targets: NDArray[np.int64], n_x: int) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
