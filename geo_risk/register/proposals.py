@@ -11,7 +11,7 @@ from typing import Any
 from geo_risk.core.errors import ConflictError, DataError
 from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values, packed
-from geo_risk.register.fields import GEOMETRY, LAYERS, plain
+from geo_risk.register.fields import GEOMETRY, LAYERS, known_fields, plain
 from geo_risk.register.merging import merge_changes, target_of
 from geo_risk.register.store import Register
 
@@ -210,7 +210,7 @@ def listed(register: Register, *, state: str | None = "open", kind: str | None =
 
 def _proposal(row: tuple[Any, ...]) -> Proposal:
     values = list(row)
-    values[8], values[9] = json.loads(row[8]), json.loads(row[9])
+    values[8], values[9] = (known_fields(row[2], json.loads(row[n])) for n in (8, 9))
     return Proposal(*values)
 
 
