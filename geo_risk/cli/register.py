@@ -245,6 +245,7 @@ def set_values(
 ) -> None:
     """Change fields of an object by hand."""
     from geo_risk.core.errors import ConfigError, DataError
+    from geo_risk.products.register_merging import settled
     from geo_risk.register.entry import Author, Change
 
     pairs = dict(v.split("=", 1) for v in values if "=" in v)
@@ -258,7 +259,8 @@ def set_values(
             raise DataError(f"the register has no {object_id}", where=register.database.label,  # noqa: EM102
                             fix="see `geo-risk register list`")  # fmt: skip
         base = state.version if version_seen is None else version_seen
-        made = register.apply([Change(state.layer, object_id, base, "edit", dict(pairs))], Author(by, why))
+        after = {**pairs, **settled(state.values, pairs)}
+        made = register.apply([Change(state.layer, object_id, base, "edit", after)], Author(by, why))
     say_versions([object_id], made, as_json=as_json)
 
 

@@ -15,7 +15,7 @@ from geo_risk.flow.register_mapping import LedgerMapping
 from geo_risk.flow.register_report import ImportReport
 from geo_risk.products.params import RiskParams
 from geo_risk.products.register_joined import join_merged, never_fewer
-from geo_risk.products.register_merging import COUNTS
+from geo_risk.products.register_merging import COUNTS, LOWER_BOUNDS, settled
 from geo_risk.products.register_rules import is_known
 from geo_risk.register import proposals, runs
 from geo_risk.register.entry import State, Values
@@ -61,7 +61,7 @@ def import_ledger(register: Register, path: Path, mapping: LedgerMapping) -> Imp
 
 def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: ImportReport) -> list[Offer]:
     known = runs.aliases(register, runs.LEDGER, layer.name)
-    frame, elsewhere, partial = _joined(register, layer, read.frame, known, report)
+    frame, elsewhere, partial, apart = _joined(register, layer, read.frame, known, report)
     ids = frame[layer.id].astype(str)
     known_columns = {*layer.fields, layer.id, "geometry", "row", "lon", "lat", "x", "y", "coordinate_note",
                      "coordinate_confidence"}  # fmt: skip
@@ -100,7 +100,9 @@ def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: I
         else:
             _drop_hair(values, state)
             if state.object_id in partial:
-                _drop_fewer(layer, own_id, values, state, report)
+                _drop_fewer(layer, own_id, values, state, report, apart=state.object_id in apart)
+            else:
+                values |= settled(state.values, [n for n in COUNTS[layer.name] if n in values])
             reason = Sentence(f"Ledger {report.file}, row {row['row']}.", f"台账 {report.file} 第 {row['row']} 行。")
             offers.append(Offer("edit", layer.name, state.object_id, values, reason.zh, str(reason)))
     return offers
@@ -115,12 +117,12 @@ def _say_without_kind(layer: Layer, read: VectorRead, report: ImportReport) -> N
 
 def _joined(
     register: Register, layer: Layer, frame: gpd.GeoDataFrame, known: Mapping[str, str], report: ImportReport
-) -> tuple[gpd.GeoDataFrame, frozenset[int], frozenset[str]]:
-    """Return the rows of a ledger, those of merged points as one row of the point in force; which lack its own; and
-    the points in force of which no merged row is there.
+) -> tuple[gpd.GeoDataFrame, frozenset[int], frozenset[str], frozenset[str]]:
+    """Return the rows of a ledger, those of merged points as one row of the point in force; which lack its own; the
+    points in force of which no merged row is there; and those of which a person said that these are other people.
     """
     if layer.shape != "Point":
-        return frame, frozenset(), frozenset()
+        return frame, frozenset(), frozenset(), frozenset()
     states = {s.object_id: s for s in register.states(layer.name)}
     into = survivors(states)
     joined = join_merged(frame if "source" in frame else frame.assign(source="inventory"), numbers=known, into=into,
@@ -129,13 +131,16 @@ def _joined(
     n = len(frame) - len(joined.found) + len(joined.elsewhere)
     report.add({"rows_of_merged": n} if n else {})
     whole = {end for i, end in into.items() if states[i].values["merged_counts"] != "kept"}
-    return joined.found, joined.elsewhere, frozenset(whole - set(joined.also.values()))
+    apart = frozenset(end for i, end in into.items() if states[i].values["merged_counts"] == "sum")
+    return joined.found, joined.elsewhere, frozenset(whole - set(joined.also.values())), apart
 
 
-def _drop_fewer(layer: Layer, own_id: str, values: Values, state: State, report: ImportReport) -> None:
+def _drop_fewer(layer: Layer, own_id: str, values: Values, state: State, report: ImportReport, *, apart: bool) -> None:
     """Take away fewer people than the point has with those merged into it, whose rows the ledger lacks; name them."""
-    kept = never_fewer(values, state.values)
+    kept = never_fewer(values, state.values, layer=layer.name, apart=apart)
     fewer = {n: values.pop(n) for n in list(values) if kept[n] is None}
+    if any(n in COUNTS[layer.name] for n in values):
+        values[LOWER_BOUNDS] = kept[LOWER_BOUNDS]
     if fewer:
         told = ", ".join(f"{n} {v}" for n, v in fewer.items())
         report.aside(layer.name, own_id, Sentence(

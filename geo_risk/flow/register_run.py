@@ -184,7 +184,7 @@ def _drafts(side: Side, layer: str, seen: Mapping[str, Sequence[Sighting]], rule
     objects = kept[: side.n_objects]
     of_object = np.where(side.match < side.n_objects, side.match, -1)
     for k in side.partial:
-        found[k] = never_fewer(found[k], kept[int(side.match[k])])
+        found[k] = never_fewer(found[k], kept[int(side.match[k])], layer=layer, apart=k in side.apart)
     moved = _moved(side, of_object, layer, rules)
     side.drafts += rules_of.propose_changes(found, objects, of_object, layer, moved, rules)
     known_as: dict[int, str] = {}

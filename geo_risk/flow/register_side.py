@@ -29,7 +29,8 @@ class Side:
 
     `kept` holds objects first (`n_objects` of them), then places that proposals of new objects hold. `also` gives the
     object of each row of the run that went into another row; `elsewhere` are rows at the place of a merged object;
-    `partial` are rows of an object in force that say nothing of those merged into it.
+    `partial` are rows of an object in force that say nothing of those merged into it; `apart` those of them of which a
+    person had said that these are other people.
     """
 
     found: gpd.GeoDataFrame
@@ -42,6 +43,7 @@ class Side:
     also: dict[str, str] = field(default_factory=dict)
     elsewhere: frozenset[int] = frozenset()
     partial: frozenset[int] = frozenset()
+    apart: frozenset[int] = frozenset()
 
 
 def side_of(
@@ -84,8 +86,10 @@ def side_of(
         whole = {i for m, i in into.items() if gone[m]["merged_counts"] != "kept"} - set(joined.also.values())
         names = kept["object_id"].astype(str).tolist()
         partial = frozenset(k for k, j in enumerate(match.tolist()) if 0 <= j < len(objects) and names[j] in whole)
+        others = {i for m, i in into.items() if gone[m]["merged_counts"] == "sum"}
+        apart = frozenset(k for k in partial if names[match[k]] in others)
         return Side(joined.found, kept, len(objects), match, held, also=joined.also, elsewhere=joined.elsewhere,
-                    partial=partial)  # fmt: skip
+                    partial=partial, apart=apart)  # fmt: skip
     pairs = matching.zone_pairs(found, kept)
     side = Side(found, kept, len(objects), matching.match_zones(pairs, len(found), min_iou=rules.match_zone_iou), held)
     side.covered = _covered(pairs, side)

@@ -15,7 +15,7 @@ import pandas as pd
 from geo_risk.core.sentence import Sentence
 from geo_risk.products.danger import GRADES, danger_grades
 from geo_risk.products.params import RiskParams
-from geo_risk.products.register_merging import COUNTS
+from geo_risk.products.register_merging import COUNTS, LOWER_BOUNDS, lower_bounds
 
 _ACTS = ("accelerating", "step", "steady", "decelerating", "seasonal", "unknown", "stable")
 """From the gravest; unknown before stable."""
@@ -141,15 +141,26 @@ def _one_row(
     return row
 
 
-def never_fewer(row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+def never_fewer(
+    row: Mapping[str, Any], kept: Mapping[str, Any], *, layer: str = "hazard_points", apart: bool = False
+) -> dict[str, Any]:
     """Return a row that says nothing of those merged into its object: fewer people than kept are no news of them.
 
-    Counts below those of the object, and a milder grade, become unknown: they replace nothing.
+    Counts below those of the object, and a milder grade, become unknown: they replace nothing. The field LOWER_BOUNDS
+    says which counts stay, or become, lower bounds.
+
+    Parameters
+    ----------
+    apart : a person had said that those merged into it are other people: more of its own are not all.
     """
     out = dict(row)
-    for name in (n for n in COUNTS["hazard_points"] if n in out and not pd.isna(out[n])):
+    bounds = set(lower_bounds(kept))
+    for name in (n for n in COUNTS[layer] if n in out and not pd.isna(out[n])):
         if kept.get(name) is not None and not pd.isna(kept[name]) and out[name] < kept[name]:
             out[name] = None
+        elif apart and (kept.get(name) is None or pd.isna(kept[name]) or out[name] > kept[name]):
+            bounds.add(name)
+    out[LOWER_BOUNDS] = ",".join(n for n in COUNTS[layer] if n in bounds) or None
     grades = [GRADES.index(g) if g in GRADES else -1 for g in (out.get("danger_grade"), kept.get("danger_grade"))]
     if grades[0] < grades[1]:
         out["danger_grade"] = None

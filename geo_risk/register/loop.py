@@ -172,7 +172,7 @@ def overdue(register: Register, *, on: date, within_days: int = 0) -> list[dict[
     Returns
     -------
     rows : layer, object_id, name, kind, hazard_level, people, loop_stage, loop_due, days_overdue (None: it has no
-        date, which counts as overdue), next_step, loop_unit, loop_assignee.
+        date, which counts as overdue), next_step, loop_unit, loop_assignee, counts_at_least.
     """
     limit = on + timedelta(days=within_days)
     out = []
@@ -184,7 +184,8 @@ def overdue(register: Register, *, on: date, within_days: int = 0) -> list[dict[
             due = _date(v["loop_due"])
             if due is not None and not due < limit + timedelta(days=bool(within_days)):
                 continue
-            keys = ("name", "kind", "hazard_level", "people", "loop_stage", "loop_due", "loop_unit", "loop_assignee")
+            keys = ("name", "kind", "hazard_level", "people", "loop_stage", "loop_due", "loop_unit", "loop_assignee",
+                    "counts_at_least")  # fmt: skip
             out.append({"layer": layer, "object_id": state.object_id, **{k: v[k] for k in keys},
                         "days_overdue": None if due is None else (on - due).days,
                         "next_step": _next(v["loop_stage"])})  # fmt: skip
