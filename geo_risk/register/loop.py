@@ -10,6 +10,7 @@ from geo_risk.core.errors import ConfigError, DataError
 from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values
 from geo_risk.register.fields import LAYERS
+from geo_risk.register.following import follow
 from geo_risk.register.merging import merge_changes
 from geo_risk.register.proposals import withdraw_of_gone
 from geo_risk.register.store import Register
@@ -157,7 +158,9 @@ def merge(
     for state in _there(register, ids):
         seen = (versions or {}).get(state.object_id)
         changes = merge_changes(register, state, into, rules or MergeRules(), base_version=seen)
-        out.append(register.apply(changes, author)[0])
+        number = register.count("change")[0]
+        out.append(register.apply(changes, author, change_id=number)[0])
+        follow(register, state.layer, {state.object_id: into}, author, change_id=number)
     withdraw_of_gone(register, ids)
     return out
 

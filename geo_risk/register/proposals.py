@@ -12,6 +12,7 @@ from geo_risk.core.errors import ConflictError, DataError
 from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values, packed
 from geo_risk.register.fields import GEOMETRY, LAYERS, known_fields, plain
+from geo_risk.register.following import follow
 from geo_risk.register.merging import merge_changes, target_of
 from geo_risk.register.store import Register
 
@@ -294,6 +295,10 @@ def confirm(
                 is_there = True if p.kind == "new" else None
                 changes.append(Change(p.layer, p.object_id, state.version, p.kind, values, is_there=is_there))
         out += register.apply(changes, Author(author.who, author.why, run_id), change_id=number)
+    for layer in LAYERS:
+        merged = {p.object_id: into for p in proposals if p.layer == layer and p.kind != "new"
+                  and (into := target_of(p.after)) is not None}  # fmt: skip
+        follow(register, layer, merged, author, change_id=number)
     _decide(register, proposals, "confirmed", author)
     withdraw_of_gone(register, [p.object_id for p in proposals if p.after.get("status") == "cancelled"])
     return out

@@ -9,7 +9,8 @@ from geo_risk.core.errors import ConflictError, DataError
 from geo_risk.register import seen
 from geo_risk.register.entry import Author, Change, Entry, State, Values
 from geo_risk.register.fields import LAYERS, empty, known_fields
-from geo_risk.register.merging import whole_merges
+from geo_risk.register.following import follow, set_back
+from geo_risk.register.merging import target_of, whole_merges
 from geo_risk.register.store import Register
 
 
@@ -138,7 +139,23 @@ def undo(register: Register, seqs: Sequence[int], author: Author) -> list[int]:
         raise ConflictError(
             what, where=register.database.label, fix="take back the later entries first, last one first"
         )
-    return register.apply(changes, author)
+    number = register.count("change")[0]
+    out = register.apply(changes, author, change_id=number)
+    _mend_links(register, now, author, changes={e.change_id for e in whole.values()}, change_id=number)
+    return out
+
+
+def _mend_links(
+    register: Register, before: Mapping[str, State], author: Author, *, changes: set[int], change_id: int
+) -> None:
+    """Let the links of zones and points follow merges that were taken back, or made again."""
+    after = register.get(sorted(before))
+    for layer in LAYERS:
+        pairs = [(i, target_of(s.values), target_of(after[i].values)) for i, s in before.items() if s.layer == layer]
+        back = {i: was for i, was, now in pairs if was is not None and now is None}
+        set_back(register, layer, back, author, changes=changes, change_id=change_id)
+        again = {i: now for i, was, now in pairs if now is not None and was is None}
+        follow(register, layer, again, author, change_id=change_id)
 
 
 def _was_there(rows: Sequence[Entry], entry: Entry) -> bool:
