@@ -218,9 +218,9 @@ def _drafts(side: Side, layer: str, seen: Mapping[str, Sequence[Sighting]], rule
 
 def _say_unjudged(side: Side, layer: str, report: UpdateReport) -> None:
     """Say of which merged places the run has milder levels that it alone cannot bear out."""
-    names, kept = [], _rows(side.kept)
-    for k, row in ((k, row) for k, row in enumerate(_rows(side.found)) if k in side.unjudged):
-        old = kept[int(side.match[k])]
+    at = sorted(side.unjudged)
+    names = []
+    for row, old in zip(_rows(side.found.iloc[at]), _rows(side.kept.iloc[side.match[at]]), strict=True):
         if any(rules_of.says(row, n, rules_of.WATCH[layer]) and row[n] < old[n] for n in rules_of.WATCH[layer].levels):
             names.append(str(old["object_id"]))
     if names:
