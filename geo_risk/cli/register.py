@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geo_risk.cli import output, register_loop, register_read
+from geo_risk.cli import output, register_loop, register_migrate, register_read
 from geo_risk.cli.options import Debug, Json, OutputPath
 from geo_risk.cli.register_options import (
     All,
@@ -245,10 +245,11 @@ def set_values(
 ) -> None:
     """Change fields of an object by hand."""
     from geo_risk.core.errors import ConfigError, DataError
+    from geo_risk.products.register_merging import settled
     from geo_risk.register.entry import Author, Change
 
     pairs = dict(v.split("=", 1) for v in values if "=" in v)
-    if len(pairs) != len(values) or any(k.startswith(("loop_", "geometry", "merged_")) for k in pairs):
+    if len(pairs) != len(values) or any(k.startswith(("loop_", "geometry", "merged_", "counts_")) for k in pairs):
         what = ("FIELD=VALUE is needed, once for each field; the loop has its own commands, a merge is "
                 "`cancel --into`, the shape goes by an export")  # fmt: skip
         raise ConfigError(what, where="set", fix="write for example `set HP-000001 people=12`")
@@ -258,7 +259,8 @@ def set_values(
             raise DataError(f"the register has no {object_id}", where=register.database.label,  # noqa: EM102
                             fix="see `geo-risk register list`")  # fmt: skip
         base = state.version if version_seen is None else version_seen
-        made = register.apply([Change(state.layer, object_id, base, "edit", dict(pairs))], Author(by, why))
+        after = {**pairs, **settled(state.values, pairs)}
+        made = register.apply([Change(state.layer, object_id, base, "edit", after)], Author(by, why))
     say_versions([object_id], made, as_json=as_json)
 
 
@@ -310,6 +312,7 @@ def export_file(
     output.say(f"{out}: " + ", ".join(f"{k} {n}" for k, n in rows.items()))
 
 
+app.command()(register_migrate.migrate)
 for name, read in register_read.READS.items():
     app.command(name)(read)
 for step in register_loop.STEPS:

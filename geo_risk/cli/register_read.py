@@ -174,6 +174,7 @@ def list_objects(
     debug: Debug = False,  # noqa: ARG001 - read by main()
 ) -> None:
     """The objects as they stand."""
+    from geo_risk.products.register_merging import lower_bounds
     from geo_risk.register.fields import CONTACTS, GEOMETRY, LAYERS
     from geo_risk.register.seen import kept
 
@@ -188,7 +189,11 @@ def list_objects(
                          for s in states])  # fmt: skip
         return
     keys = ("name", "kind", "status", "hazard_level", "people", "loop_stage", "loop_due", "last_seen")
-    table = [(s.object_id, s.version, *({**s.values, **seen[s.object_id]}[k] for k in keys)) for s in states]
+    rows = [{**s.values, **seen[s.object_id]} for s in states]
+    for row in rows:
+        if "people" in lower_bounds(row):
+            row["people"] = f">= {row['people']}"
+    table = [(s.object_id, s.version, *(row[k] for k in keys)) for s, row in zip(states, rows, strict=True)]
     output.say_table(f"Objects: {len(table)}", ("id", "version", *keys), table)
 
 

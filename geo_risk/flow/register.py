@@ -123,6 +123,7 @@ def decide(  # noqa: PLR0913 - what is chosen, and how it is decided
         waiting = chosen if accept else []
         while waiting:  # of several proposals of one object each starts from what the one before it made
             first = _apart(waiting)
+            numbers = {p.number for p in first}
             now = register.get(sorted({p.object_id for p in first}))
             late = {p.name: _clash(register, p, now[p.object_id]) for p in first if not over}
             told = {p.name: late.get(p.name) or _open_merge(register, p, now[p.object_id], merges)
@@ -134,9 +135,9 @@ def decide(  # noqa: PLR0913 - what is chosen, and how it is decided
             left |= {p.name: told[p.name] for p in first if told[p.name]}
             gone = {p.object_id for p in good if p.after.get("status") == "cancelled"}
             lost = {p.name: "its object was cancelled, or merged into another" for p in waiting
-                    if p not in first and p.object_id in gone and p.source == "run"}  # fmt: skip
+                    if p.number not in numbers and p.object_id in gone and p.source == "run"}  # fmt: skip
             left |= lost
-            waiting = [p for p in waiting if p not in first and p.name not in lost]
+            waiting = [p for p in waiting if p.number not in numbers and p.name not in lost]
     if names and not done:
         what = "; ".join(f"{k}: {v}" for k, v in list(left.items())[:10])
         fix = "reject it; or confirm it with --over if it is still right, a merge with --counts"

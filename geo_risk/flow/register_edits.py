@@ -14,6 +14,7 @@ from geo_risk.core.errors import ConfigError, DataError, GeoRiskError
 from geo_risk.core.sentence import Sentence
 from geo_risk.flow.register_export import ABOUT, book_columns
 from geo_risk.flow.register_report import ImportReport
+from geo_risk.products.register_merging import LOWER_BOUNDS, settled
 from geo_risk.publish import register_book
 from geo_risk.register import proposals
 from geo_risk.register.entry import State, Values
@@ -193,6 +194,7 @@ def _edit(
         what = f"{object_id} was taken back since the export"
         raise DataError(what, where=report.file, fix="see its history")
     after = _edited_values(layer, object_id, row, reader, base)
+    after |= settled(base.values, after)  # a figure that somebody wrote is no lower bound any more
     if not after:
         report.add({"rows_as_exported": 1})
         return None
@@ -222,7 +224,7 @@ def _edited_values(layer: Layer, object_id: str, row: Mapping[str, Any], reader:
     place = f"{layer.name} {object_id}"
     after: Values = {}
     for name in layer.fields:
-        if name not in row:
+        if name not in row or name == LOWER_BOUNDS:
             continue
         if reader is None:
             value = plain(layer, name, row[name], where=place)

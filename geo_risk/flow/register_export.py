@@ -116,7 +116,7 @@ def write_csv(rows: pd.DataFrame, out: Path) -> None:
 def overdue_frame(rows: Sequence[Mapping[str, Any]], *, with_contacts: bool) -> pd.DataFrame:
     """Return overdue rows as a table, without the fields that name persons unless they are asked for."""
     columns = ["layer", "object_id", "name", "kind", "hazard_level", "people", "loop_stage", "loop_due",
-               "days_overdue", "next_step", "loop_unit", "loop_assignee"]  # fmt: skip
+               "days_overdue", "next_step", "loop_unit", "loop_assignee", "counts_at_least"]  # fmt: skip
     kept = [c for c in columns if with_contacts or c not in CONTACTS]
     out = pd.DataFrame(list(rows), columns=columns)[kept]
     for c in ("people", "days_overdue", "hazard_level"):
@@ -143,6 +143,7 @@ def proposals_frame(
             "name": p.after.get("name") or values.get("name"), "people": values.get("people"),
             "people_new": p.after.get("people", values.get("people")), "reasons": p.reason_zh if zh else p.reason_en,
             "merge_told": None if merge is None else (merge.told.zh if zh else str(merge.told)),
+            "counts_at_least": values.get("counts_at_least"),
         })  # fmt: skip
     columns = [
         "proposal",
@@ -154,6 +155,7 @@ def proposals_frame(
         "people_new",
         "reasons",
         "merge_told",
+        "counts_at_least",
     ]
     out = pd.DataFrame(rows, columns=columns)
     for c in ("people", "people_new"):

@@ -11,9 +11,10 @@ from geo_risk.core.schema import LEVEL
 from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.register_styles import FormSpec, register_styles
 from geo_risk.register.fields import LAYERS
+from geo_risk.register.migration import Migrated, migrate
 from geo_risk.register.store import Register
 
-_LOCKED = frozenset({"merged_into", "merged_counts"})
+_LOCKED = frozenset({"merged_into", "merged_counts", "counts_at_least"})
 """Merging has its own command, which moves the people."""
 
 _NEW: Mapping[str, str | int] = {"status": "new", "source": "inventory", "activity": "unknown"}
@@ -44,6 +45,19 @@ def make_register(url: str, *, crs: str, language: str = "zh") -> None:
     ------
     As `Register.create`.
     """
-    rows: list[dict[str, Any]] = [{str(k): v for k, v in r.items()} for r in
-                                  styles(dict.fromkeys(LAYERS), language=language).to_dict("records")]  # fmt: skip
-    Register.create(url, crs=crs, styles=rows).close()
+    Register.create(url, crs=crs, styles=_style_rows(language)).close()
+
+
+def migrate_register(url: str, *, who: str, language: str = "zh") -> Migrated:
+    """Bring a register of an earlier format up to this version, with forms where its file has none; a copy is kept.
+
+    Raises
+    ------
+    As `register.migration.migrate`.
+    """
+    return migrate(url, who=who, styles=_style_rows(language))
+
+
+def _style_rows(language: str) -> list[dict[str, Any]]:
+    rows = styles(dict.fromkeys(LAYERS), language=language).to_dict("records")
+    return [{str(k): v for k, v in r.items()} for r in rows]

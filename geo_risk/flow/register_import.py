@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,8 +15,8 @@ from geo_risk.core.sentence import Sentence
 from geo_risk.flow.register_mapping import LedgerMapping
 from geo_risk.flow.register_report import ImportReport
 from geo_risk.products.params import RiskParams
-from geo_risk.products.register_joined import join_merged, never_fewer
-from geo_risk.products.register_merging import COUNTS
+from geo_risk.products.register_joined import join_merged, never_fewer, never_milder
+from geo_risk.products.register_merging import COUNTS, LOWER_BOUNDS, settled
 from geo_risk.products.register_rules import is_known
 from geo_risk.register import proposals, runs
 from geo_risk.register.entry import State, Values
@@ -61,7 +62,7 @@ def import_ledger(register: Register, path: Path, mapping: LedgerMapping) -> Imp
 
 def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: ImportReport) -> list[Offer]:
     known = runs.aliases(register, runs.LEDGER, layer.name)
-    frame, elsewhere, partial = _joined(register, layer, read.frame, known, report)
+    frame, elsewhere, merged = _joined(register, layer, read.frame, known, report)
     ids = frame[layer.id].astype(str)
     known_columns = {*layer.fields, layer.id, "geometry", "row", "lon", "lat", "x", "y", "coordinate_note",
                      "coordinate_confidence"}  # fmt: skip
@@ -99,8 +100,12 @@ def _ledger_offers(register: Register, layer: Layer, read: VectorRead, report: I
             _merged_row(layer, own_id, values, state, report)
         else:
             _drop_hair(values, state)
-            if state.object_id in partial:
-                _drop_fewer(layer, own_id, values, state, report)
+            if state.object_id in merged.unjudged:
+                _drop_milder(layer, own_id, values, state, report)
+            if state.object_id in merged.partial:
+                _drop_fewer(layer, own_id, values, state, report, apart=state.object_id in merged.apart)
+            else:
+                values |= settled(state.values, [n for n in COUNTS[layer.name] if n in values])
             reason = Sentence(f"Ledger {report.file}, row {row['row']}.", f"台账 {report.file} 第 {row['row']} 行。")
             offers.append(Offer("edit", layer.name, state.object_id, values, reason.zh, str(reason)))
     return offers
@@ -113,14 +118,38 @@ def _say_without_kind(layer: Layer, read: VectorRead, report: ImportReport) -> N
                                      f"{n} 行类型缺失或无法识别：按不稳定斜坡登记"))  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Merged:
+    """Points in force into which others were merged.
+
+    `partial`: the ledger has no row of those others; `apart`: a person said that they are other people; `unjudged`: a
+    row of them, or its own, is missing.
+    """
+
+    partial: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+    unjudged: frozenset[str] = frozenset()
+
+
+def _drop_milder(layer: Layer, own_id: str, values: Values, state: State, report: ImportReport) -> None:
+    """Take away levels and an activity milder than those of the point with all that was merged into it; name them."""
+    kept = never_milder(values, state.values)
+    for name in [n for n, v in values.items() if n.endswith("_level") and v < 0]:
+        del values[name]  # unknown replaces nothing
+    milder = {n: values.pop(n) for n in list(values) if kept[n] != values[n]}
+    if milder:
+        told = ", ".join(f"{n} {v}" for n, v in milder.items())
+        report.aside(layer.name, own_id, Sentence(
+            f"the ledger has {told}, milder than with what was merged into it and is not listed: left as it is",
+            f"台账为 {told}，低于含并入者的登记等级，而台账未列并入者：保持不变"))  # fmt: skip
+
+
 def _joined(
     register: Register, layer: Layer, frame: gpd.GeoDataFrame, known: Mapping[str, str], report: ImportReport
-) -> tuple[gpd.GeoDataFrame, frozenset[int], frozenset[str]]:
-    """Return the rows of a ledger, those of merged points as one row of the point in force; which lack its own; and
-    the points in force of which no merged row is there.
-    """
+) -> tuple[gpd.GeoDataFrame, frozenset[int], _Merged]:
+    """Return the rows of a ledger, those of merged points as one row of the point in force, and which lack its own."""
     if layer.shape != "Point":
-        return frame, frozenset(), frozenset()
+        return frame, frozenset(), _Merged()
     states = {s.object_id: s for s in register.states(layer.name)}
     into = survivors(states)
     joined = join_merged(frame if "source" in frame else frame.assign(source="inventory"), numbers=known, into=into,
@@ -129,13 +158,17 @@ def _joined(
     n = len(frame) - len(joined.found) + len(joined.elsewhere)
     report.add({"rows_of_merged": n} if n else {})
     whole = {end for i, end in into.items() if states[i].values["merged_counts"] != "kept"}
-    return joined.found, joined.elsewhere, frozenset(whole - set(joined.also.values()))
+    apart = frozenset(end for i, end in into.items() if states[i].values["merged_counts"] == "sum")
+    partial = frozenset(whole - set(joined.also.values()))
+    return joined.found, joined.elsewhere, _Merged(partial, apart, frozenset(into.values()) - joined.whole)
 
 
-def _drop_fewer(layer: Layer, own_id: str, values: Values, state: State, report: ImportReport) -> None:
+def _drop_fewer(layer: Layer, own_id: str, values: Values, state: State, report: ImportReport, *, apart: bool) -> None:
     """Take away fewer people than the point has with those merged into it, whose rows the ledger lacks; name them."""
-    kept = never_fewer(values, state.values)
+    kept = never_fewer(values, state.values, layer=layer.name, apart=apart)
     fewer = {n: values.pop(n) for n in list(values) if kept[n] is None}
+    if any(n in COUNTS[layer.name] for n in values):
+        values[LOWER_BOUNDS] = kept[LOWER_BOUNDS]
     if fewer:
         told = ", ".join(f"{n} {v}" for n, v in fewer.items())
         report.aside(layer.name, own_id, Sentence(

@@ -24,7 +24,7 @@ from geo_risk.flow.register_side import Side, side_of
 from geo_risk.products import register_matching as matching
 from geo_risk.products import register_rules as rules_of
 from geo_risk.products.params import RiskParams
-from geo_risk.products.register_joined import never_fewer
+from geo_risk.products.register_joined import join_levels, never_fewer, never_milder
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.register_rules import Draft
 from geo_risk.products.register_sightings import Sighting, outcomes
@@ -130,6 +130,7 @@ def update(
         seen = runs.sightings(register)
         for layer, side in sides.items():
             _drafts(side, layer, seen, rules)
+            _say_unjudged(side, layer, report)
         _propose(register, run, sides, rules, report)
     return report
 
@@ -182,9 +183,14 @@ def _rows(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
 def _drafts(side: Side, layer: str, seen: Mapping[str, Sequence[Sighting]], rules: RegisterParams) -> None:
     found, kept = _rows(side.found), _rows(side.kept)
     objects = kept[: side.n_objects]
+    given = [dict(row) for row in found] if side.beside else found
+    for k, others in side.beside.items():
+        found[k] = join_levels(found[k], [given[i] for i in others])
     of_object = np.where(side.match < side.n_objects, side.match, -1)
     for k in side.partial:
-        found[k] = never_fewer(found[k], kept[int(side.match[k])])
+        found[k] = never_fewer(found[k], kept[int(side.match[k])], layer=layer, apart=k in side.apart)
+    for k in side.unjudged:
+        found[k] = never_milder(found[k], kept[int(side.match[k])])
     moved = _moved(side, of_object, layer, rules)
     side.drafts += rules_of.propose_changes(found, objects, of_object, layer, moved, rules)
     known_as: dict[int, str] = {}
@@ -208,6 +214,23 @@ def _drafts(side: Side, layer: str, seen: Mapping[str, Sequence[Sighting]], rule
         side.drafts += [*(d for d in rest if d.object_id not in gone), *merges]
     else:
         side.drafts += [*rest, *_merged(side, objects)]
+
+
+def _say_unjudged(side: Side, layer: str, report: UpdateReport) -> None:
+    """Say of which merged places the run has milder levels that it alone cannot bear out."""
+    at = sorted(side.unjudged)
+    names = []
+    for row, old in zip(_rows(side.found.iloc[at]), _rows(side.kept.iloc[side.match[at]]), strict=True):
+        if any(rules_of.says(row, n, rules_of.WATCH[layer]) and row[n] < old[n] for n in rules_of.WATCH[layer].levels):
+            names.append(str(old["object_id"]))
+    if names:
+        some, n = ", ".join(sorted(names)[:10]), len(names)
+        report.notes.append(Sentence(
+            f"{layer}: {n} places ({some}) keep their level: the run has it lower, but does not judge all that was "
+            "merged into them. List the merged ones in the run's ledger too, or set the level by hand.",
+            f"{layer}：{n} 处（{some}）保持原等级：本次分析较低，但未覆盖并入者。"
+            "请在分析台账中保留并入者，或核实后人工修改。",
+        ))  # fmt: skip
 
 
 def _moved(side: Side, match: NDArray[np.int64], layer: str, rules: RegisterParams) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import geopandas as gpd
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from geo_risk.core.sentence import Sentence
 from geo_risk.products import register_matching as matching
 from geo_risk.products.params import RiskParams
-from geo_risk.products.register_joined import join_merged
+from geo_risk.products.register_joined import join_merged, unknown_levels
+from geo_risk.products.register_merging import COVERED_SHARE
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.register_rules import Draft
 from geo_risk.register import merging, proposals, runs
@@ -29,7 +31,9 @@ class Side:
 
     `kept` holds objects first (`n_objects` of them), then places that proposals of new objects hold. `also` gives the
     object of each row of the run that went into another row; `elsewhere` are rows at the place of a merged object;
-    `partial` are rows of an object in force that say nothing of those merged into it.
+    `partial` are rows of an object in force that say nothing of those merged into it; `apart` those of them of which a
+    person had said that these are other people. `unjudged` are rows of an object that do not judge all that was merged
+    into it; `beside` gives the rows that do so together with one (zones).
     """
 
     found: gpd.GeoDataFrame
@@ -42,6 +46,9 @@ class Side:
     also: dict[str, str] = field(default_factory=dict)
     elsewhere: frozenset[int] = frozenset()
     partial: frozenset[int] = frozenset()
+    apart: frozenset[int] = frozenset()
+    unjudged: frozenset[int] = frozenset()
+    beside: Mapping[int, list[int]] = field(default_factory=dict)
 
 
 def side_of(
@@ -84,12 +91,48 @@ def side_of(
         whole = {i for m, i in into.items() if gone[m]["merged_counts"] != "kept"} - set(joined.also.values())
         names = kept["object_id"].astype(str).tolist()
         partial = frozenset(k for k, j in enumerate(match.tolist()) if 0 <= j < len(objects) and names[j] in whole)
+        others = {i for m, i in into.items() if gone[m]["merged_counts"] == "sum"}
+        apart = frozenset(k for k in partial if names[match[k]] in others)
+        ends = set(into.values()) - joined.whole
+        unjudged = frozenset(k for k, j in enumerate(match.tolist()) if 0 <= j < len(objects) and names[j] in ends)
         return Side(joined.found, kept, len(objects), match, held, also=joined.also, elsewhere=joined.elsewhere,
-                    partial=partial)  # fmt: skip
+                    partial=partial, apart=apart, unjudged=unjudged)  # fmt: skip
     pairs = matching.zone_pairs(found, kept)
     side = Side(found, kept, len(objects), matching.match_zones(pairs, len(found), min_iou=rules.match_zone_iou), held)
     side.covered = _covered(pairs, side)
+    _judge_zones(register, pairs, side)
     return side
+
+
+def _judge_zones(register: Register, pairs: pd.DataFrame, side: Side) -> None:
+    """Note which rows hold the ground of all zones merged into theirs, or judge it together with other rows."""
+    states = {s.object_id: s for s in register.states("risk_zones")}
+    members: dict[str, list[str]] = {}
+    for gone, end in merging.survivors(states).items():
+        members.setdefault(end, []).append(gone)
+    if not members:
+        return
+    names = side.kept["object_id"].astype(str).tolist()
+    at = {i: j for j, i in enumerate(names[: side.n_objects])}
+    shares: dict[int, dict[int, float]] = {}
+    for k, j, share in zip(pairs["found"].tolist(), pairs["kept"].tolist(), pairs["of_kept"].tolist(), strict=True):
+        shares.setdefault(j, {})[k] = share
+    unknown = [unknown_levels(row) for row in side.found.drop(columns="geometry").to_dict("records")]
+    partial, apart, unjudged, beside = set(), set(), set(), {}
+    for k, j in enumerate(side.match.tolist()):
+        merged = members.get(names[j], []) if 0 <= j < side.n_objects else []
+        grounds = [shares.get(at.get(i, -1), {}) for i in merged]
+        if all(g.get(k, 0.0) >= COVERED_SHARE for g in grounds):
+            continue
+        how = [states[i].values["merged_counts"] for i in merged]
+        partial |= {k} if set(how) - {"kept"} else set()
+        apart |= {k} if "sum" in how else set()
+        if all(sum(g.values()) >= COVERED_SHARE for g in grounds):
+            beside[k] = sorted({other for g in grounds for other in g} - {k})
+            unjudged |= {k} if any(unknown[i] for i in (k, *beside[k])) else set()
+        else:
+            unjudged.add(k)
+    side.partial, side.apart, side.unjudged, side.beside = (*map(frozenset, (partial, apart, unjudged)), beside)
 
 
 def _valid(found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

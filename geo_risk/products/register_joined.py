@@ -5,7 +5,7 @@ A ledger file goes on listing what was merged. Its rows speak for the object tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 from geo_risk.core.sentence import Sentence
 from geo_risk.products.danger import GRADES, danger_grades
 from geo_risk.products.params import RiskParams
-from geo_risk.products.register_merging import COUNTS
+from geo_risk.products.register_merging import COUNTS, LOWER_BOUNDS, lower_bounds
 
 _ACTS = ("accelerating", "step", "steady", "decelerating", "seasonal", "unknown", "stable")
 """From the gravest; unknown before stable."""
@@ -29,11 +29,13 @@ class Joined:
     ----------
     found : the rows. also : id of the object in force by the number of each row that went into another.
     elsewhere : positions in `found` of rows that stand for an object at the place of one that was merged into it.
+    whole : objects in force of which the run has rows of all that was merged into them, and their own, with levels.
     """
 
     found: gpd.GeoDataFrame
     also: dict[str, str]
     elsewhere: frozenset[int]
+    whole: frozenset[str] = frozenset()
 
 
 def join_merged(
@@ -72,6 +74,8 @@ def join_merged(
     also: dict[str, str] = {}
     dropped: set[int] = set()
     alone: set[int] = set()
+    whole = frozenset(end for end, at in rows.items() if members[end] <= {ids[k] for k in at}
+                      and not any(unknown_levels(plain[k]) for k in at))  # fmt: skip
     for end, at in rows.items():
         order = sorted(at, key=lambda k: (ids[k] != end, ids[k], k))
         first = order[0]
@@ -85,7 +89,7 @@ def join_merged(
     keep = [k for k in range(len(found)) if k not in dropped]
     out = gpd.GeoDataFrame([plain[k] for k in keep], geometry="geometry", crs=found.crs)
     out = out.astype({c: t for c, t in found.dtypes.items() if c in out and c != "geometry"})
-    return Joined(out, also, frozenset(i for i, k in enumerate(keep) if k in alone))
+    return Joined(out, also, frozenset(i for i, k in enumerate(keep) if k in alone), whole)
 
 
 def _tree(members: set[str], parents: Mapping[str, str]) -> dict[str, list[str]]:
@@ -125,7 +129,7 @@ def _one_row(
         )
     rows = list(seen.values())
     for name in (n for n in row if n.endswith("_level")):
-        row[name] = _level([-1 if pd.isna(r[name]) else int(r[name]) for r in rows])
+        row[name] = _level([_known_level(r[name]) for r in rows])
     acts = [str(r["activity"]) for r in rows if r.get("activity") in _ACTS]
     if acts:
         row["activity"] = min(acts, key=_ACTS.index)
@@ -141,18 +145,65 @@ def _one_row(
     return row
 
 
-def never_fewer(row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+def never_fewer(
+    row: Mapping[str, Any], kept: Mapping[str, Any], *, layer: str = "hazard_points", apart: bool = False
+) -> dict[str, Any]:
     """Return a row that says nothing of those merged into its object: fewer people than kept are no news of them.
 
-    Counts below those of the object, and a milder grade, become unknown: they replace nothing.
+    Counts below those of the object, and a milder grade, become unknown: they replace nothing. The field LOWER_BOUNDS
+    says which counts stay, or become, lower bounds.
+
+    Parameters
+    ----------
+    apart : a person had said that those merged into it are other people: more of its own are not all.
     """
     out = dict(row)
-    for name in (n for n in COUNTS["hazard_points"] if n in out and not pd.isna(out[n])):
+    bounds = set(lower_bounds(kept))
+    for name in (n for n in COUNTS[layer] if n in out and not pd.isna(out[n])):
         if kept.get(name) is not None and not pd.isna(kept[name]) and out[name] < kept[name]:
             out[name] = None
+        elif apart and (kept.get(name) is None or pd.isna(kept[name]) or out[name] > kept[name]):
+            bounds.add(name)
+    out[LOWER_BOUNDS] = ",".join(n for n in COUNTS[layer] if n in bounds) or None
     grades = [GRADES.index(g) if g in GRADES else -1 for g in (out.get("danger_grade"), kept.get("danger_grade"))]
     if grades[0] < grades[1]:
         out["danger_grade"] = None
+    return out
+
+
+def never_milder(row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row that does not judge all that was merged into its object: what it has milder replaces nothing.
+
+    A level below that of the object becomes unknown, and an activity below its own gives way to it, or to unknown
+    where the row does not act.
+    """
+    out = dict(row)
+    for name in (n for n in out if n.endswith("_level")):
+        old, new = _known_level(kept.get(name)), _known_level(out[name])
+        if new < old:
+            out[name] = -1
+    act, was = out.get("activity"), kept.get("activity")
+    if was in _ACTS[:-2] and (act not in _ACTS or _ACTS.index(act) > _ACTS.index(was)):
+        out["activity"] = was if act in _ACTS[:-2] else "unknown"
+    return out
+
+
+def unknown_levels(row: Mapping[str, Any]) -> bool:
+    """Return whether a row has a level that is not known."""
+    return any(_known_level(v) < 0 for n, v in row.items() if n.endswith("_level"))
+
+
+def _known_level(value: Any) -> int:
+    """Return a level, -1 where it is missing or a text that is no number, as a ledger may have it."""
+    number = pd.to_numeric(value, errors="coerce")
+    return -1 if pd.isna(number) else int(number)
+
+
+def join_levels(row: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a row with the highest of its levels and those of others; unknown where one is, unless it is medium."""
+    out = dict(row)
+    for name in (n for n in out if n.endswith("_level")):
+        out[name] = _level([_known_level(r[name]) for r in (row, *others)])
     return out
 
 

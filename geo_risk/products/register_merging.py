@@ -6,7 +6,7 @@ count and the counts differ, a person decides; nothing is chosen for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,23 @@ _NAMES = {
 }
 _ALIVE = ("new", "existing", "changed")
 _OPEN = ("found", "assigned", "inspected", "measure")
+
+
+LOWER_BOUNDS = "counts_at_least"
+"""Field that names the counts of an object (COUNTS, by commas) that are lower bounds: others are not counted in."""
+
+
+def lower_bounds(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the counts of an object that are lower bounds only."""
+    text = values.get(LOWER_BOUNDS)
+    return tuple(n for n in text.split(",") if n) if isinstance(text, str) else ()
+
+
+def settled(values: Mapping[str, Any], known: Collection[str]) -> dict[str, str | None]:
+    """Return the new mark of an object whose counts are now known by themselves; nothing where it stays as it is."""
+    marked = lower_bounds(values)
+    left = [n for n in marked if n not in known]
+    return {} if len(left) == len(marked) else {LOWER_BOUNDS: ",".join(left) or None}
 
 
 @dataclass(frozen=True)
@@ -90,18 +107,22 @@ def take_over(
     if how is None and layer == "risk_zones" and shapes is not None and _holds(*shapes):
         how = "larger"
     after: dict[str, Any] = {}
-    undecided, en, zh = [], [], []
+    undecided, bounds, en, zh = [], [], [], []
     for name in COUNTS[layer]:
         a, b = gone.get(name), stays.get(name)
         value, is_open = _joined(a, b, how), how is None and _differ(a, b)
         if not is_open and value is not None and value != b:
             after[name] = value
         undecided += [name] * is_open
+        at_least = value is not None and _is_bound(name, gone, stays, how)
+        bounds += [name] * at_least
         if a is not None or b is not None or name == "people":
             en.append(f"{name} {_text(a, 'unknown')} and {_text(b, 'unknown')} -> "
-                      + ("to be decided" if is_open else _text(value, "unknown")))  # fmt: skip
+                      + ("to be decided" if is_open else "at least " * at_least + _text(value, "unknown")))  # fmt: skip
             zh.append(f"{_NAMES[name]} {_text(a, '未知')} 与 {_text(b, '未知')} → "
-                      + ("待定" if is_open else _text(value, "未知")))  # fmt: skip
+                      + ("待定" if is_open else "至少 " * at_least + _text(value, "未知")))  # fmt: skip
+    if tuple(bounds) != lower_bounds(stays):
+        after[LOWER_BOUNDS] = ",".join(bounds) or None
     after |= _graver(gone, stays, rules.risk, after)
     after |= {n: gone[n] for n in _FILLED if n in gone and gone[n] is not None and stays.get(n) is None}
     if gone.get("first_seen") and str(gone["first_seen"]) < str(stays.get("first_seen") or "9"):
@@ -128,6 +149,18 @@ def _joined(a: Any, b: Any, how: str | None) -> Any:
     if b is None:
         return None if how == "kept" else a
     return a + b if how == "sum" else max(a, b)
+
+
+def _is_bound(name: str, gone: Mapping[str, Any], stays: Mapping[str, Any], how: str | None) -> bool:
+    """Return whether a joined count is a lower bound: other people of whom one entry does not know, or a part is one.
+
+    Where nobody said that they are others, what one alone knows is the count of the place.
+    """
+    if how == "kept":
+        return name in lower_bounds(stays)
+    if how == "sum" and (gone.get(name) is None) != (stays.get(name) is None):
+        return True
+    return name in (*lower_bounds(gone), *lower_bounds(stays))
 
 
 def _text(value: Any, unknown: str) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from geo_risk.core.sentence import Sentence
 from geo_risk.products.danger import GRADES
 from geo_risk.products.register_matching import near_pairs
+from geo_risk.products.register_merging import COUNTS, LOWER_BOUNDS, lower_bounds, settled
 from geo_risk.products.register_params import RegisterParams
 from geo_risk.products.register_sightings import Sighting, quiet_days
 from geo_risk.products.wording import level_word, word
@@ -144,8 +145,12 @@ def _told(names: Sequence[str], before: Mapping[str, Any], now: Mapping[str, Any
         return word(value, language) if isinstance(value, str) else f"{float(value):,.6g}"
 
     plain = [n for n in names if n != "geometry"]
-    en = [f"{n} {shown(n, before.get(n), 'en')} -> {shown(n, now.get(n), 'en')}" for n in plain]
-    zh = [f"{_NAMES.get(n, n)} {shown(n, before.get(n), 'zh')} → {shown(n, now.get(n), 'zh')}" for n in plain]
+    was = {n: n in lower_bounds(before) for n in plain}
+    still = {n: n in lower_bounds(now) for n in plain}
+    en = [f"{n} {'at least ' * was[n]}{shown(n, before.get(n), 'en')} -> "
+          f"{'at least ' * still[n]}{shown(n, now.get(n), 'en')}" for n in plain]  # fmt: skip
+    zh = [f"{_NAMES.get(n, n)} {'至少 ' * was[n]}{shown(n, before.get(n), 'zh')} → "
+          f"{'至少 ' * still[n]}{shown(n, now.get(n), 'zh')}" for n in plain]  # fmt: skip
     if "geometry" in names:
         en.append("position or outline")
         zh.append(_NAMES["geometry"])
@@ -204,11 +209,17 @@ def propose_changes(
             continue
         if is_known(old.get("merged_into")) and not is_worse(row, old, rules):
             continue  # it acts in the object that it was merged into
+        # a row that holds LOWER_BOUNDS says nothing of what was merged into the object; others count all of it
+        counted = [n for n in lower_bounds(old) if LOWER_BOUNDS not in row and is_known(row.get(n))]
+        names += [n for n in counted if n not in names]
         if k in moved:
             names.append("geometry")
         if not names and not acts:
             continue
         after = {n: row[n] for n in (*names, *watch.along) if is_known(row.get(n)) and n in row}
+        after |= settled(old, counted)
+        if LOWER_BOUNDS in row and set(names) & set(COUNTS[layer]):
+            after[LOWER_BOUNDS] = row[LOWER_BOUNDS]
         told = _told(names, old, row)
         if acts:
             after["status"] = "changed"

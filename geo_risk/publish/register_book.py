@@ -45,6 +45,8 @@ _WIDE = {
 
 def book_value(column: str, value: Any, language: str) -> Any:
     """Return what stands in a cell for a value of a column: words in the language, numbers rounded as on lists."""
+    if isinstance(value, str) and column == "counts_at_least":
+        return ("、" if language == "zh" else ", ").join(column_label(n, language) for n in value.split(",") if n)
     if isinstance(value, str) and _FREE.match(column):
         return clean_text(value)
     if isinstance(value, str) and column == "last_outcome":

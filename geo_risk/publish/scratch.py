@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dask
 import dask.array as da
@@ -41,16 +43,54 @@ def computed_once(layers: Mapping[str, xr.DataArray], folder: Path) -> Iterator[
         return
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f".{name}.{os.urandom(6).hex()}.part" for name in layers}
+    maps: dict[str, _Map] = {}
     try:
-        maps = [np.memmap(files[n], dtype=v.dtype, mode="w+", shape=v.shape) for n, v in layers.items()]
-        da.store([_lazy(v) for v in layers.values()], maps, lock=False)
-        yield {
-            name: _like(layer, da.from_array(found, chunks=(CHUNK, CHUNK)))
-            for (name, layer), found in zip(layers.items(), maps, strict=True)
-        }
+        for name, layer in layers.items():
+            maps[name] = _Map(files[name], layer)
+        da.store([_lazy(v) for v in layers.values()], list(maps.values()), lock=False)
+        yield {n: _like(layers[n], da.from_array(found, chunks=(CHUNK, CHUNK))) for n, found in maps.items()}
     finally:
-        for file in files.values():
+        for found in maps.values():
+            found.close()
+        _remove(list(files.values()))
+
+
+class _Map:
+    """A file mapped into memory that gives copies of its blocks: what is kept of it does not hold the file open."""
+
+    def __init__(self, file: Path, layer: xr.DataArray) -> None:
+        self._found: np.memmap[Any, Any] | None = np.memmap(file, dtype=layer.dtype, mode="w+", shape=layer.shape)
+        self.shape, self.dtype, self.ndim = layer.shape, layer.dtype, layer.ndim
+
+    def _open(self) -> np.memmap[Any, Any]:
+        if self._found is None:
+            msg = "the layer was kept for a while only, and is gone"
+            raise ValueError(msg)
+        return self._found
+
+    def __getitem__(self, at: Any) -> np.ndarray[Any, Any]:
+        return np.array(self._open()[at])
+
+    def __setitem__(self, at: Any, values: Any) -> None:
+        self._open()[at] = values
+
+    def close(self) -> None:
+        """Let go of the file."""
+        found, self._found = self._found, None
+        if found is not None:
+            found._mmap.close()  # type: ignore[attr-defined]
+
+
+def _remove(files: Sequence[Path]) -> None:
+    """Remove files that nothing has open any more: Windows lets go of no other.
+
+    One that cannot be removed stays behind and is warned of: the result is not lost by it.
+    """
+    for file in files:
+        try:
             file.unlink(missing_ok=True)
+        except PermissionError as error:
+            warnings.warn(f"scratch file {file} could not be removed: {error}", RuntimeWarning, stacklevel=2)
 
 
 def _lazy(layer: xr.DataArray) -> da.Array:

@@ -56,6 +56,22 @@ class Database(ABC):
         """Create the table of a spatial layer with a column `geom`, known to GIS programs."""
 
     @abstractmethod
+    def columns(self, table: str) -> list[str]:
+        """Return the names of the columns of a table; none where there is no such table."""
+
+    @abstractmethod
+    def keep_copy(self, mark: str) -> str:
+        """Copy the whole register as it was committed, within a transaction that writes; return where the copy is.
+
+        `mark` is part of its name. Nothing that is there is written over. In a file the copy stays whatever becomes of
+        the transaction; on a server it is made by it.
+        """
+
+    @abstractmethod
+    def index_layer(self, name: str) -> None:
+        """Give a layer of an earlier format its spatial index, where it has none."""
+
+    @abstractmethod
     def put_styles(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep the styles of the layers where GIS programs look for them."""
 

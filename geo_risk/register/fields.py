@@ -32,7 +32,8 @@ _LOOP_FIELDS = {
     "loop_assigned_on": "time", "loop_inspected_on": "time", "loop_finding": "text", "loop_measure": "text",
     "loop_measure_on": "time", "loop_closed_on": "time", "loop_outcome": "text",
 }  # fmt: skip
-_BEHIND = {"reasons_zh": "text", "reasons_en": "text", "merged_into": "text", "merged_counts": "text", "note": "text"}
+_BEHIND = {"reasons_zh": "text", "reasons_en": "text", "merged_into": "text", "merged_counts": "text",
+           "counts_at_least": "text", "note": "text"}  # fmt: skip
 SEEN = {"last_seen": "time", "last_seen_run": "text", "last_looked": "time", "last_looked_run": "text",
         "last_outcome": "text"}  # fmt: skip
 """What runs saw of an object; it follows from the runs that were compared and is nobody's to edit.
@@ -80,6 +81,12 @@ LAYERS: Mapping[str, Layer] = {
     ),
 }
 """What the register keeps; what a forecast says for hours (warning_*h) is not among it."""
+
+
+def known_fields(layer: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the values that the register keeps today; entries of an earlier format have others beside."""
+    return {k: v for k, v in values.items() if k == GEOMETRY or k in LAYERS[layer].fields}
+
 
 KINDS_OF_NUMBER = frozenset(k for k, (dtype, _) in TYPES.items() if dtype != "string")
 

@@ -10,6 +10,7 @@ from geo_risk.core.errors import ConfigError, DataError
 from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values
 from geo_risk.register.fields import LAYERS
+from geo_risk.register.following import follow
 from geo_risk.register.merging import merge_changes
 from geo_risk.register.proposals import withdraw_of_gone
 from geo_risk.register.store import Register
@@ -157,7 +158,9 @@ def merge(
     for state in _there(register, ids):
         seen = (versions or {}).get(state.object_id)
         changes = merge_changes(register, state, into, rules or MergeRules(), base_version=seen)
-        out.append(register.apply(changes, author)[0])
+        number = register.count("change")[0]
+        out.append(register.apply(changes, author, change_id=number)[0])
+        follow(register, state.layer, {state.object_id: into}, author, change_id=number)
     withdraw_of_gone(register, ids)
     return out
 
@@ -172,7 +175,7 @@ def overdue(register: Register, *, on: date, within_days: int = 0) -> list[dict[
     Returns
     -------
     rows : layer, object_id, name, kind, hazard_level, people, loop_stage, loop_due, days_overdue (None: it has no
-        date, which counts as overdue), next_step, loop_unit, loop_assignee.
+        date, which counts as overdue), next_step, loop_unit, loop_assignee, counts_at_least.
     """
     limit = on + timedelta(days=within_days)
     out = []
@@ -184,7 +187,8 @@ def overdue(register: Register, *, on: date, within_days: int = 0) -> list[dict[
             due = _date(v["loop_due"])
             if due is not None and not due < limit + timedelta(days=bool(within_days)):
                 continue
-            keys = ("name", "kind", "hazard_level", "people", "loop_stage", "loop_due", "loop_unit", "loop_assignee")
+            keys = ("name", "kind", "hazard_level", "people", "loop_stage", "loop_due", "loop_unit", "loop_assignee",
+                    "counts_at_least")  # fmt: skip
             out.append({"layer": layer, "object_id": state.object_id, **{k: v[k] for k in keys},
                         "days_overdue": None if due is None else (on - due).days,
                         "next_step": _next(v["loop_stage"])})  # fmt: skip

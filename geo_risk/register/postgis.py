@@ -118,6 +118,34 @@ class PostgisDatabase(Database):
         self.run(f"CREATE INDEX {quoted(f'{name}_geom')} ON {quoted(name)} USING gist (geom)")
         self.run(f"COMMENT ON TABLE {quoted(name)} IS '{title}'")
 
+    def columns(self, table: str) -> list[str]:
+        """Return the names of the columns of a table."""
+        found = "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?"
+        return [str(r[0]) for r in self.run(found, (self._schema, table))]
+
+    def keep_copy(self, mark: str) -> str:
+        """Copy every table into a schema of its own: a register that the version which made it opens as it was."""
+        copy = f"{self._schema}_{mark.lower().replace('-', '_').replace('.', '_')}"[:63]
+        self.run(f"CREATE SCHEMA {quoted(copy)}")
+        tables = [str(r[0]) for r in self.run(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE' "
+            "ORDER BY table_name", (self._schema,))]  # fmt: skip
+        for name in tables:
+            source, target = (f"{quoted(s)}.{quoted(name)}" for s in (self._schema, copy))
+            self.run(f"CREATE TABLE {target} (LIKE {source} INCLUDING ALL)")
+            self.run(f"INSERT INTO {target} SELECT * FROM {source}")  # noqa: S608 - names of this package
+            serial = self.run("SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND "
+                              "table_name = ? AND column_default LIKE 'nextval%%'", (self._schema, name))  # fmt: skip
+            for (column,) in serial:  # numbers of its own, so that the copy depends on nothing of the register
+                numbers = f"{quoted(copy)}.{quoted(f'{name}_{column}_seq')}"
+                self.run(f"CREATE SEQUENCE {numbers} OWNED BY {target}.{quoted(column)}")
+                self.run(f"ALTER TABLE {target} ALTER {quoted(column)} SET DEFAULT nextval('{numbers}')")
+                self.run(f"SELECT setval('{numbers}', (SELECT max({quoted(column)}) FROM {target}))")  # noqa: S608
+        return f"{self.label.rpartition(', schema ')[0]}, schema {copy}"
+
+    def index_layer(self, name: str) -> None:
+        """Do nothing: layers had their index from the first format on."""
+
     def put_styles(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep none: QGIS looks for them in one table of the whole database, which is its owner's."""
 

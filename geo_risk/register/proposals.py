@@ -11,7 +11,8 @@ from typing import Any
 from geo_risk.core.errors import ConflictError, DataError
 from geo_risk.products.register_merging import MergeRules
 from geo_risk.register.entry import Author, Change, State, Values, packed
-from geo_risk.register.fields import GEOMETRY, LAYERS, plain
+from geo_risk.register.fields import GEOMETRY, LAYERS, known_fields, plain
+from geo_risk.register.following import follow
 from geo_risk.register.merging import merge_changes, target_of
 from geo_risk.register.store import Register
 
@@ -210,7 +211,7 @@ def listed(register: Register, *, state: str | None = "open", kind: str | None =
 
 def _proposal(row: tuple[Any, ...]) -> Proposal:
     values = list(row)
-    values[8], values[9] = json.loads(row[8]), json.loads(row[9])
+    values[8], values[9] = (known_fields(row[2], json.loads(row[n])) for n in (8, 9))
     return Proposal(*values)
 
 
@@ -294,6 +295,10 @@ def confirm(
                 is_there = True if p.kind == "new" else None
                 changes.append(Change(p.layer, p.object_id, state.version, p.kind, values, is_there=is_there))
         out += register.apply(changes, Author(author.who, author.why, run_id), change_id=number)
+    for layer in LAYERS:
+        merged = {p.object_id: into for p in proposals if p.layer == layer and p.kind != "new"
+                  and (into := target_of(p.after)) is not None}  # fmt: skip
+        follow(register, layer, merged, author, change_id=number)
     _decide(register, proposals, "confirmed", author)
     withdraw_of_gone(register, [p.object_id for p in proposals if p.after.get("status") == "cancelled"])
     return out

@@ -8,8 +8,9 @@ from typing import Any
 from geo_risk.core.errors import ConflictError, DataError
 from geo_risk.register import seen
 from geo_risk.register.entry import Author, Change, Entry, State, Values
-from geo_risk.register.fields import LAYERS, empty
-from geo_risk.register.merging import whole_merges
+from geo_risk.register.fields import LAYERS, empty, known_fields
+from geo_risk.register.following import follow, set_back
+from geo_risk.register.merging import target_of, whole_merges
 from geo_risk.register.store import Register
 
 
@@ -27,7 +28,7 @@ def replay(entries: Iterable[Entry], *, until: str | None = None) -> dict[str, S
         for entry in sorted(rows, key=lambda e: e.version):
             if until is not None and entry.at > until:
                 break
-            values = {**(values or empty(LAYERS[entry.layer])), **entry.after}
+            values = {**(values or empty(LAYERS[entry.layer])), **known_fields(entry.layer, entry.after)}
             out[object_id] = State(entry.layer, object_id, entry.version, entry.is_there, values)
     return out
 
@@ -42,7 +43,7 @@ def at_versions(entries: Iterable[Entry], wanted: Mapping[str, set[int]]) -> dic
     for object_id, rows in by_object.items():
         values = empty(LAYERS[rows[0].layer])
         for entry in sorted(rows, key=lambda e: e.version):
-            values = {**values, **entry.after}
+            values = {**values, **known_fields(entry.layer, entry.after)}
             if entry.version in wanted[object_id]:
                 out[object_id, entry.version] = State(entry.layer, object_id, entry.version, entry.is_there, values)
     return out
@@ -123,21 +124,38 @@ def undo(register: Register, seqs: Sequence[int], author: Author) -> list[int]:
     now = register.get(sorted({e.object_id for e in whole.values()}))
     changes, clashes = [], []
     for entry in (whole[n] for n in sorted(whole)):
-        state = now[entry.object_id]
-        if state.is_there != entry.is_there or any(state.values[k] != v for k, v in entry.after.items()):
+        state, made = now[entry.object_id], known_fields(entry.layer, entry.after)
+        if state.is_there != entry.is_there or any(state.values[k] != v for k, v in made.items()):
             later = [e for e in rows if e.object_id == entry.object_id and e.version > entry.version
                      and (set(e.after) & set(entry.after) or e.is_there != entry.is_there)]  # fmt: skip
             clashes.append("; ".join(f"{e.object_id}: entry {e.seq} by {e.who} ({e.action}, {e.at})" for e in later))
             continue
         was_there = _was_there(rows, entry)
-        changes.append(Change(entry.layer, entry.object_id, state.version, "undo", entry.before if was_there else {},
-                              is_there=was_there, undoes=entry.seq))  # fmt: skip
+        back = known_fields(entry.layer, entry.before) if was_there else {}
+        changes.append(Change(entry.layer, entry.object_id, state.version, "undo", back, is_there=was_there,
+                              undoes=entry.seq))  # fmt: skip
     if clashes:
         what = f"the same fields were changed later: {'; '.join(clashes[:10])}"
         raise ConflictError(
             what, where=register.database.label, fix="take back the later entries first, last one first"
         )
-    return register.apply(changes, author)
+    number = register.count("change")[0]
+    out = register.apply(changes, author, change_id=number)
+    _mend_links(register, now, author, changes={e.change_id for e in whole.values()}, change_id=number)
+    return out
+
+
+def _mend_links(
+    register: Register, before: Mapping[str, State], author: Author, *, changes: set[int], change_id: int
+) -> None:
+    """Let the links of zones and points follow merges that were taken back, or made again."""
+    after = register.get(sorted(before))
+    for layer in LAYERS:
+        pairs = [(i, target_of(s.values), target_of(after[i].values)) for i, s in before.items() if s.layer == layer]
+        back = {i: was for i, was, now in pairs if was is not None and now is None}
+        set_back(register, layer, back, author, changes=changes, change_id=change_id)
+        again = {i: now for i, was, now in pairs if now is not None and was is None}
+        follow(register, layer, again, author, change_id=change_id)
 
 
 def _was_there(rows: Sequence[Entry], entry: Entry) -> bool:

@@ -53,6 +53,13 @@ def statements(layer: str) -> list[str]:
     ]
 
 
+def filling(layer: str) -> str:
+    """Return the SQL that puts the boxes of the shapes that are there into a new index."""
+    sides = "ST_MinX(t.geom), ST_MaxX(t.geom), ST_MinY(t.geom), ST_MaxY(t.geom)"
+    return (f"INSERT INTO {quoted(f'rtree_{layer}_geom')} SELECT t.fid, {sides} FROM {quoted(layer)} t "
+            f"WHERE {_HAS.format(row='t')}")  # fmt: skip
+
+
 def box_of(blob: bytes | None) -> tuple[float, float, float, float] | None:
     """Return left, bottom, right, top of a GeoPackage binary; None for a missing or empty shape."""
     if blob is None or (blob[3] >> 4) & 1:

@@ -6,6 +6,7 @@ open it may switch it to WAL; both work. Neither is safe for two machines on a n
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,9 @@ CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT N
   CONSTRAINT pk_geom_cols PRIMARY KEY (table_name, column_name),
   CONSTRAINT uk_gc_table_name UNIQUE (table_name),
   CONSTRAINT fk_gc_tn FOREIGN KEY (table_name) REFERENCES gpkg_contents(table_name),
-  CONSTRAINT fk_gc_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys(srs_id));
+  CONSTRAINT fk_gc_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys(srs_id))
+"""
+_EXTENSIONS = """
 CREATE TABLE gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL,
   definition TEXT NOT NULL, scope TEXT NOT NULL,
   CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name))
@@ -108,7 +111,7 @@ class SqliteDatabase(Database):
 
     def prepare(self, crs: str) -> None:
         """Write the tables of a GeoPackage."""
-        for statement in _GPKG.split(";\n"):
+        for statement in (*_GPKG.split(";\n"), _EXTENSIONS):
             self.run(statement)
         self.run(f"PRAGMA application_id = {_APPLICATION_ID}")
         self.run(f"PRAGMA user_version = {_VERSION}")
@@ -132,6 +135,50 @@ class SqliteDatabase(Database):
             (name, title, self._srs),
         )
         self.run("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (name, shape.upper(), self._srs))
+        self._add_index(name)
+
+    def columns(self, table: str) -> list[str]:
+        """Return the names of the columns of a table."""
+        return [str(r[0]) for r in self.run("SELECT name FROM pragma_table_info(?)", (table,))]
+
+    def keep_copy(self, mark: str) -> str:
+        """Copy the file beside itself through a connection of its own, which sees what was committed."""
+        copy = self.path.with_name(f"{self.path.stem}.{mark}{self.path.suffix}")
+        part = copy.with_name(f"{copy.name}.part")
+        if copy.exists():
+            what = f"{copy.name} is there already"
+            raise EnvironmentError_(what, where=self.label, fix="move it elsewhere, then try again")
+        try:
+            with self._named():
+                part.unlink(missing_ok=True)
+                source, target = sqlite3.connect(self.path), sqlite3.connect(part)
+                try:
+                    source.backup(target)
+                    faults = [str(r[0]) for r in target.execute("PRAGMA integrity_check") if r[0] != "ok"]
+                finally:
+                    source.close()
+                    target.close()
+            if faults:
+                what = f"the copy of the register does not read: {faults[0]}"
+                raise CorruptFileError(what, where=self.label, fix="take the last backup")
+            with part.open("rb+") as written:
+                os.fsync(written.fileno())
+            part.rename(copy)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return str(copy)
+
+    def index_layer(self, name: str) -> None:
+        """Make the R-tree of a layer that has none, with the boxes of its shapes."""
+        if not self.columns("gpkg_extensions"):
+            self.run(_EXTENSIONS)
+        self.run(f"PRAGMA user_version = {_VERSION}")
+        if not self.columns(f"rtree_{name}_geom"):
+            self._add_index(name)
+            self.run(rtree.filling(name))
+
+    def _add_index(self, name: str) -> None:
         for statement in rtree.statements(name):
             self.run(statement)
         self.run("INSERT INTO gpkg_extensions VALUES (?, 'geom', 'gpkg_rtree_index', ?, 'write-only')",

@@ -18,7 +18,7 @@ from geo_risk.register import seen
 from geo_risk.register.database import Database, quoted
 from geo_risk.register.entry import ENTRY_COLUMNS, Author, Change, Entry, State, Values, entry_of, packed
 from geo_risk.register.fields import GEOMETRY, KINDS_OF_NUMBER, LAYERS, Layer, empty, plain
-from geo_risk.register.tables import FORMAT, KEPT, ONLY_GROWS, create_tables
+from geo_risk.register.tables import EARLIER, FORMAT, KEPT, ONLY_GROWS, create_tables, lacking
 
 Clock = Callable[[], datetime]
 
@@ -59,9 +59,13 @@ class Register:
     def __init__(self, database: Database, *, clock: Clock = _now) -> None:
         self.database, self._clock = database, clock
         meta: dict[str, str] = dict(database.run("SELECT key, value FROM reg_meta"))
-        if meta.get("format") != FORMAT:
+        if meta.get("format") not in (FORMAT, *EARLIER):
             what = f"the register has format {meta.get('format')!r}; {FORMAT!r} needed"
             raise ConfigError(what, where=database.label, fix="use the version of geo_risk that made it")
+        if meta["format"] != FORMAT or any(lacking(database, layer) for layer in LAYERS.values()):
+            what = f"the register was made by an earlier version: format {meta['format']!r}; {FORMAT!r} needed"
+            fix = "run `geo-risk register migrate --by NAME` once: it keeps all of it, and a copy as it was"
+            raise ConfigError(what, where=database.label, fix=fix)
         self.register_id, self.crs = str(meta["register_id"]), str(meta["crs"])
 
     @classmethod

@@ -5,8 +5,11 @@ from __future__ import annotations
 from geo_risk.register.database import Database
 from geo_risk.register.fields import KINDS_OF_NUMBER, LAYERS, Layer
 
-FORMAT = "2"
+FORMAT = "3"
 """Version of the tables; another one is refused."""
+
+EARLIER = ("1", "2")
+"""Versions that `register.migration` brings up to this one."""
 
 _TITLES = {"hazard_points": "隐患点 hazard points", "risk_zones": "风险区 risk zones"}
 _TABLES = """
@@ -46,9 +49,18 @@ def create_tables(database: Database, *, crs: str) -> None:
         database.run(statement.strip())
     for layer in LAYERS.values():
         columns = [(layer.id, "TEXT NOT NULL UNIQUE"), ("version", f"{database.integer} NOT NULL")]
-        columns += [(field, _type(database, layer, field)) for field in layer.fields]
-        columns += [(field, "TEXT") for field in layer.seen]
-        database.add_layer(layer.name, columns, layer.shape, _TITLES[layer.name])
+        database.add_layer(layer.name, columns + values_of(database, layer), layer.shape, _TITLES[layer.name])
+
+
+def values_of(database: Database, layer: Layer) -> list[tuple[str, str]]:
+    """Return the columns of a layer beside id, version and shape, each with its type: fields, and what runs saw."""
+    return [*((field, _type(database, layer, field)) for field in layer.fields), *((n, "TEXT") for n in layer.seen)]
+
+
+def lacking(database: Database, layer: Layer) -> list[tuple[str, str]]:
+    """Return the columns that a layer does not have yet, each with its type."""
+    there = set(database.columns(layer.name))
+    return [(name, kind) for name, kind in values_of(database, layer) if name not in there]
 
 
 def _type(database: Database, layer: Layer, field: str) -> str:

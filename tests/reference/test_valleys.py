@@ -223,10 +223,11 @@ def test_the_run_holds_the_wettest_hours_of_every_part_of_the_map():
     rain[40:46, 0, 0] = 10.0
     rain[60:66, 0, 1] = 8.0
     rain[5:11, 0, 2] = 2.0  # too little to count
-    assert run_hours(rain, start=38, storm_h=6, params=PARAMS) == (38, 70)
-    assert run_hours(rain, start=20, storm_h=6, params=PARAMS) == (32, 70)
+    assert run_hours(rain, start=38, storm_h=6, params=PARAMS) == (38, 38, 70)
+    assert run_hours(rain, start=20, storm_h=6, params=PARAMS) == (20, 32, 70)  # with the storm, at the latest at 32
+    assert run_hours(rain, start=20, storm_h=6, params=ValleyFlowParams(hours_max=40)) == (30, 32, 70)
     rain[5:11, 0, 2] = 9.0
-    assert run_hours(rain, start=38, storm_h=6, params=PARAMS) == (5, 70)
+    assert run_hours(rain, start=38, storm_h=6, params=PARAMS) == (5, 5, 70)
     assert run_hours(rain, start=38, storm_h=6, params=ValleyFlowParams(hours_max=48)) is None
 
 

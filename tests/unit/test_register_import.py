@@ -143,7 +143,7 @@ def test_the_row_of_the_point_in_force_alone_takes_nobody_away(tmp_path, registe
     assert any("less than with what was merged" in str(row) for row in report.quarantine)
     rows[0][6] = 40  # more than both
     import_ledger(register, write_ledger(tmp_path / "c.xlsx", rows[:1]), mapping)
-    assert [p.after for p in proposals.listed(register)] == [{"people": 40}]
+    assert [p.after for p in proposals.listed(register)] == [{"people": 40, "counts_at_least": "people"}]
 
 
 def test_values_of_merged_cells_stand_for_all_their_rows(tmp_path, register, mapping):

@@ -255,6 +255,9 @@ def test_a_point_names_the_zone_in_force_and_not_the_one_that_was_merged(tmp_pat
     confirm_all(register)
     with register.writing():
         loop.merge(register, ["RZ-000002"], "RZ-000001", EDITOR)
+    (p,) = register.states("hazard_points")
+    assert p.values["zone_id"] == "RZ-000001"
+    change(register, p.object_id, zone_id=None)
     point = run_points([("IS-1", X + 250, Y + 50, {"zone_id": "B", "people": 60.0})])
     compare(register, tmp_path / "2", point, zones=both, month=2)
     (one,) = proposals.listed(register)

@@ -24,7 +24,7 @@ from geo_risk.register.replay import diff, differences, replay, undo
 from geo_risk.register.rtree import add_functions
 from geo_risk.register.sqlite import SqliteDatabase, network_type
 from geo_risk.register.store import Register, connect
-from tests.support.registers import CRS, EDITOR, X, Y, add_points, change, new_register
+from tests.support.registers import CRS, EDITOR, POINT, X, Y, add_points, change, new_register
 
 
 def test_what_goes_in_comes_out_and_its_history_tells_it(register_url):
@@ -355,3 +355,19 @@ def test_network_drives_are_told_apart(tmp_path):
     assert network_type(place("/home/nfs/r.gpkg"), mounts) == "nfs4"
     assert network_type(place("/home/nfs2/r.gpkg"), mounts) is None
     assert network_type(place("/home/r.gpkg"), mounts) is None
+
+
+def test_many_proposals_are_decided_without_comparing_each_with_each(tmp_path, monkeypatch):
+    from geo_risk.flow.register import decide
+    from geo_risk.products.register_params import RegisterParams
+    from geo_risk.register import proposals
+
+    with new_register(tmp_path / "r.gpkg") as register:
+        places = [{**POINT, "geometry": shapely.Point(X + k, Y)} for k in range(200)]
+        offers = [proposals.Offer("new", "hazard_points", None, place, "新", "New") for place in places]
+        with register.writing():
+            proposals.propose(register, offers, source="run", run_id=None)
+        asked = []
+        monkeypatch.setattr(proposals.Proposal, "__eq__", lambda a, b: asked.append(1) or a is b)
+        assert len(decide(register, [], EDITOR, RegisterParams(), everything=True).done) == 200
+        assert len(asked) <= 200

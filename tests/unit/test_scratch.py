@@ -53,3 +53,35 @@ def test_no_layers_are_no_error_and_two_grids_are_one(tmp_path):
     two = {"a": counted([])["a"], "b": other.layer(np.zeros((40, 30)), units="m", long_name="x")}
     with pytest.raises(GridError), computed_once(two, tmp_path):
         pass
+
+
+def test_a_file_is_closed_before_it_is_removed_and_one_that_is_held_loses_no_result(tmp_path, monkeypatch):
+    monkeypatch.setattr(scratch, "WHOLE_BYTES", 100)
+    maps, real, real_unlink = [], np.memmap, scratch.Path.unlink
+
+    def mapped(*args, **kwargs):
+        maps.append(real(*args, **kwargs))
+        return maps[-1]
+
+    def unlink(path, *, missing_ok=False):  # as Windows has it: what is open cannot be removed
+        if not all(m._mmap.closed for m in maps):
+            raise PermissionError(13, "used by another process", str(path))
+        real_unlink(path)
+
+    monkeypatch.setattr(np, "memmap", mapped)
+    monkeypatch.setattr(scratch.Path, "unlink", unlink)
+    with computed_once(counted([]), tmp_path) as made:
+        kept = made["a"]
+        first = kept.to_numpy()
+    assert len(maps) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert first[0, 0] == 1  # what was read stays
+    with pytest.raises(ValueError, match="gone"):  # what was not is refused, and does not crash
+        kept.to_numpy()
+
+    def held(path, *, missing_ok=False):
+        raise PermissionError(13, "held by a scanner", str(path))
+
+    monkeypatch.setattr(scratch.Path, "unlink", held)
+    with pytest.warns(RuntimeWarning, match="could not be removed"), computed_once(counted([]), tmp_path) as made:
+        assert made["b"].to_numpy()[0, 0] == 2

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from geo_risk.hazards.flood.params import FloodParams
     from geo_risk.hazards.flood.valleys import FedRunoff, ValleyGround
     from geo_risk.kernels.flow_input import RainFields
+    from geo_risk.kernels.inertial import UnstableFlow
 
 VALLEY = ("valley_depth", "valley_depth_high")
 
@@ -47,7 +48,7 @@ def write_valleys(
     import numpy as np
 
     from geo_risk.core.grid import CHUNK, grid_of
-    from geo_risk.hazards.flood.valleys import block_of
+    from geo_risk.hazards.flood.valleys import block_of, least_cells
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layers
     from geo_risk.sources.layers import open_layer
@@ -58,7 +59,11 @@ def write_valleys(
     block = block_of(grid.shape, grid.resolution_m, params.valleys)
     made, why = None, "too_large"
     told: dict[str, Any] = {}
-    if block is not None:
+    if block is None:
+        flow = params.valleys
+        least = least_cells(grid.shape, grid.resolution_m, flow)
+        told = {"valley_cells_needed": least, "valley_cells_max": flow.cells_max}
+    else:
         outside = [None if p is None else open_layer(p).to_numpy() for p in (outside_area, outside_area_high)]
         layers = {name: open_layer(path) for name, path in ground.items()}
         made, why, told = _run(elevation.to_numpy().astype(np.float64), grid, block, read_own(rain).load(), layers,
@@ -68,7 +73,7 @@ def write_valleys(
     title = ("deepest water by the run over the valleys", "the same with the most water from beyond the map")
     out = zip((valley_depth, valley_depth_high), depths, VALLEY, title, strict=True)
     write_layers({path: grid.layer(v, units="m", long_name=t, name=n) for path, v, n, t in out})
-    write_json({"notes": _notes(why, told), "counts": told, "quarantine": [], "methods": [_METHOD] if told else []},
+    write_json({"notes": _notes(why, told), "counts": told, "quarantine": [], "methods": [] if why else [_METHOD]},
                facts)  # fmt: skip
 
 
@@ -99,6 +104,7 @@ def _run(
         valley_ground,
         walled,
     )
+    from geo_risk.kernels.inertial import UnstableFlow
 
     flow = params.valleys
     ground = valley_ground(elevation_m, block=block, resolution_m=grid.resolution_m)
@@ -110,32 +116,53 @@ def _run(
     hours = run_hours(cube.to_numpy(), start=storm.start, storm_h=int(params.river.storm_h), params=flow)
     if hours is None:
         return None, "too_long", {}
-    window = Window(min(storm.start, hours[0]), *hours)
+    early, late, stop = hours
+    window = Window(min(storm.start, early), early, stop)
     known = np.isfinite(ground.bed_m)
     lacking = float(rain_missing(cube, coarse, window)[0][known].mean()) if known.any() else 1.0
     if lacking > 0:
         return None, "rain_missing", {}
-    own = _runoff(cube, coarse, ground, window, series, layers, params)
+    for first in sorted({early, late}):
+        window = Window(min(storm.start, first), first, stop)
+        own = _runoff(cube, coarse, ground, window, series, layers, params)
+        feds = [_fed(ground, own, area, params) for area in outside]
+        if "late_crest" not in feds:
+            break  # else a later start may leave the hours that the crest from beyond the map needs
+    unrouted = window.first - window.start
     found: list[NDArray[np.float64]] = []
     flows: list[FedRunoff] = []
-    for area in outside:
+    for area, fed in zip(outside, feds, strict=True):
         if found and _same(area, outside[0]):
             found, flows = [*found, found[0]], [*flows, flows[0]]
             continue
-        fed = _fed(ground, own, area, params)
         if isinstance(fed, str):
             return None, fed, {}
         kept = walled(ground, fed.cells)
         flows.append(fed)
-        depth = run_valleys(kept, fed, params=flow, n_threads=usable_threads(kept.bed_m.size),
-                            outlets=outlets_m(ground, fed.cells))  # fmt: skip
+        try:
+            depth = run_valleys(kept, fed, params=flow, n_threads=usable_threads(kept.bed_m.size),
+                                outlets=outlets_m(ground, fed.cells))  # fmt: skip
+        except UnstableFlow as error:  # a run of which a part cannot be trusted is none: curves know every place
+            return None, "unstable", _unstable(error, coarse)
         found.append(np.where(above_entries(ground, fed.cells), np.nan, depth))
     gentle = gentle_ground(ground, depth_m=params.depth_bounds_m[1], manning_n=flow.manning_n)
     best, most = (np.where(gentle, ground.depth_on(elevation_m, d), np.float32(np.nan)) for d in found)
     told = {"valley_cells": int(known.sum()), "valley_cell_m": side, "valley_hours": max(len(f) for f in flows),
+            "valley_hours_before": unrouted,
+            "valley_rain_before_mm": round(float(np.nansum(series[window.start : window.first])), 1),
             "valley_gentle_share": round(float(gentle.mean()), 3), "inflow_peak_m3_s": round(flows[0].peak_m3_s(side)),
             "inflow_peak_most_m3_s": round(flows[1].peak_m3_s(side))}  # fmt: skip
     return (best, most), "", told
+
+
+def _unstable(error: UnstableFlow, coarse: Grid) -> dict[str, Any]:
+    """Return where and when a run became unstable, as what the report says of it; the map's middle where unknown."""
+    row, column = error.cell if error.cell is not None else (coarse.shape[0] // 2, coarse.shape[1] // 2)
+    left, _, _, top = coarse.bounds
+    side = coarse.resolution_m
+    x, y = left + (column + 0.5) * side, top - (row + 0.5) * side
+    return {"valley_unstable": 1, "unstable_x_m": round(x), "unstable_y_m": round(y),
+            "unstable_h": round(error.time_s / 3600, 2)}  # fmt: skip
 
 
 def _same(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:
@@ -188,26 +215,41 @@ def _notes(why: str, told: dict[str, Any]) -> list[dict[str, str]]:
     """Return what the report says of the run."""
     from geo_risk.products.wording import note
 
-    if told:
+    if not why:
+        before = told["valley_hours_before"]
+        late_en = late_zh = ""
+        if before:
+            mm = told["valley_rain_before_mm"]
+            late_en = (f" The run begins {before} hours after the storm (flood.valleys.hours_max): {mm:g} mm that fell "
+                       "before wet the ground, but their water is not in it.")  # fmt: skip
+            late_zh = (f"演进起始晚于降雨开始 {before} 小时（flood.valleys.hours_max）："
+                       f"此前 {mm:g} 毫米只计入土壤含水"
+                       "，未参与汇流。")  # fmt: skip
         return [note(
             "info",
             f"The storm was run over the valleys on cells of {told['valley_cell_m']:g} m for {told['valley_hours']} "
             f"hours, with up to {told['inflow_peak_m3_s']} m3/s from beyond the map (at most "
             f"{told['inflow_peak_most_m3_s']}). It counts on {told['valley_gentle_share']:.0%} of the map, where the "
-            "bed is gentle; elsewhere rating curves do.",
+            "bed is gentle; elsewhere rating curves do." + late_en,
             f"本场降雨在河谷做了二维演进（网格 {told['valley_cell_m']:g} 米，{told['valley_hours']} 小时），"
             f"图外来水洪峰 {told['inflow_peak_m3_s']} m³/s（上限 {told['inflow_peak_most_m3_s']} m³/s）；在坡度平缓的 "
-            f"{told['valley_gentle_share']:.0%} 范围内采用其水深，其余采用水位流量关系。",
+            f"{told['valley_gentle_share']:.0%} 范围内采用其水深，其余采用水位流量关系。" + late_zh,
         )]  # fmt: skip
-    english, chinese = _WHY[why]
+    english, chinese = (text.format(**told) for text in _WHY[why])
     return [note("warning", f"The storm was not run over the valleys: {english}. Rating curves count everywhere; they "
                  "know neither storage nor backwater from a plain.",
                  f"未做河谷二维演进：{chinese}。全部采用水位流量关系，不考虑滩地调蓄和回水过程。")]  # fmt: skip
 
 
 _WHY = {
-    "too_large": ("the map has too many cells (flood.valleys.cells_max)",
-                  "图幅像元数超过上限（flood.valleys.cells_max）"),
+    "too_large": ("the map has too many cells: {valley_cells_needed} at least, flood.valleys.cells_max is "
+                  "{valley_cells_max}; raise that, or run a smaller area",
+                  "图幅像元数超过上限：至少 {valley_cells_needed} 个，上限 flood.valleys.cells_max 为 "
+                  "{valley_cells_max}；可调高上限或缩小范围"),
+    "unstable": ("it became unstable at x {unstable_x_m:.0f}, y {unstable_y_m:.0f}, {unstable_h:.1f} hours after its "
+                 "start, and nothing of it is used: look at the DEM there",
+                 "演进在 x {unstable_x_m:.0f}、y {unstable_y_m:.0f} 处、开始后 {unstable_h:.1f} 小时失稳，结果未采用："
+                 "请检查该处高程"),
     "too_long": ("its wettest hours lie too far apart (flood.valleys.hours_max)",
                  "各地最强降雨时段相隔过长（flood.valleys.hours_max）"),
     "no_entry": ("a river that enters it finds no place on the coarse grid", "流入河流在粗网格上无入流单元"),

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 
-from geo_risk.core.errors import DataError
 from geo_risk.hazards.flood.rivers import basin_length_m, concentration_time_h
 from geo_risk.hazards.flood.valley_params import ValleyFlowParams
 from geo_risk.kernels.flow_input import RainFields
-from geo_risk.kernels.inertial import UnstableFlow, simulate
+from geo_risk.kernels.inertial import simulate
 from geo_risk.kernels.priority_flood import fill
 
 Array = NDArray[np.float64]
@@ -95,6 +94,12 @@ def block_of(shape: tuple[int, int], resolution_m: float, params: ValleyFlowPara
             return block
         block += 1
     return None
+
+
+def least_cells(shape: tuple[int, int], resolution_m: float, params: ValleyFlowParams) -> int:
+    """Return the cells that the coarse grid of a map has at least, with the largest blocks that are allowed."""
+    block = max(math.floor(params.block_max_m * (1 + 1e-9) / resolution_m), 2)
+    return math.ceil(shape[0] / block) * math.ceil(shape[1] / block)
 
 
 def valley_ground(elevation_m: NDArray[Any], *, block: int, resolution_m: float) -> ValleyGround:
@@ -341,24 +346,22 @@ def run_valleys(
 
     Raises
     ------
-    DataError : the run became unstable.
+    UnstableFlow : the run lost its way; nothing of it counts.
     """
     is_outlet = np.zeros(ground.bed_m.shape, dtype=np.bool_) if outlets is None else np.isfinite(outlets)
     bed = ground.bed_m if outlets is None else np.where(is_outlet, outlets, ground.bed_m)
-    try:
-        run = simulate(bed, params.manning_n, runoff, rain_step_s=3600.0, cell_m=ground.cell_m, step_max_s=5.0,
-                       sink_m3_s=np.where(is_outlet, OUTLET_M3_S, 0.0), advection=True,
-                       n_threads=n_threads)  # fmt: skip
-    except UnstableFlow as error:
-        what = f"the flow over the valleys became unstable: {error}"
-        raise DataError(
-            what, where="inputs.dem", fix="look at the DEM there, or set flood.valleys.cells_max: 0"
-        ) from error
+    run = simulate(bed, params.manning_n, runoff, rain_step_s=3600.0, cell_m=ground.cell_m, step_max_s=5.0,
+                   sink_m3_s=np.where(is_outlet, OUTLET_M3_S, 0.0), advection=True, n_threads=n_threads)  # fmt: skip
     return np.where(is_outlet, np.nan, np.asarray(run.max_depth_m, dtype=np.float64))
 
 
-def run_hours(rain_mm: NDArray[Any], *, start: int, storm_h: int, params: ValleyFlowParams) -> tuple[int, int] | None:
-    """Return the first hour and the end of the run: the wettest hours of every rain cell of weight, and some around.
+def run_hours(
+    rain_mm: NDArray[Any], *, start: int, storm_h: int, params: ValleyFlowParams
+) -> tuple[int, int, int] | None:
+    """Return the first hour of the run, the latest one that would do, and its end.
+
+    The run holds the wettest hours of every rain cell of weight, `lead_h` before and `after_h` after them. It begins
+    with the storm, so that what fell before them is on its way too, as far as `hours_max` allows.
 
     Parameters
     ----------
@@ -366,7 +369,7 @@ def run_hours(rain_mm: NDArray[Any], *, start: int, storm_h: int, params: Valley
 
     Returns
     -------
-    None where that takes more than `hours_max`.
+    None where the least takes more than `hours_max`.
     """
     rain = np.nan_to_num(np.asarray(rain_mm, np.float64)).reshape(len(rain_mm), -1)
     hours = min(storm_h, len(rain))
@@ -377,7 +380,9 @@ def run_hours(rain_mm: NDArray[Any], *, start: int, storm_h: int, params: Valley
     firsts = sums[:, of_weight].argmax(axis=0)
     first, stop = int(firsts.min()), int(firsts.max()) + hours
     first, stop = max(first - params.lead_h, min(start, first), 0), min(stop + params.after_h, len(rain))
-    return (first, stop) if stop - first <= params.hours_max else None
+    if stop - first > params.hours_max:
+        return None
+    return max(min(start, first), stop - params.hours_max, 0), first, stop
 
 
 def _parts(values: NDArray[Any], block: int, *, fill_value: float = np.nan) -> NDArray[Any]:
