@@ -84,4 +84,3 @@ def place(
 
 def _n_split(given: Assignment) -> int:
     return int((np.bincount(given.settlement) > 1).sum()) if len(given.settlement) else 0
-

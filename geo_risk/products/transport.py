@@ -25,7 +25,9 @@ class Pairs:
 
     def __add__(self, more: Pairs) -> Pairs:
         """Return these and then others."""
-        columns = zip((self.settlement, self.shelter, self.cost), (more.settlement, more.shelter, more.cost), strict=True)
+        columns = zip(
+            (self.settlement, self.shelter, self.cost), (more.settlement, more.shelter, more.cost), strict=True
+        )
         return Pairs(*(np.concatenate(both) for both in columns))
 
 
