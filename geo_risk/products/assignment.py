@@ -7,27 +7,21 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from geo_risk.core.errors import DataError
+from geo_risk.products.transport import Pairs, Transport
 
 _TOLERANCE = 1e-7
 _MAX_ROUNDS = 200
 _A_ROUND = 4
 """Pairs of each settlement that enter at once at most: fewer rounds for a search that costs a little more."""
 
+_AT_FIRST = 10
+"""Pairs of each settlement in the first program at most: with more it starts slower, with fewer more are missed."""
+
 _WHOLE = 1e-4
 """A number of people this close to a whole one is that."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pairs of a settlement and a shelter with the cost of each [min a person]."""
-
-    settlement: NDArray[np.int64]
-    shelter: NDArray[np.int64]
-    cost: NDArray[np.float64]
 
 
 class Offers(Protocol):
@@ -53,9 +47,9 @@ class Assignment:
     Attributes
     ----------
     settlement, shelter, people, cost : (used pairs,) in the order of settlement, then shelter; cost [min a person].
-    unassigned : (settlements,) int64, people without a place.
+    unassigned : (settlements,) int64, people without a place. unassigned_first : those of them who come first.
     person_minutes : total of people times cost.
-    bound : no assignment that places as many has fewer person-minutes: the value of the dual.
+    bound : no assignment that places as many, and as many who come first, has fewer person-minutes: the dual's value.
     n_rounds : times the program was solved until no pair left out could make it cheaper.
     """
 
@@ -64,6 +58,7 @@ class Assignment:
     people: NDArray[np.int64]
     cost: NDArray[np.float64]
     unassigned: NDArray[np.int64]
+    unassigned_first: NDArray[np.int64]
     person_minutes: float
     bound: float
     n_rounds: int
@@ -118,24 +113,24 @@ def assign(
     offers: Offers,
     *,
     n_candidates: int,
-    precedence: ArrayLike | None = None,
+    first: ArrayLike | None = None,
 ) -> Assignment:
     """Assign whole people to shelters: most people first, then fewest person-minutes.
 
-    The transport problem (a minimum-cost flow with whole-number optimal corners) is solved by HiGHS (interior point,
-    then crossover to a corner) on each settlement's cheapest shelters. Then each settlement is asked for the shelter of
-    least cost plus the shelter's dual price (and the next best ones), by one search over the roads; pairs that would
-    make the plan cheaper enter, and it is solved again (column generation, Dantzig & Wolfe 1960). The last prices prove
-    the optimum over all pairs: `bound`.
+    The transport problem (a minimum-cost flow with whole-number optimal corners) is solved by HiGHS on each
+    settlement's cheapest shelters. Then each settlement is asked for the shelter of least cost plus the shelter's dual
+    price (and the next best ones), by one search over the roads; pairs that would make the plan cheaper enter, and
+    HiGHS goes on from its last corner (column generation, Dantzig & Wolfe 1960). The last prices prove the optimum over
+    all pairs: `bound`.
 
     Parameters
     ----------
-    demand : (groups,) whole people >= 0; a group is a settlement or a part of one.
+    demand : (settlements,) whole people >= 0.
     capacity : (shelters,) whole places >= 0.
     offers : costs of the pairs.
-    n_candidates : cheapest shelters offered to each settlement at first.
-    precedence : (groups,) whole numbers >= 1: of as many people as can be placed at all, as many as can be of the
-        groups of higher precedence are (the sets that flows can place form a matroid, so no place is lost by that).
+    n_candidates : cheapest shelters offered to each settlement at first, of which 10 at most enter the first program.
+    first : (settlements,) whole people <= demand: of as many people as can be placed at all, as many as can be are of
+        these (the sets that flows can place form a matroid, so no place is lost by that).
 
     Returns
     -------
@@ -147,39 +142,39 @@ def assign(
     DataError : numbers are negative, not whole or NaN, or the solver finds no optimum.
     """
     d, c = (np.asarray(v, dtype=np.float64) for v in (demand, capacity))
-    rank = np.ones(len(d)) if precedence is None else np.asarray(precedence, dtype=np.float64)
-    _check(d, c, rank)
+    f = np.zeros(len(d)) if first is None else np.asarray(first, dtype=np.float64)
+    _check(d, c, f)
     n, m = len(d), len(c)
+    if not n or not m:
+        return _rounded(d, c, f, (_none(), np.zeros(0)), (0.0, 0.0, 0))
     has_places = np.where(c > 0, 0.0, np.inf)
-    pairs = _kept(offers.nearest(n_candidates), d, c) if n and m else _none()
     # a person without a place costs more than any chain of people who change shelters to make room
-    missing = (1.0 + offers.highest_cost() * (min(n, m) + 1)) * rank
+    missing = 1.0 + offers.highest_cost() * (min(n, m) + 1)
+    slack = _TOLERANCE * max(1.0, 2 * missing / 1e4)
+    program, pairs = Transport(d, f, c, missing=missing), _none()
+    more = _kept(offers.nearest(min(n_candidates, _AT_FIRST)), d, c)
     for n_rounds in range(1, _MAX_ROUNDS + 1):
-        flow, of_settlement, of_shelter = _solve(d, c, pairs, missing)
-        price = np.maximum(0.0, -of_shelter) + has_places
-        best = _kept(offers.cheapest(price, _A_ROUND), d, c) if n and m else _none()
-        least = missing.copy()
+        pairs = pairs + more
+        program.add(more)
+        of_settlement, of_shelter = program.solve()
+        price = of_shelter + has_places
+        best = _kept(offers.cheapest(price, _A_ROUND), d, c)
         reduced = best.cost + price[best.shelter]
-        np.minimum.at(least, best.settlement, reduced)
-        bound = float(d @ least - c[c > 0] @ price[c > 0])
-        better = reduced < of_settlement[best.settlement] - _TOLERANCE * max(1.0, float(missing.max(initial=0.0)) / 1e4)
-        more = _new(best, better, pairs, m)
+        more = _new(best, reduced < of_settlement[best.settlement] - slack, pairs, m)
         if not len(more.settlement):
-            return _rounded(d, c, pairs, flow, missing, bound, n_rounds)
-        if n_rounds == 1:
-            pairs = _cheap(pairs, pairs.cost + price[pairs.shelter] - of_settlement[pairs.settlement])
-        pairs = Pairs(
-            np.concatenate([pairs.settlement, more.settlement]),
-            np.concatenate([pairs.shelter, more.shelter]),
-            np.concatenate([pairs.cost, more.cost]),
-        )
+            least = np.full(n, np.inf)
+            np.minimum.at(least, best.settlement, reduced)
+            # a settlement's people cost what its cheapest shelter does with the price of a place, at most the miss
+            value = (d - f) @ np.minimum(least, missing) + f @ np.minimum(least, 2 * missing)
+            bound = float(value - c[c > 0] @ price[c > 0])
+            return _rounded(d, c, f, (pairs, program.flow()), (missing, bound, n_rounds))
     what = f"the assignment of {n} settlements to {m} shelters did not settle in {_MAX_ROUNDS} rounds"
     raise DataError(what, where="evacuation", fix="raise evacuation.n_candidates")
 
 
-def _check(demand: NDArray[np.float64], capacity: NDArray[np.float64], rank: NDArray[np.float64]) -> None:
-    whole = all(((v >= 0) & np.isfinite(v) & (v == np.floor(v))).all() for v in (demand, capacity, rank))
-    if not (whole and rank.shape == demand.shape and (rank >= 1).all()):
+def _check(demand: NDArray[np.float64], capacity: NDArray[np.float64], first: NDArray[np.float64]) -> None:
+    whole = all(((v >= 0) & np.isfinite(v) & (v == np.floor(v))).all() for v in (demand, capacity, first))
+    if not (whole and first.shape == demand.shape and (first <= demand).all()):
         what = f"demand {demand.shape} or capacity {capacity.shape} holds NaN, negative or part numbers"
         raise DataError(what, where="evacuation", fix="leave unknown populations out of the demand; cost inf = no way")
 
@@ -192,71 +187,40 @@ def _kept(pairs: Pairs, demand: NDArray[np.float64], capacity: NDArray[np.float6
     if not (pairs.cost >= 0).all():
         what = "the costs of the assignment hold NaN or negative numbers"
         raise DataError(what, where="evacuation", fix="report this case: travel takes time")
-    keep = (demand[pairs.settlement] > 0) & (capacity[pairs.shelter] > 0) & np.isfinite(pairs.cost)
-    return Pairs(pairs.settlement[keep], pairs.shelter[keep], pairs.cost[keep])
-
-
-def _cheap(pairs: Pairs, reduced: NDArray[np.float64]) -> Pairs:
-    """Return the third of the pairs with the least reduced cost, ties too: the first prices show which ones matter.
-
-    Those in use have none, so that the plan does not get dearer; a pair that is missed comes back by its price.
-    """
-    keep = reduced <= max(float(np.quantile(reduced, 1 / 3)), _TOLERANCE) if len(reduced) else reduced > 0
-    return Pairs(pairs.settlement[keep], pairs.shelter[keep], pairs.cost[keep])
+    return pairs.where((demand[pairs.settlement] > 0) & (capacity[pairs.shelter] > 0) & np.isfinite(pairs.cost))
 
 
 def _new(best: Pairs, better: NDArray[np.bool_], pairs: Pairs, m: int) -> Pairs:
-    fresh = better & ~np.isin(best.settlement * m + best.shelter, pairs.settlement * m + pairs.shelter)
-    return Pairs(best.settlement[fresh], best.shelter[fresh], best.cost[fresh])
-
-
-def _solve(
-    demand: NDArray[np.float64], capacity: NDArray[np.float64], pairs: Pairs, missing: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Solve on the offered pairs; `missing` is the price of a person without a place. Return flow and dual prices."""
-    n, m, k = len(demand), len(capacity), len(pairs.cost)
-    if not k:
-        return np.zeros(0), missing.copy(), np.zeros(m)
-    ones, columns = np.ones(k), np.arange(k)
-    left = csr_array(
-        (np.append(ones, np.ones(n)), (np.append(pairs.settlement, np.arange(n)), np.arange(k + n))), shape=(n, k + n)
-    )
-    places = csr_array((ones, (pairs.shelter, columns)), shape=(m, k + n))
-    price = np.append(pairs.cost, missing)
-    for method in ("highs-ipm", "highs-ds"):
-        result = linprog(price, A_eq=left, b_eq=demand, A_ub=places, b_ub=capacity, method=method)
-        if result.status == 0 and np.abs(result.x - np.rint(result.x)).max() < _WHOLE:
-            break  # else the interior point was not taken to a corner: the simplex ends in one
-    if result.status != 0:
-        what = f"the solver ended with: {result.message}"
-        raise DataError(what, where="evacuation", fix="report this case: an optimum always exists here")
-    return result.x[:k], np.asarray(result.eqlin.marginals), np.asarray(result.ineqlin.marginals)
+    return best.where(better & ~np.isin(best.settlement * m + best.shelter, pairs.settlement * m + pairs.shelter))
 
 
 def _rounded(
     demand: NDArray[np.float64],
     capacity: NDArray[np.float64],
-    pairs: Pairs,
-    flow: NDArray[np.float64],
-    missing: NDArray[np.float64],
-    bound: float,
-    n_rounds: int,
+    first: NDArray[np.float64],
+    solved: tuple[Pairs, NDArray[np.float64]],
+    proof: tuple[float, float, int],
 ) -> Assignment:
     """Return the solution in whole people: a corner of the program is whole but for the solver's rounding."""
+    (pairs, flow), (missing, bound, n_rounds) = solved, proof
     people = np.rint(flow).astype(np.int64)
-    used = np.flatnonzero(people > 0)
+    used = np.flatnonzero(people != 0)
     used = used[np.lexsort((pairs.shelter[used], pairs.settlement[used]))]
     placed = np.bincount(pairs.settlement[used], weights=people[used], minlength=len(demand))
     load = np.bincount(pairs.shelter[used], weights=people[used], minlength=len(capacity))
-    if (placed > demand).any() or (load > capacity).any() or not (np.abs(flow - people) < _WHOLE).all():
+    is_whole = (people >= 0).all() and (np.abs(flow - people) < _WHOLE).all()
+    if not (is_whole and (placed <= demand).all() and (load <= capacity).all()):
         what = "the assignment came back with parts of people that do not round to whole ones"
         raise DataError(what, where="evacuation", fix="report this case: it is a bug")
     unassigned = (demand - placed).astype(np.int64)
+    # the others of a settlement are left over before those who come first: they cost half as much
+    behind = np.maximum(0, unassigned - (demand - first).astype(np.int64))
     total = float(people[used] @ pairs.cost[used])
-    least = bound - float(missing @ unassigned)
+    least = bound - missing * float(unassigned.sum() + behind.sum())
     return Assignment(
-        pairs.settlement[used], pairs.shelter[used], people[used], pairs.cost[used], unassigned, total, least, n_rounds
-    )
+        pairs.settlement[used], pairs.shelter[used], people[used], pairs.cost[used], unassigned, behind, total, least,
+        n_rounds,
+    )  # fmt: skip
 
 
 def most_people(demand: ArrayLike, capacity: ArrayLike, can_reach: ArrayLike) -> int:

@@ -333,7 +333,8 @@ class EvacuationParams(Params):
         "its people; 0 leaves the cheapest plan as it is.", source=f"{_CHOICE}: families stay together", ge=0,
     )  # fmt: skip
     n_candidates: int = parameter(
-        20, "Nearest shelters offered to each settlement at first; more are added until the plan is optimal.",
+        20, "Nearest shelters known to each settlement at first, of which ten start the plan; more are added until the "
+        "plan is optimal.",
         source="METHODS.md section 6", ge=1,
     )  # fmt: skip
     shelter_max_level: int = parameter(

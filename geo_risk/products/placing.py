@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.products.assignment import Assignment, Offers, Pairs, assign
+from geo_risk.products.assignment import Assignment, Offers, assign
 from geo_risk.products.together import Together, keep_together
 
 
@@ -39,31 +39,6 @@ class Placing:
         return slice(int(low), int(high))
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """Offers to groups of people, of which several may live in one settlement."""
-
-    offers: Offers
-    owner: NDArray[np.int64]
-
-    def nearest(self, k: int) -> Pairs:
-        return self._of(self.offers.nearest(k))
-
-    def cheapest(self, price: NDArray[np.float64], k: int = 1) -> Pairs:
-        return self._of(self.offers.cheapest(price, k))
-
-    def highest_cost(self) -> float:
-        return self.offers.highest_cost()
-
-    def _of(self, pairs: Pairs) -> Pairs:
-        order = np.argsort(pairs.settlement, kind="stable")
-        low = np.searchsorted(pairs.settlement[order], self.owner, side="left")
-        count = np.searchsorted(pairs.settlement[order], self.owner, side="right") - low
-        group = np.repeat(np.arange(len(self.owner)), count)
-        at = order[np.repeat(low, count) + np.arange(len(group)) - np.repeat(np.cumsum(count) - count, count)]
-        return Pairs(group, pairs.shelter[at], pairs.cost[at])
-
-
 def place(
     people: NDArray[np.int64],
     vulnerable: NDArray[np.int64],
@@ -87,10 +62,8 @@ def place(
     """
     n, m = len(people), len(capacity)
     frail = np.minimum(vulnerable, people)
-    optimum = assign(people, capacity, offers, n_candidates=n_candidates)
-    placed_frail = frail.copy()
-    if optimum.unassigned.any() and frail.any() and len(optimum.people):
-        optimum, placed_frail = _vulnerable_first(people - frail, frail, capacity, offers, n_candidates)
+    optimum = assign(people, capacity, offers, n_candidates=n_candidates, first=frail)
+    placed_frail = frail - optimum.unassigned_first
     together = Together(optimum, _n_split(optimum), _n_split(optimum), 0.0)
     if together_extra_min > 0 and n and m:
         together = keep_together(
@@ -111,26 +84,3 @@ def place(
 
 def _n_split(given: Assignment) -> int:
     return int((np.bincount(given.settlement) > 1).sum()) if len(given.settlement) else 0
-
-
-def _vulnerable_first(
-    others: NDArray[np.int64],
-    frail: NDArray[np.int64],
-    capacity: NDArray[np.int64],
-    offers: Offers,
-    n_candidates: int,
-) -> tuple[Assignment, NDArray[np.int64]]:
-    """Return the assignment by settlement with vulnerable people as groups that come first, and how many of them."""
-    n = len(frail)
-    owner = np.concatenate([np.arange(n), np.flatnonzero(frail)])
-    demand = np.concatenate([others, frail[frail > 0]])
-    found = assign(demand, capacity, _Groups(offers, owner), n_candidates=n_candidates,
-                   precedence=np.where(np.arange(len(owner)) < n, 1, 2))  # fmt: skip
-    unassigned = np.zeros(n, dtype=np.int64)
-    np.add.at(unassigned, owner, found.unassigned)
-    missing = np.zeros(n, dtype=np.int64)
-    missing[owner[n:]] = found.unassigned[n:]
-    # who has a place is decided; a corner of the problem for these people as one group a settlement divides fewer
-    whole = assign(others + frail - unassigned, capacity, offers, n_candidates=n_candidates)
-    whole = replace(whole, unassigned=unassigned, bound=found.bound, n_rounds=found.n_rounds + whole.n_rounds)
-    return whole, frail - missing

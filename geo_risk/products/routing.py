@@ -17,10 +17,10 @@ from scipy.sparse.csgraph import connected_components, maximum_flow
 from geo_risk.exposure.network import RoadNetwork, Route, build_network, divided_at, edge_costs, join_places
 from geo_risk.exposure.paths import Graph, Nearest, graph_of, make_routes, nearest_goals, plain_arcs
 from geo_risk.kernels.shortest import nearest_labels, second_ways
-from geo_risk.products.assignment import Pairs
 from geo_risk.products.closing import Closing, unknown_depth_shares
 from geo_risk.products.leaving_zones import ways_out
 from geo_risk.products.params import EvacuationParams
+from geo_risk.products.transport import Pairs
 
 _BACKUP_FACTOR = 5.0
 """Time on the main way counts this many times when the backup way is sought."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_risk.products.assignment import Assignment, Pairs
+from geo_risk.products.assignment import Assignment
+from geo_risk.products.transport import Pairs
 
 
 @dataclass(frozen=True)

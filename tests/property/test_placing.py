@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from geo_risk.core.errors import DataError
 from geo_risk.products.assignment import Table, assign, most_people
 from geo_risk.products.placing import place
 
@@ -116,7 +117,7 @@ def test_where_places_lack_vulnerable_people_of_the_far_village_come_before_othe
     assert got.optimum.gap < 1e-9
 
 
-@pytest.mark.parametrize("bad", [[0], [1.5], [np.nan]])
-def test_a_precedence_that_is_none_is_refused(bad):
-    with pytest.raises(Exception, match="NaN, negative or part"):
-        assign([1], [1], Table(np.array([[1.0]])), n_candidates=1, precedence=bad)
+@pytest.mark.parametrize("bad", [[2], [-1], [0.5], [np.nan]])
+def test_people_who_come_first_are_some_of_the_people(bad):
+    with pytest.raises(DataError, match="NaN, negative or part"):
+        assign([1], [1], Table(np.array([[1.0]])), n_candidates=1, first=bad)
