@@ -83,7 +83,7 @@ def _migrate(database: Database, *, who: str, styles: Sequence[Mapping[str, Any]
     entries = int(database.run("SELECT COUNT(*) FROM reg_history")[0][0])
     if before == FORMAT and not any(wanted.values()):
         return Migrated(before, FORMAT, None, entries)
-    copy = database.keep_copy(f"format-{before}.{at:%Y%m%dT%H%M%S}")
+    copy = database.keep_copy(f"format-{before}.{at:%Y%m%dT%H%M%S%f}")
     notes: list[Sentence] = []
     for layer in LAYERS.values():
         names = [n for n, _ in wanted[layer.name]]
