@@ -132,9 +132,7 @@ def plan_evacuation(
         inputs = replace(inputs, zones=sound)
     covered, threat = _covered(inputs), None
     if inputs.reach:
-        threat = house_threat(
-            inputs.houses, inputs.reach, params=params, coverage=covered, slides=inputs.slides
-        )
+        threat = house_threat(inputs.houses, inputs.reach, params=params, coverage=covered, slides=inputs.slides)
     by_zone = inputs.zones[calls_its_houses(inputs.zones, params, by_cells=threat is not None)].reset_index(drop=True)
     water = _water(inputs, covered, params)
     leaving = people_to_move(

@@ -13,7 +13,7 @@ from geo_risk.core.schemas import SCHEMAS
 from geo_risk.publish.frames import write_frames
 from geo_risk.publish.i18n import label
 from geo_risk.publish.legend import FeatureClass, rgb
-from geo_risk.publish.map_layers import SPECS, LayerSpec
+from geo_risk.publish.map_layers import SPECS, LayerSpec, band_minutes
 
 _MARKERS = {"circle": "circle", "square": "square", "triangle": "triangle", "diamond": "diamond", "house": "pentagon"}
 
@@ -37,8 +37,8 @@ def layer_styles(frames: Mapping[str, gpd.GeoDataFrame], *, language: str) -> pd
     rows = [
         {
             "f_table_catalog": "", "f_table_schema": "", "f_table_name": name, "f_geometry_column": "geom",
-            "styleName": "geo_risk", "styleQML": qml(specs[name], language=language), "styleSLD": "",
-            "useAsDefault": True, "description": label(f"layer.{name}", language), "owner": "geo_risk", "ui": "",
+            "styleName": "geo_risk", "styleQML": qml(specs[name], language=language, frame=frames[name]),
+            "styleSLD": "", "useAsDefault": True, "description": label(f"layer.{name}", language), "owner": "geo_risk", "ui": "",
             "update_time": "2000-01-01T00:00:00.000Z",
         }
         for name in frames
@@ -47,8 +47,8 @@ def layer_styles(frames: Mapping[str, gpd.GeoDataFrame], *, language: str) -> pd
     return pd.DataFrame(rows)
 
 
-def qml(spec: LayerSpec, *, language: str) -> str:
-    """Return a QGIS 3 style: one symbol, or one for each class of the layer's column.
+def qml(spec: LayerSpec, *, language: str, frame: pd.DataFrame | None = None) -> str:
+    """Return a QGIS 3 style: one symbol, or one for each class of the layer's column; bands by the frame's minutes.
 
     Every value that QGIS reads is text of this package; attribute values are compared by QGIS, never pasted here.
     """
@@ -57,6 +57,7 @@ def qml(spec: LayerSpec, *, language: str) -> str:
     renderer = ET.SubElement(root, "renderer-v2", type="categorizedSymbol" if spec.by else "singleSymbol",
                              forceraster="0", enableorderby="0", symbollevels="0")  # fmt: skip
     symbols = ET.Element("symbols")
+    minutes = {} if frame is None else band_minutes(frame)
     if spec.by:
         renderer.set("attr", spec.by)
         categories = ET.SubElement(renderer, "categories")
@@ -65,10 +66,19 @@ def qml(spec: LayerSpec, *, language: str) -> str:
             text = "" if value is None else str(value)
             kind_of_value = "string" if isinstance(value, str) or value is None else "long"
             ET.SubElement(categories, "category", value=text, type=kind_of_value, symbol=str(i), render="true",
-                          label=label(look.label, language))  # fmt: skip
+                          label=_class_label(value, look, minutes, language))  # fmt: skip
         symbols.append(_symbol(str(i), look, str(kind)))
     renderer.append(symbols)
     return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(root, encoding="unicode")
+
+
+def _class_label(
+    value: object, look: FeatureClass, minutes: Mapping[object, tuple[float, float]], language: str
+) -> str:
+    if value not in minutes:
+        return label(look.label, language)
+    start, end = minutes[value]
+    return label("value.band", language, start=f"{start:g}", end=f"{end:g}")
 
 
 def _symbol(name: str, look: FeatureClass, kind: str) -> ET.Element:

@@ -299,12 +299,22 @@ def feature_layer(frame: gpd.GeoDataFrame, spec: LayerSpec) -> dict[str, Any]:
         features.append(feature)
     id_column = SCHEMAS[spec.name].id if spec.name in SCHEMAS else f"{spec.name.removesuffix('s')}_id"
     counts = [sum(f["c"] == i for f in features) for i in range(len(keys))]
+    minutes = band_minutes(frame)
+    said = [{"minutes": minutes[k]} if k in minutes else {} for k in keys]
     return {
         "id": spec.name, "group": spec.group, "visible": spec.visible, "listed": spec.listed, "idColumn": id_column,
         "fields": [f for f in fields if f != "name"], "listColumns": _LIST_COLUMNS.get(spec.name, ()),
-        "classes": [asdict(spec.classes[k]) | {"count": n} for k, n in zip(keys, counts, strict=True)],
+        "classes": [asdict(spec.classes[k]) | {"count": n} | m for k, n, m in zip(keys, counts, said, strict=True)],
         "features": features,
     }  # fmt: skip
+
+
+def band_minutes(frame: pd.DataFrame) -> dict[object, tuple[float, float]]:
+    """Return from and to of each band of minutes of a frame that has bands; empty for others."""
+    if not {"band", "from_min", "to_min"} <= set(frame.columns):
+        return {}
+    rows = pd.DataFrame(frame)[["band", "from_min", "to_min"]].dropna().drop_duplicates("band")
+    return {int(b): (float(low), float(high)) for b, low, high in rows.itertuples(index=False)}
 
 
 def _fields(frame: gpd.GeoDataFrame, spec: LayerSpec) -> list[str]:

@@ -165,6 +165,22 @@ def test_a_popup_tells_the_rank_and_how_firmly_it_is_held(name):
     assert [f["p"]["priority_rank"] for f in layer["features"]] == firm["priority_rank"].tolist()
 
 
+def test_bands_of_minutes_say_their_minutes_on_the_map_and_in_qgis():
+    frame = gpd.GeoDataFrame(
+        {"isochrone_id": ["a", "b"], "band": [1, 3], "from_min": [0.0, 20.0], "to_min": [10.0, 30.0]},
+        geometry=[box(0, 0, 9, 9), box(9, 0, 12, 9)], crs="EPSG:4546",
+    )  # fmt: skip
+    spec = next(s for s in map_layers.SPECS if s.name == "shelter_drive_times")
+    assert [c.get("minutes") for c in map_layers.feature_layer(frame, spec)["classes"]] == [
+        (0, 10),
+        None,
+        (20, 30),
+        None,
+    ]
+    style = qml(spec, language="zh", frame=frame)
+    assert ("0–10 分钟" in style, "20–30 分钟" in style, "第二圈" in style) == (True, True, True)
+
+
 def test_every_layer_that_is_listed_has_a_tab_with_a_label():
     script = (Path(map_layers.__file__).parent / "templates" / "map_app.js").read_text(encoding="utf-8")
     order = set(re.findall(r'"(\w+)"', script.split("var order = [")[1].split("]")[0]))

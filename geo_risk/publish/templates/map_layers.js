@@ -151,6 +151,11 @@ GeoRisk.showLegend = function () {
     if (!GeoRisk.shown(layer) || !layer.features.length) { return; }
     var classes = layer.classes.filter(function (c) { return c.count > 0; });
     if (classes.length > 1 || layer.classes.length > 1) { box.appendChild(GeoRisk.node("h3", "", GeoRisk.t("layer." + layer.id))); }
-    classes.forEach(function (c) { box.appendChild(GeoRisk.key(c, layer.type, GeoRisk.t(c.label), c.count)); });
+    classes.forEach(function (c) { box.appendChild(GeoRisk.key(c, layer.type, GeoRisk.classLabel(c), c.count)); });
   });
+};
+
+GeoRisk.classLabel = function (c) {
+  if (!c.minutes) { return GeoRisk.t(c.label); }
+  return GeoRisk.t("value.band").replace("{start}", GeoRisk.number(c.minutes[0])).replace("{end}", GeoRisk.number(c.minutes[1]));
 };
