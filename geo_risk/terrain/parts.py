@@ -104,21 +104,6 @@ def shared(array: da.Array) -> NDArray[Any]:
     return out
 
 
-def read_once(array: da.Array) -> da.Array:
-    """Return an array of the same blocks such that all that is computed of it together makes each block but once.
-
-    Dask makes a block anew for each chain of steps that begins with it: of a packed file that is dear. Here it is held
-    until the last of them has used it.
-    """
-    later = shared(array)
-    rows = [
-        [da.from_delayed(later[i, j], (h, w), dtype=array.dtype, meta=array._meta)
-         for j, w in enumerate(array.chunks[1])]
-        for i, h in enumerate(array.chunks[0])
-    ]  # fmt: skip
-    return da.block(rows)
-
-
 def tiles(chunks: Any) -> list[tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]:
     """Return (index, first row and column, shape) of each block."""
     first = [np.concatenate([[0], np.cumsum(c)]).astype(int).tolist() for c in chunks]

@@ -141,10 +141,12 @@ def test_a_coverage_of_another_grid_is_not_used_and_one_of_other_houses_refused(
 
 
 BOW = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
-SHAPES = (None, shapely.Point(), shapely.Point(1, 1), shapely.Point(np.nan, 1),
-          shapely.LineString([(0, 0), (1, np.inf)]), shapely.LineString([(0, 0), (1, 1)]), shapely.box(0, 0, 1, 1), BOW, shapely.MultiPolygon([BOW]),
-          shapely.MultiPoint([(0, 0), (1, 1)]), shapely.GeometryCollection([shapely.Point(0, 0)]),
-          shapely.GeometryCollection(), shapely.MultiLineString())  # fmt: skip
+SHAPES = (
+    None, shapely.Point(), shapely.Point(1, 1), shapely.Point(np.nan, 1), shapely.LineString([(0, 0), (1, np.inf)]),
+    shapely.LineString([(0, 0), (1, 1)]), shapely.box(0, 0, 1, 1), BOW, shapely.MultiPolygon([BOW]),
+    shapely.MultiPoint([(0, 0), (1, 1)]), shapely.GeometryCollection([shapely.Point(0, 0)]),
+    shapely.GeometryCollection(), shapely.MultiLineString(),
+)  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(SHAPES), max_size=20), st.sampled_from(["Point", "LineString", "Polygon", None]))

@@ -46,14 +46,11 @@ def write_reach(
     from geo_risk.publish.raster import write_layers
     from geo_risk.publish.scratch import computed_once
     from geo_risk.sources.layers import open_layer, read_json
-    from geo_risk.terrain.parts import read_once
 
     known: list[dict[str, Any]] = [] if stages is None else read_json(stages)["stages"]
-    opened = {name: open_layer(layers[name]) for name in WARNINGS if name in layers}
-    given = {name: layer.copy(data=read_once(layer.data)) for name, layer in opened.items()}
+    given = {name: open_layer(layers[name]) for name in WARNINGS if name in layers}
     warnings, superseded = current_layers(given, known, after_h=params.superseded_after_h)
     ground = open_layer(dem)
-    ground = ground.copy(data=read_once(ground.data))
     if params.threat_by == "runout":
         found = runout_layers(ground, warnings, params=runout)
     else:

@@ -119,13 +119,11 @@ def run_tiles(
     -------
     Tiled. A tile's window is held at 80 bytes a cell; nothing grows with the number of releases but the hits.
     """
-    dem = dem.astype(np.float64)
     names = tuple(name for name in releases if name not in ("unit", "kind"))
     rules = Rules(params, grid.resolution_m, grid.shape[1], names, planes)
     chunks = dem.chunks
-    # block by block and not optimised: whole windows as arguments would make their blocks anew for each tile
-    ground = shared(dem)
-    given = [shared(releases[n].rechunk(chunks).astype(np.float32)) for n in ("unit", "kind", *names)]
+    stack = da.stack([releases[n].rechunk(chunks).astype(np.float32) for n in ("unit", "kind", *names)])
+    ground = shared(dem)  # a window as an argument would make its blocks anew for each tile that it meets
     reach = math.floor(params.reach_m / grid.resolution_m + 1e-9) + 1
     wanted = dask.delayed(np.unique(np.asarray([] if targets is None else targets, dtype=np.int64)))
     tiles = _boxes(chunks)
@@ -133,17 +131,17 @@ def run_tiles(
     for (i, j), tile in tiles.items():
         window = tile.grown(reach, grid.shape)
         near = [k for k, other in tiles.items() if window.meets(other)]
-        z = dask.delayed(_joined_window)([ground[k] for k in near], [tiles[k] for k in near], window)
-        parts[i, j] = dask.delayed(_part)(z, [blocks[i, j] for blocks in given], wanted, window, tile, rules)
+        around = ([ground[k] for k in near], [tiles[k] for k in near])
+        parts[i, j] = dask.delayed(_part)(*around, stack[:, *tile.slices], wanted, window, tile, rules)
     rows = []
     n = len(rules.every)
     for i in range(len(chunks[0])):
         row = []
         for j in range(len(chunks[1])):
             box = tiles[i, j]
-            around = [parts[k] for k, tile in tiles.items() if tile.grown(reach, grid.shape).meets(box)]
+            touch = [parts[k] for k, tile in tiles.items() if tile.grown(reach, grid.shape).meets(box)]
             shape = (n, box.bottom - box.top, box.right - box.left)
-            row.append(da.from_delayed(dask.delayed(_merged)(around, box, rules.every), shape=shape, dtype=np.float32))
+            row.append(da.from_delayed(dask.delayed(_merged)(touch, box, rules.every), shape=shape, dtype=np.float32))
         rows.append(row)
     every = list(parts.values())
     return Tiled(da.block(rows), dask.delayed(_all_hits)(every), dask.delayed(_skipped)(every))
@@ -155,7 +153,7 @@ def _boxes(chunks: tuple[tuple[int, ...], ...]) -> dict[tuple[int, int], Box]:
     return {(i, j): Box(tops[i], tops[i + 1], lefts[j], lefts[j + 1]) for i, j in places}
 
 
-def _joined_window(found: Sequence[NDArray[np.float64]], boxes: Sequence[Box], window: Box) -> NDArray[np.float64]:
+def _joined_window(found: Sequence[NDArray[Any]], boxes: Sequence[Box], window: Box) -> NDArray[np.float64]:
     """Return the ground of a window from the blocks that it meets."""
     out = np.empty((window.bottom - window.top, window.right - window.left))
     for values, box in zip(found, boxes, strict=True):
@@ -168,12 +166,15 @@ def _joined_window(found: Sequence[NDArray[np.float64]], boxes: Sequence[Box], w
 
 
 def _part(
-    z: NDArray[np.float64], given: Sequence[NDArray[np.float32]], targets: NDArray[np.int64], window: Box, tile: Box,
-    rules: Rules,
+    ground: Sequence[NDArray[Any]], boxes: Sequence[Box], stack: NDArray[np.float32], targets: NDArray[np.int64],
+    window: Box, tile: Box, rules: Rules,
 ) -> Part:  # fmt: skip
-    """Run the releases of one tile on its window, kind by kind; given are their units, kinds, and values to carry."""
-    unit, kind = given[0], np.nan_to_num(given[1], nan=0.0)
+    """Run the releases of one tile on its window, of which ground has the blocks, kind by kind."""
+    unit, kind = stack[0], np.nan_to_num(stack[1], nan=0.0)
     row, column = np.nonzero(unit > 0)
+    if not len(row):
+        return Part(None, {}, np.zeros(0, HIT), 0)
+    z = _joined_window(ground, boxes, window)
     found: list[Part] = []
     for code, name in enumerate(KINDS):
         chosen = kind[row, column] == code
@@ -187,7 +188,7 @@ def _part(
         near, target = _targets_in(box, targets, rules.n_x)
         got = run_out(
             inner, (at[0] - box.top) * inner.shape[1] + at[1] - box.left, friction=friction, cell_m=rules.cell_m,
-            units=unit[r, c].astype(np.int64), values=_values(given[2:], r, c), targets=target,
+            units=unit[r, c].astype(np.int64), values=np.nan_to_num(stack[2:, r, c].T, nan=0.0), targets=target,
         )  # fmt: skip
         found.append(_trimmed(got, code, box, _on_grid(got.hits, near, box, rules.n_x), rules))
     if not found:
@@ -202,14 +203,6 @@ def _part(
         return Part(whole, found[0].planes, hits, skipped)
     planes = _merged(found, whole, rules.every)
     return Part(whole, dict(zip(rules.every, planes, strict=True)), hits, skipped)
-
-
-def _values(carried: Sequence[NDArray[np.float32]], row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the values (cells, layers) to carry down from some cells, 0 where there is none."""
-    out = np.zeros((len(row), len(carried)), dtype=np.float32)
-    for k, layer in enumerate(carried):
-        out[:, k] = np.nan_to_num(layer[row, column], nan=0.0)
-    return out
 
 
 def _targets_in(box: Box, targets: NDArray[np.int64], n_x: int) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
