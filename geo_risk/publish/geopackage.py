@@ -38,8 +38,8 @@ def layer_styles(frames: Mapping[str, gpd.GeoDataFrame], *, language: str) -> pd
         {
             "f_table_catalog": "", "f_table_schema": "", "f_table_name": name, "f_geometry_column": "geom",
             "styleName": "geo_risk", "styleQML": qml(specs[name], language=language, frame=frames[name]),
-            "styleSLD": "", "useAsDefault": True, "description": label(f"layer.{name}", language), "owner": "geo_risk", "ui": "",
-            "update_time": "2000-01-01T00:00:00.000Z",
+            "styleSLD": "", "useAsDefault": True, "description": label(f"layer.{name}", language),
+            "owner": "geo_risk", "ui": "", "update_time": "2000-01-01T00:00:00.000Z",
         }
         for name in frames
         if name in specs
