@@ -48,12 +48,13 @@ class Threat:
     before: NDArray[np.object_] | None = None
 
     def is_judged(self, params: EvacuationParams) -> NDArray[np.bool_]:
-        """Tell which houses a stage of `known_hours` or more speaks of, or any one warns of at `warning_level`.
+        """Tell which houses a stage of `known_hours` or more speaks of, or any one calls by its `warning_level`.
 
-        That the next hour is quiet says nothing of the day: it judges nobody.
+        That the next hour is quiet, or that in it no slide is likely to come, says nothing of the day: it judges
+        nobody.
         """
         long = self.warnings[[f"warning_{s}h" for s in STAGES_H if s >= params.known_hours]]
-        warned = (self.warnings >= params.warning_level).any(axis=1)
+        warned = (self.warnings >= params.warning_level).any(axis=1) & (self.share >= params.house_share)
         return np.asarray((long >= 0).any(axis=1) | warned, dtype=bool)
 
 

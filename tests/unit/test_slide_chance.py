@@ -67,6 +67,18 @@ def test_a_warning_of_hours_that_the_chance_does_not_hold_calls_as_before():
     assert judged(3, 0.0, params=PARAMS.model_copy(update={"sure_level": 3})).share.tolist() == [1]
 
 
+def test_an_hour_without_a_likely_slide_does_not_judge_the_hours_after_it():
+    slides = Slides(layer(0.0), layer(5.0, units="h"), BEGINS, frozenset({"warning_1h"}))
+    unknown, orange = (layer(v, units="level", dtype=np.int8) for v in (-1, 3))
+    found = house_threat(HOUSE, {"warning_24h": unknown, "warning_1h": orange}, params=PARAMS, slides=slides)
+    assert found.share.tolist() == [0]
+    assert not found.is_judged(PARAMS).any()
+    called = house_threat(HOUSE, {"warning_24h": unknown, "warning_1h": orange}, params=PARAMS)
+    assert called.is_judged(PARAMS).all()
+    day = house_threat(HOUSE, {"warning_24h": orange, "warning_1h": unknown}, params=PARAMS, slides=slides)
+    assert day.is_judged(PARAMS).all()
+
+
 @pytest.mark.parametrize("chance", [0.0, 0.0024, 0.0025, 0.4, np.nan])
 def test_a_higher_warning_never_calls_less(chance):
     shares = [judged(level, chance).share[0] for level in range(5)]
