@@ -108,20 +108,25 @@ def layers(seed, chunks, shape=(40, 50)):
     return [grid.layer(da.from_array(v, chunks=chunks), units=u, long_name=n, name=n) for n, (v, u) in made.items()]
 
 
+def everywhere(like, value):
+    return like.copy(data=da.full(like.shape, value))
+
+
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 1000), st.integers(7, 40), st.integers(7, 50))
 def test_blocks_do_not_change_the_chance(seed, rows, columns):
-    rules = {"params": RunoutParams(), "doubt_above": 0.002, "worst": 1e-4}
-    whole = slide_chance(*layers(seed, (40, 50)), **rules).to_numpy()
+    whole = layers(seed, (40, 50))
+    rules = {"params": RunoutParams(), "doubt_above": 0.002, "worst": everywhere(whole[1], 1e-4)}
+    whole = slide_chance(*whole, **rules).to_numpy()
     parts = slide_chance(*layers(seed, (rows, columns)), **rules).to_numpy()
     np.testing.assert_array_equal(parts, whole)
 
 
 def test_unknown_slopes_that_might_make_it_likely_make_it_unknown():
     dem, expected, slope = layers(1, (40, 50))
-    rules = {"params": RunoutParams(), "worst": 1e-3}
+    rules = {"params": RunoutParams(), "worst": everywhere(dem, 1e-3)}
     none = expected.copy(data=da.full((40, 50), np.nan))
-    nothing = {"params": RunoutParams(), "worst": math.nan}
+    nothing = {"params": RunoutParams(), "worst": everywhere(dem, math.nan)}
     assert np.isnan(slide_chance(dem, none, slope, doubt_above=0.002, **nothing).to_numpy()).all()
     flat = slope.copy(data=da.full((40, 50), 3.0))
     # what is too gentle to start a slide is no doubt
@@ -134,9 +139,24 @@ def test_unknown_slopes_that_might_make_it_likely_make_it_unknown():
     assert 0 < (~there).sum() < there.size
 
 
+def test_unknown_rain_is_not_bounded_by_what_is_expected_where_it_is_dry():
+    dem, expected, slope = layers(1, (40, 50))
+    count = np.nan_to_num(expected.to_numpy()) * 1e-6
+    count[:, 25:] = np.nan
+    most = np.where(np.isnan(count), np.nan, 1e-10)
+    dry, bound = expected.copy(data=count), expected.copy(data=most)
+    for steep in (25.0, 3.0):  # a house on gentle ground may stand where the storm is
+        got = slide_chance(dem, dry, everywhere(slope, steep), params=RunoutParams(), doubt_above=0.002, worst=bound)
+        assert np.isnan(got.to_numpy()[:, 25:]).all()
+        assert np.isfinite(got.to_numpy()[:, 0]).all()
+    # less of the rain is known, no more of the chance is
+    known = slide_chance(dem, dry, slope, params=RunoutParams(), doubt_above=0.002, worst=everywhere(dem, 1e-10))
+    assert np.isfinite(known.to_numpy()).all()
+
+
 def test_other_grids_units_and_bounds_are_refused():
     dem, expected, slope = layers(1, (40, 50))
-    rules = {"params": RunoutParams(), "worst": 0.0}
+    rules = {"params": RunoutParams(), "worst": everywhere(dem, 0.0)}
     with pytest.raises(UnitError):
         slide_chance(dem.assign_attrs(units="s"), expected, slope, doubt_above=0.1, **rules)
     with pytest.raises(GridError):

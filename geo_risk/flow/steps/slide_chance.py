@@ -44,6 +44,7 @@ def write_slides(
 ) -> None:  # fmt: skip
     """Write the probability that a slide comes, and the hours after the period's begin until it calls."""
     from dataclasses import asdict
+    from functools import partial
 
     import dask.array as da
     import numpy as np
@@ -76,14 +77,16 @@ def write_slides(
         return
     fit = WarningModel.from_dict(told)
     wettest = onto_grid(course.max("time", skipna=False, keep_attrs=True), grid)
-    slides = expected_slides(
-        open_layer(susceptibility), wettest, fit, reference_cells=float(read_dataset(cases).attrs["reference_cells"]),
+    expected = partial(
+        expected_slides, rain=wettest, model=fit, reference_cells=float(read_dataset(cases).attrs["reference_cells"]),
         motion=None if motion is None else open_layer(motion), factors=warning.factors,
     )  # fmt: skip
-    known = da.isfinite(slides.data)
-    worst, total = da.compute(da.where(known, slides.data, -1.0).max(), da.where(known, slides.data, 0.0).sum())
+    likely = open_layer(susceptibility)
+    slides = expected(likely)
+    total, highest = da.compute(da.nansum(slides.data), da.where(da.isnan(likely.data), -np.inf, likely.data).max())
+    filled = da.where(da.isnan(likely.data), highest if highest >= 0 else np.nan, likely.data)
     found = chance_of(ground, slides, open_layer(slope_deg), params=runout, doubt_above=params.slide_chance,
-                      worst=float(worst))  # fmt: skip
+                      worst=expected(likely.copy(data=filled)))  # fmt: skip
     write_layer(found, slide_chance)
     onset = _onset(open_layer(slide_chance), wettest, fit, course, grid, at=params.slide_chance)
     write_layer(onset, slide_onset)

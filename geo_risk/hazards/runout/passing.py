@@ -27,7 +27,7 @@ CARD = MethodCard(
 
 def slide_chance(
     dem: xr.DataArray, expected: xr.DataArray, slope_deg: xr.DataArray, *, params: RunoutParams, doubt_above: float,
-    worst: float,
+    worst: xr.DataArray,
 ) -> xr.DataArray:  # fmt: skip
     """Return the probability that at least one slide touches what stands in a cell.
 
@@ -38,7 +38,8 @@ def slide_chance(
     params : `landslide.alpha_deg` and `source_min_slope_deg`, and `passing`.
     doubt_above : where slides from ground of unknown susceptibility, steep enough to start one, might lift the
         probability to this, and the known ones do not, it is unknown.
-    worst : slides expected of a cell of unknown susceptibility: the most of any known one. NaN: none is known.
+    worst : (y, x) slides expected of a cell if it is as susceptible as any known one. NaN: its rain is not known
+        either, or no susceptibility: one slide, on ground however gentle.
 
     Returns
     -------
@@ -53,27 +54,29 @@ def slide_chance(
         msg = f"doubt_above is {doubt_above}; above 0 and at most 1 needed"
         raise ValueError(msg)
     height = in_units(dem, "m")
-    grid = same_grid(height, expected, slope_deg)
+    grid = same_grid(height, expected, slope_deg, worst)
     z = blocks(height).astype(np.float64)
     slides = blocks(expected).rechunk(z.chunks)
-    slope = blocks(slope_deg).rechunk(z.chunks)
+    slope, bound = (blocks(layer).rechunk(z.chunks) for layer in (slope_deg, worst))
     rules = params.passing
     touch = touch_shares(grid.resolution_m, rules.width_m, rules.house_m)
     reach = math.ceil(rules.length_m / grid.resolution_m) + touch.shape[0] // 2 + 1
     depth = {axis: min(reach, n) for axis, n in enumerate(z.shape)}
-    most = worst if worst >= 0 else 1.0  # of nothing at all, one is sure
     follow = partial(
         passing, cell_m=grid.resolution_m, angle_deg=params.landslide.alpha_deg, scatter=rules.scatter,
         length_m=rules.length_m, touch=touch,
     )  # fmt: skip
 
-    def chance(ground: NDArray[Any], count: NDArray[Any], steep: NDArray[Any]) -> NDArray[np.float32]:
+    def chance(
+        ground: NDArray[Any], count: NDArray[Any], steep: NDArray[Any], most: NDArray[Any]
+    ) -> NDArray[np.float32]:
         known = follow(ground, count)
-        is_open = np.isnan(count) & np.isfinite(ground) & ~(steep < params.source_min_slope_deg)
-        doubt = follow(ground, np.where(is_open, most, 0.0)) if is_open.any() else 0.0
+        may_start = ~(steep < params.source_min_slope_deg) | np.isnan(most)
+        is_open = np.isnan(count) & np.isfinite(ground) & may_start
+        doubt = follow(ground, np.where(is_open, np.where(np.isnan(most), 1.0, most), 0.0)) if is_open.any() else 0.0
         p, high = -np.expm1(-known), -np.expm1(-(known + doubt))
         return np.where(np.isnan(ground) | ((p < doubt_above) & (high >= doubt_above)), np.nan, p).astype(np.float32)
 
-    out = da.map_overlap(chance, z, slides, slope, depth=depth, boundary="none", dtype=np.float32,
+    out = da.map_overlap(chance, z, slides, slope, bound, depth=depth, boundary="none", dtype=np.float32,
                          meta=np.empty((0, 0), np.float32))  # fmt: skip
     return grid.layer(out, units="1", long_name="probability that a slide comes", name="slide_chance")
