@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from geo_risk.core.errors import GridError
 from geo_risk.hazards.rainfall.course import with_stages
 
 X, Y = [0.0, 1.0], [1.0, 0.0]
@@ -20,9 +21,9 @@ def stage(hours, issued, values, forecast=0):
     return {"hours": hours, "issued": issued, "forecast": forecast}, mm
 
 
-def course(base, *given, after_h=12.0):
+def course(base, *given, after_h=12.0, x=X):
     fields = xr.Dataset({f"effective_{s['hours']}h": ((f"hour_{s['hours']}h", "y", "x"), mm)
-                         for s, mm in given if s["forecast"] is not None})  # fmt: skip
+                         for s, mm in given if s["forecast"] is not None}, coords={"y": Y, "x": x})  # fmt: skip
     return with_stages(base, fields, [s for s, _ in given], after_h=after_h)
 
 
@@ -51,6 +52,12 @@ def test_an_old_issue_counts_only_where_the_new_ones_are_silent():
     assert np.isnan(got[0, 1])  # the new issue lacks rain there
     both = course(analysed([10]), (old, mm), (new, now), after_h=72).max("time").to_numpy()
     assert both[0, 0] == 60
+
+
+def test_rain_of_other_cells_is_not_laid_over_these():
+    given = stage(3, "2024-07-22T02:00:00+00:00", [25, 25, 40])
+    with pytest.raises(GridError, match="different grids"):
+        course(analysed([10, 20]), given, x=[1.0, 2.0])
 
 
 @pytest.mark.parametrize("hour", [0, 2])

@@ -52,19 +52,22 @@ def write_slides(
     from geo_risk.core.grid import CHUNK, grid_of
     from geo_risk.hazards.landslide.expected import expected_slides
     from geo_risk.hazards.landslide.warning import WarningModel
-    from geo_risk.hazards.rainfall.course import with_stages
+    from geo_risk.hazards.rainfall.course import same_cells, with_stages
     from geo_risk.hazards.runout.passing import CARD
     from geo_risk.hazards.runout.passing import slide_chance as chance_of
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import open_layer, read_json
-    from geo_risk.sources.rain_grid import onto_grid
+    from geo_risk.sources.rain_grid import align, onto_grid
 
     ground, told, period = open_layer(dem), read_json(model)["model"], read_json(joined)["period"]
     grid, given = grid_of(ground), read_json(stages)["stages"]
-    course = with_stages(_analysed(cube, period, resolved(rainfall, fitted)), read_dataset(fields), given,
-                         after_h=params.superseded_after_h)  # fmt: skip
+    of_stages, analysed = read_dataset(fields), _analysed(cube, period, resolved(rainfall, fitted))
+    if len(of_stages) and not same_cells(analysed, of_stages):
+        # a warning by a forecast on other cells than the run behind it
+        analysed = align(analysed, next(iter(of_stages.data_vars.values())))
+    course = with_stages(analysed, of_stages, given, after_h=params.superseded_after_h)
     said = {"quarantine": [], "begins": _text(course["time"].to_numpy()[0] - np.timedelta64(1, "h")),
             "holds": [f"warning_{s['hours']}h" for s in given if s["forecast"] is not None]}  # fmt: skip
     if told is None:

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from geo_risk.core.errors import GridError
 from geo_risk.hazards.rainfall.stages import naive
+
+
+def same_cells(a: xr.DataArray, b: xr.DataArray | xr.Dataset) -> bool:
+    """Return whether two fields of rain lie on the same cells of one CRS."""
+    refs = [c.coords["spatial_ref"].attrs.get("crs_wkt") if "spatial_ref" in c.coords else None for c in (a, b)]
+    return refs[0] == refs[1] and all(np.array_equal(a[d].to_numpy(), b[d].to_numpy()) for d in ("y", "x"))
 
 
 def with_stages(
@@ -29,9 +36,16 @@ def with_stages(
     -------
     (time, y, x) float32 [mm]: NaN where nothing tells the hour, and in all hours where a stage that counts lacks some.
     It begins with the analysis or the first stage that counts everywhere.
+
+    Raises
+    ------
+    GridError : stages and analysis lie on different cells.
     """
     told = [(naive(datetime.fromisoformat(str(s["issued"]))), int(s["hours"])) for s in stages
             if s["forecast"] is not None]  # fmt: skip
+    if told and not same_cells(analysed, fields):
+        what = "the analysed rain and that of the stages are on different grids"
+        raise GridError(what, where="rain_stages", fix="align the analysis in geo_risk.sources.rain_grid first")
     hour, wait = np.timedelta64(1, "h"), np.timedelta64(round(3600 * after_h), "s")
     newest = max((issued for issued, _ in told), default=None)
     ends = [i + h * hour for i, h in told if newest - i <= wait]
