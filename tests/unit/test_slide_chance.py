@@ -9,6 +9,7 @@ from shapely.geometry import box
 
 from geo_risk.core.errors import GridError
 from geo_risk.core.grid import Grid
+from geo_risk.flow.steps.slide_chance import _note as told_slides
 from geo_risk.hazards.landslide.expected import chance_rain_mm, expected_slides
 from geo_risk.hazards.landslide.warning import WarningModel
 from geo_risk.products.demand import people_to_move
@@ -155,3 +156,20 @@ def test_the_rain_at_which_the_chance_calls_gives_that_chance():
     assert np.isnan(chance_rain_mm(np.array([0.0, np.nan]), np.array([9.0, 9.0]), MODEL, at=0.1)).all()
     with pytest.raises(ValueError, match="between 0 and 1"):
         chance_rain_mm(chance, rain, MODEL, at=np.nan)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "level", "en", "zh"),
+    [
+        (0.0, "info", "97 slides are expected", "发生滑坡约 97 处；"),
+        (0.072, "info", "At least 97 slides are expected", "至少 97 处（另有 7.2% 的地面未知，未计入）"),
+        (1.0, "warning", "is not known", "预计滑坡数未知"),
+    ],
+)
+def test_unknown_slides_are_never_told_as_none(unknown, level, en, zh):
+    period = dict.fromkeys(("start", "known", "until"), "2024-07-22T08:00:00+00:00")
+    said = told_slides(period, 97.3 if unknown < 1 else 0.0, unknown, PARAMS)
+    assert said["level"] == level
+    assert en in said["text_en"]
+    assert zh in said["text_zh"]
+    assert unknown < 1 or " 0 " not in said["text_en"].replace("16:00", "")

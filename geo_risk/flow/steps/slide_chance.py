@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from geo_risk.products.warning_params import WarningParams
 
 
+_MUCH_UNKNOWN = 0.001
+"""Share of the ground of unknown slides from which the note speaks of it; it prints tenths of a percent."""
+
+
 def slide_chance(plan: Plan) -> None:
     """Add the step that writes slide_chance and slide_onset; it leaves itself out without past storms."""
     plan.add(
@@ -86,29 +90,53 @@ def write_slides(
     )  # fmt: skip
     likely = open_layer(susceptibility)
     slides = expected(likely)
-    total, highest = da.compute(da.nansum(slides.data), da.where(da.isnan(likely.data), -np.inf, likely.data).max())
+    no_slides, is_ground = da.isnan(slides.data), da.isfinite(ground.data)
+    total, highest, n_open, n = da.compute(
+        da.nansum(slides.data), da.where(da.isnan(likely.data), -np.inf, likely.data).max(),
+        (no_slides & is_ground).sum(), is_ground.sum(),
+    )  # fmt: skip
+    unknown = 1.0 if not n else n_open / n
     filled = da.where(da.isnan(likely.data), highest if highest >= 0 else np.nan, likely.data)
     found = chance_of(ground, slides, open_layer(slope_deg), params=runout, doubt_above=params.slide_chance,
                       worst=expected(likely.copy(data=filled)))  # fmt: skip
     write_layer(found, slide_chance)
     onset = _onset(open_layer(slide_chance), wettest, fit, course, grid, at=params.slide_chance)
     write_layer(onset, slide_onset)
-    counts = {"slides_expected": round(float(total), 1)}
-    write_json({**said, "notes": [_note(period, float(total), params)], "counts": counts, "methods": [asdict(CARD)]},
-               facts)  # fmt: skip
+    until = max(datetime.fromisoformat(period["until"]), datetime.fromisoformat(_text(course["time"].to_numpy()[-1])))
+    counts = {"slides_expected": round(float(total), 1)} if unknown < 1 else {}
+    told_of = _note({**period, "until": until.isoformat()}, float(total), float(unknown), params)
+    write_json({**said, "notes": [told_of], "counts": counts, "methods": [asdict(CARD)]}, facts)
 
 
-def _note(period: dict[str, Any], total: float, params: EvacuationParams) -> dict[str, str]:
-    """Say of which rain the list is: of a hindcast it is the storm as it fell, whatever a stage knew of it."""
+def _note(period: dict[str, Any], total: float, unknown: float, params: EvacuationParams) -> dict[str, str]:
+    """Say of which rain the list is: of a hindcast it is the storm as it fell, whatever a stage knew of it.
+
+    `unknown`: share of the ground of which it is not known how many slides start there; its slides are not in `total`.
+    """
     from geo_risk.products.water_times import clock
     from geo_risk.products.wording import note
 
     begin, known, until = (clock(period[k]) for k in ("start", "known", "until"))
+    span = (
+        f"{begin} to {until} (China time; observed to {known}, forecast after it)",
+        f"按 {begin} 至 {until} 的降雨（实测至 {known}，其后为预报），",
+    )
+    if unknown >= 1:
+        return note(
+            "warning",
+            f"How many slides to expect in the rain of {span[0]} is not known: hours of that rain, or all "
+            "susceptibility, are missing. Houses are called by the warnings alone.",
+            f"{span[1]}预计滑坡数未知：部分时段降雨或全部易发性缺失，房屋转移仅按预警判定。",
+        )
+    en, zh = "", ""
+    if unknown >= _MUCH_UNKNOWN:
+        en, zh = f"; of {unknown:.1%} of the ground it is not known", f"（另有 {unknown:.1%} 的地面未知，未计入）"
+    least = ("At least ", "至少") if en else ("", "约")
     return note(
         "info",
-        f"{total:.0f} slides are expected in the rain of {begin} to {until} (China time; observed to {known}, forecast "
-        f"after it). Houses to which one comes with {params.slide_chance:.2%} or more must be left.",
-        f"按 {begin} 至 {until} 的降雨（实测至 {known}，其后为预报），预计发生滑坡约 {total:.0f} 处；"
+        f"{least[0]}{total:.0f} slides are expected in the rain of {span[0]}{en}. Houses to which one comes with "
+        f"{params.slide_chance:.2%} or more must be left.",
+        f"{span[1]}预计发生滑坡{least[1]} {total:.0f} 处{zh}；"
         f"滑坡波及概率不低于 {params.slide_chance:.2%} 的房屋须转移。",
     )
 
