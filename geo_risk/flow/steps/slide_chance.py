@@ -56,6 +56,7 @@ def write_slides(
     from geo_risk.hazards.runout.passing import slide_chance as chance_of
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
+    from geo_risk.publish.scratch import computed_once
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import open_layer, read_json
     from geo_risk.sources.rain_grid import onto_grid
@@ -80,11 +81,15 @@ def write_slides(
         open_layer(susceptibility), wettest, fit, reference_cells=float(read_dataset(cases).attrs["reference_cells"]),
         motion=None if motion is None else open_layer(motion), factors=warning.factors,
     )  # fmt: skip
-    known = da.isfinite(slides.data)
-    worst, total = da.compute(da.where(known, slides.data, -1.0).max(), da.where(known, slides.data, 0.0).sum())
-    found = chance_of(ground, slides, open_layer(slope_deg), params=runout, doubt_above=params.slide_chance,
-                      worst=float(worst))  # fmt: skip
-    write_layer(found, slide_chance)
+    light = slides.astype(np.float32, keep_attrs=True)
+    with computed_once({"expected_slides": light}, slide_chance.parent) as made:
+        slides = made["expected_slides"]
+        counted = da.where(da.isfinite(slides.data), slides.data, 0.0)
+        worst, total, known = da.compute(counted.max(), counted.sum(dtype=np.float64),
+                                         da.isfinite(slides.data).any())  # fmt: skip
+        found = chance_of(ground, slides, open_layer(slope_deg), params=runout, doubt_above=params.slide_chance,
+                          worst=float(worst) if known else float("nan"))  # fmt: skip
+        write_layer(found, slide_chance)
     onset = _onset(open_layer(slide_chance), wettest, fit, course, grid, at=params.slide_chance)
     write_layer(onset, slide_onset)
     counts = {"slides_expected": round(float(total), 1)}
@@ -138,10 +143,11 @@ def _onset(
     import numpy as np
 
     from geo_risk.hazards.landslide.expected import chance_rain_mm
-    from geo_risk.sources.rain_points import series_at
+    from geo_risk.sources.rain_points import cell_numbers
     from geo_risk.terrain.slope import blocks
 
     coords = grid.coords()
+    by_cell = course.transpose("y", "x", "time").to_numpy().reshape(-1, course.sizes["time"])
 
     def hours(p: Any, mm: Any, block_info: Any = None) -> Any:
         rows, columns = (np.arange(*span) for span in block_info[0]["array-location"])
@@ -150,7 +156,8 @@ def _onset(
         if len(called):
             i, j = called.T
             need = chance_rain_mm(p[i, j], mm[i, j], fit, at=at)
-            rain = series_at(course, coords["x"][columns[j]], coords["y"][rows[i]], crs=grid.crs)
+            cell = cell_numbers(course, coords["x"][columns[j]], coords["y"][rows[i]], crs=grid.crs)
+            rain = np.where(cell < 0, np.nan, by_cell[np.maximum(cell, 0)].T)
             # the cell's own rain is taken between cells of rain: the last bit may never be reached
             reached = rain >= np.minimum(need, np.nanmax(np.where(np.isnan(rain), -np.inf, rain), axis=0))
             first = np.where(reached.any(axis=0), reached.argmax(axis=0), 0)
