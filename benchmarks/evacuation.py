@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -29,8 +30,12 @@ from benchmarks.zones import layer_of, spots
 from geo_risk.core.grid import CHUNK
 from geo_risk.core.names import STAGES_H
 
-STEPS = ("evacuation.reach", "evacuation.plan", "publish.lists")
+STEPS = ("evacuation.reach", "evacuation.slides", "evacuation.plan", "publish.lists")
 WARNINGS = tuple(f"warning_{s}h" for s in STAGES_H)
+GROUND = ("dem", "dem_filled", "slope_deg", "susceptibility")
+"""Layers that every county has; the others are calm in counties that do not call."""
+CALM = 0.3
+"""Share of the demo county's rain that falls in calm counties."""
 
 
 def laid(run: Path, folder: Path, side: int, hazardous: int, n_shelters: int) -> dict[str, Any]:
@@ -43,11 +48,11 @@ def laid(run: Path, folder: Path, side: int, hazardous: int, n_shelters: int) ->
     n_y, n_x = small.shape
     keeps = np.zeros((side, side), dtype=bool)
     keeps[tuple(spots(side, hazardous).T)] = True
-    for name in ("dem", "depth_max_m", *WARNINGS):
+    for name in ("dem", "dem_filled", "slope_deg", "susceptibility", "depth_max_m", *WARNINGS):
         layer = open_layer(layer_of(run, name)).compute()
         values = layer.to_numpy()
 
-        def block(block_info: Any = None, values: Any = values, is_ground: bool = name == "dem") -> Any:
+        def block(block_info: Any = None, values: Any = values, is_ground: bool = name in GROUND) -> Any:
             (r0, r1), (c0, c1) = block_info[None]["array-location"]
             rows, columns = np.arange(r0, r1), np.arange(c0, c1)
             out = values[np.ix_(rows % n_y, columns % n_x)]
@@ -77,8 +82,36 @@ def laid(run: Path, folder: Path, side: int, hazardous: int, n_shelters: int) ->
     spread = where + rng.normal(0, 300, where.shape)
     gpd.GeoDataFrame({"shelter_id": [f"H{i}" for i in range(n_shelters)], "name": "h", "capacity": capacity},
                      geometry=shapely.points(spread), crs=grid.crs).to_file(folder / "shelters.gpkg")  # fmt: skip
-    write_json(read_json(run / ".work/between/rainfall_stages.json"), folder / "rainfall_stages.json")
+    laid_rain(run / ".work/between", folder, keeps)
+    for name in ("rainfall_stages", "rainfall", "landslide_past_storms", "rainfall_antecedent"):
+        write_json(read_json(run / f".work/between/{name}.json"), folder / f"{name}.json")
+    shutil.copy(run / ".work/between/past_cases.nc", folder / "past_cases.nc")
     return {"settlements": len(towns), "people": int(towns["people"].sum()), "shelters": n_shelters}
+
+
+def laid_rain(between: Path, folder: Path, keeps: np.ndarray) -> None:
+    """Write the demo's rain side by side, its cells of 1 km under those of the province, less of it in calm counties."""
+    from geo_risk.publish.cube import write_cube
+    from geo_risk.publish.dataset import write_dataset
+    from geo_risk.sources.dataset import read_dataset
+    from geo_risk.sources.layers import read_grid
+    from geo_risk.sources.rain import read_own
+
+    left, _, _, top = read_grid(folder / "grid.json").bounds
+    inner, _, _, inner_top = read_grid(between / "grid.json").bounds
+    hours = read_own(between / "rain_hourly.nc").load()
+    km = float(hours["x"][1] - hours["x"][0])
+    across = round((read_grid(between / "grid.json").bounds[2] - inner) / km)
+    skip = round((inner - (float(hours["x"][0]) - km / 2)) / km)
+    cell = np.arange(-skip, keeps.shape[0] * across + skip)
+    at, county = cell % across + skip, np.clip(cell // across, 0, keeps.shape[0] - 1)
+    falls = np.where(keeps[np.ix_(county, county)], 1.0, CALM).astype(np.float32)
+    place = {"x": left + (cell + 0.5) * km, "y": top - (cell + 0.5) * km}
+    wide = hours.isel(y=at, x=at).assign_coords(place)
+    write_cube(wide.copy(data=wide.to_numpy() * falls), folder / "rain_hourly.nc")
+    fields = read_dataset(between / "rain_stages.nc").load().isel(y=at, x=at).assign_coords(place)
+    fields = fields.map(lambda v: v * falls if {"y", "x"} <= set(v.dims) else v, keep_attrs=True)
+    write_dataset(fields, folder / "rain_stages.nc")
 
 
 def roads_of(bounds: tuple[float, float, float, float], rng: np.random.Generator, crs: str) -> gpd.GeoDataFrame:
@@ -99,8 +132,11 @@ def step(folder: Path, name: str) -> dict[str, Any]:
     from geo_risk.flow.steps.evacuation import write_evacuation
     from geo_risk.flow.steps.publish import write_list
     from geo_risk.flow.steps.reach import reach_name, write_reach
+    from geo_risk.flow.steps.slide_chance import write_slides
+    from geo_risk.hazards.rainfall.params import RainfallParams
     from geo_risk.hazards.runout.params import RunoutParams
     from geo_risk.products.params import EvacuationParams, RiskParams
+    from geo_risk.products.warning_params import WarningParams
     from geo_risk.sources.options import NO_OPTIONS
 
     def tif(name: str) -> Path:
@@ -117,6 +153,15 @@ def step(folder: Path, name: str) -> dict[str, Any]:
             facts=folder / "reach.json", params=EvacuationParams(), runout=RunoutParams(),
             **{n: tif(n) for n in WARNINGS}, **reached,
         ),
+        "evacuation.slides": lambda: write_slides(
+            dem=tif("dem_filled"), slope_deg=tif("slope_deg"), susceptibility=tif("susceptibility"),
+            cube=folder / "rain_hourly.nc", joined=folder / "rainfall.json", fields=folder / "rain_stages.nc",
+            stages=folder / "rainfall_stages.json", model=folder / "landslide_past_storms.json",
+            cases=folder / "past_cases.nc", motion=None, fitted=folder / "rainfall_antecedent.json",
+            slide_chance=tif("slide_chance"), slide_onset=tif("slide_onset"), facts=folder / "slide_chance.json",
+            params=EvacuationParams(), runout=RunoutParams(), warning=WarningParams(),
+            rainfall=RainfallParams(),
+        ),
         "evacuation.plan": lambda: write_evacuation(
             settlements=of("settlements"), houses=of("houses"), risk_zones=of("zones_linked"),
             grid=folder / "grid.json", roads=of("roads"), shelters=of("shelters"),
@@ -124,6 +169,7 @@ def step(folder: Path, name: str) -> dict[str, Any]:
             **{n: of(n) for n in frames}, params=EvacuationParams(), risk=RiskParams(), language="zh",
             road_options=NO_OPTIONS, shelter_options=NO_OPTIONS,
             **{n: tif(n) for n in ("hazard_landslide", "hazard_flood", *WARNINGS)}, **reached,
+            slide_chance=tif("slide_chance"), slide_onset=tif("slide_onset"), slides=folder / "slide_chance.json",
         ),
         "publish.lists": lambda: [
             write_list(frame=of(n), xlsx=folder / f"{n}.xlsx", csv=folder / f"{n}.csv", run="province", language="zh")

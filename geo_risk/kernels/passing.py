@@ -62,54 +62,64 @@ def passing(
 
 
 @njit(cache=True, nogil=True)
-def _steepest(z: Any, row: int, column: int) -> Any:
-    """Return row and column of the neighbour that the ground falls to most steeply, the cell's own where none."""
+def _steepest(z: Any) -> Any:
+    """Return the flat index of the neighbour that the ground falls to most steeply, the cell's own where none."""
     n_y, n_x = z.shape
-    best, to_row, to_column = 0.0, row, column
-    for i in range(max(0, row - 1), min(n_y, row + 2)):
-        for j in range(max(0, column - 1), min(n_x, column + 2)):
-            across = 1.0 if i == row or j == column else 0.7071067811865476
-            fall = (z[row, column] - z[i, j]) * across
-            if fall > best:  # never for NaN
-                best, to_row, to_column = fall, i, j
-    return to_row, to_column
+    out = np.empty(n_y * n_x, dtype=np.int64)
+    for row in range(n_y):
+        for column in range(n_x):
+            best, to = 0.0, row * n_x + column
+            for i in range(max(0, row - 1), min(n_y, row + 2)):
+                for j in range(max(0, column - 1), min(n_x, column + 2)):
+                    across = 1.0 if i == row or j == column else 0.7071067811865476
+                    fall = (z[row, column] - z[i, j]) * across
+                    if fall > best:  # never for NaN
+                        best, to = fall, i * n_x + j
+            out[row * n_x + column] = to
+    return out
 
 
 @njit(cache=True, nogil=True)
 def _passing(z: Any, slides: Any, cell_m: float, middle: float, width: float, length_m: float, touch: Any) -> Any:
     n_y, n_x = z.shape
     n = touch.shape[0] // 2
-    out = np.zeros((n_y, n_x))
-    seen = np.full((n_y, n_x), -1, dtype=np.int64)
-    share = np.zeros((n_y, n_x))
-    for start_row in range(n_y):
-        for start_column in range(n_x):
-            count = slides[start_row, start_column]
-            if not count > 0 or math.isnan(z[start_row, start_column]):
-                continue
-            number = start_row * n_x + start_column
-            row, column, length, chance, least = start_row, start_column, 0.0, 1.0, math.inf
-            while chance >= LEAST_CHANCE:
-                for i in range(max(0, row - n), min(n_y, row + n + 1)):
-                    for j in range(max(0, column - n), min(n_x, column + n + 1)):
-                        here = chance * touch[i - row + n, j - column + n]
-                        if seen[i, j] != number:
-                            seen[i, j], share[i, j] = number, 0.0
-                        if here > share[i, j]:
-                            out[i, j] += count * (here - share[i, j])
-                            share[i, j] = here
-                to_row, to_column = _steepest(z, row, column)
-                if to_row == row and to_column == column:
-                    break
-                length += cell_m * (1.0 if to_row == row or to_column == column else 1.4142135623730951)
-                if length > length_m:
-                    break
-                row, column = to_row, to_column
-                least = min(least, (z[start_row, start_column] - z[row, column]) / length)
+    wide = n_x + 2 * n  # with a frame, so that no neighbour lies off the array
+    out = np.zeros((n_y + 2 * n) * wide)
+    seen = np.full(len(out), -1, dtype=np.int64)
+    share = np.zeros(len(out))
+    offsets = np.array([i * wide + j for i in range(-n, n + 1) for j in range(-n, n + 1)])
+    weights = touch.reshape(-1)
+    height, expected = z.reshape(-1), slides.reshape(-1)
+    below = _steepest(z)
+    for start in range(n_y * n_x):
+        count, top = expected[start], height[start]
+        if not count > 0 or math.isnan(top):
+            continue
+        at, length, chance, least = start, 0.0, 1.0, math.inf
+        while chance >= LEAST_CHANCE:
+            framed = (at // n_x + n) * wide + at % n_x + n
+            for k in range(len(offsets)):
+                near = framed + offsets[k]
+                here = chance * weights[k]
+                before = share[near] if seen[near] == start else 0.0
+                if here > before:
+                    out[near] += count * (here - before)
+                    seen[near], share[near] = start, here
+            to = below[at]
+            if to == at:
+                break
+            straight = to // n_x == at // n_x or to % n_x == at % n_x
+            length += cell_m * (1.0 if straight else 1.4142135623730951)
+            if length > length_m:
+                break
+            at = to
+            slope = (top - height[at]) / length
+            if slope < least:
+                least = slope
                 if not least > 0:
                     break
                 chance = 0.5 * (1.0 + math.erf((math.log(least) - middle) / width))
-    return out
+    return out.reshape(n_y + 2 * n, wide)[n : n_y + n, n : n_x + n].copy()
 
 
 def touch_shares(cell_m: float, width_m: float, house_m: float) -> NDArray[np.float64]:

@@ -61,6 +61,7 @@ def write_slides(
     from geo_risk.hazards.runout.passing import slide_chance as chance_of
     from geo_risk.publish.frames import write_json
     from geo_risk.publish.raster import write_layer
+    from geo_risk.publish.scratch import computed_once
     from geo_risk.sources.dataset import read_dataset
     from geo_risk.sources.layers import open_layer, read_json
     from geo_risk.sources.rain_grid import align, onto_grid
@@ -89,17 +90,19 @@ def write_slides(
         motion=None if motion is None else open_layer(motion), factors=warning.factors,
     )  # fmt: skip
     likely = open_layer(susceptibility)
-    slides = expected(likely)
-    no_slides, is_ground = da.isnan(slides.data), da.isfinite(ground.data)
-    total, highest, n_open, n = da.compute(
-        da.nansum(slides.data), da.where(da.isnan(likely.data), -np.inf, likely.data).max(),
-        (no_slides & is_ground).sum(), is_ground.sum(),
-    )  # fmt: skip
-    unknown = 1.0 if not n else n_open / n
+    highest = float(da.where(da.isnan(likely.data), -np.inf, likely.data).max().compute())
     filled = da.where(da.isnan(likely.data), highest if highest >= 0 else np.nan, likely.data)
-    found = chance_of(ground, slides, open_layer(slope_deg), params=runout, doubt_above=params.slide_chance,
-                      worst=expected(likely.copy(data=filled)))  # fmt: skip
-    write_layer(found, slide_chance)
+    layers = {"expected_slides": expected(likely), "worst_slides": expected(likely.copy(data=filled))}
+    light = {name: layer.astype(np.float32, keep_attrs=True) for name, layer in layers.items()}
+    with computed_once(light, slide_chance.parent) as made:
+        slides = made["expected_slides"]
+        is_ground, is_known = da.isfinite(ground.data), da.isfinite(slides.data)
+        total, n_open, n = da.compute(da.where(is_known, slides.data, 0.0).sum(dtype=np.float64),
+                                      (is_ground & ~is_known).sum(), is_ground.sum())  # fmt: skip
+        found = chance_of(ground, slides, open_layer(slope_deg), params=runout, doubt_above=params.slide_chance,
+                          worst=made["worst_slides"])  # fmt: skip
+        write_layer(found, slide_chance)
+    unknown = n_open / n if n else 1.0
     onset = _onset(open_layer(slide_chance), wettest, fit, course, grid, at=params.slide_chance)
     write_layer(onset, slide_onset)
     until = max(datetime.fromisoformat(period["until"]), datetime.fromisoformat(_text(course["time"].to_numpy()[-1])))
@@ -172,10 +175,11 @@ def _onset(
     import numpy as np
 
     from geo_risk.hazards.landslide.expected import chance_rain_mm
-    from geo_risk.sources.rain_points import series_at
+    from geo_risk.sources.rain_points import cell_numbers
     from geo_risk.terrain.slope import blocks
 
     coords = grid.coords()
+    by_cell = course.transpose("y", "x", "time").to_numpy().reshape(-1, course.sizes["time"])
 
     def hours(p: Any, mm: Any, block_info: Any = None) -> Any:
         rows, columns = (np.arange(*span) for span in block_info[0]["array-location"])
@@ -184,7 +188,8 @@ def _onset(
         if len(called):
             i, j = called.T
             need = chance_rain_mm(p[i, j], mm[i, j], fit, at=at)
-            rain = series_at(course, coords["x"][columns[j]], coords["y"][rows[i]], crs=grid.crs)
+            cell = cell_numbers(course, coords["x"][columns[j]], coords["y"][rows[i]], crs=grid.crs)
+            rain = np.where(cell < 0, np.nan, by_cell[np.maximum(cell, 0)].T)
             # the cell's own rain is taken between cells of rain: the last bit may never be reached
             reached = rain >= np.minimum(need, np.nanmax(np.where(np.isnan(rain), -np.inf, rain), axis=0))
             first = np.where(reached.any(axis=0), reached.argmax(axis=0), 0)

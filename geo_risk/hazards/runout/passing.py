@@ -25,6 +25,10 @@ CARD = MethodCard(
 )
 
 
+_PLACES = 5
+"""Decimals of the probability: more would only make the file larger."""
+
+
 def slide_chance(
     dem: xr.DataArray, expected: xr.DataArray, slope_deg: xr.DataArray, *, params: RunoutParams, doubt_above: float,
     worst: xr.DataArray,
@@ -72,10 +76,11 @@ def slide_chance(
     ) -> NDArray[np.float32]:
         known = follow(ground, count)
         may_start = ~(steep < params.source_min_slope_deg) | np.isnan(most)
-        is_open = np.isnan(count) & np.isfinite(ground) & may_start
-        doubt = follow(ground, np.where(is_open, np.where(np.isnan(most), 1.0, most), 0.0)) if is_open.any() else 0.0
+        unsure = np.isnan(count) & np.isfinite(ground) & may_start
+        doubt = follow(ground, np.where(unsure, np.where(np.isnan(most), 1.0, most), 0.0)) if unsure.any() else 0.0
         p, high = -np.expm1(-known), -np.expm1(-(known + doubt))
-        return np.where(np.isnan(ground) | ((p < doubt_above) & (high >= doubt_above)), np.nan, p).astype(np.float32)
+        is_open = (p < doubt_above) & (high >= doubt_above)
+        return np.where(np.isnan(ground) | is_open, np.nan, np.round(p, _PLACES)).astype(np.float32)
 
     out = da.map_overlap(chance, z, slides, slope, bound, depth=depth, boundary="none", dtype=np.float32,
                          meta=np.empty((0, 0), np.float32))  # fmt: skip
