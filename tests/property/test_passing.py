@@ -122,6 +122,16 @@ def test_blocks_do_not_change_the_chance(seed, rows, columns):
     np.testing.assert_array_equal(parts, whole)
 
 
+@pytest.mark.parametrize("bound", [1e-6, 0.001234567])
+def test_what_reaches_the_bound_reaches_it_when_it_is_written(bound):
+    dem, _, slope = layers(1, (40, 50))
+    count = np.zeros((40, 50))
+    count[20, 20] = -math.log1p(-bound * 1.001) / touch_shares(30.0, 30.0, 10.0)[1, 1]
+    got = slide_chance(dem, dem.copy(data=count).assign_attrs(units="1"), slope, params=RunoutParams(),
+                       doubt_above=bound, worst=everywhere(dem, 0.0)).to_numpy()  # fmt: skip
+    assert got[20, 20] >= np.float32(bound)
+
+
 def test_unknown_slopes_that_might_make_it_likely_make_it_unknown():
     dem, expected, slope = layers(1, (40, 50))
     rules = {"params": RunoutParams(), "worst": everywhere(dem, 1e-3)}

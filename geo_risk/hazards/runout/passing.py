@@ -80,7 +80,9 @@ def slide_chance(
         doubt = follow(ground, np.where(unsure, np.where(np.isnan(most), 1.0, most), 0.0)) if unsure.any() else 0.0
         p, high = -np.expm1(-known), -np.expm1(-(known + doubt))
         is_open = (p < doubt_above) & (high >= doubt_above)
-        return np.where(np.isnan(ground) | is_open, np.nan, np.round(p, _PLACES)).astype(np.float32)
+        kept = np.round(p, _PLACES)
+        kept = np.where(p >= doubt_above, np.maximum(kept, doubt_above), kept)  # what calls does so when rounded too
+        return np.where(np.isnan(ground) | is_open, np.nan, kept).astype(np.float32)
 
     out = da.map_overlap(chance, z, slides, slope, bound, depth=depth, boundary="none", dtype=np.float32,
                          meta=np.empty((0, 0), np.float32))  # fmt: skip
