@@ -19,7 +19,7 @@ def passing(
 ) -> NDArray[np.float64]:  # fmt: skip
     """Return the number of slides expected to touch what stands in each cell.
 
-    A slide follows the steepest way down from the middle of its cell. It comes as far as the energy line allows
+    A slide follows the steepest way down from the middle of its cell, and over level ground straight on. It comes as far as the energy line allows
     (Heim 1932): to where the mean slope of its way so far has always been at least the tangent of its angle of reach,
     of which the logarithm is normal (as residuals of Corominas 1996, Canadian Geotechnical Journal 33(2), are).
     Each slide counts once for a cell, at the place of its way that most likely touches it.
@@ -96,6 +96,7 @@ def _passing(z: Any, slides: Any, cell_m: float, middle: float, width: float, le
         if not count > 0 or math.isnan(top):
             continue
         at, length, chance, least = start, 0.0, 1.0, math.inf
+        down, across = 0, 0
         while chance >= LEAST_CHANCE:
             framed = (at // n_x + n) * wide + at % n_x + n
             for k in range(len(offsets)):
@@ -106,10 +107,13 @@ def _passing(z: Any, slides: Any, cell_m: float, middle: float, width: float, le
                     out[near] += count * (here - before)
                     seen[near], share[near] = start, here
             to = below[at]
-            if to == at:
-                break
-            straight = to // n_x == at // n_x or to % n_x == at % n_x
-            length += cell_m * (1.0 if straight else 1.4142135623730951)
+            if to == at:  # what comes to level ground, as maps in whole metres are full of, does not stop at its edge
+                row, column = at // n_x + down, at % n_x + across
+                to = row * n_x + column
+                if not (0 <= row < n_y and 0 <= column < n_x and to != at and height[to] == height[at]):
+                    break
+            down, across = to // n_x - at // n_x, to % n_x - at % n_x
+            length += cell_m * (1.0 if down == 0 or across == 0 else 1.4142135623730951)
             if length > length_m:
                 break
             at = to

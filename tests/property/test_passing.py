@@ -24,14 +24,15 @@ def reaching(tangent):
     return norm.cdf((np.log(tangent) - np.log(np.tan(np.radians(22.0)))) / 0.3)
 
 
-def valley():
-    """A slope of 40 degrees for five cells, then a floor that falls by a millimetre a cell, along the first axis."""
-    fall = np.r_[0.0, np.full(5, 30 * math.tan(math.radians(40))), np.full(14, 0.001)]
+def valley(fall_m=0.001):
+    """A slope of 40 degrees for five cells, then a floor that falls by `fall_m` a cell, along the first axis."""
+    fall = np.r_[0.0, np.full(5, 30 * math.tan(math.radians(40))), np.full(14, fall_m)]
     return np.tile(500 - np.cumsum(fall)[:, None], (1, 5)) + np.array([9e3, 9e3, 0, 9e3, 9e3])
 
 
-def test_a_slide_comes_as_far_as_the_energy_line_of_its_angle_of_reach_allows():
-    z = valley()
+@pytest.mark.parametrize("fall_m", [0.001, 0.0])
+def test_a_slide_comes_as_far_as_the_energy_line_of_its_angle_of_reach_allows(fall_m):
+    z = valley(fall_m)
     start = np.zeros_like(z)
     start[0, 2] = 2.0
     got = passing(z, start, **RULES)
@@ -41,6 +42,24 @@ def test_a_slide_comes_as_far_as_the_energy_line_of_its_angle_of_reach_allows():
     np.testing.assert_allclose(got[1:, 2], np.where(kept, expected, 0), rtol=1e-12)
     assert got[0, 2] == 2.0
     assert got[:, [0, 1, 3, 4]].max() == 0
+
+
+@pytest.mark.parametrize("turned", [0, 1, 2, 3])
+def test_level_ground_is_crossed_straight_on_and_nothing_climbs(turned):
+    z = valley(0.0)
+    z[:, [1, 3]] = z[-1, 2]  # a plain beside the way, which the slope falls to nowhere
+    z[:6, [1, 3]] = 9e3
+    z[10, 2] += 0.1
+    start = np.zeros_like(z)
+    start[0, 2] = 1.0
+    got = passing(np.rot90(z, turned), np.rot90(start, turned), **RULES)
+    got = np.rot90(got, -turned)
+    assert (got[:10, 2] > 0).all()
+    assert got[10:].max() == 0
+    assert got[:, [0, 1, 3, 4]].max() == 0
+    still = np.zeros_like(z)
+    still[8, 2] = 1.0
+    assert passing(z, still, **RULES).sum() == 1.0  # what starts on level ground goes nowhere
 
 
 def test_what_has_stopped_does_not_start_again_where_the_ground_steepens():
