@@ -192,13 +192,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
                      "from such ground arrives, or in a zone that calls (warning {warning}, risk {risk}; zones: {n}).",
                      "{total} 人中 {people} 人的房屋位于{least}及以上预警的地面或其滑坡运动范围内，"
                      "或位于需转移的风险区（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
-    "leave_chance": ("{people} of {total} people live in houses to which a slide comes with a probability of at least "
-                     "{chance:.2%}, on ground or in the run-out of ground of warning {sure} or more (of {least} where "
-                     "that probability is unknown), or in a zone that calls (warning {warning}, risk {risk}; zones: "
-                     "{n}).",
-                     "{total} 人中 {people} 人的房屋受滑坡波及的概率不低于 {chance:.2%}，"
-                     "或位于{sure}预警（概率未知处为{least}及以上预警）的地面及其滑坡运动范围内，"
-                     "或位于需转移的风险区（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
+    "leave_chance": ("{people} of {total} people must leave: a slide comes to their houses with {chance:.2%} or more, "
+                     "or they live in the reach of warning {sure} ({least} where that chance is unknown) or in a zone "
+                     "that calls (warning {warning}, risk {risk}; zones: {n}).",
+                     "{total} 人中 {people} 人须转移：房屋受滑坡波及的概率不低于 {chance:.2%}，"
+                     "或在{sure}预警影响范围内（概率未知处：{least}及以上），"
+                     "或在需转移的风险区内（预警：{warning}，风险：{risk}；风险区 {n} 个）。"),
     "leave_slide_chance": ("Highest probability that a slide comes to one of the houses: {highest:.1%}.",
                            "其中受滑坡波及概率最高的房屋为 {highest:.1%}。"),
     "leave_water": ("Of these, houses stand on ground of flood level {least} or more, the gravest {level}.",
