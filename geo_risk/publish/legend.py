@@ -78,7 +78,7 @@ _STYLES: dict[str, RasterStyle] = {
     ),
     "depth_max_m": RasterStyle("layer.depth_max_m", "ramp", "m", SEQUENTIAL_WATER, low=0, clear_below=0.02),
     "flood_chance": RasterStyle("layer.flood_chance", "ramp", "", SEQUENTIAL_WATER, low=0, high=1, clear_below=0.05),
-    "slide_chance": RasterStyle("layer.slide_chance", "ramp", "", SEQUENTIAL_HEAT, low=0, high=0.05, clear_below=0.001),
+    "slide_chance": RasterStyle("layer.slide_chance", "ramp", "", SEQUENTIAL_HEAT, low=0, high=0.02, clear_below=0.001),
     "hazard_rating": RasterStyle("layer.hazard_rating", "ramp", "", SEQUENTIAL_HEAT, low=0, high=2.5, clear_below=0.02),
     "velocity_up": RasterStyle("layer.velocity_up", **_VELOCITY),  # type: ignore[arg-type]
     "velocity_east": RasterStyle("layer.velocity_east", **_VELOCITY),  # type: ignore[arg-type]

@@ -192,3 +192,19 @@ def test_other_grids_units_and_bounds_are_refused():
         slide_chance(dem, layers(1, (9, 9), shape=(20, 50))[1], slope, doubt_above=0.1, **rules)
     with pytest.raises(ValueError, match="doubt_above"):
         slide_chance(dem, expected, slope, doubt_above=math.nan, **rules)
+
+
+def test_below_a_hole_of_the_dem_no_chance_is_known_to_be_low():
+    dem, expected, slope = layers(1, (40, 50))
+    z = dem.to_numpy().copy()
+    z[10:14, 20:24] = np.nan
+    dry = expected.fillna(0.0) * 0
+    rules = {"params": RunoutParams(), "doubt_above": 0.002, "worst": everywhere(dem, 1e-3)}
+    holed = slide_chance(dem.copy(data=da.from_array(z, chunks=(13, 17))), dry, slope, **rules).to_numpy()
+    gone = np.isnan(z)
+    assert np.isnan(holed[14:17, 20:24]).any()  # it falls that way
+    assert (holed[:8] == 0).all()  # nothing comes up the slope, but to the rim itself
+    assert np.isfinite(slide_chance(dem, dry, slope, **rules).to_numpy()).all()
+    far = everywhere(dem, 1e-9)  # nothing could come out of it that calls
+    calm = slide_chance(dem.copy(data=da.from_array(z, chunks=(13, 17))), dry, slope, **{**rules, "worst": far})
+    np.testing.assert_array_equal(np.isnan(calm.to_numpy()), gone)

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from geo_risk.core.grid import same_grid
 from geo_risk.core.result import MethodCard
@@ -24,6 +25,8 @@ CARD = MethodCard(
     validity="as the warning model: slides like those of the past storms, one way down from each cell, no volume",
 )
 
+
+_AROUND = np.ones((3, 3), dtype=bool)
 
 _PLACES = 5
 """Decimals of the probability: more would only make the file larger."""
@@ -40,8 +43,8 @@ def slide_chance(
     dem : (y, x) ground without hollows, a length unit. expected : (y, x) slides expected to start in
         each cell, NaN where unknown. slope_deg : (y, x) [degree]; all on one grid.
     params : `landslide.alpha_deg` and `source_min_slope_deg`, and `passing`.
-    doubt_above : where slides from ground of unknown susceptibility, steep enough to start one, might lift the
-        probability to this, and the known ones do not, it is unknown.
+    doubt_above : where slides from ground of unknown susceptibility, steep enough to start one, or out of a hole of the
+        DEM might lift the probability to this, and the known ones do not, it is unknown.
     worst : (y, x) slides expected of a cell if it is as susceptible as any known one. NaN: its rain is not known
         either, or no susceptibility: one slide, on ground however gentle.
 
@@ -74,10 +77,13 @@ def slide_chance(
     def chance(
         ground: NDArray[Any], count: NDArray[Any], steep: NDArray[Any], most: NDArray[Any]
     ) -> NDArray[np.float32]:
-        known = follow(ground, count)
+        known, gone = follow(ground, count), np.isnan(ground)
         may_start = ~(steep < params.source_min_slope_deg) | np.isnan(most)
-        unsure = np.isnan(count) & np.isfinite(ground) & may_start
-        doubt = follow(ground, np.where(unsure, np.where(np.isnan(most), 1.0, most), 0.0)) if unsure.any() else 0.0
+        unsure, rim = np.isnan(count) & ~gone & may_start, binary_dilation(gone, _AROUND) & ~gone
+        each = np.where(np.isnan(most), 1.0, most)
+        # through each cell on the rim of a hole may come what starts along a whole way above it
+        open_ = np.where(rim, each * max(1.0, rules.length_m / grid.resolution_m), np.where(unsure, each, 0.0))
+        doubt = follow(ground, open_) if open_.any() else 0.0
         p, high = -np.expm1(-known), -np.expm1(-(known + doubt))
         is_open = (p < doubt_above) & (high >= doubt_above)
         kept = np.round(p, _PLACES)
