@@ -233,10 +233,10 @@ class EvacuationParams(Params):
         "of whom 15 were hit by slides", gt=0, le=1000,
     )  # fmt: skip
     slide_chance: float = parameter(
-        0.0025, "A house must be left where a slide comes with at least this probability in the storm (layer "
+        0.004, "A house must be left where a slide comes with at least this probability in the storm (layer "
         "slide_chance, from past storms with their slides); where that is known, warnings of whole slopes below "
         "`sure_level` do not call.",
-        source=f"{_CHOICE}: where staying costs 400 times as much as leaving in vain (Murphy 1977, Mon. Weather Rev. "
+        source=f"{_CHOICE}: where staying costs 250 times as much as leaving in vain (Murphy 1977, Mon. Weather Rev. "
         "105)", gt=0, le=0.5,
     )  # fmt: skip
     sure_level: int = parameter(

@@ -48,8 +48,8 @@ def judged(warning, chance, *, onset=5.0, holds=("warning_24h",), params=PARAMS)
 @pytest.mark.parametrize(
     ("warning", "chance", "share", "level"),
     [
-        (0, 0.0025, 1, 3),  # likely enough: called though no stage warns, and its level is the one it is called for
-        (3, 0.0024, 0, 3),  # the slope is warned of, no slide is likely to come here
+        (0, 0.004, 1, 3),  # likely enough: called though no stage warns, and its level is the one it is called for
+        (3, 0.0039, 0, 3),  # the slope is warned of, no slide is likely to come here
         (4, 0.0, 1, 4),  # red calls whatever the chance is
         (3, np.nan, 1, 3),  # unknown: the warning counts
         (2, np.nan, 0, 2),
@@ -80,7 +80,7 @@ def test_an_hour_without_a_likely_slide_does_not_judge_the_hours_after_it():
     assert day.is_judged(PARAMS).all()
 
 
-@pytest.mark.parametrize("chance", [0.0, 0.0024, 0.0025, 0.4, np.nan])
+@pytest.mark.parametrize("chance", [0.0, 0.0039, 0.004, 0.4, np.nan])
 def test_a_higher_warning_never_calls_less(chance):
     shares = [judged(level, chance).share[0] for level in range(5)]
     assert shares == sorted(shares)
