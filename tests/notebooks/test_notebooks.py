@@ -33,7 +33,9 @@ def shown_by(name: str, folder: Path) -> str:
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
-    return "".join(str(out) for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs)
+    outputs = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
+    # what is printed may come in several pieces, cut anywhere
+    return "".join(out.text if out.output_type == "stream" else str(out) for out in outputs)
 
 
 @pytest.mark.slow

@@ -165,5 +165,5 @@ def test_a_quiet_hour_judges_nobody_for_the_day():
     stages[f"warning_{PARAMS.known_hours}h"] = np.array([-1, -1, -1, 0], dtype=np.int8)
     warnings = pd.DataFrame(stages)
     level = warnings.max(axis=1).to_numpy()
-    threat = Threat(np.zeros(4), warnings, level)
+    threat = Threat(np.array([0.0, 1.0, 0.0, 0.0]), warnings, level)
     assert threat.is_judged(PARAMS).tolist() == [False, True, False, True]  # quiet, warned, unknown; quiet for longer
