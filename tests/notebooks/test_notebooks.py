@@ -33,9 +33,14 @@ def shown_by(name: str, folder: Path) -> str:
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
-    outputs = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
-    # what is printed may come in several pieces, cut anywhere
-    return "".join(out.text if out.output_type == "stream" else str(out) for out in outputs)
+    outputs: list[dict[str, object]] = []
+    for out in (out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs):
+        last = outputs[-1] if outputs else {}
+        if out["output_type"] == last.get("output_type") == "stream" and out["name"] == last["name"]:
+            outputs[-1] = {**last, "text": f"{last['text']}{out['text']}"}  # a print may come in pieces, cut anywhere
+        else:
+            outputs.append(dict(out))
+    return "".join(map(str, outputs))
 
 
 @pytest.mark.slow
