@@ -21,8 +21,8 @@ def passing(
 
     A slide follows the steepest way down from the middle of its cell, and over level ground straight on. It comes as
     far as the energy line allows (Heim 1932): to where the mean slope of its way so far has always been at least the
-    tangent of its angle of reach, of which the logarithm is normal (as residuals of Corominas 1996, Canadian
-    Geotechnical Journal 33(2), are).
+    tangent of its angle of reach, of which the logarithm is taken for normal (Corominas 1996, Canadian
+    Geotechnical Journal 33(2), fits logarithms; that their rest is normal is a choice of geo_risk).
     Each slide counts once for a cell, at the place of its way that most likely touches it.
 
     Parameters

@@ -131,7 +131,8 @@ def people_to_move(
     out = out.merge(facts, left_on="settlement_id", right_index=True, how="left")
     out["by_cells"] = threat is not None
     out["by_chance"] = water is not None and water.by_chance
-    out["by_slide_chance"] = threat is not None and threat.chance is not None
+    chance = None if threat is None else threat.chance
+    out["by_slide_chance"] = chance is not None and bool(np.isfinite(chance).any())
     out["risk_level"] = _risk(out, risk or RiskParams())
     for column in ("name", "responsible"):
         if column not in out:

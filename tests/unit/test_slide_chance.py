@@ -103,6 +103,12 @@ def test_people_leave_before_the_hour_from_which_the_chance_calls():
     assert not len(people_to_move(SETTLEMENT, HOUSE, NO_ZONE, params=PARAMS, stages=stages, threat=judged(3, 0.0)))
 
 
+def test_where_no_chance_is_known_at_all_the_words_are_those_of_warnings():
+    for chance, by_chance in ((np.nan, False), (0.02, True)):
+        rows = people_to_move(SETTLEMENT, HOUSE, NO_ZONE, params=PARAMS, threat=judged(3, chance))
+        assert rows["by_slide_chance"].tolist() == [by_chance]
+
+
 def test_a_house_off_the_map_has_no_chance():
     slides = Slides(layer(0.5), layer(1.0, units="h"), BEGINS, frozenset())
     away = HOUSE.assign(geometry=[box(900, 900, 910, 910)])

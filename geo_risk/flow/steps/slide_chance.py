@@ -120,9 +120,12 @@ def _note(period: dict[str, Any], total: float, unknown: float, params: Evacuati
     from geo_risk.products.wording import note
 
     begin, known, until = (clock(period[k]) for k in ("start", "known", "until"))
+    is_past = datetime.fromisoformat(period["known"]) >= datetime.fromisoformat(period["until"])
     span = (
-        f"{begin} to {until} (China time; observed to {known}, forecast after it)",
-        f"按 {begin} 至 {until} 的降雨（实测至 {known}，其后为预报），",
+        f"{begin} to {until} (China time; "
+        + ("observed" if is_past else f"observed to {known}, forecast after it")
+        + ")",
+        f"按 {begin} 至 {until} 的降雨（" + ("均为实测" if is_past else f"实测至 {known}，其后为预报") + "），",
     )
     if unknown >= 1:
         return note(

@@ -67,7 +67,7 @@ class PassingParams(Params):
     scatter: float = parameter(
         0.3, "Standard deviation of the logarithm of the tangent of the angle of reach about that of `landslide`.",
         source=f"{_CHOICE}: of slides of one volume nearly all lie between half and double the mean in the figures of "
-        "Corominas 1996", gt=0, le=2,
+        "Corominas 1996, from memory", gt=0, le=2,
     )  # fmt: skip
     width_m: float = parameter(
         30.0, "Width of a slide.", source=f"{_CHOICE}: area A of 3,500 m3 by V = 0.074 A^1.45 (Guzzetti et al. 2009, "
